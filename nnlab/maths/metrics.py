@@ -1,0 +1,378 @@
+"""Figures of merit: how good a network's outputs are, from the quick ones of a training to a whole report.
+
+`outputs` are the head's activations and `targets` what they should have been, N rows of K columns each:
+
+    task         outputs                               targets       a decision is
+    binary       (N, 1) probability of class 1         0 or 1        class 1 where the output is above 0.5
+    multiclass   (N, K) one number per class, K >= 2   one-hot       the class of the largest output, first of equals
+    multilabel   (N, K) one probability per label      0 or 1        label by label, yes where the output is above 0.5
+    regression   (N, K) values                         values        the value itself
+
+An output that is nan decides nothing and is never counted right. Definitions, and the conventions for what is
+undefined (0/0 is 0, a constant target's r2 is 1 or 0), are scikit-learn's; the tests hold the figures against it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.errors import suggestion
+
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+Array = NDArray[Any]
+Figures = dict[str, float | None]
+QuickFigure = Callable[[Array, Array], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a figure of merit means, and for which tasks it is measured."""
+
+    tasks: tuple[Task, ...]
+    better: Literal["larger", "smaller"]
+    formula: str
+    description: str
+
+    @property
+    def larger_is_better(self) -> bool:
+        """Whether of two figures the larger is the better one."""
+        return self.better == "larger"
+
+
+_ALL: tuple[Task, ...] = ("binary", "multiclass", "multilabel", "regression")
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+_DECIDED: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
+_LABELS: tuple[Task, ...] = ("multilabel",)
+_BINARY: tuple[Task, ...] = ("binary",)
+_MULTICLASS: tuple[Task, ...] = ("multiclass",)
+_VALUES: tuple[Task, ...] = ("regression",)
+
+# TP, FP and FN count, for one class or label, the rows rightly given it, wrongly given it, and wrongly denied it.
+METRICS: dict[str, Metric] = {
+    "loss": Metric(_ALL, "smaller", "mean loss of a row", "what the training makes smaller"),
+    "accuracy": Metric(_CLASSES, "larger", "right / N", "share of the rows given their class"),
+    "balanced_accuracy": Metric(_CLASSES, "larger", "mean of recall", "mean recall of the classes among the targets"),
+    "subset_accuracy": Metric(_LABELS, "larger", "right rows / N", "share of the rows with every label right"),
+    "hamming_loss": Metric(_LABELS, "smaller", "wrong / (N K)", "share of the single labels that are wrong"),
+    "micro_precision": Metric(_LABELS, "larger", "ΣTP / Σ(TP + FP)", "precision over all labels taken together"),
+    "micro_recall": Metric(_LABELS, "larger", "ΣTP / Σ(TP + FN)", "recall over all labels taken together"),
+    "micro_f1": Metric(_LABELS, "larger", "2 ΣTP / Σ(2 TP + FP + FN)", "F1 over all labels taken together"),
+    "macro_precision": Metric(_DECIDED, "larger", "mean of precision", "mean precision of the classes or labels"),
+    "macro_recall": Metric(_DECIDED, "larger", "mean of recall", "mean recall of the classes or labels"),
+    "macro_f1": Metric(_DECIDED, "larger", "mean of f1", "mean F1 of the classes or labels"),
+    "precision": Metric(_DECIDED, "larger", "TP / (TP + FP)", "share of the rows given a class that have it"),
+    "recall": Metric(_DECIDED, "larger", "TP / (TP + FN)", "share of the rows of a class that are given it"),
+    "f1": Metric(_DECIDED, "larger", "2 TP / (2 TP + FP + FN)", "harmonic mean of precision and recall"),
+    "roc_auc": Metric(_BINARY, "larger", "P(a⁺ > a⁻) + P(a⁺ = a⁻)/2", "chance that a row of class 1 outranks one of 0"),
+    "top_k_accuracy": Metric(_MULTICLASS, "larger", "in top k / N", "share of rows with their class among the k best"),
+    "mae": Metric(_VALUES, "smaller", "mean |a - y|", "mean absolute error"),
+    "rmse": Metric(_VALUES, "smaller", "√mean (a - y)²", "root mean squared error"),
+    "r2": Metric(_VALUES, "larger", "1 - Σ(a - y)² / Σ(y - mean y)²", "share of the targets' variance explained"),
+}
+
+
+def metric_of(name: str) -> Metric:
+    """The entry of METRICS for a reported name: `f1` for `f1/cat`, `top_k_accuracy` for `top_3_accuracy`.
+
+    Raises ValueError for a name that no entry covers.
+    """
+    family = re.sub(r"^top_[1-9][0-9]*_accuracy$", "top_k_accuracy", name.partition("/")[0])
+    if family not in METRICS:
+        raise ValueError(f"no metric is called '{name}'{suggestion(family, METRICS)}")
+    return METRICS[family]
+
+
+# --- Decisions --------------------------------------------------------------------------------------------------------
+
+
+def predictions(task: Task, outputs: Array) -> Array:
+    """What the outputs decide, row by row; on targets, the truth in the same form.
+
+    Shapes: (..., N) class indices for binary and multiclass tasks, (..., N, K) of 0 and 1 for multilabel ones, and the
+    outputs themselves for a regression. A decision is -1 where nan left none.
+    """
+    if task == "regression":
+        return outputs
+    if task == "multiclass":
+        return _winners(outputs)
+    decided = np.where(np.isnan(outputs), -1, outputs > 0.5)
+    return decided if task == "multilabel" else decided[..., 0]
+
+
+def confusion_matrix(outputs: Array, targets: Array) -> NDArray[np.int64]:
+    """How often each class was taken for each: (K, K) counts, rows the truth, columns the prediction.
+
+    For outputs (N, 1) of a binary task K is 2. A row that nan left without a prediction is in no column.
+    """
+    task: Task = "binary" if outputs.shape[-1] == 1 else "multiclass"
+    predicted, truth = predictions(task, outputs), predictions(task, targets)
+    classes = max(2, outputs.shape[-1])
+    cells = (truth * classes + predicted)[predicted >= 0]
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def _winners(outputs: Array) -> Array:
+    """The first of the largest outputs in each row, (..., N, K) -> (..., N); -1 in a row with a nan."""
+    winners = outputs.argmax(axis=-1)
+    # argmax stops at a nan, so that the winning output tells whether there is one.
+    best = np.take_along_axis(outputs, winners[..., None], axis=-1)[..., 0]
+    return np.where(np.isnan(best), -1, winners)
+
+
+def _right(outputs: Array, targets: Array) -> NDArray[np.bool_]:
+    """Whether each yes-or-no decision is right, elementwise; a nan is on neither side of 0.5."""
+    return np.where(targets > 0.5, outputs > 0.5, outputs <= 0.5)
+
+
+def _share(right: Array) -> NDArray[np.float64]:
+    """The share that is True along the last axis; counts are exact, and so the same in a batch as alone."""
+    share: NDArray[np.float64] = np.count_nonzero(right, axis=-1) / np.float64(right.shape[-1])
+    return share
+
+
+def _mean(figures: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """The mean along an axis; too large is inf."""
+    with np.errstate(over="ignore"):
+        mean: NDArray[np.float64] = figures.mean(axis=axis)
+    return mean
+
+
+# --- Quick figures, for every replica at once -------------------------------------------------------------------------
+
+
+def binary_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Share of the rows on the right side of 0.5, (..., N, 1) -> (...)."""
+    return _share(_right(outputs, targets)[..., 0])
+
+
+def multiclass_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Share of the rows whose largest output is that of their class, (..., N, K) -> (...)."""
+    return _share(_winners(outputs) == targets.argmax(axis=-1))
+
+
+def subset_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Share of the rows with every label right, (..., N, K) -> (...)."""
+    return _share(np.all(_right(outputs, targets), axis=-1))
+
+
+def hamming_loss(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Share of the single labels that are wrong, (..., N, K) -> (...)."""
+    wrong = ~_right(outputs, targets)
+    return _share(wrong.reshape(*wrong.shape[:-2], -1))
+
+
+def rmse(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Root mean squared error √mean (a - y)² of each target, then their mean, (..., N, K) -> (...); nan from nan."""
+    return _mean(_target_rmse(outputs, targets), axis=-1)
+
+
+def r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Coefficient of determination 1 - Σ(a - y)² / Σ(y - mean y)² of each target, then their mean.
+
+    Shapes: (..., N, K) -> (...). A constant target has 1 where every output hits it and 0 otherwise. nan from nan, and
+    from fewer than two rows.
+    """
+    return _mean(_target_r2(outputs, targets), axis=-1)
+
+
+TRAINING_METRICS: dict[Task, dict[str, QuickFigure]] = {
+    "binary": {"accuracy": binary_accuracy},
+    "multiclass": {"accuracy": multiclass_accuracy},
+    "multilabel": {"subset_accuracy": subset_accuracy, "hamming_loss": hamming_loss},
+    "regression": {"rmse": rmse, "r2": r2},
+}
+
+
+def _difference(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """The error a - y as a new array, in float64 and C order: its sums have the same bits in a batch as alone."""
+    return np.subtract(outputs, targets, dtype=np.float64, order="C")
+
+
+def _sum_of_squares(difference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over the rows of the squares, (..., N, K) -> (..., K); overwrites `difference`. Too large is inf."""
+    with np.errstate(over="ignore"):
+        total: NDArray[np.float64] = np.square(difference, out=difference).sum(axis=-2)
+    return total
+
+
+def _target_mae(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Mean absolute error of each target, (..., N, K) -> (..., K)."""
+    difference = _difference(outputs, targets)
+    return _mean(np.abs(difference, out=difference), axis=-2)
+
+
+def _target_rmse(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Root mean squared error of each target, (..., N, K) -> (..., K)."""
+    mean: NDArray[np.float64] = _sum_of_squares(_difference(outputs, targets)) / outputs.shape[-2]
+    return np.sqrt(mean)
+
+
+def _target_r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
+    """Coefficient of determination of each target, (..., N, K) -> (..., K)."""
+    residual = _sum_of_squares(_difference(outputs, targets))
+    if outputs.shape[-2] < 2:
+        return np.full_like(residual, np.nan)
+    total = _sum_of_squares(_centred(targets))
+    # 0/0 becomes 0/1 and so r2 = 1; x/0 becomes x/x and so r2 = 0.
+    total = np.where(total > 0, total, np.where(residual > 0, residual, 1.0))
+    with np.errstate(invalid="ignore", over="ignore"):
+        explained: NDArray[np.float64] = 1.0 - residual / total
+    return explained
+
+
+def _centred(targets: Array) -> NDArray[np.float64]:
+    """The targets less their mean over the rows, (..., N, K); exactly 0 where they are constant."""
+    # Measured from the first row, a constant target is 0, and so is its mean: no rounding hides it.
+    shifted = _difference(targets, targets[..., :1, :])
+    shifted -= shifted.mean(axis=-2, keepdims=True)
+    return shifted
+
+
+# --- The whole report of one network ----------------------------------------------------------------------------------
+
+
+def report(
+    task: Task,
+    outputs: Array,
+    targets: Array,
+    *,
+    classes: Sequence[str] = (),
+    target_names: Sequence[str] = (),
+    top_k: Sequence[int] = (),
+) -> Figures:
+    """Every figure of merit of one network on one set, by name, in the order to show them.
+
+    Shapes: outputs and targets (N, K), N >= 1. `classes` names the classes of a binary or multiclass task and
+    `target_names` the labels of a multilabel task or the targets of a regression, as in `precision/cat` or `mae/price`;
+    without them they are 0, 1, …. `top_k` asks for `top_3_accuracy` and so on, measured for more than two classes.
+
+    Every figure is a finite number, or None where it cannot be measured: a `roc_auc` of one class only, the f1 of a
+    class that neither occurs nor is predicted, an error from outputs that are not finite.
+
+    Raises ValueError for shapes that do not fit the task, for names that do not fit the shapes, for a k below 1.
+    """
+    _check_shapes(task, outputs, targets)
+    if task == "multilabel":
+        figures = _multilabel_report(outputs, targets, _names(target_names, outputs.shape[1]))
+    elif task == "regression":
+        figures = _regression_report(outputs, targets, _names(target_names, outputs.shape[1]))
+    else:
+        figures = _class_report(task, outputs, targets, _names(classes, max(2, outputs.shape[1])), top_k)
+    return {name: float(figure) if np.isfinite(figure) else None for name, figure in figures.items()}
+
+
+def _check_shapes(task: Task, outputs: Array, targets: Array) -> None:
+    """Raises ValueError unless both are (N, K) with rows, and with a K that the task can have."""
+    if outputs.ndim != 2 or outputs.shape != targets.shape or 0 in outputs.shape:
+        raise ValueError(f"outputs {outputs.shape} and targets {targets.shape} must be (N, K) alike, with N, K >= 1")
+    columns = outputs.shape[1]
+    if (task == "binary" and columns != 1) or (task == "multiclass" and columns < 2):
+        raise ValueError(f"a {task} task cannot have {columns} column(s) of outputs")
+
+
+def _names(names: Sequence[str], count: int) -> Sequence[str]:
+    """The names given, or 0, 1, … where none are."""
+    names = names or [str(index) for index in range(count)]
+    if len(names) != count or len(set(names)) != count:
+        raise ValueError(f"expected {count} different names, got {list(names)}")
+    return names
+
+
+def _class_report(
+    task: Task, outputs: Array, targets: Array, names: Sequence[str], top_k: Sequence[int]
+) -> dict[str, float]:
+    matrix = confusion_matrix(outputs, targets)
+    # The truth is counted apart from the matrix, which leaves out the rows that have no prediction.
+    actual = np.bincount(predictions(task, targets), minlength=len(names))
+    rates = _rates(matrix.diagonal(), matrix.sum(axis=0), actual)
+    # A class that neither occurs nor is predicted has no figures, and no part in a mean.
+    seen = (matrix.sum(axis=0) + actual) > 0
+    figures = {
+        "accuracy": matrix.trace() / len(outputs),
+        "balanced_accuracy": rates["recall"][actual > 0].mean(),
+        **{f"macro_{kind}": rate[seen].mean() for kind, rate in rates.items()},
+        **_each({kind: np.where(seen, rate, np.nan) for kind, rate in rates.items()}, names),
+    }
+    if task == "binary":
+        figures["roc_auc"] = _roc_auc(outputs[:, 0], targets[:, 0] > 0.5)
+    elif len(names) > 2:
+        figures |= {f"top_{k}_accuracy": _top_k_accuracy(outputs, targets, k) for k in top_k}
+    return figures
+
+
+def _multilabel_report(outputs: Array, targets: Array, names: Sequence[str]) -> dict[str, float]:
+    predicted, actual = outputs > 0.5, targets > 0.5
+    counts = [array.sum(axis=0) for array in (predicted & actual, predicted, actual)]
+    rates = _rates(*counts)
+    return {
+        "subset_accuracy": float(subset_accuracy(outputs, targets)),
+        "hamming_loss": float(hamming_loss(outputs, targets)),
+        **{f"micro_{kind}": float(rate) for kind, rate in _rates(*(count.sum() for count in counts)).items()},
+        **{f"macro_{kind}": rate.mean() for kind, rate in rates.items()},
+        **_each(rates, names),
+    }
+
+
+def _regression_report(outputs: Array, targets: Array, names: Sequence[str]) -> dict[str, float]:
+    errors = {
+        "mae": _target_mae(outputs, targets),
+        "rmse": _target_rmse(outputs, targets),
+        "r2": _target_r2(outputs, targets),
+    }
+    means = {kind: error.mean() for kind, error in errors.items()}
+    return means | _each(errors, names) if len(names) > 1 else means
+
+
+def _each(figures: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> dict[str, float]:
+    """One figure per name, as `precision/cat`, `precision/dog`, `recall/cat`, …."""
+    return {
+        f"{kind}/{name}": value for kind, values in figures.items() for name, value in zip(names, values, strict=True)
+    }
+
+
+def _rates(right: Array, predicted: Array, actual: Array) -> dict[str, NDArray[np.float64]]:
+    """Precision, recall and F1 from counts: TP, TP + FP and TP + FN."""
+    return {
+        "precision": _ratio(right, predicted),
+        "recall": _ratio(right, actual),
+        "f1": _ratio(2 * right, predicted + actual),
+    }
+
+
+def _ratio(part: Array, whole: Array) -> NDArray[np.float64]:
+    """The share part / whole, where 0/0 is 0; `part` is never more than `whole`."""
+    return np.divide(part, np.maximum(whole, 1))
+
+
+def _roc_auc(scores: Array, positive: NDArray[np.bool_]) -> float:
+    """The area under the ROC curve: the chance that a positive row scores above a negative one, a tie counting half.
+
+    nan where it cannot be measured: with one class only, or with a score that is nan. Counts (positive, negative)
+    pairs at each distinct score s: n⁺(s) (n⁻(below s) + n⁻(s)/2), summed, over n⁺ n⁻ (Mann and Whitney 1947).
+    """
+    if positive.all() or not positive.any() or np.isnan(scores).any():
+        return float("nan")
+    _, level = np.unique(scores, return_inverse=True)
+    above, below = np.bincount(level, positive), np.bincount(level, ~positive)
+    won = above @ (np.cumsum(below) - below / 2)
+    return float(won / (above.sum() * below.sum()))
+
+
+def _top_k_accuracy(outputs: Array, targets: Array, k: int) -> float:
+    """Share of the rows whose class is among the k largest outputs; of equal outputs the one of higher index is larger.
+
+    The tie rule is scikit-learn's, and not that of `accuracy`, which takes the first of equals: with ties the two may
+    differ at k = 1. A row with a nan is not counted right.
+    """
+    if k < 1:
+        raise ValueError(f"top_k must be at least 1, got {k}")
+    truth = targets.argmax(axis=1)[:, None]
+    own = np.take_along_axis(outputs, truth, axis=1)
+    ahead = (outputs > own) | ((outputs == own) & (np.arange(outputs.shape[1]) > truth))
+    return float(_share((np.count_nonzero(ahead, axis=1) < k) & ~np.isnan(outputs).any(axis=1)))
