@@ -1,0 +1,301 @@
+"""The catalogue of data sets by name, and the one way to any data set: `load`.
+
+A new set is one entry in CATALOGUE.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from nnlab.data.arrays import read_npz, read_npz_like
+from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of
+from nnlab.data.files import counted, quoted, refuse, size_of, stat_of
+from nnlab.data.idx import read_idx_folder, read_idx_folder_like
+from nnlab.data.synthetic import cloud, houses, xor
+from nnlab.data.tables import read_csv, read_csv_like
+from nnlab.errors import DataError, suggestion
+
+Parameters = Mapping[str, object]
+Strings = Sequence[str]
+_NONE: Parameters = MappingProxyType({})
+_TABLES = (".csv", ".csv.gz")
+_EXPECTED = ".csv, .csv.gz, .npz or a folder of IDX files"
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What the config says about a table; `target` is None where it says nothing."""
+
+    target: Strings | None
+    ignore: Strings
+    blanks: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set of the catalogue: made by a function, or read from a file or folder of the data folder.
+
+    `task` is what the set is for; `target`, `ignore` and `image_shape` tell how a table is read, and `derive` makes
+    another set of what was read.
+    """
+
+    description: str
+    source: str
+    task: Task
+    make: Callable[[Task, Parameters], Dataset] | None = None
+    file: str = ""
+    target: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
+    derive: Callable[[Dataset], Dataset] | None = None
+
+
+def _fixed(make: Callable[[Task], Dataset]) -> Callable[[Task, Parameters], Dataset]:
+    """A set without parameters."""
+
+    def made(task: Task, parameters: Parameters) -> Dataset:
+        _refuse_parameters(parameters)
+        return make(task)
+
+    return made
+
+
+def _cloud(name: str) -> Callable[[Task, Parameters], Dataset]:
+    return lambda task, parameters: cloud(name, task, parameters)
+
+
+TRAITS = {
+    "even": (0, 2, 4, 6, 8),
+    "prime": (2, 3, 5, 7),
+    "at_least_5": (5, 6, 7, 8, 9),
+    "has_loop": (0, 4, 6, 8, 9),
+}
+
+
+def _digit_traits(digits: Dataset) -> Dataset:
+    """The images of digits with one yes or no per trait."""
+    labels = digits.y.argmax(axis=1)
+    y = np.column_stack([np.isin(labels, having) for having in TRAITS.values()]).astype(np.float64)
+    columns = Columns(digits.columns.inputs, tuple(TRAITS))
+    print_of = fingerprint_of(digits.x, y, columns)
+    return replace(digits, name="digit-traits", task="multilabel", y=y, columns=columns, fingerprint=print_of)
+
+
+_MADE = "computed"
+CATALOGUE: Mapping[str, Entry] = {
+    "xor": Entry("the four points of the exclusive or", _MADE, "binary", _fixed(xor)),
+    "moons": Entry("two half circles that reach into each other", _MADE, "binary", _cloud("moons")),
+    "circles": Entry("a circle around a smaller one", _MADE, "binary", _cloud("circles")),
+    "spirals": Entry("arms that turn around the origin", _MADE, "multiclass", _cloud("spirals")),
+    "blobs": Entry("round clouds of points", _MADE, "multiclass", _cloud("blobs")),
+    "houses": Entry("twelve house sizes and a number that falls with them", _MADE, "regression", _fixed(houses)),
+    "digits": Entry(
+        "1797 handwritten digits of 8×8 pixels",
+        "UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak), test part; CC BY 4.0",
+        "multiclass",
+        file="digits.csv.gz",
+        target=("digit",),
+        image_shape=(8, 8),
+    ),
+    "digit-traits": Entry(
+        "the same images, each with four labels: even, prime, at least 5, has a loop",
+        "UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak), test part; CC BY 4.0",
+        "multilabel",
+        file="digits.csv.gz",
+        target=("digit",),
+        image_shape=(8, 8),
+        derive=_digit_traits,
+    ),
+    "iris": Entry(
+        "150 flowers of three species, four lengths and widths of each",
+        "UCI Iris (Fisher); CC BY 4.0",
+        "multiclass",
+        file="iris.csv",
+        target=("species",),
+    ),
+    "breast-cancer": Entry(
+        "569 tumours, malignant or benign, 30 figures of each",
+        "UCI Breast Cancer Wisconsin (Diagnostic); CC BY 4.0",
+        "binary",
+        file="breast-cancer.csv",
+        target=("diagnosis",),
+    ),
+    "penguins": Entry(
+        "344 penguins of three species, with text columns and blanks (set data.blanks)",
+        "Palmer penguins (Gorman, Horst, Hill); CC0",
+        "multiclass",
+        file="penguins.csv",
+        target=("species",),
+        ignore=("year",),
+    ),
+    "auto-mpg": Entry(
+        "392 cars and how far a gallon takes them",
+        "UCI Auto MPG (Quinlan); CC BY 4.0",
+        "regression",
+        file="auto-mpg.csv",
+        target=("mpg",),
+        ignore=("name",),
+    ),
+    "concrete": Entry(
+        "1030 mixtures of concrete and their strength",
+        "UCI Concrete Compressive Strength (Yeh); CC BY 4.0",
+        "regression",
+        file="concrete.csv",
+        target=("strength",),
+    ),
+    "energy": Entry(
+        "768 building shapes with two targets: heating and cooling load",
+        "UCI Energy Efficiency (Tsanas, Xifara); CC BY 4.0",
+        "regression",
+        file="energy.csv",
+        target=("heating_load", "cooling_load"),
+    ),
+    "mnist": Entry(
+        "60000 + 10000 handwritten digits of 28×28 pixels",
+        "LeCun, Cortes, Burges; CC BY-SA 3.0",
+        "multiclass",
+        file="mnist",
+        image_shape=(28, 28),
+    ),
+}
+
+
+def load(
+    source: str,
+    *,
+    task: Task,
+    parameters: Parameters = _NONE,
+    target: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+    blanks: str = "refuse",
+    base: Path | None = None,
+) -> Dataset:
+    """The data set that `source` names: one of CATALOGUE, or a path, relative to `base` or to the working directory.
+
+    `parameters` are for sets that are made; `target`, `ignore` and `blanks` (see `read_csv`) for tables, where they add
+    to what the catalogue says. DataError where the set cannot be found or read, or does not fit the task.
+    """
+    options = _Options(target, ignore, blanks)
+    if source in CATALOGUE:
+        return _load_entry(source, task, parameters, options)
+    path = _existing_path(source, base)
+    _refuse_parameters(parameters)
+    if path.name.lower().endswith(_TABLES):
+        return read_csv(path, task=task, target=target, ignore=ignore, blanks=blanks)
+    _refuse_table_options(source, options)
+    if _is_folder(path):
+        return read_idx_folder(path, task=task)
+    return read_npz(_require_npz(path), task=task)
+
+
+def load_new(
+    source: str, columns: Columns, *, task: Task, blanks_allowed: bool = False, base: Path | None = None
+) -> NewRows:
+    """The rows of a file or folder that a model never saw, read in the way that `columns` of its own data set say.
+
+    `source` is a path as for `load`; of a file or folder with a test part, the test part is read.
+    """
+    path = _existing_path(source, base)
+    if path.name.lower().endswith(_TABLES):
+        return read_csv_like(path, columns, task=task, blanks_allowed=blanks_allowed)
+    if _is_folder(path):
+        return read_idx_folder_like(path, columns, task=task)
+    return read_npz_like(_require_npz(path), columns, task=task)
+
+
+def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options) -> Dataset:
+    entry = CATALOGUE[name]
+    is_table = bool(entry.target) and not entry.derive
+    if not is_table:
+        _refuse_table_options(name, options)
+    if options.target is None:
+        _check_task(name, entry, task)
+    if entry.make:
+        return entry.make(task, parameters)
+    _refuse_parameters(parameters)
+    return replace(_read_entry(name, entry, task, options), name=name)
+
+
+def _read_entry(name: str, entry: Entry, task: Task, options: _Options) -> Dataset:
+    path = data_path(name, entry.file)
+    if not entry.target:
+        return read_idx_folder(path, task=task)
+    targets = entry.target if options.target is None else tuple(options.target)
+    left = [column for column in entry.ignore if column not in targets]
+    read_as: Task = "multiclass" if entry.derive else task
+    dataset = read_csv(path, task=read_as, target=targets, ignore=[*left, *options.ignore], blanks=options.blanks)
+    if targets == entry.target and not options.ignore:  # else the inputs are no longer the pixels of an image
+        dataset = replace(dataset, image_shape=entry.image_shape)
+    return entry.derive(dataset) if entry.derive else dataset
+
+
+def _check_task(name: str, entry: Entry, task: Task) -> None:
+    """Refuse a task that the set is not for. A choice of two may be learned as binary or as multiclass."""
+    classes = ("binary", "multiclass")
+    if task != entry.task and not (task in classes and entry.task in classes):
+        raise DataError(f"found task {task} for {name}, expected {entry.task}: it is {entry.description}")
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def data_path(name: str, file: str) -> Path:
+    """Where the file or folder of the catalogue's set `name` is: $NNLAB_DATA, ./data, or data/ beside the package."""
+    named = os.environ.get("NNLAB_DATA")
+    folders = [*([Path(named)] if named else []), Path("data"), Path(__file__).resolve().parents[2] / "data"]
+    for folder in folders:
+        if os.path.lexists(folder / file):
+            return folder / file
+    looked = ", ".join(str(folder / file) for folder in folders)
+    raise DataError(
+        f"found no data for {name}, expected {looked} (the set ships in data/ of the repository; NNLAB_DATA may name "
+        "another folder)"
+    )
+
+
+def _existing_path(source: str, base: Path | None) -> Path:
+    """The path that `source` names; the folder of the config is tried before the working directory."""
+    places = [Path(source)] if base is None else [base / source, Path(source)]
+    for place in places if source else []:
+        if os.path.lexists(place):
+            return place
+    if source and not (os.sep in source or source.lower().endswith((*_TABLES, ".npz"))):
+        near = suggestion(source, CATALOGUE) or f"; known are {', '.join(CATALOGUE)}"
+        raise DataError(f"found source {quoted(source)}, expected a name of the catalogue or a path{near}")
+    looked = " or ".join(quoted(str(place)) for place in dict.fromkeys(places))
+    raise DataError(f"found no file {looked if source else quoted(source)}, expected {_EXPECTED}")
+
+
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(stat_of(path).st_mode)
+
+
+def _require_npz(path: Path) -> Path:
+    if path.suffix.lower() != ".npz":
+        size_of(path)  # a FIFO or a device is named as such
+        refuse(path, f"found file name {quoted(path.name)}, expected {_EXPECTED}")
+    return path
+
+
+def _refuse_parameters(parameters: Parameters) -> None:
+    if parameters:
+        raise DataError(
+            f"found {counted(len(parameters), 'parameter')} for a set that takes none: {_listed(parameters)}"
+        )
+
+
+def _refuse_table_options(source: str, options: _Options) -> None:
+    if options.target is not None or options.ignore:
+        given = "ignore" if options.target is None else "target"
+        raise DataError(f"found data.{given} for {quoted(source)}, expected it for tables in CSV only")
+
+
+def _listed(names: Mapping[str, object]) -> str:
+    return ", ".join(quoted(str(name)) for name in names)

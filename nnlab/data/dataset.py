@@ -1,0 +1,99 @@
+"""A data set as read: rows of inputs and targets, not yet split or scaled, and how its columns became them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
+@dataclass(frozen=True)
+class InputColumn:
+    """One column of a table that feeds the network: a number, or text that is one-hot encoded over `categories`."""
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """One name per input that the column becomes: `size`, or `island=Biscoe`, `island=Dream`."""
+        return (self.name,) if self.categories is None else tuple(f"{self.name}={text}" for text in self.categories)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a table's columns become inputs and targets. Kept with a model, so that a new file is read the same way.
+
+    `classes` names the classes in the order of their index: two for a binary task, n for a multiclass one, and empty
+    for the others. `targets` names one column for binary and multiclass tasks, one per output for the others.
+    """
+
+    inputs: tuple[InputColumn, ...]
+    targets: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """One name per input of the network, in order: a text column has one for each of its categories."""
+        return tuple(name for column in self.inputs for name in column.input_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts and strings, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Columns:
+        """The inverse of `to_dict`, also after a round trip through JSON."""
+        inputs = tuple(
+            InputColumn(column["name"], None if column["categories"] is None else tuple(column["categories"]))
+            for column in values["inputs"]
+        )
+        return cls(inputs, tuple(values["targets"]), tuple(values["classes"]))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of inputs and targets.
+
+    Shapes: `x` is (N, inputs), float64, or uint8 where the inputs are image pixels; a blank cell that the config
+    allows is nan. `y` is (N, outputs) float64: 0 or 1 in one column for a binary task, one-hot over the classes for
+    a multiclass one, 0 or 1 per label for a multilabel one, the values themselves for a regression.
+
+    The last `own_test` rows are the test part that comes with the set (0: it has none). `image_shape` is (height,
+    width) where a row of `x` is an image, row by row. `fingerprint` is the SHA-256 of what was read, in hex.
+    """
+
+    name: str
+    task: Task
+    x: NDArray[Any]
+    y: NDArray[np.float64]
+    columns: Columns
+    own_test: int = 0
+    image_shape: tuple[int, int] | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """Rows read later, as an earlier set was: `x` and `y` as in `Dataset`; `y` is None where there are no targets."""
+
+    x: NDArray[Any]
+    y: NDArray[np.float64] | None
+    fingerprint: str
+
+
+def fingerprint_of(x: NDArray[Any], y: NDArray[Any], columns: Columns) -> str:
+    """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
+
+    The same values give the same fingerprint on every machine and whatever the file's format or byte order was.
+    """
+    digest = hashlib.sha256()
+    for values in (x, y):
+        digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
+    digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
+    return digest.hexdigest()

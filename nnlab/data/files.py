@@ -1,0 +1,175 @@
+"""What all readers share: faults gathered in one pass, and files that are what they seem to be."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NoReturn, TypeVar, cast
+
+from numpy.typing import NDArray
+
+from nnlab.errors import DataError, Fault, StorageError, printable
+
+MOST_FAULTS = 20
+CHUNK = 2**20
+TEXT_LIMIT = 2**28  # bytes of one table, unpacked: its cells then need a few GB as Python strings
+ARRAY_LIMIT = 2**32  # bytes of one array, unpacked
+UNSUSPECTED = 2**26  # bytes that a packed array may always unpack to
+UNSUSPECTED_TEXT = 2**24  # and a packed table, whose cells take more room than its text
+HIGHEST_RATIO = (
+    200  # beyond that: real data pack to a tenth, MNIST as float64 to a twenty-fifth, a bomb to a thousandth
+)
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+_NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
+_CORRUPT = (
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # zipfile: a version or a packing method that does not exist
+    RuntimeError,  # zipfile: a member that claims to be encrypted
+    struct.error,  # zipfile: a header that ends early
+    OverflowError,
+    ValueError,  # zipfile: a place before the file's beginning, a name that is no text
+)
+
+Wrong = TypeVar("Wrong", list[int], NDArray[Any])
+
+
+class FaultList:
+    """The faults of one file: the first 20 are kept, the others counted."""
+
+    def __init__(self, file: Path | str) -> None:
+        self.file = str(file)
+        self.faults: list[Fault] = []
+        self.more = 0
+
+    def add(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        """Note one fault; `line` is the file's line and `column` the cell's number in it, both from 1."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(Fault(message, self.file, line, column))
+        else:
+            self.more += 1
+
+    def take(self, items: Wrong) -> Wrong:
+        """The first of `items` that there is still room for; the others are counted, which spares their messages."""
+        room = MOST_FAULTS - len(self.faults)
+        self.more += max(0, len(items) - room)
+        return items[:room]
+
+    def raise_if_any(self) -> None:
+        """Raise a DataError with all faults, in the file's order, if there are any."""
+        if self.faults:
+            ordered = sorted(self.faults, key=lambda fault: (fault.line or 0, fault.column or 0))
+            raise DataError([*ordered, Fault(f"and {self.more} more", self.file)] if self.more else ordered)
+
+
+def refuse(file: Path | str, message: str, line: int | None = None) -> NoReturn:
+    """Raise a DataError with one fault."""
+    raise DataError(Fault(message, str(file), line))
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes for a message: control characters escaped, and cut after 40 characters."""
+    safe = printable(text)
+    return f"'{safe}'" if len(safe) <= 40 else f"'{safe[:40]}…'"
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """`1 row`, `3 rows`, `2 classes`: a count with its noun, whose plural may be given."""
+    return f"{count} {noun}" if count == 1 else f"{count} {nouns or noun + 's'}"
+
+
+def stat_of(path: Path | str) -> os.stat_result:
+    """The status of what `path` names, links followed. DataError where there is nothing."""
+    try:
+        if str(path):
+            return Path(path).stat()
+    except ValueError:  # a NUL or a lone surrogate: no file can have that name
+        pass
+    except OSError as error:
+        if error.errno not in _NO_SUCH_FILE:
+            raise StorageError(f"{printable(str(path))}: {error.strerror}") from error
+        if error.errno in (errno.ENOENT, errno.ELOOP) and Path(path).is_symlink():
+            refuse(path, "found a link that leads nowhere, expected a file")
+    refuse(path, f"found no file {quoted(str(path))}, expected one to read")
+
+
+def size_of(path: Path | str) -> int:
+    """The size in bytes of the regular file `path`; anything else is refused before it is opened."""
+    status = stat_of(path)
+    if not stat.S_ISREG(status.st_mode):
+        refuse(path, f"found {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, expected a file")
+    return status.st_size
+
+
+def unpacked_limit(packed: int, *, text: bool = False) -> int:
+    """The most bytes that a file of `packed` bytes may unpack to before it is taken for a bomb."""
+    return max(UNSUSPECTED_TEXT if text else UNSUSPECTED, HIGHEST_RATIO * packed)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the file's name says that it is gzip-compressed."""
+    return path.name.lower().endswith(".gz")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked where its name ends in .gz. DataError for a corrupt file, StorageError for a disk."""
+    with reading(path), path.open("rb") as file:
+        yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if is_packed(path) else file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name what goes wrong while `path` is read: a corrupt file is a DataError, a disk that fails a StorageError."""
+    try:
+        yield
+    except _CORRUPT as error:
+        refuse(path, f"found a corrupt or truncated file ({printable(str(error))}), expected a sound one")
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # zipfile was sent to a place before the file's beginning
+            refuse(path, "found a corrupt file, expected a sound one")
+        raise StorageError(f"{printable(str(path))}: {error.strerror}") from error
+
+
+def read_all(path: Path) -> bytes:
+    """All bytes of a table, unpacked where the name ends in .gz; more than a limit is refused, not read."""
+    size = size_of(path)
+    limit = min(TEXT_LIMIT, unpacked_limit(size, text=True)) if is_packed(path) else TEXT_LIMIT
+    with opened(path) as stream:
+        data = b"".join(_chunks(stream, limit + 1))
+    if len(data) > limit:
+        refuse(path, f"found more than {limit // 2**20} MiB of text, expected less (store a larger set as .npz)")
+    return data
+
+
+def fill(stream: IO[bytes], buffer: memoryview) -> int:
+    """Read from `stream` into `buffer` until either ends, and return the number of bytes read."""
+    position = 0
+    for chunk in _chunks(stream, len(buffer)):
+        buffer[position : position + len(chunk)] = chunk
+        position += len(chunk)
+    return position
+
+
+def _chunks(stream: IO[bytes], limit: int) -> Iterator[bytes]:
+    """What the stream holds, piece by piece, up to `limit` bytes in all."""
+    while limit > 0 and (chunk := stream.read(min(CHUNK, limit))):
+        limit -= len(chunk)
+        yield chunk

@@ -1,0 +1,133 @@
+"""Folders of IDX files, the format of MNIST: images and labels as bytes after a short header of sizes.
+
+Source of the format: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
+"""
+
+from __future__ import annotations
+
+import math
+import stat
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
+from nnlab.data.files import counted, fill, is_packed, opened, refuse, size_of, stat_of, unpacked_limit
+from nnlab.data.targets import labelled, require_class_task
+
+_PARTS = ("train", "t10k")
+_IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+
+
+def read_idx_folder(folder: Path | str, *, task: Task) -> Dataset:
+    """The data set of a folder with MNIST's four file names, each with or without .gz; the t10k pair may be absent.
+
+    `x` is uint8 (N, height × width), and the t10k images are its last rows, the test part.
+    """
+    folder = Path(folder)
+    if not stat.S_ISDIR(stat_of(folder).st_mode):
+        refuse(folder, "found a file, expected a folder of IDX files")
+    require_class_task(task, folder)
+    parts = [_read_pair(folder, part) for part in _PARTS if part == "train" or _has_part(folder, part)]
+    if len({images.shape[1:] for images, _ in parts}) > 1:
+        refuse(folder, "found training and test images of different sizes, expected one size")
+    images = np.concatenate([images for images, _ in parts])
+    labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
+    own_test = sum(len(labels) for _, labels in parts[1:])
+    classes, y = labelled(labels, own_test, task, folder)
+    height, width = images.shape[1:]
+    columns = Columns(pixel_columns(height, width), ("label",), classes)
+    x = images.reshape(len(images), height * width)
+    print_of = fingerprint_of(x, y, columns)
+    return Dataset(folder.resolve().name, task, x, y, columns, own_test, (height, width), print_of)
+
+
+def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task) -> NewRows:
+    """The t10k rows of such a folder, or the train rows where there are no others, for the classes of `columns`."""
+    dataset = read_idx_folder(folder, task=task)
+    if len(dataset.columns.inputs) != len(columns.input_names):
+        refuse(folder, f"found {len(dataset.columns.inputs)} pixels, expected {len(columns.input_names)} inputs")
+    if dataset.columns.classes != columns.classes:
+        found, expected = (", ".join(classes) for classes in (dataset.columns.classes, columns.classes))
+        refuse(folder, f"found classes {found}, expected {expected}")
+    start = len(dataset.x) - dataset.own_test if dataset.own_test else 0
+    x, y = dataset.x[start:], dataset.y[start:]
+    return NewRows(x, y, fingerprint_of(x, y, columns))
+
+
+def pixel_columns(height: int, width: int) -> tuple[InputColumn, ...]:
+    """The input columns of an image, row by row: pixel_0_0, pixel_0_1 and so on."""
+    return tuple(InputColumn(f"pixel_{row}_{column}") for row in range(height) for column in range(width))
+
+
+def read_idx(path: Path | str, rank: int) -> NDArray[np.uint8]:
+    """The bytes of an IDX file as an array of `rank` dimensions.
+
+    The sizes in the header must be those of the file: nothing is allocated for a header that promises more, and at most
+    one byte more than promised is ever unpacked.
+    """
+    path = Path(path)
+    size = size_of(path)
+    with opened(path) as stream:
+        shape = _shape(stream, path, rank)
+        _check_promise(path, size, 4 + 4 * rank, shape)
+        values = np.empty(shape, np.uint8)
+        found = fill(stream, values.reshape(-1).data) + len(stream.read(1))
+    if found != values.size:
+        more = "more bytes" if found > values.size else f"only {found} bytes"
+        refuse(path, f"found {more} after the header, expected {values.size} for {_times(shape)}")
+    return values
+
+
+def _shape(stream: IO[bytes], path: Path, rank: int) -> tuple[int, ...]:
+    header = stream.read(4 + 4 * rank)
+    magic = bytes((0, 0, 8, rank))
+    if header[:4] != magic:
+        refuse(path, f"found magic number {header[:4].hex() or 'none'}, expected {magic.hex()} (bytes, rank {rank})")
+    if len(header) != 4 + 4 * rank:
+        refuse(path, f"found {len(header)} bytes, expected a header of {4 + 4 * rank}")
+    shape = tuple(int.from_bytes(header[i : i + 4], "big") for i in range(4, len(header), 4))
+    if 0 in shape:
+        refuse(path, f"found dimensions {_times(shape)}, expected none to be 0")
+    return shape
+
+
+def _check_promise(path: Path, size: int, header: int, shape: tuple[int, ...]) -> None:
+    promised = header + math.prod(shape)
+    if is_packed(path):
+        if promised > unpacked_limit(size):
+            refuse(
+                path, f"found dimensions {_times(shape)} in a packed file of {size} bytes, expected sizes it can hold"
+            )
+    elif promised != size:
+        refuse(path, f"found {size} bytes, expected {promised} for dimensions {_times(shape)}")
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " × ".join(str(length) for length in shape)
+
+
+def _read_pair(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images (N, height, width) and labels (N,) of one part."""
+    images = read_idx(_find(folder, f"{part}-{_IMAGES}"), 3)
+    labels = read_idx(_find(folder, f"{part}-{_LABELS}"), 1)
+    if len(images) != len(labels):
+        refuse(folder, f"found {counted(len(labels), f'{part} label')}, expected {len(images)}, one per image")
+    return images, labels
+
+
+def _has_part(folder: Path, part: str) -> bool:
+    return any(_candidates(folder, f"{part}-{name}") for name in (_IMAGES, _LABELS))
+
+
+def _candidates(folder: Path, name: str) -> list[Path]:
+    return [path for path in (folder / name, folder / f"{name}.gz") if path.is_symlink() or path.exists()]
+
+
+def _find(folder: Path, name: str) -> Path:
+    found = _candidates(folder, name)
+    if not found:
+        refuse(folder, f"found no file {name} or {name}.gz, expected MNIST's file names")
+    return found[0]

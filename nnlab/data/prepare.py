@@ -1,0 +1,98 @@
+"""From a data set as read to the arrays that a network trains on: split, scaled, contiguous."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import DTypeLike, NDArray
+
+from nnlab.data.dataset import Dataset
+from nnlab.data.files import counted, quoted
+from nnlab.data.scaling import FILLS, Scaling
+from nnlab.data.splits import Rows, Split, missing_classes, split
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, both C-contiguous."""
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The parts of a data set, `val` and `test` None where absent, and how they were made.
+
+    `target_scaling` is None unless targets were scaled. `warnings` are sentences for a person.
+    """
+
+    train: Part
+    val: Part | None
+    test: Part | None
+    scaling: Scaling
+    target_scaling: Scaling | None
+    split: Split
+    warnings: tuple[str, ...]
+
+
+def prepare(
+    dataset: Dataset,
+    *,
+    seed: int,
+    test: float | None,
+    validation: float | None,
+    scale_name: str,
+    epsilon: float,
+    together: bool,
+    blanks: str,
+    scale_targets: bool,
+    dtype: DTypeLike,
+) -> Prepared:
+    """Split and scale a data set; the scaling is learned from the training part alone.
+
+    `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
+    regression, and means nothing for other tasks. DataError as `split` and `Scaling` raise it.
+    """
+    parts = split(dataset.y, dataset.task, dataset.own_test, test=test, validation=validation, seed=seed)
+    fill = blanks if blanks in FILLS else None
+    scaling = Scaling.fit(dataset.x, scale_name, epsilon, together=together, fill=fill, rows=parts.train)
+    scales = scale_targets and dataset.task == "regression"
+    targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
+
+    def part(rows: Rows) -> Part:
+        return Part(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
+
+    return Prepared(
+        train=part(parts.train),
+        val=part(parts.validation) if len(parts.validation) else None,
+        test=part(parts.test) if len(parts.test) else None,
+        scaling=scaling,
+        target_scaling=targets if scales else None,
+        split=parts,
+        warnings=tuple(_warnings(dataset, parts, scaling, targets)),
+    )
+
+
+def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling) -> Iterator[str]:
+    if scaling.constant:
+        names = dataset.columns.input_names
+        which = f" ({', '.join(quoted(names[i]) for i in scaling.constant)})" if len(scaling.constant) <= 3 else ""
+        verb = "is" if len(scaling.constant) == 1 else "are"
+        share = f"{len(scaling.constant)} of {counted(len(names), 'column')}"
+        yield f"{share} {verb} constant in the training part{which}"
+    for i in targets.constant:
+        yield f"target {quoted(dataset.columns.targets[i])} is constant in the training part"
+    if dataset.columns.classes:
+        yield from _missing(dataset, parts)
+
+
+def _missing(dataset: Dataset, parts: Split) -> Iterator[str]:
+    classes = dataset.columns.classes
+    for name, rows in (("training", parts.train), ("validation", parts.validation), ("test", parts.test)):
+        absent = missing_classes(dataset.y, rows) if len(rows) else ()
+        if absent:
+            listed = ", ".join(quoted(classes[i]) for i in absent[:5]) + (", …" if len(absent) > 5 else "")
+            yield f"{'class' if len(absent) == 1 else 'classes'} {listed} absent from the {name} part"

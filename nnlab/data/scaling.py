@@ -1,0 +1,221 @@
+"""Scaling: what the training part teaches about the size of each column, applied to every part alike.
+
+The statistics are taken of the columns divided by a power of two, which brings them below 1 and changes no bit of the
+result: columns near 1e308 overflow neither in sums nor in squares. All work is done block by block in float64, so that
+a set of uint8 images is never there as a whole in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from nnlab.data.files import quoted
+from nnlab.errors import DataError, suggestion
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.integer[Any]]
+
+NAMES = ("none", "standard", "minmax")
+FILLS = ("mean", "median")
+_BLOCK = 2**20  # values at a time: 8 MB in float64, about a processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """`(x - shift) / divisor` per column, after blanks (nan) have been filled with `fill`.
+
+    `shift`, `divisor` and `fill` have shape (inputs,); `fill` is None where blanks are refused. `standard` shifts by
+    the mean and divides by the standard deviation (of the N values, not N - 1) plus `epsilon`; `minmax` shifts by the
+    least value and divides by the range. With `together`, all columns share one shift and one divisor. `constant` names
+    the columns that do not vary in the training part; their divisor is infinite where it would be 0, so that they
+    become 0 everywhere.
+    """
+
+    name: str
+    epsilon: float
+    together: bool
+    shift: Floats
+    divisor: Floats
+    fill: Floats | None = None
+    constant: tuple[int, ...] = ()
+
+    @classmethod
+    def fit(
+        cls,
+        x_train: NDArray[Any],
+        name: str = "standard",
+        epsilon: float = 0.0,
+        *,
+        together: bool = False,
+        fill: str | None = None,
+        rows: Rows | None = None,
+    ) -> Scaling:
+        """The scaling that the training part (N, inputs) asks for; `rows` picks it from a larger `x_train`.
+
+        `fill` is "mean" or "median" of the known values, None where no blanks are expected. DataError for a blank
+        then, for a column that is blank throughout, and for a range beyond float64's.
+        """
+        _check_option("scaling", name, NAMES)
+        filling = None if fill is None else _fit_fill(x_train, rows, fill)
+        inputs = x_train.shape[1]
+        if name == "none":
+            return cls(name, epsilon, together, np.zeros(inputs), np.ones(inputs), filling)
+        blocks = _Blocks(x_train, rows, filling, together=together)
+        low, high = blocks.extremes()
+        shift, divisor = (low, _range(low, high)) if name == "minmax" else blocks.mean_and_deviation(low, high)
+        divisor = divisor + epsilon if name == "standard" else divisor
+        divisor = np.where(divisor == 0, np.inf, divisor)
+        shift, divisor = (np.broadcast_to(values, inputs).copy() for values in (shift, divisor))
+        constant = np.flatnonzero(np.broadcast_to(low == high, inputs))
+        return cls(name, epsilon, together, shift, divisor, filling, tuple(constant.tolist()))
+
+    def apply(self, x: NDArray[Any], dtype: DTypeLike = np.float64, rows: Rows | None = None) -> NDArray[Any]:
+        """The scaled rows of `x` (N, inputs), or those that `rows` picks, as a new C-contiguous array.
+
+        DataError for a blank that there is nothing to fill with, and for a value that is not finite once scaled.
+        """
+        if x.shape[1] != len(self.shift):
+            raise DataError(f"found {x.shape[1]} input columns, expected {len(self.shift)}")
+        scaled = np.empty((len(x) if rows is None else len(rows), x.shape[1]), dtype)
+        for start, block in _float_blocks(x, rows, self.fill):
+            part = scaled[start : start + len(block)]
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.subtract(block, self.shift, out=block)
+                np.divide(block, self.divisor, out=block)
+                part[...] = block
+            _require_finite(part, start, f"one that is finite once scaled and in {scaled.dtype}")
+        return scaled
+
+    def invert(self, y: NDArray[Any]) -> Floats:
+        """What `apply` made `y` (…, inputs) from, in float64."""
+        with np.errstate(over="ignore", invalid="ignore"):  # predictions of a network that diverged stay infinite
+            return np.asarray(y, np.float64) * np.where(np.isinf(self.divisor), 0.0, self.divisor) + self.shift
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays of numbers, for an .npz file; the name is there as its ASCII bytes."""
+        arrays: dict[str, NDArray[Any]] = {
+            "name": np.frombuffer(self.name.encode("ascii"), np.uint8),
+            "epsilon": np.array(self.epsilon),
+            "together": np.array(self.together),
+            "shift": self.shift,
+            "divisor": self.divisor,
+            "constant": np.array(self.constant, np.int64),
+        }
+        return arrays if self.fill is None else {**arrays, "fill": self.fill}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Scaling:
+        """The inverse of `to_arrays`."""
+        return cls(
+            arrays["name"].tobytes().decode("ascii"),
+            float(arrays["epsilon"]),
+            bool(arrays["together"]),
+            arrays["shift"],
+            arrays["divisor"],
+            arrays.get("fill"),
+            tuple(arrays["constant"].tolist()),
+        )
+
+
+class _Blocks:
+    """Statistics of the columns of a set that is read block by block; of all its values as one column if together."""
+
+    def __init__(self, x: NDArray[Any], rows: Rows | None, fill: Floats | None, *, together: bool) -> None:
+        self.x, self.rows, self.fill, self.together = x, rows, fill, together
+        self.count = (len(x) if rows is None else len(rows)) * (x.shape[1] if together else 1)
+        if not self.count:
+            raise DataError("found no row to learn the scaling from, expected at least one")
+
+    def __iter__(self) -> Iterator[Floats]:
+        for _, block in _float_blocks(self.x, self.rows, self.fill):
+            yield block.reshape(-1, 1) if self.together else block
+
+    def extremes(self) -> tuple[Floats, Floats]:
+        """The least and the largest value of each column."""
+        ends = [(block.min(axis=0), block.max(axis=0)) for block in self]
+        return np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+
+    def mean_and_deviation(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of each column between `low` and `high`."""
+        if self.x.dtype == np.uint8:
+            return self._of_bytes()
+        unit = _unit(low, high)
+        mean = np.sum([(block * unit).sum(axis=0) for block in self], axis=0) / self.count
+        mean = np.clip(mean, low * unit, high * unit)  # of equal values exactly the value, so that they deviate by 0
+        squares = np.sum([np.square(block * unit - mean).sum(axis=0) for block in self], axis=0)
+        with np.errstate(over="ignore"):
+            return mean / unit, _finite_range(np.sqrt(squares / self.count) / unit)
+
+    def _of_bytes(self) -> tuple[Floats, Floats]:
+        """The same for bytes, whose sums are exact: the deviation is the root of (N Σx² - (Σx)²) / N²."""
+        n = self.count
+        sums = np.sum([block.sum(axis=0) for block in self], axis=0)
+        squares = np.sum([np.square(block).sum(axis=0) for block in self], axis=0)
+        totals = [(int(s), int(q)) for s, q in zip(sums, squares, strict=True)]
+        return sums / n, np.sqrt([(n * q - s * s) / (n * n) for s, q in totals])
+
+
+def _unit(low: Floats, high: Floats) -> Floats:
+    """Per column the power of two that brings its values below 1; it changes no bit of a sum, and none overflows."""
+    _, exponent = np.frexp(np.maximum(np.abs(low), np.abs(high)))
+    return np.ldexp(1.0, -np.maximum(exponent, -1000))
+
+
+def _finite_range(values: Floats) -> Floats:
+    for column in np.flatnonzero(~np.isfinite(values)):
+        raise DataError(f"found a range beyond float64 in column {column + 1}, expected smaller values")
+    return values
+
+
+def _range(low: Floats, high: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        return _finite_range(high - low)
+
+
+def _float_blocks(x: NDArray[Any], rows: Rows | None, fill: Floats | None) -> Iterator[tuple[int, Floats]]:
+    """New float64 blocks (n, inputs) of the rows, blanks filled, each with the number of its first row."""
+    step = max(1, _BLOCK // max(1, x.shape[1]))
+    for start in range(0, len(x) if rows is None else len(rows), step):
+        picked = x[start : start + step] if rows is None else x[rows[start : start + step]]
+        block = picked.astype(np.float64)
+        if x.dtype.kind == "f":
+            if fill is not None:
+                np.copyto(block, fill, where=np.isnan(block))
+            _require_finite(block, start, "a number (data.blanks in the config may be drop, mean or median)")
+        yield start, block
+
+
+def _require_finite(block: NDArray[Any], start: int, expected: str) -> None:
+    """Refuse nan and infinity in a block whose first row is row `start` of a part."""
+    if not np.isfinite(block).all():
+        row, column = np.argwhere(~np.isfinite(block))[0]
+        found = "a blank" if np.isnan(block[row, column]) else "a value that is too large"
+        raise DataError(
+            f"found {found} in column {column + 1} (row {start + row + 1} of its part), expected {expected}"
+        )
+
+
+def _fit_fill(x: NDArray[Any], rows: Rows | None, fill: str) -> Floats:
+    """What fills a blank of each column (inputs,): the mean or the median of its known values."""
+    _check_option("filling of blanks", fill, FILLS)
+    columns = range(x.shape[1])
+    return np.array([_centre(x[:, i] if rows is None else x[rows, i], fill, i) for i in columns], np.float64)
+
+
+def _centre(values: NDArray[Any], fill: str, column: int) -> float:
+    known = values[~np.isnan(values)].astype(np.float64)
+    if not known.size:
+        raise DataError(f"found only blanks in column {column + 1} of the training part, expected a known value")
+    unit = _unit(known.min(), known.max())
+    return float((known * unit).mean() / unit if fill == "mean" else np.median(known * unit) / unit)
+
+
+def _check_option(what: str, found: str, known: tuple[str, ...]) -> None:
+    if found not in known:
+        expected = f"one of {', '.join(known)}{suggestion(found, known)}"
+        raise DataError(f"found {what} {quoted(found)}, expected {expected}")

@@ -1,0 +1,98 @@
+"""Which rows train, validate and test: a function of the seed and the rows' classes, and of nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.data.dataset import Task
+from nnlab.data.files import counted
+from nnlab.errors import DataError
+from nnlab.maths.randomness import Purpose, stream
+
+Rows = NDArray[np.int64]
+_TEST, _VALIDATION = 0, 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows of each part, in ascending order; no row is in two parts. An absent part is empty."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+def split(
+    y: NDArray[np.float64],
+    task: Task,
+    own_test: int,
+    *,
+    test: float | None,
+    validation: float | None,
+    seed: int,
+) -> Split:
+    """The rows of targets `y` (N, outputs) in parts: first the test part, then the validation part of what is left.
+
+    `test` and `validation` are None for no such part, a share between 0 and 1 (rounded, at least one row), or a count.
+    Binary and multiclass tasks keep the classes' shares in each part. The last `own_test` rows are the test part of
+    a set that has one of its own. DataError where a part cannot be made, or no row would be left to train on.
+    """
+    if own_test and test is not None:
+        raise DataError(
+            f"found data.test: {test}, expected none: the set comes with a test part of {counted(own_test, 'row')}"
+        )
+    rows = np.arange(len(y) - own_test)
+    own_rows = np.arange(len(rows), len(y))
+    labels = class_indices(y) if task in ("binary", "multiclass") else np.zeros(len(y), np.int64)
+    rows, tested = _part(rows, labels, test, "test", stream(seed, Purpose.SPLIT, _TEST))
+    random = stream(seed, Purpose.SPLIT, _VALIDATION)
+    rows, validated = _part(rows, labels, validation, "validation", random)
+    return Split(rows, validated, own_rows if own_test else tested)
+
+
+def class_indices(y: NDArray[np.float64]) -> Rows:
+    """The class (N,) of each row of binary targets (N, 1) or one-hot targets (N, classes)."""
+    return y[:, 0].astype(np.int64) if y.shape[1] == 1 else y.argmax(axis=1).astype(np.int64)
+
+
+def missing_classes(y: NDArray[np.float64], part: Rows) -> tuple[int, ...]:
+    """The classes, by index, that no row of `part` has; `y` (N, 1) is binary, (N, classes) one-hot."""
+    classes = max(2, y.shape[1])
+    return tuple(np.setdiff1d(np.arange(classes), class_indices(y[part])).tolist())
+
+
+def _part(rows: Rows, labels: Rows, size: float | None, name: str, random: np.random.Generator) -> tuple[Rows, Rows]:
+    """What is left of `rows`, and a part of the wanted size."""
+    if size is None:
+        return rows, rows[:0]
+    wanted = _row_count(size, len(rows), name)
+    groups = [rows[labels[rows] == label] for label in np.unique(labels[rows])]
+    shares = _largest_remainder(wanted, [len(group) for group in groups])
+    drawn = [random.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
+    part = np.sort(np.concatenate(drawn))
+    return np.setdiff1d(rows, part, assume_unique=True), part
+
+
+def _row_count(size: float, available: int, name: str) -> int:
+    """The number of rows that a share or a count means, of those available."""
+    if isinstance(size, bool) or not (size >= 1 if isinstance(size, int) else 0 < size < 1):
+        raise DataError(f"found data.{name}: {size}, expected a share between 0 and 1, or a count of at least 1")
+    wanted = size if isinstance(size, int) else max(1, math.floor(size * available + 0.5))
+    if wanted >= available:
+        found = f"{counted(wanted, 'row')} for data.{name}: {size}"
+        raise DataError(f"found {found}, expected fewer than the {available} there are, so that some are left to train")
+    return wanted
+
+
+def _largest_remainder(wanted: int, sizes: list[int]) -> list[int]:
+    """`wanted` seats shared out in proportion to `sizes`, in whole numbers that add up; ties go to the first."""
+    total = sum(sizes)
+    shares = [wanted * size // total for size in sizes]
+    order = sorted(range(len(sizes)), key=lambda i: -(wanted * sizes[i] % total))
+    for i in order[: wanted - sum(shares)]:
+        shares[i] += 1
+    return shares

@@ -1,0 +1,133 @@
+"""From a data set to the arrays that a network trains on."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nnlab.data.catalogue import load
+from nnlab.data.dataset import Columns, fingerprint_of
+from nnlab.data.prepare import prepare
+from nnlab.errors import DataError
+
+OPTIONS = {
+    "seed": 1,
+    "test": 0.2,
+    "validation": 0.2,
+    "scale_name": "standard",
+    "epsilon": 0.0,
+    "together": False,
+    "blanks": "refuse",
+    "scale_targets": False,
+    "dtype": np.float32,
+}
+
+
+def prepared(dataset, **changes):
+    return prepare(dataset, **{**OPTIONS, **changes})
+
+
+def test_parts_are_contiguous_and_of_the_type_asked_for():
+    for dtype in (np.float32, np.float64):
+        data = prepared(load("iris", task="multiclass"), dtype=dtype)
+        assert [len(part.x) for part in (data.train, data.val, data.test)] == [96, 24, 30]
+        for part in (data.train, data.val, data.test):
+            for values in (part.x, part.y):
+                assert values.dtype == dtype
+                assert values.flags.c_contiguous
+
+
+def test_the_scaling_is_learned_from_the_training_part_alone():
+    iris = load("iris", task="multiclass")
+    data = prepared(iris, dtype=np.float64)
+    np.testing.assert_allclose(data.train.x.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_array_equal(data.scaling.shift, iris.x[data.split.train].mean(axis=0))
+    np.testing.assert_array_equal(data.test.x, data.scaling.apply(iris.x[data.split.test]))
+
+
+def test_absent_parts_are_none():
+    data = prepared(load("xor", task="binary"), test=None, validation=None)
+    assert data.val is None
+    assert data.test is None
+    np.testing.assert_array_equal(data.train.x, [[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    assert data.warnings == ()
+
+
+@pytest.mark.parametrize("scales", [False, True])
+def test_targets_of_a_regression(scales):
+    energy = load("energy", task="regression")
+    data = prepared(energy, scale_targets=scales, dtype=np.float64)
+    if scales:
+        np.testing.assert_allclose(data.train.y.std(axis=0), 1)
+        np.testing.assert_allclose(data.target_scaling.invert(data.test.y), energy.y[data.split.test])
+    else:
+        assert data.target_scaling is None
+        np.testing.assert_array_equal(data.test.y, energy.y[data.split.test])
+
+
+def test_targets_with_classes_are_never_scaled():
+    data = prepared(load("iris", task="multiclass"), scale_targets=True)
+    assert data.target_scaling is None
+    assert set(np.unique(data.train.y)) == {0, 1}
+
+
+def test_blanks_are_filled():
+    data = prepared(load("penguins", task="multiclass", blanks="median"), blanks="median")
+    assert np.isfinite(data.train.x).all()
+    assert np.isfinite(data.test.x).all()
+    with pytest.raises(DataError, match="a blank in column"):
+        prepared(load("penguins", task="multiclass", blanks="mean"))
+
+
+def test_constant_columns_are_said_once():
+    data = prepared(load("digits", task="multiclass"))
+    (warning,) = data.warnings
+    assert warning.startswith("3 of 64 columns are constant in the training part ('pixel_0_0'")
+    np.testing.assert_array_equal(data.test.x[:, 0], 0)
+    assert prepared(load("digits", task="multiclass"), scale_name="none").warnings == ()
+
+
+def test_a_constant_target_is_said():
+    houses = load("houses", task="regression")
+    houses = dataclasses.replace(houses, y=np.ones((12, 1)))
+    assert prepared(houses, scale_targets=True).warnings == ("target 'value' is constant in the training part",)
+
+
+def test_absent_classes_are_said():
+    data = prepared(load("xor", task="binary"), scale_name="none", test=1, validation=None)
+    assert data.warnings == ("class '1' absent from the test part",)
+
+
+def test_one_row_and_one_column():
+    houses = load("houses", task="regression")
+    one = dataclasses.replace(houses, x=houses.x[:1], y=houses.y[:1])
+    data = prepared(one, test=None, validation=None)
+    np.testing.assert_array_equal(data.train.x, [[0]])
+    assert data.warnings == ("1 of 1 column is constant in the training part ('size')",)
+
+
+def test_targets_too_large_for_the_type():
+    houses = load("houses", task="regression")
+    with pytest.raises(DataError, match="float32"):
+        prepared(dataclasses.replace(houses, y=houses.y * 1e300))
+
+
+def test_images_scaled_together():
+    data = prepared(load("digits", task="multiclass"), together=True, scale_name="minmax")
+    np.testing.assert_array_equal(data.scaling.divisor, 16)
+    assert data.train.x.max() == 1
+
+
+def test_columns_survive_json_and_name_the_inputs():
+    columns = load("penguins", task="multiclass", blanks="drop").columns
+    assert Columns.from_dict(columns.to_dict()) == columns
+    assert columns.input_names[:2] == ("island=Biscoe", "island=Dream")
+
+
+def test_the_fingerprint_sees_values_and_names_not_layout():
+    x, y = np.arange(6.0).reshape(3, 2), np.ones((3, 1))
+    columns = load("xor", task="binary").columns
+    plain = fingerprint_of(x, y, columns)
+    assert plain == fingerprint_of(np.asfortranarray(x.astype(">f8")), y, columns)
+    assert plain != fingerprint_of(x + 1e-9, y, columns)
+    assert plain != fingerprint_of(x, y, dataclasses.replace(columns, targets=("z",)))
