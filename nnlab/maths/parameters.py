@@ -1,0 +1,90 @@
+"""What a table entry lets its user choose: a number or a switch, with its default and its range.
+
+Activations, losses, initialisers and optimizers all describe their parameters with `Parameter`, so that one piece of
+code validates them, one prints them, and a new entry needs nothing beyond itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+Value = float | bool
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number in [low, high] (bounds in `open_` are excluded), or a switch where the default is True or False.
+
+    A default of None means that the value must be given. `learnable` parameters may be stretches of theta; those
+    that also `learn_by_default` are so unless the experiment says otherwise.
+    """
+
+    name: str
+    default: Value | None
+    description: str
+    low: float = -math.inf
+    high: float = math.inf
+    open_: tuple[float, ...] = ()
+    learnable: bool = False
+    learn_by_default: bool = False
+
+    @property
+    def expected(self) -> str:
+        """The values that are allowed, in words: `a number in (0, 1]`."""
+        if isinstance(self.default, bool):
+            return "true or false"
+        if self.low == -math.inf and self.high == math.inf:
+            return "a number"
+        left = "(" if self.low in self.open_ or self.low == -math.inf else "["
+        right = ")" if self.high in self.open_ or self.high == math.inf else "]"
+        return f"a number in {left}{_bound(self.low)}, {_bound(self.high)}{right}"
+
+    def allows(self, value: object) -> bool:
+        """Whether `value` is of the right kind, finite and in range."""
+        if isinstance(self.default, bool) or isinstance(value, bool):
+            return isinstance(self.default, bool) and isinstance(value, bool)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        return self.low <= value <= self.high and value not in self.open_
+
+
+class Entry(Protocol):
+    """What every table's entries have in common."""
+
+    @property
+    def name(self) -> str:
+        """The word that stands in an experiment file."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What the experiment file may set."""
+
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+
+def by_name(*entries: AnyEntry) -> dict[str, AnyEntry]:
+    """The entries as a table from name to entry, in the order given."""
+    return {entry.name: entry for entry in entries}
+
+
+def resolved(entry: Entry, given: Mapping[str, Value]) -> dict[str, Value]:
+    """`given` completed by the entry's defaults. ValueError names what is missing, unknown or out of range."""
+    unknown = set(given) - {parameter.name for parameter in entry.parameters}
+    if unknown:
+        raise ValueError(f"{entry.name} has no parameter '{min(unknown)}'")
+    return {parameter.name: _checked(entry, parameter, given) for parameter in entry.parameters}
+
+
+def _checked(entry: Entry, parameter: Parameter, given: Mapping[str, Value]) -> Value:
+    value = given.get(parameter.name, parameter.default)
+    if value is None or not parameter.allows(value):
+        raise ValueError(f"found {value} for {parameter.name} of {entry.name}, expected {parameter.expected}")
+    return value
+
+
+def _bound(value: float) -> str:
+    return {math.inf: "∞", -math.inf: "-∞"}.get(value, f"{value:g}")

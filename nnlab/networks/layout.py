@@ -1,0 +1,79 @@
+"""The layout of theta: which stretch of its last axis is which tensor of which layer.
+
+    theta : (R, P)     R replicas, P parameters
+
+A layout names each stretch, gives its shape, and says how strongly weight decay pulls on it. `views` cuts theta into
+named arrays without copying; a view is good only as long as its theta is updated in place.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One named tensor of a network, such as `dense1/weights`. `l2` is the coefficient of its weight decay."""
+
+    name: str
+    shape: tuple[int, ...]
+    l2: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many parameters it holds."""
+        return math.prod(self.shape)
+
+
+class Layout:
+    """The stretches of a network, one after the other."""
+
+    def __init__(self, stretches: Sequence[Stretch]) -> None:
+        self.stretches = tuple(stretches)
+        ends = np.cumsum([stretch.size for stretch in stretches], dtype=int).tolist()
+        self.places = {
+            stretch.name: slice(end - stretch.size, end) for stretch, end in zip(stretches, ends, strict=True)
+        }
+        self.size: int = ends[-1] if ends else 0
+
+    def views(self, theta: Array) -> dict[str, Array]:
+        """Each stretch of theta, (R, P), as an array (R, *shape) that shares theta's memory."""
+        return {
+            stretch.name: theta[:, self.places[stretch.name]].reshape(len(theta), *stretch.shape)
+            for stretch in self.stretches
+        }
+
+    def decay(self, dtype: Any) -> Array | None:
+        """The coefficient of weight decay of each parameter, (P,), or None where there is no decay at all."""
+        if not any(stretch.l2 for stretch in self.stretches):
+            return None
+        return np.concatenate([np.full(stretch.size, stretch.l2, dtype) for stretch in self.stretches])
+
+    def label(self, column: int) -> str:
+        """The name and index of a column of theta: `dense1/weights[3,1]`."""
+        for stretch in self.stretches:
+            place = self.places[stretch.name]
+            if place.start <= column < place.stop:
+                index = np.unravel_index(column - place.start, stretch.shape)
+                return f"{stretch.name}[{','.join(str(int(i)) for i in index)}]"
+        raise IndexError(f"theta has {self.size} columns, not {column}")
+
+    def column(self, label: str) -> int | None:
+        """The column of theta that a label such as `dense1/weights[3,1]` names, or None if there is none."""
+        match = re.fullmatch(r"(.+)\[(\d+(?:,\d+)*)\]", label)
+        stretch = match and next((s for s in self.stretches if s.name == match[1]), None)
+        if not match or not stretch:
+            return None
+        index = tuple(int(part) for part in match[2].split(","))
+        if len(index) != len(stretch.shape) or any(i >= n for i, n in zip(index, stretch.shape, strict=True)):
+            return None
+        return int(self.places[stretch.name].start + np.ravel_multi_index(index, stretch.shape))

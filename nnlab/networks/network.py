@@ -1,0 +1,161 @@
+"""A network: layers under a head, the layout of its theta, and the passes through it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.maths.initializers import draws_from, legacy_draws
+from nnlab.maths.losses import Head
+from nnlab.maths.randomness import Purpose, stream
+from nnlab.networks.layers import Bound, Layer, Start
+from nnlab.networks.layout import Layout
+
+Array = NDArray[Any]
+
+# Whole splits are evaluated this many rows at a time, whatever the number of replicas: the rounding of a matrix
+# product may depend on its shape, and a replica's figures must not depend on its company.
+EVALUATION_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Network:
+    """A multilayer perceptron as described: it holds no numbers, theta does."""
+
+    inputs: int
+    layers: tuple[Layer, ...]
+    head: Head
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The width of the input and of each layer's output."""
+        sizes = [self.inputs]
+        for layer in self.layers:
+            sizes.append(layer.units(sizes[-1]))
+        return tuple(sizes)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each parameter lies in theta."""
+        pairs = zip(self.layers, self.sizes, strict=False)
+        return Layout([stretch for layer, inputs in pairs for stretch in layer.stretches(inputs)])
+
+    def start(self, seeds: Sequence[int], dtype: Any, generator: str = "pcg64") -> Array:
+        """The initial theta, (R, P), one replica per seed."""
+        theta = np.empty((len(seeds), self.layout.size), dtype)
+        views = self.layout.views(theta)
+        for replica, seed in enumerate(seeds):
+            self._start_replica(replica, seed, generator, views)
+        return theta
+
+    def _start_replica(self, replica: int, seed: int, generator: str, views: dict[str, Array]) -> None:
+        legacy = np.random.RandomState(seed) if generator == "legacy" else None
+        for layer, inputs in zip(self.layers, self.sizes, strict=False):
+            draws = _legacy(legacy) if legacy else _streamed(seed, layer.name)
+            for name, values in layer.start(inputs, draws).items():
+                views[name][replica] = values
+
+    def flops(self, batch: int) -> int:
+        """Multiplications and additions in the matrix products of one training step on a batch.
+
+        Forward, dW and dx each cost 2 · batch · inputs · units; the first layer needs no dx.
+        """
+        dense = [stretch.size for stretch in self.layout.stretches if len(stretch.shape) == 2]
+        return 2 * batch * (3 * sum(dense) - (dense[0] if dense else 0))
+
+
+def _legacy(state: np.random.RandomState) -> Start:
+    return lambda shape: legacy_draws(state, shape)
+
+
+def _streamed(seed: int, layer: str) -> Start:
+    # By name: `dense2` starts from the same draws whatever activation stands before it.
+    generator = stream(seed, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
+    return lambda shape: draws_from(generator, shape)
+
+
+class Pass:
+    """A network tied to one theta and one batch size: forward, loss and gradient, in buffers that are reused.
+
+    x (R or 1, m, inputs) and y (R or 1, m, outputs); theta and gradient (R, P). Without a gradient the pass only
+    evaluates. Theta may change in place between calls, but must stay the same array.
+    """
+
+    def __init__(self, network: Network, theta: Array, gradient: Array | None, batch: int) -> None:
+        self.head, self.theta, self.gradient = network.head, theta, gradient
+        views = network.layout.views(theta)
+        gradients = None if gradient is None else network.layout.views(gradient)
+        self.layers: list[Bound] = []
+        for layer, units in zip(network.layers, network.sizes[1:], strict=True):
+            buffer = np.empty((len(theta), batch, units), theta.dtype)
+            self.layers.append(layer.bind(views, gradients, buffer))
+        self.a = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)
+        self.dz = np.empty_like(self.a)
+        self.decay = network.layout.decay(theta.dtype)
+        self.share = 1 / batch
+
+    def forward(self, x: Array) -> Array:
+        """The outputs (R, m, K) for x; logits stay in `self.z`."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        self.z = x
+        if self.head.outputs is None:
+            self.a = x
+        else:
+            self.head.outputs(x, self.a)
+        return self.a
+
+    def loss(self, y: Array) -> Array:
+        """The mean loss of the batch that went forward last, (R,), without weight decay."""
+        losses = self.head.losses(self.z, y)
+        mean: Array = losses.mean(axis=-1)
+        return mean
+
+    def penalty(self) -> Array:
+        """Weight decay's part of the objective, sum of l2/2 · w² over decayed parameters, (R,)."""
+        if self.decay is None:
+            return np.zeros(len(self.theta), self.theta.dtype)
+        penalty: Array = (self.decay * self.theta * self.theta).sum(axis=-1) / 2
+        return penalty
+
+    def backward(self, y: Array) -> None:
+        """Write the gradient of the objective, loss plus penalty, for the batch that went forward last."""
+        self.head.gradient(self.a, y, self.dz)
+        self.dz *= self.share
+        dy: Array | None = self.dz
+        for depth in range(len(self.layers) - 1, -1, -1):
+            dy = self.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
+        if self.decay is not None:
+            self.gradient += self.decay * self.theta
+
+
+class Evaluator:
+    """Outputs and losses of whole splits for one theta, a fixed number of rows at a time."""
+
+    def __init__(self, network: Network, theta: Array) -> None:
+        self.network, self.theta = network, theta
+        self._passes: dict[int, Pass] = {}
+
+    def outputs_and_loss(self, x: Array, y: Array | None) -> tuple[Array, Array | None]:
+        """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs)."""
+        rows = x.shape[1]
+        outputs = np.empty((len(self.theta), rows, self.network.sizes[-1]), self.theta.dtype)
+        losses = np.empty((len(self.theta), rows), self.theta.dtype)
+        for begin in range(0, rows, EVALUATION_ROWS):
+            part = slice(begin, min(begin + EVALUATION_ROWS, rows))
+            tied = self._tied(part.stop - part.start)
+            outputs[:, part] = tied.forward(x[:, part])
+            if y is not None:
+                losses[:, part] = self.network.head.losses(tied.z, y[:, part])
+        return outputs, None if y is None else losses.astype(np.float64).mean(axis=-1)
+
+    def _tied(self, rows: int) -> Pass:
+        if rows not in self._passes:
+            self._passes[rows] = Pass(self.network, self.theta, None, rows)
+        return self._passes[rows]
