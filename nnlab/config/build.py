@@ -1,0 +1,155 @@
+"""From a validated experiment to the objects that compute: the network, its optimizer and the plan of its training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from nnlab.config.choices import Choice
+from nnlab.config.schema import Experiment, Init, LayerSpec
+from nnlab.maths.activations import Activation
+from nnlab.maths.initializers import INITIALIZERS, Initializer
+from nnlab.maths.losses import FUSED, TEXTBOOK, unfused
+from nnlab.maths.metrics import metric_of
+from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
+from nnlab.networks.layers import Dense, Elementwise, Layer
+from nnlab.networks.network import Network
+from nnlab.training.loop import Plan, Update
+from nnlab.training.stopping import Watch
+
+# A head's last dense layer feeds a sigmoid or softmax where the pair is fused; both want what sigmoid wants.
+_HEAD_INITIALIZER = "glorot_uniform"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An optimizer with its chosen parameters."""
+
+    entry: Optimizer
+    choice: Choice
+
+    @property
+    def update(self) -> Update:
+        """The in-place update as the training loop calls it."""
+        others = {key: value for key, value in self.choice.values.items() if key != "learning_rate"}
+        return partial(_update, self.entry.update, self.choice.values["learning_rate"], others)
+
+    def start(self, theta: Any) -> dict[str, Any]:
+        """Fresh slots."""
+        return self.entry.start(theta, self.choice.values)
+
+
+def _update(update: Any, rate: Any, others: dict[str, Any], theta: Any, gradient: Any, slots: Any, step: int) -> None:
+    update(theta, gradient, slots, step, rate, **others)
+
+
+def rule_for(experiment: Experiment) -> Rule:
+    """The experiment's optimizer."""
+    return Rule(OPTIMIZERS[experiment.optimizer.name], experiment.optimizer)
+
+
+def network_for(experiment: Experiment, inputs: int, outputs: int, activations: Mapping[str, Activation]) -> Network:
+    """The experiment's network between `inputs` columns and `outputs` targets."""
+    spec = experiment.network
+    head = spec.head
+    assert head.activation is not None
+    assert head.loss is not None
+    fused = (FUSED if head.logits else TEXTBOOK).get((head.activation.name, head.loss))
+    builder = _Builder(experiment, activations)
+    for layer in spec.layers or []:
+        builder.add(layer, spec.activation)
+    if head.dense:
+        builder.add_last(outputs, _HEAD_INITIALIZER if fused else activations[head.activation.name].initializer)
+    if not fused and head.activation.name != "identity":
+        builder.add_activation(head.activation)
+    return Network(inputs, tuple(builder.layers), fused or unfused(head.loss))
+
+
+class _Builder:
+    """Collects layers, numbering each kind from 1."""
+
+    def __init__(self, experiment: Experiment, activations: Mapping[str, Activation]) -> None:
+        self.spec, self.activations = experiment.network, activations
+        self.layers: list[Layer] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, layer: LayerSpec, otherwise: Choice) -> None:
+        """A layer of the experiment file: dense with an activation, or an activation alone."""
+        activation = layer.activation or otherwise
+        if layer.dense is not None:
+            recommended = self.activations[activation.name].initializer
+            self._add_dense(layer.dense, layer.init or self.spec.init, recommended, layer.l2)
+        self.add_activation(activation)
+
+    def add_last(self, outputs: int, recommended: str) -> None:
+        """The dense layer of the head."""
+        self._add_dense(outputs, self.spec.init, recommended, None)
+
+    def _add_dense(self, width: int, init: Init, recommended: str, l2: float | None) -> None:
+        weights, values = _initializer(init.weights, recommended)
+        bias, bias_values = _initializer(init.bias, "zeros")
+        decay = self.spec.l2 if l2 is None else l2
+        self.layers.append(Dense(self._numbered("dense"), width, weights, values, bias, bias_values, decay))
+
+    def add_activation(self, choice: Choice) -> None:
+        """An activation as a layer of its own; identity needs none."""
+        if choice.name != "identity":
+            entry = self.activations[choice.name]
+            name = self._numbered(choice.name)
+            self.layers.append(Elementwise(name, entry, choice.values, choice.learn, choice.per_unit))
+
+    def _numbered(self, kind: str) -> str:
+        self.counts[kind] += 1
+        return f"{kind}{self.counts[kind]}"
+
+
+def _initializer(choice: Choice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
+    if isinstance(choice, Choice):
+        return INITIALIZERS[choice.name], choice.values
+    return INITIALIZERS[recommended], {}
+
+
+def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Plan:
+    """When to update, measure, evaluate and save, for a training part of `rows` rows; `evaluate` names the parts."""
+    training = experiment.training
+    batch = rows if training.batch_size == "all" else min(training.batch_size, rows)
+    per_epoch = -(-rows // batch)
+    steps = training.steps if training.steps is not None else (training.epochs or 0) * per_epoch
+    # About a hundred points make a curve; more cost time and show nothing new.
+    log_every = training.log_every or max(1, steps // 100)
+    return Plan(
+        task=experiment.task,
+        steps=steps,
+        batch_size=batch,
+        shuffle=training.shuffle,
+        log_every=log_every,
+        evaluate_every=training.evaluate_every or max(per_epoch, log_every),
+        watch=_watch(experiment, evaluate),
+        evaluate=tuple(part for part in training.evaluate if part in evaluate),
+        checkpoint_every=training.checkpoint_every,
+        steps_to_measure=frozenset(_gate_steps(experiment, steps)),
+    )
+
+
+def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:
+    return (gate.step for gate in experiment.parsed_gates if gate.step is not None and gate.step <= steps)
+
+
+def _watch(experiment: Experiment, parts: tuple[str, ...]) -> Watch:
+    """Early stopping as the experiment says; without it the best weights by loss are still kept."""
+    stopping = experiment.training.early_stopping
+    if stopping is None:
+        evaluated = [part for part in experiment.training.evaluate if part in parts]
+        return Watch("val/loss" if "val" in evaluated else "train/loss", larger_is_better=False)
+    better = metric_of(stopping.monitor.split("/", 1)[1]).larger_is_better
+    return Watch(stopping.monitor, better, stopping.patience, stopping.min_delta)
+
+
+def dtype_of(experiment: Experiment) -> Any:
+    """The floating-point type of theta and the data."""
+    return np.dtype(experiment.precision)

@@ -1,0 +1,119 @@
+"""Overrides from the command line: `--set optimizer.learning_rate=0.01` puts one value into a document.
+
+The key is a path of names and list indexes joined by dots; the value is read as it would be in the file. A name that
+stands for a mapping grows into one: over `optimizer: adam`, `optimizer.learning_rate=0.1` gives
+`{name: adam, learning_rate: 0.1}`.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from nnlab.config.document import MOST_DEPTH, Document, KeyPath, Place, read_value, shown
+from nnlab.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KEY = re.compile(r"[\w/-]+(\.[\w/-]+)*")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def override_all(document: Document, texts: Iterable[str]) -> Document:
+    """`document` with each KEY=VALUE put in, in order. ConfigError lists the faults of all of them."""
+    faults: list[Fault] = []
+    for text in texts:
+        try:
+            document = override(document, text)
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return document
+
+
+def override(document: Document, text: str) -> Document:
+    """`document` with one KEY=VALUE put in; it is left as it is, and a changed copy returned.
+
+    The position of the new value is `--set KEY=…`, with the line and column counted in `text`.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(Fault("found no '=', expected KEY=VALUE", f"--set {shown(text, quotes=False)}"))
+    file = f"--set {shown(key, quotes=False)}=…"
+    names = _names(key, file)
+    # Blanks in the place of the key: the columns come out as those of the whole text.
+    assigned = read_value(" " * (len(key) + 1) + value, file)
+    columns = accumulate((len(name) + 1 for name in names), initial=1)
+    draft = _Draft(document)
+    draft.put([(name, (file, 1, column)) for name, column in zip(names, columns, strict=False)], assigned)
+    return Document(draft.values, draft.places, draft.key_places)
+
+
+def _names(key: str, file: str) -> list[str]:
+    """The parts of a dotted key."""
+    if not _KEY.fullmatch(key):
+        raise ConfigError(Fault(f"found the key {shown(key)}, expected names joined by dots", file, 1, 1))
+    names = key.split(".")
+    if len(names) > MOST_DEPTH:
+        raise ConfigError(Fault(f"found a key of {len(names)} names, expected at most {MOST_DEPTH}", file, 1, 1))
+    return names
+
+
+class _Draft:
+    """A copy of a document on its way to becoming the next one."""
+
+    def __init__(self, document: Document) -> None:
+        self.values = copy.deepcopy(document.values)
+        self.places = dict(document.places)
+        self.key_places = dict(document.key_places)
+
+    def put(self, steps: list[tuple[str, Place]], assigned: Document) -> None:
+        """Walk down to the last container, making those that are missing, and set the value in it."""
+        container: Any = self.values
+        path: KeyPath = ()
+        for name, place in steps[:-1]:
+            path = (*path, _key_in(container, name, place))
+            self.open(container, path, place)
+            container = container[path[-1]]
+        name, place = steps[-1]
+        path = (*path, _key_in(container, name, place))
+        container[path[-1]] = assigned.values
+        self.record(path, place, assigned)
+
+    def open(self, container: Any, path: KeyPath, place: Place) -> None:
+        """Make the value under `path` something to step into: missing ones and null become {}, a name {name: …}."""
+        child = container.get(path[-1]) if isinstance(container, dict) else container[path[-1]]
+        if child is None:
+            container[path[-1]] = {}
+            self.places[path] = place
+            self.key_places.setdefault(path, place)
+        elif isinstance(child, str):
+            container[path[-1]] = {"name": child}
+            self.places[*path, "name"] = self.key_places[*path, "name"] = self.places[path]
+        elif not isinstance(child, dict | list):
+            where = ".".join(map(str, path))
+            raise ConfigError(
+                Fault(f"found {child!r} at {shown(where)}, expected a mapping or a list to step into", *place)
+            )
+
+    def record(self, path: KeyPath, place: Place, assigned: Document) -> None:
+        """Forget the places of what stood under `path`, and note those of what stands there now."""
+        for places, new in ((self.places, assigned.places), (self.key_places, assigned.key_places)):
+            for old in [old for old in places if old[: len(path)] == path]:
+                del places[old]
+            places.update({(*path, *below): there for below, there in new.items()})
+        self.key_places[path] = place
+
+
+def _key_in(container: dict[str, Any] | list[Any], name: str, place: Place) -> str | int:
+    """`name` as a key of a mapping, or as an index of an item that the list has."""
+    if isinstance(container, dict):
+        return name
+    if not _INDEX.fullmatch(name) or int(name) >= len(container):
+        expected = f"an index from 0 to {len(container) - 1}" if container else "no index: the list is empty"
+        raise ConfigError(Fault(f"found {shown(name)}, expected {expected}", *place))
+    return int(name)

@@ -1,0 +1,63 @@
+"""Batches of a step: which rows of the training part, for every replica at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.data.batches import shuffled
+
+Array = NDArray[Any]
+
+
+class Batches:
+    """The batch of any step, as a function of the step alone, so that a run can start anywhere.
+
+    x (R or 1, N, inputs) and y (R or 1, N, outputs) hold the training parts of the replicas, or the one part that
+    they share. Without shuffling batches follow the rows and the last one of an epoch may be short. A batch that holds
+    all rows is never shuffled: its loss is a sum over the same rows in any order.
+    """
+
+    def __init__(self, x: Array, y: Array, seeds: Sequence[int], batch_size: int, *, shuffle: bool) -> None:
+        self.x, self.y, self.seeds = x, y, seeds
+        self.rows = x.shape[1]
+        self.size = min(batch_size, self.rows)
+        self.per_epoch = -(-self.rows // self.size)
+        self.shuffle = shuffle and self.per_epoch > 1
+        self._epoch = -1
+        if self.shuffle:
+            self._flat_x, self._flat_y = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
+
+    def sizes(self) -> set[int]:
+        """The one or two batch sizes that occur."""
+        return {self.size, self.rows - (self.per_epoch - 1) * self.size}
+
+    def at(self, step: int) -> tuple[Array, Array]:
+        """X and y of the batch before update number `step` + 1."""
+        if self.per_epoch == 1:
+            return self.x, self.y
+        epoch, position = divmod(step, self.per_epoch)
+        part = slice(position * self.size, min((position + 1) * self.size, self.rows))
+        return self._gathered(epoch, part) if self.shuffle else (self.x[:, part], self.y[:, part])
+
+    def _gathered(self, epoch: int, part: slice) -> tuple[Array, Array]:
+        if epoch != self._epoch:
+            self._orders, self._epoch = self._shuffled(epoch), epoch
+        rows = self._orders[:, part]  # (R, m)
+        return _take(self._flat_x, rows), _take(self._flat_y, rows)
+
+    def _shuffled(self, epoch: int) -> Array:
+        """Row numbers into the flattened parts, (R, N): each replica's own order within its own part."""
+        orders = np.stack([shuffled(self.rows, seed, epoch) for seed in self.seeds])
+        if len(self.x) > 1:
+            orders = orders + np.arange(len(self.x))[:, None] * self.rows
+        return orders.astype(np.int32 if self.x.size < 2**31 else np.int64)
+
+
+def _take(rows: Array, index: Array) -> Array:
+    # mode="clip" skips a bounds check that the orders make needless; it costs 1.6 times without.
+    taken: Array = rows.take(index.ravel(), axis=0, mode="clip")
+    return taken.reshape(*index.shape, rows.shape[1])

@@ -1,0 +1,60 @@
+"""Early stopping, replica by replica: watch one figure, keep the best weights, stop when it no longer improves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Which figure is watched, and how long to be patient.
+
+    An evaluation improves on the best so far if the figure is better by more than `min_delta`. After `patience`
+    evaluations in a row without improvement a replica stops; `patience` None never stops and only keeps the best.
+    """
+
+    monitor: str
+    larger_is_better: bool
+    patience: int | None = None
+    min_delta: float = 0.0
+
+    def improved(self, value: Array, best: Array) -> Array:
+        """Where `value` is better than `best`, (R,); nan never is, and anything beats a best of nan."""
+        gain = value - best if self.larger_is_better else best - value
+        result: Array = (gain > self.min_delta) | (np.isnan(best) & ~np.isnan(value))
+        return result
+
+
+@dataclass
+class Best:
+    """The best weights of each replica so far, and when and how good they were."""
+
+    theta: Array
+    value: Array
+    step: NDArray[np.int64]
+    waited: NDArray[np.int64]
+
+    @classmethod
+    def start(cls, theta: Array) -> Best:
+        """Nothing seen yet: value nan, step 0."""
+        replicas = len(theta)
+        return cls(theta.copy(), np.full(replicas, np.nan), np.zeros(replicas, np.int64), np.zeros(replicas, np.int64))
+
+    def observe(self, watch: Watch, value: Array, theta: Array, step: int, running: Array) -> Array:
+        """Take note of an evaluation; which of the `running` replicas have run out of patience, (R,)."""
+        improved = running & watch.improved(value, self.value)
+        self.theta[improved] = theta[improved]
+        self.value[improved] = value[improved]
+        self.step[improved] = step
+        self.waited[running] += 1
+        self.waited[improved] = 0
+        if watch.patience is None:
+            return np.zeros_like(running)
+        spent: Array = running & (self.waited >= watch.patience)
+        return spent
