@@ -1,0 +1,177 @@
+"""Pictures of a network with two inputs: its decision regions, and its predictions beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from nnlab.records.plots.scales import drawable, sampled
+from nnlab.records.plots.style import (
+    BLACK,
+    INK,
+    NORMAL,
+    SMALL,
+    blank,
+    count,
+    dress,
+    joined,
+    legend,
+    look,
+    percent,
+    shortened,
+)
+
+GRID_POINTS = 240  # along each axis: two or three pixels each
+MOST_POINTS = 2000
+UNKNOWN = "#9e9e9e"
+
+Extent = tuple[float, float, float, float]
+
+
+def boundary(
+    predict: Callable[[NDArray[Any]], NDArray[Any]],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    names: tuple[str, str],
+    classes: Sequence[str],
+    task: Literal["binary", "multiclass"],
+    title: str,
+) -> Figure:
+    """What the network decides everywhere around the data, and the data on top.
+
+    `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
+    of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
+    """
+    figure = blank(title, width=7.0, height=5.4)
+    axes = figure.subplots()
+    extent = _extent(x)
+    outputs = predict(_grid_points(extent)).reshape(GRID_POINTS, GRID_POINTS, -1)
+    binary = task == "binary"
+    truth = (y[:, -1] > 0.5).astype(np.intp) if binary else y.argmax(axis=1)
+    described = (_shade_probability if binary else _shade_classes)(figure, axes, outputs, extent, classes)
+    handles, shown = _scatter(axes, x, truth, classes)
+    unknown = "" if drawable(outputs).all() else "grey: the output is not finite"
+    dress(axes, x=names[0], y=names[1], sentence=joined([described, unknown, _part(shown, len(x))]), letters=78)
+    axes.grid(visible=False)
+    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN)
+    line = [Line2D([], [], color=INK, linewidth=1.8, linestyle="--")] if binary else []
+    legend(figure, handles + line, _names(classes) + ["probability 50 %"] * binary)
+    return figure
+
+
+def _extent(x: NDArray[Any]) -> Extent:
+    """The range of the finite points with a margin of 8 %: left, right, bottom, top."""
+    points = x[drawable(x).all(axis=1)]
+    if len(points) == 0:
+        return -1.0, 1.0, -1.0, 1.0
+    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
+    margin = np.where(high > low, 0.08 * (high - low), np.maximum(0.5, 0.01 * np.abs(high)))
+    (left, bottom), (right, top) = low - margin, high + margin
+    return float(left), float(right), float(bottom), float(top)
+
+
+def _grid_points(extent: Extent) -> NDArray[np.float64]:
+    """Points (G, 2) over the extent, row by row from the bottom."""
+    across, up = np.meshgrid(
+        np.linspace(extent[0], extent[1], GRID_POINTS), np.linspace(extent[2], extent[3], GRID_POINTS)
+    )
+    return np.column_stack([across.ravel(), up.ravel()])
+
+
+def _shade_probability(
+    figure: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]
+) -> str:
+    """Shade by the probability of class 1, white at one half, where a line is drawn."""
+    probability = np.ma.masked_invalid(outputs[..., -1])
+    shades = LinearSegmentedColormap.from_list(
+        "probability", [(0.0, _pale(0, 0.6)), (0.5, (1.0, 1.0, 1.0)), (1.0, _pale(1, 0.6))]
+    )
+    image = axes.imshow(probability, extent=extent, origin="lower", aspect="auto", cmap=shades, vmin=0, vmax=1)
+    if probability.count() and probability.min() < 0.5 < probability.max():
+        axes.contour(probability, levels=[0.5], extent=extent, colors=[INK], linewidths=1.8, linestyles="--")
+    bar = figure.colorbar(image, ax=axes, aspect=30, pad=0.02)
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
+    bar.ax.tick_params(labelsize=SMALL, colors=INK)
+    bar.set_label(f"probability of “{shortened(classes[1], 24)}”", fontsize=NORMAL, color=INK, parse_math=False)
+    return "Shading: predicted probability; points: true classes"
+
+
+def _shade_classes(_: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]) -> str:
+    """Colour each place as the class that wins there, with a line between the classes."""
+    known = drawable(outputs).all(axis=-1)
+    winner = np.where(known, outputs.argmax(axis=-1), len(classes))
+    colours = np.array([*(_pale(k, 0.35) for k in range(len(classes))), to_rgb(UNKNOWN)])
+    axes.imshow(colours[winner], extent=extent, origin="lower", aspect="auto", interpolation="nearest")
+    for k in range(outputs.shape[-1]):
+        lead = np.ma.masked_invalid(outputs[..., k] - np.delete(outputs, k, axis=-1).max(axis=-1))
+        if lead.count() and lead.min() < 0 < lead.max():
+            axes.contour(lead, levels=[0.0], extent=extent, colors=[INK], linewidths=0.8)
+    return "Areas: predicted classes; points: true classes"
+
+
+def _pale(index: int, strength: float) -> tuple[float, float, float]:
+    """Colour number `index`, mixed with white."""
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(look(index)[0]))
+    return red, green, blue
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    """The classes' names for a legend."""
+    return [shortened(name, 24) for name in classes]
+
+
+def _scatter(axes: Axes, x: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]) -> tuple[list[Line2D], int]:
+    """Draw points in their class's colour and marker; the handles for a legend, and how many points are drawn."""
+    rows = sampled(len(x), MOST_POINTS)
+    rows = rows[drawable(x[rows]).all(axis=1)]
+    size = 10.0 if len(rows) <= 40 else 6.5 if len(rows) <= 400 else 5.0
+    handles = []
+    for k in range(len(classes)):
+        mine = x[rows[labels[rows] == k]]
+        colour, _, marker = look(k)
+        handles += axes.plot(mine[:, 0], mine[:, 1], linestyle="", marker=marker, color=colour, markersize=size,
+                             markeredgecolor="white", markeredgewidth=0.6)  # fmt: skip
+    return handles, len(rows)
+
+
+def _part(shown: int, total: int) -> str:
+    return f"{count(shown)} of {count(total)} points drawn" if shown < total else ""
+
+
+def truth_and_prediction(
+    x: NDArray[Any],
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    *,
+    names: tuple[str, str],
+    classes: Sequence[str],
+    title: str,
+) -> Figure:
+    """The true classes of points beside the predicted ones, with a ring around each wrong one.
+
+    `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices.
+    """
+    figure = blank(title, width=9.0, height=4.8)
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    handles, shown = _scatter(left, x, truth, classes)
+    _scatter(right, x, predicted, classes)
+    rows = sampled(len(x), MOST_POINTS)
+    wrong = x[rows[truth[rows] != predicted[rows]]]
+    rings = right.plot(wrong[:, 0], wrong[:, 1], linestyle="", marker="o", markersize=11, markerfacecolor="none",
+                       markeredgecolor=BLACK, markeredgewidth=1.4)  # fmt: skip
+    missed = int((truth != predicted).sum())
+    share = f" ({percent(missed / len(x))})" if len(x) else ""
+    dress(left, x=names[0], y=names[1], sentence=joined(["True classes", _part(shown, len(x))]), letters=46)
+    told = f"Predicted classes: {count(missed)} of {count(len(x))} wrong{share}"
+    dress(right, x=names[0], y=names[1], sentence=told, letters=46)
+    legend(figure, [*handles, *rings], [*_names(classes), "predicted wrongly"])
+    return figure
