@@ -1,0 +1,100 @@
+"""The options that several commands share, their parsers, and how a command is wrapped."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LARGEST_SEED = 2**63 - 1
+
+# Whatever BLAS NumPy was built with, one of these tells it how many threads to use, if set before NumPy loads.
+_THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "OMP_NUM_THREADS",
+)
+
+
+# typer hands defaults to a parser too, as they are.
+
+
+def _whole_number(given: str | int) -> int:
+    """Digits and nothing else: `int` would also take ' 5 ' and 1_000."""
+    text = str(given)
+    if not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > 20:
+        raise typer.BadParameter(f"found {text[:40]!r}, expected a whole number")
+    return int(text)
+
+
+def _count(text: str | int) -> int:
+    number = _whole_number(text)
+    if not 1 <= number <= 10**9:
+        raise typer.BadParameter(f"found {number}, expected a whole number of at least 1 and at most 1000000000")
+    return number
+
+
+def _seed(text: str | int) -> int:
+    number = _whole_number(text)
+    if not 0 <= number <= LARGEST_SEED:
+        raise typer.BadParameter(f"found {number}, expected a seed from 0 to {LARGEST_SEED}")
+    return number
+
+
+def _positive(given: str | float) -> float:
+    text = str(given)
+    try:
+        number = float(text) if text == text.strip() and "_" not in text else float("nan")
+    except ValueError:
+        number = float("nan")
+    if not 0 < number < float("inf"):
+        raise typer.BadParameter(f"found {text[:40]!r}, expected a number above 0")
+    return number
+
+
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help="Experiment file in YAML.", show_default=False)]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Run folder: a path, `latest`, or the unique beginning of a name.", show_default=False
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in optimizer.learning_rate=0.01. Repeatable."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", parser=_seed, metavar="N", help="Override the experiment's seed.", show_default=False),
+]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where run folders are made and looked for.")]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Override the experiment's name.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run folder's path and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with the result.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the network, the data and the cost of a step; run nothing.")
+]
+PrintConfig = Annotated[bool, typer.Option("--print-config", help="Print the resolved experiment file; run nothing.")]
+Plugin = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."),
+]
+Threads = Annotated[int, typer.Option("--threads", parser=_count, metavar="N", help="BLAS threads.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Count = Annotated[int, typer.Option(parser=_count, metavar="N")]
+count, positive = _count, _positive
+
+
+def use_threads(threads: int) -> None:
+    """Limit BLAS to a number of threads: through the environment before NumPy loads, through its library after."""
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+    if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)

@@ -1,0 +1,267 @@
+"""What a person sees on stderr: tables, a live line on a terminal, plain dated lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nnlab.errors import printable
+
+if TYPE_CHECKING:
+    from nnlab.experiments.check_gradients import StepReport
+    from nnlab.experiments.gates import Outcome
+    from nnlab.experiments.setup import Setup
+    from nnlab.experiments.train import Progress
+
+_SECONDS_BETWEEN_LINES = 5.0
+_NARROWEST = 40
+
+
+def console() -> Console:
+    """The console on stderr, never narrower than a table needs."""
+    made = Console(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    made.width = max(made.width, _NARROWEST)
+    return made
+
+
+def is_live() -> bool:
+    """Whether stderr is a terminal on which a line may be redrawn."""
+    return sys.stderr.isatty() and not console().is_dumb_terminal
+
+
+class Screen:
+    """Everything a command shows a person; a quiet screen shows warnings and errors only."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet, self.console = quiet, console()
+
+    def say(self, text: str) -> None:
+        """A line of text."""
+        if not self.quiet:
+            self.console.print(_encodable(printable(text)), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """A warning: shown even to the quiet, for it may change what a result means."""
+        self.console.print(_encodable(f"warning: {printable(text)}"), soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
+        """A table; columns from `numbers_from` on are aligned to the right."""
+        if self.quiet:
+            return
+        table = Table(title=_encodable(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for index, column in enumerate(columns):
+            right = index >= numbers_from
+            table.add_column(_encodable(column), justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_encodable(printable(value)) for value in row))
+        self.console.print()
+        self.console.print(table)
+
+    @contextlib.contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[Progress], None]]:
+        """A function that shows how far a training is."""
+        if self.quiet:
+            yield lambda _progress: None
+        elif is_live():
+            with _live(self.console, what) as show:
+                yield show
+        else:
+            yield _Lines(self.console, what)
+
+
+@contextlib.contextmanager
+def _live(shown_on: Console, what: str) -> Iterator[Callable[[Progress], None]]:
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[text]}"))
+    with Bar(*columns, console=shown_on, transient=True) as bar:
+        task = bar.add_task(_encodable(what), total=None, text="")
+        latest: dict[str, float] = {}
+
+        def show(progress: Progress) -> None:
+            latest.update(progress.figures)
+            bar.update(
+                task, total=progress.steps, completed=progress.step, text=_encodable(_sentence(progress, latest))
+            )
+
+        yield show
+
+
+class _Lines:
+    """Progress as plain dated lines, one every few seconds at most, and the last."""
+
+    def __init__(self, shown_on: Console, what: str) -> None:
+        self.console, self.what, self.latest, self.shown_at = shown_on, what, dict[str, float](), time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        self.latest.update(progress.figures)
+        if time.monotonic() - self.shown_at < _SECONDS_BETWEEN_LINES and progress.step < progress.steps:
+            return
+        self.shown_at = time.monotonic()
+        stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        self.console.print(_encodable(f"{stamp} {self.what} {_sentence(progress, self.latest)}"), soft_wrap=True)
+
+
+def _sentence(progress: Progress, figures: Mapping[str, float]) -> str:
+    """Step, figures, speed and time left in one line."""
+    parts = [f"step {progress.step:,}/{progress.steps:,}"]
+    parts += [f"{name} {_short(value)}" for name, value in figures.items() if not name.endswith("hamming_loss")][:5]
+    if progress.seconds > 0 and progress.step:
+        speed = progress.step / progress.seconds
+        parts.append(f"{speed:,.0f} steps/s")
+        parts.append(f"{duration((progress.steps - progress.step) / speed)} left")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time span for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.4g}"  # noqa: PLR0124 - nan is not itself
+
+
+def figure(value: float | None) -> str:
+    """A figure in a table; a dash where it could not be measured."""
+    return "–" if value is None else f"{value:.6g}"
+
+
+def _encodable(text: str) -> str:
+    """Text that stderr can write whatever its encoding."""
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_PLAIN)
+        return plain.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+_PLAIN = str.maketrans(
+    {"·": "|", "–": "-", "±": "+-", "…": "...", "×": "x", "²": "2", "µ": "u", "≈": "~", "≥": ">=", "≤": "<="}
+)
+
+
+def show_reports(screen: Screen, reports: Mapping[str, Mapping[str, float | None]]) -> None:
+    """The main figures of each split as a table: per-class ones are in summary.json."""
+    names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
+    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
+    screen.table("Figures", ["", *reports], rows)
+
+
+def show_all_figures(screen: Screen, reports: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Every figure, those per class or target too."""
+    names = list(dict.fromkeys(name for report in reports.values() for name in report))
+    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
+    screen.table("Figures", ["", *reports], rows)
+
+
+def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
+    """Each gate with its outcome."""
+    if gates:
+        rows = [
+            [
+                "met" if gate.met else "NOT MET",
+                gate.gate,
+                "not measured" if gate.value is None else f"{gate.value:.12g}",
+            ]
+            for gate in gates
+        ]
+        screen.table("Gates", ["", "gate", "value"], rows, numbers_from=2)
+
+
+def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
+    """The network layer by layer, the data as read, and what a step costs."""
+    network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
+    rows = [["input", "", str(network.inputs), ""]]
+    for layer, inputs in zip(network.layers, network.sizes, strict=False):
+        stretches = layer.stretches(inputs)
+        shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in stretches)
+        rows.append(
+            [layer.name, shapes, str(layer.units(inputs)), f"{sum(s.size for s in stretches):,}" if stretches else ""]
+        )
+    head = setup.experiment.network.head
+    rows.append(
+        [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.sizes[-1]), ""]
+    )
+    rows.append(["total", "", "", f"{network.layout.size:,}"])
+    screen.table(
+        f"Network of {setup.experiment.name}", ["layer", "shapes", "units", "parameters"], rows, numbers_from=2
+    )
+    parts = [["train", len(split.train)], ["val", len(split.validation)], ["test", len(split.test)]]
+    columns = dataset.columns
+    targets = f"classes {', '.join(columns.classes)}" if columns.classes else f"targets {', '.join(columns.targets)}"
+    about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", targets]]
+    screen.table(
+        "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
+    )
+    screen.say("")
+    screen.say(cost)
+
+
+def _inputs(dataset: Any) -> str:
+    count = dataset.x.shape[1]
+    if dataset.image_shape:
+        return f"{count} pixels ({dataset.image_shape[0]} × {dataset.image_shape[1]})"
+    names = [column.name for column in dataset.columns.inputs]
+    return f"{count} columns ({', '.join(names[:8])}{', …' if len(names) > 8 else ''})"
+
+
+def show_check(screen: Screen, report: StepReport) -> None:
+    """A gradient check tensor by tensor, with the worst entry of each."""
+    rows = [
+        [
+            r.name,
+            str(r.checked),
+            r.worst,
+            f"{r.analytic:.9g}",
+            f"{r.numeric:.9g}",
+            f"{r.error:.3g}",
+            "ok" if r.passed else "FAILED",
+        ]
+        for r in report.rows
+    ]
+    columns = ["tensor", "checked", "worst entry", "analytic", "numeric", "error", ""]
+    screen.table(f"Gradient before update {report.step + 1}", columns, rows)
+
+
+def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
+    """One line per activation: final figures with their interval, steps to the target, seeds that failed."""
+    arms, seeds = summary["arms"], len(summary["seeds"])
+    figures = list(next(iter(arms.values()))["final"])
+    shown = [name for name in figures if name.split("/")[0] == summary["figure"].split("/")[0]]
+    columns = ["activation", *shown, f"median steps to {summary['target']}", "reached", "diverged", "seconds"]
+    rows = [
+        [
+            label,
+            *(_interval(arm["final"][name]) for name in shown),
+            figure(arm["median_steps_to_target"])
+            if arm["median_steps_to_target"] is not None
+            else "more than half never",
+            f"{arm['reached']}/{seeds}",
+            str(arm["diverged"]),
+            f"{arm['seconds']:.2f}",
+        ]
+        for label, arm in arms.items()
+    ]
+    screen.table(f"Mean ± 95 % interval over {seeds} seeds", columns, rows)
+
+
+def _interval(found: Mapping[str, Any]) -> str:
+    if found["mean"] is None:
+        return "–"
+    if found["low"] is None:
+        return f"{found['mean']:.4g}"
+    return f"{found['mean']:.4g} ± {(found['high'] - found['low']) / 2:.2g}"

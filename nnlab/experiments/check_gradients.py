@@ -1,0 +1,142 @@
+"""Check the gradient of a network: every hand-derived derivative against one measured by finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.errors import GradientError
+from nnlab.experiments.setup import Setup
+from nnlab.maths.gradcheck import Check, Objective, central_differences
+from nnlab.networks.network import Network, Pass
+from nnlab.records.runs import finite
+from nnlab.training.batches import Batches
+from nnlab.training.loop import fit
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report: a tensor and its worst entry."""
+
+    name: str
+    checked: int
+    worst: str
+    analytic: float
+    numeric: float
+    error: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """The check before one update; steps count from 0."""
+
+    step: int
+    rows: tuple[Row, ...]
+    check: Check
+    labels: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every derivative passed."""
+        return self.check.passed
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Every parameter with both derivatives and their difference."""
+        values = (self.check.analytic, self.check.numeric, self.check.errors)
+        for label, analytic, numeric, error in zip(self.labels, *values, strict=True):
+            yield {"parameter": label, "analytic": finite(analytic), "numeric": finite(numeric), "error": finite(error)}
+
+
+def check_gradients(
+    setup: Setup, *, steps: int, epsilon: float, threshold: float, theta: Array | None = None
+) -> Iterator[StepReport]:
+    """Check before each of the first `steps` updates of a training in float64, from `theta` (1, P) if it is given."""
+    state = setup.start()
+    if theta is not None:
+        state.theta[...] = theta
+    parts = setup.rows.parts()
+    train = parts["train"]
+    batches = Batches(train.x, train.y, setup.rows.seeds, setup.plan.batch_size, shuffle=setup.plan.shuffle)
+    checked = range(min(steps, max(1, setup.plan.steps)))
+    plan = replace(setup.plan, steps=len(checked), log_every=1, evaluate=(), steps_to_measure=frozenset())
+    for record in fit(setup.network, {"train": train}, setup.rows.seeds, setup.rule.update, plan, state):
+        if record.step in checked:
+            x, y = batches.at(record.step)
+            check = check_step(setup.network, state.theta, x, y, epsilon, threshold)
+            yield report(setup.network, check, record.step)
+
+
+def check_step(network: Network, theta: Array, x: Array, y: Array, epsilon: float, threshold: float) -> Check:
+    """Both derivatives of the objective, loss and weight decay, at theta (1, P) for one batch."""
+    theta = theta.astype(np.float64)
+    gradient = np.empty_like(theta)
+    tied = Pass(network, theta, gradient, x.shape[1])
+    with np.errstate(all="ignore"):
+        tied.forward(x)
+        tied.backward(y)
+        numeric = central_differences(objective(network, x, y), theta[0], epsilon)
+    return Check(gradient[0], numeric, threshold)
+
+
+def objective(network: Network, x: Array, y: Array) -> Objective:
+    """The objective on one batch as a function of parameter vectors (K, P)."""
+
+    def values(thetas: Array) -> Array:
+        tied = Pass(network, thetas, None, x.shape[1])
+        tied.forward(x)
+        total: Array = tied.loss(y) + tied.penalty()
+        return total
+
+    return values
+
+
+def report(network: Network, check: Check, step: int) -> StepReport:
+    """The check summed up tensor by tensor."""
+    labels = tuple(map(network.layout.label, range(network.layout.size)))
+    rows = tuple(_row(name, place, check, labels) for name, place in network.layout.places.items())
+    return StepReport(step, rows, check, labels)
+
+
+def _row(name: str, place: slice, check: Check, labels: tuple[str, ...]) -> Row:
+    errors = check.errors[place]
+    # An error that is not a number is the worst of all.
+    worst = place.start + int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
+    return Row(
+        name,
+        len(errors),
+        labels[worst],
+        float(check.analytic[worst]),
+        float(check.numeric[worst]),
+        float(check.errors[worst]),
+        bool(np.all(errors <= check.threshold)),
+    )
+
+
+def failures(network: Network, check: Check, step: int) -> GradientError:
+    """An error that names the worst entry of a failed check."""
+    rows = [row for row in report(network, check, step).rows if not row.passed]
+    worst = max(rows, key=lambda row: np.inf if np.isnan(row.error) else row.error)
+    return GradientError(
+        f"the gradient check before update {step + 1} failed: {worst.worst} is {worst.analytic:.6g}, measured "
+        f"{worst.numeric:.6g}, error {worst.error:.3g} above {check.threshold:g}"
+    )
+
+
+def document(reports: Sequence[StepReport], epsilon: float, threshold: float) -> dict[str, Any]:
+    """What `--json` prints: every parameter at every step."""
+    return {
+        "passed": all(report.passed for report in reports),
+        "method": "central",
+        "epsilon": epsilon,
+        "threshold": threshold,
+        "steps": [
+            {"step": report.step + 1, "passed": report.passed, "entries": list(report.entries())} for report in reports
+        ],
+    }

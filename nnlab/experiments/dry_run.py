@@ -1,0 +1,87 @@
+"""A look before a run: what a step will cost, in arithmetic, memory and time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnlab.experiments.setup import Setup
+from nnlab.networks.network import Pass
+from nnlab.training.batches import Batches
+
+_SECONDS = 0.05  # of trying; the fastest step counts, as the least disturbed one
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """The cost of a training step, measured on the first batch, and of the whole training."""
+
+    parameters: int
+    batch: int
+    steps: int
+    flops: int
+    bytes: int
+    seconds: float
+    rows: dict[str, int]
+    layers: list[dict[str, Any]]
+
+    def sentence(self) -> str:
+        """The cost in words."""
+        return (
+            f"A step on {self.batch} rows: {self.flops / 1e6:,.3g} million operations in matrix products, about "
+            f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
+            f"evaluations; {self.bytes / 1e6:,.3g} MB for parameters and buffers."
+        )
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "parameters": self.parameters,
+            "rows": self.rows,
+            "layers": self.layers,
+            "batch_size": self.batch,
+            "steps": self.steps,
+            "flops_per_step": self.flops,
+            "bytes": self.bytes,
+            "seconds_per_step": self.seconds,
+        }
+
+
+def dry_run(setup: Setup) -> DryRun:
+    """Measure a few steps on the first batch; nothing is written."""
+    split, network, batch = setup.rows.of(0).split, setup.network, setup.plan.batch_size
+    state = setup.start()
+    numbers = network.layout.size * (3 + len(state.slots)) + 2 * batch * sum(network.sizes)
+    return DryRun(
+        network.layout.size,
+        batch,
+        setup.plan.steps,
+        network.flops(batch),
+        numbers * state.theta.itemsize,
+        _fastest_step(setup, state),
+        {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
+        [
+            {"name": layer.name, "units": units, "shapes": {s.name: list(s.shape) for s in layer.stretches(inputs)}}
+            for layer, inputs, units in zip(network.layers, network.sizes, network.sizes[1:], strict=False)
+        ],
+    )
+
+
+def _fastest_step(setup: Setup, state: Any) -> float:
+    train, plan = setup.rows.parts()["train"], setup.plan
+    batches = Batches(train.x, train.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
+    gradient = np.zeros_like(state.theta)
+    tied = Pass(setup.network, state.theta, gradient, batches.size)
+    update, fastest, begun = setup.rule.update, np.inf, time.perf_counter()
+    with np.errstate(all="ignore"):
+        while time.perf_counter() - begun < _SECONDS or not np.isfinite(fastest):
+            before = time.perf_counter()
+            x, y = batches.at(0)
+            tied.forward(x)
+            tied.backward(y)
+            update(state.theta, gradient, state.slots, 1)
+            fastest = min(fastest, time.perf_counter() - before)
+    return float(fastest)

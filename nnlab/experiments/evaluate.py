@@ -1,0 +1,135 @@
+"""Evaluate a finished run: on one of its own parts, or on a file it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.document import read_file
+from nnlab.config.experiment import validate
+from nnlab.config.schema import Experiment
+from nnlab.data.catalogue import load_new
+from nnlab.errors import CheckpointError
+from nnlab.experiments.model import Model
+from nnlab.experiments.setup import SPLITS, prepare_rows, read_rows
+from nnlab.maths.activations import Activation
+from nnlab.maths.metrics import Figures, predictions
+from nnlab.records import checkpoints
+from nnlab.records.files import write_csv
+from nnlab.records.runs import RunFolder, cell
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of each part evaluated (none where targets are unknown), and the outputs (N, K) of the last one."""
+
+    run: Path
+    checkpoint: str
+    step: int
+    figures: dict[str, Figures]
+    model: Model
+    outputs: Array
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        figures = {f"{part}/{name}": value for part, report in self.figures.items() for name, value in report.items()}
+        return {
+            "run": str(self.run),
+            "checkpoint": self.checkpoint,
+            "step": self.step,
+            "rows": len(self.outputs),
+            "figures": figures,
+        }
+
+
+def open_run(run: RunFolder, name: str, activations: Mapping[str, Activation]) -> tuple[Experiment, Model, int, str]:
+    """The experiment of a run, its model at a checkpoint, the step, and the fingerprint of the data it learned from."""
+    experiment = validate(read_file(run.path / "config.yaml"), activations)
+    checkpoint = checkpoints.load(run.checkpoint(name))
+    model = Model.from_checkpoint(experiment, checkpoint, activations)
+    about = checkpoint.about
+    return experiment, model, int(about["step"]), str(about["fingerprint"])
+
+
+def evaluate(
+    run: RunFolder,
+    *,
+    activations: Mapping[str, Activation],
+    checkpoint: str = "best",
+    split: str | None = None,
+    data: str | None = None,
+) -> Evaluation:
+    """Evaluate a run's checkpoint on a split (None: every one it has), or on the rows of a file."""
+    experiment, model, step, fingerprint = open_run(run, checkpoint, activations)
+    figures, outputs = (
+        _on_file(model, experiment, data)
+        if data is not None
+        else _on_splits(model, experiment, run, split, fingerprint)
+    )
+    return Evaluation(run.path, checkpoint, step, figures, model, outputs)
+
+
+def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], Array]:
+    """Figures where the file has targets, and outputs."""
+    blanks_allowed = model.scaling.fill is not None
+    rows = load_new(data, model.columns, task=experiment.task, blanks_allowed=blanks_allowed)
+    x = model.scaled(rows.x)
+    figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
+    return figures, model.outputs_of_scaled(x)
+
+
+def _on_splits(
+    model: Model, experiment: Experiment, run: RunFolder, split: str | None, fingerprint: str
+) -> tuple[dict[str, Figures], Array]:
+    dataset = read_rows(experiment, None, run.path)
+    if dataset.fingerprint != fingerprint:
+        raise CheckpointError(
+            f"{run.path}: the data have changed since the run (fingerprint {dataset.fingerprint[:12]}, then "
+            f"{fingerprint[:12]}), expected the same rows; use --data for other rows"
+        )
+    prepared = prepare_rows(experiment, dataset, [experiment.seed]).of(0)
+    found = [name for name in SPLITS if getattr(prepared, name) is not None]
+    if split is not None and split not in found:
+        raise CheckpointError(f"{run.path}: the run has no {split} part, expected one of {', '.join(found)}")
+    wanted = [split] if split else found
+    parts = {name: getattr(prepared, name) for name in wanted}
+    figures = {name: model.report(part.x, part.y) for name, part in parts.items()}
+    return figures, model.outputs_of_scaled(parts[wanted[-1]].x)
+
+
+def write_predictions(evaluation: Evaluation, path: Path) -> None:
+    """Write the decision and the outputs of each row as CSV."""
+    header, rows = prediction_table(evaluation)
+    write_csv(path, [header, *rows])
+
+
+def prediction_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a predictions file: the decision, then the output behind each part of it."""
+    model, outputs = evaluation.model, evaluation.outputs
+    task, columns = model.experiment.task, model.columns
+    decided = predictions(task, outputs).reshape(len(outputs), -1)
+    if columns.classes:
+        header = [columns.targets[0], *_probability_names(task, columns.classes)]
+        named = [[_class_name(columns.classes, row[0])] for row in decided]
+    elif task == "multilabel":
+        header = [*columns.targets, *(f"probability/{name}" for name in columns.targets)]
+        named = [[str(int(value)) for value in row] for row in decided]
+    else:
+        header, named = list(columns.targets), [[] for _ in outputs]
+    return header, [[*names, *map(cell, row)] for names, row in zip(named, outputs.tolist(), strict=True)]
+
+
+def _probability_names(task: str, classes: tuple[str, ...]) -> list[str]:
+    shown = classes[1:] if task == "binary" else classes
+    return [f"probability/{name}" for name in shown]
+
+
+def _class_name(classes: tuple[str, ...], index: Any) -> str:
+    return classes[int(index)] if int(index) >= 0 and np.isfinite(index) else ""

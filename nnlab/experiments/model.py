@@ -1,0 +1,105 @@
+"""A trained network: theta with everything needed to use it on rows it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.build import network_for
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Columns
+from nnlab.data.scaling import Scaling
+from nnlab.maths.activations import Activation
+from nnlab.maths.metrics import Figures, report
+from nnlab.networks.network import Evaluator, Network
+from nnlab.records.checkpoints import Checkpoint, theta_group
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network, theta (1, P), and how raw rows become its inputs and its outputs become targets."""
+
+    experiment: Experiment
+    network: Network
+    theta: Array
+    columns: Columns
+    scaling: Scaling
+    target_scaling: Scaling | None
+    image_shape: tuple[int, int] | None = None
+
+    def scaled(self, x: Array) -> Array:
+        """Raw inputs (N, inputs) as the network wants them."""
+        return self.scaling.apply(x, self.theta.dtype)
+
+    def outputs(self, x: Array) -> Array:
+        """The outputs (N, K) for raw inputs, in the targets' own units."""
+        return self.outputs_of_scaled(self.scaled(x))
+
+    def outputs_of_scaled(self, x: Array) -> Array:
+        """The outputs (N, K) for scaled inputs, in the targets' own units."""
+        with np.errstate(all="ignore"):
+            outputs, _ = Evaluator(self.network, self.theta).outputs_and_loss(x[None], None)
+        return self._in_own_units(outputs[0])
+
+    def report(self, x: Array, y: Array) -> Figures:
+        """Loss and every figure of merit for scaled inputs x and scaled targets y."""
+        with np.errstate(all="ignore"):
+            outputs, loss = Evaluator(self.network, self.theta).outputs_and_loss(x[None], y[None])
+        assert loss is not None
+        values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
+        figures: Figures = {"loss": float(loss[0])}
+        return figures | report(
+            self.experiment.task,
+            values,
+            targets,
+            classes=self.columns.classes,
+            target_names=self.columns.targets,
+            top_k=(3, 5) if self.experiment.task == "multiclass" and y.shape[1] > 5 else (),
+        )
+
+    def _in_own_units(self, values: Array) -> Array:
+        return values if self.target_scaling is None else self.target_scaling.invert(values)
+
+    def scaled_targets(self, y: Array) -> Array:
+        """Raw targets as the loss wants them."""
+        if self.target_scaling is None:
+            return np.ascontiguousarray(y, self.theta.dtype)
+        return self.target_scaling.apply(y, self.theta.dtype)
+
+    def to_checkpoint(self, extra: Mapping[str, Array], about: Mapping[str, Any]) -> Checkpoint:
+        """The model as a checkpoint, with more arrays and facts beside it."""
+        arrays = {"theta": self.theta, **theta_group("scaling", self.scaling.to_arrays())}
+        if self.target_scaling is not None:
+            arrays |= theta_group("target_scaling", self.target_scaling.to_arrays())
+        facts = {
+            "columns": self.columns.to_dict(),
+            "image_shape": self.image_shape,
+            "layout": [[stretch.name, list(stretch.shape)] for stretch in self.network.layout.stretches],
+        }
+        return Checkpoint({**arrays, **extra}, {**facts, **about})
+
+    @classmethod
+    def from_checkpoint(
+        cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, Activation]
+    ) -> Model:
+        """The model that a checkpoint of this experiment holds."""
+        columns = Columns.from_dict(checkpoint.about["columns"])
+        scaling = Scaling.from_arrays(checkpoint.group("scaling"))
+        targets = checkpoint.group("target_scaling")
+        outputs = len(columns.classes) if experiment.task == "multiclass" else len(columns.targets)
+        shape = checkpoint.about["image_shape"]
+        return cls(
+            experiment,
+            network_for(experiment, len(scaling.shift), outputs, activations),
+            checkpoint.arrays["theta"],
+            columns,
+            scaling,
+            Scaling.from_arrays(targets) if targets else None,
+            tuple(shape) if shape else None,
+        )
