@@ -228,7 +228,10 @@ def evaluate(
             "--data", metavar="FILE", help="Rows never seen: same columns in any order, targets may be absent."
         ),
     ] = None,
-    checkpoint: Annotated[Literal["best", "last"], typer.Option("--checkpoint", help="Which weights to use.")] = "best",
+    checkpoint: Annotated[
+        Literal["best", "last"] | None,
+        typer.Option("--checkpoint", help="Which weights to use; by default those whose figures `train` printed."),
+    ] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE.csv", help="Write a prediction for each row.")
     ] = None,
@@ -296,11 +299,13 @@ def gradcheck(
     with _exit_codes(debug=debug):
         from nnlab.cli.terminal import show_check
 
-        path, theta = _config_or_run(target, runs_dir)
+        path, run = _config_or_run(target, runs_dir)
         job = _Job(str(path), [*_overrides(sets, seed, None), "precision=float64"], plugin, threads)
         from nnlab.experiments.check_gradients import check_gradients, document
+        from nnlab.experiments.evaluate import open_run
+        from nnlab.records.runs import RunFolder
 
-        start = None if theta is None else _weights(theta)
+        start = None if run is None else open_run(RunFolder(run), None, job.activations).model.theta
         screen, reports = _screen(quiet=quiet or as_json), []
         for report in check_gradients(job.setup(), steps=steps, epsilon=epsilon, threshold=threshold, theta=start):
             reports.append(report)
@@ -316,20 +321,14 @@ def gradcheck(
 
 
 def _config_or_run(target: str, runs: Path) -> tuple[Path, Path | None]:
-    """The experiment file to check, and the checkpoint to start from where a run was named."""
+    """The experiment file to check, and the run folder to take weights from where a run was named."""
     path = Path(target)
-    if path.suffix in (".yaml", ".yml") or (path.exists() and not path.is_dir()):
+    if path.suffix in {".yaml", ".yml"} or (path.exists() and not path.is_dir()):
         return path, None
     from nnlab.records.runs import find
 
     run = find(runs, target)
-    return run.path / "config.yaml", run.checkpoint("best")
-
-
-def _weights(path: Path) -> Any:
-    from nnlab.records.checkpoints import load
-
-    return load(path).arrays["theta"]
+    return run.path / "config.yaml", run.path
 
 
 @app.command(name="compare-activations")

@@ -240,23 +240,22 @@ def show_check(screen: Screen, report: StepReport) -> None:
 def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
     """One line per activation: final figures with their interval, steps to the target, seeds that failed."""
     arms, seeds = summary["arms"], len(summary["seeds"])
-    figures = list(next(iter(arms.values()))["final"])
-    shown = [name for name in figures if name.split("/")[0] == summary["figure"].split("/")[0]]
-    columns = ["activation", *shown, f"median steps to {summary['target']}", "reached", "diverged", "seconds"]
-    rows = [
-        [
-            label,
-            *(_interval(arm["final"][name]) for name in shown),
-            figure(arm["median_steps_to_target"])
-            if arm["median_steps_to_target"] is not None
-            else "more than half never",
-            f"{arm['reached']}/{seeds}",
-            str(arm["diverged"]),
-            f"{arm['seconds']:.2f}",
-        ]
-        for label, arm in arms.items()
+    split = summary["figure"].split("/")[0]
+    figures = [name for name in next(iter(arms.values()))["final"] if name.startswith(f"{split}/")]
+    columns = ["activation", *figures, "steps to target", "reached it", "diverged", "time"]
+    rows = [[label, *_comparison_cells(arm, figures, seeds)] for label, arm in arms.items()]
+    screen.table(f"Mean and 95 % interval over {seeds} seeds; target {summary['target']}", columns, rows)
+
+
+def _comparison_cells(arm: Mapping[str, Any], figures: Sequence[str], seeds: int) -> list[str]:
+    steps = arm["median_steps_to_target"]
+    return [
+        *(_interval(arm["final"][name]) for name in figures),
+        "> half never" if steps is None else f"{steps:,.0f} (median)",
+        f"{arm['reached']} of {seeds}",
+        str(arm["diverged"]),
+        duration(arm["seconds"]),
     ]
-    screen.table(f"Mean ± 95 % interval over {seeds} seeds", columns, rows)
 
 
 def _interval(found: Mapping[str, Any]) -> str:
@@ -264,4 +263,4 @@ def _interval(found: Mapping[str, Any]) -> str:
         return "–"
     if found["low"] is None:
         return f"{found['mean']:.4g}"
-    return f"{found['mean']:.4g} ± {(found['high'] - found['low']) / 2:.2g}"
+    return f"{found['mean']:.4g} ± {(found['high'] - found['low']) / 2:.1g}"

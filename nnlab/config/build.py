@@ -128,12 +128,17 @@ def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Pl
         batch_size=batch,
         shuffle=training.shuffle,
         log_every=log_every,
-        evaluate_every=training.evaluate_every or max(per_epoch, log_every),
+        evaluate_every=training.evaluate_every or _evaluate_every(experiment, per_epoch, log_every),
         watch=_watch(experiment, evaluate),
         evaluate=tuple(part for part in training.evaluate if part in evaluate),
         checkpoint_every=training.checkpoint_every,
         steps_to_measure=frozenset(_gate_steps(experiment, steps)),
     )
+
+
+def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> int:
+    """Once an epoch; where epochs are short and nobody waits for an early stop, only as often as the log."""
+    return per_epoch if experiment.training.early_stopping else max(per_epoch, log_every)
 
 
 def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:

@@ -150,7 +150,7 @@ def compare(
     Each seed has its own split, data order and initial draws, and these are the same for every activation.
     """
     target = target or default_target(experiment)
-    folder = RunFolder.create(runs, f"{experiment.name}_compare")
+    folder = RunFolder.create(runs, f"{experiment.name}_compare", ("plots", "weights"))
     folder.write_config(to_yaml(experiment))
     begun, clock, facts = now(), time.perf_counter(), {"command": list(command), "environment": environment()}
     status = "failed"

@@ -49,31 +49,46 @@ class Evaluation:
         }
 
 
-def open_run(run: RunFolder, name: str, activations: Mapping[str, Activation]) -> tuple[Experiment, Model, int, str]:
-    """The experiment of a run, its model at a checkpoint, the step, and the fingerprint of the data it learned from."""
+@dataclass(frozen=True)
+class Opened:
+    """A finished run: its experiment, and the model of one of its checkpoints."""
+
+    experiment: Experiment
+    model: Model
+    checkpoint: str
+    about: Mapping[str, Any]
+
+
+def weights_of(experiment: Experiment) -> str:
+    """The checkpoint whose figures a run reports: the best weights if it stops early, else the last."""
+    return "best" if experiment.training.early_stopping else "last"
+
+
+def open_run(run: RunFolder, name: str | None, activations: Mapping[str, Activation]) -> Opened:
+    """The experiment of a run, and its model and the checkpoint behind it; without a name the run's own result."""
     experiment = validate(read_file(run.path / "config.yaml"), activations)
+    name = name or weights_of(experiment)
     checkpoint = checkpoints.load(run.checkpoint(name))
-    model = Model.from_checkpoint(experiment, checkpoint, activations)
-    about = checkpoint.about
-    return experiment, model, int(about["step"]), str(about["fingerprint"])
+    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint, activations), name, checkpoint.about)
 
 
 def evaluate(
     run: RunFolder,
     *,
     activations: Mapping[str, Activation],
-    checkpoint: str = "best",
+    checkpoint: str | None = None,
     split: str | None = None,
     data: str | None = None,
 ) -> Evaluation:
-    """Evaluate a run's checkpoint on a split (None: every one it has), or on the rows of a file."""
-    experiment, model, step, fingerprint = open_run(run, checkpoint, activations)
+    """Evaluate a run's checkpoint (None: its result) on a split (None: every one it has), or on the rows of a file."""
+    opened = open_run(run, checkpoint, activations)
+    experiment, model = opened.experiment, opened.model
     figures, outputs = (
         _on_file(model, experiment, data)
         if data is not None
-        else _on_splits(model, experiment, run, split, fingerprint)
+        else _on_splits(model, experiment, run, split, str(opened.about["fingerprint"]))
     )
-    return Evaluation(run.path, checkpoint, step, figures, model, outputs)
+    return Evaluation(run.path, opened.checkpoint, int(opened.about["step"]), figures, model, outputs)
 
 
 def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], Array]:

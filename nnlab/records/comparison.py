@@ -79,7 +79,6 @@ def _slug(label: str) -> str:
 
 
 def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:
-    path.parent.mkdir(exist_ok=True)
     write_atomically(path, lambda stream: np.savez(stream, theta=arm.theta, seeds=np.array(seeds)))
 
 

@@ -25,14 +25,14 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, root: Path, name: str) -> RunFolder:
-        """Make `<root>/<time>_<name>` exclusively; a clash gets -2, -3 …; `latest` then points to it."""
+    def create(cls, root: Path, name: str, inner: Sequence[str] = ("checkpoints", "plots")) -> RunFolder:
+        """Make `<root>/<time>_<name>` exclusively with folders in it; a clash gets -2, -3 …; `latest` points to it."""
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             path = _make_exclusively(root, f"{stamp}_{name}")
-            for inner in ("checkpoints", "plots"):
-                (path / inner).mkdir()
+            for folder in inner:
+                (path / folder).mkdir()
         _point_latest(root, path.name)
         return cls(path)
 

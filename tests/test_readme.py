@@ -1,0 +1,119 @@
+"""What the README says holds: every command in it runs, every list in it is complete, every file in it is valid."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from nnlab import errors
+from nnlab.cli.app import app
+from nnlab.config.document import read_text
+from nnlab.config.experiment import validate
+from nnlab.config.schema import Experiment
+from nnlab.data.catalogue import CATALOGUE
+from nnlab.errors import ConfigError, NnlabError
+from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.losses import DEFAULT_HEADS
+from nnlab.maths.optimizers import OPTIMIZERS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+SHELL = [block for language, block in BLOCKS if language == "sh"]
+SETUP = [block for block in SHELL if "pip install" in block]
+USED = [block for block in SHELL if block not in SETUP]
+COMMANDS = typer.main.get_command(app).commands
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder that looks like the checkout, with an `nnlab` on the PATH and runs of its own."""
+    for name in ("configs", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    script = tmp_path / "bin" / "nnlab"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m nnlab "$@"\n')
+    script.chmod(0o755)
+    return tmp_path
+
+
+def shell(folder, script):
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("block", USED, ids=lambda block: block.split("\n", 1)[0][:40])
+def test_every_block_of_commands_runs(checkout, block):
+    needed = "" if "nnlab train" in block else "nnlab train configs/xor.yaml --quiet\n"
+    done = shell(checkout, needed + block)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_first_command_compares_activations_on_digits(checkout):
+    done = shell(checkout, SETUP[0].split("&& .venv/bin/")[-1])
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stderr for name in ("sigmoid", "tanh", "relu"))
+
+
+def test_ci_runs_the_commands_of_the_development_section():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (section,) = (block for block in SETUP if "ruff" in block)
+    for line in section.splitlines()[1:]:
+        assert f"\n{line}" in ci
+
+
+def test_the_experiment_file_is_valid():
+    (text,) = (block for language, block in BLOCKS if language == "yaml")
+    assert isinstance(validate(read_text(text, "README")), Experiment)
+
+
+def test_the_faults_are_those_of_such_a_file():
+    text = "name: a\ntask: binary\nseed: -1\ndata:\n  sorce: xor\ntraining: {steps: 1}\n"
+    with pytest.raises(ConfigError) as raised:
+        validate(read_text(text, "experiment.yaml"))
+    shown = [fault for fault in map(str, raised.value.faults) if "missing" not in fault]
+    (block,) = (block for language, block in BLOCKS if not language and "experiment.yaml:" in block)
+    assert block.splitlines() == shown
+
+
+def option_names(command):
+    return {option for parameter in command.params for option in parameter.opts if option.startswith("-")} - {"--help"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_table_with_its_command(name):
+    rows = [row for row in README.splitlines() if row.startswith("| `-")]
+    mine = "\n".join(row for row in rows if name in row.split("|")[2 if "\\|" not in row else 3] or "| all |" in row)
+    for option in option_names(COMMANDS[name]) - {"-q"}:
+        assert f"`{option}" in mine, f"{option} of {name}"
+
+
+def test_every_option_in_the_table_exists():
+    rows = "\n".join(row.split(" | ")[0] for row in README.splitlines() if row.startswith("| `-"))
+    known = set().union(*(option_names(command) for command in COMMANDS.values()))
+    assert set(re.findall(r"`(--?[a-z-]+)", rows)) <= known
+
+
+def test_every_exit_code_is_in_the_table():
+    table = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, NnlabError)]
+    assert {c.exit_code for c in classes} <= table
+
+
+@pytest.mark.parametrize(
+    "table", [ACTIVATIONS, OPTIMIZERS, CATALOGUE, DEFAULT_HEADS], ids=lambda table: next(iter(table))
+)
+def test_every_entry_of_a_table_is_named(table):
+    assert [name for name in table if not re.search(rf"\b{re.escape(name)}\b", README)] == []
+
+
+def test_every_initializer_is_named():
+    named = {"zeros", "constant", "uniform", "normal"}
+    named |= {f"{kind}_{draw}" for kind in ("glorot", "he", "lecun") for draw in ("uniform", "normal")}
+    assert named == set(INITIALIZERS)
