@@ -1,11 +1,12 @@
-"""Activation functions: each with its slope beside it, and one table, `ACTIVATIONS`, that holds them all.
+"""The table of activation functions, `ACTIVATIONS`, and what an entry of it says.
 
 A function takes the pre-activation z (any shape) and writes f(z) into `out`; its slope takes z and the activation
 a = f(z) and writes f'(z) into `out`. Parameters arrive by keyword as scalars or as arrays that broadcast against z:
-(R, 1, 1) where one learnable number serves a layer, (R, 1, units) where each unit has its own.
+(R, 1, 1) where one learnable number serves a layer, (R, 1, units) where each unit has its own. The functions
+themselves, with their derivations, are in `nnlab.maths.functions`.
 
-Slopes are computed from z where a would not do: 1 - tanh² and s(1 - s) lose every digit in the tails, while the forms
-below keep their relative accuracy until the slope itself underflows.
+Slopes are computed from z where a would not do: 1 - tanh² and s(1 - s) lose every digit in the tails, while ours keep
+their relative accuracy until the slope itself underflows.
 """
 
 from __future__ import annotations
@@ -17,20 +18,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.functions import curves, gates, rectifiers, rows, sigmoids
 from nnlab.maths.parameters import Parameter, by_name
+
+__all__ = ["ACTIVATIONS", "Activation", "Parameter", "RowActivation"]
 
 Array = NDArray[Any]
 Function = Callable[..., Any]
+Kinks = Callable[..., tuple[float, ...]]
+
+
+def smooth(**_parameters: Any) -> tuple[float, ...]:
+    """No kinks."""
+    return ()
 
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation function and all that nnlab and its user need to know about it.
+    """One elementwise activation function and all that nnlab and its user need to know about it.
 
-    `value(z, out, **parameters)` and `slope(z, a, out, **parameters)` write into `out`. `parameter_slopes` holds, for
-    each parameter that can be learned, a function like `slope` that writes the derivative with respect to it.
-    `kinks` are the points without a derivative and `at_kink` says which slope is taken there. `initializer` is the
-    one that keeps the signal's variance for this function, used where an experiment names none.
+    `value(z, out, **parameters)` and `slope(z, a, out, **parameters)` write into `out`. `formula` and `slope_formula`
+    are written in x. `parameter_slopes` holds, for each parameter that can be learned, a function like `slope` that
+    writes the derivative with respect to it. `kinks(**parameters)` gives the points without a derivative and `at_kink`
+    says which slope is taken there. `initializer` is the one that keeps the signal's variance for this function, used
+    where an experiment names none. `untrainable` is the reason why a network with it cannot be trained, if there is
+    one. `randomized(draws, **parameters)`, where there is one, gives the parameters of a training step from uniform
+    draws shaped like z.
     """
 
     name: str
@@ -43,8 +56,10 @@ class Activation:
     source: str
     parameters: tuple[Parameter, ...] = ()
     parameter_slopes: Mapping[str, Function] = field(default_factory=dict)
-    kinks: tuple[float, ...] = ()
+    kinks: Kinks = smooth
     at_kink: str = ""
+    untrainable: str = ""
+    randomized: Callable[..., dict[str, Any]] | None = None
 
     @classmethod
     def from_functions(
@@ -68,6 +83,30 @@ class Activation:
         return cls(name, write_value, _into_out(slope), parameters=parameters, parameter_slopes=slopes, **known)
 
 
+@dataclass(frozen=True)
+class RowActivation:
+    """An activation of a whole row of units, whose derivative is a matrix.
+
+    `value(z, out, **parameters)` writes a (…, units); `backward(z, a, da, out, **parameters)` writes dL/dz (…, inputs).
+    `units(inputs, **parameters)` is the number of outputs; ValueError says which inputs are possible.
+    """
+
+    name: str
+    value: Function
+    backward: Function
+    formula: str
+    slope_formula: str
+    range: str
+    initializer: str
+    source: str
+    units: Callable[..., int] = lambda inputs: inputs
+    parameters: tuple[Parameter, ...] = ()
+    untrainable: str = ""
+
+
+AnyActivation = Activation | RowActivation
+
+
 def _into_out(function: Callable[..., Array]) -> Function:
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
         out[...] = function(z, **chosen)
@@ -75,218 +114,319 @@ def _into_out(function: Callable[..., Array]) -> Function:
     return write
 
 
-def identity(z: Array, out: Array) -> None:
-    """f(z) = z."""
-    out[...] = z
+def _at(*points: float) -> Kinks:
+    return lambda **_parameters: points
 
 
-def identity_slope(_z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = 1."""
-    out[...] = 1
+def _at_ends(threshold: float) -> tuple[float, ...]:
+    return (-threshold, threshold)
 
 
-def sigmoid(z: Array, out: Array) -> None:
-    """f(z) = 1 / (1 + exp(-z)), written with e = exp(-|z|) <= 1 so that nothing overflows.
-
-    For z >= 0 that is 1 / (1 + e), for z < 0 it is e / (1 + e): min(exp(z), 1) is the numerator of both.
-    """
-    np.exp(np.minimum(z, 0), out=out)
-    np.divide(out, 1 + np.exp(-np.abs(z)), out=out)
+def _relu_kinks(max_value: float, threshold: float, **_others: float) -> tuple[float, ...]:
+    return (threshold, max_value) if np.isfinite(max_value) else (threshold,)
 
 
-def sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = f(z) f(-z) = e / (1 + e)² with e = exp(-|z|): no cancellation, unlike f (1 - f)."""
-    e = np.exp(-np.abs(z))
-    np.add(e, 1, out=out)
-    np.multiply(out, out, out=out)
-    np.divide(e, out, out=out)
+def _rrelu_slope(draws: Array, lower: float, upper: float) -> dict[str, Any]:
+    return {"lower": lower + (upper - lower) * draws, "upper": lower + (upper - lower) * draws}
 
 
-def tanh(z: Array, out: Array) -> None:
-    """f(z) = (exp(z) - exp(-z)) / (exp(z) + exp(-z))."""
-    np.tanh(z, out=out)
+def _rrelu(z: Array, out: Array, lower: Any, upper: Any) -> None:
+    rectifiers.leaky_relu(z, out, (lower + upper) / 2)
 
 
-def tanh_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = 1 / cosh²(z) = 4 e / (1 + e)² with e = exp(-2|z|): no cancellation, unlike 1 - tanh²."""
-    sigmoid_slope(2 * z, _a, out)
-    np.multiply(out, 4, out=out)
+def _rrelu_slope_at(z: Array, a: Array, out: Array, lower: Any, upper: Any) -> None:
+    rectifiers.leaky_relu_slope(z, a, out, (lower + upper) / 2)
 
 
-def relu(z: Array, out: Array) -> None:
-    """f(z) = max(z, 0)."""
-    np.maximum(z, 0, out=out)
+def _pieces(inputs: int, pieces: float) -> int:
+    if inputs % int(pieces):
+        raise ValueError(f"maxout of {int(pieces)} pieces needs a multiple of {int(pieces)} inputs, found {inputs}")
+    return inputs // int(pieces)
 
 
-def relu_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = 1 for z > 0, else 0; at the kink z = 0 the left slope, 0."""
-    np.greater(z, 0, out=out)
-    _keep_nan(z, out)
+def _half(inputs: int) -> int:
+    if inputs % 2:
+        raise ValueError(f"glu needs an even number of inputs, found {inputs}")
+    return inputs // 2
 
 
-def leaky_relu(z: Array, out: Array, negative_slope: Any) -> None:
-    """f(z) = z for z > 0, negative_slope · z otherwise."""
-    np.multiply(z, negative_slope, out=out)
-    np.copyto(out, z, where=z > 0)
+def _maxout(z: Array, out: Array, pieces: float) -> None:
+    rows.maxout(z, out, int(pieces))
 
 
-def leaky_relu_slope(z: Array, _a: Array, out: Array, negative_slope: Any) -> None:
-    """f'(z) = 1 for z > 0, else negative_slope; at the kink the left slope."""
-    out[...] = negative_slope
-    np.copyto(out, 1, where=z > 0)
-    _keep_nan(z, out)
+def _maxout_backward(z: Array, a: Array, da: Array, out: Array, pieces: float) -> None:
+    rows.maxout_backward(z, a, da, out, int(pieces))
 
 
-def leaky_relu_by_slope(z: Array, _a: Array, out: Array, **_parameters: Any) -> None:
-    """df/d(negative_slope) = min(z, 0)."""
-    np.minimum(z, 0, out=out)
+_LEFT = "the left slope"
+_NEGATIVE_SLOPE = Parameter("negative_slope", 0.01, "slope for x <= 0", learnable=True)
+_ALPHA = Parameter("alpha", 1.0, "minus the limit at -∞", low=0, open_=(0,), learnable=True)
+_BETA = Parameter("beta", 1.0, "steepness", low=0, open_=(0,), learnable=True)
+_THRESHOLD = Parameter("threshold", 0.5, "half the width of the middle", low=0, learnable=True)
+_GLOROT, _HE, _LECUN = "glorot_uniform", "he_normal", "lecun_normal"
 
-
-def prelu(z: Array, out: Array, alpha: Any) -> None:
-    """f(z) = z for z > 0, alpha · z otherwise, alpha learned with the weights."""
-    leaky_relu(z, out, alpha)
-
-
-def prelu_slope(z: Array, a: Array, out: Array, alpha: Any) -> None:
-    """f'(z) = 1 for z > 0, else alpha; at the kink the left slope."""
-    leaky_relu_slope(z, a, out, alpha)
-
-
-def elu(z: Array, out: Array, alpha: Any) -> None:
-    """f(z) = z for z > 0, alpha (exp(z) - 1) otherwise."""
-    np.multiply(np.expm1(np.minimum(z, 0)), alpha, out=out)
-    np.copyto(out, z, where=z > 0)
-
-
-def elu_slope(z: Array, _a: Array, out: Array, alpha: Any) -> None:
-    """f'(z) = 1 for z > 0, else alpha exp(z); at z = 0 the left slope, alpha."""
-    np.multiply(np.exp(np.minimum(z, 0)), alpha, out=out)
-    np.copyto(out, 1, where=z > 0)
-
-
-def elu_by_alpha(z: Array, _a: Array, out: Array, **_parameters: Any) -> None:
-    """df/d(alpha) = exp(z) - 1 for z <= 0, else 0."""
-    np.expm1(np.minimum(z, 0), out=out)
-
-
-def softplus(z: Array, out: Array) -> None:
-    """f(z) = log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)): nothing overflows."""
-    np.log1p(np.exp(-np.abs(z)), out=out)
-    np.add(out, np.maximum(z, 0), out=out)
-
-
-def softplus_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = sigmoid(z)."""
-    sigmoid(z, out)
-
-
-def softsign(z: Array, out: Array) -> None:
-    """f(z) = z / (1 + |z|)."""
-    size = np.abs(z)
-    np.divide(z, 1 + size, out=out, where=np.isfinite(z))
-    np.sign(z, out=out, where=~np.isfinite(z))
-
-
-def softsign_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = 1 / (1 + |z|)²; the reciprocal is squared, since the square could overflow."""
-    np.reciprocal(1 + np.abs(z), out=out)
-    np.multiply(out, out, out=out)
-
-
-def bent_identity(z: Array, out: Array) -> None:
-    """f(z) = (sqrt(z² + 1) - 1) / 2 + z.
-
-    With u = |z| and h = hypot(u, 1), sqrt(z² + 1) - 1 = u · (u / (h + 1)): no cancellation near 0, and `hypot` does
-    not overflow where z² would.
-    """
-    size = np.abs(z)
-    np.divide(size, np.hypot(size, 1) + 1, out=out, where=np.isfinite(z))
-    np.copyto(out, 1, where=np.isinf(z))
-    np.multiply(out, size / 2, out=out)
-    np.add(out, z, out=out, where=~np.isneginf(z))
-    np.copyto(out, z, where=~np.isfinite(z))
-
-
-def bent_identity_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = z / (2 sqrt(z² + 1)) + 1."""
-    np.divide(z, np.hypot(z, 1), out=out, where=np.isfinite(z))
-    np.sign(z, out=out, where=~np.isfinite(z))
-    np.multiply(out, 0.5, out=out)
-    np.add(out, 1, out=out)
-
-
-def softmax(z: Array, out: Array) -> None:
-    """f(z)_k = exp(z_k) / sum_j exp(z_j) along the last axis; the largest z is subtracted first, against overflow."""
-    np.subtract(z, z.max(axis=-1, keepdims=True), out=out)
-    np.exp(out, out=out)
-    np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
-
-
-def _keep_nan(z: Array, out: Array) -> None:
-    """A comparison turns nan into False; an unknown z has an unknown slope."""
-    np.copyto(out, z, where=np.isnan(z))
-
-
-_NEGATIVE_SLOPE = Parameter("negative_slope", 0.01, "slope for z <= 0", learnable=True)
-_PRELU_ALPHA = Parameter("alpha", 0.25, "slope for z <= 0", learnable=True, learn_by_default=True)
-_ELU_ALPHA = Parameter("alpha", 1.0, "minus the value at -∞", low=0, open_=(0,), learnable=True)
-_LEFT_SLOPE = "the left slope"
-
-ACTIVATIONS: dict[str, Activation] = by_name(
+ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
-        "identity", identity, identity_slope,
-        formula="z", slope_formula="1", range="(-∞, ∞)", initializer="glorot_uniform",
-        source="the linear unit",
+        "identity", curves.identity, curves.identity_slope,
+        "x", "1",
+        "(-∞, ∞)", _GLOROT, "the linear unit",
     ),
     Activation(
-        "sigmoid", sigmoid, sigmoid_slope,
-        formula="1 / (1 + exp(-z))", slope_formula="f(z) f(-z)", range="(0, 1)", initializer="glorot_uniform",
-        source="Rumelhart, Hinton, Williams 1986, Nature 323",
+        "heaviside", rectifiers.heaviside, rectifiers.zero_slope,
+        "where(x > 0, 1, 0)", "0",
+        "{0, 1}", _GLOROT, "McCulloch, Pitts 1943",
+        kinks=_at(0.0), at_kink="0",
+        untrainable="its slope is 0 everywhere, so that no gradient passes; expected a smooth step such as sigmoid",
     ),
     Activation(
-        "tanh", tanh, tanh_slope,
-        formula="(exp(z) - exp(-z)) / (exp(z) + exp(-z))", slope_formula="1 / cosh²(z)", range="(-1, 1)",
-        initializer="glorot_uniform", source="LeCun, Bottou, Orr, Müller 1998, Efficient BackProp",
+        "sigmoid", sigmoids.sigmoid, sigmoids.sigmoid_slope,
+        "1 / (1 + exp(-x))", "sigmoid(x) * sigmoid(-x)",
+        "(0, 1)", _GLOROT, "Rumelhart, Hinton, Williams 1986, Nature 323",
     ),
     Activation(
-        "relu", relu, relu_slope,
-        formula="max(z, 0)", slope_formula="1 for z > 0, else 0", range="[0, ∞)", initializer="he_normal",
-        source="Nair, Hinton 2010, ICML", kinks=(0.0,), at_kink=_LEFT_SLOPE,
+        "hard_sigmoid", sigmoids.hard_sigmoid, sigmoids.hard_sigmoid_slope,
+        "min(max(x / 6 + 1 / 2, 0), 1)", "where(x > -3 and x <= 3, 1 / 6, 0)",
+        "[0, 1]", _GLOROT, "Courbariaux, Bengio, David 2015, NeurIPS; cut at ±3",
+        kinks=_at(-3.0, 3.0), at_kink=_LEFT,
     ),
     Activation(
-        "leaky_relu", leaky_relu, leaky_relu_slope,
-        formula="z for z > 0, else negative_slope · z", slope_formula="1 for z > 0, else negative_slope",
-        range="(-∞, ∞)", initializer="he_normal", source="Maas, Hannun, Ng 2013, ICML",
-        parameters=(_NEGATIVE_SLOPE,), parameter_slopes={"negative_slope": leaky_relu_by_slope},
-        kinks=(0.0,), at_kink=_LEFT_SLOPE,
+        "log_sigmoid", sigmoids.log_sigmoid, sigmoids.log_sigmoid_slope,
+        "-log(1 + exp(-x))", "sigmoid(-x)",
+        "(-∞, 0)", _GLOROT, "the log-likelihood of logistic regression",
     ),
     Activation(
-        "prelu", prelu, prelu_slope,
-        formula="z for z > 0, else alpha · z", slope_formula="1 for z > 0, else alpha",
-        range="(-∞, ∞)", initializer="he_normal", source="He, Zhang, Ren, Sun 2015, ICCV",
-        parameters=(_PRELU_ALPHA,), parameter_slopes={"alpha": leaky_relu_by_slope},
-        kinks=(0.0,), at_kink=_LEFT_SLOPE,
+        "tanh", sigmoids.tanh, sigmoids.tanh_slope,
+        "tanh(x)", "1 / cosh(x)**2",
+        "(-1, 1)", _GLOROT, "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp",
     ),
     Activation(
-        "elu", elu, elu_slope,
-        formula="z for z > 0, else alpha (exp(z) - 1)", slope_formula="1 for z > 0, else alpha exp(z)",
-        range="(-alpha, ∞)", initializer="he_normal", source="Clevert, Unterthiner, Hochreiter 2016, ICLR",
-        parameters=(_ELU_ALPHA,), parameter_slopes={"alpha": elu_by_alpha},
-        kinks=(0.0,), at_kink=_LEFT_SLOPE,
+        "hard_tanh", sigmoids.hard_tanh, sigmoids.hard_tanh_slope,
+        "min(max(x, -1), 1)", "where(x > -1 and x <= 1, 1, 0)",
+        "[-1, 1]", _GLOROT, "Collobert 2004",
+        kinks=_at(-1.0, 1.0), at_kink=_LEFT,
     ),
     Activation(
-        "softplus", softplus, softplus_slope,
-        formula="log(1 + exp(z))", slope_formula="1 / (1 + exp(-z))", range="(0, ∞)", initializer="he_normal",
-        source="Dugas, Bengio, Bélisle, Nadeau, Garcia 2001, NeurIPS",
+        "tanh_shrink", sigmoids.tanh_shrink, sigmoids.tanh_shrink_slope,
+        "x - tanh(x)", "tanh(x)**2",
+        "(-∞, ∞)", _GLOROT, "Torch7",
     ),
     Activation(
-        "softsign", softsign, softsign_slope,
-        formula="z / (1 + |z|)", slope_formula="1 / (1 + |z|)²", range="(-1, 1)", initializer="glorot_uniform",
-        source="Glorot, Bengio 2010, AISTATS",
+        "relu", rectifiers.relu, rectifiers.relu_slope,
+        "where(x > threshold, min(x, max_value), negative_slope * (x - threshold))",
+        "where(x > max_value, 0, where(x > threshold, 1, negative_slope))",
+        "[0, ∞)", _HE, "Nair, Hinton 2010, ICML; the parameters as in Keras",
+        (
+            Parameter("negative_slope", 0.0, "slope below the threshold", learnable=True),
+            Parameter("max_value", np.inf, "largest value", low=0, open_=(0,), learnable=True),
+            Parameter("threshold", 0.0, "where the unit opens", low=0, learnable=True),
+        ),
+        parameter_slopes={
+            "negative_slope": rectifiers.relu_by_negative_slope,
+            "max_value": rectifiers.relu_by_max_value,
+            "threshold": rectifiers.relu_by_threshold,
+        },
+        kinks=_relu_kinks, at_kink=_LEFT,
     ),
     Activation(
-        "bent_identity", bent_identity, bent_identity_slope,
-        formula="(sqrt(z² + 1) - 1) / 2 + z", slope_formula="z / (2 sqrt(z² + 1)) + 1", range="(-∞, ∞)",
-        initializer="glorot_uniform", source="the notebooks' catalogue",
+        "relu6", rectifiers.relu6, rectifiers.relu6_slope,
+        "min(max(x, 0), 6)", "where(x > 0 and x <= 6, 1, 0)",
+        "[0, 6]", _HE, "Krizhevsky 2010",
+        kinks=_at(0.0, 6.0), at_kink=_LEFT,
+    ),
+    Activation(
+        "leaky_relu", rectifiers.leaky_relu, rectifiers.leaky_relu_slope,
+        "where(x > 0, x, negative_slope * x)", "where(x > 0, 1, negative_slope)",
+        "(-∞, ∞)", _HE, "Maas, Hannun, Ng 2013, ICML",
+        (_NEGATIVE_SLOPE,),
+        parameter_slopes={"negative_slope": rectifiers.leaky_relu_by_slope},
+        kinks=_at(0.0), at_kink=_LEFT,
+    ),
+    Activation(
+        "prelu", rectifiers.prelu, rectifiers.prelu_slope,
+        "where(x > 0, x, alpha * x)", "where(x > 0, 1, alpha)",
+        "(-∞, ∞)", _HE, "He, Zhang, Ren, Sun 2015, ICCV",
+        (Parameter("alpha", 0.25, "slope for x <= 0", learnable=True, learn_by_default=True),),
+        parameter_slopes={"alpha": rectifiers.leaky_relu_by_slope},
+        kinks=_at(0.0), at_kink=_LEFT,
+    ),
+    Activation(
+        "rrelu", _rrelu, _rrelu_slope_at,
+        "where(x > 0, x, (lower + upper) / 2 * x)", "where(x > 0, 1, (lower + upper) / 2)",
+        "(-∞, ∞)", _HE, "Xu, Wang, Chen, Li 2015, arXiv 1505.00853; slopes are drawn in training",
+        (
+            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0),
+            Parameter("upper", 1 / 3, "largest slope for x <= 0", low=0),
+        ),
+        kinks=_at(0.0), at_kink=_LEFT, randomized=_rrelu_slope,
+    ),
+    Activation(
+        "threshold", rectifiers.threshold, rectifiers.threshold_slope,
+        "where(x > threshold, x, value)", "where(x > threshold, 1, 0)",
+        "(-∞, ∞)", _HE, "Konda, Memisevic, Krueger 2015, ICLR",
+        (Parameter("threshold", 1.0, "where the unit opens"), Parameter("value", 0.0, "value below the threshold")),
+        kinks=lambda threshold, **_: (threshold,), at_kink=_LEFT,
+    ),
+    Activation(
+        "elu", rectifiers.elu, rectifiers.elu_slope,
+        "where(x > 0, x, alpha * (exp(x) - 1))", "where(x > 0, 1, alpha * exp(x))",
+        "(-alpha, ∞)", _HE, "Clevert, Unterthiner, Hochreiter 2016, ICLR",
+        (_ALPHA,),
+        parameter_slopes={"alpha": rectifiers.elu_by_alpha},
+        kinks=lambda alpha: () if alpha == 1 else (0.0,), at_kink=_LEFT,
+    ),
+    Activation(
+        "selu", rectifiers.selu, rectifiers.selu_slope,
+        "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * (exp(x) - 1))",
+        "1.0507009873554805 * where(x > 0, 1, 1.6732632423543772 * exp(x))",
+        "(-1.758, ∞)", _LECUN, "Klambauer, Unterthiner, Mayr, Hochreiter 2017, NeurIPS",
+        kinks=_at(0.0), at_kink=_LEFT,
+    ),
+    Activation(
+        "celu", rectifiers.celu, rectifiers.celu_slope,
+        "where(x > 0, x, alpha * (exp(x / alpha) - 1))", "where(x > 0, 1, exp(x / alpha))",
+        "(-alpha, ∞)", _HE, "Barron 2017, arXiv 1704.07483",
+        (_ALPHA,),
+        parameter_slopes={"alpha": rectifiers.celu_by_alpha},
+    ),
+    Activation(
+        "gelu", gates.gelu, gates.gelu_slope,
+        "x * (1 + erf(x / sqrt(2))) / 2", "(1 + erf(x / sqrt(2))) / 2 + x * exp(-x**2 / 2) / sqrt(2 * pi)",
+        "[-0.170, ∞)", _HE, "Hendrycks, Gimpel 2016, arXiv 1606.08415",
+    ),
+    Activation(
+        "gelu_tanh", gates.gelu_tanh, gates.gelu_tanh_slope,
+        "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))",
+        "s + x * s * (1 - s) * 2 * sqrt(2 / pi) * (1 + 0.134145 * x**2), s = (1 + tanh(…)) / 2",
+        "[-0.171, ∞)", _HE, "Hendrycks, Gimpel 2016, arXiv 1606.08415",
+    ),
+    Activation(
+        "silu", gates.silu, gates.silu_slope,
+        "x * sigmoid(x)", "sigmoid(x) * (1 + x * sigmoid(-x))",
+        "[-0.279, ∞)", _HE, "Elfwing, Uchibe, Doya 2018, Neural Networks 107",
+    ),
+    Activation(
+        "swish", gates.swish, gates.swish_slope,
+        "x * sigmoid(beta * x)", "sigmoid(beta * x) * (1 + beta * x * sigmoid(-beta * x))",
+        "[-0.279 / beta, ∞)", _HE, "Ramachandran, Zoph, Le 2017, arXiv 1710.05941",
+        (Parameter("beta", 1.0, "steepness of the gate", learnable=True),),
+        parameter_slopes={"beta": gates.swish_by_beta},
+    ),
+    Activation(
+        "hard_silu", gates.hard_silu, gates.hard_silu_slope,
+        "x * min(max(x / 6 + 1 / 2, 0), 1)", "where(x <= -3, 0, where(x > 3, 1, x / 3 + 1 / 2))",
+        "[-0.375, ∞)", _HE, "Howard et al. 2019, ICCV",
+        kinks=_at(-3.0, 3.0), at_kink=_LEFT,
+    ),
+    Activation(
+        "mish", gates.mish, gates.mish_slope,
+        "x * tanh(log(1 + exp(x)))", "g + x * sigmoid(x) * (1 - g**2), g = tanh(log(1 + exp(x)))",
+        "[-0.309, ∞)", _HE, "Misra 2020, BMVC",
+    ),
+    Activation(
+        "softplus", sigmoids.softplus, sigmoids.softplus_slope,
+        "log(1 + exp(beta * x)) / beta", "sigmoid(beta * x)",
+        "(0, ∞)", _HE, "Dugas, Bengio, Bélisle, Nadeau, Garcia 2001, NeurIPS",
+        (_BETA,),
+        parameter_slopes={"beta": sigmoids.softplus_by_beta},
+    ),
+    Activation(
+        "softsign", sigmoids.softsign, sigmoids.softsign_slope,
+        "x / (1 + abs(x))", "1 / (1 + abs(x))**2",
+        "(-1, 1)", _GLOROT, "Glorot, Bengio 2010, AISTATS",
+    ),
+    Activation(
+        "squareplus", curves.squareplus, curves.squareplus_slope,
+        "(x + sqrt(x**2 + b)) / 2", "(1 + x / sqrt(x**2 + b)) / 2",
+        "(0, ∞)", _HE, "Barron 2021, arXiv 2112.11687",
+        (Parameter("b", 4.0, "width of the bend", low=0, open_=(0,), learnable=True),),
+        parameter_slopes={"b": curves.squareplus_by_b},
+    ),
+    Activation(
+        "sparse_plus", rectifiers.sparse_plus, rectifiers.sparse_plus_slope,
+        "where(x <= -1, 0, where(x >= 1, x, (x + 1)**2 / 4))", "min(max((x + 1) / 2, 0), 1)",
+        "[0, ∞)", _HE, "Martins, Astudillo 2016, ICML",
+    ),
+    Activation(
+        "sparse_sigmoid", sigmoids.sparse_sigmoid, sigmoids.sparse_sigmoid_slope,
+        "min(max((x + 1) / 2, 0), 1)", "where(x > -1 and x <= 1, 1 / 2, 0)",
+        "[0, 1]", _GLOROT, "Martins, Astudillo 2016, ICML",
+        kinks=_at(-1.0, 1.0), at_kink=_LEFT,
+    ),
+    Activation(
+        "soft_shrink", rectifiers.soft_shrink, rectifiers.soft_shrink_slope,
+        "where(x > threshold, x - threshold, where(x < -threshold, x + threshold, 0))",
+        "where(abs(x) > threshold, 1, 0)",
+        "(-∞, ∞)", _GLOROT, "Donoho 1995, IEEE Trans. Inf. Theory 41",
+        (_THRESHOLD,),
+        parameter_slopes={"threshold": rectifiers.soft_shrink_by_threshold},
+        kinks=_at_ends, at_kink=_LEFT,
+    ),
+    Activation(
+        "hard_shrink", rectifiers.hard_shrink, rectifiers.hard_shrink_slope,
+        "where(abs(x) > threshold, x, 0)", "where(abs(x) > threshold, 1, 0)",
+        "(-∞, ∞)", _GLOROT, "Donoho 1995, IEEE Trans. Inf. Theory 41",
+        (Parameter("threshold", 0.5, "half the width of the middle", low=0),),
+        kinks=_at_ends, at_kink="0",
+    ),
+    Activation(
+        "exponential", curves.exponential, curves.exponential_slope,
+        "exp(x)", "exp(x)",
+        "(0, ∞)", _GLOROT, "Keras",
+    ),
+    Activation(
+        "gaussian", curves.gaussian, curves.gaussian_slope,
+        "exp(-x**2)", "-2 * x * exp(-x**2)",
+        "(0, 1]", _GLOROT, "Broomhead, Lowe 1988, Complex Systems 2",
+    ),
+    Activation(
+        "sin", curves.sin, curves.sin_slope,
+        "sin(x)", "cos(x)",
+        "[-1, 1]", _LECUN, "Sitzmann, Martel, Bergman, Lindell, Wetzstein 2020, NeurIPS",
+    ),
+    Activation(
+        "snake", curves.snake, curves.snake_slope,
+        "x + sin(frequency * x)**2 / frequency", "1 + sin(2 * frequency * x)",
+        "(-∞, ∞)", _LECUN, "Ziyin, Hartwig, Ueda 2020, NeurIPS",
+        (Parameter("frequency", 1.0, "waves per 2π of x, twice", low=0, open_=(0,), learnable=True),),
+        parameter_slopes={"frequency": curves.snake_by_frequency},
+    ),
+    Activation(
+        "bent_identity", curves.bent_identity, curves.bent_identity_slope,
+        "(sqrt(x**2 + 1) - 1) / 2 + x", "x / (2 * sqrt(x**2 + 1)) + 1",
+        "(-∞, ∞)", _GLOROT, "the notebooks’ catalogue",
+    ),
+    Activation(
+        "soft_exponential", curves.soft_exponential, curves.soft_exponential_slope,
+        "where(alpha < 0, -log(1 - alpha * (x + alpha)) / alpha, (exp(alpha * x) - 1) / alpha + alpha)",
+        "where(alpha < 0, 1 / (1 - alpha * (x + alpha)), exp(alpha * x))",
+        "(-∞, ∞)", _GLOROT, "Godfrey, Gashler 2016, arXiv 1602.01321",
+        (Parameter("alpha", 0.0, "logarithm below 0, exponential above", learnable=True, learn_by_default=True),),
+        parameter_slopes={"alpha": curves.soft_exponential_by_alpha},
+    ),
+    RowActivation(
+        "softmax", rows.softmax, rows.softmax_backward, "exp(x_k) / sum_j exp(x_j)", "a_j (δ_jk - a_k)",
+        "(0, 1), sums to 1", _GLOROT, "Bridle 1990",
+    ),
+    RowActivation(
+        "softmin", rows.softmin, rows.softmin_backward, "exp(-x_k) / sum_j exp(-x_j)", "-a_j (δ_jk - a_k)",
+        "(0, 1), sums to 1", _GLOROT, "PyTorch",
+    ),
+    RowActivation(
+        "log_softmax", rows.log_softmax, rows.log_softmax_backward, "x_k - log(sum_j exp(x_j))", "δ_jk - exp(a_k)",
+        "(-∞, 0)", _GLOROT, "the log-likelihood of softmax",
+    ),
+    RowActivation(
+        "sparsemax", rows.sparsemax, rows.sparsemax_backward, "max(x_k - τ, 0), τ such that they sum to 1",
+        "δ_jk - 1 / |S| on the support S",
+        "[0, 1], sums to 1", _GLOROT, "Martins, Astudillo 2016, ICML",
+    ),
+    RowActivation(
+        "maxout", _maxout, _maxout_backward, "max of each group of x", "1 at the first largest of its group, else 0",
+        "(-∞, ∞)", _HE, "Goodfellow, Warde-Farley, Mirza, Courville, Bengio 2013, ICML", _pieces,
+        (Parameter("pieces", 2, "inputs per unit", low=2, high=1000, whole=True),),
+    ),
+    RowActivation(
+        "glu", rows.glu, rows.glu_backward, "first half * sigmoid(second half)", "sigmoid(g), v σ'(g)",
+        "(-∞, ∞)", _GLOROT, "Dauphin, Fan, Auli, Grangier 2017, ICML", _half,
     ),
 )  # fmt: skip

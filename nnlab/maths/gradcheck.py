@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Objective = Callable[[Array], Array]
 
-# Perturbed copies of theta are evaluated together, up to about this many numbers (32 MB in float64).
+# Perturbed copies of theta are evaluated together, up to about this many numbers in theta or in buffers (32 MB).
 _NUMBERS_AT_ONCE = 4_000_000
 
 
@@ -40,14 +40,14 @@ class Check:
         return bool(np.all(self.errors <= self.threshold))
 
 
-def central_differences(objective: Objective, theta: Array, epsilon: float) -> Array:
+def central_differences(objective: Objective, theta: Array, epsilon: float, numbers_per_copy: int = 0) -> Array:
     """The derivative of `objective` by each entry of theta, (P,), as (f(θ + ε) - f(θ - ε)) / 2ε.
 
     Truncation costs ε²/6 times the third derivative, rounding about 1e-16 |f| / ε; near a kink neither bound holds.
-    Theta is float64. (Dennis, Schnabel 1983, Numerical Methods for Unconstrained Optimization, section 5.4.)
+    Theta is float64. `numbers_per_copy` is what `objective` needs in buffers for one copy. (Dennis, Schnabel 1983, Numerical Methods for Unconstrained Optimization, section 5.4.)
     """
     parameters = len(theta)
-    at_once = max(1, min(parameters, _NUMBERS_AT_ONCE // max(1, 2 * parameters)))
+    at_once = max(1, min(parameters, _NUMBERS_AT_ONCE // (2 * max(1, parameters, numbers_per_copy))))
     gradient = np.empty(parameters)
     for begin in range(0, parameters, at_once):
         columns = np.arange(begin, min(begin + at_once, parameters))

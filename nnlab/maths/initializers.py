@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from nnlab.maths.parameters import Parameter, by_name
 
@@ -58,6 +59,33 @@ def normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, std: float
     return mean + std * draws("normal")
 
 
+def truncated_normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, std: float) -> Array:
+    """Normal, cut at two standard deviations: x = Φ⁻¹(Φ(-2) + u (Φ(2) - Φ(-2))) for a standard uniform u.
+
+    `std` is that of the normal before the cut; afterwards it is 0.8796 of that.
+    """
+    low, high = special.ndtr(-2.0), special.ndtr(2.0)
+    cut = np.clip(special.ndtri(low + (high - low) * draws("uniform")), -2, 2)
+    return mean + std * cut
+
+
+def orthogonal(draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array:
+    """Orthonormal columns, or rows where these are fewer, times `gain`: every rotation is equally likely.
+
+    Q of the QR decomposition of a matrix of normals, each column with the sign that makes R's diagonal positive;
+    without that the signs would be those of the algorithm (Mezzadri 2007, arXiv:math-ph/0609050).
+    """
+    normals = draws("normal")
+    q, r = np.linalg.qr(normals if fan_in >= fan_out else normals.T)
+    q *= np.copysign(gain, np.diagonal(r))
+    return q if fan_in >= fan_out else q.T
+
+
+def identity(_draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array:
+    """`gain` on the diagonal, 0 elsewhere: the layer starts by handing its input on, as far as it is wide enough."""
+    return gain * np.eye(fan_in, fan_out)
+
+
 def _glorot_variance(fan_in: int, fan_out: int) -> float:
     return 2 / (fan_in + fan_out)
 
@@ -86,6 +114,10 @@ def _normal_with(variance: Callable[[int, int], float]) -> Callable[..., Array]:
     return weights
 
 
+def _gain() -> Parameter:
+    return Parameter("gain", 1.0, "factor of the matrix", low=0, open_=(0,))
+
+
 _GLOROT, _HE, _LECUN = (
     "Glorot, Bengio 2010, AISTATS",
     "He, Zhang, Ren, Sun 2015, ICCV",
@@ -103,6 +135,15 @@ INITIALIZERS: dict[str, Initializer] = by_name(
         "normal", normal, "N(mean, std²)", "the usual small random start",
         (Parameter("mean", 0.0, "mean"), Parameter("std", 0.05, "standard deviation", low=0)),
     ),
+    Initializer(
+        "truncated_normal", truncated_normal, "N(mean, std²) within mean ± 2 std", "Abadi et al. 2016, OSDI",
+        (Parameter("mean", 0.0, "mean"), Parameter("std", 0.05, "standard deviation before the cut", low=0)),
+    ),
+    Initializer(
+        "orthogonal", orthogonal, "gain · Q, QR = N(0, 1), diagonal of R > 0",
+        "Saxe, McClelland, Ganguli 2014, ICLR", (_gain(),),
+    ),
+    Initializer("identity", identity, "gain · I", "Le, Jaitly, Hinton 2015, arXiv:1504.00941", (_gain(),)),
     Initializer("glorot_uniform", _uniform_with(_glorot_variance), "U[-√(6/(fan_in+fan_out)), …)", _GLOROT),
     Initializer("glorot_normal", _normal_with(_glorot_variance), "N(0, 2/(fan_in+fan_out))", _GLOROT),
     Initializer("he_uniform", _uniform_with(_he_variance), "U[-√(6/fan_in), …)", _HE),

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, xlog1py, xlogy
 
-from nnlab.maths.activations import sigmoid, softmax
+from nnlab.maths.functions.rows import log_sum_of_rest, softmax
+from nnlab.maths.functions.sigmoids import sigmoid
 from nnlab.maths.parameters import Parameter, by_name
 
 Array = NDArray[Any]
@@ -55,9 +56,7 @@ def mse_slope(a: Array, y: Array, out: Array) -> None:
 
 def binary_cross_entropy(a: Array, y: Array) -> Array:
     """Sum over outputs of -(y log a + (1 - y) log(1 - a)); 0 log 0 counts as 0."""
-    with np.errstate(divide="ignore"):
-        hit, miss = np.log(a), np.log1p(-a)
-    return -_row_sum(np.where(y == 0, 0, y * hit) + np.where(y == 1, 0, (1 - y) * miss))
+    return -_row_sum(xlogy(y, a) + xlog1py(1 - y, -a))
 
 
 def binary_cross_entropy_slope(a: Array, y: Array, out: Array) -> None:
@@ -68,8 +67,7 @@ def binary_cross_entropy_slope(a: Array, y: Array, out: Array) -> None:
 
 def cross_entropy(a: Array, y: Array) -> Array:
     """-sum over classes of y log a; 0 log 0 counts as 0."""
-    with np.errstate(divide="ignore"):
-        return -_row_sum(np.where(y == 0, 0, y * np.log(a)))
+    return -_row_sum(xlogy(y, a))
 
 
 def cross_entropy_slope(a: Array, y: Array, out: Array) -> None:
@@ -89,8 +87,7 @@ def sigmoid_cross_entropy(z: Array, y: Array) -> Array:
 
 def softmax_cross_entropy(z: Array, y: Array) -> Array:
     """Cross-entropy on logits, per sample: sum_k y_k (logsumexp(z) - z_k), with the largest z subtracted first."""
-    shifted: Array = z - z.max(axis=-1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    log_sum, shifted = log_sum_of_rest(z)
     return _row_sum(np.where(y == 0, 0, y * (log_sum - shifted)))
 
 

@@ -28,6 +28,7 @@ class Parameter:
     low: float = -math.inf
     high: float = math.inf
     open_: tuple[float, ...] = ()
+    whole: bool = False
     learnable: bool = False
     learn_by_default: bool = False
 
@@ -36,17 +37,20 @@ class Parameter:
         """The values that are allowed, in words: `a number in (0, 1]`."""
         if isinstance(self.default, bool):
             return "true or false"
+        number = "a whole number" if self.whole else "a number"
         if self.low == -math.inf and self.high == math.inf:
-            return "a number"
+            return number
         left = "(" if self.low in self.open_ or self.low == -math.inf else "["
         right = ")" if self.high in self.open_ or self.high == math.inf else "]"
-        return f"a number in {left}{_bound(self.low)}, {_bound(self.high)}{right}"
+        return f"{number} in {left}{_bound(self.low)}, {_bound(self.high)}{right}"
 
     def allows(self, value: object) -> bool:
         """Whether `value` is of the right kind, finite and in range."""
         if isinstance(self.default, bool) or isinstance(value, bool):
             return isinstance(self.default, bool) and isinstance(value, bool)
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        if not isinstance(value, int | float) or not (math.isfinite(value) or value == self.default):
+            return False
+        if self.whole and value != int(value):
             return False
         return self.low <= value <= self.high and value not in self.open_
 

@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     SPLIT = 1
     SHUFFLE = 2
     WEIGHTS = 3
+    NOISE = 4
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

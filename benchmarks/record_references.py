@@ -1,0 +1,202 @@
+"""Record PyTorch's figures for the tests: `python benchmarks/record_references.py`, where torch is installed.
+
+Writes tests/references/optimizers.json and tests/references/schedules.json, each with the version of torch. Only this
+script needs torch; what it records is committed, and the tests compare with that.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+REFERENCES = Path(__file__).resolve().parents[1] / "tests" / "references"
+sys.path.insert(0, str(REFERENCES.parent))
+
+from references.problem import EXTREMES, RECORDED, STARTS, STEPS, gradient  # noqa: E402 - after the path is set
+
+# (nnlab's entry, its parameters other than the defaults, PyTorch's class, its arguments). `l2` is a penalty's
+# coefficient, which nnlab adds to the gradient itself and PyTorch calls weight_decay.
+Case = tuple[str, dict[str, Any], type[torch.optim.Optimizer], dict[str, Any]]
+OPTIMIZERS: list[Case] = [
+    ("sgd", {"learning_rate": 0.01}, torch.optim.SGD, {"lr": 0.01}),
+    ("sgd", {"learning_rate": 0.01, "l2": 0.1}, torch.optim.SGD, {"lr": 0.01, "weight_decay": 0.1}),
+    ("sgd", {"learning_rate": 0.005, "momentum": 0.9}, torch.optim.SGD, {"lr": 0.005, "momentum": 0.9}),
+    (
+        "sgd", {"learning_rate": 0.005, "momentum": 0.9, "nesterov": True},
+        torch.optim.SGD, {"lr": 0.005, "momentum": 0.9, "nesterov": True},
+    ),
+    ("adagrad", {}, torch.optim.Adagrad, {}),
+    (
+        "adagrad", {"learning_rate": 0.5, "rate_decay": 0.1, "initial": 0.1, "epsilon": 1e-3},
+        torch.optim.Adagrad, {"lr": 0.5, "lr_decay": 0.1, "initial_accumulator_value": 0.1, "eps": 1e-3},
+    ),
+    ("rmsprop", {}, torch.optim.RMSprop, {}),
+    (
+        "rmsprop", {"learning_rate": 0.02, "beta": 0.9, "epsilon": 1e-3, "momentum": 0.8},
+        torch.optim.RMSprop, {"lr": 0.02, "alpha": 0.9, "eps": 1e-3, "momentum": 0.8},
+    ),
+    ("rmsprop", {"beta": 0.9, "centered": True}, torch.optim.RMSprop, {"alpha": 0.9, "centered": True}),
+    (
+        "rmsprop", {"learning_rate": 0.003, "centered": True, "momentum": 0.5},
+        torch.optim.RMSprop, {"lr": 0.003, "centered": True, "momentum": 0.5},
+    ),
+    ("adadelta", {}, torch.optim.Adadelta, {}),
+    (
+        "adadelta", {"learning_rate": 0.2, "beta": 0.5, "epsilon": 1e-3},
+        torch.optim.Adadelta, {"lr": 0.2, "rho": 0.5, "eps": 1e-3},
+    ),
+    ("adam", {}, torch.optim.Adam, {}),
+    ("adam", {"learning_rate": 0.1, "l2": 0.1}, torch.optim.Adam, {"lr": 0.1, "weight_decay": 0.1}),
+    (
+        "adam", {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
+        torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3},
+    ),
+    ("amsgrad", {}, torch.optim.Adam, {"amsgrad": True}),
+    (
+        "amsgrad", {"learning_rate": 0.1, "beta2": 0.9}, torch.optim.Adam,
+        {"lr": 0.1, "betas": (0.9, 0.9), "amsgrad": True},
+    ),
+    ("adamw", {}, torch.optim.AdamW, {}),
+    (
+        "adamw", {"learning_rate": 0.1, "weight_decay": 0.3}, torch.optim.AdamW,
+        {"lr": 0.1, "weight_decay": 0.3},
+    ),
+    ("adamw", {"weight_decay": 0.0}, torch.optim.AdamW, {"weight_decay": 0.0}),
+    ("nadam", {}, torch.optim.NAdam, {}),
+    (
+        "nadam", {"learning_rate": 0.02, "beta1": 0.8, "beta2": 0.9, "momentum_decay": 0.5, "epsilon": 1e-3},
+        torch.optim.NAdam, {"lr": 0.02, "betas": (0.8, 0.9), "momentum_decay": 0.5, "eps": 1e-3},
+    ),
+    ("nadam", {"beta1": 0.1}, torch.optim.NAdam, {"betas": (0.1, 0.999)}),
+    ("radam", {}, torch.optim.RAdam, {}),
+    (
+        "radam", {"learning_rate": 0.02, "beta1": 0.5, "beta2": 0.99, "epsilon": 1e-3},
+        torch.optim.RAdam, {"lr": 0.02, "betas": (0.5, 0.99), "eps": 1e-3},
+    ),
+    ("radam", {"learning_rate": 0.02, "beta2": 0.5}, torch.optim.RAdam, {"lr": 0.02, "betas": (0.9, 0.5)}),
+    ("rprop", {}, torch.optim.Rprop, {}),
+    (
+        "rprop", {"learning_rate": 0.05, "shrink": 0.3, "grow": 1.5, "smallest": 0.01, "largest": 0.4},
+        torch.optim.Rprop, {"lr": 0.05, "etas": (0.3, 1.5), "step_sizes": (0.01, 0.4)},
+    ),
+]  # fmt: skip
+
+BASE = 0.3
+LR = torch.optim.lr_scheduler
+# (nnlab's entry, its parameters, the number of steps, PyTorch's scheduler).
+SCHEDULES: list[tuple[str, dict[str, float], int, Any]] = [
+    ("linear", {"final": 0.0}, 20, lambda o: LR.LinearLR(o, 1.0, 0.0, total_iters=20)),
+    ("linear", {"final": 0.25}, 7, lambda o: LR.LinearLR(o, 1.0, 0.25, total_iters=7)),
+    ("constant", {"warmup": 10}, 12, lambda o: LR.LinearLR(o, 0.1, 1.0, total_iters=9)),
+    ("exponential", {"final": 0.01}, 20, lambda o: LR.ExponentialLR(o, 0.01 ** (1 / 20))),
+    ("step", {"factor": 0.5, "every": 7}, 30, lambda o: LR.StepLR(o, 7, 0.5)),
+    ("step", {"factor": 0.1, "every": 0.3}, 30, lambda o: LR.StepLR(o, 9, 0.1)),
+    ("cosine", {"final": 0.0}, 20, lambda o: LR.CosineAnnealingLR(o, 20)),
+    ("cosine", {"final": 0.1}, 33, lambda o: LR.CosineAnnealingLR(o, 33, eta_min=0.1 * BASE)),
+    ("cosine", {"cycles": 4, "final": 0.1}, 28, lambda o: LR.CosineAnnealingWarmRestarts(o, 7, eta_min=0.1 * BASE)),
+    ("one_cycle", {}, 40, lambda o: LR.OneCycleLR(o, BASE, total_steps=40)),
+    (
+        "one_cycle", {"rise": 0.45, "start": 0.1, "final": 0.001}, 37,
+        lambda o: LR.OneCycleLR(o, BASE, total_steps=37, pct_start=0.45, div_factor=10, final_div_factor=100),
+    ),
+]  # fmt: skip
+PLATEAUS = [
+    {"factor": 0.5, "patience": 2, "min_delta": 0.0, "min_scale": 0.1},
+    {"factor": 0.1, "patience": 3, "min_delta": 0.05, "min_scale": 0.001, "larger_is_better": True},
+]
+WATCHED = [5.0, 4.0, 4.0, 3.96, 3.5, 3.6, 3.6, 3.6, 3.49, 3.7, 3.8, 3.9, 3.9, 3.9, 3.9, 3.0, 3.0, 3.01, 3.02, 6.0, 6.1]
+
+
+def run(kind: type[torch.optim.Optimizer], arguments: dict[str, Any]) -> dict[str, list[list[float]]]:
+    """Theta after the recorded steps on the problem."""
+    theta = torch.tensor(STARTS, dtype=torch.float64, requires_grad=True)
+    optimizer, recorded = kind([theta], **arguments), {}
+    for step in range(1, STEPS + 1):
+        theta.grad = torch.from_numpy(gradient(theta.detach().numpy()))
+        optimizer.step()
+        if step in RECORDED:
+            recorded[str(step)] = theta.detach().tolist()
+    return recorded
+
+
+def lost_to_extremes(kind: type[torch.optim.Optimizer], arguments: dict[str, Any]) -> list[int]:
+    """Which parameters are not finite after steps with extreme gradients in float32."""
+    theta = torch.ones(len(EXTREMES[0]), dtype=torch.float32, requires_grad=True)
+    optimizer = kind([theta], **arguments)
+    for row in EXTREMES:
+        theta.grad = torch.tensor(row, dtype=torch.float32)
+        optimizer.step()
+    return torch.nonzero(~torch.isfinite(theta.detach())).ravel().tolist()
+
+
+def recorded_optimizer(case: Case) -> dict[str, Any]:
+    """One case with PyTorch's figures."""
+    name, parameters, kind, arguments = case
+    defaults = kind([torch.zeros(1, requires_grad=True)]).defaults
+    kept = ("lr", "eps", "betas", "alpha", "rho", "momentum_decay", "etas", "step_sizes", "weight_decay")
+    return {
+        "name": name,
+        "parameters": parameters,
+        "torch": f"{kind.__name__}({', '.join(f'{key}={value}' for key, value in arguments.items())})",
+        "defaults": {key: defaults[key] for key in kept if key in defaults},
+        "theta": run(kind, arguments),
+        "not_finite": lost_to_extremes(kind, arguments),
+    }
+
+
+def recorded_rates(name: str, parameters: dict[str, float], steps: int, schedule: Any) -> dict[str, Any]:
+    """The learning rate of every step, as PyTorch's scheduler sets it before the step."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=BASE, momentum=0.5)
+    scheduler, rates = schedule(optimizer), []
+    for step in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if step + 1 < steps:
+            scheduler.step()
+    return {"name": name, "parameters": parameters, "base": BASE, "steps": steps, "rates": rates}
+
+
+def recorded_plateau(given: dict[str, Any]) -> dict[str, Any]:
+    """The learning rate after each watched value, from a rate of 1. PyTorch waits for one value more."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = LR.ReduceLROnPlateau(
+        optimizer,
+        mode="max" if given.get("larger_is_better") else "min",
+        factor=given["factor"],
+        patience=given["patience"] - 1,
+        threshold=given["min_delta"],
+        threshold_mode="abs",
+        min_lr=given["min_scale"],
+    )
+    scales = []
+    for value in WATCHED:
+        scheduler.step(value)
+        scales.append(optimizer.param_groups[0]["lr"])
+    return {"parameters": given, "values": WATCHED, "scales": scales}
+
+
+def write(name: str, **lists: list[dict[str, Any]]) -> None:
+    """One JSON file, a line per case; its figures are read back to the same bits."""
+    lines = [f'"torch": "{torch.__version__}"']
+    for key, cases in lists.items():
+        rows = ",\n".join(json.dumps(case, allow_nan=False) for case in cases)
+        lines.append(f'"{key}": [\n{rows}\n]')
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    (REFERENCES / name).write_text(text, encoding="utf-8")
+    print(f"{REFERENCES / name}: {len(text)} characters")
+
+
+def main() -> None:
+    """Record everything."""
+    torch.set_default_dtype(torch.float64)  # NAdam keeps its product of momenta in the default type
+    write("optimizers.json", cases=[recorded_optimizer(case) for case in OPTIMIZERS])
+    schedules = [recorded_rates(*case) for case in SCHEDULES]
+    write("schedules.json", schedules=schedules, plateaus=[recorded_plateau(given) for given in PLATEAUS])
+
+
+if __name__ == "__main__":
+    main()

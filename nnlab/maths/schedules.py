@@ -1,0 +1,195 @@
+"""Learning rates that change with the step: pure functions, and one table, `SCHEDULES`, that holds them all.
+
+A schedule gives the share of the base rate, in [0, 1], that a step has; the base is the highest rate it reaches.
+`step` counts updates from 1 to `steps`, all that are planned. Where an experiment says a number, `constant` is meant.
+
+A `final` share is what the step after the last would have, as in PyTorch with its period set to `steps`. A length of
+time below 1 is a share of all steps, any other a count. Warm-up rises in a straight line and ends at its last step,
+with the base rate; the schedule then goes on as if that had been its first step.
+
+`Plateau` is the one rule that depends on what was measured; its state is a few arrays that a checkpoint can hold.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.maths.parameters import Parameter, by_name
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning rate as a function of the step: `share(step, steps, **parameters)` of the base rate."""
+
+    name: str
+    share: Callable[..., float]
+    formula: str
+    source: str
+    parameters: tuple[Parameter, ...] = ()
+
+    def rate(self, base: float, step: int, steps: int, **parameters: float) -> float:
+        """The learning rate of a step, in (0, base]: what would underflow is the smallest normal number."""
+        return max(base * self.share(step, steps, **parameters), min(base, sys.float_info.min))
+
+
+def constant(step: int, steps: int, *, warmup: float) -> float:
+    """The base rate in every step after the warm-up."""
+    return _warmed(step, steps, warmup, lambda _t, _period: 1.0)
+
+
+def linear(step: int, steps: int, *, warmup: float, final: float) -> float:
+    """A straight line from the base rate to its final share: 1 - (1 - final) t / T."""
+    return _warmed(step, steps, warmup, lambda t, period: 1 - (1 - final) * t / period)
+
+
+def exponential(step: int, steps: int, *, warmup: float, final: float) -> float:
+    """The same factor in every step, down to a final share: final^(t / T)."""
+    return _warmed(step, steps, warmup, lambda t, period: float(final ** (t / period)))
+
+
+def step_down(step: int, steps: int, *, warmup: float, factor: float, every: float) -> float:
+    """A drop by `factor` after each stretch of `every` steps: factor^⌊t / every⌋."""
+    length = max(1, _count(every, steps))
+    return _warmed(step, steps, warmup, lambda t, _period: float(factor ** (t // length)))
+
+
+def cosine(step: int, steps: int, *, warmup: float, cycles: float, final: float) -> float:
+    """Half a cosine from the base rate to its final share, or several, each starting again at the base rate.
+
+    final + (1 - final) (1 + cos πp) / 2, where p in [0, 1) is how far the present one of the equal cycles is.
+    """
+    # Whole numbers are multiplied before they are divided: no rounding may move the start of a cycle.
+    return _warmed(step, steps, warmup, lambda t, period: _half_cosine(1.0, final, (t * cycles % period) / period))
+
+
+def inverse_sqrt(step: int, steps: int, *, warmup: float) -> float:
+    """After a warm-up of w steps, √(w / step)."""
+    peak = max(1, _count(warmup, steps))
+    return min(step / peak, math.sqrt(peak / step))
+
+
+def one_cycle(step: int, steps: int, *, rise: float, start: float, final: float) -> float:
+    """Half a cosine up from a start share to the base rate and a longer one down to a final share, at the last step.
+
+    PyTorch's two-phase form, whose peak lies `rise` · steps - 1 steps after the first; momentum is left alone.
+    """
+    t, last = step - 1, steps - 1
+    peak = max(rise * steps - 1, 0.0)
+    if t < peak:
+        return _half_cosine(start, 1.0, t / peak)
+    return _half_cosine(1.0, final, (t - peak) / (last - peak)) if last else 1.0
+
+
+def _half_cosine(begin: float, end: float, p: float) -> float:
+    """From `begin` at p = 0 to `end` at p = 1; (1 + cos πp) / 2 written as cos²(πp / 2), which is exact near 1."""
+    return end + (begin - end) * math.cos(math.pi * p / 2) ** 2
+
+
+def _warmed(step: int, steps: int, warmup: float, after: Callable[[int, int], float]) -> float:
+    """Before the last step w of the warm-up step / w, then `after(t, T)` with t = step - w and T = steps - w + 1."""
+    peak = max(1, _count(warmup, steps))
+    return step / peak if step < peak else after(step - peak, steps - peak + 1)
+
+
+def _count(length: float, steps: int) -> int:
+    """A share of all steps, or a count, as a count."""
+    return round(length if length >= 1 else length * steps)
+
+
+def _warmup(default: float = 0.0) -> Parameter:
+    return Parameter("warmup", default, "rising steps at the start: a count, or below 1 a share of all steps", low=0)
+
+
+def _final(default: float, *excluded: float) -> Parameter:
+    return Parameter("final", default, "share of the base rate at the end", low=0, high=1, open_=excluded)
+
+
+SCHEDULES: dict[str, Schedule] = by_name(
+    Schedule("constant", constant, "base", "Robbins, Monro 1951", (_warmup(),)),
+    Schedule(
+        "linear", linear, "base · (1 - (1 - final) t / T)", "Devlin et al. 2019, NAACL (BERT)",
+        (_warmup(), _final(0.0)),
+    ),
+    Schedule(
+        "exponential", exponential, "base · final^(t / T)", "torch.optim.lr_scheduler.ExponentialLR",
+        (_warmup(), _final(0.01, 0)),
+    ),
+    Schedule(
+        "step", step_down, "base · factor^⌊t / every⌋", "He et al. 2016, CVPR; torch.optim.lr_scheduler.StepLR",
+        (
+            _warmup(),
+            Parameter("factor", 0.1, "what the rate is multiplied by at a drop", low=0, high=1, open_=(0,)),
+            Parameter("every", 0.3, "steps between drops: a count, or below 1 a share of all", low=0, open_=(0,)),
+        ),
+    ),
+    Schedule(
+        "cosine", cosine, "base · (final + (1 - final) (1 + cos πp) / 2)", "Loshchilov, Hutter 2017, ICLR (SGDR)",
+        (_warmup(), Parameter("cycles", 1.0, "how often it falls, each time from the base rate", low=1), _final(0.0)),
+    ),
+    Schedule(
+        "inverse_sqrt", inverse_sqrt, "base · min(step / warmup, √(warmup / step))",
+        "Vaswani et al. 2017, NeurIPS: 4000 of 100 000 steps", (_warmup(0.04),),
+    ),
+    Schedule(
+        "one_cycle", one_cycle, "up half a cosine to base, down another to final · base",
+        "Smith, Topin 2018, arXiv:1708.07120; torch.optim.lr_scheduler.OneCycleLR",
+        (
+            Parameter("rise", 0.3, "share of the steps that rise", low=0, high=1, open_=(0, 1)),
+            Parameter("start", 0.04, "share of the base rate at the first step", low=0, high=1, open_=(0,)),
+            _final(4e-6, 0),
+        ),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A rule that lowers a replica's rate by `factor` after `patience` observations in a row without improvement.
+
+    `observe(values, state)` takes the watched figure, (R,), changes `state` in place and returns what the learning
+    rate is multiplied by, (R,), in [min_scale, 1]. A value improves on the best so far if it is better by more than
+    `min_delta`; nan never does. Early stopping counts in the same way; PyTorch's patience is one less.
+    """
+
+    factor: float = 0.1
+    patience: float = 10
+    min_delta: float = 0.0
+    min_scale: float = 1e-4
+    larger_is_better: bool = False
+
+    name: ClassVar[str] = "plateau"
+    formula: ClassVar[str] = "scale ← max(factor · scale, min_scale) after `patience` observations without improvement"
+    source: ClassVar[str] = "torch.optim.lr_scheduler.ReduceLROnPlateau"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("factor", 0.1, "what the rate is multiplied by", low=0, high=1, open_=(0, 1)),
+        Parameter("patience", 10, "observations without improvement that lower the rate", low=1),
+        Parameter("min_delta", 0.0, "by how much a value must be better to be an improvement", low=0),
+        Parameter("min_scale", 1e-4, "share of the rate that is kept in any case", low=0, high=1, open_=(0,)),
+    )
+
+    def start(self, replicas: int) -> dict[str, Array]:
+        """The state before the first observation, plain arrays (R,) for a checkpoint to hold."""
+        worst = -np.inf if self.larger_is_better else np.inf
+        return {"best": np.full(replicas, worst), "waited": np.zeros(replicas, np.int64), "scale": np.ones(replicas)}
+
+    def observe(self, values: Array, state: Mapping[str, Array]) -> Array:
+        """Take note of each replica's figure; the scales of their rates."""
+        best, waited, scale = state["best"], state["waited"], state["scale"]
+        # Compared, not subtracted: a loss may be infinite, and so is the best before the first observation.
+        improved = values > best + self.min_delta if self.larger_is_better else values < best - self.min_delta
+        best[improved] = values[improved]
+        waited += 1
+        waited[improved] = 0
+        spent = waited >= self.patience
+        scale[spent] = np.maximum(scale[spent] * self.factor, self.min_scale)
+        waited[spent] = 0
+        return scale.copy()

@@ -1,0 +1,94 @@
+"""What several tests of the mathematics build: experiments, networks, targets, and hypothesis strategies for them."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+
+from nnlab.config.build import network_for
+from nnlab.config.experiment import with_defaults
+from nnlab.config.schema import Experiment
+from nnlab.experiments.setup import prepare_rows, read_rows, set_up
+from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.losses import LOSSES, TEXTBOOK, head_fault
+
+OUTPUTS = {"binary": 1, "multiclass": 3, "multilabel": 3, "regression": 2}
+# maxout and glu have fewer outputs than inputs: each is put behind a dense layer whose width it can divide.
+NARROWING = ("maxout", "glu")
+TRAINABLE = [name for name, entry in ACTIVATIONS.items() if not entry.untrainable]
+LAST = [name for name in TRAINABLE if name not in NARROWING]
+# Every pairing of a task, a last activation and a loss that makes sense; `logits` is False for the textbook heads.
+HEADS = [
+    (task, activation, loss, logits)
+    for task, activation, loss, logits in product(OUTPUTS, LAST, LOSSES, [True, False])
+    if head_fault(task, activation, loss, OUTPUTS[task]) is None and (logits or (activation, loss) in TEXTBOOK)
+]
+
+
+def experiment(**changes):
+    """A small validated experiment: two moons, one hidden layer; any top-level key can be replaced."""
+    values = {
+        "name": "small",
+        "task": "binary",
+        "data": {"source": {"name": "moons", "samples": 90}},
+        "network": {"layers": [5]},
+        "optimizer": {"name": "sgd", "learning_rate": 0.1},
+        "training": {"steps": 12, "batch_size": 16, "log_every": 1},
+    }
+    return with_defaults(Experiment.model_validate(values | changes))
+
+
+def setup_for(chosen, seeds=(0,)):
+    """The setup of an experiment for some seeds, its data read from the catalogue."""
+    return set_up(chosen, prepare_rows(chosen, read_rows(chosen, None, Path()), seeds))
+
+
+def network_of(head, layers, inputs=3, activations=ACTIVATIONS, **more):
+    """A network under one of HEADS; `layers` and `more` as in the experiment file."""
+    task, activation, loss, logits = head
+    spec = {"layers": layers, "head": {"activation": activation, "loss": loss, "logits": logits}, **more}
+    values = {"name": "n", "task": task, "precision": "float64", "data": {"source": "xor"}, "network": spec}
+    chosen = with_defaults(Experiment.model_validate(values, context={"activations": activations}))
+    return network_for(chosen, inputs, OUTPUTS[task], activations)
+
+
+def targets(task, rows, rng):
+    """Random targets (1, rows, outputs) of a task."""
+    outputs = OUTPUTS[task]
+    if task == "regression":
+        return rng.normal(size=(1, rows, outputs))
+    if task == "multiclass":
+        return np.eye(outputs)[rng.integers(outputs, size=(1, rows))]
+    return rng.integers(2, size=(1, rows, outputs)).astype(float)
+
+
+def parameter_values(parameter):
+    """Some of the values that a parameter allows."""
+    return st.sampled_from([2, 3] if parameter.whole else [0.1, 0.25, 0.7, 1.5])
+
+
+@st.composite
+def activations(draw):
+    """An activation of the table as an experiment file may choose it, with its parameters and what is learned."""
+    entry = ACTIVATIONS[draw(st.sampled_from(sorted(TRAINABLE)))]
+    chosen = {p.name: draw(parameter_values(p)) for p in entry.parameters}
+    if any(p.learnable for p in entry.parameters):
+        names = [p.name for p in entry.parameters if p.learnable]
+        chosen |= {"learn": draw(st.lists(st.sampled_from(names), unique=True)), "per_unit": draw(st.booleans())}
+    return {"name": entry.name, **chosen}
+
+
+@st.composite
+def layer_lists(draw):
+    """One to three layers, dense or an activation alone, some with weight decay."""
+
+    def layer():
+        chosen = {"activation": draw(activations())}
+        narrows = chosen["activation"]["name"] in NARROWING
+        if narrows or draw(st.booleans()):
+            share = chosen["activation"].get("pieces", 2) if narrows else 1
+            chosen |= {"dense": share * draw(st.integers(1, 4)), "l2": draw(st.sampled_from([0.0, 0.3]))}
+        return chosen
+
+    return [layer() for _ in range(draw(st.integers(1, 3)))]
