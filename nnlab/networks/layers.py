@@ -1,25 +1,27 @@
-"""Layers. Each kind is a description and, beside it, its bound form: the same layer tied to one theta and batch size.
+"""What a layer is, and the dense one. Each kind is a description and, beside it, its bound form at work.
 
-A description (`Dense`, `Elementwise`) is frozen and knows sizes only: which stretches of theta it needs, how many
-outputs it gives, how its parameters start. `bind` gives it the views of one theta and gradient, and buffers that are
-allocated once and reused at every step; the bound form computes. Adding a kind of layer is adding such a pair here.
+A description (`Dense`, `Dropout` …) is frozen and knows sizes only: which stretches of theta it needs, how many outputs
+it gives, how its parameters start. `bind` ties it to views of one theta and gradient, and to buffers that are
+allocated once and reused at every step; the bound form computes. Adding a kind of layer is adding such a pair in a file
+beside this one.
 
 Shapes: x (R or 1, m, inputs), everything else (R, m, units), with R replicas and m samples of a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.activations import Activation
 from nnlab.maths.initializers import Draws, Initializer
 from nnlab.maths.parameters import Value
-from nnlab.networks.layout import Stretch
+from nnlab.maths.randomness import Purpose, stream
+from nnlab.networks.layout import NO_PENALTIES, Penalties, Stretch
 
 Array = NDArray[Any]
 Views = Mapping[str, Array]
@@ -34,6 +36,53 @@ class Bound(Protocol):
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """Write the gradient of the layer's own parameters; return the loss's derivative by x if it is wanted."""
+
+
+class Moment:
+    """When a pass takes place, and for which seeds: all that noise may depend on.
+
+    Without seeds the pass evaluates: there is no noise, and normalisation uses what it has learned. `learns` is False
+    where running statistics must stay as they are, as in a gradient check.
+    """
+
+    def __init__(self, seeds: Sequence[int] | None = None, *, learns: bool = True) -> None:
+        self.seeds, self.learns, self.step = seeds, learns, 0
+
+    @property
+    def trains(self) -> bool:
+        """Whether this is a training pass."""
+        return self.seeds is not None
+
+    def stream(self, replica: int, layer: str) -> np.random.Generator:
+        """The random numbers of a replica for a layer in this step."""
+        assert self.seeds is not None
+        return stream(self.seeds[replica], Purpose.NOISE, zlib.crc32(layer.encode()), self.step)
+
+    def uniforms(self, layer: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Uniform numbers in [0, 1), (seeds, *shape): each replica's own."""
+        assert self.seeds is not None
+        drawn = [self.stream(replica, layer).random(shape, np.float64) for replica in range(len(self.seeds))]
+        return np.stack(drawn).astype(dtype)
+
+    def normals(self, layer: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Standard normal numbers, (seeds, *shape)."""
+        assert self.seeds is not None
+        drawn = [self.stream(replica, layer).standard_normal(shape) for replica in range(len(self.seeds))]
+        return np.stack(drawn).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Tie:
+    """What a layer is tied to: views of theta, of the gradient (None: no backward pass) and of the running statistics.
+
+    Outputs go to `buffer`, (R, m, units).
+    """
+
+    views: Views
+    gradients: Views | None
+    running: Views
+    buffer: Array
+    moment: Moment
 
 
 class Layer(Protocol):
@@ -52,8 +101,11 @@ class Layer(Protocol):
     def start(self, inputs: int, draws: Start) -> dict[str, Array]:
         """Initial values of its stretches, in float64; `draws` gives standard random numbers of a shape."""
 
-    def bind(self, views: Views, gradients: Views | None, buffer: Array) -> Bound:
-        """The layer tied to views of theta and of the gradient (None: no backward pass); outputs go to `buffer`."""
+    def running(self, inputs: int) -> tuple[Stretch, ...]:
+        """The running statistics it keeps beside theta; they start as their `fill` says."""
+
+    def bind(self, tie: Tie) -> Bound:
+        """The layer at work on one theta and one batch size."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +118,7 @@ class Dense:
     chosen: Mapping[str, Value]
     bias_initializer: Initializer
     bias_chosen: Mapping[str, Value]
-    l2: float = 0.0
+    penalties: Penalties = NO_PENALTIES
 
     def units(self, _inputs: int) -> int:
         """Its width."""
@@ -75,7 +127,7 @@ class Dense:
     def stretches(self, inputs: int) -> tuple[Stretch, ...]:
         """Weights (inputs, units), which weight decay touches, and a bias (units,), which it does not."""
         return (
-            Stretch(f"{self.name}/weights", (inputs, self.width), self.l2),
+            Stretch(f"{self.name}/weights", (inputs, self.width), self.penalties),
             Stretch(f"{self.name}/bias", (self.width,)),
         )
 
@@ -85,11 +137,15 @@ class Dense:
         bias = self.bias_initializer.weights(draws((1, self.width)), 1, self.width, **self.bias_chosen)
         return {f"{self.name}/weights": weights, f"{self.name}/bias": bias[0]}
 
-    def bind(self, views: Views, gradients: Views | None, buffer: Array) -> Bound:
+    def running(self, _inputs: int) -> tuple[Stretch, ...]:
+        """None."""
+        return ()
+
+    def bind(self, tie: Tie) -> Bound:
         """See `Layer`."""
         weights, bias = f"{self.name}/weights", f"{self.name}/bias"
-        gradient = None if gradients is None else (gradients[weights], gradients[bias])
-        return BoundDense(views[weights], views[bias], gradient, buffer)
+        gradient = None if tie.gradients is None else (tie.gradients[weights], tie.gradients[bias])
+        return BoundDense(tie.views[weights], tie.views[bias], gradient, tie.buffer)
 
 
 class BoundDense:
@@ -128,62 +184,3 @@ def _row_product(x: Array, W: Array, out: Array) -> Array:
     the last digit, the output of a one-unit layer is kept the same on every processor.
     """
     return np.sum(x * W.mT, axis=-1, keepdims=True, out=out)
-
-
-@dataclass(frozen=True)
-class Elementwise:
-    """y = f(z), an activation standing on its own; its learnable parameters are stretches of theta."""
-
-    name: str
-    activation: Activation
-    chosen: Mapping[str, Value]
-    learned: tuple[str, ...] = ()
-    per_unit: bool = False
-
-    def units(self, inputs: int) -> int:
-        """As many as it has inputs."""
-        return inputs
-
-    def stretches(self, inputs: int) -> tuple[Stretch, ...]:
-        """One stretch for each learned parameter: one number for the layer, or one for each unit; never decayed."""
-        return tuple(Stretch(f"{self.name}/{p}", (inputs if self.per_unit else 1,)) for p in self.learned)
-
-    def start(self, inputs: int, _draws: Start) -> dict[str, Array]:
-        """The values the experiment gives."""
-        return {s.name: np.full(s.shape, self.chosen[s.name.split("/")[-1]]) for s in self.stretches(inputs)}
-
-    def bind(self, views: Views, gradients: Views | None, buffer: Array) -> Bound:
-        """See `Layer`."""
-        return BoundElementwise(self, views, gradients, buffer)
-
-
-class BoundElementwise:
-    """An activation at work."""
-
-    def __init__(self, layer: Elementwise, views: Views, gradients: Views | None, y: Array) -> None:
-        self.layer, self.y = layer, y
-        self.value, self.slope = layer.activation.value, layer.activation.slope
-        learned = {p: views[f"{layer.name}/{p}"][:, None, :] for p in layer.learned}
-        self.parameters: dict[str, Any] = {**layer.chosen, **learned}
-        if gradients is not None:
-            self.gradients = {p: gradients[f"{layer.name}/{p}"][:, None, :] for p in layer.learned}
-            self.dz = np.empty_like(y)
-            self.ones = np.ones((1, y.shape[1]), y.dtype)
-
-    def forward(self, x: Array) -> Array:
-        """Y = f(x)."""
-        self.z = x
-        self.value(x, self.y, **self.parameters)
-        return self.y
-
-    def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
-        """dL/dz = dL/dy · f'(z); for a learned parameter p, dL/dp = sum over samples of dL/dy · df/dp."""
-        for parameter, gradient in self.gradients.items():
-            self.layer.activation.parameter_slopes[parameter](self.z, self.y, self.dz, **self.parameters)
-            np.multiply(self.dz, dy, out=self.dz)
-            by_unit = np.matmul(self.ones, self.dz)  # (R, 1, units)
-            gradient[...] = by_unit if self.layer.per_unit else by_unit.sum(axis=-1, keepdims=True)
-        if not wants_dx:
-            return None
-        self.slope(self.z, self.y, self.dz, **self.parameters)
-        return np.multiply(self.dz, dy, out=self.dz)

@@ -21,12 +21,29 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class Penalties:
+    """What holds weights back: L1 and L2 in the objective, decay in the update, a bound on each unit's norm."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+    max_norm: float = math.inf
+
+
+NO_PENALTIES = Penalties()
+
+
+@dataclass(frozen=True)
 class Stretch:
-    """One named tensor of a network, such as `dense1/weights`. `l2` is the coefficient of its weight decay."""
+    """One named tensor of a network, such as `dense1/weights`.
+
+    Only weights have `penalties` and are `decayed`; biases and learned activation parameters never are. `fill` is where
+    running statistics start.
+    """
 
     name: str
     shape: tuple[int, ...]
-    l2: float = 0.0
+    penalties: Penalties | None = None
+    fill: float = 0.0
 
     @property
     def size(self) -> int:
@@ -52,11 +69,23 @@ class Layout:
             for stretch in self.stretches
         }
 
-    def decay(self, dtype: Any) -> Array | None:
-        """The coefficient of weight decay of each parameter, (P,), or None where there is no decay at all."""
-        if not any(stretch.l2 for stretch in self.stretches):
+    def coefficients(self, penalty: str, dtype: Any) -> Array | None:
+        """The coefficient of `l1` or `l2` of each parameter, (P,), or None where all are 0."""
+        values = [getattr(stretch.penalties or NO_PENALTIES, penalty) for stretch in self.stretches]
+        if not any(values):
             return None
-        return np.concatenate([np.full(stretch.size, stretch.l2, dtype) for stretch in self.stretches])
+        return np.repeat(np.array(values, dtype), [stretch.size for stretch in self.stretches])
+
+    def decayed(self, dtype: Any) -> Array:
+        """1 for weights, which an optimizer's own decay may shrink, 0 for all else, (P,)."""
+        values = [stretch.penalties is not None for stretch in self.stretches]
+        return np.repeat(np.array(values, dtype), [stretch.size for stretch in self.stretches])
+
+    def fills(self, replicas: int, dtype: Any) -> Array:
+        """The array that starts every stretch at its `fill`, (R, P)."""
+        values = np.array([stretch.fill for stretch in self.stretches], dtype)
+        row = np.repeat(values, [stretch.size for stretch in self.stretches])
+        return np.repeat(row[None], replicas, axis=0)
 
     def label(self, column: int) -> str:
         """The name and index of a column of theta: `dense1/weights[3,1]`."""

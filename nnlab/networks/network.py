@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from nnlab.maths.initializers import draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.networks.layers import Bound, Layer, Start
-from nnlab.networks.layout import Layout
+from nnlab.networks.layers import Bound, Layer, Moment, Start, Tie
+from nnlab.networks.layout import Layout, Stretch
 
 Array = NDArray[Any]
 
@@ -45,6 +45,17 @@ class Network:
         """Where each parameter lies in theta."""
         pairs = zip(self.layers, self.sizes, strict=False)
         return Layout([stretch for layer, inputs in pairs for stretch in layer.stretches(inputs)])
+
+    @cached_property
+    def statistics(self) -> Layout:
+        """Where each running statistic lies in the array beside theta."""
+        pairs = zip(self.layers, self.sizes, strict=False)
+        return Layout([stretch for layer, inputs in pairs for stretch in layer.running(inputs)])
+
+    @cached_property
+    def bounded(self) -> tuple[Stretch, ...]:
+        """The weights whose units have a largest norm."""
+        return tuple(s for s in self.layout.stretches if s.penalties and np.isfinite(s.penalties.max_norm))
 
     def start(self, seeds: Sequence[int], dtype: Any, generator: str = "pcg64") -> Array:
         """The initial theta, (R, P), one replica per seed."""
@@ -83,21 +94,33 @@ def _streamed(seed: int, layer: str) -> Start:
 class Pass:
     """A network tied to one theta and one batch size: forward, loss and gradient, in buffers that are reused.
 
-    x (R or 1, m, inputs) and y (R or 1, m, outputs); theta and gradient (R, P). Without a gradient the pass only
-    evaluates. Theta may change in place between calls, but must stay the same array.
+    x (R or 1, m, inputs) and y (R or 1, m, outputs); theta and gradient (R, P); running statistics (R, Q),
+    fresh ones if there are none. Without a gradient the pass only evaluates. Theta may change in place between calls,
+    but must stay the same array. `moment` says whether the pass trains, and in which step.
     """
 
-    def __init__(self, network: Network, theta: Array, gradient: Array | None, batch: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        theta: Array,
+        gradient: Array | None,
+        batch: int,
+        running: Array | None = None,
+        moment: Moment | None = None,
+    ) -> None:
         self.head, self.theta, self.gradient = network.head, theta, gradient
-        views = network.layout.views(theta)
+        self.moment = Moment() if moment is None else moment
+        running = network.statistics.fills(len(theta), theta.dtype) if running is None else running
+        views, kept = network.layout.views(theta), network.statistics.views(running)
         gradients = None if gradient is None else network.layout.views(gradient)
         self.layers: list[Bound] = []
         for layer, units in zip(network.layers, network.sizes[1:], strict=True):
             buffer = np.empty((len(theta), batch, units), theta.dtype)
-            self.layers.append(layer.bind(views, gradients, buffer))
+            self.layers.append(layer.bind(Tie(views, gradients, kept, buffer, self.moment)))
         self.a = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)
         self.dz = np.empty_like(self.a)
-        self.decay = network.layout.decay(theta.dtype)
+        self.l1 = network.layout.coefficients("l1", theta.dtype)
+        self.l2 = network.layout.coefficients("l2", theta.dtype)
         self.share = 1 / batch
 
     def forward(self, x: Array) -> Array:
@@ -112,34 +135,38 @@ class Pass:
         return self.a
 
     def loss(self, y: Array) -> Array:
-        """The mean loss of the batch that went forward last, (R,), without weight decay."""
+        """The mean loss of the batch that went forward last, (R,), without penalties."""
         losses = self.head.losses(self.z, y)
         mean: Array = losses.mean(axis=-1)
         return mean
 
     def penalty(self) -> Array:
-        """Weight decay's part of the objective, sum of l2/2 · w² over decayed parameters, (R,)."""
-        if self.decay is None:
-            return np.zeros(len(self.theta), self.theta.dtype)
-        penalty: Array = (self.decay * self.theta * self.theta).sum(axis=-1) / 2
-        return penalty
+        """The penalties' part of the objective, sum of l1 |w| + l2/2 w² over weights, (R,)."""
+        total: Array = np.zeros(len(self.theta), self.theta.dtype)
+        if self.l1 is not None:
+            total += (self.l1 * np.abs(self.theta)).sum(axis=-1)
+        if self.l2 is not None:
+            total += (self.l2 * self.theta * self.theta).sum(axis=-1) / 2
+        return total
 
     def backward(self, y: Array) -> None:
-        """Write the gradient of the objective, loss plus penalty, for the batch that went forward last."""
+        """Write the gradient of the objective, loss plus penalties, for the batch that went forward last."""
         self.head.gradient(self.a, y, self.dz)
         self.dz *= self.share
         dy: Array | None = self.dz
         for depth in range(len(self.layers) - 1, -1, -1):
             dy = self.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
-        if self.decay is not None:
-            self.gradient += self.decay * self.theta
+        if self.l1 is not None:
+            self.gradient += self.l1 * np.sign(self.theta)
+        if self.l2 is not None:
+            self.gradient += self.l2 * self.theta
 
 
 class Evaluator:
     """Outputs and losses of whole splits for one theta, a fixed number of rows at a time."""
 
-    def __init__(self, network: Network, theta: Array) -> None:
-        self.network, self.theta = network, theta
+    def __init__(self, network: Network, theta: Array, running: Array | None = None) -> None:
+        self.network, self.theta, self.running = network, theta, running
         self._passes: dict[int, Pass] = {}
 
     def outputs_and_loss(self, x: Array, y: Array | None) -> tuple[Array, Array | None]:
@@ -157,5 +184,5 @@ class Evaluator:
 
     def _tied(self, rows: int) -> Pass:
         if rows not in self._passes:
-            self._passes[rows] = Pass(self.network, self.theta, None, rows)
+            self._passes[rows] = Pass(self.network, self.theta, None, rows, self.running)
         return self._passes[rows]

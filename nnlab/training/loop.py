@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import TRAINING_METRICS, Task
+from nnlab.networks.layers import Moment
 from nnlab.networks.network import Evaluator, Network, Pass
 from nnlab.training.batches import Batches
 from nnlab.training.stopping import Best, Watch
@@ -41,7 +43,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else."""
+    """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.
+
+    `observe(slots, values)` is told the watched figure, (R,), at each evaluation: a schedule may depend on it.
+    """
 
     task: Task
     steps: int
@@ -52,7 +57,10 @@ class Plan:
     watch: Watch
     evaluate: tuple[str, ...] = ("train", "val")
     checkpoint_every: int | None = None
+    clip_norm: float | None = None
+    clip_value: float | None = None
     steps_to_measure: frozenset[int] = frozenset()
+    observe: Callable[[Mapping[str, Array], Array], None] | None = None
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -74,17 +82,21 @@ class State:
     """All that changes in training: what a checkpoint must hold."""
 
     theta: Array
+    statistics: Array
     slots: dict[str, Array]
     step: int
     best: Best
     running: Array
     diverged: Array
+    recorded: int = -1  # the last step that was measured: going on from a pause does not measure it again
 
     @classmethod
-    def start(cls, theta: Array, slots: dict[str, Array]) -> State:
-        """The state before the first step."""
+    def start(cls, theta: Array, slots: dict[str, Array], statistics: Array | None = None) -> State:
+        """The state before the first step; `statistics` are those that normalising layers keep, (R, Q)."""
         replicas = len(theta)
-        return cls(theta, slots, 0, Best.start(theta), np.ones(replicas, bool), np.zeros(replicas, bool))
+        kept = np.empty((replicas, 0), theta.dtype) if statistics is None else statistics
+        best = Best.start(theta, kept)
+        return cls(theta, kept, slots, 0, best, np.ones(replicas, bool), np.zeros(replicas, bool))
 
 
 @dataclass(frozen=True)
@@ -100,20 +112,34 @@ class Record:
     figures: dict[str, Array] = field(default_factory=dict)
 
 
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
 def fit(
-    network: Network, parts: Mapping[str, Part], seeds: Sequence[int], update: Update, plan: Plan, state: State
+    network: Network,
+    parts: Mapping[str, Part],
+    seeds: Sequence[int],
+    update: Update,
+    plan: Plan,
+    state: State,
+    stop: Callable[[], bool] = never,
 ) -> Iterator[Record]:
-    """Train from `state` to the end of `plan`, yielding a record wherever something is due.
+    """Train from `state` to the end of `plan`, or until `stop()` says so, yielding a record wherever something is due.
 
     Between two records `state` is consistent: it may be saved, and a later `fit` on it goes on as if there had been no
     pause. `update(theta, gradient, slots, step)` changes theta in place; steps are counted from 1 there.
     """
     trainer = _Trainer(network, parts, seeds, update, plan, state)
     while True:
-        yield trainer.record()
+        if state.recorded < state.step:
+            yield trainer.record()
         if state.step >= plan.steps or not state.running.any():
             return
-        trainer.advance(plan.next_due(state.step))
+        trainer.advance(plan.next_due(state.step), stop)
+        if stop():
+            return
 
 
 class _Trainer:
@@ -132,40 +158,59 @@ class _Trainer:
         train = parts["train"]
         self.batches = Batches(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
         self.gradient = np.zeros_like(state.theta)
-        self.passes = {size: Pass(network, state.theta, self.gradient, size) for size in sorted(self.batches.sizes())}
-        self.evaluator = Evaluator(network, state.theta)
-        self.batch_loss = np.full(len(state.theta), np.nan)  # of the last step, once there was one
+        self.moment = Moment(tuple(seeds))
+        self.passes = {
+            size: Pass(network, state.theta, self.gradient, size, state.statistics, self.moment)
+            for size in sorted(self.batches.sizes())
+        }
+        self.evaluator = Evaluator(network, state.theta, state.statistics)
+        self.before_update = [*_clipping(plan, self.gradient)]
+        self.after_update = [partial(_bound, weights, limit) for weights, limit in _bounded(network, state.theta)]
+        self.batch_loss: Array | None = None  # of the last step, once there was one
 
-    def advance(self, until: int) -> None:
-        """Update theta until `until` steps are done."""
+    def advance(self, until: int, stop: Callable[[], bool] = never) -> None:
+        """Update theta until `until` steps are done, or until `stop()`."""
         state, batches, passes, update = self.state, self.batches, self.passes, self.update
-        theta, gradient, slots = state.theta, self.gradient, state.slots
+        theta, gradient, slots, moment = state.theta, self.gradient, state.slots, self.moment
+        before_update, after_update = self.before_update, self.after_update
         # A replica that runs away fills with inf and nan; that is measured and reported, not warned about.
         with np.errstate(all="ignore"):
             for step in range(state.step, until):
                 x, y = batches.at(step)
                 tied = passes[x.shape[1]]
+                moment.step = step
                 tied.forward(x)
                 if step + 1 == until:
                     self.batch_loss = tied.loss(y).astype(np.float64)
                 tied.backward(y)
+                for restrain in before_update:
+                    restrain()
                 update(theta, gradient, slots, step + 1)
-        state.step = until
+                for restrain in after_update:
+                    restrain()
+                state.step = step + 1
+                if stop():
+                    return
 
     def record(self) -> Record:
         """Measure what is due at the present step."""
         state, plan = self.state, self.plan
         figures: dict[str, Array] = {}
         with np.errstate(all="ignore"):
-            if plan.logs(state.step):
+            if plan.logs(state.step) and self.batch_loss is not None:
                 figures["batch/loss"] = self.batch_loss
             if plan.evaluates(state.step):
                 figures |= self._splits()
         self._mark_diverged(figures)
         shown = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
         if plan.watch.monitor in figures:
-            spent = state.best.observe(plan.watch, shown[plan.watch.monitor], state.theta, state.step, state.running)
+            spent = state.best.observe(
+                plan.watch, shown[plan.watch.monitor], state.theta, state.statistics, state.step, state.running
+            )
             state.running = state.running & ~spent
+            if plan.observe is not None:
+                plan.observe(state.slots, shown[plan.watch.monitor])
+        state.recorded = state.step
         return Record(state.step, state.step / self.batches.per_epoch, shown)
 
     def _splits(self) -> dict[str, Array]:
@@ -188,3 +233,31 @@ class _Trainer:
             if name.endswith("/loss"):
                 self.state.diverged |= self.state.running & ~np.isfinite(values)
         self.state.running = self.state.running & ~self.state.diverged
+
+
+def _clipping(plan: Plan, gradient: Array) -> Iterator[Callable[[], None]]:
+    """What the plan does to a gradient before an update."""
+    if plan.clip_value is not None:
+        yield partial(np.clip, gradient, -plan.clip_value, plan.clip_value, out=gradient)
+    if plan.clip_norm is not None:
+        yield partial(_clip_norm, gradient, plan.clip_norm)
+
+
+def _clip_norm(gradient: Array, limit: float) -> None:
+    """Scale each replica's gradient so that its norm is at most `limit` (Pascanu, Mikolov, Bengio 2013, ICML)."""
+    norm = np.sqrt((gradient * gradient).sum(axis=-1, keepdims=True))
+    gradient *= np.minimum(1, limit / np.maximum(norm, np.finfo(gradient.dtype).tiny))
+
+
+def _bounded(network: Network, theta: Array) -> Iterator[tuple[Array, float]]:
+    """The weights whose units have a largest norm, as views of theta, with that norm."""
+    views = network.layout.views(theta)
+    for stretch in network.bounded:
+        assert stretch.penalties is not None
+        yield views[stretch.name], stretch.penalties.max_norm
+
+
+def _bound(weights: Array, limit: float) -> None:
+    """Scale each unit's incoming weights so that their norm is at most `limit` (Srivastava et al. 2014)."""
+    norm = np.sqrt(np.ones((1, weights.shape[1]), weights.dtype) @ (weights * weights))
+    weights *= np.minimum(1, limit / np.maximum(norm, np.finfo(weights.dtype).tiny))

@@ -36,20 +36,22 @@ class Best:
     """The best weights of each replica so far, and when and how good they were."""
 
     theta: Array
+    statistics: Array
     value: Array
     step: NDArray[np.int64]
     waited: NDArray[np.int64]
 
     @classmethod
-    def start(cls, theta: Array) -> Best:
+    def start(cls, theta: Array, statistics: Array) -> Best:
         """Nothing seen yet: value nan, step 0."""
-        replicas = len(theta)
-        return cls(theta.copy(), np.full(replicas, np.nan), np.zeros(replicas, np.int64), np.zeros(replicas, np.int64))
+        counts = np.zeros(len(theta), np.int64)
+        return cls(theta.copy(), statistics.copy(), np.full(len(theta), np.nan), counts, counts.copy())
 
-    def observe(self, watch: Watch, value: Array, theta: Array, step: int, running: Array) -> Array:
+    def observe(self, watch: Watch, value: Array, theta: Array, statistics: Array, step: int, running: Array) -> Array:
         """Take note of an evaluation; which of the `running` replicas have run out of patience, (R,)."""
         improved = running & watch.improved(value, self.value)
         self.theta[improved] = theta[improved]
+        self.statistics[improved] = statistics[improved]
         self.value[improved] = value[improved]
         self.step[improved] = step
         self.waited[running] += 1

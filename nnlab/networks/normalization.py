@@ -1,0 +1,172 @@
+"""Layers that normalise: over the samples of a batch, or over the units of a layer; then scale and shift.
+
+Both compute x̂ = (x - mean) / sqrt(variance + ε) and y = γ x̂ + β with γ and β learned, one per unit and without weight
+decay. With n the number of values that share a mean, and d = γ dL/dy, the chain rule through mean and variance gives
+
+    dL/dx = (d - mean(d) - x̂ mean(d x̂)) / sqrt(variance + ε)
+
+where the means are over those n values. (Ioffe, Szegedy 2015, ICML; Ba, Kiros, Hinton 2016, arXiv 1607.06450.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.layers import Bound, Start, Tie
+from nnlab.networks.layout import Stretch
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What both kinds share: γ starts at 1, β at 0."""
+
+    name: str
+    epsilon: float
+
+    def units(self, inputs: int) -> int:
+        """As many as it has inputs."""
+        return inputs
+
+    def stretches(self, inputs: int) -> tuple[Stretch, ...]:
+        """γ and β, (units,) each."""
+        return Stretch(f"{self.name}/gamma", (inputs,)), Stretch(f"{self.name}/beta", (inputs,))
+
+    def start(self, inputs: int, _draws: Start) -> dict[str, Array]:
+        """No change of scale, no shift."""
+        return {f"{self.name}/gamma": np.ones(inputs), f"{self.name}/beta": np.zeros(inputs)}
+
+
+@dataclass(frozen=True)
+class BatchNormalization(Normalization):
+    """Normalise each unit over the samples of a batch; an evaluation uses running means and variances.
+
+    After each training batch of m samples running ← (1 - momentum) running + momentum · batch, with the variance
+    multiplied by m / (m - 1) to be that of the population.
+    """
+
+    momentum: float = 0.1
+
+    def running(self, inputs: int) -> tuple[Stretch, ...]:
+        """Mean, from 0, and variance, from 1."""
+        return Stretch(f"{self.name}/mean", (inputs,)), Stretch(f"{self.name}/variance", (inputs,), fill=1.0)
+
+    def bind(self, tie: Tie) -> Bound:
+        """See `Layer`."""
+        return TrainingBatch(self, tie) if tie.moment.trains else EvaluatedBatch(self, tie)
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Normalization):
+    """Normalise each sample over the units of the layer; training and evaluation are the same."""
+
+    def running(self, _inputs: int) -> tuple[Stretch, ...]:
+        """None."""
+        return ()
+
+    def bind(self, tie: Tie) -> Bound:
+        """See `Layer`."""
+        return BoundLayerNormalization(self, tie)
+
+
+class _Scaled:
+    """γ x̂ + β and its gradient."""
+
+    def __init__(self, layer: Normalization, tie: Tie) -> None:
+        self.layer, self.y = layer, tie.buffer
+        gamma, beta = f"{layer.name}/gamma", f"{layer.name}/beta"
+        self.gamma, self.beta = tie.views[gamma][:, None, :], tie.views[beta][:, None, :]
+        self.ones = np.ones((1, self.y.shape[1]), self.y.dtype)
+        if tie.gradients is not None:
+            self.dgamma, self.dbeta = tie.gradients[gamma][:, None, :], tie.gradients[beta][:, None, :]
+
+    def scale(self, normalized: Array) -> Array:
+        """Write γ x̂ + β."""
+        self.normalized = normalized
+        np.multiply(normalized, self.gamma, out=self.y)
+        return np.add(self.y, self.beta, out=self.y)
+
+    def learn(self, dy: Array) -> Array:
+        """Write dL/dγ = sum of dy x̂ and dL/dβ = sum of dy over samples; return d = γ dy."""
+        np.matmul(self.ones, dy * self.normalized, out=self.dgamma)
+        np.matmul(self.ones, dy, out=self.dbeta)
+        return dy * self.gamma
+
+
+class TrainingBatch(_Scaled):
+    """Batch normalisation in a training pass."""
+
+    def __init__(self, layer: BatchNormalization, tie: Tie) -> None:
+        super().__init__(layer, tie)
+        self.kept, self.momentum = tie.running, layer.momentum
+        self.moment = tie.moment
+
+    def forward(self, x: Array) -> Array:
+        """Normalise over the samples of x, and move the running statistics towards the batch's."""
+        m = x.shape[1]
+        mean = (self.ones @ x) / m  # (R or 1, 1, units)
+        centred = x - mean
+        variance = (self.ones @ (centred * centred)) / m
+        self.scale_down = 1 / np.sqrt(variance + self.layer.epsilon)
+        if self.moment.learns:
+            self._keep("mean", mean)
+            self._keep("variance", variance * (m / max(m - 1, 1)))
+        return self.scale(centred * self.scale_down)
+
+    def _keep(self, name: str, batch: Array) -> None:
+        kept = self.kept[f"{self.layer.name}/{name}"]
+        kept *= 1 - self.momentum
+        kept += self.momentum * batch[:, 0, :]
+
+    def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
+        """See the module; n is the number of samples."""
+        d = self.learn(dy)
+        if not wants_dx:
+            return None
+        m = dy.shape[1]
+        by_mean, by_size = (self.ones @ d) / m, (self.ones @ (d * self.normalized)) / m
+        dx: Array = (d - by_mean - self.normalized * by_size) * self.scale_down
+        return dx
+
+
+class EvaluatedBatch(_Scaled):
+    """Batch normalisation in an evaluation."""
+
+    def __init__(self, layer: BatchNormalization, tie: Tie) -> None:
+        super().__init__(layer, tie)
+        self.mean = tie.running[f"{layer.name}/mean"][:, None, :]
+        self.variance = tie.running[f"{layer.name}/variance"][:, None, :]
+
+    def forward(self, x: Array) -> Array:
+        """Normalise with the running statistics."""
+        return self.scale((x - self.mean) / np.sqrt(self.variance + self.layer.epsilon))
+
+    def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
+        """An evaluation has no backward pass."""
+        raise NotImplementedError
+
+
+class BoundLayerNormalization(_Scaled):
+    """Layer normalisation at work."""
+
+    def forward(self, x: Array) -> Array:
+        """Normalise each row of x."""
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = (centred * centred).mean(axis=-1, keepdims=True)
+        self.scale_down = 1 / np.sqrt(variance + self.layer.epsilon)
+        return self.scale(centred * self.scale_down)
+
+    def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
+        """See the module; n is the number of units."""
+        d = self.learn(dy)
+        if not wants_dx:
+            return None
+        by_mean = d.mean(axis=-1, keepdims=True)
+        by_size = (d * self.normalized).mean(axis=-1, keepdims=True)
+        dx: Array = (d - by_mean - self.normalized * by_size) * self.scale_down
+        return dx
