@@ -8,7 +8,8 @@
     ├── GateError          3    a gate was not met
     ├── DivergedError      4    the training ran away
     ├── StorageError       5    the disk or its permissions said no
-    └── GradientError      6    a gradient check failed or could not decide
+    ├── GradientError      6    a gradient check failed or could not decide
+    └── InterruptedRunError        129, 130, 143    a signal stopped the command
 
 Nothing here imports anything but the standard library: `nnlab --help` loads this module.
 """
@@ -84,6 +85,14 @@ class GradientError(NnlabError):
     """A gradient check failed or could not decide."""
 
     exit_code = 6
+
+
+class InterruptedRunError(NnlabError):
+    """A signal stopped the command; the exit code is 128 + its number."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def _as_faults(faults: str | Fault | Sequence[Fault]) -> tuple[Fault, ...]:

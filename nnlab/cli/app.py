@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,15 @@ import typer
 
 import nnlab
 from nnlab.cli import options as o
-from nnlab.errors import ConfigError, DivergedError, GateError, GradientError, InputError, NnlabError, printable
+from nnlab.cli.catalogue import catalogues
+from nnlab.cli.output import complain, exit_codes, result
+from nnlab.errors import (
+    ConfigError,
+    DivergedError,
+    GateError,
+    GradientError,
+    NnlabError,
+)
 
 if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
@@ -35,48 +44,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+for _name, _group in catalogues().items():
+    app.add_typer(_group, name=_name)
+
 DEFAULT_ARMS = ("sigmoid", "tanh", "relu")
 
 
 def main() -> None:
     """Run the command line; every way to leave it has its exit code (see README)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     try:
         app()
-    except BrokenPipeError:
-        # Whoever read stdout has gone. Point it elsewhere, or Python complains again while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-
-
-@contextmanager
-def _exit_codes(*, debug: bool) -> Iterator[None]:
-    """Turn nnlab's errors into lines on stderr and an exit code; `--debug` shows where they came from."""
-    try:
-        yield
     except NnlabError as error:
-        if debug:
-            raise
-        lines = [str(fault) for fault in error.faults] if isinstance(error, InputError) else [str(error)]
-        for line in lines:
-            _error(line)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _error("interrupted")
-        raise typer.Exit(130) from None
-    except MemoryError:
-        _error("found too little memory for this experiment, expected a smaller network, batch or data set")
-        raise typer.Exit(2) from None
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except SystemExit as ended:
+        if ended.code == 1 and _reader_is_gone():  # typer's word for a closed pipe
+            sys.exit(0)
+        raise
 
 
-def _error(line: str) -> None:
-    encoding = sys.stderr.encoding or "ascii"
-    print(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)  # noqa: T201
-
-
-def _result(text: str) -> None:
-    """The result, on stdout, whatever its encoding; flushed so that a closed pipe is noticed here."""
-    encoding = sys.stdout.encoding or "ascii"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
+def _reader_is_gone() -> bool:
+    """Whether stdout is a pipe that nobody reads any more."""
+    poll = select.poll()
+    poll.register(1, select.POLLERR)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _document(document: Any) -> str:
@@ -85,7 +79,7 @@ def _document(document: Any) -> str:
 
 def _version(*, shown: bool) -> None:
     if shown:
-        _result(f"nnlab {nnlab.__version__}")
+        result(f"nnlab {nnlab.__version__}")
         raise typer.Exit
 
 
@@ -159,12 +153,12 @@ def train(
     debug: o.Debug = False,
 ) -> None:
     """Train one network and leave a run folder with metrics, curves and pictures."""
-    with _exit_codes(debug=debug):
+    with exit_codes(debug=debug):
         job = _Job(config, _overrides(sets, seed, name), plugin, threads)
         if print_config:
             from nnlab.config.experiment import to_yaml
 
-            _result(to_yaml(job.experiment).rstrip("\n"))
+            result(to_yaml(job.experiment).rstrip("\n"))
         elif dry_run:
             _dry_run(job.setup(), as_json=as_json)
         else:
@@ -176,7 +170,7 @@ def _dry_run(setup: Setup, *, as_json: bool) -> None:
 
     found = dry_run(setup)
     if as_json:
-        _result(_document(found.document()))
+        result(_document(found.document()))
         return
     from nnlab.cli.terminal import show_setup
 
@@ -194,19 +188,20 @@ def _train(job: _Job, runs: Path, *, quiet: bool, as_json: bool) -> None:
     for warning in setup.rows.of(0).warnings:
         screen.warn(warning)
     with screen.progress(job.experiment.name) as observe:
-        result = train_experiment(
+        trained = train_experiment(
             setup, runs=runs, activations=job.activations, command=_command(), facts=job.facts, observe=observe
         )
-    for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
+    for warning in trained.warnings[len(setup.rows.of(0).warnings) :]:
         screen.warn(warning)
-    show_reports(screen, result.reports)
-    show_gates(screen, result.gates)
-    _result(_document(result.summary) if as_json else str(result.folder))
-    if result.status == "diverged":
+    if trained.reports:
+        show_reports(screen, trained.reports)
+    show_gates(screen, trained.gates)
+    result(_document(trained.summary) if as_json else str(trained.folder))
+    if trained.status == "diverged":
         raise DivergedError(
-            f"the training diverged at step {result.summary['steps']}: the loss is no longer a finite number"
+            f"the training diverged at step {trained.summary['steps']}: the loss is no longer a finite number"
         )
-    missed = [gate for gate in result.gates if not gate.met]
+    missed = [gate for gate in trained.gates if not gate.met]
     if missed:
         raise GateError("; ".join(f"gate not met: {gate.gate} (found {_found(gate.value)})" for gate in missed))
 
@@ -243,7 +238,7 @@ def evaluate(
     debug: o.Debug = False,
 ) -> None:
     """Evaluate a finished run on its own parts, or on a file it never saw."""
-    with _exit_codes(debug=debug):
+    with exit_codes(debug=debug):
         o.use_threads(threads)
         from nnlab.cli.terminal import show_all_figures
         from nnlab.config.plugins import with_plugins
@@ -257,15 +252,13 @@ def evaluate(
             find(runs_dir, run), activations=with_plugins(plugin or ()), checkpoint=checkpoint, split=split, data=data
         )
         screen = _screen(quiet=quiet or as_json)
-        show_all_figures(screen, found.figures)
+        show_all_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
         if predictions:
             write_predictions(found, predictions)
-            screen.say(f"{len(found.outputs):,} predictions written to {predictions}")
+            screen.say(f"{found.rows:,} predictions written to {predictions}")
         elif not found.figures:
-            screen.say(
-                f"{len(found.outputs):,} rows without targets: no figures; --predictions FILE.csv writes predictions"
-            )
-        _result(_document(found.document()) if as_json else str(found.run))
+            screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
+        result(_document(found.document()) if as_json else str(found.run))
 
 
 @app.command()
@@ -296,7 +289,7 @@ def gradcheck(
     debug: o.Debug = False,
 ) -> None:
     """Check every derivative of the network against central differences, in float64."""
-    with _exit_codes(debug=debug):
+    with exit_codes(debug=debug):
         from nnlab.cli.terminal import show_check
 
         path, run = _config_or_run(target, runs_dir)
@@ -312,18 +305,26 @@ def gradcheck(
             show_check(screen, report)
         passed = all(report.passed for report in reports)
         if as_json:
-            _result(_document(document(reports, epsilon, threshold)))
+            result(_document(document(reports, epsilon, threshold)))
         else:
             checked = sum(row.checked for row in reports[0].rows)
-            _result(f"{'passed' if passed else 'FAILED'}: {checked} parameters before {len(reports)} updates")
+            outcome = "passed" if passed else "FAILED"
+            result(f"{outcome}: {checked} parameters, before {len(reports)} update{'s' if len(reports) > 1 else ''}")
         if not passed:
             raise GradientError("the gradient check failed")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # a name that the file system cannot even look up
+        return False
 
 
 def _config_or_run(target: str, runs: Path) -> tuple[Path, Path | None]:
     """The experiment file to check, and the run folder to take weights from where a run was named."""
     path = Path(target)
-    if path.suffix in {".yaml", ".yml"} or (path.exists() and not path.is_dir()):
+    if path.suffix in {".yaml", ".yml"} or _is_file(path):
         return path, None
     from nnlab.records.runs import find
 
@@ -363,7 +364,7 @@ def compare_activations(
     debug: o.Debug = False,
 ) -> None:
     """Train the same experiment under several activations and many seeds, and compare them."""
-    with _exit_codes(debug=debug):
+    with exit_codes(debug=debug):
         from nnlab.cli.terminal import show_comparison
 
         job = _Job(config, _overrides(sets, seed, name), plugin, threads)
@@ -389,7 +390,7 @@ def compare_activations(
         for warning in found.warnings:
             screen.warn(warning)
         show_comparison(screen, found.summary)
-        _result(_document(found.summary) if as_json else str(found.folder))
+        result(_document(found.summary) if as_json else str(found.folder))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from nnlab.experiments.train import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
-_NARROWEST = 40
+_NARROWEST, _WIDTH_OF_A_FILE = 40, 120
 
 
 def console() -> Console:
-    """The console on stderr, never narrower than a table needs."""
+    """The console on stderr, never narrower than a table needs; wide where nobody looks at a screen."""
     made = Console(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _WIDTH_OF_A_FILE
     made.width = max(made.width, _NARROWEST)
     return made
 
@@ -73,7 +76,9 @@ class Screen:
             with _live(self.console, what) as show:
                 yield show
         else:
-            yield _Lines(self.console, what)
+            lines = _Lines(self.console, what)
+            yield lines
+            lines.end()
 
 
 @contextlib.contextmanager
@@ -100,14 +105,21 @@ class _Lines:
 
     def __init__(self, shown_on: Console, what: str) -> None:
         self.console, self.what, self.latest, self.shown_at = shown_on, what, dict[str, float](), time.monotonic()
+        self.waiting: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
         self.latest.update(progress.figures)
-        if time.monotonic() - self.shown_at < _SECONDS_BETWEEN_LINES and progress.step < progress.steps:
-            return
-        self.shown_at = time.monotonic()
-        stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        self.console.print(_encodable(f"{stamp} {self.what} {_sentence(progress, self.latest)}"), soft_wrap=True)
+        self.waiting = progress
+        if time.monotonic() - self.shown_at >= _SECONDS_BETWEEN_LINES:
+            self.end()
+
+    def end(self) -> None:
+        """Print what has not been printed yet."""
+        if self.waiting is not None:
+            stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            line = f"{stamp} {self.what} {_sentence(self.waiting, self.latest)}"
+            self.console.print(_encodable(line), soft_wrap=True)
+            self.shown_at, self.waiting = time.monotonic(), None
 
 
 def _sentence(progress: Progress, figures: Mapping[str, float]) -> str:
@@ -161,11 +173,22 @@ def show_reports(screen: Screen, reports: Mapping[str, Mapping[str, float | None
     screen.table("Figures", ["", *reports], rows)
 
 
-def show_all_figures(screen: Screen, reports: Mapping[str, Mapping[str, float | None]]) -> None:
-    """Every figure, those per class or target too."""
-    names = list(dict.fromkeys(name for report in reports.values() for name in report))
+def show_all_figures(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:
+    """The main figures of each part, and a table of those by class or target; `weights` says which weights."""
+    names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
     rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table("Figures", ["", *reports], rows)
+    screen.table(f"Figures of {weights}", ["", *reports], rows)
+    for part, report in reports.items():
+        _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
+
+
+def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None]) -> None:
+    """Figures such as `precision/setosa` as a table with a row for each class or target."""
+    metrics = list(dict.fromkeys(name.split("/", 1)[0] for name in figures))
+    classes = list(dict.fromkeys(name.split("/", 1)[1] for name in figures))
+    if classes:
+        rows = [[name, *(figure(figures.get(f"{metric}/{name}")) for metric in metrics)] for name in classes]
+        screen.table(f"{part} part, one by one", ["", *metrics], rows)
 
 
 def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
@@ -175,7 +198,7 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
             [
                 "met" if gate.met else "NOT MET",
                 gate.gate,
-                "not measured" if gate.value is None else f"{gate.value:.12g}",
+                "not measured" if gate.value is None else f"{gate.value:.9g}",
             ]
             for gate in gates
         ]
@@ -226,8 +249,8 @@ def show_check(screen: Screen, report: StepReport) -> None:
             r.name,
             str(r.checked),
             r.worst,
-            f"{r.analytic:.9g}",
-            f"{r.numeric:.9g}",
+            f"{r.analytic:.7g}",
+            f"{r.numeric:.7g}",
             f"{r.error:.3g}",
             "ok" if r.passed else "FAILED",
         ]

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from nnlab.config.choices import Choice
 from nnlab.config.schema import Experiment, Init, LayerSpec
-from nnlab.maths.activations import Activation
+from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import FUSED, TEXTBOOK, unfused
 from nnlab.maths.metrics import metric_of
 from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
-from nnlab.networks.layers import Dense, Elementwise, Layer
+from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.networks.activation_layers import Elementwise, Rowwise
+from nnlab.networks.layers import Dense, Layer
+from nnlab.networks.layout import Layout, Penalties
 from nnlab.networks.network import Network
+from nnlab.networks.noise_layers import Dropout, Noise
+from nnlab.networks.normalization import BatchNormalization, LayerNormalization
 from nnlab.training.loop import Plan, Update
 from nnlab.training.stopping import Watch
 
@@ -28,32 +34,63 @@ _HEAD_INITIALIZER = "glorot_uniform"
 
 @dataclass(frozen=True)
 class Rule:
-    """An optimizer with its chosen parameters."""
+    """An optimizer with its chosen parameters, its schedule, and the weights its own decay may shrink."""
 
     entry: Optimizer
     choice: Choice
+    decayed: Any
+    steps: int
+    plateau: Plateau | None = None
 
-    @property
+    def start(self, theta: Any) -> dict[str, Any]:
+        """Fresh slots; those of a plateau are (R,), all others (R, P)."""
+        slots = self.entry.start(theta, self.choice.values)
+        state = self.plateau.start(len(theta)) if self.plateau else {}
+        return slots | {f"{_PLATEAU}{name}": values for name, values in state.items()}
+
+    @cached_property
     def update(self) -> Update:
         """The in-place update as the training loop calls it."""
         others = {key: value for key, value in self.choice.values.items() if key != "learning_rate"}
-        return partial(_update, self.entry.update, self.choice.values["learning_rate"], others)
+        if self.entry.decays:
+            others["decay_mask"] = self.decayed
+        return partial(_update, self.entry.update, self.rate, others)
 
-    def start(self, theta: Any) -> dict[str, Any]:
-        """Fresh slots."""
-        return self.entry.start(theta, self.choice.values)
+    @cached_property
+    def rate(self) -> Callable[[Any, Any, int], Any]:
+        """The learning rate as a function of theta, slots and step, counted from 1."""
+        base, schedule = float(self.choice.values["learning_rate"]), self.choice.schedule
+        if schedule is None:
+            return lambda _theta, _slots, _step: base
+        if self.plateau is not None:
+            return lambda theta, slots, _step: (base * slots[f"{_PLATEAU}scale"][:, None]).astype(theta.dtype)
+        entry, values, steps = SCHEDULES[schedule.name], schedule.values, self.steps
+        return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
+
+    def observe(self, slots: Mapping[str, Any], values: Any) -> None:
+        """Tell a plateau schedule the watched figure of an evaluation, (R,)."""
+        if self.plateau is not None:
+            state = {name.removeprefix(_PLATEAU): array for name, array in slots.items() if name.startswith(_PLATEAU)}
+            self.plateau.observe(values, state)
+
+
+_PLATEAU = "plateau/"
 
 
 def _update(update: Any, rate: Any, others: dict[str, Any], theta: Any, gradient: Any, slots: Any, step: int) -> None:
-    update(theta, gradient, slots, step, rate, **others)
+    update(theta, gradient, slots, step, rate(theta, slots, step), **others)
 
 
-def rule_for(experiment: Experiment) -> Rule:
-    """The experiment's optimizer."""
-    return Rule(OPTIMIZERS[experiment.optimizer.name], experiment.optimizer)
+def rule_for(experiment: Experiment, layout: Layout, plan: Plan) -> Rule:
+    """The experiment's optimizer for a network with this layout."""
+    choice, decayed = experiment.optimizer, layout.decayed(dtype_of(experiment))
+    plateau = None
+    if choice.schedule is not None and choice.schedule.name == Plateau.name:
+        plateau = Plateau(**choice.schedule.values, larger_is_better=plan.watch.larger_is_better)
+    return Rule(OPTIMIZERS[choice.name], choice, decayed, plan.steps, plateau)
 
 
-def network_for(experiment: Experiment, inputs: int, outputs: int, activations: Mapping[str, Activation]) -> Network:
+def network_for(experiment: Experiment, inputs: int, outputs: int, activations: Mapping[str, AnyActivation]) -> Network:
     """The experiment's network between `inputs` columns and `outputs` targets."""
     spec = experiment.network
     head = spec.head
@@ -73,35 +110,55 @@ def network_for(experiment: Experiment, inputs: int, outputs: int, activations: 
 class _Builder:
     """Collects layers, numbering each kind from 1."""
 
-    def __init__(self, experiment: Experiment, activations: Mapping[str, Activation]) -> None:
+    def __init__(self, experiment: Experiment, activations: Mapping[str, AnyActivation]) -> None:
         self.spec, self.activations = experiment.network, activations
         self.layers: list[Layer] = []
         self.counts: Counter[str] = Counter()
 
     def add(self, layer: LayerSpec, otherwise: Choice) -> None:
-        """A layer of the experiment file: dense with an activation, or an activation alone."""
-        activation = layer.activation or otherwise
+        """A layer of the experiment file; a dense one comes with its activation."""
+        if layer.kind in {"dense", "activation"}:
+            self._add_dense_and_activation(layer, layer.activation or otherwise)
+        elif layer.dropout is not None:
+            self.layers.append(Dropout(self._numbered("dropout"), layer.dropout))
+        elif layer.noise is not None:
+            self.layers.append(Noise(self._numbered("noise"), layer.noise))
+        elif layer.batch_norm is not None:
+            norm = layer.batch_norm
+            self.layers.append(BatchNormalization(self._numbered("batch_norm"), norm.epsilon, norm.momentum))
+        elif layer.layer_norm is not None:
+            self.layers.append(LayerNormalization(self._numbered("layer_norm"), layer.layer_norm.epsilon))
+
+    def _add_dense_and_activation(self, layer: LayerSpec, activation: Choice) -> None:
         if layer.dense is not None:
             recommended = self.activations[activation.name].initializer
-            self._add_dense(layer.dense, layer.init or self.spec.init, recommended, layer.l2)
+            own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
+            self._add_dense(layer.dense, layer.init or self.spec.init, recommended, replace(self._penalties(), **own))
         self.add_activation(activation)
+
+    def _penalties(self) -> Penalties:
+        limit = math.inf if self.spec.max_norm is None else self.spec.max_norm
+        return Penalties(self.spec.l1, self.spec.l2, limit)
 
     def add_last(self, outputs: int, recommended: str) -> None:
         """The dense layer of the head."""
-        self._add_dense(outputs, self.spec.init, recommended, None)
+        self._add_dense(outputs, self.spec.init, recommended, self._penalties())
 
-    def _add_dense(self, width: int, init: Init, recommended: str, l2: float | None) -> None:
+    def _add_dense(self, width: int, init: Init, recommended: str, penalties: Penalties) -> None:
         weights, values = _initializer(init.weights, recommended)
         bias, bias_values = _initializer(init.bias, "zeros")
-        decay = self.spec.l2 if l2 is None else l2
-        self.layers.append(Dense(self._numbered("dense"), width, weights, values, bias, bias_values, decay))
+        name = self._numbered("dense")
+        self.layers.append(Dense(name, width, weights, values, bias, bias_values, penalties))
 
     def add_activation(self, choice: Choice) -> None:
         """An activation as a layer of its own; identity needs none."""
         if choice.name != "identity":
             entry = self.activations[choice.name]
             name = self._numbered(choice.name)
-            self.layers.append(Elementwise(name, entry, choice.values, choice.learn, choice.per_unit))
+            if isinstance(entry, RowActivation):
+                self.layers.append(Rowwise(name, entry, choice.values))
+            else:
+                self.layers.append(Elementwise(name, entry, choice.values, choice.learned, choice.per_unit))
 
     def _numbered(self, kind: str) -> str:
         self.counts[kind] += 1
@@ -132,6 +189,8 @@ def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Pl
         watch=_watch(experiment, evaluate),
         evaluate=tuple(part for part in training.evaluate if part in evaluate),
         checkpoint_every=training.checkpoint_every,
+        clip_norm=training.clip_norm,
+        clip_value=training.clip_value,
         steps_to_measure=frozenset(_gate_steps(experiment, steps)),
     )
 

@@ -6,17 +6,19 @@ description of its parameters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from nnlab.errors import suggestion
-from nnlab.maths.activations import ACTIVATIONS, Activation
+from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Entry, Parameter, Value
+from nnlab.maths.schedules import SCHEDULES, Plateau
 
 # A fault inside a value: the path from the value to the wrong part, and what is wrong with it.
 Inner = tuple[tuple[str | int, ...], str]
@@ -29,19 +31,29 @@ class Choice(BaseModel):
 
     name: str
     values: dict[str, Value]
-    learn: tuple[str, ...] = ()
+    learn: tuple[str, ...] | None = None
     per_unit: bool = False
+    changed: tuple[str, ...] = ()
+    schedule: Choice | None = None
 
     def plain(self) -> str | dict[str, Any]:
         """As it stands in an experiment file: the name alone where there is nothing else to say."""
-        learned = {"learn": list(self.learn), "per_unit": self.per_unit} if self.learn else {}
-        more = self.values | learned
+        learned = {} if self.learn is None else {"learn": list(self.learn), "per_unit": self.per_unit}
+        more: dict[str, Any] = {key: value for key, value in self.values.items() if math.isfinite(value)} | learned
+        if self.schedule is not None:
+            base = {"base": self.values["learning_rate"]}
+            more["learning_rate"] = {"name": self.schedule.name, **base, **self.schedule.values}
         return {"name": self.name, **more} if more else self.name
 
     @property
+    def learned(self) -> tuple[str, ...]:
+        """The names of the parameters that are learned."""
+        return self.learn or ()
+
+    @property
     def label(self) -> str:
-        """A short name for tables and legends: `prelu(alpha=0.1)`."""
-        inner = ", ".join(f"{key}={_number(value)}" for key, value in self.values.items())
+        """A short name for tables and legends: `prelu(alpha=0.1)`; parameters at their defaults are left out."""
+        inner = ", ".join(f"{key}={_number(self.values[key])}" for key in self.changed)
         return f"{self.name}({inner})" if inner else self.name
 
 
@@ -50,34 +62,97 @@ def inner_faults(faults: list[Inner]) -> PydanticCustomError:
     return PydanticCustomError("inner", "faults inside a value", {"faults": faults})
 
 
-def activation_table(info: ValidationInfo) -> Mapping[str, Activation]:
+def faults_of(error: PydanticCustomError) -> list[Inner]:
+    """The faults that such an error carries."""
+    found: list[Inner] = (error.context or {})["faults"]
+    return found
+
+
+def activation_table(info: ValidationInfo) -> Mapping[str, AnyActivation]:
     """The activations that are known here: the built-in ones and those of plugins."""
-    table: Mapping[str, Activation] = (info.context or {}).get("activations", ACTIVATIONS)
+    table: Mapping[str, AnyActivation] = (info.context or {}).get("activations", ACTIVATIONS)
     return table
 
 
+def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> Choice:
+    """The activation of `table` that `value` names; one that no gradient passes is refused."""
+    chosen = choose(value, table, "activation")
+    if table[chosen.name].untrainable:
+        raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {table[chosen.name].untrainable}")])
+    return chosen
+
+
 def _activation(value: Any, info: ValidationInfo) -> Any:
-    return value if isinstance(value, Choice) else choose(value, activation_table(info), "activation")
-
-
-def _last_activation(value: Any, info: ValidationInfo) -> Any:
-    """A head may also end in softmax, which is not elementwise and so no entry of the table."""
-    return Choice(name="softmax", values={}) if value == "softmax" else _activation(value, info)
+    return value if isinstance(value, Choice) else choose_activation(value, activation_table(info))
 
 
 def _initializer(value: Any) -> Any:
-    if isinstance(value, Choice) or value == "recommended":
+    return value if isinstance(value, Choice) else choose(value, INITIALIZERS, "initializer")
+
+
+def _weights(value: Any) -> Any:
+    if isinstance(value, Choice) or value == _RECOMMENDED:
         return value
-    return choose(value, INITIALIZERS, "initializer", others=("recommended",))
+    return choose(value, INITIALIZERS, "initializer", others=(_RECOMMENDED,))
 
 
 def _optimizer(value: Any) -> Any:
-    return value if isinstance(value, Choice) else choose(value, OPTIMIZERS, "optimizer")
+    """An optimizer, Adam unless another is named; where its rate is a name or a mapping, that is a schedule."""
+    if isinstance(value, Choice):
+        return value
+    given = {"name": "adam", **value} if isinstance(value, dict) else value
+    rate = given.get("learning_rate") if isinstance(given, dict) else None
+    return _with_schedule(given, rate) if isinstance(rate, dict | str) else choose(given, OPTIMIZERS, "optimizer")
 
+
+def _with_schedule(given: dict[str, Any], rate: dict[str, Any] | str) -> Choice:
+    """An optimizer with a schedule: the faults of both at once."""
+    rest = {key: item for key, item in given.items() if key != "learning_rate"}
+    has_base = isinstance(rate, dict) and "base" in rate
+    if isinstance(rate, dict):
+        rest |= {"learning_rate": rate["base"]} if has_base else {}
+        rate = {key: item for key, item in rate.items() if key != "base"}
+    faults: list[Inner] = []
+    optimizer, schedule = None, None
+    try:
+        optimizer = choose(rest, OPTIMIZERS, "optimizer")
+    except PydanticCustomError as error:
+        faults += [(_base_path(path), text) for path, text in faults_of(error)]
+    try:
+        schedule = _schedule(rate)
+    except PydanticCustomError as error:
+        faults += [(("learning_rate", *path), text) for path, text in faults_of(error)]
+    if optimizer is None or schedule is None:
+        raise inner_faults(faults)
+    return _scheduled(optimizer, schedule)
+
+
+def _base_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where a fault of the rate stands in the file: it is the base of a schedule."""
+    return ("learning_rate", "base") if path == ("learning_rate",) else path
+
+
+def _schedule(value: dict[str, Any] | str) -> Choice:
+    if isinstance(value, str) and value not in _SCHEDULES:
+        hint = suggestion(value, _SCHEDULES)
+        text = f"unknown schedule {shown(value)}, expected a number or one of {', '.join(_SCHEDULES)}{hint}"
+        raise inner_faults([((), text)])
+    return choose(value, _SCHEDULES, "schedule")
+
+
+def _scheduled(optimizer: Choice, schedule: Choice) -> Choice:
+    if not OPTIMIZERS[optimizer.name].follows_rate:
+        text = f"{optimizer.name} looks at the learning rate in its first step alone; expected a number, no schedule"
+        raise inner_faults([(("learning_rate",), text)])
+    return optimizer.model_copy(update={"schedule": schedule})
+
+
+_RECOMMENDED = "recommended"
+_SCHEDULES: dict[str, Entry] = {**SCHEDULES, Plateau.name: Plateau()}
 
 ActivationChoice = Annotated[Choice, BeforeValidator(_activation)]
-LastActivationChoice = Annotated[Choice, BeforeValidator(_last_activation)]
 InitializerChoice = Annotated[Choice, BeforeValidator(_initializer)]
+WeightsChoice = Annotated[Choice | Literal["recommended"], BeforeValidator(_weights)]
 OptimizerChoice = Annotated[Choice, BeforeValidator(_optimizer)]
 
 
@@ -85,11 +160,15 @@ def choose(value: Any, table: Mapping[str, Entry], kind: str, others: tuple[str,
     """The entry of `table` that `value` names, its parameters checked and completed; all faults raised at once."""
     mapping = {"name": value} if isinstance(value, str) else value
     if not isinstance(mapping, dict) or "name" not in mapping:
-        raise inner_faults([((), f"found {shown(value)}, expected the name of an {kind} or {{name: …, …}}")])
+        raise inner_faults([((), f"found {shown(value)}, expected the name of {_a(kind)} or {{name: …, …}}")])
     name = mapping["name"]
     if not isinstance(name, str) or name not in table:
         raise inner_faults([(_name_path(value), _unknown(kind, name, [*table, *others]))])
     return _complete(table[name], mapping)
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _name_path(value: Any) -> tuple[str, ...]:
@@ -115,7 +194,9 @@ def _complete(entry: Entry, mapping: dict[str, Any]) -> Choice:
     learn, more = _learned(entry, mapping)
     if faults or more:
         raise inner_faults(faults + more)
-    return Choice(name=entry.name, values=values, learn=learn, per_unit=mapping.get("per_unit", False))
+    changed = tuple(name for name, value in values.items() if value != known[name].default)
+    per_unit = mapping.get("per_unit", False)
+    return Choice(name=entry.name, values=values, learn=learn, per_unit=per_unit, changed=changed)
 
 
 def _parameter_fault(entry: Entry, parameter: Parameter, value: Any) -> Inner | None:
@@ -128,9 +209,11 @@ def _parameter_fault(entry: Entry, parameter: Parameter, value: Any) -> Inner | 
     ), f"found {shown(value)} for {parameter.name} of {entry.name}, expected {parameter.expected}"
 
 
-def _learned(entry: Entry, mapping: dict[str, Any]) -> tuple[tuple[str, ...], list[Inner]]:
-    """The names under `learn`, or those learned by default, and what is wrong with them."""
+def _learned(entry: Entry, mapping: dict[str, Any]) -> tuple[tuple[str, ...] | None, list[Inner]]:
+    """The names under `learn`, or those learned by default (None: there is nothing to learn), and their faults."""
     learnable = [p.name for p in entry.parameters if p.learnable]
+    if not learnable:
+        return None, []
     default = [p.name for p in entry.parameters if p.learn_by_default]
     learn, faults = mapping.get("learn", default), list[Inner]()
     if not isinstance(mapping.get("per_unit", False), bool):
@@ -152,4 +235,8 @@ def shown(value: Any) -> str:
 
 
 def _number(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    """Short where that is exact: two activations that differ must have two labels."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from nnlab.config.choices import Choice, shown
+from nnlab.config.choices import Choice, choose, shown
 from nnlab.config.document import Document, KeyPath, read_file, write
+from nnlab.config.gates import Gate, names_a_parameter, unknown_figure
 from nnlab.config.overrides import override_all
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, Fault, printable, suggestion
-from nnlab.maths.activations import ACTIVATIONS, Activation
+from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault
-from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task
+from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
 
 Finding = tuple[KeyPath, str]
 
@@ -25,22 +27,28 @@ MOST_BYTES = 8 * 2**30
 
 
 def load(
-    path: str | Path, overrides: Sequence[str] = (), activations: Mapping[str, Activation] = ACTIVATIONS
+    path: str | Path, overrides: Sequence[str] = (), activations: Mapping[str, AnyActivation] = ACTIVATIONS
 ) -> tuple[Experiment, Document]:
     """Read, override and validate an experiment file. ConfigError carries every fault found."""
     document = override_all(read_file(path), overrides)
     return validate(document, activations), document
 
 
-def validate(document: Document, activations: Mapping[str, Activation] = ACTIVATIONS) -> Experiment:
+def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
     """The experiment that a document describes, or a ConfigError with all faults, in the order of their places."""
-    findings, values = _field_findings(document.values, activations)
-    experiment = None if values is None else _model(values, activations)
-    findings += _meaning_findings(experiment) if experiment else []
+    fields = _Fields(document.values, activations)
+    findings = fields.findings + ([] if fields.experiment is None else _meaning_findings(fields))
     if findings:
         raise ConfigError(faults_at(document, findings))
-    assert experiment is not None
-    return with_defaults(experiment)
+    assert fields.experiment is not None
+    return with_defaults(fields.experiment).read_from(document)
+
+
+def refusal(experiment: Experiment, findings: Sequence[Finding]) -> ConfigError:
+    """An error with what is wrong with an experiment, each at its place in the file that it was read from."""
+    if experiment.document is not None:
+        return ConfigError(faults_at(experiment.document, findings))
+    return ConfigError([Fault(f"{'.'.join(map(str, path))}: {message}") for path, message in findings])
 
 
 def faults_at(document: Document, findings: Sequence[Finding]) -> list[Fault]:
@@ -76,7 +84,7 @@ def with_defaults(experiment: Experiment) -> Experiment:
     activation, loss = DEFAULT_HEADS[experiment.task]
     if head.loss and not head.activation:
         activation = _activation_for(head.loss, activation)
-    chosen = head.activation or Choice(name=activation, values={})
+    chosen = head.activation or choose(activation, ACTIVATIONS, "activation")
     filled = head.model_copy(update={"activation": chosen, "loss": head.loss or loss})
     network = experiment.network.model_copy(update={"head": filled})
     return experiment.model_copy(update={"network": network})
@@ -90,44 +98,97 @@ def _activation_for(loss: str, otherwise: str) -> str:
 # --- fields -----------------------------------------------------------------------------------------------------------
 
 
-def _model(values: Any, activations: Mapping[str, Activation]) -> Experiment:
-    return Experiment.model_validate(values, context={"activations": activations})
+# What stands in for a key that must be there while the others are looked at.
+_PLACEHOLDERS: dict[KeyPath, Any] = {
+    ("name",): "placeholder",
+    ("task",): "regression",
+    ("data",): {"source": "xor"},
+    ("data", "source"): "xor",
+    ("data", "source", "name"): "xor",
+}
+_CUT = object()  # stands where a wrong value stood, so that the items after it keep their numbers
 
 
-def _field_findings(values: Any, activations: Mapping[str, Activation]) -> tuple[list[Finding], Any]:
-    """What is wrong with single fields, and the values without them (None where a needed field is wrong).
+class _Fields:
+    """What is wrong with single fields, and the experiment that is left without them.
 
-    Wrong parts are cut out and the rest is looked at again, so that one mistake does not hide another.
+    Wrong parts are cut out and the rest is looked at again, so that one mistake does not hide another. What a cut
+    leaves behind, such as a list that is now empty, is cut in its turn, but is no finding.
     """
-    findings: list[Finding] = []
-    values = copy.deepcopy(values)
-    while True:
+
+    def __init__(self, values: Any, activations: Mapping[str, AnyActivation]) -> None:
+        self.values = copy.deepcopy(values)
+        self.findings: list[Finding] = []
+        self.cut: list[KeyPath] = []
+        self.experiment: Experiment | None = None
+        more = True
+        while self.experiment is None and more:
+            more = self._look(activations)
+
+    def _look(self, activations: Mapping[str, AnyActivation]) -> bool:
+        """Validate what is left; whether another look may find more."""
+        left = _without_cut(self.values)
         try:
-            _model(values, activations)
+            self.experiment = Experiment.model_validate(left, context={"activations": activations})
         except ValidationError as error:
-            found = [finding for line in error.errors(include_url=False) for finding in _findings(line, values)]
-            cut = [path for path, _ in found]
-            findings += [f for f in found if f[0] not in cut[: cut.index(f[0])] or f not in findings]
-            if not all(_cut(values, path) for path in _outermost(cut)):
-                return findings, None
-        else:
-            return findings, values
+            lines = error.errors(include_url=False)
+            found = [(self.original(path), text) for line in lines for path, text in _findings(line, left)]
+            self.findings += [finding for finding in found if not self._left_behind(finding[0])]
+            paths = [_whole_choice(path) for path, _ in found]
+            self.cut += [path for path, _ in found] + paths
+            return all([_cut(self.values, path) for path in paths])
+        return False
+
+    def _left_behind(self, path: KeyPath) -> bool:
+        """Whether a finding only says what an earlier cut left there."""
+        return any(path == cut[: len(path)] for cut in self.cut)
+
+    def original(self, path: KeyPath) -> KeyPath:
+        """A path within what is left as a path within the file, whose lists are longer."""
+        values, found = self.values, list[str | int]()
+        for part in path:
+            if isinstance(values, list) and isinstance(part, int):
+                kept = [index for index, item in enumerate(values) if item is not _CUT]
+                part = kept[part] if part < len(kept) else part  # noqa: PLW2901 - the same part, counted otherwise
+            values = values[part] if _has(values, part) else None
+            found.append(part)
+        return tuple(found)
+
+    def spare(self, path: KeyPath) -> bool:
+        """Whether nothing was cut at this path, in it or around it."""
+        return not any(path[: len(cut)] == cut[: len(path)] for cut in self.cut)
 
 
-def _outermost(paths: Sequence[KeyPath]) -> list[KeyPath]:
-    """The distinct paths, later list items first, so that cutting one leaves the others where they are."""
-    return sorted(
-        set(paths), key=lambda path: [(isinstance(part, int), str(part).zfill(9)) for part in path], reverse=True
-    )
+def _without_cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_cut(item) for key, item in value.items() if item is not _CUT}
+    if isinstance(value, list):
+        return [_without_cut(item) for item in value if item is not _CUT]
+    return value
+
+
+def _whole_choice(path: KeyPath) -> KeyPath:
+    """With a wrong name, what stands beside it means nothing either."""
+    return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
 
 
 def _cut(values: Any, path: KeyPath) -> bool:
-    """Remove the value at `path`; False if it is not there, as when a needed key is missing."""
-    for part in path[:-1]:
-        values = values[part] if _has(values, part) else None
-    if not path or not _has(values, path[-1]):
+    """Cut the value at `path`, or what holds it where it is missing; False where that is everything."""
+    while path and path not in _PLACEHOLDERS and not _reachable(values, path):
+        path = path[:-1]
+    if not path:
         return False
-    del values[path[-1]]
+    for part in path[:-1]:
+        values = values[part]
+    values[path[-1]] = copy.deepcopy(_PLACEHOLDERS.get(path, _CUT))
+    return True
+
+
+def _reachable(values: Any, path: KeyPath) -> bool:
+    for part in path:
+        if not _has(values, part) or values[part] is _CUT:
+            return False
+        values = values[part]
     return True
 
 
@@ -217,17 +278,29 @@ def _expected(line: Mapping[str, Any]) -> str:
 # --- meaning ----------------------------------------------------------------------------------------------------------
 
 
-def _meaning_findings(experiment: Experiment) -> list[Finding]:
-    """What is wrong between fields that are each fine alone."""
-    checks = (
-        _head_findings,
-        _duration_findings,
-        _monitor_findings,
-        _precision_findings,
-        _size_findings,
-        _gate_findings,
-    )
-    return [finding for check in checks for finding in check(experiment)]
+def _meaning_findings(fields: _Fields) -> list[Finding]:
+    """What is wrong between fields that are each fine alone; a check that needs a field that was cut is left out."""
+    assert fields.experiment is not None
+    return [
+        (fields.original(path), message)
+        for check, needed in _CHECKS.items()
+        if all(fields.spare(tuple(key.split("."))) for key in needed)
+        for path, message in check(fields.experiment)
+    ]
+
+
+def _seed_findings(experiment: Experiment) -> Iterator[Finding]:
+    if experiment.generator == "legacy" and experiment.seed >= 2**32:
+        yield ("seed",), f"found seed {experiment.seed} with generator: legacy, expected at most {2**32 - 1}"
+
+
+def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
+    values = experiment.optimizer.values
+    if values.get("nesterov") and not values.get("momentum"):
+        yield ("optimizer", "nesterov"), "found nesterov: true without momentum, expected momentum above 0"
+    if values.get("smallest", 0) > values.get("largest", math.inf):
+        found = f"found smallest: {values['smallest']:g} above largest: {values['largest']:g}"
+        yield ("optimizer", "smallest"), f"{found}, expected at most as much"
 
 
 def _head_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -251,9 +324,20 @@ def _duration_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("training",), f"found {found}, expected one of them"
 
 
+def _evaluate_findings(experiment: Experiment) -> Iterator[Finding]:
+    if not evaluated_parts(experiment):
+        found = "found val alone, but there is no validation part; expected data.validation, or train beside it"
+        yield ("training", "evaluate"), found
+
+
+def evaluated_parts(experiment: Experiment) -> list[str]:
+    """The parts that are measured while the network trains, as far as they exist."""
+    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.validation is not None]
+
+
 def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
     stopping = experiment.training.early_stopping
-    if stopping is None:
+    if stopping is None or not evaluated_parts(experiment):
         return
     known = [f"{split}/{metric}" for split in experiment.training.evaluate for metric in watchable(experiment.task)]
     if stopping.monitor not in known:
@@ -298,13 +382,59 @@ def memory_fault(parameters: int, precision: str) -> str | None:
 
 
 def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
-    metrics = [name for name, metric in METRICS.items() if experiment.task in metric.tasks]
-    known = {f"{split}/{name}" for split in ("train", "val", "test") for name in metrics} | {"batch/loss"}
+    """Gates on figures that no data and no network can make known; the others wait until these are there."""
     for index, gate in enumerate(experiment.parsed_gates):
-        head, _, tail = gate.figure.partition("/")
-        if head in ("train", "val", "test", "batch") and tail.count("/") == 0 and gate.figure not in known:
-            hint = suggestion(gate.figure, known)
-            yield ("gates", index), f"unknown figure '{printable(gate.figure)}' for a {experiment.task} task{hint}"
+        fault = _missing_part(experiment, gate) or _unknown_figure(experiment, gate)
+        if fault:
+            yield ("gates", index), fault
+
+
+def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
+    name = printable(gate.figure)
+    if gate.figure.startswith("val/") and experiment.data.validation is None:
+        return f"{name} is never measured: there is no validation part; expected data.validation"
+    if gate.figure.startswith("gradcheck/") and experiment.training.gradcheck is None:
+        return f"{name} is never measured: there is no gradient check; expected training.gradcheck"
+    return None
+
+
+def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
+    head, _, name = gate.figure.partition("/")
+    family = name.partition("/")[0]
+    if names_a_parameter(gate.figure.removeprefix("gradcheck/")):
+        return None
+    if head in SPLITS and experiment.task in _tasks_of(name):
+        if name == family and family in _OF_EACH_CLASS:
+            return f"found {printable(gate.figure)}, which there is for each class; expected {head}/{family}/CLASS"
+        return None
+    metrics = [name for name in METRICS if experiment.task in _tasks_of(name) and name not in _OF_EACH_CLASS]
+    known = [f"{split}/{name}" for split in SPLITS for name in metrics]
+    return unknown_figure(gate, [*known, "batch/loss", "gradcheck/error"])
+
+
+def _tasks_of(metric: str) -> Sequence[str]:
+    """The tasks that a reported name such as `f1/cat` or `top_3_accuracy` belongs to."""
+    try:
+        return () if metric == "top_k_accuracy" else metric_of(metric).tasks
+    except ValueError:
+        return ()
+
+
+SPLITS = ("train", "val", "test")
+_OF_EACH_CLASS = ("precision", "recall", "f1")
+
+# Each check with the keys it looks at.
+_CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
+    _seed_findings: ("generator", "seed"),
+    _optimizer_findings: ("optimizer",),
+    _head_findings: ("task", "network.head"),
+    _duration_findings: ("training.epochs", "training.steps"),
+    _evaluate_findings: ("data.validation", "training.evaluate"),
+    _monitor_findings: ("task", "data.validation", "training.evaluate", "training.early_stopping.monitor"),
+    _precision_findings: ("precision", "training.gradcheck"),
+    _size_findings: ("precision", "network.layers"),
+    _gate_findings: ("task", "data.validation", "training.gradcheck"),
+}
 
 
 def losses_of(task: str) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from nnlab.errors import printable, suggestion
@@ -55,6 +55,7 @@ class Gate:
 
     def best(self, values: Sequence[float]) -> float | None:
         """The value among several that comes nearest to meeting the gate, or None of none."""
+        values = [value for value in values if not math.isnan(value)]
         if not values:
             return None
         if self.operator == "==":
@@ -95,8 +96,56 @@ def _check(text: str, parts: dict[str, str | None], bound: float, tolerance: flo
         raise ValueError(f"found both @STEP and 'by' in gate '{printable(text)}', expected one of them")
 
 
-def unknown_figure(gate: Gate, known: Sequence[str]) -> str | None:
+def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
     """Why the gate's figure can never be measured, with a near name, or None if it is known."""
+    known = list(known)
     if gate.figure in known:
         return None
-    return f"unknown figure '{printable(gate.figure)}' in gate '{gate.text}'{suggestion(gate.figure, known)}"
+    return f"unknown figure '{printable(gate.figure)}' in gate '{printable(gate.text)}'{_hint(gate.figure, known)}"
+
+
+def _hint(figure: str, known: Sequence[str]) -> str:
+    """A near name; for a name that lacks its split, the names that end in it."""
+    ends = [name for name in known if name.endswith(f"/{figure}")]
+    return suggestion(figure, known) or (f"; expected {' or '.join(ends)}" if ends else "")
+
+
+# --- gates that can never be met --------------------------------------------------------------------------------------
+
+
+def names_a_parameter(figure: str) -> bool:
+    """Whether the figure has the form of one entry of a tensor: `dense1/weights[0,0]`."""
+    return re.fullmatch(r"[^\[\]]+/[^\[\]]+\[\d+(,\d+)*\]", figure) is not None
+
+
+@dataclass(frozen=True)
+class Moments:
+    """When a figure is measured: at the end of a run (`final`), and at some steps on the way (none: an empty range).
+
+    A gate may ask for any of `steps`. Without being asked, the figure is first measured at `first` = (step, epoch).
+    """
+
+    final: bool
+    steps: range = range(0)
+    first: tuple[int, float] = (0, 0.0)
+
+
+def never_met(gate: Gate, moments: Moments) -> str | None:
+    """Why a gate asks for a moment at which its figure is not measured, or None."""
+    asks_on_the_way = gate.step is not None or gate.by_step is not None or gate.by_epoch is not None
+    name, steps, (first, first_epoch) = printable(gate.figure), moments.steps, moments.first
+    if not asks_on_the_way:
+        return None if moments.final else f"{name} is measured step by step alone; expected {_asked(name, steps)}"
+    if not steps:
+        return f"{name} is measured at the end alone; expected no @STEP and no 'by'"
+    if gate.step is not None and gate.step not in steps:
+        return f"found step {gate.step} for {name}, expected one from {steps[0]} to {steps[-1]}"
+    if gate.by_step is not None and gate.by_step < first:
+        return f"{name} is first measured at step {first}; found by step {gate.by_step}"
+    if gate.by_epoch is not None and gate.by_epoch < first_epoch:
+        return f"{name} is first measured at epoch {first_epoch:.3g}; found by epoch {gate.by_epoch}"
+    return None
+
+
+def _asked(name: str, steps: range) -> str:
+    return f"{name}@STEP with a step from {steps[0]} to {steps[-1]}" if steps else "a training of at least one step"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.errors import ConfigError, printable
-from nnlab.maths.activations import ACTIVATIONS, Activation
+from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
 
 
-def with_plugins(files: Sequence[Path]) -> Mapping[str, Activation]:
+def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:
     """The built-in activations and those of the plugin files; ConfigError if a file cannot be used."""
     table = dict(ACTIVATIONS)
     for file in files:
@@ -24,9 +24,9 @@ def with_plugins(files: Sequence[Path]) -> Mapping[str, Activation]:
     return table
 
 
-def _activations_of(file: Path) -> list[Activation]:
+def _activations_of(file: Path) -> list[AnyActivation]:
     found = _run(file).get("ACTIVATIONS")
-    if not isinstance(found, list | tuple) or not all(isinstance(item, Activation) for item in found):
+    if not isinstance(found, list | tuple) or not all(isinstance(item, Activation | RowActivation) for item in found):
         raise ConfigError(
             f"{printable(str(file))}: found {type(found).__name__} as ACTIVATIONS, expected a list of "
             "nnlab.maths.activations.Activation"

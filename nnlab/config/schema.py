@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    field_validator,
+)
 
 from nnlab.config.choices import (
     ActivationChoice,
     Choice,
     InitializerChoice,
     Inner,
-    LastActivationChoice,
     OptimizerChoice,
+    WeightsChoice,
+    choose,
     inner_faults,
     shown,
 )
+from nnlab.config.document import Document
 from nnlab.config.gates import Gate, parse_gate
+from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import LOSSES
+from nnlab.maths.optimizers import OPTIMIZERS
 
 MOST_STEPS = 10**9  # more would run for years
 LARGEST_SEED = 2**63 - 1
@@ -32,8 +49,26 @@ def _number(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)]
+
+
+def _batch_size(value: Any) -> Any:
+    if value == "all":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        expected = "a whole number of at least 1, or all"
+    elif value < 1:
+        expected = "a number of at least 1, or all"
+    elif value > MOST_STEPS:
+        expected = f"a number of at most {MOST_STEPS}, or all"
+    else:
+        return value
+    raise inner_faults([((), f"found {shown(value)}, expected {expected}")])
+
+
+BatchSize = Annotated[int | Literal["all"], BeforeValidator(_batch_size)]
 
 
 def _share_or_count(value: Any) -> Any:
@@ -53,7 +88,7 @@ class Model(BaseModel):
 class Source(Model):
     """Where rows come from: a name of the catalogue with its parameters, or a path."""
 
-    name: StrictStr
+    name: Annotated[StrictStr, Field(min_length=1)]
     samples: Count | None = None
     noise: NotNegative | None = None
     classes: Count | None = None
@@ -78,7 +113,11 @@ class Scale(Model):
 
 
 def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict | Model):
+        raise inner_faults([((), f"found {shown(value)}, expected a name or {{name: …, …}}")])
+    return value
 
 
 def _listed(value: Any) -> Any:
@@ -101,8 +140,8 @@ class Data(Model):
 class Init(Model):
     """How a dense layer starts."""
 
-    weights: InitializerChoice | Literal["recommended"] = "recommended"
-    bias: InitializerChoice = Choice(name="zeros", values={})
+    weights: WeightsChoice = "recommended"
+    bias: InitializerChoice = choose("zeros", INITIALIZERS, "initializer")
 
 
 def _init(value: Any) -> Any:
@@ -112,23 +151,65 @@ def _init(value: Any) -> Any:
 InitField = Annotated[Init, BeforeValidator(_init)]
 
 
+class Norm(Model):
+    """Layer normalisation; `epsilon` is added to the variance."""
+
+    epsilon: Positive = 1e-5
+
+
+class BatchNorm(Norm):
+    """Batch normalisation; `momentum` is the weight of a new batch in the running statistics."""
+
+    momentum: Annotated[Number, Field(gt=0, le=1)] = 0.1
+
+
+def _switched(value: Any) -> Any:
+    """`true` stands for the defaults."""
+    return {} if value is True else value
+
+
+LAYER_KINDS = ("dense", "dropout", "noise", "batch_norm", "layer_norm", "activation")
+
+
 class LayerSpec(Model):
-    """A layer: dense with a width, perhaps with its own activation; or an activation standing alone."""
+    """A layer: dense with a width, perhaps with its own activation; dropout, noise, a norm or an activation alone."""
 
     dense: Annotated[StrictInt, Field(ge=1)] | None = None
+    dropout: Share | None = None
+    noise: NotNegative | None = None
+    batch_norm: Annotated[BatchNorm, BeforeValidator(_switched)] | None = None
+    layer_norm: Annotated[Norm, BeforeValidator(_switched)] | None = None
     activation: ActivationChoice | None = None
     init: InitField | None = None
+    l1: NotNegative | None = None
     l2: NotNegative | None = None
+    max_norm: Positive | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the layer is: `dense`, `dropout`, … or `activation`."""
+        return next(key for key in LAYER_KINDS if getattr(self, key) is not None)
 
 
 def _layer(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return {"dense": value}
-    if isinstance(value, dict) and not {"dense", "activation"} & set(value):
-        raise inner_faults([((), f"found {shown(value)}, expected a layer with 'dense' or 'activation'")])
+    if isinstance(value, dict) and (fault := _kind_fault(value)):
+        raise inner_faults([((), fault)])
     if not isinstance(value, dict | LayerSpec):
         raise inner_faults([((), f"found {shown(value)}, expected a width or a mapping such as {{dense: 30}}")])
     return value
+
+
+def _kind_fault(value: dict[str, Any]) -> str | None:
+    """Why a mapping is not exactly one layer; a dense layer may bring its activation along."""
+    kinds = [kind for kind in LAYER_KINDS if kind in value]
+    if not kinds:
+        return f"found {shown(value)}, expected a layer with one of {', '.join(LAYER_KINDS)}"
+    if len(kinds) > 1 and kinds != ["dense", "activation"]:
+        return f"found {' and '.join(kinds)} in one layer, expected a layer for each"
+    only_dense = [key for key in ("init", "l1", "l2", "max_norm") if key in value and "dense" not in value]
+    return f"found {only_dense[0]} without dense, expected it in a dense layer" if only_dense else None
 
 
 class HeadSpec(Model):
@@ -138,7 +219,7 @@ class HeadSpec(Model):
     from the probabilities, as old notebooks do.
     """
 
-    activation: LastActivationChoice | None = None
+    activation: ActivationChoice | None = None
     loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
     dense: StrictBool = True
     logits: StrictBool = True
@@ -149,9 +230,11 @@ class NetworkSpec(Model):
 
     layers: Annotated[list[Annotated[LayerSpec, BeforeValidator(_layer)]], Field(min_length=1)] | None = None
     inputs: Annotated[StrictInt, Field(ge=1)] | None = None
-    activation: ActivationChoice = Choice(name="relu", values={})
+    activation: ActivationChoice = choose("relu", ACTIVATIONS, "activation")
     init: InitField = Init()
+    l1: NotNegative = 0.0
     l2: NotNegative = 0.0
+    max_norm: Positive | None = None
     head: HeadSpec = HeadSpec()
 
 
@@ -172,23 +255,39 @@ class GradientCheck(Model):
     on_failure: Literal["stop", "record"] = "stop"
 
 
+def _different(parts: list[str]) -> list[str]:
+    again = [index for index, part in enumerate(parts) if part in parts[:index]]
+    if again:
+        raise inner_faults([((index,), f"found {parts[index]} a second time, expected it once") for index in again])
+    return parts
+
+
 class Training(Model):
     """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab."""
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
     steps: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
-    batch_size: Count | Literal["all"] = 32
+    batch_size: BatchSize = 32
     shuffle: StrictBool = True
     log_every: Count | None = None
     evaluate_every: Count | None = None
-    evaluate: Annotated[list[Literal["train", "val"]], Field(min_length=1)] = ["train", "val"]
+    evaluate: Annotated[list[Literal["train", "val"]], Field(min_length=1), AfterValidator(_different)] = ["train", "val"]
     early_stopping: EarlyStopping | None = None
     checkpoint_every: Count | None = None
+    clip_norm: Positive | None = None
+    clip_value: Positive | None = None
     gradcheck: GradientCheck | None = None
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """The document an experiment was read from. It is no part of what the experiment is: all origins are equal."""
+
+    document: Document | None = field(default=None, compare=False)
+
+
 class Experiment(Model):
-    """A whole experiment file."""
+    """A whole experiment file. `document` is what it was read from, where each of its keys has a place."""
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
     task: Literal["binary", "multiclass", "multilabel", "regression"]
@@ -197,11 +296,10 @@ class Experiment(Model):
     generator: Literal["pcg64", "legacy"] = "pcg64"
     data: Data
     network: NetworkSpec = NetworkSpec()
-    optimizer: OptimizerChoice = Choice(
-        name="adam", values={"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    )
+    optimizer: OptimizerChoice = choose("adam", OPTIMIZERS, "optimizer")
     training: Training = Training(epochs=20)
     gates: list[StrictStr] = []
+    _origin: _Origin = PrivateAttr(default_factory=_Origin)
 
     @field_validator("gates")
     @classmethod
@@ -220,3 +318,14 @@ class Experiment(Model):
     def parsed_gates(self) -> list[Gate]:
         """The gates as objects."""
         return [parse_gate(text) for text in self.gates]
+
+    @property
+    def document(self) -> Document | None:
+        """What the experiment was read from; None where it was not read."""
+        return self._origin.document
+
+    def read_from(self, document: Document) -> Experiment:
+        """The same experiment, with `document` as what it was read from."""
+        experiment = self.model_copy()
+        experiment._origin = _Origin(document)  # noqa: SLF001 - its own
+        return experiment

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nnlab.errors import GradientError
 from nnlab.experiments.setup import Setup
 from nnlab.maths.gradcheck import Check, Objective, central_differences
+from nnlab.networks.layers import Moment
 from nnlab.networks.network import Network, Pass
 from nnlab.records.runs import finite
 from nnlab.training.batches import Batches
@@ -68,28 +69,39 @@ def check_gradients(
     plan = replace(setup.plan, steps=len(checked), log_every=1, evaluate=(), steps_to_measure=frozenset())
     for record in fit(setup.network, {"train": train}, setup.rows.seeds, setup.rule.update, plan, state):
         if record.step in checked:
-            x, y = batches.at(record.step)
-            check = check_step(setup.network, state.theta, x, y, epsilon, threshold)
+            batch, moment = batches.at(record.step), frozen(setup, record.step)
+            check = check_step(setup.network, state.theta, batch, moment, epsilon, threshold)
             yield report(setup.network, check, record.step)
 
 
-def check_step(network: Network, theta: Array, x: Array, y: Array, epsilon: float, threshold: float) -> Check:
-    """Both derivatives of the objective, loss and weight decay, at theta (1, P) for one batch."""
+def frozen(setup: Setup, step: int) -> Moment:
+    """The moment of a training step, with running statistics held still."""
+    moment = Moment(setup.rows.seeds[:1], learns=False)
+    moment.step = step
+    return moment
+
+
+def check_step(
+    network: Network, theta: Array, batch: tuple[Array, Array], moment: Moment, epsilon: float, threshold: float
+) -> Check:
+    """Both derivatives of the objective, loss and penalties, at theta (1, P) for one batch and its frozen noise."""
+    x, y = batch
     theta = theta.astype(np.float64)
     gradient = np.empty_like(theta)
-    tied = Pass(network, theta, gradient, x.shape[1])
+    tied = Pass(network, theta, gradient, x.shape[1], moment=moment)
+    buffers = x.shape[1] * sum(network.sizes[1:])
     with np.errstate(all="ignore"):
         tied.forward(x)
         tied.backward(y)
-        numeric = central_differences(objective(network, x, y), theta[0], epsilon)
+        numeric = central_differences(objective(network, x, y, moment), theta[0], epsilon, buffers)
     return Check(gradient[0], numeric, threshold)
 
 
-def objective(network: Network, x: Array, y: Array) -> Objective:
+def objective(network: Network, x: Array, y: Array, moment: Moment | None = None) -> Objective:
     """The objective on one batch as a function of parameter vectors (K, P)."""
 
     def values(thetas: Array) -> Array:
-        tied = Pass(network, thetas, None, x.shape[1])
+        tied = Pass(network, thetas, None, x.shape[1], moment=moment)
         tied.forward(x)
         total: Array = tied.loss(y) + tied.penalty()
         return total

@@ -20,7 +20,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.experiments.setup import SPLITS, Setup, prepare_rows, set_up
 from nnlab.experiments.train import Observer, Progress
-from nnlab.maths.activations import Activation
+from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import TRAINING_METRICS, metric_of
 from nnlab.maths.statistics import Interval, mean_interval, median, share_interval, steps_to_target
 from nnlab.networks.network import Evaluator
@@ -28,7 +28,8 @@ from nnlab.records.comparison import Comparison, write_comparison
 from nnlab.records.environment import environment
 from nnlab.records.files import void
 from nnlab.records.runs import RunFolder, finite, now
-from nnlab.training.loop import Part, Record, fit
+from nnlab.training.loop import Part, Record, State, fit
+from nnlab.training.stopping import Best
 
 Array = NDArray[Any]
 
@@ -58,11 +59,11 @@ class Arm:
     choice: Choice
     parameters: int
     theta: Array
+    statistics: Array
     steps: Array
     curves: dict[str, Array]
     finals: dict[str, Array]
     diverged: Array
-    stopped_at: Array
     seconds: float
 
 
@@ -75,7 +76,7 @@ class Compared:
     warnings: list[str]
 
 
-def arms_from(names: Sequence[str], activations: Mapping[str, Activation]) -> list[Choice]:
+def arms_from(names: Sequence[str], activations: Mapping[str, AnyActivation]) -> list[Choice]:
     """The activations that the words of a command line name; ConfigError for unknown and repeated ones."""
     faults, choices = [], []
     for name in names:
@@ -140,7 +141,7 @@ def compare(
     seeds: Sequence[int],
     *,
     runs: Path,
-    activations: Mapping[str, Activation],
+    activations: Mapping[str, AnyActivation],
     target: Target | None = None,
     command: Sequence[str] = (),
     observe: Callable[[str], Observer] = lambda _label: void,
@@ -189,7 +190,7 @@ def _arm(
     dataset: Dataset,
     choice: Choice,
     seeds: Sequence[int],
-    activations: Mapping[str, Activation],
+    activations: Mapping[str, AnyActivation],
     observe: Observer,
 ) -> Arm:
     """One activation under all seeds, as many at once as memory allows; the figures do not depend on how many."""
@@ -212,27 +213,25 @@ def _piece(setup: Setup, choice: Choice, observe: Observer) -> Arm:
     """Train one chunk of seeds."""
     state, parts, clock = setup.start(), setup.rows.parts(), time.perf_counter()
     records: list[Record] = []
-    stopped_at = np.zeros(len(state.theta), np.int64)
     for record in fit(setup.network, parts, setup.rows.seeds, setup.rule.update, setup.plan, state):
         records.append(record)
-        stopped_at = np.where(state.running, record.step, np.maximum(stopped_at, state.best.step))
         figures = {name: _mean(values) for name, values in record.figures.items()}
         observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
     stops_early = setup.experiment.training.early_stopping is not None
-    theta = state.best.theta if stops_early else state.theta
-    finals = _finals(setup, parts, theta, state.diverged)
+    chosen = state.best if stops_early else state
+    finals = _finals(setup, parts, chosen, state.diverged)
     steps, curves = _curves(records)
     seconds = time.perf_counter() - clock
     return Arm(
         choice.label,
         choice,
         setup.network.layout.size,
-        theta,
+        chosen.theta,
+        chosen.statistics,
         steps,
         curves,
         finals,
         state.diverged,
-        stopped_at,
         seconds,
     )
 
@@ -252,9 +251,9 @@ def _curves(records: Iterable[Record]) -> tuple[Array, dict[str, Array]]:
     return np.array([record.step for record in shown]), curves
 
 
-def _finals(setup: Setup, parts: Mapping[str, Part], theta: Array, diverged: Array) -> dict[str, Array]:
+def _finals(setup: Setup, parts: Mapping[str, Part], weights: Best | State, diverged: Array) -> dict[str, Array]:
     """Loss and quick figures of every split for each replica, (R,), nan where it diverged."""
-    evaluator = Evaluator(setup.network, theta)
+    evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
     finals: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for split in SPLITS:
@@ -283,11 +282,11 @@ def _joined(pieces: Sequence[Arm], seconds: float) -> Arm:
         first.choice,
         first.parameters,
         stacked(lambda piece: piece.theta),
+        stacked(lambda piece: piece.statistics),
         longest,
         {name: stacked(lambda piece, name=name: _padded(piece.curves[name], len(longest))) for name in first.curves},  # type: ignore[misc]
         {name: stacked(lambda piece, name=name: piece.finals[name]) for name in first.finals},  # type: ignore[misc]
         stacked(lambda piece: piece.diverged),
-        stacked(lambda piece: piece.stopped_at),
         seconds,
     )
 

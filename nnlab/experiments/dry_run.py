@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.experiments.setup import Setup
+from nnlab.networks.layers import Moment
 from nnlab.networks.network import Pass
 from nnlab.training.batches import Batches
 
@@ -74,7 +75,8 @@ def _fastest_step(setup: Setup, state: Any) -> float:
     train, plan = setup.rows.parts()["train"], setup.plan
     batches = Batches(train.x, train.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
     gradient = np.zeros_like(state.theta)
-    tied = Pass(setup.network, state.theta, gradient, batches.size)
+    moment = Moment(setup.rows.seeds)
+    tied = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, moment)
     update, fastest, begun = setup.rule.update, np.inf, time.perf_counter()
     with np.errstate(all="ignore"):
         while time.perf_counter() - begun < _SECONDS or not np.isfinite(fastest):

@@ -17,7 +17,7 @@ from nnlab.data.catalogue import load_new
 from nnlab.errors import CheckpointError
 from nnlab.experiments.model import Model
 from nnlab.experiments.setup import SPLITS, prepare_rows, read_rows
-from nnlab.maths.activations import Activation
+from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, predictions
 from nnlab.records import checkpoints
 from nnlab.records.files import write_csv
@@ -28,14 +28,19 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of each part evaluated (none where targets are unknown), and the outputs (N, K) of the last one."""
+    """Figures and outputs (N, K) of each part evaluated; no figures where targets are unknown."""
 
     run: Path
     checkpoint: str
     step: int
     figures: dict[str, Figures]
     model: Model
-    outputs: Array
+    outputs: dict[str, Array]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were evaluated."""
+        return sum(map(len, self.outputs.values()))
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -44,7 +49,7 @@ class Evaluation:
             "run": str(self.run),
             "checkpoint": self.checkpoint,
             "step": self.step,
-            "rows": len(self.outputs),
+            "rows": self.rows,
             "figures": figures,
         }
 
@@ -64,7 +69,7 @@ def weights_of(experiment: Experiment) -> str:
     return "best" if experiment.training.early_stopping else "last"
 
 
-def open_run(run: RunFolder, name: str | None, activations: Mapping[str, Activation]) -> Opened:
+def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActivation]) -> Opened:
     """The experiment of a run, and its model and the checkpoint behind it; without a name the run's own result."""
     experiment = validate(read_file(run.path / "config.yaml"), activations)
     name = name or weights_of(experiment)
@@ -75,7 +80,7 @@ def open_run(run: RunFolder, name: str | None, activations: Mapping[str, Activat
 def evaluate(
     run: RunFolder,
     *,
-    activations: Mapping[str, Activation],
+    activations: Mapping[str, AnyActivation],
     checkpoint: str | None = None,
     split: str | None = None,
     data: str | None = None,
@@ -91,18 +96,18 @@ def evaluate(
     return Evaluation(run.path, opened.checkpoint, int(opened.about["step"]), figures, model, outputs)
 
 
-def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], Array]:
+def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Array]]:
     """Figures where the file has targets, and outputs."""
     blanks_allowed = model.scaling.fill is not None
     rows = load_new(data, model.columns, task=experiment.task, blanks_allowed=blanks_allowed)
     x = model.scaled(rows.x)
     figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
-    return figures, model.outputs_of_scaled(x)
+    return figures, {"data": model.outputs_of_scaled(x)}
 
 
 def _on_splits(
     model: Model, experiment: Experiment, run: RunFolder, split: str | None, fingerprint: str
-) -> tuple[dict[str, Figures], Array]:
+) -> tuple[dict[str, Figures], dict[str, Array]]:
     dataset = read_rows(experiment, None, run.path)
     if dataset.fingerprint != fingerprint:
         raise CheckpointError(
@@ -116,29 +121,36 @@ def _on_splits(
     wanted = [split] if split else found
     parts = {name: getattr(prepared, name) for name in wanted}
     figures = {name: model.report(part.x, part.y) for name, part in parts.items()}
-    return figures, model.outputs_of_scaled(parts[wanted[-1]].x)
+    return figures, {name: model.outputs_of_scaled(part.x) for name, part in parts.items()}
 
 
 def write_predictions(evaluation: Evaluation, path: Path) -> None:
-    """Write the decision and the outputs of each row as CSV."""
-    header, rows = prediction_table(evaluation)
-    write_csv(path, [header, *rows])
+    """Write the decision and the outputs of each row as CSV; where there are several parts, each row says its own."""
+    header = _header(evaluation.model)
+    rows = [[part, *row] for part, outputs in evaluation.outputs.items() for row in _rows(evaluation.model, outputs)]
+    several = len(evaluation.outputs) > 1
+    write_csv(path, [["split", *header], *rows] if several else [header, *(row[1:] for row in rows)])
 
 
-def prediction_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a predictions file: the decision, then the output behind each part of it."""
-    model, outputs = evaluation.model, evaluation.outputs
-    task, columns = model.experiment.task, model.columns
-    decided = predictions(task, outputs).reshape(len(outputs), -1)
+def _header(model: Model) -> list[str]:
+    """What is decided, then the outputs behind it."""
+    columns, task = model.columns, model.experiment.task
     if columns.classes:
-        header = [columns.targets[0], *_probability_names(task, columns.classes)]
-        named = [[_class_name(columns.classes, row[0])] for row in decided]
+        return [columns.targets[0], *_probability_names(task, columns.classes)]
+    probabilities = [f"probability/{name}" for name in columns.targets] if task == "multilabel" else []
+    return [*columns.targets, *probabilities]
+
+
+def _rows(model: Model, outputs: Array) -> list[list[str]]:
+    task, classes = model.experiment.task, model.columns.classes
+    decided = predictions(task, outputs).reshape(len(outputs), -1)
+    if classes:
+        named = [[_class_name(classes, row[0])] for row in decided]
     elif task == "multilabel":
-        header = [*columns.targets, *(f"probability/{name}" for name in columns.targets)]
         named = [[str(int(value)) for value in row] for row in decided]
     else:
-        header, named = list(columns.targets), [[] for _ in outputs]
-    return header, [[*names, *map(cell, row)] for names, row in zip(named, outputs.tolist(), strict=True)]
+        named = [[] for _ in outputs]
+    return [[*names, *map(cell, row)] for names, row in zip(named, outputs.tolist(), strict=True)]
 
 
 def _probability_names(task: str, classes: tuple[str, ...]) -> list[str]:

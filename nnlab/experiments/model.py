@@ -13,7 +13,8 @@ from nnlab.config.build import network_for
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns
 from nnlab.data.scaling import Scaling
-from nnlab.maths.activations import Activation
+from nnlab.errors import CheckpointError
+from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.network import Evaluator, Network
 from nnlab.records.checkpoints import Checkpoint, theta_group
@@ -23,11 +24,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Model:
-    """One network, theta (1, P), and how raw rows become its inputs and its outputs become targets."""
+    """One network: theta (1, P) and its running statistics (1, Q), and how raw rows become inputs and targets."""
 
     experiment: Experiment
     network: Network
     theta: Array
+    statistics: Array
     columns: Columns
     scaling: Scaling
     target_scaling: Scaling | None
@@ -44,13 +46,16 @@ class Model:
     def outputs_of_scaled(self, x: Array) -> Array:
         """The outputs (N, K) for scaled inputs, in the targets' own units."""
         with np.errstate(all="ignore"):
-            outputs, _ = Evaluator(self.network, self.theta).outputs_and_loss(x[None], None)
+            outputs, _ = self._evaluator().outputs_and_loss(x[None], None)
         return self._in_own_units(outputs[0])
+
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(self.network, self.theta, self.statistics)
 
     def report(self, x: Array, y: Array) -> Figures:
         """Loss and every figure of merit for scaled inputs x and scaled targets y."""
         with np.errstate(all="ignore"):
-            outputs, loss = Evaluator(self.network, self.theta).outputs_and_loss(x[None], y[None])
+            outputs, loss = self._evaluator().outputs_and_loss(x[None], y[None])
         assert loss is not None
         values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}
@@ -74,7 +79,11 @@ class Model:
 
     def to_checkpoint(self, extra: Mapping[str, Array], about: Mapping[str, Any]) -> Checkpoint:
         """The model as a checkpoint, with more arrays and facts beside it."""
-        arrays = {"theta": self.theta, **theta_group("scaling", self.scaling.to_arrays())}
+        arrays = {
+            "theta": self.theta,
+            "statistics": self.statistics,
+            **theta_group("scaling", self.scaling.to_arrays()),
+        }
         if self.target_scaling is not None:
             arrays |= theta_group("target_scaling", self.target_scaling.to_arrays())
         facts = {
@@ -86,9 +95,20 @@ class Model:
 
     @classmethod
     def from_checkpoint(
-        cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, Activation]
+        cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]
     ) -> Model:
         """The model that a checkpoint of this experiment holds."""
+        try:
+            model = cls._read(experiment, checkpoint, activations)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
+        layout = [[stretch.name, list(stretch.shape)] for stretch in model.network.layout.stretches]
+        if layout != checkpoint.about["layout"] or model.theta.shape != (1, model.network.layout.size):
+            raise CheckpointError("the checkpoint holds another network than this experiment describes")
+        return model
+
+    @classmethod
+    def _read(cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]) -> Model:
         columns = Columns.from_dict(checkpoint.about["columns"])
         scaling = Scaling.from_arrays(checkpoint.group("scaling"))
         targets = checkpoint.group("target_scaling")
@@ -98,6 +118,7 @@ class Model:
             experiment,
             network_for(experiment, len(scaling.shift), outputs, activations),
             checkpoint.arrays["theta"],
+            checkpoint.arrays["statistics"],
             columns,
             scaling,
             Scaling.from_arrays(targets) if targets else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from nnlab.data.catalogue import CATALOGUE, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.prepare import Prepared, prepare
 from nnlab.errors import ConfigError
-from nnlab.maths.activations import ACTIVATIONS, Activation
+from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.networks.network import Network
 from nnlab.training.loop import Part, Plan, State
 
@@ -75,7 +75,7 @@ class Setup:
     def start(self) -> State:
         """The state before the first step, one replica per seed."""
         theta = self.network.start(self.rows.seeds, dtype_of(self.experiment), self.experiment.generator)
-        return State.start(theta, self.rule.start(theta))
+        return State.start(theta, self.rule.start(theta), self.network.statistics.fills(len(theta), theta.dtype))
 
 
 def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
@@ -153,9 +153,15 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
     )
 
 
-def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, Activation] = ACTIVATIONS) -> Setup:
+def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Setup:
     """Network, optimizer and plan for rows that are ready."""
     dataset, first = rows.dataset, rows.prepared[0]
     network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
-    return Setup(experiment, rows, network, rule_for(experiment), plan_for(experiment, len(first.train.x), parts))
+    try:
+        layout = network.layout
+    except ValueError as error:
+        raise ConfigError(f"network.layers: {error}") from error
+    plan = plan_for(experiment, len(first.train.x), parts)
+    rule = rule_for(experiment, layout, plan)
+    return Setup(experiment, rows, network, rule, replace(plan, observe=rule.observe if rule.plateau else None))

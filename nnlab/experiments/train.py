@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
-from nnlab.experiments.check_gradients import check_step, failures
+from nnlab.errors import StorageError
+from nnlab.experiments.check_gradients import check_step, failures, frozen
 from nnlab.experiments.gates import Measured, Outcome, hold
+from nnlab.experiments.interrupts import Stop, stopping
 from nnlab.experiments.model import Model
 from nnlab.experiments.setup import SPLITS, Setup
-from nnlab.maths.activations import Activation
+from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.records import checkpoints
 from nnlab.records.environment import environment
@@ -24,7 +27,8 @@ from nnlab.records.files import void
 from nnlab.records.pictures import Material, draw
 from nnlab.records.runs import Metrics, RunFolder, finite, now
 from nnlab.training.batches import Batches
-from nnlab.training.loop import Record, fit
+from nnlab.training.loop import Record, State, fit
+from nnlab.training.stopping import Best
 
 Array = NDArray[Any]
 
@@ -59,7 +63,7 @@ def train(
     setup: Setup,
     *,
     runs: Path,
-    activations: Mapping[str, Activation],
+    activations: Mapping[str, AnyActivation],
     command: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
     observe: Observer = void,
@@ -79,7 +83,7 @@ class _Training:
         self,
         setup: Setup,
         folder: RunFolder,
-        activations: Mapping[str, Activation],
+        activations: Mapping[str, AnyActivation],
         facts: dict[str, Any],
         observe: Observer,
     ) -> None:
@@ -96,32 +100,42 @@ class _Training:
         """Train, and leave the folder complete whatever happens."""
         self.folder.write_config(to_yaml(self.setup.experiment))
         self._write_run("running")
+        self.folder.log(f"started: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters")
         metrics = Metrics(self.folder.path / "metrics.csv", self.figures)
         status = "failed"
         try:
-            status = self._loop(metrics)
-            return self._finish(status)
+            with stopping() as stop:
+                ended = self._loop(metrics, stop)
+            if stop():
+                self._save_both()
+                status = "interrupted"
+                raise stop.error(f"the weights of step {self.state.step} are in {self.folder.path}")
+            result = self._finish(ended)
+            status = ended
         except KeyboardInterrupt:
             status = "interrupted"
-            self._save("last", self.state.theta)
             raise
+        else:
+            return result
         finally:
             metrics.close()
-            self._write_run(status)
+            with contextlib.suppress(StorageError):  # or it would hide what happened before
+                self.folder.log(f"{status} at step {self.state.step}")
+                self._write_run(status)
 
-    def _loop(self, metrics: Metrics) -> str:
+    def _loop(self, metrics: Metrics, stop: Stop) -> str:
         """Iterate the training loop, writing and showing what it yields; the status it ends with."""
         setup, state = self.setup, self.state
         parts = setup.rows.parts()
         plan = _with_checked_steps(setup)
-        loop = fit(setup.network, parts, setup.rows.seeds, setup.rule.update, plan, state)
+        loop = fit(setup.network, parts, setup.rows.seeds, setup.rule.update, plan, state, stop)
         train_part = parts["train"]
         batches = Batches(train_part.x, train_part.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
         for record in loop:
             self._note(record, metrics, plan.steps)
             self._check_gradient(batches, record.step)
             if plan.checkpoint_every and record.step and record.step % plan.checkpoint_every == 0:
-                self._save("last", state.theta)
+                self._save_both()
         if state.diverged.any():
             return "diverged"
         return "completed" if state.step >= plan.steps else "stopped"
@@ -138,8 +152,8 @@ class _Training:
         wanted = self.setup.experiment.training.gradcheck
         if wanted is None or step >= min(wanted.steps, self.setup.plan.steps):
             return
-        x, y = batches.at(step)
-        check = check_step(self.setup.network, self.state.theta, x, y, wanted.epsilon, wanted.threshold)
+        moment, network = frozen(self.setup, step), self.setup.network
+        check = check_step(network, self.state.theta, batches.at(step), moment, wanted.epsilon, wanted.threshold)
         labels = map(self.setup.network.layout.label, range(self.setup.network.layout.size))
         errors = {f"gradcheck/{label}": float(e) for label, e in zip(labels, check.errors, strict=True)}
         self.measured.add(step + 1, step / batches.per_epoch, errors | {"gradcheck/error": float(np.max(check.errors))})
@@ -150,13 +164,13 @@ class _Training:
         """Save, evaluate, draw and sum up."""
         state, seconds = self.state, time.perf_counter() - self.clock
         stops_early = self.setup.experiment.training.early_stopping is not None
-        chosen = state.best.theta if stops_early else state.theta
+        chosen: Best | State = state.best if stops_early else state
         if status != "diverged":
-            self._save("last", state.theta)
-        self._save("best", state.best.theta)
+            self._save("last", state)
+        self._save("best", state.best)
         model = self.model(chosen)
         reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
-        self._measure_final(reports, chosen)
+        self._measure_final(reports, chosen.theta)
         gates = hold(self.setup.experiment.parsed_gates, self.measured)
         if reports:
             self.warnings += draw(self._material(model), self.folder.plots)
@@ -167,6 +181,8 @@ class _Training:
         return Result(self.folder.path, status, reports, gates, summary, self.warnings)
 
     def _measure_final(self, reports: Mapping[str, Mapping[str, float | None]], theta: Array) -> None:
+        if "batch/loss" in self.measured.history:
+            self.measured.final["batch/loss"] = self.measured.history["batch/loss"][-1][2]
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}
         layout = self.setup.network.layout
@@ -203,20 +219,25 @@ class _Training:
             "seconds": round(seconds, 3),
         }
 
-    def model(self, theta: Array) -> Model:
+    def model(self, weights: Best | State) -> Model:
         """The network with these weights, ready to be used."""
         prepared, dataset = self.setup.rows.of(0), self.setup.rows.dataset
         return Model(
             self.setup.experiment,
             self.setup.network,
-            theta,
+            weights.theta,
+            weights.statistics,
             dataset.columns,
             prepared.scaling,
             prepared.target_scaling,
             dataset.image_shape,
         )
 
-    def _save(self, name: str, theta: Array) -> None:
+    def _save_both(self) -> None:
+        self._save("last", self.state)
+        self._save("best", self.state.best)
+
+    def _save(self, name: str, weights: Best | State) -> None:
         state = self.state
         about = {
             "step": state.step,
@@ -226,7 +247,7 @@ class _Training:
         extra = checkpoints.theta_group("slots", state.slots) if name == "last" else {}
         if name == "best":
             about["step"] = int(state.best.step[0])
-        checkpoints.save(self.folder.checkpoint(name), self.model(theta).to_checkpoint(extra, about))
+        checkpoints.save(self.folder.checkpoint(name), self.model(weights).to_checkpoint(extra, about))
 
     def _write_run(self, status: str) -> None:
         seconds = round(time.perf_counter() - self.clock, 3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,21 @@ from nnlab.records.files import write_atomically
 
 Array = NDArray[Any]
 FORMAT = 1
+
+# What NumPy and zipfile raise on a file that is cut, changed, or of another kind.
+_CORRUPT = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    SyntaxError,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,8 @@ def load(path: Path) -> Checkpoint:
         about = json.loads(arrays.pop("about").tobytes())
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"{printable(str(path))}: found no description, expected an nnlab checkpoint") from error
+    if not isinstance(about, dict):
+        raise CheckpointError(f"{printable(str(path))}: found no description, expected an nnlab checkpoint")
     if about.get("format") != FORMAT:
         raise CheckpointError(f"{printable(str(path))}: found format {about.get('format')}, expected format {FORMAT}")
     return Checkpoint(arrays, about)
@@ -53,11 +72,11 @@ def load(path: Path) -> Checkpoint:
 
 def _arrays(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as members:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as members:
             return {name: members[name] for name in members.files}
     except FileNotFoundError as error:
         raise CheckpointError(f"{printable(str(path))}: found no such checkpoint") from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except _CORRUPT as error:
         raise CheckpointError(f"{printable(str(path))}: the checkpoint is corrupt ({error})") from error
 
 

@@ -21,6 +21,7 @@ class ArmLike(Protocol):
     """What is written of an arm; curves are (R, T), finals (R,), theta (R, P)."""
 
     theta: Array
+    statistics: Array
     steps: Array
     curves: dict[str, Array]
     finals: dict[str, Array]
@@ -79,7 +80,9 @@ def _slug(label: str) -> str:
 
 
 def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:
-    write_atomically(path, lambda stream: np.savez(stream, theta=arm.theta, seeds=np.array(seeds)))
+    write_atomically(
+        path, lambda stream: np.savez(stream, theta=arm.theta, statistics=arm.statistics, seeds=np.array(seeds))
+    )
 
 
 def _pictures(comparison: Comparison) -> Iterator[tuple[str, Callable[[], Any]]]:

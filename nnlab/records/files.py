@@ -28,6 +28,8 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Have `write` fill a temporary file beside `path`, then put it in path's place; nothing is left if it fails."""
+    if not path.name:
+        raise StorageError(f"{printable(str(path))}: cannot write: it is a folder, expected the name of a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     with storage_errors(path):
         try:

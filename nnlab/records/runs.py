@@ -110,10 +110,12 @@ def find(root: Path, name: str) -> RunFolder:
     The name without its time is fine too. CheckpointError if there is none, or more than one.
     """
     for path in (Path(name), root / name):
-        if (path / "config.yaml").is_file():
+        if _is_run(path):
             return RunFolder(path.resolve() if path.name == LATEST else path)
     names = _runs_in(root)
-    matches = [run for run in names if run.startswith(name) or run.partition("_")[2].startswith(name)] if name else []
+    matches = [run for run in names if run.partition("_")[2] == name]
+    if len(matches) != 1 and name:
+        matches = [run for run in names if run.startswith(name) or run.partition("_")[2].startswith(name)]
     if len(matches) == 1:
         return RunFolder(root / matches[0])
     raise CheckpointError(_not_found(root, name, names, matches))
@@ -126,6 +128,13 @@ def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> s
         return f"found no run in {printable(str(root))}, expected one made by `nnlab train`"
     hint = suggestion(name, names) or f", expected one such as {names[-1]}"
     return f"found no run '{printable(name)}' in {printable(str(root))}{hint}"
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a path is a run folder; one that the file system cannot even look up is not."""
+    with contextlib.suppress(OSError):
+        return (path / "config.yaml").is_file()
+    return False
 
 
 def _runs_in(root: Path) -> list[str]:
@@ -151,4 +160,7 @@ def _point_latest(root: Path, name: str) -> None:
     with contextlib.suppress(OSError):
         link.unlink(missing_ok=True)
         link.symlink_to(name, target_is_directory=True)
-        link.replace(root / LATEST)
+        try:
+            link.replace(root / LATEST)
+        finally:
+            link.unlink(missing_ok=True)

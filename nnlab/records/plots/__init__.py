@@ -4,6 +4,7 @@ curves.py   cost and accuracy over the updates
 classes.py  confusion matrix, misclassified images
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
+functions.py  an activation and its slope
 arms.py     several activations (arms) over many seeds
 style.py    what they share: palette, type sizes, legends, writing the file
 scales.py   how values meet an axis: percent, logarithm, what is finite
@@ -17,11 +18,13 @@ from nnlab.records.plots.arms import arm_style, compare_curves, compare_finals  
 from nnlab.records.plots.classes import confusion, misclassified  # noqa: E402
 from nnlab.records.plots.curves import accuracy, cost  # noqa: E402
 from nnlab.records.plots.fits import fit, fit_curve  # noqa: E402
+from nnlab.records.plots.functions import activation  # noqa: E402
 from nnlab.records.plots.regions import boundary, truth_and_prediction  # noqa: E402
 from nnlab.records.plots.style import save  # noqa: E402
 
 __all__ = [
     "accuracy",
+    "activation",
     "arm_style",
     "boundary",
     "compare_curves",

@@ -1,0 +1,121 @@
+"""The commands that show what there is to choose from: `nnlab activations list`, `nnlab optimizers list` and so on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nnlab.cli import options as o
+from nnlab.cli.output import exit_codes, result
+
+Text = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FORMULA", help='A name, or a formula in x such as "x * sigmoid(x)".', show_default=False
+    ),
+]
+
+KINDS = {
+    "activations": "activation functions",
+    "losses": "losses",
+    "optimizers": "optimizers",
+    "initializers": "initialisers",
+    "schedules": "learning-rate schedules",
+}
+
+
+def catalogues() -> dict[str, typer.Typer]:
+    """A group of commands for each table."""
+    groups = {kind: _group(kind, words) for kind, words in KINDS.items()}
+    groups["activations"].command("show")(show)
+    groups["activations"].command("plot")(plot)
+    return groups
+
+
+def _group(kind: str, words: str) -> typer.Typer:
+    group = typer.Typer(help=f"Show the {words} there are.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("list", help=f"List the {words} with formula, parameters and source.")(_lister(kind))
+    return group
+
+
+def _lister(kind: str) -> Callable[..., None]:
+    def listing(*, plugin: o.Plugin = None, as_json: o.Json = False, debug: o.Debug = False) -> None:
+        with exit_codes(debug=debug):
+            from nnlab.config.plugins import with_plugins
+            from nnlab.experiments.catalogue import listed
+
+            found = listed(kind, with_plugins(plugin or ()))
+            if as_json:
+                result(json.dumps(found, indent=2))
+            else:
+                _print(found)
+
+    return listing
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    """A line per entry, and one for each of its parameters."""
+    width = max(len(entry["name"]) for entry in found)
+    for entry in found:
+        result(f"{entry['name']:{width}}  {entry['formula']}")
+        for parameter in entry["parameters"]:
+            result(f"{'':{width}}    {_parameter(parameter)}")
+
+
+def _parameter(parameter: dict[str, Any]) -> str:
+    default = "" if parameter["default"] is None else f" = {_plain(parameter['default'])}"
+    learnable = ", learnable" if parameter["learnable"] else ""
+    return f"{parameter['name']}{default}: {parameter['description']} ({parameter['expected']}{learnable})"
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value).lower()
+
+
+def show(text: Text, *, plugin: o.Plugin = None, as_json: o.Json = False, debug: o.Debug = False) -> None:
+    """Show an activation, or a formula with its derived slope."""
+    with exit_codes(debug=debug):
+        from nnlab.config.plugins import with_plugins
+        from nnlab.experiments.catalogue import describe
+
+        about = describe(text, with_plugins(plugin or ())).about
+        if as_json:
+            result(json.dumps(about, indent=2))
+            return
+        for line in _lines(about):
+            result(line)
+
+
+def _lines(about: dict[str, Any]) -> list[str]:
+    """An activation in words."""
+    lines = [f"{about['name']}", f"  f(x)  = {about['formula']}", f"  f'(x) = {about['slope_formula']}"]
+    lines += [f"  range {about['range']}; starts best with {about['initializer']}; {about['source']}"]
+    lines += [f"  parameter {_parameter(parameter)}" for parameter in about["parameters"]]
+    lines += [
+        f"  kink at x = {kink['x']:g}: slope {kink['left']:g} on the left, {kink['right']:g} on the right, "
+        f"{kink['taken']:g} is taken"
+        for kink in about.get("kinks", [])
+    ]
+    return lines + [f"  cannot be trained: {about['untrainable']}" for _ in range("untrainable" in about)]
+
+
+def plot(
+    text: Text,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="Where the picture goes.")] = Path(
+        "activation.png"
+    ),
+    plugin: o.Plugin = None,
+    debug: o.Debug = False,
+) -> None:
+    """Draw an activation or a formula and its slope, with kinks and saturation marked."""
+    with exit_codes(debug=debug):
+        from nnlab.config.plugins import with_plugins
+        from nnlab.experiments.catalogue import describe, picture
+
+        picture(describe(text, with_plugins(plugin or ())), out)
+        result(str(out))

@@ -1,0 +1,112 @@
+"""Shared by the tests: the command line as its users run it, in a process of its own or, where that adds nothing, here.
+
+`nnlab` starts a process, as shell scripts do; `nnlab_here` runs the same command in this one, which is quicker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from nnlab.cli.app import app
+from nnlab.config.document import read_text
+from nnlab.config.experiment import validate
+from nnlab.errors import ConfigError
+from nnlab.maths.activations import ACTIVATIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "configs" / "notebooks"
+XOR = ROOT / "configs" / "xor.yaml"
+COMMAND = (sys.executable, "-m", "nnlab")
+
+# The quickest training there is: a straight line through twelve houses, in float64.
+HOUSES = """\
+name: houses
+task: regression
+precision: float64
+data:
+  source: houses
+optimizer: {name: adam, learning_rate: 0.01}
+training:
+  steps: 10
+  batch_size: all
+"""
+
+
+def environment(**changes):
+    """A clean environment, in which any warning is an error; None takes a variable away."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    wanted = kept | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "error"} | changes
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def nnlab(*words, cwd, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **changes):
+    """`nnlab` in a process of its own."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        cwd=cwd,
+        env=environment(**changes),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        encoding="utf-8",
+        errors="surrogateescape",
+        timeout=timeout,
+        check=False,
+    )
+
+
+def nnlab_here(*words, cwd):
+    """`nnlab` in this process: exit_code, stdout and stderr. An exception that the user would see is raised."""
+    with contextlib.chdir(cwd):
+        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+def write(folder, text, name="experiment.yaml"):
+    """A file with that text, and its path."""
+    path = Path(folder) / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults(text, activations=ACTIVATIONS):
+    """Every fault of an experiment's text, as lines; none where it is fine."""
+    try:
+        validate(read_text(text, "e.yaml"), activations)
+    except ConfigError as error:
+        return [str(fault) for fault in error.faults]
+    return []
+
+
+def read_json(path):
+    """A JSON file, read strictly: no NaN."""
+    return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+
+
+def parse_json(text):
+    """Exactly one JSON document."""
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(word):
+    raise ValueError(f"{word} is no JSON")
+
+
+def read_rows(path):
+    """The rows of a CSV file as dicts of text."""
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def trained(cwd, *words):
+    """Train in this process, and the run folder."""
+    result = nnlab_here("train", *words, "--quiet", cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    return Path(cwd) / result.stdout.strip()

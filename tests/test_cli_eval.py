@@ -1,0 +1,437 @@
+"""`nnlab eval`: a finished run on its own parts and on files it never saw, held against scikit-learn."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+
+import numpy as np
+import pytest
+from sklearn import metrics
+from support import nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
+
+ROWS = 90
+RANDOM = np.random.default_rng(7)
+WIDTH, HEIGHT = RANDOM.normal(5, 2, ROWS), RANDOM.normal(-1, 0.5, ROWS)
+COLOUR = RANDOM.choice(["blue", "red"], ROWS)
+NOISE = RANDOM.normal(0, 0.7, ROWS)
+SUM = (WIDTH - 5) / 2 + 2 * (HEIGHT + 1) + (COLOUR == "red") + NOISE
+
+# The targets of each task, column by column, as they stand in the file.
+TARGETS = {
+    "binary": {"kind": np.where(SUM > 0.5, "yes", "no")},
+    "multiclass": {"kind": np.array(["a", "b", "c d"])[np.digitize(SUM, [-0.3, 1.2])]},
+    "multilabel": {"large": (SUM > 0).astype(int), "dark": (COLOUR == "blue").astype(int)},
+    "regression": {"price": SUM * 100 + 30, "age": WIDTH - HEIGHT},
+}
+INPUTS = {"width": WIDTH, "height": HEIGHT, "colour": COLOUR}
+
+CONFIG = """\
+name: {task}
+task: {task}
+seed: 2
+precision: float64
+data:
+  source: rows.csv
+  target: [{targets}]
+  scale: standard
+  scale_targets: {scaled}
+  test: 0.25
+  validation: 0.2
+network:
+  layers: [5]
+  activation: tanh
+optimizer: {{name: adam, learning_rate: 0.05}}
+training:
+  steps: 40
+  batch_size: 16
+  log_every: 10
+"""
+
+
+def table(columns):
+    """A CSV file's text; numbers as they read back to the same bits."""
+    names = list(columns)
+    rows = zip(*(columns[name].tolist() for name in names), strict=True)
+    return "\n".join([",".join(names), *(",".join(str(cell) for cell in row) for row in rows)]) + "\n"
+
+
+class Trained:
+    def __init__(self, folder, task):
+        self.folder, self.task, self.targets = folder, task, TARGETS[task]
+        self.data = write(folder, table(INPUTS | self.targets), "rows.csv")
+        text = CONFIG.format(task=task, targets=", ".join(self.targets), scaled=str(task == "regression").lower())
+        self.run = trained(folder, write(folder, text))
+        self.summary = read_json(self.run / "summary.json")
+
+    def evaluate(self, *words):
+        """The document that `eval --json` prints."""
+        result = nnlab_here("eval", self.run, *words, "--json", cwd=self.folder)
+        assert result.exit_code == 0, result.stderr
+        return parse_json(result.stdout)
+
+    def refused(self, *words, code=2):
+        """What stderr says where `eval` refuses."""
+        result = nnlab_here("eval", self.run, *words, cwd=self.folder)
+        assert (result.exit_code, result.stdout) == (code, "")
+        return result.stderr
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def each(request, tmp_path_factory):
+    """A run of each task."""
+    return Trained(tmp_path_factory.mktemp(request.param), request.param)
+
+
+@pytest.fixture(scope="module")
+def multiclass(tmp_path_factory):
+    return Trained(tmp_path_factory.mktemp("multiclass"), "multiclass")
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory):
+    return Trained(tmp_path_factory.mktemp("regression"), "regression")
+
+
+# --- its own parts ---------------------------------------------------------------------------------------------------
+
+
+def test_by_default_the_figures_are_the_very_ones_that_train_printed(each):
+    found = each.evaluate()
+    assert found["figures"] == each.summary["final"]
+    assert (found["checkpoint"], found["step"]) == ("last", 40)
+
+
+def test_the_best_weights_give_the_figures_of_the_best_step(each):
+    found, best = each.evaluate("--checkpoint", "best"), each.summary["best"]
+    assert found["checkpoint"] == "best"
+    assert found["step"] == best["step"]
+    assert found["figures"]["val/loss"] == pytest.approx(best["val/loss"], rel=1e-12)
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_one_part_gives_the_figures_of_that_part_alone(split, multiclass):
+    alone, all_parts = multiclass.evaluate("--split", split), multiclass.evaluate()
+    figures = {name: value for name, value in all_parts["figures"].items() if name.startswith(f"{split}/")}
+    assert alone["figures"] == figures
+    assert alone["rows"] == read_json(multiclass.run / "run.json")["data"]["rows"][split]
+
+
+def test_an_early_stopped_run_gives_by_default_the_figures_that_train_printed(tmp_path):
+    write(tmp_path, table(INPUTS | TARGETS["binary"]), "rows.csv")
+    text = CONFIG.format(task="binary", targets="kind", scaled="false")
+    run = trained(tmp_path, write(tmp_path, text), "--set", "training.early_stopping.patience=1")
+    found = parse_json(nnlab_here("eval", "latest", "--json", cwd=tmp_path).stdout)
+    assert found["checkpoint"] == "best"
+    assert found["figures"] == read_json(run / "summary.json")["final"]
+
+
+def test_the_document_has_the_keys_it_promises(multiclass):
+    assert list(multiclass.evaluate()) == ["run", "checkpoint", "step", "rows", "figures"]
+
+
+def test_without_json_stdout_is_the_path_and_the_figures_are_a_table(multiclass):
+    result = nnlab("eval", multiclass.run, cwd=multiclass.folder)
+    assert (result.returncode, result.stdout) == (0, f"{multiclass.run}\n")
+    assert "balanced_accuracy" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_quiet_prints_the_path_alone(multiclass):
+    result = nnlab_here("eval", multiclass.run, "--quiet", cwd=multiclass.folder)
+    assert (result.stdout, result.stderr) == (f"{multiclass.run}\n", "")
+
+
+def test_a_part_that_the_run_does_not_have_is_refused_with_those_it_has(tmp_path):
+    write(tmp_path, table(INPUTS | TARGETS["binary"]), "rows.csv")
+    text = CONFIG.format(task="binary", targets="kind", scaled="false").replace("  test: 0.25\n", "")
+    trained(tmp_path, write(tmp_path, text))
+    result = nnlab_here("eval", "latest", "--split", "test", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "no test part, expected one of train, val" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--split", "tset"), "test"),
+        (("--checkpoint", "first"), "best"),
+        (("--split", "test", "--data", "rows.csv"), "--split and --data"),
+        (("--data", "nowhere.csv"), "nowhere.csv"),
+        (("--data", ""), "found no file ''"),
+        (("--threads", "0"), "at least 1"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(words, message, multiclass):
+    assert message in multiclass.refused(*words)
+
+
+# --- which run -------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_named_by_latest_a_path_or_a_unique_beginning(multiclass):
+    name = multiclass.run.name
+    for word in ("latest", name, name[:12], "multi", f"runs/{name}", str(multiclass.run), "runs/latest"):
+        result = nnlab_here("eval", word, "--json", cwd=multiclass.folder)
+        assert result.exit_code == 0, word
+        assert parse_json(result.stdout)["run"].endswith(name)
+
+
+def test_a_word_that_means_several_runs_is_refused(tmp_path):
+    for name in ("20261121-100000_a", "20261121-100001_b"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        write(tmp_path / "runs" / name, "name: a\n", "config.yaml")
+    result = nnlab_here("eval", "2026", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "means 2 runs (20261121-100000_a, 20261121-100001_b" in result.stderr
+
+
+@pytest.mark.parametrize("word", ["latest", "nothing", "a\nb", ""])
+def test_a_run_that_is_not_there_is_refused_in_one_line(word, tmp_path):
+    result = nnlab_here("eval", word, cwd=tmp_path)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_checkpoint_is_corrupt_is_refused(multiclass, tmp_path):
+    write(tmp_path, (multiclass.run / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+    (tmp_path / "checkpoints").mkdir()
+    whole = (multiclass.run / "checkpoints" / "best.npz").read_bytes()
+    (tmp_path / "checkpoints" / "best.npz").write_bytes(whole[: len(whole) // 2])
+    result = nnlab("eval", tmp_path, "--checkpoint", "best", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "best.npz: the checkpoint is corrupt" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_checkpoint_of_another_network_is_refused(multiclass, regression, tmp_path):
+    write(tmp_path, (multiclass.run / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.npz").write_bytes((regression.run / "checkpoints" / "last.npz").read_bytes())
+    result = nnlab_here("eval", tmp_path, "--data", multiclass.data, cwd=tmp_path)
+    assert result.exit_code == 2
+
+
+def test_a_checkpoint_of_a_wider_network_is_refused(multiclass, tmp_path):
+    text = (multiclass.run / "config.yaml").read_text(encoding="utf-8")
+    write(tmp_path, text.replace("dense: 5", "dense: 6"), "config.yaml")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.npz").write_bytes((multiclass.run / "checkpoints" / "last.npz").read_bytes())
+    result = nnlab_here("eval", tmp_path, cwd=tmp_path)
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("change", ["a value", "a row more", "the order"])
+def test_data_that_changed_since_the_run_are_refused(change, tmp_path):
+    columns = INPUTS | TARGETS["binary"]
+    path = write(tmp_path, table(columns), "rows.csv")
+    trained(tmp_path, write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false")))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if change == "a value":
+        lines[1] = "0.25" + lines[1][lines[1].index(",") :]
+    elif change == "a row more":
+        lines.append(lines[-1])
+    else:
+        lines[1], lines[2] = lines[2], lines[1]
+    write(tmp_path, "\n".join(lines), "rows.csv")
+    result = nnlab_here("eval", "latest", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "the data have changed since the run" in result.stderr
+
+
+def test_data_written_otherwise_with_the_same_values_are_the_same(tmp_path):
+    path = write(tmp_path, table(INPUTS | TARGETS["binary"]), "rows.csv")
+    trained(tmp_path, write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false")))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert nnlab_here("eval", "latest", cwd=tmp_path).exit_code == 0
+
+
+# --- a file it never saw ---------------------------------------------------------------------------------------------
+
+
+def predicted(each, *words, name="predictions.csv"):
+    """The figures on a file, and the rows of the predictions."""
+    path = each.folder / name
+    found = each.evaluate(*words, "--predictions", path)
+    return found, read_rows(path)
+
+
+def numbers(rows, names):
+    return np.array([[float(row[name]) for name in names] for row in rows])
+
+
+def of_classes(truth, decided, probabilities, classes):
+    """Figures of a choice between classes as scikit-learn computes them."""
+    options = {"labels": classes, "zero_division": 0}
+    single = metrics.precision_recall_fscore_support(truth, decided, **options)
+    mean = metrics.precision_recall_fscore_support(truth, decided, average="macro", **options)
+    found = {
+        "loss": metrics.log_loss(truth, probabilities, labels=classes),
+        "accuracy": metrics.accuracy_score(truth, decided),
+        "balanced_accuracy": metrics.balanced_accuracy_score(truth, decided),
+    }
+    found |= {f"macro_{name}": value for name, value in zip(("precision", "recall", "f1"), mean, strict=False)}
+    for name, values in zip(("precision", "recall", "f1"), single, strict=False):
+        found |= {f"{name}/{label}": value for label, value in zip(classes, values, strict=True)}
+    return found
+
+
+def expected_figures(each, rows):
+    targets = each.targets
+    if each.task == "binary":
+        p = numbers(rows, ["probability/yes"])
+        truth, decided = targets["kind"], [row["kind"] for row in rows]
+        found = of_classes(truth, decided, np.hstack([1 - p, p]), ["no", "yes"])
+        return found | {"roc_auc": metrics.roc_auc_score(truth == "yes", p[:, 0])}
+    if each.task == "multiclass":
+        classes = ["a", "b", "c d"]
+        probabilities = numbers(rows, [f"probability/{name}" for name in classes])
+        return of_classes(targets["kind"], [row["kind"] for row in rows], probabilities, classes)
+    if each.task == "multilabel":
+        truth, decided = np.column_stack(list(targets.values())), numbers(rows, list(targets))
+        p = numbers(rows, [f"probability/{name}" for name in targets])
+        loss = sum(metrics.log_loss(truth[:, i], p[:, i]) for i in range(2))
+        found = {"loss": loss, "subset_accuracy": metrics.accuracy_score(truth, decided)}
+        found["hamming_loss"] = metrics.hamming_loss(truth, decided)
+        for kind in ("micro", "macro"):
+            values = metrics.precision_recall_fscore_support(truth, decided, average=kind, zero_division=0)
+            found |= {
+                f"{kind}_{name}": value for name, value in zip(("precision", "recall", "f1"), values, strict=False)
+            }
+        return found
+    truth, values = np.column_stack(list(targets.values())), numbers(rows, list(targets))
+    return {"mae": metrics.mean_absolute_error(truth, values), "r2": metrics.r2_score(truth, values)}
+
+
+def test_figures_on_a_file_are_those_that_scikit_learn_computes_from_the_predictions(each):
+    found, rows = predicted(each, "--data", each.data)
+    expected = expected_figures(each, rows)
+    assert found["rows"] == len(rows) == ROWS
+    shared = {name: found["figures"][f"data/{name}"] for name in expected}
+    assert shared == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_predictions_have_the_decision_and_then_what_is_behind_it(each):
+    _, rows = predicted(each, "--data", each.data)
+    headers = {
+        "binary": ["kind", "probability/yes"],
+        "multiclass": ["kind", "probability/a", "probability/b", "probability/c d"],
+        "multilabel": ["large", "dark", "probability/large", "probability/dark"],
+        "regression": ["price", "age"],
+    }
+    assert list(rows[0]) == headers[each.task]
+
+
+def test_the_decision_is_the_likeliest_class(multiclass):
+    _, rows = predicted(multiclass, "--data", multiclass.data)
+    names = ["a", "b", "c d"]
+    probabilities = numbers(rows, [f"probability/{name}" for name in names])
+    assert [row["kind"] for row in rows] == [names[i] for i in probabilities.argmax(axis=1)]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_columns_may_stand_in_any_order_beside_others(each):
+    columns = INPUTS | each.targets
+    mixed = {"note": np.array(["x"] * ROWS)} | {name: columns[name] for name in reversed(columns)}
+    path = write(each.folder, table(mixed), "mixed.csv")
+    plain, rows = predicted(each, "--data", each.data)
+    other, same_rows = predicted(each, "--data", path, name="other.csv")
+    assert other["figures"] == plain["figures"]
+    assert same_rows == rows
+
+
+def test_without_targets_there_are_predictions_and_no_figures(each):
+    _, with_targets = predicted(each, "--data", each.data)
+    path = write(each.folder, table(INPUTS), "inputs.csv")
+    found, rows = predicted(each, "--data", path, name="other.csv")
+    assert found["figures"] == {}
+    assert rows == with_targets
+
+
+def test_without_targets_and_without_predictions_the_way_to_them_is_shown(multiclass):
+    path = write(multiclass.folder, table(INPUTS), "inputs.csv")
+    result = nnlab_here("eval", multiclass.run, "--data", path, cwd=multiclass.folder)
+    assert result.exit_code == 0
+    assert "--predictions FILE.csv" in result.stderr
+
+
+def changed(cells, **columns):
+    """The table's text with some columns replaced; None takes one away."""
+    kept = {name: values for name, values in (cells | columns).items() if values is not None}
+    return table(kept)
+
+
+def with_first(values, cell):
+    return np.array([cell, *map(str, values[1:])])
+
+
+BAD_FILES = {
+    "a column missing": ({"height": None}, ["height"]),
+    "text in a number": ({"height": with_first(HEIGHT, "tall")}, ["height", "tall", "row 1"]),
+    "a blank": ({"width": with_first(WIDTH, "")}, ["width", "row 1"]),
+    "nan": ({"width": with_first(WIDTH, "nan")}, ["width", "nan"]),
+    "too large": ({"width": with_first(WIDTH, "1e400")}, ["width", "1e400"]),
+    "an unknown category": ({"colour": with_first(COLOUR, "green")}, ["colour", "green"]),
+    "an unknown class": ({"kind": with_first(TARGETS["multiclass"]["kind"], "z")}, ["kind", "z"]),
+}
+
+
+@pytest.mark.parametrize(("columns", "words"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_file_that_does_not_fit_is_refused_with_the_place(columns, words, multiclass):
+    path = write(multiclass.folder, changed(INPUTS | TARGETS["multiclass"], **columns), "bad.csv")
+    message = multiclass.refused("--data", path, "--predictions", multiclass.folder / "never.csv")
+    assert [word for word in words if word not in message] == []
+    assert not (multiclass.folder / "never.csv").exists()
+
+
+def test_one_row_can_be_predicted(multiclass):
+    path = write(multiclass.folder, "\n".join(table(INPUTS).splitlines()[:2]), "one.csv")
+    _, rows = predicted(multiclass, "--data", path)
+    assert len(rows) == 1
+
+
+def test_predictions_of_a_part_have_a_row_for_each_of_its_rows(multiclass):
+    found, rows = predicted(multiclass, "--split", "val")
+    assert found["rows"] == len(rows) == read_json(multiclass.run / "run.json")["data"]["rows"]["val"]
+
+
+def test_predictions_of_all_parts_have_a_row_for_each_row(multiclass):
+    found, rows = predicted(multiclass)
+    assert found["rows"] == len(rows) == ROWS
+
+
+@pytest.mark.parametrize("place", ["nowhere/p.csv", "."])
+def test_predictions_that_cannot_be_written_are_exit_code_5(place, multiclass):
+    message = multiclass.refused("--data", multiclass.data, "--predictions", place, "--quiet", code=5)
+    assert "cannot write" in message
+
+
+def test_names_with_commas_and_quotes_are_quoted_in_predictions(tmp_path):
+    kinds = itertools.cycle(['a,"b"', "c"])
+    path = tmp_path / "rows.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["x", "what, kind"], *([i % 7, next(kinds)] for i in range(40))])
+    text = "name: q\ntask: binary\ndata: {source: rows.csv}\ntraining: {steps: 3}\n"
+    trained(tmp_path, write(tmp_path, text))
+    result = nnlab_here("eval", "latest", "--data", path, "--predictions", "p.csv", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    rows = read_rows(tmp_path / "p.csv")
+    assert {row["what, kind"] for row in rows} <= {'a,"b"', "c"}
+
+
+def test_a_run_made_with_a_plugin_needs_it_again(tmp_path):
+    write(tmp_path, PLUGIN, "own.py")
+    write(tmp_path, "name: q\ntask: binary\ndata: {source: xor}\nnetwork: {layers: [2], activation: cube}\n")
+    trained(tmp_path, "experiment.yaml", "--plugin", "own.py")
+    assert nnlab_here("eval", "latest", "--plugin", "own.py", cwd=tmp_path).exit_code == 0
+    result = nnlab_here("eval", "latest", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "unknown activation 'cube'" in result.stderr
+
+
+PLUGIN = """\
+from nnlab.maths.activations import Activation
+
+ACTIVATIONS = [Activation.from_functions("cube", lambda z: z**3, lambda z: 3 * z**2, formula="z³", slope_formula="3z²")]
+"""
