@@ -620,6 +620,24 @@ def test_parameters_broadcast_over_replicas_and_units(name, parameter, shape, dt
 
 
 @BY_PARAMETER
+def test_replicas_with_parameters_of_their_own_may_share_their_inputs(name, parameter):
+    """As in a first layer, whose z is (1, m, units) for all replicas."""
+    entry, chosen = ACTIVATIONS[name], dict(BY[name, parameter][-1])
+    z = np.random.default_rng(1).normal(size=(1, 5, 4))
+    chosen = resolved(entry, chosen) | {parameter: np.array([0.3, 0.7, 1.5])[:, None, None]}
+    each = np.repeat(z, 3, axis=0)
+    a, expected = np.full((2, 3, 5, 4), 77.0)
+    entry.value(z, a, **chosen)
+    entry.value(each, expected, **chosen)
+    np.testing.assert_array_equal(a, expected)
+    for function in (entry.slope, entry.parameter_slopes[parameter]):
+        found, expected = np.full((2, 3, 5, 4), 77.0)
+        function(z, a, found, **chosen)
+        function(each, a, expected, **chosen)
+        np.testing.assert_array_equal(found, expected)
+
+
+@BY_PARAMETER
 def test_nan_gives_nan_by_parameter(name, parameter):
     for chosen in BY[name, parameter]:
         found = parameter_slope(name, parameter, np.array([NAN, 0.6]), **chosen)
@@ -651,7 +669,7 @@ def test_soft_exponential_passes_smoothly_through_the_identity(dtype):
     z = np.linspace(-3, 3, 25, dtype=dtype)
     exact_by_alpha = z.astype(float) ** 2 / 2 + 1
     tolerance = 20 * np.finfo(dtype).eps
-    for size in (1e-200, 1e-40, 1e-17, 1e-12, 1e-8, 1e-6):
+    for size in (1e-200, 1e-30, 1e-17, 1e-12, 1e-8, 1e-6):
         for alpha in (-size, size):
             chosen = {"alpha": alpha}
             expected = z + alpha * exact_by_alpha
@@ -907,6 +925,15 @@ def test_a_row_does_not_depend_on_the_others(name, dtype):
         own = z[[replica]]
         np.testing.assert_array_equal(row_value(name, own), together[0][[replica]])
         np.testing.assert_array_equal(row_backward(name, own, da[[replica]]), together[1][[replica]])
+
+
+@ROW
+def test_replicas_may_share_their_rows(name):
+    """As in a first layer, whose z is (1, m, inputs) for all replicas."""
+    entry, z, chosen = ACTIVATIONS[name], logits(shape=(1, 5, 6)), resolved(ACTIVATIONS[name], {})
+    out = np.full((3, 5, entry.units(6, **chosen)), 77.0)
+    entry.value(z, out, **chosen)
+    np.testing.assert_array_equal(out, np.repeat(row_value(name, z), 3, axis=0))
 
 
 @ROW

@@ -368,23 +368,29 @@ def compare_activations(
         from nnlab.cli.terminal import show_comparison
 
         job = _Job(config, _overrides(sets, seed, name), plugin, threads)
-        from nnlab.experiments.compare import arms_from, compare, target_for
+        from nnlab.config.arms import arms_from, check_arms_used, check_seeds, check_widths, target_for
+        from nnlab.experiments.compare import compare
         from nnlab.experiments.setup import read_rows
 
         choices = arms_from(activation or DEFAULT_ARMS, job.activations)
         level = target_for(target, job.experiment)
+        chosen_seeds = range(job.experiment.seed, job.experiment.seed + seeds)
+        check_arms_used(job.experiment)
+        check_seeds(job.experiment, chosen_seeds)
         screen = _screen(quiet=quiet or as_json)
         dataset = read_rows(job.experiment, job.document, job.base)
+        check_widths(job.experiment, choices, dataset.x.shape[1], dataset.y.shape[1], job.activations)
         with _bars(screen) as observe:
             found = compare(
                 job.experiment,
                 dataset,
                 choices,
-                range(job.experiment.seed, job.experiment.seed + seeds),
+                chosen_seeds,
                 runs=runs_dir,
                 activations=job.activations,
                 target=level,
                 command=_command(),
+                facts=job.facts,
                 observe=observe,
             )
         for warning in found.warnings:

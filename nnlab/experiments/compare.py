@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,14 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import PydanticCustomError
 
-from nnlab.config.choices import Choice, choose
-from nnlab.config.experiment import to_yaml, watchable
-from nnlab.config.gates import Gate, parse_gate
+from nnlab.config.arms import Target, arm_experiment
+from nnlab.config.choices import Choice
+from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import ConfigError, Fault, printable, suggestion
+from nnlab.errors import InterruptedRunError, StorageError
+from nnlab.experiments.interrupts import Stop, stopping
 from nnlab.experiments.setup import SPLITS, Setup, prepare_rows, set_up
 from nnlab.experiments.train import Observer, Progress
 from nnlab.maths.activations import AnyActivation
@@ -35,20 +36,6 @@ Array = NDArray[Any]
 
 # Seeds are trained together as long as their rows, theta, slots and buffers stay within about this many bytes.
 _BYTES_AT_ONCE = 2**30
-
-
-@dataclass(frozen=True)
-class Target:
-    """A level of a figure that a run should reach: `val/accuracy >= 0.95`."""
-
-    figure: str
-    level: float
-    larger_is_better: bool
-
-    @property
-    def text(self) -> str:
-        """As a person would write it."""
-        return f"{self.figure} {'>=' if self.larger_is_better else '<='} {self.level:g}"
 
 
 @dataclass
@@ -76,64 +63,6 @@ class Compared:
     warnings: list[str]
 
 
-def arms_from(names: Sequence[str], activations: Mapping[str, AnyActivation]) -> list[Choice]:
-    """The activations that the words of a command line name; ConfigError for unknown and repeated ones."""
-    faults, choices = [], []
-    for name in names:
-        try:
-            choices.append(choose(name, activations, "activation"))
-        except PydanticCustomError as error:
-            faults += [
-                Fault(f"--activation {printable(name)}: {message}") for _, message in (error.context or {})["faults"]
-            ]
-    labels = [choice.label for choice in choices]
-    faults += [
-        Fault(f"--activation {label}: found it twice, expected different ones")
-        for label in sorted({*labels})
-        if labels.count(label) > 1
-    ]
-    if faults:
-        raise ConfigError(faults)
-    return choices
-
-
-def target_for(text: str | None, experiment: Experiment) -> Target:
-    """The target that a command line states, or the task's own; ConfigError if it cannot be read."""
-    if text is None:
-        return default_target(experiment)
-    try:
-        target = target_from(text)
-    except ValueError as error:
-        raise ConfigError(f"--target: {error}") from error
-    known = [f"{split}/{name}" for split in experiment.training.evaluate for name in watchable(experiment.task)]
-    if target.figure not in [*known, "batch/loss"]:
-        hint = suggestion(target.figure, known) or f", expected one of {', '.join(known)}"
-        raise ConfigError(f"--target: unknown figure '{printable(target.figure)}'{hint}")
-    return target
-
-
-def default_target(experiment: Experiment) -> Target:
-    """95 % accuracy, or 90 % of the variance explained, on the validation part if there is one."""
-    split = "val" if experiment.data.validation is not None else "train"
-    metric, level = (
-        ("r2", 0.9) if experiment.task == "regression" else (next(iter(TRAINING_METRICS[experiment.task])), 0.95)
-    )
-    return Target(f"{split}/{metric}", level, larger_is_better=True)
-
-
-def target_from(text: str) -> Target:
-    """The target that `FIGURE >= NUMBER` or `FIGURE <= NUMBER` states; ValueError otherwise."""
-    gate: Gate = parse_gate(text)
-    if (
-        gate.operator not in (">=", "<=")
-        or gate.step is not None
-        or gate.by_epoch is not None
-        or gate.by_step is not None
-    ):
-        raise ValueError(f"found target '{text}', expected FIGURE >= NUMBER or FIGURE <= NUMBER")
-    return Target(gate.figure, gate.bound, gate.operator == ">=")
-
-
 def compare(
     experiment: Experiment,
     dataset: Dataset,
@@ -142,64 +71,58 @@ def compare(
     *,
     runs: Path,
     activations: Mapping[str, AnyActivation],
-    target: Target | None = None,
+    target: Target,
     command: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
     observe: Callable[[str], Observer] = lambda _label: void,
 ) -> Compared:
     """Train every activation with every seed and write one folder with figures, curves, pictures and weights.
 
     Each seed has its own split, data order and initial draws, and these are the same for every activation.
     """
-    target = target or default_target(experiment)
     folder = RunFolder.create(runs, f"{experiment.name}_compare", ("plots", "weights"))
     folder.write_config(to_yaml(experiment))
-    begun, clock, facts = now(), time.perf_counter(), {"command": list(command), "environment": environment()}
-    status = "failed"
+    begun, clock, status = now(), time.perf_counter(), "failed"
+    about = {"kind": "compare-activations", "begun": begun, "command": list(command), **(facts or {})}
+    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment()}
+    folder.write_run({"status": "running", **about})
     try:
-        folder.write_run({"status": "running", "kind": "compare-activations", "begun": begun, **facts})
-        arms = [_arm(experiment, dataset, choice, seeds, activations, observe(choice.label)) for choice in choices]
+        with stopping() as stop:
+            job = _Job(experiment, dataset, seeds, activations, stop, folder.path)
+            arms = [job.arm(choice, observe(choice.label)) for choice in choices]
         result = _finish(experiment, folder, arms, seeds, target, time.perf_counter() - clock)
         status = "completed"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InterruptedRunError):
         status = "interrupted"
         raise
     else:
         return result
     finally:
         seconds = round(time.perf_counter() - clock, 3)
-        folder.write_run(
-            {
-                "status": status,
-                "kind": "compare-activations",
-                "begun": begun,
-                "ended": now(),
-                "seconds": seconds,
-                **facts,
-            }
-        )
+        with contextlib.suppress(StorageError):  # or it would hide what happened before
+            folder.write_run({"status": status, "ended": now(), "seconds": seconds, **about})
 
 
-def arm_experiment(experiment: Experiment, choice: Choice) -> Experiment:
-    """The experiment with another activation in every hidden layer that does not name its own."""
-    network = experiment.network.model_copy(update={"activation": choice})
-    return experiment.model_copy(update={"network": network})
+@dataclass(frozen=True)
+class _Job:
+    """What all arms of a comparison share."""
 
+    experiment: Experiment
+    dataset: Dataset
+    seeds: Sequence[int]
+    activations: Mapping[str, AnyActivation]
+    stop: Stop
+    folder: Path
 
-def _arm(
-    experiment: Experiment,
-    dataset: Dataset,
-    choice: Choice,
-    seeds: Sequence[int],
-    activations: Mapping[str, AnyActivation],
-    observe: Observer,
-) -> Arm:
-    """One activation under all seeds, as many at once as memory allows; the figures do not depend on how many."""
-    own, clock = arm_experiment(experiment, choice), time.perf_counter()
-    pieces = []
-    for chunk in _chunks(own, dataset, seeds):
-        setup = set_up(own, prepare_rows(own, dataset, chunk), activations)
-        pieces.append(_piece(setup, choice, observe))
-    return _joined(pieces, time.perf_counter() - clock)
+    def arm(self, choice: Choice, observe: Observer) -> Arm:
+        """One activation under all seeds, as many at once as memory allows; the figures do not depend on how many."""
+        own, clock, pieces = arm_experiment(self.experiment, choice), time.perf_counter(), []
+        for chunk in _chunks(own, self.dataset, self.seeds):
+            setup = set_up(own, prepare_rows(own, self.dataset, chunk), self.activations)
+            pieces.append(_piece(setup, choice, observe, self.stop))
+            if self.stop():
+                raise self.stop.error(f"the comparison in {self.folder} is incomplete")
+        return _joined(pieces, time.perf_counter() - clock)
 
 
 def _chunks(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -209,11 +132,11 @@ def _chunks(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> I
     return (seeds[i : i + at_once] for i in range(0, len(seeds), at_once))
 
 
-def _piece(setup: Setup, choice: Choice, observe: Observer) -> Arm:
+def _piece(setup: Setup, choice: Choice, observe: Observer, stop: Stop) -> Arm:
     """Train one chunk of seeds."""
     state, parts, clock = setup.start(), setup.rows.parts(), time.perf_counter()
     records: list[Record] = []
-    for record in fit(setup.network, parts, setup.rows.seeds, setup.rule.update, setup.plan, state):
+    for record in fit(setup.network, parts, setup.rows.seeds, setup.rule.update, setup.plan, state, stop):
         records.append(record)
         figures = {name: _mean(values) for name, values in record.figures.items()}
         observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))

@@ -75,6 +75,8 @@ class Activation:
         """An activation from plain functions of z and its parameters that return arrays: the form for plugins."""
         known: dict[str, Any] = {"formula": "user-defined", "slope_formula": "user-defined", "range": "unknown"}
         known |= {"initializer": "glorot_uniform", "source": "a plugin"} | about
+        if not callable(known.get("kinks", smooth)):
+            known["kinks"] = _at(*known["kinks"])  # a plugin may simply list the points
         slopes = {key: _into_out(function) for key, function in (parameter_slopes or {}).items()}
 
         def write_value(z: Array, out: Array, **chosen: Any) -> None:
@@ -122,7 +124,7 @@ def _at_ends(threshold: float) -> tuple[float, ...]:
     return (-threshold, threshold)
 
 
-def _relu_kinks(max_value: float, threshold: float, **_others: float) -> tuple[float, ...]:
+def _relu_kinks(max_value: float = np.inf, threshold: float = 0.0, **_others: float) -> tuple[float, ...]:
     return (threshold, max_value) if np.isfinite(max_value) else (threshold,)
 
 
@@ -213,7 +215,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
         "relu", rectifiers.relu, rectifiers.relu_slope,
         "where(x > threshold, min(x, max_value), negative_slope * (x - threshold))",
-        "where(x > max_value, 0, where(x > threshold, 1, negative_slope))",
+        "where(x > threshold, where(x > max_value, 0, 1), negative_slope)",
         "[0, ∞)", _HE, "Nair, Hinton 2010, ICML; the parameters as in Keras",
         (
             Parameter("negative_slope", 0.0, "slope below the threshold", learnable=True),
@@ -278,7 +280,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "selu", rectifiers.selu, rectifiers.selu_slope,
         "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * (exp(x) - 1))",
         "1.0507009873554805 * where(x > 0, 1, 1.6732632423543772 * exp(x))",
-        "(-1.758, ∞)", _LECUN, "Klambauer, Unterthiner, Mayr, Hochreiter 2017, NeurIPS",
+        "(-1.759, ∞)", _LECUN, "Klambauer, Unterthiner, Mayr, Hochreiter 2017, NeurIPS",
         kinks=_at(0.0), at_kink=_LEFT,
     ),
     Activation(
@@ -355,7 +357,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
         "soft_shrink", rectifiers.soft_shrink, rectifiers.soft_shrink_slope,
         "where(x > threshold, x - threshold, where(x < -threshold, x + threshold, 0))",
-        "where(abs(x) > threshold, 1, 0)",
+        "where(x > threshold or x <= -threshold, 1, 0)",
         "(-∞, ∞)", _GLOROT, "Donoho 1995, IEEE Trans. Inf. Theory 41",
         (_THRESHOLD,),
         parameter_slopes={"threshold": rectifiers.soft_shrink_by_threshold},
@@ -397,7 +399,8 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     ),
     Activation(
         "soft_exponential", curves.soft_exponential, curves.soft_exponential_slope,
-        "where(alpha < 0, -log(1 - alpha * (x + alpha)) / alpha, (exp(alpha * x) - 1) / alpha + alpha)",
+        "where(alpha < 0, -log(1 - alpha * (x + alpha)) / alpha, "
+        "where(alpha > 0, (exp(alpha * x) - 1) / alpha + alpha, x))",
         "where(alpha < 0, 1 / (1 - alpha * (x + alpha)), exp(alpha * x))",
         "(-∞, ∞)", _GLOROT, "Godfrey, Gashler 2016, arXiv 1602.01321",
         (Parameter("alpha", 0.0, "logarithm below 0, exponential above", learnable=True, learn_by_default=True),),

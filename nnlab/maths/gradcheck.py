@@ -44,7 +44,8 @@ def central_differences(objective: Objective, theta: Array, epsilon: float, numb
     """The derivative of `objective` by each entry of theta, (P,), as (f(θ + ε) - f(θ - ε)) / 2ε.
 
     Truncation costs ε²/6 times the third derivative, rounding about 1e-16 |f| / ε; near a kink neither bound holds.
-    Theta is float64. `numbers_per_copy` is what `objective` needs in buffers for one copy. (Dennis, Schnabel 1983, Numerical Methods for Unconstrained Optimization, section 5.4.)
+    Theta is float64; `numbers_per_copy` is what `objective` needs in buffers for one copy. (Dennis, Schnabel 1983,
+    Numerical Methods for Unconstrained Optimization, section 5.4.)
     """
     parameters = len(theta)
     at_once = max(1, min(parameters, _NUMBERS_AT_ONCE // (2 * max(1, parameters, numbers_per_copy))))

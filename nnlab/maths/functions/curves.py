@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.functions.exact import square
+
 Array = NDArray[Any]
 
 
@@ -34,9 +36,9 @@ def exponential_slope(_z: Array, a: Array, out: Array) -> None:
 
 
 def gaussian(z: Array, out: Array) -> None:
-    """f(z) = exp(-z²)."""
-    with np.errstate(over="ignore"):
-        np.exp(-z * z, out=out)
+    """f(z) = exp(-z²), with the square's own error taken in; beyond ±40 it is 0."""
+    rounded, error = square(np.clip(z, -40, 40))
+    np.multiply(np.exp(-rounded), 1 - error, out=out)
 
 
 def gaussian_slope(z: Array, a: Array, out: Array) -> None:
@@ -63,12 +65,13 @@ def snake(z: Array, out: Array, frequency: Any) -> None:
         np.square(np.sin(z * frequency), out=out)
     np.divide(out, frequency, out=out)
     np.add(out, z, out=out)
+    np.copyto(out, z, where=~np.isfinite(out))  # beside so large a z the sine, which is no number, does not count
 
 
 def snake_slope(z: Array, _a: Array, out: Array, frequency: Any) -> None:
     """f'(z) = 1 + sin(2 frequency z)."""
     with np.errstate(invalid="ignore", over="ignore"):
-        np.sin(z * (2 * frequency), out=out)
+        np.sin(2 * (z * frequency), out=out)
     np.add(out, 1, out=out)
 
 
@@ -105,11 +108,9 @@ def bent_identity_slope(z: Array, _a: Array, out: Array) -> None:
 
 def squareplus(z: Array, out: Array, b: Any) -> None:
     """f(z) = (z + sqrt(z² + b)) / 2; for z < 0 as b / (2 (sqrt(z² + b) - z)), which does not cancel."""
-    size = np.abs(z)
-    root = size + np.hypot(z, np.sqrt(b))
-    np.copyto(out, root / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        np.divide(b / 2, root, out=out, where=z < 0)
+    half = np.abs(z) / 2 + np.hypot(z, np.sqrt(b)) / 2
+    np.copyto(out, half)
+    np.divide(b / 4, half, out=out, where=z < 0)
 
 
 def squareplus_slope(z: Array, _a: Array, out: Array, b: Any) -> None:
@@ -129,7 +130,7 @@ def squareplus_by_b(z: Array, _a: Array, out: Array, b: Any) -> None:
 
 def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
     """f(z) = -log(1 - alpha (z + alpha)) / alpha for alpha < 0, z for 0, (exp(alpha z) - 1) / alpha + alpha above."""
-    alpha = np.broadcast_to(np.asarray(alpha, z.dtype), z.shape)
+    alpha = np.asarray(alpha, z.dtype)
     safe = np.where(alpha == 0, 1, alpha)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         above = np.expm1(safe * z) / safe + alpha
@@ -138,10 +139,11 @@ def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
 
 
 def soft_exponential_slope(z: Array, _a: Array, out: Array, alpha: Any) -> None:
-    """f'(z) = 1 / (1 - alpha (z + alpha)) for alpha < 0, exp(alpha z) otherwise."""
-    alpha = np.broadcast_to(np.asarray(alpha, z.dtype), z.shape)
+    """f'(z) = 1 / (1 - alpha (z + alpha)) for alpha < 0, exp(alpha z) otherwise; nan beyond the logarithm's end."""
+    alpha = np.asarray(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        below = 1 / (1 - alpha * (z + alpha))
+        inside = 1 - alpha * (z + alpha)
+        below = np.where(inside < 0, np.nan, 1 / inside)
         above = np.exp(alpha * z)
     np.copyto(out, np.where(alpha < 0, below, np.where((alpha == 0) & ~np.isnan(z), 1, above)))
 
@@ -152,10 +154,10 @@ def soft_exponential_by_alpha(z: Array, _a: Array, out: Array, alpha: Any) -> No
     Below 0, with v = z + alpha and t = alpha v: v² (log(1 - t) + t / (1 - t)) / t² + 1 / (1 - t). Both quotients cancel
     near 0, where their series are used: sum of u^k / (k! (k + 2)), and sum of t^k (k + 1) / (k + 2).
     """
-    alpha = np.broadcast_to(np.asarray(alpha, z.dtype), z.shape)
-    v = z + alpha
-    u, t = alpha * z, alpha * v
+    alpha = np.asarray(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        v = z + alpha
+        u, t = alpha * z, alpha * v
         above = z * z * _quotient(u, (u * np.exp(u) - np.expm1(u)) / (u * u), _EXPONENTIAL_SERIES) + 1
         below = v * v * _quotient(t, (np.log1p(-t) + t / (1 - t)) / (t * t), _LOGARITHMIC_SERIES) + 1 / (1 - t)
     np.copyto(out, np.where(alpha >= 0, above, below))

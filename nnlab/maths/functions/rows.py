@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.functions.exact import total
-from nnlab.maths.functions.sigmoids import sigmoid, sigmoid_slope
+from nnlab.maths.functions.sigmoids import keep_nan, sigmoid, sigmoid_slope
 
 Array = NDArray[Any]
 
@@ -26,7 +26,8 @@ def exponentials(z: Array, out: Array) -> None:
     """exp(z_k - max z). In float64 the rounding of the difference, which exp would magnify, is taken in."""
     largest = -z.max(axis=-1, keepdims=True)
     if z.dtype == np.float64:
-        difference, error = total(z, largest)
+        with np.errstate(over="ignore", invalid="ignore"):  # an infinite difference has no error, and exp(-∞) is 0
+            difference, error = total(z, largest)
         np.exp(difference, out=out)
         np.multiply(out, 1 + np.where(np.isfinite(error), error, 0), out=out)
     else:
@@ -88,13 +89,14 @@ def sparsemax(z: Array, out: Array) -> None:
 def sparsemax_backward(_z: Array, a: Array, da: Array, out: Array) -> None:
     """dL/dz_k = da_k - mean of da over the support for k in it, else 0 (Martins, Astudillo 2016, equation 9)."""
     inside = a > 0
-    mean = (da * inside).sum(axis=-1, keepdims=True) / inside.sum(axis=-1, keepdims=True)
+    mean = (da * inside).sum(axis=-1, keepdims=True) / np.maximum(inside.sum(axis=-1, keepdims=True), 1)
     np.multiply(da - mean, inside, out=out)
+    keep_nan(a, out)
 
 
 def maxout(z: Array, out: Array, pieces: int) -> None:
     """a_k = the largest of the `pieces` neighbours z_(k · pieces) …; there are units · pieces inputs."""
-    np.max(_grouped(z, pieces), axis=-1, out=out)
+    np.copyto(out, _grouped(z, pieces).max(axis=-1))
 
 
 def maxout_backward(z: Array, _a: Array, da: Array, out: Array, pieces: int) -> None:
