@@ -135,7 +135,7 @@ def torchs(name: str, x: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np
     except ImportError:
         return None
     functions = {
-        "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": lambda t: functional.softplus(t),
+        "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": functional.softplus,
         "log_sigmoid": functional.logsigmoid, "elu": functional.elu, "celu": functional.celu, "selu": functional.selu,
         "gelu": functional.gelu, "gelu_tanh": lambda t: functional.gelu(t, approximate="tanh"),
         "silu": functional.silu, "mish": functional.mish,
@@ -152,7 +152,7 @@ def jaxs(name: str, x: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.n
         import jax
     except ImportError:
         return None
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", val=True)
     functions = {
         "sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh, "softplus": jax.nn.softplus,
         "log_sigmoid": jax.nn.log_sigmoid, "elu": jax.nn.elu, "celu": jax.nn.celu, "selu": jax.nn.selu,

@@ -272,7 +272,7 @@ REFUSED = [
     (("-a", "heaviside"), "heaviside cannot be trained"),
     (("-a", ""), "unknown activation ''"),
     (("-a", "a\nb"), r"a\nb"),
-    (("-a", "__import__('os')"), "unknown activation"),
+    (("-a", "__import__('os')"), "expected letters, digits and operators"),
     (("--target", "val/acuracy >= 0.9"), "did you mean 'val/accuracy'?"),
     (("--target", "val/accuracy == 0.9"), "expected FIGURE >= NUMBER or FIGURE <= NUMBER"),
     (("--target", "val/accuracy@5 >= 0.9"), "expected FIGURE >= NUMBER or FIGURE <= NUMBER"),

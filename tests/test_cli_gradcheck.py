@@ -33,7 +33,9 @@ training:
 @pytest.mark.parametrize("name", [name for name, entry in ACTIVATIONS.items() if not entry.untrainable])
 def test_a_network_of_every_activation_passes(name, tmp_path):
     layers = "[4, 4]" if name in ("maxout", "glu") else "[4, 3]"  # these want pairs of inputs
-    path = write(tmp_path, IRIS.replace("ACTIVATION", name).replace("[4, 3]", layers))
+    # At alpha = 0 its second derivative by alpha jumps, which central differences see as an error of order epsilon.
+    word = "{name: soft_exponential, alpha: 0.3}" if name == "soft_exponential" else name
+    path = write(tmp_path, IRIS.replace("ACTIVATION", word).replace("[4, 3]", layers))
     result = nnlab_here("gradcheck", path, "--steps", "2", "--epsilon", "1e-6", cwd=tmp_path)
     assert result.exit_code == 0, result.stdout + result.stderr
     assert re.fullmatch(r"passed: \d+ parameters, before 2 updates\n", result.stdout)
@@ -60,7 +62,7 @@ def test_a_network_of_every_head_passes(words, tmp_path):
 def test_a_wrong_slope_is_exit_code_6_and_the_tensor_is_named(tmp_path):
     result = nnlab("gradcheck", WRONG_CONFIG, "--plugin", WRONG, cwd=tmp_path, COLUMNS="200")
     assert result.returncode == 6
-    assert result.stdout == "FAILED: 9 parameters before 1 updates\n"
+    assert result.stdout == "FAILED: 9 parameters, before 1 update\n"
     assert result.stderr.splitlines()[-1] == "the gradient check failed"
     assert re.search(r"dense1/weights +4 +dense1/weights\[0,1\] .* 0\.0166 +FAILED", result.stderr)
     assert re.search(r"dense2/weights +2 .* ok", result.stderr)

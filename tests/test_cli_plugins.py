@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, trained, write
 
+from nnlab.config.plugins import with_plugins
+
 CUBE = """\
 import numpy as np
 from nnlab.maths.activations import Activation, Parameter
@@ -155,6 +157,53 @@ def test_the_notebook_s_own_activation_learns_both_of_its_parameters(tmp_path):
     assert (summary["parameters"], summary["status"]) == (2, "completed")
     assert summary["final"]["train/loss"] < 5
     assert nnlab_here("gradcheck", *words, "--steps", "3", "--epsilon", "1e-6", cwd=tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 2)], ids=["one for a layer", "one for a unit"])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_the_notebook_s_own_activation_takes_parameters_of_many_replicas(replicas, shape):
+    """Each number is what the parameters of its own replica and unit give alone; alpha of either sign, and 0."""
+    own = with_plugins([NOTEBOOKS / "own_activation.py"])["shifted_soft_exponential"]
+    z = np.linspace(0.1, 2.0, replicas * 8).reshape(replicas, 4, 2)
+    alpha = np.broadcast_to(np.array([-0.1, 0.0, 0.2])[:, None, None], shape)
+    beta = np.broadcast_to(np.array([1.0, 2.0, 3.0])[:, None, None], shape)
+    for function in (
+        own.slope,
+        *own.parameter_slopes.values(),
+        lambda z, _a, out, **chosen: own.value(z, out, **chosen),
+    ):
+        together, alone = np.empty((3, 4, 2)), np.empty((3, 4, 2))
+        function(z, together, together, alpha=alpha, beta=beta)
+        for replica in range(3):
+            rows = z[[replica if replicas == 3 else 0]]
+            chosen = {"alpha": float(alpha[replica, 0, 0]), "beta": float(beta[replica, 0, 0])}
+            function(rows, alone[[replica]], alone[replica : replica + 1], **chosen)
+        np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+WRONG = {
+    "a slope that fails": (CUBE.replace("lambda z: 3 * z**2", "lambda z: 1 / 0"), "slope of activation 'cube' raised"),
+    "a slope for one replica only": (
+        CUBE.replace("lambda z, a: z / np", "lambda z, a: z * float(a) / np"),
+        "the slope by 'a' of activation 'scaled_tanh' raised TypeError",
+    ),
+    "no slope of a parameter": (
+        CUBE.replace('parameter_slopes={"a"', 'parameter_slopes={"b"'),
+        "the slope by 'a' of activation 'scaled_tanh' gave nothing",
+    ),
+    "an unknown initializer": (CUBE.replace("z³", 'z³", initializer="he'), "names the initializer 'he'"),
+    "a name with blanks": (CUBE.replace('"cube"', '"a b"'), "found 'a b' as the name of an activation"),
+    "leaves when called": (CUBE.replace("lambda z: z**3", "lambda z: exit()"), "value of activation 'cube' raised"),
+}
+
+
+@pytest.mark.parametrize(("code", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_with_an_activation_is_said_before_it_is_used(code, message, tmp_path):
+    write(tmp_path, code, "own.py")
+    result = nnlab_here("train", write(tmp_path, XOR), "--plugin", "own.py", cwd=tmp_path)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert result.stderr.startswith("own.py: ")
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ VALUES = [
     ("epochs: 1", "epochs: 1\n  shuffle: 1", "10:12", "found 1, expected true or false"),
     ("epochs: 1", "epochs: 1\n  evaluate: [tran]", "10:14", "found 'tran', expected train or val"),
     ("epochs: 1", "epochs: 1\n  evaluate: []", "10:13", "at least one"),
-    ("epochs: 1", "epochs: 1\n  evaluate: [train, train]", "10:20", "train"),
+    ("epochs: 1", "epochs: 1\n  evaluate: [train, train]", "10:21", "found train a second time"),
     ("epochs: 1", "epochs: 1\n  early_stopping: {patience: 0}", "10:30", "found 0, expected a number of at least 1"),
     ("epochs: 1", "epochs: 1\n  early_stopping: {min_delta: -1}", "10:31", "found -1"),
     # the optimizer
@@ -97,9 +97,23 @@ VALUES = [
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, learning_rate: 0}", "10:39", "found 0 for learning_rate of sgd"),
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, learning_rate: -0.1}", "10:39", "found -0.1 for learning_rate"),
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, learning_rate: -0.0}", "10:39", "found -0.0 for learning_rate"),
-    ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, learning_rate: fast}", "10:39", "found 'fast'"),
+    (
+        "epochs: 1",
+        "epochs: 1\noptimizer: {name: sgd, learning_rate: fast}",
+        "10:39",
+        "unknown schedule 'fast', expected a number or one of constant",
+    ),
+    ("epochs: 1", "epochs: 1\noptimizer: {learning_rate: {name: cosin}}", "10:35", "did you mean 'cosine'?"),
+    (
+        "epochs: 1",
+        "epochs: 1\noptimizer: {learning_rate: {name: cosine, base: -1}}",
+        "10:49",
+        "found -1 for learning_rate",
+    ),
+    ("epochs: 1", "epochs: 1\noptimizer: {learning_rate: {base: 0.1}}", "10:28", "expected the name of a schedule"),
+    ("epochs: 1", "epochs: 1\noptimizer: {name: rprop, smallest: 1.0, largest: 0.5}", "10:36", "above largest: 0.5"),
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, momentum: 1.0}", "10:34", "found 1.0 for momentum of sgd"),
-    ("epochs: 1", "epochs: 1\noptimizer: {learning_rate: 0.1}", "10:12", "expected the name of an optimizer"),
+    ("epochs: 1", "epochs: 1\noptimizer: 3", "10:12", "expected the name of an optimizer"),
     # data
     ("validation: 0.2", "validation: 0", "5:15", "found 0, expected a share in (0, 1) or a count"),
     ("validation: 0.2", "validation: 1.0", "5:15", "found 1.0, expected a share in (0, 1)"),
@@ -294,6 +308,17 @@ UNMEASURABLE = [
     ("batch/accuracy >= 0.5", "unknown figure 'batch/accuracy'"),
     ("accuracy >= 0.5", "unknown figure 'accuracy'"),
     ("dense1/weigts[0,0] == 1", "dense1/weigts[0,0]"),
+    ("dense1/weigts[3,7] == 1", "did you mean 'dense1/weights[3,7]'?"),
+    ("dense1/weights[4,0] == 1", "an index into dense1/weights of shape [4, 8]"),
+    ("dense1/weights[0,0]@1 == 1", "measured at the end alone"),
+    ("gradcheck/dense1/bias[0]@1 == 1", "expected training.gradcheck"),
+    ("val/precision >= 0.5", "expected val/precision/CLASS"),
+    ("val/precision/rose >= 0.5", "unknown figure 'val/precision/rose'"),
+    ("val/top_k_accuracy >= 0.5", "unknown figure 'val/top_k_accuracy'"),
+    ("val/top_3_accuracy >= 0.5", "unknown figure 'val/top_3_accuracy'"),
+    ("val/macro_f1@1 >= 0.5", "measured at the end alone"),
+    ("batch/loss@0 <= 1", "expected one from 1 to 4"),
+    ("val/loss@5 <= 1", "expected one from 0 to 4"),
     ("test/accuracy >= 0.5", "test"),
     ("gradcheck/error@1 <= 1e-8", "gradcheck"),
 ]
@@ -307,6 +332,77 @@ def test_a_gate_on_a_figure_that_is_never_measured_is_refused_before_training(ga
     assert words in result.stderr
     assert "11:5" in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+MEASURED = [
+    "val/precision/setosa >= 0", "val/macro_f1 >= 0", "val/accuracy@0 >= 0", "val/accuracy@4 >= 0",
+    "val/loss <= 100 by epoch 0", "batch/loss <= 100 by epoch 1", "dense2/bias[2] <= 100",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("gate", MEASURED)
+def test_a_gate_on_a_figure_that_is_measured_is_taken(gate, tmp_path):
+    path = write(tmp_path, changed("epochs: 1", f"epochs: 1\ngates:\n  - {gate}"))
+    result = nnlab_here("train", path, "--quiet", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+
+
+GRADCHECKED = "steps: 5\n  gradcheck: {{steps: 2, on_failure: record}}\nprecision: float64\ngates: [{gate}]"
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ("gradcheck/error@2 <= 1", ""),
+        ("gradcheck/dense1/bias[0] <= 1 by step 1", ""),
+        ("gradcheck/error@3 <= 1", "expected one from 1 to 2"),
+        ("gradcheck/error <= 1", "expected gradcheck/error@STEP with a step from 1 to 2"),
+        ("gradcheck/dense1/bia[0]@1 <= 1", "did you mean 'dense1/bias[0]'?"),
+    ],
+)
+def test_gates_on_a_gradient_check_are_for_the_steps_it_checks(gate, message, tmp_path):
+    path = write(tmp_path, changed("epochs: 1", GRADCHECKED.format(gate=f"'{gate}'")))
+    result = nnlab_here("train", path, "--quiet", cwd=tmp_path)
+    assert result.exit_code == (2 if message else 0), result.stderr
+    assert message in result.stderr
+
+
+def test_a_gate_on_the_way_of_a_part_that_is_not_evaluated_is_refused(tmp_path):
+    text = changed("epochs: 1", "epochs: 1\n  evaluate: [val]\ngates:\n  - train/loss <= 1 by epoch 1")
+    result = nnlab_here("train", write(tmp_path, text), "--quiet", cwd=tmp_path)
+    assert (result.exit_code, "12:5" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("layers: [7, {activation: glu}]", "7:11"),
+        ("layers: [7, {activation: {name: maxout, pieces: 3}}]", "7:11"),
+        ("layers: [4, {activation: glu}]\n  head: {dense: false}", "8:17"),
+        ("head: {activation: glu, loss: mse}", "7:"),
+    ],
+)
+def test_layers_that_do_not_fit_each_other_are_refused_at_their_place(words, place, tmp_path):
+    result = nnlab_here("train", write(tmp_path, changed("layers: [8]", words)).name, cwd=tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"experiment.yaml:{place}")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["", "optimizer: {}\n"])
+def test_an_optimizer_without_a_name_is_adam(optimizer):
+    assert validate(read_text(IRIS + optimizer, "e.yaml")).optimizer.name == "adam"
+
+
+def test_the_rate_of_the_default_optimizer_can_be_set_on_the_command_line(tmp_path):
+    words = ("--set", "optimizer.learning_rate=0.5", "--print-config")
+    result = nnlab_here("train", write(tmp_path, IRIS), *words, cwd=tmp_path)
+    assert "name: adam\n  learning_rate: 0.5" in result.stdout
+
+
+def test_after_a_wrong_item_the_others_of_its_list_keep_their_places():
+    text = changed("layers: [8]", "layers: [0.5, 8, {dense: 0}, {dense: 3, l2: -1}]")
+    assert [fault.split(": ")[0] for fault in faults(text)] == ["e.yaml:7:12", "e.yaml:7:28", "e.yaml:7:47"]
 
 
 @pytest.mark.parametrize("gate", ["batch/loss <= 100", "batch/loss@2 <= 100", "batch/loss <= 100 by step 5"])
@@ -389,8 +485,11 @@ WITH_DATA = [
     (("layers: [8]", "head: {dense: false}"), ["7:17", "4 units", "3"]),
     (("source: iris", "source: iriss"), ["4:11", "found source 'iriss'", "did you mean 'iris'?"]),
     (("source: iris", "source: none.csv"), ["4:11", "none.csv"]),
-    (("source: iris", "source: {name: iris, samples: 5}"), ["4:", "samples"]),
-    (("task: multiclass", "task: regression"), ["task regression", "expected multiclass"]),
+    (("source: iris", "source: {name: iris, samples: 5}"), ["4:33", "samples"]),
+    (("source: iris", "source: {name: moons, samples: 1}"), ["4:34", "samples"]),
+    (("task: multiclass", "task: regression"), ["2:7", "task regression", "expected multiclass"]),
+    (("task: multiclass", "task: binary"), ["2:7", "3 classes"]),
+    (("validation: 0.2", "test: 150"), ["5:9", "150"]),
     (("validation: 0.2", "validation: 150"), ["5:15", "150"]),
     (("validation: 0.2", "target: speces"), ["5:11", "speces", "species"]),
     (("validation: 0.2", "ignore: [petal]"), ["5:12", "petal"]),
@@ -449,6 +548,11 @@ READ_BACK = {
     "parameters that are not learned": changed("layers: [8]", "activation: {name: prelu, learn: []}"),
     "text that looks like numbers": changed("name: iris", "name: '1e-3'"),
     "no training at all": changed("training:\n  epochs: 1\n", ""),
+    "a schedule": IRIS + "optimizer: {name: sgd, learning_rate: {name: cosine, base: 1, cycles: 2}}\n",
+    "a schedule by its name": IRIS + "optimizer: {learning_rate: plateau}\n",
+    "whole numbers and an infinite default": changed(
+        "layers: [8]", "layers: [{dense: 8, activation: {name: relu, threshold: 1}}]"
+    ),
 }
 
 
@@ -605,6 +709,6 @@ def test_seeds_beyond_the_largest_are_refused(tmp_path):
 
 
 def test_every_activation_of_the_catalogue_can_be_named_with_and_without_its_defaults():
-    for name in ACTIVATIONS:
+    for name in (name for name, entry in ACTIVATIONS.items() if not entry.untrainable):
         assert faults(changed("layers: [8]", f"activation: {name}")) == []
         assert faults(changed("layers: [8]", f"activation: {{name: {name}}}")) == []

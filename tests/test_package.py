@@ -187,7 +187,7 @@ COMMANDS = typer.main.get_command(app).commands
 
 
 def test_the_commands_are_those_of_the_design():
-    assert list(COMMANDS) [:4] == ["train", "eval", "gradcheck", "compare-activations"]
+    assert list(COMMANDS)[:4] == ["train", "eval", "gradcheck", "compare-activations"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from matplotlib import image as picture_file
 from matplotlib import rcParams
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from nnlab.errors import StorageError
+from nnlab.maths.losses import LOSSES
 from nnlab.records import plots
 from nnlab.records.plots import folder, scales, style
 
@@ -59,6 +62,17 @@ def draw_misclassified():
     images = random().random((7, 6, 5))
     names = [STRANGE[index % 4] for index in range(7)]
     return plots.misclassified(images, names, names, np.full(7, 0.871), total_wrong=30, total=400, title="Wrong")
+
+
+def draw_mislabelled():
+    mistakes = [[(STRANGE[k % 4], k % 2 == 0, 0.871) for k in range(row + 1)] for row in range(7)]
+    return plots.mislabelled(random().random((7, 6, 5)), mistakes, total_wrong=30, total=400, title="Wrong labels")
+
+
+def draw_label_rates(labels=STRANGE):
+    shares = np.linspace(0, 1, len(labels))
+    rates = {"precision": shares, "recall": shares**2, "f1": np.where(shares > 0, shares, NAN)}
+    return plots.label_rates(rates, labels, present=np.arange(len(labels)), samples=400, split="test", title="Labels")
 
 
 def draw_boundary_binary():
@@ -111,6 +125,8 @@ PICTURES = [
     draw_accuracy,
     draw_confusion,
     draw_misclassified,
+    draw_mislabelled,
+    draw_label_rates,
     draw_boundary_binary,
     draw_boundary_multiclass,
     draw_truth_and_prediction,
@@ -245,6 +261,90 @@ def test_any_constant_curve_can_be_drawn(length, value, tmp_path):
     plots.save(plots.accuracy(steps, curves, metric_name="accuracy", best_step=0, title="t"), tmp_path / "a.png")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mse", "loss (mean squared error)"),
+        ("cross_entropy", "loss (cross-entropy)"),
+        ("binary_cross_entropy", "loss (binary cross-entropy)"),
+        ("some_other", "loss (some other)"),
+    ],
+)
+def test_a_loss_is_named_in_words(name, expected):
+    figure = plots.cost(*run(), epoch_steps=None, best_step=None, loss_name=name, title="t")
+    assert figure.axes[0].get_ylabel() == expected
+
+
+def test_every_loss_has_words():
+    assert set(style.LOSS_WORDS) == set(LOSSES)
+
+
+def test_a_loss_of_scaled_targets_says_so():
+    figure = plots.cost(*run(), epoch_steps=None, best_step=None, loss_name="mse", title="t", scaled_targets=True)
+    assert figure.axes[0].get_ylabel() == "loss (mean squared error, scaled\ntargets)"
+
+
+@pytest.mark.parametrize(("epoch_steps", "expected"), [(1, False), (2, True), (None, True)])
+def test_the_batch_curve_is_left_out_where_one_batch_is_an_epoch(epoch_steps, expected):
+    steps, curves = run()
+    figure = plots.cost(steps, curves, epoch_steps=epoch_steps, best_step=None, loss_name="mse", title="t")
+    assert ("batch" in [line.get_label() for line in figure.axes[0].get_lines()]) is expected
+
+
+def test_a_batch_curve_that_is_all_there_is_stays_and_one_left_out_still_tells_where_the_run_diverged():
+    steps, curves = run()
+    alone = plots.cost(steps, {"batch/loss": curves["batch/loss"]}, epoch_steps=1, best_step=None, loss_name="mse",
+                       title="t")  # fmt: skip
+    assert [line.get_label() for line in alone.axes[0].get_lines()] == ["batch"]
+    for values in curves.values():
+        values[40:] = NAN
+    diverged = plots.cost(steps, curves, epoch_steps=1, best_step=None, loss_name="mse", title="t")
+    assert "not finite from step 400 on" in words(diverged)
+
+
+def test_without_a_best_step_the_last_value_is_told_and_no_star_is_drawn():
+    steps, curves = run()
+    curves["val/loss"][-1] = 0.25
+    figure = plots.cost(steps, curves, epoch_steps=None, best_step=None, loss_name="mse", title="t")
+    assert "validation 0.25 at the last step" in words(figure)
+    assert "best step" not in words(figure)
+    assert not figure.axes[0].collections
+    curves["val/loss"][-1] = NAN
+    figure = plots.cost(steps, curves, epoch_steps=None, best_step=None, loss_name="mse", title="t")
+    assert "validation 0.006104 at step 550" in words(figure)
+
+
+def rising(low=0.1, steps=100):
+    """An accuracy that starts at `low`, is at 0.95 after a twentieth of the steps and rises slowly from there."""
+    at = np.arange(steps + 1.0)
+    return at, np.where(at < steps / 20, low, 0.95 + 0.04 * at / steps)
+
+
+def test_accuracy_is_framed_for_what_comes_after_the_first_tenth():
+    steps, values = rising()
+    figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=None, title="t", epoch_steps=10)
+    bottom, top = figure.axes[0].get_ylim()
+    assert 0.9 < bottom < values[steps > 10].min()
+    assert 0.99 < top < 1.02
+    assert "some of the first steps lie below the frame" in words(figure)
+    assert figure.axes[0].child_axes
+
+
+def test_a_best_step_at_the_start_stays_in_the_frame():
+    steps, values = rising()
+    figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=2, title="t")
+    assert figure.axes[0].get_ylim()[0] < 0.1
+
+
+@pytest.mark.parametrize("later", [np.full(101, 1.0), np.linspace(0.3, 1.0, 101)])
+def test_nothing_is_cut_where_that_would_show_no_more(later):
+    steps = np.arange(101)
+    values = np.where(steps == 0, 0.1, later)
+    figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=None, title="t")
+    assert figure.axes[0].get_ylim()[0] < 0.1
+    assert "frame" not in words(figure)
+
+
 def test_accuracy_ends_at_one_hundred_percent():
     figure = plots.accuracy(np.arange(3), {"val": np.array([0.5, 1.0, 1.0])}, metric_name="val/accuracy",
                             best_step=1, title="t")  # fmt: skip
@@ -280,6 +380,32 @@ def test_misclassified_with_nothing_wrong_says_so(tmp_path):
     figure = plots.misclassified(np.empty((0, 4, 4)), [], [], np.empty(0), total_wrong=0, total=360, title="t")
     plots.save(figure, tmp_path / "m.png")
     assert "No sample was misclassified: all 360 are right." in words(figure)
+
+
+def test_wrong_labels_are_told_shortly():
+    mistakes = [[("even", True, 0.93), ("prime", False, NAN)], [(name, True, 0.5) for name in "abcd"]]
+    figure = plots.mislabelled(np.zeros((2, 4, 4)), mistakes, total_wrong=2, total=9, title="t")
+    captions = [axes.get_title() for axes in figure.axes]
+    assert captions == ["+ even (93 %)\n− prime", "+ a (50 %)\n+ b (50 %)\nand 2 more"]
+    assert "2 of 9 are wrong (22.22 %); + label wrongly given, − label missed (confidence)" in words(figure)
+
+
+def test_rates_stand_behind_their_bars():
+    figure = draw_label_rates()
+    axes = figure.axes[0]
+    widths = [[bar.get_width() for bar in container] for container in axes.containers]
+    np.testing.assert_allclose(widths, [np.linspace(0, 1, 4), np.linspace(0, 1, 4) ** 2, np.linspace(0, 1, 4)])
+    assert [text.get_text() for text in axes.texts[:4]] == ["0 %", "33.33 %", "66.67 %", "100 %"]
+    assert axes.texts[8].get_text() == "not defined"
+    assert "3 of 400 have it" in words(figure)
+    assert "test part, 400 samples" in words(figure)
+
+
+def test_of_many_labels_the_first_are_drawn(tmp_path):
+    figure = draw_label_rates([f"label {index}" for index in range(45)])
+    plots.save(figure, tmp_path / "l.png")
+    assert "30 of 45 labels drawn" in words(figure)
+    assert len(figure.axes[0].get_yticklabels()) == 30
 
 
 def test_misclassified_survives_nan(tmp_path):
@@ -322,6 +448,55 @@ def test_boundary_with_one_point_and_with_partly_lost_classes(tmp_path):
     figure = plots.boundary(predict, np.zeros((1, 2)), np.eye(3)[:1], names=STRANGE[:2], classes=STRANGE[:3],
                             task="multiclass", title="t")  # fmt: skip
     plots.save(figure, tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, 1.0), (2.9, 1.0), (0.35, 1.0), (3.1, "auto"), (0.3, "auto")])
+def test_inputs_of_like_ranges_share_one_scale(ratio, expected, tmp_path):
+    x, y = points(classes=3)
+    x = (x - x.min(axis=0)) / np.ptp(x, axis=0) * [1.0, ratio]
+    one = plots.boundary(nearest(3), x, np.eye(3)[y], names=("a", "b"), classes=("0", "1", "2"), task="multiclass",
+                         title="t")  # fmt: skip
+    two = plots.truth_and_prediction(x, y, y, names=("a", "b"), classes=("0", "1", "2"), title="t")
+    assert [axes.get_aspect() for axes in (*one.axes, *two.axes)] == [expected] * 3
+    plots.save(one, tmp_path / "b.png")
+    plots.save(two, tmp_path / "p.png")
+
+
+def test_points_that_the_network_was_not_trained_on_have_a_dark_rim():
+    x, y = points(40, 2)
+
+    def drawn(trained):
+        return plots.boundary(lambda grid: np.full((len(grid), 1), 0.2), x, y[:, None].astype(float), names=("a", "b"),
+                              classes=("no", "yes"), task="binary", title="t", trained=trained)  # fmt: skip
+
+    part = drawn(np.arange(40) < 30)
+    dark = [line for line in part.axes[0].get_lines() if line.get_markeredgecolor() == style.BLACK]
+    assert sum(len(line.get_xdata()) for line in dark) == 10
+    assert "not trained on (10)" in words(part)
+    assert "all were trained on" in words(drawn(np.ones(40, bool)))
+    assert "trained on" not in words(drawn(None))
+
+
+def test_rings_shrink_where_wrong_points_are_near_each_other():
+    x = np.random.default_rng(3).uniform(-1, 1, (300, 2))
+    near = np.hypot(*x.T) < 0.2
+
+    def rings(wrong):
+        truth = np.zeros(300, int)
+        figure = plots.truth_and_prediction(x, truth, wrong.astype(int), names=("a", "b"), classes=("0", "1"),
+                                            title="t")  # fmt: skip
+        return figure.axes[1].get_lines()[-1]
+
+    crowded, far = rings(near), rings(np.arange(300) == 5)
+    assert crowded.get_markersize() < far.get_markersize() == 11
+    assert crowded.get_markeredgewidth() < far.get_markeredgewidth()
+
+
+def test_without_a_wrong_prediction_no_ring_is_explained():
+    x, truth = points(20, 2)
+    figure = plots.truth_and_prediction(x, truth, truth, names=("a", "b"), classes=("0", "1"), title="t")
+    assert "0 of 20 wrong" in words(figure)
+    assert "predicted wrongly" not in words(figure)
 
 
 def test_wrong_predictions_are_ringed_and_counted():
@@ -369,8 +544,61 @@ def test_compared_curves_show_mean_and_percentiles():
     runs = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, NAN]])
     figure = plots.compare_curves(np.array([0, 10]), {"a": runs}, metric_name="val/loss", title="t")
     np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), [3.0, 3.0])
-    assert "a (3 seeds, 1 end early)" in words(figure)
-    assert "mean over the seeds" in words(figure)
+    assert "a (3 seeds, 1 diverged)" in words(figure)
+    assert "mean over the seeds; thin lines: single seeds; a diverged seed drops out" in words(figure)
+
+
+def test_an_arm_whose_seeds_all_diverged_counts_them():
+    arms = {"gone": np.array([[1.0, NAN], [1.0, NAN]]), "there": np.ones((2, 2))}
+    figure = plots.compare_curves(np.arange(2), arms, metric_name="val/loss", title="t")
+    assert "gone (2 seeds, 2 diverged)" in words(figure)
+    assert "there (2 seeds)" in words(figure)
+
+
+def test_few_seeds_are_drawn_as_lines_and_many_as_a_band():
+    steps = np.arange(30)
+    few = plots.compare_curves(steps, seeds(2, 10), metric_name="val/loss", title="t")
+    many = plots.compare_curves(steps, seeds(2, 11), metric_name="val/loss", title="t")
+    one = plots.compare_curves(steps, seeds(2, 1), metric_name="val/loss", title="t")
+    assert [len(lines.get_segments()) for lines in few.axes[0].collections] == [10, 10]
+    assert "thin lines: single seeds" in words(few)
+    assert all(isinstance(band, PolyCollection) for band in many.axes[0].collections)
+    assert "band: 10th to 90th percentile" in words(many)
+    assert not one.axes[0].collections
+    assert "Line: the only seed" in words(one)
+
+
+def test_a_seeds_line_has_the_colour_of_its_arm_and_stops_where_the_seed_does():
+    figure = plots.compare_curves(np.arange(3), {"a": np.array([[1.0, 2.0, NAN], [2.0, 3.0, 4.0]])},
+                                  metric_name="val/loss", title="t")  # fmt: skip
+    (behind,) = figure.axes[0].collections
+    np.testing.assert_array_equal(behind.get_segments()[0], [[0, 1], [1, 2]])
+    assert to_hex(behind.get_color()[0]) == figure.axes[0].get_lines()[0].get_color().lower()
+
+
+def test_compared_shares_are_framed_for_what_comes_after_the_first_tenth():
+    steps, values = rising()
+    figure = plots.compare_curves(steps, {"a": np.stack([values, values - 0.01])}, metric_name="val/accuracy",
+                                  title="t")  # fmt: skip
+    assert figure.axes[0].get_ylim()[0] > 0.9
+    assert "below the frame" in words(figure)
+
+
+@pytest.mark.parametrize("start", [3.0, 1000.0])
+def test_a_falling_figure_leaves_the_frame_at_the_top(start):
+    steps, values = rising()
+    fall = np.where(steps < 3, start, 1 - values)
+    figure = plots.compare_curves(steps, {"a": fall[None]}, metric_name="val/rmse", title="t")
+    assert figure.axes[0].get_ylim()[1] < 0.1
+    assert "above the frame" in words(figure)
+    assert figure.axes[0].get_ylabel() == "validation RMSE"
+
+
+def test_compared_losses_are_named():
+    figure = plots.compare_curves(np.arange(30), seeds(), metric_name="val/loss", title="t", loss="mse",
+                                  scaled_targets=True, kept=True)  # fmt: skip
+    assert figure.axes[0].get_ylabel() == "validation loss (mean squared error,\nscaled targets)"
+    assert "a seed that stopped early keeps its last value" in words(figure)
 
 
 def test_compared_curves_name_an_arm_without_values(tmp_path):
@@ -396,6 +624,29 @@ def test_compared_finals_put_the_best_on_top(larger_is_better, expected, tmp_pat
     labels = [text.get_text().split("\n") for text in figure.axes[0].get_yticklabels()]
     assert [label[0] for label in labels] == expected
     assert labels[2][1] == "3 of 3 not finite"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [("test/accuracy", "90 %\n[74 %, 100 %]"), ("test/rmse", "0.9\n[0.74, 1.06]")],
+)
+def test_the_interval_of_a_share_ends_where_shares_do(metric, expected):
+    arms = {"a": np.array([0.5, 1.0, 1.0])}
+    figure = plots.compare_finals(arms, {"a": (0.9, 0.74, 1.06)}, metric_name=metric, larger_is_better=True, title="t")
+    axes = figure.axes[0]
+    assert axes.texts[0].get_text() == expected
+    drawn = axes.get_lines()[-2].get_xdata()
+    assert drawn[1] == (1.0 if metric == "test/accuracy" else min(1.06, axes.get_xlim()[1]))
+
+
+@pytest.mark.parametrize(("reach", "expected"), [(0.6, True), (5.0, False)])
+@pytest.mark.parametrize("metric", ["test/accuracy", "test/rmse"])
+def test_the_frame_holds_intervals_that_leave_room_for_the_seeds(metric, reach, expected):
+    arms = {"a": np.array([0.5, 0.502, 0.51])}
+    interval = (0.505 - reach / 100, 0.505, 0.505 + reach / 100)
+    figure = plots.compare_finals(arms, {"a": interval}, metric_name=metric, larger_is_better=True, title="t")
+    left, right = figure.axes[0].get_xlim()
+    assert bool(left < interval[0] and interval[2] < right) is expected
 
 
 def test_compared_finals_cut_an_interval_that_a_logarithm_cannot_hold(tmp_path):

@@ -28,6 +28,8 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 SHELL = [block for language, block in BLOCKS if language == "sh"]
 SETUP = [block for block in SHELL if "pip install" in block]
 USED = [block for block in SHELL if block not in SETUP]
+
+
 def leaves(group, before=""):
     """Every command that does something, by the words that start it."""
     for name, command in group.commands.items():

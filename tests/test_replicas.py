@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from strategies import TRAINABLE, experiment, setup_for
 
+from nnlab.config.arms import default_target
 from nnlab.config.choices import Choice
 from nnlab.experiments.check_gradients import check_step
 from nnlab.experiments.compare import arm_experiment, compare
@@ -196,7 +197,9 @@ def compared(tmp_path_factory):
     )
     arms = [Choice(name="tanh", values={}), Choice(name="prelu", values={"alpha": 0.1}, learn=("alpha",))]
     rows, runs = read_rows(chosen, None, Path()), tmp_path_factory.mktemp("runs")
-    folder = compare(chosen, rows, arms, SEEDS[:3], runs=runs, activations=ACTIVATIONS).folder
+    folder = compare(
+        chosen, rows, arms, SEEDS[:3], runs=runs, activations=ACTIVATIONS, target=default_target(chosen)
+    ).folder
     return chosen, rows, arms, folder, runs
 
 

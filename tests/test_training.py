@@ -105,13 +105,13 @@ def test_a_mere_checkpoint_is_a_record_without_figures():
 
 
 def test_figures_at_a_gates_step_are_measured():
-    gates = ["batch/loss@7 >= 0", "val/loss@3 >= 0", "train/loss@999 >= 0"]
+    gates, beyond = ["batch/loss@7 >= 0", "val/loss@3 >= 0"], "train/loss@999 >= 0"
     data = {"source": {"name": "moons", "samples": 90}, "validation": 0.2}
     _, records = run(setup_for(experiment(data=data, gates=gates, training=training(log_every=50))))
     measured = Measured()
     for r in records:
         measured.add(r.step, r.epoch, {name: float(v[0]) for name, v in r.figures.items()})
-    outcomes = hold([parse_gate(text) for text in gates], measured)
+    outcomes = hold([parse_gate(text) for text in [*gates, beyond]], measured)
     assert [outcome.met for outcome in outcomes] == [True, True, False]
 
 

@@ -14,48 +14,57 @@ import numpy as np
 from nnlab.maths.activations import Activation, Parameter
 
 
+def by_sign(alpha, positive, negative):
+    """`positive` where alpha > 0, else `negative`: both are computed, and what the other sign gives is not used."""
+    return np.where(np.asarray(alpha) > 0, positive, negative)
+
+
 def inner(x, alpha):
     """g(x), for the sign that alpha has."""
-    if alpha > 0:
-        return np.expm1(alpha * x) / alpha + alpha
-    return -np.log(1 - alpha * (x + alpha)) / alpha
+    return by_sign(alpha, np.expm1(alpha * x) / alpha + alpha, -np.log(1 - alpha * (x + alpha)) / alpha)
 
 
 def inner_by_x(x, alpha):
     """dg/dx."""
-    return np.exp(alpha * x) if alpha > 0 else 1 / (1 - alpha * (x + alpha))
+    return by_sign(alpha, np.exp(alpha * x), 1 / (1 - alpha * (x + alpha)))
 
 
 def inner_by_alpha(x, alpha):
     """dg/dα."""
-    if alpha > 0:
-        return (alpha * x * np.exp(alpha * x) - np.expm1(alpha * x)) / alpha**2 + 1
     u = 1 - alpha * (x + alpha)
-    return np.log(u) / alpha**2 + (x + 2 * alpha) / (alpha * u)
+    positive = (alpha * x * np.exp(alpha * x) - np.expm1(alpha * x)) / alpha**2 + 1
+    return by_sign(alpha, positive, np.log(u) / alpha**2 + (x + 2 * alpha) / (alpha * u))
 
 
-def each(function):
-    """Apply a function of (x, alpha, beta) replica by replica, for the sign of alpha chooses the formula."""
+def unless_zero(function):
+    """A function of x, alpha and beta, which may be arrays that broadcast: `otherwise` where alpha is 0."""
 
-    def stacked(x, alpha, beta):
-        alphas, betas = np.broadcast_to(alpha, (len(x), 1, 1)).ravel(), np.broadcast_to(beta, (len(x), 1, 1)).ravel()
-        return np.stack([function(*parts) for parts in zip(x, alphas, betas, strict=True)])
+    def chosen(x, alpha, beta, otherwise):
+        alpha = np.asarray(alpha, x.dtype)
+        safe = np.where(alpha == 0, 1, alpha).astype(x.dtype)
+        with np.errstate(all="ignore"):  # the formula of the other sign may fail, and is not used
+            return np.where(alpha == 0, otherwise, function(x, safe, beta))
 
-    return stacked
+    return chosen
+
+
+value = unless_zero(lambda x, a, b: 1 / inner(x, a) + b)
+slope = unless_zero(lambda x, a, b: -inner_by_x(x, a) / inner(x, a) ** 2)
+slope_by_alpha = unless_zero(lambda x, a, b: -inner_by_alpha(x, a) / inner(x, a) ** 2)
 
 
 ACTIVATIONS = [
     Activation.from_functions(
         "shifted_soft_exponential",
-        value=each(lambda x, a, b: x if a == 0 else 1 / inner(x, a) + b),
-        slope=each(lambda x, a, b: np.ones_like(x) if a == 0 else -inner_by_x(x, a) / inner(x, a) ** 2),
+        value=lambda x, alpha, beta: value(x, alpha, beta, otherwise=x),
+        slope=lambda x, alpha, beta: slope(x, alpha, beta, otherwise=1),
         parameters=(
             Parameter("alpha", 0.1, "curvature", learnable=True, learn_by_default=True),
             Parameter("beta", 7.0, "shift", learnable=True, learn_by_default=True),
         ),
         parameter_slopes={
-            "alpha": each(lambda x, a, b: np.zeros_like(x) if a == 0 else -inner_by_alpha(x, a) / inner(x, a) ** 2),
-            "beta": each(lambda x, a, b: np.zeros_like(x) if a == 0 else np.ones_like(x)),
+            "alpha": lambda x, alpha, beta: slope_by_alpha(x, alpha, beta, otherwise=0),
+            "beta": lambda x, alpha, beta: np.where(np.asarray(alpha) == 0, 0, np.ones_like(x)),
         },
         formula="1 / ((exp(αx) - 1) / α + α) + β",
         slope_formula="-g'(x) / g(x)²",

@@ -20,7 +20,12 @@ def exit_codes(*, debug: bool) -> Iterator[None]:
     except NnlabError as error:
         if debug:
             raise
-        lines = [str(fault) for fault in error.faults] if isinstance(error, InputError) else [str(error)]
+        # A fault of a formula has lines of its own: the formula, and a caret under the place.
+        lines = (
+            [line for fault in error.faults for line in str(fault).split("\n")]
+            if isinstance(error, InputError)
+            else [str(error)]
+        )
         for line in lines:
             complain(line)
         raise typer.Exit(error.exit_code) from None

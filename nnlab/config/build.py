@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlab.config.choices import Choice
+from nnlab.config.choices import Choice, activation_of
 from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
@@ -101,7 +101,9 @@ def network_for(experiment: Experiment, inputs: int, outputs: int, activations: 
     for layer in spec.layers or []:
         builder.add(layer, spec.activation)
     if head.dense:
-        builder.add_last(outputs, _HEAD_INITIALIZER if fused else activations[head.activation.name].initializer)
+        builder.add_last(
+            outputs, _HEAD_INITIALIZER if fused else activation_of(head.activation, activations).initializer
+        )
     if not fused and head.activation.name != "identity":
         builder.add_activation(head.activation)
     return Network(inputs, tuple(builder.layers), fused or unfused(head.loss))
@@ -131,7 +133,7 @@ class _Builder:
 
     def _add_dense_and_activation(self, layer: LayerSpec, activation: Choice) -> None:
         if layer.dense is not None:
-            recommended = self.activations[activation.name].initializer
+            recommended = activation_of(activation, self.activations).initializer
             own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
             self._add_dense(layer.dense, layer.init or self.spec.init, recommended, replace(self._penalties(), **own))
         self.add_activation(activation)
@@ -153,7 +155,7 @@ class _Builder:
     def add_activation(self, choice: Choice) -> None:
         """An activation as a layer of its own; identity needs none."""
         if choice.name != "identity":
-            entry = self.activations[choice.name]
+            entry = activation_of(choice, self.activations)
             name = self._numbered(choice.name)
             if isinstance(entry, RowActivation):
                 self.layers.append(Rowwise(name, entry, choice.values))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from nnlab.errors import suggestion
-from nnlab.maths.activations import ACTIVATIONS, AnyActivation
+from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Entry, Parameter, Value
@@ -34,6 +36,7 @@ class Choice(BaseModel):
     learn: tuple[str, ...] | None = None
     per_unit: bool = False
     changed: tuple[str, ...] = ()
+    formula: str | None = None
     schedule: Choice | None = None
 
     def plain(self) -> str | dict[str, Any]:
@@ -43,6 +46,8 @@ class Choice(BaseModel):
         if self.schedule is not None:
             base = {"base": self.values["learning_rate"]}
             more["learning_rate"] = {"name": self.schedule.name, **base, **self.schedule.values}
+        if self.formula is not None:
+            return {"formula": self.formula, **more}
         return {"name": self.name, **more} if more else self.name
 
     @property
@@ -53,7 +58,10 @@ class Choice(BaseModel):
     @property
     def label(self) -> str:
         """A short name for tables and legends: `prelu(alpha=0.1)`; parameters at their defaults are left out."""
-        inner = ", ".join(f"{key}={_number(self.values[key])}" for key in self.changed)
+        shown_values = self.changed if self.formula is None else tuple(self.values)
+        inner = ", ".join(f"{key}={_number(self.values[key])}" for key in shown_values)
+        if self.formula is not None:
+            return f"{self.formula} with {inner}" if inner else self.formula
         return f"{self.name}({inner})" if inner else self.name
 
 
@@ -74,8 +82,45 @@ def activation_table(info: ValidationInfo) -> Mapping[str, AnyActivation]:
     return table
 
 
+def activation_of(choice: Choice, table: Mapping[str, AnyActivation]) -> AnyActivation:
+    """The activation that was chosen: an entry of `table`, or what a formula says."""
+    if choice.formula is None:
+        return table[choice.name]
+    return _from_formula(choice.formula, tuple(choice.values.items()))
+
+
+@lru_cache
+def _from_formula(formula: str, values: tuple[tuple[str, Value], ...]) -> Activation:
+    return Formula.parse(formula, tuple(name for name, _ in values)).to_activation("formula", dict(values))
+
+
+def _choose_formula(mapping: dict[str, Any]) -> Choice:
+    """A formula in x with its parameters: `{formula: "x * sigmoid(beta * x)", beta: 1.0, learn: [beta]}`."""
+    text, given = mapping["formula"], {k: v for k, v in mapping.items() if k not in _BESIDE_A_FORMULA}
+    if not isinstance(text, str):
+        raise inner_faults([(("formula",), f"found {shown(text)}, expected a formula in x, as text")])
+    wrong: list[Inner] = [
+        ((name,), f"found {shown(value)} for {name} of the formula, expected a number")
+        for name, value in given.items()
+        if isinstance(value, bool) or not isinstance(value, int | float)
+    ]
+    if wrong:
+        raise inner_faults(wrong)
+    try:
+        entry = _from_formula(text, tuple((name, float(value)) for name, value in given.items()))
+    except FormulaError as error:
+        raise inner_faults([(("formula",), f"{error.message}\n{error.pointed()}")]) from error
+    rest = {key: value for key, value in mapping.items() if key != "formula"}
+    return _complete(entry, {"name": "formula", **rest}).model_copy(update={"formula": text})
+
+
+_BESIDE_A_FORMULA = ("formula", "learn", "per_unit")
+
+
 def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> Choice:
     """The activation of `table` that `value` names; one that no gradient passes is refused."""
+    if isinstance(value, dict) and "formula" in value and "name" not in value:
+        return _choose_formula(value)
     chosen = choose(value, table, "activation")
     if table[chosen.name].untrainable:
         raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {table[chosen.name].untrainable}")])

@@ -17,7 +17,7 @@ from nnlab.config.overrides import override_all
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
-from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault
+from nnlab.maths.losses import DEFAULT_HEADS, TEXTBOOK, head_fault
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
 
 Finding = tuple[KeyPath, str]
@@ -119,7 +119,7 @@ class _Fields:
     def __init__(self, values: Any, activations: Mapping[str, AnyActivation]) -> None:
         self.values = copy.deepcopy(values)
         self.findings: list[Finding] = []
-        self.cut: list[KeyPath] = []
+        self.cut: set[KeyPath] = set()
         self.experiment: Experiment | None = None
         more = True
         while self.experiment is None and more:
@@ -134,9 +134,10 @@ class _Fields:
             lines = error.errors(include_url=False)
             found = [(self.original(path), text) for line in lines for path, text in _findings(line, left)]
             self.findings += [finding for finding in found if not self._left_behind(finding[0])]
-            paths = [_whole_choice(path) for path, _ in found]
-            self.cut += [path for path, _ in found] + paths
-            return all([_cut(self.values, path) for path in paths])
+            cut = {_cut(self.values, _whole_choice(path)) for path, _ in found}
+            is_new = () not in cut and not cut <= self.cut
+            self.cut |= cut | {path for path, _ in found}
+            return is_new
         return False
 
     def _left_behind(self, path: KeyPath) -> bool:
@@ -172,16 +173,15 @@ def _whole_choice(path: KeyPath) -> KeyPath:
     return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
 
 
-def _cut(values: Any, path: KeyPath) -> bool:
-    """Cut the value at `path`, or what holds it where it is missing; False where that is everything."""
+def _cut(values: Any, path: KeyPath) -> KeyPath:
+    """Cut the value at `path`, or what holds it where it is missing; the path that was cut, () for none."""
     while path and path not in _PLACEHOLDERS and not _reachable(values, path):
         path = path[:-1]
-    if not path:
-        return False
     for part in path[:-1]:
         values = values[part]
-    values[path[-1]] = copy.deepcopy(_PLACEHOLDERS.get(path, _CUT))
-    return True
+    if path:
+        values[path[-1]] = copy.deepcopy(_PLACEHOLDERS[path]) if path in _PLACEHOLDERS else _CUT
+    return path
 
 
 def _reachable(values: Any, path: KeyPath) -> bool:
@@ -435,8 +435,3 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     _size_findings: ("precision", "network.layers"),
     _gate_findings: ("task", "data.validation", "training.gradcheck"),
 }
-
-
-def losses_of(task: str) -> list[str]:
-    """The losses that a task may use."""
-    return [name for name, loss in LOSSES.items() if task in loss.tasks]

@@ -1,14 +1,32 @@
-"""Plugins: Python files, named on the command line alone, that add activations to the table of a run."""
+"""Plugins: Python files, named on the command line alone, that add activations to the table of a run.
+
+Each function of a plugin is tried on small arrays as soon as it is read: what is wrong with it is said then, in one
+line, and not in the middle of a training.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import runpy
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nnlab.errors import ConfigError, printable
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
+from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.parameters import Parameter, Value
+
+Array = NDArray[Any]
+
+_RESERVED = ("name", "learn", "per_unit")  # what else may stand beside a parameter in an experiment file
 
 
 def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:
@@ -31,13 +49,149 @@ def _activations_of(file: Path) -> list[AnyActivation]:
             f"{printable(str(file))}: found {type(found).__name__} as ACTIVATIONS, expected a list of "
             "nnlab.maths.activations.Activation"
         )
-    return list(found)
+    activations = [_with_kinks(activation) for activation in found]
+    for activation in activations:
+        fault = _fault(activation)
+        if fault:
+            raise ConfigError(f"{printable(str(file))}: {fault}")
+    return activations
+
+
+def _with_kinks(activation: AnyActivation) -> AnyActivation:
+    """The activation with its kinks as a function, where a plugin gives the points themselves."""
+    if isinstance(activation, Activation) and isinstance(activation.kinks, tuple | list):
+        points = tuple(activation.kinks)
+        return replace(activation, kinks=lambda **_parameters: points)
+    return activation
 
 
 def _run(file: Path) -> dict[str, Any]:
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         raise ConfigError(f"{printable(str(file))}: found no file, expected a plugin written in Python")
     try:
-        return runpy.run_path(str(file), run_name="nnlab_plugin")
-    except Exception as error:
-        raise ConfigError(f"{printable(str(file))}: the plugin raised {type(error).__name__}: {error}") from error
+        with redirect_stdout(sys.stderr):  # stdout is for the result
+            return runpy.run_path(str(file), run_name="nnlab_plugin")
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{printable(str(file))}: the plugin raised {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {printable(str(error))}"
+
+
+# --- trying out -------------------------------------------------------------------------------------------------------
+
+
+class _Wrong(Exception):  # noqa: N818 - it never leaves this module
+    """What is wrong with what a function gave."""
+
+
+def _fault(activation: AnyActivation) -> str | None:
+    """What is wrong with an activation, or None."""
+    if not isinstance(activation.name, str) or not re.fullmatch(r"[A-Za-z_]\w*", activation.name):
+        return f"found {printable(repr(activation.name))} as the name of an activation, expected letters, digits and _"
+    what = f"activation '{activation.name}'"
+    if activation.initializer not in INITIALIZERS:
+        return f"{what} names the initializer {printable(repr(activation.initializer))}, expected one of the catalogue"
+    if any(parameter.name in _RESERVED for parameter in activation.parameters):
+        return f"{what} has a parameter named {' or '.join(_RESERVED)}, expected another name"
+    trials = _row_trials(activation) if isinstance(activation, RowActivation) else _trials(activation)
+    for function, trial in trials:
+        try:
+            with redirect_stdout(sys.stderr), np.errstate(all="ignore"):
+                trial()
+        except _Wrong as wrong:
+            return f"{function} of {what} gave {wrong}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's function may raise
+            return f"{function} of {what} raised {_said(error)}"
+    return None
+
+
+Trial = tuple[str, Callable[[], object]]
+
+
+def _trials(activation: Activation) -> Iterator[Trial]:
+    """Each function on one replica and on two, and with as many values of the parameters as a gradient check has."""
+    fixed = {parameter.name: _usual(parameter) for parameter in activation.parameters}
+    learnable = [parameter.name for parameter in activation.parameters if parameter.learnable]
+    missing = [name for name in learnable if name not in activation.parameter_slopes]
+    if missing:
+        yield f"the slope by '{missing[0]}'", _is_missing
+    yield "kinks", lambda: activation.kinks(**fixed)
+    learned = {name: np.full((2, 1, 1), fixed[name]) for name in learnable}
+    for z, parameters in ((_sample(1), fixed), (_sample(2), fixed | learned), (_sample(1), fixed | learned)):
+        for function, call in _functions(activation, z, parameters):
+            yield function, lambda call=call, z=z: _try(call, z)  # type: ignore[misc]
+
+
+def _is_missing() -> None:
+    raise _Wrong("nothing, expected it among parameter_slopes, since the parameter can be learned")
+
+
+def _functions(activation: Activation, z: Array, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Name and call(z, out) of each function."""
+    replicas = max([len(z), *(len(value) for value in parameters.values() if isinstance(value, np.ndarray))])
+
+    def activations(z: Array) -> Array:
+        a = np.empty((replicas, *z.shape[1:]))
+        activation.value(z, a, **parameters)
+        return a
+
+    def call(function: Any) -> Callable[[Array], Array]:
+        def called(z: Array) -> Array:
+            a, out = activations(z), np.empty((replicas, *z.shape[1:]))
+            function(z, a, out, **parameters)
+            return out
+
+        return called
+
+    yield "value", activations
+    yield "slope", call(activation.slope)
+    for name, function in activation.parameter_slopes.items():
+        yield f"the slope by '{name}'", call(function)
+
+
+def _try(call: Callable[[Array], Array], z: Array) -> None:
+    """Hold what a function gives for all of z against what it gives for each column alone."""
+    values = call(z)
+    if not np.isfinite(values).any():
+        raise _Wrong(f"no finite number for x from {z.min():g} to {z.max():g}, expected an array shaped like x")
+    alone = np.concatenate([call(np.ascontiguousarray(z[..., [unit]])) for unit in range(z.shape[-1])], axis=-1)
+    if not np.allclose(values, alone, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise _Wrong("another number for an x among others than alone, expected an array shaped like x, x by x")
+
+
+def _sample(replicas: int) -> Array:
+    """Inputs (R, 4, 3) of either sign."""
+    return np.linspace(-2.05, 1.95, 12 * replicas).reshape(replicas, 4, 3)
+
+
+def _usual(parameter: Parameter) -> Value:
+    """The default of a parameter, or a value in its range where it has none."""
+    if parameter.default is not None:
+        return parameter.default
+    low, high = parameter.low, parameter.high
+    if np.isfinite(low) and np.isfinite(high):
+        return (low + high) / 2
+    return low + 1 if np.isfinite(low) else min(high - 1, 1.0)
+
+
+def _row_trials(activation: RowActivation) -> Iterator[Trial]:
+    """Both functions on one replica and on two."""
+    fixed = {parameter.name: _usual(parameter) for parameter in activation.parameters}
+    yield "units", lambda: _row(activation, 0, fixed)
+    for replicas in (1, 2):
+        yield "value or backward", lambda replicas=replicas: _row(activation, replicas, fixed)  # type: ignore[misc]
+
+
+def _row(activation: RowActivation, replicas: int, fixed: Mapping[str, Value]) -> None:
+    """Forward and backward on `replicas` replicas."""
+    units = activation.units(12, **fixed)
+    if not isinstance(units, int) or units < 1:
+        raise _Wrong(f"{printable(repr(units))} for 12 inputs, expected a whole number of at least 1")
+    z = np.linspace(-2.05, 1.95, 48 * replicas).reshape(replicas, 4, 12)
+    a, dz = np.empty((replicas, 4, units)), np.empty_like(z)
+    activation.value(z, a, **fixed)
+    activation.backward(z, a, np.ones_like(a), dz, **fixed)
+    if replicas and not (np.isfinite(a).any() and np.isfinite(dz).any()):
+        raise _Wrong("no finite number, expected the units of each row and the derivatives by its inputs")

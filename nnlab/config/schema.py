@@ -20,7 +20,6 @@ from pydantic import (
 
 from nnlab.config.choices import (
     ActivationChoice,
-    Choice,
     InitializerChoice,
     Inner,
     OptimizerChoice,
@@ -271,7 +270,10 @@ class Training(Model):
     shuffle: StrictBool = True
     log_every: Count | None = None
     evaluate_every: Count | None = None
-    evaluate: Annotated[list[Literal["train", "val"]], Field(min_length=1), AfterValidator(_different)] = ["train", "val"]
+    evaluate: Annotated[list[Literal["train", "val"]], Field(min_length=1), AfterValidator(_different)] = [
+        "train",
+        "val",
+    ]
     early_stopping: EarlyStopping | None = None
     checkpoint_every: Count | None = None
     clip_norm: Positive | None = None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.errors import GradientError
+from nnlab.errors import CheckpointError, GradientError
 from nnlab.experiments.setup import Setup
 from nnlab.maths.gradcheck import Check, Objective, central_differences
 from nnlab.networks.layers import Moment
@@ -61,6 +61,9 @@ def check_gradients(
     """Check before each of the first `steps` updates of a training in float64, from `theta` (1, P) if it is given."""
     state = setup.start()
     if theta is not None:
+        if theta.shape != state.theta.shape:
+            found, expected = theta.shape[1], state.theta.shape[1]
+            raise CheckpointError(f"found weights of {found} parameters, but the experiment describes {expected}")
         state.theta[...] = theta
     parts = setup.rows.parts()
     train = parts["train"]

@@ -244,6 +244,8 @@ def _finish(
         {arm.label: reached(arm, target) for arm in arms},
         _intervals(arms, headline),
         summary,
+        loss=str(experiment.network.head.loss),
+        scaled_targets=experiment.data.scale_targets,
     )
     warnings = write_comparison(folder, comparison)
     return Compared(folder.path, summary, warnings)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.build import Rule, dtype_of, network_for, plan_for, rule_for
-from nnlab.config.document import Document
-from nnlab.config.experiment import faults_at, memory_fault
+from nnlab.config.document import Document, KeyPath
+from nnlab.config.experiment import SPLITS, memory_fault, refusal, watchable
+from nnlab.config.gates import Gate, Moments, names_a_parameter, never_met, unknown_figure
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import CATALOGUE, load
 from nnlab.data.dataset import Dataset
+from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
-from nnlab.errors import ConfigError
+from nnlab.errors import DataError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
+from nnlab.maths.metrics import report
+from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.training.loop import Part, Plan, State
 
+__all__ = ["SPLITS", "Rows", "Setup", "prepare_rows", "read_rows", "set_up", "with_absolute_source"]
+
 Array = NDArray[Any]
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -81,49 +89,93 @@ class Setup:
 def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
     """The experiment with the path of its data, if it is one, made absolute: its run folder lies elsewhere."""
     source = experiment.data.source
-    path = base / source.name
-    if source.name in CATALOGUE or not path.exists():
+    # As the data are looked for: beside the experiment file, then from the working directory.
+    places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
+    if source.name in CATALOGUE or not places:
         return experiment
-    absolute = source.model_copy(update={"name": str(path.resolve())})
+    absolute = source.model_copy(update={"name": os.path.realpath(places[0])})
     data = experiment.data.model_copy(update={"source": absolute})
     return experiment.model_copy(update={"data": data})
 
 
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
     """The data set of an experiment; what the experiment says about its columns is checked here."""
+    experiment = experiment if document is None else experiment.read_from(document)
     data = experiment.data
-    dataset = load(
-        data.source.name,
-        task=experiment.task,
-        parameters=data.source.parameters,
-        target=data.target,
-        ignore=data.ignore,
-        blanks=data.blanks,
-        base=base,
-    )
+    with _placed(experiment):
+        dataset = load(
+            data.source.name,
+            task=experiment.task,
+            parameters=data.source.parameters,
+            target=data.target,
+            ignore=data.ignore,
+            blanks=data.blanks,
+            base=base,
+        )
     findings = list(_data_findings(experiment, dataset))
     if findings:
-        raise ConfigError(
-            faults_at(document or Document(None, {(): ("config", 1, 1)}, {(): ("config", 1, 1)}), findings)
-        )
+        raise refusal(experiment, findings)
     return dataset
 
 
-def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple[str | int, ...], str]]:
+@contextmanager
+def _placed(experiment: Experiment) -> Iterator[None]:
+    """Give the faults of data the place of the key that causes them; those of a line of a data file have their own."""
+    try:
+        yield
+    except DataError as error:
+        causes = [(fault, _cause(experiment, fault)) for fault in error.faults]
+        findings = [(path, fault.message) for fault, path in causes if path is not None]
+        own = [fault for fault, path in causes if path is None]
+        raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
+
+
+# What the message of a fault tells of the key in the experiment file; the first pattern that is found decides.
+_CAUSES = tuple(
+    (re.compile(pattern), path)
+    for pattern, path in (
+        (r"found (?:source|no file|file name|no data)", ("data", "source")),
+        (r"found (target|ignore) ('.*?'), expected the name", ("data",)),
+        (r"found parameter '(\w+)'", ("data", "source")),
+        (r"for a set that takes none: '(\w+)'", ("data", "source")),
+        (r"found (samples|noise|classes|seed): ", ("data", "source")),
+        (r"\bdata\.(target|ignore|test|validation)\b", ("data",)),
+        (r"target column|in target and ignore|no column left", ("data", "target")),
+        (r"\btask\b", ("task",)),
+        (r"\bblanks\b", ("data", "blanks")),
+        (r"finite once scaled|beyond float64", ("data", "scale")),
+    )
+)
+
+
+def _cause(experiment: Experiment, fault: Fault) -> KeyPath | None:
+    """The key that a fault of the data comes from; None for one within a data file."""
+    if fault.line is not None:
+        return None
+    for pattern, path in _CAUSES:
+        match = pattern.search(fault.message)
+        if match:
+            return (*path, *match.groups()[:1], *_index(experiment, match.groups()))
+    return ("data", "source") if fault.file is None else None
+
+
+def _index(experiment: Experiment, found: Sequence[str]) -> list[int]:
+    """Where a column that the data do not have stands in its list."""
+    if len(found) < 2:
+        return []
+    names = getattr(experiment.data, found[0]) or []
+    return [index for index, name in enumerate(names) if quoted(name) == found[1]][:1]
+
+
+def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPath, str]]:
     """What is wrong between the experiment and the data: input size, output size, network size."""
     inputs, outputs = dataset.x.shape[1], dataset.y.shape[1]
     spec = experiment.network
-    findings: list[tuple[tuple[str | int, ...], str]] = []
+    findings: list[tuple[KeyPath, str]] = []
     if spec.inputs not in (None, inputs):
         findings.append(
             (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
         )
-    if not spec.head.dense:
-        widths = [layer.dense for layer in spec.layers or [] if layer.dense]
-        last = widths[-1] if widths else inputs
-        if last != outputs:
-            message = f"found {last} units before a head without a dense layer, but the data have {outputs} targets"
-            findings.append((("network", "head", "dense"), message))
     sizes = [inputs, *(layer.dense for layer in spec.layers or [] if layer.dense), outputs]
     fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment.precision)
     return [*findings, (("network", "layers"), fault)] if fault else findings
@@ -133,7 +185,8 @@ def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int])
     """Split and scale for each seed; once for all of them where no split is drawn."""
     data = experiment.data
     drawn = data.validation is not None or data.test is not None
-    prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if drawn else seeds[:1]))
+    with _placed(experiment):
+        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if drawn else seeds[:1]))
     return Rows(dataset, tuple(seeds), prepared)
 
 
@@ -154,14 +207,95 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
 
 
 def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Setup:
-    """Network, optimizer and plan for rows that are ready."""
+    """Network, optimizer and plan for rows that are ready. ConfigError for layers that do not fit, and for gates."""
     dataset, first = rows.dataset, rows.prepared[0]
     network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
-    try:
-        layout = network.layout
-    except ValueError as error:
-        raise ConfigError(f"network.layers: {error}") from error
+    layout = _checked_layout(experiment, network, dataset.y.shape[1])
     plan = plan_for(experiment, len(first.train.x), parts)
     rule = rule_for(experiment, layout, plan)
-    return Setup(experiment, rows, network, rule, replace(plan, observe=rule.observe if rule.plateau else None))
+    setup = Setup(experiment, rows, network, rule, replace(plan, observe=rule.observe if rule.plateau else None))
+    findings = list(_gate_findings(setup, parts))
+    if findings:
+        raise refusal(experiment, findings)
+    return setup
+
+
+def _checked_layout(experiment: Experiment, network: Network, outputs: int) -> Layout:
+    """The layout of a network whose layers fit each other and the data. ConfigError otherwise."""
+    try:
+        found = network.sizes[-1]
+    except ValueError as error:
+        raise refusal(experiment, [(("network", "layers"), str(error))]) from error
+    if found != outputs:
+        own = experiment.network.head.dense
+        where = "behind the head's activation" if own else "before a head without a dense layer"
+        message = f"found {found} units {where}, but the data have {outputs} targets"
+        raise refusal(experiment, [(("network", "head", "activation" if own else "dense"), message)])
+    return network.layout
+
+
+# --- gates that this run could never meet -----------------------------------------------------------------------------
+
+
+def _gate_findings(setup: Setup, parts: Sequence[str]) -> Iterator[tuple[KeyPath, str]]:
+    experiment = setup.experiment
+    if not experiment.gates:
+        return
+    moments = _moments(setup, parts)
+    for index, gate in enumerate(experiment.parsed_gates):
+        fault = _figure_fault(setup, gate, moments, parts)
+        if fault:
+            yield ("gates", index), fault
+
+
+def _figure_fault(setup: Setup, gate: Gate, moments: Mapping[str, Moments], parts: Sequence[str]) -> str | None:
+    """Why a gate can never be met, or None."""
+    split, _, name = gate.figure.partition("/")
+    if split in SPLITS and split not in parts:
+        return f"{printable(gate.figure)} is never measured: there is no {split} part; expected data.{_KEYS[split]}"
+    label = name if split == "gradcheck" else gate.figure
+    if names_a_parameter(label) and split not in SPLITS:
+        fault = _label_fault(setup.network.layout, label)
+        otherwise = moments["gradcheck/error"] if split == "gradcheck" else Moments(final=True)
+        return fault or never_met(gate, otherwise)
+    return unknown_figure(gate, moments) or never_met(gate, moments[gate.figure])
+
+
+_KEYS = {"train": "source", "val": "validation", "test": "test"}
+
+
+def _moments(setup: Setup, parts: Sequence[str]) -> dict[str, Moments]:
+    """When each figure of this run is measured; entries of theta are not listed."""
+    plan, check = setup.plan, setup.experiment.training.gradcheck
+    figures = _report_names(setup.rows.dataset)
+    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
+    moments = {name: Moments(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
+    moments |= {name: Moments(name in moments, range(plan.steps + 1)) for name in quick}
+    logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
+    epoch = logged / -(-len(setup.rows.prepared[0].train.x) // plan.batch_size)
+    moments["batch/loss"] = Moments(plan.steps > 0, range(1, plan.steps + 1), (logged, epoch))
+    checked = range(1, min(check.steps, plan.steps) + 1) if check else range(0)
+    return moments | {"gradcheck/error": Moments(final=False, steps=checked, first=(1, 0.0))}
+
+
+def _report_names(dataset: Dataset) -> list[str]:
+    """The figures of a part at the end of a run, as `Model.report` names them."""
+    outputs, columns = dataset.y.shape[1], dataset.columns
+    nothing = np.zeros((1, outputs))
+    top_k = (3, 5) if dataset.task == "multiclass" and outputs > 5 else ()
+    figures = report(dataset.task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
+    return ["loss", *figures]
+
+
+def _label_fault(layout: Layout, label: str) -> str | None:
+    """Why a label such as `dense1/weights[0,0]` names no entry of theta, or None if it does."""
+    if layout.column(label) is not None:
+        return None
+    tensor, _, index = label.partition("[")
+    shapes = {stretch.name: stretch.shape for stretch in layout.stretches}
+    if tensor in shapes:
+        return f"found {printable(label)}, expected an index into {tensor} of shape {list(shapes[tensor])}"
+    near = {f"{name}[{index}": name for name in shapes}
+    hint = suggestion(label, near) or f"; expected an entry of one of {', '.join(shapes)}"
+    return f"unknown figure '{printable(label)}'{hint}"

@@ -281,6 +281,8 @@ class _Training:
             all_x=dataset.x,
             all_y=dataset.y,
             trained=trained,
+            uses_best=self.setup.experiment.training.early_stopping is not None,
+            scaled_targets=prepared.target_scaling is not None,
         )
 
 

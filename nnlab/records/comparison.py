@@ -30,7 +30,10 @@ class ArmLike(Protocol):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything there is to write about a comparison."""
+    """Everything there is to write about a comparison.
+
+    `loss` names the loss in pictures, and `scaled_targets` tells there that it is measured on scaled targets.
+    """
 
     name: str
     figure: str
@@ -40,6 +43,8 @@ class Comparison:
     steps_to_target: Mapping[str, Array]
     intervals: Mapping[str, tuple[float, float, float]]
     summary: Mapping[str, Any]
+    loss: str = ""
+    scaled_targets: bool = False
 
 
 def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
@@ -105,15 +110,45 @@ def _first(comparison: Comparison, names: Sequence[str]) -> str:
 def _curves(comparison: Comparison, figure: str) -> Any:
     from nnlab.records import plots
 
-    longest = max((arm.steps for arm in comparison.arms.values()), key=len)
-    arms = {label: _padded(arm.curves[figure], len(longest)) for label, arm in comparison.arms.items()}
-    measured = np.isfinite(np.concatenate(list(arms.values()))).any(axis=0)
-    picked = {label: curve[:, measured] for label, curve in arms.items()}
-    return plots.compare_curves(longest[measured], picked, metric_name=figure, title=comparison.name)
+    steps, measured = _measured(comparison, figure)
+    gone_on = {label: carried_on(curve, comparison.arms[label].diverged) for label, curve in measured.items()}
+    kept = any((np.isfinite(curve) & ~np.isfinite(measured[label])).any() for label, curve in gone_on.items())
+    return plots.compare_curves(
+        steps,
+        gone_on,
+        metric_name=figure,
+        title=comparison.name,
+        loss=comparison.loss,
+        scaled_targets=comparison.scaled_targets,
+        kept=kept,
+    )
 
 
-def _padded(curve: Array, length: int) -> Array:
-    return np.pad(curve, ((0, 0), (0, length - curve.shape[1])), constant_values=np.nan)
+def _measured(comparison: Comparison, figure: str) -> tuple[Array, dict[str, Array]]:
+    """The steps (T,) at which any seed of any arm has the figure, and there every arm's seeds (R, T)."""
+    arms = comparison.arms
+    steps = np.unique(np.concatenate([arm.steps[np.isfinite(arm.curves[figure]).any(axis=0)] for arm in arms.values()]))
+    return steps, {label: _at(steps, arm.steps, arm.curves[figure]) for label, arm in arms.items()}
+
+
+def _at(steps: Array, own_steps: Array, curve: Array) -> Array:
+    """A curve (R, t) of an arm's own steps at the `steps` of all (R, T), nan where the arm has none."""
+    _, here, there = np.intersect1d(steps, own_steps, assume_unique=True, return_indices=True)
+    spread = np.full((len(curve), len(steps)), np.nan)
+    spread[:, here] = curve[:, there]
+    return spread
+
+
+def carried_on(curve: Array, diverged: Array) -> Array:
+    """A curve (R, T) in which each seed that stopped early keeps its last value to the end, unless it diverged (R,).
+
+    Without this, a mean over the seeds would jump wherever one of them stops.
+    """
+    known = ~np.isnan(curve)
+    last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    over = known.any(axis=1) & ~diverged
+    ended = over[:, None] & (np.arange(curve.shape[1]) > last[:, None])
+    return np.where(ended, np.take_along_axis(curve, last[:, None], axis=1), curve)
 
 
 def _finals(comparison: Comparison) -> Any:

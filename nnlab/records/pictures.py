@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError
-from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions
+from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +31,9 @@ class Material:
     `split` names the part that outputs and targets belong to: the one nearest to unseen rows. `x` are its raw inputs
     (N, inputs), `y` its targets and `outputs` the network's (N, K), both in the targets' own units; `predict` maps raw
     inputs to outputs. `curves` holds each figure at `steps`, (T,), nan where it was not measured.
+
+    `trained` (N of all rows,) is true where the network was trained on the row. `uses_best` tells that the weights of
+    `best_step` are drawn, not those of the last step; `scaled_targets` that the loss is measured on scaled targets.
     """
 
     title: str
@@ -50,11 +53,23 @@ class Material:
     all_x: Array = field(default_factory=lambda: np.empty((0, 0)))
     all_y: Array = field(default_factory=lambda: np.empty((0, 0)))
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
+    uses_best: bool = True
+    scaled_targets: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self.columns.classes
+
+    @property
+    def used_step(self) -> int | None:
+        """The step whose weights are drawn, where it is not simply the last."""
+        return self.best_step if self.uses_best else None
+
+    @property
+    def part_title(self) -> str:
+        """The title of a picture that shows one part."""
+        return f"{self.title}, {self.split} part"
 
 
 def cost(material: Material) -> Figure | None:
@@ -68,9 +83,10 @@ def cost(material: Material) -> Figure | None:
         material.steps,
         curves,
         epoch_steps=material.epoch_steps,
-        best_step=material.best_step,
+        best_step=material.used_step,
         loss_name=material.loss,
         title=material.title,
+        scaled_targets=material.scaled_targets,
     )
 
 
@@ -83,7 +99,12 @@ def accuracy(material: Material) -> Figure | None:
     if material.task == "regression" or not curves:
         return None
     return plots.accuracy(
-        material.steps, curves, metric_name=metric, best_step=material.best_step, title=material.title
+        material.steps,
+        curves,
+        metric_name=metric,
+        best_step=material.used_step,
+        title=material.title,
+        epoch_steps=material.epoch_steps,
     )
 
 
@@ -98,25 +119,87 @@ def confusion(material: Material) -> Figure | None:
     return plots.confusion(matrix, material.classes, split=material.split, accuracy=right, title=material.title)
 
 
-def misclassified(material: Material) -> Figure | None:
-    """Images that the network gets wrong, the most confident mistakes first."""
+def labels(material: Material) -> Figure | None:
+    """How well each label is given, where a row may have several."""
     from nnlab.records import plots
 
-    if not material.classes or material.image_shape is None:
+    if material.task != "multilabel":
         return None
-    truth, predicted = _decisions(material)
-    confidence = material.outputs.max(axis=1)
-    wrong = np.flatnonzero(truth != predicted)
-    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:25]
-    return plots.misclassified(
-        material.x[first].reshape(-1, *material.image_shape),
-        [material.classes[i] for i in truth[first]],
-        [material.classes[i] for i in predicted[first]],
-        confidence[first],
-        total_wrong=len(wrong),
-        total=len(truth),
-        title=f"{material.title}, {material.split} part",
+    names = material.columns.targets
+    figures = report(material.task, material.outputs, material.y, target_names=names)
+    rates = {
+        rate: np.array([figures[f"{rate}/{name}"] for name in names], float) for rate in ("precision", "recall", "f1")
+    }
+    present = (material.y > 0.5).sum(axis=0)
+    return plots.label_rates(
+        rates, names, present=present, samples=len(material.y), split=material.split, title=material.title
     )
+
+
+def misclassified(material: Material) -> Figure | None:
+    """Images that the network gets wrong, the most confident mistakes first."""
+    if material.image_shape is None or material.task == "regression":
+        return None
+    return _mislabelled(material) if material.task == "multilabel" else _taken_for_others(material)
+
+
+def _taken_for_others(material: Material) -> Figure:
+    """Images that are given the wrong class."""
+    from nnlab.records import plots
+
+    truth, predicted = _decisions(material)
+    confidence = _confidence(material).max(axis=1)
+    wrong, first = _surest(truth != predicted, confidence)
+    names = [*material.classes, "undecided"]  # a decision is -1 where there is none
+    return plots.misclassified(
+        _images(material, first),
+        [names[i] for i in truth[first]],
+        [names[i] for i in predicted[first]],
+        confidence[first],
+        total_wrong=wrong,
+        total=len(truth),
+        title=material.part_title,
+    )
+
+
+def _mislabelled(material: Material) -> Figure:
+    """Images that are given a wrong label, or miss one that they have."""
+    from nnlab.records import plots
+
+    given, has = predictions(material.task, material.outputs), predictions(material.task, material.y)
+    confidence = _confidence(material)
+    mistaken = given != has
+    wrong, first = _surest(mistaken.any(axis=1), np.where(mistaken, confidence, -np.inf).max(axis=1))
+    names = material.columns.targets
+    return plots.mislabelled(
+        _images(material, first),
+        [
+            [(names[k], bool(given[row, k] > 0), float(confidence[row, k])) for k in np.flatnonzero(mistaken[row])]
+            for row in first
+        ],
+        total_wrong=wrong,
+        total=len(has),
+        title=material.part_title,
+    )
+
+
+def _confidence(material: Material) -> Array:
+    """The probability of what each output says; nan where the outputs are no probabilities."""
+    outputs = np.asarray(material.outputs, float)
+    if np.nanmin(outputs, initial=0) < 0 or np.nanmax(outputs, initial=0) > 1:
+        return np.full(outputs.shape, np.nan)
+    return outputs if material.task == "multiclass" else np.maximum(outputs, 1 - outputs)
+
+
+def _surest(wrong: Array, confidence: Array) -> tuple[int, Array]:
+    """How many rows are wrong, and the first 25 of them, the most confident first."""
+    rows = np.flatnonzero(wrong)
+    return len(rows), rows[np.argsort(-confidence[rows], kind="stable")][:25]
+
+
+def _images(material: Material, rows: Array) -> Array:
+    assert material.image_shape is not None
+    return material.x[rows].reshape(-1, *material.image_shape)
 
 
 def boundary(material: Material) -> Figure | None:
@@ -135,6 +218,7 @@ def boundary(material: Material) -> Figure | None:
         classes=material.classes,
         task=task,
         title=material.title,
+        trained=material.trained if len(material.trained) else None,
     )
 
 
@@ -146,8 +230,7 @@ def truth_and_prediction(material: Material) -> Figure | None:
         return None
     truth, predicted = _decisions(material)
     first, second = material.columns.input_names
-    title = f"{material.title}, {material.split} part"
-    names = (first, second)
+    names, title = (first, second), material.part_title
     return plots.truth_and_prediction(
         np.asarray(material.x, float), truth, predicted, names=names, classes=material.classes, title=title
     )
@@ -192,6 +275,7 @@ PICTURES: dict[str, Callable[[Material], Any]] = {
     "cost": cost,
     "accuracy": accuracy,
     "confusion": confusion,
+    "labels": labels,
     "misclassified": misclassified,
     "boundary": boundary,
     "predictions": truth_and_prediction,

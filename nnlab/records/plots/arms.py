@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nnlab.records.plots.scales import drawable, metric_label, metric_value, sampled, scale_metric, scale_steps
+from nnlab.records.plots.scales import (
+    drawable,
+    is_share,
+    metric_label,
+    metric_value,
+    sampled,
+    scale_after_start,
+    scale_metric,
+    scale_steps,
+    wants_logarithm,
+)
 from nnlab.records.plots.style import (
     BLACK,
     GRID,
@@ -23,12 +34,15 @@ from nnlab.records.plots.style import (
     joined,
     legend,
     look,
+    loss_label,
     say,
     shortened,
 )
 
 MOST_STEPS = 400
 BAND = (10, 90)  # percentiles of the seeds
+MOST_ROOM = 3  # times the seeds' own range, for the intervals of their means; beyond, the frame cuts them
+FEW_SEEDS = 10  # percentiles of so few say less than the seeds themselves
 
 
 def arm_style(names: Iterable[str]) -> dict[str, tuple[str, str, str]]:
@@ -36,66 +50,116 @@ def arm_style(names: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     return {name: look(index) for index, name in enumerate(names)}
 
 
-def compare_curves(steps: NDArray[Any], arms: Mapping[str, NDArray[Any]], *, metric_name: str, title: str) -> Figure:
-    """Each arm's mean over its seeds at every step, and a band from the 10th to the 90th percentile of the seeds.
+def compare_curves(
+    steps: NDArray[Any],
+    arms: Mapping[str, NDArray[Any]],
+    *,
+    metric_name: str,
+    title: str,
+    loss: str = "",
+    scaled_targets: bool = False,
+    kept: bool = False,
+) -> Figure:
+    """Each arm's mean over its seeds at every step, before the seeds themselves or, where they are many, a band.
 
     `steps` (T,); each arm (R, T), one row per seed, nan where nothing was measured. A seed that is not finite any
-    more drops out of mean and band from there on, and the legend counts it.
+    more has diverged: it drops out of mean and band from there on, and the legend counts it. `loss` names the loss
+    where that is the figure; `kept` tells that seeds which stopped early go on with their last value.
     """
     figure = blank(title, height=5.0)
     axes = figure.subplots()
     styles = arm_style(arms)
-    handles = {}
-    drawn = [np.empty(0)]
-    for index, (name, runs) in enumerate(arms.items()):
-        at, lines = _spread(steps, runs)
-        if at.size:
-            drawn.append(lines.ravel())
-            handles[_seeds(name, runs)] = _draw_arm(axes, at, lines, styles[name], index)
-    told = f"Line: mean over the seeds; band: {BAND[0]}th to {BAND[1]}th percentile of the seeds"
-    absent = [shortened(name, 22) for name, runs in arms.items() if not drawable(runs).any()]
-    sentence = joined([told, f"never finite: {', '.join(absent)}" if absent else ""])
-    dress(axes, x="step (updates)", y=metric_label(metric_name), sentence=sentence)
+    found = {name: _measured(steps, runs) for name, runs in arms.items() if drawable(runs).any()}
+    lost = _lost(arms)
+    few = all(len(runs) <= FEW_SEEDS for runs in arms.values())
+    drawn, handles = [], {}
+    for index, (name, (at, runs)) in enumerate(found.items()):
+        spread = runs if few else _band(runs)
+        (_draw_seeds_behind if few else _draw_band)(axes, at, spread, styles[name][0])
+        handles[_seeds(name, arms[name], lost[name])] = _draw_mean(axes, at, runs, styles[name], index)
+        drawn.append((at, np.vstack([spread, _mean(runs)])))
+    outside = scale_after_start(axes, drawn, metric_name)
+    told = [_how_drawn(arms, few=few), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
+    dress(axes, x="step (updates)", y=_label(metric_name, loss, scaled=scaled_targets), sentence=joined(told))
     scale_steps(axes)
-    scale_metric(axes, "y", np.concatenate(drawn), metric_name)
     if not handles:
         say(axes, "no finite value was recorded")
     legend(figure, list(handles.values()), list(handles))
     return figure
 
 
-def _spread(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The steps at which an arm was measured, and there its 10th percentile, mean and 90th percentile (3, t)."""
+def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The steps at which an arm was measured, at most 400 of them, and its seeds there (R, t), nan where not finite."""
     measured = np.flatnonzero(drawable(runs).any(axis=0))
-    if measured.size == 0:
-        return steps[:0], np.empty((3, 0))
     measured = measured[sampled(measured.size, MOST_STEPS)]
-    part = np.where(drawable(runs[:, measured]), runs[:, measured], np.nan).astype(float)
-    low, high = np.nanpercentile(part, BAND, axis=0)
-    return steps[measured], np.stack([low, np.nanmean(part, axis=0), high])
+    part = runs[:, measured]
+    return steps[measured], np.where(drawable(part), part, np.nan).astype(float)
 
 
-def _seeds(name: str, runs: NDArray[Any]) -> str:
+def _mean(runs: NDArray[Any]) -> NDArray[Any]:
+    mean: NDArray[Any] = np.nanmean(runs, axis=0)
+    return mean
+
+
+def _band(runs: NDArray[Any]) -> NDArray[Any]:
+    """The 10th and the 90th percentile of the seeds (2, t)."""
+    band: NDArray[Any] = np.nanpercentile(runs, BAND, axis=0)
+    return band
+
+
+def _label(metric: str, loss: str, *, scaled: bool) -> str:
+    label = metric_label(metric)
+    return loss_label(label, loss, scaled=scaled) if metric.endswith("loss") else label
+
+
+def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool) -> str:
+    if all(len(runs) == 1 for runs in arms.values()):
+        return "Line: the only seed"
+    if few:
+        return "Thick line: mean over the seeds; thin lines: single seeds"
+    return f"Line: mean over the seeds; band: {BAND[0]}th to {BAND[1]}th percentile of the seeds"
+
+
+def _fates(arms: Mapping[str, NDArray[Any]], *, kept: bool, lost: bool) -> list[str]:
+    """What became of the seeds that did not go on to the end, in words."""
+    absent = [shortened(name, 22) for name, runs in arms.items() if not drawable(runs).any()]
+    return [
+        "a seed that stopped early keeps its last value" if kept else "",
+        "a diverged seed drops out" if lost else "",
+        f"never finite: {', '.join(absent)}" if absent else "",
+    ]
+
+
+def _seeds(name: str, runs: NDArray[Any], lost: int) -> str:
     """`relu (20 seeds)`, with those that are not finite at the end counted."""
     seeds = len(runs)
-    lost = _lost(runs)
     words = "1 seed" if seeds == 1 else f"{count(seeds)} seeds"
-    return f"{shortened(name, 22)} ({words}, {count(lost)} end early)" if lost else f"{shortened(name, 22)} ({words})"
+    return f"{shortened(name, 22)} ({words}, {count(lost)} diverged)" if lost else f"{shortened(name, 22)} ({words})"
 
 
-def _lost(runs: NDArray[Any]) -> int:
-    """How many seeds have stopped or diverged before the last step that any seed has."""
-    good = drawable(runs)
-    return int((~good[:, np.flatnonzero(good.any(axis=0))[-1]]).sum())
+def _lost(arms: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    """How many seeds of each arm have diverged before the last step that any seed of any arm has."""
+    good = {name: drawable(runs) for name, runs in arms.items()}
+    last = max((int(np.flatnonzero(one.any(axis=0))[-1]) for one in good.values() if one.any()), default=None)
+    return {name: 0 if last is None else int((~one[:, last]).sum()) for name, one in good.items()}
 
 
-def _draw_arm(axes: Axes, at: NDArray[Any], lines: NDArray[Any], style: tuple[str, str, str], index: int) -> Line2D:
-    """Draw one arm's band and mean; the markers of different arms stand at different steps."""
+def _draw_band(axes: Axes, at: NDArray[Any], band: NDArray[Any], colour: str) -> None:
+    axes.fill_between(at, *band, color=colour, alpha=0.13, linewidth=0)
+
+
+def _draw_seeds_behind(axes: Axes, at: NDArray[Any], runs: NDArray[Any], colour: str) -> None:
+    """A thin line per seed; a single seed is its own mean and needs none."""
+    if len(runs) > 1:
+        lines = [np.column_stack([at, run])[np.isfinite(run)] for run in runs]
+        axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.35, zorder=2))
+
+
+def _draw_mean(axes: Axes, at: NDArray[Any], runs: NDArray[Any], style: tuple[str, str, str], index: int) -> Line2D:
+    """Draw one arm's mean; the markers of different arms stand at different steps."""
     colour, line, marker = style
-    low, mean, high = lines
-    axes.fill_between(at, low, high, color=colour, alpha=0.13, linewidth=0)
     between = max(1, at.size // 8)
-    return axes.plot(at, mean, color=colour, linestyle=line, linewidth=2.0, marker=marker, markersize=6,
+    return axes.plot(at, _mean(runs), color=colour, linestyle=line, linewidth=2.2, marker=marker, markersize=6,
                      markevery=(index * between // 12 % between, between), zorder=3)[0]  # fmt: skip
 
 
@@ -110,7 +174,8 @@ def compare_finals(
     """Every seed's final value, one row per arm, best arm on top, with the mean and its 95 % interval.
 
     Each arm is (R,). An interval holds the mean and both its ends, in any order: the middle one is the mean. Seeds
-    that are not finite cannot be drawn; their number stands below the arm's name.
+    that are not finite cannot be drawn; their number stands below the arm's name. The interval of a share ends at 0
+    and at 100 %, where shares do.
     """
     order = _best_first(intervals, arms, larger_is_better=larger_is_better)
     figure = blank(title, width=9.0, height=1.9 + 0.62 * len(order))
@@ -123,12 +188,35 @@ def compare_finals(
     dress(axes, x=f"final {metric_label(metric_name)}; {better}", y="", sentence=sentence)
     values = np.concatenate([np.empty(0), *arms.values()])
     _name_rows(axes, order, arms)
-    scale_metric(axes, "x", values, metric_name)
+    possible = {name: _possible(interval, metric_name) for name, interval in intervals.items()}
+    _frame(axes, values, np.array([*possible.values()], float).ravel(), metric_name)
     for row, name in enumerate(order):
-        _draw_interval(axes, row, intervals.get(name), metric_name)
+        _draw_interval(axes, row, possible.get(name), metric_name)
     if not drawable(values).any():
         say(axes, "no seed has a finite value")
     return figure
+
+
+def _possible(interval: tuple[float, ...], metric: str) -> tuple[float, ...]:
+    """An interval without what a share cannot be."""
+    return tuple(min(max(value, 0.0), 1.0) for value in interval) if is_share(metric) else interval
+
+
+def _range(values: NDArray[Any]) -> float:
+    return float(np.ptp(values)) if values.size else 0.0
+
+
+def _frame(axes: Axes, values: NDArray[Any], ends: NDArray[Any], metric: str) -> None:
+    """Scale the x axis for the seeds, and for the intervals where these leave the seeds room enough."""
+    good, both = values[drawable(values)], np.concatenate([values, ends])
+    both = both[drawable(both)]
+    logarithmic = not is_share(metric) and wants_logarithm(good)
+    if logarithmic or not 0 < _range(both) <= MOST_ROOM * _range(good):
+        scale_metric(axes, "x", values, metric)
+    elif is_share(metric):
+        scale_metric(axes, "x", both, metric)
+    else:
+        axes.set_xlim(both.min() - 0.05 * np.ptp(both), both.max() + 0.05 * np.ptp(both))
 
 
 def _best_first(
@@ -169,7 +257,7 @@ def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -
         axes.axhline(row - 0.5, color=GRID, linewidth=0.6)
 
 
-def _draw_interval(axes: Axes, row: int, interval: tuple[float, float, float] | None, metric: str) -> None:
+def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> None:
     """Draw the mean and its interval, cut where the axis ends, and write both at the right."""
     if interval is None or not drawable(np.array(interval)).all():
         return

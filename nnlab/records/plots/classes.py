@@ -54,7 +54,7 @@ def confusion(
     axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     correct = f"{percent(accuracy)} right" if accuracy is not None and np.isfinite(accuracy) else ""
-    sentence = ", ".join(filter(None, [f"{legible(split)} split", f"{count(int(matrix.sum()))} samples", correct]))
+    sentence = ", ".join(filter(None, [f"{legible(split)} part", f"{count(int(matrix.sum()))} samples", correct]))
     dress(axes, x="predicted class", y="true class", sentence=sentence, letters=int(9 * figure.get_figwidth() - 9))
     axes.grid(visible=False)
     axes.tick_params(length=0)
@@ -113,15 +113,43 @@ def misclassified(
 ) -> Figure:
     """Up to 25 images that the network gets wrong, each under its true and its predicted class.
 
-    `images` (M, h, w) in any range, low is black; `confidence` (M,) is the predicted class's probability. The
-    totals count the whole split. Without a wrong sample the figure says so.
+    `images` (M, h, w) in any range, low is black; `confidence` (M,) is the predicted class's probability, nan where
+    there is none. The totals count the whole part. Without a wrong sample the figure says so.
     """
+    sure = " (confidence)" if np.isfinite(confidence).any() else ""
+    captions = [_caption(*one) for one in zip(truth, predicted, confidence.tolist(), strict=True)]
+    told = f"true → predicted class{sure}"
+    return _gallery(images, captions, told, total_wrong=total_wrong, total=total, title=title)
+
+
+def mislabelled(
+    images: NDArray[Any],
+    mistakes: Sequence[Sequence[tuple[str, bool, float]]],
+    *,
+    total_wrong: int,
+    total: int,
+    title: str,
+) -> Figure:
+    """Up to 25 images of which the network gets a label wrong, each under those labels; totals as for `misclassified`.
+
+    A mistake is the label's name, whether the network gives it, and the probability of what the network says.
+    """
+    captions = [_label_caption(one) for one in mistakes]
+    told = "+ label wrongly given, − label missed (confidence)"
+    return _gallery(images, captions, told, total_wrong=total_wrong, total=total, title=title)
+
+
+def _gallery(
+    images: NDArray[Any], captions: Sequence[str], told: str, *, total_wrong: int, total: int, title: str
+) -> Figure:
+    """Images in rows of five, each under its caption."""
     shown = min(len(images), MOST_IMAGES)
     if shown == 0:
         return _nothing_wrong(total_wrong, total, title)
     rows, columns = -(-shown // IMAGE_COLUMNS), min(shown, IMAGE_COLUMNS)
-    figure = blank(title, width=max(1.9 * columns, 6.0), height=2.3 * rows + 1.0)
-    sentence = wrapped(_wrong_share(shown, total_wrong, total), int(12 * figure.get_figwidth()))
+    lines = max(1 + caption.count("\n") for caption in captions[:shown])
+    figure = blank(title, width=max(1.9 * columns, 6.0), height=(2.3 + 0.17 * max(0, lines - 2)) * rows + 1.0)
+    sentence = wrapped(joined([*_wrong_share(shown, total_wrong, total), told]), int(12 * figure.get_figwidth()))
     figure.supxlabel(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     limits = _brightness(images[:shown])
@@ -129,16 +157,15 @@ def misclassified(
         axes.axis("off")
         if index < shown:
             axes.imshow(images[index], cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
-            caption = _caption(truth[index], predicted[index], float(confidence[index]))
-            axes.set_title(caption, fontsize=SMALL, color=INK, parse_math=False)
+            axes.set_title(captions[index], fontsize=SMALL, color=INK, parse_math=False)
     return figure
 
 
-def _wrong_share(shown: int, wrong: int, total: int) -> str:
-    """How many samples are wrong, how many of those are shown, and how to read a caption."""
+def _wrong_share(shown: int, wrong: int, total: int) -> list[str]:
+    """How many samples are wrong, and how many of those are shown."""
     share = f" ({percent(wrong / total)})" if total else ""
-    part = f"{shown} of them" if shown < wrong else ""
-    return joined([f"{count(wrong)} of {count(total)} are wrong{share}", part, "true → predicted class (confidence)"])
+    part = f"{shown} of them shown" if shown < wrong else ""
+    return [f"{count(wrong)} of {count(total)} are wrong{share}", part]
 
 
 def _caption(truth: str, predicted: str, confidence: float) -> str:
@@ -148,6 +175,15 @@ def _caption(truth: str, predicted: str, confidence: float) -> str:
     if len(short) <= 20:
         return short
     return f"truth {shortened(truth, 15)}\n→ {shortened(predicted, 14)}{sure}"
+
+
+def _label_caption(mistakes: Sequence[tuple[str, bool, float]]) -> str:
+    """`+ even (93 %)` for a label wrongly given, `− prime (71 %)` for one that was missed; at most three lines."""
+    lines = [
+        f"{'+' if given else '−'} {shortened(name, 14)}{f' ({round(100 * sure)} %)' if np.isfinite(sure) else ''}"
+        for name, given, sure in mistakes
+    ]
+    return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"and {len(lines) - 2} more"])
 
 
 def _brightness(images: NDArray[Any]) -> tuple[float, float]:

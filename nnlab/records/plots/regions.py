@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from nnlab.records.plots.scales import drawable, sampled
 from nnlab.records.plots.style import (
@@ -32,6 +33,7 @@ from nnlab.records.plots.style import (
 GRID_POINTS = 240  # along each axis: two or three pixels each
 MOST_POINTS = 2000
 UNKNOWN = "#9e9e9e"
+ALIKE = 3  # ranges of the two inputs that differ by less than this factor are drawn to one scale
 
 Extent = tuple[float, float, float, float]
 
@@ -45,26 +47,31 @@ def boundary(
     classes: Sequence[str],
     task: Literal["binary", "multiclass"],
     title: str,
+    trained: NDArray[np.bool_] | None = None,
 ) -> Figure:
     """What the network decides everywhere around the data, and the data on top.
 
     `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
     of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
+    `trained` (N,) is true where the network was trained on the point; the others get a dark rim.
     """
-    figure = blank(title, width=7.0, height=5.4)
-    axes = figure.subplots()
     extent = _extent(x)
+    figure = blank(title, width=7.0, height=_height(extent, 5.4, 5.0))
+    axes = figure.subplots()
     outputs = predict(_grid_points(extent)).reshape(GRID_POINTS, GRID_POINTS, -1)
     binary = task == "binary"
     truth = (y[:, -1] > 0.5).astype(np.intp) if binary else y.argmax(axis=1)
     described = (_shade_probability if binary else _shade_classes)(figure, axes, outputs, extent, classes)
-    handles, shown = _scatter(axes, x, truth, classes)
+    unseen = np.zeros(len(x), bool) if trained is None else ~trained
+    handles, shown = _scatter(axes, x, truth, classes, rimmed=unseen)
+    rims = "all were trained on" if trained is not None and trained.all() else ""
     unknown = "" if drawable(outputs).all() else "grey: the output is not finite"
-    dress(axes, x=names[0], y=names[1], sentence=joined([described, unknown, _part(shown, len(x))]), letters=78)
+    dress(axes, x=names[0], y=names[1], sentence=joined([described, rims, unknown, _part(shown, len(x))]), letters=78)
     axes.grid(visible=False)
-    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN)
-    line = [Line2D([], [], color=INK, linewidth=1.8, linestyle="--")] if binary else []
-    legend(figure, handles + line, _names(classes) + ["probability 50 %"] * binary)
+    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if _alike(extent) else "auto")
+    extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if binary else {}
+    extra |= _rim_keys(unseen)
+    legend(figure, [*handles, *extra.values()], [*_names(classes), *extra])
     return figure
 
 
@@ -77,6 +84,18 @@ def _extent(x: NDArray[Any]) -> Extent:
     margin = np.where(high > low, 0.08 * (high - low), np.maximum(0.5, 0.01 * np.abs(high)))
     (left, bottom), (right, top) = low - margin, high + margin
     return float(left), float(right), float(bottom), float(top)
+
+
+def _alike(extent: Extent) -> bool:
+    """Whether both inputs have ranges so alike that one scale for both shows shapes as they are."""
+    return 1 / ALIKE < (extent[3] - extent[2]) / (extent[1] - extent[0]) < ALIKE
+
+
+def _height(extent: Extent, usual: float, across: float) -> float:
+    """A figure's height in inches, fit for axes `across` inches wide where one scale is to serve both inputs."""
+    if not _alike(extent):
+        return usual
+    return min(1.3 + across * (extent[3] - extent[2]) / (extent[1] - extent[0]), 9.0)
 
 
 def _grid_points(extent: Extent) -> NDArray[np.float64]:
@@ -129,18 +148,53 @@ def _names(classes: Sequence[str]) -> list[str]:
     return [shortened(name, 24) for name in classes]
 
 
-def _scatter(axes: Axes, x: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]) -> tuple[list[Line2D], int]:
-    """Draw points in their class's colour and marker; the handles for a legend, and how many points are drawn."""
+def _scatter(
+    axes: Axes,
+    x: NDArray[Any],
+    labels: NDArray[Any],
+    classes: Sequence[str],
+    rimmed: NDArray[np.bool_] | None = None,
+) -> tuple[list[Line2D], int]:
+    """Draw points in their class's colour and marker; the handles for a legend, and how many points are drawn.
+
+    Those that are `rimmed` (N,) get a dark rim in place of a white one, and lie on top.
+    """
     rows = sampled(len(x), MOST_POINTS)
     rows = rows[drawable(x[rows]).all(axis=1)]
-    size = 10.0 if len(rows) <= 40 else 6.5 if len(rows) <= 400 else 5.0
-    handles = []
-    for k in range(len(classes)):
-        mine = x[rows[labels[rows] == k]]
-        colour, _, marker = look(k)
-        handles += axes.plot(mine[:, 0], mine[:, 1], linestyle="", marker=marker, color=colour, markersize=size,
-                             markeredgecolor="white", markeredgewidth=0.6)  # fmt: skip
+    dark = np.zeros(len(x), bool) if rimmed is None else rimmed
+    handles = [
+        _points(axes, x[rows[(labels[rows] == k) & ~dark[rows]]], look(k), _size(len(rows)), "white")
+        for k in range(len(classes))
+    ]
+    if dark.any():
+        for k in range(len(classes)):
+            _points(axes, x[rows[(labels[rows] == k) & dark[rows]]], look(k), _size(len(rows)), BLACK)
     return handles, len(rows)
+
+
+def _size(points: int) -> float:
+    """How large a point is: the more points, the smaller."""
+    return 10.0 if points <= 40 else 6.5 if points <= 400 else 5.0
+
+
+def _points(axes: Axes, points: NDArray[Any], style: tuple[str, str, str], size: float, rim: str) -> Line2D:
+    colour, _, marker = style
+    return axes.plot(points[:, 0], points[:, 1], linestyle="", marker=marker, color=colour, markersize=size,
+                     markeredgecolor=rim, markeredgewidth=0.6 if rim == "white" else 0.9)[0]  # fmt: skip
+
+
+def _rim_keys(unseen: NDArray[np.bool_]) -> dict[str, Line2D]:
+    """What the two rims mean, for a legend, where both occur."""
+    if not unseen.any() or unseen.all():
+        return {}
+
+    def key(rim: str) -> Line2D:
+        return Line2D([], [], linestyle="", marker="o", markersize=6, color=UNKNOWN, markeredgecolor=rim)
+
+    return {
+        f"trained on ({count((~unseen).sum())})": key("white"),
+        f"not trained on ({count(unseen.sum())})": key(BLACK),
+    }
 
 
 def _part(shown: int, total: int) -> str:
@@ -160,18 +214,39 @@ def truth_and_prediction(
 
     `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices.
     """
-    figure = blank(title, width=9.0, height=4.8)
+    extent = _extent(x)
+    figure = blank(title, width=9.0, height=_height(extent, 4.8, 3.9))
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     handles, shown = _scatter(left, x, truth, classes)
     _scatter(right, x, predicted, classes)
-    rows = sampled(len(x), MOST_POINTS)
-    wrong = x[rows[truth[rows] != predicted[rows]]]
-    rings = right.plot(wrong[:, 0], wrong[:, 1], linestyle="", marker="o", markersize=11, markerfacecolor="none",
-                       markeredgecolor=BLACK, markeredgewidth=1.4)  # fmt: skip
+    rings = _ring(right, x, truth != predicted, extent)
     missed = int((truth != predicted).sum())
     share = f" ({percent(missed / len(x))})" if len(x) else ""
     dress(left, x=names[0], y=names[1], sentence=joined(["True classes", _part(shown, len(x))]), letters=46)
     told = f"Predicted classes: {count(missed)} of {count(len(x))} wrong{share}"
     dress(right, x=names[0], y=names[1], sentence=told, letters=46)
-    legend(figure, [*handles, *rings], [*_names(classes), "predicted wrongly"])
+    for axes in (left, right):
+        axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal" if _alike(extent) else "auto")
+        axes.locator_params(nbins=6)
+    marked = {"predicted wrongly": rings} if missed else {}
+    legend(figure, [*handles, *marked.values()], [*_names(classes), *marked])
     return figure
+
+
+def _ring(axes: Axes, x: NDArray[Any], wrong: NDArray[np.bool_], extent: Extent) -> Line2D:
+    """A ring around each point that is wrong; where these lie near each other, smaller and thinner."""
+    rows = sampled(len(x), MOST_POINTS)
+    rows = rows[drawable(x[rows]).all(axis=1)]
+    ringed = x[rows[wrong[rows]]]
+    size = float(np.clip(_spacing(ringed, extent), _size(len(rows)) + 2.0, 11.0))
+    return axes.plot(ringed[:, 0], ringed[:, 1], linestyle="", marker="o", markersize=size, markerfacecolor="none",
+                     markeredgecolor=BLACK, markeredgewidth=1.4 if size >= 11 else 0.9)[0]  # fmt: skip
+
+
+def _spacing(points: NDArray[Any], extent: Extent) -> float:
+    """How far apart neighbours lie, in typographic points on axes of about 3.9 inches; without two points infinite."""
+    if len(points) < 2:
+        return np.inf
+    scaled = (points - [extent[0], extent[2]]) / [extent[1] - extent[0], extent[3] - extent[2]]
+    distances = np.asarray(KDTree(scaled).query(scaled, k=2)[0])
+    return float(np.median(distances[:, 1]) * 3.9 * 72)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,9 @@ from nnlab.records.plots.style import count, number, percent, plain_name
 
 LARGEST = 1e100  # beyond it, an axis with its margins overflows
 LOG_DECADES = 1.5  # a span that a linear axis no longer shows
+EARLY = 0.1  # the share of the steps that may leave the frame, so that the others can be told apart
+LEAST_CUT = 0.5  # later values that span more than this share of all would gain too little from a cut
+AIR = 0.06  # of the span, above and below
 
 
 def drawable(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -52,12 +56,59 @@ def scale_metric(axes: Axes, which: Literal["x", "y"], values: NDArray[Any], met
         _scale_logarithmic(axes, which, values)
 
 
+def scale_after_start(
+    axes: Axes, curves: Sequence[tuple[NDArray[Any], NDArray[Any]]], metric: str, *, keep: Sequence[float] = ()
+) -> str:
+    """Scale the y axis for what a metric does after the first tenth of the steps; in words, where the rest has gone.
+
+    Each curve is its steps (t,) and values (..., t). The values `keep` stay in the frame.
+    """
+    steps = np.concatenate([np.empty(0), *(at for at, _ in curves)])
+    everything = np.concatenate([np.empty(0), *(values.ravel() for _, values in curves)])
+    everything = everything[drawable(everything)]
+    if everything.size == 0:
+        return ""
+    begin = steps.min() + EARLY * np.ptp(steps)
+    late = np.concatenate([*(values[..., at > begin].ravel() for at, values in curves), np.array(keep, float)])
+    late = late[drawable(late)]
+    logarithmic = not is_share(metric) and wants_logarithm(everything)
+    if not 0 < _span(late, logarithmic=logarithmic) < LEAST_CUT * _span(everything, logarithmic=logarithmic):
+        scale_metric(axes, "y", everything, metric)
+        return ""
+    scale_metric(axes, "y", late, metric)
+    if not is_share(metric):
+        _add_air(axes, late)
+    return _outside(axes, everything)
+
+
+def _span(values: NDArray[Any], *, logarithmic: bool) -> float:
+    """The span of values as their axis shows it, in decades where it is logarithmic; 0 for none."""
+    if values.size == 0:
+        return 0.0
+    return float(np.ptp(np.log10(values) if logarithmic else values))
+
+
+def _add_air(axes: Axes, values: NDArray[Any]) -> None:
+    """Limit the y axis to `values` and a little more, on a linear scale as on a logarithmic one."""
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(np.array([values.min(), values.max()], float))
+    margin = AIR * (high - low)
+    axes.set_ylim(*scale.inverted().transform(np.array([low - margin, high + margin])))
+
+
+def _outside(axes: Axes, values: NDArray[Any]) -> str:
+    """On which side of the frame some of the values lie, in words."""
+    bottom, top = axes.get_ylim()
+    sides = " and ".join(["below"] * bool((values < bottom).any()) + ["above"] * bool((values > top).any()))
+    return f"some of the first steps lie {sides} the frame" if sides else ""
+
+
 def _scale_percent(axes: Axes, which: str, values: NDArray[Any]) -> None:
     """Show shares in percent, close around the values, with no tick beyond 100 %."""
     good = values[drawable(values)]
     if good.size and good.min() >= 0 and good.max() <= 1:
         low, high = float(good.min()), float(good.max())
-        margin = max(0.02, 0.06 * (high - low))
+        margin = max(0.02, AIR * (high - low))
         bottom = max(low - margin, -0.03)
         axes.set(**{f"{which}lim": (bottom, min(high + margin, 1 + 0.04 * (1 - bottom)))})
     getattr(axes, f"{which}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 6):g}"))

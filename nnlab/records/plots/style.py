@@ -34,7 +34,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 GRID, FAINT, INK = "#dddddd", "#a6a6a6", "#222222"
 SMALL, NORMAL, LARGE = 10, 11, 13
 DOTS_PER_INCH = 120
-SPLITS = {"train": "training", "val": "validation"}
+PARTS = {"train": "training", "val": "validation"}
+SHORT = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 
 
 def look(index: int) -> tuple[str, str, str]:
@@ -55,7 +56,7 @@ def blank(title: str, *, width: float = 8.0, height: float = 4.6) -> Figure:
 def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90) -> None:
     """Give `axes` its labels, the sentence above it (wrapped at `letters`), a thin grid and an open frame."""
     axes.set_xlabel(legible(x), fontsize=NORMAL, color=INK, parse_math=False)
-    axes.set_ylabel(legible(y), fontsize=NORMAL, color=INK, parse_math=False)
+    axes.set_ylabel(wrapped(legible(y), 40), fontsize=NORMAL, color=INK, parse_math=False)
     axes.set_title(wrapped(sentence, letters), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
     axes.tick_params(labelsize=SMALL, colors=INK)
     axes.grid(visible=True, color=GRID, linewidth=0.6)
@@ -151,8 +152,21 @@ def joined(parts: Iterable[str]) -> str:
 
 def plain_name(name: str) -> str:
     """A name as a person writes it: binary cross entropy for `binary_cross_entropy`, validation loss for `val/loss`."""
-    split, slash, rest = name.rpartition("/")
-    return legible(f"{SPLITS.get(split, split)}{' ' if slash else ''}{rest.replace('_', ' ')}")
+    part, slash, rest = name.rpartition("/")
+    return legible(f"{PARTS.get(part, part)}{' ' if slash else ''}{SHORT.get(rest, rest.replace('_', ' '))}")
+
+
+LOSS_WORDS = {
+    "mse": "mean squared error",
+    "cross_entropy": "cross-entropy",
+    "binary_cross_entropy": "binary cross-entropy",
+}
+
+
+def loss_label(label: str, loss: str, *, scaled: bool) -> str:
+    """`label` with the loss's name in words behind it: loss (mean squared error, scaled targets)."""
+    words = ", ".join(filter(None, [LOSS_WORDS.get(loss, plain_name(loss)), "scaled targets" if scaled else ""]))
+    return f"{label} ({words})" if words else label
 
 
 def number(value: float) -> str:
