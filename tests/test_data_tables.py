@@ -355,8 +355,8 @@ def test_nothing_but_a_data_error_comes_of_any_bytes(tmp_path_factory, content, 
         return
     assert len(data.x) == len(data.y)
     assert np.isfinite(data.y).all()
-    again = read_csv_like(path, data.columns, task=task, blanks_allowed=True)
-    if blanks != "drop":
+    if blanks != "drop":  # else a row that was dropped may have no target, which a new file is not allowed
+        again = read_csv_like(path, data.columns, task=task, blanks_allowed=True)
         np.testing.assert_array_equal(again.x, data.x)
         np.testing.assert_array_equal(again.y, data.y)
 
