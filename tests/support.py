@@ -41,8 +41,11 @@ training:
 
 
 def environment(**changes):
-    """A clean environment, in which any warning is an error; None takes a variable away."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    """A clean environment, in which any warning is an error; None takes a variable away.
+
+    What chooses the BLAS kernels stays: other kernels round otherwise, and a run here is compared with a run there.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE") if name in os.environ}
     wanted = kept | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "error"} | changes
     return {name: value for name, value in wanted.items() if value is not None}
 
