@@ -1,0 +1,63 @@
+"""`nnlab eval`: a finished run on its own parts, or on rows it never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nnlab.cli import options as o
+from nnlab.cli.job import as_text, screen_for
+from nnlab.cli.output import exit_codes, result
+from nnlab.errors import ConfigError
+
+
+def evaluate(
+    run: o.Run,
+    *,
+    split: Annotated[
+        Literal["train", "val", "test"] | None, typer.Option("--split", help="Part to evaluate; every one by default.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="FILE", help="Rows never seen: same columns in any order, targets may be absent."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Literal["best", "last"] | None,
+        typer.Option("--checkpoint", help="Which weights to use; by default those whose figures `train` printed."),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE.csv", help="Write a prediction for each row.")
+    ] = None,
+    runs_dir: o.RunsDir = Path("runs"),
+    plugin: o.Plugin = None,
+    threads: o.Threads = 1,
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+    debug: o.Debug = False,
+) -> None:
+    """Evaluate a finished run on its own parts, or on a file it never saw."""
+    with exit_codes(debug=debug):
+        o.use_threads(threads)
+        from nnlab.cli.terminal import show_all_figures
+        from nnlab.config.plugins import with_plugins
+        from nnlab.experiments.evaluate import evaluate as evaluate_run
+        from nnlab.experiments.evaluate import write_predictions
+        from nnlab.records.runs import find
+
+        if split and data is not None:
+            raise ConfigError("found both --split and --data, expected one of them")
+        found = evaluate_run(
+            find(runs_dir, run), activations=with_plugins(plugin or ()), checkpoint=checkpoint, split=split, data=data
+        )
+        screen = screen_for(quiet=quiet or as_json)
+        show_all_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
+        if predictions:
+            write_predictions(found, predictions)
+            screen.say(f"{found.rows:,} predictions written to {predictions}")
+        elif not found.figures:
+            screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
+        result(as_text(found.document()) if as_json else str(found.run))
