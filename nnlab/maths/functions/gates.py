@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import erfc, erfcx
 
 from nnlab.maths.functions.exact import near_root, product, square, total
-from nnlab.maths.functions.sigmoids import hard_sigmoid, sigmoid, sigmoid_slope
+from nnlab.maths.functions.sigmoids import bell, hard_sigmoid, sigmoid
 
 Array = NDArray[Any]
 
@@ -116,9 +116,9 @@ def swish_slope(z: Array, a: Array, out: Array, beta: Any) -> None:
     silu_slope(_scaled(z, beta), a, out)
 
 
-def swish_by_beta(z: Array, a: Array, out: Array, beta: Any) -> None:
+def swish_by_beta(z: Array, _a: Array, out: Array, beta: Any) -> None:
     """df/d(beta) = z² σ'(beta z)."""
-    sigmoid_slope(_scaled(z, beta), a, out)
+    bell(_scaled(z, beta), out)
     _times(z, out)
     _times(z, out)
 

@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.functions import single
 from nnlab.maths.functions.exact import total
-from nnlab.maths.functions.sigmoids import keep_nan, sigmoid, sigmoid_slope
+from nnlab.maths.functions.sigmoids import SINGLE, bell, keep_nan, sigmoid
 
 Array = NDArray[Any]
 
 
 def softmax(z: Array, out: Array) -> None:
     """a_k = exp(z_k) / sum_j exp(z_j); the largest z is subtracted first, so that nothing overflows."""
+    if z.dtype == SINGLE and z.ndim > 1:
+        single.softmax(z, out)
+        return
     exponentials(z, out)
     np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
@@ -122,7 +126,7 @@ def glu_backward(z: Array, a: Array, da: Array, out: Array) -> None:
     opened = np.empty_like(a)
     sigmoid(gate, opened)
     np.multiply(da, opened, out=out[..., :n])
-    sigmoid_slope(gate, a, opened)
+    bell(gate, opened)
     np.multiply(da * value, opened, out=out[..., n:])
 
 

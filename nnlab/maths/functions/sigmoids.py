@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.functions import single
+
 Array = NDArray[Any]
+SINGLE = np.dtype(np.float32)
 
 
 def sigmoid(z: Array, out: Array) -> None:
@@ -15,13 +18,24 @@ def sigmoid(z: Array, out: Array) -> None:
 
     For z >= 0 that is 1 / (1 + e), for z < 0 it is e / (1 + e): min(exp(z), 1) is the numerator of both.
     """
+    if z.dtype == SINGLE:
+        single.sigmoid(z, out)
+        return
     e = np.exp(-np.abs(z))
     np.exp(np.minimum(z, 0), out=out)
     _over_one_plus(e, out)
 
 
-def sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = f(z) f(-z) = e / (1 + e)² with e = exp(-|z|): no cancellation, unlike f (1 - f)."""
+def sigmoid_slope(z: Array, a: Array, out: Array) -> None:
+    """f'(z) = f(z) f(-z): no cancellation, unlike f (1 - f)."""
+    if z.dtype == SINGLE:
+        single.sigmoid_slope(z, a, out)
+    else:
+        bell(z, out)
+
+
+def bell(z: Array, out: Array) -> None:
+    """σ(z) σ(-z) = e / (1 + e)² with e = exp(-|z|)."""
     e = np.exp(-np.abs(z))
     np.copyto(out, e)
     _over_one_plus(e, out)
@@ -78,9 +92,12 @@ def tanh(z: Array, out: Array) -> None:
     np.tanh(z, out=out)
 
 
-def tanh_slope(z: Array, a: Array, out: Array) -> None:
+def tanh_slope(z: Array, _a: Array, out: Array) -> None:
     """f'(z) = 1 / cosh²(z) = 4 e / (1 + e)² with e = exp(-2|z|): no cancellation, unlike 1 - tanh²."""
-    sigmoid_slope(2 * np.minimum(np.abs(z), 1e3), a, out)
+    if z.dtype == SINGLE:
+        single.tanh_slope(z, out)
+        return
+    bell(2 * np.minimum(np.abs(z), 1e3), out)
     np.multiply(out, 4, out=out)
 
 
@@ -144,7 +161,9 @@ def sparse_sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
 
 def keep_nan(z: Array, out: Array) -> None:
     """A comparison turns nan into False; an unknown z has an unknown slope."""
-    np.copyto(out, z, where=np.isnan(z))
+    unknown = np.isnan(z)
+    if unknown.any():  # seldom; a copy with a mask costs more than a look
+        np.copyto(out, z, where=unknown)
 
 
 def _is_one(beta: Any) -> bool:
