@@ -1,12 +1,21 @@
-"""Intervals against scipy and against their own promise of coverage; the rest by hand."""
+"""Intervals of one arm against scipy 1.17 and against their own promise of coverage; the rest by hand."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
-from nnlab.maths.statistics import Interval, mean_interval, median, paired_difference, share_interval, steps_to_target
+from nnlab.maths.statistics import (
+    Interval,
+    mean_interval,
+    mean_over_seeds,
+    median,
+    median_interval,
+    share_interval,
+    two_groups,
+    unseen_share,
+)
 
 NAN = float("nan")
 VALUES = st.lists(st.integers(-1000, 1000).map(lambda value: value / 8), min_size=2, max_size=20)
@@ -63,43 +72,157 @@ def test_a_mean_refuses_what_is_no_list_of_finite_values(bad):
 
 @pytest.mark.parametrize("confidence", [0, 1, 95, -0.5, NAN])
 def test_a_confidence_is_a_chance(confidence):
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        mean_interval([1.0, 2.0], confidence)
+    for interval in (mean_interval, mean_over_seeds, median_interval):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            interval([1.0, 2.0], confidence)
     with pytest.raises(ValueError, match="between 0 and 1"):
         share_interval(1, 2, confidence)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        unseen_share(5, confidence)
 
 
-# --- Paired differences -----------------------------------------------------------------------------------------------
+# --- Means over seeds -------------------------------------------------------------------------------------------------
+
+SKEWED = [0.91, 0.97, 0.96, 0.95, 0.975, 0.93, 0.968]
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(st.integers(-99, 99), st.integers(-99, 99)), min_size=2, max_size=15), CONFIDENCES)
-def test_a_paired_difference_is_scipys(pairs, confidence):
-    a, b = np.array(pairs, dtype=float).T
-    interval = paired_difference(a, b, confidence)
-    assert interval.estimate == pytest.approx(np.mean(a - b), rel=1e-12, abs=1e-12)
-    if len(set(a - b)) > 1:
-        expected = stats.ttest_rel(a, b).confidence_interval(confidence)
-        assert bounds(interval) == pytest.approx((expected.low, expected.high), rel=1e-10, abs=1e-10)
+def halls_t(t, r):
+    """Hall's transformation as it is printed."""
+    return t + r * t**2 / 3 + r**2 * t**3 / 27 + r / 6
 
 
-def test_pairing_takes_out_what_the_seeds_share():
-    seeds = np.array([0.0, 10.0, 20.0, 30.0])
-    interval = paired_difference(seeds + np.array([1.0, 1.5, 1.0, 1.5]), seeds)
-    assert interval.estimate == 1.25
-    assert 0 < interval.low < interval.high < 2
-    assert paired_difference([3.0], [1.0]) == Interval(2.0, None, None)
+def by_the_definition(values, confidence):
+    """The hull of Student's interval and Hall's, whose transformation is inverted by a search."""
+    mean, error, count = np.mean(values), stats.sem(values), len(values)
+    r = stats.skew(values, bias=False) / np.sqrt(count)
+    q = stats.t.ppf((1 + confidence) / 2, count - 1)
+    ends = [optimize.brentq(lambda t, y=y: halls_t(t, r) - y, -1e4, 1e4, xtol=1e-13) for y in (q, -q)]
+    return min(mean - q * error, mean - error * ends[0]), max(mean + q * error, mean - error * ends[1])
 
 
-@pytest.mark.parametrize(("a", "b"), [([1, 2], [1]), ([1, NAN], [1, 2]), ([1, 2], [NAN, 2]), ([], [])])
-def test_pairs_need_a_value_on_both_sides(a, b):
-    with pytest.raises(ValueError, match=r"both sides|nan|at least one"):
-        paired_difference(a, b)
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(-40, 40), min_size=3, max_size=20), CONFIDENCES)
+def test_a_mean_over_seeds_is_halls_and_students(values, confidence):
+    assume(len(set(values)) > 1)
+    groups = two_groups(values)
+    assume(groups is None or min(map(len, groups)) == 1)
+    interval = mean_over_seeds(values, confidence)
+    assert interval.estimate == pytest.approx(np.mean(values), abs=1e-12)
+    assert bounds(interval) == pytest.approx(by_the_definition(values, confidence), rel=1e-9, abs=1e-9)
 
 
-def test_an_infinite_pair_is_refused_without_a_warning():
-    with pytest.raises(ValueError, match="finite"):
-        paired_difference([np.inf, 1.0], [np.inf, 2.0])
+def test_a_mean_over_seeds_is_five_lines_of_scipy():
+    mean, error, q = np.mean(SKEWED), stats.sem(SKEWED), stats.t.ppf([0.975, 0.025], len(SKEWED) - 1)
+    r = stats.skew(SKEWED, bias=False) / np.sqrt(len(SKEWED))
+    halls = mean - error * 3 / r * (np.cbrt(1 + r * (q - r / 6)) - 1)
+    students = mean - error * q
+    expected = min(halls[0], students[0]), max(halls[1], students[1])
+    assert bounds(mean_over_seeds(SKEWED)) == pytest.approx(expected, rel=1e-12)
+    assert mean_over_seeds(SKEWED).low < mean_interval(SKEWED).low  # the long tail is below
+    assert mean_over_seeds(SKEWED).high == mean_interval(SKEWED).high
+
+
+def test_two_groups_have_students_interval():
+    values = [0.75, 0.751, 0.749, 0.98, 0.981, 0.979, 0.98]
+    assert bounds(mean_over_seeds(values)) == bounds(mean_interval(values))
+    assert mean_over_seeds(values).note == (
+        "two groups of seeds, 3 low and 4 high: look at the share instead of the mean"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ([0.5], "a single seed: its spread is unknown"),
+        ([0.1, 0.1, 0.1], "all 3 seeds gave the same: the spread of others is unknown"),
+        ([0.3, 0.1 + 0.2, 0.3], "all 3 seeds gave the same: the spread of others is unknown"),
+        ([1, 2, 3, 4], "fewer than 5 seeds: the interval holds 95 % only for figures without skew"),
+        (
+            [0.97, 0.98, 0.97, 0.75, 0.98],
+            "one seed stands apart: the mean's interval does not hold its 95 %; look at the share instead",
+        ),
+        (
+            [0.97, 0.98, 0.75, 0.75, 0.98],
+            "2 seeds stand apart: the mean's interval does not hold its 95 %; look at the share instead",
+        ),
+        (SKEWED, ""),
+    ],
+)
+def test_a_mean_over_seeds_says_where_it_does_not_hold(values, note):
+    assert mean_over_seeds(values).note == note
+
+
+def test_a_mean_over_few_seeds_is_students():
+    assert bounds(mean_over_seeds([1.0, 4.0])) == bounds(mean_interval([1.0, 4.0]))
+    assert bounds(mean_over_seeds([1.0])) == (None, None)
+    assert bounds(mean_over_seeds([0.1] * 6)) == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("bad", [[], [1.0, NAN], [1.0, np.inf], [[1.0, 2.0]], 3.0])
+def test_a_mean_over_seeds_refuses_what_is_no_list_of_finite_values(bad):
+    with pytest.raises(ValueError, match=r"finite|nan|at least one"):
+        mean_over_seeds(bad)
+
+
+@settings(deadline=None, max_examples=60)
+@given(VALUES, st.randoms(), st.integers(-8, 8), st.sampled_from([-4, -0.5, 0.25, 8]))
+def test_a_mean_over_seeds_follows_its_values(values, random, shift, scale):
+    interval = mean_over_seeds(values)
+    shuffled = random.sample(values, len(values))
+    assert bounds(mean_over_seeds(shuffled)) == pytest.approx(bounds(interval), rel=1e-9, abs=1e-9)
+    moved = mean_over_seeds([scale * value + shift for value in values])
+    expected = sorted(scale * bound + shift for bound in bounds(interval))
+    assert bounds(moved) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_huge_and_tiny_values_do_not_overflow():
+    for scale in (1e-200, 1e200):
+        interval = mean_over_seeds([scale * value for value in SKEWED])
+        expected = [scale * bound for bound in bounds(mean_over_seeds(SKEWED))]
+        assert bounds(interval) == pytest.approx(expected, rel=1e-12)
+        assert two_groups([scale, scale, scale, 2 * scale, 2 * scale]) == ([scale] * 3, [2 * scale] * 2)
+
+
+# --- Groups of seeds --------------------------------------------------------------------------------------------------
+
+
+def test_groups_are_split_at_the_widest_gap():
+    assert two_groups([0.98, 0.75, 0.98, 0.75, 0.98]) == ([0.75, 0.75], [0.98, 0.98, 0.98])
+    assert two_groups([1, 1, 1, 1, 9]) == ([1, 1, 1, 1], [9])
+    assert two_groups([1, 2, 3, 4, 5, 6]) is None
+    assert two_groups([3, 3, 3, 3, 3]) is None
+    assert two_groups([0, 0, 1, 1]) is None  # of four nobody can tell
+
+
+def test_groups_stand_apart_from_six_standard_deviations_on():
+    group, other = [0.0, 1.0], [0.0, 1.0, 0.0, 1.0]
+    within = np.sqrt((0.5 + 1.0) / 4)
+    assert two_groups([*group, *(1 + 6.001 * within + value for value in other)]) is not None
+    assert two_groups([*group, *(1 + 5.999 * within + value for value in other)]) is None
+
+
+def test_groups_do_not_depend_on_the_direction():
+    """Of two gaps that are equally wide, the one that leaves the closest groups splits, from either side."""
+    values = [0.0, 0.0, *[5.0] * 40, 10.0]
+    assert two_groups(values) == ([0, 0], [*[5] * 40, 10])
+    assert two_groups([10 - value for value in values]) == ([0, *[5] * 40], [10, 10])
+    assert mean_over_seeds(values).low == 10 - mean_over_seeds([10 - value for value in values]).high
+
+
+def test_groups_are_seldom_found_where_there_are_none():
+    generator = np.random.default_rng(0)
+    found = {n: np.mean([two_groups(row) is not None for row in generator.normal(size=(2000, n))]) for n in (5, 10, 30)}
+    assert found[5] < 0.085
+    assert found[10] < 0.005
+    assert found[30] == 0
+
+
+def test_an_unseen_group_by_hand():
+    assert unseen_share(1) == pytest.approx(0.95)
+    assert [round(unseen_share(n), 3) for n in (5, 10, 30)] == [0.451, 0.259, 0.095]
+    assert (1 - unseen_share(7, 0.9)) ** 7 == pytest.approx(0.1)
+    with pytest.raises(ValueError, match="no seed"):
+        unseen_share(0)
 
 
 # --- Shares -----------------------------------------------------------------------------------------------------------
@@ -148,39 +271,38 @@ def test_a_median_is_numpys(values):
 def test_a_median_counts_what_was_not_reached_as_infinite():
     assert median([10, np.inf, 20]) == 20
     assert median([10, np.inf]) == np.inf
-    assert (
-        median(np.nan_to_num(steps_to_target([1, 2], [[0, 1], [0, 0], [1, 1]], 1, larger_is_better=True), nan=np.inf))
-        == 2
-    )
+    assert median(np.nan_to_num([NAN, 2, 1], nan=np.inf)) == 2
     for bad in ([], [1.0, NAN]):
         with pytest.raises(ValueError, match=r"nan|at least one"):
             median(bad)
 
 
-def test_steps_to_target_by_hand():
-    steps = [10, 20, 30, 40]
-    losses = np.array([[4, 3, 2, 1], [4, 4, 4, 4], [2, 9, 9, 9], [NAN, 2, NAN, NAN], [9, NAN, NAN, NAN]])
-    np.testing.assert_array_equal(steps_to_target(steps, losses, 2, larger_is_better=False), [30, NAN, 10, 20, NAN])
-    np.testing.assert_array_equal(steps_to_target(steps, -losses, -2, larger_is_better=True), [30, NAN, 10, 20, NAN])
+@pytest.mark.parametrize("count", [6, 7, 10, 25])
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+def test_a_median_interval_is_scipys(count, confidence):
+    values = np.random.default_rng(count).permutation(count) ** 2.0
+    interval = median_interval(values, confidence)
+    expected = stats.quantile_test(values, p=0.5).confidence_interval(confidence)
+    assert interval.estimate == np.median(values)
+    if interval.low is None:
+        assert np.isnan(expected.low)
+        assert np.isnan(expected.high)
+    else:
+        assert bounds(interval) == (expected.low, expected.high)
 
 
-def test_steps_to_target_of_one_run_and_of_none_measured():
-    assert steps_to_target([1, 2], [0.5, 0.9], 0.9, larger_is_better=True) == 2
-    assert np.isnan(steps_to_target([], np.empty((2, 0)), 1, larger_is_better=True)).all()
+def test_a_median_interval_by_hand():
+    assert bounds(median_interval([3, 1, 2, 6, 5, 4])) == (1, 6)  # 2/64 < 5 %
+    assert median_interval([1, 2, 3, 4, 5]) == Interval(3, None, None, "5 seeds are too few to bound a median")
+    assert bounds(median_interval([1, 2, np.inf, 3, 4, np.inf])) == (1, np.inf)
+    with pytest.raises(ValueError, match="nan"):
+        median_interval([1, NAN])
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.data(), st.integers(1, 6), st.integers(1, 8), st.booleans())
-def test_steps_to_target_is_the_first_in_a_plain_loop(data, runs, length, larger):
-    values = np.array(data.draw(st.lists(st.integers(0, 5), min_size=runs * length, max_size=runs * length)))
-    values, steps = values.reshape(runs, length), np.arange(length) * 10
-    good = [[v >= 3 if larger else v <= 3 for v in run] for run in values]
-    expected = [steps[run.index(True)] if True in run else NAN for run in good]
-    np.testing.assert_array_equal(steps_to_target(steps, values, 3, larger_is_better=larger), expected)
-
-
-def test_steps_to_target_refuses_what_does_not_match():
-    with pytest.raises(ValueError, match="do not match"):
-        steps_to_target([1, 2, 3], [[1, 2]], 1, larger_is_better=True)
-    with pytest.raises(ValueError, match="not nan"):
-        steps_to_target([1, 2], [[1, 2]], NAN, larger_is_better=True)
+@pytest.mark.parametrize("count", range(6, 40))
+def test_a_median_interval_holds_its_coverage_and_is_the_shortest_that_does(count):
+    low, high = bounds(median_interval(np.arange(count)))
+    k = int(low) + 1
+    assert high == count - k
+    assert 1 - 2 * stats.binom.cdf(k - 1, count, 0.5) >= 0.95
+    assert 1 - 2 * stats.binom.cdf(k, count, 0.5) < 0.95

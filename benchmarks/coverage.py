@@ -1,0 +1,294 @@
+"""How often the 95 % intervals hold, how often the tests reject what is true, and whether enough seeds are enough.
+
+    python benchmarks/coverage.py [--simulations 10000] [--seeds 5,10,30] [--csv FILE]
+
+Seeds are drawn from populations whose mean is known: normal, skewed, and two-humped as runs are that get stuck. The
+interval of `mean_over_seeds` stands beside other candidates. An interval holds if it contains the true mean in 93 to
+97 % of the simulations; where it cannot, the table says why. The error of a rate is 0.2 % with 10,000 simulations, and
+0.5 % with the 2,000 of them that the slow candidates get.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from nnlab.maths.statistics import (
+    holm,
+    mean_interval,
+    mean_over_seeds,
+    median_interval,
+    paired_difference,
+    permutation_test,
+    power,
+)
+
+Array = NDArray[np.float64]
+Bounds = tuple[Array, Array]
+Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+RESAMPLES = 999
+MOST_RESAMPLED = 30  # seeds up to which the bootstraps are tried: beyond, they cost much and differ little
+MOST_SLOW = 2000  # simulations for candidates that take long
+
+
+@dataclass(frozen=True)
+class Population:
+    """All runs that could be made: how to draw of them, their true mean, median, and share of stuck ones."""
+
+    draw: Draw
+    mean: float
+    median: float | None = None  # where it is known in closed form
+    stuck: float = 0.0
+    long_tail: bool = False
+
+
+def two_humped(stuck: float) -> Population:
+    """Runs at 98 %, but for a share of them stuck near 75 %, as on XOR."""
+    spread = 0.005
+
+    def draw(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.where(generator.random(shape) < stuck, 0.75, 0.98) + generator.normal(0, spread, shape)
+
+    return Population(draw, 0.98 - 0.23 * stuck, stuck=stuck)
+
+
+POPULATIONS = {
+    "normal": Population(lambda g, shape: g.normal(0, 1, shape), 0.0, 0.0),
+    "uniform": Population(lambda g, shape: g.random(shape), 0.5, 0.5),
+    "t, 3 degrees": Population(lambda g, shape: g.standard_t(3, shape), 0.0, 0.0),
+    "accuracy, beta(30, 2)": Population(
+        lambda g, shape: g.beta(30, 2, shape), 30 / 32, float(special.betaincinv(30, 2, 0.5))
+    ),
+    "exponential, skewness 2": Population(lambda g, shape: g.exponential(1, shape), 1.0, math.log(2)),
+    "log-normal, skewness 1.8": Population(lambda g, shape: g.lognormal(0, 0.5, shape), math.exp(1 / 8), 1.0),
+    "log-normal, skewness 6.2": Population(
+        lambda g, shape: g.lognormal(0, 1, shape), math.exp(1 / 2), 1.0, long_tail=True
+    ),
+    **{f"two humps, {100 * stuck:.0f} % stuck": two_humped(stuck) for stuck in (0.05, 0.1, 0.2, 0.3, 0.5)},
+}
+
+
+# --- The candidates: samples (S, n) -> low, high, (S,) each -----------------------------------------------------------
+
+
+def each(interval: Callable[[Array], object]) -> Callable[[Array], Bounds]:
+    """An interval of one sample, applied to all."""
+
+    def apply(samples: Array) -> Bounds:
+        found = [interval(sample) for sample in samples]
+        return np.array([i.low for i in found]), np.array([i.high for i in found])  # type: ignore[attr-defined]
+
+    return apply
+
+
+def moments(samples: Array) -> tuple[Array, Array, Array]:
+    """Mean, standard error and third central moment (biased)."""
+    mean, deviation = samples.mean(axis=1), samples.std(axis=1, ddof=1)
+    return mean, deviation / math.sqrt(samples.shape[1]), ((samples - mean[:, None]) ** 3).mean(axis=1)
+
+
+def johnson(samples: Array) -> Bounds:
+    """Student's interval, moved by a sixth of the third moment over n s² (Johnson 1978)."""
+    count = samples.shape[1]
+    mean, error, cube = moments(samples)
+    unbiased = cube * count**2 / ((count - 1) * (count - 2))
+    middle, half = mean + unbiased / (6 * (error**2 * count) * count), special.stdtrit(count - 1, 0.975) * error
+    return middle - half, middle + half
+
+
+def resampled(samples: Array) -> Iterator[tuple[Array, Array]]:
+    """For each sample the means and standard deviations of its resamples (B,); the same places for each sample."""
+    count = samples.shape[1]
+    places = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+    for sample in samples:
+        drawn = sample[places]
+        yield drawn.mean(axis=1), drawn.std(axis=1, ddof=1)
+
+
+def percentile(samples: Array) -> Bounds:
+    """The percentile bootstrap (Efron 1979)."""
+    low, high = np.array([np.quantile(means, [0.025, 0.975]) for means, _ in resampled(samples)]).T
+    return low, high
+
+
+def bca(samples: Array) -> Bounds:
+    """The bias-corrected and accelerated bootstrap (Efron 1987)."""
+    mean, error, cube = moments(samples)
+    count = samples.shape[1]
+    acceleration = cube * count / 6 / (error**2 * count * (count - 1)) ** 1.5
+    normal, found = special.ndtri(np.array([0.025, 0.975])), []
+    for (means, _), centre, a in zip(resampled(samples), mean, acceleration, strict=True):
+        below = np.mean(means < centre) + np.mean(means == centre) / 2
+        bias = special.ndtri(np.clip(below, 0.5 / RESAMPLES, 1 - 0.5 / RESAMPLES))
+        found.append(np.quantile(means, special.ndtr(bias + (bias + normal) / (1 - a * (bias + normal)))))
+    low, high = np.array(found).T
+    return low, high
+
+
+def bootstrap_t(samples: Array) -> Bounds:
+    """The bootstrap of Student's t; resamples without a spread are left out (Efron 1982)."""
+    mean, error, _ = moments(samples)
+    root, found = math.sqrt(samples.shape[1]), []
+    for (means, deviations), centre in zip(resampled(samples), mean, strict=True):
+        spread = deviations > 1e-12 * (abs(centre) + 1)
+        found.append(np.quantile((means[spread] - centre) / deviations[spread] * root, [0.975, 0.025]))
+    upper, lower = np.array(found).T
+    return mean - upper * error, mean - lower * error
+
+
+def empirical_likelihood(samples: Array) -> Bounds:
+    """All means whose empirical likelihood ratio is within the F quantile (Owen 1990), by bisection from the mean."""
+    count = samples.shape[1]
+    limit = special.fdtri(1, count - 1, 0.95) * count / (count - 1)
+    mean = samples.mean(axis=1)
+    return tuple(edge(samples, mean, end, limit) for end in (samples.min(axis=1), samples.max(axis=1)))  # type: ignore[return-value]
+
+
+def edge(samples: Array, inside: Array, outside: Array, limit: float) -> Array:
+    """The point between `inside` and `outside` at which the likelihood ratio reaches the limit."""
+    for _ in range(30):
+        middle = (inside + outside) / 2
+        held = likelihood_ratio(samples - middle[:, None]) <= limit
+        inside, outside = np.where(held, middle, inside), np.where(held, outside, middle)
+    return inside
+
+
+def likelihood_ratio(centred: Array) -> Array:
+    """-2 log R of the mean 0: 2 Σ log(1 + λ x) at the λ for which Σ x / (1 + λ x) = 0."""
+    low, high = -1 / centred.max(axis=1), -1 / centred.min(axis=1)
+    for _ in range(40):
+        middle = (low + high) / 2
+        rising = np.sum(centred / (1 + middle[:, None] * centred), axis=1) > 0
+        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+    ratio: Array = 2 * np.sum(np.log1p(middle[:, None] * centred), axis=1)
+    return ratio
+
+
+METHODS: dict[str, Callable[[Array], Bounds]] = {
+    "nnlab": each(mean_over_seeds),
+    "Student t": each(mean_interval),
+    "Johnson t": johnson,
+    "percentile": percentile,
+    "BCa": bca,
+    "bootstrap t": bootstrap_t,
+    "emp. likelihood": empirical_likelihood,
+}
+RESAMPLING = {"percentile", "BCa", "bootstrap t"}
+SLOW = {*RESAMPLING, "emp. likelihood"}
+
+
+def stream(name: str, *index: int) -> np.random.Generator:
+    """Random numbers of a population for a number of seeds, the same each time."""
+    return np.random.default_rng([[*POPULATIONS].index(name), *index])
+
+
+# --- The studies: each yields rows (study, population, seeds, method, rate, remark) -----------------------------------
+
+Row = tuple[str, str, int, str, float, str]
+
+
+def coverage(name: str, seeds: int, simulations: int, methods: Sequence[str] = tuple(METHODS)) -> Iterator[Row]:
+    """How often each method's 95 % interval holds the true mean, and the order statistics' the true median."""
+    population = POPULATIONS[name]
+    samples = population.draw(stream(name, seeds), (simulations, seeds))
+    for method in methods:
+        if method in RESAMPLING and seeds > MOST_RESAMPLED:
+            continue
+        low, high = METHODS[method](samples[:MOST_SLOW] if method in SLOW else samples)
+        rate = float(np.mean((low <= population.mean) & (population.mean <= high)))
+        yield "mean", name, seeds, method, rate, remark(population, seeds, rate) if method == "nnlab" else ""
+    if population.median is not None and median_interval(samples[0]).low is not None:
+        low, high = each(median_interval)(samples)
+        rate = float(np.mean((low <= population.median) & (population.median <= high)))
+        yield "median", name, seeds, "nnlab", rate, "at least 95 %"
+
+
+def remark(population: Population, seeds: int, rate: float) -> str:
+    """Whether our interval holds, and where it does not, why not."""
+    if rate > 0.97:
+        return "wider than it needs to be"
+    if rate >= 0.93:
+        return "holds"
+    missed = population.stuck**seeds + (1 - population.stuck) ** seeds if population.stuck else 0.0
+    if missed > 0.05:
+        return f"no interval can: {100 * missed:.0f} % of samples meet one hump only"
+    return "no candidate holds: most samples miss the long tail" if population.long_tail else "too short"
+
+
+def rejections(name: str, seeds: int, simulations: int) -> Iterator[Row]:
+    """How often two arms of one population, which share half of what a seed does, are told apart at 5 %."""
+    generator, population = stream(name, seeds), POPULATIONS[name]
+    shared = population.draw(generator, (simulations, 1, seeds))
+    arms = shared + population.draw(generator, (simulations, 2, seeds))
+    rate = float(np.mean([permutation_test(a, b) <= 0.05 for a, b in arms]))
+    yield "null", name, seeds, "permutation", rate, "at most 6 %"
+    outside = [not (i.low <= 0 <= i.high) for i in (paired_difference(a, b) for a, b in arms)]  # type: ignore[operator]
+    yield "null", name, seeds, "interval without 0", float(np.mean(outside)), ""
+
+
+def family(name: str, seeds: int, simulations: int, arms: int = 4) -> Iterator[Row]:
+    """How often any pair of several arms of one population is told apart, with Holm's correction and without."""
+    drawn = POPULATIONS[name].draw(stream(name, seeds, arms), (simulations, arms, seeds))
+    found = [[permutation_test(a, b) for a, b in combinations(sample, 2)] for sample in drawn]
+    plain, adjusted = np.mean([min(p) <= 0.05 for p in found]), np.mean([min(holm(p)) <= 0.05 for p in found])
+    yield "family", name, seeds, f"Holm, {arms} arms", float(adjusted), "at most 6 %"
+    yield "family", name, seeds, f"uncorrected, {arms} arms", float(plain), ""
+
+
+def powers(effect: float, simulations: int) -> Iterator[Row]:
+    """How often a difference of `effect` standard deviations is found with the seeds that should find it in 80 %."""
+    seeds = next(n for n in range(6, 10_000) if power(effect, n) >= 0.8)
+    differences = np.random.default_rng(seeds).normal(effect, 1, (simulations, seeds))
+    about = f"{100 * power(effect, seeds):.0f} % expected"
+    rate = float(np.mean([i.low > 0 for i in map(mean_interval, differences)]))  # type: ignore[operator]
+    yield "power", f"effect {effect:g}", seeds, "Student t", rate, about
+    rate = float(np.mean([permutation_test(d, np.zeros(seeds)) <= 0.05 for d in differences]))
+    yield "power", f"effect {effect:g}", seeds, "permutation", rate, about
+
+
+def study(sizes: Sequence[int], simulations: int) -> Iterator[Row]:
+    """All of it, row by row."""
+    for name in POPULATIONS:
+        for seeds in sizes:
+            yield from coverage(name, seeds, simulations)
+    for name in ("normal", "exponential, skewness 2", "two humps, 20 % stuck"):
+        for seeds in sizes:
+            yield from rejections(name, seeds, simulations)
+        yield from family(name, 10, simulations)
+    for effect in (0.5, 0.8, 1.2):
+        yield from powers(effect, simulations)
+
+
+def main() -> None:
+    """Run the study; one line for each population and number of seeds."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--simulations", type=int, default=10_000)
+    parser.add_argument("--seeds", default="5,10,30", help="numbers of seeds, with commas")
+    parser.add_argument("--csv", type=Path, help="a file to write every rate to")
+    arguments = parser.parse_args()
+    rows = []
+    line: tuple[str, str, int] | None = None
+    for row in study([int(seeds) for seeds in arguments.seeds.split(",")], arguments.simulations):
+        rows.append(row)
+        if row[:3] != line:
+            line = row[:3]
+            print(f"\n{row[0]:7}{row[1]:26}{row[2]:5} seeds", end="", flush=True)
+        print(f"  {row[3]} {100 * row[4]:.1f} %" + (f" ({row[5]})" if row[5] else ""), end="", flush=True)
+    print()
+    if arguments.csv:
+        with arguments.csv.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([("study", "population", "seeds", "method", "rate", "remark"), *rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Two arms on the same seeds: how far apart they are, whether chance would do that, and who wins on a seed.
+
+Arms of a comparison share their seeds: split, order of the data and initial draws are the same for all. What a seed
+does to both drops out of the difference, so a small one shows with few seeds.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics as exact
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from nnlab.maths.statistics.intervals import Interval, binomial_bounds, mean_over_seeds
+from nnlab.maths.statistics.samples import check_confidence, check_pairs, finite_numbers, numbers
+
+Array = NDArray[np.float64]
+
+MOST_SEEDS = 10_000  # beyond this a difference is not worth telling apart
+
+_EXHAUSTIVE = 16  # differences up to which every pattern of signs is tried: 32,768 of them
+_FLIPS = 9_999  # patterns drawn for more of them
+_ROUNDING = 1e-12  # sums that differ by less, as a share of all differences, are equal
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
+    """The mean of a - b with the interval of `mean_over_seeds`, where a[i] and b[i] come from the same seed.
+
+    Only seeds that both have may be given. Raises ValueError for lengths that differ, and as `mean_over_seeds` does.
+    """
+    return mean_over_seeds(_differences(a, b), confidence)
+
+
+def permutation_test(a: ArrayLike, b: ArrayLike) -> float:
+    """The p-value of the paired permutation test that it does not matter which arm is called a and which b.
+
+    If it does not, every difference a[i] - b[i] might as well have the other sign. p is the share of patterns of signs
+    whose sum is at least as far from 0 as the one seen: of all 2^n patterns up to 16 pairs, and beyond that of 9,999
+    drawn from a fixed seed and the one seen, so that the same figures always give the same p. Exact for arms of the
+    same distribution, whatever it is. It cannot be smaller than 2^(1 - n): 5 pairs never reach 5 %.
+
+    Raises ValueError as `paired_difference` does. Source: Fisher 1935, The Design of Experiments, section 21.
+    """
+    differences = _differences(a, b)
+    # Only sizes enter, in order of size: neither the order of the seeds nor that of the arms moves the drawn patterns.
+    sizes = np.array(sorted(map(abs, differences)))
+    sums = _all_sums(sizes) if len(sizes) <= _EXHAUSTIVE else _drawn_sums(sizes)
+    as_far = np.sum(np.abs(sums) >= abs(math.fsum(differences)) - _ROUNDING * sizes.sum())
+    return float(as_far / len(sums)) if len(sizes) <= _EXHAUSTIVE else float((as_far + 1) / (len(sums) + 1))
+
+
+def smallest_p(pairs: int) -> float:
+    """The smallest p-value that `permutation_test` can give for so many pairs."""
+    return max(2.0 ** (1 - pairs), 0.0 if pairs <= _EXHAUSTIVE else 1 / (_FLIPS + 1))
+
+
+def sign_test(wins: int, losses: int) -> float:
+    """The two-sided p-value of so many wins and losses if both are equally likely; ties are left out.
+
+    Raises ValueError for negative counts. Source: Arbuthnott 1710.
+    """
+    if min(wins, losses) < 0:
+        raise ValueError(f"no test of {wins} wins and {losses} losses")
+    return min(1.0, 2 * float(special.bdtr(min(wins, losses), wins + losses, 0.5)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of a family of tests, adjusted so that one of them falsely below 5 % has a chance of at most 5 %.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on, none of them becoming smaller than the one
+    before or larger than 1. Holds however the tests depend on each other. In the order given. Raises ValueError for
+    what is no p-value. Source: Holm 1979.
+    """
+    if not all(0 <= p <= 1 for p in p_values):
+        raise ValueError(f"p-values lie between 0 and 1, got {list(p_values)}")
+    count, adjusted, largest = len(p_values), [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(count), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (count - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def chance_to_beat(a: ArrayLike, b: ArrayLike, *, larger_is_better: bool = True, confidence: float = 0.95) -> Interval:
+    """The chance that a beats b on a seed, P(a better) + P(a = b)/2, estimated from values of the same seeds.
+
+    The bounds are Clopper and Pearson's for the number of wins, a tie being half a win; with ties, as without, they
+    hold at least the stated confidence (the tests add it up over every outcome). inf is allowed, for steps to a target
+    that was not reached. Raises ValueError for lengths that differ, for nan, for no value.
+    """
+    check_confidence(confidence)
+    first, second = numbers(a), numbers(b)
+    check_pairs(first, second)
+    wins = sum(x > y if larger_is_better else x < y for x, y in zip(first, second, strict=True))
+    score = wins + sum(x == y for x, y in zip(first, second, strict=True)) / 2
+    return Interval(score / len(first), *binomial_bounds(score, len(first), confidence))
+
+
+def win_matrix(values: ArrayLike, *, larger_is_better: bool = True) -> Array:
+    """The share of seeds on which the arm of the row beats the arm of the column, ties counting half.
+
+    values (A, R), one row per arm and one column per seed -> (A, A); nan where a run diverged, and only seeds that
+    both arms have are counted: nan if there are none. 1/2 on the diagonal, and M + Mᵀ = 1.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"expected arms and seeds, got shape {values.shape}")
+    row, column = values[:, None, :], values[None, :, :]
+    better = row > column if larger_is_better else row < column
+    both = ~np.isnan(row) & ~np.isnan(column)
+    scores, counts = np.sum(better + (row == column) / 2, axis=-1), both.sum(axis=-1)
+    shares: Array = np.divide(scores, counts, out=np.full(scores.shape, np.nan), where=counts > 0)
+    return shares
+
+
+def power(effect: float, seeds: int, significance: float = 0.05) -> float:
+    """The chance that a paired t test of `seeds` seeds finds a difference of `effect` standard deviations.
+
+    The two-sided test, from the noncentral t distribution. Raises ValueError for fewer than two seeds.
+    """
+    if seeds < 2:
+        raise ValueError(f"a test needs at least two seeds, got {seeds}")
+    critical = special.stdtrit(seeds - 1, 1 - significance / 2)
+    shift = min(abs(effect) * math.sqrt(seeds), 1e4)  # from there on it is found for certain, and nctdtr gives nan
+    below = special.nctdtr(seeds - 1, shift, critical)
+    far_below = special.nctdtr(seeds - 1, shift, -critical) if shift < 8 else 0.0  # less than Φ(-8), about 1e-15
+    return float(1 - below + far_below)
+
+
+def seeds_needed(a: ArrayLike, b: ArrayLike, chance: float = 0.8, significance: float = 0.05) -> int | None:
+    """How many seeds would tell the difference seen apart with this chance; None for more than 10,000.
+
+    From the noncentral t distribution and the mean and spread of a - b, as if they were the true ones: with few seeds
+    they are not, and the answer is a rough one. Never fewer than `permutation_test` needs to reach the significance at
+    all. None as well where there is no difference, or less than two seeds to see a spread.
+
+    Raises ValueError as `paired_difference` does. Source: Cohen 1988, Statistical Power Analysis, chapter 2.
+    """
+    differences = _differences(a, b)
+    mean = exact.mean(differences)
+    if len(differences) < 2 or mean == 0:
+        return None
+    least = 1 + math.ceil(-math.log2(significance))
+    deviation = exact.stdev(differences)
+    return _first_with(abs(mean) / deviation, chance, significance, least) if deviation else least
+
+
+def _first_with(effect: float, chance: float, significance: float, least: int) -> int | None:
+    """The smallest number of seeds, `least` or more, with this power; doubled until there, then halved back."""
+    enough = least
+    while enough < MOST_SEEDS and power(effect, enough, significance) < chance:
+        enough = min(2 * enough, MOST_SEEDS)
+    if power(effect, enough, significance) < chance:
+        return None
+    short = max(least - 1, enough // 2)
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        short, enough = (middle, enough) if power(effect, middle, significance) < chance else (short, middle)
+    return enough
+
+
+def _differences(a: ArrayLike, b: ArrayLike) -> list[float]:
+    first, second = finite_numbers(a), finite_numbers(b)
+    check_pairs(first, second)
+    return [x - y for x, y in zip(first, second, strict=True)]
+
+
+def _all_sums(sizes: Array) -> Array:
+    """The sums of all patterns of signs, half of them: the others are their negatives. (2^(n - 1),)."""
+    sums = sizes[:1]
+    for size in sizes[1:]:
+        sums = np.concatenate([sums + size, sums - size])
+    return sums
+
+
+def _drawn_sums(sizes: Array) -> Array:
+    """The sums of patterns of signs drawn from a fixed seed, a few at a time so that 1,000 seeds need little memory."""
+    generator, sums = np.random.Generator(np.random.PCG64(0)), []
+    for _ in range(9):
+        plus = generator.integers(0, 2, (_FLIPS // 9, len(sizes)), dtype=np.int8)
+        sums.append(2 * (plus.astype(np.float64) @ sizes) - sizes.sum())
+    return np.concatenate(sums)
