@@ -1,6 +1,6 @@
 """Record PyTorch's figures for the tests: `python benchmarks/record_references.py`, where torch is installed.
 
-Writes tests/references/optimizers.json and tests/references/schedules.json, each with the version of torch. Only this
+Writes optimizers.json, schedules.json and losses.json into tests/references/, each with the version of torch. Only this
 script needs torch; what it records is committed, and the tests compare with that.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,90 @@ def recorded_plateau(given: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": given, "values": WATCHED, "scales": scales}
 
 
+F = torch.nn.functional
+WEIGHTS = torch.tensor([0.5, 2.0, 1.25])
+Function = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+# (nnlab's loss, its parameters, class weights, the task, PyTorch's function, what it gives for each sample.) The focal
+# losses are torchvision's formula, `ce * (1 - p_t) ** gamma`.
+LOSSES: list[tuple[str, dict[str, float], list[float] | None, str, str, Function]] = [
+    ("mse", {}, None, "regression", "mse_loss", lambda z, y: F.mse_loss(z, y, reduction="none").mean(-1)),
+    ("mae", {}, None, "regression", "l1_loss", lambda z, y: F.l1_loss(z, y, reduction="none").mean(-1)),
+    (
+        "huber", {"delta": 1.0}, None, "regression", "huber_loss",
+        lambda z, y: F.huber_loss(z, y, reduction="none").mean(-1),
+    ),
+    (
+        "huber", {"delta": 1.5}, None, "regression", "huber_loss(delta=1.5)",
+        lambda z, y: F.huber_loss(z, y, reduction="none", delta=1.5).mean(-1),
+    ),
+    (
+        "poisson", {}, None, "counts", "poisson_nll_loss",
+        lambda z, y: F.poisson_nll_loss(z, y, reduction="none").mean(-1),
+    ),
+    (
+        "gaussian_nll", {}, None, "regression", "gaussian_nll_loss(eps=0)",
+        lambda z, y: F.gaussian_nll_loss(z[..., :3], y, torch.exp(z[..., 3:]), eps=0, reduction="none").mean(-1),
+    ),
+    (
+        "cross_entropy", {}, None, "multiclass", "cross_entropy",
+        lambda z, y: F.cross_entropy(z, y.argmax(-1), reduction="none"),
+    ),
+    (
+        "cross_entropy", {"smoothing": 0.1}, None, "multiclass", "cross_entropy(label_smoothing=0.1)",
+        lambda z, y: F.cross_entropy(z, y.argmax(-1), reduction="none", label_smoothing=0.1),
+    ),
+    (
+        "cross_entropy", {}, WEIGHTS.tolist(), "multiclass", "cross_entropy(weight=…)",
+        lambda z, y: F.cross_entropy(z, y.argmax(-1), reduction="none", weight=WEIGHTS.double()),
+    ),
+    (
+        "binary_cross_entropy", {"smoothing": 0.2}, None, "multilabel", "binary_cross_entropy_with_logits at smooth y",
+        lambda z, y: F.binary_cross_entropy_with_logits(z, y * 0.8 + 0.1, reduction="none").sum(-1),
+    ),
+    (
+        "binary_cross_entropy", {}, WEIGHTS.tolist(), "multilabel", "binary_cross_entropy_with_logits(pos_weight=…)",
+        lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none", pos_weight=WEIGHTS.double()).sum(-1),
+    ),
+    ("focal", {"gamma": 2.0}, None, "multilabel", "sigmoid_focal_loss", lambda z, y: sigmoid_focal(z, y, 2.0)),
+    ("focal", {"gamma": 0.5}, None, "multilabel", "sigmoid_focal_loss", lambda z, y: sigmoid_focal(z, y, 0.5)),
+    ("focal", {"gamma": 2.0}, None, "multiclass", "of cross_entropy", lambda z, y: softmax_focal(z, y, 2.0)),
+    ("focal", {"gamma": 0.0}, None, "multiclass", "of cross_entropy", lambda z, y: softmax_focal(z, y, 0.0)),
+]  # fmt: skip
+
+
+def sigmoid_focal(z: torch.Tensor, y: torch.Tensor, gamma: float) -> torch.Tensor:
+    """torchvision.ops.sigmoid_focal_loss with alpha=-1, summed over the labels."""
+    p = torch.sigmoid(z)
+    p_t = p * y + (1 - p) * (1 - y)
+    return (F.binary_cross_entropy_with_logits(z, y, reduction="none") * (1 - p_t) ** gamma).sum(-1)
+
+
+def softmax_focal(z: torch.Tensor, y: torch.Tensor, gamma: float) -> torch.Tensor:
+    """The same factor on a cross-entropy."""
+    p_t = (torch.softmax(z, -1) * y).sum(-1)
+    return F.cross_entropy(z, y.argmax(-1), reduction="none") * (1 - p_t) ** gamma
+
+
+def recorded_loss(
+    name: str, parameters: dict[str, float], weights: list[float] | None, task: str, words: str, function: Function
+) -> dict[str, Any]:
+    """The loss of each of six samples and its derivative by their logits."""
+    generator = torch.Generator().manual_seed(7)
+    z = 2 * torch.randn(6, 6 if name == "gaussian_nll" else 3, generator=generator)
+    y = {
+        "regression": torch.randn(6, 3, generator=generator),
+        "counts": torch.randint(0, 9, (6, 3), generator=generator).double(),
+        "multilabel": torch.randint(0, 2, (6, 3), generator=generator).double(),
+        "multiclass": torch.eye(3)[[0, 2, 1, 1, 0, 2]],
+    }[task]
+    z.requires_grad_()
+    losses = function(z, y)
+    losses.sum().backward()
+    about = {"name": name, "parameters": parameters, "weights": weights, "task": task.replace("counts", "regression")}
+    figures = {"z": z, "y": y, "losses": losses, "gradient": z.grad}
+    return {**about, "torch": words, **{key: value.tolist() for key, value in figures.items() if value is not None}}
+
+
 def write(name: str, **lists: list[dict[str, Any]]) -> None:
     """One JSON file, a line per case; its figures are read back to the same bits."""
     lines = [f'"torch": "{torch.__version__}"']
@@ -195,6 +280,7 @@ def main() -> None:
     torch.set_default_dtype(torch.float64)  # NAdam keeps its product of momenta in the default type
     write("optimizers.json", cases=[recorded_optimizer(case) for case in OPTIMIZERS])
     schedules = [recorded_rates(*case) for case in SCHEDULES]
+    write("losses.json", cases=[recorded_loss(*case) for case in LOSSES])
     write("schedules.json", schedules=schedules, plateaus=[recorded_plateau(given) for given in PLATEAUS])
 
 

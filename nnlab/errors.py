@@ -64,7 +64,7 @@ class CheckpointError(InputError):
 
 
 class GateError(NnlabError):
-    """A gate was not met."""
+    """Gates were not met: a line for each."""
 
     exit_code = 3
 
@@ -102,9 +102,10 @@ def _as_faults(faults: str | Fault | Sequence[Fault]) -> tuple[Fault, ...]:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'relu'?` when a known word is near `word`, else the empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    """`; did you mean 'relu'?` when a known word is near `word`, capitals aside, else the empty string."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
+    return f"; did you mean '{printable(by_lower[near[0]])}'?" if near else ""
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,7 @@ from nnlab.maths.activations import ACTIVATIONS, Activation
 from nnlab.maths.expressions import FUNCTIONS, Formula, FormulaError, Kink, kinks, parse
 from nnlab.maths.expressions.functions import CONDITIONS
 from nnlab.maths.expressions.parser import MAX_LENGTH
-from nnlab.maths.expressions.tree import OPERATIONS, Call, Name, Number
+from nnlab.maths.expressions.tree import OPERATIONS, Call, Expression, Name, Number
 
 GRID = np.linspace(-8, 8, 1601)
 QUICK = settings(deadline=None, max_examples=150)
@@ -157,6 +157,45 @@ def test_texts(text):
 )
 def test_what_is_written_is_short(text, written):
     assert parse(text).text() == written
+
+
+X = Name("x")
+NEGATED = -X
+
+
+@pytest.mark.parametrize(
+    ("expression", "written"),
+    [
+        (X + -2, "x - 2"),
+        (X - -2, "x + 2"),
+        (X + 0, "x"),
+        (X - 0, "x"),
+        (0 - X, "-x"),
+        (2 - X, "2 - x"),
+        (X + NEGATED, "x - x"),
+        (X - NEGATED, "x + x"),
+        (2 * (3 * X), "6 * x"),
+        (0 * X, "0"),
+        (-1 * X, "-x"),
+        (-NEGATED, "x"),
+        (0 / X, "0"),
+        (X / 1, "x"),
+        (1 / X, "1 / x"),
+        (X * (1 / X), "x / x"),
+        (NEGATED / 2, "-(x / 2)"),
+        (X**0, "1"),
+        (X**1, "x"),
+        (Number(1e15) + 1e15, "1000000000000000.0 + 1000000000000000.0"),
+    ],
+)
+def test_arithmetic_simplifies_what_needs_no_thought(expression, written):
+    assert expression.text() == written
+
+
+def test_a_kind_of_node_must_say_what_it_is():
+    for ask in (Expression().written, lambda: Expression().derivative("x"), lambda: Expression().evaluate({})):
+        with pytest.raises(NotImplementedError):
+            ask()
 
 
 def test_expressions_are_plain_data():
@@ -671,6 +710,15 @@ def test_sizes_are_limited():
     assert "levels inside each other" in str(complaint("exp(" * 60 + "x" + ")" * 60))
     assert parse("exp(" * 49 + "x" + ")" * 49)
     assert parse("+".join("x" * 25))
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, ValueError])
+def test_what_pythons_own_parser_gives_up_on_is_refused(error, monkeypatch):
+    def give_up(*_words, **_options):
+        raise error
+
+    monkeypatch.setattr("nnlab.maths.expressions.parser.ast.parse", give_up)
+    assert complaint("- - x").message == "found too many levels of parentheses or signs, expected fewer"
 
 
 HOSTILE = [

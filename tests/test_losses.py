@@ -1,36 +1,55 @@
 """Losses and heads: against 50 digits on logits of any size, and their gradients against numeric derivatives."""
 
+from itertools import product
+
 import mpmath as mp
 import numpy as np
 import pytest
-from strategies import HEADS, LAST, OUTPUTS, targets
+from strategies import HEADS, LAST, NARROWING, OUTPUTS, targets
 
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import (
+    CLASSES,
     DEFAULT_HEADS,
     FUSED,
     LOSSES,
     TEXTBOOK,
+    bound,
     head_fault,
+    implied_activation,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
     unfused,
+    worked_out,
 )
+from nnlab.maths.parameters import resolved
 
 SIGMOID, SOFTMAX = ("sigmoid", "binary_cross_entropy"), ("softmax", "cross_entropy")
-WORKED_OUT = {**{("fused", *pair): head for pair, head in FUSED.items()}, ("textbook", *SIGMOID): TEXTBOOK[SIGMOID]}
+# Losses that are worked out on outputs as well as, or instead of, on logits.
+ON_OUTPUTS = [name for name, entry in LOSSES.items() if entry.value is not None]
+
+
+def with_defaults(head, loss, task="binary"):
+    return bound(head, task, loss, resolved(LOSSES[loss], {}))
+
+
+WORKED_OUT = {
+    (kind, *pair): with_defaults(head, pair[1])
+    for kind, table in (("fused", FUSED), ("classes", CLASSES), ("textbook", TEXTBOOK))
+    for pair, head in table.items()
+}
 PAIRS = pytest.mark.parametrize("head", WORKED_OUT.values(), ids=map("-".join, WORKED_OUT))
 
 
 def outputs_of(head, z):
-    a = np.empty_like(z)
+    a = np.empty((*z.shape[:-1], z.shape[-1] // head.per_output), z.dtype)
     head.outputs(z, a)
     return a
 
 
-def gradient_of(head, a, y):
-    out = np.empty_like(a)
-    head.gradient(a, y, out)
+def gradient_of(head, z, a, y):
+    out = np.empty_like(z)
+    head.gradient(z, a, y, out)
     return out
 
 
@@ -128,7 +147,7 @@ def test_huge_logits_cost_exactly_their_size(dtype):
         both = np.concatenate([z, -z], axis=1)
         assert softmax_cross_entropy(both, np.concatenate([y, 1 - y], axis=1)).tolist() == [0, 0, 2e4, 2e4]
         for pair, logits, labels in ((SIGMOID, z, y), (SOFTMAX, both, np.concatenate([y, 1 - y], axis=1))):
-            gradient = gradient_of(FUSED[pair], outputs_of(FUSED[pair], logits), labels)
+            gradient = gradient_of(FUSED[pair], logits, outputs_of(FUSED[pair], logits), labels)
             assert np.abs(gradient[:, 0]).tolist() == [0, 0, 1, 1]
 
 
@@ -150,13 +169,14 @@ def test_certainty_that_is_wrong_costs_infinitely_much(name):
     assert LOSSES[name].value(np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])).tolist() == [np.inf]
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ON_OUTPUTS)
 def test_losses_keep_shape_and_precision(name):
     a = np.random.default_rng(2).uniform(0.1, 0.9, (3, 5, 2)).astype(np.float32)
     y = np.zeros((1, 5, 2), np.float32)
     out = np.full_like(a, 77)
-    LOSSES[name].slope(a, y, out)
-    values = LOSSES[name].value(a, y)
+    head = with_defaults(unfused(name), name)
+    head.gradient(a, a, y, out)
+    values = head.losses(a, y)
     assert (values.shape, values.dtype) == ((3, 5), np.float32)
     assert (out != 77).all()
 
@@ -184,42 +204,50 @@ def labels(loss, shape, rng):
 @PAIRS
 def test_a_heads_gradient_is_the_numeric_derivative(head):
     rng = np.random.default_rng(3)
-    z = rng.normal(0, 2, (2, 4, 3))
-    y = labels("cross_entropy", z.shape, rng)  # one-hot rows are labels as well
+    z = rng.normal(0, 2, (2, 4, 3 * head.per_output))
+    y = labels("cross_entropy", (2, 4, 3), rng)  # one-hot rows are labels, counts and values as well
     numeric = numeric_slope(lambda logits: head.losses(logits, y), z)
     # The textbook loss loses digits in 1 - a, which the difference divides by ε.
-    np.testing.assert_allclose(gradient_of(head, outputs_of(head, z), y), numeric, rtol=0, atol=2e-8)
+    np.testing.assert_allclose(gradient_of(head, z, outputs_of(head, z), y), numeric, rtol=1e-8, atol=2e-8)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ON_OUTPUTS)
 def test_an_unfused_heads_gradient_is_the_numeric_derivative(loss):
     rng = np.random.default_rng(4)
     a = rng.uniform(0.1, 0.9, (2, 4, 3))
     y = labels(loss, a.shape, rng)
-    head = unfused(loss)
+    head = with_defaults(unfused(loss), loss)
     assert head.outputs is None
     numeric = numeric_slope(lambda outputs: head.losses(outputs, y), a)
-    np.testing.assert_allclose(gradient_of(head, a, y), numeric, rtol=0, atol=2e-8)
+    np.testing.assert_allclose(gradient_of(head, a, a, y), numeric, rtol=0, atol=2e-8)
 
 
-@pytest.mark.parametrize("pair", FUSED, ids="-".join)
+@pytest.mark.parametrize("pair", [pair for pair in FUSED if pair[1] in ON_OUTPUTS], ids="-".join)
 def test_a_fused_head_is_the_composition_at_moderate_logits(pair):
     rng = np.random.default_rng(5)
     z = rng.normal(0, 2, (1, 50, 4))
     y = labels(pair[1], z.shape, rng)
     a, loss, fused = outputs_of(FUSED[pair], z), LOSSES[pair[1]], FUSED[pair]
     np.testing.assert_allclose(fused.losses(z, y), loss.value(a, y), rtol=1e-13)
-    by_a = gradient_of(unfused(pair[1]), a, y)
-    np.testing.assert_allclose(gradient_of(fused, a, y), chained(pair[0], z, a, by_a), rtol=1e-12, atol=1e-15)
+    by_a = gradient_of(unfused(pair[1]), a, a, y)
+    np.testing.assert_allclose(gradient_of(fused, z, a, y), chained(pair[0], z, a, by_a), rtol=1e-12, atol=1e-15)
 
 
 def chained(activation, z, a, by_a):
     """dL/dz by the chain rule through the last activation."""
+    if activation == "softmin":
+        return -chained("softmax", -z, a, by_a)
     if activation == "softmax":
         return a * (by_a - (by_a * a).sum(axis=-1, keepdims=True))  # the Jacobian is a_j (δ_jk - a_k)
     slope = np.empty_like(z)
     ACTIVATIONS[activation].slope(z, a, slope)
     return by_a * slope
+
+
+@pytest.mark.parametrize("loss", [name for name in LOSSES if name not in ON_OUTPUTS])
+def test_a_loss_of_logits_alone_has_no_head_on_outputs(loss):
+    with pytest.raises(ValueError, match=f"^{loss} is worked out on logits alone$"):
+        unfused(loss)
 
 
 # --- The textbook head ------------------------------------------------------------------------------------------------
@@ -232,7 +260,7 @@ def test_the_textbook_head_agrees_with_the_fused_one_at_moderate_logits():
     np.testing.assert_allclose(outputs_of(textbook, z), outputs_of(fused, z), rtol=1e-15)
     np.testing.assert_allclose(textbook.losses(z, y), fused.losses(z, y), rtol=1e-12)
     a = outputs_of(textbook, z)
-    np.testing.assert_allclose(gradient_of(textbook, a, y), gradient_of(fused, a, y), rtol=1e-12)
+    np.testing.assert_allclose(gradient_of(textbook, z, a, y), gradient_of(fused, z, a, y), rtol=1e-12)
 
 
 def test_the_textbook_head_is_infinite_where_the_fused_one_is_exact():
@@ -267,37 +295,116 @@ def test_heads_that_make_no_sense_are_refused_with_the_reason(head, reason):
     assert reason in head_fault(*head)
 
 
+SHARED = "shares probability 1 among classes; expected it with"
+RATES = "works on logarithms of rates, and softmax is not what turns these into rates"
+DECIDING = "mse or binary_cross_entropy or focal or hinge or squared_hinge"
+OF_NUMBERS = "mse or mae or huber or log_cosh or poisson or gaussian_nll"
+ONE_OUTPUT = "over one output is always 1 and learns nothing; expected sigmoid, or at least 2 classes"
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        (("multiclass", "softmax", "mse", 3), f"softmax {SHARED} cross_entropy, found mse"),
+        (
+            ("multilabel", "softmin", "binary_cross_entropy", 3),
+            f"softmin {SHARED} cross_entropy, found binary_cross_entropy",
+        ),
+        (("binary", "sparsemax", "mse", 1), f"sparsemax {SHARED} mse in a multiclass task, found mse"),
+        (("binary", "softmax", "focal", 1), f"softmax {SHARED} cross_entropy, found focal"),
+        (("multiclass", "softmin", "cross_entropy", 1), f"softmin {ONE_OUTPUT}"),
+        (("multiclass", "sparsemax", "mse", 1), f"sparsemax {ONE_OUTPUT}"),
+        (("multiclass", "softmax", "focal", 1), f"softmax {ONE_OUTPUT}"),
+        (
+            ("multiclass", "tanh", "focal", 3),
+            "focal needs probabilities, and tanh may leave (0, 1); expected sigmoid or softmax",
+        ),
+        (
+            ("multiclass", "softmax", "hinge", 3),
+            "hinge holds scores of any size against a margin of 1, and softmax would bend them; expected identity",
+        ),
+        (
+            ("regression", "softmax", "poisson", 1),
+            f"poisson {RATES}; expected exponential",
+        ),
+        (
+            ("multiclass", "log_softmax", "mse", 2),
+            "log_softmax stays below 0 and never comes near a target of 1; expected softmax",
+        ),
+        (
+            ("regression", "log_softmax", "mse", 2),
+            "log_softmax gives logarithms of shares, not numbers of their own; expected identity",
+        ),
+        (
+            ("multilabel", "sigmoid", "cross_entropy", 2),
+            f"cross_entropy is for multiclass tasks, not a multilabel task; expected {DECIDING}",
+        ),
+        (
+            ("regression", "identity", "focal", 2),
+            f"focal is for binary, multiclass and multilabel tasks, not a regression task; expected {OF_NUMBERS}",
+        ),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_what_is_said_of_a_head_that_makes_no_sense(head, sentence):
+    assert head_fault(*head) == sentence
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "activation"),
+    [
+        ("binary", "focal", "sigmoid"),
+        ("multiclass", "focal", "softmax"),
+        ("multiclass", "hinge", "identity"),
+        ("multiclass", "binary_cross_entropy", "sigmoid"),
+        ("regression", "poisson", "exponential"),
+        ("regression", "huber", "identity"),
+    ],
+)
+def test_a_loss_alone_implies_the_tasks_usual_activation_where_it_goes_with_it(task, loss, activation):
+    assert implied_activation(task, loss) == activation
+
+
 @pytest.mark.parametrize("task", OUTPUTS)
 @pytest.mark.parametrize("outputs", [None, 2])
 def test_each_tasks_own_head_makes_sense(task, outputs):
     assert head_fault(task, *DEFAULT_HEADS[task], outputs) is None
 
 
-@pytest.mark.parametrize("activation", [name for name in LAST if name != "softmax"])
+# What shares 1 among classes is for classes; a logarithm of a probability never reaches 1.
+NOT_FOR_SQUARES = {
+    *product(OUTPUTS, ("softmax", "softmin", "log_softmax")),
+    *product(("binary", "multilabel", "regression"), ("sparsemax",)),
+    *product(("binary", "multiclass", "multilabel"), ("log_sigmoid",)),
+}
+
+
+@pytest.mark.parametrize("activation", [*LAST, *NARROWING])
 @pytest.mark.parametrize("task", OUTPUTS)
-def test_squared_error_goes_with_every_other_activation_that_can_be_trained(task, activation):
-    assert head_fault(task, activation, "mse", 2) is None
+def test_squared_error_goes_with_every_activation_that_can_be_trained_towards_the_tasks_targets(task, activation):
+    assert (head_fault(task, activation, "mse", 2) is None) == ((task, activation) not in NOT_FOR_SQUARES)
 
 
 def test_every_pair_that_was_worked_out_can_be_chosen():
-    assert {*FUSED, *TEXTBOOK} <= {(activation, loss) for _, activation, loss, _ in HEADS}
+    assert {*FUSED, *TEXTBOOK, *CLASSES} <= {(activation, loss) for _, activation, loss, _ in HEADS}
+    assert set(CLASSES) <= {(activation, loss) for task, activation, loss, _ in HEADS if task == "multiclass"}
 
 
 @pytest.mark.parametrize("head", HEADS, ids=str)
 def test_no_accepted_head_gives_a_nan_on_moderate_logits(head):
     task, activation, loss, logits = head
-    z = np.random.default_rng(7).normal(0, 3, (1, 6, OUTPUTS[task]))
+    fused = worked_out(task, activation, loss, logits=logits)
+    ended = with_defaults(fused or unfused(loss), loss, task)
+    z = np.random.default_rng(7).normal(0, 3, (1, 6, OUTPUTS[task] * ended.per_output))
     y = targets(task, 6, np.random.default_rng(8))
-    ended = (FUSED if logits else TEXTBOOK).get((activation, loss))
-    a = np.empty_like(z)
-    if ended:
-        ended.outputs(z, a)
+    if fused:
+        a = outputs_of(ended, z)
     else:
-        entry = ACTIVATIONS[activation]
+        entry, a = ACTIVATIONS[activation], np.empty_like(z)
         entry.value(z, a, **{p.name: p.default for p in entry.parameters})
-        z, ended = a, unfused(loss)
+        z = a
     assert np.isfinite(ended.losses(z, y)).all()
-    assert np.isfinite(gradient_of(ended, a, y)).all()
+    assert np.isfinite(gradient_of(ended, z, a, y)).all()
 
 
 def test_the_outputs_of_fused_heads_are_the_activations():

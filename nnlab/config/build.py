@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.choices import Choice, activation_of
+from nnlab.config.experiment import line_search_findings, refusal
 from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
-from nnlab.maths.losses import FUSED, TEXTBOOK, unfused
+from nnlab.maths.losses import bound, unfused, worked_out
 from nnlab.maths.metrics import metric_of
 from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
 from nnlab.maths.schedules import SCHEDULES, Plateau
@@ -34,13 +35,17 @@ _HEAD_INITIALIZER = "glorot_uniform"
 
 @dataclass(frozen=True)
 class Rule:
-    """An optimizer with its chosen parameters, its schedule, and the weights its own decay may shrink."""
+    """An optimizer with its chosen parameters, its schedule, and the weights its own decay may shrink.
+
+    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own.
+    """
 
     entry: Optimizer
     choice: Choice
     decayed: Any
     steps: int
     plateau: Plateau | None = None
+    rates: tuple[float, ...] = ()
 
     def start(self, theta: Any) -> dict[str, Any]:
         """Fresh slots; those of a plateau are (R,), all others (R, P)."""
@@ -54,12 +59,18 @@ class Rule:
         others = {key: value for key, value in self.choice.values.items() if key != "learning_rate"}
         if self.entry.decays:
             others["decay_mask"] = self.decayed
-        return partial(_update, self.entry.update, self.rate, others)
+        rates = [self.rate_from(base) for base in self.rates] or [self.rate]
+        updates = [partial(_update, self.entry.update, rate, others) for rate in rates]
+        return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
 
     @cached_property
     def rate(self) -> Callable[[Any, Any, int], Any]:
         """The learning rate as a function of theta, slots and step, counted from 1."""
-        base, schedule = float(self.choice.values["learning_rate"]), self.choice.schedule
+        return self.rate_from(float(self.choice.values["learning_rate"]))
+
+    def rate_from(self, base: float) -> Callable[[Any, Any, int], Any]:
+        """The learning rate over another base."""
+        schedule = self.choice.schedule
         if schedule is None:
             return lambda _theta, _slots, _step: base
         if self.plateau is not None:
@@ -77,8 +88,29 @@ class Rule:
 _PLATEAU = "plateau/"
 
 
-def _update(update: Any, rate: Any, others: dict[str, Any], theta: Any, gradient: Any, slots: Any, step: int) -> None:
-    update(theta, gradient, slots, step, rate(theta, slots, step), **others)
+def _update(
+    update: Any, rate: Any, others: dict[str, Any], theta: Any, gradient: Any, slots: Any, step: int, **more: Any
+) -> None:
+    update(theta, gradient, slots, step, rate(theta, slots, step), **others, **more)
+
+
+def _update_blocks(
+    updates: Sequence[Update], theta: Any, gradient: Any, slots: Mapping[str, Any], step: int, **more: Any
+) -> None:
+    """An update of its own for each block of replicas.
+
+    A column of rates would be one call, but not the same bits: numbers that are made from a rate are rounded once where
+    it is a plain number, and an array of float32 would round at every step of the way.
+    """
+    length = len(theta) // len(updates)
+    for first, update in zip(range(0, len(theta), length), updates, strict=True):
+        rows = slice(first, first + length)
+        own = {name: partial(_of_block, objective, first) for name, objective in more.items()}
+        update(theta[rows], gradient[rows], {name: slot[rows] for name, slot in slots.items()}, step, **own)
+
+
+def _of_block(objective: Any, first: int, theta: Any, replica: int) -> Any:
+    return objective(theta, first + replica)
 
 
 def rule_for(experiment: Experiment, layout: Layout, plan: Plan) -> Rule:
@@ -90,23 +122,46 @@ def rule_for(experiment: Experiment, layout: Layout, plan: Plan) -> Rule:
     return Rule(OPTIMIZERS[choice.name], choice, decayed, plan.steps, plateau)
 
 
-def network_for(experiment: Experiment, inputs: int, outputs: int, activations: Mapping[str, AnyActivation]) -> Network:
-    """The experiment's network between `inputs` columns and `outputs` targets."""
+def network_for(
+    experiment: Experiment,
+    inputs: int,
+    outputs: int,
+    activations: Mapping[str, AnyActivation],
+    weights: Any = None,
+) -> Network:
+    """The experiment's network between `inputs` columns and `outputs` targets; `weights` are those of the classes."""
     spec = experiment.network
     head = spec.head
     assert head.activation is not None
     assert head.loss is not None
-    fused = (FUSED if head.logits else TEXTBOOK).get((head.activation.name, head.loss))
+    loss = head.loss.name
+    fused = worked_out(experiment.task, head.activation.name, loss, logits=head.logits)
+    ended = bound(fused or unfused(loss), experiment.task, loss, head.loss.values, weights)
+    entry = activation_of(head.activation, activations)
     builder = _Builder(experiment, activations)
     for layer in spec.layers or []:
         builder.add(layer, spec.activation)
     if head.dense:
-        builder.add_last(
-            outputs, _HEAD_INITIALIZER if fused else activation_of(head.activation, activations).initializer
-        )
+        width = outputs * ended.per_output if fused else _inputs_for(outputs, entry, head.activation)
+        builder.add_last(width, _HEAD_INITIALIZER if fused else entry.initializer)
     if not fused and head.activation.name != "identity":
         builder.add_activation(head.activation)
-    return Network(inputs, tuple(builder.layers), fused or unfused(head.loss))
+    return Network(inputs, tuple(builder.layers), ended)
+
+
+def _inputs_for(outputs: int, entry: AnyActivation, choice: Choice) -> int:
+    """How many units an activation makes `outputs` of: maxout and glu have fewer outputs than inputs."""
+    if not isinstance(entry, RowActivation):
+        return outputs
+    share = int(choice.values.get("pieces", 2))
+    return next((n for n in (outputs, share * outputs) if _units(entry, choice, n) == outputs), outputs)
+
+
+def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
+    try:
+        return entry.units(inputs, **choice.values)
+    except ValueError:
+        return None
 
 
 class _Builder:
@@ -174,9 +229,18 @@ def _initializer(choice: Choice | str, recommended: str) -> tuple[Initializer, M
 
 
 def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Plan:
-    """When to update, measure, evaluate and save, for a training part of `rows` rows; `evaluate` names the parts."""
-    training = experiment.training
+    """When to update, measure, evaluate and save, for a training part of `rows` rows; `evaluate` names the parts.
+
+    ConfigError where the optimizer searches along lines and something is in its way, as are batches of some rows.
+    """
+    training, optimizer = experiment.training, experiment.optimizer.name
     batch = rows if training.batch_size == "all" else min(training.batch_size, rows)
+    findings = list(line_search_findings(experiment))
+    if OPTIMIZERS[optimizer].needs_objective and batch < rows:
+        found = f"found batches of {batch} of the {rows} training rows with {optimizer}, whose line search compares"
+        findings.append((("training", "batch_size"), f"{found} losses of the same rows; expected all"))
+    if findings:
+        raise refusal(experiment, findings)
     per_epoch = -(-rows // batch)
     steps = training.steps if training.steps is not None else (training.epochs or 0) * per_epoch
     # About a hundred points make a curve; more cost time and show nothing new.
@@ -190,10 +254,11 @@ def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Pl
         evaluate_every=training.evaluate_every or _evaluate_every(experiment, per_epoch, log_every),
         watch=_watch(experiment, evaluate),
         evaluate=tuple(part for part in training.evaluate if part in evaluate),
-        checkpoint_every=training.checkpoint_every,
+        checkpoint_every=training.checkpoint_every if isinstance(training.checkpoint_every, int) else None,
         clip_norm=training.clip_norm,
         clip_value=training.clip_value,
         steps_to_measure=frozenset(_gate_steps(experiment, steps)),
+        needs_objective=OPTIMIZERS[optimizer].needs_objective,
     )
 
 
@@ -203,7 +268,8 @@ def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> i
 
 
 def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:
-    return (gate.step for gate in experiment.parsed_gates if gate.step is not None and gate.step <= steps)
+    asked = (asked for gate in experiment.parsed_gates for asked in gate.asks)
+    return (gate.step for gate in asked if gate.step is not None and gate.step <= steps)
 
 
 def _watch(experiment: Experiment, parts: tuple[str, ...]) -> Watch:

@@ -1,6 +1,6 @@
 """A named entry of a table with its parameters: `relu`, or `{name: prelu, alpha: 0.1}`.
 
-Activations, initialisers and optimizers are all chosen this way, so they are validated here, by the entry's own
+Activations, losses, initialisers and optimizers are all chosen this way, so they are validated here, by the entry's own
 description of its parameters.
 """
 
@@ -15,15 +15,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from nnlab.errors import suggestion
-from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
 from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Entry, Parameter, Value
 from nnlab.maths.schedules import SCHEDULES, Plateau
 
 # A fault inside a value: the path from the value to the wrong part, and what is wrong with it.
 Inner = tuple[tuple[str | int, ...], str]
+# By the shares of the classes, for classes by name, or for all of them in their order.
+ClassWeights = Literal["balanced"] | dict[str, float] | list[float]
 
 
 class Choice(BaseModel):
@@ -38,6 +41,7 @@ class Choice(BaseModel):
     changed: tuple[str, ...] = ()
     formula: str | None = None
     schedule: Choice | None = None
+    class_weights: ClassWeights | None = None
 
     def plain(self) -> str | dict[str, Any]:
         """As it stands in an experiment file: the name alone where there is nothing else to say."""
@@ -46,6 +50,8 @@ class Choice(BaseModel):
         if self.schedule is not None:
             base = {"base": self.values["learning_rate"]}
             more["learning_rate"] = {"name": self.schedule.name, **base, **self.schedule.values}
+        if self.class_weights is not None:
+            more["class_weights"] = self.class_weights
         if self.formula is not None:
             return {"formula": self.formula, **more}
         return {"name": self.name, **more} if more else self.name
@@ -59,10 +65,15 @@ class Choice(BaseModel):
     def label(self) -> str:
         """A short name for tables and legends: `prelu(alpha=0.1)`; parameters at their defaults are left out."""
         shown_values = self.changed if self.formula is None else tuple(self.values)
-        inner = ", ".join(f"{key}={_number(self.values[key])}" for key in shown_values)
+        weights = [] if self.class_weights is None else [f"class_weights={_weights_text(self.class_weights)}"]
+        inner = ", ".join([*(f"{key}={_number(self.values[key])}" for key in shown_values), *weights])
         if self.formula is not None:
             return f"{self.formula} with {inner}" if inner else self.formula
         return f"{self.name}({inner})" if inner else self.name
+
+    def __str__(self) -> str:
+        """The label: a choice as people read it."""
+        return self.label
 
 
 def inner_faults(faults: list[Inner]) -> PydanticCustomError:
@@ -121,10 +132,18 @@ def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> Choice:
     """The activation of `table` that `value` names; one that no gradient passes is refused."""
     if isinstance(value, dict) and "formula" in value and "name" not in value:
         return _choose_formula(value)
-    chosen = choose(value, table, "activation")
+    chosen = choose(_by_its_own_name(value, table), table, "activation")
     if table[chosen.name].untrainable:
         raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {table[chosen.name].untrainable}")])
     return chosen
+
+
+def _by_its_own_name(value: Any, table: Mapping[str, AnyActivation]) -> Any:
+    """A choice that uses another framework's name for an activation, in ours."""
+    name = value.get("name") if isinstance(value, dict) else value
+    if not isinstance(name, str) or name in table or name not in ALIASES:
+        return value
+    return {**value, "name": ALIASES[name]} if isinstance(value, dict) else ALIASES[name]
 
 
 def _activation(value: Any, info: ValidationInfo) -> Any:
@@ -139,6 +158,53 @@ def _weights(value: Any) -> Any:
     if isinstance(value, Choice) or value == _RECOMMENDED:
         return value
     return choose(value, INITIALIZERS, "initializer", others=(_RECOMMENDED,))
+
+
+def _loss(value: Any) -> Any:
+    """A loss with the weights of its classes; the faults of both at once."""
+    if isinstance(value, Choice) or not isinstance(value, dict) or "class_weights" not in value:
+        return value if isinstance(value, Choice) else choose(value, LOSSES, "loss")
+    given = {key: item for key, item in value.items() if key != "class_weights"}
+    faults: list[Inner] = []
+    chosen = None
+    try:
+        chosen = choose(given, LOSSES, "loss")
+    except PydanticCustomError as error:
+        faults += faults_of(error)
+    faults += [(("class_weights", *path), text) for path, text in _weight_faults(value)]
+    if chosen is None or faults:
+        raise inner_faults(faults)
+    weights = value["class_weights"]
+    if isinstance(weights, dict):
+        weights = {name: float(weight) for name, weight in weights.items()}
+    elif isinstance(weights, list):
+        weights = [float(weight) for weight in weights]
+    return chosen.model_copy(update={"class_weights": weights})
+
+
+def _weight_faults(loss: dict[str, Any]) -> list[Inner]:
+    """What is wrong with class weights as such; which classes there are is known with the data."""
+    name, weights = loss.get("name"), loss["class_weights"]
+    taking = [entry.name for entry in LOSSES.values() if entry.weighted]
+    if isinstance(name, str) and name in LOSSES and name not in taking:
+        return [((), f"found class_weights with {name}, which knows no classes; expected {', '.join(taking)}")]
+    if weights == "balanced":
+        return []
+    if not isinstance(weights, dict | list) or not weights:
+        expected = "balanced, a mapping from class to weight, or a list of weights"
+        return [((), f"found {shown(weights)}, expected {expected}")]
+    items = weights.items() if isinstance(weights, dict) else enumerate(weights)
+    faults: list[Inner] = [
+        ((key,), f"found {shown(weight)} as the weight of a class, expected a number of at least 0")
+        for key, weight in items
+        if not _CLASS_WEIGHT.allows(weight)
+    ]
+    if not faults and not any(weights.values() if isinstance(weights, dict) else weights):
+        return [((), f"found {shown(weights)}, expected a weight above 0")]
+    return faults
+
+
+_CLASS_WEIGHT = Parameter("weight", 1.0, "how much a row of the class counts", low=0)
 
 
 def _optimizer(value: Any) -> Any:
@@ -198,6 +264,7 @@ _SCHEDULES: dict[str, Entry] = {**SCHEDULES, Plateau.name: Plateau()}
 ActivationChoice = Annotated[Choice, BeforeValidator(_activation)]
 InitializerChoice = Annotated[Choice, BeforeValidator(_initializer)]
 WeightsChoice = Annotated[Choice | Literal["recommended"], BeforeValidator(_weights)]
+LossChoice = Annotated[Choice, BeforeValidator(_loss)]
 OptimizerChoice = Annotated[Choice, BeforeValidator(_optimizer)]
 
 
@@ -229,8 +296,9 @@ def _complete(entry: Entry, mapping: dict[str, Any]) -> Choice:
     """Check each parameter of the mapping and fill in the defaults."""
     known = {parameter.name: parameter for parameter in entry.parameters}
     extra = ("learn", "per_unit") if any(p.learnable for p in entry.parameters) else ()
+    known_keys = [*known, *extra, *(["class_weights"] if getattr(entry, "weighted", False) else [])]
     faults: list[Inner] = [
-        ((key,), f"unknown key '{key}' of {entry.name}{suggestion(key, [*known, *extra])}")
+        ((key,), f"unknown key '{key}' of {entry.name}{suggestion(key, known_keys)}")
         for key in mapping
         if key not in known and key != "name" and key not in extra
     ]
@@ -277,6 +345,14 @@ def shown(value: Any) -> str:
         return str(value).lower()
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _weights_text(weights: ClassWeights) -> str:
+    if isinstance(weights, str):
+        return weights
+    if isinstance(weights, list):
+        return f"[{', '.join(map(_number, weights))}]"
+    return f"{{{', '.join(f'{name}: {_number(weight)}' for name, weight in weights.items())}}}"
 
 
 def _number(value: Value) -> str:

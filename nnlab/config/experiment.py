@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from nnlab.config.choices import Choice, choose, shown
 from nnlab.config.document import Document, KeyPath, read_file, write
 from nnlab.config.gates import Gate, names_a_parameter, unknown_figure
-from nnlab.config.overrides import override_all
+from nnlab.config.overrides import override_all, with_gates
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, Fault, printable, suggestion
-from nnlab.maths.activations import ACTIVATIONS, AnyActivation
-from nnlab.maths.losses import DEFAULT_HEADS, TEXTBOOK, head_fault
+from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
+from nnlab.maths.optimizers import OPTIMIZERS
 
 Finding = tuple[KeyPath, str]
 
@@ -27,10 +28,13 @@ MOST_BYTES = 8 * 2**30
 
 
 def load(
-    path: str | Path, overrides: Sequence[str] = (), activations: Mapping[str, AnyActivation] = ACTIVATIONS
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    gates: Sequence[str] = (),
 ) -> tuple[Experiment, Document]:
-    """Read, override and validate an experiment file. ConfigError carries every fault found."""
-    document = override_all(read_file(path), overrides)
+    """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
+    document = with_gates(override_all(read_file(path), overrides), gates)
     return validate(document, activations), document
 
 
@@ -79,20 +83,16 @@ def to_plain(value: Any) -> Any:
 
 
 def with_defaults(experiment: Experiment) -> Experiment:
-    """The experiment with the head that its task implies written out."""
+    """The experiment with what its task and its optimizer imply written out: the head, and batches of all rows."""
     head = experiment.network.head
-    activation, loss = DEFAULT_HEADS[experiment.task]
-    if head.loss and not head.activation:
-        activation = _activation_for(head.loss, activation)
-    chosen = head.activation or choose(activation, ACTIVATIONS, "activation")
-    filled = head.model_copy(update={"activation": chosen, "loss": head.loss or loss})
-    network = experiment.network.model_copy(update={"head": filled})
-    return experiment.model_copy(update={"network": network})
-
-
-def _activation_for(loss: str, otherwise: str) -> str:
-    """The last activation that a loss implies where only the loss is named."""
-    return {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}.get(loss, otherwise)
+    loss = head.loss or choose(DEFAULT_HEADS[experiment.task][1], LOSSES, "loss")
+    implied = implied_activation(experiment.task, loss.name) if head.loss else DEFAULT_HEADS[experiment.task][0]
+    activation = head.activation or choose(implied, ACTIVATIONS, "activation")
+    filled = head.model_copy(update={"activation": activation, "loss": loss})
+    network, training = experiment.network.model_copy(update={"head": filled}), experiment.training
+    if OPTIMIZERS[experiment.optimizer.name].needs_objective and "batch_size" not in training.model_fields_set:
+        training = training.model_copy(update={"batch_size": "all"})
+    return experiment.model_copy(update={"network": network, "training": training})
 
 
 # --- fields -----------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def _findings(line: Mapping[str, Any], values: Any) -> Iterator[Finding]:
         for inner, message in line["ctx"]["faults"]:
             yield (*path, *inner), message
     elif line["type"] == "extra_forbidden":
-        yield path, f"unknown key '{printable(str(path[-1]))}'{suggestion(str(path[-1]), _sibling_keys(path))}"
+        yield path, f"unknown key {shown(str(path[-1]))}{suggestion(str(path[-1]), _sibling_keys(path))}"
     elif line["type"] == "missing":
         yield (*path, str(line["loc"][-1])), f"missing key '{line['loc'][-1]}'{_expected_of(line['loc'])}"
     else:
@@ -303,18 +303,54 @@ def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("optimizer", "smallest"), f"{found}, expected at most as much"
 
 
+def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
+    """What a line search cannot go with: an objective that changes from step to step, and hands in its way."""
+    name, training, network = experiment.optimizer.name, experiment.training, experiment.network
+    if not OPTIMIZERS[name].needs_objective:
+        return
+    for key in ("clip_norm", "clip_value"):
+        if getattr(training, key) is not None:
+            found = f"found {key} with {name}, whose line search chooses the length of a step itself"
+            yield ("training", key), f"{found}; expected no {key}"
+    layers = list(enumerate(network.layers or []))
+    for path, limit in ((("network",), network.max_norm), *(((*_LAYERS, i), layer.max_norm) for i, layer in layers)):
+        if limit is not None:
+            found = f"found max_norm with {name}: it would move weights away from where the line search has put them"
+            yield (*path, "max_norm"), f"{found}; expected no max_norm"
+    for index, layer in layers:
+        if layer.kind in {"dropout", "noise"}:
+            found = f"found {layer.kind} with {name}: it makes every step's objective another one"
+            yield (*_LAYERS, index), f"{found}, between which no curvature can be learned"
+    chosen: list[tuple[KeyPath, Choice]] = [(("network", "activation"), network.activation)]
+    chosen += [((*_LAYERS, i, "activation"), layer.activation) for i, layer in layers if layer.activation]
+    for path, activation in chosen:
+        entry = ACTIVATIONS.get(activation.name)
+        if isinstance(entry, Activation) and entry.randomized is not None:
+            yield path, f"found {activation.name} with {name}: it draws its slopes anew in every step"
+
+
+_LAYERS = ("network", "layers")
+
+
 def _head_findings(experiment: Experiment) -> Iterator[Finding]:
     head = with_defaults(experiment).network.head
     assert head.activation is not None
     assert head.loss is not None
     outputs = 1 if experiment.task == "binary" else None
-    fault = head_fault(experiment.task, head.activation.name, head.loss, outputs)
+    fault = head_fault(experiment.task, head.activation.name, head.loss.name, outputs)
     if fault:
         key = "loss" if experiment.network.head.loss else "activation"
         yield ("network", "head", key), fault
-    elif not head.logits and (head.activation.name, head.loss) not in TEXTBOOK:
-        found = f"found logits: false with {head.activation.name} and {head.loss}"
+    elif not head.logits and (head.activation.name, head.loss.name) not in TEXTBOOK:
+        found = f"found logits: false with {head.activation.name} and {head.loss.name}"
         yield ("network", "head", "logits"), f"{found}, expected it with sigmoid and binary_cross_entropy"
+
+
+def _scale_findings(experiment: Experiment) -> Iterator[Finding]:
+    loss = experiment.network.head.loss
+    if loss and loss.name == "poisson" and experiment.data.scale_targets:
+        found = "found scale_targets: true with the loss poisson, which is for counts as they are"
+        yield ("data", "scale_targets"), f"{found}; expected false"
 
 
 def _duration_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -384,9 +420,10 @@ def memory_fault(parameters: int, precision: str) -> str | None:
 def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
     """Gates on figures that no data and no network can make known; the others wait until these are there."""
     for index, gate in enumerate(experiment.parsed_gates):
-        fault = _missing_part(experiment, gate) or _unknown_figure(experiment, gate)
-        if fault:
-            yield ("gates", index), fault
+        for asked in gate.asks:
+            fault = _missing_part(experiment, asked) or _unknown_figure(experiment, asked)
+            if fault:
+                yield ("gates", index), fault
 
 
 def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
@@ -395,13 +432,15 @@ def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if gate.figure.startswith("gradcheck/") and experiment.training.gradcheck is None:
         return f"{name} is never measured: there is no gradient check; expected training.gradcheck"
+    if gate.figure.startswith("health/") and not experiment.training.health:
+        return f"{name} is never measured: nobody looks at the units; expected training.health: true"
     return None
 
 
 def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
     head, _, name = gate.figure.partition("/")
     family = name.partition("/")[0]
-    if names_a_parameter(gate.figure.removeprefix("gradcheck/")):
+    if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head == "health":
         return None
     if head in SPLITS and experiment.task in _tasks_of(name):
         if name == family and family in _OF_EACH_CLASS:
@@ -427,7 +466,9 @@ _OF_EACH_CLASS = ("precision", "recall", "f1")
 _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     _seed_findings: ("generator", "seed"),
     _optimizer_findings: ("optimizer",),
+    line_search_findings: ("optimizer", "network", "training.clip_norm", "training.clip_value"),
     _head_findings: ("task", "network.head"),
+    _scale_findings: ("data.scale_targets", "network.head"),
     _duration_findings: ("training.epochs", "training.steps"),
     _evaluate_findings: ("data.validation", "training.evaluate"),
     _monitor_findings: ("task", "data.validation", "training.evaluate", "training.early_stopping.monitor"),

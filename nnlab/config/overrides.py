@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from nnlab.config.document import MOST_DEPTH, Document, KeyPath, Place, read_value, shown
+from nnlab.config.gates import option
 from nnlab.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -51,6 +52,19 @@ def override(document: Document, text: str) -> Document:
     draft = _Draft(document)
     draft.put([(name, (file, 1, column)) for name, column in zip(names, columns, strict=False)], assigned)
     return Document(draft.values, draft.places, draft.key_places)
+
+
+def with_gates(document: Document, texts: Iterable[str]) -> Document:
+    """`document` with more gates behind those that it has; the place of each is the option that brought it."""
+    gates = document.values.get("gates")
+    texts = [text for text in texts if gates is None or isinstance(gates, list)]  # else the file's own fault is told
+    more: dict[KeyPath, Place] = {
+        ("gates", index): (option(text), 1, 1) for index, text in enumerate(texts, start=len(gates or []))
+    }
+    if not more:
+        return document
+    values = {**document.values, "gates": [*(gates or []), *texts]}
+    return Document(values, {**document.places, **more}, {**document.key_places, **more})
 
 
 def _names(key: str, file: str) -> list[str]:

@@ -16,12 +16,14 @@ from pydantic import (
     StrictInt,
     StrictStr,
     field_validator,
+    model_validator,
 )
 
 from nnlab.config.choices import (
     ActivationChoice,
     InitializerChoice,
     Inner,
+    LossChoice,
     OptimizerChoice,
     WeightsChoice,
     choose,
@@ -30,9 +32,9 @@ from nnlab.config.choices import (
 )
 from nnlab.config.document import Document
 from nnlab.config.gates import Gate, parse_gate
+from nnlab.errors import printable
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
-from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 
 MOST_STEPS = 10**9  # more would run for years
@@ -219,7 +221,7 @@ class HeadSpec(Model):
     """
 
     activation: ActivationChoice | None = None
-    loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
+    loss: LossChoice | None = None
     dense: StrictBool = True
     logits: StrictBool = True
 
@@ -246,12 +248,32 @@ class EarlyStopping(Model):
 
 
 class GradientCheck(Model):
-    """Check the gradient before each of the first steps; a failure stops the run or is only recorded."""
+    """Check the gradient before each of the first steps; a failure stops the run or is only recorded.
+
+    `epsilon` and `threshold` belong to central differences; the exact method needs neither.
+    """
 
     steps: Count = 3
-    epsilon: Positive = 1e-7
-    threshold: Positive = 1e-8
+    method: Literal["exact", "central"] = "exact"
+    epsilon: Positive | None = None
+    threshold: Positive | None = None
     on_failure: Literal["stop", "record"] = "stop"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _central_alone(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        given = [key for key in CENTRAL_DEFAULTS if values.get(key) is not None]
+        if values.get("method") == "central":
+            return {**CENTRAL_DEFAULTS, **values}
+        if given and values.get("method", "exact") == "exact":
+            message = "which the exact method does without; expected it with method: central"
+            raise inner_faults([((key,), f"found {key}, {message}") for key in given])
+        return values
+
+
+CENTRAL_DEFAULTS = {"epsilon": 1e-7, "threshold": 1e-8}
 
 
 def _different(parts: list[str]) -> list[str]:
@@ -259,6 +281,36 @@ def _different(parts: list[str]) -> list[str]:
     if again:
         raise inner_faults([((index,), f"found {parts[index]} a second time, expected it once") for index in again])
     return parts
+
+
+class Interval(Model):
+    """A length of time."""
+
+    seconds: Positive
+
+
+def _saving(value: Any) -> Any:
+    """Steps or `{seconds: …}`, checked here so that one fault is found once and not for each of the two."""
+    if isinstance(value, Interval) or value is None:
+        return value
+    if isinstance(value, dict) and "seconds" in value:
+        return _interval(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_STEPS:
+        return value
+    raise inner_faults([((), f"found {shown(value)}, expected a number of steps, at least 1, or {{seconds: 30}}")])
+
+
+def _interval(value: dict[str, Any]) -> Interval:
+    unknown = [str(key) for key in value if key != "seconds"]
+    if unknown:
+        raise inner_faults([((key,), f"unknown key '{printable(key)}', expected seconds alone") for key in unknown])
+    seconds = value["seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        raise inner_faults([(("seconds",), f"found {shown(seconds)}, expected a number above 0")])
+    return Interval(seconds=seconds)
+
+
+Saving = Annotated[int | Interval, BeforeValidator(_saving)]
 
 
 class Training(Model):
@@ -275,10 +327,11 @@ class Training(Model):
         "val",
     ]
     early_stopping: EarlyStopping | None = None
-    checkpoint_every: Count | None = None
+    checkpoint_every: Saving | None = None
     clip_norm: Positive | None = None
     clip_value: Positive | None = None
     gradcheck: GradientCheck | None = None
+    health: StrictBool = False
 
 
 @dataclass(frozen=True)

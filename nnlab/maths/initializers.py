@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
+from nnlab.maths import special
 from nnlab.maths.parameters import Parameter, by_name
 
 Array = NDArray[np.float64]
@@ -65,7 +65,7 @@ def truncated_normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, 
     `std` is that of the normal before the cut; afterwards it is 0.8796 of that.
     """
     low, high = special.ndtr(-2.0), special.ndtr(2.0)
-    cut = np.clip(special.ndtri(low + (high - low) * draws("uniform")), -2, 2)
+    cut: Array = np.clip(special.ndtri(low + (high - low) * draws("uniform")), -2, 2)
     return mean + std * cut
 
 

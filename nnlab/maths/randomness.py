@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     SHUFFLE = 2
     WEIGHTS = 3
     NOISE = 4
+    SWEEP = 5
 
 
 def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -19,8 +19,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from nnlab.maths import special
 from nnlab.maths.expressions.tree import OPERATIONS, ZERO, Binds, Call, Expression, Number, Operation, nowhere
 from nnlab.maths.functions import rectifiers, sigmoids
 
@@ -40,6 +40,10 @@ def _built_in(function: Callable[..., None], for_complex: Callable[[Any], Any]) 
     return value
 
 
+def _erf(z: Any) -> Any:
+    return special.erf(z)
+
+
 def _relu(z: Any) -> Any:
     return _larger(z, np.zeros_like(z))
 
@@ -56,6 +60,12 @@ def _softplus(z: Any) -> Any:
 def _sigmoid_slope(z: Any) -> Any:
     e = np.exp(-_absolute(z))
     return e / (1 + e) ** 2
+
+
+def _write_sigmoid_slope(z: Any, out: Any) -> None:
+    a = np.empty_like(out)
+    sigmoids.sigmoid(z, a)
+    sigmoids.sigmoid_slope(z, a, out)
 
 
 def _absolute(z: Any) -> Any:
@@ -208,7 +218,7 @@ def _differences(*arguments: Expression) -> tuple[Expression, ...]:
 _TWO = (2, 2)
 _sigmoid_value = _built_in(sigmoids.sigmoid, _sigmoid)
 _tanh_slope_value = _built_in(lambda z, out: sigmoids.tanh_slope(z, z, out), lambda z: 4 * _sigmoid_slope(2 * z))
-_sigmoid_slope_value = _built_in(lambda z, out: sigmoids.sigmoid_slope(z, z, out), _sigmoid_slope)
+_sigmoid_slope_value = _built_in(_write_sigmoid_slope, _sigmoid_slope)
 _softplus_value = _built_in(sigmoids.softplus, _softplus)
 _log_sigmoid_value = _built_in(sigmoids.log_sigmoid, lambda z: -_softplus(-z))
 
@@ -226,7 +236,7 @@ FUNCTIONS: dict[str, Operation] = {
     "tanh": Operation(np.tanh, lambda u, du: du * tanh_slope(u)),
     "tanh_slope": Operation(_tanh_slope_value, lambda u, du: -2 * du * tanh(u) * tanh_slope(u)),
     "arctan": Operation(np.arctan, lambda u, du: du / (1 + u**2)),
-    "erf": Operation(special.erf, lambda u, du: 2 / math.sqrt(math.pi) * du * exp(-(u**2))),
+    "erf": Operation(_erf, lambda u, du: 2 / math.sqrt(math.pi) * du * exp(-(u**2))),
     "sigmoid": Operation(_sigmoid_value, lambda u, du: du * sigmoid_slope(u)),
     "sigmoid_slope": Operation(_sigmoid_slope_value, lambda u, du: -(du * tanh(u / 2) * sigmoid_slope(u))),
     "softplus": Operation(_softplus_value, lambda u, du: du * sigmoid(u)),

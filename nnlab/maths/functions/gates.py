@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfc, erfcx
 
+from nnlab.maths import special
 from nnlab.maths.functions.exact import near_root, product, square, total
 from nnlab.maths.functions.sigmoids import bell, hard_sigmoid, sigmoid
 
@@ -172,8 +172,8 @@ def _mish_shut(z: Array) -> Array:
 def _normal_cdf(z: Array, out: Array) -> None:
     """Φ(z) = erfc(-z/√2) / 2; below -1.2 as erfcx(|z|/√2) exp(-z²/2) / 2, so that rounding z/√2 does no harm."""
     below = np.clip(z, -_FARTHEST, -1.2)
-    tail = erfcx(-below / _ROOT_TWO) * _gauss(below) / 2
-    np.copyto(out, np.where(z < -1.2, tail, erfc(-np.maximum(z, -1.2) / _ROOT_TWO) / 2))
+    tail = special.erfcx(-below / _ROOT_TWO) * _gauss(below) / 2
+    np.copyto(out, np.where(z < -1.2, tail, special.erfc(-np.maximum(z, -1.2) / _ROOT_TWO) / 2))
     np.copyto(out, 0, where=z < -_FARTHEST)
 
 

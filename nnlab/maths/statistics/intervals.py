@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
+from nnlab.maths import special
 from nnlab.maths.statistics.samples import FEWEST, check_confidence, finite_numbers, numbers
 
 _APART = 6.0  # a gap of so many standard deviations within the groups makes two groups of seeds

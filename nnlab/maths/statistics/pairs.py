@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from nnlab.maths import special
 from nnlab.maths.statistics.intervals import Interval, binomial_bounds, mean_over_seeds
 from nnlab.maths.statistics.samples import check_confidence, check_pairs, finite_numbers, numbers
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
+from nnlab.maths import special
 from nnlab.maths.statistics.intervals import Interval, median, median_interval
 from nnlab.maths.statistics.pairs import chance_to_beat, sign_test
 from nnlab.maths.statistics.samples import check_confidence

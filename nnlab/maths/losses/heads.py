@@ -1,0 +1,128 @@
+"""Heads: what ends a network, worked out on its logits where that is exact, else composed by the chain rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from nnlab.maths.functions.curves import exponential
+from nnlab.maths.functions.rows import softmax, softmin
+from nnlab.maths.functions.sigmoids import sigmoid
+from nnlab.maths.losses import classes, margins, numbers
+from nnlab.maths.losses.table import LOSSES
+from nnlab.maths.losses.weights import weighted_gradient, weighted_losses
+from nnlab.maths.parameters import Value
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What ends a network: outputs a from logits z, the loss of each sample, and the loss's derivative by z.
+
+    `outputs(z, out)` writes a; None where the outputs are z itself. `losses(z, y)` gives each sample's loss, (..., m).
+    `gradient(z, a, y, out)` writes the derivative of each sample's loss by its own logits, of which there are
+    `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any.
+    """
+
+    outputs: Callable[[Array, Array], None] | None
+    losses: Callable[..., Array]
+    gradient: Callable[..., None]
+    per_output: int = 1
+    weights: Array | None = field(default=None, compare=False)
+
+
+# A last activation and a loss, worked out together; parameters of the loss are bound by `bound`.
+FUSED: dict[tuple[str, str], Head] = {
+    ("sigmoid", "binary_cross_entropy"): Head(sigmoid, classes.sigmoid_cross_entropy, classes.residual),
+    ("softmax", "cross_entropy"): Head(softmax, classes.softmax_cross_entropy, classes.residual),
+    ("softmin", "cross_entropy"): Head(softmin, classes.softmin_cross_entropy, classes.softmin_residual),
+    ("sigmoid", "focal"): Head(sigmoid, classes.sigmoid_focal, classes.sigmoid_focal_gradient),
+    ("softmax", "focal"): Head(softmax, classes.softmax_focal, classes.softmax_focal_gradient),
+    ("identity", "hinge"): Head(sigmoid, margins.hinge, margins.hinge_gradient),
+    ("identity", "squared_hinge"): Head(sigmoid, margins.squared_hinge, margins.squared_hinge_gradient),
+    ("exponential", "poisson"): Head(exponential, numbers.poisson, numbers.poisson_gradient),
+    ("identity", "gaussian_nll"): Head(numbers.mean_of, numbers.gaussian_nll, numbers.gaussian_nll_gradient, 2),
+}
+
+# Pairs of FUSED that a multiclass task works out otherwise: its classes compete, instead of each deciding for itself.
+CLASSES: dict[tuple[str, str], Head] = {
+    ("identity", "hinge"): Head(softmax, margins.class_hinge, margins.class_hinge_gradient),
+    ("identity", "squared_hinge"): Head(softmax, margins.squared_class_hinge, margins.squared_class_hinge_gradient),
+}
+
+# Pairs worked out from the activations, as textbooks and old notebooks do: `logits: false`. They lose what rounding the
+# probabilities loses, which is what reproducing an old figure, or showing a class why logits matter, asks for.
+TEXTBOOK: dict[tuple[str, str], Head] = {
+    ("sigmoid", "binary_cross_entropy"): Head(
+        classes.textbook_sigmoid, classes.textbook_cross_entropy, classes.textbook_residual
+    ),
+}
+
+
+def worked_out(task: str, activation: str, loss: str, *, logits: bool = True) -> Head | None:
+    """The head that computes this activation and loss together; None where the activation is a layer of its own."""
+    pair = (activation, loss)
+    if not logits:
+        return TEXTBOOK.get(pair)
+    return CLASSES[pair] if task == "multiclass" and pair in CLASSES else FUSED.get(pair)
+
+
+def unfused(loss: str) -> Head:
+    """The head of a network whose last activation is a layer of its own: the loss alone, by its slope."""
+    entry = LOSSES[loss]
+    if entry.value is None or entry.slope is None:
+        raise ValueError(f"{loss} is worked out on logits alone")
+    return Head(None, entry.value, partial(_by_slope, entry.slope))
+
+
+def _by_slope(slope: Callable[..., None], _z: Array, a: Array, y: Array, out: Array, **chosen: Value) -> None:
+    slope(a, y, out, **chosen)
+
+
+def bound(head: Head, task: str, loss: str, values: Mapping[str, Value], weights: Array | None = None) -> Head:
+    """A head with the loss's parameters set, its targets smoothed and its classes weighted, where that is asked for.
+
+    A head that none of it concerns is returned as it is: the step pays only for what an experiment uses. Weights go by
+    the targets as they are, before these are smoothed.
+    """
+    chosen = {name: value for name, value in values.items() if name != "smoothing"}
+    if chosen:
+        head = replace(head, losses=partial(head.losses, **chosen), gradient=partial(head.gradient, **chosen))
+    if values.get("smoothing"):
+        head = _smoothed(head, float(values["smoothing"]), among_classes=loss == "cross_entropy")
+    if weights is not None:
+        head = _weighted(head, weights, by_row=task == "multiclass")
+    return head
+
+
+def _smoothed(head: Head, share: float, *, among_classes: bool) -> Head:
+    """The head with targets y (1 - share) + share / n, n the number of classes, or 2 where each output is yes or no.
+
+    (Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016, CVPR, section 7.)
+    """
+
+    def soft(y: Array) -> Array:
+        result: Array = y * (1 - share) + share / (y.shape[-1] if among_classes else 2)
+        return result
+
+    def losses(z: Array, y: Array) -> Array:
+        return head.losses(z, soft(y))
+
+    def gradient(z: Array, a: Array, y: Array, out: Array) -> None:
+        head.gradient(z, a, soft(y), out)
+
+    return replace(head, losses=losses, gradient=gradient)
+
+
+def _weighted(head: Head, weights: Array, *, by_row: bool) -> Head:
+    return replace(
+        head,
+        losses=partial(weighted_losses, head.losses, weights, by_row=by_row),
+        gradient=partial(weighted_gradient, head.gradient, weights, by_row=by_row),
+        weights=weights,
+    )
