@@ -13,6 +13,8 @@ from nnlab.maths.activations import ACTIVATIONS
 WRONG = NOTEBOOKS / "wrong_relu.py"
 WRONG_CONFIG = NOTEBOOKS / "gradcheck-wrong-relu.yaml"
 
+CENTRAL_JSON = ("--method", "central", "--json")
+
 # Everything that has a derivative: two layers and weight decay. The biases keep rows away from the kink of relu, where
 # a layer whose inputs are all 0 would stand exactly.
 IRIS = """\
@@ -33,12 +35,16 @@ training:
 @pytest.mark.parametrize("name", [name for name, entry in ACTIVATIONS.items() if not entry.untrainable])
 def test_a_network_of_every_activation_passes(name, tmp_path):
     layers = "[4, 4]" if name in ("maxout", "glu") else "[4, 3]"  # these want pairs of inputs
-    # At alpha = 0 its second derivative by alpha jumps, which central differences see as an error of order epsilon.
-    word = "{name: soft_exponential, alpha: 0.3}" if name == "soft_exponential" else name
-    path = write(tmp_path, IRIS.replace("ACTIVATION", word).replace("[4, 3]", layers))
-    result = nnlab_here("gradcheck", path, "--steps", "2", "--epsilon", "1e-6", cwd=tmp_path)
+    path = write(tmp_path, IRIS.replace("ACTIVATION", name).replace("[4, 3]", layers))
+    result = nnlab_here("gradcheck", path, "--steps", "2", cwd=tmp_path)
     assert result.exit_code == 0, result.stdout + result.stderr
-    assert re.fullmatch(r"passed: \d+ parameters, before 2 updates\n", result.stdout)
+    words = r"passed: \d+ parameters at 2 points, [\d.]+% tested, no error above (\S+?)(, .*)?\n"
+    found = re.fullmatch(words, result.stdout)
+    assert found, result.stdout
+    # At alpha = 0 the value of soft_exponential is another formula, whose limit no complex step can see.
+    alone = ", soft_exponential1/alpha and soft_exponential2/alpha by differences alone"
+    assert found[2] == (alone if name == "soft_exponential" else None)
+    assert float(found[1]) < (1e-4 if found[2] else 1e-10)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +61,15 @@ def test_a_network_of_every_activation_passes(name, tmp_path):
 def test_a_network_of_every_head_passes(words, tmp_path):
     path = write(tmp_path, IRIS.replace("ACTIVATION", "tanh"))
     sets = [part for word in words for part in ("--set", word)]
-    result = nnlab_here("gradcheck", path, *sets, "--epsilon", "1e-6", cwd=tmp_path)
+    result = nnlab_here("gradcheck", path, *sets, "--steps", "1", cwd=tmp_path)
     assert result.exit_code == 0, result.stdout + result.stderr
+    words = ("--method", "central", "--epsilon", "1e-6")
+    assert nnlab_here("gradcheck", path, *sets, *words, cwd=tmp_path).exit_code == 0
 
 
 def test_a_wrong_slope_is_exit_code_6_and_the_tensor_is_named(tmp_path):
-    result = nnlab("gradcheck", WRONG_CONFIG, "--plugin", WRONG, cwd=tmp_path, COLUMNS="200")
+    words = ("--method", "central", "--plugin", WRONG)
+    result = nnlab("gradcheck", WRONG_CONFIG, *words, cwd=tmp_path, COLUMNS="200")
     assert result.returncode == 6
     assert result.stdout == "FAILED: 9 parameters, before 1 update\n"
     assert result.stderr.splitlines()[-1] == "the gradient check failed"
@@ -77,7 +86,8 @@ FIRST_BIAS, LAST_BIAS = [0.01508222105951484, 0.0010707528293985307], [0.1727843
 
 
 def test_json_holds_every_parameter_before_every_update(tmp_path):
-    result = nnlab_here("gradcheck", WRONG_CONFIG, "--plugin", WRONG, "--steps", "10", "--json", cwd=tmp_path)
+    words = ("--method", "central", "--steps", "10", "--json")
+    result = nnlab_here("gradcheck", WRONG_CONFIG, "--plugin", WRONG, *words, cwd=tmp_path)
     found = parse_json(result.stdout)
     assert result.exit_code == 6
     assert result.stderr == "the gradient check failed\n"
@@ -93,7 +103,7 @@ def test_json_holds_every_parameter_before_every_update(tmp_path):
 
 
 def test_the_error_is_the_difference_of_the_two_derivatives(tmp_path):
-    result = nnlab_here("gradcheck", XOR, "--json", cwd=tmp_path)
+    result = nnlab_here("gradcheck", XOR, *CENTRAL_JSON, cwd=tmp_path)
     found = parse_json(result.stdout)
     assert (result.exit_code, found["passed"]) == (0, True)
     for entry in found["steps"][0]["entries"]:
@@ -104,14 +114,16 @@ def test_the_steps_are_those_of_the_training(tmp_path):
     """Before update 3 the weights are those that two updates give, so that a run of two steps has the same gradient."""
     path = write(tmp_path, HOUSES)
     run = trained(tmp_path, path, "--set", "training.steps=2")
-    later = parse_json(nnlab_here("gradcheck", path, "--steps", "3", "--json", cwd=tmp_path).stdout)["steps"][2]
-    first = parse_json(nnlab_here("gradcheck", run, "--json", cwd=tmp_path).stdout)["steps"][0]
+    later = parse_json(nnlab_here("gradcheck", path, "--steps", "3", *CENTRAL_JSON, cwd=tmp_path).stdout)["steps"][2]
+    first = parse_json(nnlab_here("gradcheck", run, *CENTRAL_JSON, cwd=tmp_path).stdout)["steps"][0]
     assert later["entries"] == first["entries"]
 
 
 def test_no_more_steps_are_checked_than_the_training_has(tmp_path):
     path = write(tmp_path, HOUSES)
     words = ("--steps", "9", "--set", "training.steps=4", "--json")
+    assert len(parse_json(nnlab_here("gradcheck", path, *words, cwd=tmp_path).stdout)["points"]) == 4
+    words = (*words, "--method", "central")
     assert len(parse_json(nnlab_here("gradcheck", path, *words, cwd=tmp_path).stdout)["steps"]) == 4
 
 
@@ -122,18 +134,22 @@ def test_a_run_is_checked_at_its_own_weights(precision, tmp_path):
     for word in ("latest", str(run), run.name):
         result = nnlab_here("gradcheck", word, "--json", cwd=tmp_path)
         assert result.exit_code == 0, result.stderr
-    fresh = parse_json(nnlab_here("gradcheck", XOR, "--json", cwd=tmp_path).stdout)
+        assert {point["point"] for point in parse_json(result.stdout)["points"]} == {
+            "the run's weights", "the run's weights times 0.001", "the run's weights times 6",
+        }  # fmt: skip
+        result = nnlab_here("gradcheck", word, *CENTRAL_JSON, cwd=tmp_path)
+    fresh = parse_json(nnlab_here("gradcheck", XOR, *CENTRAL_JSON, cwd=tmp_path).stdout)
     assert parse_json(result.stdout)["steps"][0]["entries"] != fresh["steps"][0]["entries"]
 
 
 def test_a_run_in_float32_is_checked_in_float64(tmp_path):
     """In float32 no difference could come near the threshold."""
-    result = nnlab_here("gradcheck", XOR, "--set", "precision=float32", "--json", cwd=tmp_path)
+    result = nnlab_here("gradcheck", XOR, "--set", "precision=float32", *CENTRAL_JSON, cwd=tmp_path)
     assert max(entry["error"] for entry in parse_json(result.stdout)["steps"][0]["entries"]) < 1e-8
 
 
 def test_a_threshold_that_no_difference_can_meet_fails(tmp_path):
-    result = nnlab_here("gradcheck", XOR, "--threshold", "1e-20", cwd=tmp_path)
+    result = nnlab_here("gradcheck", XOR, "--method", "central", "--threshold", "1e-20", cwd=tmp_path)
     assert result.exit_code == 6
 
 
@@ -156,6 +172,10 @@ def test_a_run_with_a_plugin_is_checked_with_it(tmp_path):
         (("--threshold", "inf"), "found 'inf', expected a number above 0"),
         (("--threshold", "1e999"), "found '1e999', expected a number above 0"),
         (("--treshold", "1"), "--threshold"),
+        (("--epsilon", "1e-6"), "found --epsilon, but the exact check has no step and needs no tolerance; expected it"),
+        (("--threshold", "1e-6"), "expected it with --method central"),
+        (("--method", "central", "--strict"), "found --strict with --method central"),
+        (("--self-test",), "found --self-test and CONFIG|RUN"),
         (("--set", "task=binry"), "binary"),
     ],
 )
@@ -187,3 +207,116 @@ def test_a_failed_check_stops_a_training_with_exit_code_6_and_names_the_worst_en
     assert (result.exit_code, result.stdout) == (6, "")
     assert "before update 1 failed: dense1/weights[0,1] is" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def checked_training(tmp_path, keys, *words):
+    config = XOR.read_text(encoding="utf-8") + "\n"
+    path = write(tmp_path, config)
+    sets = (f"training.gradcheck={keys}", "precision=float64", "training.steps=6", "gates=[]")
+    return nnlab_here("train", path, *(part for word in sets for part in ("--set", word)), *words, cwd=tmp_path)
+
+
+def test_a_training_is_checked_exactly_unless_the_config_says_otherwise(tmp_path):
+    assert checked_training(tmp_path, "{steps: 3}").exit_code == 0
+    assert checked_training(tmp_path, "{steps: 3, method: central, threshold: 1e-20}").exit_code == 6
+
+
+def test_a_step_or_a_threshold_of_an_exact_check_is_refused(tmp_path):
+    result = checked_training(tmp_path, "{steps: 3, epsilon: 1e-7}")
+    assert result.exit_code == 2
+    assert "found epsilon, which the exact method does without; expected it with method: central" in result.stderr
+
+
+def test_a_wrong_slope_stops_a_training_that_is_checked_exactly(tmp_path):
+    words = ("--plugin", WRONG, "--set", "training.gradcheck={steps: 2}", "--set", "gates=[]")
+    result = nnlab_here("train", WRONG_CONFIG, *words, cwd=tmp_path)
+    assert result.exit_code == 6
+    assert re.search(
+        r"before update 1 failed: dense1/\S+ is \S+, measured \S+, error \S+ where \S+ is allowed", result.stderr
+    )
+
+
+# --- the strong check ------------------------------------------------------------------------------------------------
+
+
+def test_the_default_checks_several_points_and_says_which_error_it_excludes(tmp_path):
+    result = nnlab("gradcheck", write(tmp_path, IRIS.replace("ACTIVATION", "gelu")), "--json", cwd=tmp_path)
+    found = parse_json(result.stdout)
+    assert (result.returncode, found["passed"], found["verdict"], found["method"]) == (0, True, "PASS", "exact")
+    names = ["initial weights", "initial weights times 0.001", "initial weights times 6", "after 5 steps"]
+    expected = [(name, size) for name in names for size in (1, 2, 8)]
+    assert [(point["point"], point["batch_size"]) for point in found["points"]] == expected
+    rows = found["points"][2]["tensors"]
+    assert {row["part"] for row in rows} == {"both", "data loss alone", "regulariser alone"}
+    for row in rows:
+        assert row["verdict"] == "PASS"
+        assert row["error"] <= row["excluded"] == pytest.approx(4 * row["bound"] + 5e-162)
+        assert row["ratio"] <= 4
+    both = [row for row in rows if row["part"] == "both"]
+    assert [row["tensor"] for row in both] == [f"dense{i}/{kind}" for i in (1, 2, 3) for kind in ("weights", "bias")]
+    assert all(abs(row["second"] - row["numeric"]) <= 1e-6 * abs(row["numeric"]) + 1e-12 for row in both)
+    assert found["seed"] == 0
+    assert found["reproduce"].startswith("nnlab gradcheck ")
+
+
+def test_the_strong_check_names_the_wrong_tensor(tmp_path):
+    result = nnlab("gradcheck", WRONG_CONFIG, "--plugin", WRONG, cwd=tmp_path, COLUMNS="240")
+    assert (result.returncode, result.stdout) == (6, "FAILED: 9 parameters at 12 points\n")
+    assert re.search(r"dense1/weights\[.* FAIL", result.stderr)
+    assert re.search(r"dense2/weights\[.* PASS", result.stderr)
+    assert result.stderr.splitlines()[-1] == "the gradient check failed"
+
+
+def test_units_on_a_kink_are_counted_and_shown(tmp_path):
+    """With biases of 0 a row of zeros puts every unit of the first layer on the kink of relu."""
+    rows = "a,b,c\n0,0,1\n1,-1,0\n0.5,2,1\n-1,0.3,0\n"
+    (tmp_path / "rows.csv").write_text(rows, encoding="utf-8")
+    config = """\
+name: zeros
+task: binary
+data: {source: rows.csv, target: c}
+network: {layers: [3], activation: relu}
+training: {steps: 2, batch_size: all}
+"""
+    path = write(tmp_path, config)
+    result = nnlab_here("gradcheck", path, "--json", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    (kink,) = parse_json(result.stdout)["points"][0]["kinks"]
+    assert kink == {
+        "layer": "relu1", "units": 3, "sample": 0, "unit": 0, "left": 0, "right": 1, "analytic": 0, "agrees": True,
+    }  # fmt: skip
+    shown = nnlab_here("gradcheck", path, cwd=tmp_path).stderr
+    assert "3 units of relu1 stand on a kink, with slopes 0 and 1; taken is 0" in " ".join(shown.split())
+
+
+def test_less_than_95_percent_tested_is_a_warning_and_with_strict_a_failure(tmp_path):
+    """Hidden units that are never open have no gradient: nothing is tested by 0 against 0."""
+    config = XOR.read_text(encoding="utf-8")
+    path = write(tmp_path, config)
+    words = (
+        "--set",
+        "network.init={weights: zeros, bias: {name: constant, value: -5}}",
+        "--set",
+        "network.activation=relu",
+    )
+    words += ("--set", "training.steps=1", "--set", "gates=[]", "--steps", "1")
+    result = nnlab_here("gradcheck", path, *words, cwd=tmp_path)
+    assert result.exit_code == 0
+    assert re.search(r"warning: [\d.]+% of the entries could be tested", result.stderr)
+    result = nnlab_here("gradcheck", path, *words, "--strict", cwd=tmp_path)
+    assert result.exit_code == 6
+    assert result.stdout.startswith("INCONCLUSIVE")
+
+
+def test_the_self_test_catches_every_planted_defect(tmp_path):
+    result = nnlab("gradcheck", "--self-test", "--json", cwd=tmp_path)
+    found = parse_json(result.stdout)
+    assert (result.returncode, found["passed"]) == (0, True)
+    assert len(found["defects"]) >= 24
+    assert all(defect["caught"] for defect in found["defects"])
+
+
+def test_no_target_and_no_self_test_is_refused(tmp_path):
+    result = nnlab_here("gradcheck", cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "found no CONFIG|RUN" in result.stderr

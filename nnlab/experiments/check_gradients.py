@@ -1,4 +1,8 @@
-"""Check the gradient of a network: every hand-derived derivative against one measured by finite differences."""
+"""Check the gradient of a network: every hand-derived derivative against others measured on the function itself.
+
+The strong check needs no tolerance (`gradient_point`); plain central differences, with the step and the threshold that
+the user gives, are kept as they are taught, and as the notebooks recorded them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.errors import CheckpointError, GradientError
+from nnlab.errors import GradientError
+from nnlab.experiments.gradient_point import Examined, examine
+from nnlab.experiments.gradient_points import PointReport, fitting, frozen, report_at
+from nnlab.experiments.gradient_report import exact_fault
 from nnlab.experiments.setup import Setup
 from nnlab.maths.gradcheck import Check, Objective, central_differences
 from nnlab.networks.layers import Moment
@@ -17,6 +24,9 @@ from nnlab.networks.network import Network, Pass
 from nnlab.records.runs import finite
 from nnlab.training.batches import Batches
 from nnlab.training.loop import fit
+from nnlab.training.state import State
+
+__all__ = ["check_exactly", "check_gradients", "check_step", "document", "failures", "frozen", "objective", "report"]
 
 Array = NDArray[Any]
 
@@ -58,36 +68,55 @@ class StepReport:
 def check_gradients(
     setup: Setup, *, steps: int, epsilon: float, threshold: float, theta: Array | None = None
 ) -> Iterator[StepReport]:
-    """Check before each of the first `steps` updates of a training in float64, from `theta` (1, P) if it is given."""
+    """Central differences before each of the first `steps` updates of a training, from `theta` (1, P) if it is given.
+
+    All computes in float64.
+    """
+    for step, state, batch in _before_updates(setup, steps, theta):
+        check = _central(setup.network, state.theta, batch, frozen(setup, step), epsilon, threshold)
+        yield report(setup.network, check, step)
+
+
+def check_exactly(setup: Setup, *, steps: int, theta: Array | None = None) -> Iterator[PointReport]:
+    """The strong check before each of the first `steps` updates of a training, from `theta` (1, P) if it is given."""
+    for step, state, batch in _before_updates(setup, steps, theta):
+        yield report_at(setup, f"before update {step + 1}", state.theta, batch, step)
+
+
+def _before_updates(setup: Setup, steps: int, theta: Array | None) -> Iterator[tuple[int, State, tuple[Array, Array]]]:
+    """The steps, counted from 0, with the state and the batch before each update."""
     state = setup.start()
     if theta is not None:
-        if theta.shape != state.theta.shape:
-            found, expected = theta.shape[1], state.theta.shape[1]
-            raise CheckpointError(f"found weights of {found} parameters, but the experiment describes {expected}")
-        state.theta[...] = theta
-    parts = setup.rows.parts()
-    train = parts["train"]
+        state.theta[...] = fitting(setup, theta)
+    train = setup.rows.parts()["train"]
     batches = Batches(train.x, train.y, setup.rows.seeds, setup.plan.batch_size, shuffle=setup.plan.shuffle)
     checked = range(min(steps, max(1, setup.plan.steps)))
     plan = replace(setup.plan, steps=len(checked), log_every=1, evaluate=(), steps_to_measure=frozenset())
     for record in fit(setup.network, {"train": train}, setup.rows.seeds, setup.rule.update, plan, state):
         if record.step in checked:
-            batch, moment = batches.at(record.step), frozen(setup, record.step)
-            check = check_step(setup.network, state.theta, batch, moment, epsilon, threshold)
-            yield report(setup.network, check, record.step)
-
-
-def frozen(setup: Setup, step: int) -> Moment:
-    """The moment of a training step, with running statistics held still."""
-    moment = Moment(setup.rows.seeds[:1], learns=False)
-    moment.step = step
-    return moment
+            yield record.step, state, batches.at(record.step)
 
 
 def check_step(
+    network: Network,
+    theta: Array,
+    batch: tuple[Array, Array],
+    moment: Moment,
+    epsilon: float | None,
+    threshold: float | None,
+) -> Check | Examined:
+    """The gradient of the objective, loss and penalties, at theta (1, P) for one batch and its frozen noise.
+
+    With `epsilon` and `threshold` by central differences, without them by the strong check.
+    """
+    if epsilon is None or threshold is None:
+        return examine(network, theta, batch, moment)
+    return _central(network, theta, batch, moment, epsilon, threshold)
+
+
+def _central(
     network: Network, theta: Array, batch: tuple[Array, Array], moment: Moment, epsilon: float, threshold: float
 ) -> Check:
-    """Both derivatives of the objective, loss and penalties, at theta (1, P) for one batch and its frozen noise."""
     x, y = batch
     theta = theta.astype(np.float64)
     gradient = np.empty_like(theta)
@@ -134,12 +163,15 @@ def _row(name: str, place: slice, check: Check, labels: tuple[str, ...]) -> Row:
     )
 
 
-def failures(network: Network, check: Check, step: int) -> GradientError:
+def failures(network: Network, check: Check | Examined, step: int) -> GradientError:
     """An error that names the worst entry of a failed check."""
+    what = f"the gradient check before update {step + 1}"
+    if isinstance(check, Examined):
+        return GradientError(f"{what} {exact_fault(network, check)}")
     rows = [row for row in report(network, check, step).rows if not row.passed]
     worst = max(rows, key=lambda row: np.inf if np.isnan(row.error) else row.error)
     return GradientError(
-        f"the gradient check before update {step + 1} failed: {worst.worst} is {worst.analytic:.6g}, measured "
+        f"{what} failed: {worst.worst} is {worst.analytic:.6g}, measured "
         f"{worst.numeric:.6g}, error {worst.error:.3g} above {check.threshold:g}"
     )
 

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.continuation import Continued, NotAnalyticError, along
 from nnlab.maths.functions import curves, gates, rectifiers, rows, sigmoids
 from nnlab.maths.parameters import Parameter, by_name
 
-__all__ = ["ACTIVATIONS", "Activation", "Parameter", "RowActivation"]
+__all__ = ["ACTIVATIONS", "ALIASES", "Activation", "Parameter", "RowActivation"]
 
 Array = NDArray[Any]
 Function = Callable[..., Any]
@@ -61,18 +62,27 @@ class Activation:
     untrainable: str = ""
     randomized: Callable[..., dict[str, Any]] | None = None
 
+    @property
+    def announced(self) -> str | None:
+        """The slope that `at_kink` says is taken at a kink: `left`, `right`, `zero`, or None where it says neither."""
+        return {"the left slope": "left", "the right slope": "right", "0": "zero"}.get(self.at_kink)
+
     @classmethod
     def from_functions(
         cls,
         name: str,
         value: Callable[..., Array],
-        slope: Callable[..., Array],
+        slope: Callable[..., Array] | None = None,
         *,
         parameters: tuple[Parameter, ...] = (),
         parameter_slopes: Mapping[str, Callable[..., Array]] | None = None,
         **about: Any,
     ) -> Activation:
-        """An activation from plain functions of z and its parameters that return arrays: the form for plugins."""
+        """An activation from plain functions of z and its parameters that return arrays: the form for plugins.
+
+        Without a slope, it and the slopes by learnable parameters that are missing are measured by complex step, on the
+        left side of a kink. That takes several times as long, and calls for a value made of NumPy's smooth operations.
+        """
         known: dict[str, Any] = {"formula": "user-defined", "slope_formula": "user-defined", "range": "unknown"}
         known |= {"initializer": "glorot_uniform", "source": "a plugin"} | about
         if not callable(known.get("kinks", smooth)):
@@ -82,7 +92,14 @@ class Activation:
         def write_value(z: Array, out: Array, **chosen: Any) -> None:
             out[...] = value(z, **chosen)
 
-        return cls(name, write_value, _into_out(slope), parameters=parameters, parameter_slopes=slopes, **known)
+        if slope is not None:
+            return cls(name, write_value, _into_out(slope), parameters=parameters, parameter_slopes=slopes, **known)
+        measured = {p.name: _by_complex_step(write_value, p.name) for p in parameters if p.learnable}
+        known |= {"slope_formula": BY_COMPLEX_STEP, "at_kink": _LEFT}
+        slopes = measured | slopes
+        return cls(
+            name, write_value, _by_complex_step(write_value), parameters=parameters, parameter_slopes=slopes, **known
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,7 @@ class RowActivation:
 
     `value(z, out, **parameters)` writes a (…, units); `backward(z, a, da, out, **parameters)` writes dL/dz (…, inputs).
     `units(inputs, **parameters)` is the number of outputs; ValueError says which inputs are possible.
+    `piece(z, a, **parameters)`, for a function in pieces, gives numbers that change where it passes into another.
     """
 
     name: str
@@ -104,6 +122,7 @@ class RowActivation:
     units: Callable[..., int] = lambda inputs: inputs
     parameters: tuple[Parameter, ...] = ()
     untrainable: str = ""
+    piece: Callable[..., Array] | None = None
 
 
 AnyActivation = Activation | RowActivation
@@ -112,6 +131,28 @@ AnyActivation = Activation | RowActivation
 def _into_out(function: Callable[..., Array]) -> Function:
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
         out[...] = function(z, **chosen)
+
+    return write
+
+
+_LEFT = "the left slope"
+# What `slope_formula` says of an activation whose slope nobody has worked out.
+BY_COMPLEX_STEP = "by complex step"
+
+
+def _by_complex_step(value: Function, by: str | None = None) -> Function:
+    """The slope of `value(z, out, **parameters)`, or its derivative by a parameter; see `nnlab.maths.continuation`."""
+
+    def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
+        def function(moved: Any, target: Any) -> None:
+            if by is None:
+                value(moved, target, **chosen)
+            else:
+                value(z, target, **{**chosen, by: moved})
+
+        if isinstance(z, Continued):
+            raise NotAnalyticError("found a slope by complex step, which cannot be continued once more")
+        out[...] = -along(function, z if by is None else chosen[by], out.shape, -1.0).tangent
 
     return write
 
@@ -156,11 +197,15 @@ def _maxout(z: Array, out: Array, pieces: float) -> None:
     rows.maxout(z, out, int(pieces))
 
 
+def _largest_piece(z: Array, a: Array, pieces: float) -> Array:
+    largest: Array = z.reshape(*a.shape, int(pieces)).argmax(axis=-1)
+    return largest
+
+
 def _maxout_backward(z: Array, a: Array, da: Array, out: Array, pieces: float) -> None:
     rows.maxout_backward(z, a, da, out, int(pieces))
 
 
-_LEFT = "the left slope"
 _NEGATIVE_SLOPE = Parameter("negative_slope", 0.01, "slope for x <= 0", learnable=True)
 _ALPHA = Parameter("alpha", 1.0, "minus the limit at -∞", low=0, open_=(0,), learnable=True)
 _BETA = Parameter("beta", 1.0, "steepness", low=0, open_=(0,), learnable=True)
@@ -422,14 +467,19 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "sparsemax", rows.sparsemax, rows.sparsemax_backward, "max(x_k - τ, 0), τ such that they sum to 1",
         "δ_jk - 1 / |S| on the support S",
         "[0, 1], sums to 1", _GLOROT, "Martins, Astudillo 2016, ICML",
+        piece=lambda _z, a: a > 0,
     ),
     RowActivation(
         "maxout", _maxout, _maxout_backward, "max of each group of x", "1 at the first largest of its group, else 0",
         "(-∞, ∞)", _HE, "Goodfellow, Warde-Farley, Mirza, Courville, Bengio 2013, ICML", _pieces,
         (Parameter("pieces", 2, "inputs per unit", low=2, high=1000, whole=True),),
+        piece=_largest_piece,
     ),
     RowActivation(
         "glu", rows.glu, rows.glu_backward, "first half * sigmoid(second half)", "sigmoid(g), v σ'(g)",
         "(-∞, ∞)", _GLOROT, "Dauphin, Fan, Auli, Grangier 2017, ICML", _half,
     ),
 )  # fmt: skip
+
+# Names that other frameworks use for an entry.
+ALIASES = {"linear": "identity", "hard_swish": "hard_silu", "soft_sign": "softsign"}

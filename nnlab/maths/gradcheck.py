@@ -1,17 +1,22 @@
-"""The gradient check: a derivative worked out by hand against one measured on the function itself.
+"""The gradient check: a derivative worked out by hand against others measured on the function itself.
 
-This module takes functions and arrays and knows no network. `objective` maps parameter vectors, stacked as (K, P), to
-their K values, so that many perturbed copies are evaluated at once.
+This module takes functions and arrays and knows no network. `ExactCheck` holds the verdict of the strong check, which
+needs no tolerance; `Check` that of plain central differences, as they are taught. `objective` maps parameter vectors,
+stacked as (K, P), to their K values, so that many perturbed copies are evaluated at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnlab.maths.continuation import FLOOR
 
 Array = NDArray[Any]
 Objective = Callable[[Array], Array]
@@ -38,6 +43,109 @@ class Check:
     def passed(self) -> bool:
         """Whether every error is a number and within the threshold."""
         return bool(np.all(self.errors <= self.threshold))
+
+
+class Verdict(IntEnum):
+    """What is known of an entry of a gradient, from harmless to bad."""
+
+    UNTESTED = 0
+    PASS = 1
+    INCONCLUSIVE = 2
+    FAIL = 3
+
+
+# A difference counts when it exceeds so many times B; the second oracle's own error is an estimate, and is given more.
+_TIMES_BOUND, _TIMES_ESTIMATE, _LEAST_ESTIMATE = 4.0, 100.0, 1e-7
+# Where B is large beside the gradient, the function itself turns within its own rounding, as the sine of a huge number
+# does, and differences see another function.
+_TIMES_CONDITION = 1e4
+
+
+@dataclass(frozen=True)
+class ExactCheck:
+    """A gradient (P,) against the exact derivative and against a second oracle.
+
+    `bound` is B, what rounding may have done to analytic and numeric. `second` is the derivative by extrapolated
+    differences with the error these estimate; both are nan where an entry was not looked at. `numeric` is nan where the
+    function could not be continued: there the second oracle decides alone.
+    """
+
+    analytic: Array
+    numeric: Array
+    bound: Array
+    second: Array
+    second_error: Array
+
+    @property
+    def errors(self) -> Array:
+        """|analytic - numeric|, (P,), by the second oracle where there is no other."""
+        with np.errstate(invalid="ignore"):
+            errors: Array = np.abs(self.analytic - np.where(self.alone, self.second, self.numeric))
+        return errors
+
+    @property
+    def alone(self) -> Array:
+        """Where the second oracle decides alone."""
+        return np.isnan(self.numeric) & np.isnan(self.bound)
+
+    @property
+    def allowed(self) -> Array:
+        """The largest error that passes: 4 B + 5e-162, or what the second oracle can tell."""
+        with np.errstate(over="ignore"):
+            return np.where(self.alone, self.slack, _TIMES_BOUND * self.bound + FLOOR)
+
+    @property
+    def slack(self) -> Array:
+        """How far the second oracle may be off."""
+        sizes = np.fmax(np.abs(self.analytic), np.abs(self.second))
+        slack: Array = _TIMES_ESTIMATE * self.second_error + _LEAST_ESTIMATE * sizes
+        return slack
+
+    @property
+    def apart(self) -> Array:
+        """Where the two oracles differ by more than the error of either, and the second one knows a digit."""
+        size = np.abs(np.nan_to_num(self.second))
+        with np.errstate(invalid="ignore", over="ignore"):
+            # Beside large derivatives small ones drown in what is left of a bend that a step has crossed.
+            least = self.slack + _LEAST_ESTIMATE * size.max(initial=0.0) + _TIMES_CONDITION * self.bound
+            apart = np.abs(self.second - self.numeric) > least
+            knows = self.second_error <= np.maximum(1e-2 * size, 1e-9 * size.max(initial=0.0))
+        result: Array = apart & knows
+        return result
+
+    @cached_property
+    def verdicts(self) -> Array:
+        """A `Verdict` for each entry.
+
+        INCONCLUSIVE is an entry on which the two oracles differ, whose only oracle cannot tell a wrong digit, or whose
+        bound has overflowed.
+        """
+        right = self.errors <= self.allowed
+        with np.errstate(invalid="ignore"):
+            vague = self.alone & ~(self.second_error <= 1e-3 * np.abs(self.second) + 1e-10)
+            unbounded = np.isfinite(self.analytic) & np.isfinite(self.numeric) & ~np.isfinite(self.bound)
+        verdicts = np.where(right, Verdict.PASS, Verdict.FAIL)
+        verdicts = np.where(self.apart | vague | unbounded, Verdict.INCONCLUSIVE, verdicts)
+        # Nothing against nothing shows nothing: a unit that is off, a weight that no loss depends on.
+        nothing = (self.analytic == 0) & (np.where(self.alone, 0, self.numeric) == 0)
+        nothing &= ~self.apart
+        unseen = self.alone & np.isnan(self.second)
+        return np.where(nothing | unseen, Verdict.UNTESTED, verdicts)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all."""
+        return Verdict(int(self.verdicts.max(initial=Verdict.UNTESTED)))
+
+    @property
+    def passed(self) -> bool:
+        """Whether no entry is wrong or in doubt."""
+        return self.verdict <= Verdict.PASS
+
+    @property
+    def tested(self) -> float:
+        """The share of entries that were tested."""
+        return float(np.mean(self.verdicts != Verdict.UNTESTED)) if len(self.analytic) else 1.0
 
 
 def central_differences(objective: Objective, theta: Array, epsilon: float, numbers_per_copy: int = 0) -> Array:

@@ -13,6 +13,7 @@ from nnlab.maths.activations import Activation, RowActivation
 from nnlab.maths.parameters import Value
 from nnlab.networks.layers import Bound, Start, Tie
 from nnlab.networks.layout import Stretch
+from nnlab.networks.linear import Linear
 
 Array = NDArray[Any]
 
@@ -83,6 +84,21 @@ class BoundElementwise:
         self.slope(self.z, self.y, self.dz, **self.parameters)
         return np.multiply(self.dz, dy, out=self.dz)
 
+    def at(self, z: Array) -> tuple[Array, Array]:
+        """f(z) and f'(z) with the present parameters, for any z that broadcasts against them: (R, n, units)."""
+        shape = np.broadcast_shapes(z.shape, *(np.shape(value) for value in self.parameters.values()))
+        z = np.array(np.broadcast_to(z, shape))
+        value, slope = np.empty_like(z), np.empty_like(z)
+        self.value(z, value, **self.parameters)
+        self.slope(z, value, slope, **self.parameters)
+        return value, slope
+
+    def linear(self) -> Linear:
+        """See `Bound`."""
+        from nnlab.networks.linear_activations import LinearElementwise  # noqa: PLC0415 - each needs the other
+
+        return LinearElementwise(self)
+
 
 @dataclass(frozen=True)
 class Rowwise:
@@ -132,3 +148,9 @@ class BoundRowwise:
         dz = np.empty((*dy.shape[:-1], self.z.shape[-1]), dy.dtype)
         self.activation.backward(self.z, self.y, dy, dz, **self.chosen)
         return dz
+
+    def linear(self) -> Linear:
+        """See `Bound`."""
+        from nnlab.networks.linear_activations import LinearRowwise  # noqa: PLC0415 - each needs the other
+
+        return LinearRowwise(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,11 @@ class Network:
         for layer in self.layers:
             sizes.append(layer.units(sizes[-1]))
         return tuple(sizes)
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs, of which each may need several logits."""
+        return self.sizes[-1] // self.head.per_output
 
     @cached_property
     def layout(self) -> Layout:
@@ -117,11 +122,11 @@ class Pass:
         for layer, units in zip(network.layers, network.sizes[1:], strict=True):
             buffer = np.empty((len(theta), batch, units), theta.dtype)
             self.layers.append(layer.bind(Tie(views, gradients, kept, buffer, self.moment)))
-        self.a = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)
-        self.dz = np.empty_like(self.a)
+        self.a = np.empty((len(theta), batch, network.outputs), theta.dtype)
+        self.dz = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)
         self.l1 = network.layout.coefficients("l1", theta.dtype)
         self.l2 = network.layout.coefficients("l2", theta.dtype)
-        self.share = 1 / batch
+        self.share = np.array(1 / batch, theta.dtype)
 
     def forward(self, x: Array) -> Array:
         """The outputs (R, m, K) for x; logits stay in `self.z`."""
@@ -143,23 +148,42 @@ class Pass:
     def penalty(self) -> Array:
         """The penalties' part of the objective, sum of l1 |w| + l2/2 w² over weights, (R,)."""
         total: Array = np.zeros(len(self.theta), self.theta.dtype)
-        if self.l1 is not None:
-            total += (self.l1 * np.abs(self.theta)).sum(axis=-1)
-        if self.l2 is not None:
-            total += (self.l2 * self.theta * self.theta).sum(axis=-1) / 2
+        for terms in self.penalties(self.theta):
+            total += terms.sum(axis=-1)
         return total
+
+    def penalties(self, theta: Any) -> Iterator[Any]:
+        """What each parameter adds to the objective by L1 and by L2, (R, P) each."""
+        if self.l1 is not None:
+            yield self.l1 * np.abs(theta)
+        if self.l2 is not None:
+            yield self.l2 * theta * theta / 2
 
     def backward(self, y: Array) -> None:
         """Write the gradient of the objective, loss plus penalties, for the batch that went forward last."""
-        self.head.gradient(self.a, y, self.dz)
+        self.head.gradient(self.z, self.a, y, self.dz)
         self.dz *= self.share
         dy: Array | None = self.dz
         for depth in range(len(self.layers) - 1, -1, -1):
             dy = self.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
+        self.shrink()
+
+    def shrink(self) -> None:
+        """Add the gradient of the penalties to that of the loss."""
         if self.l1 is not None:
             self.gradient += self.l1 * np.sign(self.theta)
         if self.l2 is not None:
             self.gradient += self.l2 * self.theta
+
+    def adjoints(self, y: Array) -> list[Array]:
+        """What `backward` hands from layer to layer: dL/dy of each layer's outputs, and of the inputs of the first."""
+        self.head.gradient(self.z, self.a, y, self.dz)
+        found = [self.dz * self.share]
+        for layer in reversed(self.layers):
+            dx = layer.backward(found[-1], wants_dx=True)
+            assert dx is not None
+            found.append(dx.copy())
+        return found[::-1]
 
 
 class Evaluator:
@@ -172,7 +196,7 @@ class Evaluator:
     def outputs_and_loss(self, x: Array, y: Array | None) -> tuple[Array, Array | None]:
         """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs)."""
         rows = x.shape[1]
-        outputs = np.empty((len(self.theta), rows, self.network.sizes[-1]), self.theta.dtype)
+        outputs = np.empty((len(self.theta), rows, self.network.outputs), self.theta.dtype)
         losses = np.empty((len(self.theta), rows), self.theta.dtype)
         for begin in range(0, rows, EVALUATION_ROWS):
             part = slice(begin, min(begin + EVALUATION_ROWS, rows))

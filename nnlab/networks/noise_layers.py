@@ -14,16 +14,13 @@ from numpy.typing import NDArray
 
 from nnlab.networks.layers import Bound, Start, Tie
 from nnlab.networks.layout import Stretch
+from nnlab.networks.linear import UNIT_ROUNDOFF, Linear
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Dropout:
-    """y = x with a share `rate` of the units set to 0 and the others divided by 1 - rate (Srivastava et al. 2014)."""
-
-    name: str
-    rate: float
+class _Disturbing:
+    """What both kinds share: as many outputs as inputs, and nothing to learn or to keep."""
 
     def units(self, inputs: int) -> int:
         """As many as it has inputs."""
@@ -40,6 +37,14 @@ class Dropout:
     def running(self, _inputs: int) -> tuple[Stretch, ...]:
         """None."""
         return ()
+
+
+@dataclass(frozen=True)
+class Dropout(_Disturbing):
+    """y = x with a share `rate` of the units set to 0 and the others divided by 1 - rate (Srivastava et al. 2014)."""
+
+    name: str
+    rate: float
 
     def bind(self, tie: Tie) -> Bound:
         """See `Layer`."""
@@ -63,29 +68,32 @@ class BoundDropout:
         """dL/dx = dL/dy · mask."""
         return dy * self.mask if wants_dx else None
 
+    def linear(self) -> Linear:
+        """See `Bound`."""
+        return LinearDropout(self.mask[0])
+
+
+class LinearDropout(Linear):
+    """dy = dx · mask, with the mask of the pass."""
+
+    def __init__(self, mask: Array) -> None:
+        self.mask = mask
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """Unit by unit."""
+        return dx * self.mask[:, at], at
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """One product."""
+        return {}, self.mask * (error + 2 * UNIT_ROUNDOFF * np.abs(dy))
+
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(_Disturbing):
     """y = x + std · n with n standard normal (Bishop 1995, Neural Computation 7)."""
 
     name: str
     std: float
-
-    def units(self, inputs: int) -> int:
-        """As many as it has inputs."""
-        return inputs
-
-    def stretches(self, _inputs: int) -> tuple[Stretch, ...]:
-        """None."""
-        return ()
-
-    def start(self, _inputs: int, _draws: Start) -> dict[str, Array]:
-        """Nothing to start."""
-        return {}
-
-    def running(self, _inputs: int) -> tuple[Stretch, ...]:
-        """None."""
-        return ()
 
     def bind(self, tie: Tie) -> Bound:
         """See `Layer`."""
@@ -108,6 +116,10 @@ class BoundNoise:
         """dL/dx = dL/dy."""
         return dy if wants_dx else None
 
+    def linear(self) -> Linear:
+        """See `Bound`: what is added does not move."""
+        return Linear()
+
 
 class Through:
     """A layer that does nothing, as noise does in an evaluation."""
@@ -119,3 +131,7 @@ class Through:
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """Return dy itself."""
         return dy if wants_dx else None
+
+    def linear(self) -> Linear:
+        """See `Bound`."""
+        return Linear()

@@ -10,6 +10,7 @@ where the means are over those n values. (Ioffe, Szegedy 2015, ICML; Ba, Kiros, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from nnlab.networks.layers import Bound, Start, Tie
 from nnlab.networks.layout import Stretch
+from nnlab.networks.linear import Linear, of_sum, one_by_one
 
 Array = NDArray[Any]
 
@@ -98,6 +100,58 @@ class _Scaled:
         return dy * self.gamma
 
 
+class LinearNormalization(Linear):
+    """The tangents of γ x̂ + β with x̂ = c s, c = x - mean and s = (variance + ε)^(-1/2), along the axis of the mean.
+
+    dc = dx - mean(dx), d variance = 2 mean(c dc) and ds = -s³/2 d variance, so that d x̂ = s dc - c s³ mean(c dc), which
+    is s (dc - x̂ mean(x̂ dc)): there nothing underflows.
+    """
+
+    def __init__(self, normalized: Array, scale_down: Array, gamma: Array, axis: int) -> None:
+        self.normalized, self.s, self.gamma, self.axis = normalized, scale_down, gamma, axis
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """A mean over samples keeps units apart, one over units needs them all."""
+        if self.axis == -1:
+            dx, at = widened(dx, at, self.normalized.shape[-1])
+        scale_down = self.s[..., at] if self.axis == -2 else self.s
+        normalized = self.normalized[..., at]
+        dc = dx - dx.mean(axis=self.axis, keepdims=True)
+        moved = (normalized * dc).mean(axis=self.axis, keepdims=True)
+        return self.gamma[..., at] * scale_down * (dc - normalized * moved), at
+
+    def tangents(self, parameter: str, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
+        """By γ the derivative is x̂, by β it is 1."""
+        by_unit = self.normalized if parameter == "gamma" else np.ones_like(self.normalized)
+        yield from one_by_one(by_unit, columns, most)
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """As dL/dx is computed, term by term.
+
+        That mean(x̂) is 0 holds up to rounding only, and the two ways use it in different places.
+        """
+        by_samples = error + of_sum(len(dy)) * np.abs(dy)
+        own = {"gamma": (np.abs(self.normalized) * by_samples).sum(axis=0), "beta": by_samples.sum(axis=0)}
+        size, d = np.abs(self.normalized), np.abs(self.gamma * dy)
+        doubt = np.abs(self.gamma) * error + of_sum(4 * dy.shape[self.axis]) * d
+
+        def mean(values: Array) -> Array:
+            result: Array = values.mean(axis=self.axis, keepdims=True)
+            return result
+
+        off = np.abs(mean(self.normalized)) * mean(d * size)
+        return own, self.s * (doubt + mean(doubt) + size * mean(doubt * size) + off)
+
+
+def widened(dx: Array, at: slice, units: int) -> tuple[Array, slice]:
+    """Tangents in all units, those outside `at` being 0."""
+    if at == slice(0, units):
+        return dx, at
+    wide = np.zeros((*dx.shape[:-1], units))
+    wide[..., at] = dx
+    return wide, slice(0, units)
+
+
 class TrainingBatch(_Scaled):
     """Batch normalisation in a training pass."""
 
@@ -133,6 +187,10 @@ class TrainingBatch(_Scaled):
         dx: Array = (d - by_mean - self.normalized * by_size) * self.scale_down
         return dx
 
+    def linear(self) -> Linear:
+        """See `Bound`."""
+        return LinearNormalization(self.normalized[0], self.scale_down[0], self.gamma[0], axis=-2)
+
 
 class EvaluatedBatch(_Scaled):
     """Batch normalisation in an evaluation."""
@@ -148,6 +206,10 @@ class EvaluatedBatch(_Scaled):
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """An evaluation has no backward pass."""
+        raise NotImplementedError
+
+    def linear(self) -> Linear:
+        """Nor has it a gradient to check."""
         raise NotImplementedError
 
 
@@ -170,3 +232,7 @@ class BoundLayerNormalization(_Scaled):
         by_size = (d * self.normalized).mean(axis=-1, keepdims=True)
         dx: Array = (d - by_mean - self.normalized * by_size) * self.scale_down
         return dx
+
+    def linear(self) -> Linear:
+        """See `Bound`."""
+        return LinearNormalization(self.normalized[0], self.scale_down[0], self.gamma[0], axis=-1)
