@@ -16,9 +16,11 @@ RECORDED = json.loads((Path(__file__).parent / "references" / "optimizers.json")
 LIONS = [{}, {"learning_rate": 0.03, "beta1": 0.6, "beta2": 0.8, "weight_decay": 0.5}, {"beta1": 0.0, "beta2": 0.0}]
 VARIANTS = [(case["name"], case["parameters"]) for case in RECORDED] + [("lion", given) for given in LIONS]
 DTYPES = [np.float64, np.float32]
+SEARCHING = [name for name, entry in OPTIMIZERS.items() if entry.needs_objective]
 DECAYING = [name for name, entry in OPTIMIZERS.items() if entry.decays]
 # Rates for the two valleys, where it is not 0.02: most defaults are made for larger networks.
 RATES = {"sgd": 1e-3, "adagrad": 0.5, "rmsprop": 0.005, "adadelta": 0.1, "amsgrad": 0.05, "radam": 0.005, "lion": 0.01}
+RATES |= {"lbfgs": 1.0}
 
 
 def described(given):
@@ -28,10 +30,18 @@ def described(given):
 EACH = pytest.mark.parametrize(
     ("name", "given"), VARIANTS, ids=[f"{name}-{described(given)}" for name, given in VARIANTS]
 )
+# Those that search along a line see more than one gradient: they are in the tests that give them an objective.
+WITH_SEARCHING = VARIANTS + [(name, {}) for name in SEARCHING] + [("lbfgs", {"memory": 2, "learning_rate": 0.5})]
+EACH_AND_SEARCHING = pytest.mark.parametrize(
+    ("name", "given"), WITH_SEARCHING, ids=[f"{name}-{described(given)}" for name, given in WITH_SEARCHING]
+)
 
 
 class Run:
-    """An optimizer at work on theta, which it changes in place. `l2` adds a penalty's slope to the gradient."""
+    """An optimizer at work on theta, which it changes in place. `l2` adds a penalty's slope to the gradient.
+
+    One that searches along a line is told the height of the slope that it descends.
+    """
 
     def __init__(self, name, given, theta, rate=None, **more):
         entry = OPTIMIZERS[name]
@@ -43,16 +53,23 @@ class Run:
         self.rate = chosen_rate if rate is None else rate
         self.chosen = chosen | more
 
-    def step(self, slope):
+    def step(self, slope, **more):
         self.taken += 1
         slope = slope + self.l2 * self.theta if self.l2 else slope
-        self.entry.update(self.theta, slope, self.slots, self.taken, self.rate, **self.chosen)
+        self.entry.update(self.theta, slope, self.slots, self.taken, self.rate, **self.chosen, **more)
         return self.theta
 
     def descend(self, slope, steps):
+        more = {"objective": objective_of(slope)} if self.entry.needs_objective else {}
         for _ in range(steps):
-            self.step(slope(self.theta))
+            self.step(slope(self.theta), **more)
         return self.theta
+
+
+def objective_of(slope):
+    """Value and gradient of a row, (6,) or (2,), where `slope` gives those of many."""
+    heights = {gradient: value, parabola: bowl, valley: height}
+    return lambda row, _replica: (float(heights[slope](row[None])[0]), slope(row[None])[0])
 
 
 def several(replicas, dtype):
@@ -64,7 +81,8 @@ def several(replicas, dtype):
 
 
 def test_every_optimizer_has_a_reference():
-    assert {name for name, _ in VARIANTS} == set(OPTIMIZERS)
+    assert SEARCHING == ["lbfgs"]  # scipy's, in test_optimizers.py
+    assert {name for name, _ in VARIANTS} | set(SEARCHING) == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize("case", RECORDED, ids=[f"{case['name']}-{case['torch']}" for case in RECORDED])
@@ -139,6 +157,10 @@ def parabola(theta):
     return theta * np.array([1.0, 10.0])  # the slope of (x² + 10 y²) / 2
 
 
+def bowl(theta):
+    return (theta * theta) @ np.array([0.5, 5.0])
+
+
 def valley(theta):
     x, y = theta[:, 0], theta[:, 1]  # the slope of Rosenbrock's (1 - x)² + 100 (y - x²)²
     return np.stack([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)], axis=1)
@@ -149,7 +171,7 @@ def height(theta):
     return (1 - x) ** 2 + 100 * (y - x * x) ** 2
 
 
-@EACH
+@EACH_AND_SEARCHING
 def test_the_test_problem_is_descended(name, given):
     run = Run(name, given, np.array(STARTS))
     before = value(run.theta)
@@ -173,7 +195,7 @@ def test_rosenbrocks_valley_is_descended(name):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@EACH
+@EACH_AND_SEARCHING
 def test_a_replica_alone_is_the_same_bits_as_in_company(name, given, dtype):
     starts = several(16, dtype)
     together = Run(name, given, starts.copy()).descend(gradient, STEPS)
@@ -183,7 +205,7 @@ def test_a_replica_alone_is_the_same_bits_as_in_company(name, given, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@EACH
+@EACH_AND_SEARCHING
 def test_replicas_may_have_rates_of_their_own(name, given, dtype):
     starts, rates = several(3, dtype), np.array([[0.01], [0.003], [0.001]], dtype)
     together = Run(name, given, starts.copy(), rates).descend(gradient, 9)
@@ -196,7 +218,7 @@ def test_replicas_may_have_rates_of_their_own(name, given, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@EACH
+@EACH_AND_SEARCHING
 def test_everything_happens_in_place_and_in_one_precision(name, given, dtype):
     theta = several(2, dtype)
     run = Run(name, given, theta)
@@ -312,7 +334,8 @@ def test_parameters_fill_the_signature(name):
         for key, argument in inspect.signature(entry.update).parameters.items()
         if argument.kind.name == "KEYWORD_ONLY"
     }
-    assert keywords - {"decay_mask"} == {parameter.name for parameter in entry.parameters[1:]}
+    assert ("objective" in keywords) == entry.needs_objective
+    assert keywords - {"decay_mask", "objective"} == {parameter.name for parameter in entry.parameters[1:]}
     assert entry.parameters[0].name == "learning_rate"
     assert entry.formula
     assert entry.source
@@ -334,6 +357,8 @@ def test_parameters_fill_the_signature(name):
         ("adagrad", {"initial": -1}),
         ("nadam", {"momentum_decay": -1}),
         ("lion", {"learning_rate": 0}),
+        ("lbfgs", {"memory": 0}),
+        ("lbfgs", {"memory": 2.5}),
     ],
 )
 def test_ranges(name, given):

@@ -1,12 +1,19 @@
 """Optimizers: by hand, against PyTorch's definitions in plain Python numbers, and down two well-known valleys."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from strategies import experiment, setup_for
+from support import faults, nnlab_here, write
 
-from nnlab.maths.optimizers import OPTIMIZERS
+from nnlab.errors import ConfigError
+from nnlab.maths.optimizers import OPTIMIZERS, _searched, _two_loops
 from nnlab.maths.parameters import resolved
+from nnlab.training.loop import fit
+from nnlab.training.objective import Objective
 
 VARIANTS = [
     ("sgd", {}),
@@ -151,6 +158,8 @@ def test_slots_exist_only_where_they_are_used():
     slots = OPTIMIZERS["adam"].start(theta, resolved(OPTIMIZERS["adam"], {}))
     assert sorted(slots) == ["mean", "square"]
     assert all(slot.shape == theta.shape and not slot.any() for slot in slots.values())
+    remembered = OPTIMIZERS["lbfgs"].start(theta, resolved(OPTIMIZERS["lbfgs"], {"memory": 2}))
+    assert sorted(remembered) == ["change1", "change2", "step1", "step2"]
 
 
 # --- Valleys ----------------------------------------------------------------------------------------------------------
@@ -203,3 +212,296 @@ def test_every_entry_says_what_it_is(name):
     assert entry.source
     assert all(p.description for p in entry.parameters)
     assert entry.parameters[0].name == "learning_rate"
+
+
+# --- L-BFGS -----------------------------------------------------------------------------------------------------------
+
+
+class Search:
+    """L-BFGS at work; `value(x)` and `slope(x)` of one point. Every value at the end of a step is kept."""
+
+    def __init__(self, theta, value, slope, **given):
+        entry = OPTIMIZERS["lbfgs"]
+        chosen = resolved(entry, given)
+        self.theta, self.slots, self.taken = theta, entry.start(theta, chosen), 0
+        self.rate = chosen.pop("learning_rate")
+        self.chosen, self.value, self.asked = chosen, value, 0
+        self.objective = lambda x, _replica: (self._count() or float(value(x)), np.array(slope(x), float))
+        self.values = [value(theta[0].astype(float))]
+
+    def _count(self):
+        self.asked += 1
+
+    def step(self, steps=1):
+        for _ in range(steps):
+            self.taken += 1
+            with np.errstate(all="ignore"):
+                OPTIMIZERS["lbfgs"].update(
+                    self.theta, None, self.slots, self.taken, self.rate, **self.chosen, objective=self.objective
+                )
+                self.values.append(float(self.value(self.theta[0].astype(float))))
+        return self
+
+
+def never_rises(search):
+    return all(later <= earlier for earlier, later in pairwise(search.values))
+
+
+def rosenbrock_value(x):
+    return (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+
+
+def rosenbrock_slope(x):
+    return rosenbrock(x[None])[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_parabola_of_n_dimensions_takes_a_few_times_n_steps(dtype):
+    n = 6
+    random = np.random.default_rng(4)
+    root = random.normal(size=(n, n))
+    matrix, middle = root @ root.T + np.eye(n), random.normal(size=n)
+    start = np.zeros((1, n), dtype)
+    search = Search(
+        start, lambda x: (x - middle) @ matrix @ (x - middle) / 2, lambda x: matrix @ (x - middle), memory=n
+    )
+    search.step(4 * n)
+    np.testing.assert_allclose(search.theta[0], middle, atol=1e-4 if dtype is np.float32 else 1e-6)
+    assert never_rises(search)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("memory", [1, 5, 10])
+def test_rosenbrocks_valley_is_followed_to_its_end_by_searching(memory, dtype):
+    search = Search(np.array([[-1.2, 1.0]], dtype), rosenbrock_value, rosenbrock_slope, memory=memory).step(60)
+    np.testing.assert_allclose(search.theta[0], 1, atol=1e-3)
+    assert never_rises(search)
+    assert search.asked < 5 * 60
+
+
+def test_two_loops_give_what_the_matrix_of_bfgs_gives():
+    random = np.random.default_rng(7)
+    gradient, pairs = random.normal(size=5), []
+    for _ in range(4):
+        s = random.normal(size=5)
+        pairs.append((s, s * random.uniform(0.5, 2, 5)))  # s · y > 0
+    (s, y), identity = pairs[0], np.eye(5)  # the newest stands first
+    inverse = identity * (s @ y) / (y @ y)
+    for s, y in reversed(pairs):
+        rho = 1 / (s @ y)
+        side = identity - rho * np.outer(s, y)
+        inverse = side @ inverse @ side.T + rho * np.outer(s, s)  # Nocedal, Wright 2006, 6.17
+    nothing, wrong = (np.zeros(5), np.zeros(5)), (np.ones(5), -np.ones(5))
+    found = _two_loops(gradient, [pairs[0], nothing, pairs[1], wrong, *pairs[2:]])
+    np.testing.assert_allclose(found, -inverse @ gradient, rtol=1e-12)
+
+
+def test_the_first_direction_is_down_the_gradient_and_at_most_one_long():
+    np.testing.assert_allclose(_two_loops(np.array([3.0, 4.0]), []), [-0.6, -0.8])
+    np.testing.assert_allclose(_two_loops(np.array([0.3, 0.4]), []), [-0.3, -0.4])
+
+
+def test_pairs_lie_in_turn_in_slots_that_theta_and_its_gradient_explain():
+    search = Search(np.array([[-1.2, 1.0]]), rosenbrock_value, rosenbrock_slope, memory=3)
+    for taken in range(1, 9):
+        before = search.theta[0].copy()
+        search.step()
+        turn = (taken - 1) % 3 + 1
+        np.testing.assert_array_equal(search.slots[f"step{turn}"][0], search.theta[0] - before)
+        change = rosenbrock_slope(search.theta[0]) - rosenbrock_slope(before)
+        np.testing.assert_array_equal(search.slots[f"change{turn}"][0], change)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_slots_are_all_there_is_to_go_on_from(dtype):
+    through = Search(np.array([[-1.2, 1.0]], dtype), rosenbrock_value, rosenbrock_slope, memory=4).step(12)
+    first = Search(np.array([[-1.2, 1.0]], dtype), rosenbrock_value, rosenbrock_slope, memory=4).step(7)
+    second = Search(first.theta.copy(), rosenbrock_value, rosenbrock_slope, memory=4)
+    second.slots, second.taken = {name: slot.copy() for name, slot in first.slots.items()}, 7
+    np.testing.assert_array_equal(second.step(5).theta, through.theta)
+
+
+def test_without_a_slope_it_stays():
+    search = Search(np.ones((1, 3)), lambda _x: 1.0, lambda _x: np.zeros(3)).step(3)
+    assert (search.theta == 1).all()
+    assert not any(slot.any() for slot in search.slots.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "slope"),
+    [
+        (lambda x: abs(x[0]) + 2 * abs(x[1]), lambda x: [np.sign(x[0]), 2 * np.sign(x[1])]),
+        (lambda x: -x[0], lambda _x: [-1.0, 0.0]),  # falls for ever: there is no point of strong Wolfe
+        (lambda x: np.log(x[0]) ** 2, lambda x: [2 * np.log(x[0]) / x[0], 0.0]),  # not a number on the left
+        (lambda x: np.exp(x[0] ** 2), lambda x: [2 * x[0] * np.exp(x[0] ** 2), 0.0]),
+        (lambda x: x[0] ** 2, lambda x: [-2 * x[0], 0.0]),  # a slope that lies
+        (lambda x: x[0] ** 2, lambda _x: [np.nan, 0.0]),
+    ],
+    ids=["kinks", "no floor", "undefined", "overflows", "lies", "nan"],
+)
+def test_no_step_raises_the_value_whatever_the_function(value, slope):
+    search = Search(np.array([[5.0, 1.7]]), value, slope).step(20)
+    assert np.isfinite(search.theta).all()
+    assert never_rises(search)
+
+
+class Downhill:
+    """A straight slope, down to the right, on which all points beyond a cliff at 0.7 are higher."""
+
+    def value(self, x):
+        return float(-x[0] if x[0] < 0.7 else 1.0)
+
+    def gradient(self, _x):
+        return np.array([-1.0])
+
+    def rounded(self, x):
+        return x
+
+
+def test_an_end_that_lies_higher_is_not_taken(monkeypatch):
+    monkeypatch.setattr("scipy.optimize.line_search", lambda *_words: (1.0, None))
+    assert _searched(Downhill(), np.zeros(1), np.ones(1)) == 0.5  # half of the gradient's own step
+
+
+@pytest.mark.parametrize(("slope", "value"), [(math.inf, 0.0), (math.nan, 0.0), (1.0, math.inf)])
+def test_where_there_is_no_number_it_stays(slope, value):
+    class Broken(Downhill):
+        def value(self, x):
+            return value if x[0] == 0 else -1.0
+
+        def gradient(self, _x):
+            return np.array([slope])
+
+    assert _searched(Broken(), np.zeros(1), np.ones(1)) == 0
+
+
+def test_uphill_and_level_directions_are_left_for_the_gradients(monkeypatch):
+    searches = []
+    monkeypatch.setattr("scipy.optimize.line_search", lambda *words: searches.append(words) or (None, None))
+
+    class Bowl(Downhill):
+        def value(self, x):
+            return float(x @ x) / 2
+
+        def gradient(self, x):
+            return x
+
+    start = np.array([3.0, 4.0])
+    for direction in ([3.0, 4.0], [-4.0, 3.0], [0.1, 0.1]):  # a slope of 25, of 0 and of 0.7
+        np.testing.assert_allclose(_searched(Bowl(), start, np.array(direction)), start - start / 5)
+    assert searches == []
+    np.testing.assert_allclose(_searched(Bowl(), start, np.array([-0.1, 0.0])), start - start / 5)
+    assert len(searches) == 1
+
+
+def searching(**more):
+    """An experiment with L-BFGS on two moons, in float64."""
+    training = {"steps": 80, "batch_size": "all", "log_every": 1}
+    return setup_for(experiment(**{"precision": "float64", "optimizer": "lbfgs", "training": training, **more}))
+
+
+def trained(setup):
+    """The last theta and the objective at every step."""
+    state, train = setup.start(), setup.rows.parts()["train"]
+    objective, values = Objective(setup.network, train.x, train.y), []
+    values += [
+        objective(state.theta[0], 0)[0]
+        for _ in fit(setup.network, setup.rows.parts(), [0], setup.rule.update, setup.plan, state)
+    ]
+    return state.theta[0], values
+
+
+@pytest.mark.parametrize(
+    "network", [{"l2": 0.01}, {"layers": [4], "activation": "tanh", "l2": 0.05}], ids=["logistic", "tanh"]
+)
+def test_it_reaches_the_minimum_that_scipy_reaches(network):
+    setup = searching(network=network)
+    train = setup.rows.parts()["train"]
+    objective, options = Objective(setup.network, train.x, train.y), {"ftol": 0, "gtol": 1e-10, "maxiter": 200}
+    start = setup.start().theta[0]
+    theirs = minimize(lambda x: objective(x, 0), start, jac=True, method="L-BFGS-B", options=options)
+    theta, values = trained(setup)
+    assert values[-1] == pytest.approx(theirs.fun, rel=1e-9)
+    np.testing.assert_allclose(theta, theirs.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_normalised_layers_descend_as_well(precision):
+    network = {"layers": [{"dense": 4}, {"batch_norm": True}], "activation": "tanh"}
+    _, values = trained(searching(network=network, precision=precision))
+    assert all(later <= earlier for earlier, later in pairwise(values))
+    assert values[-1] < values[0] / 3
+
+
+def test_the_objective_is_loss_and_penalties_with_their_gradient():
+    setup = searching(network={"layers": [3], "activation": "tanh", "l2": 0.1, "l1": 0.01})
+    train, theta = setup.rows.parts()["train"], setup.start().theta[0]
+    objective = Objective(setup.network, train.x.astype(np.float32), train.y.astype(np.float32))
+    value, gradient = objective(theta, 0)
+    assert gradient.dtype == np.float64
+    for column in range(len(theta)):
+        step = 1e-6 * (np.arange(len(theta)) == column)
+        slope = (objective(theta + step, 0)[0] - objective(theta - step, 0)[0]) / 2e-6
+        assert gradient[column] == pytest.approx(slope, abs=1e-8)
+    weights = np.concatenate(
+        [view[0].ravel() for n, view in setup.network.layout.views(theta[None]).items() if "weights" in n]
+    )
+    bare = Objective(searching(network={"layers": [3], "activation": "tanh"}).network, train.x, train.y)
+    penalty = 0.05 * (weights @ weights) + 0.01 * np.abs(weights).sum()
+    assert value == pytest.approx(bare(theta, 0)[0] + penalty, rel=1e-6)
+
+
+# --- L-BFGS in an experiment file -------------------------------------------------------------------------------------
+
+SEARCHED = """\
+name: searched
+task: binary
+data: {source: {name: moons, samples: 90}, validation: 0.2}
+network:
+  layers: [4, {dropout: 0.1}]
+optimizer: {name: lbfgs, memory: 5}
+training: {steps: 3}
+"""
+
+
+def test_batches_are_of_all_rows_unless_the_file_says_otherwise():
+    setup = setup_for(experiment(optimizer="lbfgs", training={"steps": 3}))
+    assert (setup.experiment.training.batch_size, setup.plan.batch_size) == ("all", 90)
+    assert setup_for(experiment(optimizer="lbfgs", training={"steps": 3, "batch_size": 90})).plan.batch_size == 90
+    with pytest.raises(ConfigError, match="found batches of 89 of the 90 training rows with lbfgs"):
+        setup_for(experiment(optimizer="lbfgs", training={"steps": 3, "batch_size": 89}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("", "", "e.yaml:5:15: found dropout with lbfgs: it makes every step's objective another one"),
+        ("{dropout: 0.1}", "{noise: 0.1}", "e.yaml:5:15: found noise with lbfgs"),
+        (
+            ", {dropout: 0.1}",
+            "]\n  max_norm: 1.0\n  init: {weights: zeros}\n  #",
+            "e.yaml:6:13: found max_norm with lbfgs",
+        ),
+        ("{dropout: 0.1}", "{dense: 3, max_norm: 2.0}", "e.yaml:5:36: found max_norm with lbfgs"),
+        ("{dropout: 0.1}", "{dense: 3, activation: rrelu}", "e.yaml:5:38: found rrelu with lbfgs: it draws"),
+        ("steps: 3", "steps: 3, clip_norm: 1.0", "e.yaml:7:33: found clip_norm with lbfgs, whose line search chooses"),
+        ("steps: 3", "steps: 3, clip_value: 1.0", "e.yaml:7:34: found clip_value with lbfgs"),
+    ],
+)
+def test_what_a_line_search_cannot_go_with_is_refused_with_its_place(old, new, fault):
+    text = SEARCHED.replace(old, new) if old else SEARCHED
+    assert any(line.startswith(fault) for line in faults(text)), faults(text)
+    sgd = text.replace("{name: lbfgs, memory: 5}", "sgd")
+    assert faults(sgd) == []
+
+
+def test_normalisation_goes_with_a_line_search():
+    text = SEARCHED.replace("{dropout: 0.1}", "{batch_norm: true}, {layer_norm: true}, 3")
+    assert faults(text) == []
+
+
+def test_a_look_before_the_run_knows_of_the_line_search(tmp_path):
+    text = SEARCHED.replace(", {dropout: 0.1}", "")
+    result = nnlab_here("train", write(tmp_path, text), "--dry-run", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "A step on 72 rows" in result.stderr

@@ -18,7 +18,8 @@ from nnlab.maths.losses import unfused
 from nnlab.networks.layers import Dense
 from nnlab.networks.network import Evaluator, Network, Pass
 from nnlab.training.batches import Batches
-from nnlab.training.loop import Part, Plan, State, fit
+from nnlab.training.loop import Part, Plan, fit
+from nnlab.training.state import State
 from nnlab.training.stopping import Best, Watch
 
 NAN = float("nan")

@@ -3,7 +3,9 @@
 `update(theta, gradient, slots, step, rate, **parameters)` changes theta, (R, P), and its slots in place; `gradient`
 may be overwritten. `step` counts updates from 1. `rate` is the learning rate, a Python number or an array (R, 1) of
 theta's dtype. Where an entry `decays`, its update also takes `decay_mask`, (P,) of theta's dtype: decoupled weight
-decay acts where it is 1 and leaves theta alone where it is 0; None decays everything.
+decay acts where it is 1 and leaves theta alone where it is 0; None decays everything. Where an entry `needs_objective`,
+its update also takes `objective(theta, replica)`, which gives the value and the gradient (P,), in float64, at any theta
+(P,) of a replica.
 
 Definitions and defaults are PyTorch's where PyTorch has the optimizer; only the order of rounding differs. A running
 mean m ← β m + (1 - β) g is kept as m / (1 - β), the sum s ← β s + g with a fading memory: it needs a pass less over
@@ -14,6 +16,7 @@ the arrays, and its constant goes into the numbers around it. After t steps the 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +34,8 @@ Slots = Mapping[str, Array]
 class Optimizer:
     """An update rule, its parameters, and the names of its slots: arrays shaped like theta that start at zero.
 
-    `decays` where the update takes a `decay_mask`; `follows_rate` unless it looks at the learning rate in step 1 only.
+    `decays` where the update takes a `decay_mask`; `follows_rate` unless it looks at the learning rate in step 1 only;
+    `needs_objective` where it takes an `objective`, so that all steps must see the same rows.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Optimizer:
     slots: Callable[[Mapping[str, Value]], tuple[str, ...]]
     decays: bool = False
     follows_rate: bool = True
+    needs_objective: bool = False
 
     def start(self, theta: Array, chosen: Mapping[str, Value]) -> dict[str, Array]:
         """Fresh slots for theta."""
@@ -279,6 +284,114 @@ def rprop(
     theta -= gradient
 
 
+Objective = Callable[[Array, int], tuple[float, Array]]
+
+
+def lbfgs(
+    theta: Array, _gradient: Array, slots: Slots, step: int, rate: Any, *, memory: float, objective: Objective
+) -> None:
+    """L-BFGS: Newton's step with what the last `memory` steps have told of the curvature; its length is searched for.
+
+    d = -H g, where H is built from pairs of a step s and the change y of the gradient over it; θ ← θ + α · rate · d,
+    with α by a line search for the strong Wolfe conditions, which tries α = 1 first. The pair of step t lies in the
+    slots number (t - 1) % memory + 1. Only pairs with s · y > 0 count; zeros stand where there is none. Each replica
+    is handled by itself, in float64, and no step raises its objective.
+    """
+    rates = np.broadcast_to(np.asarray(rate, np.float64), (len(theta), 1))
+    count = int(memory)
+    own, *order = [(t - 1) % count + 1 for t in range(step, step - 1 - count, -1)]  # then from the newest to the oldest
+    for replica, row in enumerate(theta):
+        pairs = [(slots[f"step{i}"][replica], slots[f"change{i}"][replica]) for i in order]
+        at = _Along(objective, replica, row.dtype)
+        start = row.astype(np.float64)
+        direction = _two_loops(at.gradient(start), [(s.astype(np.float64), y.astype(np.float64)) for s, y in pairs])
+        end = _searched(at, start, rates[replica, 0] * direction)
+        slots[f"step{own}"][replica] = end - start
+        slots[f"change{own}"][replica] = at.gradient(end) - at.gradient(start)
+        theta[replica] = end
+
+
+def _two_loops(gradient: Array, pairs: list[tuple[Array, Array]]) -> Array:
+    """The direction -H g from pairs (s, y), the newest first (Nocedal, Wright 2006, algorithm 7.4).
+
+    The H that the pairs change is s · y / y · y of the newest; without pairs it makes the direction at most 1 long.
+    """
+    number = np.finfo(np.float64)
+    used = [(s, y, 1 / s.dot(y)) for s, y in pairs if s.dot(y) > max(number.eps * y.dot(y), number.tiny)]
+    direction, shares = -gradient, []
+    for s, y, weight in used:
+        shares.append(weight * s.dot(direction))
+        direction = direction - shares[-1] * y
+    if used:
+        s, y, weight = used[0]
+        direction = direction / (weight * y.dot(y))
+    else:
+        direction = direction / max(1.0, float(np.linalg.norm(gradient)))
+    for (s, y, weight), share in zip(reversed(used), reversed(shares), strict=True):
+        direction = direction + (share - weight * y.dot(direction)) * s
+    return direction
+
+
+class _Along:
+    """The objective of one replica as a line search asks for it, value and slope apart, remembered.
+
+    Points are rounded to the precision of theta first: where the search ends is then exactly where theta goes.
+    """
+
+    def __init__(self, objective: Objective, replica: int, dtype: Any) -> None:
+        self.objective, self.replica, self.dtype = objective, replica, dtype
+        self.seen: dict[bytes, tuple[float, Array]] = {}
+
+    def rounded(self, theta: Array) -> Array:
+        """A point that theta can hold."""
+        return theta.astype(self.dtype).astype(np.float64)
+
+    def value(self, theta: Array) -> float:
+        """The objective there; infinite where it is not a number, so that a search turns back."""
+        value = self._at(theta)[0]
+        return value if math.isfinite(value) else math.inf
+
+    def gradient(self, theta: Array) -> Array:
+        """Its gradient there."""
+        return self._at(theta)[1]
+
+    def _at(self, theta: Array) -> tuple[float, Array]:
+        point = self.rounded(theta)
+        key = point.tobytes()
+        if key not in self.seen:
+            self.seen[key] = self.objective(point, self.replica)
+        return self.seen[key]
+
+
+def _searched(at: _Along, start: Array, direction: Array) -> Array:
+    """Where a line search from `start` ends: along `direction`, or else down the gradient, or else at `start`."""
+    from scipy.optimize import line_search  # noqa: PLC0415 - takes a tenth of a second to load, and few need it
+
+    value, gradient = at.value(start), at.gradient(start)
+    slope = float(gradient.dot(direction))
+    if not direction.any() or not math.isfinite(slope) or not math.isfinite(value):
+        return start
+    if slope < 0:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # of a search that fails; that is seen by its result
+            share = line_search(at.value, at.gradient, start, direction, gradient, value)[0]
+        if share is not None:
+            end = at.rounded(start + share * direction)
+            if at.value(end) <= value:
+                return end
+    return _backtracked(at, start, -gradient / max(1.0, float(np.linalg.norm(gradient))))
+
+
+def _backtracked(at: _Along, start: Array, direction: Array) -> Array:
+    """The first of start + direction, start + direction / 2, … that is lower by a share of what the slope promises."""
+    value, slope = at.value(start), float(at.gradient(start).dot(direction))
+    for share in 0.5 ** np.arange(50):
+        end = at.rounded(start + share * direction)
+        if at.value(end) < value + 1e-4 * share * slope:
+            return end
+    return start
+
+
 def _fade(total: Array, value: Array, memory: float) -> None:
     """The sum with a fading memory: total ← memory · total + value."""
     total *= memory
@@ -430,5 +543,17 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
         ),
         slots=_named("size", "sign"),
         follows_rate=False,
+    ),
+    Optimizer(
+        "lbfgs", lbfgs, "θ ← θ + α · rate · d, d = -H g from the last steps, α by a line search",
+        "Liu, Nocedal 1989, Mathematical Programming 45",
+        (
+            Parameter("learning_rate", 1.0, "share of the whole step that is tried first", low=0, open_=(0,)),
+            Parameter("memory", 10, "how many steps the curvature is learned from", low=1, high=100, whole=True),
+        ),
+        slots=lambda chosen: tuple(
+            f"{kind}{i}" for i in range(1, int(chosen["memory"]) + 1) for kind in ("step", "change")
+        ),
+        needs_objective=True,
     ),
 )  # fmt: skip

@@ -44,6 +44,13 @@ class Batches:
         part = slice(position * self.size, min((position + 1) * self.size, self.rows))
         return self._gathered(epoch, part) if self.shuffle else (self.x[:, part], self.y[:, part])
 
+    def positions(self, step: int) -> NDArray[np.int64]:
+        """Where the rows of that batch stand in the training part of each replica, (R, m)."""
+        epoch, position = divmod(step, self.per_epoch)
+        part = slice(position * self.size, min((position + 1) * self.size, self.rows))
+        in_order = np.arange(self.rows)
+        return np.stack([shuffled(self.rows, s, epoch) if self.shuffle else in_order for s in self.seeds])[:, part]
+
     def _gathered(self, epoch: int, part: slice) -> tuple[Array, Array]:
         if epoch != self._epoch:
             self._orders, self._epoch = self._shuffled(epoch), epoch

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,19 @@ from nnlab.maths.metrics import TRAINING_METRICS, Task
 from nnlab.networks.layers import Moment
 from nnlab.networks.network import Evaluator, Network, Pass
 from nnlab.training.batches import Batches
-from nnlab.training.stopping import Best, Watch
+from nnlab.training.health import Health
+from nnlab.training.objective import Objective
+from nnlab.training.restraints import bounding, clipping
+from nnlab.training.state import NORMS_KEPT, State, sound
+from nnlab.training.stopping import Watch
 
 Array = NDArray[Any]
-Update = Callable[[Array, Array, Mapping[str, Array], int], None]
+Update = Callable[..., None]
+Timer = Callable[[], AbstractContextManager[object]]
+
+# A loss above this many times the loss before the first step counts as diverged, although it is finite.
+LARGEST_GROWTH = 1e6
+_STEPS_BETWEEN_COPIES = 256
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,10 @@ class Part:
 class Plan:
     """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.
 
-    `observe(slots, values)` is told the watched figure, (R,), at each evaluation: a schedule may depend on it.
+    At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
+    `observe(slots, values)` is told the watched figure, (R,), at each evaluation: a schedule may depend on it. Where
+    `needs_objective`, the update is also given `objective`, an `Objective` on the training part. With `health`, units
+    are looked at wherever whole splits are measured.
     """
 
     task: Task
@@ -60,7 +74,10 @@ class Plan:
     clip_norm: float | None = None
     clip_value: float | None = None
     steps_to_measure: frozenset[int] = frozenset()
+    steps_to_mark: frozenset[int] = frozenset()
     observe: Callable[[Mapping[str, Array], Array], None] | None = None
+    needs_objective: bool = False
+    health: bool = False
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -71,32 +88,11 @@ class Plan:
         return step % self.evaluate_every == 0 or step == self.steps or step in self.steps_to_measure
 
     def next_due(self, step: int) -> int:
-        """The next step after `step` at which there is something to measure or to save."""
+        """The next step after `step` at which there is something to measure, to mark or to save."""
         every = [self.log_every, self.evaluate_every, *([self.checkpoint_every] if self.checkpoint_every else [])]
-        marks = [(step // n + 1) * n for n in every] + [s for s in self.steps_to_measure if s > step]
+        marks = [(step // n + 1) * n for n in every]
+        marks += [s for steps in (self.steps_to_measure, self.steps_to_mark) for s in steps if s > step]
         return min([self.steps, *marks])
-
-
-@dataclass
-class State:
-    """All that changes in training: what a checkpoint must hold."""
-
-    theta: Array
-    statistics: Array
-    slots: dict[str, Array]
-    step: int
-    best: Best
-    running: Array
-    diverged: Array
-    recorded: int = -1  # the last step that was measured: going on from a pause does not measure it again
-
-    @classmethod
-    def start(cls, theta: Array, slots: dict[str, Array], statistics: Array | None = None) -> State:
-        """The state before the first step; `statistics` are those that normalising layers keep, (R, Q)."""
-        replicas = len(theta)
-        kept = np.empty((replicas, 0), theta.dtype) if statistics is None else statistics
-        best = Best.start(theta, kept)
-        return cls(theta, kept, slots, 0, best, np.ones(replicas, bool), np.zeros(replicas, bool))
 
 
 @dataclass(frozen=True)
@@ -125,21 +121,46 @@ def fit(
     plan: Plan,
     state: State,
     stop: Callable[[], bool] = never,
+    pause: Callable[[], bool] = never,
+    timer: Timer = nullcontext,
 ) -> Iterator[Record]:
     """Train from `state` to the end of `plan`, or until `stop()` says so, yielding a record wherever something is due.
 
-    Between two records `state` is consistent: it may be saved, and a later `fit` on it goes on as if there had been no
-    pause. `update(theta, gradient, slots, step)` changes theta in place; steps are counted from 1 there.
+    When `pause()` says so there is a record after the present step, without figures if none are due; that changes no
+    bit of what follows. Between two records, and at the end, `state` is consistent: it may be saved, and a later `fit`
+    on it goes on as if it had never ended. `update(theta, gradient, slots, step)` changes theta in place; steps are
+    counted from 1 there. `timer()` is entered wherever health is measured.
+
+    No replica is ever left with weights that are not finite, unless it began with some. Every gradient is looked at
+    before it is clipped and its update done; the loss is, wherever it is measured: in logged steps before the update,
+    and of whole splits after it. A replica where one is not finite, or a loss is above `LARGEST_GROWTH` times the
+    initial one, has diverged: it keeps its weights, and the others go on as if it were not there. An update that leaves
+    the range of its numbers is undone. A step that diverges counts as taken.
     """
     trainer = _Trainer(network, parts, seeds, update, plan, state)
+    if plan.health:
+        trainer.watch_health(network, seeds, timer)
     while True:
         if state.recorded < state.step:
             yield trainer.record()
         if state.step >= plan.steps or not state.running.any():
             return
-        trainer.advance(plan.next_due(state.step), stop)
+        trainer.advance(plan.next_due(state.step), stop, pause)
         if stop():
             return
+
+
+def redo(
+    network: Network, parts: Mapping[str, Part], seeds: Sequence[int], update: Update, plan: Plan, state: State
+) -> State:
+    """The state after one more step than `state`, which stays as it is; nothing is checked. For an autopsy."""
+    after = state.copy_moving()
+    trainer = _Trainer(network, parts, seeds, update, plan, after)
+    with np.errstate(all="ignore"):
+        trainer.differentiate(after.step)
+        trainer.apply(after.step)
+    after.step += 1
+    return after
 
 
 class _Trainer:
@@ -155,54 +176,182 @@ class _Trainer:
         state: State,
     ) -> None:
         self.parts, self.update, self.plan, self.state = parts, update, plan, state
+        self.again = partial(_Trainer, network, parts, seeds, update, plan)
         train = parts["train"]
+        if plan.needs_objective:
+            self.update = partial(update, objective=Objective(network, train.x, train.y))
         self.batches = Batches(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
-        self.gradient = np.zeros_like(state.theta)
+        self.gradient, self.weights = np.zeros_like(state.theta), state.theta.ravel()
         self.moment = Moment(tuple(seeds))
         self.passes = {
             size: Pass(network, state.theta, self.gradient, size, state.statistics, self.moment)
             for size in sorted(self.batches.sizes())
         }
         self.evaluator = Evaluator(network, state.theta, state.statistics)
-        self.before_update = [*_clipping(plan, self.gradient)]
-        self.after_update = [partial(_bound, weights, limit) for weights, limit in _bounded(network, state.theta)]
-        self.batch_loss: Array | None = None  # of the last step, once there was one
+        self.before_update = [*clipping(self.gradient, plan.clip_value, plan.clip_norm)]
+        self.after_update = [*bounding(network, state.theta)]
+        self.health: Callable[[], dict[str, Array]] = dict
+        self.kept: list[tuple[Array, Array]] = []  # each array that an update changes, and the rows of those held
+        self.copy, self.copy_at = state, state.step
+        self.limit = _limit(state.initial_loss)
+        self._hold(state.diverged)
 
-    def advance(self, until: int, stop: Callable[[], bool] = never) -> None:
-        """Update theta until `until` steps are done, or until `stop()`."""
-        state, batches, passes, update = self.state, self.batches, self.passes, self.update
-        theta, gradient, slots, moment = state.theta, self.gradient, state.slots, self.moment
-        before_update, after_update = self.before_update, self.after_update
-        # A replica that runs away fills with inf and nan; that is measured and reported, not warned about.
+    def watch_health(self, network: Network, seeds: Sequence[int], timer: Timer) -> None:
+        """From now on, look at the units wherever whole splits are measured."""
+        state, train = self.state, self.parts["train"]
+        looker = Health(network, state.theta, state.statistics, train.x, train.y, seeds, state.watch_health(network))
+        self.update = looker.watched(self.update, self.plan.evaluates)
+
+        def timed() -> dict[str, Array]:
+            with timer():
+                return looker.figures(state.step)
+
+        self.health = timed
+
+    def advance(self, until: int, stop: Callable[[], bool] = never, pause: Callable[[], bool] = never) -> None:
+        """Update theta until `until` steps are done, or until `stop()` or `pause()`, or until no replica is left."""
+        state, squares, gradient = self.state, self.state.squares, self.gradient.ravel()
+        # A replica that runs away makes inf and nan; they are looked for and reported, not warned about.
         with np.errstate(all="ignore"):
             for step in range(state.step, until):
-                x, y = batches.at(step)
-                tied = passes[x.shape[1]]
-                moment.step = step
-                tied.forward(x)
-                if step + 1 == until:
-                    self.batch_loss = tied.loss(y).astype(np.float64)
-                tied.backward(y)
-                for restrain in before_update:
-                    restrain()
-                update(theta, gradient, slots, step + 1)
-                for restrain in after_update:
-                    restrain()
+                if step >= self.copy_at:
+                    self._copy()
+                    if not state.running.any():
+                        break
+                is_last = step + 1 == until
+                self.differentiate(step, measured=is_last)
+                # One number, in one pass of BLAS, tells whether there is anything to look for.
+                square = gradient.dot(gradient)
+                squares[step % NORMS_KEPT] = square
+                if is_last or not isfinite(square):
+                    self._guard(step, measured=is_last)
+                    if not state.running.any():
+                        break
+                self.apply(step)
                 state.step = step + 1
-                if stop():
-                    return
+                if stop() or pause():
+                    break
+            self._check_weights()
+            self._restore()
+
+    def differentiate(self, step: int, *, measured: bool = False) -> None:
+        """The gradient of the batch after `step` updates, and its loss if it is to be `measured`."""
+        x, y = self.batches.at(step)
+        tied = self.passes[x.shape[1]]
+        self.moment.step = step
+        tied.forward(x)
+        if measured:
+            self.state.batch_loss[...] = tied.loss(y)
+        tied.backward(y)
+        if self.kept:
+            self.gradient[self.held] = 0
+
+    def apply(self, step: int) -> None:
+        """The update after `step` others."""
+        for restrain in self.before_update:
+            restrain()
+        self.update(self.state.theta, self.gradient, self.state.slots, step + 1)
+        for restrain in self.after_update:
+            restrain()
+        if self.kept:
+            self._restore()
+
+    def _restore(self) -> None:
+        """Give the replicas that are held what they had."""
+        for array, rows in self.kept:
+            array[self.held] = rows
+
+    def _guard(self, step: int, *, measured: bool) -> None:
+        """Take out the replicas whose gradient, or measured loss, cannot be used for the update after `step` others."""
+        state = self.state
+        has_overflowed = not isfinite(state.squares[step % NORMS_KEPT])
+        if not has_overflowed and (state.batch_loss <= self.limit).all():  # false for nan as well
+            return
+        bad = np.zeros(len(self.held), bool)
+        if has_overflowed:
+            # The sum of float32 squares may overflow although every entry is finite.
+            bad |= ~np.isfinite(self.gradient).all(axis=-1)
+            exact = self.gradient.astype(np.float64).ravel()
+            state.squares[step % NORMS_KEPT] = exact.dot(exact)
+        if measured:
+            bad |= self._too_large(state.batch_loss)
+        self._take_out(bad, step + 1, has_moved=state.statistics.shape[1] > 0)
+        if not state.running.any():
+            state.step = step + 1
+
+    def _check_weights(self) -> None:
+        """Take out the replicas whose last updates have left weights that are not finite."""
+        if self.state.statistics.size == 0 and isfinite(self.weights.dot(self.weights)):
+            return
+        bad = ~sound(self.state.theta, self.state.statistics)
+        self._take_out(bad, self.state.step, has_moved=True)
+
+    def _take_out(self, bad: Array, step: int, *, has_moved: bool) -> None:
+        """Hold the weights of bad replicas as they were before they went bad, in step number `step` or earlier.
+
+        Where the weights are not finite, or statistics `has_moved` in this step, the last steps are done once more.
+        """
+        state = self.state
+        new = bad & ~self.held
+        if not new.any():
+            return
+        state.bad_step[new] = step
+        broken = new if has_moved else new & ~sound(state.theta, state.statistics)
+        if broken.any():
+            self._rewind(broken, step)
+        state.diverged |= new & state.running
+        state.running = state.running & ~state.diverged
+        self._hold(self.held | new)
+
+    def _rewind(self, broken: Array, last: int) -> None:
+        """Give broken replicas what they had before the step that broke them, found by doing the steps again.
+
+        All replicas are trained once more, from the last copy to step number `last`; this comes to the same as before.
+        """
+        state, past, left = self.state, self.copy.copy_moving(), broken.copy()
+        again = self.again(past)
+        for step in range(past.step, last):
+            before = past.copy_moving().moving()
+            again.differentiate(step)
+            lost = left & ~np.isfinite(again.gradient).all(axis=-1)
+            again.apply(step)
+            lost |= left & ~sound(past.theta, past.statistics)
+            lost = left if step + 1 == last else lost
+            for array, earlier in zip(state.moving(), before, strict=True):
+                array[lost] = earlier[lost]
+            state.bad_step[lost] = step + 1
+            left = left & ~lost
+
+    def _hold(self, held: Array) -> None:
+        """From now on, these replicas stay as they are."""
+        self.held = held.copy()
+        self.kept = [(array, array[held].copy()) for array in self.state.moving()] if held.any() else []
+
+    def _copy(self) -> None:
+        """Keep a copy to which a replica whose update fails can go back."""
+        if self.copy is not self.state:
+            self._check_weights()
+        self.copy = self.state.copy_moving()
+        self.copy_at = self.state.step + _STEPS_BETWEEN_COPIES
+
+    def _too_large(self, loss: Array) -> Array:
+        """Where a loss (R,) is not finite or far above the initial one."""
+        result: Array = ~(loss <= self.limit)
+        return result
 
     def record(self) -> Record:
         """Measure what is due at the present step."""
         state, plan = self.state, self.plan
         figures: dict[str, Array] = {}
         with np.errstate(all="ignore"):
-            if plan.logs(state.step) and self.batch_loss is not None:
-                figures["batch/loss"] = self.batch_loss
+            if plan.logs(state.step):
+                figures["batch/loss"] = state.batch_loss.copy()
             if plan.evaluates(state.step):
-                figures |= self._splits()
-        self._mark_diverged(figures)
-        shown = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
+                figures |= self._splits() | self.health()
+            self._check_losses([values for name, values in figures.items() if name.endswith("/loss")])
+        shown = figures
+        if not state.running.all():
+            shown = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
         if plan.watch.monitor in figures:
             spent = state.best.observe(
                 plan.watch, shown[plan.watch.monitor], state.theta, state.statistics, state.step, state.running
@@ -210,6 +359,7 @@ class _Trainer:
             state.running = state.running & ~spent
             if plan.observe is not None:
                 plan.observe(state.slots, shown[plan.watch.monitor])
+                self.copy_at = state.step  # slots have changed outside of an update
         state.recorded = state.step
         return Record(state.step, state.step / self.batches.per_epoch, shown)
 
@@ -227,37 +377,20 @@ class _Trainer:
         metrics = TRAINING_METRICS[self.plan.task].items()
         return {f"{name}/loss": loss} | {f"{name}/{metric}": f(outputs, targets) for metric, f in metrics}
 
-    def _mark_diverged(self, figures: Mapping[str, Array]) -> None:
-        """A replica whose loss is no longer finite has diverged; it stops, and the others go on."""
-        for name, values in figures.items():
-            if name.endswith("/loss"):
-                self.state.diverged |= self.state.running & ~np.isfinite(values)
-        self.state.running = self.state.running & ~self.state.diverged
+    def _check_losses(self, losses: Sequence[Array]) -> None:
+        """Hold the replicas of which a loss after the present step is bad; the very first ones are the initial ones."""
+        state = self.state
+        if not all((loss <= self.limit).all() for loss in losses):
+            bad = np.logical_or.reduce([self._too_large(loss) for loss in losses]) & ~self.held
+            state.update_done[bad] = True
+            self._take_out(bad, state.step, has_moved=False)
+        if losses and np.isnan(state.initial_loss).any():
+            unknown = np.isnan(state.initial_loss)
+            state.initial_loss[unknown] = np.max(losses, axis=0)[unknown]
+            self.limit = _limit(state.initial_loss)
 
 
-def _clipping(plan: Plan, gradient: Array) -> Iterator[Callable[[], None]]:
-    """What the plan does to a gradient before an update."""
-    if plan.clip_value is not None:
-        yield partial(np.clip, gradient, -plan.clip_value, plan.clip_value, out=gradient)
-    if plan.clip_norm is not None:
-        yield partial(_clip_norm, gradient, plan.clip_norm)
-
-
-def _clip_norm(gradient: Array, limit: float) -> None:
-    """Scale each replica's gradient so that its norm is at most `limit` (Pascanu, Mikolov, Bengio 2013, ICML)."""
-    norm = np.sqrt((gradient * gradient).sum(axis=-1, keepdims=True))
-    gradient *= np.minimum(1, limit / np.maximum(norm, np.finfo(gradient.dtype).tiny))
-
-
-def _bounded(network: Network, theta: Array) -> Iterator[tuple[Array, float]]:
-    """The weights whose units have a largest norm, as views of theta, with that norm."""
-    views = network.layout.views(theta)
-    for stretch in network.bounded:
-        assert stretch.penalties is not None
-        yield views[stretch.name], stretch.penalties.max_norm
-
-
-def _bound(weights: Array, limit: float) -> None:
-    """Scale each unit's incoming weights so that their norm is at most `limit` (Srivastava et al. 2014)."""
-    norm = np.sqrt(np.ones((1, weights.shape[1]), weights.dtype) @ (weights * weights))
-    weights *= np.minimum(1, limit / np.maximum(norm, np.finfo(weights.dtype).tiny))
+def _limit(initial: Array) -> Array:
+    """The largest loss (R,) that counts as sound: finite, and not far above the initial one where that is known."""
+    largest = np.finfo(np.float64).max
+    return np.where(initial > 0, np.minimum(LARGEST_GROWTH * np.abs(initial), largest), largest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Best:
         """Nothing seen yet: value nan, step 0."""
         counts = np.zeros(len(theta), np.int64)
         return cls(theta.copy(), statistics.copy(), np.full(len(theta), np.nan), counts, counts.copy())
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name, no copies."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def observe(self, watch: Watch, value: Array, theta: Array, statistics: Array, step: int, running: Array) -> Array:
         """Take note of an evaluation; which of the `running` replicas have run out of patience, (R,)."""

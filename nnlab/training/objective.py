@@ -1,0 +1,41 @@
+"""The objective on all training rows as a function of one replica's theta, for optimizers that search along a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.layers import Moment
+from nnlab.networks.network import Network, Pass
+
+Array = NDArray[Any]
+
+
+class Objective:
+    """Loss plus penalties on all rows, and their gradient, in float64 whatever the precision of the data.
+
+    x (R or 1, N, inputs) and y (R or 1, N, outputs). A replica's values do not depend on how many there are: each is
+    computed by itself. Running statistics stay as they are; normalisation is over all rows.
+    """
+
+    def __init__(self, network: Network, x: Array, y: Array) -> None:
+        self.x, self.y = x, y
+        # Where replicas weigh their classes differently the head is made for all of them, and one of them is looked at.
+        weights = network.head.weights
+        self.company = 1 if weights is None else len(weights)
+        self.theta = np.empty((self.company, network.layout.size))
+        self.gradient = np.zeros_like(self.theta)
+        moment = Moment((0,) * self.company, learns=False)
+        self.tied = Pass(network, self.theta, self.gradient, x.shape[1], moment=moment)
+
+    def __call__(self, theta: Array, replica: int) -> tuple[float, Array]:
+        """Value and gradient (P,) at theta (P,), for the rows of a replica."""
+        own = slice(replica, replica + 1) if len(self.x) > 1 else slice(None)
+        x, y, row = self.x[own], self.y[own], replica if self.company > 1 else 0
+        self.theta[...] = theta
+        self.tied.forward(x)
+        value = self.tied.loss(y) + self.tied.penalty()
+        self.tied.backward(y)
+        return float(value[row]), self.gradient[row].copy()

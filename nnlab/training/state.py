@@ -1,0 +1,123 @@
+"""All that changes in training, in arrays: what a checkpoint holds, and what a run goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.network import Network
+from nnlab.training.health import no_ratios
+from nnlab.training.stopping import Best
+
+Array = NDArray[Any]
+
+NORMS_KEPT = 20
+
+
+@dataclass
+class State:
+    """All that changes in training: what a checkpoint must hold.
+
+    A replica that has `diverged` keeps the last weights that were sound. Its `bad_step` (-1: none) is the first step
+    whose batch or update was not, and its weights are those before that step; where `update_done`, a loss of a whole
+    split was the first that was bad, and they are those after it. `initial_loss` is nan until a loss was measured.
+    `squares`, (20,), holds the squared norm of the gradient of step k, summed over the replicas, at (k - 1) % 20.
+    `ratios`, (R, dense layers), are the update ratios of the last step where health is measured; None where it is not.
+    """
+
+    theta: Array
+    statistics: Array
+    slots: dict[str, Array]
+    step: int
+    best: Best
+    running: Array
+    diverged: Array
+    batch_loss: Array  # of the last step at which it was due, (R,)
+    bad_step: Array
+    update_done: Array
+    initial_loss: Array
+    squares: Array
+    recorded: int = -1  # the last step that was measured: going on from a pause does not measure it again
+    ratios: Array | None = None
+
+    @classmethod
+    def start(cls, theta: Array, slots: dict[str, Array], statistics: Array | None = None) -> State:
+        """The state before the first step; `statistics` are those that normalising layers keep, (R, Q)."""
+        replicas = len(theta)
+        kept = np.empty((replicas, 0), theta.dtype) if statistics is None else statistics
+        return cls(
+            theta,
+            kept,
+            slots,
+            step=0,
+            best=Best.start(theta, kept),
+            running=np.ones(replicas, bool),
+            diverged=np.zeros(replicas, bool),
+            batch_loss=np.full(replicas, np.nan),
+            bad_step=np.full(replicas, -1),
+            update_done=np.zeros(replicas, bool),
+            initial_loss=np.full(replicas, np.nan),
+            squares=np.full(NORMS_KEPT, np.nan),
+        )
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name, no copies. With `step` and `recorded` they are the whole state."""
+        own = {name: getattr(self, name) for name in _ARRAYS}
+        best = {f"best/{name}": array for name, array in self.best.arrays().items()}
+        health = {} if self.ratios is None else {"ratios": self.ratios}
+        return own | best | health | {f"slots/{name}": array for name, array in self.slots.items()}
+
+    def watch_health(self, network: Network) -> Array:
+        """The update ratios, from now on part of the state."""
+        if self.ratios is None:
+            self.ratios = no_ratios(network, len(self.theta))
+        return self.ratios
+
+    def restore(self, arrays: Mapping[str, Array], step: int, recorded: int) -> None:
+        """Become the state that `arrays`, `step` and `recorded` tell of; ValueError if it is another training's."""
+        own = self.arrays()
+        for name, array in own.items():
+            found = arrays.get(name)
+            if found is None or (found.shape, found.dtype) != (array.shape, array.dtype):
+                shown = "none" if found is None else f"{found.dtype} of shape {list(found.shape)}"
+                raise ValueError(f"{name}: found {shown}, expected {array.dtype} of shape {list(array.shape)}")
+        for name, array in own.items():
+            array[...] = arrays[name]
+        self.step, self.recorded = step, recorded
+
+    def moving(self) -> list[Array]:
+        """The arrays that an update changes, no copies; each has a row per replica."""
+        return [self.theta, self.statistics, *self.slots.values()]
+
+    def copy_moving(self) -> State:
+        """A state at the same step with copies of the arrays that an update changes; the others as at a start."""
+        slots = {name: array.copy() for name, array in self.slots.items()}
+        copied = State.start(self.theta.copy(), slots, self.statistics.copy())
+        copied.step = self.step
+        return copied
+
+    def gradient_norms(self) -> list[tuple[int, float]]:
+        """The last steps of a single replica, at most 20, each with the norm of its gradient before any clipping."""
+        steps = range(max(1, self.step - NORMS_KEPT + 1), self.step + 1)
+        found = [(step, float(np.sqrt(self.squares[(step - 1) % NORMS_KEPT]))) for step in steps]
+        return [(step, norm) for step, norm in found if not np.isnan(norm)]
+
+
+_ARRAYS = (
+    *("theta", "statistics", "running", "diverged", "batch_loss"),
+    *("bad_step", "update_done", "initial_loss", "squares"),
+)
+
+
+def sound(theta: Array, statistics: Array) -> Array:
+    """Which replicas' weights (R, P) and running statistics (R, Q) are finite throughout, (R,)."""
+    with np.errstate(all="ignore"):
+        flat = theta.ravel()
+        if isfinite(flat.dot(flat)) and isfinite(statistics.sum()):
+            return np.ones(len(theta), bool)
+    return np.logical_and(np.isfinite(theta).all(axis=-1), np.isfinite(statistics).all(axis=-1))
