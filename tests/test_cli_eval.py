@@ -127,7 +127,7 @@ def test_an_early_stopped_run_gives_by_default_the_figures_that_train_printed(tm
 
 
 def test_the_document_has_the_keys_it_promises(multiclass):
-    assert list(multiclass.evaluate()) == ["run", "checkpoint", "step", "rows", "figures"]
+    assert list(multiclass.evaluate()) == ["run", "checkpoint", "step", "rows", "figures", "gates"]
 
 
 def test_without_json_stdout_is_the_path_and_the_figures_are_a_table(multiclass):

@@ -30,7 +30,10 @@ from support import (
 
 import nnlab as package
 
-SAVED = ["checkpoints/best.npz", "checkpoints/last.npz", "config.yaml", "metrics.csv", "run.json", "summary.json"]
+SAVED = [
+    *("checkpoints/best.npz", "checkpoints/last.npz", "config.yaml", "hashes.csv", "metrics.csv", "run.json"),
+    "summary.json",
+]
 
 MOONS = """\
 name: moons
@@ -78,8 +81,9 @@ def files_in(folder):
 
 
 def test_a_run_leaves_exactly_the_files_of_the_design(run):
-    pictures = [f"plots/{name}.png" for name in ("accuracy", "boundary", "confusion", "cost", "predictions")]
-    assert files_in(run) == sorted([*SAVED, *pictures, "train.log"])
+    names = ("accuracy", "boundary", "confusion", "cost", "predictions", "units")
+    pictures = [f"plots/{name}.png" for name in names]
+    assert files_in(run) == sorted([*SAVED, *pictures, "train.log", "report.html"])
 
 
 def test_a_run_folder_is_named_after_time_and_experiment_and_latest_points_to_it(run):
@@ -184,7 +188,7 @@ def test_checkpoints_load_without_pickle_and_say_what_they_hold(run):
             about = json.loads(members["about"].tobytes())
             assert members["theta"].shape == (1, 25)
             assert members["theta"].dtype == np.float64
-        assert (about["format"], about["step"], about["seed"]) == (1, step, 4)
+        assert (about["format"], about["step"], about["seed"]) == (2, step, 4)
         assert about["fingerprint"] == read_json(run / "run.json")["data"]["fingerprint"]
 
 
@@ -268,7 +272,7 @@ def test_a_training_that_runs_away_is_exit_code_4_and_says_at_which_step(tmp_pat
     result = nnlab_here("train", write(tmp_path, HOUSES), *words, "--json", cwd=tmp_path)
     summary = parse_json(result.stdout)
     assert result.exit_code == 4
-    assert re.fullmatch(r"the training diverged at step \d+: .*finite number\n", result.stderr)
+    assert re.fullmatch(r"the training diverged at step \d+: \w+, .*; see runs/.*/autopsy.json\n", result.stderr)
     assert summary["status"] == read_json(tmp_path / summary["run"] / "run.json")["status"] == "diverged"
     assert summary["final"] == {}
     assert summary["gates"] == [{"gate": "train/r2 >= 0", "value": None, "met": False}]

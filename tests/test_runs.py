@@ -1,19 +1,17 @@
-"""Run folders, their files and checkpoints: made exclusively, found by any unambiguous word, never half written."""
+"""Run folders and their files: made whole and exclusively, found by any clear word, locked, never half written."""
 
 from __future__ import annotations
 
-import io
 import math
 import os
+import subprocess
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 from support import read_json, read_rows
 
 from nnlab.errors import CheckpointError, StorageError
-from nnlab.records import checkpoints, files, runs
-from nnlab.records.checkpoints import Checkpoint
+from nnlab.records import files, runs
 from nnlab.records.runs import Metrics, RunFolder
 
 
@@ -70,6 +68,40 @@ def test_a_root_that_is_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "runs").touch()
     with pytest.raises(StorageError, match="cannot write"):
         RunFolder.create(tmp_path / "runs", "xor")
+
+
+def test_a_folder_appears_with_its_experiment_file_or_not_at_all(tmp_path, monkeypatch):
+    """A process killed or failing before that leaves no run that nobody could resume."""
+    monkeypatch.setattr(runs, "write_text", fail)
+    with pytest.raises(StorageError):
+        RunFolder.create(tmp_path, "xor", config="name: xor\n")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    found = RunFolder.create(tmp_path, "xor", config="name: xor\n")
+    assert (found.path / "config.yaml").read_text(encoding="utf-8") == "name: xor\n"
+
+
+def test_what_killed_processes_left_is_swept_and_what_others_are_writing_is_not(tmp_path):
+    dead, alive = subprocess.Popen(["true"]), os.getpid()
+    dead.wait()
+    stale = [tmp_path / f".20261121-143015_xor.{dead.pid}.part", tmp_path / f".latest.{dead.pid}.part"]
+    stale[0].mkdir()
+    stale[1].symlink_to("gone")
+    kept = [tmp_path / f".other.{alive}.part", tmp_path / ".somebody.part", tmp_path / "notes.1.part"]
+    for path in kept:
+        path.touch()
+    RunFolder.create(tmp_path, "xor")
+    assert [path.exists() or path.is_symlink() for path in (*stale, *kept)] == [False, False, True, True, True]
+
+
+def test_in_a_locked_run_every_temporary_file_is_stale(tmp_path):
+    folder = RunFolder.create(tmp_path, "xor")
+    left = folder.path / "checkpoints" / f".last.npz.{os.getpid()}.part"
+    left.touch()
+    with folder.locked():
+        assert not left.exists()
+        assert (folder.path / ".lock").read_text(encoding="utf-8") == f"{os.getpid()}\n"
+    assert not (folder.path / ".lock").exists()
 
 
 # --- finding them ----------------------------------------------------------------------------------------------------
@@ -154,7 +186,7 @@ def test_without_any_run_that_is_said(exists, tmp_path):
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def fail(_stream):
+def fail(*_words):
     raise OSError(28, "No space left on device")
 
 
@@ -210,117 +242,3 @@ def test_metrics_can_be_read_while_they_are_written(tmp_path):
     metrics.add(1, 1.0, {"batch/loss": 0.5})
     assert (tmp_path / "metrics.csv").read_text(encoding="utf-8") == "step,epoch,batch/loss\n1,1.0,0.5\n"
     metrics.close()
-
-
-# --- checkpoints -----------------------------------------------------------------------------------------------------
-
-CHECKPOINT = Checkpoint(
-    {"theta": np.arange(6.0).reshape(1, 6), "slots/mean": np.ones((1, 6), np.float32), "scaling/shift": np.zeros(2)},
-    {"step": 3, "fingerprint": "f"},
-)
-
-
-@pytest.fixture
-def saved(tmp_path):
-    path = tmp_path / "best.npz"
-    checkpoints.save(path, CHECKPOINT)
-    return path
-
-
-def same(first, second):
-    return first.arrays.keys() == second.arrays.keys() and all(
-        a.dtype == second.arrays[name].dtype and np.array_equal(a, second.arrays[name])
-        for name, a in first.arrays.items()
-    )
-
-
-def test_a_checkpoint_reads_back_to_the_same(saved):
-    found = checkpoints.load(saved)
-    assert same(found, CHECKPOINT)
-    assert found.about == {"format": 1, "step": 3, "fingerprint": "f"}
-    assert list(found.group("slots")) == ["mean"]
-
-
-def test_a_checkpoint_replaces_the_one_before(saved):
-    checkpoints.save(saved, Checkpoint({"theta": np.zeros((1, 1))}, {"step": 4}))
-    assert checkpoints.load(saved).about["step"] == 4
-    assert [path.name for path in saved.parent.iterdir()] == ["best.npz"]
-
-
-def test_a_missing_checkpoint_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="no such checkpoint"):
-        checkpoints.load(tmp_path / "best.npz")
-
-
-def test_a_checkpoint_cut_at_any_byte_is_refused(saved):
-    whole = saved.read_bytes()
-    for length in range(len(whole)):
-        saved.write_bytes(whole[:length])
-        with pytest.raises(CheckpointError):
-            checkpoints.load(saved)
-
-
-@pytest.mark.parametrize("bit", range(8))
-def test_a_checkpoint_with_any_bit_flipped_is_refused_or_reads_the_same(bit, saved):
-    """Zip checks what it holds; some of its own fields, such as times, mean nothing to the arrays."""
-    whole = bytearray(saved.read_bytes())
-    wrong = []
-    for index in range(len(whole)):
-        whole[index] ^= 1 << bit
-        saved.write_bytes(whole)
-        whole[index] ^= 1 << bit
-        try:
-            found = checkpoints.load(saved)
-        except CheckpointError:
-            continue
-        except Exception as error:  # noqa: BLE001 - any other exception would reach the user as a traceback
-            wrong.append((index, repr(error)))
-        else:
-            if not same(found, CHECKPOINT) or found.about["step"] != 3:
-                wrong.append((index, "read as something else"))
-    assert wrong == []
-
-
-def npz(**members):
-    stream = io.BytesIO()
-    np.savez(stream, **members)
-    return stream.getvalue()
-
-
-def about(text):
-    return np.frombuffer(text, np.uint8)
-
-
-STRANGE = {
-    "empty": b"",
-    "no zip": b"theta",
-    "an array": npz(theta=np.zeros(1))[:0] + b"\x93NUMPY",
-    "no description": npz(theta=np.zeros((1, 1))),
-    "no JSON": npz(about=about(b"{"), theta=np.zeros((1, 1))),
-    "no mapping": npz(about=about(b"[1]"), theta=np.zeros((1, 1))),
-    "a newer format": npz(about=about(b'{"format": 2}'), theta=np.zeros((1, 1))),
-    "no format": npz(about=about(b"{}"), theta=np.zeros((1, 1))),
-    "pickled objects": npz(about=np.array([{}], dtype=object)),
-    "a number": npz(about=np.array(5.0)),
-}
-
-
-@pytest.mark.parametrize("content", STRANGE.values(), ids=STRANGE)
-def test_a_strange_checkpoint_is_refused(content, tmp_path):
-    path = tmp_path / "best.npz"
-    path.write_bytes(content)
-    with pytest.raises(CheckpointError):
-        checkpoints.load(path)
-
-
-def test_an_npy_file_in_place_of_a_checkpoint_is_refused(tmp_path):
-    with (tmp_path / "best.npz").open("wb") as stream:
-        np.save(stream, np.zeros(3))
-    with pytest.raises(CheckpointError):
-        checkpoints.load(tmp_path / "best.npz")
-
-
-def test_a_folder_in_place_of_a_checkpoint_is_refused(tmp_path):
-    (tmp_path / "best.npz").mkdir()
-    with pytest.raises(CheckpointError):
-        checkpoints.load(tmp_path / "best.npz")

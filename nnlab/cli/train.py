@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nnlab.cli import options as o
+from nnlab.cli.gates import Gates, require
 from nnlab.cli.job import Job, as_text, command_line, overrides, screen_for
 from nnlab.cli.output import exit_codes, result
-from nnlab.errors import DivergedError, GateError
+from nnlab.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from nnlab.experiments.setup import Setup
+    from nnlab.records.runs import RunFolder
 
 
 def train(
-    config: o.Config,
+    config: o.OptionalConfig = None,
     *,
+    resume: o.Resume = None,
     sets: o.Set = None,
     seed: o.Seed = None,
+    steps: o.Steps = None,
+    epochs: o.Epochs = None,
     runs_dir: o.RunsDir = Path("runs"),
     name: o.Name = None,
     plugin: o.Plugin = None,
@@ -27,11 +33,18 @@ def train(
     as_json: o.Json = False,
     dry_run: o.DryRun = False,
     print_config: o.PrintConfig = False,
+    gate: o.Gate = None,
+    baseline: o.Baseline = None,
+    junit: o.Junit = None,
     debug: o.Debug = False,
 ) -> None:
     """Train one network and leave a run folder with metrics, curves and pictures."""
-    with exit_codes(debug=debug):
-        job = Job(config, overrides(sets, seed, name), plugin, threads)
+    with exit_codes(debug=debug), _leaving():
+        run = None if resume is None else _found_run(runs_dir, resume)
+        file = config if config is not None or run is None else str(run.path / "config.yaml")
+        if file is None:
+            raise ConfigError("found no CONFIG, expected an experiment file, or --resume RUN")
+        job = Job(file, [*overrides(sets, seed, name), *_length(steps, epochs)], plugin, threads, gate)
         if print_config:
             from nnlab.config.experiment import to_yaml
 
@@ -39,7 +52,29 @@ def train(
         elif dry_run:
             _dry_run(job.setup(), as_json=as_json)
         else:
-            _train(job, runs_dir, quiet=quiet, as_json=as_json)
+            _train(job, run or runs_dir, Gates(runs_dir, baseline, junit), quiet=quiet, as_json=as_json)
+
+
+def _leaving() -> AbstractContextManager[None]:
+    """Signals from here on until the training listens itself, and after it."""
+    from nnlab.experiments.interrupts import leaving
+
+    return leaving(lambda: "no training was under way")
+
+
+def _found_run(runs: Path, name: str) -> RunFolder:
+    from nnlab.records.runs import find
+
+    return find(runs, name)
+
+
+def _length(steps: int | None, epochs: int | None) -> list[str]:
+    """How long to train, as overrides: the one given takes the place of the other in the file."""
+    if steps is not None and epochs is not None:
+        raise ConfigError("found both --steps and --epochs, expected one of them")
+    if steps is not None:
+        return ["training.epochs=null", f"training.steps={steps}"]
+    return [] if epochs is None else ["training.steps=null", f"training.epochs={epochs}"]
 
 
 def _dry_run(setup: Setup, *, as_json: bool) -> None:
@@ -57,31 +92,43 @@ def _dry_run(setup: Setup, *, as_json: bool) -> None:
     show_setup(screen, setup, found.sentence())
 
 
-def _train(job: Job, runs: Path, *, quiet: bool, as_json: bool) -> None:
+def _train(job: Job, place: Path | RunFolder, gates: Gates, *, quiet: bool, as_json: bool) -> None:
+    """Train in a new folder under a path, or go on in the folder of a run."""
     from nnlab.cli.terminal import show_gates, show_reports
+    from nnlab.experiments.resume import resume as resume_experiment
     from nnlab.experiments.train import train as train_experiment
 
     screen, setup = screen_for(quiet=quiet or as_json), job.setup()
+    gates.check(job.experiment)
     for warning in setup.rows.of(0).warnings:
         screen.warn(warning)
     with screen.progress(job.experiment.name) as observe:
-        trained = train_experiment(
-            setup, runs=runs, activations=job.activations, command=command_line(), facts=job.facts, observe=observe
+        about: dict[str, Any] = {
+            "command": command_line(),
+            "facts": job.facts,
+            "observe": observe,
+            "baseline": gates.baseline,
+        }
+        trained = (
+            train_experiment(setup, runs=place, **about)
+            if isinstance(place, Path)
+            else resume_experiment(place, setup, say=screen.warn, **about)
         )
+    if trained.status == "finished":
+        screen.say("; ".join(trained.warnings))
+        result(as_text(trained.summary) if as_json else str(trained.folder))
+        return
     for warning in trained.warnings[len(setup.rows.of(0).warnings) :]:
         screen.warn(warning)
+    for cost in trained.costs:
+        screen.say(cost)
     if trained.reports:
         show_reports(screen, trained.reports)
     show_gates(screen, trained.gates)
+    for line in trained.autopsy.lines[1:] if trained.autopsy else ():
+        screen.say(line)
+    gates.write(trained.folder, trained.gates, trained.summary["seconds"])
     result(as_text(trained.summary) if as_json else str(trained.folder))
-    if trained.status == "diverged":
-        raise DivergedError(
-            f"the training diverged at step {trained.summary['steps']}: the loss is no longer a finite number"
-        )
-    missed = [gate for gate in trained.gates if not gate.met]
-    if missed:
-        raise GateError("; ".join(f"gate not met: {gate.gate} (found {_found(gate.value)})" for gate in missed))
-
-
-def _found(value: float | None) -> str:
-    return "no such figure" if value is None else f"{value:.12g}"
+    if trained.autopsy is not None:
+        raise DivergedError(f"the training {trained.autopsy.headline}; see {trained.folder / 'autopsy.json'}")
+    require(trained.gates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from nnlab.config.document import read_file
 from nnlab.config.experiment import validate
+from nnlab.config.gates import Gate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.errors import CheckpointError
+from nnlab.experiments.gates import Measured, Outcome, check_gates, hold
 from nnlab.experiments.model import Model
-from nnlab.experiments.setup import SPLITS, prepare_rows, read_rows
+from nnlab.experiments.setup import SPLITS, prepare_rows, read_rows, report_names
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, predictions
 from nnlab.records import checkpoints
@@ -36,6 +38,7 @@ class Evaluation:
     figures: dict[str, Figures]
     model: Model
     outputs: dict[str, Array]
+    gates: tuple[Outcome, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -44,14 +47,19 @@ class Evaluation:
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
-        figures = {f"{part}/{name}": value for part, report in self.figures.items() for name, value in report.items()}
         return {
             "run": str(self.run),
             "checkpoint": self.checkpoint,
             "step": self.step,
             "rows": self.rows,
-            "figures": figures,
+            "figures": _flat(self.figures),
+            "gates": [gate.document() for gate in self.gates],
         }
+
+
+def _flat(figures: Mapping[str, Figures]) -> Figures:
+    """Figures by part and name as figures by `part/name`."""
+    return {f"{part}/{name}": value for part, report in figures.items() for name, value in report.items()}
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,13 @@ def evaluate(
     checkpoint: str | None = None,
     split: str | None = None,
     data: str | None = None,
+    gates: Sequence[Gate] = (),
+    baseline: Measured | None = None,
 ) -> Evaluation:
-    """Evaluate a run's checkpoint (None: its result) on a split (None: every one it has), or on the rows of a file."""
+    """Evaluate a run's checkpoint (None: its result) on a split (None: every one it has), or on the rows of a file.
+
+    The gates are held against the figures found; ConfigError for one on what is never measured here.
+    """
     opened = open_run(run, checkpoint, activations)
     experiment, model = opened.experiment, opened.model
     figures, outputs = (
@@ -93,7 +106,24 @@ def evaluate(
         if data is not None
         else _on_splits(model, experiment, run, split, str(opened.about["fingerprint"]))
     )
-    return Evaluation(run.path, opened.checkpoint, int(opened.about["step"]), figures, model, outputs)
+    outcomes = _held(gates, model, figures, list(outputs), baseline)
+    return Evaluation(run.path, opened.checkpoint, int(opened.about["step"]), figures, model, outputs, outcomes)
+
+
+def _held(
+    gates: Sequence[Gate],
+    model: Model,
+    figures: Mapping[str, Figures],
+    parts: Sequence[str],
+    baseline: Measured | None,
+) -> tuple[Outcome, ...]:
+    """The outcomes of gates on figures of these parts, and on entries of theta."""
+    layout, measured = model.network.layout, Measured(final=dict(_flat(figures)))
+    measured.add_parameters(gates, layout, model.theta[0])
+    names = report_names(model.experiment.task, model.columns, model.network.outputs)
+    known = {f"{part}/{name}" for part in parts for name in names} | measured.final.keys()
+    check_gates(gates, known, baseline=baseline is not None)
+    return tuple(hold(gates, measured, baseline))
 
 
 def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Array]]:

@@ -1,11 +1,11 @@
-"""Signals during a training: the first asks it to stop after the present update, a second Ctrl-C leaves at once."""
+"""Signals: during a training the first asks it to stop between two updates, elsewhere it ends the command at once."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from nnlab.errors import InterruptedRunError
@@ -14,10 +14,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
-    """Whether, and by which signal, the training was asked to stop."""
+    """Whether, and by which signal, the command was asked to stop. A patient one waits to be asked what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = True) -> None:
         self.number: int | None = None
+        self.patient = patient
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
@@ -25,9 +26,10 @@ class Stop:
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """Note the signal; a second Ctrl-C interrupts wherever the program is."""
-        if self.number is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        is_first = self.number is None
         self.number = number
+        if not self.patient or (number == signal.SIGINT and not is_first):
+            raise KeyboardInterrupt
 
     def error(self, where: str) -> InterruptedRunError:
         """The error that ends the command with the exit code of its signal."""
@@ -37,14 +39,35 @@ class Stop:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[Stop]:
-    """Listen for signals. One that the parent ignores, as a shell does for `&`, stays ignored."""
-    stop, before = Stop(), {}
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, stop.receive)
-    try:
+    """Listen for signals; whoever trains asks between two updates whether there was one."""
+    stop = Stop()
+    with _listening(stop):
         yield stop
+
+
+@contextlib.contextmanager
+def leaving(where: Callable[[], str]) -> Iterator[None]:
+    """Leave at once at a signal, with its exit code and a line that says `where` that leaves things."""
+    stop = Stop(patient=False)
+    try:
+        with _listening(stop):
+            yield
+    except KeyboardInterrupt:
+        if stop.number is None:
+            raise
+        raise stop.error(where()) from None
+
+
+@contextlib.contextmanager
+def _listening(stop: Stop) -> Iterator[None]:
+    """Hand signals to `stop`. One that the parent ignores, as a shell does for `&`, stays ignored."""
+    before = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, stop.receive)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

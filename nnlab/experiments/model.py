@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.config.build import network_for
+from nnlab.config.build import dtype_of, network_for
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns
 from nnlab.data.scaling import Scaling
-from nnlab.errors import CheckpointError
+from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.network import Evaluator, Network
@@ -86,6 +86,8 @@ class Model:
         }
         if self.target_scaling is not None:
             arrays |= theta_group("target_scaling", self.target_scaling.to_arrays())
+        if self.network.head.weights is not None:
+            arrays["class_weights"] = self.network.head.weights
         facts = {
             "columns": self.columns.to_dict(),
             "image_shape": self.image_shape,
@@ -99,13 +101,29 @@ class Model:
     ) -> Model:
         """The model that a checkpoint of this experiment holds."""
         try:
-            model = cls._read(experiment, checkpoint, activations)
-        except (KeyError, TypeError, ValueError) as error:
+            with np.errstate(all="ignore"):
+                model = cls._read(experiment, checkpoint, activations)
+            fits = model._fits(checkpoint.about["layout"])  # noqa: SLF001 - its own
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
-        layout = [[stretch.name, list(stretch.shape)] for stretch in model.network.layout.stretches]
-        if layout != checkpoint.about["layout"] or model.theta.shape != (1, model.network.layout.size):
+        if not fits:
             raise CheckpointError("the checkpoint holds another network than this experiment describes")
         return model
+
+    def _fits(self, layout: Any) -> bool:
+        """Whether theta, statistics, columns and scalings have the sizes and types that go together."""
+        network, dtype = self.network, dtype_of(self.experiment)
+        sizes = [[stretch.name, list(stretch.shape)] for stretch in network.layout.stretches]
+        scaled = [(self.scaling, network.inputs)]
+        scaled += [(self.target_scaling, network.outputs)] if self.target_scaling else []
+        return (
+            layout == sizes
+            and (self.theta.shape, self.theta.dtype) == ((1, network.layout.size), dtype)
+            and self.statistics.shape == network.statistics.fills(1, dtype).shape
+            and self.statistics.dtype == dtype
+            and len(self.columns.input_names) == network.inputs
+            and all(scaling.shift.shape == (size,) for scaling, size in scaled)
+        )
 
     @classmethod
     def _read(cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]) -> Model:
@@ -114,9 +132,11 @@ class Model:
         targets = checkpoint.group("target_scaling")
         outputs = len(columns.classes) if experiment.task == "multiclass" else len(columns.targets)
         shape = checkpoint.about["image_shape"]
+        loss = experiment.network.head.loss
+        weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
         return cls(
             experiment,
-            network_for(experiment, len(scaling.shift), outputs, activations),
+            network_for(experiment, len(scaling.shift), outputs, activations, weights),
             checkpoint.arrays["theta"],
             checkpoint.arrays["statistics"],
             columns,

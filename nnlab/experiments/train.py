@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
-from nnlab.errors import StorageError
+from nnlab.errors import InterruptedRunError, StorageError
+from nnlab.experiments.autopsy import Autopsy, examine
 from nnlab.experiments.check_gradients import check_step, failures, frozen
 from nnlab.experiments.gates import Measured, Outcome, hold
-from nnlab.experiments.interrupts import Stop, stopping
-from nnlab.experiments.model import Model
-from nnlab.experiments.setup import SPLITS, Setup
-from nnlab.maths.activations import AnyActivation
-from nnlab.maths.metrics import TRAINING_METRICS
-from nnlab.records import checkpoints
+from nnlab.experiments.interrupts import Stop, leaving, stopping
+from nnlab.experiments.report import Reports, data_facts, evaluate_parts, material_of, model_of, summary_of
+from nnlab.experiments.saving import Saver, marked_steps, restore
+from nnlab.experiments.setup import Setup
+from nnlab.records.checkpoints import Checkpoint
 from nnlab.records.environment import environment
 from nnlab.records.files import void
-from nnlab.records.pictures import Material, draw
-from nnlab.records.runs import Metrics, RunFolder, finite, now
+from nnlab.records.pictures import draw
+from nnlab.records.report_training import write_training_report
+from nnlab.records.runs import RunFolder, now
 from nnlab.training.batches import Batches
-from nnlab.training.loop import Record, State, fit
+from nnlab.training.loop import Plan, Record, fit
+from nnlab.training.state import State
 from nnlab.training.stopping import Best
 
 Array = NDArray[Any]
@@ -53,275 +56,284 @@ class Result:
 
     folder: Path
     status: str
-    reports: dict[str, dict[str, float | None]]
+    reports: Reports
     gates: list[Outcome]
     summary: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    costs: list[str] = field(default_factory=list)
+    autopsy: Autopsy | None = None
 
 
 def train(
     setup: Setup,
     *,
     runs: Path,
-    activations: Mapping[str, AnyActivation],
     command: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
     observe: Observer = void,
+    baseline: Measured | None = None,
 ) -> Result:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
-    A training that is interrupted or fails leaves a folder that says so, with the weights it had reached.
+    A training that is interrupted or fails leaves a folder that says so, with the state it had reached.
     """
-    folder = RunFolder.create(runs, setup.experiment.name)
-    return _Training(setup, folder, activations, {"command": list(command), **(facts or {})}, observe).run()
+    folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
+    with folder.locked():
+        return Training(setup, folder, command, facts or {}, observe, baseline).run()
 
 
-class _Training:
-    """One training and the folder it writes."""
+class Training:
+    """One training and the folder it writes, from the start or from a checkpoint `begin`."""
 
     def __init__(
         self,
         setup: Setup,
         folder: RunFolder,
-        activations: Mapping[str, AnyActivation],
-        facts: dict[str, Any],
+        command: Sequence[str],
+        facts: Mapping[str, Any],
         observe: Observer,
+        baseline: Measured | None,
+        begin: Checkpoint | None = None,
+        said: Sequence[str] = (),
     ) -> None:
-        self.setup, self.folder, self.activations, self.observe = setup, folder, activations, observe
+        self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
         self.state = setup.start()
+        if setup.experiment.training.health:
+            self.state.watch_health(setup.network)
+        self.health, self.training = Stopwatch(), Stopwatch()
+        if begin:
+            restore(self.state, begin)
+        self.checked_again = self._checked_again()
         self.measured = Measured()
-        self.begun = now()
-        self.clock = time.perf_counter()
-        self.facts = facts | {"environment": environment(), "data": _data_facts(setup)}
-        self.figures = _figure_names(setup)
+        self.environment = environment(facts.get("plugins", ()))
+        self.sessions = Sessions(folder.read_run(), self.state.step, command, self.environment, said)
+        own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
+        self.facts = {name: self.sessions.earlier.get(name, value) for name, value in own.items()}
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> Result:
         """Train, and leave the folder complete whatever happens."""
-        self.folder.write_config(to_yaml(self.setup.experiment))
-        self._write_run("running")
-        self.folder.log(f"started: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters")
-        metrics = Metrics(self.folder.path / "metrics.csv", self.figures)
-        status = "failed"
-        try:
-            with stopping() as stop:
-                ended = self._loop(metrics, stop)
-            if stop():
-                self._save_both()
-                status = "interrupted"
-                raise stop.error(f"the weights of step {self.state.step} are in {self.folder.path}")
-            result = self._finish(ended)
-            status = ended
-        except KeyboardInterrupt:
-            status = "interrupted"
-            raise
-        else:
+        with contextlib.closing(self._saver()) as saver:
+            try:
+                self._write_run("running")
+                self.folder.log(self._beginning())
+                ended = self._train(saver)
+                with leaving(self._resumed_by):
+                    result = self._finish(ended)
+            except BaseException as error:
+                is_pause = isinstance(error, KeyboardInterrupt | InterruptedRunError)
+                with contextlib.suppress(StorageError):  # or it would hide what happened before
+                    self._end("interrupted" if is_pause else "failed")
+                raise
+            self._end(ended)
             return result
-        finally:
-            metrics.close()
-            with contextlib.suppress(StorageError):  # or it would hide what happened before
-                self.folder.log(f"{status} at step {self.state.step}")
-                self._write_run(status)
 
-    def _loop(self, metrics: Metrics, stop: Stop) -> str:
+    def _end(self, status: str) -> None:
+        """Write down how it ended."""
+        self.folder.log(f"{status} at step {self.state.step}")
+        self._write_run(status)
+
+    def _saver(self) -> Saver:
+        """What goes on with the files of the run, and with what was measured before."""
+        saver = Saver(self.setup, self.folder, self.state, self.environment, self.begin)
+        for step, epoch, figures in saver.metrics.rows():
+            self.measured.add(step, epoch, figures)
+        for step, errors in enumerate(saver.gradient_errors):
+            self._note_gradient(step, errors)
+        return saver
+
+    def _beginning(self) -> str:
+        begun = f"resumed at step {self.state.step}" if self.begin else "started"
+        return f"{begun}: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters"
+
+    def _resumed_by(self) -> str:
+        """Where the state is, and the line that goes on with it; what chooses the arithmetic must be said again."""
+        threads = [] if self.facts.get("threads", 1) == 1 else ["--threads", str(self.facts["threads"])]
+        plugins = [word for plugin in self.facts.get("plugins", ()) for word in ("--plugin", plugin)]
+        line = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *threads, *plugins])
+        return f"the weights of step {self.state.step} are in {self.folder.path}; to go on: {line}"
+
+    def _train(self, saver: Saver) -> str:
+        """Train until the end or a signal, and save; the status it ends with."""
+        with stopping() as stop:
+            with self.training():
+                ended = self._loop(saver, stop)
+            saver.save()
+        if stop():
+            raise stop.error(self._resumed_by())
+        return ended
+
+    def _loop(self, saver: Saver, stop: Stop) -> str:
         """Iterate the training loop, writing and showing what it yields; the status it ends with."""
         setup, state = self.setup, self.state
         parts = setup.rows.parts()
-        plan = _with_checked_steps(setup)
-        loop = fit(setup.network, parts, setup.rows.seeds, setup.rule.update, plan, state, stop)
+        plan = own_plan(setup)
+        plan = replace(plan, steps_to_mark=plan.steps_to_mark | frozenset(self.checked_again))
+        loop = fit(
+            setup.network, parts, setup.rows.seeds, setup.rule.update, plan, state, stop, saver.is_due, self.health
+        )
         train_part = parts["train"]
         batches = Batches(train_part.x, train_part.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
+        if self.begin and state.recorded == state.step:  # this step is not measured again, but its update is to come
+            self._check_gradient(batches, state.step, saver)
         for record in loop:
-            self._note(record, metrics, plan.steps)
-            self._check_gradient(batches, record.step)
-            if plan.checkpoint_every and record.step and record.step % plan.checkpoint_every == 0:
-                self._save_both()
+            self._note(record, saver)
+            self._check_gradient(batches, record.step, saver)
+            if saver.save_if_due():
+                self._write_run("running")
         if state.diverged.any():
             return "diverged"
         return "completed" if state.step >= plan.steps else "stopped"
 
-    def _note(self, record: Record, metrics: Metrics, steps: int) -> None:
+    def _note(self, record: Record, saver: Saver) -> None:
         figures = {name: float(values[0]) for name, values in record.figures.items()}
         self.measured.add(record.step, record.epoch, figures)
         if figures:
-            metrics.add(record.step, record.epoch, figures)
-        self.observe(Progress(record.step, steps, record.epoch, figures, time.perf_counter() - self.clock))
+            saver.metrics.add(record.step, record.epoch, figures)
+        saver.note(record.step, record.epoch)
+        with contextlib.suppress(OSError):  # a terminal that has gone away costs no run
+            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, figures, self.sessions.seconds()))
 
-    def _check_gradient(self, batches: Batches, step: int) -> None:
-        """The config's gradient check, before the update of each of its first steps; `step` updates are done."""
+    def _checked_again(self) -> range:
+        """The first steps after a resume, whose gradients are checked as those of the first steps are."""
+        wanted, begun = self.setup.experiment.training.gradcheck, self.state.step
+        if wanted is None or self.begin is None:
+            return range(0)
+        return range(begun, min(begun + wanted.steps, self.setup.plan.steps))
+
+    def _check_gradient(self, batches: Batches, step: int, saver: Saver) -> None:
+        """The config's gradient check, before the update of each of its first steps; `step` updates are done.
+
+        What is found after a resume is said in train.log alone: the figures are those of a run that never stopped.
+        """
         wanted = self.setup.experiment.training.gradcheck
-        if wanted is None or step >= min(wanted.steps, self.setup.plan.steps):
+        is_first = wanted is not None and step < min(wanted.steps, self.setup.plan.steps)
+        if wanted is None or not (is_first or step in self.checked_again):
             return
         moment, network = frozen(self.setup, step), self.setup.network
         check = check_step(network, self.state.theta, batches.at(step), moment, wanted.epsilon, wanted.threshold)
-        labels = map(self.setup.network.layout.label, range(self.setup.network.layout.size))
-        errors = {f"gradcheck/{label}": float(e) for label, e in zip(labels, check.errors, strict=True)}
-        self.measured.add(step + 1, step / batches.per_epoch, errors | {"gradcheck/error": float(np.max(check.errors))})
+        if is_first and step == len(saver.gradient_errors):
+            self._note_gradient(step, check.errors)
+            saver.gradient_errors.append(check.errors)
+        else:
+            self.folder.log(f"gradient check before update {step + 1}: {'passed' if check.passed else 'failed'}")
         if not check.passed and wanted.on_failure == "stop":
             raise failures(self.setup.network, check, step)
 
+    def _note_gradient(self, step: int, errors: Array) -> None:
+        """Take note of a gradient check, errors (P,), before update number `step` + 1."""
+        layout, train_rows = self.setup.network.layout, len(self.setup.rows.of(0).split.train)
+        figures = {f"gradcheck/{layout.label(column)}": float(error) for column, error in enumerate(errors)}
+        epoch = step / -(-train_rows // self.setup.plan.batch_size)
+        self.measured.add(step + 1, epoch, figures | {"gradcheck/error": float(np.max(errors))})
+
     def _finish(self, status: str) -> Result:
-        """Save, evaluate, draw and sum up."""
-        state, seconds = self.state, time.perf_counter() - self.clock
+        """Evaluate, draw and sum up."""
         stops_early = self.setup.experiment.training.early_stopping is not None
-        chosen: Best | State = state.best if stops_early else state
-        if status != "diverged":
-            self._save("last", state)
-        self._save("best", state.best)
-        model = self.model(chosen)
+        chosen: Best | State = self.state.best if stops_early else self.state
+        model = model_of(self.setup, chosen)
         reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
+        autopsy = self._examine() if status == "diverged" else None
         self._measure_final(reports, chosen.theta)
-        gates = hold(self.setup.experiment.parsed_gates, self.measured)
+        gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
-            self.warnings += draw(self._material(model), self.folder.plots)
-        for warning in self.warnings:
-            self.folder.log(f"warning: {warning}")
-        summary = self._summary(status, reports, gates, seconds)
+            self.warnings += draw(material_of(self.setup, self.state, self.measured, model), self.folder.plots)
+        for line in (*self._costs(), *(f"warning: {warning}" for warning in self.warnings)):
+            self.folder.log(line)
+        summary = summary_of(
+            self.setup,
+            self.state,
+            self.measured,
+            folder=self.folder.path,
+            status=status,
+            reports=reports,
+            gates=gates,
+            seconds=self.sessions.seconds(),
+        )
         self.folder.write_summary(summary)
-        return Result(self.folder.path, status, reports, gates, summary, self.warnings)
+        write_training_report(self.folder, self.setup.experiment.name, self.warnings)
+        return Result(self.folder.path, status, reports, gates, summary, self.warnings, self._costs(), autopsy)
+
+    def _examine(self) -> Autopsy:
+        """Find out why the training diverged, and write it down."""
+        autopsy = examine(self.setup, self.state)
+        self.folder.write_autopsy(autopsy.document)
+        for line in autopsy.lines:
+            self.folder.log(line)
+        return autopsy
+
+    def _costs(self) -> list[str]:
+        """What looking at the units has cost."""
+        if not self.setup.experiment.training.health:
+            return []
+        return [f"health: {100 * self.health.seconds / self.training.seconds:.2g} % of the time"]
 
     def _measure_final(self, reports: Mapping[str, Mapping[str, float | None]], theta: Array) -> None:
         if "batch/loss" in self.measured.history:
             self.measured.final["batch/loss"] = self.measured.history["batch/loss"][-1][2]
+        looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith("health/")}
+        self.measured.final |= looked_at
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}
-        layout = self.setup.network.layout
-        for gate in self.setup.experiment.parsed_gates:
-            column = layout.column(gate.figure)
-            if column is not None:
-                self.measured.final[gate.figure] = float(theta[0, column])
-
-    def _summary(
-        self, status: str, reports: Mapping[str, Any], gates: Sequence[Outcome], seconds: float
-    ) -> dict[str, Any]:
-        best, step = self.state.best, int(self.state.best.step[0])
-        at_best = {
-            n: v
-            for n, rows in self.measured.history.items()
-            for s, _, v in rows
-            if s == step and not n.startswith("gradcheck/")
-        }
-        return {
-            "run": str(self.folder.path),
-            "status": status,
-            "final": {
-                f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()
-            },
-            "best": {
-                "step": step,
-                "monitor": self.setup.plan.watch.monitor,
-                "value": finite(float(best.value[0])),
-                **{name: finite(value) for name, value in at_best.items()},
-            },
-            "gates": [asdict(gate) for gate in gates],
-            "steps": self.state.step,
-            "parameters": self.setup.network.layout.size,
-            "seconds": round(seconds, 3),
-        }
-
-    def model(self, weights: Best | State) -> Model:
-        """The network with these weights, ready to be used."""
-        prepared, dataset = self.setup.rows.of(0), self.setup.rows.dataset
-        return Model(
-            self.setup.experiment,
-            self.setup.network,
-            weights.theta,
-            weights.statistics,
-            dataset.columns,
-            prepared.scaling,
-            prepared.target_scaling,
-            dataset.image_shape,
-        )
-
-    def _save_both(self) -> None:
-        self._save("last", self.state)
-        self._save("best", self.state.best)
-
-    def _save(self, name: str, weights: Best | State) -> None:
-        state = self.state
-        about = {
-            "step": state.step,
-            "seed": self.setup.rows.seeds[0],
-            "fingerprint": self.setup.rows.dataset.fingerprint,
-        }
-        extra = checkpoints.theta_group("slots", state.slots) if name == "last" else {}
-        if name == "best":
-            about["step"] = int(state.best.step[0])
-        checkpoints.save(self.folder.checkpoint(name), self.model(weights).to_checkpoint(extra, about))
+        self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])
 
     def _write_run(self, status: str) -> None:
-        seconds = round(time.perf_counter() - self.clock, 3)
-        times = {"begun": self.begun, "ended": None if status == "running" else now(), "seconds": seconds}
-        self.folder.write_run({"status": status, "kind": "train", **times, **self.facts})
-
-    def _material(self, model: Model) -> Material:
-        rows, prepared = self.setup.rows, self.setup.rows.of(0)
-        split, picked = _shown_rows(prepared.split)
-        dataset = rows.dataset
-        steps = sorted({step for name in self.figures for step, *_ in self.measured.history.get(name, [])})
-        curves = {name: _curve(self.measured.history.get(name, []), steps) for name in self.figures}
-        trained = np.zeros(len(dataset.x), bool)
-        trained[prepared.split.train] = True
-        best = self.state.best
-        return Material(
-            title=self.setup.experiment.name,
-            task=dataset.task,
-            loss=str(self.setup.experiment.network.head.loss),
-            columns=dataset.columns,
-            image_shape=dataset.image_shape,
-            steps=np.array(steps),
-            curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
-            epoch_steps=-(-len(prepared.split.train) // self.setup.plan.batch_size),
-            best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
-            split=split,
-            x=dataset.x[picked],
-            y=dataset.y[picked],
-            outputs=model.outputs(dataset.x[picked]),
-            predict=model.outputs,
-            all_x=dataset.x,
-            all_y=dataset.y,
-            trained=trained,
-            uses_best=self.setup.experiment.training.early_stopping is not None,
-            scaled_targets=prepared.target_scaling is not None,
-        )
+        self.folder.write_run({"status": status, "kind": "train", **self.sessions.document(status), **self.facts})
 
 
-def evaluate_parts(model: Model, setup: Setup) -> dict[str, dict[str, float | None]]:
-    """The whole report of each split that exists."""
-    prepared = setup.rows.of(0)
-    parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
+class Sessions:
+    """The times at which a run was worked on: from its start, and from each time it was resumed, to a pause or end."""
+
+    def __init__(
+        self,
+        earlier: Mapping[str, Any],
+        step: int,
+        command: Sequence[str],
+        environment: Mapping[str, Any],
+        said: Sequence[str],
+    ) -> None:
+        self.earlier, self.clock, self.begun = earlier, time.perf_counter(), now()
+        self.before = [_ended(session) for session in earlier.get("sessions", [])]
+        self.own = {"from_step": step, "command": list(command), "warnings": [*said], "environment": dict(environment)}
+
+    def seconds(self) -> float:
+        """How long the run has been worked on, all sessions together."""
+        return self._present() + sum(float(session.get("seconds", 0)) for session in self.before)
+
+    def _present(self) -> float:
+        return time.perf_counter() - self.clock  # never negative, whatever happens to the time of day
+
+    def document(self, status: str) -> dict[str, Any]:
+        """What run.json says of them, and of the run as a whole."""
+        times = {"begun": self.begun, "ended": None if status == "running" else now()}
+        present = {**times, "status": status, "seconds": round(self._present(), 3), **self.own}
+        total = {**times, "begun": self.earlier.get("begun", self.begun), "seconds": round(self.seconds(), 3)}
+        return {**total, "sessions": [*self.before, present]}
 
 
-def _with_checked_steps(setup: Setup) -> Any:
-    """The plan, with a pause at every step whose gradient is to be checked."""
+def _ended(session: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier session; one that never came to say how it ended was killed."""
+    return {**session, "status": "killed" if session["status"] == "running" else session["status"]}
+
+
+def own_plan(setup: Setup) -> Plan:
+    """The plan, with a pause at every step whose gradient is to be checked or whose weights are to be hashed."""
     check = setup.experiment.training.gradcheck
     extra = frozenset(range(min(check.steps, setup.plan.steps))) if check else frozenset()
-    return replace(setup.plan, steps_to_measure=setup.plan.steps_to_measure | extra)
+    measured = setup.plan.steps_to_measure | extra
+    watched = setup.experiment.training.health
+    return replace(setup.plan, steps_to_measure=measured, steps_to_mark=marked_steps(setup), health=watched)
 
 
-def _figure_names(setup: Setup) -> list[str]:
-    """The columns of metrics.csv after step and epoch."""
-    metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
-    return ["batch/loss", *(f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics)]
+class Stopwatch:
+    """Adds up the seconds spent within it: `with stopwatch(): …`."""
 
+    def __init__(self) -> None:
+        self.seconds = 0.0
 
-def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
-    values = {step: value for step, _, value in history}
-    return np.array([values.get(step, np.nan) for step in steps])
-
-
-def _shown_rows(split: Any) -> tuple[str, Array]:
-    """The part that pictures show: test if there is one, else validation, else training."""
-    if len(split.test):
-        return "test", split.test
-    return ("validation", split.validation) if len(split.validation) else ("training", split.train)
-
-
-def _data_facts(setup: Setup) -> dict[str, Any]:
-    dataset, split = setup.rows.dataset, setup.rows.of(0).split
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
-    }
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Go while within it."""
+        begun = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - begun

@@ -1,8 +1,15 @@
-"""Checkpoints: one self-contained .npz file each, no pickle, that says what it holds."""
+"""Checkpoints: one self-contained file each that says what it holds and proves that not a bit of it has changed.
+
+A file is an .npz archive, so that `numpy.load` reads it, without pickle. Its member `about` is a JSON document with the
+format and the SHA-256 of every other member; a SHA-256 of all its bytes stands at its end, as the archive's comment.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
 import tokenize
 import zipfile
 import zlib
@@ -18,7 +25,10 @@ from nnlab.errors import CheckpointError, printable
 from nnlab.records.files import write_atomically
 
 Array = NDArray[Any]
-FORMAT = 1
+FORMAT = 2
+
+_SEAL = 64  # hexadecimal digits of a SHA-256
+_PICKLES = b"\x80"  # what a pickle begins with, and no zip archive
 
 # What NumPy and zipfile raise on a file that is cut, changed, or of another kind.
 _CORRUPT = (
@@ -29,11 +39,20 @@ _CORRUPT = (
     AttributeError,
     TypeError,
     RuntimeError,
+    NotImplementedError,
     zipfile.BadZipFile,
     zlib.error,
     tokenize.TokenError,
     SyntaxError,
 )
+
+
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint is not the file that was written: empty, cut, or changed."""
+
+
+class MissingCheckpointError(CheckpointError):
+    """There is no such checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -48,36 +67,97 @@ class Checkpoint:
         return {name.removeprefix(f"{prefix}/"): a for name, a in self.arrays.items() if name.startswith(f"{prefix}/")}
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; the file appears whole or not at all."""
-    about = {"format": FORMAT, **checkpoint.about}
+def save(path: Path, checkpoint: Checkpoint, *, keep: Path | None = None) -> None:
+    """Write a checkpoint; the file appears whole or not at all. The one before is kept as `keep`."""
+    sealed = to_bytes(checkpoint)
+    write_atomically(path, lambda stream: _write_all(stream, sealed), keep=keep)
+
+
+def _write_all(stream: Any, content: bytes) -> None:
+    stream.write(content)
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file of a checkpoint; the same bytes for the same content."""
+    members = {name: np.asanyarray(array) for name, array in checkpoint.arrays.items()}
+    digests = {name: digest(array) for name, array in members.items()}
+    about = {"format": FORMAT, **checkpoint.about, "members": digests}
     text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
-    members: dict[str, Any] = {**checkpoint.arrays, "about": text}
-    write_atomically(path, lambda stream: np.savez(stream, **members))
+    stream = io.BytesIO()
+    assert not any(array.dtype.hasobject for array in members.values()), "NumPy would pickle objects"
+    np.savez(stream, **members, about=text)  # type: ignore[arg-type]
+    # A zip archive ends with the length of its comment, and the comment.
+    content = stream.getvalue()[:-2] + _SEAL.to_bytes(2, "little")
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def digest(array: Array) -> str:
+    """The SHA-256 of an array's type, shape and values."""
+    found = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint, or raise CheckpointError with the reason why it cannot be used."""
-    arrays = _arrays(path)
-    try:
-        about = json.loads(arrays.pop("about").tobytes())
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{printable(str(path))}: found no description, expected an nnlab checkpoint") from error
-    if not isinstance(about, dict):
-        raise CheckpointError(f"{printable(str(path))}: found no description, expected an nnlab checkpoint")
-    if about.get("format") != FORMAT:
-        raise CheckpointError(f"{printable(str(path))}: found format {about.get('format')}, expected format {FORMAT}")
+    """Read a checkpoint, or raise CheckpointError with the reason why it cannot be used.
+
+    DamagedCheckpointError where it is no longer what was written, MissingCheckpointError where there is none.
+    """
+    shown = printable(str(path))
+    content = _content(path)
+    arrays = _arrays(content, shown)
+    about = _about(arrays, shown)
+    found = about.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise CheckpointError(f"{shown}: found format {found}, written by a newer nnlab, expected format {FORMAT}")
+    if content[-_SEAL:] != hashlib.sha256(content[:-_SEAL]).hexdigest().encode():
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt (its SHA-256 is not the one at its end)")
+    if found != FORMAT:
+        raise CheckpointError(f"{shown}: found format {found}, expected format {FORMAT}")
+    if about.get("members") != {name: digest(array) for name, array in arrays.items()}:
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt (a member's SHA-256 is not the one it names)")
     return Checkpoint(arrays, about)
 
 
-def _arrays(path: Path) -> dict[str, Array]:
+def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as members:
-            return {name: members[name] for name in members.files}
+        return path.read_bytes()
     except FileNotFoundError as error:
-        raise CheckpointError(f"{printable(str(path))}: found no such checkpoint") from error
+        raise MissingCheckpointError(f"{printable(str(path))}: found no such checkpoint") from error
+    except OSError as error:
+        raise DamagedCheckpointError(f"{printable(str(path))}: the checkpoint is corrupt ({error.strerror})") from error
+
+
+def _arrays(content: bytes, shown: str) -> dict[str, Array]:
+    """Every member of an archive; a pickle is refused without a look inside."""
+    if content.startswith(_PICKLES):
+        raise CheckpointError(f"{shown}: found a pickle, which could run code, expected an nnlab checkpoint")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {name.removesuffix(".npy"): _array(archive.read(name), shown) for name in archive.namelist()}
     except _CORRUPT as error:
-        raise CheckpointError(f"{printable(str(path))}: the checkpoint is corrupt ({error})") from error
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt ({error})") from error
+
+
+def _array(member: bytes, shown: str) -> Array:
+    """One member, whose bytes the archive's own checksum has confirmed."""
+    stream = io.BytesIO(member)
+    if np.lib.format.read_magic(stream) == (1, 0) and np.lib.format.read_array_header_1_0(stream)[2].hasobject:
+        raise CheckpointError(f"{shown}: found pickled objects, which could run code, expected plain arrays")
+    stream.seek(0, os.SEEK_SET)
+    array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _about(arrays: dict[str, Array], shown: str) -> dict[str, Any]:
+    reason = f"{shown}: found no description, expected an nnlab checkpoint"
+    try:
+        about = json.loads(arrays.pop("about").tobytes())
+    except (KeyError, ValueError) as error:
+        raise DamagedCheckpointError(reason) from error
+    if not isinstance(about, dict):
+        raise DamagedCheckpointError(reason)
+    return about
 
 
 def theta_group(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

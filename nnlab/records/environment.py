@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,11 @@ from threadpoolctl import threadpool_info
 
 import nnlab
 
+# What may differ between two machines without changing a bit of what they compute.
+_HARMLESS = ("system", "cores")
 
-def environment() -> dict[str, Any]:
+
+def environment(plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """Everything that may decide the last bits of a result, for run.json."""
     return {
         "nnlab": nnlab.__version__,
@@ -25,10 +30,45 @@ def environment() -> dict[str, Any]:
         "git_commit": _git_commit(),
         "machine": platform.machine(),
         "processor": _processor(),
+        "simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
+        "libc": " ".join(platform.libc_ver()),
         "system": f"{platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
-        "blas": [_library(info) for info in threadpool_info()],
+        "blas": _blas(),
+        "plugins": [_digest(Path(plugin)) for plugin in plugins],
     }
+
+
+def differences(before: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator[str]:
+    """What may make the bits of two environments differ, each as `numpy: 2.1.0, now 2.2.0`."""
+    for name in dict.fromkeys((*before, *present)):
+        if name not in _HARMLESS and before.get(name) != present.get(name):
+            yield f"{name}: {_shown(before.get(name))}, now {_shown(present.get(name))}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {_shown(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_shown, value)) or "none"
+    return "unknown" if value is None else str(value)
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _blas() -> list[dict[str, Any]]:
+    """The libraries that NumPy's products may come from: its own if it brought one, else whatever is loaded.
+
+    SciPy brings another, which computes nothing here and is loaded sooner or later.
+    """
+    found = threadpool_info()
+    own = [info for info in found if "numpy" in str(info.get("filepath"))]
+    return sorted(map(_library, own or found), key=str)
 
 
 def _library(info: dict[str, Any]) -> dict[str, Any]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
+import fcntl
+import hashlib
 import io
+import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nnlab.errors import CheckpointError, StorageError, printable, suggestion
-from nnlab.records.files import storage_errors, write_json, write_text
+from nnlab.records.files import remove, storage_errors, sweep, sync_folder, temporary_for, write_json, write_text
 
 LATEST = "latest"
+CONFIG = "config.yaml"
 
 
 class RunFolder:
@@ -25,14 +31,27 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, root: Path, name: str, inner: Sequence[str] = ("checkpoints", "plots")) -> RunFolder:
-        """Make `<root>/<time>_<name>` exclusively with folders in it; a clash gets -2, -3 …; `latest` points to it."""
+    def create(
+        cls, root: Path, name: str, inner: Sequence[str] = ("checkpoints", "plots"), config: str | None = None
+    ) -> RunFolder:
+        """Make `<root>/<time>_<name>` with folders and the experiment file in it; `latest` points to it.
+
+        It appears whole or not at all, and never in place of another: a clash gets -2, -3 …
+        """
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
             root.mkdir(parents=True, exist_ok=True)
-            path = _make_exclusively(root, f"{stamp}_{name}")
-            for folder in inner:
-                (path / folder).mkdir()
+            sweep(root)
+            draft = temporary_for(root / f"{stamp}_{name}")
+            try:
+                for folder in ("", *inner):
+                    (draft / folder).mkdir()
+                if config is not None:
+                    write_text(draft / CONFIG, config)
+                path = _take_free_name(draft, root, f"{stamp}_{name}")
+            except BaseException:
+                remove(draft)
+                raise
         _point_latest(root, path.name)
         return cls(path)
 
@@ -45,17 +64,53 @@ class RunFolder:
         """The file of a checkpoint such as `best`."""
         return self.path / "checkpoints" / f"{name}.npz"
 
+    def set_aside(self, name: str) -> None:
+        """Rename a checkpoint that cannot be used, so that no save takes it for one to keep."""
+        path = self.checkpoint(name)
+        with storage_errors(path), contextlib.suppress(FileNotFoundError):
+            path.replace(self.checkpoint("damaged"))
+            sync_folder(path.parent)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from writing into this run; the lock ends with the process, however it ends.
+
+        CheckpointError if another one has it. Temporary files that a killed process left are removed.
+        """
+        path = self.path / ".lock"
+        with storage_errors(path):
+            descriptor = _lock(path)
+        try:
+            for folder in (self.path, self.path / "checkpoints", self.plots):
+                sweep(folder, is_locked=True)
+            yield
+        finally:
+            remove(path)
+            os.close(descriptor)
+
     def write_config(self, text: str) -> None:
         """The resolved experiment file."""
-        write_text(self.path / "config.yaml", text)
+        write_text(self.path / CONFIG, text)
 
     def write_run(self, document: Mapping[str, Any]) -> None:
         """run.json: status, command, environment, times."""
         write_json(self.path / "run.json", document)
 
+    def read_run(self) -> dict[str, Any]:
+        """What run.json holds; empty if it was never written or is not JSON."""
+        return _read_json(self.path / "run.json")
+
     def write_summary(self, document: Mapping[str, Any]) -> None:
         """summary.json: what came of it."""
         write_json(self.path / "summary.json", document)
+
+    def read_summary(self) -> dict[str, Any]:
+        """What summary.json holds; empty before the end of a run."""
+        return _read_json(self.path / "summary.json")
+
+    def write_autopsy(self, document: Mapping[str, Any]) -> None:
+        """autopsy.json: why a training diverged."""
+        write_json(self.path / "autopsy.json", document)
 
     def log(self, line: str) -> None:
         """Add a dated line to train.log."""
@@ -64,29 +119,119 @@ class RunFolder:
             stream.write(f"{now()} {printable(line)}\n")
 
 
-class Metrics:
-    """metrics.csv: one header, one row per step at which something was measured, an empty cell where not."""
+def _read_json(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        document = json.loads(path.read_bytes())
+        if isinstance(document, dict):
+            return document
+    return {}
 
-    def __init__(self, path: Path, figures: Sequence[str]) -> None:
-        self.path, self.columns = path, ["step", "epoch", *figures]
-        self._stream: io.TextIOWrapper | None = None
+
+def _lock(path: Path) -> int:
+    """An open descriptor of the lock file, with this process's number in it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, descriptor):  # whoever had the lock before removes the file
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()}\n".encode())
+                return descriptor
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise CheckpointError(f"{printable(str(path.parent))}: locked by pid {holder or 'unknown'}") from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a file had been written when a checkpoint was saved: its length in bytes and the SHA-256 of them."""
+
+    length: int
+    digest: str
+
+
+class Table:
+    """A CSV file that only grows: one header, then a row at a time, cut back to a mark when a run is resumed."""
+
+    def __init__(self, path: Path, columns: Sequence[str], mark: Mark | None = None) -> None:
+        """Begin the file, or cut it to `mark` and go on. CheckpointError if it no longer is what it was there."""
+        self.path, self.columns = path, list(columns)
+        self._digest = hashlib.sha256()
+        self._stream: BinaryIO | None = None
         with storage_errors(path):
-            self._stream = path.open("w", encoding="utf-8", newline="")
-            csv.writer(self._stream, lineterminator="\n").writerow(self.columns)
+            self._stream = path.open("wb" if mark is None else "r+b")
+            try:
+                if mark is None:
+                    text = io.StringIO()
+                    csv.writer(text, lineterminator="\n").writerow(self.columns)
+                    self._write(text.getvalue())
+                else:
+                    self._cut(self._stream, mark)
+            except BaseException:
+                self._stream.close()
+                raise
 
-    def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
-        """Write the row of a step; figures that are not numbers become empty cells."""
+    def _cut(self, stream: BinaryIO, mark: Mark) -> None:
+        self._digest.update(stream.read(mark.length))
+        if self._digest.hexdigest() != mark.digest:
+            found = f"found other rows than those the checkpoint was saved with, expected its first {mark.length} bytes"
+            raise CheckpointError(f"{printable(str(self.path))}: {found}")
+        stream.seek(mark.length)
+        stream.truncate()
+
+    def _write(self, line: str) -> None:
         assert self._stream is not None
-        row = [str(step), cell(epoch), *(cell(figures.get(name)) for name in self.columns[2:])]
+        content = line.encode()
+        self._stream.write(content)
+        self._stream.flush()
+        self._digest.update(content)
+
+    def add_row(self, cells: Sequence[str]) -> None:
+        """Write a row, for others to read at once; cells need no quotes."""
         with storage_errors(self.path):
-            self._stream.write(",".join(row) + "\n")
-            self._stream.flush()
+            self._write(",".join(cells) + "\n")
+
+    def mark(self) -> Mark:
+        """How far the file has been written, once that is on the disk."""
+        assert self._stream is not None
+        with storage_errors(self.path):
+            os.fsync(self._stream.fileno())
+            return Mark(self._stream.tell(), self._digest.hexdigest())
 
     def close(self) -> None:
         """Close the file."""
         if self._stream is not None:
             with storage_errors(self.path):
                 self._stream.close()
+
+
+class Metrics(Table):
+    """metrics.csv: one header, one row per step at which something was measured, an empty cell where not."""
+
+    def __init__(self, path: Path, figures: Sequence[str], mark: Mark | None = None) -> None:
+        super().__init__(path, ["step", "epoch", *figures], mark)
+
+    def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
+        """Write the row of a step; figures that are not numbers become empty cells."""
+        self.add_row([str(step), cell(epoch), *(cell(figures.get(name)) for name in self.columns[2:])])
+
+    def rows(self) -> Iterator[tuple[int, float, dict[str, float]]]:
+        """Step, epoch and figures of every row so far."""
+        with storage_errors(self.path), self.path.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                figures = {name: float(row[name]) for name in self.columns[2:] if row[name]}
+                yield int(row["step"]), float(row["epoch"]), figures
 
 
 def cell(value: float | None) -> str:
@@ -133,30 +278,35 @@ def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> s
 def _is_run(path: Path) -> bool:
     """Whether a path is a run folder; one that the file system cannot even look up is not."""
     with contextlib.suppress(OSError):
-        return (path / "config.yaml").is_file()
+        return (path / CONFIG).is_file()
     return False
 
 
 def _runs_in(root: Path) -> list[str]:
     with contextlib.suppress(OSError):
-        return sorted(p.name for p in root.iterdir() if (p / "config.yaml").is_file() and not p.is_symlink())
+        return sorted(
+            p.name for p in root.iterdir() if _is_run(p) and not p.is_symlink() and not p.name.startswith(".")
+        )
     return []
 
 
-def _make_exclusively(root: Path, name: str) -> Path:
+def _take_free_name(draft: Path, root: Path, name: str) -> Path:
+    """Give a folder the first name that is free. A rename replaces no folder that has something in it."""
     for attempt in range(1, 10_000):
         path = root / (name if attempt == 1 else f"{name}-{attempt}")
         try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        return path
+            draft.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+        else:
+            return path
     raise StorageError(f"{printable(str(root / name))}: ten thousand runs of that name and second exist")
 
 
 def _point_latest(root: Path, name: str) -> None:
     """Swing `latest` over in one rename. Where links cannot be made there is no `latest`, and that is no fault."""
-    link = root / f".{LATEST}.{os.getpid()}"
+    link = temporary_for(root / LATEST)
     with contextlib.suppress(OSError):
         link.unlink(missing_ok=True)
         link.symlink_to(name, target_is_directory=True)

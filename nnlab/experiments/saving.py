@@ -1,0 +1,176 @@
+"""What a training leaves on the disk while it runs: metrics, hashes of its weights, and checkpoints to go on from."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.experiment import to_yaml
+from nnlab.config.schema import Interval
+from nnlab.errors import CheckpointError
+from nnlab.experiments.report import figure_names, model_of
+from nnlab.experiments.setup import Setup
+from nnlab.maths.randomness import Purpose
+from nnlab.records import checkpoints
+from nnlab.records.checkpoints import Checkpoint
+from nnlab.records.runs import Mark, Metrics, RunFolder, Table, cell
+from nnlab.training.state import State, sound
+
+Array = NDArray[Any]
+
+SECONDS_BETWEEN_SAVES = 30.0
+_LARGEST_SHARE = 0.01  # of the time, that saving may take where its interval is given in seconds
+_MOST_HASHES = 100  # epochs whose weights are hashed, about
+
+
+def marked_steps(setup: Setup) -> frozenset[int]:
+    """The steps whose weights are hashed: the start, the end, and the ends of about a hundred epochs between them."""
+    steps, epoch = setup.plan.steps, epoch_steps(setup)
+    every = epoch * max(1, -(-(steps // epoch) // _MOST_HASHES))
+    return frozenset({*range(0, steps + 1, every), steps})
+
+
+def epoch_steps(setup: Setup) -> int:
+    """How many steps an epoch has."""
+    return -(-len(setup.rows.of(0).split.train) // setup.plan.batch_size)
+
+
+def tensors(setup: Setup, state: State) -> Iterator[tuple[str, Array]]:
+    """Every tensor that training changes in the network: those of theta, then the running statistics."""
+    for layout, values in ((setup.network.layout, state.theta), (setup.network.statistics, state.statistics)):
+        for name, view in layout.views(values).items():
+            yield name, view[0]
+
+
+def hashes(setup: Setup, state: State) -> dict[str, str]:
+    """The SHA-256 of every tensor's bytes."""
+    return {name: hashlib.sha256(a.tobytes()).hexdigest() for name, a in tensors(setup, state)}
+
+
+class Saver:
+    """Writes what a training must not lose. It begins the files, or goes on with them where a checkpoint left off."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        folder: RunFolder,
+        state: State,
+        environment: Mapping[str, Any],
+        begin: Checkpoint | None = None,
+    ) -> None:
+        self.setup, self.folder, self.state, self.environment = setup, folder, state, environment
+        about = begin.about if begin else {}
+        self.planned: list[list[int]] = [list(pair) for pair in about.get("planned", [])]
+        if not self.planned or self.planned[-1][1] != setup.plan.steps:
+            self.planned.append([state.step, setup.plan.steps])
+        self.gradient_errors = [*begin.arrays["gradient_errors"]] if begin else []
+        self.saved_at = (state.step, state.recorded) if begin else None
+        self._best_saved: int | None = None
+        self._marked = marked_steps(setup)
+        every = setup.experiment.training.checkpoint_every
+        self._interval = every.seconds if isinstance(every, Interval) else SECONDS_BETWEEN_SAVES
+        self._steps = every if isinstance(every, int) else None
+        self._next = time.monotonic() + self._interval
+        self._open({name: Mark(**mark) for name, mark in about.get("marks", {}).items()})
+
+    def _open(self, marks: Mapping[str, Mark]) -> None:
+        path, names = self.folder.path, [name for name, _ in tensors(self.setup, self.state)]
+        with contextlib.ExitStack() as opened:
+            self.metrics = Metrics(path / "metrics.csv", figure_names(self.setup), marks.get("metrics.csv"))
+            opened.callback(self.metrics.close)
+            self.hashes = Table(path / "hashes.csv", ["step", "epoch", *names], marks.get("hashes.csv"))
+            opened.callback(self.hashes.close)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._opened.close()
+
+    def is_due(self) -> bool:
+        """Whether it is time to save, where that goes by the clock."""
+        return self._steps is None and time.monotonic() >= self._next
+
+    def note(self, step: int, epoch: float) -> None:
+        """Take note of a record: hash the weights if this step is marked, or the last."""
+        if step in self._marked or not self.state.running.any():
+            self.hashes.add_row([str(step), cell(epoch), *hashes(self.setup, self.state).values()])
+
+    def save_if_due(self) -> bool:
+        """Save where it is time for that, and say so."""
+        step = self.state.step
+        due = self.is_due() if self._steps is None else step > 0 and step % self._steps == 0
+        if due:
+            self.save()
+        return due
+
+    def save(self) -> None:
+        """Save the whole state, and the best weights so far; nothing is done if that is what the disk has already.
+
+        Weights that are not finite are never written.
+        """
+        now = (self.state.step, self.state.recorded)
+        if now == self.saved_at or not sound(self.state.theta, self.state.statistics).all():
+            return
+        begun = time.monotonic()
+        # What a checkpoint says of these files must be on the disk before it is.
+        marks = {table.path.name: asdict(table.mark()) for table in (self.metrics, self.hashes)}
+        self.save_best()
+        extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
+        about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}
+        last = model_of(self.setup, self.state).to_checkpoint(extra, about)
+        checkpoints.save(self.folder.checkpoint("last"), last, keep=self.folder.checkpoint("previous"))
+        self.saved_at = now
+        ended = time.monotonic()
+        self._next = ended + max(self._interval, (ended - begun) / _LARGEST_SHARE)
+
+    def save_best(self) -> None:
+        """Save the best weights so far, if these are others than those saved before."""
+        best = self.state.best
+        step = int(best.step[0])
+        if step != self._best_saved:
+            checkpoints.save(
+                self.folder.checkpoint("best"), model_of(self.setup, best).to_checkpoint({}, self._about(step))
+            )
+            self._best_saved = step
+
+    def _gradient_errors(self) -> Array:
+        """What the gradient check of the first steps found, (checks, P)."""
+        return np.array(self.gradient_errors, np.float64).reshape(-1, self.setup.network.layout.size)
+
+    def _about(self, step: int) -> dict[str, Any]:
+        """Where a checkpoint stands, and all that decides how it goes on from there."""
+        setup, config = self.setup, to_yaml(self.setup.experiment)
+        schedule = setup.experiment.optimizer.schedule
+        return {
+            "step": step,
+            "epoch": step // epoch_steps(setup),
+            "position": step % epoch_steps(setup),
+            "planned": self.planned,
+            "seed": setup.rows.seeds[0],
+            "streams": streams(),
+            "schedule": {"name": schedule.name if schedule else "constant", "of": setup.plan.steps},
+            "config": config,
+            "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
+            "fingerprint": setup.rows.dataset.fingerprint,
+            "environment": dict(self.environment),
+        }
+
+
+def streams() -> dict[str, Any]:
+    """How random numbers follow from a seed, a purpose and an epoch, layer or step: the key of every stream."""
+    return {"generator": "PCG64", "spawn_key": ["purpose", "index"], "purposes": {p.name: int(p) for p in Purpose}}
+
+
+def restore(state: State, begin: Checkpoint) -> None:
+    """Make `state` that of a checkpoint. CheckpointError if it is one of another network or optimizer."""
+    try:
+        state.restore(begin.arrays, int(begin.about["step"]), int(begin.about["recorded"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the checkpoint is not one of this experiment: {error}") from error

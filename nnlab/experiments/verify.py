@@ -1,0 +1,144 @@
+"""Replay a run and compare its weights, bit for bit, with the hashes that it left in hashes.csv."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from nnlab.config.schema import Experiment
+from nnlab.errors import CheckpointError, printable
+from nnlab.experiments.resume import changes, newest, refuse_another
+from nnlab.experiments.saving import hashes
+from nnlab.experiments.setup import Setup, set_up
+from nnlab.experiments.train import own_plan
+from nnlab.maths.activations import AnyActivation
+from nnlab.records.checkpoints import Checkpoint
+from nnlab.records.files import storage_errors
+from nnlab.records.runs import RunFolder
+from nnlab.training.loop import fit, never
+from nnlab.training.state import State
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """The weights after a step: the SHA-256 of each tensor's bytes, by name."""
+
+    step: int
+    epoch: float
+    tensors: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How many of the hashed epochs were compared, the first that differs and in which tensor, and what has changed."""
+
+    run: Path
+    compared: int
+    last: Hashed
+    differs: tuple[Hashed, str] | None
+    environment: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        first = None
+        if self.differs is not None:
+            hashed, tensor = self.differs
+            first = {"step": hashed.step, "epoch": hashed.epoch, "tensor": tensor}
+        return {
+            "run": str(self.run),
+            "same": self.differs is None,
+            "compared": self.compared,
+            "to_step": self.last.step,
+            "first_difference": first,
+            "environment": self.environment,
+        }
+
+    def sentence(self) -> str:
+        """The outcome in words; what has changed in the environment follows, a line each."""
+        if self.differs is None:
+            said = f"reproduced: the weights are the same bits at {self.compared} steps up to step {self.last.step}"
+        else:
+            hashed, tensor = self.differs
+            said = f"not reproduced: {tensor} first differs at epoch {hashed.epoch:g}, step {hashed.step}"
+        return "\n".join([said, *(f"the environment has changed: {text}" for text in self.environment)])
+
+
+def verify(
+    folder: RunFolder,
+    setup: Setup,
+    activations: Mapping[str, AnyActivation],
+    *,
+    epochs: int | None = None,
+    plugins: Sequence[str] = (),
+) -> Verification:
+    """Replay a run, or its first epochs, as far as its newest checkpoint; `setup` is that of its own experiment.
+
+    CheckpointError where there is nothing to compare with, or where experiment or data are no longer the run's.
+    """
+    begin, _ = newest(folder)
+    if begin is not None:
+        refuse_another(folder, setup, begin)
+    rows = [row for row in _read(folder) if begin is None or row.step <= begin.about["step"]]
+    wanted = [row for row in rows if epochs is None or row.epoch <= epochs]
+    if not wanted:
+        raise CheckpointError(f"{printable(str(folder.path))}: found no hashes of weights to compare with")
+    compared, differs = 0, None
+    for row, found in _replayed(setup, activations, wanted, begin):
+        compared += 1
+        tensor = next((name for name, digest in row.tensors.items() if found.get(name) != digest), None)
+        if tensor is not None:
+            differs = (row, tensor)
+            break
+    else:
+        if compared < len(wanted):  # the replay ended before the run did
+            differs = (wanted[compared], next(iter(wanted[compared].tensors)))
+    return Verification(folder.path, compared, wanted[-1], differs, changes(begin, plugins) if begin else [])
+
+
+def _read(folder: RunFolder) -> Iterator[Hashed]:
+    path = folder.path / "hashes.csv"
+    if not path.is_file():
+        raise CheckpointError(f"{printable(str(path))}: found no such file, expected a run of `nnlab train`")
+    with storage_errors(path), path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            try:
+                yield Hashed(int(row.pop("step")), float(row.pop("epoch")), row)
+            except (KeyError, TypeError, ValueError) as error:
+                raise CheckpointError(f"{printable(str(path))}: found a row without step and epoch") from error
+
+
+def _replayed(
+    setup: Setup, activations: Mapping[str, AnyActivation], wanted: Sequence[Hashed], begin: Checkpoint | None
+) -> Iterator[tuple[Hashed, dict[str, str]]]:
+    """Each wanted row with what the replay has in its place."""
+    rows, state, parts = {row.step: row for row in wanted}, setup.start(), setup.rows.parts()
+    for planned, end in _stretches(setup, begin):
+        stretch = set_up(_of_length(setup.experiment, planned), setup.rows, activations)
+        plan = replace(own_plan(stretch), steps_to_mark=frozenset(rows))
+        stop = partial(_has_done, state, end) if end < planned else never
+        for record in fit(stretch.network, parts, setup.rows.seeds, stretch.rule.update, plan, state, stop):
+            if record.step in rows:
+                yield rows.pop(record.step), hashes(stretch, state)
+            if not rows:
+                return
+
+
+def _has_done(state: State, steps: int) -> bool:
+    return state.step >= steps
+
+
+def _stretches(setup: Setup, begin: Checkpoint | None) -> Iterator[tuple[int, int]]:
+    """How many steps were planned in each stretch of the run, and the step at which the stretch ended."""
+    planned = begin.about["planned"] if begin else [[0, setup.plan.steps]]
+    yield from ((steps, following) for (_, steps), (following, _) in pairwise(planned))
+    yield planned[-1][1], planned[-1][1]
+
+
+def _of_length(experiment: Experiment, steps: int) -> Experiment:
+    training = experiment.training.model_copy(update={"steps": steps, "epochs": None})
+    return experiment.model_copy(update={"training": training})

@@ -1,0 +1,151 @@
+"""Real processes, killed with SIGKILL at random moments: every run resumes and ends with the bits of one left alone."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support import COMMAND, HOUSES, ROOT, environment, nnlab, read_json, write
+
+KILLS = 50
+KILL, QUICK = ROOT / "benchmarks" / "kill.py", "--without-pictures"
+
+
+def test_runs_killed_at_random_moments_end_with_the_same_bits(tmp_path):
+    """Two processes do half of the kills each; benchmarks/kill.py does a thousand."""
+    halves = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                KILL,
+                "--kills",
+                str(KILLS // 2),
+                "--seed",
+                str(seed),
+                "--folder",
+                tmp_path / str(seed),
+                QUICK,
+            ],
+            env=environment(PYTHONPATH=str(ROOT), PYTHONWARNINGS=None),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for seed in (1, 2)
+    ]
+    for half in halves:
+        said, _ = half.communicate(timeout=300)
+        assert half.returncode == 0, said
+        kills = re.fullmatch(r"(\d+) kills of \d+ runs in \d+ s: 0 differ\n", said)
+        assert kills
+        assert int(kills[1]) >= KILLS // 2
+
+
+LONG = (
+    "--set",
+    "training.steps=100000000",
+    "--set",
+    "training.log_every=2000",
+    "--set",
+    "training.evaluate_every=4000",
+)
+
+
+def begun(folder, *words, prefix=(), **changes):
+    """A training in a process of its own that has begun to train."""
+    command = [*prefix, *COMMAND, "train", *map(str, words)]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        metrics = list((folder / "runs").glob("2*/metrics.csv"))
+        if metrics and metrics[0].read_text(encoding="utf-8").count("\n") > 3:
+            return process
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"no training began: {process.communicate()}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_saves_prints_the_line_that_resumes_and_leaves_within_two_seconds(number, code, tmp_path):
+    process = begun(tmp_path, write(tmp_path, HOUSES), *LONG)
+    process.send_signal(number)
+    sent = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - sent < 2
+    assert (process.returncode, out) == (code, "")
+    line = err.splitlines()[-1].partition("; to go on: ")[2]
+    run = next((tmp_path / "runs").glob("2*"))
+    assert line == f"nnlab train --resume runs/{run.name}"
+    step = read_json(run / "run.json")["sessions"][0]
+    assert step["status"] == "interrupted"
+    result = nnlab(*line.split()[1:], "--dry-run", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_interrupt_that_the_parent_ignores_leaves_sigterm_to_pause(tmp_path):
+    """As for `nnlab train … &` in a script without job control."""
+    ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+    process = begun(tmp_path, write(tmp_path, HOUSES), *LONG, prefix=ignoring)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[1].splitlines()[-1].startswith("stopped by SIGTERM: ")
+    assert process.returncode == 143
+
+
+def test_of_two_processes_that_resume_at_once_the_second_is_refused(tmp_path):
+    process = begun(tmp_path, write(tmp_path, HOUSES), *LONG)
+    result = nnlab("train", "--resume", "latest", cwd=tmp_path)
+    process.kill()
+    process.communicate()
+    assert result.returncode == 2
+    assert result.stderr.endswith(f": locked by pid {process.pid}\n")
+
+
+def test_many_processes_started_at_once_make_a_run_each(tmp_path):
+    """64 of them, of which as many run at a time as that takes; all share one folder of runs."""
+    write(tmp_path, HOUSES)
+    quick = ("--set", "training.steps=2", "--quiet")
+    script = f"import os, sys\nsys.argv = ['nnlab', 'train', 'experiment.yaml', *{quick!r}]\n" + MANY
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment(PYTHONWARNINGS=None), check=False, timeout=300
+    )
+    assert done.returncode == 0
+    runs = [path for path in (tmp_path / "runs").iterdir() if not path.is_symlink()]
+    assert len(runs) == 64
+    wanted = {path.name for path in runs[0].iterdir()}
+    assert all({path.name for path in run.iterdir()} == wanted for run in runs)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda run: read_json(run / "run.json")["status"], runs)) == {"completed"}
+    assert (tmp_path / "runs" / "latest").resolve() in runs
+
+
+# Forked from one process that has loaded everything, so that they truly begin at once.
+MANY = """
+import nnlab.experiments.train
+from nnlab.cli.app import main
+
+nnlab.experiments.train.draw = lambda _material, _folder: iter(())  # quicker, and no part of the question
+children = []
+for _ in range(64):
+    child = os.fork()
+    if child == 0:
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code or 0
+        finally:
+            os._exit(code)
+    children.append(child)
+codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+sys.exit(0 if set(codes) == {0} else 1)
+"""
