@@ -46,6 +46,13 @@ def _seed(text: str | int) -> int:
     return number
 
 
+def _path(given: str | Path) -> Path:
+    """A path; '' is most often a variable of the shell that is not set, and not the folder it would stand for."""
+    if not str(given) or "\0" in str(given):
+        raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a path")
+    return Path(given)
+
+
 def _positive(given: str | float) -> float:
     text = str(given)
     try:
@@ -58,6 +65,16 @@ def _positive(given: str | float) -> float:
 
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="Experiment file in YAML.", show_default=False)]
+OptionalConfig = Annotated[
+    str | None,
+    typer.Argument(metavar="CONFIG", help="Experiment file in YAML; not needed with --resume.", show_default=False),
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        "--resume", metavar="RUN", help="Go on with a run where it was saved last, bit for bit.", show_default=False
+    ),
+]
 Run = Annotated[
     str,
     typer.Argument(
@@ -72,7 +89,34 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", parser=_seed, metavar="N", help="Override the experiment's seed.", show_default=False),
 ]
-RunsDir = Annotated[Path, typer.Option("--runs-dir", metavar="DIR", help="Where run folders are made and looked for.")]
+Gate = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gate", metavar="EXPR", help="What must hold, as in 'val/loss <= 0.2'; else exit code 3. Repeatable."
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option("--baseline", metavar="RUN", help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'."),
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write the outcome of the gates as JUnit XML.")
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps", parser=_count, metavar="N", help="Train N steps in all; may extend a run.", show_default=False
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs", parser=_count, metavar="N", help="Train N epochs in all; may extend a run.", show_default=False
+    ),
+]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
+]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Override the experiment's name.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run folder's path and nothing else.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with the result.")]

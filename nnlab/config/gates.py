@@ -1,10 +1,14 @@
 """Gates: sentences about figures that a run must make true, such as `test/accuracy >= 0.97`.
 
-    gate    = figure [@STEP] OP NUMBER [+- TOLERANCE] [by epoch N | by step N]
-    OP      = >= | <= | > | < | ==
+    gate     = figure OP factor {* factor} [+- NUMBER] [by epoch N | by step N]
+    OP       = >= | <= | > | < | ==
+    factor   = NUMBER | figure | baseline       at most one of them no number
+    figure   = NAME [@STEP]
 
-A figure without a step is the run's final one. `by` asks for the best value reached until then. A figure that was not
-measured fails its gate.
+A figure without a step is the run's final one. `by` asks for the best value reached until then. `baseline` is the
+same figure of another run. In comparisons a name begins with an arm and may end in a statistic over the seeds:
+`relu.val/accuracy.low`. What stands between double quotes in a name is taken as it is: spaces, `=`, `*`, `@`.
+A figure that was not measured fails its gate.
 """
 
 from __future__ import annotations
@@ -13,9 +17,10 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
-from nnlab.errors import printable, suggestion
+from nnlab.errors import ConfigError, Fault, printable, suggestion
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -25,16 +30,21 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
 }
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_GATE = re.compile(
-    rf"\s*(?P<figure>[^\s@<>=]+?)(?:@(?P<step>\d{{1,10}}))?\s*(?P<operator>>=|<=|==|>|<)\s*(?P<bound>{_NUMBER})"
-    rf"(?:\s*\+-\s*(?P<tolerance>{_NUMBER}))?(?:\s+by\s+(?P<unit>epoch|step)\s+(?P<limit>\d{{1,10}}))?\s*"
-)
+
+@dataclass(frozen=True)
+class Figure:
+    """What a gate compares with, besides a number: a figure of the run, at a step or at the end."""
+
+    name: str
+    step: int | None = None
+
+
+BASELINE = Figure("baseline")  # the gate's own figure, of another run
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One parsed gate; `text` is how it was written."""
+    """One parsed gate; `text` is how it was written. With `of`, the bound is `bound` times what that figure is."""
 
     text: str
     figure: str
@@ -44,56 +54,180 @@ class Gate:
     step: int | None = None
     by_epoch: int | None = None
     by_step: int | None = None
+    of: Figure | None = None
 
-    def met(self, value: float | None) -> bool:
-        """Whether a measured value meets the gate; None and nan, not measured, never do."""
-        if value is None or math.isnan(value):
+    def met(self, value: float | None, bound: float | None = None) -> bool:
+        """Whether a measured value meets the gate; None and what is not finite, not measured, never do.
+
+        `bound` is the bound where it had to be computed.
+        """
+        bound = self.bound if self.of is None else bound
+        if value is None or bound is None or not math.isfinite(value) or not math.isfinite(bound):
             return False
         if self.operator == "==":
-            return abs(value - self.bound) <= self.tolerance
-        return OPERATORS[self.operator](value, self.bound)
+            return abs(value - bound) <= self.tolerance
+        return OPERATORS[self.operator](value, bound)
 
-    def best(self, values: Sequence[float]) -> float | None:
+    def best(self, values: Sequence[float], bound: float | None = None) -> float | None:
         """The value among several that comes nearest to meeting the gate, or None of none."""
+        centre = self.bound if bound is None else bound
         values = [value for value in values if not math.isnan(value)]
         if not values:
             return None
         if self.operator == "==":
-            return min(values, key=lambda value: abs(value - self.bound))
+            return min(values, key=lambda value: abs(value - centre))
         return max(values) if self.operator.startswith(">") else min(values)
+
+    @property
+    def asks(self) -> tuple[Gate, ...]:
+        """The gate itself, and one in whose place of the figure stands the one it is compared with, if any."""
+        if self.of is None or self.of == BASELINE:
+            return (self,)
+        return self, replace(self, figure=self.of.name, step=self.of.step, by_epoch=None, by_step=None, of=None)
+
+
+# --- from text to gates -----------------------------------------------------------------------------------------------
+
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_TOKEN = re.compile(
+    rf"\s*(?:(?P<operator>!?[<>=]+)|(?P<mark>\+-|[*@])|(?P<number>{_NUMBER})(?=\+-|[\s@<>=*]|\Z)"
+    r'|(?P<word>(?:"[^"]*"|(?!\+-)[^\s@<>=*"])+)|(?P<end>\Z)|(?P<quote>"))'
+)
+_COMPARABLE = re.compile(r"(?![0-9.+-])[^/.]+[/.].+", re.DOTALL)  # a figure, and not `high`, `nan` or `1.5x`
+_FORM = "FIGURE OP NUMBER such as 'test/accuracy >= 0.95' or 'batch/loss@999 == 0.0142 +- 5e-5'"
+_COMPARED = "a number, baseline or a figure such as val/loss"
 
 
 def parse_gate(text: str) -> Gate:
-    """The gate that `text` states. ValueError says what was found and expected."""
-    match = _GATE.fullmatch(text)
-    if not match:
-        expected = "FIGURE OP NUMBER such as 'test/accuracy >= 0.95' or 'batch/loss@999 == 0.0142 +- 5e-5'"
-        raise ValueError(f"found gate '{printable(text)}', expected {expected}")
-    parts = match.groupdict()
-    bound, tolerance = float(parts["bound"]), float(parts["tolerance"] or 0)
-    _check(text, parts, bound, tolerance)
-    limit = int(parts["limit"]) if parts["limit"] else None
-    return Gate(
-        text=text.strip(),
-        figure=parts["figure"],
-        operator=parts["operator"],
-        bound=bound,
-        tolerance=tolerance,
-        step=int(parts["step"]) if parts["step"] else None,
-        by_epoch=limit if parts["unit"] == "epoch" else None,
-        by_step=limit if parts["unit"] == "step" else None,
-    )
+    """The gate that `text` states. ValueError says in one line what was found, where, and expected."""
+    return _Reader(text).gate()
 
 
-def _check(text: str, parts: dict[str, str | None], bound: float, tolerance: float) -> None:
-    if not math.isfinite(bound) or not math.isfinite(tolerance) or tolerance < 0:
-        raise ValueError(f"found gate '{printable(text)}', expected finite numbers and a tolerance of at least 0")
-    if parts["tolerance"] and parts["operator"] != "==":
-        raise ValueError(
-            f"found a tolerance after {parts['operator']} in gate '{printable(text)}', expected it after =="
-        )
-    if parts["limit"] and parts["step"]:
-        raise ValueError(f"found both @STEP and 'by' in gate '{printable(text)}', expected one of them")
+def gates_from(texts: Iterable[str]) -> list[Gate]:
+    """The gates of a command line. ConfigError lists the faults of all of them."""
+    faults: list[Fault] = []
+    gates: list[Gate] = []
+    for text in texts:
+        try:
+            gates.append(parse_gate(text))
+        except ValueError as error:
+            faults.append(Fault(str(error), option(text)))
+    if faults:
+        raise ConfigError(faults)
+    return gates
+
+
+def option(text: str) -> str:
+    """How a gate of the command line is named in a message."""
+    return f"--gate {_shown(text)}"
+
+
+def _shown(text: str) -> str:
+    """`text` for a message: escaped, and not too long."""
+    short = printable(text)
+    return short if len(short) <= 80 else short[:79] + "…"
+
+
+class _Reader:
+    """The tokens of one gate, from left to right; `kind`, `token` and `place` are those of the next one."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.position = text, 0
+        self.advance()
+
+    def advance(self) -> None:
+        """Go on to the next token."""
+        match = _TOKEN.match(self.text, self.position)
+        assert match is not None  # one of its branches takes any character, and the end
+        assert match.lastgroup is not None
+        self.kind, self.token, self.place = match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1
+        self.position = match.end()
+
+    def gate(self) -> Gate:
+        """The whole gate."""
+        figure = self.figure("the name of a figure")
+        operator_ = self.one_of(OPERATORS, f"one of {' '.join(OPERATORS)}")
+        bound, of = self.side()
+        toleranced = self.took("+-")
+        tolerance = self.number("a tolerance") if toleranced else 0.0
+        limits = self.limits() if self.took("by") else {}
+        if self.kind != "end":
+            self.fail("the end, '+- NUMBER' after ==, 'by epoch N' or 'by step N'")
+        gate = Gate(self.text.strip(), figure.name, operator_, bound, tolerance, figure.step, **limits, of=of)
+        self.check(gate, toleranced=toleranced)
+        return gate
+
+    def figure(self, expected: str) -> Figure:
+        """A name, and @STEP."""
+        name = self.token.replace('"', "")
+        if self.kind != "word" or not name or self.token[0].isdigit():
+            self.fail(expected)
+        self.advance()
+        return Figure(name, self.count("a step") if self.took("@") else None)
+
+    def side(self) -> tuple[float, Figure | None]:
+        """The product on the right: its numbers, and the figure among them."""
+        bound, of = 1.0, None
+        while True:
+            if self.kind == "number":
+                bound *= self.number(_COMPARED)
+            elif of is None and self.took(BASELINE.name):
+                of = BASELINE
+            elif of is None and _COMPARABLE.fullmatch(self.token):
+                of = self.figure(_COMPARED)
+            else:
+                self.fail(_COMPARED if of is None else "a number")
+            if not self.took("*"):
+                return bound, of
+
+    def limits(self) -> dict[str, int]:
+        """What follows `by`."""
+        unit = self.one_of(("epoch", "step"), "epoch N or step N")
+        return {f"by_{unit}": self.count(f"the number of the {unit}")}
+
+    def took(self, token: str) -> bool:
+        """Whether the next token is this one, which is then passed."""
+        found = self.token == token
+        if found:
+            self.advance()
+        return found
+
+    def one_of(self, tokens: Iterable[str], expected: str) -> str:
+        """One of some tokens."""
+        token = self.token if self.token in tokens else self.fail(expected)
+        self.advance()
+        return token
+
+    def number(self, expected: str) -> float:
+        """A number."""
+        token = self.token if self.kind == "number" else self.fail(expected)
+        self.advance()
+        return float(token)
+
+    def count(self, expected: str) -> int:
+        """Digits and nothing else."""
+        token = self.token if re.fullmatch("[0-9]{1,10}", self.token) else self.fail(expected)
+        self.advance()
+        return int(token)
+
+    def fail(self, expected: str) -> NoReturn:
+        """Refuse the next token."""
+        found = {"end": "the end", "quote": "a quote that is never closed"}.get(self.kind, f"'{_shown(self.token)}'")
+        where = f"at character {self.place} found {found} instead of {expected}"
+        raise ValueError(f"found gate '{_shown(self.text)}', expected {_FORM}; {where}")
+
+    def check(self, gate: Gate, *, toleranced: bool) -> None:
+        """Refuse what can be read but means nothing."""
+        shown = f"gate '{_shown(self.text)}'"
+        if not math.isfinite(gate.bound) or not math.isfinite(gate.tolerance) or gate.tolerance < 0:
+            raise ValueError(f"found {shown}, expected finite numbers and a tolerance of at least 0")
+        if toleranced and gate.operator != "==":
+            raise ValueError(f"found a tolerance after {gate.operator} in {shown}, expected it after ==")
+        if gate.step is not None and (gate.by_epoch, gate.by_step) != (None, None):
+            raise ValueError(f"found both @STEP and 'by' in {shown}, expected one of them")
+
+
+# --- gates that can never be met --------------------------------------------------------------------------------------
 
 
 def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
@@ -101,7 +235,7 @@ def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
     known = list(known)
     if gate.figure in known:
         return None
-    return f"unknown figure '{printable(gate.figure)}' in gate '{printable(gate.text)}'{_hint(gate.figure, known)}"
+    return f"unknown figure '{_shown(gate.figure)}' in gate '{_shown(gate.text)}'{_hint(gate.figure, known)}"
 
 
 def _hint(figure: str, known: Sequence[str]) -> str:
@@ -110,12 +244,9 @@ def _hint(figure: str, known: Sequence[str]) -> str:
     return suggestion(figure, known) or (f"; expected {' or '.join(ends)}" if ends else "")
 
 
-# --- gates that can never be met --------------------------------------------------------------------------------------
-
-
 def names_a_parameter(figure: str) -> bool:
     """Whether the figure has the form of one entry of a tensor: `dense1/weights[0,0]`."""
-    return re.fullmatch(r"[^\[\]]+/[^\[\]]+\[\d+(,\d+)*\]", figure) is not None
+    return re.fullmatch(r"[^\[\]]+/[^\[\]]+\[[0-9]{1,10}(,[0-9]{1,10})*\]", figure) is not None
 
 
 @dataclass(frozen=True)

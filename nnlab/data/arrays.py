@@ -7,6 +7,7 @@ anything is allocated, and nothing but plain numbers is ever built, so that no f
 from __future__ import annotations
 
 import math
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -89,12 +90,21 @@ def read_npz_like(path: Path | str, columns: Columns, *, task: Task) -> NewRows:
 
 
 def _read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, NDArray[Any]]:
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        _require_nothing_around(archive, file, path)
         members = [info for info in archive.infolist() if info.filename.removesuffix(".npy") in wanted]
         names = [info.filename.removesuffix(".npy") for info in members]
         if len(set(names)) < len(names):
             refuse(path, f"found an array twice among {', '.join(names)}, expected each once")
         return {name: _read_member(archive, info, path) for name, info in zip(names, members, strict=True)}
+
+
+def _require_nothing_around(archive: zipfile.ZipFile, file: IO[bytes], path: Path) -> None:
+    """Refuse bytes before the first member or after the archive's end, which `zipfile` would step over."""
+    end = b"PK\x05\x06"  # begins the record of 22 bytes and a comment with which every archive ends
+    file.seek(-22 - len(archive.comment), os.SEEK_END)
+    if file.read(4) != end or min((info.header_offset for info in archive.infolist()), default=0) != 0:
+        refuse(path, "found extra bytes before or after the arrays, expected none")
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:

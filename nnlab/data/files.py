@@ -59,6 +59,10 @@ class FaultList:
         self.faults: list[Fault] = []
         self.more = 0
 
+    def __len__(self) -> int:
+        """How many there are, those that are only counted too."""
+        return len(self.faults) + self.more
+
     def add(self, message: str, line: int | None = None, column: int | None = None) -> None:
         """Note one fault; `line` is the file's line and `column` the cell's number in it, both from 1."""
         if len(self.faults) < MOST_FAULTS:

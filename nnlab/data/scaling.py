@@ -110,16 +110,16 @@ class Scaling:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Scaling:
-        """The inverse of `to_arrays`."""
-        return cls(
-            arrays["name"].tobytes().decode("ascii"),
-            float(arrays["epsilon"]),
-            bool(arrays["together"]),
-            arrays["shift"],
-            arrays["divisor"],
-            arrays.get("fill"),
-            tuple(arrays["constant"].tolist()),
-        )
+        """The inverse of `to_arrays`. ValueError or KeyError for arrays that no scaling gives."""
+        name = arrays["name"].tobytes().decode("ascii")
+        constant = tuple(int(i) for i in arrays["constant"])
+        shift, divisor, fill = arrays["shift"], arrays["divisor"], arrays.get("fill")
+        columns = [shift, divisor] if fill is None else [shift, divisor, fill]
+        if name not in NAMES or {(values.dtype.str, values.shape) for values in columns} != {("<f8", (len(shift),))}:
+            raise ValueError("found a scaling of another kind or size")
+        if not all(np.isfinite(values).all() for values in (shift, *columns[2:])) or not (divisor > 0).all():
+            raise ValueError("found a scaling by numbers that are not finite, or not above 0")
+        return cls(name, float(arrays["epsilon"]), bool(arrays["together"]), shift, divisor, fill, constant)
 
 
 class _Blocks:

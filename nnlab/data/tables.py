@@ -99,7 +99,8 @@ def _text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        message = f"found byte 0x{data[error.start]:02x} at position {error.start}, expected text in UTF-8"
+        looks = " (it looks like UTF-16)" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
+        message = f"found byte 0x{data[error.start]:02x} at position {error.start}, expected text in UTF-8{looks}"
         refuse(path, message, data[: error.start].count(b"\n") + 1)
 
 
@@ -141,10 +142,10 @@ def _name_fault(name: str, earlier: Sequence[str]) -> str:
         return f"found no name for column {len(earlier) + 1}, expected one (or a line that ends without a comma)"
     if name in earlier:
         return f"found column name {quoted(name)} twice, expected different names"
-    if _CONTROL.search(name):
-        return f"found a control character in column name {quoted(name)}, expected none"
     if not earlier and (";" in name or "\t" in name):
         return f"found {quoted(name)} as the first column's name, expected columns separated by commas"
+    if _CONTROL.search(name):
+        return f"found a control character in column name {quoted(name)}, expected none"
     return ""
 
 
@@ -369,9 +370,9 @@ def _targets(
         return (), np.column_stack([_numbers(table, name, faults) for name in names])
     if task == "multilabel":
         return (), np.column_stack([_yes_or_no(table, name, faults) for name in names])
-    before = len(faults.faults)
+    before = len(faults)
     labels = _labels(table, names[0], faults, known=classes or ())
-    if len(faults.faults) > before:
+    if len(faults) > before:
         return classes or (), np.zeros((len(labels), 1))
     if classes is None:
         classes = _sorted_classes(set(labels))

@@ -18,8 +18,9 @@ from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import SPLITS, memory_fault, refusal, watchable
 from nnlab.config.gates import Gate, Moments, names_a_parameter, never_met, unknown_figure
 from nnlab.config.schema import Experiment
+from nnlab.config.weights import class_weights, weight_findings
 from nnlab.data.catalogue import CATALOGUE, load
-from nnlab.data.dataset import Dataset
+from nnlab.data.dataset import Columns, Dataset, Task
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
 from nnlab.errors import DataError, Fault, printable, suggestion
@@ -27,7 +28,9 @@ from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.metrics import report
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
-from nnlab.training.loop import Part, Plan, State
+from nnlab.training import health
+from nnlab.training.loop import Part, Plan
+from nnlab.training.state import State
 
 __all__ = ["SPLITS", "Rows", "Setup", "prepare_rows", "read_rows", "set_up", "with_absolute_source"]
 
@@ -93,7 +96,9 @@ def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
     places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
     if source.name in CATALOGUE or not places:
         return experiment
-    absolute = source.model_copy(update={"name": os.path.realpath(places[0])})
+    # A link that leads nowhere keeps its own name, which the message is to tell.
+    path = os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
+    absolute = source.model_copy(update={"name": path})
     data = experiment.data.model_copy(update={"source": absolute})
     return experiment.model_copy(update={"data": data})
 
@@ -171,7 +176,7 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
     """What is wrong between the experiment and the data: input size, output size, network size."""
     inputs, outputs = dataset.x.shape[1], dataset.y.shape[1]
     spec = experiment.network
-    findings: list[tuple[KeyPath, str]] = []
+    findings: list[tuple[KeyPath, str]] = [*_loss_findings(experiment, dataset)]
     if spec.inputs not in (None, inputs):
         findings.append(
             (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
@@ -179,6 +184,16 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
     sizes = [inputs, *(layer.dense for layer in spec.layers or [] if layer.dense), outputs]
     fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment.precision)
     return [*findings, (("network", "layers"), fault)] if fault else findings
+
+
+def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong between the loss and the targets: classes that there are not, counts below 0."""
+    yield from weight_findings(experiment, dataset.columns)
+    loss = experiment.network.head.loss
+    if loss is not None and loss.name == "poisson" and dataset.y.min(initial=0) < 0:
+        row, column = np.argwhere(dataset.y < 0)[0]
+        found = f"found {dataset.y[row, column]:g} in target {quoted(dataset.columns.targets[column])}"
+        yield ("network", "head", "loss"), f"{found}, but poisson is for counts; expected no target below 0"
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
@@ -209,7 +224,8 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
 def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Setup:
     """Network, optimizer and plan for rows that are ready. ConfigError for layers that do not fit, and for gates."""
     dataset, first = rows.dataset, rows.prepared[0]
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations)
+    weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
+    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations, weights)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
     layout = _checked_layout(experiment, network, dataset.y.shape[1])
     plan = plan_for(experiment, len(first.train.x), parts)
@@ -227,10 +243,12 @@ def _checked_layout(experiment: Experiment, network: Network, outputs: int) -> L
         found = network.sizes[-1]
     except ValueError as error:
         raise refusal(experiment, [(("network", "layers"), str(error))]) from error
-    if found != outputs:
+    each = network.head.per_output
+    if found != outputs * each:
         own = experiment.network.head.dense
         where = "behind the head's activation" if own else "before a head without a dense layer"
-        message = f"found {found} units {where}, but the data have {outputs} targets"
+        wanted = f", for which {experiment.network.head.loss} needs {outputs * each}" if each > 1 else ""
+        message = f"found {found} units {where}, but the data have {outputs} targets{wanted}"
         raise refusal(experiment, [(("network", "head", "activation" if own else "dense"), message)])
     return network.layout
 
@@ -244,9 +262,10 @@ def _gate_findings(setup: Setup, parts: Sequence[str]) -> Iterator[tuple[KeyPath
         return
     moments = _moments(setup, parts)
     for index, gate in enumerate(experiment.parsed_gates):
-        fault = _figure_fault(setup, gate, moments, parts)
-        if fault:
-            yield ("gates", index), fault
+        for asked in gate.asks:
+            fault = _figure_fault(setup, asked, moments, parts)
+            if fault:
+                yield ("gates", index), fault
 
 
 def _figure_fault(setup: Setup, gate: Gate, moments: Mapping[str, Moments], parts: Sequence[str]) -> str | None:
@@ -268,7 +287,8 @@ _KEYS = {"train": "source", "val": "validation", "test": "test"}
 def _moments(setup: Setup, parts: Sequence[str]) -> dict[str, Moments]:
     """When each figure of this run is measured; entries of theta are not listed."""
     plan, check = setup.plan, setup.experiment.training.gradcheck
-    figures = _report_names(setup.rows.dataset)
+    dataset = setup.rows.dataset
+    figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
     quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
     moments = {name: Moments(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
     moments |= {name: Moments(name in moments, range(plan.steps + 1)) for name in quick}
@@ -276,15 +296,22 @@ def _moments(setup: Setup, parts: Sequence[str]) -> dict[str, Moments]:
     epoch = logged / -(-len(setup.rows.prepared[0].train.x) // plan.batch_size)
     moments["batch/loss"] = Moments(plan.steps > 0, range(1, plan.steps + 1), (logged, epoch))
     checked = range(1, min(check.steps, plan.steps) + 1) if check else range(0)
+    if setup.experiment.training.health:
+        moments |= {name: _moment_of_health(name, plan.steps) for name in health.figure_names(setup.network)}
     return moments | {"gradcheck/error": Moments(final=False, steps=checked, first=(1, 0.0))}
 
 
-def _report_names(dataset: Dataset) -> list[str]:
+def _moment_of_health(name: str, steps: int) -> Moments:
+    """Before the first step there is no update."""
+    is_update = name.endswith("/update_ratio")
+    return Moments(final=steps > 0 or not is_update, steps=range(1 if is_update else 0, steps + 1))
+
+
+def report_names(task: Task, columns: Columns, outputs: int) -> list[str]:
     """The figures of a part at the end of a run, as `Model.report` names them."""
-    outputs, columns = dataset.y.shape[1], dataset.columns
     nothing = np.zeros((1, outputs))
-    top_k = (3, 5) if dataset.task == "multiclass" and outputs > 5 else ()
-    figures = report(dataset.task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
+    top_k = (3, 5) if task == "multiclass" and outputs > 5 else ()
+    figures = report(task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
     return ["loss", *figures]
 
 

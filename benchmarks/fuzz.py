@@ -1,0 +1,586 @@
+"""Throw changed files and texts at every reader, and count what comes out that is neither a value nor a refusal.
+
+    python benchmarks/fuzz.py [--inputs 1000000] [--reader csv] [--seed 1] [--minutes 5]
+
+A refusal is an error of nnlab's own whose text is printable, each fault of it on one line. Anything else is a finding:
+another exception, a warning, a message with a raw control character, an input that takes longer than SLOW seconds.
+Each finding is printed with the seed that makes its input again: `--seed N --inputs 1`. Exit code 1 if there are any.
+
+tests/test_fuzz.py draws a few hundred inputs from the same `READERS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import random
+import re
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnlab.config.document import read_file
+from nnlab.config.experiment import load, validate, with_defaults
+from nnlab.config.gates import gates_from, parse_gate
+from nnlab.config.overrides import override_all
+from nnlab.config.schema import Experiment
+from nnlab.data.arrays import read_npz, read_npz_like
+from nnlab.data.dataset import Dataset
+from nnlab.data.idx import read_idx_folder, read_idx_folder_like
+from nnlab.data.prepare import prepare
+from nnlab.data.tables import read_csv, read_csv_like
+from nnlab.errors import ConfigError, InputError, NnlabError
+from nnlab.experiments.model import Model
+from nnlab.experiments.setup import prepare_rows, read_rows, set_up
+from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.expressions.errors import FormulaError
+from nnlab.maths.expressions.formula import Formula
+from nnlab.maths.expressions.functions import FUNCTIONS
+from nnlab.records import checkpoints
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SLOW = 5.0  # seconds in which any input of a few kilobytes must be read
+MEMORY = 6 * 2**30  # bytes that this process may use
+TASKS = ("binary", "multiclass", "multilabel", "regression")
+Content = bytes
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader: how its inputs are made, and what reads one, in a folder in which it may write."""
+
+    make: Callable[[random.Random], Content]
+    read: Callable[[Content, Path], None]
+
+
+# --- changes that know nothing of the format --------------------------------------------------------------------------
+
+WORDS = [
+    b"", b"0", b"-1", b"1e400", b"nan", b"inf", b"-0.0", b"1_000", b"9" * 400, b"\x00", b"\x1b[2J", b"\xff\xfe",
+    b"\xef\xbb\xbf", b"\xc3\xa9", b"\xed\xa0\x80", b"\xe2\x80\xa8", b"\r\n", b"\r", b"\n\n", b"\t", b'"', b"'", b",",
+    b";", b":", b": ", b"- ", b"{", b"}", b"[", b"]", b"&a", b"*a", b"<<", b"!!python/object", b"|", b">", b"%", b"@",
+    b"#", b"(" * 300, b"[" * 300, b"=", b".", b"..", b"/", b"NA", b"true", b"null", b"~", b"\\", b"\xff" * 8, b"\x7f",
+    b"=>", b"+-", b"baseline", b" by epoch 3", b"**", b"x", b"max(", b"where(", b"__import__('os')",
+]  # fmt: skip
+
+
+def changed(chance: random.Random, content: Content, words: Sequence[Content] = WORDS) -> Content:
+    """The content with a few changes: bits flipped, stretches lost, doubled, moved, replaced, the end cut off."""
+    made = bytearray(content)
+    for _ in range(chance.choice([0, 1, 1, 1, 2, 4])):
+        start = chance.randint(0, len(made))
+        stop = min(len(made), start + chance.choice([0, 1, 1, 2, 5, 20, 200]))
+        kind = chance.randint(0, 6)
+        if kind == 0 and made:
+            made[min(start, len(made) - 1)] ^= 1 << chance.randint(0, 7)
+        elif kind == 1:
+            del made[start:stop]
+        elif kind == 2:
+            made[start:start] = made[start:stop] * chance.choice([1, 1, 3, 50])
+        elif kind == 3:
+            made[start:stop] = chance.choice(words)
+        elif kind == 4:
+            made[start:start] = chance.choice(words)
+        elif kind == 5:
+            made[start:stop] = bytes(chance.randint(0, 255) for _ in range(chance.randint(1, 4)))
+        elif chance.randint(0, 2) == 0:
+            del made[start:]
+    return bytes(made)
+
+
+def changed_numbers(chance: random.Random, text: str) -> str:
+    """The text with one number in it replaced by another that is rarely expected."""
+    places = list(re.finditer(r"-?[0-9.]+(?:e[+-]?[0-9]+)?", text))
+    if not places:
+        return text
+    place = chance.choice(places)
+    odd = chance.choice(["0", "-1", "1e308", "1e-320", "1e400", "99999999999999999999", "0.5", "nan", "1e3", "", "2"])
+    return text[: place.start()] + odd + text[place.end() :]
+
+
+def soup(chance: random.Random, pieces: Sequence[str], most: int = 30) -> str:
+    """Pieces of a language in any order."""
+    return "".join(chance.choice(pieces) for _ in range(chance.randint(0, most)))
+
+
+# --- experiment files, overrides, gates, formulas ---------------------------------------------------------------------
+
+YAML_PIECES = [
+    "name: a\n", "task: binary\n", "data: ", "{source: xor}\n", "  source: moons\n", "network:\n",
+    "  layers: [3, {dropout: 0.1}]\n", "optimizer: ", "adam\n", "{name: sgd, learning_rate: ", "0.1", "}\n",
+    "training:\n", "  epochs: 1\n", "gates:\n", "  - val/loss <= 1\n", "gates: [", "]\n", "'", '"', ": ", "- ", "\n",
+    "  ", "#", "[", "]", "{", "}", ",", "1e3", "yes", "seed: ", "-1\n", "schedule: {name: step, ", "formula: x * ",
+    "activation: ", "head: {loss: mse}\n", "\t", "null\n",
+]  # fmt: skip
+
+
+def yaml_file(chance: random.Random) -> Content:
+    """A shipped experiment with changes, or pieces of some."""
+    if chance.random() < 0.3:
+        return changed(chance, soup(chance, YAML_PIECES).encode())
+    text = chance.choice(CONFIGS).read_text(encoding="utf-8")
+    for _ in range(chance.randint(0, 2)):
+        text = changed_numbers(chance, text)
+    return changed(chance, text.encode())
+
+
+def read_yaml(content: Content, folder: Path) -> None:
+    """As `nnlab train` does."""
+    path = folder / "e.yaml"
+    path.write_bytes(content)
+    load(path)
+
+
+KEYS = [
+    "seed", "name", "task", "data", "data.source", "data.source.name", "network.layers", "network.layers.0",
+    "network.layers.9", "network.layers.0.dense", "network.activation", "network.head.loss", "optimizer",
+    "optimizer.learning_rate", "training.epochs", "training.early_stopping.monitor", "gates", "gates.0", "", ".",
+    "a.b.c", "training.gradcheck.steps", "data.scale", "data.scale.epsilon", "network.init.weights", "0", "-1",
+    "optimizer.schedule.name",
+]  # fmt: skip
+VALUES = [
+    "1", "-1", "0.5", "1e-3", "1e400", "nan", "true", "yes", "null", "[]", "{}", "[1, 2]", "{a: 1}", "relu", "adam",
+    "xor", "{name: prelu, alpha: 0.1}", "{formula: x * x}", "'1'", '"', "[", "=", "a=b", "val/loss <= 1",
+    "[val/loss <= 1]", "\x00", "é", "{weights: normal}", "{name: step, every: 3}", "017", "&a 1", "*a", "!!int 3", "",
+]  # fmt: skip
+
+
+ASSIGNMENTS = [
+    "seed=3", "name=b", "optimizer.learning_rate=1e-3", "optimizer={name: sgd, momentum: 0.9}", "training.batch_size=7",
+    "network.layers=[3, {dropout: 0.5}]", "network.activation={formula: x * sigmoid(a * x), a: 1.5}", "network.l2=0.1",
+    "training={steps: 5}", "network.layers.0=4", "gates=[train/loss <= 1]", "precision=float64", "data.validation=0.2",
+]  # fmt: skip
+
+
+def override(chance: random.Random) -> Content:
+    """KEY=VALUE, or nearly so."""
+    if chance.random() < 0.5:
+        return changed(chance, changed_numbers(chance, chance.choice(ASSIGNMENTS)).encode())
+    text = chance.choice(KEYS) + chance.choice(["=", "=", "=", "", "==", ": "]) + chance.choice(VALUES)
+    return changed(chance, text.encode()) if chance.random() < 0.5 else text.encode()
+
+
+def read_override(content: Content, _folder: Path) -> None:
+    """As `--set` does, in an experiment that holds a little of everything."""
+    document = override_all(read_file(CONFIGS[0]), [content.decode("utf-8", "surrogateescape")])
+    validate(document)
+
+
+GATE_PIECES = [
+    "val/loss", "test/accuracy", "baseline", '"a b"', "relu.val/loss.low", " ", " >= ", "<=", "==", "=", "@", "3",
+    "0.5", "-1e5", " +- ", " * ", " by epoch ", " by step ", "by", "1e400", '"', "dense1/weights[0,1]", "!", "<",
+    "\n", "\x1b", "é", "٣", "_",
+]  # fmt: skip
+
+
+GATES = [
+    "test/accuracy >= 0.97", "batch/loss@999 == 0.014208 +- 5e-7", "val/accuracy >= 0.95 by epoch 3",
+    "val/loss <= baseline * 1.05", "relu.val/accuracy.low >= tanh.val/accuracy.high", "dense1/weights[0,1] < -1e-3",
+    '"leaky_relu:negative_slope=0.1".val/loss@3 > 2 * "x * sigmoid(x)".val/loss.mean * .5 by step 7',
+]  # fmt: skip
+
+
+def gate(chance: random.Random) -> Content:
+    """A gate, or nearly so."""
+    text = soup(chance, GATE_PIECES, 8) if chance.random() < 0.3 else changed_numbers(chance, chance.choice(GATES))
+    return changed(chance, text.encode())
+
+
+def read_gate(content: Content, _folder: Path) -> None:
+    """As `--gate` does."""
+    text = content.decode("utf-8", "surrogateescape")
+    (found,) = gates_from([text])
+    assert parse_gate(found.text) == found
+    assert np.isfinite(found.bound)
+
+
+FORMULA_PIECES = [
+    "x", "x", "x", "a", "pi", "e", "1", "2.5", "0", "1e308", "1e-308", " + ", " - ", " * ", " / ", " ** ", "-", "(",
+    ")", ",", ", ", "sigmoid(", "tanh(", "exp(", "log(", "sqrt(", "abs(", "max(", "min(", "where(", "erf(",
+    "softplus(", "sign(", "x > 0", "==", "relu(", "if", "else", "lambda", ".", "[", "]", "'", "#", "\n", "\t", "é",
+    "__", "1j", "0x1", "1_0", "//", "%", "@", ":=",
+]  # fmt: skip
+
+
+def formula(chance: random.Random) -> Content:
+    """A formula of x and perhaps a, or nearly so."""
+    made = soup(chance, FORMULA_PIECES, 14) if chance.random() < 0.4 else _expression(chance, 4)
+    return changed(chance, made.encode()) if chance.random() < 0.3 else made.encode()
+
+
+def _expression(chance: random.Random, depth: int) -> str:
+    """A formula that is well formed."""
+    if depth == 0 or chance.random() < 0.1:
+        return chance.choice(["x", "x", "a", "1", "2", "0.5", "-3", "pi", "1e300", "0"])
+    inner = [_expression(chance, depth - 1) for _ in range(3)]
+    forms = [
+        f"({inner[0]} {chance.choice(['+', '-', '*', '/', '**'])} {inner[1]})",
+        f"{chance.choice(sorted(FUNCTIONS))}({inner[0]})",
+        f"{chance.choice(['max', 'min'])}({inner[0]}, {inner[1]})",
+        f"where({inner[0]} {chance.choice(['<', '>', '<=', '>='])} {inner[1]}, {inner[2]}, x)",
+    ]
+    return chance.choice(forms)
+
+
+_POINTS = np.array([[-1e300, -710.0, -2.0, -0.0, 0.0, 5e-324, 1.0, 3.5, 710.0, 1e300, np.inf, -np.inf, np.nan]])
+
+
+def read_formula(content: Content, _folder: Path) -> None:
+    """As an activation that is a formula: value, slope and kinks."""
+    text = content.decode("utf-8", "surrogateescape")
+    names = ("a",) if re.search(r"\ba\b", text) else ()
+    try:
+        found = Formula.parse(text, names)
+        values = {name: np.full((1, 1), 0.75) for name in names}
+        with np.errstate(all="ignore"):
+            out = np.empty_like(_POINTS)
+            found.value(_POINTS, out, **values)
+            found.slope(_POINTS, out.copy(), out, **values)
+    except FormulaError as error:
+        raise ConfigError(f"{error}\n{error.pointed()}") from None
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+TABLES = [
+    "a,b,y\n1,2.5,0\n2,-3e-2,1\n3,0,1\n4,7,0\n",
+    "size,kind,price\n1,red,10\n2,blue,20\n3,red,30\n,blue,40\nNA,green,50\n",
+    '"first, name","y"\r\n"1","no"\r\n"2","yes"\r\n"3","no"\r\n',
+    "x1,x2,p,q\n0.1,0.2,0,1\n0.3,0.4,1,1\n0.5,0.6,1,0\n", "a,y\n" + "".join(f"{n},{n % 3}\n" for n in range(30)),
+]  # fmt: skip
+TABLE_PIECES = [
+    "a", "b", "y", ",", ",", "\n", "\n", "1", "0", "2.5", "-1", "NA", '"', "\r", " ", "1e308", "nan", "é", "yes",
+]  # fmt: skip
+
+
+def table(chance: random.Random) -> Content:
+    """A CSV file, or nearly so, perhaps packed."""
+    text = soup(chance, TABLE_PIECES) if chance.random() < 0.3 else chance.choice(TABLES)
+    text = changed_numbers(chance, text) if chance.random() < 0.3 else text
+    return changed(chance, text.encode())
+
+
+def read_table(content: Content, folder: Path) -> None:
+    """As `nnlab train` and `nnlab eval --data` do, up to the rows that a network would see."""
+    pick = _pick(content)
+    packed = pick.random() < 0.2
+    path = folder / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(changed(pick, gzip.compress(content, 1)) if packed else content)
+    blanks = pick.choice(["refuse", "drop", "mean", "median"])
+    data = read_csv(path, task=pick.choice(TASKS), blanks=blanks)
+    _prepared(data, pick, blanks)
+    read_csv_like(path, data.columns, task=data.task, blanks_allowed=blanks in ("mean", "median"))
+
+
+def _pick(content: Content) -> random.Random:
+    """Choices that depend on the input alone, so that it fails the same way again."""
+    return random.Random(hashlib.sha256(content).digest())
+
+
+def _prepared(data: Dataset, pick: random.Random, blanks: str) -> None:
+    """Split and scale, as training does; every number is finite then."""
+    prepared = prepare(
+        data,
+        seed=pick.randint(0, 9),
+        test=None if data.own_test else pick.choice([None, 0.3]),
+        validation=pick.choice([None, 0.3]),
+        scale_name=pick.choice(["none", "standard", "minmax"]),
+        epsilon=pick.choice([0.0, 1e-9]),
+        together=pick.random() < 0.3,
+        blanks=blanks,
+        scale_targets=pick.random() < 0.5,
+        dtype=pick.choice([np.float32, np.float64]),
+    )
+    assert np.isfinite(prepared.train.x).all()
+    assert np.isfinite(prepared.train.y).all()
+
+
+def _arrays(chance: random.Random) -> dict[str, Any]:
+    rows, columns = chance.randint(1, 6), chance.randint(1, 4)
+    kind = chance.choice(["<f8", "<f4", ">f8", "<i4", "|u1", "|b1", "<f2", ">i2", "<U3", "<c16"])
+    x = np.arange(rows * columns).reshape(rows, columns).astype(kind)
+    y = np.arange(rows) % chance.choice([1, 2, 3])
+    wide = np.eye(3)[np.arange(rows) % 3]
+    return chance.choice(
+        [
+            {"x": x, "y": y},
+            {"x": np.asfortranarray(x), "y": wide},
+            {"x": x.reshape(rows, 1, columns), "y": y.astype(float)},
+            {"x_train": x, "y_train": y, "x_test": x[:1], "y_test": y[:1]},
+        ]
+    )
+
+
+def archive(chance: random.Random) -> Content:
+    """An .npz file: changed from outside, or inside with its checksums made good again."""
+    stream = io.BytesIO()
+    (np.savez if chance.random() < 0.5 else np.savez_compressed)(stream, **_arrays(chance))
+    content = stream.getvalue()
+    return changed(chance, content) if chance.random() < 0.5 else _rezipped(content, lambda _, m: _member(chance, m))
+
+
+HEADERS = [
+    b"'descr': '|O'", b"'descr': '<f8'", b"'shape': (1000000000000,)", b"'shape': (3, )", b"'shape': ()",
+    b"'shape': (0, 3)", b"'fortran_order': True", b"'shape': (-1, 3)", b"__import__('os')",
+    b"'shape': (99999999999999999999,)", b"(" * 300, b"\x93NUMPY\x01\x00", b"\x93NUMPY\x03\x00", b"\xff\xff", b"{}",
+    b"'shape': (2147483648, 2147483648)",
+]  # fmt: skip
+
+
+def _member(chance: random.Random, member: Content) -> Content:
+    return changed(chance, member, HEADERS + WORDS)
+
+
+def _rezipped(content: Content, change: Callable[[str, Content], Content]) -> Content:
+    """An archive with changed members under right checksums."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w") as new:
+        for info in old.infolist():
+            new.writestr(info.filename, change(info.filename, old.read(info)))
+    return stream.getvalue()
+
+
+def read_archive(content: Content, folder: Path) -> None:
+    """As `nnlab train` and `nnlab eval --data` do."""
+    pick, path = _pick(content), folder / "a.npz"
+    path.write_bytes(content)
+    data = read_npz(path, task=pick.choice(TASKS))
+    _prepared(data, pick, "refuse")
+    read_npz_like(path, data.columns, task=data.task)
+
+
+_IDX_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_IDX_WORDS = [
+    b"\x00\x00\x08\x03", b"\x00\x00\x08\x01", b"\x00\x00\x0d\x03", b"\xff\xff\xff\xff", b"\x00\x00\x00\x00",
+    b"\x7f\xff\xff\xff", b"",
+]  # fmt: skip
+
+
+def idx_folder(chance: random.Random) -> Content:
+    """The files of an IDX folder, one behind the other, one of them changed."""
+    files = []
+    for count, names in ((6, _IDX_NAMES[:2]), (3, _IDX_NAMES[2:])):
+        images = b"\x00\x00\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (count, 2, 2)) + bytes(range(4 * count))
+        labels = b"\x00\x00\x08\x01" + count.to_bytes(4, "big") + bytes(n % 3 for n in range(count))
+        files += list(zip(names, (images, labels), strict=True))
+    wrong = chance.randint(0, len(files) - 1)
+    packed, outside = chance.random() < 0.5, chance.random() < 0.5
+    parts = []
+    for index, (name, content) in enumerate(files):
+        made = changed(chance, content, _IDX_WORDS) if index == wrong and not outside else content
+        made = gzip.compress(made, 1) if packed else made
+        made = changed(chance, made) if index == wrong and outside else made
+        parts.append((f"{name}.gz" if packed else name, made.hex()))
+    return json.dumps(parts[: chance.choice([4, 4, 4, 2, 3])]).encode()
+
+
+def read_idx(content: Content, folder: Path) -> None:
+    """As `nnlab train` and `nnlab eval --data` do."""
+    pick = _pick(content)
+    for old in folder.iterdir():
+        old.unlink()
+    for name, made in json.loads(content):
+        (folder / name).write_bytes(bytes.fromhex(made))
+    data = read_idx_folder(folder, task=pick.choice(("multiclass", "multiclass", *TASKS)))
+    _prepared(data, pick, "refuse")
+    read_idx_folder_like(folder, data.columns, task=data.task)
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def _experiment() -> tuple[Experiment, Content]:
+    """A small experiment, and the checkpoint that it would begin with."""
+    values = {"name": "c", "task": "multiclass", "data": {"source": "iris", "test": 0.2}, "network": {"layers": [4]}}
+    chosen = with_defaults(Experiment.model_validate(values))
+    setup = set_up(chosen, prepare_rows(chosen, read_rows(chosen, None, ROOT), [0]))
+    state, rows = setup.start(), setup.rows
+    first = rows.of(0)
+    model = Model(
+        chosen, setup.network, state.theta, state.statistics, rows.dataset.columns, first.scaling, first.target_scaling
+    )
+    about = {"step": 0, "seed": 0, "fingerprint": rows.dataset.fingerprint}
+    return chosen, checkpoints.to_bytes(model.to_checkpoint({}, about))
+
+
+_FRESH: list[tuple[Experiment, Content]] = []
+
+
+def _fresh() -> tuple[Experiment, Content]:
+    if not _FRESH:
+        _FRESH.append(_experiment())
+    return _FRESH[0]
+
+
+def checkpoint(chance: random.Random) -> Content:
+    """A checkpoint: changed from outside, or inside with its seals made good again."""
+    content = _fresh()[1]
+    if chance.random() < 0.5:
+        return changed(chance, content)
+    wrong = chance.choice(zipfile.ZipFile(io.BytesIO(content)).namelist())
+    arrays = {name.removesuffix(".npy"): _load(member) for name, member in _members(content)}
+    about = json.loads(arrays.pop("about").tobytes())
+    if wrong == "about.npy":
+        text = changed_numbers(chance, json.dumps(about))
+        about = _json(changed(chance, text.encode())) or about
+    else:
+        arrays[wrong.removesuffix(".npy")] = _other(chance, arrays[wrong.removesuffix(".npy")])
+    facts = {key: value for key, value in about.items() if key not in ("format", "members")}
+    return checkpoints.to_bytes(checkpoints.Checkpoint(arrays, facts))
+
+
+def _members(content: Content) -> Iterator[tuple[str, Content]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        for name in opened.namelist():
+            yield name, opened.read(name)
+
+
+def _load(member: Content) -> Any:
+    return np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
+
+
+def _json(content: Content) -> Any:
+    try:
+        found = json.loads(content)
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _other(chance: random.Random, array: Any) -> Any:
+    """An array of another shape, type or content."""
+    flat = array.reshape(-1)
+    others = [
+        array.astype(np.float16), flat, flat[:-1], flat[None], array[None], np.zeros((0,)), np.full_like(array, 7),
+        array.astype("<U5"), array.astype(complex), np.full(array.shape, np.nan), np.array(3.0), array.astype(bool),
+    ]  # fmt: skip
+    return chance.choice(others)
+
+
+def read_checkpoint(content: Content, folder: Path) -> None:
+    """As `nnlab eval` does, up to the outputs for a few rows."""
+    path = folder / "c.npz"
+    path.write_bytes(content)
+    model = Model.from_checkpoint(_fresh()[0], checkpoints.load(path), ACTIVATIONS)
+    assert model.outputs(np.ones((2, 4))).shape == (2, 3)
+
+
+READERS = {
+    "yaml": Reader(yaml_file, read_yaml),
+    "override": Reader(override, read_override),
+    "gate": Reader(gate, read_gate),
+    "formula": Reader(formula, read_formula),
+    "csv": Reader(table, read_table),
+    "npz": Reader(archive, read_archive),
+    "idx": Reader(idx_folder, read_idx),
+    "checkpoint": Reader(checkpoint, read_checkpoint),
+}
+
+
+# --- what comes of an input -------------------------------------------------------------------------------------------
+
+
+class TooSlowError(Exception):
+    """An input took longer than SLOW seconds."""
+
+
+def outcome(reader: Reader, content: Content, folder: Path) -> str:
+    """`read`, or the kind of the refusal. What is neither is raised."""
+    try:
+        with warnings.catch_warnings(), _limited(SLOW):
+            warnings.simplefilter("error")
+            reader.read(content, folder)
+    except NnlabError as error:
+        _check(error)
+        return type(error).__name__
+    return "read"
+
+
+def _check(error: NnlabError) -> None:
+    """Hold the text of a refusal against what a terminal should get: printable lines, one for each fault."""
+    lines = [str(fault) for fault in error.faults] if isinstance(error, InputError) else [str(error)]
+    if isinstance(error, ConfigError):  # the fault of a formula shows it, and a caret below
+        lines = [part for line in lines for part in line.split("\n")]
+    assert lines
+    assert all(line.isprintable() for line in lines), lines
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise TooSlowError where the body takes longer."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise TooSlowError(f"longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def input_of(name: str, seed: int) -> Content:
+    """The input number `seed` of a reader."""
+    return READERS[name].make(random.Random(f"{name} {seed}"))
+
+
+def fuzz(name: str, seeds: range, minutes: float) -> int:
+    """Read the inputs of these seeds, as many as the time allows; how many findings there were."""
+    counts: Counter[str] = Counter()
+    findings: Counter[str] = Counter()
+    clock = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in seeds:
+            content = input_of(name, seed)
+            try:
+                counts[outcome(READERS[name], content, Path(folder))] += 1
+            except Exception as error:  # noqa: BLE001 - that is what is looked for
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                kind = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+                findings[kind] += 1
+                if findings[kind] == 1:
+                    print(f"{name} --seed {seed}: {kind}: {str(error)[:200]!r}\n  {content[:300]!r}", flush=True)
+            if time.monotonic() - clock > 60 * minutes:
+                break
+    total, spent = counts.total() + findings.total(), time.monotonic() - clock
+    outcomes = ", ".join(f"{kind} {count:,}" for kind, count in counts.most_common())
+    print(f"{name}: {total:,} inputs in {spent:.0f} s: {outcomes}; findings: {findings.total():,}", flush=True)
+    return findings.total()
+
+
+def main() -> None:
+    """Fuzz one reader or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=10_000, help="how many for each reader")
+    parser.add_argument("--reader", choices=READERS, action="append", help="which one; by default all of them")
+    parser.add_argument("--seed", type=int, default=0, help="number of the first input")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="the longest that a reader is kept busy")
+    chosen = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
+    seeds = range(chosen.seed, chosen.seed + chosen.inputs)
+    found = [fuzz(name, seeds, chosen.minutes) for name in chosen.reader or READERS]
+    sys.exit(1 if any(found) else 0)
+
+
+if __name__ == "__main__":
+    main()
