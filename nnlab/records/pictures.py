@@ -5,7 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +35,9 @@ class Material:
 
     `trained` (N of all rows,) is true where the network was trained on the row. `uses_best` tells that the weights of
     `best_step` are drawn, not those of the last step; `scaled_targets` that the loss is measured on scaled targets.
+
+    `portraits` show the activation layers at work; `depths` numbers the dense layers from 1, and gives each activation
+    layer the number of the one before it.
     """
 
     title: str
@@ -55,6 +59,8 @@ class Material:
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
     uses_best: bool = True
     scaled_targets: bool = False
+    portraits: Sequence[Portrait] = ()
+    depths: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -91,7 +97,7 @@ def cost(material: Material) -> Figure | None:
 
 
 def accuracy(material: Material) -> Figure | None:
-    """The first quick figure of the task, such as accuracy, over the steps."""
+    """Accuracy, or what comes nearest to it in the task, over the steps."""
     from nnlab.records import plots
 
     metric = next(iter(TRAINING_METRICS[material.task]))
@@ -265,6 +271,34 @@ def _curve(material: Material) -> Figure:
     )
 
 
+def units(material: Material) -> Figure | None:
+    """The activations and their slopes over the pre-activations that the network really has."""
+    from nnlab.records import plots
+
+    return plots.units(material.portraits, title=material.title) if material.portraits else None
+
+
+def health(material: Material) -> Figure | None:
+    """Dead and saturated units, activations, gradients and updates of each layer over the steps."""
+    from nnlab.records import plots
+
+    return plots.health(material.steps, material.curves, material.depths, title=material.title)
+
+
+def gradients(material: Material) -> Figure | None:
+    """The norm of the gradient over the depth of the network, at the start and at the end."""
+    from nnlab.records import plots
+
+    norms = {layer: material.curves.get(f"health/{layer}/gradient_norm") for layer in material.depths}
+    found = {layer: curve for layer, curve in norms.items() if curve is not None}
+    if not found:
+        return None
+    profiles = np.stack([*found.values()])  # (layers, T)
+    measured = np.flatnonzero(np.isfinite(profiles).any(axis=0))[[0, -1]]
+    at = {int(material.steps[index]): profiles[:, index] for index in measured}
+    return plots.gradients(list(found), at, title=material.title)
+
+
 def _decisions(material: Material) -> tuple[Array, Array]:
     """True and predicted class indices, (N,)."""
     truth, predicted = predictions(material.task, material.y), predictions(material.task, material.outputs)
@@ -280,6 +314,9 @@ PICTURES: dict[str, Callable[[Material], Any]] = {
     "boundary": boundary,
     "predictions": truth_and_prediction,
     "fit": fit,
+    "units": units,
+    "health": health,
+    "gradients": gradients,
 }
 
 
