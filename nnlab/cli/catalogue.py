@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +13,18 @@ import typer
 
 from nnlab.cli import options as o
 from nnlab.cli.output import exit_codes, result
+from nnlab.errors import ConfigError, printable
 
 Text = Annotated[
     str,
     typer.Argument(
         metavar="NAME|FORMULA", help='A name, or a formula in x such as "x * sigmoid(x)".', show_default=False
     ),
+]
+
+Values = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=NUMBER", help="A parameter of the activation, or of the formula. Repeatable."),
 ]
 
 KINDS = {
@@ -76,18 +84,34 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value).lower()
 
 
-def show(text: Text, *, plugin: o.Plugin = None, as_json: o.Json = False, debug: o.Debug = False) -> None:
+def show(
+    text: Text, *, sets: Values = None, plugin: o.Plugin = None, as_json: o.Json = False, debug: o.Debug = False
+) -> None:
     """Show an activation, or a formula with its derived slope."""
     with exit_codes(debug=debug):
         from nnlab.config.plugins import with_plugins
         from nnlab.experiments.catalogue import describe
 
-        about = describe(text, with_plugins(plugin or ())).about
+        about = describe(text, with_plugins(plugin or ()), _values(sets or ())).about
         if as_json:
             result(json.dumps(about, indent=2))
             return
         for line in _lines(about):
             result(line)
+
+
+def _values(words: Sequence[str]) -> dict[str, float]:
+    """The numbers that `NAME=NUMBER` words give; ConfigError otherwise."""
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        readable = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", number, re.IGNORECASE | re.ASCII)
+        if not readable or not isfinite(float(number)):
+            raise ConfigError(f"--set: found '{printable(word)}', expected NAME=NUMBER such as beta=1.5")
+        if name in found:
+            raise ConfigError(f"--set: found {printable(name)} twice, expected it once")
+        found[name] = float(number) if re.search("[.e]", number, re.IGNORECASE) else int(number)
+    return found
 
 
 def _lines(about: dict[str, Any]) -> list[str]:
@@ -109,6 +133,7 @@ def plot(
     out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="Where the picture goes.")] = Path(
         "activation.png"
     ),
+    sets: Values = None,
     plugin: o.Plugin = None,
     debug: o.Debug = False,
 ) -> None:
@@ -117,5 +142,5 @@ def plot(
         from nnlab.config.plugins import with_plugins
         from nnlab.experiments.catalogue import describe, picture
 
-        picture(describe(text, with_plugins(plugin or ())), out)
+        picture(describe(text, with_plugins(plugin or ()), _values(sets or ())), out)
         result(str(out))

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import ConfigError, Fault, printable, suggestion
-from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
 from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.maths.statistics import SATURATED_BELOW
 
 Array = NDArray[Any]
 
@@ -30,7 +31,6 @@ TABLES: dict[str, Mapping[str, Any]] = {
 }
 
 _REACH, _POINTS = 6.0, 1201
-_FLAT = 0.01  # a unit counts as saturated where its slope is below this share of the steepest
 
 
 def listed(kind: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> list[dict[str, Any]]:
@@ -47,9 +47,21 @@ def _about(entry: Any) -> dict[str, Any]:
         "name": entry.name,
         "formula": entry.formula,
         **more,
-        "parameters": [_parameter(parameter) for parameter in entry.parameters],
+        "parameters": [
+            *map(_parameter, entry.parameters),
+            *([_CLASS_WEIGHTS] if getattr(entry, "weighted", False) else []),
+        ],
         "source": entry.source,
     }
+
+
+_CLASS_WEIGHTS = {
+    "name": "class_weights",
+    "default": None,
+    "expected": "balanced, a mapping from class to weight, or a list of weights",
+    "learnable": False,
+    "description": "how much a row of each class counts",
+}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -76,12 +88,18 @@ class Description:
     saturated: Array
 
 
-def describe(text: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Description:
-    """The activation that a name or a formula means; ConfigError with a caret where a formula is wrong."""
-    entry = activations.get(text) or _from_formula(text, activations)
+def describe(
+    text: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS, values: Mapping[str, float] | None = None
+) -> Description:
+    """The activation that a name or a formula means, with these values of its parameters.
+
+    ConfigError with a caret where a formula is wrong, and for parameters that it does not have.
+    """
+    values = dict(values or {})
+    entry = activations.get(ALIASES.get(text, text)) or _from_formula(text, activations, values)
+    chosen = _chosen(entry, values)
     if not isinstance(entry, Activation):
         return Description(_about(entry), *(np.empty(0),) * 3, (), np.empty(0, bool))
-    chosen = resolved(entry, {})
     kinks = entry.kinks(**chosen)
     reach = max([_REACH, *(1.5 * abs(kink) for kink in kinks)])
     x = np.linspace(-reach, reach, _POINTS)
@@ -89,7 +107,7 @@ def describe(text: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) 
     with np.errstate(all="ignore"):
         entry.value(x, value, **chosen)
         entry.slope(x, value, slope, **chosen)
-    saturated = np.abs(slope) < _FLAT * np.nanmax(np.abs(slope), initial=0.0)
+    saturated = np.abs(slope) < SATURATED_BELOW * np.nanmax(np.abs(slope), initial=0.0)
     about = _about(entry) | {"kinks": [_kink(entry, chosen, kink) for kink in kinks], "at_kink": entry.at_kink}
     about |= {"untrainable": entry.untrainable} if entry.untrainable else {}
     return Description(about, x, value, slope, kinks, saturated)
@@ -104,13 +122,22 @@ def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str
     return {"x": kink, "left": float(slope[0]), "right": float(slope[1]), "taken": float(slope[2])}
 
 
-def _from_formula(text: str, activations: Mapping[str, AnyActivation]) -> Activation:
-    if text.isidentifier() and text not in {"x", "pi", "e"}:
+def _chosen(entry: AnyActivation, values: Mapping[str, float]) -> dict[str, Any]:
+    """The values of an activation's parameters, those given and else the defaults."""
+    try:
+        return resolved(entry, values)
+    except ValueError as error:
+        raise ConfigError(f"--set: {error}") from error
+
+
+def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: dict[str, float]) -> Activation:
+    if text.isidentifier() and not values and text not in {"x", "pi", "e"}:
         raise ConfigError(f"unknown activation '{printable(text)}'{suggestion(text, activations)}")
     try:
-        return Formula.parse(text).to_activation("formula", {})
+        return Formula.parse(text, tuple(values)).to_activation("formula", values)
     except FormulaError as error:
-        raise ConfigError([Fault(line) for line in (error.message, *error.pointed().splitlines())]) from error
+        hint = "; a parameter gets its value by --set, as in --set beta=1" if "unknown name" in error.message else ""
+        raise ConfigError([Fault(line) for line in (error.message + hint, *error.pointed().splitlines())]) from error
 
 
 def picture(description: Description, path: Path) -> None:

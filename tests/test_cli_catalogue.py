@@ -1,0 +1,108 @@
+"""What there is to choose from, as the command line shows it."""
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib import image
+from support import nnlab_here
+
+from nnlab.maths.activations import ACTIVATIONS, ALIASES
+from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.losses import LOSSES
+from nnlab.maths.optimizers import OPTIMIZERS
+from nnlab.maths.schedules import SCHEDULES
+
+TABLES = {"activations": ACTIVATIONS, "losses": LOSSES, "initializers": INITIALIZERS, "optimizers": OPTIMIZERS}
+
+
+def said(*words, cwd):
+    result = nnlab_here(*words, cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_list_names_every_entry_with_its_formula_and_parameters(kind, tmp_path):
+    shown = said(kind, "list", cwd=tmp_path)
+    for entry in TABLES[kind].values():
+        assert any(line.split() and line.split()[0] == entry.name for line in shown.splitlines()), entry.name
+        assert entry.formula in shown
+        assert all(parameter.description in shown for parameter in entry.parameters)
+
+
+@pytest.mark.parametrize("kind", [*TABLES, "schedules"])
+def test_a_list_in_json_has_the_same_entries_with_their_sources(kind, tmp_path):
+    found = json.loads(said(kind, "list", "--json", cwd=tmp_path))
+    names = [entry["name"] for entry in found]
+    expected = list(TABLES.get(kind, {**SCHEDULES, "plateau": None}))
+    assert names == expected
+    assert all({"name", "formula", "parameters", "source"} <= entry.keys() for entry in found)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_can_be_shown(name, tmp_path):
+    about = json.loads(said("activations", "show", name, "--json", cwd=tmp_path))
+    entry = ACTIVATIONS[name]
+    assert (about["name"], about["formula"], about["source"]) == (name, entry.formula, entry.source)
+    assert about["slope_formula"]
+    assert about["initializer"] in INITIALIZERS
+
+
+def test_a_kink_is_shown_with_both_slopes_and_the_one_that_is_taken(tmp_path):
+    shown = said("activations", "show", "relu6", cwd=tmp_path)
+    assert "kink at x = 0: slope 0 on the left, 1 on the right, 0 is taken" in shown
+    assert "kink at x = 6: slope 1 on the left, 0 on the right, 1 is taken" in shown
+
+
+def test_the_slope_of_a_formula_is_derived(tmp_path):
+    shown = said("activations", "show", "x**3 + abs(x)", cwd=tmp_path)
+    assert "f'(x) = 3 * x ** 2 + where(x > 0, 1, -1)" in shown
+    assert "kink at x = 0: slope -1 on the left, 1 on the right, -1 is taken" in shown
+
+
+def test_a_formula_with_a_parameter_is_shown_for_its_value(tmp_path):
+    about = json.loads(said("activations", "show", "max(x, a * x)", "--set", "a=0.25", "--json", cwd=tmp_path))
+    assert [(p["name"], p["default"]) for p in about["parameters"]] == [("a", 0.25)]
+    assert about["kinks"] == [{"x": 0.0, "left": 0.25, "right": 1.0, "taken": 0.25}]
+
+
+def test_the_value_of_a_parameter_moves_the_kinks(tmp_path):
+    about = json.loads(said("activations", "show", "soft_shrink", "--set", "threshold=2", "--json", cwd=tmp_path))
+    assert [kink["x"] for kink in about["kinks"]] == [-2.0, 2.0]
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_the_names_of_other_frameworks_are_understood(alias, name, tmp_path):
+    assert said("activations", "show", alias, cwd=tmp_path) == said("activations", "show", name, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("show", "gelus"), "unknown activation 'gelus'; did you mean 'gelu'?"),
+        (("show", "x * sigmoid(beta * x)"), "a parameter gets its value by --set"),
+        (("show", "x * (y"), "'(' was never closed"),
+        (("show", "where(x > 0, 1, 0)"), "the formula jumps by 1 at x = 0"),
+        (("show", "relu", "--set", "beta=1"), "--set: relu has no parameter 'beta'"),
+        (("show", "elu", "--set", "alpha=-1"), "found -1 for alpha of elu, expected a number in (0, ∞)"),
+        (("show", "elu", "--set", "alpha"), "--set: found 'alpha', expected NAME=NUMBER such as beta=1.5"),
+        (("show", "elu", "--set", "alpha=1e999"), "--set: found 'alpha=1e999', expected NAME=NUMBER such as beta=1.5"),
+        (("show", "elu", "--set", "alpha=1", "--set", "alpha=2"), "--set: found alpha twice, expected it once"),
+        (("plot", "softmax"), "softmax works on a whole row of units, so that it has no picture"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_words(words, expected, tmp_path):
+    result = nnlab_here("activations", *words, cwd=tmp_path)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("gelu",), ("hard_tanh",), ("snake", "--set", "frequency=2"), ("x * tanh(exp(x))",)])
+def test_a_picture_is_drawn(words, tmp_path):
+    assert said("activations", "plot", *words, "--out", "f.png", cwd=tmp_path) == "f.png\n"
+    pixels = image.imread(tmp_path / "f.png")
+    assert min(pixels.shape[:2]) > 300
+    assert np.ptp(pixels[..., :3]) > 0.5
