@@ -94,6 +94,12 @@ def test_bytes_behind_the_end_are_found(saved):
         checkpoints.load(saved)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_description_is_strict_json_which_has_no_such_numbers(number):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        checkpoints.to_bytes(Checkpoint({"theta": np.zeros((1, 1))}, {"loss": number}))
+
+
 def test_the_same_content_gives_the_same_bytes():
     assert checkpoints.to_bytes(CHECKPOINT) == checkpoints.to_bytes(CHECKPOINT)
 
@@ -166,6 +172,15 @@ def test_pickled_objects_inside_are_refused_without_a_look_inside(saved):
     with pytest.raises(CheckpointError, match="found pickled objects") as caught:
         checkpoints.load(saved)
     assert not isinstance(caught.value, DamagedCheckpointError)
+
+
+@pytest.mark.parametrize("version", [(2, 0), (3, 0)])
+def test_pickled_objects_are_not_looked_into_in_numpys_other_formats_either(version, saved):
+    member = io.BytesIO()
+    np.lib.format.write_array(member, np.array([Bomb()], dtype=object), version)
+    saved.write_bytes(sealed({"theta.npy": member.getvalue()}))
+    with pytest.raises(CheckpointError, match="Object arrays cannot be loaded"):
+        checkpoints.load(saved)
 
 
 def sealed(members):

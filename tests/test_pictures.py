@@ -1,6 +1,6 @@
-"""Which pictures a run and a comparison get, and what is prepared for them."""
+"""Which pictures a run gets, and what is prepared for them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +8,9 @@ from matplotlib.text import Text
 
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
-from nnlab.records import comparison as comparisons
 from nnlab.records import plots
-from nnlab.records.comparison import Comparison, carried_on
 from nnlab.records.pictures import PICTURES, Material, draw
+from nnlab.training.health import Portrait
 
 ROWS = 24
 NAN = np.nan
@@ -81,6 +80,30 @@ SUITABLE = {
     "regression, two targets": (regression(3, 2), {"cost", "fit"}),
     "regression, images": (regression(4, image_shape=(2, 2)), {"cost", "fit"}),
 }
+
+
+def watched(one):
+    """The same run with its units looked at: one layer of tanh between two dense ones."""
+    quantities = {"dense1": _WEIGHTS, "tanh1": _UNITS, "dense2": _WEIGHTS}
+    found = [f"health/{layer}/{name}" for layer, names in quantities.items() for name in names]
+    curves = {name: np.array([0.1, 0.2, 0.05 * (1 + index)]) for index, name in enumerate(found)}
+    depths = {"dense1": 1, "tanh1": 1, "dense2": 2}
+    return replace(one, curves={**one.curves, **curves}, depths=depths, portraits=[portrait()])
+
+
+_UNITS, _WEIGHTS = ("dead", "saturated", "mean", "deviation"), ("gradient_norm", "update_ratio")
+
+
+def portrait():
+    z = np.linspace(-4, 4, 60)
+    slope = 1 / np.cosh(z) ** 2
+    return Portrait("tanh1", z, np.tanh(z), slope, slope <= 0.05, (), z[5:-5], 0.0, 0.4)
+
+
+SUITABLE["units looked at"] = (
+    watched(regression(1)),
+    {"cost", "fit", "units", "health", "gradients"},
+)
 
 
 def words(figure):
@@ -169,6 +192,23 @@ def test_wrong_labels_stand_above_their_image():
     assert "1 of 24 are wrong" in words(figure)
 
 
+def test_the_gradient_is_drawn_at_the_first_and_the_last_step_at_which_it_was_measured():
+    one = watched(regression())
+    never = np.array([NAN, NAN, NAN])
+    gone = {**one.curves, "health/dense1/gradient_norm": np.array([0.5, 0.25, NAN]), "health/tanh1/mean": never}
+    gone["health/dense2/gradient_norm"] = np.array([1.0, 2.0, NAN])
+    figure = PICTURES["gradients"](replace(one, curves=gone))
+    start, end = figure.axes[0].get_lines()
+    assert (start.get_ydata().tolist(), end.get_ydata().tolist()) == ([0.5, 1.0], [0.25, 2.0])
+    assert (start.get_label(), end.get_label()) == ("at the start", "after step 10")
+    assert "0.5 at the start, 0.125 at the end" in words(figure)
+
+
+def test_a_run_whose_units_nobody_looked_at_has_no_picture_of_health():
+    one = replace(regression(), depths={"dense1": 1})
+    assert [PICTURES[name](one) for name in ("units", "health", "gradients")] == [None] * 3
+
+
 def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, monkeypatch):
     broken = replace(binary(), predict=lambda rows: rows[:, :0])
     (warning,) = draw(broken, tmp_path)
@@ -181,98 +221,3 @@ def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, 
     monkeypatch.setattr(plots, "save", refuse)
     with pytest.raises(StorageError, match="no space"):
         list(draw(binary(), tmp_path))
-
-
-# --- Comparisons ------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Arm:
-    steps: np.ndarray
-    curves: dict
-    finals: dict
-    diverged: np.ndarray
-
-
-def compared(arms, **more):
-    return Comparison(
-        name="small",
-        figure="test/accuracy",
-        larger_is_better=True,
-        seeds=[0, 1],
-        arms=arms,
-        steps_to_target={},
-        intervals=dict.fromkeys(arms, (0.9, 0.8, 1.1)),
-        summary={},
-        **more,
-    )
-
-
-def arm(loss, accuracy, diverged=(False, False), steps=(0, 5, 10, 15, 20)):
-    curves = {
-        "batch/loss": np.full((2, len(steps)), 0.5),
-        "val/loss": np.array(loss),
-        "val/accuracy": np.array(accuracy),
-    }
-    return Arm(np.array(steps), curves, {"test/accuracy": np.array([0.8, 1.0])}, np.array(diverged))
-
-
-EVERY_TENTH = [0.9, NAN, 0.5, NAN, 0.1]
-STOPPED = [0.9, NAN, 0.7, NAN, NAN]
-
-
-def drawn(figure):
-    line = figure.axes[0].get_lines()[0]
-    return line.get_xdata().tolist(), line.get_ydata().tolist()
-
-
-def picture(name, one):
-    return dict(comparisons._pictures(one))[name]()
-
-
-def test_a_seed_that_stopped_early_keeps_its_last_value():
-    figure = picture("cost.png", compared({"a": arm([EVERY_TENTH, STOPPED], [EVERY_TENTH, STOPPED])}))
-    steps, means = drawn(figure)
-    assert steps == [0, 10, 20]
-    np.testing.assert_allclose(means, [0.9, 0.6, 0.4])
-    assert "a seed that stopped early keeps its last value" in words(figure)
-    assert "diverged" not in words(figure)
-
-
-def test_a_diverged_seed_drops_out_and_is_counted():
-    both = [EVERY_TENTH, STOPPED]
-    figure = picture("cost.png", compared({"a": arm(both, both, diverged=(False, True))}))
-    np.testing.assert_allclose(drawn(figure)[1], [0.9, 0.6, 0.1])
-    assert "a (2 seeds, 1 diverged)" in words(figure)
-    assert "keeps its last value" not in words(figure)
-
-
-def test_an_arm_that_ended_before_the_others_goes_on_to_their_end():
-    short = arm([STOPPED[:3], STOPPED[:3]], [STOPPED[:3], STOPPED[:3]], steps=(0, 5, 10))
-    short.curves["batch/loss"] = short.curves["batch/loss"][:, :3]
-    long = arm([EVERY_TENTH, EVERY_TENTH], [EVERY_TENTH, EVERY_TENTH])
-    figure = picture("accuracy.png", compared({"short": short, "long": long}))
-    assert drawn(figure) == ([0, 10, 20], [0.9, 0.7, 0.7])
-
-
-def test_each_curve_goes_on_from_its_own_last_value():
-    curve = np.array([[1.0, NAN, 3.0, NAN, NAN], [NAN] * 5, [1.0, 2.0, NAN, NAN, NAN], [1.0, NAN, np.inf, NAN, NAN]])
-    carried = carried_on(curve, np.array([False, False, True, False]))
-    np.testing.assert_array_equal(carried[0], [1, NAN, 3, 3, 3])
-    np.testing.assert_array_equal(carried[1], [NAN] * 5)
-    np.testing.assert_array_equal(carried[2], [1, 2, NAN, NAN, NAN])
-    np.testing.assert_array_equal(carried[3], [1, NAN, np.inf, np.inf, np.inf])
-
-
-def test_the_table_keeps_what_was_measured():
-    one = compared({"a": arm([EVERY_TENTH, STOPPED], [EVERY_TENTH, STOPPED])})
-    picture("cost.png", one)
-    assert one.arms["a"].curves["val/loss"][1].tolist()[2] == 0.7
-    assert np.isnan(one.arms["a"].curves["val/loss"][1, 3:]).all()
-
-
-def test_a_comparisons_loss_is_named_and_its_interval_possible():
-    one = compared({"a": arm([EVERY_TENTH, STOPPED], [EVERY_TENTH, STOPPED])}, loss="cross_entropy")
-    assert picture("cost.png", one).axes[0].get_ylabel() == "validation loss (cross-entropy)"
-    assert picture("accuracy.png", one).axes[0].get_ylabel() == "validation accuracy (%)"
-    assert "[80 %, 100 %]" in words(picture("final.png", one))

@@ -17,6 +17,7 @@ from nnlab.errors import StorageError
 from nnlab.maths.losses import LOSSES
 from nnlab.records import plots
 from nnlab.records.plots import folder, scales, style
+from nnlab.training.health import Portrait
 
 NAN, INF = np.nan, np.inf
 STRANGE = ("$x_{", "_hidden", "猫 \n\x1b[31m", "a very long name indeed, far longer than any axis has room for")
@@ -120,6 +121,52 @@ def draw_compare_finals(arms=4, count=6):
     return plots.compare_finals(finals, intervals, metric_name="test/loss", larger_is_better=False, title="Finals")
 
 
+def portraits(layers=4):
+    z = np.linspace(-3, 3, 50)
+    slope = 1 / np.cosh(z) ** 2
+    return [
+        Portrait(
+            STRANGE[k % 4],
+            z,
+            np.tanh(z),
+            slope,
+            slope <= 0.05,
+            (0.0,) * (k % 2),
+            random().uniform(-2.9, 2.9, 200),
+            0.3,
+            0.9999,
+        )
+        for k in range(layers)
+    ]
+
+
+def draw_units():
+    return plots.units(portraits(), title="Units")
+
+
+def watched(layers=3, length=30):
+    generator, curves, depths = random(), {}, {}
+    for depth in range(1, layers + 1):
+        for layer, quantities in ((f"dense{depth}", ("gradient_norm", "update_ratio")), (f"relu{depth}", SHARES)):
+            depths[layer] = depth
+            for name in quantities:
+                values = np.abs(generator.normal(size=length))
+                curves[f"health/{layer}/{name}"] = np.minimum(values, 1) if name in SHARES else 10 ** (4 * values)
+    return np.arange(length) * 10, curves, depths
+
+
+SHARES = ("dead", "saturated")
+
+
+def draw_health():
+    return plots.health(*watched(), title="Health")
+
+
+def draw_gradients(layers=5):
+    profile = 10.0 ** -np.arange(layers)
+    return plots.gradients([STRANGE[k % 4] for k in range(layers)], {0: profile, 500: profile[::-1]}, title="Depth")
+
+
 PICTURES = [
     draw_cost,
     draw_accuracy,
@@ -134,6 +181,9 @@ PICTURES = [
     draw_fit_curve,
     draw_compare_curves,
     draw_compare_finals,
+    draw_units,
+    draw_health,
+    draw_gradients,
 ]
 
 
@@ -170,8 +220,10 @@ def test_nothing_is_cut_at_the_edge(picture):
 def test_figure_has_a_title_labels_and_legible_type(picture):
     figure = picture[1]
     assert figure.get_suptitle()
-    axes = [axes for axes in figure.axes if axes.axison and axes.get_label() != "<colorbar>"]
-    assert all(one.get_xlabel() for one in axes)
+    axes = [axes for axes in figure.axes if axes.axison and axes.get_visible() and axes.get_label() != "<colorbar>"]
+    above_another = [not one.xaxis.get_tick_params().get("labelbottom", True) for one in axes]  # has its x axis there
+    assert all(one.get_xlabel() or above for one, above in zip(axes, above_another, strict=True))
+    assert any(one.get_xlabel() for one in axes) or not axes
     assert all(one.get_ylabel() or any(text.get_text() for text in one.get_yticklabels()) for one in axes)
     assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 10
 
@@ -717,3 +769,65 @@ def test_a_folder_is_judged_without_being_made(tmp_path):
     assert not folder._can_be_written(tmp_path / "file" / "folder")
     assert not folder._can_be_written(None)
     assert not (tmp_path / "new").exists()
+
+
+# --- Health -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_layer_has_its_function_its_slope_and_its_histogram():
+    figure = plots.units(portraits(2), title="t")
+    above, _, middle, _, below, _ = figure.axes
+    np.testing.assert_allclose(above.get_lines()[0].get_ydata(), np.tanh(np.linspace(-3, 3, 50)))
+    assert middle.get_lines()[0].get_ydata().max() == pytest.approx(1, abs=0.01)
+    assert sum(bar.get_height() for bar in below.patches) == pytest.approx(1)
+    assert "30 % dead, 99.99 % saturated" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_of_many_layers_the_first_and_the_last_are_drawn():
+    figure = plots.units(portraits(9), title="t")
+    assert len(figure.axes) == 18
+    assert "the first and the last three of 9 layers" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("layers", [1, 4, 5])
+def test_places_without_a_layer_are_empty(layers):
+    assert sum(axes.get_visible() for axes in plots.units(portraits(layers), title="t").axes) == 3 * layers
+
+
+def test_layers_of_one_depth_share_a_colour_and_depths_differ():
+    figure = draw_health()
+    assert len({line.get_color() for line in figure.axes[0].get_lines()}) == 3
+    dead, gradients = figure.axes[0], figure.axes[2]
+    assert [line.get_color() for line in dead.get_lines()[:3]] == [line.get_color() for line in gradients.get_lines()]
+    assert "dense2, relu2" in words(figure)
+
+
+def test_shares_are_in_percent_and_norms_over_decades_logarithmic():
+    figure = draw_health()
+    assert [axes.get_ylabel() for axes in figure.axes[:2]] == ["dead units (%)", "saturated (%)"]
+    assert figure.axes[2].get_yscale() == "log"
+
+
+def test_quantities_that_nobody_measured_have_no_panel():
+    steps, curves, depths = watched()
+    some = {name: values for name, values in curves.items() if name.endswith("gradient_norm")}
+    assert sum(axes.get_visible() for axes in plots.health(steps, some, depths, title="t").axes) == 1
+    assert plots.health(steps, {}, depths, title="t") is None
+
+
+def test_a_legend_of_many_layers_names_some_of_them(tmp_path):
+    figure = plots.health(*watched(layers=60, length=4), title="t")
+    assert len(figure.legends[0].get_texts()) == 12
+    plots.save(figure, tmp_path / "deep.png")
+    plots.save(draw_gradients(60), tmp_path / "gradients.png")
+
+
+@pytest.mark.parametrize("values", [[NAN, NAN], [0.0, 0.0], [INF, 1.0], [1e-300, 1e300]])
+def test_any_gradient_can_be_drawn(values, tmp_path):
+    figure = plots.gradients(["a", "b"], {0: np.array(values), 9: np.array(values)}, title="t")
+    plots.save(figure, tmp_path / "gradients.png")
+
+
+def test_the_gradient_of_the_first_layer_is_told_beside_that_of_the_last():
+    figure = plots.gradients(["a", "b", "c"], {0: np.array([1.0, 9.0, 4.0]), 80: np.array([3.0, 9.0, 2.0])}, title="t")
+    assert "0.25 at the start, 1.5 at the end" in words(figure)

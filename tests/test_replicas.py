@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 from strategies import TRAINABLE, experiment, setup_for
 
-from nnlab.config.arms import default_target
+from nnlab.config.arms import arm_experiment, default_target
 from nnlab.config.choices import Choice
+from nnlab.config.document import read_text
+from nnlab.config.experiment import to_yaml, validate
+from nnlab.config.variants import variants
 from nnlab.experiments.check_gradients import check_step
-from nnlab.experiments.compare import arm_experiment, compare
+from nnlab.experiments.compare import compare
+from nnlab.experiments.pieces import RowSource, Task, chunks
+from nnlab.experiments.pieces import run as train_together
 from nnlab.experiments.setup import prepare_rows, read_rows, set_up
 from nnlab.experiments.train import train
 from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.optimizers import OPTIMIZERS as ALL_OPTIMIZERS
 from nnlab.networks.layers import Moment
+from nnlab.records.files import void
 from nnlab.training.loop import fit
 
 SEEDS = (3, 0, 7, 11, 2, 19, 5, 23, 1, 13, 17, 4, 29, 6, 31, 2**40)
@@ -134,6 +141,29 @@ def test_wide_layers_whose_products_are_cut_into_blocks(precision):
     )
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("validation", [None, 0.25], ids=["one-split", "own-splits"])
+def test_a_line_search_of_its_own_for_each_replica(precision, validation):
+    assert_each_as_alone(
+        SEEDS[:4],
+        precision=precision,
+        data=MOONS | {"validation": validation},
+        network={"layers": [6], "activation": "tanh", "l2": 1e-3, "l1": 1e-4},
+        optimizer={"name": "lbfgs", "memory": 3},
+        training=training(batch_size="all"),
+    )
+
+
+def test_a_line_search_with_class_weights_of_each_replica():
+    assert_each_as_alone(
+        SEEDS[:3],
+        data=MOONS | {"validation": 0.25},
+        network={"layers": [4], "head": {"loss": {"name": "binary_cross_entropy", "class_weights": "balanced"}}},
+        optimizer={"name": "lbfgs"},
+        training=training(batch_size="all"),
+    )
+
+
 def test_all_rows_in_one_batch():
     assert_each_as_alone(data=MOONS | {"validation": 0.2}, training=training(batch_size="all"))
 
@@ -184,6 +214,127 @@ def test_replicas_that_run_away_do_so_as_they_would_alone():
     assert 0 < state.diverged.sum() < len(SEEDS)
 
 
+# --- Learning rates side by side --------------------------------------------------------------------------------------
+
+RATES = ("0.003", "0.1", "0.02")
+
+
+def tuned(**changes):
+    """An experiment with three learning rates, in three variants."""
+    chosen = experiment(**changes)
+    chosen = validate(read_text(to_yaml(chosen), "e.yaml"))
+    return variants(
+        chosen, [chosen.network.activation], ACTIVATIONS, tune=[f"optimizer.learning_rate={','.join(RATES)}"]
+    )
+
+
+def arms_of(all_variants, seeds):
+    rows = read_rows(all_variants[0].experiment, None, Path())
+    return train_together(Task(tuple(all_variants), tuple(seeds)), RowSource(rows), ACTIVATIONS, void, bool)
+
+
+def assert_same_arm(together, alone):
+    for name in ("theta", "statistics", "diverged", "bad_step"):
+        assert bits(getattr(together, name)) == bits(getattr(alone, name))
+    length = len(alone.steps)
+    assert together.steps[:length].tolist() == alone.steps.tolist()
+    for name, curve in alone.curves.items():
+        assert bits(together.curves[name][:, :length]) == bits(curve)
+    assert all(bits(together.finals[name]) == bits(values) for name, values in alone.finals.items())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", [*ALL_OPTIMIZERS, "momentum", "plateau", "cosine"])
+def test_learning_rates_side_by_side_have_the_bits_of_each_alone(optimizer, precision):
+    """Numbers that are made from a rate are rounded once: a column of float32 rates would give other bits."""
+    schedules = {"plateau": {"name": "plateau", "patience": 1, "factor": 0.5}, "cosine": {"name": "cosine"}}
+    chosen = {"name": optimizer}
+    if optimizer == "momentum":
+        chosen = {"name": "sgd", "momentum": 0.9}
+    whole = ALL_OPTIMIZERS[chosen["name"]].needs_objective if chosen["name"] in ALL_OPTIMIZERS else False
+    all_variants = tuned(
+        precision=precision,
+        data=MOONS | {"validation": 0.25, "test": 0.2},
+        network={"layers": [5, {"dropout": 0.2}, 4] if not whole else [5], "activation": "tanh", "l2": 1e-3},
+        optimizer={"name": "adam"} if optimizer in schedules else chosen,
+        training=training(batch_size="all" if whole else 16, steps=25),
+    )
+    if optimizer in schedules:
+        schedule = experiment(optimizer={"name": "adam", "learning_rate": schedules[optimizer]}).optimizer.schedule
+        all_variants = [with_schedule(variant, schedule) for variant in all_variants]
+    together = arms_of(all_variants, SEEDS[:3])
+    for index, variant in enumerate(all_variants):
+        assert together[index].label == variant.label
+        assert_same_arm(together[index], arms_of([variant], SEEDS[:3])[0])
+    assert len({bits(arm.theta) for arm in together}) == len(RATES)
+
+
+def with_schedule(variant, schedule):
+    """The variant with its rate as the base of a schedule."""
+    optimizer = variant.experiment.optimizer.model_copy(update={"schedule": schedule})
+    return replace(variant, experiment=variant.experiment.model_copy(update={"optimizer": optimizer}))
+
+
+def test_a_rate_that_runs_away_leaves_the_others_as_they_are_alone():
+    chosen = experiment(
+        task="regression",
+        data={"source": "houses", "scale": "standard", "scale_targets": True},
+        network={"layers": [4], "activation": "bent_identity"},
+        optimizer={"name": "sgd"},
+        training={"steps": 60, "batch_size": "all", "log_every": 3, "evaluate_every": 6},
+    )
+    chosen = validate(read_text(to_yaml(chosen), "e.yaml"))
+    rates = ["optimizer.learning_rate=0.01,1e4,0.02"]
+    all_variants = variants(chosen, [chosen.network.activation], ACTIVATIONS, tune=rates)
+    together = arms_of(all_variants, SEEDS[:3])
+    assert [int(arm.diverged.sum()) for arm in together] == [0, 3, 0]
+    for index, variant in enumerate(all_variants):
+        assert_same_arm(together[index], arms_of([variant], SEEDS[:3])[0])
+
+
+# --- How many at once -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 7])
+@pytest.mark.parametrize("count", [1, 5, 1000])
+@pytest.mark.parametrize("width", [2, 4000])
+def test_every_seed_is_in_one_chunk(width, count, jobs):
+    chosen = experiment(network={"layers": [width]})
+    rows, seeds = read_rows(chosen, None, Path()), range(3, 3 + count)
+    found = [list(chunk) for chunk in chunks(chosen, rows, seeds, ACTIVATIONS, jobs)]
+    assert [seed for chunk in found for seed in chunk] == list(seeds)
+    lengths = {len(chunk) for chunk in found}
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_small_networks_go_together_and_large_ones_alone():
+    rows = read_rows(experiment(), None, Path())
+
+    def lengths(width, jobs):
+        chosen = experiment(network={"layers": [width]})
+        return [len(chunk) for chunk in chunks(chosen, rows, range(100), ACTIVATIONS, jobs)]
+
+    assert lengths(2, 1) == [100]
+    assert len(lengths(2, 2)) == 1  # cut in two, both would take about as long as the whole
+    assert set(lengths(300_000, 1)) == {1}
+    assert len(lengths(5000, 4)) >= 4
+
+
+@pytest.mark.parametrize("drawn", [{}, {"validation": 0.25}])
+def test_rows_are_prepared_again_only_where_they_are_others(drawn):
+    chosen = experiment(data=MOONS | {"scale": "standard"} | drawn)
+    source = RowSource(read_rows(chosen, None, Path()))
+    for seeds, precision in [((1, 2), "float32"), ((1, 2), "float32"), ((3,), "float32"), ((3,), "float64")]:
+        own = chosen.model_copy(update={"precision": precision})
+        before, found = source.last, source.rows(own, seeds)
+        expected = prepare_rows(own, source.dataset, seeds)
+        assert (found.seeds, len(found.prepared)) == (expected.seeds, len(expected.prepared))
+        for name, part in expected.parts().items():
+            assert bits(found.parts()[name].x) == bits(part.x)
+        again = (seeds, precision) == ((1, 2), "float32") or (precision == "float32" and not drawn)
+        assert (source.last is before) == (again and before is not None)
+
+
 # --- The experiments --------------------------------------------------------------------------------------------------
 
 
@@ -197,10 +348,9 @@ def compared(tmp_path_factory):
     )
     arms = [Choice(name="tanh", values={}), Choice(name="prelu", values={"alpha": 0.1}, learn=("alpha",))]
     rows, runs = read_rows(chosen, None, Path()), tmp_path_factory.mktemp("runs")
-    folder = compare(
-        chosen, rows, arms, SEEDS[:3], runs=runs, activations=ACTIVATIONS, target=default_target(chosen)
-    ).folder
-    return chosen, rows, arms, folder, runs
+    both, target = variants(chosen, arms, ACTIVATIONS), default_target(chosen)
+    found = compare(chosen, rows, both, SEEDS[:3], runs=runs, activations=ACTIVATIONS, target=target)
+    return chosen, rows, arms, found.compared.folder, runs
 
 
 @pytest.mark.parametrize("arm", [0, 1])
@@ -212,7 +362,7 @@ def test_the_weights_of_a_comparison_are_those_of_training_each_seed(arm, compar
     assert weights["seeds"].tolist() == list(SEEDS[:3])
     for replica, seed in enumerate(SEEDS[:3]):
         own = arm_experiment(chosen, arms[arm]).model_copy(update={"seed": seed})
-        result = train(set_up(own, prepare_rows(own, rows, [seed])), runs=runs, activations=ACTIVATIONS)
+        result = train(set_up(own, prepare_rows(own, rows, [seed])), runs=runs)
         alone = np.load(result.folder / "checkpoints" / "best.npz")
         assert bits(alone["theta"][0]) == bits(weights["theta"][replica])
         found = results[arms[arm].label, seed]

@@ -20,7 +20,9 @@ from nnlab.cli.compare import compare_activations
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.output import complain, result
+from nnlab.cli.sweep import sweep
 from nnlab.cli.train import train
+from nnlab.cli.verify import verify
 from nnlab.errors import NnlabError
 
 app = typer.Typer(
@@ -35,6 +37,8 @@ app.command(name="train")(train)
 app.command(name="eval")(evaluate)
 app.command(name="gradcheck")(gradcheck)
 app.command(name="compare-activations")(compare_activations)
+app.command(name="sweep")(sweep)
+app.command(name="verify")(verify)
 
 for _name, _group in catalogues().items():
     app.add_typer(_group, name=_name)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nnlab.cli import options as o
+from nnlab.cli import work as w
+from nnlab.cli.gates import Gates, require
 from nnlab.cli.job import Job, as_text, command_line, overrides, screen_for
 from nnlab.cli.output import exit_codes, result
-
-if TYPE_CHECKING:
-    from nnlab.cli.terminal import Screen
 
 DEFAULT_ARMS = ("sigmoid", "tanh", "relu")
 
@@ -39,6 +36,33 @@ def compare_activations(
         str | None,
         typer.Option("--target", metavar="GATE", help="Level whose steps are counted, as in 'val/accuracy >= 0.9'."),
     ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            "--layer",
+            metavar="N",
+            help="Vary the activation of one hidden dense layer alone: its number, from 1, or name.",
+            show_default=False,
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="WHICH",
+            help="One initialiser for all (same), each activation's own (recommended), or both, side by side.",
+            show_default=False,
+        ),
+    ] = None,
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tune", metavar="KEY=V1,V2,…", help="Try each value; the best are chosen on validation data. Repeatable."
+        ),
+    ] = None,
+    jobs: w.Jobs = 1,
+    needed: w.Needed = False,
+    dask: w.Dask = None,
     sets: o.Set = None,
     seed: o.Seed = None,
     runs_dir: o.RunsDir = Path("runs"),
@@ -47,53 +71,66 @@ def compare_activations(
     threads: o.Threads = 1,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
+    gate: o.Gate = None,
+    baseline: o.Baseline = None,
+    junit: o.Junit = None,
     debug: o.Debug = False,
 ) -> None:
     """Train the same experiment under several activations and many seeds, and compare them."""
     with exit_codes(debug=debug):
-        from nnlab.cli.terminal import show_comparison
+        from nnlab.cli.terminal import show_comparison, show_gates
+        from nnlab.config.gates import gates_from
 
         job = Job(config, overrides(sets, seed, name), plugin, threads)
         from nnlab.config.arms import arms_from, check_arms_used, check_seeds, check_widths, target_for
-        from nnlab.experiments.compare import compare
+        from nnlab.config.variants import check_init, variants
+        from nnlab.experiments.compare import compare, final_figures
+        from nnlab.experiments.gates import name_arms
         from nnlab.experiments.setup import read_rows
+        from nnlab.experiments.tune import check_choosing, choosing_figure
 
-        choices = arms_from(activation or DEFAULT_ARMS, job.activations)
+        words = activation or DEFAULT_ARMS
+        choices = arms_from(words, job.activations)
+        labels = {word: choice.label for word, choice in zip(words, choices, strict=True)}
+        parsed, gates = name_arms(gates_from(gate or ()), labels), Gates(runs_dir, baseline, junit)
+        gates.check_used(parsed)
         level = target_for(target, job.experiment)
         chosen_seeds = range(job.experiment.seed, job.experiment.seed + seeds)
-        check_arms_used(job.experiment)
+        if layer is None:
+            check_arms_used(job.experiment)
         check_seeds(job.experiment, chosen_seeds)
+        arms = variants(job.experiment, choices, job.activations, layer=layer, init=check_init(init), tune=tune or ())
         screen = screen_for(quiet=quiet or as_json)
         dataset = read_rows(job.experiment, job.document, job.base)
-        check_widths(job.experiment, choices, dataset.x.shape[1], dataset.y.shape[1], job.activations)
-        with _bars(screen) as observe:
+        if tune:
+            check_choosing(choosing_figure(job.experiment), final_figures(job.experiment, dataset))
+        experiments = {arm.label: arm.experiment for arm in arms}
+        check_widths(job.experiment, experiments, dataset.x.shape[1], dataset.y.shape[1], job.activations)
+        with w.workers(jobs, dask) as workers, screen.arms() as report:
             found = compare(
                 job.experiment,
                 dataset,
-                choices,
+                arms,
                 chosen_seeds,
                 runs=runs_dir,
                 activations=job.activations,
                 target=level,
+                workers=workers,
+                plugins=plugin or (),
+                needed=needed,
                 command=command_line(),
                 facts=job.facts,
-                observe=observe,
+                report=report,
+                gates=parsed,
+                baseline=gates.baseline,
             )
-        for warning in found.warnings:
-            screen.warn(warning)
-        show_comparison(screen, found.summary)
-        result(as_text(found.summary) if as_json else str(found.folder))
-
-
-@contextmanager
-def _bars(screen: Screen) -> Iterator[Callable[[str], Any]]:
-    """A progress line for each activation in turn."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-
-        def observe(label: str) -> Any:
-            stack.pop_all().close()
-            return stack.enter_context(screen.progress(label))
-
-        yield observe
+        summary, outcomes = found.compared.summary, found.compared.gates
+        w.tell(screen, found)
+        show_comparison(screen, summary)
+        if "tuned" in summary:
+            w.show_tuned(screen, summary)
+        show_gates(screen, outcomes)
+        gates.write(found.compared.folder, outcomes, summary["seconds"])
+        result(as_text(summary) if as_json else str(found.compared.folder))
+        w.end(found, len(arms))
+        require(outcomes)

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 class Job:
     """What every command on an experiment file begins with: threads, plugins, the file, overrides."""
 
-    def __init__(self, config: str, sets: Sequence[str] | None, plugins: Sequence[Path] | None, threads: int) -> None:
+    def __init__(
+        self,
+        config: str,
+        sets: Sequence[str] | None,
+        plugins: Sequence[Path] | None,
+        threads: int,
+        gates: Sequence[str] | None = None,
+    ) -> None:
         o.use_threads(threads)
         from nnlab.config.experiment import load
         from nnlab.config.plugins import with_plugins
@@ -28,7 +35,7 @@ class Job:
 
         self.activations = with_plugins(plugins or ())
         self.document: Document
-        experiment, self.document = load(config, sets or (), self.activations)
+        experiment, self.document = load(config, sets or (), self.activations, gates or ())
         self.base = Path(config).parent
         self.experiment: Experiment = with_absolute_source(experiment, self.base)
         self.facts = {"config": config, "plugins": [str(plugin) for plugin in plugins or ()], "threads": threads}

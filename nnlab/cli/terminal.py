@@ -16,18 +16,22 @@ from rich.table import Table
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
     from nnlab.experiments.check_gradients import StepReport
     from nnlab.experiments.gates import Outcome
+    from nnlab.experiments.gradient_points import PointReport
     from nnlab.experiments.setup import Setup
     from nnlab.experiments.train import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
-_NARROWEST, _WIDTH_OF_A_FILE = 40, 120
+_NARROWEST, _WIDTH_OF_A_FILE = 40, 140
 
 
 def console() -> Console:
     """The console on stderr, never narrower than a table needs; wide where nobody looks at a screen."""
-    made = Console(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    colours: dict[str, Any] = {"color_system": None} if _is_plain() else {}
+    made = Console(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False, **colours)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDTH_OF_A_FILE
     made.width = max(made.width, _NARROWEST)
@@ -36,7 +40,13 @@ def console() -> Console:
 
 def is_live() -> bool:
     """Whether stderr is a terminal on which a line may be redrawn."""
-    return sys.stderr.isatty() and not console().is_dumb_terminal
+    return sys.stderr.isatty() and not console().is_dumb_terminal and not _is_plain()
+
+
+def _is_plain() -> bool:
+    """Whether plain text is asked for, by NO_COLOR or by a terminal too narrow for anything else."""
+    columns = os.environ.get("COLUMNS", "")
+    return bool(os.environ.get("NO_COLOR")) or (columns.isdecimal() and 0 < int(columns[:9]) < _NARROWEST)
 
 
 class Screen:
@@ -80,24 +90,53 @@ class Screen:
             yield lines
             lines.end()
 
+    @contextlib.contextmanager
+    def arms(self) -> Iterator[Callable[[str, Progress], None]]:
+        """A function that shows how far each of several trainings is: a bar for each that is under way, or lines."""
+        if self.quiet:
+            yield lambda _label, _progress: None
+        elif is_live():
+            with _bars(self.console) as bars:
+                shown: dict[str, Callable[[Progress], None]] = {}
+                yield lambda label, progress: _show(shown, label, progress, lambda: _bar(bars, label))
+        else:
+            lines: dict[str, Callable[[Progress], None]] = {}
+            yield lambda label, progress: _show(lines, label, progress, lambda: _Lines(self.console, label))
+
+
+def _show(shown: dict[str, Callable[[Progress], None]], label: str, progress: Progress, new: Callable[[], Any]) -> None:
+    """Show the progress of one of several trainings; its bar or its lines are made when it begins."""
+    if label not in shown:
+        shown[label] = new()
+    shown[label](progress)
+
+
+def _bars(shown_on: Console) -> Bars:
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[text]}"))
+    return Bars(*columns, console=shown_on, transient=True)
+
+
+def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
+    """A function that moves a new bar, which goes when its training is done."""
+    task = bars.add_task(_encodable(printable(what)), total=None, text="")
+    latest: dict[str, float] = {}
+
+    def show(progress: Progress) -> None:
+        latest.update(progress.figures)
+        text = _encodable(_sentence(progress, latest))
+        is_done = progress.step >= progress.steps
+        bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
+
+    return show
+
 
 @contextlib.contextmanager
 def _live(shown_on: Console, what: str) -> Iterator[Callable[[Progress], None]]:
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[text]}"))
-    with Bar(*columns, console=shown_on, transient=True) as bar:
-        task = bar.add_task(_encodable(what), total=None, text="")
-        latest: dict[str, float] = {}
-
-        def show(progress: Progress) -> None:
-            latest.update(progress.figures)
-            bar.update(
-                task, total=progress.steps, completed=progress.step, text=_encodable(_sentence(progress, latest))
-            )
-
-        yield show
+    with _bars(shown_on) as bars:
+        yield _bar(bars, what)
 
 
 class _Lines:
@@ -110,7 +149,7 @@ class _Lines:
     def __call__(self, progress: Progress) -> None:
         self.latest.update(progress.figures)
         self.waiting = progress
-        if time.monotonic() - self.shown_at >= _SECONDS_BETWEEN_LINES:
+        if time.monotonic() - self.shown_at >= _SECONDS_BETWEEN_LINES or progress.step >= progress.steps:
             self.end()
 
     def end(self) -> None:
@@ -125,7 +164,8 @@ class _Lines:
 def _sentence(progress: Progress, figures: Mapping[str, float]) -> str:
     """Step, figures, speed and time left in one line."""
     parts = [f"step {progress.step:,}/{progress.steps:,}"]
-    parts += [f"{name} {_short(value)}" for name, value in figures.items() if not name.endswith("hamming_loss")][:5]
+    shown = {name: value for name, value in figures.items() if not name.startswith("health/")}
+    parts += [f"{name} {_short(value)}" for name, value in shown.items() if not name.endswith("hamming_loss")][:5]
     if progress.seconds > 0 and progress.step:
         speed = progress.step / progress.seconds
         parts.append(f"{speed:,.0f} steps/s")
@@ -198,7 +238,7 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
             [
                 "met" if gate.met else "NOT MET",
                 gate.gate,
-                "not measured" if gate.value is None else f"{gate.value:.9g}",
+                gate.found,
             ]
             for gate in gates
         ]
@@ -260,25 +300,110 @@ def show_check(screen: Screen, report: StepReport) -> None:
     screen.table(f"Gradient before update {report.step + 1}", columns, rows)
 
 
-def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
-    """One line per activation: final figures with their interval, steps to the target, seeds that failed."""
-    arms, seeds = summary["arms"], len(summary["seeds"])
-    split = summary["figure"].split("/")[0]
-    figures = [name for name in next(iter(arms.values()))["final"] if name.startswith(f"{split}/")]
-    columns = ["activation", *figures, "steps to target", "reached it", "diverged", "time"]
-    rows = [[label, *_comparison_cells(arm, figures, seeds)] for label, arm in arms.items()]
-    screen.table(f"Mean and 95 % interval over {seeds} seeds; target {summary['target']}", columns, rows)
+def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, reproduce: str) -> None:
+    """The strong check tensor by tensor, each at the point where it is worst; and the units on a kink."""
+    from nnlab.experiments.gradient_report import by_step_of, kinks_of, reasons_of, shown, worst_rows
 
-
-def _comparison_cells(arm: Mapping[str, Any], figures: Sequence[str], seeds: int) -> list[str]:
-    steps = arm["median_steps_to_target"]
-    return [
-        *(_interval(arm["final"][name]) for name in figures),
-        "> half never" if steps is None else f"{steps:,.0f} (median)",
-        f"{arm['reached']} of {seeds}",
-        str(arm["diverged"]),
-        duration(arm["seconds"]),
+    rows = [
+        [
+            row.worst,
+            f"{row.checked}",
+            f"{row.untested}",
+            shown(row.analytic, 6),
+            shown(row.numeric, 6),
+            shown(row.second, 6),
+            shown(row.error, 2),
+            shown(row.relative, 2),
+            shown(row.bound, 2),
+            shown(row.ratio, 2),
+            row.verdict,
+        ]
+        for row in worst_rows(reports)
     ]
+    columns = ["worst entry", "checked", "untested", "analytic", "exact", "differences", "absolute", "relative", "B"]
+    screen.table("Gradient, each tensor where it is worst", [*columns, "error/B", ""], rows)
+    for report in reports:
+        for kink in kinks_of(report.examined):
+            screen.say(
+                f"{report.point}, batch of {report.batch}: {kink['units']} units of {kink['layer']} stand on a kink, "
+                f"with slopes {shown(kink['left'])} and {shown(kink['right'])}; taken is {shown(kink['analytic'])}"
+                f"{'' if kink['agrees'] else ', which is WRONG'}"
+            )
+        if not report.passed:
+            screen.say(f"{report.point}, batch of {report.batch}: {report.verdict.name}")
+    for name, reason in reasons_of(reports).items():
+        screen.say(f"{name or 'the network'} is checked by differences alone, for it cannot be continued: {reason}")
+    for name in by_step_of(reports):
+        screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
+    screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with: {reproduce}")
+
+
+def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
+    """What came of each arm, from the best down: final figures, and the way to the target; then the verdict."""
+    arms, seeds = _ranked(summary), len(summary["seeds"])
+    split, _, metric = summary["figure"].partition("/")
+    figures = sorted(
+        (name for name in arms[0][1]["final"] if name.startswith(f"{split}/")),
+        key=lambda name: name != summary["figure"],
+    )
+    columns = ["activation", *figures, f"median {metric}", "diverged"]
+    rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
+    screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)
+    health = [name for name in ("dead", "saturated") if any(name in arm.get("health", {}) for _, arm in arms)]
+    columns = ["activation", "reached it", "median steps", "median time", "area", "time per step", *health]
+    rows = [[label, *_target_cells(arm, seeds, health)] for label, arm in arms]
+    screen.table(f"On the way to {summary['target']}", columns, rows)
+    _show_verdict(screen, summary["verdict"])
+
+
+def _ranked(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Those arms that were set against each other, the best first, then the others."""
+    ranking = summary["verdict"]["ranking"]
+    others = [label for label in summary["arms"] if label not in ranking]
+    return [(label, summary["arms"][label]) for label in (*ranking, *others)]
+
+
+def _final_cells(arm: Mapping[str, Any], figures: Sequence[str]) -> list[str]:
+    found = [arm["final"][name] for name in figures]
+    return [*map(_interval, found), _short(found[0]["median"]), f"{arm['diverged']:,}"]
+
+
+def _target_cells(arm: Mapping[str, Any], seeds: int, health: Sequence[str]) -> list[str]:
+    share, steps, seconds = arm["reached_share"], arm["steps_to_target"], arm["seconds_to_target"]
+    bounds = f"{100 * share['low']:.3g}, {100 * share['high']:.3g} %"
+    shares = [arm.get("health", {}).get(name, {}).get("mean") for name in health]
+    return [
+        f"{arm['reached']:,} of {seeds:,} [{bounds}]",
+        _censored(steps["median"], f"{steps['median'] or 0:,.6g}", arm),
+        _censored(seconds["median"], _span(seconds["median"] or 0), arm),
+        _short(arm["area"]["mean"]),
+        "–" if arm["time_per_step"] is None else _span(arm["time_per_step"]),
+        *("–" if share is None else f"{100 * share:.3g} %" for share in shares),
+    ]
+
+
+def _censored(median: float | None, words: str, arm: Mapping[str, Any]) -> str:
+    """The median over all seeds, in words where it lies beyond the end: those that never got there are among them."""
+    if median is not None:
+        return words
+    return "never" if not arm["reached"] else "> half never"
+
+
+def _span(seconds: float) -> str:
+    """A short time with its unit: 310 ns, 4.1 µs, 52 ms, 3.2 s."""
+    for unit, size in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
+        if seconds < 999.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return duration(seconds)
+
+
+def _show_verdict(screen: Screen, verdict: Mapping[str, Any]) -> None:
+    """The verdict's sentences; its warnings only where they are read, for they repeat what summary.json says."""
+    screen.say("")
+    for sentence in verdict["sentences"]:
+        screen.say(sentence)
+    for warning in () if screen.quiet else verdict["warnings"]:
+        screen.warn(warning)
 
 
 def _interval(found: Mapping[str, Any]) -> str:
@@ -286,4 +411,4 @@ def _interval(found: Mapping[str, Any]) -> str:
         return "–"
     if found["low"] is None:
         return f"{found['mean']:.4g}"
-    return f"{found['mean']:.4g} ± {(found['high'] - found['low']) / 2:.1g}"
+    return f"{found['mean']:.4g} [{found['low']:.4g}, {found['high']:.4g}]"

@@ -91,33 +91,29 @@ def check_arms_used(experiment: Experiment) -> None:
 
 def check_widths(
     experiment: Experiment,
-    choices: Sequence[Choice],
+    arms: Mapping[str, Experiment],
     inputs: int,
     outputs: int,
     activations: Mapping[str, AnyActivation],
 ) -> None:
     """Refuse arms that do not fit the widths of the layers, such as glu after an odd number: ConfigError."""
-    findings = list(_width_findings(experiment, choices, inputs, outputs, activations))
+    findings = list(_width_findings(arms, inputs, outputs, activations))
     if findings:
         raise refusal(experiment, findings)
 
 
 def _width_findings(
-    experiment: Experiment,
-    choices: Sequence[Choice],
-    inputs: int,
-    outputs: int,
-    activations: Mapping[str, AnyActivation],
+    arms: Mapping[str, Experiment], inputs: int, outputs: int, activations: Mapping[str, AnyActivation]
 ) -> Iterator[tuple[KeyPath, str]]:
-    for choice in choices:
-        network = network_for(arm_experiment(experiment, choice), inputs, outputs, activations)
+    for label, experiment in arms.items():
+        network = network_for(experiment, inputs, outputs, activations)
         try:
             found = network.sizes[-1]
         except ValueError as error:
-            yield ("network", "layers"), f"with {choice.label}: {error}"
+            yield ("network", "layers"), f"with {label}: {error}"
         else:
-            if found != outputs:
-                text = f"with {choice.label}: found {found} outputs of the network, but the data have {outputs} targets"
+            if found != outputs * network.head.per_output:
+                text = f"with {label}: found {found} outputs of the network, but the data have {outputs} targets"
                 yield ("network", "head"), text
 
 
@@ -188,7 +184,7 @@ def default_target(experiment: Experiment) -> Target:
 def target_from(text: str) -> Target:
     """The target that `FIGURE >= NUMBER` or `FIGURE <= NUMBER` states; ValueError otherwise."""
     gate: Gate = parse_gate(text)
-    on_the_way = (gate.step, gate.by_epoch, gate.by_step)
-    if gate.operator not in (">=", "<=") or any(moment is not None for moment in on_the_way):
+    more = (gate.step, gate.by_epoch, gate.by_step, gate.of)
+    if gate.operator not in (">=", "<=") or any(part is not None for part in more):
         raise ValueError(f"found target '{printable(text)}', expected FIGURE >= NUMBER or FIGURE <= NUMBER")
     return Target(gate.figure, gate.bound, gate.operator == ">=")

@@ -1,300 +1,309 @@
-"""Compare activations: the same experiment under each of them, all seeds of one trained at once."""
+"""Compare variants of an experiment: each under the same seeds, many trained at once, in one folder with what they say.
+
+Every seed has its own split, data order and initial draws, and these are the same for every arm.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nnlab.config.arms import Target, arm_experiment
-from nnlab.config.choices import Choice
-from nnlab.config.experiment import to_yaml
+from nnlab.config.arms import Target
+from nnlab.config.experiment import to_plain, to_yaml, watchable
+from nnlab.config.gates import Gate
 from nnlab.config.schema import Experiment
+from nnlab.config.variants import LEARNING_RATE, Variant, short
 from nnlab.data.dataset import Dataset
-from nnlab.errors import InterruptedRunError, StorageError
+from nnlab.errors import CheckpointError, InterruptedRunError, NnlabError, StorageError
+from nnlab.experiments.conclusions import Compared, finish
+from nnlab.experiments.gates import Measured, Outcome, check_arm_gates
 from nnlab.experiments.interrupts import Stop, stopping
-from nnlab.experiments.setup import SPLITS, Setup, prepare_rows, set_up
-from nnlab.experiments.train import Observer, Progress
+from nnlab.experiments.pieces import Arm, Failure, Task, joined, named, some, tasks_for
+from nnlab.experiments.train import Progress
+from nnlab.experiments.tune import sum_up_tuned
+from nnlab.experiments.workers import Here, Shared, Workers
 from nnlab.maths.activations import AnyActivation
-from nnlab.maths.metrics import TRAINING_METRICS, metric_of
-from nnlab.maths.statistics import Interval, mean_interval, median, share_interval, steps_to_target
-from nnlab.networks.network import Evaluator
-from nnlab.records.comparison import Comparison, write_comparison
 from nnlab.records.environment import environment
-from nnlab.records.files import void
-from nnlab.records.runs import RunFolder, finite, now
-from nnlab.training.loop import Part, Record, State, fit
-from nnlab.training.stopping import Best
+from nnlab.records.pieces import Piece, files_of, key_of, read_piece, taken, write_piece
+from nnlab.records.runs import RunFolder, now
 
-Array = NDArray[Any]
-
-# Seeds are trained together as long as their rows, theta, slots and buffers stay within about this many bytes.
-_BYTES_AT_ONCE = 2**30
+ArmReport = Callable[[str, Progress], None]
 
 
 @dataclass
-class Arm:
-    """What one activation did: `curves` hold each figure as (R, T) over `steps`, `finals` each as (R,)."""
+class Result:
+    """What came of a comparison: its folder and summary, the arms that failed, and how much need not be done again."""
 
-    label: str
-    choice: Choice
-    parameters: int
-    theta: Array
-    statistics: Array
-    steps: Array
-    curves: dict[str, Array]
-    finals: dict[str, Array]
-    diverged: Array
-    seconds: float
+    compared: Compared
+    failures: Mapping[str, Failure]
+    reused: int
 
 
-@dataclass
-class Compared:
-    """The folder of a comparison and what its summary.json holds."""
-
-    folder: Path
-    summary: dict[str, Any]
-    warnings: list[str]
+# From the arms, the best of each activation where it has several, and what more summary.json says.
+SumUp = Callable[[Sequence[Arm], Experiment], tuple[Mapping[str, str] | None, Mapping[str, Any]]]
 
 
 def compare(
     experiment: Experiment,
     dataset: Dataset,
-    choices: Sequence[Choice],
+    variants: Sequence[Variant],
     seeds: Sequence[int],
     *,
     runs: Path,
     activations: Mapping[str, AnyActivation],
     target: Target,
+    kind: str = "compare-activations",
+    suffix: str = "compare",
+    workers: Workers | None = None,
+    plugins: Sequence[Path] = (),
+    needed: bool = False,
     command: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
-    observe: Callable[[str], Observer] = lambda _label: void,
-) -> Compared:
-    """Train every activation with every seed and write one folder with figures, curves, pictures and weights.
+    report: ArmReport = lambda _label, _progress: None,
+    sum_up: SumUp = sum_up_tuned,
+    hold_gates: Callable[[Mapping[str, Any]], list[Outcome]] | None = None,
+    gates: Sequence[Gate] = (),
+    baseline: Measured | None = None,
+) -> Result:
+    """Train every variant with every seed and write one folder with figures, curves, pictures and weights.
 
-    Each seed has its own split, data order and initial draws, and these are the same for every activation.
+    What is done is kept in pieces; with `needed`, those of all comparisons under `runs` are used again. The gates are
+    held against the figures of the arms; ConfigError, before anything is made, for one that could never be met. An arm
+    that fails does not keep the others from ending; NnlabError where all of them do. `sum_up` tells what more there is
+    to say, and `hold_gates` may hold other gates against that summary.
     """
-    folder = RunFolder.create(runs, f"{experiment.name}_compare", ("plots", "weights"))
+    figures = final_figures(experiment, dataset)
+    labels = [variant.label for variant in variants]
+    check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
+    facts = dict(facts or {})
+    about = {"kind": kind, "begun": now(), "command": list(command), **facts}
+    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
+    folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
-    begun, clock, status = now(), time.perf_counter(), "failed"
-    about = {"kind": "compare-activations", "begun": begun, "command": list(command), **(facts or {})}
-    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment()}
+    clock, status = time.perf_counter(), "failed"
     folder.write_run({"status": "running", **about})
+    shared = Shared(dataset, activations, _texts(plugins), int(facts.get("threads", 1)))
+    work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
+        if needed:
+            work.reuse(runs)
         with stopping() as stop:
-            job = _Job(experiment, dataset, seeds, activations, stop, folder.path)
-            arms = [job.arm(choice, observe(choice.label)) for choice in choices]
-        result = _finish(experiment, folder, arms, seeds, target, time.perf_counter() - clock)
-        status = "completed"
+            work.do(workers or Here(), report, stop)
+        arms = work.arms()
+        if not arms:
+            raise failure_of(work.failures, len(variants))
+        best, more = sum_up(arms, experiment)
+        compared = finish(
+            experiment,
+            folder,
+            arms,
+            seeds,
+            target,
+            time.perf_counter() - clock,
+            gates,
+            baseline,
+            dataset=dataset,
+            activations=activations,
+            experiments={variant.label: variant.experiment for variant in variants},
+            best=best,
+            failed={label: failure.reason for label, failure in work.failures.items()},
+        )
+        compared.warnings += work.warnings
+        compared.summary |= more
+        if hold_gates is not None:
+            compared.gates = hold_gates(compared.summary)
+            compared.summary["gates"] = [gate.document() for gate in compared.gates]
+        if more:
+            folder.write_summary(compared.summary)
+        status = "failed" if work.failures else "completed"
+        return Result(compared, work.failures, work.reused)
     except (KeyboardInterrupt, InterruptedRunError):
         status = "interrupted"
         raise
-    else:
-        return result
     finally:
         seconds = round(time.perf_counter() - clock, 3)
         with contextlib.suppress(StorageError):  # or it would hide what happened before
-            folder.write_run({"status": status, "ended": now(), "seconds": seconds, **about})
+            folder.write_run({"status": status, "ended": now(), "seconds": seconds, **about, "reused": work.reused})
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What all arms of a comparison share."""
-
-    experiment: Experiment
-    dataset: Dataset
-    seeds: Sequence[int]
-    activations: Mapping[str, AnyActivation]
-    stop: Stop
-    folder: Path
-
-    def arm(self, choice: Choice, observe: Observer) -> Arm:
-        """One activation under all seeds, as many at once as memory allows; the figures do not depend on how many."""
-        own, clock, pieces = arm_experiment(self.experiment, choice), time.perf_counter(), []
-        for chunk in _chunks(own, self.dataset, self.seeds):
-            setup = set_up(own, prepare_rows(own, self.dataset, chunk), self.activations)
-            pieces.append(_piece(setup, choice, observe, self.stop))
-            if self.stop():
-                raise self.stop.error(f"the comparison in {self.folder} is incomplete")
-        return _joined(pieces, time.perf_counter() - clock)
+def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """The names of the figures that every arm ends with."""
+    data = experiment.data
+    there = {"val": data.validation is not None, "test": data.test is not None or dataset.own_test > 0}
+    parts = ["train", *(part for part, is_there in there.items() if is_there)]
+    return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
 
 
-def _chunks(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Iterator[Sequence[int]]:
-    drawn = experiment.data.validation is not None or experiment.data.test is not None
-    each = dataset.x.size * (4 if experiment.precision == "float32" else 8) if drawn else 1
-    at_once = max(1, min(len(seeds), _BYTES_AT_ONCE // max(1, 2 * each)))
-    return (seeds[i : i + at_once] for i in range(0, len(seeds), at_once))
+def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
+    """The error that ends a comparison in which arms have failed, with the exit code of the worst."""
+    reasons = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
+    error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}")
+    codes = [failure.exit_code for failure in failures.values()]
+    error.exit_code = 1 if 1 in codes else max(codes)  # a bug of ours is the worst
+    return error
 
 
-def _piece(setup: Setup, choice: Choice, observe: Observer, stop: Stop) -> Arm:
-    """Train one chunk of seeds."""
-    state, parts, clock = setup.start(), setup.rows.parts(), time.perf_counter()
-    records: list[Record] = []
-    for record in fit(setup.network, parts, setup.rows.seeds, setup.rule.update, setup.plan, state, stop):
-        records.append(record)
-        figures = {name: _mean(values) for name, values in record.figures.items()}
-        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
-    stops_early = setup.experiment.training.early_stopping is not None
-    chosen = state.best if stops_early else state
-    finals = _finals(setup, parts, chosen, state.diverged)
-    steps, curves = _curves(records)
-    seconds = time.perf_counter() - clock
+def _texts(plugins: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+    return tuple((plugin.name, plugin.read_text(encoding="utf-8")) for plugin in plugins)
+
+
+# --- the work ---------------------------------------------------------------------------------------------------------
+
+
+class _Work:
+    """What is done and what is left to do, by the key of each variant: two that are the same are trained once."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        variants: Sequence[Variant],
+        seeds: Sequence[int],
+        shared: Shared,
+        surroundings: Mapping[str, Any],
+    ) -> None:
+        self.folder, self.variants, self.seeds, self.shared = folder, variants, tuple(seeds), shared
+        own = {name: surroundings[name] for name in _DECIDING} | {"threads": shared.threads}
+        own |= {"data": shared.dataset.fingerprint}
+        self.keys = {
+            variant.label: key_of({**own, "experiment": _deciding(variant.experiment)}) for variant in variants
+        }
+        self.firsts = {self.keys[variant.label]: variant for variant in reversed(variants)}
+        self.done: dict[str, list[tuple[tuple[int, ...], Arm]]] = {key: [] for key in self.keys.values()}
+        self.failed: dict[str, Failure] = {}
+        self.warnings: list[str] = []
+        self.reused = 0
+
+    def reuse(self, runs: Path) -> None:
+        """Take what earlier comparisons have left; a piece that cannot be read is trained again."""
+        files = files_of(runs)
+        for key, variant in self.firsts.items():
+            pieces = [piece for path in files.get(key, ()) for piece in self._read(path, key)]
+            for piece, rows in taken(pieces, self.seeds):
+                seeds = tuple(piece.seeds[row] for row in rows)
+                arm = some(_arm_of(piece, variant), rows, len(rows) / len(piece.seeds))
+                self._keep(key, seeds, arm)
+                self.reused += len(seeds)
+
+    def _read(self, path: Path, key: str) -> Iterator[Piece]:
+        try:
+            yield read_piece(path, key)
+        except CheckpointError as error:
+            self.warnings.append(f"{error}; it is trained again")
+
+    def do(self, workers: Workers, report: ArmReport, stop: Stop) -> None:
+        """Train what is left. InterruptedRunError where a signal asks to stop."""
+        wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
+        wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
+        dataset, activations = self.shared.dataset, self.shared.activations
+        tasks = tasks_for(wanted, dataset, activations, workers.jobs)
+        meter = _Meter(tasks, report)
+        with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
+            for number, outcome in outcomes:
+                self._note(tasks[number], outcome)
+        if stop():
+            raise stop.error(f"the comparison in {self.folder.path} is incomplete; to go on: the same with --needed")
+
+    def _left(self, key: str) -> tuple[int, ...]:
+        done = {seed for seeds, _ in self.done[key] for seed in seeds}
+        return tuple(seed for seed in self.seeds if seed not in done)
+
+    def _note(self, task: Task, outcome: list[Arm] | Failure | None) -> None:
+        for index, variant in enumerate(task.variants):
+            key = self.keys[variant.label]
+            if isinstance(outcome, Failure):
+                self.failed.setdefault(key, outcome)
+            elif outcome is not None:
+                self._keep(key, task.seeds, outcome[index])
+
+    def _keep(self, key: str, seeds: tuple[int, ...], arm: Arm) -> None:
+        """Write a piece at once: what is done is not lost, whatever happens next."""
+        write_piece(self.folder.path, key, _piece_of(arm, seeds))
+        self.done[key].append((seeds, arm))
+
+    @property
+    def failures(self) -> dict[str, Failure]:
+        """The arms that have failed, by label."""
+        return {label: self.failed[key] for label, key in self.keys.items() if key in self.failed}
+
+    def arms(self) -> list[Arm]:
+        """Every arm that is complete, its seeds in their order."""
+        return [
+            named(self._whole(self.keys[variant.label]), variant)
+            for variant in self.variants
+            if self.keys[variant.label] not in self.failed
+        ]
+
+    def _whole(self, key: str) -> Arm:
+        parts = sorted(self.done[key], key=lambda part: self.seeds.index(part[0][0]))
+        order = [seed for seeds, _ in parts for seed in seeds]
+        return some(joined([arm for _, arm in parts]), [order.index(seed) for seed in self.seeds], 1.0)
+
+
+# What besides the experiment and the data may decide the bits of a figure.
+_DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
+
+
+def _deciding(experiment: Experiment) -> dict[str, Any]:
+    """The experiment without what decides no figure, and without its seed."""
+    plain = to_plain(experiment)
+    return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
+
+
+def _piece_of(arm: Arm, seeds: tuple[int, ...]) -> Piece:
+    arrays = {name: getattr(arm, name) for name in ("theta", "statistics", "steps", "diverged", "bad_step")}
+    arrays |= {f"curves/{name}": curve for name, curve in arm.curves.items()}
+    arrays |= {f"finals/{name}": values for name, values in arm.finals.items()}
+    return Piece(seeds, arrays, arm.seconds)
+
+
+def _arm_of(piece: Piece, variant: Variant) -> Arm:
+    arrays = piece.arrays
+
+    def group(prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
     return Arm(
-        choice.label,
-        choice,
-        setup.network.layout.size,
-        chosen.theta,
-        chosen.statistics,
-        steps,
-        curves,
-        finals,
-        state.diverged,
-        seconds,
+        variant.label,
+        variant.choice,
+        arrays["theta"].shape[1],
+        arrays["theta"],
+        arrays["statistics"],
+        arrays["steps"],
+        group("curves/"),
+        group("finals/"),
+        arrays["diverged"],
+        arrays["bad_step"],
+        piece.seconds,
     )
 
 
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+class _Meter:
+    """Turns the progress of tasks into that of arms, whose seeds may be in several; rates that go together are one."""
+
+    def __init__(self, tasks: Sequence[Task], report: ArmReport) -> None:
+        self.report = report
+        self.labels = [_title(task) for task in tasks]
+        self.seeds = [len(task.seeds) for task in tasks]
+        self.steps = [0] * len(tasks)
+        self.begun: dict[str, float] = {}
+
+    def __call__(self, number: int, progress: Progress) -> None:
+        """A task has come as far as this."""
+        label, present = self.labels[number], time.perf_counter()
+        self.steps[number] = progress.step
+        own = [other for other, title in enumerate(self.labels) if title == label]
+        step = sum(self.steps[other] * self.seeds[other] for other in own) // sum(self.seeds[other] for other in own)
+        seconds = present - self.begun.setdefault(label, present - progress.seconds)
+        self.report(label, Progress(step, progress.steps, progress.epoch, progress.figures, seconds))
 
 
-def _curves(records: Iterable[Record]) -> tuple[Array, dict[str, Array]]:
-    """Every figure over the steps at which anything was measured, (R, T), nan where this one was not."""
-    shown = [record for record in records if record.figures]
-    names = list(dict.fromkeys(name for record in shown for name in record.figures))
-    replicas = len(next(iter(shown[0].figures.values())))
-    missing = np.full(replicas, np.nan)
-    curves = {name: np.stack([record.figures.get(name, missing) for record in shown], axis=1) for name in names}
-    return np.array([record.step for record in shown]), curves
-
-
-def _finals(setup: Setup, parts: Mapping[str, Part], weights: Best | State, diverged: Array) -> dict[str, Array]:
-    """Loss and quick figures of every split for each replica, (R,), nan where it diverged."""
-    evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
-    finals: dict[str, Array] = {}
-    with np.errstate(all="ignore"):
-        for split in SPLITS:
-            if split in parts:
-                finals |= _final(setup.experiment.task, evaluator, split, parts[split])
-    return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
-
-
-def _final(task: Any, evaluator: Evaluator, split: str, part: Part) -> dict[str, Array]:
-    outputs, loss = evaluator.outputs_and_loss(part.x, part.y)
-    assert loss is not None
-    outputs, y = part.in_own_units(outputs), part.in_own_units(part.y)
-    return {f"{split}/loss": loss} | {f"{split}/{name}": f(outputs, y) for name, f in TRAINING_METRICS[task].items()}
-
-
-def _joined(pieces: Sequence[Arm], seconds: float) -> Arm:
-    """Chunks of seeds as one arm."""
-    first = pieces[0]
-    longest = max((piece.steps for piece in pieces), key=len)
-
-    def stacked(values: Callable[[Arm], Array]) -> Array:
-        return np.concatenate([values(piece) for piece in pieces])
-
-    return Arm(
-        first.label,
-        first.choice,
-        first.parameters,
-        stacked(lambda piece: piece.theta),
-        stacked(lambda piece: piece.statistics),
-        longest,
-        {name: stacked(lambda piece, name=name: _padded(piece.curves[name], len(longest))) for name in first.curves},  # type: ignore[misc]
-        {name: stacked(lambda piece, name=name: piece.finals[name]) for name in first.finals},  # type: ignore[misc]
-        stacked(lambda piece: piece.diverged),
-        seconds,
-    )
-
-
-def _padded(curve: Array, length: int) -> Array:
-    """A curve (R, T) of seeds that stopped earlier than others, filled up with nan."""
-    return np.pad(curve, ((0, 0), (0, length - curve.shape[1])), constant_values=np.nan)
-
-
-def _finish(
-    experiment: Experiment, folder: RunFolder, arms: Sequence[Arm], seeds: Sequence[int], target: Target, seconds: float
-) -> Compared:
-    split = next(name for name in ("test", "val", "train") if f"{name}/loss" in arms[0].finals)
-    metric = next(iter(TRAINING_METRICS[experiment.task]))
-    headline = f"{split}/{metric}"
-    summary = {
-        "run": str(folder.path),
-        "status": "completed",
-        "seeds": list(seeds),
-        "figure": headline,
-        "larger_is_better": metric_of(metric).larger_is_better,
-        "target": target.text,
-        "arms": {arm.label: _arm_summary(arm, target) for arm in arms},
-        "seconds": round(seconds, 3),
-    }
-    comparison = Comparison(
-        experiment.name,
-        headline,
-        metric_of(metric).larger_is_better,
-        list(seeds),
-        {arm.label: arm for arm in arms},
-        {arm.label: reached(arm, target) for arm in arms},
-        _intervals(arms, headline),
-        summary,
-        loss=str(experiment.network.head.loss),
-        scaled_targets=experiment.data.scale_targets,
-    )
-    warnings = write_comparison(folder, comparison)
-    return Compared(folder.path, summary, warnings)
-
-
-def _intervals(arms: Sequence[Arm], figure: str) -> dict[str, tuple[float, float, float]]:
-    """Mean and 95 % interval of each arm where at least two seeds gave a figure."""
-    found = {arm.label: _interval(arm.finals[figure]) for arm in arms}
-    return {
-        label: (i.estimate, i.low, i.high)
-        for label, i in found.items()
-        if i and i.low is not None and i.high is not None
-    }
-
-
-def _interval(values: Array) -> Interval | None:
-    known = values[np.isfinite(values)]
-    return mean_interval(known) if len(known) else None
-
-
-def reached(arm: Arm, target: Target) -> Array:
-    """The first step at which each seed reached the target, (R,), nan if it never did or it was not measured."""
-    if target.figure not in arm.curves:
-        return np.full(len(arm.diverged), np.nan)
-    curve = arm.curves[target.figure]
-    return steps_to_target(arm.steps, curve, target.level, larger_is_better=target.larger_is_better)
-
-
-def _arm_summary(arm: Arm, target: Target) -> dict[str, Any]:
-    steps = reached(arm, target)
-    hits = int(np.isfinite(steps).sum())
-    middle = median(np.nan_to_num(steps, nan=np.inf))
-    return {
-        "activation": arm.choice.plain(),
-        "parameters": arm.parameters,
-        "final": {name: _figure_summary(values) for name, values in arm.finals.items()},
-        "reached": hits,
-        "reached_share": asdict(share_interval(hits, len(steps))),
-        "median_steps_to_target": finite(middle),
-        "diverged": int(arm.diverged.sum()),
-        "seconds": round(arm.seconds, 3),
-    }
-
-
-def _figure_summary(values: Array) -> dict[str, Any]:
-    interval = _interval(values)
-    return {
-        "mean": finite(interval.estimate) if interval else None,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
-        "values": [finite(float(value)) for value in values],
-    }
+def _title(task: Task) -> str:
+    first, count = task.variants[0], len(task.variants)
+    if count == 1:
+        return first.label
+    others = tuple(setting for setting in first.settings if setting[0] != LEARNING_RATE)
+    return " ".join([first.family, *short(others), f"at {count} learning rates"])

@@ -1,20 +1,33 @@
-"""What a comparison leaves behind: tidy tables of everything, the weights of every replica, and the pictures."""
+"""What a comparison leaves behind: tidy tables of everything, the weights of every replica, the pictures, the report.
+
+results.csv   a row per arm and seed       metrics.csv   a row per arm, seed and step
+arms.csv      a row per arm and statistic  pairs.csv     a row per pair of arms
+table.md, table.tex   the same for people  summary.json  everything that was concluded
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.data.dataset import Dataset
 from nnlab.errors import StorageError
-from nnlab.records.files import write_atomically, write_csv
+from nnlab.records.comparison_tables import arm_rows, pair_rows, tables_of
+from nnlab.records.files import write_atomically, write_csv, write_text
 from nnlab.records.runs import RunFolder, cell
+from nnlab.records.tables import latex, markdown
+from nnlab.training.health import Portrait
 
 Array = NDArray[Any]
+
+MOST_DRAWN = 8  # arms that can be told apart in one frame
 
 
 class ArmLike(Protocol):
@@ -26,13 +39,34 @@ class ArmLike(Protocol):
     curves: dict[str, Array]
     finals: dict[str, Array]
     diverged: Array
+    bad_step: Array
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A network after some steps: raw inputs (N, inputs) in, outputs (N, K) out."""
+
+    step: int
+    predict: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """The network of an arm's median seed, how it came to be, and its activation layers at work."""
+
+    seed: int
+    predict: Callable[[Array], Array]
+    frames: Sequence[Frame]
+    portraits: Sequence[Portrait]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Everything there is to write about a comparison.
 
-    `loss` names the loss in pictures, and `scaled_targets` tells there that it is measured on scaled targets.
+    `columns` has what results.csv tells of each arm beside final figures, (R,) each; `health` the dead and saturated
+    share of each seed. Seeds were `watched` up to that step. `loss` names the loss in pictures, and `scaled_targets`
+    tells there that it is measured on scaled targets. Networks can be drawn where there are `specimens`.
     """
 
     name: str
@@ -40,44 +74,87 @@ class Comparison:
     larger_is_better: bool
     seeds: Sequence[int]
     arms: Mapping[str, Any]
-    steps_to_target: Mapping[str, Array]
-    intervals: Mapping[str, tuple[float, float, float]]
+    columns: Mapping[str, Mapping[str, Array]]
+    health: Mapping[str, Mapping[str, Array]]
     summary: Mapping[str, Any]
+    watched: int
     loss: str = ""
     scaled_targets: bool = False
+    specimens: Mapping[str, Specimen] = field(default_factory=dict)
+    dataset: Dataset | None = None
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float, float]]:
+        """Mean and 95 % interval of the headline of each arm where at least two seeds gave one."""
+        finals = {label: arm["final"][self.figure] for label, arm in self.summary["arms"].items()}
+        return {label: (f["mean"], f["low"], f["high"]) for label, f in finals.items() if f["low"] is not None}
 
 
 def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
-    """Write tables, weights, pictures and summary; the warnings of pictures that failed."""
+    """Write tables, weights, pictures, summary and report; the warnings of pictures that failed."""
+    from nnlab.records.comparison_pictures import pictures_of
+    from nnlab.records.report_comparison import write_comparison_report
+
+    summary = comparison.summary
     write_csv(folder.path / "results.csv", _result_rows(comparison))
-    write_csv(folder.path / "metrics.csv", _metric_rows(comparison))
+    write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
+    write_csv(folder.path / "arms.csv", arm_rows(summary))
+    write_csv(folder.path / "pairs.csv", pair_rows(summary))
+    tables = tables_of(summary)
+    write_text(folder.path / "table.md", markdown(comparison.name, summary["verdict"], tables))
+    write_text(folder.path / "table.tex", latex(tables))
     for label, arm in comparison.arms.items():
         _write_weights(folder.path / "weights" / f"{_slug(label)}.npz", arm, comparison.seeds)
-    warnings = [warning for name, draw in _pictures(comparison) if (warning := _attempt(folder.plots / name, draw))]
-    folder.write_summary(comparison.summary)
+    attempts = [
+        _attempt(folder.plots / f"{name}.png", draw, comparison)
+        for name, draw in pictures_of(comparison.figure).items()
+    ]
+    warnings = [warning for warning in attempts if warning]
+    folder.write_summary(summary)
+    write_comparison_report(folder, comparison.name, warnings)
     return warnings
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
-    """One row per activation and seed: final figures, steps to the target, whether it diverged."""
+    """One row per activation and seed: final figures, how long it took, whether it diverged and at which step."""
     figures = list(next(iter(comparison.arms.values())).finals)
-    yield ["activation", "seed", *figures, "steps_to_target", "diverged"]
+    columns = list(next(iter(comparison.columns.values())))
+    yield ["activation", "seed", *figures, *columns, "diverged", "diverged_at"]
     for label, arm in comparison.arms.items():
+        own = comparison.columns[label]
         for replica, seed in enumerate(comparison.seeds):
             finals = [cell(float(arm.finals[name][replica])) for name in figures]
-            reached = float(comparison.steps_to_target[label][replica])
-            yield [label, str(seed), *finals, cell(reached), str(bool(arm.diverged[replica])).lower()]
+            more = [cell(float(own[name][replica])) for name in columns]
+            diverged = bool(arm.diverged[replica])
+            at = str(int(arm.bad_step[replica])) if diverged else ""
+            yield [label, str(seed), *finals, *more, str(diverged).lower(), at]
 
 
-def _metric_rows(comparison: Comparison) -> Iterator[list[str]]:
-    """One row per activation, seed and step: every figure along the way."""
-    figures = list(next(iter(comparison.arms.values())).curves)
-    yield ["activation", "seed", "step", *figures]
+def _metric_lines(comparison: Comparison) -> Iterator[str]:
+    """One line per activation, seed and step: every figure along the way, column by column for speed."""
+    figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
+    yield _csv_line(["activation", "seed", "step", *figures])
     for label, arm in comparison.arms.items():
-        for replica, seed in enumerate(comparison.seeds):
-            columns = [arm.curves[name][replica].tolist() for name in figures]
-            for step, *values in zip(arm.steps.tolist(), *columns, strict=True):
-                yield [label, str(seed), str(step), *map(cell, values)]
+        seeds, steps = len(comparison.seeds), len(arm.steps)
+        missing = np.full((seeds, steps), np.nan)
+        begin = _csv_line([label]).rstrip("\n")
+        places = [f"{begin},{seed},{step}" for seed in comparison.seeds for step in arm.steps.tolist()]
+        columns = [_cells(arm.curves.get(name, missing)) for name in figures]
+        yield "\n".join(map(",".join, zip(places, *columns, strict=True))) + "\n"
+
+
+def _cells(values: Array) -> list[str]:
+    """What `cell` makes of each value (R, T), row by row."""
+    # Many values are alike, as accuracies on few rows are; each is put into words once. By its bits: -0.0 is not 0.0.
+    different, places = np.unique(values.astype(np.float64).ravel().view(np.int64), return_inverse=True)
+    texts = [cell(value) for value in different.view(np.float64).tolist()]
+    return list(map(texts.__getitem__, places.tolist()))
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def _slug(label: str) -> str:
@@ -90,84 +167,14 @@ def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:
     )
 
 
-def _pictures(comparison: Comparison) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """File name and drawing of each picture."""
-    yield "cost.png", lambda: _curves(comparison, _first(comparison, ("val/loss", "train/loss", "batch/loss")))
-    metric = comparison.figure.split("/", 1)[1]
-    along = [
-        name for name in (f"val/{metric}", f"train/{metric}") if name in next(iter(comparison.arms.values())).curves
-    ]
-    if along:
-        yield f"{metric}.png", lambda: _curves(comparison, along[0])
-    yield "final.png", lambda: _finals(comparison)
-
-
-def _first(comparison: Comparison, names: Sequence[str]) -> str:
-    curves = next(iter(comparison.arms.values())).curves
-    return next(name for name in names if name in curves)
-
-
-def _curves(comparison: Comparison, figure: str) -> Any:
-    from nnlab.records import plots
-
-    steps, measured = _measured(comparison, figure)
-    gone_on = {label: carried_on(curve, comparison.arms[label].diverged) for label, curve in measured.items()}
-    kept = any((np.isfinite(curve) & ~np.isfinite(measured[label])).any() for label, curve in gone_on.items())
-    return plots.compare_curves(
-        steps,
-        gone_on,
-        metric_name=figure,
-        title=comparison.name,
-        loss=comparison.loss,
-        scaled_targets=comparison.scaled_targets,
-        kept=kept,
-    )
-
-
-def _measured(comparison: Comparison, figure: str) -> tuple[Array, dict[str, Array]]:
-    """The steps (T,) at which any seed of any arm has the figure, and there every arm's seeds (R, T)."""
-    arms = comparison.arms
-    steps = np.unique(np.concatenate([arm.steps[np.isfinite(arm.curves[figure]).any(axis=0)] for arm in arms.values()]))
-    return steps, {label: _at(steps, arm.steps, arm.curves[figure]) for label, arm in arms.items()}
-
-
-def _at(steps: Array, own_steps: Array, curve: Array) -> Array:
-    """A curve (R, t) of an arm's own steps at the `steps` of all (R, T), nan where the arm has none."""
-    _, here, there = np.intersect1d(steps, own_steps, assume_unique=True, return_indices=True)
-    spread = np.full((len(curve), len(steps)), np.nan)
-    spread[:, here] = curve[:, there]
-    return spread
-
-
-def carried_on(curve: Array, diverged: Array) -> Array:
-    """A curve (R, T) in which each seed that stopped early keeps its last value to the end, unless it diverged (R,).
-
-    Without this, a mean over the seeds would jump wherever one of them stops.
-    """
-    known = ~np.isnan(curve)
-    last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
-    over = known.any(axis=1) & ~diverged
-    ended = over[:, None] & (np.arange(curve.shape[1]) > last[:, None])
-    return np.where(ended, np.take_along_axis(curve, last[:, None], axis=1), curve)
-
-
-def _finals(comparison: Comparison) -> Any:
-    from nnlab.records import plots
-
-    return plots.compare_finals(
-        {label: arm.finals[comparison.figure] for label, arm in comparison.arms.items()},
-        comparison.intervals,
-        metric_name=comparison.figure,
-        larger_is_better=comparison.larger_is_better,
-        title=comparison.name,
-    )
-
-
-def _attempt(path: Path, draw: Callable[[], Any]) -> str | None:
+def _attempt(path: Path, draw: Callable[[Comparison], Any], comparison: Comparison) -> str | None:
+    """Draw one picture if it suits the comparison; one that fails costs a warning, never the comparison."""
     from nnlab.records import plots
 
     try:
-        plots.save(draw(), path)
+        figure = draw(comparison)
+        if figure is not None:
+            plots.save(figure, path)
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the figures are worth more than a picture

@@ -6,7 +6,12 @@ labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
 functions.py  an activation and its slope
+units.py    the activations of a network over the pre-activations that they get
+health.py   units, gradients and updates over the updates and over depth
 arms.py     several activations (arms) over many seeds
+survival.py    how soon the arms' seeds reach a target, and how the arms rank
+boundaries.py  what the arms' networks decide for two inputs, and how they came to it
+arm_units.py, arm_health.py  the arms' activations at work, and the health of their units
 style.py    what they share: palette, type sizes, legends, writing the file
 scales.py   how values meet an axis: percent, logarithm, what is finite
 """
@@ -15,29 +20,46 @@ from nnlab.records.plots.folder import ensure_matplotlib_folder
 
 ensure_matplotlib_folder()  # before anything below imports matplotlib, which reads and writes there as it is imported
 
-from nnlab.records.plots.arms import arm_style, compare_curves, compare_finals  # noqa: E402
+from nnlab.records.plots.arm_health import arm_health  # noqa: E402
+from nnlab.records.plots.arm_units import arm_units  # noqa: E402
+from nnlab.records.plots.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
+from nnlab.records.plots.boundaries import Plane, boundaries, film  # noqa: E402
 from nnlab.records.plots.classes import confusion, misclassified, mislabelled  # noqa: E402
 from nnlab.records.plots.curves import accuracy, cost  # noqa: E402
 from nnlab.records.plots.fits import fit, fit_curve  # noqa: E402
 from nnlab.records.plots.functions import activation  # noqa: E402
+from nnlab.records.plots.health import gradients, health  # noqa: E402
 from nnlab.records.plots.labels import label_rates  # noqa: E402
 from nnlab.records.plots.regions import boundary, truth_and_prediction  # noqa: E402
 from nnlab.records.plots.style import save  # noqa: E402
+from nnlab.records.plots.survival import rankings, survival  # noqa: E402
+from nnlab.records.plots.units import units  # noqa: E402
 
 __all__ = [
+    "MOST_SPREADS",
+    "Plane",
     "accuracy",
     "activation",
+    "arm_health",
     "arm_style",
+    "arm_units",
+    "boundaries",
     "boundary",
     "compare_curves",
     "compare_finals",
     "confusion",
     "cost",
+    "film",
     "fit",
     "fit_curve",
+    "gradients",
+    "health",
     "label_rates",
     "misclassified",
     "mislabelled",
+    "rankings",
     "save",
+    "survival",
     "truth_and_prediction",
+    "units",
 ]

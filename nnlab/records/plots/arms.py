@@ -42,12 +42,22 @@ from nnlab.records.plots.style import (
 MOST_STEPS = 400
 BAND = (10, 90)  # percentiles of the seeds
 MOST_ROOM = 3  # times the seeds' own range, for the intervals of their means; beyond, the frame cuts them
+MOST_SPREADS = 5  # beyond it, the seeds of so many arms hide each other and the means
 FEW_SEEDS = 10  # percentiles of so few say less than the seeds themselves
+
+
+Styles = Mapping[str, tuple[str, str, str]]
 
 
 def arm_style(names: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Each arm's colour, line style and marker, the same in every picture that gets the same names."""
     return {name: look(index) for index, name in enumerate(names)}
+
+
+def style_of(colour: str, line: str, marker: str = "") -> Line2D:
+    """A line for a legend."""
+    look: dict[str, Any] = {"linestyle": line, "linewidth": 2.0, "marker": marker, "markersize": 6}
+    return Line2D([], [], color=colour, **look)
 
 
 def compare_curves(
@@ -59,27 +69,32 @@ def compare_curves(
     loss: str = "",
     scaled_targets: bool = False,
     kept: bool = False,
+    styles: Styles | None = None,
 ) -> Figure:
     """Each arm's mean over its seeds at every step, before the seeds themselves or, where they are many, a band.
 
+    Of more than five arms only the means are drawn.
+
     `steps` (T,); each arm (R, T), one row per seed, nan where nothing was measured. A seed that is not finite any
     more has diverged: it drops out of mean and band from there on, and the legend counts it. `loss` names the loss
-    where that is the figure; `kept` tells that seeds which stopped early go on with their last value.
+    where that is the figure; `kept` tells that seeds which stopped early go on with their last value. `styles` are
+    those of `arm_style`, where not all arms are drawn.
     """
     figure = blank(title, height=5.0)
     axes = figure.subplots()
-    styles = arm_style(arms)
+    styles = styles or arm_style(arms)
     found = {name: _measured(steps, runs) for name, runs in arms.items() if drawable(runs).any()}
     lost = _lost(arms)
-    few = all(len(runs) <= FEW_SEEDS for runs in arms.values())
+    few, many = all(len(runs) <= FEW_SEEDS for runs in arms.values()), len(arms) > MOST_SPREADS
     drawn, handles = [], {}
     for index, (name, (at, runs)) in enumerate(found.items()):
-        spread = runs if few else _band(runs)
-        (_draw_seeds_behind if few else _draw_band)(axes, at, spread, styles[name][0])
+        spread = _mean(runs)[None] if many else runs if few else _band(runs)
+        if not many:
+            (_draw_seeds_behind if few else _draw_band)(axes, at, spread, styles[name][0])
         handles[_seeds(name, arms[name], lost[name])] = _draw_mean(axes, at, runs, styles[name], index)
         drawn.append((at, np.vstack([spread, _mean(runs)])))
     outside = scale_after_start(axes, drawn, metric_name)
-    told = [_how_drawn(arms, few=few), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
+    told = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
     dress(axes, x="step (updates)", y=_label(metric_name, loss, scaled=scaled_targets), sentence=joined(told))
     scale_steps(axes)
     if not handles:
@@ -112,9 +127,11 @@ def _label(metric: str, loss: str, *, scaled: bool) -> str:
     return loss_label(label, loss, scaled=scaled) if metric.endswith("loss") else label
 
 
-def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool) -> str:
+def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool, many: bool) -> str:
     if all(len(runs) == 1 for runs in arms.values()):
         return "Line: the only seed"
+    if many:
+        return "Line: mean over the seeds, without their spread"
     if few:
         return "Thick line: mean over the seeds; thin lines: single seeds"
     return f"Line: mean over the seeds; band: {BAND[0]}th to {BAND[1]}th percentile of the seeds"
@@ -170,6 +187,7 @@ def compare_finals(
     metric_name: str,
     larger_is_better: bool,
     title: str,
+    styles: Styles | None = None,
 ) -> Figure:
     """Every seed's final value, one row per arm, best arm on top, with the mean and its 95 % interval.
 
@@ -180,7 +198,7 @@ def compare_finals(
     order = _best_first(intervals, arms, larger_is_better=larger_is_better)
     figure = blank(title, width=9.0, height=1.9 + 0.62 * len(order))
     axes = figure.subplots()
-    styles = arm_style(arms)
+    styles = styles or arm_style(arms)
     for row, name in enumerate(order):
         _draw_seeds(axes, row, arms[name], styles[name])
     better = "larger is better →" if larger_is_better else "← smaller is better"

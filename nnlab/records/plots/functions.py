@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nnlab.maths.statistics import SATURATED_BELOW
 from nnlab.records.plots.style import BLUE, FAINT, INK, VERMILLION, blank, dress, legend, number, shortened
 
-_SATURATED = "saturated: the slope is below 1 % of the steepest"
+_SATURATED = f"saturated: the slope is below {100 * SATURATED_BELOW:g} % of the steepest"
 
 
 def activation(
@@ -29,8 +30,8 @@ def activation(
     """The function (G,) above its slope (G,) over x (G,); kinks are dotted lines, saturated stretches are shaded."""
     figure = blank(title, height=6.4)
     above, below = figure.subplots(2, 1, sharex=True)
-    above.plot(x, _broken(x, value, kinks), color=BLUE, linewidth=2.2, label="function f(x)")
-    below.plot(x, _broken(x, slope, kinks), color=VERMILLION, linewidth=2.2, linestyle="--", label="slope f'(x)")
+    above.plot(x, broken(x, value, kinks), color=BLUE, linewidth=2.2, label="function f(x)")
+    below.plot(x, broken(x, slope, kinks), color=VERMILLION, linewidth=2.2, linestyle="--", label="slope f'(x)")
     for axes in (above, below):
         _mark(axes, x, kinks, saturated)
     dress(above, x="", y="f(x)", sentence=f"f(x) = {shortened(formula, 96)}")
@@ -41,7 +42,7 @@ def activation(
     return figure
 
 
-def _broken(x: NDArray[Any], values: NDArray[Any], kinks: Sequence[float]) -> NDArray[Any]:
+def broken(x: NDArray[Any], values: NDArray[Any], kinks: Sequence[float]) -> NDArray[Any]:
     """The values with a gap where they jump at a kink, so that no line pretends to connect both sides."""
     shown = np.where(np.isfinite(values), values, np.nan)
     step = np.abs(np.diff(shown))

@@ -26,8 +26,9 @@ def drawable(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share of samples, to be shown in percent."""
-    return metric.rpartition("/")[2].endswith("accuracy")
+    """Whether a metric is a share of samples or of units, to be shown in percent."""
+    name = metric.rpartition("/")[2]
+    return name.endswith("accuracy") or name in {"dead", "saturated"}
 
 
 def metric_value(value: float, metric: str) -> str:

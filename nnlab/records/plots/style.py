@@ -158,14 +158,27 @@ def plain_name(name: str) -> str:
 
 LOSS_WORDS = {
     "mse": "mean squared error",
-    "cross_entropy": "cross-entropy",
+    "mae": "mean absolute error",
+    "huber": "Huber",
+    "log_cosh": "log cosh",
+    "poisson": "Poisson",
+    "gaussian_nll": "Gaussian log-likelihood",
     "binary_cross_entropy": "binary cross-entropy",
+    "cross_entropy": "cross-entropy",
+    "focal": "focal",
+    "hinge": "hinge",
+    "squared_hinge": "squared hinge",
 }
 
 
 def loss_label(label: str, loss: str, *, scaled: bool) -> str:
-    """`label` with the loss's name in words behind it: loss (mean squared error, scaled targets)."""
-    words = ", ".join(filter(None, [LOSS_WORDS.get(loss, plain_name(loss)), "scaled targets" if scaled else ""]))
+    """`label` with the loss's name in words behind it: loss (mean squared error, scaled targets).
+
+    A loss may bring its parameters along: `huber(delta=1.5)`.
+    """
+    name, _, chosen = loss.partition("(")
+    parts = [LOSS_WORDS.get(name, plain_name(name)), legible(chosen.removesuffix(")").replace("_", " "))]
+    words = ", ".join(filter(None, [*parts, "scaled targets" if scaled else ""]))
     return f"{label} ({words})" if words else label
 
 

@@ -1,0 +1,273 @@
+"""Change the code by one operator, number or condition at a time, and count the changes that the tests do not notice.
+
+    pip install -r benchmarks/requirements-mutation.txt      # into an environment with nnlab and its tests' packages
+    python benchmarks/mutation.py --only losses,optimizers --sample 200 --seed 1 [--csv FILE]
+
+cosmic-ray finds the places and makes the changes, in a copy of the checkout in a temporary folder; each change is met
+by the test files of its group alone, which end at the first failure. All of it takes many hours on one core: `--sample`
+takes so many changes of each group, the same ones for the same seed.
+
+A change that survives is printed as file:line, the function it is in, and the line before and after. Those that no test
+should notice are listed with the reason in mutation-survivors.md, in the same words. Exit code 1 if a survivor is not
+listed there, or if less than 95 % of a group's changes were noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from cosmic_ray.commands import init
+from cosmic_ray.mutating import use_mutation
+from cosmic_ray.plugins import get_operator
+from cosmic_ray.testing import run_tests
+from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_item import MutationSpec, TestOutcome
+
+ROOT = Path(__file__).resolve().parents[1]
+JUSTIFIED = Path(__file__).with_name("mutation-survivors.md")
+WANTED = 0.95  # share of the changes that the tests must notice
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "runs", "dist", "results")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Modules, and the test files that hold them, the quickest first; test_descriptions.py holds them all."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+GROUPS = {
+    "losses": Group(("nnlab/maths/losses/*.py",), ("parameters", "losses", "networks", "loss_catalogue")),
+    "activations": Group(
+        ("nnlab/maths/functions/*.py", "nnlab/maths/activations.py"),
+        ("parameters", "networks", "continuation", "activations", "exact_gradients"),
+    ),
+    "networks": Group(
+        ("nnlab/networks/[!l]*.py", "nnlab/networks/la*.py"),
+        ("layers", "networks", "gradcheck", "training", "exact_gradients"),
+    ),
+    "tangents": Group(("nnlab/networks/linear*.py",), ("gradcheck", "exact_gradients")),
+    "optimizers": Group(("nnlab/maths/optimizers.py",), ("parameters", "optimizers", "optimizer_catalogue")),
+    "checkpoints": Group(("nnlab/records/checkpoints.py",), ("checkpoints",)),
+    "gates": Group(("nnlab/config/gates.py",), ("training", "gates")),
+}
+
+# One or two replacements for each kind of operator. The others (a shift of floats, `is` for `==`) fail at once,
+# whatever the tests do, and would only make the share look better.
+OPERATORS = (
+    *("Add_Sub", "Sub_Add", "Mul_Div", "Mul_Add", "Div_Mul", "FloorDiv_Div", "FloorDiv_Mul", "Mod_Div", "Pow_Mul"),
+    *("BitAnd_BitOr", "BitOr_BitAnd", "BitXor_BitOr", "LShift_RShift", "RShift_LShift"),
+    *("Eq_NotEq", "NotEq_Eq", "Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),
+    *("Is_IsNot", "IsNot_Is", "USub_UAdd", "Delete_Not", "Delete_Invert"),
+    *("AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue", "ReplaceAndWithOr", "ReplaceOrWithAnd"),
+    *("ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "ExceptionReplacer", "NumberReplacer"),
+    *("RemoveDecorator", "ZeroIterationForLoop"),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one change."""
+
+    group: str
+    file: str
+    line: int
+    place: str
+    before: str
+    after: str
+    killed: bool
+    seconds: float
+
+    @property
+    def words(self) -> str:
+        """The change as mutation-survivors.md lists it: without the line's number, which drifts."""
+        return f"`{self.file}` `{self.place}`: `{self.before}` → `{self.after}`"
+
+
+# --- the copy ---------------------------------------------------------------------------------------------------------
+
+
+def copy_of(root: Path, folder: Path) -> Path:
+    """A copy of the checkout, with an interpreter of its own that imports nnlab from there, in any folder.
+
+    A variable such as PYTHONPATH would not do: the tests start commands in a clean environment.
+    """
+    copy = folder / "checkout"
+    shutil.copytree(root, copy, ignore=LEFT_OUT)
+    venv.create(copy / ".venv", symlinks=True)
+    paths = [str(copy), *(path for path in sys.path if path.endswith("site-packages"))]
+    site = next((copy / ".venv").glob("lib/python*/site-packages"))
+    (site / "copy.pth").write_text("\n".join(paths), encoding="utf-8")
+    return copy
+
+
+def command_of(group: Group) -> str:
+    """The tests of a group as a command line, to be run in the copy."""
+    files = (f"tests/test_{name}.py" for name in (*group.tests, "descriptions"))
+    return shlex.join([".venv/bin/python", "-m", "pytest", "-qx", "-p", "no:cacheprovider", *files])
+
+
+def seconds_of(command: str) -> float:
+    """How long the tests take where nothing has been changed; they must pass."""
+    start = time.perf_counter()
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"the tests fail without any change:\n{done.stdout[-2000:]}")
+    return time.perf_counter() - start
+
+
+# --- the changes ------------------------------------------------------------------------------------------------------
+
+
+def changes_of(group: Group, database: Path) -> list[MutationSpec]:
+    """Every change of a group's modules that OPERATORS makes, except where it would mean nothing."""
+    modules = [path for pattern in group.modules for path in sorted(Path().glob(pattern))]
+    with use_db(str(database), WorkDB.Mode.create) as work:
+        init(modules, work, {})
+        found = [change for item in work.work_items for change in item.mutations]
+    spared = {module: list(spared_in(module)) for module in modules}
+    wanted = [
+        change
+        for change in found
+        if change.operator_name.removeprefix("core/").split("Operator_")[-1] in OPERATORS
+        and not any(start <= change.start_pos < end for start, end in spared[change.module_path])
+    ]
+    return sorted(wanted, key=lambda change: (change.module_path, change.operator_name, change.occurrence))
+
+
+def spared_in(module: Path) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end, which nothing evaluates, and the stars of signatures, which are no operators."""
+    text = module.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        for name in ("annotation", "returns"):
+            part = getattr(node, name, None)
+            if part is not None:
+                yield (part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset)
+    for number, line in enumerate(text.split("\n"), 1):
+        for star in re.finditer(r"\*(?=,)", line):
+            yield (number, star.start()), (number, star.end())
+
+
+def tried(name: str, change: MutationSpec, command: str, limit: float) -> Result | None:
+    """Make a change, run the tests for at most `limit` seconds, and take it back; None where it is no Python."""
+    start = time.perf_counter()
+    operator = get_operator(change.operator_name)(**change.operator_args)
+    with use_mutation(change.module_path, operator, change.occurrence) as (before, after):
+        try:
+            compile(after, str(change.module_path), "exec")
+        except SyntaxError:
+            return None
+        outcome, _ = run_tests(command, limit)
+    line, was, becomes = difference(before, after)
+    place = change.definition_name or "module"
+    killed = outcome != TestOutcome.SURVIVED
+    seconds = round(time.perf_counter() - start, 1)
+    return Result(name, str(change.module_path), line, place, was, becomes, killed, seconds)
+
+
+def difference(before: str, after: str) -> tuple[int, str, str]:
+    """The number of the first line that differs, and the lines that differ in either text, each as one line."""
+    old, new = before.split("\n"), after.split("\n")
+    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    _, start, end, start_new, end_new = next(step for step in steps if step[0] != "equal")
+    was, becomes = (" ".join(" ".join(lines).split()) for lines in (old[start:end], new[start_new:end_new]))
+    return start + 1, was, becomes
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def run_group(name: str, sample: int | None, seed: int, database: Path) -> Iterator[Result]:
+    """Try a group's changes, or a sample of them, one after the other."""
+    group = GROUPS[name]
+    command = command_of(group)
+    limit = 10 + 3 * seconds_of(command)
+    changes = changes_of(group, database)
+    chosen = changes if sample is None else random.Random(seed).sample(changes, min(sample, len(changes)))
+    print(f"{name}: {len(chosen)} of {len(changes)} changes, at most {limit:.0f} s each", flush=True)
+    for change in chosen:
+        result = tried(name, change, command, limit)
+        if result is None:
+            continue
+        if not result.killed:
+            print(f"  {result.file}:{result.line} {result.place}: {result.before} → {result.after}", flush=True)
+        yield result
+
+
+def justified() -> set[str]:
+    """The changes that mutation-survivors.md gives a reason for."""
+    return set(re.findall(r"^- (`.+?` `.+?`: `.*?` → `.*?`): .", JUSTIFIED.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def report(results: Sequence[Result]) -> bool:
+    """Print the table and what survived without a reason; whether all is well."""
+    listed = justified()
+    print(f"\n{'group':12} {'changes':>8} {'noticed':>8} {'survived':>9} {'listed':>7} {'share':>8}")
+    well = True
+    for name in GROUPS:
+        of_group = [result for result in results if result.group == name]
+        if not of_group:
+            continue
+        survivors = [result for result in of_group if not result.killed]
+        known = sum(result.words in listed for result in survivors)
+        share = 1 - len(survivors) / len(of_group)
+        well = well and share >= WANTED and known == len(survivors)
+        noticed = len(of_group) - len(survivors)
+        print(f"{name:12} {len(of_group):8} {noticed:8} {len(survivors):9} {known:7} {share:8.1%}")
+    unknown = [result.words for result in results if not result.killed and result.words not in listed]
+    print("\n".join(["", "survived without a reason in mutation-survivors.md:", *unknown] if unknown else []))
+    return well
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(GROUPS), help=f"groups, separated by commas: {', '.join(GROUPS)}")
+    parser.add_argument("--sample", type=int, help="so many changes of each group instead of all")
+    parser.add_argument("--seed", type=int, default=1, help="which sample")
+    parser.add_argument("--csv", type=Path, help="write every change and what became of it to this file, as it goes")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the groups asked for; 1 if a survivor has no reason or too many survived."""
+    chosen = arguments()
+    names = chosen.only.split(",")
+    if unknown := set(names) - set(GROUPS):
+        sys.exit(f"no such group: {', '.join(sorted(unknown))}; expected {', '.join(GROUPS)}")
+    table = (chosen.csv.resolve() if chosen.csv else Path(os.devnull)).open("w", encoding="utf-8", newline="")
+    os.environ["CI"] = "1"  # hypothesis draws the same examples for every change
+    results = []
+    with table, tempfile.TemporaryDirectory() as folder:
+        os.chdir(copy_of(ROOT, Path(folder)))
+        writer = csv.writer(table)
+        writer.writerow(field.name for field in fields(Result))
+        for name in names:
+            for result in run_group(name, chosen.sample, chosen.seed, Path(folder) / f"{name}.sqlite"):
+                results.append(result)
+                writer.writerow(astuple(result))
+                table.flush()
+        os.chdir(ROOT)
+    return 0 if report(results) else 1
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""What the commands that train many arms share: where the work is done, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnlab.cli import options as o
+from nnlab.cli.output import complain
+from nnlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nnlab.cli.terminal import Screen
+    from nnlab.experiments.compare import Result
+    from nnlab.experiments.workers import Workers
+
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", parser=o.count, metavar="N", help="Processes that train at the same time.")
+]
+Needed = Annotated[
+    bool, typer.Option("--needed", help="Train only what no comparison in the runs folder has trained before.")
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Train on a Dask cluster: tcp://HOST:PORT of its scheduler, or local for one on this machine.",
+        show_default=False,
+    ),
+]
+
+
+@contextmanager
+def workers(jobs: int, dask: str | None) -> Iterator[Workers]:
+    """Where the work is done: on a cluster, in processes, or here."""
+    from nnlab.experiments.workers import Here, Processes
+
+    if dask is None:
+        yield Here() if jobs == 1 else Processes(jobs)
+        return
+    if jobs != 1:
+        raise ConfigError("found both --jobs and --dask, expected one of them: a cluster has workers of its own")
+    from nnlab.experiments.cluster import dask_workers
+
+    with dask_workers(dask) as cluster:
+        yield cluster
+
+
+def show_tuned(screen: Screen, summary: Mapping[str, Any]) -> None:
+    """Everyone at the same settings beside each at its best."""
+    tuned = summary["tuned"]
+    common = ", ".join(f"{key}={value}" for key, value in tuned["same_settings"]["settings"].items()) or "none"
+    rows = [
+        [family, _figure(summary, labels["same"]), _figure(summary, labels["best"]), _settings(labels)]
+        for family, labels in tuned["arms"].items()
+    ]
+    title = f"Mean {summary['figure']}; the same settings: {common}; each at its best by {tuned['chosen_by']}"
+    screen.table(title, ["", "at the same settings", "at its best", "its best settings"], rows)
+
+
+def _figure(summary: Mapping[str, Any], label: str | None) -> str:
+    if label is None:
+        return "–"
+    found = summary["arms"][label]["final"][summary["figure"]]
+    if found["mean"] is None:
+        return "–"
+    interval = "" if found["low"] is None else f" [{found['low']:.4g}, {found['high']:.4g}]"
+    return f"{found['mean']:.4g}{interval}"
+
+
+def _settings(labels: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in labels["settings"].items())
+
+
+def tell(screen: Screen, found: Result) -> None:
+    """What was reused, and what went wrong."""
+    if found.reused:
+        screen.say(f"reused {found.reused} trainings of earlier comparisons")
+    for warning in found.compared.warnings:
+        screen.warn(warning)
+
+
+def end(found: Result, arms: int) -> None:
+    """Leave with the exit code of the worst failure, if any arm has failed."""
+    if found.failures:
+        from nnlab.experiments.compare import failure_of
+
+        error = failure_of(found.failures, arms)
+        complain(str(error))
+        raise typer.Exit(error.exit_code)

@@ -1,0 +1,27 @@
+"""What a process needs to compute as another one does: its BLAS threads, and files that are known by their text."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+
+def blas_threads(count: int) -> AbstractContextManager[object]:
+    """While within it, BLAS uses this many threads, wherever NumPy was loaded."""
+    limits: AbstractContextManager[object] = threadpool_limits(count)
+    return limits
+
+
+@contextmanager
+def as_files(texts: Sequence[tuple[str, str]]) -> Iterator[list[Path]]:
+    """Files of these names and texts, each in a folder of its own, while within it."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / str(number) / name for number, (name, _) in enumerate(texts)]
+        for file, (_, text) in zip(files, texts, strict=True):
+            file.parent.mkdir()
+            file.write_text(text, encoding="utf-8")
+        yield files

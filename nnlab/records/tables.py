@@ -1,0 +1,83 @@
+"""Tables for papers and pages: the same table as Markdown and as LaTeX."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nnlab.errors import printable
+from nnlab.records.report import Cell, Table
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{character: rf"\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+}
+
+
+def markdown(title: str, verdict: Mapping[str, Any], tables: Sequence[Table]) -> str:
+    """A document: the verdict's sentences, its warnings, then every table."""
+    parts = [f"# {_plain(title)}", *(_plain(sentence) for sentence in verdict["sentences"])]
+    parts += [f"> warning: {_plain(warning)}" for warning in verdict["warnings"]]
+    parts += ["\n".join([f"## {_plain(table.caption)}", "", *_markdown_rows(table)]) for table in tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_rows(table: Table) -> Iterator[str]:
+    numeric = _numeric(table)
+    yield f"| {' | '.join(map(_plain, table.columns))} |"
+    yield f"|{'|'.join(' ---: ' if right else ' --- ' for right in numeric)}|"
+    for row in table.rows:
+        yield f"| {' | '.join(_plain(shown(value)) for value in row)} |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes as it is, within a table or without."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", printable(text))
+
+
+def latex(tables: Sequence[Table]) -> str:
+    """Every table as a `tabular` of the booktabs package, its caption above it."""
+    head = "% \\usepackage{booktabs}\n\n"
+    return head + "\n\n".join("\n".join(_latex_lines(table)) for table in tables) + "\n"
+
+
+def _latex_lines(table: Table) -> Iterator[str]:
+    columns = "".join("r" if right else "l" for right in _numeric(table))
+    yield "\\begin{table}"
+    yield f"  \\caption{{{escaped(table.caption)}}}"
+    yield f"  \\begin{{tabular}}{{{columns}}}"
+    yield "    \\toprule"
+    yield f"    {' & '.join(map(escaped, table.columns))} \\\\"
+    yield "    \\midrule"
+    for row in table.rows:
+        yield f"    {' & '.join(escaped(shown(value)) for value in row)} \\\\"
+    yield "    \\bottomrule"
+    yield "  \\end{tabular}"
+    yield "\\end{table}"
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX sets as it is."""
+    return "".join(_LATEX.get(character, character) for character in printable(text))
+
+
+def shown(value: Cell) -> str:
+    """A cell's text to four digits; a dash where there is nothing."""
+    if isinstance(value, str):
+        return value
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _numeric(table: Table) -> list[bool]:
+    """Which columns hold numbers, and some gaps perhaps."""
+    columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
+    return [bool(column) and not any(isinstance(value, str) for value in column) for column in columns]

@@ -1,0 +1,236 @@
+"""Sweeps: which points are tried, how they are ranked, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
+
+from nnlab.config.points import points, ranges
+from nnlab.errors import ConfigError
+
+TEXT = """\
+name: moons
+task: binary
+seed: 2
+data:
+  source: {name: moons, samples: 80}
+  validation: 0.25
+  test: 0.2
+network:
+  layers: [4]
+  activation: tanh
+optimizer: {name: adam, learning_rate: 0.05}
+training: {steps: 20, batch_size: 16}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _without_pictures(monkeypatch):
+    """They take most of the time, and have tests of their own."""
+    monkeypatch.setattr("nnlab.records.comparison._attempt", lambda *_: None, raising=False)
+    monkeypatch.setattr("nnlab.experiments.conclusions.specimens_of", lambda *_: {}, raising=False)
+
+
+def swept(folder, *words, text=TEXT):
+    """The document of a sweep, made in this process."""
+    result = nnlab_here("sweep", write(folder, text), *words, "--json", cwd=folder)
+    assert result.exit_code == 0, result.stderr
+    return parse_json(result.stdout)
+
+
+# --- points -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_crossed():
+    found = points(["network.l2=0,1", "training.steps=5,6,7"], [], None, 0)
+    assert found == [(("network.l2", decay), ("training.steps", steps)) for decay in "01" for steps in "567"]
+
+
+def test_a_budget_takes_some_points_of_a_grid_drawn_by_the_seed():
+    texts = ["network.l2=" + ",".join(map(str, range(50)))]
+    whole, some = points(texts, [], None, 1), points(texts, [], 10, 1)
+    assert len(some) == 10
+    assert [point for point in whole if point in some] == some
+    assert some == points(texts, [], 10, 1)
+    assert some != points(texts, [], 10, 2)
+    assert points(texts, [], 50, 1) == whole
+
+
+RATE = "optimizer.learning_rate=1e-4..1:log"
+
+
+def test_draws_do_not_depend_on_the_budget_nor_on_other_keys():
+    few, many = points([], [RATE], 5, 7), points([], [RATE], 20, 7)
+    assert many[:5] == few
+    both = points(["training.steps=5,6"], ["network.l2=0..1", RATE], 5, 7)
+    assert [dict(point)["optimizer.learning_rate"] for point in both] == [value for ((_, value),) in few]
+    assert [dict(point)["training.steps"] for point in both] == ["5", "6", "5", "6", "5"]
+    assert points([], [RATE], 5, 8) != few
+
+
+def drawn(text, count=4000):
+    (one,) = ranges([text])
+    return np.array([float(one.value(3, number)) for number in range(count)])
+
+
+@pytest.mark.parametrize(
+    ("text", "inverse"),
+    [
+        ("network.l2=-2..3", lambda x: (x + 2) / 6),
+        ("network.l2=0.5..2.5", lambda x: (x - 0.5) / 2),
+        ("network.l2=1e-5..10.0:log", lambda x: np.log(x / 1e-5) / math.log(1e6)),
+    ],
+)
+def test_draws_are_even_in_their_range_or_its_logarithm(text, inverse):
+    values = inverse(drawn(text))
+    assert values.min() >= 0
+    assert values.max() <= 1
+    # Kolmogorov's bound at one in a million for 4,000 draws; whole numbers are coarser by a sixth.
+    coarse = 1 / 6 if text.endswith("=-2..3") else 0
+    ranks = np.arange(1, 4001) / 4000
+    assert np.abs(np.sort(values) - ranks).max() < coarse + 2.7 / math.sqrt(4000)
+
+
+def test_whole_bounds_give_whole_numbers_and_each_as_often():
+    values, counts = np.unique(drawn("training.batch_size=3..6"), return_counts=True)
+    assert values.tolist() == [3, 4, 5, 6]
+    assert np.abs(counts - 1000).max() < 150
+    assert set(np.unique(drawn("training.batch_size=1..8:log"))) == set(range(1, 9))
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e6), st.booleans(), st.integers(0, 2**63 - 1))
+def test_a_draw_lies_in_its_range(low, width, is_log, seed):
+    (one,) = ranges([f"network.l2={low:f}..{low + width:f}{':log' if is_log else ''}"])
+    value = float(one.value(seed, 0))
+    assert one.low * (1 - 1e-5) <= value <= one.high * (1 + 1e-5)
+
+
+REFUSED = [
+    ((), "found neither --grid nor --random"),
+    (("--random", RATE), "expected the number of points to draw"),
+    (("--random", "network.l2", "--budget", "2"), "expected KEY=low..high"),
+    (("--random", "network.l2=1", "--budget", "2"), "expected KEY=low..high"),
+    (("--random", "network.l2=2..1", "--budget", "2"), "the lower one first"),
+    (("--random", "network.l2=0..1e999", "--budget", "2"), "finite bounds"),
+    (("--random", "network.l2=0..1:log", "--budget", "2"), "expected a bound above 0 with :log"),
+    (("--random", "network.l2=0..1:lg", "--budget", "2"), "expected KEY=low..high"),
+    (("--random", "network.l2=0..1", "--random", "network.l2=0..2", "--budget", "2"), "expected it once"),
+    (("--random", "network.l2=0..1", "--grid", "network.l2=0,1", "--budget", "2"), "expected it in one of them"),
+    (("--random", "seed=0..9", "--budget", "2"), "found seed, which all arms share"),
+    (("--grid", "network.activation=relu,thanh"), "did you mean 'tanh'?"),
+    (("--grid", "optimizer.learning_rate=-1,1"), "optimizer.learning_rate=-1: found -1"),
+    (("--grid", "network.l2=0,1", "--budget", "0"), "expected a whole number of at least 1"),
+    (("--grid", "network.l2=0,1", "--metric", "test/accuracy"), "expected val/accuracy"),
+    (("--grid", "network.l2=0,1", "--metric", "val/acuracy"), "did you mean 'val/accuracy'?"),
+    (("--grid", "network.l2=0,1", "--set", "data.validation=null"), "expected data.validation"),
+    (("--grid", "network.l2=0,1", "--gate", "tanh.val/loss <= 1"), "unknown figure 'tanh.val/loss'"),
+    (("--grid", f"training.steps={','.join(map(str, range(1, 200)))}", "--grid",
+      f"network.layers.0={','.join(map(str, range(1, 200)))}"), "expected at most 10000; see --budget"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=[" ".join(row[0])[:60] for row in REFUSED])
+def test_a_wrong_word_is_refused_before_anything_is_written(words, message, tmp_path):
+    path = write(tmp_path, TEXT)
+    result = nnlab_here("sweep", path, *words, cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in " ".join(result.stderr.split())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_all_wrong_ranges_are_told_in_one_pass():
+    with pytest.raises(ConfigError) as error:
+        ranges(["network.l2=2..1", "nonsense", "network.l1=0..1"])
+    assert [fault.file for fault in error.value.faults] == ["--random network.l2=2..1", "--random nonsense"]
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def test_points_are_ranked_by_the_validation_figure_and_reported_with_all_others(tmp_path):
+    found = swept(tmp_path, "--random", RATE, "--budget", "6", "--seeds", "2")
+    assert found == read_json(tmp_path / found["run"] / "summary.json")
+    sweep = found["sweep"]
+    values = [line["value"] for line in sweep["ranking"]]
+    assert values == sorted(values, reverse=True)
+    assert sweep["ranked_by"] == "mean val/accuracy"
+    assert sweep["best"] == sweep["ranking"][0]["point"]
+    for line in sweep["ranking"]:
+        arm = found["arms"][line["point"]]
+        assert line["value"] == pytest.approx(arm["final"]["val/accuracy"]["mean"])
+        assert line["means"]["test/loss"] == pytest.approx(arm["final"]["test/loss"]["mean"])
+    facts = read_json(tmp_path / found["run"] / "run.json")
+    assert (facts["kind"], facts["status"]) == ("sweep", "completed")
+    assert found["run"].endswith("_moons_sweep")
+
+
+def test_a_loss_ranks_the_other_way_round(tmp_path):
+    words = ("--grid", "optimizer.learning_rate=0.0001,0.05", "--metric", "val/loss", "--seeds", "2")
+    found = swept(tmp_path, *words)["sweep"]
+    assert [line["value"] for line in found["ranking"]] == sorted(line["value"] for line in found["ranking"])
+    assert found["best"] == "learning_rate=0.05"
+
+
+def test_activations_are_swept_like_any_other_key(tmp_path):
+    found = swept(tmp_path, "--grid", "network.activation=tanh,elu", "--seeds", "2")
+    assert {arm["activation"] if isinstance(arm["activation"], str) else arm["activation"]["name"]
+            for arm in found["arms"].values()} == {"tanh", "elu"}  # fmt: skip
+    alone = trained(tmp_path, write(tmp_path, TEXT), "--set", "network.activation=elu", "--seed", "3")
+    rows = read_rows(tmp_path / found["run"] / "results.csv")
+    (row,) = (r for r in rows if r["activation"] == "activation=elu" and r["seed"] == "3")
+    assert float(row["val/loss"]) == pytest.approx(read_json(alone / "summary.json")["final"]["val/loss"], rel=1e-12)
+
+
+def test_a_point_is_the_run_that_train_makes_with_its_settings(tmp_path):
+    words = ("--grid", "optimizer.learning_rate=0.01,0.1", "--grid", "network.layers.0=3,5", "--seeds", "2")
+    found = swept(tmp_path, *words)
+    rows = read_rows(tmp_path / found["run"] / "results.csv")
+    assert len(rows) == 8
+    row = next(r for r in rows if r["activation"] == "learning_rate=0.1 layers.0=5" and r["seed"] == "3")
+    sets = ("--set", "optimizer.learning_rate=0.1", "--set", "network.layers.0=5", "--seed", "3")
+    alone = read_json(trained(tmp_path, write(tmp_path, TEXT), *sets) / "summary.json")["final"]
+    for name in ("val/loss", "test/loss"):
+        assert float(row[name]) == pytest.approx(alone[name], rel=1e-12)
+
+
+def test_results_do_not_depend_on_the_number_of_processes(tmp_path):
+    write(tmp_path, TEXT)
+    words = ("sweep", "experiment.yaml", "--random", "network.l2=0..0.1", "--budget", "4", "--seeds", "2", "--quiet")
+    found = [nnlab(*words, "--jobs", jobs, cwd=tmp_path) for jobs in (1, 2)]
+    assert [(one.returncode, one.stderr) for one in found] == [(0, ""), (0, "")]
+    first, second = ((tmp_path / one.stdout.strip() / "metrics.csv").read_bytes() for one in found)
+    assert first == second
+
+
+def test_a_larger_budget_takes_over_what_is_done(tmp_path):
+    words = ("--random", RATE, "--seeds", "2", "--needed")
+    swept(tmp_path, *words, "--budget", "3")
+    more = swept(tmp_path, *words, "--budget", "5")
+    assert read_json(tmp_path / more["run"] / "run.json")["reused"] == 6
+    assert len(more["arms"]) == 5
+
+
+def test_gates_are_held_against_the_best_point(tmp_path):
+    words = ("--grid", "optimizer.learning_rate=0.01,0.1", "--seeds", "2", "--json")
+    gates = ("--gate", "best.val/accuracy >= 0.1", "--gate", "best.test/loss <= 0")
+    result = nnlab_here("sweep", write(tmp_path, TEXT), *words, *gates, cwd=tmp_path)
+    assert result.exit_code == 3
+    summary = parse_json(result.stdout)
+    assert [gate["met"] for gate in summary["gates"]] == [True, False]
+    best = summary["arms"][summary["sweep"]["best"]]
+    assert summary["gates"][1]["value"] == pytest.approx(best["final"]["test/loss"]["mean"])
+    assert read_json(tmp_path / summary["run"] / "summary.json") == summary
+
+
+def test_people_see_the_best_points(tmp_path):
+    write(tmp_path, TEXT)
+    words = ("--random", RATE, "--budget", "25", "--seeds", "1", "--set", "training.steps=2")
+    result = nnlab_here("sweep", "experiment.yaml", *words, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "the best 20 of 25" in result.stderr
+    assert result.stderr.count("learning_rate=") >= 20
