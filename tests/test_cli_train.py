@@ -508,3 +508,12 @@ def test_the_override_of_the_seed_is_the_seed_of_the_file(tmp_path):
     by_file = trained(tmp_path, write(tmp_path, HOUSES.replace("name: houses", "name: five\nseed: 5")))
     for name in ("metrics.csv", "config.yaml"):
         assert (by_option / name).read_bytes() == (by_file / name).read_bytes()
+
+
+def test_the_figures_say_which_weights_they_are_of_and_that_the_training_stopped_early(tmp_path):
+    text = HOUSES.replace("task: regression", "task: regression")
+    early = ("--set", "training.early_stopping={monitor: train/loss, patience: 1, min_delta: 1e9}")
+    whole = nnlab_here("train", write(tmp_path, text), "--set", "training.steps=5", cwd=tmp_path)
+    stopped = nnlab_here("train", write(tmp_path, text), "--set", "training.steps=500", *early, cwd=tmp_path)
+    assert "Figures of the last weights, step 5\n" in whole.stderr
+    assert re.search(r"Figures of the best weights, step 0; stopped early, at step \d+\n", stopped.stderr)

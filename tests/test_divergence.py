@@ -394,7 +394,7 @@ def test_a_comparison_says_at_which_step_each_seed_diverged(tmp_path):
     text = HOUSES.replace("adam, learning_rate: 0.01", "sgd, learning_rate: 10.0").replace("precision: float64\n", "")
     words = ("-a", "relu", "-a", "sigmoid", "--seeds", "4", "--set", "network.layers=[3]")
     result = nnlab_here("compare-activations", write(tmp_path, text), *words, "--json", cwd=tmp_path)
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 4, result.stderr
     found = parse_json(result.stdout)
     rows = read_rows(tmp_path / found["run"] / "results.csv")
     assert sum(arm["diverged"] for arm in found["arms"].values()) > 0
@@ -408,3 +408,20 @@ def test_a_comparison_says_at_which_step_each_seed_diverged(tmp_path):
         assert (alone.exit_code == 4) == (at is not None)
         if at is not None:
             assert read_json(tmp_path / alone.stdout.strip() / "autopsy.json")["step"] == at
+
+
+RUNAWAY = "optimizer.learning_rate=1e300"
+HIDDEN = ("--set", "network.layers=[3]", "--set", "network.activation=elu", "--seeds", "2", "-q")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare-activations", "-a", "relu", "-a", "elu", "--set", RUNAWAY),
+        ("sweep", "--grid", f"{RUNAWAY},1e299", "--metric", "train/loss"),
+    ],
+)
+def test_where_every_seed_of_every_arm_diverges_the_exit_code_says_so(words, tmp_path):
+    result = nnlab_here(words[0], write(tmp_path, HOUSES), *words[1:], *HIDDEN, cwd=tmp_path)
+    assert result.exit_code == 4, result.stderr
+    assert result.stderr.splitlines()[-1].startswith("every seed of every arm diverged; `nnlab train --seed ")

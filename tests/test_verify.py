@@ -30,7 +30,7 @@ def test_a_run_is_reproduced(run, tmp_path):
     result = verified(tmp_path)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(run)
-    assert result.stderr == "reproduced: the weights are the same bits at 7 steps up to step 24\n"
+    assert result.stderr == "reproduced: the weights are the same bits at 7 steps, the last of them 24\n"
 
 
 def test_hashes_are_left_at_the_start_and_at_the_end_of_each_epoch(run):
@@ -106,7 +106,7 @@ def test_a_run_that_was_made_longer_is_replayed_as_it_was_trained(tmp_path):
     trained(tmp_path, write(tmp_path, MOONS))
     assert nnlab_here("train", "--resume", "latest", "--epochs", "9", "-q", cwd=tmp_path).exit_code == 0
     result = verified(tmp_path)
-    assert result.stderr == "reproduced: the weights are the same bits at 10 steps up to step 36\n"
+    assert result.stderr == "reproduced: the weights are the same bits at 10 steps, the last of them 36\n"
 
 
 @pytest.mark.parametrize(
@@ -137,3 +137,10 @@ def test_verifying_leaves_the_run_as_it_is(run, tmp_path):
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     verified(tmp_path)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_so_few_epochs_that_none_has_hashes_are_replayed_to_the_next_that_has(tmp_path):
+    trained(tmp_path, write(tmp_path, HOUSES), "--set", "training.steps=1000")
+    result = nnlab_here("verify", "latest", "--epochs", "1", cwd=tmp_path)
+    assert result.exit_code == 0
+    assert "at 2 steps, the last of them 10" in result.stderr

@@ -65,16 +65,17 @@ class Screen:
         self.console.print(_encodable(f"warning: {printable(text)}"), soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
-        """A table; columns from `numbers_from` on are aligned to the right."""
-        if self.quiet:
+        """A table; columns from `numbers_from` on are aligned to the right. Nothing for no rows."""
+        if self.quiet or not rows:
             return
-        table = Table(title=_encodable(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for index, column in enumerate(columns):
             right = index >= numbers_from
             table.add_column(_encodable(column), justify="right" if right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(_encodable(printable(value)) for value in row))
         self.console.print()
+        self.console.print(_encodable(title), style="bold")  # not the table's own title, which wraps at its width
         self.console.print(table)
 
     @contextlib.contextmanager
@@ -206,11 +207,11 @@ _PLAIN = str.maketrans(
 )
 
 
-def show_reports(screen: Screen, reports: Mapping[str, Mapping[str, float | None]]) -> None:
-    """The main figures of each split as a table: per-class ones are in summary.json."""
+def show_reports(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:
+    """The main figures of each split as a table: per-class ones are in summary.json. `weights` says which weights."""
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
     rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table("Figures", ["", *reports], rows)
+    screen.table(f"Figures of {weights}", ["", *reports], rows)
 
 
 def show_all_figures(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:

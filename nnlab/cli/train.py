@@ -14,6 +14,7 @@ from nnlab.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from nnlab.experiments.setup import Setup
+    from nnlab.experiments.train import Result as Trained
     from nnlab.records.runs import RunFolder
 
 
@@ -92,6 +93,13 @@ def _dry_run(setup: Setup, *, as_json: bool) -> None:
     show_setup(screen, setup, found.sentence())
 
 
+def _weights(trained: Trained) -> str:
+    """Which weights a training ends with, and whether it stopped before its last step."""
+    best, steps = trained.summary["best"]["step"], trained.summary["steps"]
+    early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
+    return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
+
+
 def _train(job: Job, place: Path | RunFolder, gates: Gates, *, quiet: bool, as_json: bool) -> None:
     """Train in a new folder under a path, or go on in the folder of a run."""
     from nnlab.cli.terminal import show_gates, show_reports
@@ -123,7 +131,7 @@ def _train(job: Job, place: Path | RunFolder, gates: Gates, *, quiet: bool, as_j
     for cost in trained.costs:
         screen.say(cost)
     if trained.reports:
-        show_reports(screen, trained.reports)
+        show_reports(screen, trained.reports, _weights(trained))
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)

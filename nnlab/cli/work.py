@@ -10,7 +10,7 @@ import typer
 
 from nnlab.cli import options as o
 from nnlab.cli.output import complain
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
@@ -21,7 +21,7 @@ Jobs = Annotated[
     int, typer.Option("--jobs", "-j", parser=o.count, metavar="N", help="Processes that train at the same time.")
 ]
 Needed = Annotated[
-    bool, typer.Option("--needed", help="Train only what no comparison in the runs folder has trained before.")
+    bool, typer.Option("--needed", help="Train only what no comparison or sweep in the runs folder has trained.")
 ]
 Dask = Annotated[
     str | None,
@@ -92,3 +92,6 @@ def end(found: Result, arms: int) -> None:
         error = failure_of(found.failures, arms)
         complain(str(error))
         raise typer.Exit(error.exit_code)
+    summary = found.compared.summary
+    if all(arm["diverged"] == len(summary["seeds"]) for arm in summary["arms"].values()):
+        raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary['seeds'][0]}` says why")

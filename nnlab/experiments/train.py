@@ -62,6 +62,7 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     costs: list[str] = field(default_factory=list)
     autopsy: Autopsy | None = None
+    uses_best: bool = False  # the figures are those of the best weights, as early stopping asks for
 
 
 def train(
@@ -252,7 +253,9 @@ class Training:
         )
         self.folder.write_summary(summary)
         write_training_report(self.folder, self.setup.experiment.name, self.warnings)
-        return Result(self.folder.path, status, reports, gates, summary, self.warnings, self._costs(), autopsy)
+        return Result(
+            self.folder.path, status, reports, gates, summary, self.warnings, self._costs(), autopsy, stops_early
+        )
 
     def _examine(self) -> Autopsy:
         """Find out why the training diverged, and write it down."""

@@ -61,7 +61,8 @@ class Verification:
     def sentence(self) -> str:
         """The outcome in words; what has changed in the environment follows, a line each."""
         if self.differs is None:
-            said = f"reproduced: the weights are the same bits at {self.compared} steps up to step {self.last.step}"
+            times = f"{self.compared} step{'' if self.compared == 1 else 's'}, the last of them {self.last.step}"
+            said = f"reproduced: the weights are the same bits at {times}"
         else:
             hashed, tensor = self.differs
             said = f"not reproduced: {tensor} first differs at epoch {hashed.epoch:g}, step {hashed.step}"
@@ -76,7 +77,9 @@ def verify(
     epochs: int | None = None,
     plugins: Sequence[str] = (),
 ) -> Verification:
-    """Replay a run, or its first epochs, as far as its newest checkpoint; `setup` is that of its own experiment.
+    """Replay a run as far as its newest checkpoint, or the first `epochs` of it, to the next epoch that has hashes.
+
+    `setup` is that of the run's own experiment.
 
     CheckpointError where there is nothing to compare with, or where experiment or data are no longer the run's.
     """
@@ -84,7 +87,7 @@ def verify(
     if begin is not None:
         refuse_another(folder, setup, begin)
     rows = [row for row in _read(folder) if begin is None or row.step <= begin.about["step"]]
-    wanted = [row for row in rows if epochs is None or row.epoch <= epochs]
+    wanted = rows if epochs is None else rows[: sum(row.epoch < epochs for row in rows) + 1]
     if not wanted:
         raise CheckpointError(f"{printable(str(folder.path))}: found no hashes of weights to compare with")
     compared, differs = 0, None
