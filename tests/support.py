@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -64,6 +65,22 @@ def nnlab(*words, cwd, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIP
         timeout=timeout,
         check=False,
     )
+
+
+def begun(folder, *words, prefix=(), **changes):
+    """A training in a process of its own that has begun to train."""
+    command = [*prefix, *COMMAND, "train", *map(str, words)]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        metrics = list((folder / "runs").glob("2*/metrics.csv"))
+        if metrics and metrics[0].read_text(encoding="utf-8").count("\n") > 3:
+            return process
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"no training began: {process.communicate()}")
 
 
 def nnlab_here(*words, cwd):

@@ -18,6 +18,7 @@ from support import (
     COMMAND,
     HOUSES,
     XOR,
+    begun,
     environment,
     nnlab,
     nnlab_here,
@@ -321,22 +322,6 @@ def test_a_file_size_limit_is_exit_code_5_and_leaves_no_half_file(tmp_path):
     assert read_json(run / "run.json")["status"] == "failed"
 
 
-def start(folder, *words, **changes):
-    """A training in a process of its own that has begun to train."""
-    command = [*COMMAND, "train", *map(str, words)]
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        metrics = list((folder / "runs").glob("2*/metrics.csv"))
-        if metrics and metrics[0].read_text(encoding="utf-8").count("\n") > 3:
-            return process
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError(f"no training began: {process.communicate()}")
-
-
 LONG = (
     "--set",
     "training.steps=100000000",
@@ -351,11 +336,11 @@ LONG = (
 def interrupted(tmp_path_factory):
     """A run that was interrupted while it trained."""
     folder = tmp_path_factory.mktemp("interrupted")
-    process = start(folder, write(folder, HOUSES), *LONG)
+    process = begun(folder, write(folder, HOUSES), *LONG)
     process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
+    sent = time.monotonic()
     out, err = process.communicate(timeout=30)
-    return folder, process.returncode, out, err, time.monotonic() - begun
+    return folder, process.returncode, out, err, time.monotonic() - sent
 
 
 def test_an_interrupt_is_exit_code_130_within_two_seconds_and_one_line(interrupted):
@@ -393,7 +378,7 @@ def test_the_weights_saved_at_an_interrupt_are_those_of_the_step_they_name(inter
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_other_signals_save_the_state_too(number, code, tmp_path):
-    process = start(tmp_path, write(tmp_path, HOUSES), *LONG)
+    process = begun(tmp_path, write(tmp_path, HOUSES), *LONG)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code, err

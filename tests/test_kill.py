@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support import COMMAND, HOUSES, ROOT, environment, nnlab, read_json, write
+from support import HOUSES, ROOT, begun, environment, nnlab, read_json, write
 
 KILLS = 50
 KILL, QUICK = ROOT / "benchmarks" / "kill.py", "--without-pictures"
@@ -54,22 +54,6 @@ LONG = (
     "--set",
     "training.evaluate_every=4000",
 )
-
-
-def begun(folder, *words, prefix=(), **changes):
-    """A training in a process of its own that has begun to train."""
-    command = [*prefix, *COMMAND, "train", *map(str, words)]
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        metrics = list((folder / "runs").glob("2*/metrics.csv"))
-        if metrics and metrics[0].read_text(encoding="utf-8").count("\n") > 3:
-            return process
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError(f"no training began: {process.communicate()}")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

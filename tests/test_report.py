@@ -16,7 +16,8 @@ from support import HOUSES, XOR, nnlab_here, read_json, trained, write
 
 from nnlab.errors import StorageError
 from nnlab.records.report import Page, Picture, Section, Table, rendered, write_page
-from nnlab.records.report_training import environment_tables, training_page, write_training_report
+from nnlab.records.report_parts import environment_tables
+from nnlab.records.report_training import training_page, write_training_report
 from nnlab.records.runs import RunFolder
 
 VOID = {"meta", "link", "img", "br"}

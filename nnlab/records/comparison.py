@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Dataset
-from nnlab.errors import StorageError
 from nnlab.records.comparison_tables import arm_rows, pair_rows, tables_of
 from nnlab.records.files import write_atomically, write_csv, write_text
+from nnlab.records.pictures import attempt
 from nnlab.records.runs import RunFolder, cell
 from nnlab.records.tables import latex, markdown
 from nnlab.training.health import Portrait
@@ -106,7 +107,7 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     for label, arm in comparison.arms.items():
         _write_weights(folder.path / "weights" / f"{_slug(label)}.npz", arm, comparison.seeds)
     attempts = [
-        _attempt(folder.plots / f"{name}.png", draw, comparison)
+        attempt(folder.plots / f"{name}.png", partial(draw, comparison))
         for name, draw in pictures_of(comparison.figure).items()
     ]
     warnings = [warning for warning in attempts if warning]
@@ -165,18 +166,3 @@ def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:
     write_atomically(
         path, lambda stream: np.savez(stream, theta=arm.theta, statistics=arm.statistics, seeds=np.array(seeds))
     )
-
-
-def _attempt(path: Path, draw: Callable[[Comparison], Any], comparison: Comparison) -> str | None:
-    """Draw one picture if it suits the comparison; one that fails costs a warning, never the comparison."""
-    from nnlab.records import plots
-
-    try:
-        figure = draw(comparison)
-        if figure is not None:
-            plots.save(figure, path)
-    except StorageError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the figures are worth more than a picture
-        return f"the picture {path.name} could not be drawn: {type(error).__name__}: {error}"
-    return None

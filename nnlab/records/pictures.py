@@ -323,13 +323,13 @@ PICTURES: dict[str, Callable[[Material], Any]] = {
 def draw(material: Material, folder: Path) -> Iterator[str]:
     """Draw every picture that suits the run into `folder`; yield a warning for each that failed."""
     for name, picture in PICTURES.items():
-        warning = _attempt(folder / f"{name}.png", partial(picture, material))
+        warning = attempt(folder / f"{name}.png", partial(picture, material))
         if warning:
             yield warning
 
 
-def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
-    """Draw one picture; a picture that fails costs a warning, never the run."""
+def attempt(path: Path, picture: Callable[[], Any]) -> str | None:
+    """Draw one picture, if there is one; a picture that fails costs a warning, never the run."""
     from nnlab.records import plots
 
     try:

@@ -153,7 +153,7 @@ def _table(table: Table, place: str) -> Iterator[str]:
     yield "<tbody>"
     for row in table.rows:
         cells = [_cell(value, right=right) for value, right in zip(row[1:], numeric[1:], strict=True)]
-        yield f'<tr><th scope="row">{_text(_shown(row[0]))}</th>{"".join(cells)}</tr>'
+        yield f'<tr><th scope="row">{_text(shown(row[0]))}</th>{"".join(cells)}</tr>'
     yield "</tbody>"
     yield "</table>"
     yield "</div>"
@@ -167,20 +167,20 @@ def _is_numeric(values: Sequence[Cell]) -> bool:
 def _cell(value: Cell, *, right: bool) -> str:
     known = isinstance(value, int | float) and math.isfinite(value)
     sorts_as = f' data-value="{value!r}"' if known else ""
-    return f"<td{_aligned(right)}{sorts_as}>{_text(_shown(value))}</td>"
+    return f"<td{_aligned(right)}{sorts_as}>{_text(shown(value))}</td>"
 
 
 def _aligned(right: bool) -> str:  # noqa: FBT001 - a cell's only property
     return ' class="number"' if right else ""
 
 
-def _shown(value: Cell) -> str:
-    """A cell's text; a dash where there is nothing."""
+def shown(value: Cell, digits: int = 6) -> str:
+    """A cell's text, a number to so many digits; a dash where there is nothing."""
     if isinstance(value, str):
         return value
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
 
 
 def _picture(picture: Picture) -> Iterator[str]:

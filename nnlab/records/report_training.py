@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from nnlab.errors import StorageError, printable
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.records.pictures import PICTURES
-from nnlab.records.report import FILE, Cell, Page, Picture, Section, Table, Tone, write_page
-from nnlab.records.runs import CONFIG, RunFolder
+from nnlab.records.report import FILE, Cell, Page, Section, Table, Tone, write_page
+from nnlab.records.report_parts import config_text, environment_tables, filled, gates_tables, pictures_in
+from nnlab.records.runs import RunFolder
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",
@@ -37,19 +35,15 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
     verdict, tone = _verdict(summary)
     sections = [
         Section("Figures", _best(summary), [*_figures(summary)]),
-        Section("Gates", tables=[*_gates(summary)]),
+        Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")]),
         Section("Warnings", warnings),
-        Section("Pictures", pictures=[*_pictures(folder.plots)]),
+        Section("Pictures", pictures=[*pictures_in(folder.plots, PICTURES)]),
         Section("By class or target", tables=[*_one_by_one(summary)]),
-        Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=_config(folder.path)),
+        Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]
     about = f"nnlab train, begun {run.get('begun', 'at an unknown time')}, {summary['parameters']:,} parameters"
-    return Page(name, about, verdict, tone, [section for section in sections if _has_content(section)])
-
-
-def _has_content(section: Section) -> bool:
-    return bool(section.paragraphs or section.tables or section.pictures or section.text)
+    return Page(name, about, verdict, tone, filled(sections))
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
@@ -123,51 +117,3 @@ def _one_by_one(summary: Mapping[str, Any]) -> Iterator[Table]:
     for split in _splits(summary) if pairs else []:
         rows = [[one, *(summary["final"].get(f"{split}/{metric}/{one}") for metric in metrics)] for one in ones]
         yield Table(f"{split} part", ["name", *(metric.replace("_", " ") for metric in metrics)], rows)
-
-
-def _gates(summary: Mapping[str, Any]) -> Iterator[Table]:
-    gates = summary["gates"]
-    if gates:
-        rows = [[gate["gate"], "met" if gate["met"] else "NOT MET", gate["value"]] for gate in gates]
-        yield Table("What the run had to reach", ["gate", "outcome", "value"], rows)
-
-
-# --- what it was made with --------------------------------------------------------------------------------------------
-
-
-def _pictures(folder: Path) -> Iterator[Picture]:
-    """Every picture of a run, in the order of `PICTURES`."""
-    for name, draws in PICTURES.items():
-        path = folder / f"{name}.png"
-        if path.is_file():
-            yield Picture(f"plots/{path.name}", _read(path), (draws.__doc__ or name).split("\n")[0])
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{printable(str(path))}: cannot read: {error.strerror}") from error
-
-
-def _config(folder: Path) -> str:
-    return _read(folder / CONFIG).decode("utf-8", "backslashreplace").rstrip("\n")
-
-
-def environment_tables(run: Mapping[str, Any]) -> Iterator[Table]:
-    """What run.json says of command, data and machine, line by line."""
-    command = {"command": shlex.join(run.get("command", [])), "threads": run.get("threads")}
-    data = {f"data {name}": value for name, value in run.get("data", {}).items()}
-    facts = {**command, **data, **run.get("environment", {})}
-    rows = [[name.replace("_", " "), told] for name, value in facts.items() if (told := _told(value))]
-    if rows:
-        yield Table("Command, data and machine", ["what", "value"], rows)
-
-
-def _told(value: Any) -> str:
-    """A plain value, or a document in one line."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {_told(inner)}" for name, inner in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "; ".join(_told(inner) for inner in value)
-    return "" if value is None else str(value)

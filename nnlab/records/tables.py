@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nnlab.errors import printable
-from nnlab.records.report import Cell, Table
+from nnlab.records.report import Table, shown
+
+_DIGITS = 4  # of the numbers in a table for print
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -34,7 +35,7 @@ def _markdown_rows(table: Table) -> Iterator[str]:
     yield f"| {' | '.join(map(_plain, table.columns))} |"
     yield f"|{'|'.join(' ---: ' if right else ' --- ' for right in numeric)}|"
     for row in table.rows:
-        yield f"| {' | '.join(_plain(shown(value)) for value in row)} |"
+        yield f"| {' | '.join(_plain(shown(value, _DIGITS)) for value in row)} |"
 
 
 def _plain(text: str) -> str:
@@ -57,7 +58,7 @@ def _latex_lines(table: Table) -> Iterator[str]:
     yield f"    {' & '.join(map(escaped, table.columns))} \\\\"
     yield "    \\midrule"
     for row in table.rows:
-        yield f"    {' & '.join(escaped(shown(value)) for value in row)} \\\\"
+        yield f"    {' & '.join(escaped(shown(value, _DIGITS)) for value in row)} \\\\"
     yield "    \\bottomrule"
     yield "  \\end{tabular}"
     yield "\\end{table}"
@@ -66,15 +67,6 @@ def _latex_lines(table: Table) -> Iterator[str]:
 def escaped(text: str) -> str:
     """Text that LaTeX sets as it is."""
     return "".join(_LATEX.get(character, character) for character in printable(text))
-
-
-def shown(value: Cell) -> str:
-    """A cell's text to four digits; a dash where there is nothing."""
-    if isinstance(value, str):
-        return value
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _numeric(table: Table) -> list[bool]:
