@@ -1,11 +1,19 @@
-"""One BLAS thread, as nnlab itself runs by default: set here, before any test loads NumPy."""
+"""What every test takes for granted, set before any of them loads NumPy, whatever started pytest."""
 
 import os
+import signal
 
 from hypothesis import settings
 
+# One BLAS thread, as nnlab itself runs by default.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ[name] = "1"
+
+# A shell that starts pytest in the background has it ignore Ctrl-C, and so would every command that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 
 # A check before a merge must say the same twice; elsewhere each run tries other examples.
 settings.register_profile("nnlab", deadline=None, derandomize="CI" in os.environ)
