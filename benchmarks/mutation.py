@@ -63,7 +63,7 @@ GROUPS = {
         ("nnlab/networks/[!l]*.py", "nnlab/networks/la*.py"),
         ("layers", "networks", "gradcheck", "training", "exact_gradients"),
     ),
-    "tangents": Group(("nnlab/networks/linear*.py",), ("gradcheck", "exact_gradients")),
+    "tangents": Group(("nnlab/networks/linear*.py",), ("linear", "gradcheck", "exact_gradients")),
     "optimizers": Group(("nnlab/maths/optimizers.py",), ("parameters", "optimizers", "optimizer_catalogue")),
     "checkpoints": Group(("nnlab/records/checkpoints.py",), ("checkpoints",)),
     "gates": Group(("nnlab/config/gates.py",), ("training", "gates")),

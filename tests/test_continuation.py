@@ -1,5 +1,8 @@
 """Continued arrays: every rule against mpmath's derivative, the bits of the value, and what happens at ties."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -201,8 +204,59 @@ def test_asarray_hands_a_continued_array_through_and_is_put_back():
         assert np.asarray(z, np.float64) is z
         assert np.asarray([1, 2]).tolist() == [1, 2]
     assert (np.asarray, np.array) == (asarray, array)
-    with pytest.raises(ZeroDivisionError), continuing():
+    with pytest.raises(ZeroDivisionError), continuing(), continuing():
         raise ZeroDivisionError
+    assert np.asarray is asarray
+
+
+def test_asarray_stays_as_long_as_somebody_is_inside():
+    asarray, z = np.asarray, at([1.0])
+    with continuing():
+        with continuing():
+            pass
+        assert np.asarray(z) is z
+    assert np.asarray is asarray
+
+
+def test_threads_that_overlap_put_asarray_back_and_disturb_nobody():
+    """The first one in leaves first: whoever put back what it found would put back the first one's replacement."""
+    originals = [getattr(np, name) for name in ("asarray", "asanyarray", "ascontiguousarray", "array")]
+    first_is_in, second_is_in, first_is_out = Event(), Event(), Event()
+    plain, z = np.arange(3.0), at([1.0])
+
+    def first():
+        with continuing():
+            first_is_in.set()
+            assert second_is_in.wait(10)
+        first_is_out.set()
+
+    def second():
+        assert first_is_in.wait(10)
+        with continuing():
+            second_is_in.set()
+            assert first_is_out.wait(10)
+            return np.asarray(z) is z
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.submit(first), threads.submit(second)
+        assert second_is_in.wait(10)
+        assert np.asarray(plain) is plain
+        assert np.array(object=[1, 2], dtype=np.float32).dtype == np.float32
+        assert (one.result(), other.result()) == (None, True)
+    assert [getattr(np, name) for name in ("asarray", "asanyarray", "ascontiguousarray", "array")] == originals
+
+
+def test_checks_in_several_threads_find_what_one_alone_finds():
+    def own(z):
+        return np.asarray(z, np.float64) ** 2 + np.array(np.tanh(z))
+
+    def slope(_number):
+        return along(lambda z, out: np.copyto(out, own(z)), points, points.shape, 1.0).tangent.tobytes()
+
+    points, asarray = np.linspace(-2, 2, 50), np.asarray
+    alone = slope(0)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(slope, range(200))) == {alone}
     assert np.asarray is asarray
 
 

@@ -10,9 +10,9 @@ from support import NOTEBOOKS
 from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError
 from nnlab.experiments.check_gradients import check_exactly, check_step, failures
-from nnlab.experiments.gradient_point import BOTH, DATA, REGULARISER, examine
-from nnlab.experiments.gradient_points import check_points
-from nnlab.experiments.gradient_report import exact_document, share_tested, verdict_of
+from nnlab.experiments.gradient_point import BOTH, DATA, REGULARISER, examine, nothing
+from nnlab.experiments.gradient_points import PointReport, check_points
+from nnlab.experiments.gradient_report import exact_document, rows_of, share_tested, summary, verdict_of
 from nnlab.experiments.planted_defects import DEFECTS, act, dense
 from nnlab.experiments.self_test import case, noticed, self_test
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
@@ -155,7 +155,12 @@ def verdict(analytic, numeric, bound, second=np.nan, second_error=np.nan):
         ((1, 1, 1e-16, 2, 1e-12), "INCONCLUSIVE"),
         ((2, 1, 1e-16, 2, 1e-12), "INCONCLUSIVE"),  # two against one, but which two
         ((1, 1, 1e-16, 2, 5), "PASS"),  # differences that know nothing
-        ((1, 1, np.inf, 1, 1e-12), "INCONCLUSIVE"),
+        ((1, 1, np.inf, 1, 1e-12), "UNTESTED"),  # rounding may have done anything
+        ((2, 1, np.nan, 3, 1e-12), "UNTESTED"),
+        ((np.inf, np.inf, np.inf, np.nan, np.inf), "UNTESTED"),  # the loss itself has overflowed
+        ((1, np.inf, 1, np.nan, np.inf), "UNTESTED"),
+        ((np.inf, 1, np.inf, 1, 1e-12), "FAIL"),  # no number where there is one
+        ((np.nan, 1, np.nan, 1, 1e-12), "FAIL"),
         ((1, np.nan, np.nan, 1, 1e-12), "PASS"),  # differences alone
         ((1.1, np.nan, np.nan, 1, 1e-12), "FAIL"),
         ((1.1, np.nan, np.nan, 1, 0.1), "INCONCLUSIVE"),
@@ -272,6 +277,75 @@ def test_other_steps_find_out_what_long_ones_did_not_see():
     found = np.array([0.0]), np.array([1e-12])
     _, error = confirmed(objective, np.zeros(1), np.array([0]), 1000, 0.0, found)
     assert error[0] >= 999
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+@pytest.mark.parametrize("scale", [1e5, 1e6, 1e8, 1e9, 1e10, 1e11, 1e12])
+def test_steps_that_skip_whole_turns_of_a_sine_are_found_out(scale, noise):
+    """Steps of many turns all see the mean slope, and agree; only the shortest ones see the slope itself."""
+
+    def objective(thetas):
+        z = scale * thetas[:, 0]
+        return z + np.sin(z) ** 2
+
+    for theta in np.random.default_rng(0).uniform(0.3, 2, 40):
+        at, column, most = np.array([theta]), np.array([0]), max(noise, 4 * 2.0**-53 * scale * theta)
+        found = extrapolated(objective, at, column, 1000, most)
+        (derivative,), (error,) = confirmed(objective, at, column, 1000, most, found)
+        exact = scale * (1 + np.sin(2 * scale * theta))
+        assert error > 1e-2 * abs(derivative) or abs(derivative - exact) <= 100 * error + 1e-7 * abs(exact)
+
+
+# --- gradients beyond rounding ---------------------------------------------------------------------------------------
+
+
+def huge(first, plant=nothing):
+    """A snake at z = `first` · x, whose last digit is worth many turns of the sine."""
+    head = next(head for head in HEADS if head[:3] == ("regression", "identity", "log_cosh"))
+    network = network_of(head, [{"dense": 2, "activation": "identity"}, {"dense": 2, "activation": "snake"}])
+    theta, draws = np.ones((1, network.layout.size)), np.random.default_rng(0)
+    theta[:, network.layout.places["dense1/weights"]] = first
+    batch = draws.uniform(1, 2, (1, 6, network.inputs)), targets("regression", 6, draws)
+    return network, examine(network, theta, batch, Moment((0,)), plant=plant)
+
+
+def test_of_an_entry_whose_bound_overflows_nothing_is_said():
+    """Neither that it is right, nor that it is in doubt: the bound of dL/dW2 is 1e200 times the sine's 1e184."""
+    network, found = huge(1e200)
+    check = found.checks[BOTH]
+    lost = network.layout.places["dense2/weights"]
+    assert np.isfinite(check.analytic).all()
+    assert np.isfinite(check.numeric).all()
+    assert check.overflowed[lost].all()
+    assert (check.verdicts[check.overflowed] == Verdict.UNTESTED).all()
+    assert (check.verdicts[~check.overflowed] == Verdict.PASS).all()
+    assert found.passed
+    (row,) = [row for row in rows_of(network.layout, found) if row.tensor == "dense2/weights"]
+    assert (row.checked, row.untested, row.overflowed, row.bound, row.verdict) == (0, 4, 4, None, "UNTESTED")
+    report = PointReport("here", 6, found, tuple(rows_of(network.layout, found)))
+    said = summary([report], found.verdict)
+    assert (
+        f"{int(check.overflowed.sum())} of which nothing can be said at some point, as they or their B overflow there"
+        in said
+    )
+    small = PointReport("here", 6, huge(1.0)[1], ())
+    assert "overflow" not in summary([small], Verdict.PASS)
+
+
+def test_a_check_that_has_tested_nothing_has_decided_nothing():
+    """A plugin whose value is no number has no gradient that could be wrong; none of it has been seen to be right."""
+    found = examine(*case_of(with_activation(lambda z: np.log(-np.abs(z) - 1), lambda z: np.full_like(z, np.nan))))
+    assert found.verdict == Verdict.UNTESTED
+    assert verdict_of([PointReport("here", 6, found, ())]) == Verdict.INCONCLUSIVE
+
+
+def test_a_gradient_that_is_no_number_fails_whatever_the_bound():
+    def plant(tied):
+        backward = tied.backward
+        tied.backward = lambda y: (backward(y), tied.gradient.fill(np.inf))
+
+    _, found = huge(1e200, plant)
+    assert (found.checks[BOTH].verdicts == Verdict.FAIL).all()
 
 
 # --- functions that cannot be continued -------------------------------------------------------------------------------

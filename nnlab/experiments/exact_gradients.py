@@ -73,9 +73,9 @@ def penalties(tied: Pass) -> tuple[Array, Array, Array]:
     """The derivative of the penalties by each entry, (P,), B, and which weights stand on the kink of L1 at 0."""
     total, bound = np.zeros(tied.theta.shape[1]), np.zeros(tied.theta.shape[1])
     on_kink = np.zeros(tied.theta.shape[1], bool)
-    right = tied.penalties(Continued(tied.theta, 1.0))
-    for above, below in zip(right, tied.penalties(Continued(tied.theta, -1.0)), strict=True):
-        sides = Sides(-below.tangent[0], above.tangent[0], above.tangent_error[0] + below.tangent_error[0])
+    above, below = (tied.penalties(Continued(tied.theta, side)) for side in (1.0, -1.0))
+    for (right,), (left,) in zip(above, below, strict=True):
+        sides = Sides.of(right, left)
         total += sides.settled(np.zeros_like(total), "zero")[0]
         bound += sides.error
         on_kink |= sides.differ
@@ -100,7 +100,7 @@ def _head(tied: Pass, y: Array) -> tuple[Array, Array, Array, float]:
             head.gradient(Continued(z), a, y, followed)
     except (ValueError, AttributeError, IndexError) as failure:
         raise NotAnalyticError(str(failure)) from failure
-    sides = Sides(-left.tangent.T, right.tangent.T, right.tangent_error.T + left.tangent_error.T)
+    sides = Sides.of(right.T, left.T)
     slopes, _ = sides.settled(analytic[0], None)
     doubt = known(sides.error, slopes) + known(followed.error[0], analytic[0])
     error = doubt + 4 * UNIT_ROUNDOFF * np.abs(slopes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.experiments.gradient_point import Examined
+from nnlab.experiments.gradient_point import BOTH, Examined
 from nnlab.maths.continuation import FLOOR
 from nnlab.maths.gradcheck import ExactCheck, Verdict
 from nnlab.networks.layout import Layout
@@ -28,14 +28,16 @@ LEAST_TESTED = 0.95
 class TensorRow:
     """One tensor in one part of the objective, with its worst entry; numbers that were not measured are None.
 
-    `ratio` is the largest |analytic - numeric| / B; up to 4 passes. `excluded` is the largest error that could be
-    there unseen, 4 B + 5e-162 of the worst entry.
+    `overflowed` counts those of the untested of which nothing can be said because B has overflowed, or the derivative
+    itself. `ratio` is the largest |analytic - numeric| / B; up to 4 passes. `excluded` is the largest error that could
+    be there unseen, 4 B + 5e-162 of the worst entry.
     """
 
     part: str
     tensor: str
     checked: int
     untested: int
+    overflowed: int
     ratio: float | None
     worst: str
     analytic: float | None
@@ -71,6 +73,7 @@ def _row(layout: Layout, part: str, name: str, place: slice, check: ExactCheck) 
         tensor=name,
         checked=len(verdicts) - untested,
         untested=untested,
+        overflowed=int(check.overflowed[place].sum()),
         ratio=finite(largest),
         worst=layout.label(worst),
         analytic=finite(analytic),
@@ -103,9 +106,12 @@ def share_tested(reports: Sequence[PointReport]) -> float:
 
 
 def verdict_of(reports: Sequence[PointReport], *, strict: bool = False) -> Verdict:
-    """The worst of all; with `strict` a check that leaves more than a twentieth untested has not decided anything."""
+    """The worst of all. A check that has tested nothing has not decided anything, as where a loss is no number.
+
+    With `strict` neither has one that leaves more than a twentieth untested.
+    """
     worst = max((report.verdict for report in reports), default=Verdict.UNTESTED)
-    if strict and worst <= Verdict.PASS and share_tested(reports) < LEAST_TESTED:
+    if worst == Verdict.UNTESTED or (strict and worst == Verdict.PASS and share_tested(reports) < LEAST_TESTED):
         return Verdict.INCONCLUSIVE
     return worst
 
@@ -120,7 +126,11 @@ def summary(reports: Sequence[PointReport], verdict: Verdict) -> str:
     excluded = [row.excluded for report in reports for row in report.rows if row.checked and row.excluded is not None]
     alone = f", {' and '.join(name or 'all' for name in reasons_of(reports))} by differences alone"
     alone = alone if reasons_of(reports) else ""
-    return f"{outcome}, {share_tested(reports):.1%} tested, no error above {max(excluded, default=0.0):.2g}{alone}"
+    lost = int(np.any([report.examined.checks[BOTH].overflowed for report in reports], axis=0).sum())
+    loose = f", {lost} of which nothing can be said at some point, as they or their B overflow there" if lost else ""
+    return (
+        f"{outcome}, {share_tested(reports):.1%} tested, no error above {max(excluded, default=0.0):.2g}{alone}{loose}"
+    )
 
 
 def reasons_of(reports: Sequence[PointReport]) -> dict[str, str]:

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -45,9 +47,8 @@ class Continued(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __init__(self, value: Any, tangent: Any = 0.0, error: Any = 0.0, tangent_error: Any = 0.0) -> None:
         self.value = np.array(value, np.float64)
-        others = (np.array(np.broadcast_to(plane, self.value.shape), np.float64) for plane in (tangent, error))
-        self.tangent, self.error = others
-        self.tangent_error = np.array(np.broadcast_to(tangent_error, self.value.shape), np.float64)
+        self.tangent, self.error, self.tangent_error = (np.empty(self.value.shape) for _ in range(3))
+        self.tangent[...], self.error[...], self.tangent_error[...] = tangent, error, tangent_error
         self.splits = False  # whether this is z times Veltkamp's splitter; see the rules
 
     @classmethod
@@ -166,29 +167,60 @@ class Continued(np.lib.mixins.NDArrayOperatorsMixin):
         return lambda *arguments, **options: function(self, *arguments, **options)
 
 
+class _Conversions:
+    """NumPy's `asarray` and its like, replaced as long as somebody is inside, in whichever thread."""
+
+    names = ("asarray", "asanyarray", "ascontiguousarray", "array")
+
+    def __init__(self) -> None:
+        self.lock, self.inside = Lock(), 0
+        self.originals: dict[str, Any] = {}
+
+    def enter(self) -> None:
+        """Replace them, if nobody has."""
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.originals = {name: getattr(np, name) for name in self.names}
+                for name, original in self.originals.items():
+                    setattr(np, name, _handing_through(original))
+
+    def leave(self) -> None:
+        """Put them back, if nobody else is inside."""
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                for name, original in self.originals.items():
+                    setattr(np, name, original)
+
+
+def _handing_through(original: Any) -> Any:
+    @wraps(original)
+    def convert(*arguments: Any, **options: Any) -> Any:
+        given = arguments and isinstance(arguments[0], Continued)
+        return arguments[0] if given else original(*arguments, **options)
+
+    return convert
+
+
+_CONVERSIONS = _Conversions()
+
+
 @contextmanager
 def continuing() -> Iterator[None]:
     """Let `np.asarray` and its like hand continued arrays through, as they do with arrays; no warnings inside.
 
-    These few are the only functions of NumPy that do not ask their argument, and plugins use them. Anything but a
-    continued array goes to NumPy as ever.
+    NumPy asks its argument in every other function that a rule here is for; these few ask nobody, and return a plain
+    array for whatever is no array to them, so that they have to be replaced, and plugins use them. Whoever calls one
+    with anything but a continued array, in this thread or another, gets what NumPy gives. They are put back when the
+    last one leaves, also by an exception; it may be entered again from within, and from several threads at once.
     """
-    kept = {name: getattr(np, name) for name in ("asarray", "asanyarray", "ascontiguousarray", "array")}
-
-    def handing_through(original: Any) -> Any:
-        def convert(source: Any, *arguments: Any, **options: Any) -> Any:
-            return source if isinstance(source, Continued) else original(source, *arguments, **options)
-
-        return convert
-
+    _CONVERSIONS.enter()
     try:
-        for name, original in kept.items():
-            setattr(np, name, handing_through(original))
         with np.errstate(all="ignore"):
             yield
     finally:
-        for name, original in kept.items():
-            setattr(np, name, original)
+        _CONVERSIONS.leave()
 
 
 def along(function: Callable[..., None], z: Array, shape: tuple[int, ...], direction: Any, **others: Any) -> Continued:

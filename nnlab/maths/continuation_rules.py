@@ -135,10 +135,11 @@ def _smooth(ufunc: np.ufunc, inputs: Sequence[Any]) -> Continued:
     for index, x in enumerate(inputs):
         if isinstance(x, Continued):
             size = np.abs(sizes[index])
-            made.tangent += _times(slopes[index], x.tangent)
             made.error += _times(size, x.error)
-            made.tangent_error += _times(size, x.tangent_error + rounding * np.abs(x.tangent))
-            made.tangent_error += _times(_changes(ufunc, inputs, values, index, slopes), np.abs(x.tangent))
+            if x.tangent.any() or x.tangent_error.any():
+                made.tangent += _times(slopes[index], x.tangent)
+                made.tangent_error += _times(size, x.tangent_error + rounding * np.abs(x.tangent))
+                made.tangent_error += _times(_changes(ufunc, inputs, values, index, slopes), np.abs(x.tangent))
     made.error += rounding * np.where(np.isfinite(value), np.abs(value), 0)
     made.tangent_error += rounding * np.abs(made.tangent)
     return _split(made, inputs) if ufunc is np.multiply else made

@@ -102,6 +102,17 @@ class ExactCheck:
         return slack
 
     @property
+    def overflowed(self) -> Array:
+        """Where nothing can be said: the exact derivative is no number, or B is none though both derivatives are.
+
+        Rounding may then have done anything to them: the last digit of a number near 1e294 is worth many turns of its
+        sine. An analytic derivative that is no number where the exact one is a number is wrong whatever B.
+        """
+        unbounded = np.isfinite(self.analytic) & ~np.isfinite(self.bound)
+        result: Array = ~self.alone & (~np.isfinite(self.numeric) | unbounded)
+        return result
+
+    @property
     def apart(self) -> Array:
         """Where the two oracles differ by more than the error of either, and the second one knows a digit."""
         size = np.abs(np.nan_to_num(self.second))
@@ -117,20 +128,19 @@ class ExactCheck:
     def verdicts(self) -> Array:
         """A `Verdict` for each entry.
 
-        INCONCLUSIVE is an entry on which the two oracles differ, whose only oracle cannot tell a wrong digit, or whose
-        bound has overflowed.
+        INCONCLUSIVE is an entry on which the two oracles differ, or whose only oracle cannot tell a wrong digit.
+        UNTESTED is one of which nothing can be said: see `overflowed`.
         """
-        right = self.errors <= self.allowed
+        right = np.isfinite(self.errors) & (self.errors <= self.allowed)
         with np.errstate(invalid="ignore"):
             vague = self.alone & ~(self.second_error <= 1e-3 * np.abs(self.second) + 1e-10)
-            unbounded = np.isfinite(self.analytic) & np.isfinite(self.numeric) & ~np.isfinite(self.bound)
         verdicts = np.where(right, Verdict.PASS, Verdict.FAIL)
-        verdicts = np.where(self.apart | vague | unbounded, Verdict.INCONCLUSIVE, verdicts)
+        verdicts = np.where(self.apart | vague, Verdict.INCONCLUSIVE, verdicts)
         # Nothing against nothing shows nothing: a unit that is off, a weight that no loss depends on.
         nothing = (self.analytic == 0) & (np.where(self.alone, 0, self.numeric) == 0)
         nothing &= ~self.apart
         unseen = self.alone & np.isnan(self.second)
-        return np.where(nothing | unseen, Verdict.UNTESTED, verdicts)
+        return np.where(nothing | unseen | self.overflowed, Verdict.UNTESTED, verdicts)
 
     @property
     def verdict(self) -> Verdict:

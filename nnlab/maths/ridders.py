@@ -17,15 +17,7 @@ Objective = Callable[[Array], Array]
 
 _LEVELS = 3  # steps h, h/2, h/4: with a smooth function the error is of order h⁶
 _LONGEST, _SHORTER, _STARTS = 2.0**-8, 2.0**-4, 6
-_OTHERS = (
-    0.37 * 2.0**-7,
-    0.61 * 2.0**-12,
-    0.83 * 2.0**-16,
-    0.71 * 2.0**-20,
-    0.59 * 2.0**-25,
-    0.67 * 2.0**-30,
-    0.79 * 2.0**-36,
-)
+_OTHERS = 2.0**-7.4 * 5.3 ** -np.arange(17.0)  # down to 2**-46, and none of them is half of another
 _UNIT = 2.0**-53
 
 
@@ -40,15 +32,16 @@ def extrapolated(
     """
     derivative, error = np.full(len(columns), np.nan), np.full(len(columns), np.inf)
     step = _LONGEST * np.maximum(1.0, np.abs(theta[columns]))
-    waiting = np.arange(len(columns))
+    waiting, hopeless = np.arange(len(columns)), np.zeros(len(columns), bool)
     for _ in range(_STARTS):
-        found, doubt = _in_portions(objective, theta, columns[waiting], step[waiting], at_once, noise)
+        found, doubt, rounding = _in_portions(objective, theta, columns[waiting], step[waiting], at_once, noise)
         better = doubt < error[waiting]
         derivative[waiting] = np.where(better, found, derivative[waiting])
         error[waiting] = np.where(better, doubt, error[waiting])
         size = np.abs(derivative)
         enough = 1e-8 * size + 1e-11 * np.nanmax(size, initial=0.0)
-        waiting = np.flatnonzero(~(error <= enough))
+        hopeless[waiting] = rounding / _SHORTER > error[waiting]  # what it alone would do with a shorter step
+        waiting = np.flatnonzero(~(error <= enough) & ~hopeless)
         if not len(waiting):
             break
         step = step * _SHORTER
@@ -61,32 +54,35 @@ def confirmed(
     """`found` by `extrapolated`, with what other steps find as its error where they contradict it.
 
     Where a function turns or flattens within the steps, neighbours in a tableau may agree by chance, but hardly at
-    every length.
+    every length: the sine of a number near 1e12 is followed only by steps that move it by less than 1.
     """
     derivative, error = found
     spread = error
     for longest in _OTHERS:
         step = longest * np.maximum(1.0, np.abs(theta[columns]))
-        again, doubt = _in_portions(objective, theta, columns, step, at_once, noise)
+        again, doubt, _ = _in_portions(objective, theta, columns, step, at_once, noise)
         with np.errstate(invalid="ignore"):
             apart = np.abs(again - derivative)
-            spread = np.where(apart > 10 * (doubt + error), np.maximum(spread, apart), spread)
+            spread = np.where(apart > doubt + error, np.maximum(spread, apart), spread)
     return derivative, spread
 
 
 def _in_portions(
     objective: Objective, theta: Array, columns: Array, step: Array, at_once: int, noise: float
-) -> tuple[Array, Array]:
-    derivative, error = np.empty(len(columns)), np.empty(len(columns))
+) -> tuple[Array, Array, Array]:
+    found = np.empty((3, len(columns)))
     most = max(1, at_once // (2 * _LEVELS))
     for begin in range(0, len(columns), most):
         part = slice(begin, begin + most)
-        derivative[part], error[part] = _tableau(objective, theta, columns[part], step[part], noise)
-    return derivative, error
+        found[:, part] = _tableau(objective, theta, columns[part], step[part], noise)
+    derivative, error, rounding = found
+    return derivative, error, rounding
 
 
-def _tableau(objective: Objective, theta: Array, columns: Array, step: Array, noise: float) -> tuple[Array, Array]:
-    """The best entry of the tableau of each column, and its error."""
+def _tableau(
+    objective: Objective, theta: Array, columns: Array, step: Array, noise: float
+) -> tuple[Array, Array, Array]:
+    """The best entry of the tableau of each column, its error, and how much of this is due to rounding."""
     steps = step * 0.5 ** np.arange(_LEVELS)[:, None]  # (levels, columns)
     above, below = theta[columns] + steps, theta[columns] - steps
     copies = np.repeat(theta[None], 2 * steps.size, axis=0)
@@ -106,4 +102,5 @@ def _tableau(objective: Objective, theta: Array, columns: Array, step: Array, no
             derivative, error = np.where(better, entry, derivative), np.where(better, doubt, error)
         column = following
     complete = np.isfinite(values).all(axis=(0, 1))
-    return np.where(complete, derivative, np.nan), np.where(complete, error + rounding, np.inf)
+    error, rounding = np.where(complete, [error + rounding, rounding], [[np.inf], [0.0]])
+    return np.where(complete, derivative, np.nan), error, rounding

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.continuation import Continued
+
 Array = NDArray[Any]
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -40,6 +42,11 @@ class Sides:
     left: Array
     right: Array
     error: Array
+
+    @classmethod
+    def of(cls, right: Continued, left: Continued) -> Sides:
+        """From a function continued in some direction and in the opposite one."""
+        return cls(-left.tangent, right.tangent, right.tangent_error + left.tangent_error)
 
     @property
     def differ(self) -> Array:
@@ -119,7 +126,7 @@ def in_portions(columns: Array, most: int) -> Iterator[Array]:
 
 def one_by_one(by_unit: Array, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
     """The tangents of a stretch with one entry for each unit, whose derivatives are `by_unit`, (m, units)."""
-    units = by_unit.shape[-1]
+    units = by_unit.shape[1]
     for places in in_portions(columns, most):
         dy = np.zeros((len(places), *by_unit.shape))
         dy[np.arange(len(places)), :, columns[places]] = by_unit.T[columns[places]]

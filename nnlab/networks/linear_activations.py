@@ -22,17 +22,17 @@ class LinearElementwise(Linear):
     """
 
     def __init__(self, bound: BoundElementwise) -> None:
-        self.bound, self.entry, z = bound, bound.layer.activation, bound.z
-        right = along(bound.value, z, bound.y.shape, 1.0, **bound.parameters)
-        left = along(bound.value, z, bound.y.shape, -1.0, **bound.parameters)
+        self.bound, self.entry, shape = bound, bound.layer.activation, bound.y.shape
+        right, left = (along(bound.value, bound.z, shape, side, **bound.parameters) for side in (1.0, -1.0))
         analytic, doubt = self._analytic(bound.slope, right)
-        found = Sides(-left.tangent[0], right.tangent[0], right.tangent_error[0] + left.tangent_error[0])
-        if np.any(np.isfinite(bound.y[0]) & np.isnan(found.right)):
+        (right,), (left,), (y,) = right, left, bound.y  # of the only replica
+        found = Sides.of(right, left)
+        if np.any(np.isfinite(y) & np.isnan(found.right)):
             raise NotAnalyticError(f"{self.entry.name} has no derivative at a point where it has a value")
         self.slope, self.kinks = found.settled(analytic, self.entry.announced)
         self.on_kink = found.differ if len(self.kinks.where) else None
         self.doubt = doubt + known(found.error, self.slope)
-        self.noise = known(right.error[0], right.value[0])
+        self.noise = known(right.error, right.value)
 
     def _analytic(self, slope: Any, a: Continued) -> tuple[Array, Array]:
         """A hand-derived slope at z, (m, units), and what rounding may have done to it."""
@@ -44,7 +44,8 @@ class LinearElementwise(Linear):
                 slope(Continued(z), Continued(a.value, 0.0, a.error), followed, **self.bound.parameters)
         except (TypeError, ValueError, AttributeError):  # a user's code may do what cannot be followed
             followed.error[...] = UNKNOWN * np.abs(out)
-        return out[0], known(followed.error[0], out[0]) + UNIT_ROUNDOFF * np.abs(out[0])
+        (analytic,), (error,) = out, followed.error
+        return analytic, known(error, analytic) + UNIT_ROUNDOFF * np.abs(analytic)
 
     def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
         """Unit by unit."""
@@ -56,7 +57,7 @@ class LinearElementwise(Linear):
         if self.bound.layer.per_unit:
             yield from one_by_one(by_unit, columns, most)
         else:
-            yield np.arange(len(columns)), np.repeat(by_unit[None], len(columns), axis=0), slice(0, by_unit.shape[1])
+            yield np.arange(1), by_unit[None], slice(0, by_unit.shape[1])
 
     def _by(self, parameter: str) -> tuple[Array, Array]:
         """The derivative by a learned parameter, (m, units), and its error."""
@@ -66,10 +67,11 @@ class LinearElementwise(Linear):
             bound.value(bound.z, out, **{**bound.parameters, parameter: p})
 
         right, left = (along(value, bound.parameters[parameter], bound.y.shape, side) for side in (1.0, -1.0))
-        if np.isnan(right.tangent[np.isfinite(bound.y)]).any():
-            raise NotAnalyticError(f"{self.entry.name} has no derivative by {parameter} where it has a value")
         analytic, doubt = self._analytic(self.entry.parameter_slopes[parameter], right)
-        found = Sides(-left.tangent[0], right.tangent[0], right.tangent_error[0] + left.tangent_error[0])
+        (right,), (left,), (y,) = right, left, bound.y
+        found = Sides.of(right, left)
+        if np.any(np.isfinite(y) & np.isnan(found.right)):
+            raise NotAnalyticError(f"{self.entry.name} has no derivative by {parameter} where it has a value")
         return found.settled(analytic, None)[0], known(found.error, analytic) + doubt
 
     def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
@@ -99,10 +101,10 @@ class LinearRowwise(Linear):
         z, each = np.repeat(bound.z, inputs, axis=0), np.eye(inputs)[:, None, :]
         right = along(bound.activation.value, z, shape, each, **bound.chosen)
         left = along(bound.activation.value, z, shape, -each, **bound.chosen)
-        found = Sides(-left.tangent, right.tangent, right.tangent_error + left.tangent_error)
+        found = Sides.of(right, left)
         self.a = right[:1]
         self.matrix, self.doubt = found.right, known(found.error, found.right)
-        self.noise = known(right.error[0], right.value[0])
+        (self.noise,) = known(self.a.error, self.a.value)
         if found.differ.any():
             self.matrix = found.settled(self._analytic(), None)[0]
             self.on_kink = np.any(found.differ, axis=-1).T
@@ -135,5 +137,6 @@ class LinearRowwise(Linear):
                     Continued(self.bound.z), a, Continued(dy[None]), followed, **self.bound.chosen
                 )
         except (TypeError, ValueError, AttributeError):  # a user's code may do what cannot be followed
-            followed.error[...] = UNKNOWN * np.abs(dy).sum(axis=-1)[None, :, None] * size.max(initial=1.0)
-        return {}, by_forward + known(followed.error[0], dy.sum(axis=-1, keepdims=True))
+            followed.error[...] = UNKNOWN * np.abs(dy).sum(axis=1)[None, :, None] * size.max(initial=1.0)
+        (by_backward,) = followed.error
+        return {}, by_forward + known(by_backward, dy.sum(axis=1, keepdims=True))
