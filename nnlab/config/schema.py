@@ -126,7 +126,11 @@ def _listed(value: Any) -> Any:
 
 
 class Data(Model):
-    """The rows, how they are read, scaled and split."""
+    """The rows, how they are read, scaled and split.
+
+    With `in_blocks`, inputs in arrays stay in their files, and while a network trains about this many rows of them are
+    in memory at once: by default, `null`, all are. It changes the order in which rows are visited, whatever the memory.
+    """
 
     source: Annotated[Source, BeforeValidator(_named)]
     target: Annotated[list[StrictStr], Field(min_length=1), BeforeValidator(_listed)] | None = None
@@ -134,6 +138,7 @@ class Data(Model):
     blanks: Literal["refuse", "drop", "mean", "median"] = "refuse"
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
     scale_targets: StrictBool = False
+    in_blocks: Count | None = None
     test: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
     validation: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
 

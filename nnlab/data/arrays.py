@@ -1,157 +1,94 @@
-"""NumPy's .npz: arrays `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`.
-
-The headers are read here, not by `numpy.load`: what a header promises is held against the file's real sizes before
-anything is allocated, and nothing but plain numbers is ever built, so that no file can run code.
-"""
+"""Sets of NumPy arrays: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`, in an .npz file or as .npy files."""
 
 from __future__ import annotations
 
-import math
-import os
-import re
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
-from nnlab.data.files import (
-    ARRAY_LIMIT,
-    FaultList,
-    counted,
-    fill,
-    quoted,
-    reading,
-    refuse,
-    size_of,
-    unpacked_limit,
-)
+from nnlab.data.files import FaultList, counted, refuse
 from nnlab.data.idx import pixel_columns
+from nnlab.data.npy import Arrays, read_files, read_members
+from nnlab.data.stored import StoredArray, StoredRows
 from nnlab.data.targets import check_classes, class_targets, codes_of, integer_labels, labelled
 
 _WHOLE = ("x", "y")
 _SPLIT = ("x_train", "y_train", "x_test", "y_test")
-_LONGEST_HEADER = 10_000
-_HEADER = re.compile(
-    r"\{(?=.*'descr': (?:'(?P<descr>[^']*)'|\[))"
-    r"(?=.*'fortran_order': (?P<fortran>True|False))"
-    r"(?=.*'shape': \((?P<shape>(?:[0-9]{1,18}, ?)*(?:[0-9]{1,18})?)\))"
-    r".*\}\s*"
-)
-_PLAIN = re.compile(r"\|b1|[<>|][iu][1248]|[<>]f[248]")
+_INPUTS = ("x", "x_train", "x_test")
 _BLOCK = 2**20
 
+Read = Callable[..., Arrays]
 
-def read_npz(path: Path | str, *, task: Task) -> Dataset:
+
+def is_npy_folder(folder: Path) -> bool:
+    """Whether a folder holds a set as .npy files."""
+    return any((folder / f"{name}.npy").exists() for name in _INPUTS)
+
+
+def read_npz(path: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
     """The data set of an .npz file.
 
     `x` is (N, inputs) of numbers, or (N, height, width) for images; uint8 stays uint8, all else becomes float64. `y` is
-    (N,) class labels from 0, one-hot (N, classes), 0 or 1 per label, or numbers to predict.
+    (N,) class labels from 0, one-hot (N, classes), 0 or 1 per label, or numbers to predict. With `in_blocks`, the rows
+    that are to be in memory at once, `x` stays in its file.
     """
-    path = Path(path)
-    size_of(path)
-    arrays = _read_arrays(path, (*_WHOLE, *_SPLIT))
-    x, y, own_test = _parts(arrays, path)
-    image_shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
+    return _read(read_members, Path(path), Path(path).stem, task, in_blocks)
+
+
+def read_npy_folder(folder: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
+    """The data set of a folder with x.npy and y.npy, or x_train.npy and so on; as `read_npz` in all else."""
+    return _read(read_files, Path(folder), Path(folder).resolve().name, task, in_blocks)
+
+
+def _read(read: Read, path: Path, name: str, task: Task, in_blocks: int | None) -> Dataset:
+    arrays = read(path, (*_WHOLE, *_SPLIT), _INPUTS if in_blocks else ())
+    _check_parts(arrays, path)
+    pairs = [("x", "y")] if "x" in arrays else [("x_train", "y_train"), ("x_test", "y_test")]
+    shape = arrays[pairs[0][0]].shape
+    x = _inputs([arrays[x] for x, _ in pairs], in_blocks, path)
+    own_test = len(arrays["y_test"]) if "y_test" in arrays else 0
+    classes, y = _first_targets(_joined([_array(arrays[y]) for _, y in pairs]), own_test, task, path)
+    image_shape = (shape[1], shape[2]) if len(shape) == 3 else None
     inputs = pixel_columns(*image_shape) if image_shape else _numbered("x", x.shape[1])
-    x = _checked_inputs(x, path)
-    classes, y = _first_targets(y, own_test, task, path)
     names = ("y",) if classes else tuple(column.name for column in _numbered("y", y.shape[1]))
     columns = Columns(inputs, names, classes)
-    return Dataset(path.stem, task, x, y, columns, own_test, image_shape, fingerprint_of(x, y, columns))
+    return Dataset(name, task, x, y, columns, own_test, image_shape, fingerprint_of(x, y, columns))
 
 
-def read_npz_like(path: Path | str, columns: Columns, *, task: Task) -> NewRows:
+def read_npz_like(path: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
     """The rows of an .npz file with `x` and perhaps `y`, for a model whose inputs and classes `columns` tell.
 
     Of a file that has a test part, the test part is read.
     """
-    path = Path(path)
-    size_of(path)
-    arrays = _read_arrays(path, (*_WHOLE, "x_test", "y_test"))
+    return _read_like(read_members, Path(path), columns, task, in_blocks)
+
+
+def read_npy_folder_like(folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
+    """The rows of such a folder, as `read_npz_like` reads those of a file."""
+    return _read_like(read_files, Path(folder), columns, task, in_blocks)
+
+
+def _read_like(read: Read, path: Path, columns: Columns, task: Task, in_blocks: int | None) -> NewRows:
+    arrays = read(path, (*_WHOLE, "x_test", "y_test"), _INPUTS if in_blocks else ())
     if not arrays.keys() & {"x", "x_test"}:
         refuse(path, "found neither array 'x' nor 'x_test', expected one of them")
     suffix = "" if "x" in arrays else "_test"
-    x = arrays[f"x{suffix}"]
-    _check_shape(x, f"x{suffix}", path)
-    x = _checked_inputs(x, path)
+    _check_shape(arrays[f"x{suffix}"], f"x{suffix}", path)
+    x = _inputs([arrays[f"x{suffix}"]], in_blocks, path)
     if x.shape[1] != len(columns.input_names):
         refuse(path, f"found {counted(x.shape[1], 'input column')}, expected {len(columns.input_names)}")
-    y = _later_targets(arrays[f"y{suffix}"], columns, task, path) if f"y{suffix}" in arrays else None
+    y = _later_targets(_array(arrays[f"y{suffix}"]), columns, task, path) if f"y{suffix}" in arrays else None
     if y is not None and len(y) != len(x):
         refuse(path, f"found {counted(len(y), 'row')} in y, expected {len(x)} as in x")
     return NewRows(x, y, fingerprint_of(x, np.zeros(0) if y is None else y, columns))
 
 
-# --- from the file to arrays ------------------------------------------------------------------------------------------
-
-
-def _read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, NDArray[Any]]:
-    with reading(path), path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        _require_nothing_around(archive, file, path)
-        members = [info for info in archive.infolist() if info.filename.removesuffix(".npy") in wanted]
-        names = [info.filename.removesuffix(".npy") for info in members]
-        if len(set(names)) < len(names):
-            refuse(path, f"found an array twice among {', '.join(names)}, expected each once")
-        return {name: _read_member(archive, info, path) for name, info in zip(names, members, strict=True)}
-
-
-def _require_nothing_around(archive: zipfile.ZipFile, file: IO[bytes], path: Path) -> None:
-    """Refuse bytes before the first member or after the archive's end, which `zipfile` would step over."""
-    end = b"PK\x05\x06"  # begins the record of 22 bytes and a comment with which every archive ends
-    file.seek(-22 - len(archive.comment), os.SEEK_END)
-    if file.read(4) != end or min((info.header_offset for info in archive.infolist()), default=0) != 0:
-        refuse(path, "found extra bytes before or after the arrays, expected none")
-
-
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
-    """One array of the file, its header checked first. The last read compares the checksum."""
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        refuse(path, f"found packing method {info.compress_type} in {info.filename}, expected stored or deflated")
-    if info.file_size > min(ARRAY_LIMIT, unpacked_limit(info.compress_size)):
-        refuse(
-            path, f"found {info.file_size} bytes packed into {info.compress_size} in {info.filename}, expected fewer"
-        )
-    with archive.open(info) as stream:
-        length, descr, fortran, shape = _header(stream, info, path)
-        dtype = np.dtype(descr)
-        size = math.prod(shape) * dtype.itemsize
-        if length + size != info.file_size:
-            found = "more bytes than" if length + size < info.file_size else "fewer bytes than"
-            refuse(path, f"found {found} its header promises in {info.filename}, expected {size} for shape {shape}")
-        raw = np.empty(size, np.uint8)
-        if fill(stream, raw.data) + len(stream.read(1)) != size:
-            refuse(path, f"found a corrupt array {info.filename}, expected {size} bytes")
-    values = raw.view(dtype).reshape(shape[::-1]).T if fortran else raw.view(dtype).reshape(shape)
-    return np.asarray(values, dtype.newbyteorder("="), order="C")
-
-
-def _header(stream: IO[bytes], info: zipfile.ZipInfo, path: Path) -> tuple[int, str, bool, tuple[int, ...]]:
-    """Header length in bytes, dtype, whether in Fortran's order, shape. Source: NEP 1, the .npy format."""
-    start = stream.read(8)
-    width = {b"\x01\x00": 2, b"\x02\x00": 4}.get(start[6:], 0)
-    if start[:6] != b"\x93NUMPY" or not width:
-        refuse(path, f"found {info.filename} that does not begin as a plain .npy array, expected one")
-    length = int.from_bytes(stream.read(width), "little")
-    text = stream.read(min(length, _LONGEST_HEADER)).decode("latin-1")
-    match = _HEADER.fullmatch(text)
-    if not match or len(text) != length:
-        refuse(path, f"found a corrupt header in {info.filename}, expected one as numpy.save writes it")
-    if not _PLAIN.fullmatch(match["descr"] or ""):
-        found = quoted(match["descr"]) if match["descr"] else "a structure"
-        refuse(path, f"found elements of type {found} in {info.filename}, expected bool, integer or float")
-    shape = tuple(int(part) for part in match["shape"].split(",") if part.strip())
-    return 8 + width + length, match["descr"], match["fortran"] == "True", shape
-
-
-# --- from arrays to a data set ----------------------------------------------------------------------------------------
-
-
-def _parts(arrays: dict[str, NDArray[Any]], path: Path) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """`x` and `y` with the test part as their last rows, and the number of these."""
+def _check_parts(arrays: Arrays, path: Path) -> None:
+    """Refuse anything but a whole set, or its training and test part, with as many targets as inputs in each."""
     if arrays.keys() != set(_WHOLE) and arrays.keys() != set(_SPLIT):
         found = ", ".join(arrays) or "none of them"
         refuse(path, f"found arrays {found}, expected x and y, or x_train, y_train, x_test and y_test")
@@ -161,36 +98,42 @@ def _parts(arrays: dict[str, NDArray[Any]], path: Path) -> tuple[NDArray[Any], N
         if arrays[label].shape[:1] != arrays[name].shape[:1]:
             rows = counted(len(arrays[name]), "row")
             refuse(path, f"found {rows} in {name} and shape {arrays[label].shape} in {label}, expected as many rows")
-    if "x" in arrays:
-        return arrays["x"], arrays["y"], 0
-    joined = {name: _joined(arrays, name, path) for name in ("x", "y")}
-    return joined["x"], joined["y"], len(arrays["x_test"])
+    for name in ("x", "y") if "x_train" in arrays else ():
+        train, test = arrays[f"{name}_train"].shape, arrays[f"{name}_test"].shape
+        if train[1:] != test[1:]:
+            refuse(path, f"found shapes {train} and {test} in {name}_train and {name}_test, expected equal columns")
 
 
-def _joined(arrays: dict[str, NDArray[Any]], name: str, path: Path) -> NDArray[Any]:
-    train, test = arrays[f"{name}_train"], arrays[f"{name}_test"]
-    if train.shape[1:] != test.shape[1:]:
-        refuse(
-            path, f"found shapes {train.shape} and {test.shape} in {name}_train and {name}_test, expected equal columns"
-        )
-    return np.concatenate([train, test])
-
-
-def _check_shape(x: NDArray[Any], name: str, path: Path) -> None:
+def _check_shape(x: NDArray[Any] | StoredArray, name: str, path: Path) -> None:
     if x.ndim not in (2, 3):
         refuse(path, f"found shape {x.shape} in {name}, expected (rows, inputs) or (rows, height, width)")
     if 0 in x.shape:
         refuse(path, f"found shape {x.shape} in {name}, expected at least one row and one column")
 
 
-def _checked_inputs(x: NDArray[Any], path: Path) -> NDArray[Any]:
+def _array(values: NDArray[Any] | StoredArray) -> NDArray[Any]:
+    assert isinstance(values, np.ndarray)
+    return values
+
+
+def _joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _inputs(arrays: list[NDArray[Any] | StoredArray], in_blocks: int | None, path: Path) -> NDArray[Any] | StoredRows:
     """The inputs (N, inputs) as uint8 or float64. DataError for values that are not finite."""
-    flat = x.reshape(len(x), -1)
+    if in_blocks:
+        stored = StoredRows([array for array in arrays if isinstance(array, StoredArray)], in_blocks)
+        if stored.raw.kind == "f":
+            _check_finite(stored, "x", path)
+        return stored
+    joined = _joined([_array(array) for array in arrays])
+    flat = joined.reshape(len(joined), -1)
     _check_finite(flat, "x", path)
     return flat if flat.dtype == np.uint8 else flat.astype(np.float64, copy=False)
 
 
-def _check_finite(values: NDArray[Any], name: str, path: Path) -> None:
+def _check_finite(values: NDArray[Any] | StoredRows, name: str, path: Path) -> None:
     """Refuse nan and infinity in (N, columns), with row and column from 1."""
     faults = FaultList(path)
     rows = max(1, _BLOCK // values.shape[1])

@@ -14,7 +14,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from nnlab.data.arrays import read_npz, read_npz_like
+from nnlab.data.arrays import (
+    is_npy_folder,
+    read_npy_folder,
+    read_npy_folder_like,
+    read_npz,
+    read_npz_like,
+)
 from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of
 from nnlab.data.files import counted, quoted, refuse, size_of, stat_of
 from nnlab.data.idx import read_idx_folder, read_idx_folder_like
@@ -26,16 +32,17 @@ Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
 _TABLES = (".csv", ".csv.gz")
-_EXPECTED = ".csv, .csv.gz, .npz or a folder of IDX files"
+_EXPECTED = ".csv, .csv.gz, .npz or a folder of IDX or .npy files"
 
 
 @dataclass(frozen=True)
 class _Options:
-    """What the config says about a table; `target` is None where it says nothing."""
+    """What the config says about a table, where `target` may be None for nothing, and about arrays in blocks."""
 
     target: Strings | None
     ignore: Strings
     blanks: str
+    in_blocks: int | None
 
 
 @dataclass(frozen=True)
@@ -175,39 +182,51 @@ def load(
     target: Sequence[str] | None = None,
     ignore: Sequence[str] = (),
     blanks: str = "refuse",
+    in_blocks: int | None = None,
     base: Path | None = None,
 ) -> Dataset:
     """The data set that `source` names: one of CATALOGUE, or a path, relative to `base` or to the working directory.
 
     `parameters` are for sets that are made; `target`, `ignore` and `blanks` (see `read_csv`) for tables, where they add
-    to what the catalogue says. DataError where the set cannot be found or read, or does not fit the task.
+    to what the catalogue says; with `in_blocks`, inputs in arrays stay in their files. DataError where the set cannot
+    be found or read, or does not fit the task.
     """
-    options = _Options(target, ignore, blanks)
+    options = _Options(target, ignore, blanks, in_blocks)
     if source in CATALOGUE:
         return _load_entry(source, task, parameters, options)
     path = _existing_path(source, base)
     _refuse_parameters(parameters)
     if path.name.lower().endswith(_TABLES):
+        _refuse_blocks(source, options)
         return read_csv(path, task=task, target=target, ignore=ignore, blanks=blanks)
     _refuse_table_options(source, options)
     if _is_folder(path):
-        return read_idx_folder(path, task=task)
-    return read_npz(_require_npz(path), task=task)
+        read = read_npy_folder if is_npy_folder(path) else read_idx_folder
+        return read(path, task=task, in_blocks=in_blocks)
+    return read_npz(_require_npz(path), task=task, in_blocks=in_blocks)
 
 
 def load_new(
-    source: str, columns: Columns, *, task: Task, blanks_allowed: bool = False, base: Path | None = None
+    source: str,
+    columns: Columns,
+    *,
+    task: Task,
+    blanks_allowed: bool = False,
+    in_blocks: int | None = None,
+    base: Path | None = None,
 ) -> NewRows:
     """The rows of a file or folder that a model never saw, read in the way that `columns` of its own data set say.
 
-    `source` is a path as for `load`; of a file or folder with a test part, the test part is read.
+    `source` is a path as for `load`; of a file or folder with a test part, the test part is read. With `in_blocks`,
+    inputs in arrays stay in their files.
     """
     path = _existing_path(source, base)
     if path.name.lower().endswith(_TABLES):
         return read_csv_like(path, columns, task=task, blanks_allowed=blanks_allowed)
     if _is_folder(path):
-        return read_idx_folder_like(path, columns, task=task)
-    return read_npz_like(_require_npz(path), columns, task=task)
+        read = read_npy_folder_like if is_npy_folder(path) else read_idx_folder_like
+        return read(path, columns, task=task, in_blocks=in_blocks)
+    return read_npz_like(_require_npz(path), columns, task=task, in_blocks=in_blocks)
 
 
 def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options) -> Dataset:
@@ -217,6 +236,8 @@ def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options
         _refuse_table_options(name, options)
     if options.target is None:
         _check_task(name, entry, task)
+    if entry.make or entry.target:
+        _refuse_blocks(name, options)
     if entry.make:
         return entry.make(task, parameters)
     _refuse_parameters(parameters)
@@ -226,7 +247,7 @@ def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options
 def _read_entry(name: str, entry: Entry, task: Task, options: _Options) -> Dataset:
     path = data_path(name, entry.file)
     if not entry.target:
-        return read_idx_folder(path, task=task)
+        return read_idx_folder(path, task=task, in_blocks=options.in_blocks)
     targets = entry.target if options.target is None else tuple(options.target)
     left = [column for column in entry.ignore if column not in targets]
     read_as: Task = "multiclass" if entry.derive else task
@@ -295,6 +316,12 @@ def _refuse_table_options(source: str, options: _Options) -> None:
     if options.target is not None or options.ignore:
         given = "ignore" if options.target is None else "target"
         raise DataError(f"found data.{given} for {quoted(source)}, expected it for tables in CSV only")
+
+
+def _refuse_blocks(source: str, options: _Options) -> None:
+    if options.in_blocks is not None:
+        found = f"found data.in_blocks for {quoted(source)}, which is read as a whole"
+        raise DataError(f"{found}; expected it for .npz, .npy and IDX files only")
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnlab.data.stored import StoredRows
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
@@ -61,8 +64,9 @@ class Dataset:
     """Rows of inputs and targets.
 
     Shapes: `x` is (N, inputs), float64, or uint8 where the inputs are image pixels; a blank cell that the config
-    allows is nan. `y` is (N, outputs) float64: 0 or 1 in one column for a binary task, one-hot over the classes for
-    a multiclass one, 0 or 1 per label for a multilabel one, the values themselves for a regression.
+    allows is nan. It may stay in its file. `y` is (N, outputs) float64: 0 or 1 in one column for a binary task, one-hot
+    over the classes for a multiclass one, 0 or 1 per label for a multilabel one, the values themselves for a
+    regression.
 
     The last `own_test` rows are the test part that comes with the set (0: it has none). `image_shape` is (height,
     width) where a row of `x` is an image, row by row. `fingerprint` is the SHA-256 of what was read, in hex.
@@ -70,7 +74,7 @@ class Dataset:
 
     name: str
     task: Task
-    x: NDArray[Any]
+    x: NDArray[Any] | StoredRows
     y: NDArray[np.float64]
     columns: Columns
     own_test: int = 0
@@ -82,18 +86,19 @@ class Dataset:
 class NewRows:
     """Rows read later, as an earlier set was: `x` and `y` as in `Dataset`; `y` is None where there are no targets."""
 
-    x: NDArray[Any]
+    x: NDArray[Any] | StoredRows
     y: NDArray[np.float64] | None
     fingerprint: str
 
 
-def fingerprint_of(x: NDArray[Any], y: NDArray[Any], columns: Columns) -> str:
+def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    The same values give the same fingerprint on every machine and whatever the file's format or byte order was.
+    The same values give the same fingerprint on every machine and whatever the file's format or byte order was, in
+    memory or not.
     """
     digest = hashlib.sha256()
-    for values in (x, y):
+    for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):
         digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
     digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
     return digest.hexdigest()

@@ -6,54 +6,69 @@ Source of the format: LeCun, Cortes, Burges, "The MNIST database of handwritten 
 from __future__ import annotations
 
 import math
+import os
 import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
 from nnlab.data.files import counted, fill, is_packed, opened, refuse, size_of, stat_of, unpacked_limit
+from nnlab.data.stored import StoredArray, StoredRows, pick, unpacked
 from nnlab.data.targets import labelled, require_class_task
+
+Read = Callable[[Path, int], NDArray[np.uint8] | StoredArray]
 
 _PARTS = ("train", "t10k")
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
-def read_idx_folder(folder: Path | str, *, task: Task) -> Dataset:
+def read_idx_folder(folder: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
     """The data set of a folder with MNIST's four file names, each with or without .gz; the t10k pair may be absent.
 
-    `x` is uint8 (N, height × width), and the t10k images are its last rows, the test part.
+    `x` is uint8 (N, height × width), and the t10k images are its last rows, the test part. With `in_blocks`, the rows
+    that are to be in memory at once, the images stay in their files.
     """
     folder = Path(folder)
     if not stat.S_ISDIR(stat_of(folder).st_mode):
         refuse(folder, "found a file, expected a folder of IDX files")
     require_class_task(task, folder)
-    parts = [_read_pair(folder, part) for part in _PARTS if part == "train" or _has_part(folder, part)]
+    read = read_idx if in_blocks is None else stored_idx
+    parts = [_read_pair(folder, part, read) for part in _PARTS if part == "train" or _has_part(folder, part)]
     if len({images.shape[1:] for images, _ in parts}) > 1:
         refuse(folder, "found training and test images of different sizes, expected one size")
-    images = np.concatenate([images for images, _ in parts])
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
     own_test = sum(len(labels) for _, labels in parts[1:])
     classes, y = labelled(labels, own_test, task, folder)
-    height, width = images.shape[1:]
+    height, width = parts[0][0].shape[1:]
     columns = Columns(pixel_columns(height, width), ("label",), classes)
-    x = images.reshape(len(images), height * width)
+    x = _pixels([images for images, _ in parts], in_blocks)
     print_of = fingerprint_of(x, y, columns)
     return Dataset(folder.resolve().name, task, x, y, columns, own_test, (height, width), print_of)
 
 
-def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task) -> NewRows:
+def _pixels(parts: Sequence[NDArray[np.uint8] | StoredArray], in_blocks: int | None) -> NDArray[np.uint8] | StoredRows:
+    """The images of all parts as rows (N, height × width)."""
+    stored = [images for images in parts if isinstance(images, StoredArray)]
+    if in_blocks is not None:
+        return StoredRows(stored, in_blocks)
+    return np.concatenate([images.reshape(len(images), -1) for images in parts if isinstance(images, np.ndarray)])
+
+
+def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
     """The t10k rows of such a folder, or the train rows where there are no others, for the classes of `columns`."""
-    dataset = read_idx_folder(folder, task=task)
+    dataset = read_idx_folder(folder, task=task, in_blocks=in_blocks)
     if len(dataset.columns.inputs) != len(columns.input_names):
         refuse(folder, f"found {len(dataset.columns.inputs)} pixels, expected {len(columns.input_names)} inputs")
     if dataset.columns.classes != columns.classes:
         found, expected = (", ".join(classes) for classes in (dataset.columns.classes, columns.classes))
         refuse(folder, f"found classes {found}, expected {expected}")
     start = len(dataset.x) - dataset.own_test if dataset.own_test else 0
-    x, y = dataset.x[start:], dataset.y[start:]
+    x = dataset.x[start:] if in_blocks is None else pick(dataset.x, np.arange(start, len(dataset.x)))
+    y = dataset.y[start:]
     return NewRows(x, y, fingerprint_of(x, y, columns))
 
 
@@ -76,9 +91,31 @@ def read_idx(path: Path | str, rank: int) -> NDArray[np.uint8]:
         values = np.empty(shape, np.uint8)
         found = fill(stream, values.reshape(-1).data) + len(stream.read(1))
     if found != values.size:
-        more = "more bytes" if found > values.size else f"only {found} bytes"
-        refuse(path, f"found {more} after the header, expected {values.size} for {_times(shape)}")
+        _refuse_size(path, found, shape)
     return values
+
+
+def stored_idx(path: Path | str, rank: int) -> StoredArray:
+    """The bytes of an IDX file as `read_idx` reads them, left where they are, or unpacked to a temporary file."""
+    path = Path(path)
+    size, begin = size_of(path), 4 + 4 * rank
+    with opened(path) as stream:
+        shape = _shape(stream, path, rank)
+        _check_promise(path, size, begin, shape)
+        if is_packed(path):
+            begin, (descriptor, found) = 0, unpacked(stream, path, math.prod(shape))
+            if found != math.prod(shape):
+                os.close(descriptor)
+                _refuse_size(path, found, shape)
+        else:
+            descriptor = os.dup(stream.fileno())
+        return StoredArray(path, descriptor, begin, np.dtype(np.uint8), shape, (stored_idx, (path, rank)))
+
+
+def _refuse_size(path: Path, found: int, shape: tuple[int, ...]) -> NoReturn:
+    promised = math.prod(shape)
+    more = "more bytes" if found > promised else f"only {found} bytes"
+    refuse(path, f"found {more} after the header, expected {promised} for {_times(shape)}")
 
 
 def _shape(stream: IO[bytes], path: Path, rank: int) -> tuple[int, ...]:
@@ -109,9 +146,9 @@ def _times(shape: tuple[int, ...]) -> str:
     return " × ".join(str(length) for length in shape)
 
 
-def _read_pair(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Images (N, height, width) and labels (N,) of one part."""
-    images = read_idx(_find(folder, f"{part}-{_IMAGES}"), 3)
+def _read_pair(folder: Path, part: str, read: Read) -> tuple[NDArray[np.uint8] | StoredArray, NDArray[np.uint8]]:
+    """Images (N, height, width), read in one of two ways, and labels (N,) of one part."""
+    images = read(_find(folder, f"{part}-{_IMAGES}"), 3)
     labels = read_idx(_find(folder, f"{part}-{_LABELS}"), 1)
     if len(images) != len(labels):
         refuse(folder, f"found {counted(len(labels), f'{part} label')}, expected {len(images)}, one per image")
@@ -129,5 +166,5 @@ def _candidates(folder: Path, name: str) -> list[Path]:
 def _find(folder: Path, name: str) -> Path:
     found = _candidates(folder, name)
     if not found:
-        refuse(folder, f"found no file {name} or {name}.gz, expected MNIST's file names")
+        refuse(folder, f"found no file {name} or {name}.gz, expected MNIST's file names (or x.npy and y.npy)")
     return found[0]

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nnlab.data.files import quoted
+from nnlab.data.stored import StoredRows, numbers
 from nnlab.errors import DataError, suggestion
 
+Inputs = NDArray[Any] | StoredRows
 Floats = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
@@ -47,7 +49,7 @@ class Scaling:
     @classmethod
     def fit(
         cls,
-        x_train: NDArray[Any],
+        x_train: Inputs,
         name: str = "standard",
         epsilon: float = 0.0,
         *,
@@ -74,22 +76,42 @@ class Scaling:
         constant = np.flatnonzero(np.broadcast_to(low == high, inputs))
         return cls(name, epsilon, together, shift, divisor, filling, tuple(constant.tolist()))
 
-    def apply(self, x: NDArray[Any], dtype: DTypeLike = np.float64, rows: Rows | None = None) -> NDArray[Any]:
+    @overload
+    def apply(self, x: NDArray[Any], dtype: DTypeLike = ..., rows: Rows | None = ...) -> NDArray[Any]: ...
+    @overload
+    def apply(self, x: StoredRows, dtype: DTypeLike = ..., rows: Rows | None = ...) -> ScaledRows: ...
+
+    def apply(self, x: Inputs, dtype: DTypeLike = np.float64, rows: Rows | None = None) -> NDArray[Any] | ScaledRows:
         """The scaled rows of `x` (N, inputs), or those that `rows` picks, as a new C-contiguous array.
 
-        DataError for a blank that there is nothing to fill with, and for a value that is not finite once scaled.
+        What stays in its file is looked through here, but scaled when it is asked for: as `ScaledRows`. DataError for a
+        blank that there is nothing to fill with, and for a value that is not finite once scaled.
         """
         if x.shape[1] != len(self.shift):
             raise DataError(f"found {x.shape[1]} input columns, expected {len(self.shift)}")
+        if isinstance(x, StoredRows):
+            scaled = ScaledRows(self, x if rows is None else x.pick(numbers(rows, len(x))), np.dtype(dtype))
+            scaled.check()
+            return scaled
+        return self.applied(x, np.dtype(dtype), rows)
+
+    def applied(self, x: Inputs, dtype: np.dtype[Any], rows: Rows | None = None) -> NDArray[Any]:
+        """The scaled rows as an array, wherever `x` is."""
         scaled = np.empty((len(x) if rows is None else len(rows), x.shape[1]), dtype)
-        for start, block in _float_blocks(x, rows, self.fill):
+        for start, block in self.blocks(x, rows):
             part = scaled[start : start + len(block)]
+            with np.errstate(over="ignore", invalid="ignore"):
+                part[...] = block
+            _require_scaled(part, start)
+        return scaled
+
+    def blocks(self, x: Inputs, rows: Rows | None = None) -> Iterator[tuple[int, Floats]]:
+        """Blocks of scaled rows in float64, each with the number of its first row."""
+        for start, block in _float_blocks(x, rows, self.fill):
             with np.errstate(over="ignore", invalid="ignore"):
                 np.subtract(block, self.shift, out=block)
                 np.divide(block, self.divisor, out=block)
-                part[...] = block
-            _require_finite(part, start, f"one that is finite once scaled and in {scaled.dtype}")
-        return scaled
+            yield start, block
 
     def invert(self, y: NDArray[Any]) -> Floats:
         """What `apply` made `y` (…, inputs) from, in float64."""
@@ -122,10 +144,33 @@ class Scaling:
         return cls(name, float(arrays["epsilon"]), bool(arrays["together"]), shift, divisor, fill, constant)
 
 
+class ScaledRows:
+    """Rows that stay in their file and are scaled whenever they are read, to the bits of `Scaling.apply`."""
+
+    def __init__(self, scaling: Scaling, stored: StoredRows, dtype: np.dtype[Any]) -> None:
+        self.scaling, self.stored, self.dtype = scaling, stored, dtype
+        self.shape, self.in_blocks = stored.shape, stored.in_blocks
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.stored)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """The rows of a slice or of an array of numbers, scaled."""
+        return self.scaling.applied(self.stored, self.dtype, numbers(key, len(self)))
+
+    def check(self) -> None:
+        """DataError for a value that is not finite once scaled: whole numbers of 64 bits always are."""
+        if self.stored.raw.kind == "f":
+            for start, block in self.scaling.blocks(self.stored):
+                with np.errstate(over="ignore"):
+                    _require_scaled(block.astype(self.dtype), start)
+
+
 class _Blocks:
     """Statistics of the columns of a set that is read block by block; of all its values as one column if together."""
 
-    def __init__(self, x: NDArray[Any], rows: Rows | None, fill: Floats | None, *, together: bool) -> None:
+    def __init__(self, x: Inputs, rows: Rows | None, fill: Floats | None, *, together: bool) -> None:
         self.x, self.rows, self.fill, self.together = x, rows, fill, together
         self.count = (len(x) if rows is None else len(rows)) * (x.shape[1] if together else 1)
         if not self.count:
@@ -177,7 +222,7 @@ def _range(low: Floats, high: Floats) -> Floats:
         return _finite_range(high - low)
 
 
-def _float_blocks(x: NDArray[Any], rows: Rows | None, fill: Floats | None) -> Iterator[tuple[int, Floats]]:
+def _float_blocks(x: Inputs, rows: Rows | None, fill: Floats | None) -> Iterator[tuple[int, Floats]]:
     """New float64 blocks (n, inputs) of the rows, blanks filled, each with the number of its first row."""
     step = max(1, _BLOCK // max(1, x.shape[1]))
     for start in range(0, len(x) if rows is None else len(rows), step):
@@ -190,6 +235,10 @@ def _float_blocks(x: NDArray[Any], rows: Rows | None, fill: Floats | None) -> It
         yield start, block
 
 
+def _require_scaled(part: NDArray[Any], start: int) -> None:
+    _require_finite(part, start, f"one that is finite once scaled and in {part.dtype}")
+
+
 def _require_finite(block: NDArray[Any], start: int, expected: str) -> None:
     """Refuse nan and infinity in a block whose first row is row `start` of a part."""
     if not np.isfinite(block).all():
@@ -200,7 +249,7 @@ def _require_finite(block: NDArray[Any], start: int, expected: str) -> None:
         )
 
 
-def _fit_fill(x: NDArray[Any], rows: Rows | None, fill: str) -> Floats:
+def _fit_fill(x: Any, rows: Rows | None, fill: str) -> Floats:
     """What fills a blank of each column (inputs,): the mean or the median of its known values."""
     _check_option("filling of blanks", fill, FILLS)
     columns = range(x.shape[1])

@@ -22,7 +22,7 @@ from nnlab.maths.gradcheck import Check, Objective, central_differences
 from nnlab.networks.layers import Moment
 from nnlab.networks.network import Network, Pass
 from nnlab.records.runs import finite
-from nnlab.training.batches import Batches
+from nnlab.training.batches import batches_of
 from nnlab.training.loop import fit
 from nnlab.training.state import State
 
@@ -89,7 +89,7 @@ def _before_updates(setup: Setup, steps: int, theta: Array | None) -> Iterator[t
     if theta is not None:
         state.theta[...] = fitting(setup, theta)
     train = setup.rows.parts()["train"]
-    batches = Batches(train.x, train.y, setup.rows.seeds, setup.plan.batch_size, shuffle=setup.plan.shuffle)
+    batches = batches_of(train.x, train.y, setup.rows.seeds, setup.plan.batch_size, shuffle=setup.plan.shuffle)
     checked = range(min(steps, max(1, setup.plan.steps)))
     plan = replace(setup.plan, steps=len(checked), log_every=1, evaluate=(), steps_to_measure=frozenset())
     for record in fit(setup.network, {"train": train}, setup.rows.seeds, setup.rule.update, plan, state):

@@ -8,13 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from nnlab.config.experiment import bytes_kept
 from nnlab.experiments.setup import Setup
 from nnlab.networks.layers import Moment
 from nnlab.networks.network import Pass
-from nnlab.training.batches import Batches
+from nnlab.training.batches import batches_of
 from nnlab.training.objective import Objective
 
 _SECONDS = 0.05  # of trying; the fastest step counts, as the least disturbed one
+
+
+def _amount(count: int) -> str:
+    """A large count in words, with three digits: 4,350, 2.59 million, 12 billion."""
+    for word, size in (("billion", 1e9), ("million", 1e6)):
+        if count >= size:
+            return f"{count / size:,.3g} {word}"
+    return f"{count:,}"
 
 
 @dataclass(frozen=True)
@@ -33,9 +42,9 @@ class DryRun:
     def sentence(self) -> str:
         """The cost in words."""
         return (
-            f"A step on {self.batch} rows: {self.flops / 1e6:,.3g} million operations in matrix products, about "
+            f"A step on {self.batch:,} rows: {_amount(self.flops)} operations in matrix products, about "
             f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
-            f"evaluations; {self.bytes / 1e6:,.3g} MB for parameters and buffers."
+            f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers."
         )
 
     def document(self) -> dict[str, Any]:
@@ -56,13 +65,13 @@ def dry_run(setup: Setup) -> DryRun:
     """Measure a few steps on the first batch; nothing is written."""
     split, network, batch = setup.rows.of(0).split, setup.network, setup.plan.batch_size
     state = setup.start()
-    numbers = network.layout.size * (3 + len(state.slots)) + 2 * batch * sum(network.sizes)
+    kept, buffers = bytes_kept(setup.experiment), 2 * batch * sum(network.sizes) * state.theta.itemsize
     return DryRun(
         network.layout.size,
         batch,
         setup.plan.steps,
         network.flops(batch),
-        numbers * state.theta.itemsize,
+        network.layout.size * kept + buffers,
         _fastest_step(setup, state),
         {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
         [
@@ -74,7 +83,7 @@ def dry_run(setup: Setup) -> DryRun:
 
 def _fastest_step(setup: Setup, state: Any) -> float:
     train, plan = setup.rows.parts()["train"], setup.plan
-    batches = Batches(train.x, train.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
+    batches = batches_of(train.x, train.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
     gradient = np.zeros_like(state.theta)
     moment = Moment(setup.rows.seeds)
     tied = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, moment)

@@ -13,6 +13,7 @@ from nnlab.config.build import dtype_of, network_for
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns
 from nnlab.data.scaling import Scaling
+from nnlab.data.stored import stack
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, report
@@ -35,8 +36,8 @@ class Model:
     target_scaling: Scaling | None
     image_shape: tuple[int, int] | None = None
 
-    def scaled(self, x: Array) -> Array:
-        """Raw inputs (N, inputs) as the network wants them."""
+    def scaled(self, x: Any) -> Any:
+        """Raw inputs (N, inputs) as the network wants them; those that stay in their file do."""
         return self.scaling.apply(x, self.theta.dtype)
 
     def outputs(self, x: Array) -> Array:
@@ -46,7 +47,7 @@ class Model:
     def outputs_of_scaled(self, x: Array) -> Array:
         """The outputs (N, K) for scaled inputs, in the targets' own units."""
         with np.errstate(all="ignore"):
-            outputs, _ = self._evaluator().outputs_and_loss(x[None], None)
+            outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
         return self._in_own_units(outputs[0])
 
     def _evaluator(self) -> Evaluator:
@@ -55,7 +56,7 @@ class Model:
     def report(self, x: Array, y: Array) -> Figures:
         """Loss and every figure of merit for scaled inputs x and scaled targets y."""
         with np.errstate(all="ignore"):
-            outputs, loss = self._evaluator().outputs_and_loss(x[None], y[None])
+            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
         assert loss is not None
         values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}

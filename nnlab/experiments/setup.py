@@ -23,6 +23,7 @@ from nnlab.data.catalogue import CATALOGUE, load
 from nnlab.data.dataset import Columns, Dataset, Task
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.metrics import report
@@ -55,7 +56,7 @@ class Rows:
 
     def _stacked(self, name: str) -> Part:
         parts = [getattr(prepared, name) for prepared in self.prepared]
-        x, y = _stack([part.x for part in parts]), _stack([part.y for part in parts])
+        x, y = stack([part.x for part in parts]), stack([part.y for part in parts])
         return Part(x, y, self._unit())
 
     def _unit(self) -> tuple[Array, Array] | None:
@@ -63,14 +64,9 @@ class Rows:
         scalings = [prepared.target_scaling for prepared in self.prepared]
         if any(scaling is None for scaling in scalings):
             return None
-        mean = _stack([scaling.shift[None] for scaling in scalings if scaling])
-        divisor = _stack([scaling.divisor[None] for scaling in scalings if scaling])
+        mean = stack([scaling.shift[None] for scaling in scalings if scaling])
+        divisor = stack([scaling.divisor[None] for scaling in scalings if scaling])
         return mean, divisor
-
-
-def _stack(arrays: Sequence[Array]) -> Array:
-    """Arrays along a new first axis; a single one without a copy."""
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 
 @dataclass(frozen=True)
@@ -115,6 +111,7 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             target=data.target,
             ignore=data.ignore,
             blanks=data.blanks,
+            in_blocks=data.in_blocks,
             base=base,
         )
     findings = list(_data_findings(experiment, dataset))
@@ -128,12 +125,17 @@ def _placed(experiment: Experiment) -> Iterator[None]:
     """Give the faults of data the place of the key that causes them; those of a line of a data file have their own."""
     try:
         yield
+    except MemoryError as error:
+        found = f"found a data set that does not fit into memory, {_SMALLER}"
+        raise refusal(experiment, [(("data", "source"), found)]) from error
     except DataError as error:
         causes = [(fault, _cause(experiment, fault)) for fault in error.faults]
         findings = [(path, fault.message) for fault, path in causes if path is not None]
         own = [fault for fault, path in causes if path is None]
         raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
 
+
+_SMALLER = "expected a smaller one (inputs in .npz, .npy and IDX files may stay there: data.in_blocks: 16384)"
 
 # What the message of a fault tells of the key in the experiment file; the first pattern that is found decides.
 _CAUSES = tuple(
@@ -144,7 +146,7 @@ _CAUSES = tuple(
         (r"found parameter '(\w+)'", ("data", "source")),
         (r"for a set that takes none: '(\w+)'", ("data", "source")),
         (r"found (samples|noise|classes|seed): ", ("data", "source")),
-        (r"\bdata\.(target|ignore|test|validation)\b", ("data",)),
+        (r"\bdata\.(target|ignore|test|validation|in_blocks)\b", ("data",)),
         (r"target column|in target and ignore|no column left", ("data", "target")),
         (r"\btask\b", ("task",)),
         (r"\bblanks\b", ("data", "blanks")),
@@ -182,7 +184,7 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
             (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
         )
     sizes = [inputs, *(layer.dense for layer in spec.layers or [] if layer.dense), outputs]
-    fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment.precision)
+    fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment)
     return [*findings, (("network", "layers"), fault)] if fault else findings
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.batches import shuffled
+from nnlab.data.batches import shuffled, shuffled_in_blocks
+from nnlab.data.stored import Stacked
 
 Array = NDArray[Any]
 
@@ -21,7 +22,7 @@ class Batches:
     all rows is never shuffled: its loss is a sum over the same rows in any order.
     """
 
-    def __init__(self, x: Array, y: Array, seeds: Sequence[int], batch_size: int, *, shuffle: bool) -> None:
+    def __init__(self, x: Any, y: Array, seeds: Sequence[int], batch_size: int, *, shuffle: bool) -> None:
         self.x, self.y, self.seeds = x, y, seeds
         self.rows = x.shape[1]
         self.size = min(batch_size, self.rows)
@@ -29,8 +30,13 @@ class Batches:
         self.shuffle = shuffle and self.per_epoch > 1
         self._epoch = -1
         if self.shuffle:
-            self._flat_x, self._flat_y = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
+            self._flat_x, self._flat_y = self._flat_inputs(), y.reshape(-1, y.shape[2])
             self._taken = {m: (_room(x, len(seeds), m), _room(y, len(seeds), m)) for m in self.sizes()}
+
+    def _flat_inputs(self) -> Array:
+        """The inputs of all parts one after the other, (rows, inputs)."""
+        flat: Array = self.x.reshape(-1, self.x.shape[2])
+        return flat
 
     def sizes(self) -> set[int]:
         """The one or two batch sizes that occur."""
@@ -49,7 +55,11 @@ class Batches:
         epoch, position = divmod(step, self.per_epoch)
         part = slice(position * self.size, min((position + 1) * self.size, self.rows))
         in_order = np.arange(self.rows)
-        return np.stack([shuffled(self.rows, s, epoch) if self.shuffle else in_order for s in self.seeds])[:, part]
+        return np.stack([self._order(s, epoch) if self.shuffle else in_order for s in self.seeds])[:, part]
+
+    def _order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """The rows (N,) of one replica in the order of an epoch."""
+        return shuffled(self.rows, seed, epoch)
 
     def _gathered(self, epoch: int, part: slice) -> tuple[Array, Array]:
         if epoch != self._epoch:
@@ -63,10 +73,60 @@ class Batches:
 
     def _shuffled(self, epoch: int) -> Array:
         """Row numbers into the flattened parts, (R, N): each replica's own order within its own part."""
-        orders = np.stack([shuffled(self.rows, seed, epoch) for seed in self.seeds])
+        orders = np.stack([self._order(seed, epoch) for seed in self.seeds])
         if len(self.x) > 1:
             orders = orders + np.arange(len(self.x))[:, None] * self.rows
         return orders.astype(np.int32 if self.x.size < 2**31 else np.int64)
+
+
+class BlockBatches(Batches):
+    """The same of rows that stay in their file, of which each replica has a block in memory: a whole number of batches.
+
+    Rows are shuffled as `shuffled_in_blocks` says; without shuffling a batch is read when it is asked for. The bits of
+    a batch are those of the same rows in memory.
+    """
+
+    def __init__(self, x: Stacked, y: Array, seeds: Sequence[int], batch_size: int, *, shuffle: bool) -> None:
+        self.block = max(1, x.in_blocks // batch_size) * batch_size
+        self._held = (-1, -1)
+        super().__init__(x, y, seeds, batch_size, shuffle=shuffle)
+
+    def _flat_inputs(self) -> Array:
+        return np.empty((0, self.x.shape[2]), self.x.dtype)
+
+    def _order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        return shuffled_in_blocks(self.rows, self.block, seed, epoch)
+
+    def _gathered(self, epoch: int, part: slice) -> tuple[Array, Array]:
+        number, begin = divmod(part.start, self.block)
+        if (epoch, number) != self._held:
+            self._read(epoch, number)
+        rows = self._orders[:, part]
+        x, y = self._taken[rows.shape[1]]
+        self._flat_x.take(self._places[:, begin : begin + rows.shape[1]], 0, x, "clip")
+        self._flat_y.take(rows, 0, y, "clip")
+        return x, y
+
+    def _read(self, epoch: int, number: int) -> None:
+        """Have a block of an epoch in memory, its rows in the order of the file, and where each of them is."""
+        if epoch != self._epoch:
+            self._orders, self._epoch = self._shuffled(epoch), epoch
+        self._flat_x = self._flat_inputs()  # or there would be two blocks
+        wanted = self._orders[:, number * self.block : (number + 1) * self.block]
+        by_place = wanted.argsort(axis=1)
+        self._places = by_place.argsort(axis=1) + np.arange(len(wanted))[:, None] * wanted.shape[1]
+        rows = np.take_along_axis(wanted, by_place, axis=1) % self.rows
+        self._flat_x = self.x.take(list(rows)).reshape(-1, self.x.shape[2])
+        self._held = (epoch, number)
+
+
+def batches_of(x: Any, y: Array, seeds: Sequence[int], batch_size: int, *, shuffle: bool) -> Batches:
+    """The batches of a training part, wherever its inputs are; where one batch holds them all, they are in memory."""
+    if not isinstance(x, Stacked):
+        return Batches(x, y, seeds, batch_size, shuffle=shuffle)
+    if x.shape[1] <= batch_size:
+        return Batches(x[:, :], y, seeds, batch_size, shuffle=shuffle)
+    return BlockBatches(x, y, seeds, batch_size, shuffle=shuffle)
 
 
 def _room(values: Array, replicas: int, rows: int) -> Array:

@@ -226,7 +226,7 @@ def portraits(
     rows = sampled(len(x))
     tied = Pass(network, theta, None, len(rows), statistics)
     with np.errstate(all="ignore"):
-        tied.forward(x[None, rows])
+        tied.forward(x[rows][None])
         pairs = zip(network.layers, tied.layers, strict=True)
         drawn = [_portrait(layer.name, bound, reach) for layer, bound in pairs if isinstance(bound, BoundElementwise)]
     return [portrait for portrait in drawn if portrait is not None]

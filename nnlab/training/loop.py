@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnlab.maths.metrics import TRAINING_METRICS, Task
 from nnlab.networks.layers import Moment
 from nnlab.networks.network import Evaluator, Network, Pass
-from nnlab.training.batches import Batches
+from nnlab.training.batches import batches_of
 from nnlab.training.health import Health
 from nnlab.training.objective import Objective
 from nnlab.training.restraints import bounding, clipping
@@ -33,7 +33,7 @@ _STEPS_BETWEEN_COPIES = 256
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one split for every replica: x (R or 1, N, inputs), y (R or 1, N, outputs).
+    """Rows of one split for every replica: x (R or 1, N, inputs), which may stay in its file, y (R or 1, N, outputs).
 
     `unit` turns scaled targets and outputs back into the targets' own units, as value · divisor + mean with arrays
     (R or 1, 1, outputs); None where targets are not scaled.
@@ -180,7 +180,7 @@ class _Trainer:
         train = parts["train"]
         if plan.needs_objective:
             self.update = partial(update, objective=Objective(network, train.x, train.y))
-        self.batches = Batches(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
+        self.batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
         self.gradient, self.weights = np.zeros_like(state.theta), state.theta.ravel()
         self.moment = Moment(tuple(seeds))
         self.passes = {
