@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from nnlab.maths.statistics import (
+    compare_with_best,
     holm,
     mean_interval,
     mean_over_seeds,
@@ -30,6 +31,8 @@ from nnlab.maths.statistics import (
     paired_difference,
     permutation_test,
     power,
+    share_difference,
+    sign_test,
 )
 
 Array = NDArray[np.float64]
@@ -50,6 +53,7 @@ class Population:
     median: float | None = None  # where it is known in closed form
     stuck: float = 0.0
     long_tail: bool = False
+    within: tuple[float, float] | None = None  # what its values can be
 
 
 def two_humped(stuck: float) -> Population:
@@ -67,7 +71,8 @@ POPULATIONS = {
     "uniform": Population(lambda g, shape: g.random(shape), 0.5, 0.5),
     "t, 3 degrees": Population(lambda g, shape: g.standard_t(3, shape), 0.0, 0.0),
     "accuracy, beta(30, 2)": Population(
-        lambda g, shape: g.beta(30, 2, shape), 30 / 32, float(special.betaincinv(30, 2, 0.5))
+        *(lambda g, shape: g.beta(30, 2, shape), 30 / 32, float(special.betaincinv(30, 2, 0.5))),
+        within=(0.0, 1.0),
     ),
     "exponential, skewness 2": Population(lambda g, shape: g.exponential(1, shape), 1.0, math.log(2)),
     "log-normal, skewness 1.8": Population(lambda g, shape: g.lognormal(0, 0.5, shape), math.exp(1 / 8), 1.0),
@@ -207,6 +212,10 @@ def coverage(name: str, seeds: int, simulations: int, methods: Sequence[str] = t
         low, high = METHODS[method](samples[:MOST_SLOW] if method in SLOW else samples)
         rate = float(np.mean((low <= population.mean) & (population.mean <= high)))
         yield "mean", name, seeds, method, rate, remark(population, seeds, rate) if method == "nnlab" else ""
+    if population.within is not None:
+        low, high = each(lambda sample: mean_over_seeds(sample, within=population.within))(samples)
+        rate = float(np.mean((low <= population.mean) & (population.mean <= high)))
+        yield "mean", name, seeds, "nnlab, cut at what can be", rate, ""
     if population.median is not None and median_interval(samples[0]).low is not None:
         low, high = each(median_interval)(samples)
         rate = float(np.mean((low <= population.median) & (population.median <= high)))
@@ -245,6 +254,47 @@ def family(name: str, seeds: int, simulations: int, arms: int = 4) -> Iterator[R
     yield "family", name, seeds, f"uncorrected, {arms} arms", float(plain), ""
 
 
+def best_points(name: str, seeds: int, simulations: int, points: int = 12, ahead: float = 0.0) -> Iterator[Row]:
+    """How often the truly best of many points is told apart from the one that came out best, and any such error.
+
+    All points are of one population, but the first, which is `ahead` by so many standard deviations.
+    """
+    generator, population = stream(name, seeds, points), POPULATIONS[name]
+    wrong, any_wrong = [], []
+    for _ in range(simulations):
+        drawn = population.draw(generator, (points, seeds))
+        drawn[0] += ahead
+        arms = {str(point): dict(enumerate(values)) for point, values in enumerate(drawn)}
+        best = max(arms, key=lambda label: float(np.mean(list(arms[label].values()))))
+        told = {
+            label for label, pair in compare_with_best(arms, best, larger_is_better=True).items() if pair.told_apart
+        }
+        wrong.append("0" in told)
+        any_wrong.append(bool(told))
+    about = f"{points} points, the best {ahead:g} ahead" if ahead else f"{points} equal points"
+    yield "best", name, seeds, f"the best left out, {about}", float(np.mean(wrong)), "at most 5 %"
+    if not ahead:
+        yield (
+            "best",
+            name,
+            seeds,
+            f"any left out, {about}",
+            float(np.mean(any_wrong)),
+            "not held at 5 %: all are the best",
+        )
+
+
+def share_differences(first: float, second: float, seeds: int, simulations: int) -> Iterator[Row]:
+    """How often the interval of a difference of paired shares holds it; the arms succeed independently."""
+    drawn = np.random.default_rng([seeds, 1]).random((simulations, 2, seeds)) < np.array([[first], [second]])
+    only_a, only_b = (drawn[:, 0] & ~drawn[:, 1]).sum(axis=1), (drawn[:, 1] & ~drawn[:, 0]).sum(axis=1)
+    found = [share_difference(int(a), int(b), seeds) for a, b in zip(only_a, only_b, strict=True)]
+    rate = float(np.mean([i.low <= first - second <= i.high for i in found]))  # type: ignore[operator]
+    yield "shares", f"{100 * first:g} % and {100 * second:g} %", seeds, "Bonett-Price", rate, "at least 93 %"
+    rejected = float(np.mean([sign_test(int(a), int(b)) <= 0.05 for a, b in zip(only_a, only_b, strict=True)]))
+    yield "shares", f"{100 * first:g} % and {100 * second:g} %", seeds, "McNemar, p <= 5 %", rejected, ""
+
+
 def powers(effect: float, simulations: int) -> Iterator[Row]:
     """How often a difference of `effect` standard deviations is found with the seeds that should find it in 80 %."""
     seeds = next(n for n in range(6, 10_000) if power(effect, n) >= 0.8)
@@ -267,6 +317,11 @@ def study(sizes: Sequence[int], simulations: int) -> Iterator[Row]:
         yield from family(name, 10, simulations)
     for effect in (0.5, 0.8, 1.2):
         yield from powers(effect, simulations)
+    for seeds in sizes:
+        for first, second in ((0.5, 0.5), (0.75, 0.25), (0.95, 0.7), (1.0, 0.9)):
+            yield from share_differences(first, second, seeds, simulations)
+        for ahead in (0.0, 0.5):
+            yield from best_points("normal", seeds, simulations // 10, ahead=ahead)
 
 
 def main() -> None:

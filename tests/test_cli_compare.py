@@ -82,7 +82,7 @@ def test_the_folder_holds_tables_weights_and_pictures(run):
     drawn = ("accuracy", "boundaries", "cost", "film", "final", "ranking", "survival", "units")
     plots = [f"plots/{name}.png" for name in drawn]
     weights = ["weights/prelu.npz", "weights/relu.npz", "weights/tanh.npz"]
-    tables = ["results.csv", "metrics.csv", "arms.csv", "pairs.csv", "table.md", "table.tex"]
+    tables = ["results.csv", "metrics.csv", "arms.csv", "pairs.csv", "shares.csv", "table.md", "table.tex"]
     documents = ["config.yaml", "run.json", "summary.json", "report.html"]
     assert [name for name in found if not name.startswith("pieces/")] == sorted(tables + documents + plots + weights)
     assert re.fullmatch(r"\d{8}-\d{6}_moons_compare", run.name)
@@ -156,8 +156,8 @@ def test_a_replica_is_bit_for_bit_the_run_that_train_makes_alone(seed, run, resu
 
 
 def test_the_summary_says_what_was_compared(summary):
-    keys = ["run", "status", "seeds", "figure", "larger_is_better", "target", "arms", "pairs", "wins", "verdict"]
-    keys += ["seconds", "gates"]
+    keys = ["run", "status", "seeds", "figure", "larger_is_better", "target", "arms", "pairs", "shares", "wins"]
+    keys += ["verdict", "seconds", "gates"]
     assert list(summary) == keys
     assert (summary["status"], summary["seeds"]) == ("completed", list(SEEDS))
     assert (summary["figure"], summary["larger_is_better"]) == ("test/accuracy", True)
@@ -269,6 +269,7 @@ def test_a_person_reads_the_verdict_below_the_tables_and_its_warnings(summary, c
         assert line in shown.splitlines()
     tanh = summary["arms"]["tanh"]["final"]["test/accuracy"]
     assert f"{tanh['mean']:.4g} [{tanh['low']:.4g}, {tanh['high']:.4g}]" in shown
+    assert "time per step by the clock, over the updates of all seeds together" in shown
     assert "*" not in shown
 
 

@@ -132,8 +132,7 @@ def test_nothing_in_a_name_is_a_command_of_latex(text):
 
 
 def test_markdown_is_a_document_whose_tables_have_as_many_cells_in_each_row():
-    verdict = {"sentences": ["a beats b by 2 points."], "warnings": ["few seeds"]}
-    text = markdown("t_1", verdict, [TABLE])
+    text = markdown("t_1", ["a beats b by 2 points."], ["few seeds"], [TABLE])
     assert text.startswith("# t\\_1\n\na beats b by 2 points.\n\n> warning: few seeds\n\n## 50 % of a\\_b\n\n| name |")
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
@@ -148,22 +147,47 @@ def test_tables_of_a_comparison_are_in_both_documents(path, summary):
         assert "x*sigmoid" in text or r"x\*sigmoid" in text
 
 
-def test_tuned_arms_are_shown_each_at_its_best_and_at_the_same_settings(summary):
+def test_tuned_arms_are_shown_each_at_its_best_beside_the_same_settings(summary):
     arms = dict(zip(("tanh rate=1", "tanh rate=2", "relu rate=1"), summary["arms"].values(), strict=True))
     for label, arm in arms.items():
         family, _, setting = label.partition(" ")
         arm |= {"family": family, "settings": dict([setting.split("=")])}
     best = {"tanh": "tanh rate=2", "relu": "relu rate=1"}
-    tuned = {**summary, "arms": arms, "best": best, "pairs": []}
+    own = {
+        "tanh": {"same": "tanh rate=1", "best": "tanh rate=2", "settings": {"rate": "2"}},
+        "relu": {"same": "relu rate=1", "best": "relu rate=1", "settings": {"rate": "1"}},
+    }
+    same_settings = {"settings": {"rate": "1"}, "why": "best on average"}
+    told = {"chosen_by": "mean train/loss", "same_settings": same_settings, "arms": own}
+    tuned = {**summary, "arms": arms, "best": best, "tuned": told, "pairs": []}
     tuned["verdict"] = {**summary["verdict"], "ranking": [*best.values()]}
-    at_best, same, *_ = tables_of(tuned)
-    assert [row[:2] for row in at_best.rows] == [["tanh", "rate=2"], ["relu", "rate=1"]]
-    assert list(same.columns) == ["settings", "tanh", "relu"]
-    means = {label: arm["final"]["test/accuracy"]["mean"] for label, arm in arms.items()}
-    assert same.rows == [
+    both, tried, *others = tables_of(tuned)
+    assert both.caption.endswith("all at the same settings (rate=1, best on average) and each at its best")
+
+    def interval(label):
+        return [arms[label]["final"]["test/accuracy"][key] for key in ("mean", "low", "high")]
+
+    assert both.rows == [
+        ["tanh", *interval("tanh rate=1"), *interval("tanh rate=2"), "rate=2"],
+        ["relu", *interval("relu rate=1"), *interval("relu rate=1"), "rate=1"],
+    ]
+    assert list(tried.columns) == ["settings", "tanh", "relu"]
+    means = {label: arm["final"]["train/loss"]["mean"] for label, arm in arms.items()}
+    assert tried.rows == [
         ["rate=1", means["tanh rate=1"], means["relu rate=1"]],
         ["rate=2", means["tanh rate=2"], None],
     ]
+    final = next(table for table in others if table.caption.startswith("Final test/accuracy"))
+    assert {row[0] for row in final.rows} == {"tanh rate=1", "tanh rate=2", "relu rate=1"}
+
+
+def test_labels_that_would_share_a_file_have_one_each(tmp_path):
+    arms = ("-a", "x*sigmoid(x) + 1", "-a", "x*sigmoid(x) - 1", "-a", "x*sigmoid(x) * 1")
+    words = (*arms, "--seeds", 1, "--json", "--set", "training.steps=1")
+    result = nnlab_here("compare-activations", write(tmp_path, MOONS), *words, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    found = list((tmp_path / parse_json(result.stdout)["run"] / "weights").glob("*.npz"))
+    assert len(found) == 3
 
 
 # --- The report -------------------------------------------------------------------------------------------------------

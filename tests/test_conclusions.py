@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 from support import XOR, nnlab_here, parse_json, read_json, read_rows, write
+from test_report import Reader
 
 from nnlab.config.arms import Target, arm_experiment, arms_from
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
-from nnlab.experiments.conclusions import finish
+from nnlab.experiments.conclusions import Trained, finish, possible
 from nnlab.experiments.pieces import Arm, train_piece
 from nnlab.experiments.setup import prepare_rows, set_up
 from nnlab.experiments.setup import read_rows as read_data
@@ -65,7 +66,7 @@ def finished(tmp_path, arms, **more):
     folder.write_config(to_yaml(experiment))
     folder.write_run({})
     target = Target("train/accuracy", 0.9, larger_is_better=True)
-    found = finish(experiment, folder, arms, range(1, SEEDS + 1), target, 1.0, [], None, **more)
+    found = finish(Trained(experiment, folder, arms, range(1, SEEDS + 1), target, 1.0, **more))
     assert found.warnings == []
     return folder.path, found.summary
 
@@ -125,8 +126,17 @@ def curve(metrics, label, seed, name):
 # --- One arm, a line or two of scipy for each figure ------------------------------------------------------------------
 
 
-def mean_again(x, note):
-    """The wider of Student's interval and of Hall's; two groups of seeds have Student's alone."""
+RANGES = {"loss": (0, np.inf), "accuracy": (0, 1), "dead": (0, 1), "saturated": (0, 1), "difference": (-1, 1)}
+
+
+def mean_again(x, note, figure):
+    """The wider of Student's interval and of Hall's, within what can be; two groups of seeds have Student's alone."""
+    mean, low, high = unbounded_again(x, note)
+    least, most = RANGES[figure.rpartition("/")[2]]
+    return mean, max(low, least), min(high, most)
+
+
+def unbounded_again(x, note):
     n, mean = len(x), np.mean(x)
     if np.ptp(x) == 0:
         return mean, mean, mean
@@ -180,7 +190,8 @@ def again(comparison, results, metrics, label, figure, statistic, note):
         x = np.array([np.mean([curve(metrics, label, seed, name)[1][-1] for name in layers]) for seed in alive])
     else:
         x = numbers([row for row in rows if row["seed"] in alive], figure)
-    return mean_again(x, note) if statistic == "mean" else median_again(x)
+    within = target if figure == "area" else figure
+    return mean_again(x, note, within) if statistic == "mean" else median_again(x)
 
 
 def test_every_figure_of_the_arms_can_be_computed_again(comparison, path, results, metrics):
@@ -241,14 +252,30 @@ def test_every_figure_of_the_pairs_can_be_computed_again(path, results):
             stats.beta.ppf(0.025, wins, len(a) - wins + 1),
             stats.beta.ppf(0.975, wins + 1, len(a) - wins),
         )
-        expected = [len(a), *mean_again(a - b, row["note"]), *chance, p]
+        expected = [len(a), *mean_again(a - b, row["note"], "difference"), *chance, p]
         names = ("seeds", "difference", "low", "high", "chance", "chance_low", "chance_high", "p")
         np.testing.assert_allclose([float(row[name]) for name in names], expected, rtol=1e-7, atol=1e-12)
         assert row["seeds_needed"] == str(needed_again(a - b, 0.05 / 3) or "")
 
 
-def test_adjusted_p_values_are_those_of_holm(path):
-    rows = read_rows(path / "pairs.csv")
+def test_every_figure_of_the_shares_can_be_computed_again(path, results):
+    rows = read_rows(path / "shares.csv")
+    assert len(rows) == 3
+    for row in rows:
+        a, b = (np.isfinite(numbers(results, "steps_to_target", row[name])) for name in ("better", "worse"))
+        n, more, less = len(a), np.sum(a & ~b), np.sum(b & ~a)
+        p, q = (more + 1) / (n + 2), (less + 1) / (n + 2)
+        half = stats.norm.ppf(0.975) * math.sqrt((p + q - (p - q) ** 2) / (n + 2))
+        test = stats.binomtest(more, more + less).pvalue if more + less else 1
+        expected = [n, a.mean(), b.mean(), a.mean() - b.mean(), p - q - half, p - q + half, more, less, test]
+        names = ("seeds", "better_share", "worse_share", "difference", "low", "high", "only_better", "only_worse", "p")
+        np.testing.assert_allclose([float(row[name]) for name in names], expected, rtol=1e-7, atol=1e-12)
+        assert more >= less
+
+
+@pytest.mark.parametrize("file", ["pairs.csv", "shares.csv"])
+def test_adjusted_p_values_are_those_of_holm(file, path):
+    rows = read_rows(path / file)
     order = sorted(rows, key=lambda row: float(row["p"]))
     expected = np.minimum(1, np.maximum.accumulate([(3 - i) * float(row["p"]) for i, row in enumerate(order)]))
     np.testing.assert_allclose([float(row["p_adjusted"]) for row in order], expected)
@@ -286,8 +313,62 @@ def test_which_share_of_seeds_an_arm_fails_is_said_with_its_interval(tmp_path):
     [sentence] = [one for one in summary["verdict"]["sentences"] if "fails" in one]
     assert sentence == (
         f"relu fails train/accuracy >= 0.9 on {100 * missed / SEEDS:.1f} % of seeds, "
-        f"95 % {100 * low:.1f} % to {100 * high:.1f} % ({missed} of {SEEDS})."
+        f"95 % {100 * low:.1f} % to {100 * high:.1f} % ({missed} of {SEEDS}); "
+        "its seeds end near 86.1 % or near 100.0 %."
     )
+
+
+def test_where_some_seeds_get_stuck_the_verdict_leads_with_the_shares(tmp_path):
+    arms = [made_arm("tanh", 1), made_arm("relu", 2, never=range(10))]
+    for arm, stuck in zip(arms, (0, 10), strict=True):
+        accuracy = np.where(np.arange(SEEDS) < stuck, 0.75, 1.0)
+        arm.finals["train/accuracy"], arm.curves["train/accuracy"][:, -1] = accuracy, accuracy
+    path, summary = finished(tmp_path, arms, remarks=["And this."])
+    first, *_, last = summary["verdict"]["sentences"]
+    assert first.startswith(
+        "tanh reaches train/accuracy >= 0.9 on more seeds than relu: 100 % against 16.7 %, 83.3 points"
+    )
+    assert last == "And this."
+    assert summary["shares"][0]["only_better"] == 10
+    [row] = read_rows(path / "shares.csv")
+    assert row["told_apart"] == "true"
+    assert first in (path / "table.md").read_text().replace("\\", "")
+
+
+def test_pairs_without_a_sentence_are_counted(tmp_path):
+    arms = [made_arm(label, seed) for seed, label in enumerate(("tanh", "relu", "elu", "selu", "sigmoid"))]
+    _, summary = finished(tmp_path, arms)
+    told = sum(" and " in sentence or " beats " in sentence for sentence in summary["verdict"]["sentences"])
+    assert (len(summary["pairs"]), told) == (10, 7)
+    assert "3 more pairs are in pairs.csv." in summary["verdict"]["sentences"]
+
+
+def test_no_interval_reaches_beyond_what_a_figure_can_be(path):
+    summary = read_json(path / "summary.json")
+    for arm in summary["arms"].values():
+        for name, final in arm["final"].items():
+            least, most = RANGES[name.rpartition("/")[2]]
+            assert least <= final["low"] <= final["mean"] <= final["high"] <= most
+
+
+@pytest.mark.parametrize(
+    ("figure", "loss", "expected"),
+    [
+        ("val/accuracy", None, (0, 1)),
+        ("test/loss", None, (0, np.inf)),
+        ("batch/loss", {"name": "poisson"}, (-np.inf, np.inf)),
+        ("train/r2", None, (-np.inf, 1)),
+        ("test/rmse", None, (0, np.inf)),
+    ],
+)
+def test_what_a_figure_can_be_is_known(figure, loss, expected):
+    experiment, _ = parsed(XOR.read_text())
+    if loss:
+        head = experiment.network.head
+        chosen = head.model_copy(update={"loss": head.loss.model_copy(update=loss)})
+        network = experiment.network.model_copy(update={"head": chosen})
+        experiment = experiment.model_copy(update={"network": network})
+    assert possible(experiment, figure) == expected
 
 
 def test_an_arm_that_never_fails_is_not_said_to(tmp_path):
@@ -318,14 +399,39 @@ def test_seeds_that_diverged_and_arms_that_failed_are_warned_of(tmp_path):
 
 
 def test_where_settings_were_tuned_only_the_best_arms_are_set_against_each_other(tmp_path):
-    arms = [made_arm(label, seed) for seed, label in enumerate(("tanh", "relu", "elu", "selu"))]
-    for arm, family in zip(arms, ("tanh", "tanh", "relu", "relu"), strict=True):
-        arm.family, arm.settings = family, (("optimizer.learning_rate", arm.label),)
-    _, summary = finished(tmp_path, arms, best={"tanh": "relu", "relu": "elu"})
+    path, summary = finished(tmp_path, tuned_arms())
     assert {*summary["verdict"]["ranking"]} == {"relu", "elu"} == {*summary["wins"]}
     assert len(summary["pairs"]) == 1
     assert list(summary["arms"]) == ["tanh", "relu", "elu", "selu"]
     assert summary["best"] == {"tanh": "relu", "relu": "elu"}
+    assert summary == read_json(path / "summary.json")
+
+
+def tuned_arms():
+    """Two families at two rates each, of which relu and elu are the best."""
+    arms = [made_arm(label, seed) for seed, label in enumerate(("tanh", "relu", "elu", "selu"))]
+    ways = zip(("tanh", "tanh", "relu", "relu"), ("0.1", "0.2", "0.1", "0.2"), (0.1, 0, 0, 0.1), strict=True)
+    for arm, (family, rate, worse) in zip(arms, ways, strict=True):
+        arm.family, arm.settings = family, (("optimizer.learning_rate", rate),)
+        arm.finals["train/accuracy"] = np.linspace(0.7, 0.9, SEEDS) - worse
+    return arms
+
+
+def test_the_report_of_tuned_arms_shows_both_in_one_table_and_on_what_they_were_chosen(tmp_path):
+    path, summary = finished(tmp_path, tuned_arms())
+    [warning] = [one for one in summary["verdict"]["warnings"] if "on the very rows that were trained on" in one]
+    page = Reader((path / "report.html").read_text(encoding="utf-8")).text()
+    assert warning in page
+    assert "all at the same settings (" in page
+    assert "and each at its best" in page
+    assert "each arm is this experiment with its own activation, optimizer.learning_rate." in page
+    rows = read_rows(path / "results.csv")
+    assert {(row["activation"], row["optimizer.learning_rate"]) for row in rows} == {
+        ("tanh", "0.1"), ("relu", "0.2"), ("elu", "0.1"), ("selu", "0.2")
+    }  # fmt: skip
+    text = (path / "table.md").read_text()
+    first = next(line for line in text.splitlines() if line.startswith("| relu |"))
+    assert first.endswith("| optimizer.learning\\_rate=0.1 |")
 
 
 def test_one_seed_has_no_interval_and_no_pair(tmp_path):

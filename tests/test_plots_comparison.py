@@ -14,6 +14,7 @@ from nnlab.maths.statistics import survival
 from nnlab.records import plots
 from nnlab.records.comparison import MOST_DRAWN, Comparison, Frame, Specimen
 from nnlab.records.comparison_pictures import PICTURES, carried_on, pictures_of
+from nnlab.records.sweep_pictures import sweep_pictures
 from nnlab.training.health import Portrait
 
 NAN = np.nan
@@ -110,6 +111,15 @@ def test_each_curve_goes_on_from_its_own_last_value():
     np.testing.assert_array_equal(carried[1], [NAN] * 5)
     np.testing.assert_array_equal(carried[2], [1, 2, NAN, NAN, NAN])
     np.testing.assert_array_equal(carried[3], [1, NAN, np.inf, np.inf, np.inf])
+
+
+def test_at_steps_of_other_arms_there_is_no_mean_of_the_seeds_that_have_stopped():
+    """Arms with batches of other sizes are measured at other steps."""
+    mine = arm([[0.9, 0.5, 0.1], [0.8, NAN, NAN]], steps=(0, 10, 20), accuracy=[[1, 1, 1]] * 2)
+    other = arm([[0.9] * 6] * 2, steps=(0, 5, 10, 15, 20, 25), accuracy=[[1] * 6] * 2)
+    line = picture("cost", compared({"mine": mine, "other": other})).axes[0].get_lines()[0]
+    assert line.get_xdata().tolist() == [0, 10, 20, 25]
+    np.testing.assert_allclose(line.get_ydata(), [0.85, 0.65, 0.45, 0.45])
 
 
 def test_drawing_changes_nothing_of_what_was_measured():
@@ -236,6 +246,118 @@ def test_an_arm_without_a_figure_is_ranked_in_words():
     figure = plots.rankings(["a"], {}, {"a": (0.0, 0.0, 0.3)}, metric_name="test/rmse", larger_is_better=False,
                             target="x", title="t", styles=plots.arm_style("a"))  # fmt: skip
     assert "no figure" in words(figure)
+
+
+def test_names_are_whole_where_there_is_room_and_never_hide_each_other():
+    names = [
+        "learning_rate=0.001 layers.0=16",
+        "learning_rate=0.002 layers.0=16",
+        "relu [same init] learning_rate=0.01",
+    ]
+    one = compared({name: arm() for name in names})
+    for picture_name in ("cost", "survival"):
+        figure = picture(picture_name, one)
+        shown = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert len(shown) == 3
+        assert all(any(text.startswith(f"{name} (") for text in shown) for name in names)
+    for picture_name in ("ranking", "final"):
+        labels = [label.get_text() for label in picture(picture_name, one).axes[0].get_yticklabels()]
+        assert [label.replace("\n", " ") for label in labels] == names
+
+
+# --- Sweeps -----------------------------------------------------------------------------------------------------------
+
+
+def swept(keys, finals, best=0, metric="val/accuracy"):
+    return plots.sweep_keys(keys, np.array(finals), best=best, metric_name=metric, larger_is_better=True, title="t")
+
+
+RATES, WIDTHS = [0.001, 0.01, 0.1, 0.001, 0.01, 0.1], [4, 4, 4, 8, 8, 8]
+POINTS = [[0.5, 0.7], [0.6, 0.8], [0.7, 0.9], [0.6, 0.8], [0.9, 1.0], [0.4, NAN]]
+
+
+def test_a_sweep_has_a_frame_for_each_key_with_every_seed_and_point():
+    figure = swept([plots.Key("optimizer.learning_rate", RATES), plots.Key("network.layers.0", WIDTHS)], POINTS, best=4)
+    left, right = figure.axes
+    assert left.get_xlabel() == "optimizer.learning_rate (logarithmic)"
+    assert left.get_ylabel() == "validation accuracy (%), more is better"
+    assert (left.get_xscale(), right.get_xscale()) == ("log", "linear")
+    for axes, values in ((left, RATES), (right, WIDTHS)):
+        seeds, shared, points, best = axes.get_lines()
+        np.testing.assert_array_equal(seeds.get_ydata(), np.ravel(POINTS))
+        np.testing.assert_allclose(points.get_ydata(), [0.6, 0.7, 0.8, 0.7, 0.95, 0.4])
+        np.testing.assert_array_equal(points.get_xdata(), values)
+        assert (*best.get_xdata(), *best.get_ydata()) == (values[4], 0.95)
+        means = [np.mean([y for x, y in zip(values, points.get_ydata(), strict=True) if x == value])
+                 for value in sorted(set(values))]  # fmt: skip
+        np.testing.assert_allclose(shared.get_ydata(), means)
+    assert "mean of all points with the value" in words(figure)
+
+
+def test_seeds_stand_beside_their_point_and_not_beside_another():
+    figure = swept([plots.Key("a", RATES)], POINTS)
+    places = figure.axes[0].get_lines()[0].get_xdata().reshape(6, 2)
+    for rate, own in zip(RATES, places, strict=True):
+        assert own[0] < rate < own[1]
+        assert own[1] / own[0] < 10**0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "is_log"),
+    [
+        ([1, 2, 4, 8], True),
+        ([0.1, 0.2, 0.3], False),
+        ([0.001, 0.1], True),
+        ([0, 1, 10, 100], False),
+        ([0.0011, 0.02, 0.5, 0.07], True),
+        (["tanh", "relu"], False),
+        ([5], False),
+    ],
+    ids=str,
+)
+def test_the_axis_of_a_key_is_logarithmic_where_its_values_are(values, is_log):
+    assert plots.Key("k", values).is_log == is_log
+    assert (swept([plots.Key("k", values)], [[0.5]] * len(values)).axes[0].get_xscale() == "log") == is_log
+
+
+def test_the_axis_of_a_key_that_was_drawn_is_as_it_was_drawn():
+    assert not plots.Key("k", [1e-6, 1e-3, 0.1], "even").is_log
+    assert plots.Key("k", [11, 12, 13], "log").is_log
+    figure = swept([plots.Key("k", [8, 8, 9], "even")], [[0.1], [0.2], [0.3]])
+    assert "mean of all points" not in words(figure)
+
+
+def test_points_of_a_sweep_are_called_by_their_place_and_long_names_by_their_values_alone():
+    for key, name, title in (
+        ("l2", "1: l2=0.1", "small"),
+        (
+            "optimizer.a_rather_long_name_of_a_key_of_the_file",
+            "1: 0.1",
+            "small: a_rather_long_name_of_a_key_of_the_file",
+        ),
+    ):
+        labels = [f"{key}={value}" for value in ("0.25", "0.1")]
+        one = compared({label: arm() for label in labels}, ranking=labels[::-1])
+        for label in labels:
+            one.summary["arms"][label] = {**one.summary["arms"][label], "settings": {key: label.partition("=")[2]}}
+        one.summary["sweep"] = {}
+        figure = sweep_pictures("val/accuracy")["final"](one)
+        assert figure.axes[0].get_yticklabels()[0].get_text().replace("\n", " ") == name
+        assert figure.get_suptitle().replace("\n", " ") == title
+        legend = sweep_pictures("val/accuracy")["cost"](one).legends[0]
+        assert legend.get_texts()[0].get_text().startswith(f"{name} (")
+
+
+def test_words_stand_side_by_side_and_draws_are_not_joined():
+    figure = swept([plots.Key("network.activation", ["tanh", "relu"]), plots.Key("l2", [0.1, 0.3])], [[0.5, 1], [1, 1]])
+    left, right = figure.axes
+    assert [label.get_text() for label in left.get_xticklabels()] == ["tanh", "relu"]
+    assert len(right.get_lines()) == 3  # seeds, points, the best: no value is shared
+    assert "mean of all points" not in words(figure)
+
+
+def test_points_that_all_diverged_are_said_to_have_nothing_to_show():
+    assert "no seed has a finite value" in words(swept([plots.Key("a", [1, 2])], [[NAN], [NAN]]))
 
 
 # --- Networks ---------------------------------------------------------------------------------------------------------

@@ -235,7 +235,13 @@ def test_a_training_that_diverged_has_a_report_that_says_so(tmp_path):
     read = Reader((folder / "report.html").read_text())
     assert "Diverged" in read.text("p")
     assert [p["class"] for p in read.all("p") if "class" in p] == ["about", "verdict bad"]
-    assert {"Experiment", "Environment"} <= set(sections(read))
+    assert {"Autopsy", "Experiment", "Environment"} <= set(sections(read))
+    autopsy = read_json(folder / "autopsy.json")
+    assert autopsy["account"][0].startswith("diverged at step ")
+    assert any(line.startswith("likely cause: the learning rate of 1e+30") for line in autopsy["account"])
+    assert all(line in read.text("p") for line in autopsy["account"])
+    assert [quantity["quantity"] for quantity in autopsy["quantities"]][:2] == ["input", "pre-activation"]
+    assert all(quantity["quantity"] in read.text("th", "td") for quantity in autopsy["quantities"])
     assert not {"Pictures", "By class or target"} & set(sections(read))
 
 

@@ -183,6 +183,26 @@ def test_huge_and_tiny_values_do_not_overflow():
         assert two_groups([scale, scale, scale, 2 * scale, 2 * scale]) == ([scale] * 3, [2 * scale] * 2)
 
 
+BOUNDED = st.lists(st.integers(0, 40).map(lambda hits: hits / 40), min_size=1, max_size=15)
+
+
+@given(BOUNDED)
+def test_an_interval_ends_where_figures_do_and_nothing_else_changes(values):
+    whole, cut = mean_over_seeds(values), mean_over_seeds(values, within=(0.0, 1.0))
+    assert (cut.estimate, cut.note) == (whole.estimate, whole.note)
+    if whole.low is None:
+        assert cut == whole
+    else:
+        assert (cut.low, cut.high) == (max(whole.low, 0.0), min(whole.high, 1.0))
+        assert 0 <= cut.low <= cut.estimate <= cut.high <= 1
+
+
+def test_an_interval_never_ends_before_its_estimate():
+    """Bounds that the figures themselves leave are not to be trusted."""
+    found = mean_over_seeds([2.0, 2.5, 3.0], within=(0.0, 1.0))
+    assert found.high == found.estimate == 2.5
+
+
 # --- Groups of seeds --------------------------------------------------------------------------------------------------
 
 

@@ -100,6 +100,28 @@ def test_enough_seeds_are_enough(study, effect):
         assert rate > 0.77
 
 
+@pytest.mark.parametrize("seeds", [5, 10, 30])
+def test_an_interval_that_is_cut_at_what_can_be_holds_as_often(study, seeds):
+    found = rates(study.coverage("accuracy, beta(30, 2)", seeds, 300, ["nnlab"]))
+    assert found["nnlab, cut at what can be"] == rates(
+        row for row in study.coverage("accuracy, beta(30, 2)", seeds, 300, ["nnlab"]) if row[0] == "mean"
+    )["nnlab"]  # fmt: skip
+
+
+def test_the_best_of_many_points_is_seldom_ruled_out(study):
+    rows = [*study.best_points("normal", 10, 150), *study.best_points("normal", 10, 100, ahead=0.5)]
+    assert len(rows) == 3
+    assert all(row[4] <= 0.05 for row in rows if row[3].startswith("the best left out"))
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.5, 0.5), (0.75, 0.25), (1.0, 0.9)])
+def test_a_difference_of_shares_holds(study, first, second):
+    found = rates(study.share_differences(first, second, 20, 1500))
+    assert found["Bonett-Price"] >= 0.93 - SLACK
+    if first == second:
+        assert found["McNemar, p <= 5 %"] <= 0.05
+
+
 def test_empirical_likelihood_is_what_it_is_defined_to_be(study):
     """At its ends the ratio is at its limit, and a mean of two values has one in closed form: 4 p (1 - p)."""
     samples = np.random.default_rng(0).exponential(size=(20, 6))
@@ -134,6 +156,6 @@ def test_the_study_is_one_command(tmp_path):
     assert runs[0].stderr == ""
     rows = list(csv.DictReader(target.read_text(encoding="utf-8").splitlines()))
     assert list(rows[0]) == ["study", "population", "seeds", "method", "rate", "remark"]
-    assert {row["study"] for row in rows} == {"mean", "median", "null", "family", "power"}
+    assert {row["study"] for row in rows} == {"mean", "median", "null", "family", "power", "shares", "best"}
     assert all(0 <= float(row["rate"]) <= 1 for row in rows)
     assert "two humps, 5 % stuck" in runs[0].stdout

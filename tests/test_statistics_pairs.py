@@ -17,6 +17,8 @@ from nnlab.maths.statistics import (
     permutation_test,
     power,
     seeds_needed,
+    seeds_needed_for_shares,
+    share_difference,
     sign_test,
     smallest_p,
     win_matrix,
@@ -159,6 +161,57 @@ def test_a_sign_test_is_scipys(wins, losses):
     assert sign_test(losses, wins) == sign_test(wins, losses)
     with pytest.raises(ValueError, match="no test"):
         sign_test(-1, 2)
+
+
+# --- Shares -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_difference_of_shares_by_hand():
+    """Of 10 seeds, a alone succeeds on 4 and b alone on 1: p = 5/12, q = 2/12."""
+    found = share_difference(4, 1, 10)
+    half = 1.959963984540054 * np.sqrt((5 / 12 + 2 / 12 - (3 / 12) ** 2) / 12)
+    assert found.estimate == pytest.approx(0.3)
+    assert bounds(found) == pytest.approx((3 / 12 - half, 3 / 12 + half))
+    assert bounds(share_difference(5, 0, 5))[1] == 1
+
+
+@pytest.mark.parametrize("count", [5, 10, 20])
+def test_the_difference_of_shares_holds_whatever_the_shares(count):
+    """Summed over every outcome, for shares of one success alone that differ by anything."""
+    outcomes = [(a, b) for a in range(count + 1) for b in range(count + 1 - a)]
+    found = {outcome: share_difference(*outcome, count) for outcome in outcomes}
+    for p, q in [(0, 0), (0.1, 0), (0.5, 0), (0.8, 0), (0.1, 0.1), (0.3, 0.1), (0.5, 0.2), (0.6, 0.3), (0.95, 0.02)]:
+        chances = stats.multinomial([count] * len(outcomes), [p, q, 1 - p - q]).pmf(
+            [(a, b, count - a - b) for a, b in outcomes]
+        )
+        holds = [found[outcome].low - 1e-12 <= p - q <= found[outcome].high + 1e-12 for outcome in outcomes]
+        assert chances[holds].sum() >= 0.93
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_the_difference_of_shares_turns_its_sign_with_the_arms(only_a, only_b, neither):
+    total = only_a + only_b + neither + 1
+    one, other = share_difference(only_a, only_b, total), share_difference(only_b, only_a, total)
+    assert one.low <= one.estimate <= one.high
+    assert (one.estimate, one.low, one.high) == pytest.approx((-other.estimate, -other.high, -other.low))
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "total"), [(-1, 0, 5), (3, 3, 5), (0, 0, 0)])
+def test_the_difference_of_shares_refuses_counts_that_cannot_be(only_a, only_b, total):
+    with pytest.raises(ValueError, match="no difference of"):
+        share_difference(only_a, only_b, total)
+
+
+def test_seeds_needed_for_shares_have_the_power():
+    """McNemar's exact test on so many seeds finds single successes of 50 % and 20 % about four times in five."""
+    count = seeds_needed_for_shares(25, 10, 50)
+    assert count is not None
+    drawn = np.random.default_rng(0).multinomial(count, [0.5, 0.2, 0.3], 2000)
+    found = np.mean([sign_test(int(a), int(b)) <= 0.05 for a, b, _ in drawn])
+    assert 0.72 <= found <= 0.88  # the normal quantiles are those of a test that is not exact
+    assert seeds_needed_for_shares(5, 5, 10) is None
+    assert seeds_needed_for_shares(5001, 5000, 20000) is None
+    assert seeds_needed_for_shares(10, 0, 10) == 6  # fewer can never reach 5 %
 
 
 # --- Holm -------------------------------------------------------------------------------------------------------------

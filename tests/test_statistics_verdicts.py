@@ -7,14 +7,20 @@ from hypothesis import strategies as st
 
 from nnlab.maths.statistics import (
     Figure,
+    Reached,
     chance_to_beat,
     compare_pairs,
+    compare_shares,
+    compare_with_best,
     holm,
     paired_difference,
     permutation_test,
     ranking,
     seeds_needed,
+    seeds_needed_for_shares,
+    share_difference,
     share_interval,
+    sign_test,
     verdict,
 )
 
@@ -38,13 +44,13 @@ CLEAR = {"sigmoid": arm(SEEDS), "tanh": arm(SEEDS + 0.021 + JITTER), "relu": arm
 # --- Sentences --------------------------------------------------------------------------------------------------------
 
 
-def test_a_verdict_names_winners_and_ties_in_order_of_rank():
+def test_a_verdict_names_winners_in_order_of_rank_and_then_ties():
     found = verdict(CLEAR, ACCURACY)
     assert found.ranking == ("tanh", "relu", "sigmoid")
     assert found.sentences == (
-        "tanh and relu can't be told apart with 10 seeds, about 500 would be needed.",
         "tanh beats sigmoid by 2.10 points, 95 % 1.97 to 2.23.",  # 2.10 ± 2.262 · 0.183/√10
         "relu beats sigmoid by 2.05 points, 95 % 1.92 to 2.18.",
+        "tanh and relu can't be told apart with 10 seeds, about 500 would be needed.",
     )
     assert found.warnings == ()
 
@@ -52,7 +58,7 @@ def test_a_verdict_names_winners_and_ties_in_order_of_rank():
 def test_smaller_is_better_for_a_loss():
     found = verdict({label: arm([1 - v for v in scores.values()]) for label, scores in CLEAR.items()}, LOSS)
     assert found.ranking == ("tanh", "relu", "sigmoid")
-    assert found.sentences[1] == "tanh beats sigmoid by 0.0210, 95 % 0.0197 to 0.0223."
+    assert found.sentences[0] == "tanh beats sigmoid by 0.0210, 95 % 0.0197 to 0.0223."
     assert found.pairs[1].margin.estimate == pytest.approx(0.021)
 
 
@@ -117,6 +123,23 @@ def test_with_many_arms_the_best_and_the_neighbours_are_spoken_of():
     named = [tuple(sentence.split(" by ")[0].split(" beats ")) for sentence in found.sentences]
     ranks = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4)]
     assert named == [(f"arm{i}", f"arm{j}") for i, j in ranks]
+    assert found.untold == 3
+
+
+def test_the_best_is_set_against_each_other_arm_and_these_pairs_are_corrected_alone():
+    pairs = compare_with_best(CLEAR, "tanh", larger_is_better=True)
+    assert list(pairs) == ["relu", "sigmoid"]
+    values = {label: list(scores.values()) for label, scores in CLEAR.items()}
+    assert [pair.p for pair in pairs.values()] == [permutation_test(values["tanh"], values[other]) for other in pairs]
+    assert [pair.adjusted for pair in pairs.values()] == holm([pair.p for pair in pairs.values()])
+    assert [pair.told_apart for pair in pairs.values()] == [False, True]
+    assert compare_with_best({"a": arm(SEEDS)}, "a", larger_is_better=True) == {}
+
+
+def test_a_thousand_seeds_have_their_comma():
+    noise = np.random.default_rng(1).normal(0, 1, (2, 1000))
+    (sentence,) = verdict({"a": arm(noise[0]), "b": arm(noise[1])}, LOSS).sentences
+    assert " 1,000 seeds" in sentence
 
 
 def test_one_arm_alone_has_no_pair():
@@ -136,11 +159,81 @@ def test_arms_in_two_groups_are_spoken_of_by_shares():
     share = share_interval(7, 10)
     assert sentence == (
         f"relu falls into two groups of seeds: near 98.0 % on 70 % of seeds, "
-        f"95 % {100 * share.low:.0f} % to {100 * share.high:.0f} %, near 75.0 % on the others."
+        f"95 % {100 * share.low:.1f} % to {100 * share.high:.1f} %, near 75.0 % on the others."
     )
-    (sentence,) = verdict({"relu": STUCK}, ACCURACY, {"relu": (620, 1000)}).sentences
-    assert sentence == "relu reaches the target on 62 % of seeds, 95 % 59 % to 65 %."
-    assert verdict({"tanh": arm(SEEDS)}, ACCURACY, {"tanh": (10, 10)}).sentences == ()
+    missed = share_interval(3, 10)
+    (sentence,) = verdict({"relu": STUCK}, ACCURACY, reached(relu=STUCK)).sentences
+    assert sentence == (
+        f"relu fails train/accuracy >= 0.95 on 30 % of seeds, 95 % {100 * missed.low:.1f} % to {100 * missed.high:.1f} "
+        "% (3 of 10); its seeds end near 75.0 % or near 98.0 %."
+    )
+    assert verdict({"tanh": arm(SEEDS)}, ACCURACY, Reached("x >= 0", {"tanh": dict.fromkeys(range(1, 11), True)})
+                   ).sentences == ()  # fmt: skip
+
+
+def reached(**arms):
+    """Which seeds of arms are above 95 %."""
+    return Reached("train/accuracy >= 0.95", {
+        label: {seed: bool(value > 0.95) for seed, value in scores.items()} for label, scores in arms.items()
+    })  # fmt: skip
+
+
+# Thirty seeds, of which one arm gets stuck on the first twenty, and another on the first five.
+OFTEN = arm(np.where(np.arange(30) < 20, 0.75, 0.98) + np.tile(JITTER, 3))
+SELDOM = arm(np.where(np.arange(30) < 5, 0.75, 0.98) - np.tile(JITTER, 3))
+
+
+def test_where_seeds_get_stuck_the_verdict_leads_with_shares_and_tests_them():
+    arms = {"relu": OFTEN, "tanh": SELDOM, "elu": arm(np.tile(SEEDS, 3) / 10)}
+    found = verdict(arms, ACCURACY, reached(**arms))
+    (pair,) = (pair for pair in found.shares if {pair.better, pair.worse} == {"tanh", "relu"})
+    assert (pair.better, pair.only_better, pair.only_worse, pair.seeds) == ("tanh", 15, 0, 30)
+    assert pair.shares == pytest.approx((25 / 30, 10 / 30))
+    assert pair.margin == share_difference(15, 0, 30)
+    assert pair.p == pytest.approx(2 * 0.5**15)
+    assert pair.told_apart
+    first = found.sentences[0]
+    assert first.startswith(
+        "tanh reaches train/accuracy >= 0.95 on more seeds than relu: 83.3 % against 33.3 %, 50.0 po"
+    )
+    fails = [place for place, sentence in enumerate(found.sentences) if " fails " in sentence]
+    assert len(fails) == 3
+    assert not any("tanh beats relu" in sentence for sentence in found.sentences)
+    assert not any("falls into two groups" in sentence for sentence in found.sentences)
+
+
+def test_shares_that_chance_would_give_are_not_told_apart():
+    arms = {"relu": OFTEN, "tanh": arm(np.roll(list(OFTEN.values()), 7))}
+    found = verdict(arms, ACCURACY, reached(**arms))
+    *fails, tie = found.sentences
+    assert [sentence.partition(" (")[0][:10] for sentence in fails] == ["relu fails", "tanh fails"]
+    assert "can't be told apart by the share of seeds that reach train/accuracy >= 0.95, 33.3 % and 33.3 %" in tie
+
+
+def test_arms_that_get_stuck_on_the_same_seeds():
+    arms = {"relu": OFTEN, "tanh": dict(OFTEN)}
+    found = verdict(arms, ACCURACY, reached(**arms))
+    assert found.sentences[-1] == "relu and tanh reach train/accuracy >= 0.95 on the same seeds, 33.3 % of 30."
+
+
+def test_a_target_that_lies_elsewhere_tells_no_groups_apart():
+    """All seeds of both groups reach it, or none, or others: then the groups themselves are spoken of."""
+    for level in (0.5, 0.99):
+        hits = {seed: bool(value > level) for seed, value in OFTEN.items()}
+        found = verdict({"relu": OFTEN}, ACCURACY, Reached("t", {"relu": hits}))
+        assert any(sentence.startswith("relu falls into two groups") for sentence in found.sentences)
+    turned = {seed: value > 0.95 for seed, value in OFTEN.items()}
+    worse = verdict({"relu": {seed: -value for seed, value in OFTEN.items()}}, LOSS, Reached("t", {"relu": turned}))
+    assert any("its seeds end near -0.75 or near -0.98." in sentence for sentence in worse.sentences)
+
+
+def test_mcnemars_pairs_are_corrected_together():
+    arms = {"a": OFTEN, "b": SELDOM, "c": arm(np.roll(list(SELDOM.values()), 3))}
+    pairs = compare_shares(reached(**arms))
+    assert [pair.adjusted for pair in pairs] == holm([pair.p for pair in pairs])
+    for pair in pairs:
+        assert pair.p == sign_test(pair.only_better, pair.only_worse)
+        assert pair.needed == seeds_needed_for_shares(pair.only_better, pair.only_worse, 30, significance=0.05 / 3)
 
 
 def test_differences_in_two_groups_are_warned_of():

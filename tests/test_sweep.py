@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from support import nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
+from test_report import Reader
 
 from nnlab.config.points import points, ranges
 from nnlab.errors import ConfigError
+from nnlab.experiments.sweep import _placed
+from nnlab.records.sweep_tables import sweep_tables
 
 TEXT = """\
 name: moons
@@ -163,7 +168,12 @@ def test_points_are_ranked_by_the_validation_figure_and_reported_with_all_others
     for line in sweep["ranking"]:
         arm = found["arms"][line["point"]]
         assert line["value"] == pytest.approx(arm["final"]["val/accuracy"]["mean"])
-        assert line["means"]["test/loss"] == pytest.approx(arm["final"]["test/loss"]["mean"])
+        assert line["means"]["val/loss"] == pytest.approx(arm["final"]["val/loss"]["mean"])
+        assert not any(name.startswith("test/") for name in line["means"])
+    best = found["arms"][sweep["best"]]["final"]
+    assert {name: one["mean"] for name, one in sweep["test"].items()} == {
+        name: best[name]["mean"] for name in ("test/loss", "test/accuracy")
+    }
     facts = read_json(tmp_path / found["run"] / "run.json")
     assert (facts["kind"], facts["status"]) == ("sweep", "completed")
     assert found["run"].endswith("_moons_sweep")
@@ -182,7 +192,9 @@ def test_activations_are_swept_like_any_other_key(tmp_path):
             for arm in found["arms"].values()} == {"tanh", "elu"}  # fmt: skip
     alone = trained(tmp_path, write(tmp_path, TEXT), "--set", "network.activation=elu", "--seed", "3")
     rows = read_rows(tmp_path / found["run"] / "results.csv")
-    (row,) = (r for r in rows if r["activation"] == "activation=elu" and r["seed"] == "3")
+    (row,) = (r for r in rows if r["network.activation"] == "elu" and r["seed"] == "3")
+    assert row["point"] == "activation=elu"
+    assert "activation" not in row
     assert float(row["val/loss"]) == pytest.approx(read_json(alone / "summary.json")["final"]["val/loss"], rel=1e-12)
 
 
@@ -191,7 +203,9 @@ def test_a_point_is_the_run_that_train_makes_with_its_settings(tmp_path):
     found = swept(tmp_path, *words)
     rows = read_rows(tmp_path / found["run"] / "results.csv")
     assert len(rows) == 8
-    row = next(r for r in rows if r["activation"] == "learning_rate=0.1 layers.0=5" and r["seed"] == "3")
+    wanted = {"optimizer.learning_rate": "0.1", "network.layers.0": "5", "seed": "3"}
+    (row,) = (r for r in rows if wanted.items() <= r.items())
+    assert row["point"] == "learning_rate=0.1 layers.0=5"
     sets = ("--set", "optimizer.learning_rate=0.1", "--set", "network.layers.0=5", "--seed", "3")
     alone = read_json(trained(tmp_path, write(tmp_path, TEXT), *sets) / "summary.json")["final"]
     for name in ("val/loss", "test/loss"):
@@ -232,5 +246,199 @@ def test_people_see_the_best_points(tmp_path):
     words = ("--random", RATE, "--budget", "25", "--seeds", "1", "--set", "training.steps=2")
     result = nnlab_here("sweep", "experiment.yaml", *words, cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
-    assert "the best 20 of 25" in result.stderr
+    assert "over 1 seed, with 95 % intervals; the best 20 of 25" in result.stderr
     assert result.stderr.count("learning_rate=") >= 20
+    assert "optimizer.learning_rate: from 0.0001 to 1, even in the logarithm." in result.stderr
+    assert "25 points: drawn by seed 2." in result.stderr
+
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+GRID = ("--grid", "optimizer.learning_rate=0.0001,0.001,0.05", "--grid", "network.layers.0=3,5")
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """The folder and the summary of six points under ten seeds, two of them far better than the others."""
+    folder = tmp_path_factory.mktemp("sweep")
+    words = (*GRID, "--seeds", "10", "--set", "training.steps=60", "--json")
+    result = nnlab_here("sweep", write(folder, TEXT), *words, cwd=folder)
+    assert result.exit_code == 0, result.stderr
+    summary = parse_json(result.stdout)
+    return folder / summary["run"], summary
+
+
+def numbers(rows, name, point):
+    return np.array([float(row[name]) for row in rows if row["point"] == point])
+
+
+def test_every_figure_of_the_ranking_can_be_computed_again(big):
+    path, summary = big
+    rows, ranking = read_rows(path / "results.csv"), summary["sweep"]["ranking"]
+    best = numbers(rows, "val/accuracy", ranking[0]["point"])
+    ps = {}
+    for line in ranking:
+        own = numbers(rows, "val/accuracy", line["point"])
+        assert line["value"] == pytest.approx(own.mean())
+        assert 0 <= line["low"] <= line["value"] <= line["high"] <= 1
+        if line["behind"]:
+            assert line["behind"]["difference"] == pytest.approx((best - own).mean())
+            ps[line["point"]] = stats.permutation_test(
+                (best, own), lambda a, b, axis: np.mean(a - b, axis=axis), permutation_type="samples",
+                n_resamples=np.inf, vectorized=True).pvalue  # fmt: skip
+    order = sorted(ps, key=ps.get)
+    adjusted = np.minimum(1, np.maximum.accumulate([(5 - i) * ps[point] for i, point in enumerate(order)]))
+    behind = {line["point"]: line["behind"] for line in ranking}
+    np.testing.assert_allclose([behind[point]["p_adjusted"] for point in order], adjusted)
+    for point in order:
+        assert behind[point]["told_apart"] == (behind[point]["p_adjusted"] <= 0.05 and behind[point]["low"] > 0)
+    assert 0 < sum(behind[point]["told_apart"] for point in order) < 5
+    pairs = {(row["better"], row["worse"]): float(row["p"]) for row in read_rows(path / "pairs.csv")}
+    assert {worse: p for (_, worse), p in pairs.items()} == pytest.approx(ps)
+
+
+def test_points_have_a_row_for_each_statistic_and_a_column_for_each_key(big):
+    path, summary = big
+    rows = read_rows(path / "points.csv")
+    keys = ["optimizer.learning_rate", "network.layers.0"]
+    assert list(rows[0])[:4] == ["point", *keys, "figure"]
+    for name in ("results.csv", "metrics.csv", "points.csv"):
+        assert {tuple(row[key] for key in keys) for row in read_rows(path / name)} == {
+            (rate, width) for rate in ("0.0001", "0.001", "0.05") for width in "35"
+        }
+    for row in rows:
+        final = summary["arms"][row["point"]]["final"]
+        if row["figure"] in final and row["statistic"] == "mean":
+            assert float(row["value"]) == final[row["figure"]]["mean"]
+    assert not (path / "arms.csv").exists()
+    assert not (path / "shares.csv").exists()
+
+
+def test_the_sentences_say_which_points_are_ruled_out_and_which_are_not(big):
+    _, summary = big
+    best, tested, worse, others = summary["verdict"]["sentences"]
+    ranking = summary["sweep"]["ranking"]
+    assert best.startswith(f"The best of 6 points is {ranking[0]['point']}: mean val/accuracy ")
+    assert tested.startswith("Its mean test/accuracy ")
+    assert tested.endswith("is an estimate for new rows: the test part had no say in the choice.")
+    apart = [line["behind"]["told_apart"] for line in ranking[1:]]
+    assert apart == sorted(apart)  # here the places that are ruled out are the last ones
+    first = 2 + apart.index(True)
+    assert worse.startswith("Ruled out as the best by 10 seeds: place")
+    assert {int(word) for word in re.findall(r"\d+", worse.partition(": ")[2])} == {first, 6}
+    assert {int(word) for word in re.findall(r"\d+", others.partition(": ")[2])} <= set(range(2, first))
+    assert others.startswith("Not told apart from the best by 10 seeds: place")
+    assert summary["verdict"]["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ([2], "place 2 of the ranking"),
+        ([2, 3], "places 2 and 3 of the ranking"),
+        ([2, 3, 4, 6, 9, 10], "places 2 to 4, 6, 9 and 10 of the ranking"),
+    ],
+)
+def test_places_are_told_in_few_words(places, words):
+    assert _placed(places) == words
+
+
+def test_the_report_is_that_of_a_sweep(big):
+    path, summary = big
+    text = (path / "report.html").read_text(encoding="utf-8")
+    page = Reader(text)
+    shown = page.text()
+    assert "nnlab sweep, begun " in shown
+    assert "6 points, 10 seeds each" in shown
+    for phrase in ("compare-activations", "arms", "nothing to compare", "could be compared"):
+        assert phrase not in shown.partition("Environment")[0].rpartition("}")[2]
+    for section in ("Result", "Searched", "Figures", "Pictures", "Experiment", "Environment"):
+        assert section in page.text("h2")
+    for sentence in (*summary["verdict"]["sentences"], *summary["verdict"]["searched"]):
+        assert sentence in shown
+    assert "6 points: every combination of the grid." in shown
+    assert "the test part is looked at for the best point alone" in shown
+    assert "each point is this experiment with its own optimizer.learning_rate and network.layers.0." in shown
+    pictures = sorted(picture.name for picture in (path / "plots").glob("*.png"))
+    assert pictures == ["accuracy.png", "cost.png", "final.png", "keys.png"]
+    assert text.count("<img") == 4
+
+
+def test_tables_rank_by_validation_with_a_column_for_each_key_and_the_test_figure_of_the_best_alone(big):
+    path, summary = big
+    ranking, best, cost = sweep_tables(summary)
+    assert list(ranking.columns)[:4] == ["place", "optimizer.learning_rate", "network.layers.0", "val/accuracy"]
+    assert [row[3] for row in ranking.rows] == [line["value"] for line in summary["sweep"]["ranking"]]
+    assert [row[0] for row in ranking.rows] == [1, 2, 3, 4, 5, 6]
+    assert {type(row[1]) for row in ranking.rows} == {float}
+    assert "test/accuracy" in {row[0] for row in best.rows}
+    for table in (ranking, cost):
+        assert not any("test/" in str(name) for name in (*table.columns, table.caption))
+    text = (path / "table.md").read_text()
+    assert text.count("test/accuracy") == 2  # a sentence and a row
+    assert "network.layers.0" in (path / "table.tex").read_text()
+
+
+def test_with_too_few_seeds_there_is_a_warning_and_no_claim(tmp_path):
+    found = swept(tmp_path, *GRID, "--seeds", "3")["verdict"]
+    assert not any("Ruled out" in sentence or "Not told apart" in sentence for sentence in found["sentences"])
+    assert "3 seeds cannot tell any difference in 5 pairs from chance: at least 8 are needed" in found["warnings"]
+
+
+def test_a_part_of_a_grid_is_said_to_be_one(tmp_path):
+    found = swept(tmp_path, *GRID, "--seeds", "2", "--budget", "4")
+    assert "4 points: a part of the 6 combinations of the grid, drawn by seed 2." in found["verdict"]["searched"]
+    assert found["sweep"]["searched"] == {
+        "keys": {"optimizer.learning_rate": ["0.0001", "0.001", "0.05"], "network.layers.0": ["3", "5"]},
+        "points": 4,
+        "combinations": 6,
+        "drawn_by_seed": 2,
+    }
+
+
+def test_draws_on_a_grid_are_described(tmp_path):
+    words = ("--grid", "network.layers.0=3,5", "--random", "network.l2=0..0.1", "--seeds", "1", "--budget", "3")
+    found = swept(tmp_path, *words)
+    assert found["verdict"]["searched"] == [
+        "network.layers.0: 3, 5.",
+        "network.l2: from 0 to 0.1, even.",
+        "3 points: drawn by seed 2, on the 2 combinations of the grid in turn.",
+    ]
+    assert found["sweep"]["searched"]["keys"]["network.l2"] == {"low": 0.0, "high": 0.1, "log": False}
+
+
+def test_without_rows_held_out_the_choice_on_training_rows_is_warned_of(tmp_path):
+    write(tmp_path, "name: x\ntask: binary\ndata: {source: xor}\nnetwork: {layers: [2]}\ntraining: {steps: 5}\n")
+    words = ("--grid", "optimizer.learning_rate=0.1,1", "--seeds", "2")
+    result = nnlab_here("sweep", "experiment.yaml", *words, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    warning = "settings are chosen by train/accuracy, on the very rows that were trained on"
+    assert f"warning: {warning}" in result.stderr
+    header = next(line for line in result.stderr.splitlines() if line.startswith("place"))
+    assert header.count("train/accuracy") == 1
+    path = tmp_path / result.stdout.strip()
+    assert any(one.startswith(warning) for one in read_json(path / "summary.json")["verdict"]["warnings"])
+    assert warning in Reader((path / "report.html").read_text(encoding="utf-8")).text()
+    assert read_json(path / "summary.json")["sweep"]["test"] == {}
+
+
+def test_without_a_test_part_the_best_figure_is_said_to_be_too_good(tmp_path):
+    words = ("--grid", "optimizer.learning_rate=0.01,0.1", "--seeds", "1", "--set", "data.test=null")
+    found = swept(tmp_path, *words)
+    too_good, alone = found["verdict"]["warnings"]
+    assert too_good.startswith("val/accuracy of the best settings looks better than it is")
+    assert alone.startswith("1 seed a point: how much seeds differ is unknown")
+    one = swept(tmp_path, "--grid", "optimizer.learning_rate=0.01", "--seeds", "1", "--set", "data.test=null")
+    assert one["verdict"]["sentences"][0].startswith("The only point is learning_rate=0.01: mean val/accuracy ")
+    assert one["verdict"]["warnings"] == [alone]
+
+
+def test_points_that_lost_seeds_rank_last_and_are_warned_of(tmp_path):
+    text = "name: away\ntask: regression\ndata: {source: houses}\nnetwork: {layers: [3]}\ntraining: {steps: 60}\n"
+    words = ("--grid", "optimizer.learning_rate=1e-9,1e30", "--seeds", "2", "--set", "optimizer.name=sgd")
+    result = nnlab_here("sweep", write(tmp_path, text), *words, "--json", cwd=tmp_path)
+    found = parse_json(result.stdout)
+    assert found["sweep"]["best"] == "learning_rate=1e-9"
+    assert found["sweep"]["ranking"][1]["diverged"] == 2
+    assert found["sweep"]["ranking"][1]["value"] is None
+    assert any(one.startswith("1 point lost seeds that diverged") for one in found["verdict"]["warnings"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from support import nnlab_here, parse_json, read_json, write
 from nnlab.config.arms import arms_from
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
-from nnlab.config.variants import split_values, variants
+from nnlab.config.variants import split_values, variants, without_twins
 from nnlab.errors import ConfigError
 from nnlab.experiments.pieces import Arm
 from nnlab.experiments.setup import prepare_rows, read_rows, set_up
@@ -87,6 +89,19 @@ def test_every_activation_has_its_own_initializer_or_all_have_that_of_the_file()
         recommended = ACTIVATIONS["relu"].initializer
         assert initializers(found[f"{name} [same init]"]) == [recommended] * 3 + ["glorot_uniform"]
     assert [variant.init for variant in found.values()] == ["recommended", "same"] * 2
+
+
+def test_arms_that_both_initialisers_make_the_same_are_one_arm():
+    text = TEXT.replace("{dense: 3, activation: elu}", "3")
+    found = made(("tanh", "selu", "relu"), text, init="both", tune=["network.l2=0,0.1"])
+    kept, sentences = without_twins(found, ACTIVATIONS)
+    assert [arm.family for arm in kept[::2]] == ["tanh", "tanh [same init]", "selu", "selu [same init]", "relu"]
+    assert sentences == ["relu [same init] is relu, whose own initialiser is the one that all share."]
+    fixed = text.replace("[4,", "[{dense: 4, init: zeros},").replace(", 3, 2]", "]")
+    kept, sentences = without_twins(made(("tanh", "selu"), fixed, init="both"), ACTIVATIONS)
+    assert [arm.label for arm in kept] == ["tanh", "selu"]
+    assert len(sentences) == 2
+    assert without_twins(made(text=text), ACTIVATIONS) == (made(text=text), [])
 
 
 def test_an_initializer_of_the_file_is_the_one_for_all():
@@ -252,7 +267,10 @@ def test_a_tuned_comparison_says_which_settings_are_best_on_validation_data(tmp_
     assert result.exit_code == 0, result.stderr
     summary = parse_json(result.stdout)
     assert summary == read_json(tmp_path / summary["run"] / "summary.json")
-    assert list(summary["tuned"]["arms"]) == ["tanh", "tanh [same init]", "relu", "relu [same init]"]
+    assert list(summary["tuned"]["arms"]) == ["tanh", "tanh [same init]", "relu"]
+    assert summary["verdict"]["sentences"][-1] == (
+        "relu [same init] is relu, whose own initialiser is the one that all share."
+    )
     assert summary["tuned"]["same_settings"]["settings"] == {"optimizer.learning_rate": "0.05"}
     assert summary["tuned"]["chosen_by"] == "mean val/accuracy"
     for family, labels in summary["tuned"]["arms"].items():
@@ -272,6 +290,17 @@ def test_people_see_both_in_one_table(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "at the same settings" in result.stderr
     assert "its best settings" in result.stderr
+    # What was tried and not chosen has no figures of the test part among those of the best.
+    assert len(re.findall(r"^tanh l2=\S+ .*\[", result.stderr, re.MULTILINE)) == 2  # a row in each of two tables
+
+
+def test_settings_chosen_on_the_part_that_they_are_reported_on_are_warned_of(tmp_path):
+    write(tmp_path, TEXT)
+    words = ("-a", "tanh", "--seeds", "2", "--tune", "network.l2=0,0.1", "--set", "data.test=null", "--json")
+    result = nnlab_here("compare-activations", "experiment.yaml", *words, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    warnings = parse_json(result.stdout)["verdict"]["warnings"]
+    assert any(one.startswith("val/accuracy of the best settings looks better than it is") for one in warnings)
 
 
 def test_where_no_rows_are_held_out_the_best_are_chosen_on_the_training_part(tmp_path):
@@ -280,7 +309,9 @@ def test_where_no_rows_are_held_out_the_best_are_chosen_on_the_training_part(tmp
     words += ("--set", "data.validation=null", "--set", "data.test=null")
     result = nnlab_here("compare-activations", "experiment.yaml", *words, "--set", "gates=[]", cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
-    assert parse_json(result.stdout)["tuned"]["chosen_by"] == "mean train/accuracy"
+    summary = parse_json(result.stdout)
+    assert summary["tuned"]["chosen_by"] == "mean train/accuracy"
+    assert any("on the very rows that were trained on" in warning for warning in summary["verdict"]["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def compare_activations(
     tune: Annotated[
         list[str] | None,
         typer.Option(
-            "--tune", metavar="KEY=V1,V2,…", help="Try each value; the best are chosen on validation data. Repeatable."
+            "--tune",
+            metavar="KEY=V1,V2,…",
+            help="Try each value; the best are chosen on validation data, if any. Repeatable.",
         ),
     ] = None,
     jobs: w.Jobs = 1,
@@ -83,7 +85,7 @@ def compare_activations(
 
         job = Job(config, overrides(sets, seed, name), plugin, threads)
         from nnlab.config.arms import arms_from, check_arms_used, check_seeds, check_widths, target_for
-        from nnlab.config.variants import check_init, variants
+        from nnlab.config.variants import check_init, variants, without_twins
         from nnlab.experiments.compare import compare, final_figures
         from nnlab.experiments.gates import name_arms
         from nnlab.experiments.setup import read_rows
@@ -99,7 +101,10 @@ def compare_activations(
         if layer is None:
             check_arms_used(job.experiment)
         check_seeds(job.experiment, chosen_seeds)
-        arms = variants(job.experiment, choices, job.activations, layer=layer, init=check_init(init), tune=tune or ())
+        all_arms = variants(
+            job.experiment, choices, job.activations, layer=layer, init=check_init(init), tune=tune or ()
+        )
+        arms, remarks = without_twins(all_arms, job.activations)
         screen = screen_for(quiet=quiet or as_json)
         dataset = read_rows(job.experiment, job.document, job.base)
         if tune:
@@ -123,6 +128,7 @@ def compare_activations(
                 report=report,
                 gates=parsed,
                 baseline=gates.baseline,
+                remarks=remarks,
             )
         summary, outcomes = found.compared.summary, found.compared.gates
         w.tell(screen, found)

@@ -43,7 +43,11 @@ def sweep(
     ] = 3,
     metric: Annotated[
         str | None,
-        typer.Option("--metric", metavar="FIGURE", help="What ranks the points; by default the task's, on validation."),
+        typer.Option(
+            "--metric",
+            metavar="FIGURE",
+            help="What ranks the points; by default the task's, on validation data if any.",
+        ),
     ] = None,
     jobs: w.Jobs = 1,
     needed: w.Needed = False,
@@ -56,7 +60,7 @@ def sweep(
     threads: o.Threads = 1,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
-    gate: o.Gate = None,
+    gate: o.SweepGate = None,
     junit: o.Junit = None,
     debug: o.Debug = False,
 ) -> None:
@@ -69,7 +73,7 @@ def sweep(
         from nnlab.config.points import points
         from nnlab.experiments.compare import compare, final_figures
         from nnlab.experiments.setup import read_rows
-        from nnlab.experiments.sweep import check_best_gates, hold_best, metric_for, sum_up_by, sweep_variants
+        from nnlab.experiments.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
         from nnlab.experiments.tune import check_choosing
 
         parsed, gates = gates_from(gate or ()), Gates(runs_dir, None, junit)
@@ -79,6 +83,7 @@ def sweep(
         check_seeds(experiment, chosen_seeds)
         tried = points(grid or (), random or (), budget, experiment.seed)
         arms = sweep_variants(experiment, tried, job.activations)
+        search = search_of(grid or (), random or (), len(arms), experiment.seed)
         screen = screen_for(quiet=quiet or as_json)
         dataset = read_rows(experiment, job.document, job.base)
         figures = final_figures(experiment, dataset)
@@ -104,8 +109,7 @@ def sweep(
                 command=command_line(),
                 facts=job.facts,
                 report=report,
-                sum_up=sum_up_by(figure),
-                hold_gates=lambda summary: hold_best(parsed, summary),
+                conclude=lambda trained: conclude_sweep(trained, search, figure, parsed),
             )
         summary, outcomes = found.compared.summary, found.compared.gates
         w.tell(screen, found)
@@ -118,18 +122,36 @@ def sweep(
 
 
 def _show(screen: Screen, summary: Mapping[str, Any]) -> None:
-    """The best points, one a line."""
-    sweep = summary["sweep"]
-    ranking, headline = sweep["ranking"], summary["figure"]
-    own = sweep["ranked_by"].removeprefix("mean ")
-    rows = [
-        [line["point"], _number(line["value"]), _number(line["means"][headline]), str(line["diverged"])]
-        for line in ranking[:_SHOWN]
-    ]
-    more = f"; the best {_SHOWN} of {len(ranking)}" if len(ranking) > _SHOWN else ""
-    title = f"Points by {sweep['ranked_by']} over {len(summary['seeds'])} seeds{more}"
-    screen.table(title, ["settings", own, headline, "diverged"], rows)
+    """What was searched, the best points one a line, and what they say."""
+    sweep, verdict = summary["sweep"], summary["verdict"]
+    ranking, seeds = sweep["ranking"], len(summary["seeds"])
+    screen.say("")
+    for sentence in verdict["searched"]:
+        screen.say(sentence)
+    figure = sweep["ranked_by"].removeprefix("mean ")
+    more = f"; the best {_SHOWN} of {len(ranking):,}" if len(ranking) > _SHOWN else ""
+    title = f"Points by {sweep['ranked_by']} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
+    rows = [[str(place), *_row(line)] for place, line in enumerate(ranking[:_SHOWN], 1)]
+    columns = ["place", "settings", figure, "behind the best", "told apart", "diverged"]
+    screen.table(title, columns, rows, numbers_from=2)
+    screen.say("")
+    for sentence in verdict["sentences"]:
+        screen.say(sentence)
+    for warning in () if screen.quiet else verdict["warnings"]:
+        screen.warn(warning)
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.6g}"
+def _row(line: Mapping[str, Any]) -> list[str]:
+    """A point: its figure, how far it is behind the best, and whether the seeds tell these apart."""
+    behind = line["behind"]
+    own = _interval(line["value"], line["low"], line["high"])
+    if behind is None:
+        return [line["point"], own, "–", "–", f"{line['diverged']:,}"]
+    difference = _interval(behind["difference"], behind["low"], behind["high"])
+    return [line["point"], own, difference, "yes" if behind["told_apart"] else "no", f"{line['diverged']:,}"]
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.4g}, {high:.4g}]"

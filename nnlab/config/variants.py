@@ -149,6 +149,41 @@ def _started(layer: LayerSpec, start: Init) -> LayerSpec:
     return layer.model_copy(update={"init": own})
 
 
+def without_twins(arms: Sequence[Variant], activations: Mapping[str, AnyActivation]) -> tuple[list[Variant], list[str]]:
+    """The arms without those that are another arm under another name, and a sentence for each family left out.
+
+    Such twins are made by both initialisers of an activation whose own is the one that all share.
+    """
+    kept: list[Variant] = []
+    sentences: dict[str, None] = {}
+    for arm in arms:
+        twin = next((one for one in kept if one.settings == arm.settings and _are_twins(one, arm, activations)), None)
+        if twin is None:
+            kept.append(arm)
+        else:
+            sentences[f"{arm.family} is {twin.family}, whose own initialiser is the one that all share."] = None
+    return kept, list(sentences)
+
+
+def _are_twins(one: Variant, other: Variant, activations: Mapping[str, AnyActivation]) -> bool:
+    return one.choice == other.choice and _resolved(one.experiment, activations) == _resolved(
+        other.experiment, activations
+    )
+
+
+def _resolved(experiment: Experiment, activations: Mapping[str, AnyActivation]) -> Experiment:
+    """The experiment whose hidden layers each name their initialiser."""
+    spec = experiment.network
+    layers = []
+    for layer in spec.layers or []:
+        start = layer.init or spec.init
+        if layer.dense is not None and start.weights == "recommended":
+            own = activation_of(layer.activation or spec.activation, activations).initializer
+            start = start.model_copy(update={"weights": choose(own, INITIALIZERS, "initializer")})
+        layers.append(layer.model_copy(update={"init": start}) if layer.dense is not None else layer)
+    return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 

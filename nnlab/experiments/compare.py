@@ -18,13 +18,12 @@ from nnlab.config.gates import Gate
 from nnlab.config.schema import Experiment
 from nnlab.config.variants import LEARNING_RATE, Variant, short
 from nnlab.data.dataset import Dataset
-from nnlab.errors import CheckpointError, InterruptedRunError, NnlabError, StorageError
-from nnlab.experiments.conclusions import Compared, finish
-from nnlab.experiments.gates import Measured, Outcome, check_arm_gates
-from nnlab.experiments.interrupts import Stop, stopping
+from nnlab.errors import CheckpointError, NnlabError, StorageError
+from nnlab.experiments.conclusions import Compared, Trained, finish
+from nnlab.experiments.gates import Measured, check_arm_gates
+from nnlab.experiments.interrupts import Stop, is_pause, stopping
 from nnlab.experiments.pieces import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.experiments.train import Progress
-from nnlab.experiments.tune import sum_up_tuned
 from nnlab.experiments.workers import Here, Shared, Workers
 from nnlab.maths.activations import AnyActivation
 from nnlab.records.environment import environment
@@ -43,8 +42,7 @@ class Result:
     reused: int
 
 
-# From the arms, the best of each activation where it has several, and what more summary.json says.
-SumUp = Callable[[Sequence[Arm], Experiment], tuple[Mapping[str, str] | None, Mapping[str, Any]]]
+Conclude = Callable[[Trained], Compared]
 
 
 def compare(
@@ -64,17 +62,17 @@ def compare(
     command: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
     report: ArmReport = lambda _label, _progress: None,
-    sum_up: SumUp = sum_up_tuned,
-    hold_gates: Callable[[Mapping[str, Any]], list[Outcome]] | None = None,
     gates: Sequence[Gate] = (),
     baseline: Measured | None = None,
+    remarks: Sequence[str] = (),
+    conclude: Conclude | None = None,
 ) -> Result:
     """Train every variant with every seed and write one folder with figures, curves, pictures and weights.
 
     What is done is kept in pieces; with `needed`, those of all comparisons under `runs` are used again. The gates are
     held against the figures of the arms; ConfigError, before anything is made, for one that could never be met. An arm
-    that fails does not keep the others from ending; NnlabError where all of them do. `sum_up` tells what more there is
-    to say, and `hold_gates` may hold other gates against that summary.
+    that fails does not keep the others from ending; NnlabError where all of them do. `conclude` sums up in another way
+    than a comparison does, and `remarks` are what else its verdict says.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -95,34 +93,26 @@ def compare(
             work.do(workers or Here(), report, stop)
         arms = work.arms()
         if not arms:
-            raise failure_of(work.failures, len(variants))
-        best, more = sum_up(arms, experiment)
-        compared = finish(
+            raise failure_of(work.failures, len(variants))  # noqa: TRY301 - the status below is the folder's alone
+        trained = Trained(
             experiment,
             folder,
             arms,
             seeds,
             target,
             time.perf_counter() - clock,
-            gates,
-            baseline,
             dataset=dataset,
             activations=activations,
             experiments={variant.label: variant.experiment for variant in variants},
-            best=best,
             failed={label: failure.reason for label, failure in work.failures.items()},
+            remarks=remarks,
         )
+        compared = conclude(trained) if conclude else finish(trained, gates, baseline)
         compared.warnings += work.warnings
-        compared.summary |= more
-        if hold_gates is not None:
-            compared.gates = hold_gates(compared.summary)
-            compared.summary["gates"] = [gate.document() for gate in compared.gates]
-        if more:
-            folder.write_summary(compared.summary)
         status = "failed" if work.failures else "completed"
         return Result(compared, work.failures, work.reused)
-    except (KeyboardInterrupt, InterruptedRunError):
-        status = "interrupted"
+    except BaseException as error:
+        status = "interrupted" if is_pause(error) else "failed"
         raise
     finally:
         seconds = round(time.perf_counter() - clock, 3)

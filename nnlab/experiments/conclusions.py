@@ -9,9 +9,11 @@ summary.json, whose keys scripts rely on; a figure that could not be measured is
     arms.<label>
       activation, family, settings, parameters, seconds
       steps                   updates of all its seeds together
-      time_per_step           seconds per update of one network, where all seeds are trained at once
-      final.<figure>          mean with low and high (95 %) and a note on them, median with its median_low and
-                              median_high, and the values seed by seed, null where a seed diverged
+      time_per_step           seconds of the clock over the updates of all its seeds, those of a seed up to where it
+                              stopped or diverged: what else the machine did, and how many seeds were trained at once,
+                              are in it
+      final.<figure>          mean with low and high (95 %, within what the figure can be) and a note on them, median
+                              with its median_low and median_high, and the values seed by seed, null where one diverged
       reached                 seeds that reached the target; reached_share their share: estimate, low, high, note
       median_steps_to_target  steps_to_target.median
       steps_to_target         median, low, high, note; null lies beyond the end of training; `censored` seeds never did
@@ -22,10 +24,15 @@ summary.json, whose keys scripts rely on; a figure that could not be measured is
     pairs[]                   better, worse, seeds in common; difference in favour of the better one with low, high,
                               note; chance that it beats the other on a seed with chance_low, chance_high; p of the
                               paired permutation test, p_adjusted by Holm; told_apart; seeds_needed, null beyond 10,000
+    shares[]                  better, worse, seeds in common; shares of these that reached the target, better_share and
+                              worse_share, their difference with low, high; seeds only_better and only_worse; p of
+                              McNemar's exact test, p_adjusted by Holm; told_apart; seeds_needed
     wins.<row>.<column>       share of the seeds on which the arm of the row beats that of the column, ties half
     verdict                   ranking, sentences, warnings
-    best.<family>             where settings were tuned, the label of the best arm; pairs, wins and verdict
+    best.<family>             where settings were tuned, the label of the best arm; pairs, shares, wins and verdict
                               are then of these best arms alone
+    tuned                     where settings were tuned: chosen_by; same_settings: settings, why; arms.<family>: same
+                              and best, labels of arms, and settings, the best ones
     failed                    of each arm that could not be trained the reason
     gates                     each gate and its outcome
 """
@@ -33,7 +40,7 @@ summary.json, whose keys scripts rely on; a figure that could not be measured is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +55,16 @@ from nnlab.errors import printable
 from nnlab.experiments.gates import Measured, Outcome, figures_of_arms, hold
 from nnlab.experiments.pieces import Arm
 from nnlab.experiments.specimens import specimens_of
+from nnlab.experiments.tune import choice_warnings, tuned_from
 from nnlab.maths.activations import AnyActivation
+from nnlab.maths.losses import LOSSES
 from nnlab.maths.metrics import TRAINING_METRICS, metric_of
 from nnlab.maths.statistics import (
     Figure,
     Interval,
     Pair,
+    Reached,
+    SharePair,
     Verdict,
     area_under_curve,
     mean_over_seeds,
@@ -81,79 +92,116 @@ class Compared:
     gates: list[Outcome]
 
 
-def finish(
-    experiment: Experiment,
-    folder: RunFolder,
-    arms: Sequence[Arm],
-    seeds: Sequence[int],
-    target: Target,
-    seconds: float,
-    gates: Sequence[Gate],
-    baseline: Measured | None,
-    *,
-    dataset: Dataset | None = None,
-    activations: Mapping[str, AnyActivation] | None = None,
-    experiments: Mapping[str, Experiment] | None = None,
-    best: Mapping[str, str] | None = None,
-    failed: Mapping[str, str] | None = None,
-) -> Compared:
-    """Hold the arms against each other and the gates, and write what the folder of a comparison holds.
+@dataclass(frozen=True)
+class Trained:
+    """What there is to conclude from: arms of an experiment, all under the same seeds, and the folder that is theirs.
 
     With `dataset` and `activations` there are also pictures of the networks themselves. `experiments` gives arms that
-    were trained by another experiment than this one with their activation; `failed` tells why arms are missing. Where
-    settings were tuned, `best` names the best arm of each family, and these alone are set against each other.
+    were trained by another experiment than this one with their activation; `failed` tells why arms are missing, and
+    `remarks` what else is to be said.
     """
-    arms = [_aligned(arm) for arm in arms]
-    split = next(name for name in ("test", "val", "train") if f"{name}/loss" in arms[0].finals)
+
+    experiment: Experiment
+    folder: RunFolder
+    arms: Sequence[Arm]
+    seeds: Sequence[int]
+    target: Target
+    seconds: float
+    dataset: Dataset | None = None
+    activations: Mapping[str, AnyActivation] | None = None
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+    def measured(self) -> dict[str, Measurements]:
+        """What the seeds of each arm did."""
+        end = watched(self.arms)
+        return {arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm)) for arm in self.arms}
+
+    def _of(self, arm: Arm) -> Experiment:
+        return self.experiments.get(arm.label, self.experiment)
+
+    def split(self) -> str:
+        """The part of the data that figures are reported on: test if there is one, else validation, else training."""
+        return next(name for name in ("test", "val", "train") if f"{name}/loss" in self.arms[0].finals)
+
+
+def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | None = None) -> Compared:
+    """Hold the arms against each other and the gates, and write what the folder of a comparison holds.
+
+    Where settings were tuned, the best arm of each family is set against the others' best.
+    """
+    experiment = trained.experiment
     metric = next(iter(TRAINING_METRICS[experiment.task]))
-    headline, larger = f"{split}/{metric}", metric_of(metric).larger_is_better
-    found = {arm.label: Measurements(arm, target, watched(arms)) for arm in arms}
-    compared = [arm for arm in arms if not best or arm.label in best.values()]
-    told = _verdict(compared, seeds, headline, larger_is_better=larger)
+    headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
+    found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
+    compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
+    told = _verdict(compared, trained, headline, larger_is_better=larger)
     summary: Summary = {
-        "run": str(folder.path),
-        "status": "completed",
-        "seeds": list(seeds),
-        "figure": headline,
-        "larger_is_better": larger,
-        "target": target.text,
+        **head_of(trained, headline, larger_is_better=larger),
         "arms": {label: one.summary() for label, one in found.items()},
-        "pairs": [_pair(pair) for pair in told.pairs],
+        "pairs": [pair_document(pair) for pair in told.pairs],
+        "shares": [_share_pair(pair) for pair in told.shares],
         "wins": _wins(compared, headline, larger_is_better=larger),
         "verdict": {
             "ranking": list(told.ranking),
-            "sentences": [*told.sentences, *_target_sentences(told.ranking, found, target)],
-            "warnings": [*_failures(failed or {}), *told.warnings],
+            "sentences": [*told.sentences, *_untold(told), *trained.remarks],
+            "warnings": [
+                *failures(trained.failed),
+                *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
+                *told.warnings,
+            ],
         },
-        **({"best": dict(best)} if best else {}),
-        **({"failed": dict(failed)} if failed else {}),
-        "seconds": round(seconds, 3),
+        **({"best": dict(tuned.best), "tuned": tuned.document()} if tuned else {}),
+        **tail_of(trained),
     }
     outcomes = hold(gates, Measured(final=figures_of_arms(summary)), baseline)
     summary["gates"] = [gate.document() for gate in outcomes]
-    drawn = [arm for arm in compared if arm.label in told.ranking[:MOST_DRAWN]]
+    drawn = [one.arm for one in compared if one.arm.label in told.ranking[:MOST_DRAWN]]
     specimens = (
-        specimens_of(experiment, drawn, seeds, headline, dataset, activations, experiments or {})
-        if dataset is not None and activations is not None
+        specimens_of(
+            experiment, drawn, trained.seeds, headline, trained.dataset, trained.activations, trained.experiments
+        )
+        if trained.dataset is not None and trained.activations is not None
         else {}
     )
-    comparison = Comparison(
-        experiment.name,
-        headline,
-        larger,
-        list(seeds),
-        {arm.label: arm for arm in arms},
+    comparison = comparison_of(trained, found, summary, specimens=specimens, dataset=trained.dataset)
+    return Compared(trained.folder.path, summary, write_comparison(trained.folder, comparison), outcomes)
+
+
+def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> Summary:
+    """What a summary begins with."""
+    return {
+        "run": str(trained.folder.path),
+        "status": "completed",
+        "seeds": list(trained.seeds),
+        "figure": figure,
+        "larger_is_better": larger_is_better,
+        "target": trained.target.text,
+    }
+
+
+def tail_of(trained: Trained) -> Summary:
+    """What a summary ends with, before the gates."""
+    return {**({"failed": dict(trained.failed)} if trained.failed else {}), "seconds": round(trained.seconds, 3)}
+
+
+def comparison_of(trained: Trained, found: Mapping[str, Measurements], summary: Summary, **networks: Any) -> Comparison:
+    """Everything there is to write of arms, with their `networks` if these are drawn."""
+    return Comparison(
+        trained.experiment.name,
+        summary["figure"],
+        summary["larger_is_better"],
+        list(trained.seeds),
+        {label: one.arm for label, one in found.items()},
         {label: one.columns() for label, one in found.items()},
         {label: one.health() for label, one in found.items()},
         summary,
-        watched=watched(arms),
-        loss=str(experiment.network.head.loss),
-        scaled_targets=experiment.data.scale_targets,
-        specimens=specimens,
-        dataset=dataset,
+        watched=watched(trained.arms),
+        loss=str(trained.experiment.network.head.loss),
+        scaled_targets=trained.experiment.data.scale_targets,
+        **networks,
     )
-    warnings = write_comparison(folder, comparison)
-    return Compared(folder.path, summary, warnings, outcomes)
 
 
 def watched(arms: Sequence[Arm]) -> int:
@@ -181,8 +229,8 @@ def _renamed(name: str, names: Mapping[str, str]) -> str:
 class Measurements:
     """What the seeds of an arm did, (R,) each, and what they say together."""
 
-    def __init__(self, arm: Arm, target: Target, end: int) -> None:
-        self.arm, self.end = arm, end
+    def __init__(self, arm: Arm, target: Target, end: int, experiment: Experiment) -> None:
+        self.arm, self.target, self.end, self.experiment = arm, target, end, experiment
         self.steps_to_target = reached(arm, target)
         self.steps = _steps_run(arm)
         total = float(self.steps.sum())
@@ -204,19 +252,19 @@ class Measurements:
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
-        health = {"health": {name: over_seeds(values) for name, values in self.health().items()}}
+        health = {"health": {name: over_seeds(values, (0.0, 1.0)) for name, values in self.health().items()}}
         return {
             "activation": arm.choice.plain(),
             "family": arm.family or arm.label,
             "settings": dict(arm.settings),
             "parameters": arm.parameters,
-            "final": {name: over_seeds(values) for name, values in arm.finals.items()},
+            "final": {name: over_seeds(values, possible(self.experiment, name)) for name, values in arm.finals.items()},
             "reached": hits,
             "reached_share": _share(hits, seeds),
             "median_steps_to_target": finite(steps.estimate),
             "steps_to_target": {**_bounds(steps), "censored": seeds - hits},
             "seconds_to_target": _bounds(steps, self.time_per_step),
-            "area": over_seeds(self.area),
+            "area": over_seeds(self.area, possible(self.experiment, self.target.figure)),
             "diverged": lost,
             "diverged_share": _share(lost, seeds),
             "diverged_at": [int(step) if step >= 0 else None for step in arm.bad_step],
@@ -236,6 +284,15 @@ class Measurements:
         return found
 
 
+def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
+    """The smallest and the largest that a figure such as `val/accuracy` can be in an experiment."""
+    name = figure.rpartition("/")[2]
+    loss = experiment.network.head.loss
+    if name == "loss" and loss is not None:
+        return LOSSES[loss.name].least, np.inf
+    return metric_of(name).bounds
+
+
 def reached(arm: Arm, target: Target) -> Array:
     """The first step at which each seed reached the target, (R,), nan if it never did or it was not measured."""
     if target.figure not in arm.curves:
@@ -244,10 +301,10 @@ def reached(arm: Arm, target: Target) -> Array:
     return steps_to_target(arm.steps, curve, target.level, larger_is_better=target.larger_is_better)
 
 
-def over_seeds(values: Array) -> Summary:
-    """Mean and median of values (R,) with their 95 % intervals, nan left out, and the values."""
+def over_seeds(values: Array, within: tuple[float, float]) -> Summary:
+    """Mean and median of values (R,), all `within` bounds, with their 95 % intervals, nan left out; and the values."""
     known = values[np.isfinite(values)]
-    mean = mean_over_seeds(known) if len(known) else Interval(np.nan, None, None, "no seed has it")
+    mean = mean_over_seeds(known, within=within) if len(known) else Interval(np.nan, None, None, "no seed has it")
     middle = median_interval(known) if len(known) else mean
     return {
         "mean": finite(mean.estimate),
@@ -303,9 +360,26 @@ def _last(curve: Array) -> Array:
 # --- arms against each other ------------------------------------------------------------------------------------------
 
 
-def _verdict(arms: Sequence[Arm], seeds: Sequence[int], figure: str, *, larger_is_better: bool) -> Verdict:
-    scores = {arm.label: dict(zip(seeds, _known(arm.finals[figure]).tolist(), strict=True)) for arm in arms}
-    return verdict(scores, Figure(larger_is_better, share=figure.endswith("accuracy")))
+def _verdict(arms: Sequence[Measurements], trained: Trained, figure: str, *, larger_is_better: bool) -> Verdict:
+    """The arms by a figure, and by the target where that was measured."""
+    seeds = trained.seeds
+    scores = {one.arm.label: scores_of(one.arm, seeds, figure) for one in arms}
+    hits = {
+        one.arm.label: dict(zip(seeds, np.isfinite(one.steps_to_target).tolist(), strict=True))
+        for one in arms
+        if trained.target.figure in one.arm.curves
+    }
+    return verdict(scores, figure_for(trained.experiment, figure, larger_is_better), Reached(trained.target.text, hits))
+
+
+def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
+    """The final figure of each seed, nan where it diverged."""
+    return dict(zip(seeds, _known(arm.finals[figure]).tolist(), strict=True))
+
+
+def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - Figure's own
+    """A figure as the statistics see it."""
+    return Figure(larger_is_better, share=figure.endswith("accuracy"), bounds=possible(experiment, figure))
 
 
 def _known(values: Array) -> Array:
@@ -313,7 +387,15 @@ def _known(values: Array) -> Array:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _pair(pair: Pair) -> Summary:
+def _untold(told: Verdict) -> Iterator[str]:
+    """Where the pairs are of which there is no sentence."""
+    if told.untold:
+        pairs = "1 more pair is" if told.untold == 1 else f"{told.untold:,} more pairs are"
+        yield f"{pairs} in pairs.csv."
+
+
+def pair_document(pair: Pair) -> Summary:
+    """A pair in summary.json."""
     return {
         "better": pair.better,
         "worse": pair.worse,
@@ -332,34 +414,35 @@ def _pair(pair: Pair) -> Summary:
     }
 
 
-def _wins(arms: Sequence[Arm], figure: str, *, larger_is_better: bool) -> dict[str, dict[str, float | None]]:
-    shares = win_matrix([_known(arm.finals[figure]) for arm in arms], larger_is_better=larger_is_better)
-    labels = [arm.label for arm in arms]
+def _share_pair(pair: SharePair) -> Summary:
+    return {
+        "better": pair.better,
+        "worse": pair.worse,
+        "seeds": pair.seeds,
+        "better_share": pair.shares[0],
+        "worse_share": pair.shares[1],
+        "difference": pair.margin.estimate,
+        "low": pair.margin.low,
+        "high": pair.margin.high,
+        "only_better": pair.only_better,
+        "only_worse": pair.only_worse,
+        "p": pair.p,
+        "p_adjusted": pair.adjusted,
+        "told_apart": pair.told_apart,
+        "seeds_needed": pair.needed,
+    }
+
+
+def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) -> dict[str, dict[str, float | None]]:
+    shares = win_matrix([_known(one.arm.finals[figure]) for one in arms], larger_is_better=larger_is_better)
+    labels = [one.arm.label for one in arms]
     return {
         row: {column: finite(float(share)) for column, share in zip(labels, line, strict=True)}
         for row, line in zip(labels, shares, strict=True)
     }
 
 
-def _target_sentences(ranking: Sequence[str], found: Mapping[str, Measurements], target: Target) -> Iterator[str]:
-    """Which share of its seeds each arm fails the target with, unless none of them measured it or none failed."""
-    for label in ranking:
-        one = found[label]
-        seeds = len(one.steps_to_target)
-        failed = seeds - int(np.isfinite(one.steps_to_target).sum())
-        if failed and target.figure in one.arm.curves:
-            share = share_interval(failed, seeds)
-            yield f"{label} fails {target.text} on {_percent(share)} ({failed:,} of {seeds:,})."
-
-
-def _percent(share: Interval) -> str:
-    """`73.5 % of seeds, 95 % 70.6 % to 76.2 %`."""
-    assert share.low is not None
-    assert share.high is not None
-    estimate, low, high = (f"{100 * value:.1f}".removesuffix(".0") for value in (share.estimate, share.low, share.high))
-    return f"{estimate} % of seeds, 95 % {low} % to {high} %"
-
-
-def _failures(failed: Mapping[str, str]) -> Iterator[str]:
+def failures(failed: Mapping[str, str]) -> Iterator[str]:
+    """That arms are missing, and why."""
     for label, reason in failed.items():
         yield f"{printable(label)} is missing: {printable(reason)}"

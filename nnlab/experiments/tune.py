@@ -5,7 +5,7 @@ Settings are chosen by the mean of a figure on the validation part; what they ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,18 @@ def check_choosing(figure: str, figures: Sequence[str]) -> None:
         raise ConfigError("found no validation part to choose the best settings on, expected data.validation")
 
 
-def sum_up_tuned(arms: Sequence[Arm], experiment: Experiment) -> tuple[Mapping[str, str] | None, dict[str, Any]]:
-    """The best arm of each family, and the part `tuned` of summary.json; nothing where nothing was tuned."""
-    tuned = tuned_from(arms, experiment)
-    return (tuned.best, {"tuned": tuned.document()}) if tuned else (None, {})
+def choice_warnings(figure: str, finals: Iterable[str]) -> Iterator[str]:
+    """What is wrong with a figure that settings are chosen by, where arms end with these final figures."""
+    if not figure.startswith("val/"):
+        yield (
+            f"settings are chosen by {figure}, on the very rows that were trained on: it tells which of them fit these "
+            "rows best, not which do best on new ones; for that, expected data.validation"
+        )
+    elif not any(name.startswith("test/") for name in finals):
+        yield (
+            f"{figure} of the best settings looks better than it is, for they were chosen by it; for figures on rows "
+            "that chose nothing, expected data.test"
+        )
 
 
 def tuned_from(arms: Sequence[Arm], experiment: Experiment) -> Tuned | None:
@@ -91,10 +99,14 @@ def ranked(arms: Sequence[Arm], figure: str) -> list[Arm]:
 
 def merit(arm: Arm, figure: str) -> tuple[float, float, float]:
     """What an arm is ranked by, the smaller the better."""
-    split, _, name = figure.partition("/")
-    sign = -1 if name != "loss" and metric_of(name).larger_is_better else 1
+    split, sign = figure.partition("/")[0], -1 if larger_is_better(figure) else 1
     diverged = float(arm.diverged.sum())
     return diverged, mean_of(sign * arm.finals[figure]), mean_of(arm.finals[f"{split}/loss"])
+
+
+def larger_is_better(figure: str) -> bool:
+    """Whether of two figures such as `val/accuracy` the larger is the better one."""
+    return metric_of(figure.partition("/")[2]).larger_is_better
 
 
 def mean_of(values: Any) -> float:

@@ -14,6 +14,7 @@ undefined (0/0 is 0, a constant target's r2 is 1 or 0), are scikit-learn's; the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +33,13 @@ QuickFigure = Callable[[Array, Array], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Metric:
-    """What a figure of merit means, and for which tasks it is measured."""
+    """What a figure of merit means, for which tasks it is measured, and the smallest and largest that it can be."""
 
     tasks: tuple[Task, ...]
     better: Literal["larger", "smaller"]
     formula: str
     description: str
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @property
     def larger_is_better(self) -> bool:
@@ -52,10 +54,12 @@ _LABELS: tuple[Task, ...] = ("multilabel",)
 _BINARY: tuple[Task, ...] = ("binary",)
 _MULTICLASS: tuple[Task, ...] = ("multiclass",)
 _VALUES: tuple[Task, ...] = ("regression",)
+_POSITIVE = (0.0, math.inf)
+_OF_THE_LOSS = (-math.inf, math.inf)  # it depends on which: see `least` in the table of losses
 
 # TP, FP and FN count, for one class or label, the rows rightly given it, wrongly given it, and wrongly denied it.
 METRICS: dict[str, Metric] = {
-    "loss": Metric(_ALL, "smaller", "mean loss of a row", "what the training makes smaller"),
+    "loss": Metric(_ALL, "smaller", "mean loss of a row", "what the training makes smaller", _OF_THE_LOSS),
     "accuracy": Metric(_CLASSES, "larger", "right / N", "share of the rows given their class"),
     "balanced_accuracy": Metric(_CLASSES, "larger", "mean of recall", "mean recall of the classes among the targets"),
     "subset_accuracy": Metric(_LABELS, "larger", "right rows / N", "share of the rows with every label right"),
@@ -71,9 +75,15 @@ METRICS: dict[str, Metric] = {
     "f1": Metric(_DECIDED, "larger", "2 TP / (2 TP + FP + FN)", "harmonic mean of precision and recall"),
     "roc_auc": Metric(_BINARY, "larger", "P(a⁺ > a⁻) + P(a⁺ = a⁻)/2", "chance that a row of class 1 outranks one of 0"),
     "top_k_accuracy": Metric(_MULTICLASS, "larger", "in top k / N", "share of rows with their class among the k best"),
-    "mae": Metric(_VALUES, "smaller", "mean |a - y|", "mean absolute error"),
-    "rmse": Metric(_VALUES, "smaller", "√mean (a - y)²", "root mean squared error"),
-    "r2": Metric(_VALUES, "larger", "1 - Σ(a - y)² / Σ(y - mean y)²", "share of the targets' variance explained"),
+    "mae": Metric(_VALUES, "smaller", "mean |a - y|", "mean absolute error", _POSITIVE),
+    "rmse": Metric(_VALUES, "smaller", "√mean (a - y)²", "root mean squared error", _POSITIVE),
+    "r2": Metric(
+        _VALUES,
+        "larger",
+        "1 - Σ(a - y)² / Σ(y - mean y)²",
+        "share of the targets' variance explained",
+        (-math.inf, 1.0),
+    ),
 }
 
 

@@ -1,15 +1,19 @@
-"""What a comparison leaves behind: tidy tables of everything, the weights of every replica, the pictures, the report.
+"""What a comparison or a sweep leaves behind: tidy tables of all of it, each replica's weights, pictures, the report.
 
 results.csv   a row per arm and seed       metrics.csv   a row per arm, seed and step
-arms.csv      a row per arm and statistic  pairs.csv     a row per pair of arms
+arms.csv      a row per arm and statistic  pairs.csv     a row per pair of arms, by the figure
+shares.csv    a row per pair of arms, by the share of seeds that reached the target
 table.md, table.tex   the same for people  summary.json  everything that was concluded
+
+An arm of a sweep is a point: it has points.csv instead of arms.csv, the pairs are of the best point with each other
+one, and there is no shares.csv. Keys that were tuned or swept have a column each.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,10 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Dataset
-from nnlab.records.comparison_tables import arm_rows, pair_rows, tables_of
+from nnlab.records.comparison_tables import arm_rows, name_cells, name_columns, pair_rows, share_rows, tables_of
 from nnlab.records.files import write_atomically, write_csv, write_text
-from nnlab.records.pictures import attempt
+from nnlab.records.pictures import draw_all
+from nnlab.records.report import Table
 from nnlab.records.runs import RunFolder, cell
+from nnlab.records.sweep_tables import sweep_tables
 from nnlab.records.tables import latex, markdown
 from nnlab.training.health import Portrait
 
@@ -97,48 +103,77 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     from nnlab.records.report_comparison import write_comparison_report
 
     summary = comparison.summary
-    write_csv(folder.path / "results.csv", _result_rows(comparison))
-    write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
+    _write_rows(folder, comparison)
     write_csv(folder.path / "arms.csv", arm_rows(summary))
-    write_csv(folder.path / "pairs.csv", pair_rows(summary))
-    tables = tables_of(summary)
-    write_text(folder.path / "table.md", markdown(comparison.name, summary["verdict"], tables))
-    write_text(folder.path / "table.tex", latex(tables))
-    for label, arm in comparison.arms.items():
-        _write_weights(folder.path / "weights" / f"{_slug(label)}.npz", arm, comparison.seeds)
-    attempts = [
-        attempt(folder.plots / f"{name}.png", partial(draw, comparison))
-        for name, draw in pictures_of(comparison.figure).items()
-    ]
-    warnings = [warning for warning in attempts if warning]
+    write_csv(folder.path / "shares.csv", share_rows(summary))
+    _write_tables(folder, comparison, tables_of(summary), summary["verdict"]["sentences"])
+    warnings = _draw_all(folder, comparison, pictures_of(comparison.figure))
     folder.write_summary(summary)
     write_comparison_report(folder, comparison.name, warnings)
     return warnings
 
 
+def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
+    """Write the same of a sweep, whose page and pictures are its own; the warnings of pictures that failed."""
+    from nnlab.records.report_sweep import write_sweep_report
+    from nnlab.records.sweep_pictures import sweep_pictures
+
+    summary, verdict = comparison.summary, comparison.summary["verdict"]
+    _write_rows(folder, comparison)
+    write_csv(folder.path / "points.csv", arm_rows(summary))
+    _write_tables(folder, comparison, sweep_tables(summary), [*verdict["sentences"], *verdict["searched"]])
+    warnings = _draw_all(folder, comparison, sweep_pictures(comparison.figure))
+    folder.write_summary(summary)
+    write_sweep_report(folder, comparison.name, warnings)
+    return warnings
+
+
+def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
+    """Write what every arm did, seed by seed and step by step, its pairs and its weights."""
+    write_csv(folder.path / "results.csv", _result_rows(comparison))
+    write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
+    write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
+    for name, label in _file_names(comparison.arms).items():
+        _write_weights(folder.path / "weights" / f"{name}.npz", comparison.arms[label], comparison.seeds)
+
+
+def _write_tables(folder: RunFolder, comparison: Comparison, tables: Sequence[Table], sentences: Sequence[str]) -> None:
+    """Write the tables for people, in Markdown below the verdict and in LaTeX."""
+    warnings = comparison.summary["verdict"]["warnings"]
+    write_text(folder.path / "table.md", markdown(comparison.name, sentences, warnings, tables))
+    write_text(folder.path / "table.tex", latex(tables))
+
+
+def _draw_all(
+    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Callable[[Comparison], Any]]
+) -> list[str]:
+    """Draw every picture for which there is something to show; the warnings of those that failed."""
+    return draw_all({name: partial(draw, comparison) for name, draw in pictures.items()}, folder.plots)
+
+
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
-    """One row per activation and seed: final figures, how long it took, whether it diverged and at which step."""
+    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step."""
     figures = list(next(iter(comparison.arms.values())).finals)
     columns = list(next(iter(comparison.columns.values())))
-    yield ["activation", "seed", *figures, *columns, "diverged", "diverged_at"]
+    yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at"]
     for label, arm in comparison.arms.items():
-        own = comparison.columns[label]
+        own, name = comparison.columns[label], name_cells(comparison.summary, label)
         for replica, seed in enumerate(comparison.seeds):
-            finals = [cell(float(arm.finals[name][replica])) for name in figures]
-            more = [cell(float(own[name][replica])) for name in columns]
+            finals = [cell(float(arm.finals[figure][replica])) for figure in figures]
+            more = [cell(float(own[column][replica])) for column in columns]
             diverged = bool(arm.diverged[replica])
             at = str(int(arm.bad_step[replica])) if diverged else ""
-            yield [label, str(seed), *finals, *more, str(diverged).lower(), at]
+            yield [*name, str(seed), *finals, *more, str(diverged).lower(), at]
 
 
 def _metric_lines(comparison: Comparison) -> Iterator[str]:
-    """One line per activation, seed and step: every figure along the way, column by column for speed."""
+    """One line per arm, seed and step: every figure along the way, column by column for speed."""
     figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
-    yield _csv_line(["activation", "seed", "step", *figures])
+    yield _csv_line([*name_columns(comparison.summary), "seed", "step", *figures])
     for label, arm in comparison.arms.items():
         seeds, steps = len(comparison.seeds), len(arm.steps)
         missing = np.full((seeds, steps), np.nan)
-        begin = _csv_line([label]).rstrip("\n")
+        begin = _csv_line(name_cells(comparison.summary, label)).rstrip("\n")
         places = [f"{begin},{seed},{step}" for seed in comparison.seeds for step in arm.steps.tolist()]
         columns = [_cells(arm.curves.get(name, missing)) for name in figures]
         yield "\n".join(map(",".join, zip(places, *columns, strict=True))) + "\n"
@@ -158,8 +193,14 @@ def _csv_line(cells: Sequence[str]) -> str:
     return line.getvalue()
 
 
-def _slug(label: str) -> str:
-    return "".join(c if c.isalnum() or c in "._-=" else "_" for c in label).strip("_")
+def _file_names(labels: Iterable[str]) -> dict[str, str]:
+    """Labels by the name of their file; those that make the same name, as x+1 and x*1 do, are told apart by number."""
+    names: dict[str, str] = {}
+    for label in labels:
+        plain = "".join(c if c.isalnum() or c in "._-=" else "_" for c in label).strip("_")
+        same = sum(name == plain or name.rpartition("~")[0] == plain for name in names)
+        names[f"{plain}~{same + 1}" if same else plain] = label
+    return names
 
 
 def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:

@@ -179,8 +179,10 @@ def _specimens(comparison: Comparison) -> list[str]:
 def _title(comparison: Comparison, title: str, shown: int | None = None) -> str:
     """The title, with how many arms are `shown` where these are not all."""
     shown, total = len(_shown(comparison)) if shown is None else shown, len(comparison.arms)
-    which = "each at its best," if "best" in comparison.summary else "the best"
-    return title if shown == total else f"{title} ({which} {shown} of {total} arms)"
+    if shown == total:
+        return title
+    which = "each at its best," if "tuned" in comparison.summary else "the best"
+    return f"{title} ({which} {shown} of {total:,} {'points' if 'sweep' in comparison.summary else 'arms'})"
 
 
 def _about(comparison: Comparison, label: str) -> str:
@@ -243,10 +245,13 @@ def _at(steps: Array, own_steps: Array, curve: Array) -> Array:
 def carried_on(curve: Array, diverged: Array) -> Array:
     """A curve (R, T) in which each seed that stopped early keeps its last value to the end, unless it diverged (R,).
 
-    Without this, a mean over the seeds would jump wherever one of them stops.
+    Without this, a mean over the seeds would jump wherever one of them stops. Steps at which other arms alone were
+    measured stay empty as long as a seed goes on, or the mean would be that of those that have stopped.
     """
     known = ~np.isnan(curve)
     last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
     over = known.any(axis=1) & ~diverged
-    ended = over[:, None] & (np.arange(curve.shape[1]) > last[:, None])
+    steps, measured = np.arange(curve.shape[1]), known.any(axis=0)
+    own = measured | (steps > np.flatnonzero(measured).max(initial=-1))
+    ended = over[:, None] & (steps > last[:, None]) & own
     return np.where(ended, np.take_along_axis(curve, last[:, None], axis=1), curve)

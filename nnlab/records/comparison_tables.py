@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from nnlab.maths.statistics import seeds_of
 from nnlab.records.report import Cell, Table
 from nnlab.records.runs import cell
 
 Summary = Mapping[str, Any]
 
+TIME_PER_STEP = "time per step: the clock over the updates of all seeds that ran together, with whatever else ran there"
+
 _PAIR = (
     *("better", "worse", "seeds", "difference", "low", "high", "chance", "chance_low", "chance_high"),
     *("p", "p_adjusted", "told_apart", "seeds_needed", "note"),
 )
+_SHARES = (
+    *("better", "worse", "seeds", "better_share", "worse_share", "difference", "low", "high", "only_better"),
+    *("only_worse", "p", "p_adjusted", "told_apart", "seeds_needed"),
+)
+
+# --- what an arm is called --------------------------------------------------------------------------------------------
+
+
+def name_columns(summary: Summary) -> list[str]:
+    """The columns that name an arm: what its label is called, and each key that was given other values."""
+    return ["point" if "sweep" in summary else "activation", *settings_keys(summary)]
+
+
+def name_cells(summary: Summary, label: str) -> list[str]:
+    """What these columns hold of an arm."""
+    settings = summary["arms"].get(label, {}).get("settings", {}) if "arms" in summary else {}
+    return [label, *(settings.get(key, "") for key in settings_keys(summary))]
+
+
+def settings_keys(summary: Summary) -> list[str]:
+    """The keys that were given other values in any arm."""
+    return list(dict.fromkeys(key for arm in summary.get("arms", {}).values() for key in arm["settings"]))
+
 
 # --- for scripts ------------------------------------------------------------------------------------------------------
 
 
 def arm_rows(summary: Summary) -> Iterator[list[str]]:
     """A row per arm, figure and statistic: `relu, test/accuracy, mean, value, low, high, seeds, note`."""
-    yield ["activation", "figure", "statistic", "value", "low", "high", "seeds", "note"]
+    yield [*name_columns(summary), "figure", "statistic", "value", "low", "high", "seeds", "note"]
     for label, arm in summary["arms"].items():
+        name = name_cells(summary, label)
         for figure, statistic, value, low, high, seeds, note in _statistics(arm):
-            yield [label, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
+            yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
 
 
 def _statistics(arm: Summary) -> Iterator[tuple[Any, ...]]:
+    """Figure, statistic, value, low, high, seeds and note of all there is to tell of an arm."""
     spread = {**arm["final"], "area": arm["area"], **arm.get("health", {})}
     for figure, found in spread.items():
         seeds = sum(value is not None for value in found["values"])
@@ -45,9 +73,18 @@ def _statistics(arm: Summary) -> Iterator[tuple[Any, ...]]:
 
 def pair_rows(summary: Summary) -> Iterator[list[str]]:
     """A row per pair of arms, from the best pair down."""
-    yield [*_PAIR]
-    for pair in summary["pairs"]:
-        yield [_text(pair[key]) for key in _PAIR]
+    return _rows(_PAIR, summary["pairs"])
+
+
+def share_rows(summary: Summary) -> Iterator[list[str]]:
+    """A row per pair of arms, by the share of seeds that reached the target."""
+    return _rows(_SHARES, summary["shares"])
+
+
+def _rows(keys: Sequence[str], documents: Sequence[Summary]) -> Iterator[list[str]]:
+    yield [*keys]
+    for document in documents:
+        yield [_text(document[key]) for key in keys]
 
 
 def _text(value: Any) -> str:
@@ -64,54 +101,77 @@ def tables_of(summary: Summary) -> list[Table]:
     split = summary["figure"].split("/")[0]
     figures = [name for name in next(iter(summary["arms"].values()))["final"] if name.startswith(f"{split}/")]
     figures.sort(key=lambda name: name != summary["figure"])
-    tables = _tuned_tables(summary) if "best" in summary else []
+    tables = _tuned_tables(summary) if "tuned" in summary else []
     tables += [_final_table(summary, figure) for figure in figures]
     tables += [*_target_tables(summary), _cost_table(summary)]
     if summary["pairs"]:
         tables += [*_pair_tables(summary), _win_table(summary)]
+    if summary["shares"]:
+        tables.append(_share_table(summary))
     return [table for table in tables if table.rows]
 
 
 def _ranked(summary: Summary) -> list[tuple[str, Summary]]:
-    """All arms from the best mean to the worst, those without one at the end."""
+    """The arms from the best mean to the worst, those without one at the end; where tuned, those told of in words."""
     figure, sign = summary["figure"], -1 if summary["larger_is_better"] else 1
 
     def place(arm: Summary) -> float:
         mean = arm["final"][figure]["mean"]
         return math.inf if mean is None else sign * mean
 
-    return sorted(summary["arms"].items(), key=lambda item: place(item[1]))
+    shown = summary["arms"]
+    if "tuned" in summary:
+        told = [label for arm in summary["tuned"]["arms"].values() for label in (arm["best"], arm["same"])]
+        shown = {label: arm for label, arm in shown.items() if label in told}
+    return sorted(shown.items(), key=lambda item: place(item[1]))
 
 
 def _tuned_tables(summary: Summary) -> list[Table]:
-    """The families each at its best, and side by side under the same settings."""
-    figure, arms, best = summary["figure"], summary["arms"], summary["best"]
-    at_best: list[list[Cell]] = [
-        [
-            arms[label]["family"],
-            _settings(arms[label]),
-            *(arms[label]["final"][figure][k] for k in ("mean", "low", "high")),
-        ]
-        for label in summary["verdict"]["ranking"]
-    ]
-    points = dict.fromkeys(_settings(arm) for arm in arms.values())
-    means = {(arm["family"], _settings(arm)): arm["final"][figure]["mean"] for arm in arms.values()}
-    same: list[list[Cell]] = [[point, *(means.get((family, point)) for family in best)] for point in points]
+    """The families at the same settings beside each at its best; and what the settings were chosen by, all of it."""
+    figure, arms, tuned = summary["figure"], summary["arms"], summary["tuned"]
+    order = [arms[label]["family"] for label in summary["verdict"]["ranking"]]
+    both: list[list[Cell]] = []
+    for family in order:
+        own = tuned["arms"][family]
+        cells = [_interval(arms[own[at]] if own[at] else None, figure) for at in ("same", "best")]
+        both.append([family, *cells[0], *cells[1], _in_words(own["settings"])])
+    chosen = tuned["chosen_by"].removeprefix("mean ")
+    points = dict.fromkeys(_in_words(arm["settings"]) for arm in arms.values())
+    means = {(arm["family"], _in_words(arm["settings"])): arm["final"][chosen]["mean"] for arm in arms.values()}
+    tried: list[list[Cell]] = [[point, *(means.get((family, point)) for family in order)] for point in points]
+    same = tuned["same_settings"]
+    common = f"{_in_words(same['settings'])}, {same['why']}" if same["settings"] else same["why"]
+    at = ("mean", "95 % from", "to")
+    columns = ["activation", *(f"same: {word}" for word in at), *(f"best: {word}" for word in at), "its best settings"]
     return [
-        Table(f"Each at its best: final {figure}", ["activation", "settings", "mean", "95 % from", "to"], at_best),
-        Table(f"Same settings: mean final {figure}", ["settings", *best], same),
+        Table(f"Final {figure}, all at the same settings ({common}) and each at its best", columns, both),
+        Table(
+            f"What the best settings are chosen by: mean {chosen} of all that was tried", ["settings", *order], tried
+        ),
     ]
 
 
-def _settings(arm: Summary) -> str:
-    return ", ".join(f"{key}={value}" for key, value in arm["settings"].items())
+def _interval(arm: Summary | None, figure: str) -> list[Cell]:
+    """Mean, low and high."""
+    return [None if arm is None else arm["final"][figure][key] for key in ("mean", "low", "high")]
+
+
+def _in_words(settings: Summary) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
 def _final_table(summary: Summary, figure: str) -> Table:
+    """Means and medians; with a column of what speaks against the mean's interval, if anything does."""
     keys = ("mean", "low", "high", "median", "median_low", "median_high")
-    rows = [[label, *(arm["final"][figure][key] for key in keys), arm["diverged"]] for label, arm in _ranked(summary)]
     columns = ["activation", "mean", "95 % from", "to", "median", "95 % from", "to", "diverged"]
-    return Table(f"Final {figure} over {len(summary['seeds']):,} seeds", columns, rows)
+    arms = _ranked(summary)
+    notes = [arm["final"][figure]["note"] for _, arm in arms]
+    rows: list[list[Cell]] = [
+        [label, *(arm["final"][figure][key] for key in keys), arm["diverged"], *([note] if any(notes) else [])]
+        for (label, arm), note in zip(arms, notes, strict=True)
+    ]
+    columns += ["note on the mean"] if any(notes) else []
+    return Table(f"Final {figure} over {seeds_of(len(summary['seeds']))}", columns, rows)
 
 
 def _target_tables(summary: Summary) -> list[Table]:
@@ -159,7 +219,7 @@ def _cost_table(summary: Summary) -> Table:
         "seconds in all",
         *(f"{name} (%)" for name in health),
     ]
-    return Table("What it took", columns, rows)
+    return Table(f"What it took; {TIME_PER_STEP}", columns, rows)
 
 
 def _percent(share: float | None) -> float | None:
@@ -187,6 +247,18 @@ def _pair_tables(summary: Summary) -> list[Table]:
             [[pair[key] for key in chances] for pair in pairs],
         ),
     ]
+
+
+def _share_table(summary: Summary) -> Table:
+    """Who reaches the target on more seeds."""
+    columns = ["more often", "less often", "share (%)", "against (%)", "points more", "95 % from", "to"]
+    columns += ["p (McNemar)", "p by Holm", "told apart", "seeds"]
+    rows: list[list[Cell]] = []
+    for pair in summary["shares"]:
+        shares = [_percent(pair[key]) for key in ("better_share", "worse_share", "difference", "low", "high")]
+        apart = "yes" if pair["told_apart"] else "no"
+        rows.append([pair["better"], pair["worse"], *shares, pair["p"], pair["p_adjusted"], apart, pair["seeds"]])
+    return Table(f"Pairs on the same seeds: who reaches {summary['target']} more often", columns, rows)
 
 
 def _win_table(summary: Summary) -> Table:

@@ -5,9 +5,10 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.records.side_by_side import side_by_side
 from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:
@@ -320,15 +322,19 @@ PICTURES: dict[str, Callable[[Material], Any]] = {
 }
 
 
-def draw(material: Material, folder: Path) -> Iterator[str]:
-    """Draw every picture that suits the run into `folder`; yield a warning for each that failed."""
-    for name, picture in PICTURES.items():
-        warning = attempt(folder / f"{name}.png", partial(picture, material))
-        if warning:
-            yield warning
+def draw(material: Material, folder: Path) -> list[str]:
+    """Draw every picture that suits the run into `folder`; a warning for each that failed."""
+    return draw_all({name: partial(picture, material) for name, picture in PICTURES.items()}, folder)
 
 
-def attempt(path: Path, picture: Callable[[], Any]) -> str | None:
+def draw_all(pictures: Mapping[str, Callable[[], Any]], folder: Path) -> list[str]:
+    """Draw each picture, where there is one, as a PNG file of its name; a warning for each that failed."""
+    import_module("nnlab.records.plots")  # here, lest each copy of the process load it
+    tasks = [partial(_attempt, folder / f"{name}.png", picture) for name, picture in pictures.items()]
+    return [warning for warning in side_by_side(tasks) if warning]
+
+
+def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
     """Draw one picture, if there is one; a picture that fails costs a warning, never the run."""
     from nnlab.records import plots
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nnlab.maths.statistics import seeds_of
 from nnlab.records.comparison_pictures import pictures_of
 from nnlab.records.comparison_tables import tables_of
-from nnlab.records.report import FILE, Page, Section, Tone, write_page
-from nnlab.records.report_parts import config_text, environment_tables, filled, gates_tables, pictures_in
+from nnlab.records.report import FILE, Page, Section, write_page
+from nnlab.records.report_parts import config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
 from nnlab.records.runs import RunFolder
 
 
@@ -33,12 +34,18 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
         Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")]),
         Section("Figures", tables=tables_of(summary)),
         Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary["figure"]))]),
-        Section("Experiment", ["config.yaml: each arm is this experiment with its own activation."],
+        Section("Experiment", [f"config.yaml: each arm is this experiment with its own {_varied(summary)}."],
                 text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]  # fmt: skip
-    about = f"nnlab compare-activations, begun {run.get('begun', 'at an unknown time')}, {arms} arms, {seeds:,} seeds"
-    return Page(name, about, _headline(summary), _tone(summary), filled(sections))
+    about = f"nnlab compare-activations, begun {run.get('begun', 'at an unknown time')}, {arms} arms, {seeds_of(seeds)}"
+    return Page(name, about, _headline(summary), tone_of(summary), filled(sections))
+
+
+def _varied(summary: Mapping[str, Any]) -> str:
+    """What makes an arm."""
+    keys = list(dict.fromkeys(key for arm in summary["arms"].values() for key in arm["settings"]))
+    return f"activation, {' and '.join(keys)}" if keys else "activation"
 
 
 def _headline(summary: Mapping[str, Any]) -> str:
@@ -47,10 +54,3 @@ def _headline(summary: Mapping[str, Any]) -> str:
     if sentences:
         return str(sentences[0])
     return "One arm alone: nothing to compare it with." if len(summary["arms"]) == 1 else "Nothing could be compared."
-
-
-def _tone(summary: Mapping[str, Any]) -> Tone:
-    gates = summary["gates"]
-    if not gates:
-        return "plain"
-    return "good" if all(gate["met"] for gate in gates) else "bad"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.errors import StorageError, printable
-from nnlab.records.report import Picture, Section, Table
+from nnlab.records.report import Picture, Section, Table, Tone
 from nnlab.records.runs import CONFIG
 
 
@@ -22,6 +22,14 @@ def gates_tables(summary: Mapping[str, Any], caption: str) -> Iterator[Table]:
     if summary["gates"]:
         rows = [[gate["gate"], "met" if gate["met"] else "NOT MET", gate["value"]] for gate in summary["gates"]]
         yield Table(caption, ["gate", "outcome", "value"], rows)
+
+
+def tone_of(summary: Mapping[str, Any]) -> Tone:
+    """That of a verdict: good or bad as the gates are met, plain where there are none."""
+    gates = summary["gates"]
+    if not gates:
+        return "plain"
+    return "good" if all(gate["met"] for gate in gates) else "bad"
 
 
 def pictures_in(folder: Path, drawings: Mapping[str, Callable[..., Any]]) -> Iterator[Picture]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from nnlab.errors import printable
 from nnlab.records.report import Table, shown
@@ -22,10 +21,10 @@ _LATEX = {
 }
 
 
-def markdown(title: str, verdict: Mapping[str, Any], tables: Sequence[Table]) -> str:
+def markdown(title: str, sentences: Sequence[str], warnings: Sequence[str], tables: Sequence[Table]) -> str:
     """A document: the verdict's sentences, its warnings, then every table."""
-    parts = [f"# {_plain(title)}", *(_plain(sentence) for sentence in verdict["sentences"])]
-    parts += [f"> warning: {_plain(warning)}" for warning in verdict["warnings"]]
+    parts = [f"# {_plain(title)}", *(_plain(sentence) for sentence in sentences)]
+    parts += [f"> warning: {_plain(warning)}" for warning in warnings]
     parts += ["\n".join([f"## {_plain(table.caption)}", "", *_markdown_rows(table)]) for table in tables]
     return "\n\n".join(parts) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ class Loss:
 
     `value(a, y, **parameters)` gives the loss of each sample, (..., m); `slope(a, y, out, **parameters)` writes its
     derivative by a into `out`. Both are None for a loss that is worked out on logits alone, with the activations that
-    `heads.FUSED` and `heads.CLASSES` pair it with. A `weighted` loss takes weights of classes.
+    `heads.FUSED` and `heads.CLASSES` pair it with. A `weighted` loss takes weights of classes. No sample's loss is
+    below `least`.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Loss:
     value: Callable[..., Any] | None = None
     slope: Callable[..., None] | None = None
     weighted: bool = False
+    least: float = 0.0
 
 
 _SMOOTHING = Parameter(
@@ -56,11 +59,11 @@ LOSSES: dict[str, Loss] = by_name(
     ),
     Loss(
         "poisson", "mean_k (exp(z_k) - y_k z_k), a = exp(z); log y_k! is left out", _NUMBERS,
-        "McCullagh, Nelder 1989, Generalized Linear Models, chapter 6",
+        "McCullagh, Nelder 1989, Generalized Linear Models, chapter 6", least=-math.inf,
     ),
     Loss(
         "gaussian_nll", "mean_k (s_k + (y_k - μ_k)² exp(-s_k)) / 2, z = (μ, s), a = μ; log(2π) / 2 is left out",
-        _NUMBERS, "Nix, Weigend 1994, ICNN",
+        _NUMBERS, "Nix, Weigend 1994, ICNN", least=-math.inf,
     ),
     Loss(
         "binary_cross_entropy", "-sum_k (y_k log a_k + (1 - y_k) log(1 - a_k))", _DECIDED,

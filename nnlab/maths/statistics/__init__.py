@@ -4,12 +4,25 @@ intervals.py  one arm: the mean, the median, a share of its seeds, each with its
 pairs.py      two arms on the same seeds: the difference, its test, who wins, how many seeds it takes
 targets.py    steps to a target with those that never reached it; the area under a curve
 health.py     dead and saturated units
-verdicts.py   all of it in plain sentences
+arms.py       arms against each other, or the best against the others, by the mean
+shares.py     arms against each other by the share of seeds that reach a target
+verdicts.py   all of it in plain sentences, which sentences.py words
 
 Runs that diverged have no figure. They must be left out by whoever knows of them, and reported as a share of their
 own: a nan that reaches these functions is refused, unless a docstring says what it means there.
 """
 
+from nnlab.maths.statistics.arms import (
+    SIGNIFICANCE,
+    UNBOUNDED,
+    Arms,
+    Figure,
+    Pair,
+    Scores,
+    compare_pairs,
+    compare_with_best,
+    ranking,
+)
 from nnlab.maths.statistics.health import DEAD_BELOW, SATURATED_BELOW, dead_share, saturated_share
 from nnlab.maths.statistics.intervals import (
     Interval,
@@ -29,10 +42,15 @@ from nnlab.maths.statistics.pairs import (
     permutation_test,
     power,
     seeds_needed,
+    seeds_needed_for_shares,
+    share_difference,
     sign_test,
     smallest_p,
     win_matrix,
 )
+from nnlab.maths.statistics.samples import FEWEST
+from nnlab.maths.statistics.sentences import seeds_of, with_bounds
+from nnlab.maths.statistics.shares import Reached, SharePair, compare_shares
 from nnlab.maths.statistics.targets import (
     Race,
     Survival,
@@ -43,34 +61,30 @@ from nnlab.maths.statistics.targets import (
     steps_to_target,
     survival,
 )
-from nnlab.maths.statistics.verdicts import (
-    SIGNIFICANCE,
-    Arms,
-    Figure,
-    Pair,
-    Scores,
-    Verdict,
-    compare_pairs,
-    ranking,
-    verdict,
-)
+from nnlab.maths.statistics.verdicts import Verdict, power_warnings, verdict
 
 __all__ = [
     "DEAD_BELOW",
+    "FEWEST",
     "MOST_SEEDS",
     "SATURATED_BELOW",
     "SIGNIFICANCE",
+    "UNBOUNDED",
     "Arms",
     "Figure",
     "Interval",
     "Pair",
     "Race",
+    "Reached",
     "Scores",
+    "SharePair",
     "Survival",
     "Verdict",
     "area_under_curve",
     "chance_to_beat",
     "compare_pairs",
+    "compare_shares",
+    "compare_with_best",
     "dead_share",
     "holm",
     "logrank_test",
@@ -82,10 +96,14 @@ __all__ = [
     "paired_difference",
     "permutation_test",
     "power",
+    "power_warnings",
     "race",
     "ranking",
     "saturated_share",
     "seeds_needed",
+    "seeds_needed_for_shares",
+    "seeds_of",
+    "share_difference",
     "share_interval",
     "sign_test",
     "smallest_p",
@@ -95,4 +113,5 @@ __all__ = [
     "unseen_share",
     "verdict",
     "win_matrix",
+    "with_bounds",
 ]

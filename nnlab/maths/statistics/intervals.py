@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics as exact  # Python's own: rational arithmetic, so that equal values have a spread of exactly 0
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -51,7 +51,9 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Interval:
+def mean_over_seeds(
+    values: ArrayLike, confidence: float = 0.95, *, within: tuple[float, float] = (-math.inf, math.inf)
+) -> Interval:
     """The mean of values (n,), one per seed, with an interval that holds for skewed figures as well.
 
     From the lower to the higher of two intervals: Student's t, and the one that Hall's transformation of t makes,
@@ -73,15 +75,26 @@ def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Interval:
     No interval can hold where a rare group or a long tail leaves no trace in many samples: see `unseen_share`. What the
     sample does tell is in the note: fewer than 5 seeds, seeds that are all the same, two groups (`two_groups`).
 
+    Figures that can only lie `within` some bounds, as accuracies between 0 and 1, have a mean within them: there the
+    interval ends. What is cut off never holds the true mean, so it holds as often as before, and is shorter.
+
     Raises ValueError as `mean_interval` does. Source: Hall 1992, "On the removal of skewness by transformation".
     """
     plain, sample = mean_interval(values, confidence), finite_numbers(values)
     groups = two_groups(sample)
     note = _note(sample, groups, confidence)
     if plain.low is None or plain.high is None or (groups and min(map(len, groups)) > 1) or len(sample) < 3:
-        return Interval(plain.estimate, plain.low, plain.high, note)
+        return _cut(replace(plain, note=note), within)
     low, high = _halls_bounds(sample, plain.estimate, _quantile(len(sample), confidence))
-    return Interval(plain.estimate, min(plain.low, low), max(plain.high, high), note)
+    return _cut(Interval(plain.estimate, min(plain.low, low), max(plain.high, high), note), within)
+
+
+def _cut(interval: Interval, within: tuple[float, float]) -> Interval:
+    """The interval without what lies outside the bounds; it never ends before its estimate."""
+    if interval.low is None or interval.high is None:
+        return interval
+    low, high = max(interval.low, within[0]), min(interval.high, within[1])
+    return replace(interval, low=min(low, interval.estimate), high=max(high, interval.estimate))
 
 
 def two_groups(values: ArrayLike) -> tuple[list[float], list[float]] | None:

@@ -10,6 +10,7 @@ units.py    the activations of a network over the pre-activations that they get
 health.py   units, gradients and updates over the updates and over depth
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and how the arms rank
+sweeps.py      a figure over the keys of a sweep
 boundaries.py  what the arms' networks decide for two inputs, and how they came to it
 arm_units.py, arm_health.py  the arms' activations at work, and the health of their units
 style.py    what they share: palette, type sizes, legends, writing the file
@@ -31,12 +32,14 @@ from nnlab.records.plots.functions import activation  # noqa: E402
 from nnlab.records.plots.health import gradients, health  # noqa: E402
 from nnlab.records.plots.labels import label_rates  # noqa: E402
 from nnlab.records.plots.regions import boundary, truth_and_prediction  # noqa: E402
-from nnlab.records.plots.style import save  # noqa: E402
+from nnlab.records.plots.style import save, shortened  # noqa: E402
 from nnlab.records.plots.survival import rankings, survival  # noqa: E402
+from nnlab.records.plots.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.records.plots.units import units  # noqa: E402
 
 __all__ = [
     "MOST_SPREADS",
+    "Key",
     "Plane",
     "accuracy",
     "activation",
@@ -59,7 +62,9 @@ __all__ = [
     "mislabelled",
     "rankings",
     "save",
+    "shortened",
     "survival",
+    "sweep_keys",
     "truth_and_prediction",
     "units",
 ]

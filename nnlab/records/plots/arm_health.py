@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nnlab.records.plots.arms import MOST_SPREADS, Styles, style_of
 from nnlab.records.plots.scales import drawable, sampled, scale_metric, scale_steps
-from nnlab.records.plots.style import blank, dress, legend, shortened
+from nnlab.records.plots.style import LEGEND, blank, dress, legend, shortened
 
 QUANTITIES = {
     "dead": "dead units (%)",
@@ -54,7 +54,7 @@ def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> F
         scale_steps(axes)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     handles = [style_of(*styles[name]) for name in arms]
-    legend(figure, handles, [shortened(name, 26) for name in arms])
+    legend(figure, handles, [shortened(name, LEGEND) for name in arms])
     return figure
 
 

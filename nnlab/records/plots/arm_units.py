@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnlab.records.plots.arms import Styles, style_of
 from nnlab.records.plots.functions import broken
-from nnlab.records.plots.style import BLACK, FAINT, INK, LINES, blank, dress, legend, percent, shortened
+from nnlab.records.plots.style import BLACK, FAINT, INK, LINES, blank, dress, in_two_lines, legend, percent
 from nnlab.training.health import Portrait
 
 _ACROSS = 4
@@ -69,7 +69,7 @@ def _share_scale(rows: Sequence[Axes], most: float) -> None:
 def _told(name: str, portraits: Sequence[Portrait]) -> str:
     dead = float(np.mean([portrait.dead_share for portrait in portraits]))
     saturated = float(np.mean([portrait.saturated_share for portrait in portraits]))
-    return f"{shortened(name, 26)}\n{percent(dead)} dead, {percent(saturated)} saturated"
+    return f"{in_two_lines(name, 26)}\n{percent(dead)} dead, {percent(saturated)} saturated"
 
 
 def _draw(panels: Sequence[Axes], portraits: Sequence[Portrait], limits: tuple[float, float], colour: str) -> None:

@@ -27,10 +27,12 @@ from nnlab.records.plots.style import (
     BLACK,
     GRID,
     INK,
+    LEGEND,
     SMALL,
     blank,
     count,
     dress,
+    in_two_lines,
     joined,
     legend,
     look,
@@ -43,6 +45,7 @@ MOST_STEPS = 400
 BAND = (10, 90)  # percentiles of the seeds
 MOST_ROOM = 3  # times the seeds' own range, for the intervals of their means; beyond, the frame cuts them
 MOST_SPREADS = 5  # beyond it, the seeds of so many arms hide each other and the means
+_LABEL = 30  # letters of an arm's name beside its row
 FEW_SEEDS = 10  # percentiles of so few say less than the seeds themselves
 
 
@@ -86,12 +89,13 @@ def compare_curves(
     found = {name: _measured(steps, runs) for name, runs in arms.items() if drawable(runs).any()}
     lost = _lost(arms)
     few, many = all(len(runs) <= FEW_SEEDS for runs in arms.values()), len(arms) > MOST_SPREADS
-    drawn, handles = [], {}
+    drawn, handles, names = [], [], []
     for index, (name, (at, runs)) in enumerate(found.items()):
         spread = _mean(runs)[None] if many else runs if few else _band(runs)
         if not many:
             (_draw_seeds_behind if few else _draw_band)(axes, at, spread, styles[name][0])
-        handles[_seeds(name, arms[name], lost[name])] = _draw_mean(axes, at, runs, styles[name], index)
+        handles.append(_draw_mean(axes, at, runs, styles[name], index))
+        names.append(_seeds(name, arms[name], lost[name]))
         drawn.append((at, np.vstack([spread, _mean(runs)])))
     outside = scale_after_start(axes, drawn, metric_name)
     told = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
@@ -99,7 +103,7 @@ def compare_curves(
     scale_steps(axes)
     if not handles:
         say(axes, "no finite value was recorded")
-    legend(figure, list(handles.values()), list(handles))
+    legend(figure, handles, names)
     return figure
 
 
@@ -151,7 +155,8 @@ def _seeds(name: str, runs: NDArray[Any], lost: int) -> str:
     """`relu (20 seeds)`, with those that are not finite at the end counted."""
     seeds = len(runs)
     words = "1 seed" if seeds == 1 else f"{count(seeds)} seeds"
-    return f"{shortened(name, 22)} ({words}, {count(lost)} diverged)" if lost else f"{shortened(name, 22)} ({words})"
+    called = shortened(name, LEGEND)
+    return f"{called} ({words}, {count(lost)} diverged)" if lost else f"{called} ({words})"
 
 
 def _lost(arms: Mapping[str, NDArray[Any]]) -> dict[str, int]:
@@ -265,7 +270,8 @@ def _draw_seeds(axes: Axes, row: int, values: NDArray[Any], style: tuple[str, st
 def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -> None:
     lost = {name: int((~drawable(arms[name])).sum()) for name in order}
     labels = [
-        shortened(name, 24) + (f"\n{count(lost[name])} of {count(len(arms[name]))} not finite" if lost[name] else "")
+        in_two_lines(name, _LABEL)
+        + (f"\n{count(lost[name])} of {count(len(arms[name]))} not finite" if lost[name] else "")
         for name in order
     ]
     axes.set_yticks(range(len(order)), labels, parse_math=False)

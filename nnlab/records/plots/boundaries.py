@@ -23,7 +23,7 @@ from nnlab.records.plots.regions import (
     shade_probability,
 )
 from nnlab.records.plots.scales import sampled
-from nnlab.records.plots.style import INK, NORMAL, SMALL, blank, count, legend, look, shortened
+from nnlab.records.plots.style import INK, NORMAL, SMALL, blank, count, in_two_lines, legend, look, shortened
 
 Predict = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -51,7 +51,7 @@ def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, tit
     grid = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
     for axes, (name, (about, predict)) in zip(grid.ravel(), networks.items(), strict=False):
         _panel(axes, plane, predict, _ALONG, shrunk=0.75)
-        axes.set_title(f"{shortened(name, 26)}\n{about}", loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+        axes.set_title(f"{in_two_lines(name, 26)}\n{about}", loc="left", fontsize=NORMAL, color=INK, parse_math=False)
         axes.tick_params(labelsize=SMALL, colors=INK, labelbottom=True)
         axes.locator_params(nbins=5)
     for axes in grid.ravel()[len(networks) :]:
@@ -80,7 +80,8 @@ def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: st
             if axes in grid[0]:
                 words = "at the start" if step == 0 else f"step {count(step)}"
                 axes.set_title(words, fontsize=NORMAL, color=INK)
-        row[0].set_ylabel(shortened(name, 18), fontsize=NORMAL, color=INK, parse_math=False)
+        row[0].set_ylabel(in_two_lines(name, 22), rotation=0, ha="right", va="center", fontsize=NORMAL, color=INK,
+                          parse_math=False)  # fmt: skip
     _explain(figure, plane)
     return figure
 

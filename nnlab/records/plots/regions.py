@@ -13,7 +13,6 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from nnlab.records.plots.scales import drawable, sampled
 from nnlab.records.plots.style import (
@@ -256,6 +255,8 @@ def _spacing(points: NDArray[Any], extent: Extent) -> float:
     """How far apart neighbours lie, in typographic points on axes of about 3.9 inches; without two points infinite."""
     if len(points) < 2:
         return np.inf
+    from scipy.spatial import KDTree  # noqa: PLC0415 - it takes longer to load than most of these pictures to draw
+
     scaled = (points - [extent[0], extent[2]]) / [extent[1] - extent[0], extent[3] - extent[2]]
     distances = np.asarray(KDTree(scaled).query(scaled, k=2)[0])
     return float(np.median(distances[:, 1]) * 3.9 * 72)

@@ -33,6 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 
 GRID, FAINT, INK = "#dddddd", "#a6a6a6", "#222222"
 SMALL, NORMAL, LARGE = 10, 11, 13
+LEGEND = 44  # letters of an arm's name in a legend
 DOTS_PER_INCH = 120
 PARTS = {"train": "training", "val": "validation"}
 SHORT = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
@@ -114,10 +115,18 @@ def save(figure: Figure, path: Path | str) -> None:
 
 def _png(figure: Figure) -> bytes:
     picture = io.BytesIO()
-    figure.draw_without_rendering()  # a first layout: only now is known where tick labels push the titles
+    _lay_out(figure)
     figure.savefig(picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
-    figure.set_layout_engine("none")  # laid out now; a second time would move things by fractions of a pixel
     return picture.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything, once and for all: `savefig` would draw the whole figure once more to lay it out."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        engine.execute(figure)  # only now is known where tick labels push the titles
+        figure.set_layout_engine("none")  # a third time would move things by fractions of a pixel
 
 
 def legible(text: str) -> str:
@@ -138,6 +147,13 @@ def shortened(text: str, letters: int) -> str:
         return text
     tail = (letters - 1) // 2
     return f"{text[: letters - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def in_two_lines(text: str, letters: int) -> str:
+    """`text`, legible, broken between words into two lines of `letters`; shortened only where that is too little."""
+    text = legible(text)
+    lines = textwrap.wrap(text, letters)
+    return "\n".join(lines) if len(lines) <= 2 else shortened(text, letters)
 
 
 def wrapped(text: str, letters: int) -> str:

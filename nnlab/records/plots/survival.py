@@ -18,10 +18,12 @@ from nnlab.records.plots.style import (
     BLACK,
     GRID,
     INK,
+    LEGEND,
     SMALL,
     blank,
     count,
     dress,
+    in_two_lines,
     joined,
     legend,
     shortened,
@@ -47,12 +49,12 @@ def survival(
     """
     figure = blank(title, height=5.0)
     axes = figure.subplots()
-    handles, banded = {}, len(curves) <= MOST_SPREADS
+    handles, names, banded = [], [], len(curves) <= MOST_SPREADS
     for index, (name, curve) in enumerate(curves.items()):
-        words = f"{shortened(name, 22)} ({count(censored[name])} of {count(seeds)} never)"
+        names.append(f"{shortened(name, LEGEND)} ({count(censored[name])} of {count(seeds)} never)")
         if banded:
             _draw_band(axes, curve, watched, styles[name][0])
-        handles[words] = _draw(axes, curve, watched, styles[name], index, crossed=censored[name] > 0)
+        handles.append(_draw(axes, curve, watched, styles[name], index, crossed=censored[name] > 0))
     crosses = "cross: some never did" if any(censored.values()) else ""
     bands = "band: 95 % interval" if banded else ""
     sentence = joined([f"Seeds that have not reached {target} yet", bands, crosses])
@@ -61,7 +63,7 @@ def survival(
     axes.set(xlim=(-0.01 * shown, 1.02 * shown), ylim=(-0.03, 1.03))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
     scale_steps(axes)
-    legend(figure, list(handles.values()), list(handles))
+    legend(figure, handles, names)
     return figure
 
 
@@ -131,7 +133,7 @@ def rankings(
         if is_share(metric):
             axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
     right.set_xlim(-0.03, 1.03)
-    left.set_yticks(range(len(order)), [shortened(name, 28) for name in order], parse_math=False)
+    left.set_yticks(range(len(order)), [in_two_lines(name, 34) for name in order], parse_math=False)
     left.set_ylim(len(order) - 0.4, -0.6)
     return figure
 

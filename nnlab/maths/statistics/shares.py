@@ -1,0 +1,105 @@
+"""Arms whose seeds get stuck or do not: on which share of its seeds each reaches a target, and whose share is larger.
+
+Where seeds make two groups, their mean lies where no seed is, and no interval for it holds; the share does both jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from nnlab.maths.statistics.arms import SIGNIFICANCE
+from nnlab.maths.statistics.intervals import Interval, two_groups
+from nnlab.maths.statistics.pairs import holm, seeds_needed_for_shares, share_difference, sign_test
+
+_MISPLACED = 0.1  # of the smaller group, as many seeds may a target put into the wrong one, and still tell them apart
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Whether each seed of each arm reached the target, which `text` states: `val/accuracy >= 0.95`."""
+
+    text: str
+    seeds: Mapping[str, Mapping[int, bool]]
+
+    def counts(self, label: str) -> tuple[int, int]:
+        """How many seeds of an arm reached the target, and how many there are."""
+        own = self.seeds.get(label, {})
+        return sum(own.values()), len(own)
+
+
+@dataclass(frozen=True)
+class SharePair:
+    """Two arms on the seeds of both; `better` is the one that reaches the target on more of these.
+
+    `shares` are theirs, the better one's first, and `margin` the difference. `only_better` and `only_worse` count the
+    seeds on which one of them alone got there; `p` is that of McNemar's exact test on these, `adjusted` that after
+    Holm's correction, `needed` how many seeds would tell the shares apart, None if more than 10,000.
+    """
+
+    better: str
+    worse: str
+    seeds: int
+    shares: tuple[float, float]
+    margin: Interval
+    only_better: int
+    only_worse: int
+    p: float
+    adjusted: float
+    needed: int | None
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether chance is ruled out as the reason for the difference."""
+        return self.adjusted <= SIGNIFICANCE and self.margin.low is not None and self.margin.low > 0
+
+
+def compare_shares(reached: Reached) -> list[SharePair]:
+    """Every pair of arms with seeds in common, the arm that reaches the target more often named first."""
+    labels = sorted(reached.seeds, key=lambda label: -_share(reached.seeds[label]))
+    places = [(a, b) for a, b in combinations(labels, 2) if reached.seeds[a].keys() & reached.seeds[b].keys()]
+    pairs = [_pair(reached, a, b, len(places)) for a, b in places]
+    return [replace(pair, adjusted=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+
+
+def _share(seeds: Mapping[int, bool]) -> float:
+    return sum(seeds.values()) / max(len(seeds), 1)
+
+
+def _pair(reached: Reached, a: str, b: str, family: int) -> SharePair:
+    """The pair before Holm's correction, over `family` tests, which the seeds needed take at its strictest."""
+    first, second = reached.seeds[a], reached.seeds[b]
+    common = [seed for seed in first if seed in second]
+    only_a = sum(first[seed] and not second[seed] for seed in common)
+    only_b = sum(second[seed] and not first[seed] for seed in common)
+    if only_a < only_b:  # in order of shares over other seeds than the common ones
+        return _pair(reached, b, a, family)
+    total = len(common)
+    shares = (sum(first[seed] for seed in common) / total, sum(second[seed] for seed in common) / total)
+    p, needed = (
+        sign_test(only_a, only_b),
+        seeds_needed_for_shares(only_a, only_b, total, significance=SIGNIFICANCE / family),
+    )
+    return SharePair(a, b, total, shares, share_difference(only_a, only_b, total), only_a, only_b, p, p, needed)
+
+
+def is_told_by(
+    reached: Reached, label: str, scores: Mapping[int, float], *, larger_is_better: bool
+) -> tuple[float, float] | None:
+    """The means of the worse and the better of an arm's two groups of seeds, where the target tells these apart.
+
+    `scores` are the final figures of the seeds that did not diverge. None where they are no two groups, or where the
+    target puts seeds into the wrong one, more than a tenth of the smaller group.
+    """
+    groups = two_groups(list(scores.values())) if scores else None
+    own = reached.seeds.get(label, {})
+    if groups is None or not scores.keys() <= own.keys():
+        return None
+    lower, higher = groups
+    edge = (lower[-1] + higher[0]) / 2
+    misplaced = sum(own[seed] != ((value > edge) == larger_is_better) for seed, value in scores.items())
+    if misplaced > _MISPLACED * min(map(len, groups)):
+        return None
+    low, high = (sum(group) / len(group) for group in groups)
+    return (low, high) if larger_is_better else (high, low)
