@@ -101,11 +101,17 @@ def _as_faults(faults: str | Fault | Sequence[Fault]) -> tuple[Fault, ...]:
     return (faults,) if isinstance(faults, Fault) else tuple(faults)
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'relu'?` when a known word is near `word`, capitals aside, else the empty string."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is near `word`, capitals aside; None where none is."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
-    return f"; did you mean '{printable(by_lower[near[0]])}'?" if near else ""
+    return by_lower[near[0]] if near else None
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'relu'?` when a known word is near `word`, else the empty string."""
+    near = nearest(word, known)
+    return "" if near is None else f"; did you mean '{printable(near)}'?"
 
 
 def printable(text: str) -> str:

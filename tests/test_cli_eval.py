@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from sklearn import metrics
-from support import nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
+from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
 
 ROWS = 90
 RANDOM = np.random.default_rng(7)
@@ -127,7 +127,18 @@ def test_an_early_stopped_run_gives_by_default_the_figures_that_train_printed(tm
 
 
 def test_the_document_has_the_keys_it_promises(multiclass):
-    assert list(multiclass.evaluate()) == ["run", "checkpoint", "step", "rows", "figures", "gates"]
+    assert list(multiclass.evaluate()) == ["run", "status", "checkpoint", "step", "rows", "figures", "gates"]
+
+
+def test_a_run_that_diverged_is_said_to_have(tmp_path):
+    assert nnlab_here("train", write(tmp_path, HOUSES), "--set", RUNAWAY, cwd=tmp_path).exit_code == 4
+    result = nnlab_here("eval", "latest", "--json", cwd=tmp_path)
+    assert result.exit_code == 0
+    assert parse_json(result.stdout)["status"] == "diverged"
+    assert result.stderr.startswith("warning: the run diverged: ")
+
+
+RUNAWAY = "optimizer={name: sgd, learning_rate: 1e30}"
 
 
 def test_without_json_stdout_is_the_path_and_the_figures_are_a_table(multiclass):
@@ -183,7 +194,38 @@ def test_a_word_that_means_several_runs_is_refused(tmp_path):
         write(tmp_path / "runs" / name, "name: a\n", "config.yaml")
     result = nnlab_here("eval", "2026", cwd=tmp_path)
     assert result.exit_code == 2
-    assert "means 2 runs (20261121-100000_a, 20261121-100001_b" in result.stderr
+    expected = "means 2 runs (20261121-100000_a, 20261121-100001_b), expected one of these names or 'latest'\n"
+    assert expected in result.stderr
+
+
+def test_of_many_runs_that_a_word_means_the_five_newest_are_named(tmp_path):
+    for number in range(7):
+        (tmp_path / "runs" / f"20261121-10000{number}_a").mkdir(parents=True)
+        write(tmp_path / "runs" / f"20261121-10000{number}_a", "name: a\n", "config.yaml")
+    result = nnlab_here("eval", "a", cwd=tmp_path)
+    newest = ", ".join(f"20261121-10000{number}_a" for number in (2, 3, 4, 5, 6))
+    assert f"means 7 runs ({newest} and 2 older), expected one of these names" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "setting"),
+    [
+        (("compare-activations", "-a", "tanh"), "comparison", "network.activation=NAME"),
+        (("sweep", "--grid", "training.steps=1,2", "--metric", "train/loss"), "sweep", "KEY=VALUE"),
+    ],
+)
+def test_the_folder_of_many_networks_is_refused_with_the_way_to_one(command, name, setting, tmp_path):
+    write(tmp_path, HOUSES + "network: {layers: [2]}\n")
+    made = nnlab_here(command[0], "experiment.yaml", *command[1:], "--seeds", "2", "--quiet", cwd=tmp_path)
+    folder = made.stdout.strip()
+    for other in ("eval", "gradcheck", "verify"):
+        result = nnlab_here(other, folder, cwd=tmp_path)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"{folder}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
+            f"results.csv and report.html; to train one of them alone: "
+            f"nnlab train {folder}/config.yaml --set {setting}\n"
+        )
 
 
 @pytest.mark.parametrize("word", ["latest", "nothing", "a\nb", ""])
@@ -312,7 +354,7 @@ def test_figures_on_a_file_are_those_that_scikit_learn_computes_from_the_predict
     assert shared == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-def test_predictions_have_the_decision_and_then_what_is_behind_it(each):
+def test_predictions_have_the_decision_and_then_what_is_behind_it_and_then_the_truth(each):
     _, rows = predicted(each, "--data", each.data)
     headers = {
         "binary": ["kind", "probability/yes"],
@@ -320,7 +362,26 @@ def test_predictions_have_the_decision_and_then_what_is_behind_it(each):
         "multilabel": ["large", "dark", "probability/large", "probability/dark"],
         "regression": ["price", "age"],
     }
-    assert list(rows[0]) == headers[each.task]
+    assert list(rows[0]) == ["row", *headers[each.task], *(f"true/{name}" for name in each.targets)]
+
+
+def test_predictions_number_the_rows_of_the_file_and_repeat_its_targets(each):
+    _, rows = predicted(each, "--data", each.data)
+    assert [int(row["row"]) for row in rows] == list(range(1, ROWS + 1))
+    for name, values in each.targets.items():
+        assert [row[f"true/{name}"] for row in rows] == [str(value) for value in values.tolist()]
+
+
+def test_predictions_of_parts_number_the_rows_of_the_whole_set(each):
+    _, everything = predicted(each, "--data", each.data)
+    _, parts = predicted(each, name="parts.csv")
+    assert sorted(int(row["row"]) for row in parts) == list(range(1, ROWS + 1))
+    assert {row["split"] for row in parts} == {"train", "val", "test"}
+    truth = [f"true/{name}" for name in each.targets]
+    for row in parts:
+        assert [row[name] for name in truth] == [everything[int(row["row"]) - 1][name] for name in truth]
+    _, test = predicted(each, "--split", "test", name="test.csv")
+    assert [{"split": "test"} | row for row in test] == [row for row in parts if row["split"] == "test"]
 
 
 def test_the_decision_is_the_likeliest_class(multiclass):
@@ -346,7 +407,7 @@ def test_without_targets_there_are_predictions_and_no_figures(each):
     path = write(each.folder, table(INPUTS), "inputs.csv")
     found, rows = predicted(each, "--data", path, name="other.csv")
     assert found["figures"] == {}
-    assert rows == with_targets
+    assert rows == [{key: cell for key, cell in row.items() if not key.startswith("true/")} for row in with_targets]
 
 
 def test_without_targets_and_without_predictions_the_way_to_them_is_shown(multiclass):

@@ -51,8 +51,9 @@ VALUES = [
     ("layers: [8]", "layers: 8", "7:11", "found 8, expected a list"),
     ("layers: [8]", "layers: [0]", "7:12", "found 0, expected a number of at least 1"),
     ("layers: [8]", "layers: [4, -1]", "7:15", "found -1, expected a number of at least 1"),
-    ("layers: [8]", "layers: [1000000000]", "7:11", "37 GiB"),
+    ("layers: [8]", "layers: [1000000000]", "7:11", "67 GiB while adam trains them; expected at most 8 GiB"),
     ("layers: [8]", "layers: [4, 100000, 100000]", "7:11", "GiB"),
+    ("layers: [8]", "layers: [2000, 20000]\noptimizer: {name: lbfgs, memory: 20}", "7:11", "13 GiB while lbfgs trains"),
     ("layers: [8]", "layers: [0.5]", "7:12", "found 0.5, expected a width"),
     ("layers: [8]", "layers: [1e3]", "7:12", "found 1000.0, expected a width"),
     ("layers: [8]", "layers: [true]", "7:12", "found true, expected a width"),
@@ -195,10 +196,66 @@ def test_an_unknown_key_is_refused_at_every_level_with_the_near_one(old, new, pl
     assert found == place
 
 
-@pytest.mark.parametrize("key", ["name", "task"])
-def test_a_missing_key_is_named(key):
+@pytest.mark.parametrize(
+    ("key", "expected"), [("name", "a name for the run's folder, as in name: xor-tanh"), ("task", "binary, multiclass")]
+)
+def test_a_missing_key_is_named_with_what_is_expected(key, expected):
     _, message = the_fault(re.sub(f"^{key}: .*\n", "", IRIS, flags=re.MULTILINE))
-    assert f"missing key '{key}'" in message
+    assert message.startswith(f"missing key '{key}', expected {expected}")
+
+
+def test_missing_data_and_a_source_without_a_name_are_told_with_what_is_expected():
+    assert faults("name: a\ntask: binary\n") == [
+        "e.yaml:1:1: missing key 'data', expected a mapping with a source, as in data: {source: xor}"
+    ]
+    assert faults("name: a\ntask: binary\ndata: {source: {samples: 5}}\n") == [
+        "e.yaml:3:16: missing key 'name', expected a data set's name or path"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "key", "near"),
+    [
+        ("name: iris", "nmae: iris", "1:1", "nmae", "name"),
+        ("task: multiclass", "tsk: multiclass", "2:1", "tsk", "task"),
+        ("source: iris", "sorce: iris", "4:3", "sorce", "source"),
+        ("data:", "dat:", "3:1", "dat", "data"),
+        ("source: iris", "source: {nmae: moons}", "4:12", "nmae", "name"),
+        ("epochs: 1", "epoch: 1", "9:3", "epoch", "epochs"),
+        ("epochs: 1", "setps: 1", "9:3", "setps", "steps"),
+        (
+            "validation: 0.2",
+            "validaton: 0.2\ngates: ['val/loss <= 1']",
+            "5:3",
+            "validaton",
+            "validation",
+        ),
+    ],
+)
+def test_a_mistyped_key_that_must_be_there_is_one_fault(old, new, place, key, near):
+    assert the_fault(changed(old, new)) == (place, f"unknown key '{key}'; did you mean '{near}'?")
+
+
+def test_a_formula_where_a_name_stands_is_told_how_formulas_are_written():
+    assert the_fault(changed("layers: [8]", 'activation: "x * sigmoid(x)"')) == (
+        "7:15",
+        "unknown activation 'x * sigmoid(x)'; expected a name, or a formula written as {formula: '…'}",
+    )
+    _, message = the_fault(changed("layers: [8]", "activation: leaky-relu"))
+    assert message == "unknown activation 'leaky-relu'; did you mean 'leaky_relu'?"
+
+
+def test_a_missing_key_beside_an_unknown_one_that_is_not_near_is_told_too():
+    found = faults(changed("name: iris", "colour: iris"))
+    assert [fault.split("'")[:2] for fault in found] == [
+        ["e.yaml:1:1: missing key ", "name"],
+        ["e.yaml:1:1: unknown key ", "colour"],
+    ]
+
+
+@pytest.mark.parametrize(("key", "home"), [("epochs", "training"), ("activation", "network"), ("source", "data")])
+def test_a_key_at_the_top_that_belongs_one_level_below_is_told_where(key, home):
+    assert the_fault(f"{key}: 3\n{IRIS}") == ("1:1", f"unknown key '{key}'; expected it in '{home}'")
 
 
 def test_a_missing_source_is_named_at_its_mapping():

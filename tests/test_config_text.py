@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.config.document import MOST_BYTES, MOST_DEPTH, MOST_FAULTS, read_file, read_text, write
-from nnlab.config.overrides import override, override_all
+from nnlab.config.overrides import Setting, override, override_all
 from nnlab.errors import ConfigError, StorageError
 
 EXAMPLE = """\
@@ -396,6 +396,19 @@ def test_overrides_that_cannot_be_put_in(text, fault):
         override(read_text(BASE, "f.yaml"), text)
     assert str(caught.value).startswith(fault)
     assert len(str(caught.value)) < 250
+
+
+def test_a_setting_of_an_option_has_the_option_as_its_place():
+    document = override_all(read_text(BASE, "f.yaml"), [Setting("training.epochs", None, "--steps")])
+    assert document.values["training"]["epochs"] is None
+    assert document.position(("training", "epochs")) == ("--steps", None, None)
+    with pytest.raises(ConfigError) as caught:
+        override_all(document, [Setting("network.layers.9", 1, "--layers"), "c=017"])
+    assert [str(fault) for fault in caught.value.faults] == [
+        "--layers: found '9', expected an index from 0 to 1",
+        *(str(fault) for fault in caught.value.faults if fault.file == "--set c=…"),
+    ]
+    assert len(caught.value.faults) == 2
 
 
 def test_faults_of_all_overrides_come_together_and_the_last_of_two_wins():

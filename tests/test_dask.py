@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import environment, nnlab_here, parse_json, read_rows, write
+from support import COMMAND, environment, nnlab_here, parse_json, read_rows, write
 
 from nnlab.config.arms import arms_from, default_target
 from nnlab.config.experiment import load
@@ -147,6 +148,26 @@ def test_a_cluster_on_this_machine(tmp_path):
     with dask_workers("local") as workers:
         assert workers.jobs == os.cpu_count()
         assert bits(compare(*what, **about, workers=workers)) == bits(expected)
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_workers_of_this_machine_too_and_is_told_in_one_line(tmp_path):
+    write(tmp_path, TEXT)
+    long = ("--set", "training.steps=10000000", "--set", "training.log_every=500")
+    words = ("compare-activations", "experiment.yaml", "--dask", "local", *long)
+    process = subprocess.Popen(
+        [*COMMAND, *words], cwd=tmp_path, env=environment(PYTHONWARNINGS="default"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert "step" in process.stderr.readline()  # of progress: the workers are at work
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process that the command has begun
+        out, said = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    (line,) = [line for line in said.splitlines() if " step " not in line]
+    assert line.startswith("stopped by SIGINT: the comparison in runs/")
+    assert (process.returncode, out) == (130, "")
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "tcp://host", "tcp://a b:1"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nnlab.data import files
 from nnlab.data.dataset import Columns, InputColumn
-from nnlab.data.tables import read_csv, read_csv_like, read_table
+from nnlab.data.tables import identifiers, read_csv, read_csv_like, read_table
 from nnlab.errors import DataError
 
 PLAIN = "a,b,y\n1,2,no\n3,4.5,yes\n-5e-1,.5,no\n"
@@ -212,6 +212,66 @@ def test_too_many_different_texts(faults_of):
     assert "1001 different texts" in faults[0].message
 
 
+# --- targets that are for another task ---
+
+WHOLE = {
+    "text for numbers": ("x,y\n1,oak\n2,elm\n3,ash\n", "regression", "found 'oak'", "(for classes: task: multiclass)"),
+    "two texts for numbers": ("x,y\n1,oak\n2,elm\n3,oak\n", "regression", "found 'oak'", "(for classes: task: binary)"),
+    "text for labels": ("x,y\n1,oak\n2,elm\n3,\n", "multilabel", "found 'oak'", "(for one class among several: "),
+    "numbers for classes": (
+        "x,y\n1,0.5\n2,1.25\n3,2\n",
+        "multiclass",
+        "found '0.5'",
+        "(for numbers to predict: task: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "task", "found", "advice"), WHOLE.values(), ids=WHOLE)
+def test_a_target_for_another_task_is_one_fault_that_names_the_column_and_the_task(
+    content, task, found, advice, faults_of
+):
+    (fault,) = faults_of(content, task=task)
+    assert (fault.line, fault.column) == (1, 2)
+    assert fault.message.startswith(f"{found} in target column 'y', expected ")
+    assert f" for task: {task} {advice}" in fault.message
+
+
+def test_single_cells_that_do_not_fit_are_told_one_by_one(faults_of):
+    faults = faults_of("x,y\n1,1.5\n2,oak\n3,2.5\n4,elm\n5,3\n", task="regression")
+    assert [fault.line for fault in faults] == [3, 5]
+
+
+def test_a_column_of_names_is_an_identifier_and_one_of_kinds_is_not(write):
+    rows = [f"name{i},{'red' if i % 2 else 'blue'},{i},{i % 2}" for i in range(12)]
+    data = read_csv(write("\n".join(["name,colour,size,y", *rows])), task="binary")
+    assert [column.name for column in identifiers(data)] == ["name"]
+    few = read_csv(write("\n".join(["name,colour,size,y", *rows[:10]])), task="binary")
+    assert identifiers(few) == []
+    twice = read_csv(write("\n".join(["name,colour,size,y", *rows, *rows])), task="binary")
+    assert identifiers(twice) == []
+
+
+# --- other separators ---
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a;b\n1,5;2\n", "found one column named 'a;b', expected columns separated by commas"),
+        ("a;b\n1,5;2\n", "looks separated by semicolons: save it with commas, and a point in decimals"),
+        ('"a";"b"\n1;2\n', "found a misplaced quote"),
+        ('"a";"b"\n1;2\n', "looks separated by semicolons"),
+        ("a\tb\n1\t2\n", "looks separated by tabs"),
+        ("a|b\n1|2\n", "looks separated by bars"),
+    ],
+)
+def test_another_separator_gets_a_hint(content, words, faults_of):
+    (fault,) = faults_of(content)
+    assert words in fault.message
+    assert fault.line == 1
+
+
 # --- blanks ---
 
 HOLES = "a,s,y\n1,u,0\n,u,1\n3,NA,1\n4,v,0\n"
@@ -222,6 +282,23 @@ def test_blanks_are_refused_with_advice(faults_of):
     assert [(fault.line, fault.column) for fault in faults] == [(3, 1), (4, 2)]
     assert "row 2: found a blank in column 'a'" in faults[0].message
     assert "drop, mean or median" in faults[0].message
+
+
+def test_the_blanks_of_a_column_are_one_fault_with_their_count(faults_of):
+    faults = faults_of("a,b,y\n1,u,0\n,u,1\n3,NA,1\n,v,0\n,v,0\n")
+    assert [(fault.line, fault.column) for fault in faults] == [(3, 1), (4, 2)]
+    assert faults[0].message.startswith("row 2 and in 2 further rows: found a blank in column 'a', expected a value")
+    assert faults[1].message.startswith("row 3: found a blank in column 'b', expected a value")
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+@pytest.mark.parametrize("blanks", ["refuse", "mean"])
+def test_a_blank_target_can_only_be_dropped(task, blanks, faults_of):
+    (fault,) = faults_of("a,y\n1,0\n2,\n3,1\n4,1\n", task=task, blanks=blanks)
+    assert fault.message == (
+        "row 2: found a blank in column 'y', expected a value "
+        "(data.blanks: drop leaves such rows out; a target is never filled)"
+    )
 
 
 def test_rows_with_blanks_are_dropped(write, faults_of):
@@ -273,7 +350,7 @@ def test_the_targets_may_be_absent(write, columns):
         ("a,s,y\n1,u,maybe\n", "row 1: found label 'maybe' in column 'y', expected one of 'no', 'yes'"),
         ("a,s,y\n1,w,no\n", "row 1: found 'w' in column 's', expected one of 'u', 'v'"),
         ("a,s,y\n,u,no\n", "found a blank"),
-        ("a,s,y\n1,u,\n", "found a blank"),
+        ("a,s,y\n1,u,\n", "found a blank in column 'y', expected a value in every row (or a file without targets"),
     ],
 )
 def test_what_the_first_table_did_not_have(write, columns, content, words):

@@ -10,9 +10,10 @@ import os
 import select
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import nnlab
 from nnlab.cli.catalogue import catalogues
@@ -25,7 +26,20 @@ from nnlab.cli.train import train
 from nnlab.cli.verify import verify
 from nnlab.errors import NnlabError
 
+
+class Commands(TyperGroup):
+    """The commands; the beginning of a name is answered with the name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names, as typer finds it."""
+        near = [name for name in self.commands if args[0] and name.startswith(args[0])]
+        if near and args[0] not in near:
+            ctx.fail(f"No such command '{args[0]}'. Did you mean {' or '.join(map(repr, near))}?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=Commands,
     help="A laboratory for activation functions and small neural networks: one YAML file in, one run folder out.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,12 +47,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command(name="train")(train)
-app.command(name="eval")(evaluate)
-app.command(name="gradcheck")(gradcheck)
-app.command(name="compare-activations")(compare_activations)
-app.command(name="sweep")(sweep)
-app.command(name="verify")(verify)
+# Each with a line that `nnlab --help` can show whole on 80 columns.
+app.command("train", short_help="Train one network and leave a run folder.")(train)
+app.command("eval", short_help="Evaluate a finished run, also on new rows.")(evaluate)
+app.command("gradcheck", short_help="Check every derivative of the network.")(gradcheck)
+app.command("compare-activations", short_help="Compare activations over many seeds.")(compare_activations)
+app.command("sweep", short_help="Train at many settings, and rank these.")(sweep)
+app.command("verify", short_help="Train a run again and compare every bit.")(verify)
 
 for _name, _group in catalogues().items():
     app.add_typer(_group, name=_name)

@@ -117,7 +117,7 @@ def _values(words: Sequence[str]) -> dict[str, float]:
 def _lines(about: dict[str, Any]) -> list[str]:
     """An activation in words."""
     lines = [f"{about['name']}", f"  f(x)  = {about['formula']}", f"  f'(x) = {about['slope_formula']}"]
-    lines += [f"  range {about['range']}; starts best with {about['initializer']}; {about['source']}"]
+    lines += [f"  range {about['range']}; {_start(about)}; {about['source']}"]
     lines += [f"  parameter {_parameter(parameter)}" for parameter in about["parameters"]]
     lines += [
         f"  kink at x = {kink['x']:g}: slope {kink['left']:g} on the left, {kink['right']:g} on the right, "
@@ -127,10 +127,25 @@ def _lines(about: dict[str, Any]) -> list[str]:
     return lines + [f"  cannot be trained: {about['untrainable']}" for _ in range("untrainable" in about)]
 
 
+def _png(given: str | Path) -> Path:
+    """The path of a picture, whose ending is to say what it is."""
+    path = Path(given)
+    if path.suffix.lower() != ".png":
+        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
+    return path
+
+
+def _start(about: dict[str, Any]) -> str:
+    """How the layer before an activation is started, unless the experiment file says otherwise."""
+    if about["name"] == "formula":  # of which nobody knows what suits it best
+        return f"starts with {about['initializer']}, unless network.init names another"
+    return f"starts best with {about['initializer']}"
+
+
 def plot(
     text: Text,
     *,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="Where the picture goes.")] = Path(
+    out: Annotated[Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes.")] = Path(
         "activation.png"
     ),
     sets: Values = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,13 @@ def evaluate(
     run: o.Run,
     *,
     split: Annotated[
-        Literal["train", "val", "test"] | None, typer.Option("--split", help="Part to evaluate; every one by default.")
+        str | None,
+        typer.Option(
+            "--split",
+            parser=o.one_of("train", "val", "test"),
+            metavar="train|val|test",
+            help="Part to evaluate; every one by default.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -27,11 +33,19 @@ def evaluate(
         ),
     ] = None,
     checkpoint: Annotated[
-        Literal["best", "last", "previous"] | None,
-        typer.Option("--checkpoint", help="Which weights to use; by default those whose figures `train` printed."),
+        str | None,
+        typer.Option(
+            "--checkpoint",
+            parser=o.one_of("best", "last", "previous"),
+            metavar="best|last|previous",
+            help="Which weights to use; by default those whose figures `train` printed.",
+        ),
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE.csv", help="Write a prediction for each row.")
+        Path | None,
+        typer.Option(
+            "--predictions", metavar="FILE.csv", help="Write for each row its number, the prediction and the truth."
+        ),
     ] = None,
     runs_dir: o.RunsDir = Path("runs"),
     plugin: o.Plugin = None,
@@ -72,6 +86,8 @@ def evaluate(
             baseline=gates.baseline,
         )
         screen = screen_for(quiet=quiet or as_json)
+        if found.status == "diverged":
+            screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
         show_all_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
         if predictions is not None:
             write_predictions(found, predictions)

@@ -45,7 +45,12 @@ def gradcheck(
     ] = None,
     method: Annotated[
         Method,
-        typer.Option("--method", help="Exact derivatives, which need no tolerance, or the notebooks' differences."),
+        typer.Option(
+            "--method",
+            parser=lambda given: Method(o.one_of(*Method)(given)),
+            metavar="exact|central",
+            help="Exact derivatives, which need no tolerance, or the notebooks' differences.",
+        ),
     ] = Method.exact,
     epsilon: Annotated[
         float | None,
@@ -158,7 +163,7 @@ def _exact(setup: Setup, steps: int | None, theta: object, *, strict: bool, quie
     seed, reproduce = setup.rows.seeds[0], shlex.join(command_line())
     show_exact_check(screen, reports, seed, reproduce)
     if share_tested(reports) < LEAST_TESTED:
-        screen.warn(f"{share_tested(reports):.1%} of the entries could be tested: the others have no gradient here")
+        screen.warn(f"{share_tested(reports):.1%} of the entries could be tested: of the others nothing can be said")
     if as_json:
         result(as_text(exact_document(reports, seed=seed, reproduce=reproduce, strict=strict)))
     else:

@@ -13,6 +13,7 @@ from nnlab.cli import options as o
 if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
     from nnlab.config.document import Document
+    from nnlab.config.overrides import Setting
     from nnlab.config.schema import Experiment
     from nnlab.experiments.setup import Setup
 
@@ -23,7 +24,7 @@ class Job:
     def __init__(
         self,
         config: str,
-        sets: Sequence[str] | None,
+        sets: Sequence[str | Setting] | None,
         plugins: Sequence[Path] | None,
         threads: int,
         gates: Sequence[str] | None = None,
@@ -48,11 +49,12 @@ class Job:
         return set_up(self.experiment, prepare_rows(self.experiment, dataset, [self.experiment.seed]), self.activations)
 
 
-def overrides(sets: list[str] | None, seed: int | None, name: str | None) -> list[str]:
+def overrides(sets: list[str] | None, seed: int | None, name: str | None) -> list[str | Setting]:
     """Options that stand for a key, as overrides."""
-    more = [] if seed is None else [f"seed={seed}"]
-    more += [] if name is None else [f"name={json.dumps(name)}"]
-    return [*(sets or []), *more]
+    from nnlab.config.overrides import Setting
+
+    given = (("seed", seed), ("name", name))
+    return [*(sets or []), *(Setting(key, value, f"--{key}") for key, value in given if value is not None)]
 
 
 def screen_for(*, quiet: bool) -> Screen:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from nnlab.errors import printable, suggestion
 
 LARGEST_SEED = 2**63 - 1
 
@@ -53,6 +56,18 @@ def _path(given: str | Path) -> Path:
     return Path(given)
 
 
+def one_of(*names: str) -> Callable[[str], str]:
+    """A parser for one of a few words."""
+
+    def parse(given: str) -> str:
+        if given not in names:
+            expected = f"one of {', '.join(names)}{suggestion(given, names)}"
+            raise typer.BadParameter(f"found '{printable(given[:40])}', expected {expected}")
+        return given
+
+    return parse
+
+
 def _positive(given: str | float) -> float:
     text = str(given)
     try:
@@ -93,6 +108,14 @@ Gate = Annotated[
     list[str] | None,
     typer.Option(
         "--gate", metavar="EXPR", help="What must hold, as in 'val/loss <= 0.2'; else exit code 3. Repeatable."
+    ),
+]
+SweepGate = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gate",
+        metavar="EXPR",
+        help="What must hold of the best point, as in 'best.test/accuracy >= 0.9'; else exit code 3. Repeatable.",
     ),
 ]
 Baseline = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.setup import Setup
     from nnlab.experiments.train import Progress
 
-_SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
 _NARROWEST, _WIDTH_OF_A_FILE = 40, 140
 
 
@@ -49,34 +51,85 @@ def _is_plain() -> bool:
     return bool(os.environ.get("NO_COLOR")) or (columns.isdecimal() and 0 < int(columns[:9]) < _NARROWEST)
 
 
+def _has_width(shown_on: Console) -> bool:
+    """Whether a width is known to be that of a screen, or was asked for."""
+    return shown_on.is_terminal or "COLUMNS" in os.environ
+
+
+_BAR = 20  # columns of a progress bar
+_GAP = 2  # columns of blanks between two columns of a table
+
+
+def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
+    """How wide each column is, its name among its cells."""
+    return [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+
+
+def _blocks(cells: Sequence[Sequence[str]], numbers_from: int, width: int) -> list[list[int]]:
+    """The columns of each block of a table: the first ones, then as many of the others as fit beside them.
+
+    Text may be broken between its words, but keeps a third of the width where it needs that much.
+    """
+    widths = _widths(cells)
+    first, others = list(range(len(widths)))[:numbers_from], list(range(len(widths)))[numbers_from:]
+    wide = sum(widths[index] + _GAP for index in first)
+    room = width + _GAP - min(wide, max(width // 3, width - sum(widths[index] + _GAP for index in others)))
+    blocks, left = [first[:]], room
+    for index in others:
+        if widths[index] + _GAP > left and len(blocks[-1]) > len(first):
+            blocks.append(first[:])
+            left = room
+        blocks[-1].append(index)
+        left -= widths[index] + _GAP
+    return blocks
+
+
+def _table(cells: Sequence[Sequence[str]], columns: Sequence[int], numbers_from: int, width: int) -> Table:
+    """These columns of a table."""
+    widths = _widths(cells)
+    table = Table(box=None, pad_edge=False, show_header=any(cells[0][index] for index in columns))
+    for index in columns:
+        is_number = index >= numbers_from
+        keeps = is_number and widths[index] <= width // 2  # what is wider is a sentence
+        table.add_column(cells[0][index], justify="right" if is_number else "left", overflow="fold", no_wrap=keeps)
+    for row in cells[1:]:
+        table.add_row(*(row[index] for index in columns))
+    return table
+
+
 class Screen:
     """Everything a command shows a person; a quiet screen shows warnings and errors only."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet, self.console = quiet, console()
 
-    def say(self, text: str) -> None:
-        """A line of text."""
+    def say(self, text: str, *, to_type: bool = False) -> None:
+        """A line of text, which breaks between words on a screen; one that is `to_type` again is left whole."""
         if not self.quiet:
-            self.console.print(_encodable(printable(text)), soft_wrap=True)
+            self._line(text, whole=to_type)
 
     def warn(self, text: str) -> None:
         """A warning: shown even to the quiet, for it may change what a result means."""
-        self.console.print(_encodable(f"warning: {printable(text)}"), soft_wrap=True)
+        self._line(f"warning: {text}")
+
+    def _line(self, text: str, *, whole: bool = False) -> None:
+        """Text on one line where nobody looks at a screen, for other programs search for it."""
+        self.console.print(_encodable(printable(text)), soft_wrap=whole or not _has_width(self.console))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
-        """A table; columns from `numbers_from` on are aligned to the right. Nothing for no rows."""
+        """A table; columns from `numbers_from` on are aligned to the right. Nothing for no rows.
+
+        No number is broken over lines: what is too wide comes in blocks, each of which begins with the first columns.
+        """
         if self.quiet or not rows:
             return
-        table = Table(box=None, pad_edge=False)
-        for index, column in enumerate(columns):
-            right = index >= numbers_from
-            table.add_column(_encodable(column), justify="right" if right else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(_encodable(printable(value)) for value in row))
+        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *rows)]
         self.console.print()
         self.console.print(_encodable(title), style="bold")  # not the table's own title, which wraps at its width
-        self.console.print(table)
+        for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
+            if number:
+                self.console.print()
+            self.console.print(_table(cells, block, numbers_from, self.console.width))
 
     @contextlib.contextmanager
     def progress(self, what: str) -> Iterator[Callable[[Progress], None]]:
@@ -116,20 +169,28 @@ def _bars(shown_on: Console) -> Bars:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[text]}"))
-    return Bars(*columns, console=shown_on, transient=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=_BAR), TextColumn("{task.fields[text]}"))
+    # No thread of rich's own: a bar is drawn when there is news, and a process with threads must not be copied to draw
+    # pictures on several processors.
+    return Bars(*columns, console=shown_on, transient=True, auto_refresh=False)
 
 
 def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
     """A function that moves a new bar, which goes when its training is done."""
-    task = bars.add_task(_encodable(printable(what)), total=None, text="")
+    name = _encodable(_shortened(printable(what), bars.console.width // 4))
+    task, room = bars.add_task(name, total=None, text=""), bars.console.width - cell_len(name) - _BAR - _GAP
     latest: dict[str, float] = {}
+    drawn_at = -math.inf
 
     def show(progress: Progress) -> None:
+        nonlocal drawn_at
         latest.update(progress.figures)
-        text = _encodable(_sentence(progress, latest))
-        is_done = progress.step >= progress.steps
-        bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
+        is_done, now = progress.step >= progress.steps, time.monotonic()
+        if is_done or now - drawn_at >= _SECONDS_BETWEEN_DRAWINGS:
+            text = _encodable(_sentence(progress, latest, room))
+            bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
+            bars.refresh()
+            drawn_at = now
 
     return show
 
@@ -162,16 +223,27 @@ class _Lines:
             self.shown_at, self.waiting = time.monotonic(), None
 
 
-def _sentence(progress: Progress, figures: Mapping[str, float]) -> str:
-    """Step, figures, speed and time left in one line."""
-    parts = [f"step {progress.step:,}/{progress.steps:,}"]
+def _shortened(text: str, width: int) -> str:
+    """Text of at most that many characters; an ellipsis stands for what is left out."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _sentence(progress: Progress, figures: Mapping[str, float], room: int | None = None) -> str:
+    """Step, figures, time left and speed in one line; where there is little room, the last ones of these are left out.
+
+    The step and the time left go last.
+    """
+    step = f"step {progress.step:,}/{progress.steps:,}"
     shown = {name: value for name, value in figures.items() if not name.startswith("health/")}
-    parts += [f"{name} {_short(value)}" for name, value in shown.items() if not name.endswith("hamming_loss")][:5]
+    parts = [f"{name} {_short(value)}" for name, value in shown.items() if not name.endswith("hamming_loss")][:5]
+    left = []
     if progress.seconds > 0 and progress.step:
         speed = progress.step / progress.seconds
         parts.append(f"{speed:,.0f} steps/s")
-        parts.append(f"{duration((progress.steps - progress.step) / speed)} left")
-    return " · ".join(parts)
+        left = [f"{duration((progress.steps - progress.step) / speed)} left"]
+    while parts and room is not None and cell_len(" · ".join([step, *parts, *left])) > room:
+        parts.pop()
+    return " · ".join([step, *parts, *left])
 
 
 def duration(seconds: float) -> str:
@@ -336,7 +408,8 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
         screen.say(f"{name or 'the network'} is checked by differences alone, for it cannot be continued: {reason}")
     for name in by_step_of(reports):
         screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
-    screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with: {reproduce}")
+    screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with:")
+    screen.say(f"  {reproduce}", to_type=True)
 
 
 def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
@@ -353,14 +426,15 @@ def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
     health = [name for name in ("dead", "saturated") if any(name in arm.get("health", {}) for _, arm in arms)]
     columns = ["activation", "reached it", "median steps", "median time", "area", "time per step", *health]
     rows = [[label, *_target_cells(arm, seeds, health)] for label, arm in arms]
-    screen.table(f"On the way to {summary['target']}", columns, rows)
+    title = f"On the way to {summary['target']}; time per step by the clock, over the updates of all seeds together"
+    screen.table(title, columns, rows)
     _show_verdict(screen, summary["verdict"])
 
 
 def _ranked(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Those arms that were set against each other, the best first, then the others."""
+    """Those arms that were set against each other, the best first, then the others unless they are settings tried."""
     ranking = summary["verdict"]["ranking"]
-    others = [label for label in summary["arms"] if label not in ranking]
+    others = [label for label in summary["arms"] if label not in ranking and "tuned" not in summary]
     return [(label, summary["arms"][label]) for label in (*ranking, *others)]
 
 

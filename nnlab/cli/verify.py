@@ -36,9 +36,11 @@ def verify(
 
         folder = find(runs_dir, run)
         job = Job(str(folder.path / "config.yaml"), None, plugin, threads)
+        from nnlab.experiments.evaluate import require_one_network
         from nnlab.experiments.verify import verify as verify_run
 
         with leaving(lambda: "the run was not compared to its end"):
+            require_one_network(folder)
             plugins = [str(path) for path in plugin or ()]
             found = verify_run(folder, job.setup(), job.activations, epochs=epochs, plugins=plugins)
         result(as_text(found.document()) if as_json else str(found.run))

@@ -7,6 +7,7 @@ description of its parameters.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -288,6 +289,8 @@ def _name_path(value: Any) -> tuple[str, ...]:
 
 
 def _unknown(kind: str, name: Any, known: list[str]) -> str:
+    if kind == "activation" and isinstance(name, str) and re.search(r"[+*/(]", name):
+        return f"unknown {kind} {shown(name)}; expected a name, or a formula written as {{formula: '…'}}"
     hint = suggestion(str(name), known) or f"; expected one of {', '.join(known)}"
     return f"unknown {kind} {shown(name)}{hint}"
 

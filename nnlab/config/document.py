@@ -27,7 +27,7 @@ import yaml
 from nnlab.errors import ConfigError, Fault, StorageError, printable
 
 KeyPath = tuple[str | int, ...]  # ("network", "layers", 1)
-Place = tuple[str, int, int]  # file, line and column, the last two counted from 1
+Place = tuple[str, int | None, int | None]  # file, line and column, the last two counted from 1; an option has none
 _Event = Any  # PyYAML's stubs allow an event and an error to have no mark; those that a parser makes have one
 _Mark = Any
 

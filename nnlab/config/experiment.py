@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from nnlab.config.choices import Choice, choose, shown
 from nnlab.config.document import Document, KeyPath, read_file, write
 from nnlab.config.gates import Gate, names_a_parameter, unknown_figure
-from nnlab.config.overrides import override_all, with_gates
+from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Experiment
-from nnlab.errors import ConfigError, Fault, printable, suggestion
+from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
@@ -23,13 +23,13 @@ from nnlab.maths.optimizers import OPTIMIZERS
 
 Finding = tuple[KeyPath, str]
 
-# A run that would need more memory than this for theta, gradient, best weights and slots is refused.
+# A run that would need more memory than this for its parameters is refused.
 MOST_BYTES = 8 * 2**30
 
 
 def load(
     path: str | Path,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str | Setting] = (),
     activations: Mapping[str, AnyActivation] = ACTIVATIONS,
     gates: Sequence[str] = (),
 ) -> tuple[Experiment, Document]:
@@ -133,7 +133,7 @@ class _Fields:
         except ValidationError as error:
             lines = error.errors(include_url=False)
             found = [(self.original(path), text) for line in lines for path, text in _findings(line, left)]
-            self.findings += [finding for finding in found if not self._left_behind(finding[0])]
+            self.findings += [finding for finding in found if finding[1] and not self._left_behind(finding[0])]
             cut = {_cut(self.values, _whole_choice(path)) for path, _ in found}
             is_new = () not in cut and not cut <= self.cut
             self.cut |= cut | {path for path, _ in found}
@@ -156,8 +156,14 @@ class _Fields:
         return tuple(found)
 
     def spare(self, path: KeyPath) -> bool:
-        """Whether nothing was cut at this path, in it or around it."""
-        return not any(path[: len(cut)] == cut[: len(path)] for cut in self.cut)
+        """Whether nothing was cut at this path, in it or around it, nor a mistyped key that was to be this one."""
+        return not any(path[: len(cut)] == cut[: len(path)] for cut in (*self.cut, *map(_meant, self.cut)))
+
+
+def _meant(path: KeyPath) -> KeyPath:
+    """The path with the key that its last one was to be, if that is none that is known."""
+    known = _sibling_keys(path) if path and isinstance(path[-1], str) else []
+    return path if not known or path[-1] in known else (*path[:-1], nearest(str(path[-1]), known) or path[-1])
 
 
 def _without_cut(value: Any) -> Any:
@@ -199,17 +205,28 @@ def _has(values: Any, part: str | int) -> bool:
 
 
 def _findings(line: Mapping[str, Any], values: Any) -> Iterator[Finding]:
-    """The findings of one pydantic error, its path reduced to what stands in the file."""
+    """The findings of one pydantic error, its path reduced to what stands in the file; "" for what another tells."""
     path = _path_in(values, line["loc"])
     if line["type"] == "inner":
         for inner, message in line["ctx"]["faults"]:
             yield (*path, *inner), message
     elif line["type"] == "extra_forbidden":
-        yield path, f"unknown key {shown(str(path[-1]))}{suggestion(str(path[-1]), _sibling_keys(path))}"
+        key = str(path[-1])
+        yield path, f"unknown key {shown(key)}{suggestion(key, _sibling_keys(path)) or _at_home(path)}"
     elif line["type"] == "missing":
-        yield (*path, str(line["loc"][-1])), f"missing key '{line['loc'][-1]}'{_expected_of(line['loc'])}"
+        key = str(line["loc"][-1])
+        missing = f"missing key '{key}'{_expected_of(line['loc'])}"
+        yield (*path, key), "" if _is_mistyped(path, values, key) else missing
     else:
         yield path, f"found {shown(line['input'])}, expected {_expected(line)}"
+
+
+def _is_mistyped(path: KeyPath, values: Any, key: str) -> bool:
+    """Whether a key that is missing is what an unknown one beside it was meant to be: that fault tells it all."""
+    for part in path:
+        values = values[part]
+    known = _sibling_keys((*path, key))
+    return any(nearest(other, known) == key for other in values if other not in known)
 
 
 def _path_in(values: Any, loc: Sequence[str | int]) -> KeyPath:
@@ -231,6 +248,13 @@ def _sibling_keys(path: KeyPath) -> list[str]:
     return list(model.model_fields) if model is not None else []
 
 
+def _at_home(path: KeyPath) -> str:
+    """Where a key belongs that stands at the top level and is known one level below."""
+    sections = {name: _model_in(field.annotation) for name, field in Experiment.model_fields.items()}
+    homes = [name for name, model in sections.items() if model and path[-1] in model.model_fields]
+    return f"; expected it in '{homes[0]}'" if len(path) == 1 and homes else ""
+
+
 def _model_in(annotation: Any) -> Any:
     """The first model class inside an annotation such as `Annotated[list[Model], …] | None`."""
     if hasattr(annotation, "model_fields"):
@@ -239,9 +263,13 @@ def _model_in(annotation: Any) -> Any:
 
 
 def _expected_of(loc: Sequence[str | int]) -> str:
+    if loc == ("name",):
+        return ", expected a name for the run's folder, as in name: xor-tanh"
     known = {
         "task": ", expected binary, multiclass, multilabel or regression",
+        "data": ", expected a mapping with a source, as in data: {source: xor}",
         "source": ", expected a data set's name or path",
+        "name": ", expected a data set's name or path",
     }
     return known.get(str(loc[-1]), "")
 
@@ -353,6 +381,22 @@ def _scale_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("data", "scale_targets"), f"{found}; expected false"
 
 
+def _block_findings(experiment: Experiment) -> Iterator[Finding]:
+    """What rows that are never all in memory cannot go with."""
+    blocks, batch, optimizer = experiment.data.in_blocks, experiment.training.batch_size, experiment.optimizer.name
+    if blocks is None:
+        return
+    if OPTIMIZERS[optimizer].needs_objective:
+        found = f"found in_blocks with {optimizer}, whose steps each need all rows"
+        yield ("data", "in_blocks"), f"{found}; expected no in_blocks, or another optimizer"
+    elif batch == "all" or batch > blocks:
+        found = f"found batch_size: {batch} with data.in_blocks: {blocks}"
+        yield ("training", "batch_size"), f"{found}, expected a number of at most {blocks}"
+    if experiment.data.blanks != "refuse":
+        found = f"found blanks: {experiment.data.blanks} with in_blocks, which is for arrays without blanks"
+        yield ("data", "blanks"), f"{found}; expected refuse"
+
+
 def _duration_findings(experiment: Experiment) -> Iterator[Finding]:
     training = experiment.training
     if (training.epochs is None) == (training.steps is None):
@@ -401,20 +445,31 @@ def _size_findings(experiment: Experiment) -> Iterator[Finding]:
     """Networks that are too large whatever the data: each weight matrix has at least one row."""
     widths = [layer.dense for layer in experiment.network.layers or [] if layer.dense]
     parameters = sum(width * (before + 1) for before, width in zip([1, *widths], widths, strict=False))
-    fault = memory_fault(parameters, experiment.precision)
+    fault = memory_fault(parameters, experiment)
     if fault:
         yield ("network", "layers"), fault
 
 
-def memory_fault(parameters: int, precision: str) -> str | None:
+def memory_fault(parameters: int, experiment: Experiment) -> str | None:
     """Why a network of this size is refused, or None."""
-    needed = parameters * (4 if precision == "float32" else 8) * 5
+    needed = parameters * bytes_kept(experiment)
     if needed <= MOST_BYTES:
         return None
     return (
-        f"found at least {parameters:,} parameters, which take {needed / 2**30:,.0f} GiB with gradient, best weights "
-        f"and two optimizer slots; expected at most {MOST_BYTES / 2**30:.0f} GiB"
+        f"found at least {parameters:,} parameters, which take {needed / 2**30:,.0f} GiB while "
+        f"{experiment.optimizer.name} trains them; expected at most {MOST_BYTES / 2**30:.0f} GiB"
     )
+
+
+def bytes_kept(experiment: Experiment) -> int:
+    """How many bytes a training keeps for each parameter, whatever the batch.
+
+    Theta, its gradient, the best weights and the optimizer's slots; and of all but the gradient a copy, to which a
+    replica goes back whose update fails. A line search has weights and a gradient of its own, in float64.
+    """
+    optimizer = OPTIMIZERS[experiment.optimizer.name]
+    arrays = 1 + 2 * (2 + len(optimizer.slots(experiment.optimizer.values)))
+    return arrays * (4 if experiment.precision == "float32" else 8) + (2 * 8 if optimizer.needs_objective else 0)
 
 
 def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -469,6 +524,7 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     line_search_findings: ("optimizer", "network", "training.clip_norm", "training.clip_value"),
     _head_findings: ("task", "network.head"),
     _scale_findings: ("data.scale_targets", "network.head"),
+    _block_findings: ("data.in_blocks", "data.blanks", "optimizer", "training.batch_size"),
     _duration_findings: ("training.epochs", "training.steps"),
     _evaluate_findings: ("data.validation", "training.evaluate"),
     _monitor_findings: ("task", "data.validation", "training.evaluate", "training.early_stopping.monitor"),

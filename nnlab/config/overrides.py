@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,21 @@ _KEY = re.compile(r"[\w/-]+(\.[\w/-]+)*")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def override_all(document: Document, texts: Iterable[str]) -> Document:
-    """`document` with each KEY=VALUE put in, in order. ConfigError lists the faults of all of them."""
+@dataclass(frozen=True)
+class Setting:
+    """What an option of its own puts under a key, as `--name` does: it is the place that a fault is told with."""
+
+    key: str
+    value: str | int | None
+    option: str
+
+
+def override_all(document: Document, settings: Iterable[str | Setting]) -> Document:
+    """`document` with each KEY=VALUE or setting put in, in order. ConfigError lists the faults of all of them."""
     faults: list[Fault] = []
-    for text in texts:
+    for setting in settings:
         try:
-            document = override(document, text)
+            document = override(document, setting) if isinstance(setting, str) else _set(document, setting)
         except ConfigError as error:
             faults += error.faults
     if faults:
@@ -54,12 +64,20 @@ def override(document: Document, text: str) -> Document:
     return Document(draft.values, draft.places, draft.key_places)
 
 
+def _set(document: Document, setting: Setting) -> Document:
+    """`document` with what an option of its own says."""
+    place: Place = (setting.option, None, None)
+    draft = _Draft(document)
+    draft.put([(name, place) for name in setting.key.split(".")], Document(setting.value, {(): place}, {}))
+    return Document(draft.values, draft.places, draft.key_places)
+
+
 def with_gates(document: Document, texts: Iterable[str]) -> Document:
     """`document` with more gates behind those that it has; the place of each is the option that brought it."""
     gates = document.values.get("gates")
     texts = [text for text in texts if gates is None or isinstance(gates, list)]  # else the file's own fault is told
     more: dict[KeyPath, Place] = {
-        ("gates", index): (option(text), 1, 1) for index, text in enumerate(texts, start=len(gates or []))
+        ("gates", index): (option(text), None, None) for index, text in enumerate(texts, start=len(gates or []))
     }
     if not more:
         return document

@@ -12,13 +12,14 @@ from nnlab.data.dataset import Dataset
 from nnlab.data.files import counted, quoted
 from nnlab.data.scaling import FILLS, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
+from nnlab.data.tables import identifiers
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, both C-contiguous."""
+    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous as far as in memory."""
 
-    x: NDArray[Any]
+    x: Any
     y: NDArray[Any]
 
 
@@ -77,6 +78,11 @@ def prepare(
 
 
 def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling) -> Iterator[str]:
+    for column in identifiers(dataset):
+        texts = len(column.categories or ())
+        found = f"column {quoted(column.name)} has {texts:,} different texts in {counted(len(dataset.y), 'row')}"
+        advice = f"if it only names the rows: data.ignore: [{quoted(column.name)}]"
+        yield f"{found}, each of which becomes an input; {advice}"
     if scaling.constant:
         names = dataset.columns.input_names
         which = f" ({', '.join(quoted(names[i]) for i in scaling.constant)})" if len(scaling.constant) <= 3 else ""

@@ -26,6 +26,7 @@ from nnlab.errors import DataError, Fault, suggestion
 BLANKS = ("refuse", "drop", "mean", "median")
 BLANK_CELLS = frozenset({"", "NA"})
 MOST_CATEGORIES = 1000
+_FEW = 10  # texts, which may all be different in a small table and yet be a category
 MOST_VALUES = 2**29  # of the inputs together: 4 GiB
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -38,6 +39,9 @@ _UNSAID = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _YES_OR_NO = {"0": 0.0, "1": 1.0, "no": 0.0, "yes": 1.0, "false": 0.0, "true": 1.0}
 _BLANK_ADVICE = "a value (data.blanks in the config may be drop, mean or median)"
+_BLANK_TARGET_ADVICE = "a value (data.blanks: drop leaves such rows out; a target is never filled)"
+_NEW_BLANK_TARGET_ADVICE = "a value in every row (or a file without targets, for predictions alone)"
+_SINGLE_COLUMN_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,8 @@ def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
             yield line, [cell.strip() for cell in cells]
             line = reader.line_num + 1
     except csv.Error as error:
-        refuse(path, _csv_message(str(error)), line)
+        first = text.partition("\n")[0]
+        refuse(path, _csv_message(str(error)) + (_separated_by(first) if line == 1 and "," not in first else ""), line)
 
 
 def _csv_message(error: str) -> str:
@@ -122,6 +127,12 @@ def _csv_message(error: str) -> str:
     if "field limit" in error:
         return "found a cell of more than 131072 characters (a quote that is never closed?), expected a shorter one"
     return f"found a misplaced quote ({error}), expected a comma or the line's end after a closing quote"
+
+
+def _separated_by(line: str) -> str:
+    """A hint where a line looks as if its cells were separated by something else than commas."""
+    words = next((words for sign, words in _SINGLE_COLUMN_SEPARATORS.items() if sign in line), "")
+    return f" (the file looks separated by {words}: save it with commas, and a point in decimals)" if words else ""
 
 
 def _checked_names(header: Sequence[str], path: Path) -> tuple[str, ...]:
@@ -142,8 +153,8 @@ def _name_fault(name: str, earlier: Sequence[str]) -> str:
         return f"found no name for column {len(earlier) + 1}, expected one (or a line that ends without a comma)"
     if name in earlier:
         return f"found column name {quoted(name)} twice, expected different names"
-    if not earlier and (";" in name or "\t" in name):
-        return f"found {quoted(name)} as the first column's name, expected columns separated by commas"
+    if not earlier and (hint := _separated_by(name)):
+        return f"found one column named {quoted(name)}, expected columns separated by commas{hint}"
     if _CONTROL.search(name):
         return f"found a control character in column name {quoted(name)}, expected none"
     return ""
@@ -225,12 +236,14 @@ def _input_column(table: Table, name: str, faults: FaultList) -> InputColumn:
     texts = sorted(set(cells) - BLANK_CELLS)
     column = table.position(name) + 1
     if not texts:
-        faults.add(f"found only blanks in column {quoted(name)}, expected values (or the column in ignore)", 1, column)
+        faults.add(
+            f"found only blanks in column {quoted(name)}, expected values (or the column in data.ignore)", 1, column
+        )
     if _is_numeric(cells):
         return InputColumn(name)
     if len(texts) > MOST_CATEGORIES:
         found = f"found {len(texts)} different texts in column {quoted(name)}"
-        faults.add(f"{found}, expected at most {MOST_CATEGORIES} (or the column in ignore)", 1, column)
+        faults.add(f"{found}, expected at most {MOST_CATEGORIES} (or the column in data.ignore)", 1, column)
         return InputColumn(name, ())
     return InputColumn(name, tuple(texts))
 
@@ -240,6 +253,15 @@ def _is_numeric(cells: Sequence[str]) -> bool:
     known = Counter(cell for cell in cells if cell not in BLANK_CELLS)
     numbers = sum(count for cell, count in known.items() if _MEANT_AS_NUMBER.fullmatch(cell))
     return 2 * numbers > known.total()
+
+
+def identifiers(dataset: Dataset) -> list[InputColumn]:
+    """The text columns in which most rows have a text of their own: names of rows, which say nothing of others."""
+    return [
+        column
+        for column in dataset.columns.inputs
+        if column.categories is not None and _FEW < len(column.categories) > len(dataset.y) / 2
+    ]
 
 
 # --- another table read in the same way -------------------------------------------------------------------------------
@@ -297,7 +319,9 @@ def _inputs(
     return x
 
 
-def _numbers(table: Table, name: str, faults: FaultList, *, blanks_allowed: bool = False) -> NDArray[np.float64]:
+def _numbers(
+    table: Table, name: str, faults: FaultList, advice: str = _BLANK_ADVICE, *, blanks_allowed: bool = False
+) -> NDArray[np.float64]:
     """The numbers (N,) of a column; a cell that is none becomes nan and, unless it is an allowed blank, a fault."""
 
     def what_is_wrong(cell: str) -> str:
@@ -307,7 +331,7 @@ def _numbers(table: Table, name: str, faults: FaultList, *, blanks_allowed: bool
 
     values = _translated(table, name, _number)
     wrong = np.flatnonzero(~np.isfinite(values))
-    _add_faults(table, name, wrong, faults, what_is_wrong, blanks_allowed=blanks_allowed)
+    _add_faults(table, name, wrong, faults, what_is_wrong, advice, blanks_allowed=blanks_allowed)
     return values
 
 
@@ -346,17 +370,20 @@ def _add_faults(
     wrong: NDArray[np.intp],
     faults: FaultList,
     what_is_wrong: Callable[[str], str],
+    advice: str = _BLANK_ADVICE,
     *,
     blanks_allowed: bool = False,
 ) -> None:
-    """Note a fault for each row in `wrong`, in the column's own words, or in those for blanks."""
-    position = table.position(name)
-    excused = BLANK_CELLS if blanks_allowed else frozenset()
-    for row in faults.take([row for row in wrong.tolist() if table.rows[row][position] not in excused]):
-        cell = table.rows[row][position]
-        blank = f"found a blank in column {quoted(name)}, expected {_BLANK_ADVICE}"
-        message = blank if cell in BLANK_CELLS else what_is_wrong(cell)
-        faults.add(f"row {table.numbers[row]}: {message}", table.lines[row], position + 1)
+    """Note a fault for each row in `wrong`, in the column's own words, and one for all blanks, with `advice`."""
+    position, rows = table.position(name), wrong.tolist()
+    blanks = [row for row in rows if table.rows[row][position] in BLANK_CELLS]
+    if blanks and not blanks_allowed:
+        more = f" and in {counted(len(blanks) - 1, 'further row')}" if len(blanks) > 1 else ""
+        message = f"row {table.numbers[blanks[0]]}{more}: found a blank in column {quoted(name)}, expected {advice}"
+        faults.add(message, table.lines[blanks[0]], position + 1)
+    for row in faults.take([row for row in rows if table.rows[row][position] not in BLANK_CELLS]):
+        message = f"row {table.numbers[row]}: {what_is_wrong(table.rows[row][position])}"
+        faults.add(message, table.lines[row], position + 1)
 
 
 # --- targets ----------------------------------------------------------------------------------------------------------
@@ -366,12 +393,18 @@ def _targets(
     table: Table, names: Sequence[str], task: Task, classes: tuple[str, ...] | None, faults: FaultList
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The classes and the targets (N, outputs). `classes` is None where they are still to be found in the table."""
+    advice = _BLANK_TARGET_ADVICE if classes is None else _NEW_BLANK_TARGET_ADVICE
+    wrong = {name: _unfit(table.column(name), name, task) for name in names} if classes is None else {}
+    if any(wrong.values()):
+        for name in (name for name in names if wrong[name]):
+            faults.add(wrong[name], 1, table.position(name) + 1)
+        return (), np.zeros((len(table.rows), len(names)))
     if task == "regression":
-        return (), np.column_stack([_numbers(table, name, faults) for name in names])
+        return (), np.column_stack([_numbers(table, name, faults, advice) for name in names])
     if task == "multilabel":
-        return (), np.column_stack([_yes_or_no(table, name, faults) for name in names])
+        return (), np.column_stack([_yes_or_no(table, name, faults, advice) for name in names])
     before = len(faults)
-    labels = _labels(table, names[0], faults, known=classes or ())
+    labels = _labels(table, names[0], faults, advice, known=classes or ())
     if len(faults) > before:
         return classes or (), np.zeros((len(labels), 1))
     if classes is None:
@@ -381,16 +414,38 @@ def _targets(
     return classes, class_targets(np.array([index[label] for label in labels]), len(classes), task)
 
 
-def _yes_or_no(table: Table, name: str, faults: FaultList) -> NDArray[np.float64]:
+def _unfit(cells: Sequence[str], name: str, task: Task) -> str:
+    """Why a target column as a whole is not for the task, and which task it is for: one fault instead of a thousand."""
+    known = Counter(cell for cell in cells if cell not in BLANK_CELLS)
+    of_classes = "binary" if len(known) == 2 else "multiclass"
+    if task == "regression":
+        wrong = [] if _is_numeric(cells) else list(known)
+        expected, other = "numbers", f"for classes: task: {of_classes}"
+    elif task == "multilabel":
+        wrong = [cell for cell in known if cell.lower() not in _YES_OR_NO]
+        expected, other = "0 and 1", f"for one class among several: task: {of_classes}"
+    else:
+        wrong = [cell for cell in known if _NUMBER.fullmatch(cell) and not _INTEGER.fullmatch(cell)]
+        expected, other = "integers or text", "for numbers to predict: task: regression"
+    if 2 * sum(known[cell] for cell in wrong) <= known.total():
+        return ""
+    return f"found {quoted(wrong[0])} in target column {quoted(name)}, expected {expected} for task: {task} ({other})"
+
+
+def _yes_or_no(table: Table, name: str, faults: FaultList, advice: str) -> NDArray[np.float64]:
     """The column (N,) as 0 and 1."""
     values = _translated(table, name, lambda cell: _YES_OR_NO.get(cell.lower(), np.nan))
     expected = "expected 0 or 1, no or yes, false or true"
     wrong = np.flatnonzero(np.isnan(values))
-    _add_faults(table, name, wrong, faults, lambda cell: f"found {quoted(cell)} in label {quoted(name)}, {expected}")
+
+    def what_is_wrong(cell: str) -> str:
+        return f"found {quoted(cell)} in label {quoted(name)}, {expected}"
+
+    _add_faults(table, name, wrong, faults, what_is_wrong, advice)
     return values
 
 
-def _labels(table: Table, name: str, faults: FaultList, known: Sequence[str]) -> list[str]:
+def _labels(table: Table, name: str, faults: FaultList, advice: str, known: Sequence[str]) -> list[str]:
     """Each row's class as text, integers written in one way. With `known` classes, a label must be one of them."""
     cells = table.column(name)
     as_integers = all(_INTEGER.fullmatch(text) for text in known) if known else _is_numeric(cells)
@@ -404,7 +459,7 @@ def _labels(table: Table, name: str, faults: FaultList, known: Sequence[str]) ->
         return f"found label {quoted(cell)} in column {quoted(name)}, expected {expected}"
 
     wrong = np.flatnonzero([named[cell] not in allowed for cell in cells])
-    _add_faults(table, name, wrong, faults, what_is_wrong)
+    _add_faults(table, name, wrong, faults, what_is_wrong, advice)
     return [named[cell] for cell in cells]
 
 

@@ -15,7 +15,8 @@ from nnlab.config.experiment import validate
 from nnlab.config.gates import Gate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
-from nnlab.errors import CheckpointError
+from nnlab.data.splits import class_indices
+from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.gates import Measured, Outcome, check_gates, hold
 from nnlab.experiments.model import Model
 from nnlab.experiments.setup import SPLITS, prepare_rows, read_rows, report_names
@@ -29,26 +30,37 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """The outputs (N, K) for the rows of a part, their numbers (N,) among all rows read, from 1, and known targets."""
+
+    outputs: Array
+    numbers: Array
+    targets: Array | None
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """Figures and outputs (N, K) of each part evaluated; no figures where targets are unknown."""
+    """Figures and predictions of each part evaluated; no figures where targets are unknown."""
 
     run: Path
+    status: str
     checkpoint: str
     step: int
     figures: dict[str, Figures]
     model: Model
-    outputs: dict[str, Array]
+    predicted: dict[str, Predicted]
     gates: tuple[Outcome, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many rows were evaluated."""
-        return sum(map(len, self.outputs.values()))
+        return sum(len(part.outputs) for part in self.predicted.values())
 
     def document(self) -> dict[str, Any]:
         """What `--json` prints."""
         return {
             "run": str(self.run),
+            "status": self.status,
             "checkpoint": self.checkpoint,
             "step": self.step,
             "rows": self.rows,
@@ -79,10 +91,26 @@ def weights_of(experiment: Experiment) -> str:
 
 def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActivation]) -> Opened:
     """The experiment of a run, and its model and the checkpoint behind it; without a name the run's own result."""
+    require_one_network(run)
     experiment = validate(read_file(run.path / "config.yaml"), activations)
     name = name or weights_of(experiment)
     checkpoint = checkpoints.load(run.checkpoint(name))
     return Opened(experiment, Model.from_checkpoint(experiment, checkpoint, activations), name, checkpoint.about)
+
+
+_SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}
+
+
+def require_one_network(run: RunFolder) -> None:
+    """CheckpointError for the folder of a comparison or a sweep, with the way to a run of one of its networks."""
+    kind = run.read_run().get("kind")
+    if kind in _SEVERAL:
+        name, setting = _SEVERAL[kind]
+        where = printable(str(run.path))
+        raise CheckpointError(
+            f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
+            f"results.csv and report.html; to train one of them alone: nnlab train {where}/config.yaml --set {setting}"
+        )
 
 
 def evaluate(
@@ -101,13 +129,14 @@ def evaluate(
     """
     opened = open_run(run, checkpoint, activations)
     experiment, model = opened.experiment, opened.model
-    figures, outputs = (
+    figures, predicted = (
         _on_file(model, experiment, data)
         if data is not None
         else _on_splits(model, experiment, run, split, str(opened.about["fingerprint"]))
     )
-    outcomes = _held(gates, model, figures, list(outputs), baseline)
-    return Evaluation(run.path, opened.checkpoint, int(opened.about["step"]), figures, model, outputs, outcomes)
+    outcomes = _held(gates, model, figures, list(predicted), baseline)
+    status, step = str(run.read_run().get("status", "unknown")), int(opened.about["step"])
+    return Evaluation(run.path, status, opened.checkpoint, step, figures, model, predicted, outcomes)
 
 
 def _held(
@@ -126,18 +155,20 @@ def _held(
     return tuple(hold(gates, measured, baseline))
 
 
-def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Array]]:
-    """Figures where the file has targets, and outputs."""
+def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
+    """Figures where the file has targets, and predictions."""
     blanks_allowed = model.scaling.fill is not None
-    rows = load_new(data, model.columns, task=experiment.task, blanks_allowed=blanks_allowed)
+    blocks = experiment.data.in_blocks
+    rows = load_new(data, model.columns, task=experiment.task, blanks_allowed=blanks_allowed, in_blocks=blocks)
     x = model.scaled(rows.x)
     figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
-    return figures, {"data": model.outputs_of_scaled(x)}
+    outputs = model.outputs_of_scaled(x)
+    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y)}
 
 
 def _on_splits(
     model: Model, experiment: Experiment, run: RunFolder, split: str | None, fingerprint: str
-) -> tuple[dict[str, Figures], dict[str, Array]]:
+) -> tuple[dict[str, Figures], dict[str, Predicted]]:
     dataset = read_rows(experiment, None, run.path)
     if dataset.fingerprint != fingerprint:
         raise CheckpointError(
@@ -151,14 +182,22 @@ def _on_splits(
     wanted = [split] if split else found
     parts = {name: getattr(prepared, name) for name in wanted}
     figures = {name: model.report(part.x, part.y) for name, part in parts.items()}
-    return figures, {name: model.outputs_of_scaled(part.x) for name, part in parts.items()}
+    rows = dict(zip(SPLITS, (prepared.split.train, prepared.split.validation, prepared.split.test), strict=True))
+    return figures, {
+        name: Predicted(model.outputs_of_scaled(part.x), rows[name] + 1, dataset.y[rows[name]])
+        for name, part in parts.items()
+    }
 
 
 def write_predictions(evaluation: Evaluation, path: Path) -> None:
-    """Write the decision and the outputs of each row as CSV; where there are several parts, each row says its own."""
-    header = _header(evaluation.model)
-    rows = [[part, *row] for part, outputs in evaluation.outputs.items() for row in _rows(evaluation.model, outputs)]
-    several = len(evaluation.outputs) > 1
+    """Write a line for each row as CSV: its number, what is decided and what is behind it, and the truth if known.
+
+    Where there are several parts, each row says its own first. A row's number counts the rows that were read, from 1.
+    """
+    model, several = evaluation.model, len(evaluation.predicted) > 1
+    knows = all(part.targets is not None for part in evaluation.predicted.values())
+    header = ["row", *_header(model), *(f"true/{name}" for name in model.columns.targets if knows)]
+    rows = [[name, *row] for name, part in evaluation.predicted.items() for row in _rows(model, part)]
     write_csv(path, [["split", *header], *rows] if several else [header, *(row[1:] for row in rows)])
 
 
@@ -171,16 +210,28 @@ def _header(model: Model) -> list[str]:
     return [*columns.targets, *probabilities]
 
 
-def _rows(model: Model, outputs: Array) -> list[list[str]]:
-    task, classes = model.experiment.task, model.columns.classes
+def _rows(model: Model, part: Predicted) -> list[list[str]]:
+    task, outputs = model.experiment.task, part.outputs
     decided = predictions(task, outputs).reshape(len(outputs), -1)
-    if classes:
-        named = [[_class_name(classes, row[0])] for row in decided]
-    elif task == "multilabel":
-        named = [[str(int(value)) for value in row] for row in decided]
-    else:
-        named = [[] for _ in outputs]
-    return [[*names, *map(cell, row)] for names, row in zip(named, outputs.tolist(), strict=True)]
+    named = _named(model, decided) if task != "regression" else [[] for _ in outputs]
+    truth = [[] for _ in outputs] if part.targets is None else _named(model, _truth(model, part.targets))
+    return [
+        [str(number), *names, *map(cell, row), *known]
+        for number, names, row, known in zip(part.numbers.tolist(), named, outputs.tolist(), truth, strict=True)
+    ]
+
+
+def _truth(model: Model, targets: Array) -> Array:
+    """Targets (N, outputs) as `predictions` gives decisions: a class as its index (N, 1)."""
+    return class_indices(targets)[:, np.newaxis] if model.columns.classes else targets
+
+
+def _named(model: Model, values: Array) -> list[list[str]]:
+    """Decisions or the truth, (N, 1) or (N, targets), as cells: names of classes, 0 and 1, or numbers."""
+    if model.columns.classes:
+        return [[_class_name(model.columns.classes, row[0])] for row in values]
+    as_text = (lambda value: str(int(value))) if model.experiment.task == "multilabel" else cell
+    return [[as_text(value) for value in row] for row in values.tolist()]
 
 
 def _probability_names(task: str, classes: tuple[str, ...]) -> list[str]:
