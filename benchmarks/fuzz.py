@@ -431,9 +431,11 @@ def _fresh() -> tuple[Experiment, Content]:
 
 def checkpoint(chance: random.Random) -> Content:
     """A checkpoint: changed from outside, or inside with its seals made good again."""
-    content = _fresh()[1]
-    if chance.random() < 0.5:
+    content, kind = _fresh()[1], chance.random()
+    if kind < 0.4:
         return changed(chance, content)
+    if kind < 0.6:
+        return _sealed(chance, {name: _promising(chance, member) for name, member in _members(content)})
     wrong = chance.choice(zipfile.ZipFile(io.BytesIO(content)).namelist())
     arrays = {name.removesuffix(".npy"): _load(member) for name, member in _members(content)}
     about = json.loads(arrays.pop("about").tobytes())
@@ -450,6 +452,24 @@ def _members(content: Content) -> Iterator[tuple[str, Content]]:
     with zipfile.ZipFile(io.BytesIO(content)) as opened:
         for name in opened.namelist():
             yield name, opened.read(name)
+
+
+def _promising(chance: random.Random, member: Content) -> Content:
+    """A member as it is, or one whose header tells of another shape, version or type."""
+    if chance.random() < 0.7:
+        return member
+    header, rest = member[:128], member[128:]
+    return changed_numbers(chance, header.decode("latin-1")).encode("latin-1", "replace") + rest
+
+
+def _sealed(chance: random.Random, members: dict[str, Content]) -> Content:
+    """An archive of these members, packed or not, with the seal that a checkpoint has at its end."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as opened:
+        for name, member in members.items():
+            opened.writestr(name, member)
+    content = stream.getvalue()[:-2] + (64).to_bytes(2, "little")
+    return content + hashlib.sha256(content).hexdigest().encode()
 
 
 def _load(member: Content) -> Any:

@@ -48,11 +48,15 @@ def missing(package: str, python: str) -> str | None:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a measured process: how many threads each BLAS and OpenMP may use."""
+    """The environment of a measured process: how many threads each BLAS and OpenMP may use.
+
+    Modules may keep their byte code: without it, one that was not compiled when it was installed starts slowly.
+    """
     names = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB", "NUMEXPR")
     limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
     limits["VECLIB_MAXIMUM_THREADS"] = str(threads)
-    return {**os.environ, **limits, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**given, **limits, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @dataclass

@@ -41,12 +41,16 @@ training:
 """
 
 
+# What a command's environment has of this one; the last lets it tell what it covers, where that is measured.
+KEPT = ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE", "COVERAGE_PROCESS_CONFIG")
+
+
 def environment(**changes):
     """A clean environment, in which any warning is an error; None takes a variable away.
 
     What chooses the BLAS kernels stays: other kernels round otherwise, and a run here is compared with a run there.
     """
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     wanted = kept | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "error"} | changes
     return {name: value for name, value in wanted.items() if value is not None}
 

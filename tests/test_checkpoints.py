@@ -179,14 +179,36 @@ def test_pickled_objects_are_not_looked_into_in_numpys_other_formats_either(vers
     member = io.BytesIO()
     np.lib.format.write_array(member, np.array([Bomb()], dtype=object), version)
     saved.write_bytes(sealed({"theta.npy": member.getvalue()}))
-    with pytest.raises(CheckpointError, match="Object arrays cannot be loaded"):
+    with pytest.raises(DamagedCheckpointError, match=f"in NumPy's format {version[0]}.0, expected 1.0"):
         checkpoints.load(saved)
 
 
-def sealed(members):
+@pytest.mark.parametrize("shape", [(1, 10**12), (10**40, 1), (2, 2), (1, 3), (0, 10**40), (-1, -4)])
+def test_an_array_whose_header_promises_other_bytes_than_there_are_is_refused_unallocated(shape, saved):
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    member.write(bytes(32 if shape == (-1, -4) else 16))
+    saved.write_bytes(sealed({"theta.npy": member.getvalue()}))
+    with pytest.raises(DamagedCheckpointError, match=r"best\.npz: the checkpoint is corrupt"):
+        checkpoints.load(saved)
+
+
+def test_an_archive_that_unpacks_to_more_than_its_size_is_refused_before_it_is_unpacked(saved, monkeypatch):
+    def never(*_words):
+        raise AssertionError
+
+    packed = sealed({"theta.npy": bytes(10**6)}, zipfile.ZIP_DEFLATED)
+    saved.write_bytes(packed)
+    monkeypatch.setattr(zipfile.ZipFile, "read", never)
+    reason = f"theta.npy is said to have 1,000,000 bytes, in a file of {len(packed):,}"
+    with pytest.raises(DamagedCheckpointError, match=reason):
+        checkpoints.load(saved)
+
+
+def sealed(members, compression=zipfile.ZIP_STORED):
     """An archive of these members with a seal at its end, as checkpoints have it."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     content = stream.getvalue()[:-2] + (64).to_bytes(2, "little")

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -310,9 +311,14 @@ def test_a_runs_folder_that_cannot_be_written_is_exit_code_5_before_training(roo
 
 def test_a_file_size_limit_is_exit_code_5_and_leaves_no_half_file(tmp_path):
     write(tmp_path, HOUSES.replace("optimizer:", "network: {layers: [4000]}\noptimizer:"))
-    command = f"ulimit -f 16; exec {' '.join(COMMAND)} train experiment.yaml"
+    command = f"ulimit -f 16; exec {shlex.join(COMMAND)} train experiment.yaml"
     done = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 5, done.stderr
     assert "cannot write" in done.stderr
@@ -421,8 +427,8 @@ def test_a_full_disk_behind_stdout_is_exit_code_5(words, tmp_path):
 
 @pytest.mark.parametrize("closed", ["1", "2"])
 def test_a_stream_that_is_closed_from_the_start_costs_no_run(closed, tmp_path):
-    path = write(tmp_path, HOUSES)
-    command = f"exec {' '.join(COMMAND)} train {path} {closed}>&-"
+    write(tmp_path, HOUSES)
+    command = f"exec {shlex.join(COMMAND)} train experiment.yaml {closed}>&-"
     done = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )

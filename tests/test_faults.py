@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shlex
 import shutil
 import subprocess
 from itertools import count
@@ -178,8 +179,15 @@ EACH = ("--set", "training.checkpoint_every=1")
 
 
 def sh(command, cwd):
+    """A shell's command; under its limits bytecode, and what is covered, could be written in part only."""
     return subprocess.run(
-        ["bash", "-c", command], cwd=cwd, env=environment(), capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", command],
+        cwd=cwd,
+        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -188,10 +196,10 @@ def small_disk(tmp_path):
     """A file system of half a megabyte."""
     place = tmp_path / "disk"
     place.mkdir()
-    if sh(f"mount -t tmpfs -o size=512k none {place}", tmp_path).returncode != 0:
+    if sh(f"mount -t tmpfs -o size=512k none {shlex.quote(str(place))}", tmp_path).returncode != 0:
         pytest.skip("mounting a file system is not allowed here")
     yield place
-    sh(f"umount {place}", tmp_path)
+    sh(f"umount {shlex.quote(str(place))}", tmp_path)
 
 
 def test_a_full_disk_is_exit_code_5_and_the_checkpoint_before_loads(small_disk, tmp_path):
@@ -206,7 +214,7 @@ def test_a_full_disk_is_exit_code_5_and_the_checkpoint_before_loads(small_disk, 
 
 def test_a_file_size_limit_is_exit_code_5_and_leaves_no_half_file(tmp_path):
     write(tmp_path, WIDE)
-    done = sh(f"ulimit -f 40; exec {' '.join(COMMAND)} train experiment.yaml", tmp_path)
+    done = sh(f"ulimit -f 40; exec {shlex.join(COMMAND)} train experiment.yaml", tmp_path)
     assert done.returncode == 5, done.stderr
     assert "cannot write: File too large" in done.stderr
     assert [path.name for path in (tmp_path / "runs").rglob("*.part")] == []

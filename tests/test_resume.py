@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import math
 import os
 import re
+import shlex
 import shutil
 import signal
+import subprocess
+import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import XOR, faults, nnlab, nnlab_here, read_json, read_rows, write
+from support import XOR, faults, nnlab, nnlab_here, parse_json, read_json, read_rows, write
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
@@ -27,6 +33,7 @@ from nnlab.experiments.train import train
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.activation_layers import BoundElementwise
 from nnlab.records import checkpoints
+from nnlab.records import runs as run_folders
 from nnlab.records.runs import RunFolder
 
 # 48 steps of 4 an epoch, with every kind of thing that has a state.
@@ -403,6 +410,67 @@ def test_a_finished_run_is_exit_code_0_and_says_so(tmp_path):
     assert everything(RunFolder(tmp_path / "runs/latest")) == before
 
 
+KINDS = (
+    *("val/loss <= 9", "val/loss@8 >= 0", "val/loss <= 1e-9 by step 24", "batch/loss <= 0", "train/loss <= 0.001"),
+    *("health/dense1/update_ratio >= 0", "gradcheck/error@2 <= 0", "dense1/weights[0,0] >= 9", "val/loss < train/loss"),
+)
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("stops", ["early_stopping: {monitor: val/loss, patience: 8}", "early_stopping: null"])
+def test_gates_are_held_against_what_a_finished_run_measured_as_they_were(stops, tmp_path):
+    text = text_of().replace("early_stopping: {monitor: val/loss, patience: 8}", f"gradcheck: {{steps: 3}}\n  {stops}")
+    text = text.replace("seed: 4", "seed: 4\nprecision: float64")
+    setup = setup_of(text.replace('gates: ["val/loss@8 >= 0"]', f"gates: {json.dumps(KINDS)}"))
+    ended = train(setup, runs=tmp_path)
+    found = resume(RunFolder(ended.folder), setup)
+    assert (found.status, found.gates, found.summary) == ("finished", ended.gates, ended.summary)
+    assert {gate.met for gate in found.gates} == {True, False}
+    assert all(gate.value is not None for gate in found.gates)
+
+
+def test_a_finished_run_resumed_holds_its_gates_and_writes_their_outcome(tmp_path):
+    for bound in ("0", "9"):
+        words = ("--steps", "5", "--set", f"gates=['train/loss <= {bound}']")
+        nnlab_here("train", XOR, *words, "-q", cwd=tmp_path)
+        result = nnlab_here("train", "--resume", "latest", "--junit", "out.xml", "--json", cwd=tmp_path)
+        assert result.exit_code == (3 if bound == "0" else 0), result.stderr
+        assert ("gate not met: train/loss <= 0" in result.stderr) == (bound == "0")
+        assert ("<failure" in (tmp_path / "out.xml").read_text(encoding="utf-8")) == (bound == "0")
+        assert [gate["met"] for gate in parse_json(result.stdout)["gates"]] == [bound == "9"]
+
+
+def test_a_finished_run_resumed_is_held_against_the_baseline_given(tmp_path):
+    gate = ("--gate", "train/loss <= 0.5*baseline")
+    for steps in ("5", "400"):
+        nnlab_here("train", XOR, "--steps", steps, "--set", "gates=[]", "--runs-dir", steps, "-q", cwd=tmp_path)
+    with_baseline = nnlab_here(
+        "train", XOR, "--steps", "300", "--set", "gates=[]", *gate, "--baseline", "5/latest", "-q", cwd=tmp_path
+    )
+    assert with_baseline.exit_code == 0, with_baseline.stderr
+    for steps, code in (("5", 0), ("400", 3)):
+        result = nnlab_here("train", "--resume", "latest", "--baseline", f"{steps}/latest", "-q", cwd=tmp_path)
+        assert result.exit_code == code, result.stderr
+    result = nnlab_here("train", "--resume", "latest", "-q", cwd=tmp_path)
+    assert (result.exit_code, "expected --baseline RUN" in result.stderr) == (2, True)
+
+
+def test_a_run_that_stopped_early_says_so_and_what_to_do_where_it_is_to_be_longer(tmp_path):
+    text = text_of().replace("patience: 8", "patience: 2, min_delta: 5")
+    assert nnlab_here("train", write(tmp_path, text), "-q", cwd=tmp_path).exit_code == 0
+    before = everything(RunFolder(tmp_path / "runs/latest"))
+    result = nnlab_here("train", "--resume", "latest", "--epochs", "99", cwd=tmp_path)
+    config = shlex.quote(str((tmp_path / "runs/latest").resolve() / "config.yaml"))
+    steps = read_json(tmp_path / "runs/latest/summary.json")["steps"]
+    said = (
+        f"nothing to do: the run stopped early, at step {steps}, after 2 evaluations without a better val/loss; "
+        f"for a longer one: nnlab train {config} --set training.early_stopping.patience=N"
+    )
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0] == said
+    assert everything(RunFolder(tmp_path / "runs/latest")) == before
+
+
 def test_a_run_killed_while_it_was_summed_up_is_summed_up(finished, tmp_path):
     copied = copy(finished, tmp_path)
     (copied.path / "summary.json").unlink()
@@ -627,6 +695,46 @@ def test_a_lock_taken_on_a_file_that_is_gone_is_taken_again(tmp_path, monkeypatc
     monkeypatch.setattr(fcntl, "flock", racing)
     with folder.locked(), pytest.raises(CheckpointError, match="locked by pid"), folder.locked():
         pass
+
+
+@pytest.fixture
+def lock_of_the_dead(finished, tmp_path):
+    """A run whose lock is held, as by a child that a killed process had just forked; the descriptor that holds it."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = copy(finished, tmp_path)
+    held = os.open(folder.path / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    os.write(held, f"{dead.pid}\n".encode())
+    return folder, held
+
+
+def test_a_lock_that_outlives_its_holder_for_a_moment_is_waited_for(lock_of_the_dead):
+    folder, held = lock_of_the_dead
+    threading.Timer(0.3, os.close, [held]).start()
+    with folder.locked():
+        assert (folder.path / ".lock").read_text(encoding="utf-8") == f"{os.getpid()}\n"
+
+
+def test_a_lock_that_outlives_its_holder_for_long_is_no_longer_waited_for(lock_of_the_dead, monkeypatch):
+    folder, held = lock_of_the_dead
+    monkeypatch.setattr(run_folders, "_AFTERLIFE", 0.1)
+    with pytest.raises(CheckpointError, match="locked by pid"), folder.locked():
+        pass
+    os.close(held)
+
+
+@pytest.mark.parametrize("word", ["", "someone", "1", str(10**18)])
+def test_a_lock_of_whoever_may_still_be_there_is_not_waited_for(word, finished, tmp_path, monkeypatch):
+    """Number 1 is there, but may be another user's."""
+    monkeypatch.setattr(run_folders, "_AFTERLIFE", math.inf)
+    folder = copy(finished, tmp_path)
+    held = os.open(folder.path / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    os.write(held, word.encode())
+    with pytest.raises(CheckpointError, match=f"locked by pid {word or 'unknown'}$"), folder.locked():
+        pass
+    os.close(held)
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------

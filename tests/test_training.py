@@ -1,6 +1,7 @@
 """The training loop: what is measured when, stopping, batches as a function of the step, pauses; and gates."""
 
 import math
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import experiment, setup_for
 
+from nnlab.config.experiment import bytes_kept
 from nnlab.config.gates import OPERATORS, Gate, parse_gate, unknown_figure
 from nnlab.data.batches import shuffled
 from nnlab.experiments.gates import Measured, hold
@@ -37,6 +39,33 @@ def run(setup, **changes):
 
 def training(**more):
     return {"steps": 12, "batch_size": 16, "log_every": 1} | more
+
+
+# --- Memory -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", {"name": "sgd", "momentum": 0.9}, "adam", "amsgrad", {"name": "lbfgs", "memory": 3}], ids=str
+)
+def test_a_training_keeps_as_many_bytes_for_each_parameter_as_it_is_refused_for(optimizer, precision):
+    """Between two steps, in a network that is large beside its data."""
+    wide = {
+        "network": {"layers": [400, 400]},
+        "data": {"source": {"name": "xor"}},
+        "training": training(batch_size="all"),
+    }
+    setup = setup_for(experiment(**wide, optimizer=optimizer, precision=precision))
+    run(setup)  # what is loaded at its first use is no part of the question
+    tracemalloc.start()
+    try:
+        state = setup.start()
+        for record in loop(setup, state):
+            if record.step == 6:
+                kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept / state.theta.size == pytest.approx(bytes_kept(setup.experiment), rel=0.1)
 
 
 # --- Losses and epochs ------------------------------------------------------------------------------------------------

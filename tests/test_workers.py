@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,39 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_pa
     assert stderr.startswith("stopped by SIGINT: the comparison in runs/")
     assert len(stderr.splitlines()) == 1
     _assert_ended(process.pid)
+
+
+@pytest.mark.parametrize("seconds", [0.8, 1.2, 1.6, 2.0])
+def test_ctrl_c_while_processes_start_is_one_line_too(seconds, tmp_path):
+    """Whenever that is: before there are any, while they load, or later."""
+    write(tmp_path, TEXT)
+    words = ("compare-activations", "experiment.yaml", "--jobs", "2", "--set", "training.steps=100000000", "--quiet")
+    process = subprocess.Popen(
+        [*COMMAND, *words], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr.startswith("stopped by SIGINT")
+    assert len(stderr.splitlines()) == 1
+    _assert_ended(process.pid)
+
+
+def test_a_ctrl_c_that_reaches_a_process_while_it_starts_is_not_for_it_either(tmp_path, monkeypatch, capfd):
+    start = SpawnProcess.start
+
+    def interrupted(process):
+        start(process)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(process.pid, number)
+
+    monkeypatch.setattr(SpawnProcess, "start", interrupted)
+    monkeypatch.setattr(workers_module, "_TRIES", 1)
+    what, about = comparison(tmp_path)
+    assert not compare(*what, **about, workers=Processes(2)).failures
+    assert capfd.readouterr().err == ""
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGHUP}
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path):

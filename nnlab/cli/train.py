@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from nnlab.cli.output import exit_codes, result
 from nnlab.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
+    from nnlab.config.overrides import Setting
     from nnlab.experiments.setup import Setup
     from nnlab.experiments.train import Result as Trained
     from nnlab.records.runs import RunFolder
@@ -40,7 +40,7 @@ def train(
     debug: o.Debug = False,
 ) -> None:
     """Train one network and leave a run folder with metrics, curves and pictures."""
-    with exit_codes(debug=debug), _leaving():
+    with exit_codes(debug=debug):
         run = None if resume is None else _found_run(runs_dir, resume)
         file = config if config is not None or run is None else str(run.path / "config.yaml")
         if file is None:
@@ -56,26 +56,22 @@ def train(
             _train(job, run or runs_dir, Gates(runs_dir, baseline, junit), quiet=quiet, as_json=as_json)
 
 
-def _leaving() -> AbstractContextManager[None]:
-    """Signals from here on until the training listens itself, and after it."""
-    from nnlab.experiments.interrupts import leaving
-
-    return leaving(lambda: "no training was under way")
-
-
 def _found_run(runs: Path, name: str) -> RunFolder:
     from nnlab.records.runs import find
 
     return find(runs, name)
 
 
-def _length(steps: int | None, epochs: int | None) -> list[str]:
+def _length(steps: int | None, epochs: int | None) -> list[Setting]:
     """How long to train, as overrides: the one given takes the place of the other in the file."""
     if steps is not None and epochs is not None:
         raise ConfigError("found both --steps and --epochs, expected one of them")
-    if steps is not None:
-        return ["training.epochs=null", f"training.steps={steps}"]
-    return [] if epochs is None else ["training.steps=null", f"training.epochs={epochs}"]
+    from nnlab.config.overrides import Setting
+
+    given, other = ("steps", "epochs") if steps is not None else ("epochs", "steps")
+    if (count := steps if steps is not None else epochs) is None:
+        return []
+    return [Setting(f"training.{key}", value, f"--{given}") for key, value in ((other, None), (given, count))]
 
 
 def _dry_run(setup: Setup, *, as_json: bool) -> None:
@@ -124,10 +120,9 @@ def _train(job: Job, place: Path | RunFolder, gates: Gates, *, quiet: bool, as_j
         )
     if trained.status == "finished":
         screen.say("; ".join(trained.warnings))
-        result(as_text(trained.summary) if as_json else str(trained.folder))
-        return
-    for warning in trained.warnings[len(setup.rows.of(0).warnings) :]:
-        screen.warn(warning)
+    else:
+        for warning in trained.warnings[len(setup.rows.of(0).warnings) :]:
+            screen.warn(warning)
     for cost in trained.costs:
         screen.say(cost)
     if trained.reports:

@@ -21,7 +21,7 @@ from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.activation_layers import Elementwise, Rowwise
 from nnlab.networks.layers import Dense, Moment
 from nnlab.networks.network import EVALUATION_ROWS, Pass
-from nnlab.training.batches import Batches
+from nnlab.training.batches import batches_of
 from nnlab.training.loop import LARGEST_GROWTH, redo
 from nnlab.training.state import State
 
@@ -107,7 +107,8 @@ def examine(setup: Setup, state: State) -> Autopsy:
         case = _after_update(setup, state) if state.update_done[0] else _in_step(setup, state)
         causes = list(_causes(setup, state, case))
     document = _document(setup, state, case, causes)
-    return Autopsy(document, list(_account(document, case.what, causes)))
+    lines = list(_account(document, case.what, causes))
+    return Autopsy({**document, "account": lines}, lines)
 
 
 # --- the culprit ------------------------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def _in_step(setup: Setup, state: State) -> Case:
     """The first bad quantity of the batch, or of the update that it led to."""
     step, train = int(state.bad_step[0]) - 1, setup.rows.parts()["train"]
     plan, seeds = setup.plan, setup.rows.seeds
-    batches = Batches(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
+    batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
     x, y = batches.at(step)
     rows = setup.rows.of(0).split.train[batches.positions(step)[0]]
     seen, culprit = _first_bad(_quantities(setup, state, x, y, frozen(setup, step)))
@@ -390,7 +391,7 @@ def _row_document(setup: Setup, case: Case) -> dict[str, Any]:
             {
                 "row": int(case.rows[i]) + 1,
                 "column": names[column],
-                "value": float(dataset.x[case.rows[i], column]),
+                "value": float(dataset.x[case.rows[i]][column]),
                 "scaled": float(case.x[i, column]),
             }
             for i, column in zip(order, columns, strict=True)

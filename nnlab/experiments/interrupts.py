@@ -13,6 +13,10 @@ from nnlab.errors import InterruptedRunError
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Leaving(BaseException):
+    """A signal came that is not waited for: nothing but `leaving` is to catch it."""
+
+
 class Stop:
     """Whether, and by which signal, the command was asked to stop. A patient one waits to be asked what came."""
 
@@ -28,7 +32,9 @@ class Stop:
         """Note the signal; a second Ctrl-C interrupts wherever the program is."""
         is_first = self.number is None
         self.number = number
-        if not self.patient or (number == signal.SIGINT and not is_first):
+        if not self.patient:
+            raise _Leaving
+        if number == signal.SIGINT and not is_first:
             raise KeyboardInterrupt
 
     def error(self, where: str) -> InterruptedRunError:
@@ -52,9 +58,7 @@ def leaving(where: Callable[[], str]) -> Iterator[None]:
     try:
         with _listening(stop):
             yield
-    except KeyboardInterrupt:
-        if stop.number is None:
-            raise
+    except _Leaving:
         raise stop.error(where()) from None
 
 
@@ -71,3 +75,8 @@ def _listening(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def is_pause(error: BaseException) -> bool:
+    """Whether work ended for a signal, not for a fault."""
+    return isinstance(error, InterruptedRunError) or not isinstance(error, Exception)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.data.stored import pick
 from nnlab.experiments.gates import Measured, Outcome
 from nnlab.experiments.model import Model
 from nnlab.experiments.setup import SPLITS, Setup
@@ -106,11 +107,11 @@ def material_of(setup: Setup, state: State, measured: Measured, model: Model) ->
         epoch_steps=-(-len(prepared.split.train) // setup.plan.batch_size),
         best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
         split=split,
-        x=dataset.x[picked],
+        x=pick(dataset.x, picked),
         y=dataset.y[picked],
-        outputs=model.outputs(dataset.x[picked]),
+        outputs=model.outputs(pick(dataset.x, picked)),
         predict=model.outputs,
-        all_x=dataset.x,
+        all_x=pick(dataset.x),
         all_y=dataset.y,
         trained=trained,
         uses_best=setup.experiment.training.early_stopping is not None,

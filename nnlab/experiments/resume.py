@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def resume(
 
     CheckpointError if the run cannot be gone on with: another experiment, other data, no checkpoint that is whole, or
     another process at work on it. What the user should know before is told to `say`. A run that is finished stays as
-    it is, and its status is `finished`.
+    it is, and its status is `finished`; the gates are held against what it measured.
     """
     if folder.read_run().get("kind", "train") != "train":
         raise CheckpointError(f"{printable(str(folder.path))}: found a comparison, expected a run of `nnlab train`")
@@ -47,7 +48,8 @@ def resume(
         if begin is not None:
             refuse_another(folder, setup, begin)
             if _is_finished(folder, setup, begin):
-                return _finished(folder, begin)
+                training = Training(setup, folder, command, facts or {}, observe, baseline, begin)
+                return _finished(training, begin)
             said += [f"not bit-exact: {text}" for text in changes(begin, (facts or {}).get("plugins", ()))]
             said += _stretched(setup, begin)
         else:
@@ -140,10 +142,23 @@ def _is_finished(folder: RunFolder, setup: Setup, begin: Checkpoint) -> bool:
     return trained and folder.read_run().get("status") in {"completed", "stopped"} and bool(folder.read_summary())
 
 
-def _finished(folder: RunFolder, begin: Checkpoint) -> Result:
-    summary = folder.read_summary()
+def _finished(training: Training, begin: Checkpoint) -> Result:
+    folder, summary = training.folder, training.folder.read_summary()
     said = f"nothing to do: the run is {summary['status']}, at step {begin.about['step']}"
-    return Result(folder.path, "finished", {}, [], summary, [said])
+    if not begin.arrays["running"].any():
+        said = _stopped_early(training)
+    gates = training.hold_again(begin)
+    summary["gates"] = [gate.document() for gate in gates]
+    return Result(folder.path, "finished", {}, gates, summary, [said])
+
+
+def _stopped_early(training: Training) -> str:
+    """Why there is nothing to do, however long the run is to be; and what to do."""
+    watch, anew = training.setup.plan.watch, shlex.join(["nnlab", "train", str(training.folder.path / CONFIG)])
+    return (
+        f"nothing to do: the run stopped early, at step {training.state.step}, after {watch.patience} evaluations "
+        f"without a better {watch.monitor}; for a longer one: {anew} --set training.early_stopping.patience=N"
+    )
 
 
 def _stretched(setup: Setup, begin: Checkpoint) -> list[str]:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
-from nnlab.errors import InterruptedRunError, StorageError
+from nnlab.errors import StorageError
 from nnlab.experiments.autopsy import Autopsy, examine
 from nnlab.experiments.check_gradients import check_step, failures, frozen
-from nnlab.experiments.gates import Measured, Outcome, hold
-from nnlab.experiments.interrupts import Stop, leaving, stopping
+from nnlab.experiments.gates import Measured, Outcome, hold, read_baseline
+from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
 from nnlab.experiments.report import Reports, data_facts, evaluate_parts, material_of, model_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.experiments.setup import Setup
@@ -28,7 +28,7 @@ from nnlab.records.files import void
 from nnlab.records.pictures import draw
 from nnlab.records.report_training import write_training_report
 from nnlab.records.runs import RunFolder, now
-from nnlab.training.batches import Batches
+from nnlab.training.batches import Batches, batches_of
 from nnlab.training.loop import Plan, Record, fit
 from nnlab.training.state import State
 from nnlab.training.stopping import Best
@@ -122,12 +122,20 @@ class Training:
                 with leaving(self._resumed_by):
                     result = self._finish(ended)
             except BaseException as error:
-                is_pause = isinstance(error, KeyboardInterrupt | InterruptedRunError)
                 with contextlib.suppress(StorageError):  # or it would hide what happened before
-                    self._end("interrupted" if is_pause else "failed")
+                    self._end("interrupted" if is_pause(error) else "failed")
                 raise
             self._end(ended)
             return result
+
+    def hold_again(self, begin: Checkpoint) -> list[Outcome]:
+        """The gates of a run that has ended with this checkpoint, held against what it measured; nothing is written."""
+        self.measured = read_baseline(self.folder)
+        for step, errors in enumerate(begin.arrays["gradient_errors"]):
+            self._note_gradient(step, errors)
+        stops_early = self.setup.experiment.training.early_stopping is not None
+        self._measure_final({}, (self.state.best if stops_early else self.state).theta)
+        return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:
         """Write down how it ended."""
@@ -174,7 +182,7 @@ class Training:
             setup.network, parts, setup.rows.seeds, setup.rule.update, plan, state, stop, saver.is_due, self.health
         )
         train_part = parts["train"]
-        batches = Batches(train_part.x, train_part.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
+        batches = batches_of(train_part.x, train_part.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
         if self.begin and state.recorded == state.step:  # this step is not measured again, but its update is to come
             self._check_gradient(batches, state.step, saver)
         for record in loop:

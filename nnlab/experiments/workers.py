@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import connection as pipes
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
@@ -33,6 +33,7 @@ Report = Callable[[int, Progress], None]
 _SECONDS_BETWEEN_REPORTS = 0.2
 _SECONDS_TO_LEAVE = 1.0
 _TRIES = 2
+_NOT_OURS = (signal.SIGINT, signal.SIGHUP)  # signals of a terminal, for the process alone that gives the tasks
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,13 @@ class _Crew:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.packed), daemon=True)
-        process.start()
+        # A child inherits what is blocked: a Ctrl-C that comes before it ignores them waits, and is then dropped.
+        resource_tracker.ensure_running()  # which the first start would do, and unblock them again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_OURS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.workers.append(_Worker(process, ours))
         return self.workers[-1]
@@ -221,8 +228,9 @@ def _serve(pipe: Connection, packed: bytes) -> None:
     Ctrl-C reaches every process of a terminal; only the one that gave the tasks is to act on it.
     """
     stop = Stop()
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in _NOT_OURS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOT_OURS)
     signal.signal(signal.SIGTERM, stop.receive)
     shared = Shared.unpacked(packed)
     with blas_threads(shared.threads):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import tokenize
 import zipfile
@@ -35,6 +36,7 @@ _CORRUPT = (
     OSError,
     ValueError,
     EOFError,
+    OverflowError,
     KeyError,
     AttributeError,
     TypeError,
@@ -134,16 +136,31 @@ def _arrays(content: bytes, shown: str) -> dict[str, Array]:
         raise CheckpointError(f"{shown}: found a pickle, which could run code, expected an nnlab checkpoint")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {name.removesuffix(".npy"): _array(archive.read(name), shown) for name in archive.namelist()}
+            members = {info.filename: _member(archive, info, len(content)) for info in archive.infolist()}
+        return {name.removesuffix(".npy"): _array(member, shown) for name, member in members.items()}
     except _CORRUPT as error:
         raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt ({error})") from error
 
 
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
+    """The bytes of one member of an archive of `size` bytes, in which none is compressed."""
+    if info.file_size > size:
+        raise ValueError(f"{info.filename} is said to have {info.file_size:,} bytes, in a file of {size:,}")
+    return archive.read(info)
+
+
 def _array(member: bytes, shown: str) -> Array:
-    """One member, whose bytes the archive's own checksum has confirmed."""
+    """One member, whose bytes the archive's own checksum has confirmed; nothing is allocated that they do not fill."""
     stream = io.BytesIO(member)
-    if np.lib.format.read_magic(stream) == (1, 0) and np.lib.format.read_array_header_1_0(stream)[2].hasobject:
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"found an array in NumPy's format {version[0]}.{version[1]}, expected 1.0")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject:
         raise CheckpointError(f"{shown}: found pickled objects, which could run code, expected plain arrays")
+    promised, held = math.prod(shape) * dtype.itemsize, len(member) - stream.tell()
+    if promised != held:
+        raise ValueError(f"an array of shape {list(shape)} has {promised:,} bytes, found {held:,}")
     stream.seek(0, os.SEEK_SET)
     array: Array = np.lib.format.read_array(stream, allow_pickle=False)
     return array

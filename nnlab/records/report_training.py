@@ -34,6 +34,7 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
     summary, run = folder.read_summary(), folder.read_run()
     verdict, tone = _verdict(summary)
     sections = [
+        *([_autopsy(folder.read_autopsy())] if summary["status"] == "diverged" else []),
         Section("Figures", _best(summary), [*_figures(summary)]),
         Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")]),
         Section("Warnings", warnings),
@@ -86,6 +87,15 @@ def _best(summary: Mapping[str, Any]) -> list[str]:
     if best["value"] is None:
         return []
     return [f"The best {best['monitor']} was {best['value']:.6g}, at step {best['step']:,}."]
+
+
+def _autopsy(document: Mapping[str, Any]) -> Section:
+    """Why the training diverged: in sentences, and every quantity of the pass up to the one that went wrong."""
+    quantities = document.get("quantities", [])
+    rows = [[q["layer"], q["quantity"], q["largest"], q["not_finite"]] for q in quantities]
+    columns = ["layer", "quantity", "largest finite entry", "entries not finite"]
+    tables = [Table("What was computed, in its order, up to the first that was not sound", columns, rows)]
+    return Section("Autopsy", document.get("account", []), tables if rows else [])
 
 
 def _figures(summary: Mapping[str, Any]) -> Iterator[Table]:

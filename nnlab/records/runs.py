@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,6 +113,10 @@ class RunFolder:
         """autopsy.json: why a training diverged."""
         write_json(self.path / "autopsy.json", document)
 
+    def read_autopsy(self) -> dict[str, Any]:
+        """What autopsy.json holds; empty where the training did not diverge."""
+        return _read_json(self.path / "autopsy.json")
+
     def log(self, line: str) -> None:
         """Add a dated line to train.log."""
         path = self.path / "train.log"
@@ -127,8 +132,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     return {}
 
 
+# A process that is killed while it starts another leaves that one with its lock, until it begins its own program.
+_AFTERLIFE = 2.0  # seconds
+
+
 def _lock(path: Path) -> int:
     """An open descriptor of the lock file, with this process's number in it."""
+    deadline = time.monotonic() + _AFTERLIFE
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -139,12 +149,25 @@ def _lock(path: Path) -> int:
                 return descriptor
         except BlockingIOError as error:
             holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-            os.close(descriptor)
-            raise CheckpointError(f"{printable(str(path.parent))}: locked by pid {holder or 'unknown'}") from error
+            if not _is_gone(holder) or time.monotonic() > deadline:
+                os.close(descriptor)
+                raise CheckpointError(f"{printable(str(path.parent))}: locked by pid {holder or 'unknown'}") from error
+            time.sleep(0.01)
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether no process has this number any more."""
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OverflowError, PermissionError):
+        pass
+    return False
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
@@ -266,9 +289,14 @@ def find(root: Path, name: str) -> RunFolder:
     raise CheckpointError(_not_found(root, name, names, matches))
 
 
+_SHOWN = 5
+
+
 def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> str:
     if matches:
-        return f"'{printable(name)}' means {len(matches)} runs ({', '.join(matches[:5])} …), expected one"
+        newest, more = matches[-_SHOWN:], len(matches) - _SHOWN
+        listed = ", ".join(newest) + (f" and {more} older" if more > 0 else "")
+        return f"'{printable(name)}' means {len(matches)} runs ({listed}), expected one of these names or '{LATEST}'"
     if not names:
         return f"found no run in {printable(str(root))}, expected one made by `nnlab train`"
     hint = suggestion(name, names) or f", expected one such as {names[-1]}"
