@@ -1,11 +1,11 @@
 """Change the code by one operator, number or condition at a time, and count the changes that the tests do not notice.
 
     pip install -r benchmarks/requirements-mutation.txt      # into an environment with nnlab and its tests' packages
-    python benchmarks/mutation.py --only losses,optimizers --sample 200 --seed 1 [--csv FILE]
+    python benchmarks/mutation.py --only losses,optimizers --sample 200 --seed 1 [--jobs 2] [--csv FILE]
 
-cosmic-ray finds the places and makes the changes, in a copy of the checkout in a temporary folder; each change is met
-by the test files of its group alone, which end at the first failure. All of it takes many hours on one core: `--sample`
-takes so many changes of each group, the same ones for the same seed.
+cosmic-ray finds the places and makes the changes, in copies of the checkout in a temporary folder, one for each of
+`--jobs`; each change is met by the test files of its group alone, which end at the first failure. All of it takes
+hours: `--sample` takes so many changes of each group, the same ones for the same seed.
 
 A change that survives is printed as file:line, the function it is in, and the line before and after. Those that no test
 should notice are listed with the reason in mutation-survivors.md, in the same words. Exit code 1 if a survivor is not
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import math
 import os
 import random
 import re
@@ -28,19 +29,22 @@ import tempfile
 import time
 import venv
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields
 from difflib import SequenceMatcher
 from pathlib import Path
+from queue import Queue
 
 from cosmic_ray.commands import init
 from cosmic_ray.mutating import use_mutation
 from cosmic_ray.plugins import get_operator
-from cosmic_ray.testing import run_tests
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import MutationSpec, TestOutcome
+from cosmic_ray.work_item import MutationSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 JUSTIFIED = Path(__file__).with_name("mutation-survivors.md")
+TESTS = Path(__file__).with_name("mutation_tests.py").resolve()
+_LONGEST = 3600  # seconds for tests that have not been timed yet
 WANTED = 0.95  # share of the changes that the tests must notice
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", "runs", "dist", "results")
 
@@ -66,7 +70,7 @@ GROUPS = {
     "tangents": Group(("nnlab/networks/linear*.py",), ("linear", "gradcheck", "exact_gradients")),
     "optimizers": Group(("nnlab/maths/optimizers.py",), ("parameters", "optimizers", "optimizer_catalogue")),
     "checkpoints": Group(("nnlab/records/checkpoints.py",), ("checkpoints",)),
-    "gates": Group(("nnlab/config/gates.py",), ("training", "gates")),
+    "gates": Group(("nnlab/config/gates.py",), ("gates", "training")),
 }
 
 # One or two replacements for each kind of operator. The others (a shift of floats, `is` for `==`) fail at once,
@@ -118,18 +122,38 @@ def copy_of(root: Path, folder: Path) -> Path:
     return copy
 
 
-def command_of(group: Group) -> str:
-    """The tests of a group as a command line, to be run in the copy."""
-    files = (f"tests/test_{name}.py" for name in (*group.tests, "descriptions"))
-    return shlex.join([".venv/bin/python", "-m", "pytest", "-qx", "-p", "no:cacheprovider", *files])
+class Copy:
+    """A copy of the checkout, and the process in it that runs the tests of a group when it is told to."""
+
+    def __init__(self, root: Path, folder: Path, group: Group) -> None:
+        self.folder = copy_of(root, folder)
+        files = [f"tests/test_{name}.py" for name in (*group.tests, "descriptions")]
+        self.process = subprocess.Popen(
+            [".venv/bin/python", str(TESTS), *files],
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def passes(self, seconds: float) -> bool:
+        """Whether all tests pass in that time."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{math.ceil(seconds)}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline() == "0\n"
+
+    def end(self) -> None:
+        """Let the process go."""
+        self.process.communicate()
 
 
-def seconds_of(command: str) -> float:
+def seconds_of(copy: Copy) -> float:
     """How long the tests take where nothing has been changed; they must pass."""
     start = time.perf_counter()
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"the tests fail without any change:\n{done.stdout[-2000:]}")
+    if not copy.passes(_LONGEST):
+        sys.exit(f"the tests fail without any change: {shlex.join(copy.process.args)}")
     return time.perf_counter() - start
 
 
@@ -138,7 +162,7 @@ def seconds_of(command: str) -> float:
 
 def changes_of(group: Group, database: Path) -> list[MutationSpec]:
     """Every change of a group's modules that OPERATORS makes, except where it would mean nothing."""
-    modules = [path for pattern in group.modules for path in sorted(Path().glob(pattern))]
+    modules = [path.relative_to(ROOT) for pattern in group.modules for path in sorted(ROOT.glob(pattern))]
     with use_db(str(database), WorkDB.Mode.create) as work:
         init(modules, work, {})
         found = [change for item in work.work_items for change in item.mutations]
@@ -165,19 +189,18 @@ def spared_in(module: Path) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]
             yield (number, star.start()), (number, star.end())
 
 
-def tried(name: str, change: MutationSpec, command: str, limit: float) -> Result | None:
+def tried(name: str, change: MutationSpec, copy: Copy, limit: float) -> Result | None:
     """Make a change, run the tests for at most `limit` seconds, and take it back; None where it is no Python."""
     start = time.perf_counter()
     operator = get_operator(change.operator_name)(**change.operator_args)
-    with use_mutation(change.module_path, operator, change.occurrence) as (before, after):
+    with use_mutation(copy.folder / change.module_path, operator, change.occurrence) as (before, after):
         try:
             compile(after, str(change.module_path), "exec")
         except SyntaxError:
             return None
-        outcome, _ = run_tests(command, limit)
+        killed = not copy.passes(limit)
     line, was, becomes = difference(before, after)
     place = change.definition_name or "module"
-    killed = outcome != TestOutcome.SURVIVED
     seconds = round(time.perf_counter() - start, 1)
     return Result(name, str(change.module_path), line, place, was, becomes, killed, seconds)
 
@@ -194,21 +217,31 @@ def difference(before: str, after: str) -> tuple[int, str, str]:
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def run_group(name: str, sample: int | None, seed: int, database: Path) -> Iterator[Result]:
-    """Try a group's changes, or a sample of them, one after the other."""
-    group = GROUPS[name]
-    command = command_of(group)
-    limit = 10 + 3 * seconds_of(command)
-    changes = changes_of(group, database)
-    chosen = changes if sample is None else random.Random(seed).sample(changes, min(sample, len(changes)))
-    print(f"{name}: {len(chosen)} of {len(changes)} changes, at most {limit:.0f} s each", flush=True)
-    for change in chosen:
-        result = tried(name, change, command, limit)
-        if result is None:
-            continue
-        if not result.killed:
-            print(f"  {result.file}:{result.line} {result.place}: {result.before} → {result.after}", flush=True)
-        yield result
+def run_group(name: str, sample: int | None, seed: int, jobs: int) -> Iterator[Result]:
+    """Try a group's changes, or a sample of them, so many at a time."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        changes = changes_of(GROUPS[name], Path(folder) / "changes.sqlite")
+        chosen = changes if sample is None else random.Random(seed).sample(changes, min(sample, len(changes)))
+        free: Queue[Copy] = Queue()
+        copies = [Copy(ROOT, Path(folder) / str(number), GROUPS[name]) for number in range(jobs)]
+        limit = 10 + 3 * seconds_of(copies[0])
+        print(f"{name}: {len(chosen)} of {len(changes)} changes, at most {limit:.0f} s each", flush=True)
+
+        def one(change: MutationSpec) -> Result | None:
+            copy = free.get()
+            try:
+                return tried(name, change, copy, limit)
+            finally:
+                free.put(copy)
+
+        for copy in copies:
+            free.put(copy)
+        for result in filter(None, pool.map(one, chosen)):
+            if not result.killed:
+                print(f"  {result.file}:{result.line} {result.place}: {result.before} → {result.after}", flush=True)
+            yield result
+        for copy in copies:
+            copy.end()
 
 
 def justified() -> set[str]:
@@ -242,6 +275,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(GROUPS), help=f"groups, separated by commas: {', '.join(GROUPS)}")
     parser.add_argument("--sample", type=int, help="so many changes of each group instead of all")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time, each in a copy of its own")
     parser.add_argument("--csv", type=Path, help="write every change and what became of it to this file, as it goes")
     return parser.parse_args()
 
@@ -255,16 +289,15 @@ def main() -> int:
     table = (chosen.csv.resolve() if chosen.csv else Path(os.devnull)).open("w", encoding="utf-8", newline="")
     os.environ["CI"] = "1"  # hypothesis draws the same examples for every change
     results = []
-    with table, tempfile.TemporaryDirectory() as folder:
-        os.chdir(copy_of(ROOT, Path(folder)))
+    os.chdir(ROOT)
+    with table:
         writer = csv.writer(table)
         writer.writerow(field.name for field in fields(Result))
         for name in names:
-            for result in run_group(name, chosen.sample, chosen.seed, Path(folder) / f"{name}.sqlite"):
+            for result in run_group(name, chosen.sample, chosen.seed, chosen.jobs):
                 results.append(result)
                 writer.writerow(astuple(result))
                 table.flush()
-        os.chdir(ROOT)
     return 0 if report(results) else 1
 
 

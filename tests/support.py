@@ -44,6 +44,16 @@ training:
 # What a command's environment has of this one; the last lets it tell what it covers, where that is measured.
 KEPT = ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE", "COVERAGE_PROCESS_CONFIG")
 
+# With these it trains until it is stopped.
+LONG = (
+    "--set",
+    "training.steps=100000000",
+    "--set",
+    "training.log_every=2000",
+    "--set",
+    "training.evaluate_every=4000",
+)
+
 
 def environment(**changes):
     """A clean environment, in which any warning is an error; None takes a variable away.

@@ -10,7 +10,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import pytest
 from support import (
     COMMAND,
     HOUSES,
+    LONG,
     XOR,
     begun,
     environment,
@@ -328,33 +328,21 @@ def test_a_file_size_limit_is_exit_code_5_and_leaves_no_half_file(tmp_path):
     assert read_json(run / "run.json")["status"] == "failed"
 
 
-LONG = (
-    "--set",
-    "training.steps=100000000",
-    "--set",
-    "training.log_every=2000",
-    "--set",
-    "training.evaluate_every=4000",
-)
-
-
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     """A run that was interrupted while it trained."""
     folder = tmp_path_factory.mktemp("interrupted")
     process = begun(folder, write(folder, HOUSES), *LONG)
     process.send_signal(signal.SIGINT)
-    sent = time.monotonic()
     out, err = process.communicate(timeout=30)
-    return folder, process.returncode, out, err, time.monotonic() - sent
+    return folder, process.returncode, out, err
 
 
-def test_an_interrupt_is_exit_code_130_within_two_seconds_and_one_line(interrupted):
-    _, code, out, err, seconds = interrupted
+def test_an_interrupt_is_exit_code_130_and_one_line(interrupted):
+    _, code, out, err = interrupted
     assert (code, out) == (130, "")
     assert err.splitlines()[-1].startswith("stopped by SIGINT: the weights of step ")
     assert "Traceback" not in err
-    assert seconds < 2
 
 
 def test_an_interrupted_run_says_so_and_can_be_evaluated(interrupted):
