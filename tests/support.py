@@ -98,9 +98,12 @@ def begun(folder, *words, prefix=(), **changes):
 
 
 def nnlab_here(*words, cwd):
-    """`nnlab` in this process: exit_code, stdout and stderr. An exception that the user would see is raised."""
+    """`nnlab` in this process: exit_code, stdout and stderr. An exception that the user would see is raised.
+
+    Nobody says how wide the screen is, whatever started pytest.
+    """
     with contextlib.chdir(cwd):
-        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        return CliRunner(env={"COLUMNS": None}).invoke(app, [str(word) for word in words], catch_exceptions=False)
 
 
 def write(folder, text, name="experiment.yaml"):

@@ -666,7 +666,8 @@ def test_what_is_decided_is_the_same_in_figures_and_in_the_predictions_file(loss
     setup = setup_for(validate(read_text(content, "e.yaml")))
     part = setup.rows.prepared[0].train
     outputs = model.outputs_of_scaled(part.x)
-    decided, chance = list(rows[0])[-2:]
+    names = list(rows[0])
+    decided, chance, _truth = names[names.index("row") + 1 :]
     assert [float(row[chance]) for row in rows] == pytest.approx(outputs[:, 0].tolist())
     assert [row[decided] == setup.rows.dataset.columns.classes[1] for row in rows] == (outputs[:, 0] > 0.5).tolist()
     assert figures["train/roc_auc"] == pytest.approx(roc_auc_score(part.y[:, 0], outputs[:, 0]))

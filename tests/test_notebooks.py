@@ -120,7 +120,8 @@ def test_xor_predicts_what_the_page_prints(name, tmp_path):
     words = ("--checkpoint", "last", "--split", "train", "--predictions", "p.csv", "--quiet")
     assert nnlab_here("eval", run, *words, cwd=tmp_path).exit_code == 0
     rows = read_rows(tmp_path / "p.csv")
-    decided = next(iter(rows[0]))
+    decided = list(rows[0])[1]
+    assert [row["row"] for row in rows] == ["1", "2", "3", "4"]
     assert "".join(row[decided] for row in rows) == XOR_AT_999[name][1]
 
 
