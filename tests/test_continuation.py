@@ -163,6 +163,8 @@ def test_functions_that_move_entries_move_their_tangents(seed):
             "repeat": (np.repeat(z, 2, axis=-1), np.repeat(p, 2, axis=-1)),
             "index": (z[1:, ::2], p[1:, ::2]),
             "transposed": (z.T, p.T),
+            "last axes exchanged": (z[None].mT, p[None].mT),
+            "real": (z.real, p),
         }
         for name, (found, expected) in pairs.items():
             np.testing.assert_allclose(getattr(found, plane), expected, rtol=1e-15, atol=1e-15, err_msg=name)
@@ -178,10 +180,44 @@ def test_out_and_where_keep_what_they_do_not_touch():
     assert (out.value.tolist(), out.tangent.tolist()) == ([4, 0], [2, 0])
 
 
+def test_reductions_called_as_numpy_calls_them():
+    z = at([[3.0, 1.0, 2.0]], [[10.0, 20.0, 30.0]])
+    assert (z.ndim, z.size, len(z)) == (2, 3, 1)
+    for found, value, tangent in (
+        (np.add.reduce(z, axis=1), 6.0, 60.0),
+        (np.maximum.reduce(z, axis=1), 3.0, 10.0),
+        (np.minimum.reduce(z, axis=1), 1.0, 20.0),
+        (z.min(axis=1), 1.0, 20.0),
+        (np.min(z, axis=1, keepdims=True), [1.0], [20.0]),
+    ):
+        np.testing.assert_array_equal(found.value[0], value)
+        np.testing.assert_array_equal(found.tangent[0], tangent)
+
+
+def test_a_clip_may_lack_either_end():
+    z = at([-2.0, 0.5, 2.0])
+    for found, values, tangents in (
+        (np.clip(z, -1, None), [-1, 0.5, 2], [0, 1, 1]),
+        (np.clip(z, None, 1), [-2, 0.5, 1], [1, 1, 0]),
+        (np.clip(z, -1, 1), [-1, 0.5, 1], [0, 1, 0]),
+    ):
+        assert (found.value.tolist(), found.tangent.tolist()) == (values, tangents)
+
+
+def test_what_a_user_s_code_makes_of_an_array_that_is_none_is_no_traceback():
+    def broken(z, out):
+        out[...] = z.there_is_no_such_method()
+
+    with pytest.raises(NotAnalyticError, match="there_is_no_such_method"):
+        along(broken, np.zeros(2), (2,), 1.0)
+
+
 @pytest.mark.parametrize(
     "function",
     [
         np.floor,
+        np.multiply.reduce,
+        lambda z: np.add(np.ones(2), 1, out=z, where=np.array([True, False]), dtype=np.float64),
         np.fft.fft,
         lambda z: float(z[0]),
         lambda z: bool(z[0]),
@@ -190,7 +226,7 @@ def test_out_and_where_keep_what_they_do_not_touch():
         lambda z: z.astype(np.float32),
         np.add.accumulate,
     ],
-    ids=["floor", "fft", "float", "bool", "plain out", "plain target", "float32", "accumulate"],
+    ids=["floor", "product", "an option", "fft", "float", "bool", "plain out", "plain target", "float32", "accumulate"],
 )
 def test_what_no_derivative_can_follow_is_refused(function):
     with pytest.raises(NotAnalyticError):

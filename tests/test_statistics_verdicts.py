@@ -236,6 +236,15 @@ def test_mcnemars_pairs_are_corrected_together():
         assert pair.needed == seeds_needed_for_shares(pair.only_better, pair.only_worse, 30, significance=0.05 / 3)
 
 
+def test_a_pair_is_in_the_order_of_the_seeds_that_both_have():
+    """Over all of its seeds a is ahead; on those that b has too it is behind."""
+    a = dict.fromkeys(range(8), False) | dict.fromkeys(range(8, 40), True)
+    b = dict.fromkeys(range(8), True)
+    (pair,) = compare_shares(Reached("t", {"a": a, "b": b}))
+    assert (pair.better, pair.worse, pair.seeds, pair.only_better, pair.only_worse) == ("b", "a", 8, 8, 0)
+    assert pair.shares == (1.0, 0.0)
+
+
 def test_differences_in_two_groups_are_warned_of():
     note = "two groups of seeds, 3 low and 7 high: look at the share instead of the mean"
     found = verdict({"relu": {seed: value + 0.1 for seed, value in STUCK.items()}, "tanh": arm(SEEDS)}, ACCURACY)

@@ -147,16 +147,6 @@ class ExactCheck:
         """The worst of all."""
         return Verdict(int(self.verdicts.max(initial=Verdict.UNTESTED)))
 
-    @property
-    def passed(self) -> bool:
-        """Whether no entry is wrong or in doubt."""
-        return self.verdict <= Verdict.PASS
-
-    @property
-    def tested(self) -> float:
-        """The share of entries that were tested."""
-        return float(np.mean(self.verdicts != Verdict.UNTESTED)) if len(self.analytic) else 1.0
-
 
 def central_differences(objective: Objective, theta: Array, epsilon: float, numbers_per_copy: int = 0) -> Array:
     """The derivative of `objective` by each entry of theta, (P,), as (f(θ + ε) - f(θ - ε)) / 2ε.
