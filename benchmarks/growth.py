@@ -114,6 +114,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
     """Points and lines, a panel for each study."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     figure = Figure(figsize=(10, 7), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
@@ -123,6 +124,8 @@ def plot(found: dict[str, Any], path: Path) -> None:
         line: Array = one["overhead"] + one["each"] * n
         axes.loglog(n, 1e6 * seconds, "o", label="measured")
         axes.loglog(n, 1e6 * np.maximum(line, 1e-9), "-", label="overhead + n × each")
+        axes.set_xticks(n[::2], [f"{size:,.0f}" for size in n[::2]])
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(study.unit)
         axes.set_ylabel(f"µs for {study.what}")
         axes.set_title(f"exponent of the larger half: {one['exponent']:.2f}")

@@ -24,7 +24,7 @@ NAMES = {
 
 def report(results: Mapping[str, Any]) -> str:
     """Everything, the targets last."""
-    lines = [*_header(results)]
+    lines = [*_header(results), *_short(results)]
     for threads, found in results["threads"].items():
         for name, one in found["workloads"].items():
             lines += [*_workload(name, threads, one)]
@@ -49,6 +49,61 @@ def _header(results: Mapping[str, Any]) -> Iterator[str]:
     for peer, versions in _versions(results).items():
         yield f"- {NAMES[peer]}: " + ", ".join(versions)
     yield ""
+
+
+# The columns of the short table, each with what stands in its cells, and its rows.
+SHORT = {
+    "products": ("limit: products",),
+    "nnlab": ("own: fit",),
+    "notebook": ("naive: naive NumPy",),
+    "scikit-learn": ("scikit_learn: MLPClassifier",),
+    "PyTorch, module / by hand": ("pytorch: module", "pytorch: tensors by hand"),
+    "JAX, step / scan": ("jax_xla: jitted step", "jax_xla: scan"),
+    "Keras on JAX": ("keras_fit: fit on jax",),
+    "thinc": ("thinc_chain: chain",),
+}
+WHOLE = {
+    "`nnlab train configs/xor.yaml`": ("W5", "nnlab train xor"),
+    "the same with scikit-learn": ("W5", "script with scikit-learn"),
+    "the same with JAX": ("W5", "script with JAX"),
+    "the same with PyTorch": ("W5", "script with PyTorch"),
+    "`import torch` alone": ("W5", "import torch"),
+    "`nnlab compare-activations configs/xor.yaml --seeds 1000`": ("W6", "nnlab compare-activations"),
+    "the same with JAX's vmap": ("W6", "script with JAX"),
+    "`nnlab train configs/mnist.yaml`": ("W7", "nnlab train mnist"),
+    "the same with PyTorch and its DataLoader": ("W7", "script with PyTorch"),
+}
+
+
+def _short(results: Mapping[str, Any]) -> Iterator[str]:
+    """The tables of the project's README: one thread, medians."""
+    found = results["threads"].get("1", {"workloads": {}, "commands": {}})
+    rows = []
+    for name, one in found["workloads"].items():
+        cells = [" / ".join(_median(one, label) for label in labels) for labels in SHORT.values()]
+        cells.insert(2, _ratio(found, name, targets.OWN, targets.LIMIT))
+        rows.append((WORKLOADS[name].title, *cells))
+    names = list(SHORT)
+    if rows:
+        yield "## In short: microseconds a step, one thread"
+        yield ""
+        yield from _table(("", *names[:2], "× products", *names[2:]), rows)
+    seconds = []
+    for title, (group, name) in WHOLE.items():
+        if name in found["commands"].get(group, {"commands": {}})["commands"]:
+            seconds.append((title, f"{targets.seconds(found, group, name):.1f}"))
+    if seconds:
+        yield "## In short: whole commands"
+        yield ""
+        yield from _table(("", "seconds"), seconds)
+
+
+def _median(one: Mapping[str, Any], label: str) -> str:
+    """Microseconds to three places; a dash for who did not take part."""
+    if label not in one["peers"]:
+        return "–"
+    value = median(one["peers"][label]["microseconds"])
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _versions(results: Mapping[str, Any]) -> dict[str, list[str]]:
