@@ -51,6 +51,12 @@ def cross_entropy_slope(a: Array, y: Array, out: Array) -> None:
 # --- on logits z ------------------------------------------------------------------------------------------------------
 
 
+def chosen(y: Array) -> Array:
+    """Where an output is to be true, or a class is the right one, also of targets that were smoothed."""
+    there: Array = y > 0.5
+    return there
+
+
 def sigmoid_cross_entropy(z: Array, y: Array) -> Array:
     """Binary cross-entropy on logits, per sample.
 
@@ -95,13 +101,13 @@ def sigmoid_focal(z: Array, y: Array, gamma: float) -> Array:
 
     p is sigmoid(u) for u = ±z, the logit of what is true. (Lin, Goyal, Girshick, He, Dollár 2017, ICCV, equation 4.)
     """
-    return row_sum(_focal(np.where(y > 0.5, z, -z), gamma))
+    return row_sum(_focal(np.where(chosen(y), z, -z), gamma))
 
 
 def sigmoid_focal_gradient(z: Array, _a: Array, y: Array, out: Array, gamma: float) -> None:
     """dL/dz = ±dL/du."""
-    slope = _focal_slope(np.where(y > 0.5, z, -z), gamma)
-    np.copyto(out, np.where(y > 0.5, slope, -slope))
+    slope = _focal_slope(np.where(chosen(y), z, -z), gamma)
+    np.copyto(out, np.where(chosen(y), slope, -slope))
 
 
 def softmax_focal(z: Array, y: Array, gamma: float) -> Array:
@@ -116,7 +122,7 @@ def softmax_focal(z: Array, y: Array, gamma: float) -> Array:
 def softmax_focal_gradient(z: Array, _a: Array, y: Array, out: Array, gamma: float) -> None:
     """du/dz_t = 1 and du/dz_j = -exp(z_j) / sum_{i≠t} exp(z_i), each times dL/du."""
     log_odds, shares = _log_odds(z, y)
-    np.multiply(_focal_slope(log_odds, gamma)[..., np.newaxis], np.where(y > 0.5, 1, -shares), out=out)
+    np.multiply(_focal_slope(log_odds, gamma)[..., np.newaxis], np.where(chosen(y), 1, -shares), out=out)
 
 
 def _focal(u: Array, gamma: float) -> Array:
@@ -141,11 +147,11 @@ def _softplus(u: Array) -> Array:
 
 def _log_odds(z: Array, y: Array) -> tuple[Array, Array]:
     """The log-odds of the true class, (…, m), and how the others share the rest, (…, m, K), 0 at the true one."""
-    others = np.where(y > 0.5, -np.inf, z)
+    others = np.where(chosen(y), -np.inf, z)
     largest = others.max(axis=-1, keepdims=True)
     e = np.exp(others - largest)
     total = e.sum(axis=-1, keepdims=True)
-    own = np.where(y > 0.5, z, 0).sum(axis=-1)
+    own = np.where(chosen(y), z, 0).sum(axis=-1)
     return own - largest[..., 0] - np.log(total[..., 0]), e / total
 
 

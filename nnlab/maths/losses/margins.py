@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.losses.classes import row_sum
+from nnlab.maths.losses.classes import chosen, row_sum
 
 Array = NDArray[Any]
 
@@ -78,13 +78,13 @@ def squared_class_hinge_gradient(z: Array, _a: Array, y: Array, out: Array) -> N
 
 def _behind(z: Array, y: Array) -> Array:
     """What the true class lacks of a lead of 1 over its strongest rival, (…, m)."""
-    own = np.where(y > 0.5, z, 0).sum(axis=-1)
-    short: Array = np.maximum(1 - (own - np.where(y > 0.5, -np.inf, z).max(axis=-1)), 0)
+    own = np.where(chosen(y), z, 0).sum(axis=-1)
+    short: Array = np.maximum(1 - (own - np.where(chosen(y), -np.inf, z).max(axis=-1)), 0)
     return short
 
 
 def _along_lead(pull: Array, z: Array, y: Array, out: Array) -> None:
     """Out ← -pull at the true class, pull at the first strongest rival, 0 elsewhere; pull is (…, m)."""
-    rival = np.where(y > 0.5, -np.inf, z).argmax(axis=-1)[..., np.newaxis]
+    rival = np.where(chosen(y), -np.inf, z).argmax(axis=-1)[..., np.newaxis]
     direction = (np.arange(z.shape[-1]) == rival).astype(z.dtype) - y
     np.multiply(pull[..., np.newaxis], direction, out=out)

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.losses.classes import chosen
+
 Array = NDArray[Any]
 
 
@@ -27,7 +29,7 @@ def balanced(y: Array, task: str) -> Array:
     C is the number of classes: K for one-hot targets y (N, K), else 2 for each output. inf for a class without rows.
     (King, Zeng 2001, Political Analysis 9; scikit-learn's class_weight="balanced".)
     """
-    there = (y > 0.5).sum(axis=0)
+    there = chosen(y).sum(axis=0)
     counts = np.stack([len(y) - there, there])
     with np.errstate(divide="ignore"):
         if task != "multiclass":
@@ -56,5 +58,5 @@ def weighted_gradient(
 
 def _weights_of(y: Array, weights: Array, *, by_row: bool) -> Array:
     """The weight of each target, (..., m, K), or of each row, (..., m, 1)."""
-    each = np.where(y > 0.5, weights[:, 1:], weights[:, :1])
+    each = np.where(chosen(y), weights[:, 1:], weights[:, :1])
     return each.sum(axis=-1, keepdims=True) if by_row else each
