@@ -53,9 +53,7 @@ class Optimizer:
         return {name: np.zeros_like(theta) for name in self.slots(chosen)}
 
 
-def sgd(
-    theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *, momentum: float = 0.0, nesterov: bool = False
-) -> None:
+def sgd(theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *, momentum: float, nesterov: bool) -> None:
     """Gradient descent, with momentum if it is not 0.
 
     v ← momentum · v + g; θ ← θ - rate · v, or with Nesterov's look-ahead θ ← θ - rate · (g + momentum · v).
