@@ -375,6 +375,14 @@ def test_where_there_is_no_number_it_stays(slope, value):
     assert _searched(Broken(), np.zeros(1), np.ones(1)) == 0
 
 
+def test_where_rounding_swallows_every_fall_it_stays():
+    class Level(Downhill):
+        def value(self, _x):
+            return 1.0
+
+    assert _searched(Level(), np.zeros(1), -np.ones(1)) == 0
+
+
 def test_uphill_and_level_directions_are_left_for_the_gradients(monkeypatch):
     searches = []
     monkeypatch.setattr("scipy.optimize.line_search", lambda *words: searches.append(words) or (None, None))

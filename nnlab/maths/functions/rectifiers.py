@@ -50,12 +50,12 @@ def relu_slope(
     keep_nan(z, out)
 
 
-def relu_by_negative_slope(z: Array, _a: Array, out: Array, threshold: Any = 0.0, **_others: Any) -> None:
+def relu_by_negative_slope(z: Array, _a: Array, out: Array, threshold: Any, **_others: Any) -> None:
     """df/d(negative_slope) = min(z - threshold, 0)."""
     np.minimum(z - threshold, 0, out=out)
 
 
-def relu_by_max_value(z: Array, _a: Array, out: Array, max_value: Any, threshold: Any = 0.0, **_others: Any) -> None:
+def relu_by_max_value(z: Array, _a: Array, out: Array, max_value: Any, threshold: Any, **_others: Any) -> None:
     """df/d(max_value) = 1 for z > max_value where the unit is open, else 0."""
     np.copyto(out, (z > max_value) & (z > threshold))
     keep_nan(z, out)
