@@ -178,6 +178,13 @@ def test_out_and_where_keep_what_they_do_not_touch():
     assert (out.value.tolist(), out.tangent.tolist()) == ([3, 0], [3, 0])
     out[0] = z[1] * 2
     assert (out.value.tolist(), out.tangent.tolist()) == ([4, 0], [2, 0])
+    mask = np.array([False, True])
+    np.greater(z, 5, out=mask, where=[True, False])
+    assert mask.tolist() == [False, True]
+    np.greater(z, 1.5, out=mask)
+    assert mask.tolist() == [False, True]
+    np.less(z, 1.5, out=mask)
+    assert mask.tolist() == [True, False]
 
 
 def test_reductions_called_as_numpy_calls_them():

@@ -239,7 +239,7 @@ def test_mcnemars_pairs_are_corrected_together():
 def test_a_pair_is_in_the_order_of_the_seeds_that_both_have():
     """Over all of its seeds a is ahead; on those that b has too it is behind."""
     a = dict.fromkeys(range(8), False) | dict.fromkeys(range(8, 40), True)
-    b = dict.fromkeys(range(8), True)
+    b = dict.fromkeys(range(8), True) | dict.fromkeys(range(40, 80), False)
     (pair,) = compare_shares(Reached("t", {"a": a, "b": b}))
     assert (pair.better, pair.worse, pair.seeds, pair.only_better, pair.only_worse) == ("b", "a", 8, 8, 0)
     assert pair.shares == (1.0, 0.0)
