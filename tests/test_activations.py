@@ -531,6 +531,19 @@ def test_the_left_slope_at_zero():
     assert slope("elu", zero, alpha=0.3)[0] == 0.3
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("leaky_relu", {"negative_slope": 0.0}),
+        ("prelu", {"alpha": 0.0}),
+        ("prelu", {"alpha": np.array([0.0, 0.0])}),
+        ("relu", {"negative_slope": 0.0, "max_value": 6.0}),
+    ],
+)
+def test_a_slope_of_zero_gives_zero_even_at_minus_infinity(name, given):
+    assert value(name, np.array([-np.inf, -1.0]), **given).tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("name", ["heaviside", "threshold", "hard_shrink"])
 def test_these_jump_in_value(name):
     kinks = np.array(kinks_of(name, {}))
