@@ -111,6 +111,13 @@ def test_a_batch_of_one_row_has_no_variance():
     assert (tied.running["variance"] == 0.75).all()
 
 
+def test_two_rows_estimate_the_populations_variance_with_one_degree_of_freedom():
+    tied = Tied(BatchNormalization("n", EPSILON, 0.25), Moment([0]), rows=2)
+    tied.forward(X[:, :2])
+    expected = 0.75 + 0.25 * (X[0, 0] - X[0, 1]) ** 2 / 2
+    np.testing.assert_allclose(tied.running["variance"][0], expected, rtol=1e-13)
+
+
 def test_a_gradient_check_leaves_running_statistics_alone():
     tied = Tied(BatchNormalization("n", EPSILON), Moment([0], learns=False))
     tied.forward(X)
