@@ -11,7 +11,7 @@ import signal
 import sys
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from nnlab.signals import heard
 
 
 class Stopped(BaseException):
@@ -28,8 +28,8 @@ class Stopped(BaseException):
 
 def main() -> None:
     """Run the command line. A signal ends it with its exit code and a line, whenever it comes."""
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as a shell does for `&`
-    for number in heard:
+    listened = heard()
+    for number in listened:
         signal.signal(number, _end)
     sys.unraisablehook = _end_at_last
     try:
@@ -39,7 +39,7 @@ def main() -> None:
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
     finally:
-        for number in heard:
+        for number in listened:
             signal.signal(number, signal.SIG_DFL)  # while Python shuts down, nobody could catch what `_end` raises
 
 

@@ -81,6 +81,19 @@ def nnlab(*words, cwd, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIP
     )
 
 
+def sh(command, cwd):
+    """A shell's command; under its limits bytecode, and what is covered, could be written in part only."""
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=cwd,
+        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
 def begun(folder, *words, prefix=(), **changes):
     """A training in a process of its own that has begun to train."""
     command = [*prefix, *COMMAND, "train", *map(str, words)]

@@ -26,6 +26,7 @@ from support import (
     parse_json,
     read_json,
     read_rows,
+    sh,
     trained,
     write,
 )
@@ -311,15 +312,7 @@ def test_a_runs_folder_that_cannot_be_written_is_exit_code_5_before_training(roo
 
 def test_a_file_size_limit_is_exit_code_5_and_leaves_no_half_file(tmp_path):
     write(tmp_path, HOUSES.replace("optimizer:", "network: {layers: [4000]}\noptimizer:"))
-    command = f"ulimit -f 16; exec {shlex.join(COMMAND)} train experiment.yaml"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=tmp_path,
-        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = sh(f"ulimit -f 16; exec {shlex.join(COMMAND)} train experiment.yaml", tmp_path)
     assert done.returncode == 5, done.stderr
     assert "cannot write" in done.stderr
     assert "Traceback" not in done.stderr

@@ -7,12 +7,11 @@ import io
 import os
 import shlex
 import shutil
-import subprocess
 from itertools import count
 from pathlib import Path
 
 import pytest
-from support import COMMAND, HOUSES, environment, nnlab, nnlab_here, read_json, write
+from support import COMMAND, HOUSES, nnlab, nnlab_here, read_json, sh, write
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
@@ -176,19 +175,6 @@ def test_a_resume_that_fails_can_be_resumed(number, tmp_path):
 
 WIDE = HOUSES.replace("optimizer:", "network: {layers: [2000]}\noptimizer:").replace("steps: 10", "steps: 30")
 EACH = ("--set", "training.checkpoint_every=1")
-
-
-def sh(command, cwd):
-    """A shell's command; under its limits bytecode, and what is covered, could be written in part only."""
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=cwd,
-        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ PACKAGE = ROOT / "nnlab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LEVELS = {
-    "errors": 0, "maths": 0,
+    "errors": 0, "signals": 0, "maths": 0,
     "networks": 1, "data": 1,
     "training": 2, "config": 2,
     "records": 3,

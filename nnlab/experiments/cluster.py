@@ -11,12 +11,10 @@ import logging
 import os
 import queue
 import re
-import signal
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 import nnlab
@@ -25,6 +23,7 @@ from nnlab.experiments.pieces import Failure, Outcome, Stopping, Task, attempt
 from nnlab.experiments.train import Progress
 from nnlab.experiments.workers import Report, Seldom, Shared
 from nnlab.records.portable import blas_threads
+from nnlab.signals import deaf_children
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -50,7 +49,7 @@ def dask_workers(address: str) -> Iterator[Dask]:
     with contextlib.ExitStack() as stack:
         place: Any = address
         if address == LOCAL:
-            with _deaf_children():
+            with deaf_children():
                 place = stack.enter_context(
                     distributed.LocalCluster(
                         n_workers=os.cpu_count(),
@@ -63,20 +62,6 @@ def dask_workers(address: str) -> Iterator[Dask]:
         client = stack.enter_context(_connected(distributed.Client, place, address))
         _check_versions(client, address)
         yield Dask(client)
-
-
-@contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes that begin within it, and those that its threads begin later, hear no Ctrl-C and no hang-up.
-
-    A terminal sends these to every process; only this one is to act on them, here after the block.
-    """
-    resource_tracker.ensure_running()  # else the thread that begins the first process does, and unblocks SIGINT
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _connected(client: type[Client], place: Any, address: str) -> Client:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from nnlab.errors import InterruptedRunError
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from nnlab.signals import heard
 
 
 class _Leaving(BaseException):
@@ -64,13 +63,12 @@ def leaving(where: Callable[[], str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _listening(stop: Stop) -> Iterator[None]:
-    """Hand signals to `stop`. One that the parent ignores, as a shell does for `&`, stays ignored."""
+    """Hand the signals that are heard to `stop`."""
     before = {}
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    before[number] = signal.signal(number, stop.receive)
+            for number in heard():
+                before[number] = signal.signal(number, stop.receive)
         yield
     finally:
         for number, handler in before.items():

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import connection as pipes
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
@@ -27,13 +27,13 @@ from nnlab.experiments.pieces import Failure, Outcome, RowSource, Stopping, Task
 from nnlab.experiments.train import Progress
 from nnlab.maths.activations import AnyActivation
 from nnlab.records.portable import as_files, blas_threads
+from nnlab.signals import be_deaf, deaf_children
 
 Report = Callable[[int, Progress], None]
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 _SECONDS_TO_LEAVE = 1.0
 _TRIES = 2
-_NOT_OURS = (signal.SIGINT, signal.SIGHUP)  # signals of a terminal, for the process alone that gives the tasks
 
 
 @dataclass(frozen=True)
@@ -169,13 +169,8 @@ class _Crew:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.packed), daemon=True)
-        # A child inherits what is blocked: a Ctrl-C that comes before it ignores them waits, and is then dropped.
-        resource_tracker.ensure_running()  # which the first start would do, and unblock them again
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_OURS)
-        try:
+        with deaf_children():
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.workers.append(_Worker(process, ours))
         return self.workers[-1]
@@ -223,14 +218,9 @@ class _Crew:
 
 
 def _serve(pipe: Connection, packed: bytes) -> None:
-    """What a process does: the tasks that come through the pipe, until it is closed or a stop is asked for.
-
-    Ctrl-C reaches every process of a terminal; only the one that gave the tasks is to act on it.
-    """
+    """What a process does: the tasks that come through the pipe, until it is closed or a stop is asked for."""
     stop = Stop()
-    for number in _NOT_OURS:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOT_OURS)
+    be_deaf()
     signal.signal(signal.SIGTERM, stop.receive)
     shared = Shared.unpacked(packed)
     with blas_threads(shared.threads):

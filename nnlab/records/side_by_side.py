@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from nnlab.signals import be_deaf
+
 T = TypeVar("T")
 
 _MOST = 4  # the longest task ends last: more copies gain little
@@ -74,12 +76,8 @@ class _Copy:
 
 
 def _work(tasks: Sequence[Callable[[], Any]], writing: int) -> NoReturn:
-    """Do the tasks, send what they return, and leave without any of the ends that are the first process's to make.
-
-    Ctrl-C reaches every process of a terminal; only the first is to act on it.
-    """
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Do the tasks, send what they return, and leave without any of the ends that are the first process's to make."""
+    be_deaf()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         sent = pickle.dumps([task() for task in tasks])

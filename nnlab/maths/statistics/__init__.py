@@ -14,7 +14,6 @@ own: a nan that reaches these functions is refused, unless a docstring says what
 
 from nnlab.maths.statistics.arms import (
     SIGNIFICANCE,
-    UNBOUNDED,
     Arms,
     Figure,
     Pair,
@@ -25,6 +24,7 @@ from nnlab.maths.statistics.arms import (
 )
 from nnlab.maths.statistics.health import DEAD_BELOW, SATURATED_BELOW, dead_share, saturated_share
 from nnlab.maths.statistics.intervals import (
+    UNBOUNDED,
     Interval,
     mean_interval,
     mean_over_seeds,

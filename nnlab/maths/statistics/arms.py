@@ -8,18 +8,22 @@ interval of the difference agrees.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics as exact
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TypeVar
 
-from nnlab.maths.statistics.intervals import Interval, mean_over_seeds
+from nnlab.maths.statistics.intervals import UNBOUNDED, Interval
 from nnlab.maths.statistics.pairs import chance_to_beat, holm, paired_difference, permutation_test, seeds_needed
+from nnlab.maths.statistics.samples import finite_numbers
 
 SIGNIFICANCE = 0.05
-UNBOUNDED = (-math.inf, math.inf)
 
 Scores = Mapping[int, float]
 Arms = Mapping[str, Scores]
+
+D = TypeVar("D", bound="Difference")
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,17 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two arms on the seeds on which both have a figure; `better` is the one with the better mean on these.
+class Difference:
+    """Two arms on the seeds of both, and by how much the `better` one is better: `margin`, positive whatever is better.
 
-    `margin` is by how much it is better, in the figure's unit and positive whichever way is better; `chance` that it
-    beats the other on a seed; `p` that of the permutation test and `adjusted` that after Holm's correction; `needed`
-    how many seeds would tell them apart, None if more than 10,000.
+    `p` is that of a test of no difference, `adjusted` that after Holm's correction, and `needed` how many seeds would
+    tell the arms apart, None if more than 10,000.
     """
 
     better: str
     worse: str
     seeds: int
     margin: Interval
-    chance: Interval
     p: float
     adjusted: float
     needed: int | None
@@ -56,6 +58,21 @@ class Pair:
     def told_apart(self) -> bool:
         """Whether chance is ruled out as the reason for the difference."""
         return self.adjusted <= SIGNIFICANCE and self.margin.low is not None and self.margin.low > 0
+
+
+def corrected(pairs: Sequence[D]) -> list[D]:
+    """The pairs with Holm's correction over all of them."""
+    return [replace(pair, adjusted=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+
+
+@dataclass(frozen=True)
+class Pair(Difference):
+    """The arms by their means on the seeds on which both have a figure; the margin is in the figure's unit.
+
+    `chance` is that the better one beats the other on a seed; `p` that of the permutation test.
+    """
+
+    chance: Interval
 
 
 def compare_pairs(arms: Arms, *, larger_is_better: bool, within: tuple[float, float] = UNBOUNDED) -> list[Pair]:
@@ -67,8 +84,7 @@ def compare_pairs(arms: Arms, *, larger_is_better: bool, within: tuple[float, fl
         (a, b) for a, b in combinations(ranking(arms, larger_is_better=larger_is_better), 2)
         if len(common_seeds(arms[a], arms[b])) > 1
     ]  # fmt: skip
-    pairs = [_pair(arms, a, b, len(places), within, larger_is_better=larger_is_better) for a, b in places]
-    return [replace(pair, adjusted=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+    return corrected([_pair(arms, a, b, len(places), within, larger_is_better=larger_is_better) for a, b in places])
 
 
 def ranking(arms: Arms, *, larger_is_better: bool) -> list[str]:
@@ -77,7 +93,7 @@ def ranking(arms: Arms, *, larger_is_better: bool) -> list[str]:
 
     def place(label: str) -> float:
         known = survivors(arms[label])
-        return sign * mean_over_seeds(known).estimate if known else math.inf
+        return sign * exact.mean(finite_numbers(known)) if known else math.inf
 
     return sorted(arms, key=place)
 
@@ -96,8 +112,7 @@ def compare_with_best(
     order = [label for label in ranking(arms, larger_is_better=larger_is_better) if label != best]
     places = [label for label in order if len(common_seeds(arms[best], arms[label])) > 1]
     pairs = [_pair(arms, best, other, len(places), within, larger_is_better=larger_is_better) for other in places]
-    adjusted = holm([pair.p for pair in pairs])
-    return {other: replace(pair, adjusted=p) for other, pair, p in zip(places, pairs, adjusted, strict=True)}
+    return dict(zip(places, corrected(pairs), strict=True))
 
 
 def _pair(arms: Arms, a: str, b: str, family: int, within: tuple[float, float], *, larger_is_better: bool) -> Pair:
@@ -109,7 +124,7 @@ def _pair(arms: Arms, a: str, b: str, family: int, within: tuple[float, float], 
         return _pair(arms, b, a, family, within, larger_is_better=larger_is_better)
     p, needed = permutation_test(first, second), seeds_needed(first, second, significance=SIGNIFICANCE / family)
     chance = chance_to_beat(first, second, larger_is_better=larger_is_better)
-    return Pair(a, b, len(common), margin, chance, p, p, needed)
+    return Pair(a, b, len(common), margin, p, p, needed, chance)
 
 
 def survivors(scores: Scores) -> list[float]:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from nnlab.maths import special
 from nnlab.maths.statistics.samples import FEWEST, check_confidence, finite_numbers, numbers
 
+UNBOUNDED = (-math.inf, math.inf)
 _APART = 6.0  # a gap of so many standard deviations within the groups makes two groups of seeds
 _RARE = 3  # a group of fewer seeds leaves the mean's interval short of its confidence
 _ROUNDING = 1e-12  # spreads below this share of the values are their rounding errors
@@ -52,7 +53,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
 
 
 def mean_over_seeds(
-    values: ArrayLike, confidence: float = 0.95, *, within: tuple[float, float] = (-math.inf, math.inf)
+    values: ArrayLike, confidence: float = 0.95, *, within: tuple[float, float] = UNBOUNDED
 ) -> Interval:
     """The mean of values (n,), one per seed, with an interval that holds for skewed figures as well.
 

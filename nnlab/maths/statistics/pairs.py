@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nnlab.maths import special
-from nnlab.maths.statistics.intervals import Interval, binomial_bounds, mean_over_seeds
+from nnlab.maths.statistics.intervals import UNBOUNDED, Interval, binomial_bounds, mean_over_seeds
 from nnlab.maths.statistics.samples import check_confidence, check_pairs, finite_numbers, numbers
 
 Array = NDArray[np.float64]
@@ -27,7 +27,7 @@ _ROUNDING = 1e-12  # sums that differ by less, as a share of all differences, ar
 
 
 def paired_difference(
-    a: ArrayLike, b: ArrayLike, confidence: float = 0.95, *, within: tuple[float, float] = (-math.inf, math.inf)
+    a: ArrayLike, b: ArrayLike, confidence: float = 0.95, *, within: tuple[float, float] = UNBOUNDED
 ) -> Interval:
     """The mean of a - b with the interval of `mean_over_seeds`, where a[i] and b[i] come from the same seed.
 

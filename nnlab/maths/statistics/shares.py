@@ -6,12 +6,12 @@ Where seeds make two groups, their mean lies where no seed is, and no interval f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
-from nnlab.maths.statistics.arms import SIGNIFICANCE
-from nnlab.maths.statistics.intervals import Interval, two_groups
-from nnlab.maths.statistics.pairs import holm, seeds_needed_for_shares, share_difference, sign_test
+from nnlab.maths.statistics.arms import SIGNIFICANCE, Difference, corrected
+from nnlab.maths.statistics.intervals import two_groups
+from nnlab.maths.statistics.pairs import seeds_needed_for_shares, share_difference, sign_test
 
 _MISPLACED = 0.1  # of the smaller group, as many seeds may a target put into the wrong one, and still tell them apart
 
@@ -30,37 +30,23 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class SharePair:
-    """Two arms on the seeds of both; `better` is the one that reaches the target on more of these.
+class SharePair(Difference):
+    """The arms by the share of their common seeds that reach the target: `shares`, the better one's first.
 
-    `shares` are theirs, the better one's first, and `margin` the difference. `only_better` and `only_worse` count the
-    seeds on which one of them alone got there; `p` is that of McNemar's exact test on these, `adjusted` that after
-    Holm's correction, `needed` how many seeds would tell the shares apart, None if more than 10,000.
+    `only_better` and `only_worse` count the seeds on which one of them alone got there; `p` is that of McNemar's exact
+    test on these.
     """
 
-    better: str
-    worse: str
-    seeds: int
     shares: tuple[float, float]
-    margin: Interval
     only_better: int
     only_worse: int
-    p: float
-    adjusted: float
-    needed: int | None
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether chance is ruled out as the reason for the difference."""
-        return self.adjusted <= SIGNIFICANCE and self.margin.low is not None and self.margin.low > 0
 
 
 def compare_shares(reached: Reached) -> list[SharePair]:
     """Every pair of arms with seeds in common, the arm that reaches the target more often named first."""
     labels = sorted(reached.seeds, key=lambda label: -_share(reached.seeds[label]))
     places = [(a, b) for a, b in combinations(labels, 2) if reached.seeds[a].keys() & reached.seeds[b].keys()]
-    pairs = [_pair(reached, a, b, len(places)) for a, b in places]
-    return [replace(pair, adjusted=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+    return corrected([_pair(reached, a, b, len(places)) for a, b in places])
 
 
 def _share(seeds: Mapping[int, bool]) -> float:
@@ -77,11 +63,9 @@ def _pair(reached: Reached, a: str, b: str, family: int) -> SharePair:
         return _pair(reached, b, a, family)
     total = len(common)
     shares = (sum(first[seed] for seed in common) / total, sum(second[seed] for seed in common) / total)
-    p, needed = (
-        sign_test(only_a, only_b),
-        seeds_needed_for_shares(only_a, only_b, total, significance=SIGNIFICANCE / family),
-    )
-    return SharePair(a, b, total, shares, share_difference(only_a, only_b, total), only_a, only_b, p, p, needed)
+    margin, p = share_difference(only_a, only_b, total), sign_test(only_a, only_b)
+    needed = seeds_needed_for_shares(only_a, only_b, total, significance=SIGNIFICANCE / family)
+    return SharePair(a, b, total, margin, p, p, needed, shares, only_a, only_b)
 
 
 def is_told_by(

@@ -7,10 +7,8 @@ matplotlib's global settings.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
-import os
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -24,6 +22,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from nnlab.errors import StorageError, printable
+from nnlab.records.files import remove, temporary_for
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
@@ -101,7 +100,7 @@ def save(figure: Figure, path: Path | str) -> None:
 
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = temporary_for(path)
     picture = _png(figure)
     try:
         temporary.write_bytes(picture)
@@ -109,8 +108,7 @@ def save(figure: Figure, path: Path | str) -> None:
     except OSError as error:
         raise StorageError(f"{printable(str(path))}: cannot write the picture: {error.strerror}") from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        remove(temporary)
 
 
 def _png(figure: Figure) -> bytes:
