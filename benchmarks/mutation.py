@@ -4,8 +4,9 @@
     python benchmarks/mutation.py --only losses,optimizers --sample 200 --seed 1 [--jobs 2] [--csv FILE]
 
 cosmic-ray finds the places and makes the changes, in copies of the checkout in a temporary folder, one for each of
-`--jobs`; each change is met by the test files of its group alone, which end at the first failure. All of it takes
-hours: `--sample` takes so many changes of each group, the same ones for the same seed.
+`--jobs`; each change is met by the test files of its group alone, which end at the first failure. All of it takes more
+than an hour: `--sample` takes so many changes of each group, the same ones for the same seed, and `--known FILE` tries
+only those again that survived in the CSV of an earlier run.
 
 A change that survives is printed as file:line, the function it is in, and the line before and after. Those that no test
 should notice are listed with the reason in mutation-survivors.md, in the same words. Exit code 1 if a survivor is not
@@ -28,9 +29,9 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from queue import Queue
@@ -102,7 +103,12 @@ class Result:
     @property
     def words(self) -> str:
         """The change as mutation-survivors.md lists it: without the line's number, which drifts."""
-        return f"`{self.file}` `{self.place}`: `{self.before}` → `{self.after}`"
+        return words_of(self.file, self.place, self.before, self.after)
+
+
+def words_of(file: str, place: str, before: str, after: str) -> str:
+    """The words of a change."""
+    return f"`{file}` `{place}`: `{before}` → `{after}`"
 
 
 # --- the copy ---------------------------------------------------------------------------------------------------------
@@ -129,18 +135,18 @@ class Copy:
         self.folder = copy_of(root, folder)
         files = [f"tests/test_{name}.py" for name in (*group.tests, "descriptions")]
         self.process = subprocess.Popen(
-            [".venv/bin/python", str(TESTS), *files],
+            [".venv/bin/python", "-P", str(TESTS), *files],  # a script beside it has the name of a package: coverage
             cwd=self.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def passes(self, seconds: float) -> bool:
-        """Whether all tests pass in that time."""
+    def passes(self, seconds: float, *change: object) -> bool:
+        """Whether all tests pass in that time; a change is a module, and its first and last line that differ."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(f"{math.ceil(seconds)}\n")
+        print(math.ceil(seconds), *change, file=self.process.stdin)
         self.process.stdin.flush()
         return self.process.stdout.readline() == "0\n"
 
@@ -189,8 +195,11 @@ def spared_in(module: Path) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]
             yield (number, star.start()), (number, star.end())
 
 
-def tried(name: str, change: MutationSpec, copy: Copy, limit: float) -> Result | None:
-    """Make a change, run the tests for at most `limit` seconds, and take it back; None where it is no Python."""
+def tried(name: str, change: MutationSpec, copy: Copy, limit: float, noticed: Collection[str]) -> Result | None:
+    """Make a change, run the tests for at most `limit` seconds, and take it back; None where it is no Python.
+
+    What is known to be `noticed` is not tried.
+    """
     start = time.perf_counter()
     operator = get_operator(change.operator_name)(**change.operator_args)
     with use_mutation(copy.folder / change.module_path, operator, change.occurrence) as (before, after):
@@ -198,39 +207,41 @@ def tried(name: str, change: MutationSpec, copy: Copy, limit: float) -> Result |
             compile(after, str(change.module_path), "exec")
         except SyntaxError:
             return None
-        killed = not copy.passes(limit)
-    line, was, becomes = difference(before, after)
-    place = change.definition_name or "module"
-    seconds = round(time.perf_counter() - start, 1)
-    return Result(name, str(change.module_path), line, place, was, becomes, killed, seconds)
+        module, place = str(change.module_path), change.definition_name or "module"
+        first, last, was, becomes = difference(before, after)
+        result = Result(name, module, first, place, was, becomes, killed=True, seconds=0)
+        if result.words in noticed:
+            return result
+        killed = not copy.passes(limit, module, first, last)
+    return replace(result, killed=killed, seconds=round(time.perf_counter() - start, 1))
 
 
-def difference(before: str, after: str) -> tuple[int, str, str]:
-    """The number of the first line that differs, and the lines that differ in either text, each as one line."""
+def difference(before: str, after: str) -> tuple[int, int, str, str]:
+    """The numbers of the first and last line that differ, and what these are in either text, written as one line."""
     old, new = before.split("\n"), after.split("\n")
     steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     _, start, end, start_new, end_new = next(step for step in steps if step[0] != "equal")
     was, becomes = (" ".join(" ".join(lines).split()) for lines in (old[start:end], new[start_new:end_new]))
-    return start + 1, was, becomes
+    return start + 1, end, was, becomes
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def run_group(name: str, sample: int | None, seed: int, jobs: int) -> Iterator[Result]:
+def run_group(name: str, sample: int | None, seed: int, jobs: int, noticed: Collection[str]) -> Iterator[Result]:
     """Try a group's changes, or a sample of them, so many at a time."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         changes = changes_of(GROUPS[name], Path(folder) / "changes.sqlite")
         chosen = changes if sample is None else random.Random(seed).sample(changes, min(sample, len(changes)))
         free: Queue[Copy] = Queue()
         copies = [Copy(ROOT, Path(folder) / str(number), GROUPS[name]) for number in range(jobs)]
-        limit = 10 + 3 * seconds_of(copies[0])
+        limit = 10 + 2 * max(pool.map(seconds_of, copies))
         print(f"{name}: {len(chosen)} of {len(changes)} changes, at most {limit:.0f} s each", flush=True)
 
         def one(change: MutationSpec) -> Result | None:
             copy = free.get()
             try:
-                return tried(name, change, copy, limit)
+                return tried(name, change, copy, limit, noticed)
             finally:
                 free.put(copy)
 
@@ -242,6 +253,15 @@ def run_group(name: str, sample: int | None, seed: int, jobs: int) -> Iterator[R
             yield result
         for copy in copies:
             copy.end()
+
+
+def noticed_in(file: Path) -> set[str]:
+    """The changes that were noticed according to the CSV of an earlier run, and that nothing like them survived."""
+    with file.open(encoding="utf-8", newline="") as table:
+        words: dict[str, set[str]] = {"True": set(), "False": set()}
+        for row in csv.DictReader(table):
+            words[row["killed"]].add(words_of(row["file"], row["place"], row["before"], row["after"]))
+    return words["True"] - words["False"]
 
 
 def justified() -> set[str]:
@@ -277,6 +297,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="which sample")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time, each in a copy of its own")
     parser.add_argument("--csv", type=Path, help="write every change and what became of it to this file, as it goes")
+    parser.add_argument("--known", type=Path, help="count as noticed, untried, what was noticed in such a file")
     return parser.parse_args()
 
 
@@ -286,6 +307,7 @@ def main() -> int:
     names = chosen.only.split(",")
     if unknown := set(names) - set(GROUPS):
         sys.exit(f"no such group: {', '.join(sorted(unknown))}; expected {', '.join(GROUPS)}")
+    noticed = noticed_in(chosen.known) if chosen.known else set()
     table = (chosen.csv.resolve() if chosen.csv else Path(os.devnull)).open("w", encoding="utf-8", newline="")
     os.environ["CI"] = "1"  # hypothesis draws the same examples for every change
     results = []
@@ -294,7 +316,7 @@ def main() -> int:
         writer = csv.writer(table)
         writer.writerow(field.name for field in fields(Result))
         for name in names:
-            for result in run_group(name, chosen.sample, chosen.seed, chosen.jobs):
+            for result in run_group(name, chosen.sample, chosen.seed, chosen.jobs, noticed):
                 results.append(result)
                 writer.writerow(astuple(result))
                 table.flush()
