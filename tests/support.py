@@ -16,7 +16,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from nnlab.cli.app import app
+from nnlab.cli.app import app_of
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.errors import ConfigError
@@ -116,7 +116,8 @@ def nnlab_here(*words, cwd):
     Nobody says how wide the screen is, whatever started pytest.
     """
     with contextlib.chdir(cwd):
-        return CliRunner(env={"COLUMNS": None}).invoke(app, [str(word) for word in words], catch_exceptions=False)
+        words = [str(word) for word in words]
+        return CliRunner(env={"COLUMNS": None}).invoke(app_of(words), words, catch_exceptions=False)
 
 
 def write(folder, text, name="experiment.yaml"):

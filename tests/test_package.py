@@ -16,7 +16,7 @@ import typer
 from support import ROOT, environment, nnlab_here
 
 import nnlab
-from nnlab.cli.app import app
+from nnlab.cli.app import app_of
 from nnlab.maths import special
 
 PACKAGE = ROOT / "nnlab"
@@ -125,6 +125,26 @@ def test_help_loads_neither_numpy_nor_matplotlib(words):
     assert loaded & {"numpy", "scipy", "matplotlib", "yaml"} == set()
 
 
+def test_a_dry_run_loads_nothing_that_it_does_not_need():
+    words = ["train", str(ROOT / "configs" / "xor.yaml"), "--dry-run"]
+    loaded, code = loaded_by(
+        f"""
+sys.argv = ["nnlab", *{words}]
+sys.modules["numpy.ma"] = None  # np.unique loads it: a tenth of what NumPy takes
+from nnlab.cli.app import main
+main()
+"""
+    )
+    assert code == 0
+    assert loaded & {"scipy", "matplotlib", "dask"} == set()
+
+
+def test_a_command_is_built_alone_and_any_other_word_builds_all():
+    assert [command.name for command in app_of(["train", "--help"]).registered_commands] == ["train"]
+    for words in ([], ["--help"], ["trai"], ["losses"]):
+        assert list(typer.main.get_command(app_of(words)).commands) == list(COMMANDS)
+
+
 def test_matplotlib_is_loaded_only_when_something_is_drawn():
     loaded, code = loaded_by("import nnlab.experiments.train, nnlab.experiments.compare, nnlab.experiments.evaluate")
     assert code == 0
@@ -196,7 +216,7 @@ def test_every_module_can_be_imported():
             importlib.import_module(module.name)
 
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = typer.main.get_command(app_of()).commands
 
 
 def test_the_commands_are_those_of_the_design():

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from nnlab import errors
-from nnlab.cli.app import app
+from nnlab.cli.app import app_of
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.config.schema import Experiment
@@ -37,7 +37,7 @@ def leaves(group, before=""):
         yield from leaves(command, words) if hasattr(command, "commands") else [(words, command)]
 
 
-COMMANDS = dict(leaves(typer.main.get_command(app)))
+COMMANDS = dict(leaves(typer.main.get_command(app_of())))
 MAIN = [name for name in COMMANDS if " " not in name]  # the others are in the text: what they take is of these kinds
 
 

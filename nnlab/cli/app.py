@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,25 +39,38 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(
-    cls=Commands,
-    help="A laboratory for activation functions and small neural networks: one YAML file in, one run folder out.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
 # Each with a line that `nnlab --help` can show whole on 80 columns.
-app.command("train", short_help="Train one network and leave a run folder.")(train)
-app.command("eval", short_help="Evaluate a finished run, also on new rows.")(evaluate)
-app.command("gradcheck", short_help="Check every derivative of the network.")(gradcheck)
-app.command("compare-activations", short_help="Compare activations over many seeds.")(compare_activations)
-app.command("sweep", short_help="Train at many settings, and rank these.")(sweep)
-app.command("verify", short_help="Train a run again and compare every bit.")(verify)
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "train": (train, "Train one network and leave a run folder."),
+    "eval": (evaluate, "Evaluate a finished run, also on new rows."),
+    "gradcheck": (gradcheck, "Check every derivative of the network."),
+    "compare-activations": (compare_activations, "Compare activations over many seeds."),
+    "sweep": (sweep, "Train at many settings, and rank these."),
+    "verify": (verify, "Train a run again and compare every bit."),
+}
 
-for _name, _group in catalogues().items():
-    app.add_typer(_group, name=_name)
+
+def app_of(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line, for these words: where they begin with a command, with this one alone.
+
+    Typer inspects every parameter of every command that it knows, which takes as long as reading an experiment.
+    """
+    app = typer.Typer(
+        cls=Commands,
+        help="A laboratory for activation functions and small neural networks: one YAML file in, one run folder out.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_nnlab)
+    called = words[0] if words and words[0] in COMMANDS else None
+    for name, (function, line) in COMMANDS.items():
+        if called in {None, name}:
+            app.command(name, short_help=line)(function)
+    for name, group in catalogues().items() if called is None else ():
+        app.add_typer(group, name=name)
+    return app
 
 
 def main() -> None:
@@ -65,7 +79,7 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     try:
-        app()
+        app_of(sys.argv[1:])()
     except NnlabError as error:
         complain(str(error))
         sys.exit(error.exit_code)
@@ -88,7 +102,6 @@ def _version(*, shown: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _nnlab(
     *,
     version: Annotated[

@@ -61,8 +61,8 @@ def class_indices(y: NDArray[np.float64]) -> Rows:
 
 def missing_classes(y: NDArray[np.float64], part: Rows) -> tuple[int, ...]:
     """The classes, by index, that no row of `part` has; `y` (N, 1) is binary, (N, classes) one-hot."""
-    classes = max(2, y.shape[1])
-    return tuple(np.setdiff1d(np.arange(classes), class_indices(y[part])).tolist())
+    rows_of = np.bincount(class_indices(y[part]), minlength=max(2, y.shape[1]))
+    return tuple(np.flatnonzero(rows_of == 0).tolist())
 
 
 def _part(rows: Rows, labels: Rows, size: float | None, name: str, random: np.random.Generator) -> tuple[Rows, Rows]:

@@ -17,7 +17,8 @@ from nnlab.maths.expressions.slopes import Slope
 from nnlab.maths.expressions.tree import Array, Call, Expression, Program
 
 ORDINARY = np.arange(-1000, 1001) / 100  # where any formula has to be finite: every 0.01 in [-10, 10]
-WIDE = np.union1d(ORDINARY, np.arange(-2000, 2001) / 2)  # where branches are looked for: to ±1000
+_HALVES = np.arange(21, 2001) / 2
+WIDE = np.concatenate([-_HALVES[::-1], ORDINARY, _HALVES])  # where branches are looked for: every 0.5 beyond, to ±1000
 STEP = 1e-6  # how near to a point its one-sided limits are taken, for |x| <= 1
 TOLERANCE = 1e-6  # a jump of value or slope below this share of 1 + their size is rounding
 SAME = 1e-12  # points closer than this share are one
