@@ -142,7 +142,7 @@ def _right(outputs: Array, targets: Array) -> NDArray[np.bool_]:
 
 def _share(right: Array) -> NDArray[np.float64]:
     """The share that is True along the last axis; counts are exact, and so the same in a batch as alone."""
-    share: NDArray[np.float64] = np.count_nonzero(right, axis=-1) / np.float64(right.shape[-1])
+    share: NDArray[np.float64] = right.sum(axis=-1, dtype=np.intp) / np.float64(right.shape[-1])
     return share
 
 

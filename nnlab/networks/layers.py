@@ -227,6 +227,8 @@ class BoundDenseAlone(BoundDense):
     def __init__(self, W: Array, b: Array, gradient: tuple[Array, Array] | None, y: Array) -> None:
         super().__init__(W, b, gradient, y)
         self.W_one, self.b_one, self.y_one = W[0], b[0], y[0]
+        # An addition to every row costs a small array three times one of equal shapes: the rows are written out first.
+        self.b_rows = b[0].reshape(()) if W.shape[-1] == 1 else np.empty_like(self.y_one)
         if gradient is not None:
             self.dW_one, self.db_one, self.dx_one = gradient[0][0], gradient[1][0], self.dx[0]
             self.W_one_transposed, self.ones_one = self.W_one.T, self.ones[0]
@@ -234,9 +236,11 @@ class BoundDenseAlone(BoundDense):
     def forward(self, x: Array) -> Array:
         """See `BoundDense`."""
         self.x = x
-        y = self.y_one
+        y, b = self.y_one, self.b_rows
         x[0].dot(self.W_one, y)
-        np.add(y, self.b_one, out=y)
+        if b.ndim:
+            b[...] = self.b_one
+        np.add(y, b, y)
         return self.y
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:

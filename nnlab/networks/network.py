@@ -141,9 +141,7 @@ class Pass:
 
     def loss(self, y: Array) -> Array:
         """The mean loss of the batch that went forward last, (R,), without penalties."""
-        losses = self.head.losses(self.z, y)
-        mean: Array = losses.mean(axis=-1)
-        return mean
+        return _mean(self.head.losses(self.z, y))
 
     def penalty(self) -> Array:
         """The penalties' part of the objective, sum of l1 |w| + l2/2 w² over weights, (R,)."""
@@ -186,6 +184,12 @@ class Pass:
         return found[::-1]
 
 
+def _mean(losses: Array) -> Array:
+    """Over the samples, (R, m) -> (R,); `mean` has the same bits, and takes twice as long for a small batch."""
+    mean: Array = losses.sum(axis=-1) / losses.dtype.type(losses.shape[-1])
+    return mean
+
+
 class Evaluator:
     """Outputs and losses of whole splits for one theta, a fixed number of rows at a time."""
 
@@ -204,7 +208,7 @@ class Evaluator:
             outputs[:, part] = tied.forward(x[:, part])
             if y is not None:
                 losses[:, part] = self.network.head.losses(tied.z, y[:, part])
-        return outputs, None if y is None else losses.astype(np.float64).mean(axis=-1)
+        return outputs, None if y is None else _mean(losses.astype(np.float64))
 
     def _tied(self, rows: int) -> Pass:
         if rows not in self._passes:

@@ -265,7 +265,7 @@ class _Trainer:
         """Take out the replicas whose gradient, or measured loss, cannot be used for the update after `step` others."""
         state = self.state
         has_overflowed = not isfinite(state.squares[step % NORMS_KEPT])
-        if not has_overflowed and (state.batch_loss <= self.limit).all():  # false for nan as well
+        if not has_overflowed and _is_everywhere(state.batch_loss <= self.limit):  # false for nan as well
             return
         bad = np.zeros(len(self.held), bool)
         if has_overflowed:
@@ -350,7 +350,7 @@ class _Trainer:
                 figures |= self._splits() | self.health()
             self._check_losses([values for name, values in figures.items() if name.endswith("/loss")])
         shown = figures
-        if not state.running.all():
+        if not _is_everywhere(state.running):
             shown = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
         if plan.watch.monitor in figures:
             spent = state.best.observe(
@@ -380,7 +380,7 @@ class _Trainer:
     def _check_losses(self, losses: Sequence[Array]) -> None:
         """Hold the replicas of which a loss after the present step is bad; the very first ones are the initial ones."""
         state = self.state
-        if not all((loss <= self.limit).all() for loss in losses):
+        if not all(_is_everywhere(loss <= self.limit) for loss in losses):
             bad = np.logical_or.reduce([self._too_large(loss) for loss in losses]) & ~self.held
             state.update_done[bad] = True
             self._take_out(bad, state.step, has_moved=False)
@@ -388,6 +388,12 @@ class _Trainer:
             unknown = np.isnan(state.initial_loss)
             state.initial_loss[unknown] = np.max(losses, axis=0)[unknown]
             self.limit = _limit(state.initial_loss)
+
+
+def _is_everywhere(mask: Array) -> bool:
+    """Whether all are true; `all` takes five times as long for a few replicas."""
+    result: bool = np.count_nonzero(mask) == mask.size
+    return result
 
 
 def _limit(initial: Array) -> Array:

@@ -27,7 +27,7 @@ class Watch:
     def improved(self, value: Array, best: Array) -> Array:
         """Where `value` is better than `best`, (R,); nan never is, and anything beats a best of nan."""
         gain = value - best if self.larger_is_better else best - value
-        result: Array = (gain > self.min_delta) | (np.isnan(best) & ~np.isnan(value))
+        result: Array = (gain > self.min_delta) | (np.isnan(best) > np.isnan(value))
         return result
 
 
@@ -54,12 +54,14 @@ class Best:
     def observe(self, watch: Watch, value: Array, theta: Array, statistics: Array, step: int, running: Array) -> Array:
         """Take note of an evaluation; which of the `running` replicas have run out of patience, (R,)."""
         improved = running & watch.improved(value, self.value)
-        self.theta[improved] = theta[improved]
-        self.statistics[improved] = statistics[improved]
-        self.value[improved] = value[improved]
-        self.step[improved] = step
-        self.waited[running] += 1
-        self.waited[improved] = 0
+        self.waited += running
+        if improved.any():
+            rows: Any = slice(None) if improved.all() else improved  # all of them take a tenth of the time
+            self.theta[rows] = theta[rows]
+            self.statistics[rows] = statistics[rows]
+            self.value[rows] = value[rows]
+            self.step[rows] = step
+            self.waited[rows] = 0
         if watch.patience is None:
             return np.zeros_like(running)
         spent: Array = running & (self.waited >= watch.patience)
