@@ -296,6 +296,17 @@ def test_two_loops_give_what_the_matrix_of_bfgs_gives():
     np.testing.assert_allclose(found, -inverse @ gradient, rtol=1e-12)
 
 
+def test_a_step_goes_where_the_pairs_of_as_many_steps_before_it_point():
+    search, trail = Search(np.array([[-1.2, 1.0]]), rosenbrock_value, rosenbrock_slope, memory=2), []
+    for _ in range(6):
+        trail.append(search.theta[0].copy())
+        search.step()
+        moves = [(b - a, rosenbrock_slope(b) - rosenbrock_slope(a)) for a, b in pairwise(trail)]
+        direction = _two_loops(rosenbrock_slope(trail[-1]), moves[:-3:-1])  # the last two, the newest first
+        step = search.theta[0] - trail[-1]
+        np.testing.assert_allclose(step / np.linalg.norm(step), direction / np.linalg.norm(direction), rtol=1e-9)
+
+
 def test_the_first_direction_is_down_the_gradient_and_at_most_one_long():
     np.testing.assert_allclose(_two_loops(np.array([3.0, 4.0]), []), [-0.6, -0.8])
     np.testing.assert_allclose(_two_loops(np.array([0.3, 0.4]), []), [-0.3, -0.4])
@@ -363,6 +374,16 @@ def test_an_end_that_lies_higher_is_not_taken(monkeypatch):
     assert _searched(Downhill(), np.zeros(1), np.ones(1)) == 0.5  # half of the gradient's own step
 
 
+def test_however_short_the_fall_it_is_found(monkeypatch):
+    monkeypatch.setattr("scipy.optimize.line_search", lambda *_words: (None, None))
+
+    class Near(Downhill):
+        def value(self, x):
+            return float(-x[0] if x[0] < 0.001 else 1.0)
+
+    assert _searched(Near(), np.zeros(1), np.ones(1)) == 2.0**-10
+
+
 @pytest.mark.parametrize(("slope", "value"), [(math.inf, 0.0), (math.nan, 0.0), (1.0, math.inf)])
 def test_where_there_is_no_number_it_stays(slope, value):
     class Broken(Downhill):
@@ -400,6 +421,7 @@ def test_uphill_and_level_directions_are_left_for_the_gradients(monkeypatch):
     assert searches == []
     np.testing.assert_allclose(_searched(Bowl(), start, np.array([-0.1, 0.0])), start - start / 5)
     assert len(searches) == 1
+    assert not _searched(Bowl(), start / 5, start).any()  # a gradient of length 1 is gone down whole
 
 
 def searching(**more):

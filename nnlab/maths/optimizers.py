@@ -295,7 +295,7 @@ def lbfgs(
     slots number (t - 1) % memory + 1. Only pairs with s · y > 0 count; zeros stand where there is none. Each replica
     is handled by itself, in float64, and no step raises its objective.
     """
-    rates = np.broadcast_to(np.asarray(rate, np.float64), (len(theta), 1))
+    rates = np.broadcast_to(np.ravel(np.asarray(rate, np.float64)), len(theta))
     count = int(memory)
     own, *order = [(t - 1) % count + 1 for t in range(step, step - 1 - count, -1)]  # then from the newest to the oldest
     for replica, row in enumerate(theta):
@@ -303,7 +303,7 @@ def lbfgs(
         at = _Along(objective, replica, row.dtype)
         start = row.astype(np.float64)
         direction = _two_loops(at.gradient(start), [(s.astype(np.float64), y.astype(np.float64)) for s, y in pairs])
-        end = _searched(at, start, rates[replica, 0] * direction)
+        end = _searched(at, start, rates[replica] * direction)
         slots[f"step{own}"][replica] = end - start
         slots[f"change{own}"][replica] = at.gradient(end) - at.gradient(start)
         theta[replica] = end
