@@ -66,7 +66,7 @@ GROUPS = {
     ),
     "networks": Group(
         ("nnlab/networks/[!l]*.py", "nnlab/networks/la*.py"),
-        ("layers", "networks", "gradcheck", "training", "exact_gradients"),
+        ("layers", "networks", "initializers", "gradcheck", "training", "linear", "exact_gradients"),
     ),
     "tangents": Group(("nnlab/networks/linear*.py",), ("linear", "gradcheck", "exact_gradients")),
     "optimizers": Group(("nnlab/maths/optimizers.py",), ("parameters", "optimizers", "optimizer_catalogue")),

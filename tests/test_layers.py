@@ -1,6 +1,7 @@
 """Each kind of layer by itself, by hand or with plain NumPy: values, gradients, running statistics, noise."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.networks.activation_layers import Rowwise
+from nnlab.networks.activation_layers import Elementwise, Rowwise
 from nnlab.networks.layers import Dense, Moment, Tie
 from nnlab.networks.layout import Layout
 from nnlab.networks.noise_layers import Dropout, Noise, Through
@@ -223,6 +224,33 @@ def test_a_dense_layer_is_a_product_and_a_shift(width, dtype, replicas):
     np.testing.assert_allclose(tied.gradients["weights"], np.einsum("osi,rsu->riu", x, dy), **near)
     np.testing.assert_allclose(tied.gradients["bias"], dy.sum(axis=1), **near)
     assert tied.backward(dy, wants_dx=False) is None
+
+
+def test_one_unit_in_float64_is_a_sum_of_rounded_products():
+    tied = dense(1, np.float64, 1)
+    tied.parameters["weights"][0, :, 0], tied.parameters["bias"][...] = [-1, 1 + 2.0**-30, 0, 0], 0
+    x = np.zeros((1, 6, 4))
+    x[..., :2] = 1 + 2.0**-29, 1 + 2.0**-30
+    assert not tied.forward(x).any()  # (1 + 2^-30)² is 1 + 2^-29 once it is rounded; added unrounded, 2^-60 is left
+
+
+def test_a_bias_sees_one_input():
+    layer = Dense("d", 3, INITIALIZERS["zeros"], {}, INITIALIZERS["lecun_uniform"], {})
+    drawn = layer.start(4, lambda shape: lambda _kind: np.ones(shape))
+    np.testing.assert_allclose(drawn["d/bias"], [3**0.5] * 3)  # uniform up to √(3 / inputs), where all draws are 1
+
+
+def test_draws_differ_from_row_to_row():
+    chosen = {"lower": 0.1, "upper": 0.3}
+    tied = Tied(Elementwise("r", ACTIVATIONS["rrelu"], chosen), Moment([0]))
+    y = tied.forward(np.full((1, 6, 4), -1.0))
+    assert np.unique(y).size == 6 * 4
+
+
+def test_a_learned_parameter_is_one_number_unless_each_unit_has_its_own():
+    layer = Elementwise("a", ACTIVATIONS["prelu"], {"alpha": 0.25}, ("alpha",))
+    assert [s.shape for s in layer.stretches(4)] == [(1,)]
+    assert [s.shape for s in replace(layer, per_unit=True).stretches(4)] == [(4,)]
 
 
 def test_a_row_activation_gives_no_gradient_that_nobody_wants():

@@ -10,9 +10,10 @@ import pytest
 
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
 from nnlab.maths.continuation import Continued, NotAnalyticError
+from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter
 from nnlab.networks.activation_layers import Elementwise, Rowwise
-from nnlab.networks.layers import Moment, Tie
+from nnlab.networks.layers import Dense, Moment, Tie
 from nnlab.networks.linear import (
     NO_KINKS,
     UNIT_ROUNDOFF,
@@ -88,6 +89,35 @@ def test_one_entry_for_each_unit():
     assert [(places.tolist(), at) for places, _, at in found] == [([0], slice(0, 3)), ([1], slice(0, 3))]
     for (_, dy, _), unit in zip(found, (2, 0), strict=True):
         np.testing.assert_array_equal(dy, np.where(np.arange(3) == unit, by_unit, 0)[None])
+
+
+def dense(x, W):
+    entry = INITIALIZERS["zeros"]
+    y = np.empty((1, len(x), W.shape[1]))
+    views = {"d/weights": W[None], "d/bias": np.zeros((1, W.shape[1]))}
+    bound = Dense("d", W.shape[1], entry, {}, entry, {}).bind(Tie(views, None, {}, y, Moment()))
+    bound.forward(x[None])
+    return bound.linear()
+
+
+def test_the_bounds_of_a_dense_layer():
+    x, W = np.array([[1.0, -4.0], [0.5, 2.0], [-8.0, 0.25]]), np.array([[2.0, -3.0], [0.0, 5.0]])
+    own, by_inputs = dense(x, W).errors(DY, ERROR)
+    # A sum of n products is given (4 + √n) u of its terms' size: three samples, two units.
+    samples, units = ERROR + (4 + np.sqrt(3)) * u * np.abs(DY), ERROR + (4 + np.sqrt(2)) * u * np.abs(DY)
+    weights = [[sum(abs(x[s, i]) * samples[s, o] for s in range(3)) for o in range(2)] for i in range(2)]
+    np.testing.assert_allclose(own["weights"], weights, rtol=1e-13)
+    np.testing.assert_allclose(own["bias"], samples[0] + samples[1] + samples[2], rtol=1e-13)
+    inputs = [[np.hypot(units[s, 0] * W[i, 0], units[s, 1] * W[i, 1]) for i in range(2)] for s in range(3)]
+    np.testing.assert_allclose(by_inputs, inputs, rtol=1e-13)
+
+
+def test_the_bounds_of_a_dense_layer_neither_overflow_nor_vanish():
+    line = dense(np.ones((3, 2)), np.ones((2, 2)))
+    ordinary = line.errors(DY, ERROR)[1]
+    for size in (1e-200, 1e200):  # whose squares are 0 and infinite
+        np.testing.assert_allclose(line.errors(size * DY, size * ERROR)[1] / size, ordinary, rtol=1e-13)
+    assert not line.errors(0 * DY, 0 * ERROR)[1].any()
 
 
 def test_a_layer_is_the_identity_if_it_says_nothing_else():

@@ -38,7 +38,8 @@ class Elementwise:
 
     def start(self, inputs: int, _draws: Start) -> dict[str, Array]:
         """The values the experiment gives."""
-        return {s.name: np.full(s.shape, self.chosen[s.name.split("/")[-1]]) for s in self.stretches(inputs)}
+        prefix = f"{self.name}/"
+        return {s.name: np.full(s.shape, self.chosen[s.name.removeprefix(prefix)]) for s in self.stretches(inputs)}
 
     def running(self, _inputs: int) -> tuple[Stretch, ...]:
         """None."""

@@ -138,8 +138,8 @@ class Dense:
     def start(self, inputs: int, draws: Start) -> dict[str, Array]:
         """Weights by the initialiser, then the bias by its own."""
         weights = self.initializer.weights(draws((inputs, self.width)), inputs, self.width, **self.chosen)
-        bias = self.bias_initializer.weights(draws((1, self.width)), 1, self.width, **self.bias_chosen)
-        return {f"{self.name}/weights": weights, f"{self.name}/bias": bias[0]}
+        (bias,) = self.bias_initializer.weights(draws((1, self.width)), 1, self.width, **self.bias_chosen)
+        return {f"{self.name}/weights": weights, f"{self.name}/bias": bias}
 
     def running(self, _inputs: int) -> tuple[Stretch, ...]:
         """None."""
@@ -183,7 +183,8 @@ class BoundDense:
 
     def linear(self) -> Linear:
         """See `Bound`."""
-        return LinearDense(self.x[0], self.W[0])
+        (x,), (W,) = self.x, self.W
+        return LinearDense(x, W)
 
 
 class LinearDense(Linear):
@@ -226,12 +227,12 @@ class BoundDenseAlone(BoundDense):
 
     def __init__(self, W: Array, b: Array, gradient: tuple[Array, Array] | None, y: Array) -> None:
         super().__init__(W, b, gradient, y)
-        self.W_one, self.b_one, self.y_one = W[0], b[0], y[0]
+        (self.W_one,), (self.b_one,), (self.y_one,) = W, b, y
         # An addition to every row costs a small array three times one of equal shapes: the rows are written out first.
-        self.b_rows = b[0].reshape(()) if W.shape[-1] == 1 else np.empty_like(self.y_one)
+        self.b_rows = b.reshape(()) if W.shape[-1] == 1 else np.empty_like(self.y_one)
         if gradient is not None:
-            self.dW_one, self.db_one, self.dx_one = gradient[0][0], gradient[1][0], self.dx[0]
-            self.W_one_transposed, self.ones_one = self.W_one.T, self.ones[0]
+            ((self.dW_one,), (self.db_one,)), (self.dx_one,), (self.ones_one,) = gradient, self.dx, self.ones
+            self.W_one_transposed = self.W_one.T
 
     def forward(self, x: Array) -> Array:
         """See `BoundDense`."""
