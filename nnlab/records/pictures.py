@@ -327,10 +327,14 @@ def draw(material: Material, folder: Path) -> list[str]:
     return draw_all({name: partial(picture, material) for name, picture in PICTURES.items()}, folder)
 
 
+_SLOW = {"boundary", "boundaries", "film", "health"}  # with many panels: two to five times as long as others
+
+
 def draw_all(pictures: Mapping[str, Callable[[], Any]], folder: Path) -> list[str]:
     """Draw each picture, where there is one, as a PNG file of its name; a warning for each that failed."""
     import_module("nnlab.records.plots")  # here, lest each copy of the process load it
-    tasks = [partial(_attempt, folder / f"{name}.png", picture) for name, picture in pictures.items()]
+    slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
+    tasks = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
     return [warning for warning in side_by_side(tasks) if warning]
 
 

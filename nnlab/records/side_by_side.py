@@ -9,36 +9,37 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from nnlab.signals import be_deaf
 
 T = TypeVar("T")
 
 _MOST = 4  # the longest task ends last: more copies gain little
+_NUMBER = struct.Struct("i")
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """What each task returns, in their order; what they do must not depend on one another.
+    """What each of at most some thousand tasks returns, in their order; none must depend on what another does.
 
-    A copy in which a task fails is forgotten, and its tasks are done once more in this process: that is where their
-    exceptions are raised. All is done here, one after the other, where a process cannot be copied safely: on other
-    systems than Linux, and beside threads, whose locks a copy would inherit as they are.
+    Who is free begins the next task, so that those which take longest should come first. A copy in which a task fails
+    is forgotten, and its tasks are done once more in this process: that is where their exceptions are raised. All is
+    done here, one after the other, where a process cannot be copied safely: on other systems than Linux, and beside
+    threads, whose locks a copy would inherit as they are.
     """
-    shares = min(len(tasks), _processors(), _MOST)
-    copies = [_Copy(tasks[number::shares]) for number in range(1, shares)]
-    found: dict[int, T] = {}
-    try:
-        for index in range(0, len(tasks), max(shares, 1)):
-            found[index] = tasks[index]()
-        for number, copy in enumerate(copies, 1):
-            found |= {number + shares * place: result for place, result in enumerate(copy.results())}
-    finally:
-        for copy in copies:
-            copy.end()
+    with _Queue(len(tasks)) as queue:
+        copies = [_Copy(tasks, queue) for _ in range(1, min(len(tasks), _processors(), _MOST))]
+        try:
+            found = {index: tasks[index]() for index in queue}
+            for copy in copies:
+                found |= copy.results()
+        finally:
+            for copy in copies:
+                copy.end()
     return [found[index] if index in found else task() for index, task in enumerate(tasks)]
 
 
@@ -49,23 +50,42 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class _Copy:
-    """A copy of this process at work on tasks of its own."""
+class _Queue:
+    """The numbers of the tasks that nobody has begun, in a pipe: each is read once, by whichever process is free."""
 
-    def __init__(self, tasks: Sequence[Callable[[], Any]]) -> None:
+    def __init__(self, count: int) -> None:
+        self.reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(b"".join(_NUMBER.pack(index) for index in range(count)))
+
+    def __iter__(self) -> Iterator[int]:
+        while number := os.read(self.reading, _NUMBER.size):
+            yield _NUMBER.unpack(number)[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self.reading)
+
+
+class _Copy:
+    """A copy of this process at work on tasks."""
+
+    def __init__(self, tasks: Sequence[Callable[[], Any]], queue: Iterable[int]) -> None:
         self.reading, writing = os.pipe()
         self.pid = os.fork()
         if not self.pid:
-            _work(tasks, writing)
+            _work(tasks, queue, writing)
         os.close(writing)
 
-    def results(self) -> list[Any]:
-        """What its tasks returned; nothing if one of them failed."""
+    def results(self) -> dict[int, Any]:
+        """What its tasks returned, by number; nothing if one of them failed."""
         with os.fdopen(os.dup(self.reading), "rb") as pipe:
             try:
-                found: list[Any] = pickle.load(pipe)  # noqa: S301 - it comes from this very program
+                found: dict[int, Any] = pickle.load(pipe)  # noqa: S301 - it comes from this very program
             except (EOFError, pickle.UnpicklingError):  # nothing was sent, or not all
-                return []
+                return {}
         return found
 
     def end(self) -> None:
@@ -75,12 +95,12 @@ class _Copy:
         os.waitpid(self.pid, 0)
 
 
-def _work(tasks: Sequence[Callable[[], Any]], writing: int) -> NoReturn:
-    """Do the tasks, send what they return, and leave without any of the ends that are the first process's to make."""
+def _work(tasks: Sequence[Callable[[], Any]], queue: Iterable[int], writing: int) -> NoReturn:
+    """Do tasks, send what they return, and leave without any of the ends that are the first process's to make."""
     be_deaf()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        sent = pickle.dumps([task() for task in tasks])
+        sent = pickle.dumps({index: tasks[index]() for index in queue})
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(sent)
     finally:
