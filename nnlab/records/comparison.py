@@ -103,11 +103,10 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     from nnlab.records.report_comparison import write_comparison_report
 
     summary = comparison.summary
-    _write_rows(folder, comparison)
     write_csv(folder.path / "arms.csv", arm_rows(summary))
     write_csv(folder.path / "shares.csv", share_rows(summary))
     _write_tables(folder, comparison, tables_of(summary), summary["verdict"]["sentences"])
-    warnings = _draw_all(folder, comparison, pictures_of(comparison.figure))
+    warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
     folder.write_summary(summary)
     write_comparison_report(folder, comparison.name, warnings)
     return warnings
@@ -119,10 +118,9 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
     from nnlab.records.sweep_pictures import sweep_pictures
 
     summary, verdict = comparison.summary, comparison.summary["verdict"]
-    _write_rows(folder, comparison)
     write_csv(folder.path / "points.csv", arm_rows(summary))
     _write_tables(folder, comparison, sweep_tables(summary), [*verdict["sentences"], *verdict["searched"]])
-    warnings = _draw_all(folder, comparison, sweep_pictures(comparison.figure))
+    warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
     folder.write_summary(summary)
     write_sweep_report(folder, comparison.name, warnings)
     return warnings
@@ -144,11 +142,12 @@ def _write_tables(folder: RunFolder, comparison: Comparison, tables: Sequence[Ta
     write_text(folder.path / "table.tex", latex(tables))
 
 
-def _draw_all(
+def _write_rows_and_draw(
     folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Callable[[Comparison], Any]]
 ) -> list[str]:
-    """Draw every picture for which there is something to show; the warnings of those that failed."""
-    return draw_all({name: partial(draw, comparison) for name, draw in pictures.items()}, folder.plots)
+    """Draw every picture for which there is something to show, and write rows; the warnings of those that failed."""
+    rows = partial(_write_rows, folder, comparison)
+    return draw_all({name: partial(draw, comparison) for name, draw in pictures.items()}, folder.plots, [rows])
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:

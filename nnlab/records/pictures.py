@@ -327,14 +327,20 @@ def draw(material: Material, folder: Path) -> list[str]:
     return draw_all({name: partial(picture, material) for name, picture in PICTURES.items()}, folder)
 
 
-_SLOW = {"boundary", "boundaries", "film", "health"}  # with many panels: two to five times as long as others
+_SLOW = {"boundary", "boundaries", "film", "health", "units"}  # with many panels: two to five times as long as others
 
 
-def draw_all(pictures: Mapping[str, Callable[[], Any]], folder: Path) -> list[str]:
-    """Draw each picture, where there is one, as a PNG file of its name; a warning for each that failed."""
+def draw_all(
+    pictures: Mapping[str, Callable[[], Any]], folder: Path, beside: Sequence[Callable[[], None]] = ()
+) -> list[str]:
+    """Draw each picture, where there is one, as a PNG file of its name; a warning for each that failed.
+
+    What is to be done `beside` them is done at the same time, where there is a second processor.
+    """
     import_module("nnlab.records.plots")  # here, lest each copy of the process load it
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
-    tasks = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
+    drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
+    tasks: list[Callable[[], str | None]] = [*beside, *drawing]
     return [warning for warning in side_by_side(tasks) if warning]
 
 
