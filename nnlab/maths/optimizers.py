@@ -65,8 +65,8 @@ def sgd(theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *, m
             gradient += momentum * velocity
         else:
             gradient[...] = velocity
-    gradient *= rate
-    theta -= gradient
+    np.multiply(gradient, rate, gradient)
+    np.subtract(theta, gradient, theta)
 
 
 def adagrad(

@@ -122,6 +122,7 @@ class Pass:
         for layer, units in zip(network.layers, network.sizes[1:], strict=True):
             buffer = np.empty((len(theta), batch, units), theta.dtype)
             self.layers.append(layer.bind(Tie(views, gradients, kept, buffer, self.moment)))
+        self.above = self.layers[:0:-1]  # all but the first, from the last on
         self.a = np.empty((len(theta), batch, network.outputs), theta.dtype)
         self.dz = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)
         self.l1 = network.layout.coefficients("l1", theta.dtype)
@@ -161,9 +162,10 @@ class Pass:
         """Write the gradient of the objective, loss plus penalties, for the batch that went forward last."""
         self.head.gradient(self.z, self.a, y, self.dz)
         self.dz *= self.share
-        dy: Array | None = self.dz
-        for depth in range(len(self.layers) - 1, -1, -1):
-            dy = self.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
+        dy: Array = self.dz
+        for layer in self.above:
+            dy = layer.backward(dy, wants_dx=True)  # type: ignore[assignment]
+        self.layers[0].backward(dy, wants_dx=False)
         self.shrink()
 
     def shrink(self) -> None:
