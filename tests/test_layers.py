@@ -59,7 +59,7 @@ def numeric(tied, x, dy):
     return found
 
 
-NORMALIZING = {"batch": (BatchNormalization("n", EPSILON), -2), "layer": (LayerNormalization("n", EPSILON), -1)}
+NORMALIZING = {"batch": (BatchNormalization("n", EPSILON, 0.1), -2), "layer": (LayerNormalization("n", EPSILON), -1)}
 EACH = pytest.mark.parametrize(("layer", "axis"), NORMALIZING.values(), ids=NORMALIZING)
 
 # --- Normalisation ----------------------------------------------------------------------------------------------------
@@ -120,14 +120,14 @@ def test_two_rows_estimate_the_populations_variance_with_one_degree_of_freedom()
 
 
 def test_a_gradient_check_leaves_running_statistics_alone():
-    tied = Tied(BatchNormalization("n", EPSILON), Moment([0], learns=False))
+    tied = Tied(BatchNormalization("n", EPSILON, 0.1), Moment([0], learns=False))
     tied.forward(X)
     assert (tied.running["mean"] == 0).all()
     assert (tied.running["variance"] == 1).all()
 
 
 def test_an_evaluation_normalises_with_the_running_statistics():
-    tied = Tied(BatchNormalization("n", EPSILON), Moment())
+    tied = Tied(BatchNormalization("n", EPSILON, 0.1), Moment())
     tied.parameters["gamma"][:], tied.parameters["beta"][:] = [1, 2, -3, 0.5], [0, 1, 2, -4]
     tied.running["mean"][:], tied.running["variance"][:] = [1, 2, 3, 4], [0.5, 8.5, 3.5, 15.5]
     expected = (X - [1, 2, 3, 4]) / [1, 3, 2, 4] * [1, 2, -3, 0.5] + [0, 1, 2, -4]

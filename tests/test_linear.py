@@ -25,6 +25,8 @@ from nnlab.networks.linear import (
     of_sum,
     one_by_one,
 )
+from nnlab.networks.noise_layers import LinearDropout
+from nnlab.networks.normalization import BatchNormalization, LayerNormalization
 
 u = 2.0**-53
 Z = np.array([[[0.5, -1.5], [2.0, 0.25], [-0.75, 3.0]]])  # three samples of two units
@@ -118,6 +120,50 @@ def test_the_bounds_of_a_dense_layer_neither_overflow_nor_vanish():
     for size in (1e-200, 1e200):  # whose squares are 0 and infinite
         np.testing.assert_allclose(line.errors(size * DY, size * ERROR)[1] / size, ordinary, rtol=1e-13)
     assert not line.errors(0 * DY, 0 * ERROR)[1].any()
+
+
+def normalized_along(axis, x, gamma):
+    kind = BatchNormalization("n", 0.5, 0.1) if axis == 0 else LayerNormalization("n", 0.5)
+    views = {"n/gamma": gamma[None], "n/beta": np.zeros((1, len(gamma)))}
+    bound = kind.bind(Tie(views, None, {}, np.empty((1, *x.shape)), Moment([0], learns=False)))
+    bound.forward(x[None])
+    return bound.linear(), (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + 0.5)
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["batch", "layer"])
+def test_the_bounds_of_a_normalisation(axis):
+    x, gamma = np.array([[1.0, -4.0], [0.5, 2.0], [-8.0, 0.25]]), np.array([2.0, -0.5])
+    line, hat = normalized_along(axis, x, gamma)
+    own, by_inputs = line.errors(DY, ERROR)
+    samples = ERROR + (4 + np.sqrt(3)) * u * np.abs(DY)  # a sum over three samples
+    np.testing.assert_allclose(own["gamma"], (np.abs(hat) * samples).sum(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(own["beta"], samples.sum(axis=0), rtol=1e-13)
+    # dL/dx = s (d - mean d - x̂ mean(d x̂)) with d = γ dy: four roundings for each term of a mean, and what is off in x̂.
+    n, s = x.shape[axis], 1 / np.sqrt(x.var(axis, keepdims=True) + 0.5)
+    d = np.abs(gamma * DY)
+    doubt = np.abs(gamma) * ERROR + (4 + np.sqrt(4 * n)) * u * d
+
+    def mean(values):
+        return values.mean(axis, keepdims=True)
+
+    expected = s * (doubt + mean(doubt) + np.abs(hat) * mean(doubt * np.abs(hat)))
+    np.testing.assert_allclose(by_inputs, expected, rtol=1e-9, atol=10 * u * mean(d * np.abs(hat)).max())
+    assert (by_inputs >= expected * (1 - 1e-12)).all()
+
+
+def test_an_error_of_the_normalised_mean_is_in_the_bound():
+    line, _ = normalized_along(0, np.array([[1.0, -4.0], [0.5, 2.0], [-8.0, 0.25]]), np.ones(2))
+    plain = line.errors(DY, 0 * ERROR)[1]
+    line.normalized = line.normalized + 0.001
+    assert (line.errors(DY, 0 * ERROR)[1] > plain + 0.0005 * line.s * np.abs(DY).mean(axis=0) * 0.5).all()
+
+
+def test_the_bound_of_a_dropout():
+    line = LinearDropout(np.array([[0.0, 2.0], [2.0, 0.0], [2.0, 2.0]]))
+    own, by_inputs = line.errors(DY, ERROR)
+    assert own == {}
+    expected = [[0, 2 * (2e-16 + 4 * u)], [2 * (3e-16 + u), 0], [2 * (5e-16 + 6 * u), 2 * (6e-16 + u / 4)]]
+    np.testing.assert_allclose(by_inputs, expected, rtol=1e-13)
 
 
 def test_a_layer_is_the_identity_if_it_says_nothing_else():

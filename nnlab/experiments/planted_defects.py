@@ -271,12 +271,12 @@ DEFECTS = (
     ),
     Defect(
         "batch norm without the variance's term",
-        _net(BatchNormalization("norm1", 1e-5)),
+        _net(BatchNormalization("norm1", 1e-5, 0.1)),
         handed_down(1, _without_term("variance")),
     ),
     Defect(
         "batch norm without the mean's term",
-        _net(act("tanh"), BatchNormalization("norm1", 1e-5), act("softplus")),
+        _net(act("tanh"), BatchNormalization("norm1", 1e-5, 0.1), act("softplus")),
         handed_down(2, _without_term("mean")),
     ),
     Defect("layer norm without gamma", _net(LayerNormalization("norm1", 1e-5)), handed_down(1, _without_term("gamma"))),

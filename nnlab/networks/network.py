@@ -83,7 +83,7 @@ class Network:
         Forward, dW and dx each cost 2 · batch · inputs · units; the first layer needs no dx.
         """
         dense = [stretch.size for stretch in self.layout.stretches if len(stretch.shape) == 2]
-        return 2 * batch * (3 * sum(dense) - (dense[0] if dense else 0))
+        return 2 * batch * (3 * sum(dense) - sum(dense[:1]))
 
 
 def _legacy(state: np.random.RandomState) -> Start:

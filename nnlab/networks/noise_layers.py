@@ -70,7 +70,8 @@ class BoundDropout:
 
     def linear(self) -> Linear:
         """See `Bound`."""
-        return LinearDropout(self.mask[0])
+        (mask,) = self.mask
+        return LinearDropout(mask)
 
 
 class LinearDropout(Linear):

@@ -52,7 +52,7 @@ class BatchNormalization(Normalization):
     multiplied by m / (m - 1) to be that of the population.
     """
 
-    momentum: float = 0.1
+    momentum: float
 
     def running(self, inputs: int) -> tuple[Stretch, ...]:
         """Mean, from 0, and variance, from 1."""
@@ -175,7 +175,7 @@ class TrainingBatch(_Scaled):
     def _keep(self, name: str, batch: Array) -> None:
         kept = self.kept[f"{self.layer.name}/{name}"]
         kept *= 1 - self.momentum
-        kept += self.momentum * batch[:, 0, :]
+        kept += self.momentum * batch.squeeze(axis=1)
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """See the module; n is the number of samples."""
@@ -189,7 +189,8 @@ class TrainingBatch(_Scaled):
 
     def linear(self) -> Linear:
         """See `Bound`."""
-        return LinearNormalization(self.normalized[0], self.scale_down[0], self.gamma[0], axis=-2)
+        (normalized,), (scale_down,), (gamma,) = self.normalized, self.scale_down, self.gamma
+        return LinearNormalization(normalized, scale_down, gamma, axis=-2)
 
 
 class EvaluatedBatch(_Scaled):
@@ -235,4 +236,5 @@ class BoundLayerNormalization(_Scaled):
 
     def linear(self) -> Linear:
         """See `Bound`."""
-        return LinearNormalization(self.normalized[0], self.scale_down[0], self.gamma[0], axis=-1)
+        (normalized,), (scale_down,), (gamma,) = self.normalized, self.scale_down, self.gamma
+        return LinearNormalization(normalized, scale_down, gamma, axis=-1)
