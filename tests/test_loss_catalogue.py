@@ -173,6 +173,29 @@ def test_the_gaussian_likelihood_of_a_hit_is_finite_however_small_its_variance()
     assert (losses.tolist(), gradient.tolist()) == ([-5e3], [[0.0, 0.5]])
 
 
+RIGHT = {
+    "binary": np.array([[1.0], [0.0]]),
+    "multiclass": np.eye(3)[[2, 0]],
+    "multilabel": np.array([[1.0, 0.0], [1.0, 1.0]]),
+    "regression": np.array([[100.0, 2.0], [50.0, 7.0]]),
+}
+
+
+@EACH
+def test_a_loss_comes_as_near_to_its_least_as_it_is_asked_and_no_nearer(task, name):
+    y, least = RIGHT[task], LOSSES[name].least
+    z = 40 * (2 * y - 1) if worked_out(task, activation_for(task, name), name) else y
+    if name == "poisson":
+        z = np.log(y)
+    elif name == "gaussian_nll":
+        z = np.concatenate([y, np.full_like(y, -60.0)], axis=-1)
+    found, _ = run(head_of(task, name), z[None], y[None])
+    assert (found >= least).all()
+    assert (found < (-20 if least < 0 else 1e-12)).all()
+    farther, _ = run(head_of(task, name), z[None] + 1, y[None])
+    assert (farther >= least).all()
+
+
 def test_the_least_poisson_loss_is_at_the_logarithm_of_the_count():
     counts = np.array([[1.0], [2.0], [30.0]])
     losses, gradient = run(head_of("regression", "poisson"), np.log(counts), counts)
@@ -499,6 +522,10 @@ def test_a_loss_can_be_named_alone_and_implies_its_activation(task, name):
             "cross_entropy(smoothing=0.1, class_weights=balanced)",
         ),
         ("multiclass", "{name: hinge, class_weights: [1, 2.5, 1]}", "hinge(class_weights=[1, 2.5, 1])"),
+        *(
+            (task, f"{{name: {name}, class_weights: balanced}}", f"{name}(class_weights=balanced)")
+            for task, name in (("binary", "binary_cross_entropy"), ("multiclass", "squared_hinge"))
+        ),
         (
             "multiclass", "{name: focal, class_weights: {setosa: 2, virginica: 0.5}}",
             "focal(class_weights={setosa: 2, virginica: 0.5})",
