@@ -7,6 +7,7 @@ import ast
 import operator
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 
 import mpmath as mp
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
+from nnlab.maths.functions.exact import product, square, total
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter, resolved
 
@@ -50,6 +52,24 @@ CASES = [(name, chosen) for name in NAMES for chosen in [{}, *CHOSEN.get(name, [
 CASE = pytest.mark.parametrize(
     ("name", "chosen"), CASES, ids=[name + "".join(f"-{k}={v:g}" for k, v in chosen.items()) for name, chosen in CASES]
 )
+
+
+# --- arithmetic with an error term -----------------------------------------------------------------------------------
+
+
+@FLOATS
+def test_a_rounded_result_and_its_error_make_the_exact_one(dtype):
+    random = np.random.default_rng(3)
+    x, y = (random.normal(size=20_000) * 2.0 ** random.integers(-20, 20, 20_000) for _ in range(2))
+    x, y = x.astype(dtype), y.astype(dtype)
+    for found, exact in (
+        (square(x), lambda x, _y: x * x),
+        (product(x, y), operator.mul),
+        (total(x, y), operator.add),
+    ):
+        assert {part.dtype for part in found} == {np.dtype(dtype)}
+        for rounded, error, *given in zip(*(part.tolist() for part in (*found, x, y)), strict=True):
+            assert Fraction(rounded) + Fraction(error) == exact(*map(Fraction, given))
 
 
 def value(name, z, **parameters):

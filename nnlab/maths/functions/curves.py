@@ -131,10 +131,9 @@ def squareplus_by_b(z: Array, _a: Array, out: Array, b: Any) -> None:
 def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
     """f(z) = -log(1 - alpha (z + alpha)) / alpha for alpha < 0, z for 0, (exp(alpha z) - 1) / alpha + alpha above."""
     alpha = np.asarray(alpha, z.dtype)
-    safe = np.where(alpha == 0, 1, alpha)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        above = np.expm1(safe * z) / safe + alpha
-        below = -np.log1p(-safe * (z + safe)) / safe
+        above = np.expm1(alpha * z) / alpha + alpha
+        below = -np.log1p(-alpha * (z + alpha)) / alpha
     np.copyto(out, np.where(alpha > 0, above, np.where(alpha < 0, below, z)))
 
 
