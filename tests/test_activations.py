@@ -551,6 +551,13 @@ def test_the_left_slope_at_zero():
     assert slope("elu", zero, alpha=0.3)[0] == 0.3
 
 
+@FLOATS
+def test_a_swish_with_beta_0_is_half_of_z_even_at_infinity(dtype):
+    z = np.array([-INF, -2.0, 4.0, INF], dtype)
+    np.testing.assert_array_equal(value("swish", z, beta=0.0), z / 2)
+    np.testing.assert_array_equal(slope("swish", z, beta=0.0), np.full(4, 0.5))
+
+
 @pytest.mark.parametrize(
     ("name", "given"),
     [
