@@ -62,7 +62,7 @@ GROUPS = {
     "losses": Group(("nnlab/maths/losses/*.py",), ("parameters", "losses", "networks", "loss_catalogue")),
     "activations": Group(
         ("nnlab/maths/functions/*.py", "nnlab/maths/activations.py"),
-        ("parameters", "networks", "linear", "continuation", "activations", "exact_gradients"),
+        ("parameters", "networks", "linear", "continuation", "activations", "expressions", "exact_gradients"),
     ),
     "networks": Group(
         ("nnlab/networks/[!l]*.py", "nnlab/networks/la*.py"),

@@ -32,6 +32,7 @@ CHOSEN = {
         {"max_value": 6.0},
         {"threshold": 1.0},
         {"negative_slope": -0.3},
+        {"negative_slope": -1.0},
         {"negative_slope": 0.3, "max_value": 1.0, "threshold": 2.0},
     ],
     "leaky_relu": [{"negative_slope": -0.5}, {"negative_slope": 0.0}, {"negative_slope": 1.5}],
@@ -549,6 +550,25 @@ def test_the_left_slope_at_zero():
     found = {name: slope(name, zero)[0] for name in ("relu", "leaky_relu", "prelu")}
     assert found == {"relu": 0, "leaky_relu": 0.01, "prelu": 0.25}
     assert slope("elu", zero, alpha=0.3)[0] == 0.3
+
+
+def test_a_relu_whose_negative_slope_is_1_is_the_identity():
+    z = np.array([-INF, -2.5, -0.0, 3.0])
+    np.testing.assert_array_equal(value("relu", z, negative_slope=1.0), z)
+    np.testing.assert_array_equal(slope("relu", z, negative_slope=1.0), np.ones(4))
+
+
+def test_on_a_kink_a_parameters_slope_is_that_on_the_left():
+    at = np.array([1.5])
+    assert parameter_slope("relu", "max_value", at, max_value=1.5) == 0
+    assert parameter_slope("relu", "threshold", at, threshold=1.5, negative_slope=0.25) == -0.25
+    assert parameter_slope("relu", "max_value", at, max_value=1.0, threshold=1.5) == 0
+    assert parameter_slope("soft_shrink", "threshold", at, threshold=1.5) == 0
+
+
+def test_far_away_a_softplus_does_not_depend_on_beta():
+    z = np.array([-1e300, -1000.0, 1000.0, 1e300])
+    np.testing.assert_array_equal(parameter_slope("softplus", "beta", z), np.zeros(4))
 
 
 @FLOATS

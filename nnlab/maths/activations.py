@@ -165,7 +165,7 @@ def _at_ends(threshold: float) -> tuple[float, ...]:
     return (-threshold, threshold)
 
 
-def _relu_kinks(max_value: float = np.inf, threshold: float = 0.0, **_others: float) -> tuple[float, ...]:
+def _relu_kinks(max_value: float, threshold: float, **_others: float) -> tuple[float, ...]:
     return (threshold, max_value) if np.isfinite(max_value) else (threshold,)
 
 

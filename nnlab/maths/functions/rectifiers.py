@@ -11,9 +11,10 @@ from nnlab.maths.functions.sigmoids import keep_nan
 
 Array = NDArray[Any]
 
-# Klambauer, Unterthiner, Mayr, Hochreiter 2017: the values that keep mean 0 and variance 1 from layer to layer.
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-_SELU_PRODUCT = 1.7580993408473768
+# Klambauer, Unterthiner, Mayr, Hochreiter 2017: with α = 1.6732632423543772, the values that keep mean 0 and variance 1
+# from layer to layer.
+SELU_SCALE = 1.0507009873554805
+_SELU_PRODUCT = 1.7580993408473768  # of scale and α, rounded once
 
 
 def heaviside(z: Array, out: Array) -> None:
@@ -38,9 +39,7 @@ def relu(z: Array, out: Array, negative_slope: Any = 0.0, max_value: Any = np.in
     np.copyto(out, np.minimum(z, max_value), where=z > threshold)
 
 
-def relu_slope(
-    z: Array, _a: Array, out: Array, negative_slope: Any = 0.0, max_value: Any = np.inf, threshold: Any = 0.0
-) -> None:
+def relu_slope(z: Array, _a: Array, out: Array, negative_slope: Any, max_value: Any, threshold: Any) -> None:
     """f'(z) = 0 for z > max_value, 1 for z > threshold, negative_slope below; at both kinks the left slope."""
     if _is_plain(negative_slope, max_value, threshold):
         np.copyto(out, z > 0)

@@ -70,7 +70,7 @@ def softplus(z: Array, out: Array, beta: Any = 1.0) -> None:
     np.add(out, np.maximum(z, 0), out=out)
 
 
-def softplus_slope(z: Array, _a: Array, out: Array, beta: Any = 1.0) -> None:
+def softplus_slope(z: Array, _a: Array, out: Array, beta: Any) -> None:
     """f'(z) = σ(beta z)."""
     sigmoid(_scaled(z, beta), out)
 
