@@ -42,7 +42,7 @@ CHOSEN = {
     "elu": [{"alpha": 0.3}, {"alpha": 2.0}],
     "celu": [{"alpha": 0.3}, {"alpha": 2.5}],
     "swish": [{"beta": 2.0}, {"beta": -0.7}, {"beta": 0.0}],
-    "softplus": [{"beta": 0.3}, {"beta": 5.0}],
+    "softplus": [{"beta": 0.3}, {"beta": 2.0}, {"beta": 5.0}],
     "squareplus": [{"b": 0.25}, {"b": 1e-3}],
     "soft_shrink": [{"threshold": 1.5}, {"threshold": 0.0}],
     "hard_shrink": [{"threshold": 1.5}, {"threshold": 0.0}],
