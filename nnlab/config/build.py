@@ -56,17 +56,25 @@ class Rule:
     @cached_property
     def update(self) -> Update:
         """The in-place update as the training loop calls it."""
+        updates = [self._update_from(base) for base in self.rates or (self._base,)]
+        return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
+
+    def _update_from(self, base: float) -> Update:
         others = {key: value for key, value in self.choice.values.items() if key != "learning_rate"}
         if self.entry.decays:
             others["decay_mask"] = self.decayed
-        rates = [self.rate_from(base) for base in self.rates] or [self.rate]
-        updates = [partial(_update, self.entry.update, rate, others) for rate in rates]
-        return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
+        if self.choice.schedule is None:  # two calls less in every step
+            return partial(self.entry.update, rate=base, **others)
+        return partial(_update, self.entry.update, self.rate_from(base), others)
+
+    @property
+    def _base(self) -> float:
+        return float(self.choice.values["learning_rate"])
 
     @cached_property
     def rate(self) -> Callable[[Any, Any, int], Any]:
         """The learning rate as a function of theta, slots and step, counted from 1."""
-        return self.rate_from(float(self.choice.values["learning_rate"]))
+        return self.rate_from(self._base)
 
     def rate_from(self, base: float) -> Callable[[Any, Any, int], Any]:
         """The learning rate over another base."""

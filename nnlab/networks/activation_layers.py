@@ -83,7 +83,7 @@ class BoundElementwise:
         if not wants_dx:
             return None
         self.slope(self.z, self.y, self.dz, **self.parameters)
-        return np.multiply(self.dz, dy, out=self.dz)
+        return np.multiply(self.dz, dy, self.dz)
 
     def at(self, z: Array) -> tuple[Array, Array]:
         """f(z) and f'(z) with the present parameters, for any z that broadcasts against them: (R, n, units)."""

@@ -161,8 +161,7 @@ class Pass:
     def backward(self, y: Array) -> None:
         """Write the gradient of the objective, loss plus penalties, for the batch that went forward last."""
         self.head.gradient(self.z, self.a, y, self.dz)
-        self.dz *= self.share
-        dy: Array = self.dz
+        dy: Array = np.multiply(self.dz, self.share, self.dz)
         for layer in self.above:
             dy = layer.backward(dy, wants_dx=True)  # type: ignore[assignment]
         self.layers[0].backward(dy, wants_dx=False)

@@ -89,7 +89,7 @@ def softplus_by_beta(z: Array, _a: Array, out: Array, beta: Any) -> None:
 
 def tanh(z: Array, out: Array) -> None:
     """f(z) = (exp(z) - exp(-z)) / (exp(z) + exp(-z))."""
-    np.tanh(z, out=out)
+    np.tanh(z, out)
 
 
 def tanh_slope(z: Array, _a: Array, out: Array) -> None:

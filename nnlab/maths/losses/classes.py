@@ -80,7 +80,7 @@ def residual(_z: Array, a: Array, y: Array, out: Array) -> None:
     Sigmoid: dL/da = (a - y) / (a (1 - a)) and da/dz = a (1 - a). Softmax: dL/da_j = -y_j / a_j and
     da_j/dz_k = a_j (δ_jk - a_k), which sum to a_k sum_j y_j - y_k, and sum_j y_j = 1. (Bishop 2006, section 4.3.6.)
     """
-    np.subtract(a, y, out=out)
+    np.subtract(a, y, out)
 
 
 def softmin_cross_entropy(z: Array, y: Array) -> Array:
