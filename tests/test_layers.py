@@ -105,6 +105,12 @@ def test_running_statistics_move_towards_the_batchs_mean_and_the_populations_var
         np.testing.assert_allclose(tied.running["variance"][0], variance, rtol=1e-13)
 
 
+def test_running_statistics_are_each_replicas_own():
+    tied = Tied(BatchNormalization("n", EPSILON, 0.25), Moment([0, 1]), replicas=2)
+    tied.forward(np.concatenate([X, X + 8]))
+    np.testing.assert_allclose(tied.running["mean"], [0.25 * X[0].mean(axis=0), 0.25 * (X[0].mean(axis=0) + 8)])
+
+
 def test_a_batch_of_one_row_has_no_variance():
     tied = Tied(BatchNormalization("n", EPSILON, 0.25), Moment([0]), rows=1)
     assert (tied.forward(X[:, :1]) == 0).all()
