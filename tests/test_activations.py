@@ -852,6 +852,13 @@ def test_softmax_of_huge_logits_is_exact(dtype):
         np.testing.assert_array_equal(row_value("log_softmax", z)[0], expected[0])
 
 
+def test_a_function_in_pieces_tells_which_piece_it_is_in():
+    sparsemax, maxout = ACTIVATIONS["sparsemax"].piece, ACTIVATIONS["maxout"].piece
+    assert sparsemax(np.array([[1.0, 0.5, -2.0]]), np.array([[0.75, 0.25, 0.0]])).tolist() == [[True, True, False]]
+    z = np.array([[1.0, 3.0, 0.0, 2.0], [4.0, 4.0, 7.0, 6.0]])
+    assert maxout(z, np.array([[3.0, 2.0], [4.0, 7.0]]), pieces=2).tolist() == [[1, 1], [0, 0]]
+
+
 @FLOATS
 def test_softmax_leaves_out_what_is_masked_by_minus_infinity(dtype):
     z = np.array([[-INF, 0, 0], [3, -INF, -INF]], dtype)
