@@ -222,7 +222,8 @@ class LinearDense(Linear):
 class BoundDenseAlone(BoundDense):
     """A dense layer of a single replica. The same products over arrays of two axes: a fraction of the calls' overhead.
 
-    `dot` of a replica has the bits of `matmul` over a stack of them.
+    `dot` of a replica has the bits of `matmul` over a stack of them. The arrays of two axes are views, made anew only
+    where another array comes in: from layer to layer it is always the same buffer.
     """
 
     def __init__(self, W: Array, b: Array, gradient: tuple[Array, Array] | None, y: Array) -> None:
@@ -230,15 +231,18 @@ class BoundDenseAlone(BoundDense):
         (self.W_one,), (self.b_one,), (self.y_one,) = W, b, y
         # An addition to every row costs a small array three times one of equal shapes: the rows are written out first.
         self.b_rows = b.reshape(()) if W.shape[-1] == 1 else np.empty_like(self.y_one)
+        self.x = self.dy = np.empty((1, 0, 0), y.dtype)
         if gradient is not None:
             ((self.dW_one,), (self.db_one,)), (self.dx_one,), (self.ones_one,) = gradient, self.dx, self.ones
             self.W_one_transposed = self.W_one.T
 
     def forward(self, x: Array) -> Array:
         """See `BoundDense`."""
-        self.x = x
+        if x is not self.x:
+            self.x, self.x_one = x, x[0]
+            self.x_one_transposed = self.x_one.T
         y, b = self.y_one, self.b_rows
-        x[0].dot(self.W_one, y)
+        self.x_one.dot(self.W_one, y)
         if b.ndim:
             b[...] = self.b_one
         np.add(y, b, y)
@@ -246,8 +250,10 @@ class BoundDenseAlone(BoundDense):
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """See `BoundDense`."""
-        d = dy[0]
-        self.x[0].T.dot(d, self.dW_one)
+        if dy is not self.dy:
+            self.dy, self.dy_one = dy, dy[0]
+        d = self.dy_one
+        self.x_one_transposed.dot(d, self.dW_one)
         self.ones_one.dot(d, self.db_one)
         if not wants_dx:
             return None

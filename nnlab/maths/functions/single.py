@@ -34,7 +34,7 @@ def _sigmoid_near(z: Array, out: Array) -> None:
     np.negative(z, out)
     np.exp(out, out)
     np.add(out, _ONE, out)
-    np.reciprocal(out, out)
+    np.divide(_ONE, out, out)  # half the time of `reciprocal`, and its bits
 
 
 def _sigmoid_far(z: Array, out: Array) -> None:
