@@ -80,13 +80,71 @@ def test_the_loss_of_a_step_is_that_of_its_batch_before_its_update(shuffle):
     gradient, expected = np.empty_like(state.theta), {}
     for step in range(1, 13):
         x, y = batches.at(step - 1)
-        tied = Pass(setup.network, state.theta, gradient, x.shape[1])
+        tied = Pass(setup.network, state.theta, gradient, x.shape[1], factor=setup.rule.factors[0])
         tied.forward(x)
         expected[step] = float(tied.loss(y)[0])
         tied.backward(y)
         setup.rule.update(state.theta, gradient, state.slots, step)
     assert {r.step: r.figures["batch/loss"][0] for r in records if r.step} == expected
     assert "batch/loss" not in records[0].figures
+
+
+RATES = ((0.3,), (2.0,), (0.3, 2.0, 1e-9))
+
+
+@pytest.mark.parametrize("rates", RATES)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_rate_that_is_folded_into_the_gradient_makes_the_steps_of_the_textbook(rates, precision):
+    """θ ← θ - rate · g with the whole gradient g, for the rate of each block of two replicas."""
+    chosen = experiment(precision=precision, training=training(batch_size="all"))
+    setup = setup_for(chosen, range(2 * len(rates))).with_rates(rates)
+    found, _ = run(setup)
+    part, expected = setup.rows.parts()["train"], setup.start().theta.astype(np.float64)
+    gradient = np.empty_like(expected)
+    tied = Pass(setup.network, expected, gradient, part.x.shape[1])
+    for _ in range(12):
+        tied.forward(part.x.astype(np.float64))
+        tied.backward(part.y.astype(np.float64))
+        expected -= np.repeat(rates, 2)[:, None] * gradient
+    np.testing.assert_allclose(found.theta, expected, rtol=0, atol=20 * np.finfo(precision).eps)
+
+
+@pytest.mark.parametrize("rate", [0.3, 2.0, 1e-12])
+def test_the_norms_that_are_kept_are_those_of_the_gradient_whatever_the_rate(rate):
+    setup = setup_for(experiment(optimizer={"name": "sgd", "learning_rate": rate}))
+    state, _ = run(setup, steps=1)
+    part, start = setup.rows.parts()["train"], setup.start()
+    gradient = np.empty_like(start.theta)
+    x, y = Batches(part.x, part.y, setup.rows.seeds, 16, shuffle=setup.plan.shuffle).at(0)
+    tied = Pass(setup.network, start.theta, gradient, 16)
+    tied.forward(x)
+    tied.backward(y)
+    assert state.gradient_norms() == [(1, pytest.approx(np.linalg.norm(gradient), rel=1e-5))]
+
+
+FOLDING = {"optimizer": {"name": "sgd", "learning_rate": 0.25}}
+NOT_FOLDING = [
+    {"optimizer": "adam"},
+    {"optimizer": {"name": "sgd", "learning_rate": 0.25, "momentum": 0.9}},
+    {"optimizer": {"name": "sgd", "learning_rate": {"name": "cosine", "base": 0.25}}},
+    {"training": training(clip_norm=1.0)},
+    {"training": training(clip_value=1.0)},
+    {"network": {"layers": [{"dense": 5, "l2": 0.1}]}},
+    {"network": {"layers": [{"dense": 5, "l1": 0.1}]}},
+]
+
+
+@pytest.mark.parametrize("change", NOT_FOLDING, ids=str)
+def test_what_looks_at_the_gradient_is_given_the_gradient(change):
+    assert setup_for(experiment(**FOLDING)).plan.factors == (0.25,)
+    assert setup_for(experiment(**(FOLDING | change))).plan.factors == (1.0,)
+
+
+def test_no_rate_makes_a_gradient_larger_than_it_is():
+    """A number that is finite must not overflow because a rate above 1 was multiplied in too early."""
+    setup = setup_for(experiment(optimizer={"name": "sgd", "learning_rate": 1e30}))
+    assert setup.plan.factors == (1.0,)
+    assert setup.with_rates((1e30, 0.5)).plan.factors == (1.0, 0.5)
 
 
 def test_whole_splits_are_measured_after_the_update():

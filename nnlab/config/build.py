@@ -18,7 +18,7 @@ from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import bound, unfused, worked_out
 from nnlab.maths.metrics import metric_of
-from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
+from nnlab.maths.optimizers import OPTIMIZERS, Descent, Optimizer
 from nnlab.maths.schedules import SCHEDULES, Plateau
 from nnlab.networks.activation_layers import Elementwise, Rowwise
 from nnlab.networks.layers import Dense, Layer
@@ -37,7 +37,8 @@ _HEAD_INITIALIZER = "glorot_uniform"
 class Rule:
     """An optimizer with its chosen parameters, its schedule, and the weights its own decay may shrink.
 
-    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own.
+    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own. A rule
+    that `folds` takes gradients of which `factors` have been folded into the loss, block by block.
     """
 
     entry: Optimizer
@@ -46,6 +47,7 @@ class Rule:
     steps: int
     plateau: Plateau | None = None
     rates: tuple[float, ...] = ()
+    folds: bool = False
 
     def start(self, theta: Any) -> dict[str, Any]:
         """Fresh slots; those of a plateau are (R,), all others (R, P)."""
@@ -56,7 +58,9 @@ class Rule:
     @cached_property
     def update(self) -> Update:
         """The in-place update as the training loop calls it."""
-        updates = [self._update_from(base) for base in self.rates or (self._base,)]
+        if self.folds:
+            return Descent(self._bases)
+        updates = [self._update_from(base) for base in self._bases]
         return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
 
     def _update_from(self, base: float) -> Update:
@@ -68,8 +72,17 @@ class Rule:
         return partial(_update, self.entry.update, self.rate_from(base), others)
 
     @property
+    def factors(self) -> tuple[float, ...]:
+        """What the gradient of each block's loss is to be multiplied by."""
+        return Descent(self._bases).factors if self.folds else (1.0,)
+
+    @property
     def _base(self) -> float:
         return float(self.choice.values["learning_rate"])
+
+    @property
+    def _bases(self) -> tuple[float, ...]:
+        return self.rates or (self._base,)
 
     @cached_property
     def rate(self) -> Callable[[Any, Any, int], Any]:
@@ -127,7 +140,10 @@ def rule_for(experiment: Experiment, layout: Layout, plan: Plan) -> Rule:
     plateau = None
     if choice.schedule is not None and choice.schedule.name == Plateau.name:
         plateau = Plateau(**choice.schedule.values, larger_is_better=plan.watch.larger_is_better)
-    return Rule(OPTIMIZERS[choice.name], choice, decayed, plan.steps, plateau)
+    entry = OPTIMIZERS[choice.name]
+    # What is done to a gradient, or added to it, takes it as it is.
+    folds = choice.schedule is None and entry.is_descent(choice.values) and not (plan.clips or layout.is_penalised)
+    return Rule(entry, choice, decayed, plan.steps, plateau, folds=folds)
 
 
 def network_for(

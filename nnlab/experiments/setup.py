@@ -84,6 +84,11 @@ class Setup:
         theta = self.network.start(self.rows.seeds, dtype_of(self.experiment), self.experiment.generator)
         return State.start(theta, self.rule.start(theta), self.network.statistics.fills(len(theta), theta.dtype))
 
+    def with_rates(self, rates: Sequence[float]) -> Setup:
+        """The same with a learning rate for each of as many blocks of replicas."""
+        rule = replace(self.rule, rates=tuple(rates))
+        return replace(self, rule=rule, plan=replace(self.plan, factors=rule.factors))
+
 
 def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
     """The experiment with the path of its data, if it is one, made absolute: its run folder lies elsewhere."""
@@ -232,7 +237,8 @@ def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActi
     layout = _checked_layout(experiment, network, dataset.y.shape[1])
     plan = plan_for(experiment, len(first.train.x), parts)
     rule = rule_for(experiment, layout, plan)
-    setup = Setup(experiment, rows, network, rule, replace(plan, observe=rule.observe if rule.plateau else None))
+    plan = replace(plan, observe=rule.observe if rule.plateau else None, factors=rule.factors)
+    setup = Setup(experiment, rows, network, rule, plan)
     findings = list(_gate_findings(setup, parts))
     if findings:
         raise refusal(experiment, findings)

@@ -76,6 +76,11 @@ class Layout:
             return None
         return np.repeat(np.array(values, dtype), [stretch.size for stretch in self.stretches])
 
+    @property
+    def is_penalised(self) -> bool:
+        """Whether any parameter adds to the objective."""
+        return any(s.penalties is not None and (s.penalties.l1 or s.penalties.l2) for s in self.stretches)
+
     def decayed(self, dtype: Any) -> Array:
         """1 for weights, which an optimizer's own decay may shrink, 0 for all else, (P,)."""
         values = [stretch.penalties is not None for stretch in self.stretches]

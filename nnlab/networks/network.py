@@ -101,7 +101,8 @@ class Pass:
 
     x (R or 1, m, inputs) and y (R or 1, m, outputs); theta and gradient (R, P); running statistics (R, Q),
     fresh ones if there are none. Without a gradient the pass only evaluates. Theta may change in place between calls,
-    but must stay the same array. `moment` says whether the pass trains, and in which step.
+    but must stay the same array. `moment` says whether the pass trains, and in which step. `factor`, a number or
+    (R, 1), multiplies the gradient of the loss, though not that of penalties.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Pass:
         batch: int,
         running: Array | None = None,
         moment: Moment | None = None,
+        factor: Any = 1,
     ) -> None:
         self.head, self.theta, self.gradient = network.head, theta, gradient
         self.moment = Moment() if moment is None else moment
@@ -127,7 +129,9 @@ class Pass:
         self.dz = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)
         self.l1 = network.layout.coefficients("l1", theta.dtype)
         self.l2 = network.layout.coefficients("l2", theta.dtype)
-        self.share = np.array(1 / batch, theta.dtype)
+        self.share = np.asarray(factor / batch, theta.dtype)
+        if self.share.ndim:
+            self.share = self.share[:, None]
 
     def forward(self, x: Array) -> Array:
         """The outputs (R, m, K) for x; logits stay in `self.z`."""

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import TRAINING_METRICS, Task
+from nnlab.maths.optimizers import by_replica
 from nnlab.networks.layers import Moment
 from nnlab.networks.network import Evaluator, Network, Pass
 from nnlab.training.batches import batches_of
@@ -59,7 +60,8 @@ class Plan:
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` is told the watched figure, (R,), at each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update is also given `objective`, an `Objective` on the training part. With `health`, units
-    are looked at wherever whole splits are measured.
+    are looked at wherever whole splits are measured. `update` is given the gradient multiplied by `factors`: by one
+    number, or by one for each of as many blocks of replicas.
     """
 
     task: Task
@@ -78,6 +80,12 @@ class Plan:
     observe: Callable[[Mapping[str, Array], Array], None] | None = None
     needs_objective: bool = False
     health: bool = False
+    factors: tuple[float, ...] = (1.0,)
+
+    @property
+    def clips(self) -> bool:
+        """Whether something is done to a gradient before its update."""
+        return self.clip_norm is not None or self.clip_value is not None
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -180,11 +188,13 @@ class _Trainer:
         train = parts["train"]
         if plan.needs_objective:
             self.update = partial(update, objective=Objective(network, train.x, train.y))
+        factor = by_replica(plan.factors, len(seeds))
+        self.unfold = _unfold(factor)
         self.batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
         self.gradient, self.weights = np.zeros_like(state.theta), state.theta.ravel()
         self.moment = Moment(tuple(seeds))
         self.passes = {
-            size: Pass(network, state.theta, self.gradient, size, state.statistics, self.moment)
+            size: Pass(network, state.theta, self.gradient, size, state.statistics, self.moment, factor)
             for size in sorted(self.batches.sizes())
         }
         self.evaluator = Evaluator(network, state.theta, state.statistics)
@@ -193,7 +203,7 @@ class _Trainer:
         self.health: Callable[[], dict[str, Array]] = dict
         self.kept: list[tuple[Array, Array]] = []  # each array that an update changes, and the rows of those held
         self.copy, self.copy_at = state, state.step
-        self.limit = _limit(state.initial_loss)
+        self._bound_losses()
         self._hold(state.diverged)
 
     def watch_health(self, network: Network, seeds: Sequence[int], timer: Timer) -> None:
@@ -210,7 +220,7 @@ class _Trainer:
 
     def advance(self, until: int, stop: Callable[[], bool] = never, pause: Callable[[], bool] = never) -> None:
         """Update theta until `until` steps are done, or until `stop()` or `pause()`, or until no replica is left."""
-        state, squares, gradient = self.state, self.state.squares, self.gradient.ravel()
+        state, squares, gradient, unfold = self.state, self.state.squares, self.gradient.ravel(), self.unfold
         # A replica that runs away makes inf and nan; they are looked for and reported, not warned about.
         with np.errstate(all="ignore"):
             for step in range(state.step, until):
@@ -221,10 +231,11 @@ class _Trainer:
                 is_last = step + 1 == until
                 self.differentiate(step, measured=is_last)
                 # One number, in one pass of BLAS, tells whether there is anything to look for.
-                square = gradient.dot(gradient)
-                squares[step % NORMS_KEPT] = square
-                if is_last or not isfinite(square):
-                    self._guard(step, measured=is_last)
+                square = float(gradient.dot(gradient))
+                squares[step % NORMS_KEPT] = square * unfold
+                is_finite = isfinite(square)
+                if is_last or not is_finite:
+                    self._guard(step, is_finite=is_finite, measured=is_last)
                     if not state.running.any():
                         break
                 self.apply(step)
@@ -261,18 +272,20 @@ class _Trainer:
         for array, rows in self.kept:
             array[self.held] = rows
 
-    def _guard(self, step: int, *, measured: bool) -> None:
-        """Take out the replicas whose gradient, or measured loss, cannot be used for the update after `step` others."""
+    def _guard(self, step: int, *, is_finite: bool, measured: bool) -> None:
+        """Take out the replicas whose gradient, or measured loss, cannot be used for the update after `step` others.
+
+        `is_finite` tells of the sum of all squares of the gradient.
+        """
         state = self.state
-        has_overflowed = not isfinite(state.squares[step % NORMS_KEPT])
-        if not has_overflowed and _is_everywhere(state.batch_loss <= self.limit):  # false for nan as well
+        if is_finite and _is_everywhere(state.batch_loss <= self.limit):  # false for nan as well
             return
         bad = np.zeros(len(self.held), bool)
-        if has_overflowed:
+        if not is_finite:
             # The sum of float32 squares may overflow although every entry is finite.
             bad |= ~np.isfinite(self.gradient).all(axis=-1)
             exact = self.gradient.astype(np.float64).ravel()
-            state.squares[step % NORMS_KEPT] = exact.dot(exact)
+            state.squares[step % NORMS_KEPT] = exact.dot(exact) * self.unfold
         if measured:
             bad |= self._too_large(state.batch_loss)
         self._take_out(bad, step + 1, has_moved=state.statistics.shape[1] > 0)
@@ -334,6 +347,11 @@ class _Trainer:
         self.copy = self.state.copy_moving()
         self.copy_at = self.state.step + _STEPS_BETWEEN_COPIES
 
+    def _bound_losses(self) -> None:
+        """Note the initial losses: whether any is unknown, and what a loss must not exceed."""
+        self.lacks_a_start = bool(np.isnan(self.state.initial_loss).any())
+        self.limit = _limit(self.state.initial_loss)
+
     def _too_large(self, loss: Array) -> Array:
         """Where a loss (R,) is not finite or far above the initial one."""
         result: Array = ~(loss <= self.limit)
@@ -384,10 +402,16 @@ class _Trainer:
             bad = np.logical_or.reduce([self._too_large(loss) for loss in losses]) & ~self.held
             state.update_done[bad] = True
             self._take_out(bad, state.step, has_moved=False)
-        if losses and np.isnan(state.initial_loss).any():
+        if losses and self.lacks_a_start:
             unknown = np.isnan(state.initial_loss)
             state.initial_loss[unknown] = np.max(losses, axis=0)[unknown]
-            self.limit = _limit(state.initial_loss)
+            self._bound_losses()
+
+
+def _unfold(factor: Any) -> float:
+    """From the square of a gradient with a factor folded in to that of the gradient; nan where there are several."""
+    with np.errstate(over="ignore"):  # of a rate below 1e-154
+        return nan if np.ndim(factor) else float(np.square(1 / np.float64(factor)))
 
 
 def _is_everywhere(mask: Array) -> bool:
