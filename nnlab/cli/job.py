@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,4 +70,6 @@ def command_line() -> list[str]:
 
 def as_text(document: Any) -> str:
     """A document as JSON."""
+    import json
+
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)

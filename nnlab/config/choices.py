@@ -17,7 +17,6 @@ from pydantic_core import PydanticCustomError
 
 from nnlab.errors import suggestion
 from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
-from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
@@ -103,11 +102,15 @@ def activation_of(choice: Choice, table: Mapping[str, AnyActivation]) -> AnyActi
 
 @lru_cache
 def _from_formula(formula: str, values: tuple[tuple[str, Value], ...]) -> Activation:
+    from nnlab.maths.expressions import Formula  # noqa: PLC0415 - few need it, and all would wait for it
+
     return Formula.parse(formula, tuple(name for name, _ in values)).to_activation("formula", dict(values))
 
 
 def _choose_formula(mapping: dict[str, Any]) -> Choice:
     """A formula in x with its parameters: `{formula: "x * sigmoid(beta * x)", beta: 1.0, learn: [beta]}`."""
+    from nnlab.maths.expressions import FormulaError  # noqa: PLC0415 - see above
+
     text, given = mapping["formula"], {k: v for k, v in mapping.items() if k not in _BESIDE_A_FORMULA}
     if not isinstance(text, str):
         raise inner_faults([(("formula",), f"found {shown(text)}, expected a formula in x, as text")])

@@ -343,8 +343,9 @@ _SPECIAL_FILES = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-# What YAML holds unprintable, and what some editors and readers count as the end of a line and others do not.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# What YAML holds unprintable, and what some editors and readers count as the end of a line and others do not: in two
+# classes of which neither spans much, since `re` takes ten times as long over one that does.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]")
 
 
 def _require_regular_file(name: str) -> None:

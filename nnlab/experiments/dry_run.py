@@ -15,7 +15,7 @@ from nnlab.networks.network import Pass
 from nnlab.training.batches import batches_of
 from nnlab.training.objective import Objective
 
-_SECONDS = 0.005  # of trying; the fastest step counts, as the least disturbed one
+_SECONDS = 0.002  # of trying; the fastest step counts, as the least disturbed one
 
 
 def _amount(count: int) -> str:
