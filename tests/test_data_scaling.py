@@ -35,6 +35,42 @@ def test_none_changes_nothing():
     assert fitted.constant == ()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("name", ["none", "minmax", "standard"])
+@pytest.mark.parametrize("rows", [None, np.array([5, 3, 3, 199])])
+@pytest.mark.parametrize("step", [1, 7 * 64, 10**6])
+def test_bytes_are_scaled_to_the_bits_of_float64_rounded_once(name, together, dtype, rows, step, monkeypatch):
+    monkeypatch.setattr(scaling, "_BLOCK", step)
+    fitted = Scaling.fit(BYTES, name, 0.25 if name == "standard" else 0.0, together=together)
+    wide = BYTES.astype(np.float64)
+    low, high = (f() if together else f(axis=0) for f in (wide.min, wide.max))
+    if name == "minmax":
+        np.testing.assert_array_equal(fitted.shift, np.broadcast_to(low, 7))
+        np.testing.assert_array_equal(fitted.divisor, np.broadcast_to(high - low, 7))
+    picked = wide if rows is None else wide[rows]
+    expected = ((picked - fitted.shift) / fitted.divisor).astype(dtype)
+    found = fitted.apply(BYTES, dtype, rows)
+    assert (found.dtype, found.tobytes()) == (expected.dtype, expected.tobytes())
+
+
+@given(
+    shift=st.floats(-1e6, 1e6),
+    divisor=st.floats(1e-3, 1e6) | st.just(np.inf) | st.integers(1, 300).map(float),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_whatever_one_scaling_of_all_bytes_is_its_bits_are_the_same(shift, divisor, dtype):
+    fitted = Scaling("minmax", 0.0, together=True, shift=np.full(7, shift), divisor=np.full(7, divisor))
+    expected = ((BYTES.astype(np.float64) - shift) / divisor).astype(dtype)
+    assert fitted.apply(BYTES, dtype).tobytes() == expected.tobytes()
+
+
+def test_bytes_that_leave_the_range_once_scaled_are_refused_as_numbers_are():
+    fitted = Scaling("minmax", 0.0, together=True, shift=np.zeros(7), divisor=np.full(7, 1e-38))
+    with pytest.raises(DataError, match="expected one that is finite once scaled and in float32"):
+        fitted.apply(BYTES, np.float32)
+
+
 def test_bytes_have_exact_statistics():
     fitted = Scaling.fit(BYTES, "standard")
     exact = BYTES.astype(np.longdouble)

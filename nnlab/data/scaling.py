@@ -2,12 +2,13 @@
 
 The statistics are taken of the columns divided by a power of two, which brings them below 1 and changes no bit of the
 result: columns near 1e308 overflow neither in sums nor in squares. All work is done block by block in float64, so that
-a set of uint8 images is never there as a whole in float64.
+a set of uint8 images is never there as a whole in float64; where all 256 bytes come to the same bits without it, images
+are scaled in the precision that is asked for, which takes an eighth of the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -98,12 +99,38 @@ class Scaling:
     def applied(self, x: Inputs, dtype: np.dtype[Any], rows: Rows | None = None) -> NDArray[Any]:
         """The scaled rows as an array, wherever `x` is."""
         scaled = np.empty((len(x) if rows is None else len(rows), x.shape[1]), dtype)
+        if x.dtype == np.uint8 and self._scales_bytes_in(dtype):
+            self._scale_bytes(x, rows, scaled)
+            return scaled
         for start, block in self.blocks(x, rows):
             part = scaled[start : start + len(block)]
             with np.errstate(over="ignore", invalid="ignore"):
                 part[...] = block
             _require_scaled(part, start)
         return scaled
+
+    def _scales_bytes_in(self, dtype: np.dtype[Any]) -> bool:
+        """Whether arithmetic in `dtype` itself gives bytes the bits of float64's, rounded once: all 256 are tried.
+
+        Where columns are scaled each in its own way, it is not looked into.
+        """
+        if not self.shift.size or np.ptp(self.shift) or not (self.divisor == self.divisor[0]).all():
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            exact = ((np.arange(256.0) - self.shift[0]) / self.divisor[0]).astype(dtype)
+        tried = np.empty((256, 1), dtype)
+        self._scale_bytes(np.arange(256, dtype=np.uint8)[:, None], None, tried)
+        return bool(np.isfinite(exact).all()) and exact.tobytes() == tried.tobytes()
+
+    def _scale_bytes(self, x: Inputs, rows: Rows | None, scaled: NDArray[Any]) -> None:
+        """Scale bytes by the shift and the divisor of the first column, in the precision of `scaled`."""
+        shift, divisor = (values[0].astype(scaled.dtype) for values in (self.shift, self.divisor))
+        with np.errstate(all="ignore"):
+            for start, block in _blocks(x, rows):
+                part = scaled[start : start + len(block)]
+                part[...] = block
+                np.subtract(part, shift, out=part)
+                np.divide(part, divisor, out=part)
 
     def blocks(self, x: Inputs, rows: Rows | None = None) -> Iterator[tuple[int, Floats]]:
         """Blocks of scaled rows in float64, each with the number of its first row."""
@@ -182,8 +209,13 @@ class _Blocks:
 
     def extremes(self) -> tuple[Floats, Floats]:
         """The least and the largest value of each column."""
-        ends = [(block.min(axis=0), block.max(axis=0)) for block in self]
-        return np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+        blocks: Iterable[NDArray[Any]] = self
+        if self.x.dtype == np.uint8:  # bytes need not be numbers of eight bytes to be compared
+            raw = (block for _, block in _blocks(self.x, self.rows))
+            blocks = (block.reshape(-1, 1) for block in raw) if self.together else raw
+        ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks]
+        low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+        return low.astype(np.float64), high.astype(np.float64)
 
     def mean_and_deviation(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of each column between `low` and `high`."""
@@ -222,11 +254,16 @@ def _range(low: Floats, high: Floats) -> Floats:
         return _finite_range(high - low)
 
 
-def _float_blocks(x: Inputs, rows: Rows | None, fill: Floats | None) -> Iterator[tuple[int, Floats]]:
-    """New float64 blocks (n, inputs) of the rows, blanks filled, each with the number of its first row."""
+def _blocks(x: Inputs, rows: Rows | None) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Blocks (n, inputs) of the rows as they are, each with the number of its first row."""
     step = max(1, _BLOCK // max(1, x.shape[1]))
     for start in range(0, len(x) if rows is None else len(rows), step):
-        picked = x[start : start + step] if rows is None else x[rows[start : start + step]]
+        yield start, x[start : start + step] if rows is None else x[rows[start : start + step]]
+
+
+def _float_blocks(x: Inputs, rows: Rows | None, fill: Floats | None) -> Iterator[tuple[int, Floats]]:
+    """The same as new float64 blocks, blanks filled."""
+    for start, picked in _blocks(x, rows):
         block = picked.astype(np.float64)
         if x.dtype.kind == "f":
             if fill is not None:
