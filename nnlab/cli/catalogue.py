@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from nnlab.cli import options as o
+from nnlab.cli.job import as_text
 from nnlab.cli.output import exit_codes, result
 from nnlab.errors import ConfigError, printable
 
@@ -58,7 +58,7 @@ def _lister(kind: str) -> Callable[..., None]:
 
             found = listed(kind, with_plugins(plugin or ()))
             if as_json:
-                result(json.dumps(found, indent=2))
+                result(as_text(found))
             else:
                 _print(found)
 
@@ -94,7 +94,7 @@ def show(
 
         about = describe(text, with_plugins(plugin or ()), _values(sets or ())).about
         if as_json:
-            result(json.dumps(about, indent=2))
+            result(as_text(about))
             return
         for line in _lines(about):
             result(line)
