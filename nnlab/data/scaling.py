@@ -8,8 +8,9 @@ are scaled in the precision that is asked for, which takes an eighth of the time
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -99,8 +100,8 @@ class Scaling:
     def applied(self, x: Inputs, dtype: np.dtype[Any], rows: Rows | None = None) -> NDArray[Any]:
         """The scaled rows as an array, wherever `x` is."""
         scaled = np.empty((len(x) if rows is None else len(rows), x.shape[1]), dtype)
-        if x.dtype == np.uint8 and self._scales_bytes_in(dtype):
-            self._scale_bytes(x, rows, scaled)
+        if x.dtype == np.uint8 and self._common is not None and _keeps_bits(*self._common, dtype):
+            _scale_bytes(x, rows, *self._common, scaled)
             return scaled
         for start, block in self.blocks(x, rows):
             part = scaled[start : start + len(block)]
@@ -109,28 +110,11 @@ class Scaling:
             _require_scaled(part, start)
         return scaled
 
-    def _scales_bytes_in(self, dtype: np.dtype[Any]) -> bool:
-        """Whether arithmetic in `dtype` itself gives bytes the bits of float64's, rounded once: all 256 are tried.
-
-        Where columns are scaled each in its own way, it is not looked into.
-        """
-        if not self.shift.size or np.ptp(self.shift) or not (self.divisor == self.divisor[0]).all():
-            return False
-        with np.errstate(over="ignore", invalid="ignore"):
-            exact = ((np.arange(256.0) - self.shift[0]) / self.divisor[0]).astype(dtype)
-        tried = np.empty((256, 1), dtype)
-        self._scale_bytes(np.arange(256, dtype=np.uint8)[:, None], None, tried)
-        return bool(np.isfinite(exact).all()) and exact.tobytes() == tried.tobytes()
-
-    def _scale_bytes(self, x: Inputs, rows: Rows | None, scaled: NDArray[Any]) -> None:
-        """Scale bytes by the shift and the divisor of the first column, in the precision of `scaled`."""
-        shift, divisor = (values[0].astype(scaled.dtype) for values in (self.shift, self.divisor))
-        with np.errstate(all="ignore"):
-            for start, block in _blocks(x, rows):
-                part = scaled[start : start + len(block)]
-                part[...] = block
-                np.subtract(part, shift, out=part)
-                np.divide(part, divisor, out=part)
+    @cached_property
+    def _common(self) -> tuple[float, float] | None:
+        """The shift and the divisor of all columns, where they have them in common."""
+        alike = self.shift.size and all((values == values[0]).all() for values in (self.shift, self.divisor))
+        return (float(self.shift[0]), float(self.divisor[0])) if alike else None
 
     def blocks(self, x: Inputs, rows: Rows | None = None) -> Iterator[tuple[int, Floats]]:
         """Blocks of scaled rows in float64, each with the number of its first row."""
@@ -171,6 +155,26 @@ class Scaling:
         return cls(name, float(arrays["epsilon"]), bool(arrays["together"]), shift, divisor, fill, constant)
 
 
+@lru_cache
+def _keeps_bits(shift: float, divisor: float, dtype: np.dtype[Any]) -> bool:
+    """Whether bytes scaled in `dtype` itself are finite and have float64's bits, rounded once: all 256 are tried."""
+    every, tried = np.arange(256, dtype=np.uint8)[:, None], np.empty((256, 1), dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = ((every.astype(np.float64) - shift) / divisor).astype(dtype)
+    _scale_bytes(every, None, shift, divisor, tried)
+    return bool(np.isfinite(exact).all()) and exact.tobytes() == tried.tobytes()
+
+
+def _scale_bytes(x: Inputs, rows: Rows | None, shift: float, divisor: float, scaled: NDArray[Any]) -> None:
+    """Scale bytes in the precision of `scaled`."""
+    with np.errstate(all="ignore"):
+        for start, block in _blocks(x, rows):
+            part = scaled[start : start + len(block)]
+            part[...] = block
+            np.subtract(part, scaled.dtype.type(shift), out=part)
+            np.divide(part, scaled.dtype.type(divisor), out=part)
+
+
 class ScaledRows:
     """Rows that stay in their file and are scaled whenever they are read, to the bits of `Scaling.apply`."""
 
@@ -204,15 +208,16 @@ class _Blocks:
             raise DataError("found no row to learn the scaling from, expected at least one")
 
     def __iter__(self) -> Iterator[Floats]:
-        for _, block in _float_blocks(self.x, self.rows, self.fill):
+        yield from self._in_columns(_float_blocks(self.x, self.rows, self.fill))
+
+    def _in_columns(self, blocks: Iterator[tuple[int, NDArray[Any]]]) -> Iterator[NDArray[Any]]:
+        for _, block in blocks:
             yield block.reshape(-1, 1) if self.together else block
 
     def extremes(self) -> tuple[Floats, Floats]:
         """The least and the largest value of each column."""
-        blocks: Iterable[NDArray[Any]] = self
-        if self.x.dtype == np.uint8:  # bytes need not be numbers of eight bytes to be compared
-            raw = (block for _, block in _blocks(self.x, self.rows))
-            blocks = (block.reshape(-1, 1) for block in raw) if self.together else raw
+        # Bytes need not be numbers of eight bytes to be compared.
+        blocks = self._in_columns(_blocks(self.x, self.rows)) if self.x.dtype == np.uint8 else self
         ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks]
         low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
         return low.astype(np.float64), high.astype(np.float64)
