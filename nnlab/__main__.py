@@ -14,7 +14,7 @@ from types import FrameType
 
 from nnlab.signals import heard
 
-# More than loading makes: at Python's 700, a tenth of the time of a short command goes into looking for rubbish.
+# More than a run with its pictures makes. At Python's 700, a tenth of a short command goes into looking for rubbish.
 _NEW_OBJECTS = 300_000
 
 

@@ -74,7 +74,7 @@ class Rule:
     @property
     def factors(self) -> tuple[float, ...]:
         """What the gradient of each block's loss is to be multiplied by."""
-        return Descent(self._bases).factors if self.folds else (1.0,)
+        return self.update.factors if isinstance(self.update, Descent) else (1.0,)
 
     @property
     def _base(self) -> float:

@@ -122,7 +122,7 @@ def run(
         return [named(arm, first)]
     prepared = rows.prepared if len(rows.prepared) == 1 else rows.prepared * count
     setup = set_up(first.experiment, Rows(rows.dataset, rows.seeds * count, prepared), activations)
-    together = train_piece(setup.with_rates([*rates_of(task.variants)]), observe, stop)
+    together = train_piece(setup.with_rates(rates_of(task.variants)), observe, stop)
     length = len(task.seeds)
     return [
         named(some(together, range(index * length, (index + 1) * length), 1 / count), variant)

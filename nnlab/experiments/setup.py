@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +84,7 @@ class Setup:
         theta = self.network.start(self.rows.seeds, dtype_of(self.experiment), self.experiment.generator)
         return State.start(theta, self.rule.start(theta), self.network.statistics.fills(len(theta), theta.dtype))
 
-    def with_rates(self, rates: Sequence[float]) -> Setup:
+    def with_rates(self, rates: Iterable[float]) -> Setup:
         """The same with a learning rate for each of as many blocks of replicas."""
         rule = replace(self.rule, rates=tuple(rates))
         return replace(self, rule=rule, plan=replace(self.plan, factors=rule.factors))

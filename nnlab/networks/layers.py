@@ -239,7 +239,7 @@ class BoundDenseAlone(BoundDense):
     def forward(self, x: Array) -> Array:
         """See `BoundDense`."""
         if x is not self.x:
-            self.x, self.x_one = x, x[0]
+            self.x, (self.x_one,) = x, x
             self.x_one_transposed = self.x_one.T
         y, b = self.y_one, self.b_rows
         self.x_one.dot(self.W_one, y)
@@ -251,7 +251,7 @@ class BoundDenseAlone(BoundDense):
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """See `BoundDense`."""
         if dy is not self.dy:
-            self.dy, self.dy_one = dy, dy[0]
+            self.dy, (self.dy_one,) = dy, dy
         d = self.dy_one
         self.x_one_transposed.dot(d, self.dW_one)
         self.ones_one.dot(d, self.db_one)

@@ -71,7 +71,7 @@ class Layout:
 
     def coefficients(self, penalty: str, dtype: Any) -> Array | None:
         """The coefficient of `l1` or `l2` of each parameter, (P,), or None where all are 0."""
-        values = [getattr(stretch.penalties or NO_PENALTIES, penalty) for stretch in self.stretches]
+        values = self._penalties(penalty)
         if not any(values):
             return None
         return np.repeat(np.array(values, dtype), [stretch.size for stretch in self.stretches])
@@ -79,7 +79,11 @@ class Layout:
     @property
     def is_penalised(self) -> bool:
         """Whether any parameter adds to the objective."""
-        return any(s.penalties is not None and (s.penalties.l1 or s.penalties.l2) for s in self.stretches)
+        return any(any(self._penalties(penalty)) for penalty in ("l1", "l2"))
+
+    def _penalties(self, penalty: str) -> list[float]:
+        """One penalty's coefficient for each stretch."""
+        return [getattr(stretch.penalties or NO_PENALTIES, penalty) for stretch in self.stretches]
 
     def decayed(self, dtype: Any) -> Array:
         """1 for weights, which an optimizer's own decay may shrink, 0 for all else, (P,)."""
