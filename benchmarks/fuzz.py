@@ -37,7 +37,6 @@ import numpy as np
 
 from nnlab.config.document import read_file
 from nnlab.config.experiment import load, validate, with_defaults
-from nnlab.config.gates import gates_from, parse_gate
 from nnlab.config.overrides import override_all
 from nnlab.config.schema import Experiment
 from nnlab.data.arrays import read_npz, read_npz_like
@@ -46,13 +45,15 @@ from nnlab.data.idx import read_idx_folder, read_idx_folder_like
 from nnlab.data.prepare import prepare
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import ConfigError, InputError, NnlabError
-from nnlab.experiments.model import Model
-from nnlab.experiments.setup import prepare_rows, read_rows, set_up
+from nnlab.gates.parse import gates_from, parse_gate
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.formula import Formula
 from nnlab.maths.expressions.functions import FUNCTIONS
-from nnlab.records import checkpoints
+from nnlab.runs import checkpoints
+from nnlab.setup.model import Model
+from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.setup import set_up
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

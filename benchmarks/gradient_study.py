@@ -26,17 +26,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from strategies import ACTIVATIONS, HEADS, NARROWING, TRAINABLE, network_of, targets
 
-from nnlab.experiments.gradient_point import BOTH, Plant, examine, nothing
-from nnlab.experiments.planted_defects import DEFECTS, act, dense
-from nnlab.experiments.self_test import case, self_test
-from nnlab.maths.gradcheck import Verdict
+from nnlab.gradcheck.derivatives import CheckVerdict
+from nnlab.gradcheck.planted_defects import DEFECTS, act, dense
+from nnlab.gradcheck.point import BOTH, Plant, examine, nothing
+from nnlab.gradcheck.self_test import case, self_test
 from nnlab.maths.losses import FUSED
-from nnlab.networks.layers import Layer, Moment
+from nnlab.networks.layers.dense import Layer, PassContext
 from nnlab.networks.network import Network, Pass
 
 FEW, MANY = (4, 16, 16, 3), (784, 128, 10)  # 403 and 101,770 parameters
 OF_PEERS = 100  # how many right networks the other checkers are shown
-Case = tuple[Network, Any, tuple[Any, Any], Moment]
+Case = tuple[Network, Any, tuple[Any, Any], PassContext]
 Objective, Gradient = Callable[[Any], float], Callable[[Any], Any]
 
 
@@ -73,7 +73,7 @@ def drawn_case(seed: int, *, ordinary: bool = False) -> Case:
         if name.split("/")[1] not in ("weights", "bias"):
             view[...] = draws.uniform(0.1, 1.5, view.shape)
     batch = draws.normal(size=(1, rows, network.inputs)), targets(head[0], rows, draws)
-    return network, theta, batch, Moment((seed,), learns=False)
+    return network, theta, batch, PassContext((seed,), learns=False)
 
 
 def false_alarms(count: int, first: int = 0) -> None:
@@ -90,7 +90,7 @@ def false_alarms(count: int, first: int = 0) -> None:
         if not found.passed:
             print(f"  seed {seed}: {found.verdict.name}")
         for check in found.checks.values():
-            tested = check.verdicts != Verdict.UNTESTED
+            tested = check.verdicts != CheckVerdict.UNTESTED
             seen["entries"] += int(tested.sum())
             seen["entries whose bound overflows"] += int(check.overflowed.sum())
             shares = check.errors[tested] / check.allowed[tested]
@@ -110,7 +110,7 @@ def tiny_errors(count: int, first: int = 0, size: float = 1e-9) -> None:
             check = examine(*drawn_case(seed, ordinary=kind == "ordinary")).checks[BOTH]
             a = check.analytic
             with np.errstate(all="ignore"):
-                caught = replace(check, analytic=a * (1 + size)).verdicts == Verdict.FAIL
+                caught = replace(check, analytic=a * (1 + size)).verdicts == CheckVerdict.FAIL
                 below = ~(size * np.abs(a) > check.allowed)
             counted = (a != 0) & np.isfinite(a)
             seen["caught"] += int(np.sum(counted & caught))
@@ -148,7 +148,7 @@ def _time(sizes: tuple[int, ...], activation: str, rows: int) -> None:
     best = np.inf
     for _ in range(5 if sizes is FEW else 2):
         begun = time.process_time()
-        found = examine(network, theta, batch, Moment((0,), learns=False))
+        found = examine(network, theta, batch, PassContext((0,), learns=False))
         best = min(best, time.process_time() - begun)
     size = network.layout.size
     print(f"{size} parameters, {activation}, batch of {rows}: {found.verdict.name} in {best * 1e3:.0f} ms")
@@ -183,12 +183,12 @@ def peers(count: int, first: int) -> None:
 
 def _function(chosen: Case, plant: Plant = nothing) -> tuple[Objective, Gradient, Any]:
     """The objective of a network, its gradient with what is planted in it, and theta (P,)."""
-    network, theta, (x, y), moment = chosen
-    passing = Pass(network, theta.copy(), np.zeros_like(theta), x.shape[1], moment=moment)
+    network, theta, (x, y), context = chosen
+    passing = Pass(network, theta.copy(), np.zeros_like(theta), x.shape[1], context=context)
     plant(passing)
 
     def value(point: Any) -> float:
-        smooth = Pass(network, point[None].copy(), None, x.shape[1], moment=moment)
+        smooth = Pass(network, point[None].copy(), None, x.shape[1], context=context)
         smooth.forward(x)
         return float((smooth.loss(y) + smooth.penalty())[0])
 

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from nnlab.config.experiment import with_defaults
 from nnlab.config.schema import Experiment
-from nnlab.experiments.setup import Setup, prepare_rows, read_rows, set_up
+from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.setup import Setup, set_up
 from nnlab.training.loop import _Trainer
 
 CASES: dict[str, tuple[dict[str, Any], int]] = {

@@ -122,7 +122,7 @@ def main() -> int:
 
     import nnlab.experiments.resume
     import nnlab.experiments.train
-    import nnlab.records.plots
+    import nnlab.pictures
 
     if given.without_pictures:
         nnlab.experiments.train.draw = lambda _material, _folder: iter(())

@@ -70,8 +70,8 @@ GROUPS = {
     ),
     "tangents": Group(("nnlab/networks/linear*.py",), ("linear", "gradcheck", "exact_gradients")),
     "optimizers": Group(("nnlab/maths/optimizers.py",), ("parameters", "optimizers", "optimizer_catalogue")),
-    "checkpoints": Group(("nnlab/records/checkpoints.py",), ("checkpoints",)),
-    "gates": Group(("nnlab/config/gates.py",), ("gates", "training")),
+    "checkpoints": Group(("nnlab/runs/checkpoints.py",), ("checkpoints",)),
+    "gates": Group(("nnlab/gates/parse.py",), ("gates", "training")),
 }
 
 # One or two replacements for each kind of operator. The others (a shift of floats, `is` for `==`) fail at once,

@@ -3,7 +3,7 @@
     python benchmarks/record_golden.py [OPTIMIZER …]
 
 A file holds theta after 20 steps, the SHA-256 of its bytes, and what decides bits besides the experiment: NumPy, its
-SIMD instructions, BLAS and libc. tests/test_determinism.py asks for the same bits where these are the same, else for
+SIMD instructions, BLAS and libc. tests/experiments/test_determinism.py asks for the same bits where these are the same, else for
 agreement to 1e-6.
 """
 
@@ -21,9 +21,10 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from nnlab.config.document import read_text  # noqa: E402
 from nnlab.config.experiment import validate  # noqa: E402
-from nnlab.experiments.setup import prepare_rows, read_rows, set_up  # noqa: E402
 from nnlab.maths.optimizers import OPTIMIZERS  # noqa: E402
-from nnlab.records.environment import environment  # noqa: E402
+from nnlab.runs.environment import environment  # noqa: E402
+from nnlab.setup.rows import prepare_rows, read_rows  # noqa: E402
+from nnlab.setup.setup import set_up  # noqa: E402
 from nnlab.training.loop import fit  # noqa: E402
 from nnlab.training.state import State  # noqa: E402
 

@@ -20,7 +20,7 @@ def heard() -> list[signal.Signals]:
 
 
 @contextlib.contextmanager
-def deaf_children() -> Iterator[None]:
+def children_spared_terminal_signals() -> Iterator[None]:
     """Processes that begin within it, and those that its threads begin later, have the signals of a terminal blocked.
 
     What comes for this process meanwhile waits for the end of the block.
@@ -35,7 +35,7 @@ def deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def be_deaf() -> None:
+def ignore_terminal_signals() -> None:
     """In such a process: ignore the signals of a terminal from now on, also those that came while they were blocked."""
     for number in _OF_A_TERMINAL:
         signal.signal(number, signal.SIG_IGN)

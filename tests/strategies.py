@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from nnlab.config.build import network_for
 from nnlab.config.experiment import with_defaults
 from nnlab.config.schema import Experiment
-from nnlab.experiments.setup import prepare_rows, read_rows, set_up
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import LOSSES, TEXTBOOK, head_fault
+from nnlab.setup.network import network_for
+from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.setup import set_up
 
 OUTPUTS = {"binary": 1, "multiclass": 3, "multilabel": 3, "regression": 2}
 # maxout and glu have fewer outputs than inputs: each is put behind a dense layer whose width it can divide.

@@ -3,19 +3,10 @@
 The inputs are those of benchmarks/fuzz.py, which tries a million of them; here hypothesis draws a few hundred.
 """
 
-import importlib.util
-import sys
-
 import pytest
+from fuzzing import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from tests.support import ROOT
-
-_SPEC = importlib.util.spec_from_file_location("fuzz", ROOT / "benchmarks" / "fuzz.py")
-fuzz = importlib.util.module_from_spec(_SPEC)
-sys.modules["fuzz"] = fuzz  # where its dataclasses look their annotations up
-_SPEC.loader.exec_module(fuzz)
 
 REFUSALS = {"ConfigError", "DataError", "CheckpointError", "DamagedCheckpointError", "InputError"}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from workloads import SkipError, Weights, Workload
 
 from nnlab.config.experiment import load
-from nnlab.experiments.setup import prepare_rows, read_rows, set_up
+from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.setup import set_up
 from nnlab.training.loop import fit
 
 PACKAGES = ("numpy", "scipy")

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nnlab.config.experiment import load
-from nnlab.experiments.setup import prepare_rows, read_rows, set_up
+from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.setup import set_up
 from nnlab.training.loop import fit
 
 if __name__ == "__main__":

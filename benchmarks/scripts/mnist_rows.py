@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from nnlab.config.experiment import load
-from nnlab.experiments.setup import prepare_rows, read_rows
+from nnlab.setup.rows import prepare_rows, read_rows
 
 if __name__ == "__main__":
     experiment, document = load("configs/mnist.yaml")

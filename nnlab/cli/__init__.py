@@ -1,1 +1,1 @@
-"""Level 5, the command line: parse, call one experiment, show what came of it."""
+"""The command line: parse, call one function of `nnlab.api`, show what came of it."""

@@ -81,15 +81,15 @@ def compare_activations(
     """Train the same experiment under several activations and many seeds, and compare them."""
     with exit_codes(debug=debug):
         from nnlab.cli.terminal import show_comparison, show_gates
-        from nnlab.config.gates import gates_from
+        from nnlab.gates.parse import gates_from
 
         job = Job(config, overrides(sets, seed, name), plugin, threads)
-        from nnlab.config.arms import arms_from, check_arms_used, check_seeds, check_widths, target_for
-        from nnlab.config.variants import check_init, variants, without_twins
-        from nnlab.experiments.compare import compare, final_figures
-        from nnlab.experiments.gates import name_arms
-        from nnlab.experiments.setup import read_rows
-        from nnlab.experiments.tune import check_choosing, choosing_figure
+        from nnlab.comparison.arms import arms_from, check_arms_used, check_seeds, check_widths, target_for
+        from nnlab.comparison.compare import compare, final_figures
+        from nnlab.comparison.tune import check_choosing, choosing_figure
+        from nnlab.comparison.variants import check_init, variants, without_twins
+        from nnlab.gates.hold import name_arms
+        from nnlab.setup.rows import read_rows
 
         words = activation or DEFAULT_ARMS
         choices = arms_from(words, job.activations)

@@ -63,12 +63,12 @@ def evaluate(
         import time
 
         from nnlab.cli.terminal import show_all_figures, show_gates
-        from nnlab.config.gates import gates_from
         from nnlab.config.plugins import with_plugins
         from nnlab.experiments.evaluate import evaluate as evaluate_run
         from nnlab.experiments.evaluate import write_predictions
-        from nnlab.records.files import check_place
-        from nnlab.records.runs import find
+        from nnlab.gates.parse import gates_from
+        from nnlab.runs.files import check_place
+        from nnlab.runs.lookup import find
 
         if split and data is not None:
             raise ConfigError("found both --split and --data, expected one of them")

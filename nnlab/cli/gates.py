@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from nnlab.errors import ConfigError, GateError, printable
 
 if TYPE_CHECKING:
-    from nnlab.config.gates import Gate
     from nnlab.config.schema import Experiment
-    from nnlab.experiments.gates import Measured, Outcome
+    from nnlab.gates.hold import Measured, Outcome
+    from nnlab.gates.parse import Gate
 
 
 class Gates:
@@ -21,7 +21,7 @@ class Gates:
     def __init__(self, runs: Path, baseline: str | None, junit: Path | None) -> None:
         self.runs, self.baseline_name, self.junit = runs, baseline, junit
         if junit is not None:
-            from nnlab.records.files import check_place
+            from nnlab.runs.files import check_place
 
             check_place(junit)
 
@@ -30,15 +30,15 @@ class Gates:
         """What the run of `--baseline` measured; None without one."""
         if self.baseline_name is None:
             return None
-        from nnlab.experiments.gates import read_baseline
-        from nnlab.records.runs import find
+        from nnlab.gates.hold import read_baseline
+        from nnlab.runs.lookup import find
 
         return read_baseline(find(self.runs, self.baseline_name))
 
     def check(self, experiment: Experiment) -> None:
         """Refuse gates on a baseline without one, at their places, and a baseline without such gates: ConfigError."""
         from nnlab.config.experiment import refusal
-        from nnlab.experiments.gates import NO_BASELINE, needs_baseline
+        from nnlab.gates.hold import NO_BASELINE, needs_baseline
 
         self.check_used(experiment.parsed_gates)
         if self.baseline is None and (needing := needs_baseline(experiment.parsed_gates)):
@@ -46,7 +46,7 @@ class Gates:
 
     def check_used(self, gates: Sequence[Gate]) -> None:
         """Refuse a baseline with which no gate compares: nothing would be held against it."""
-        from nnlab.experiments.gates import needs_baseline
+        from nnlab.gates.hold import needs_baseline
 
         if self.baseline is not None and not needs_baseline(gates):
             raise ConfigError("--baseline: found no gate that uses it, expected one such as 'val/loss <= baseline'")
@@ -54,9 +54,9 @@ class Gates:
     def write(self, run: Path, gates: Sequence[Outcome], seconds: float) -> None:
         """Write the outcomes where `--junit` wants them, as a suite named after the run."""
         if self.junit is not None:
-            from nnlab.records.junit import Case, write_junit
+            from nnlab.gates.junit import JUnitCase, write_junit
 
-            cases = [Case(gate.gate, "" if gate.met else _missed(gate)) for gate in gates]
+            cases = [JUnitCase(gate.gate, "" if gate.met else _missed(gate)) for gate in gates]
             write_junit(self.junit, run.name, cases, seconds)
 
 

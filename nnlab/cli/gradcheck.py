@@ -15,7 +15,7 @@ from nnlab.cli.output import exit_codes, result
 from nnlab.errors import ConfigError, GradientError
 
 if TYPE_CHECKING:
-    from nnlab.experiments.setup import Setup
+    from nnlab.setup.setup import Setup
 
 
 class Method(StrEnum):
@@ -100,7 +100,7 @@ def gradcheck(
         path, run = _config_or_run(target, runs_dir)
         job = Job(str(path), [*overrides(sets, seed, None), "precision=float64"], plugin, threads)
         from nnlab.experiments.evaluate import open_run
-        from nnlab.records.runs import RunFolder
+        from nnlab.runs.folder import RunFolder
 
         start = None if run is None else open_run(RunFolder(run), None, job.activations).model.theta
         if method is Method.central:
@@ -131,7 +131,7 @@ def _central(
 ) -> None:
     """Plain central differences, as they are taught."""
     from nnlab.cli.terminal import show_check
-    from nnlab.experiments.check_gradients import check_gradients, document
+    from nnlab.gradcheck.checks import check_gradients, document
 
     screen, reports = screen_for(quiet=quiet or as_json), []
     for report in check_gradients(setup, steps=steps, epsilon=epsilon, threshold=threshold, theta=theta):  # type: ignore[arg-type]
@@ -151,9 +151,9 @@ def _central(
 def _exact(setup: Setup, steps: int | None, theta: object, *, strict: bool, quiet: bool, as_json: bool) -> None:
     """The strong check, at several points or before the first updates."""
     from nnlab.cli.terminal import show_exact_check
-    from nnlab.experiments.check_gradients import check_exactly
-    from nnlab.experiments.gradient_points import check_points
-    from nnlab.experiments.gradient_report import LEAST_TESTED, exact_document, share_tested, summary, verdict_of
+    from nnlab.gradcheck.checks import check_exactly
+    from nnlab.gradcheck.points import check_points
+    from nnlab.gradcheck.report import LEAST_TESTED, exact_document, share_tested, summary, verdict_of
 
     if steps is None:
         reports = list(check_points(setup, theta))  # type: ignore[arg-type]
@@ -176,7 +176,7 @@ def _exact(setup: Setup, steps: int | None, theta: object, *, strict: bool, quie
 
 def _self_test(seed: int, *, quiet: bool, as_json: bool) -> None:
     """Plant every defect, and fail if one is missed."""
-    from nnlab.experiments.self_test import self_test
+    from nnlab.gradcheck.self_test import self_test
 
     screen, found = screen_for(quiet=quiet or as_json), list(self_test(seed))
     missed = [one for one in found if not one.caught]
@@ -203,7 +203,7 @@ def _config_or_run(target: str, runs: Path) -> tuple[Path, Path | None]:
     path = Path(target)
     if path.suffix in {".yaml", ".yml"} or _is_file(path):
         return path, None
-    from nnlab.records.runs import find
+    from nnlab.runs.lookup import find
 
     run = find(runs, target)
     return run.path / "config.yaml", run.path

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nnlab.config.document import Document
     from nnlab.config.overrides import Setting
     from nnlab.config.schema import Experiment
-    from nnlab.experiments.setup import Setup
+    from nnlab.setup.setup import Setup
 
 
 class Job:
@@ -31,7 +31,7 @@ class Job:
         o.use_threads(threads)
         from nnlab.config.experiment import load
         from nnlab.config.plugins import with_plugins
-        from nnlab.experiments.setup import with_absolute_source
+        from nnlab.setup.rows import with_absolute_source
 
         self.activations = with_plugins(plugins or ())
         self.document: Document
@@ -42,7 +42,8 @@ class Job:
 
     def setup(self) -> Setup:
         """Data, network and optimizer, ready to run."""
-        from nnlab.experiments.setup import prepare_rows, read_rows, set_up
+        from nnlab.setup.rows import prepare_rows, read_rows
+        from nnlab.setup.setup import set_up
 
         dataset = read_rows(self.experiment, self.document, self.base)
         return set_up(self.experiment, prepare_rows(self.experiment, dataset, [self.experiment.seed]), self.activations)

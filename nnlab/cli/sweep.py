@@ -68,13 +68,13 @@ def sweep(
     with exit_codes(debug=debug):
         job = Job(config, overrides(sets, seed, name), plugin, threads)
         from nnlab.cli.terminal import show_gates
-        from nnlab.config.arms import check_seeds, check_widths, target_for
-        from nnlab.config.gates import gates_from
-        from nnlab.config.points import points
-        from nnlab.experiments.compare import compare, final_figures
-        from nnlab.experiments.setup import read_rows
-        from nnlab.experiments.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
-        from nnlab.experiments.tune import check_choosing
+        from nnlab.comparison.arms import check_seeds, check_widths, target_for
+        from nnlab.comparison.compare import compare, final_figures
+        from nnlab.comparison.points import points
+        from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
+        from nnlab.comparison.tune import check_choosing
+        from nnlab.gates.parse import gates_from
+        from nnlab.setup.rows import read_rows
 
         parsed, gates = gates_from(gate or ()), Gates(runs_dir, None, junit)
         experiment = job.experiment

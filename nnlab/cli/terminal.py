@@ -20,11 +20,11 @@ from nnlab.errors import printable
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-    from nnlab.experiments.check_gradients import StepReport
-    from nnlab.experiments.gates import Outcome
-    from nnlab.experiments.gradient_points import PointReport
-    from nnlab.experiments.setup import Setup
     from nnlab.experiments.train import Progress
+    from nnlab.gates.hold import Outcome
+    from nnlab.gradcheck.checks import StepReport
+    from nnlab.gradcheck.points import PointReport
+    from nnlab.setup.setup import Setup
 
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
 _NARROWEST, _WIDTH_OF_A_FILE = 40, 140
@@ -323,11 +323,9 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
     rows = [["input", "", str(network.inputs), ""]]
     for layer, inputs in zip(network.layers, network.sizes, strict=False):
-        stretches = layer.stretches(inputs)
-        shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in stretches)
-        rows.append(
-            [layer.name, shapes, str(layer.units(inputs)), f"{sum(s.size for s in stretches):,}" if stretches else ""]
-        )
+        specs = layer.parameter_specs(inputs)
+        shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
+        rows.append([layer.name, shapes, str(layer.units(inputs)), f"{sum(s.size for s in specs):,}" if specs else ""])
     head = setup.experiment.network.head
     rows.append(
         [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.sizes[-1]), ""]
@@ -375,7 +373,7 @@ def show_check(screen: Screen, report: StepReport) -> None:
 
 def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, reproduce: str) -> None:
     """The strong check tensor by tensor, each at the point where it is worst; and the units on a kink."""
-    from nnlab.experiments.gradient_report import by_step_of, kinks_of, reasons_of, shown, worst_rows
+    from nnlab.gradcheck.report import by_step_of, kinks_of, reasons_of, shown, worst_rows
 
     rows = [
         [

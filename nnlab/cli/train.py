@@ -13,9 +13,9 @@ from nnlab.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from nnlab.config.overrides import Setting
-    from nnlab.experiments.setup import Setup
-    from nnlab.experiments.train import Result as Trained
-    from nnlab.records.runs import RunFolder
+    from nnlab.experiments.train import TrainingResult as Trained
+    from nnlab.runs.folder import RunFolder
+    from nnlab.setup.setup import Setup
 
 
 def train(
@@ -57,7 +57,7 @@ def train(
 
 
 def _found_run(runs: Path, name: str) -> RunFolder:
-    from nnlab.records.runs import find
+    from nnlab.runs.lookup import find
 
     return find(runs, name)
 

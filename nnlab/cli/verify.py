@@ -32,7 +32,7 @@ def verify(
     """Train a run once more and compare its weights, bit for bit; exit code 3 names the first that differ."""
     with exit_codes(debug=debug):
         from nnlab.experiments.interrupts import leaving
-        from nnlab.records.runs import find
+        from nnlab.runs.lookup import find
 
         folder = find(runs_dir, run)
         job = Job(str(folder.path / "config.yaml"), None, plugin, threads)

@@ -14,8 +14,8 @@ from nnlab.errors import ConfigError, DivergedError
 
 if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
-    from nnlab.experiments.compare import Result
-    from nnlab.experiments.workers import Workers
+    from nnlab.comparison.compare import ComparisonResult
+    from nnlab.comparison.workers import Workers
 
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", parser=o.count, metavar="N", help="Processes that train at the same time.")
@@ -37,14 +37,14 @@ Dask = Annotated[
 @contextmanager
 def workers(jobs: int, dask: str | None) -> Iterator[Workers]:
     """Where the work is done: on a cluster, in processes, or here."""
-    from nnlab.experiments.workers import Here, Processes
+    from nnlab.comparison.workers import Processes, SerialWorkers
 
     if dask is None:
-        yield Here() if jobs == 1 else Processes(jobs)
+        yield SerialWorkers() if jobs == 1 else Processes(jobs)
         return
     if jobs != 1:
         raise ConfigError("found both --jobs and --dask, expected one of them: a cluster has workers of its own")
-    from nnlab.experiments.cluster import dask_workers
+    from nnlab.comparison.cluster import dask_workers
 
     with dask_workers(dask) as cluster:
         yield cluster
@@ -76,7 +76,7 @@ def _settings(labels: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in labels["settings"].items())
 
 
-def tell(screen: Screen, found: Result) -> None:
+def tell(screen: Screen, found: ComparisonResult) -> None:
     """What was reused, and what went wrong."""
     if found.reused:
         screen.say(f"reused {found.reused} trainings of earlier comparisons")
@@ -84,10 +84,10 @@ def tell(screen: Screen, found: Result) -> None:
         screen.warn(warning)
 
 
-def end(found: Result, arms: int) -> None:
+def end(found: ComparisonResult, arms: int) -> None:
     """Leave with the exit code of the worst failure, if any arm has failed."""
     if found.failures:
-        from nnlab.experiments.compare import failure_of
+        from nnlab.comparison.compare import failure_of
 
         error = failure_of(found.failures, arms)
         complain(str(error))

@@ -1,1 +1,1 @@
-"""Level 2, configuration: YAML with positions, overrides, and the frozen models of an experiment."""
+"""Config: experiment files: YAML with places, frozen models, overrides, plugins."""

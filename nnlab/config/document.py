@@ -126,11 +126,11 @@ def _read(text: str, file_name: str, top_level: str | None) -> Document:
     if len(text) > MOST_BYTES:
         raise ConfigError(Fault(f"found more than {MOST_BYTES:,} characters, expected an experiment", file_name))
     _require_printable(text, file_name)
-    reader = _Reader(text, file_name)
+    reader = _DocumentReader(text, file_name)
     return Document(reader.document(top_level), reader.places, reader.key_places)
 
 
-class _Reader:
+class _DocumentReader:
     """Walks the events of one text, and notes the place of each key and value and every fault."""
 
     def __init__(self, text: str, file: str) -> None:

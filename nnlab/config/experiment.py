@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from nnlab.config.choices import Choice, choose, shown
 from nnlab.config.document import Document, KeyPath, read_file, write
-from nnlab.config.gates import Gate, names_a_parameter, unknown_figure
 from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
+from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of

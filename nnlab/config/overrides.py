@@ -14,8 +14,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from nnlab.config.document import MOST_DEPTH, Document, KeyPath, Place, read_value, shown
-from nnlab.config.gates import option
 from nnlab.errors import ConfigError, Fault
+from nnlab.gates.parse import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

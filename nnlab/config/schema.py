@@ -31,8 +31,8 @@ from nnlab.config.choices import (
     shown,
 )
 from nnlab.config.document import Document
-from nnlab.config.gates import Gate, parse_gate
 from nnlab.errors import printable
+from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.optimizers import OPTIMIZERS
@@ -80,13 +80,13 @@ def _share_or_count(value: Any) -> Any:
     raise inner_faults([((), f"found {shown(value)}, expected a share in (0, 1) or a count of at least 1 row")])
 
 
-class Model(BaseModel):
+class FrozenModel(BaseModel):
     """What all models share: frozen, no unknown keys, defaults checked like given values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
-class Source(Model):
+class Source(FrozenModel):
     """Where rows come from: a name of the catalogue with its parameters, or a path."""
 
     name: Annotated[StrictStr, Field(min_length=1)]
@@ -101,7 +101,7 @@ class Source(Model):
         return {key: value for key, value in self if key != "name" and value is not None}
 
 
-class Scale(Model):
+class Scale(FrozenModel):
     """How inputs are scaled; fitted on the training part alone.
 
     `standard` gives (x - mean) / (deviation + epsilon), `minmax` (x - min) / (max - min), each per column, or over all
@@ -116,7 +116,7 @@ class Scale(Model):
 def _named(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
-    if not isinstance(value, dict | Model):
+    if not isinstance(value, dict | FrozenModel):
         raise inner_faults([((), f"found {shown(value)}, expected a name or {{name: …, …}}")])
     return value
 
@@ -125,7 +125,7 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class Data(Model):
+class Data(FrozenModel):
     """The rows, how they are read, scaled and split.
 
     With `in_blocks`, inputs in arrays stay in their files, and while a network trains about this many rows of them are
@@ -143,7 +143,7 @@ class Data(Model):
     validation: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
 
 
-class Init(Model):
+class Init(FrozenModel):
     """How a dense layer starts."""
 
     weights: WeightsChoice = "recommended"
@@ -157,7 +157,7 @@ def _init(value: Any) -> Any:
 InitField = Annotated[Init, BeforeValidator(_init)]
 
 
-class Norm(Model):
+class Norm(FrozenModel):
     """Layer normalisation; `epsilon` is added to the variance."""
 
     epsilon: Positive = 1e-5
@@ -177,7 +177,7 @@ def _switched(value: Any) -> Any:
 LAYER_KINDS = ("dense", "dropout", "noise", "batch_norm", "layer_norm", "activation")
 
 
-class LayerSpec(Model):
+class LayerSpec(FrozenModel):
     """A layer: dense with a width, perhaps with its own activation; dropout, noise, a norm or an activation alone."""
 
     dense: Annotated[StrictInt, Field(ge=1)] | None = None
@@ -218,7 +218,7 @@ def _kind_fault(value: dict[str, Any]) -> str | None:
     return f"found {only_dense[0]} without dense, expected it in a dense layer" if only_dense else None
 
 
-class HeadSpec(Model):
+class HeadSpec(FrozenModel):
     """The last activation and the loss.
 
     `dense: false` leaves out the dense layer before them; `logits: false` computes sigmoid and binary cross-entropy
@@ -231,7 +231,7 @@ class HeadSpec(Model):
     logits: StrictBool = True
 
 
-class NetworkSpec(Model):
+class NetworkSpec(FrozenModel):
     """Layers from the inputs on, without the last dense layer, whose width follows from the task."""
 
     layers: Annotated[list[Annotated[LayerSpec, BeforeValidator(_layer)]], Field(min_length=1)] | None = None
@@ -244,7 +244,7 @@ class NetworkSpec(Model):
     head: HeadSpec = HeadSpec()
 
 
-class EarlyStopping(Model):
+class EarlyStopping(FrozenModel):
     """Stop a replica after `patience` evaluations without an improvement of more than `min_delta`."""
 
     monitor: StrictStr = "val/loss"
@@ -252,7 +252,7 @@ class EarlyStopping(Model):
     min_delta: NotNegative = 0.0
 
 
-class GradientCheck(Model):
+class GradientCheck(FrozenModel):
     """Check the gradient before each of the first steps; a failure stops the run or is only recorded.
 
     `epsilon` and `threshold` belong to central differences; the exact method needs neither.
@@ -288,7 +288,7 @@ def _different(parts: list[str]) -> list[str]:
     return parts
 
 
-class Interval(Model):
+class Duration(FrozenModel):
     """A length of time."""
 
     seconds: Positive
@@ -296,7 +296,7 @@ class Interval(Model):
 
 def _saving(value: Any) -> Any:
     """Steps or `{seconds: …}`, checked here so that one fault is found once and not for each of the two."""
-    if isinstance(value, Interval) or value is None:
+    if isinstance(value, Duration) or value is None:
         return value
     if isinstance(value, dict) and "seconds" in value:
         return _interval(value)
@@ -305,20 +305,20 @@ def _saving(value: Any) -> Any:
     raise inner_faults([((), f"found {shown(value)}, expected a number of steps, at least 1, or {{seconds: 30}}")])
 
 
-def _interval(value: dict[str, Any]) -> Interval:
+def _interval(value: dict[str, Any]) -> Duration:
     unknown = [str(key) for key in value if key != "seconds"]
     if unknown:
         raise inner_faults([((key,), f"unknown key '{printable(key)}', expected seconds alone") for key in unknown])
     seconds = value["seconds"]
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
         raise inner_faults([(("seconds",), f"found {shown(seconds)}, expected a number above 0")])
-    return Interval(seconds=seconds)
+    return Duration(seconds=seconds)
 
 
-Saving = Annotated[int | Interval, BeforeValidator(_saving)]
+Saving = Annotated[int | Duration, BeforeValidator(_saving)]
 
 
-class Training(Model):
+class TrainingSpec(FrozenModel):
     """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab."""
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
@@ -346,7 +346,7 @@ class _Origin:
     document: Document | None = field(default=None, compare=False)
 
 
-class Experiment(Model):
+class Experiment(FrozenModel):
     """A whole experiment file. `document` is what it was read from, where each of its keys has a place."""
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -357,7 +357,7 @@ class Experiment(Model):
     data: Data
     network: NetworkSpec = NetworkSpec()
     optimizer: OptimizerChoice = choose("adam", OPTIMIZERS, "optimizer")
-    training: Training = Training(epochs=20)
+    training: TrainingSpec = TrainingSpec(epochs=20)
     gates: list[StrictStr] = []
     _origin: _Origin = PrivateAttr(default_factory=_Origin)
 

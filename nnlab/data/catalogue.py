@@ -46,7 +46,7 @@ class _Options:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DataEntry:
     """A data set of the catalogue: made by a function, or read from a file or folder of the data folder.
 
     `task` is what the set is for; `target`, `ignore` and `image_shape` tell how a table is read, and `derive` makes
@@ -96,14 +96,14 @@ def _digit_traits(digits: Dataset) -> Dataset:
 
 
 _MADE = "computed"
-CATALOGUE: Mapping[str, Entry] = {
-    "xor": Entry("the four points of the exclusive or", _MADE, "binary", _fixed(xor)),
-    "moons": Entry("two half circles that reach into each other", _MADE, "binary", _cloud("moons")),
-    "circles": Entry("a circle around a smaller one", _MADE, "binary", _cloud("circles")),
-    "spirals": Entry("arms that turn around the origin", _MADE, "multiclass", _cloud("spirals")),
-    "blobs": Entry("round clouds of points", _MADE, "multiclass", _cloud("blobs")),
-    "houses": Entry("twelve house sizes and a number that falls with them", _MADE, "regression", _fixed(houses)),
-    "digits": Entry(
+CATALOGUE: Mapping[str, DataEntry] = {
+    "xor": DataEntry("the four points of the exclusive or", _MADE, "binary", _fixed(xor)),
+    "moons": DataEntry("two half circles that reach into each other", _MADE, "binary", _cloud("moons")),
+    "circles": DataEntry("a circle around a smaller one", _MADE, "binary", _cloud("circles")),
+    "spirals": DataEntry("arms that turn around the origin", _MADE, "multiclass", _cloud("spirals")),
+    "blobs": DataEntry("round clouds of points", _MADE, "multiclass", _cloud("blobs")),
+    "houses": DataEntry("twelve house sizes and a number that falls with them", _MADE, "regression", _fixed(houses)),
+    "digits": DataEntry(
         "1797 handwritten digits of 8×8 pixels",
         "UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak), test part; CC BY 4.0",
         "multiclass",
@@ -111,7 +111,7 @@ CATALOGUE: Mapping[str, Entry] = {
         target=("digit",),
         image_shape=(8, 8),
     ),
-    "digit-traits": Entry(
+    "digit-traits": DataEntry(
         "the same images, each with four labels: even, prime, at least 5, has a loop",
         "UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak), test part; CC BY 4.0",
         "multilabel",
@@ -120,21 +120,21 @@ CATALOGUE: Mapping[str, Entry] = {
         image_shape=(8, 8),
         derive=_digit_traits,
     ),
-    "iris": Entry(
+    "iris": DataEntry(
         "150 flowers of three species, four lengths and widths of each",
         "UCI Iris (Fisher); CC BY 4.0",
         "multiclass",
         file="iris.csv",
         target=("species",),
     ),
-    "breast-cancer": Entry(
+    "breast-cancer": DataEntry(
         "569 tumours, malignant or benign, 30 figures of each",
         "UCI Breast Cancer Wisconsin (Diagnostic); CC BY 4.0",
         "binary",
         file="breast-cancer.csv",
         target=("diagnosis",),
     ),
-    "penguins": Entry(
+    "penguins": DataEntry(
         "344 penguins of three species, with text columns and blanks (set data.blanks)",
         "Palmer penguins (Gorman, Horst, Hill); CC0",
         "multiclass",
@@ -142,7 +142,7 @@ CATALOGUE: Mapping[str, Entry] = {
         target=("species",),
         ignore=("year",),
     ),
-    "auto-mpg": Entry(
+    "auto-mpg": DataEntry(
         "392 cars and how far a gallon takes them",
         "UCI Auto MPG (Quinlan); CC BY 4.0",
         "regression",
@@ -150,21 +150,21 @@ CATALOGUE: Mapping[str, Entry] = {
         target=("mpg",),
         ignore=("name",),
     ),
-    "concrete": Entry(
+    "concrete": DataEntry(
         "1030 mixtures of concrete and their strength",
         "UCI Concrete Compressive Strength (Yeh); CC BY 4.0",
         "regression",
         file="concrete.csv",
         target=("strength",),
     ),
-    "energy": Entry(
+    "energy": DataEntry(
         "768 building shapes with two targets: heating and cooling load",
         "UCI Energy Efficiency (Tsanas, Xifara); CC BY 4.0",
         "regression",
         file="energy.csv",
         target=("heating_load", "cooling_load"),
     ),
-    "mnist": Entry(
+    "mnist": DataEntry(
         "60000 + 10000 handwritten digits of 28×28 pixels",
         "LeCun, Cortes, Burges; CC BY-SA 3.0",
         "multiclass",
@@ -244,7 +244,7 @@ def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options
     return replace(_read_entry(name, entry, task, options), name=name)
 
 
-def _read_entry(name: str, entry: Entry, task: Task, options: _Options) -> Dataset:
+def _read_entry(name: str, entry: DataEntry, task: Task, options: _Options) -> Dataset:
     path = data_path(name, entry.file)
     if not entry.target:
         return read_idx_folder(path, task=task, in_blocks=options.in_blocks)
@@ -257,7 +257,7 @@ def _read_entry(name: str, entry: Entry, task: Task, options: _Options) -> Datas
     return entry.derive(dataset) if entry.derive else dataset
 
 
-def _check_task(name: str, entry: Entry, task: Task) -> None:
+def _check_task(name: str, entry: DataEntry, task: Task) -> None:
     """Refuse a task that the set is not for. A choice of two may be learned as binary or as multiclass."""
     classes = ("binary", "multiclass")
     if task != entry.task and not (task in classes and entry.task in classes):

@@ -1,1 +1,1 @@
-"""Level 4, experiments: train, evaluate, check gradients, compare. Each is one function that reads like a sentence."""
+"""Experiments: train, resume, evaluate and verify one network; look into a divergence; a training's pictures and report."""

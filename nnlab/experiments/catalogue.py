@@ -142,7 +142,7 @@ def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: d
 
 def picture(description: Description, path: Path) -> None:
     """Draw the function and its slope into a PNG file."""
-    from nnlab.records import plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
+    from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
     about = description.about
     if not len(description.x):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.experiment import bytes_kept
-from nnlab.experiments.setup import Setup
-from nnlab.networks.layers import Moment
+from nnlab.networks.layers.dense import PassContext
 from nnlab.networks.network import Pass
+from nnlab.setup.setup import Setup
 from nnlab.training.batches import batches_of
 from nnlab.training.objective import Objective
 
@@ -75,7 +75,11 @@ def dry_run(setup: Setup) -> DryRun:
         _fastest_step(setup, state),
         {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
         [
-            {"name": layer.name, "units": units, "shapes": {s.name: list(s.shape) for s in layer.stretches(inputs)}}
+            {
+                "name": layer.name,
+                "units": units,
+                "shapes": {s.name: list(s.shape) for s in layer.parameter_specs(inputs)},
+            }
             for layer, inputs, units in zip(network.layers, network.sizes, network.sizes[1:], strict=False)
         ],
     )
@@ -85,9 +89,9 @@ def _fastest_step(setup: Setup, state: Any) -> float:
     train, plan = setup.rows.parts()["train"], setup.plan
     batches = batches_of(train.x, train.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
     gradient = np.zeros_like(state.theta)
-    moment = Moment(setup.rows.seeds)
-    tied = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, moment)
-    update, fastest, begun = setup.rule.update, np.inf, time.perf_counter()
+    context = PassContext(setup.rows.seeds)
+    tied = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
+    update, fastest, begun = setup.optimizer.update, np.inf, time.perf_counter()
     more = {"objective": Objective(setup.network, train.x, train.y)} if plan.needs_objective else {}
     with np.errstate(all="ignore"):
         if more:

@@ -11,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.document import read_file
-from nnlab.config.experiment import validate
-from nnlab.config.gates import Gate
+from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, printable
-from nnlab.experiments.gates import Measured, Outcome, check_gates, hold
-from nnlab.experiments.model import Model
-from nnlab.experiments.setup import SPLITS, prepare_rows, read_rows, report_names
+from nnlab.gates.hold import Measured, Outcome, check_gates, hold
+from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, predictions
-from nnlab.records import checkpoints
-from nnlab.records.files import write_csv
-from nnlab.records.runs import RunFolder, cell
+from nnlab.runs import checkpoints
+from nnlab.runs.files import write_csv
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import cell
+from nnlab.setup.gates import report_names
+from nnlab.setup.model import Model
+from nnlab.setup.rows import prepare_rows, read_rows
 
 Array = NDArray[Any]
 

@@ -1,143 +1,129 @@
-"""What a training comes to: figures of every split, the summary, and what its pictures are drawn from."""
+"""The report of a training, made of what its run folder holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nnlab.data.stored import pick
-from nnlab.experiments.gates import Measured, Outcome
-from nnlab.experiments.model import Model
-from nnlab.experiments.setup import SPLITS, Setup
+from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import TRAINING_METRICS
-from nnlab.records.pictures import Material
-from nnlab.records.runs import finite
-from nnlab.training import health
-from nnlab.training.state import State
-from nnlab.training.stopping import Best
+from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, write_page
+from nnlab.report.parts import config_text, environment_tables, filled, gates_tables, pictures_in
+from nnlab.runs.folder import RunFolder
 
-Array = NDArray[Any]
-Reports = dict[str, dict[str, float | None]]
-
-
-def model_of(setup: Setup, weights: Best | State) -> Model:
-    """The network with these weights, ready to be used."""
-    prepared, dataset = setup.rows.of(0), setup.rows.dataset
-    return Model(
-        setup.experiment,
-        setup.network,
-        weights.theta,
-        weights.statistics,
-        dataset.columns,
-        prepared.scaling,
-        prepared.target_scaling,
-        dataset.image_shape,
-    )
+_ENDS = {
+    "completed": "Completed {steps} in {seconds}",
+    "stopped": "Stopped early, after {steps} and {seconds}",
+    "diverged": "Diverged: the training ran away after {steps} and {seconds}",
+}
+_SPLITS = ("test", "val", "train")
 
 
-def evaluate_parts(model: Model, setup: Setup) -> Reports:
-    """The whole report of each split that exists."""
-    prepared = setup.rows.of(0)
-    parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
+def write_training_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
+    """Write report.html into the folder of a training that has its summary and its pictures.
+
+    Raises:
+        StorageError: a file of the folder cannot be read, or the report cannot be written.
+
+    """
+    write_page(folder.path / FILE, training_page(folder, name, warnings))
 
 
-def figure_names(setup: Setup) -> list[str]:
-    """The columns of metrics.csv after step and epoch."""
-    metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
-    quick = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics]
-    return ["batch/loss", *quick, *(health.figure_names(setup.network) if setup.experiment.training.health else ())]
+def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
+    """The page of a training called `name`; a section for which there is nothing is left out."""
+    summary, run = folder.read_summary(), folder.read_run()
+    verdict, tone = _verdict(summary)
+    sections = [
+        *([_autopsy(folder.read_autopsy())] if summary["status"] == "diverged" else []),
+        Section("Figures", _best(summary), [*_figures(summary)]),
+        Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")]),
+        Section("Warnings", warnings),
+        Section("Pictures", pictures=[*pictures_in(folder.plots, PICTURES)]),
+        Section("By class or target", tables=[*_one_by_one(summary)]),
+        Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=config_text(folder.path)),
+        Section("Environment", tables=[*environment_tables(run)]),
+    ]
+    about = f"nnlab train, begun {run.get('begun', 'at an unknown time')}, {summary['parameters']:,} parameters"
+    return Page(name, about, verdict, tone, filled(sections))
 
 
-def summary_of(
-    setup: Setup,
-    state: State,
-    measured: Measured,
-    *,
-    folder: Path,
-    status: str,
-    reports: Mapping[str, Any],
-    gates: Sequence[Outcome],
-    seconds: float,
-) -> dict[str, Any]:
-    """What summary.json holds."""
-    best, step = state.best, int(state.best.step[0])
-    at_best = {
-        n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
-    }
-    return {
-        "run": str(folder),
-        "status": status,
-        "final": {f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
-        "best": {
-            "step": step,
-            "monitor": setup.plan.watch.monitor,
-            "value": finite(float(best.value[0])),
-            **{name: finite(value) for name, value in at_best.items()},
-        },
-        "gates": [gate.document() for gate in gates],
-        "steps": state.step,
-        "parameters": setup.network.layout.size,
-        "seconds": round(seconds, 3),
-    }
+# --- what came of it --------------------------------------------------------------------------------------------------
 
 
-def material_of(setup: Setup, state: State, measured: Measured, model: Model) -> Material:
-    """What the pictures of a training show."""
-    rows, prepared, names = setup.rows, setup.rows.of(0), figure_names(setup)
-    split, picked = _shown_rows(prepared.split)
-    dataset = rows.dataset
-    steps = sorted({step for name in names for step, *_ in measured.history.get(name, [])})
-    curves = {name: _curve(measured.history.get(name, []), steps) for name in names}
-    trained = np.zeros(len(dataset.x), bool)
-    trained[prepared.split.train] = True
-    best = state.best
-    return Material(
-        title=setup.experiment.name,
-        task=dataset.task,
-        loss=str(setup.experiment.network.head.loss),
-        columns=dataset.columns,
-        image_shape=dataset.image_shape,
-        steps=np.array(steps),
-        curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
-        epoch_steps=-(-len(prepared.split.train) // setup.plan.batch_size),
-        best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
-        split=split,
-        x=pick(dataset.x, picked),
-        y=dataset.y[picked],
-        outputs=model.outputs(pick(dataset.x, picked)),
-        predict=model.outputs,
-        all_x=pick(dataset.x),
-        all_y=dataset.y,
-        trained=trained,
-        uses_best=setup.experiment.training.early_stopping is not None,
-        scaled_targets=prepared.target_scaling is not None,
-        portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
-        depths=health.depths(setup.network),
-    )
+def _verdict(summary: Mapping[str, Any]) -> tuple[str, Tone]:
+    """The outcome in a sentence or two, and whether it is good or bad."""
+    steps, status, gates = summary["steps"], summary["status"], summary["gates"]
+    ended = _ENDS.get(status, "Ended after {steps} and {seconds}")
+    told = ended.format(steps=f"{steps:,} step{'' if steps == 1 else 's'}", seconds=f"{summary['seconds']:,.3g} s")
+    main = _main_figure(summary["final"])
+    missed = [gate for gate in gates if not gate["met"]]
+    words = [f"{told}: {main}." if main else f"{told}.", _gates_told(len(gates), len(missed))]
+    tone: Tone = "bad" if missed or status == "diverged" else "good" if gates else "plain"
+    return " ".join(filter(None, words)), tone
 
 
-def data_facts(setup: Setup) -> dict[str, Any]:
-    """What run.json says of the data."""
-    dataset, split = setup.rows.dataset, setup.rows.of(0).split
-    return {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
-    }
+def _main_figure(final: Mapping[str, float | None]) -> str:
+    """The figure that the task is about, of the rows least seen: test accuracy 97.2 %."""
+    metrics = dict.fromkeys([*(next(iter(metrics)) for metrics in TRAINING_METRICS.values()), "loss"])
+    for split in _SPLITS:
+        for metric in metrics:
+            value = final.get(f"{split}/{metric}")
+            if value is not None:
+                words = metric.replace("_", " ")
+                return f"{split} {words} {f'{100 * value:.4g} %' if metric.endswith('accuracy') else f'{value:.4g}'}"
+    return ""
 
 
-def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
-    values = {step: value for step, _, value in history}
-    return np.array([values.get(step, np.nan) for step in steps])
+def _gates_told(count: int, missed: int) -> str:
+    if not count:
+        return ""
+    if missed:
+        return f"{missed} of {count} gates not met."
+    return "Its gate is met." if count == 1 else f"All {count} gates are met."
 
 
-def _shown_rows(split: Any) -> tuple[str, Array]:
-    """The part that pictures show: test if there is one, else validation, else training."""
-    if len(split.test):
-        return "test", split.test
-    return ("validation", split.validation) if len(split.validation) else ("training", split.train)
+def _best(summary: Mapping[str, Any]) -> list[str]:
+    best = summary["best"]
+    if best["value"] is None:
+        return []
+    return [f"The best {best['monitor']} was {best['value']:.6g}, at step {best['step']:,}."]
+
+
+def _autopsy(document: Mapping[str, Any]) -> Section:
+    """Why the training diverged: in sentences, and every quantity of the pass up to the one that went wrong."""
+    quantities = document.get("quantities", [])
+    rows = [[q["layer"], q["quantity"], q["largest"], q["not_finite"]] for q in quantities]
+    columns = ["layer", "quantity", "largest finite entry", "entries not finite"]
+    tables = [HtmlTable("What was computed, in its order, up to the first that was not sound", columns, rows)]
+    return Section("Autopsy", document.get("account", []), tables if rows else [])
+
+
+def _figures(summary: Mapping[str, Any]) -> Iterator[HtmlTable]:
+    """The main figures, a column for each split."""
+    splits, names = _splits(summary), _names(summary, by_one=False)
+    if names:
+        yield HtmlTable("Figures of whole splits", ["figure", *splits], [*_rows(summary["final"], names, splits)])
+
+
+def _splits(summary: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(name.split("/")[0] for name in summary["final"]))
+
+
+def _names(summary: Mapping[str, Any], *, by_one: bool) -> list[str]:
+    """The figures without their split; those of one class or target have a slash."""
+    names = dict.fromkeys(name.split("/", 1)[1] for name in summary["final"])
+    return [name for name in names if ("/" in name) == by_one]
+
+
+def _rows(final: Mapping[str, Any], names: Sequence[str], splits: Sequence[str]) -> Iterator[list[Cell]]:
+    for name in names:
+        yield [name.replace("_", " "), *(final.get(f"{split}/{name}") for split in splits)]
+
+
+def _one_by_one(summary: Mapping[str, Any]) -> Iterator[HtmlTable]:
+    """A table for each split, with a row for each class or target."""
+    pairs = [name.split("/", 1) for name in _names(summary, by_one=True)]
+    metrics, ones = (list(dict.fromkeys(parts)) for parts in zip(*pairs, strict=True)) if pairs else ([], [])
+    for split in _splits(summary) if pairs else []:
+        rows = [[one, *(summary["final"].get(f"{split}/{metric}/{one}") for metric in metrics)] for one in ones]
+        yield HtmlTable(f"{split} part", ["name", *(metric.replace("_", " ") for metric in metrics)], rows)

@@ -10,15 +10,15 @@ from nnlab.config.document import read_file, read_text
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Experiment
 from nnlab.errors import CheckpointError, Fault, printable
-from nnlab.experiments.gates import Measured
 from nnlab.experiments.saving import streams
-from nnlab.experiments.setup import Setup
-from nnlab.experiments.train import Observer, Result, Training
-from nnlab.records import checkpoints
-from nnlab.records.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
-from nnlab.records.environment import differences, environment
-from nnlab.records.files import void
-from nnlab.records.runs import CONFIG, RunFolder
+from nnlab.experiments.train import Observer, Training, TrainingResult
+from nnlab.gates.hold import Measured
+from nnlab.runs import checkpoints
+from nnlab.runs.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
+from nnlab.runs.environment import differences, environment
+from nnlab.runs.files import ignore
+from nnlab.runs.folder import CONFIG, RunFolder
+from nnlab.setup.setup import Setup
 
 # The keys that may be changed: how long to train.
 _MAY_CHANGE = ("training.steps", "training.epochs")
@@ -30,10 +30,10 @@ def resume(
     *,
     command: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
-    observe: Observer = void,
-    say: Callable[[str], None] = void,
+    observe: Observer = ignore,
+    say: Callable[[str], None] = ignore,
     baseline: Measured | None = None,
-) -> Result:
+) -> TrainingResult:
     """Go on with the run in `folder` as `setup` says, whose experiment is the run's own, perhaps made longer.
 
     CheckpointError if the run cannot be gone on with: another experiment, other data, no checkpoint that is whole, or
@@ -142,14 +142,14 @@ def _is_finished(folder: RunFolder, setup: Setup, begin: Checkpoint) -> bool:
     return trained and folder.read_run().get("status") in {"completed", "stopped"} and bool(folder.read_summary())
 
 
-def _finished(training: Training, begin: Checkpoint) -> Result:
+def _finished(training: Training, begin: Checkpoint) -> TrainingResult:
     folder, summary = training.folder, training.folder.read_summary()
     said = f"nothing to do: the run is {summary['status']}, at step {begin.about['step']}"
     if not begin.arrays["running"].any():
         said = _stopped_early(training)
     gates = training.hold_again(begin)
     summary["gates"] = [gate.document() for gate in gates]
-    return Result(folder.path, "finished", {}, gates, summary, [said])
+    return TrainingResult(folder.path, "finished", {}, gates, summary, [said])
 
 
 def _stopped_early(training: Training) -> str:

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
-from nnlab.config.schema import Interval
+from nnlab.config.schema import Duration
 from nnlab.errors import CheckpointError
-from nnlab.experiments.report import figure_names, model_of
-from nnlab.experiments.setup import Setup
+from nnlab.experiments.results import figure_names, model_of
 from nnlab.maths.randomness import Purpose
-from nnlab.records import checkpoints
-from nnlab.records.checkpoints import Checkpoint
-from nnlab.records.runs import Mark, Metrics, RunFolder, Table, cell
+from nnlab.runs import checkpoints
+from nnlab.runs.checkpoints import Checkpoint
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import GrowingTable, Mark, Metrics, cell
+from nnlab.setup.setup import Setup
 from nnlab.training.state import State, sound
 
 Array = NDArray[Any]
@@ -75,7 +76,7 @@ class Saver:
         self._best_saved: int | None = None
         self._marked = marked_steps(setup)
         every = setup.experiment.training.checkpoint_every
-        self._interval = every.seconds if isinstance(every, Interval) else SECONDS_BETWEEN_SAVES
+        self._interval = every.seconds if isinstance(every, Duration) else SECONDS_BETWEEN_SAVES
         self._steps = every if isinstance(every, int) else None
         self._next = time.monotonic() + self._interval
         self._open({name: Mark(**mark) for name, mark in about.get("marks", {}).items()})
@@ -85,7 +86,7 @@ class Saver:
         with contextlib.ExitStack() as opened:
             self.metrics = Metrics(path / "metrics.csv", figure_names(self.setup), marks.get("metrics.csv"))
             opened.callback(self.metrics.close)
-            self.hashes = Table(path / "hashes.csv", ["step", "epoch", *names], marks.get("hashes.csv"))
+            self.hashes = GrowingTable(path / "hashes.csv", ["step", "epoch", *names], marks.get("hashes.csv"))
             opened.callback(self.hashes.close)
             self._opened = opened.pop_all()
 

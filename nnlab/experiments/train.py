@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.errors import StorageError
-from nnlab.experiments.autopsy import Autopsy, examine
-from nnlab.experiments.check_gradients import check_step, failures, frozen
-from nnlab.experiments.gates import Measured, Outcome, hold, read_baseline
+from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
-from nnlab.experiments.report import Reports, data_facts, evaluate_parts, material_of, model_of, summary_of
+from nnlab.experiments.pictures import draw
+from nnlab.experiments.report import write_training_report
+from nnlab.experiments.results import Reports, data_facts, evaluate_parts, material_of, model_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
-from nnlab.experiments.setup import Setup
-from nnlab.records.checkpoints import Checkpoint
-from nnlab.records.environment import environment
-from nnlab.records.files import void
-from nnlab.records.pictures import draw
-from nnlab.records.report_training import write_training_report
-from nnlab.records.runs import RunFolder, now
+from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
+from nnlab.gradcheck.checks import check_step, failures
+from nnlab.gradcheck.points import frozen
+from nnlab.runs.checkpoints import Checkpoint
+from nnlab.runs.environment import environment
+from nnlab.runs.files import ignore
+from nnlab.runs.folder import RunFolder, now
+from nnlab.setup.setup import Setup
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.loop import Plan, Record, fit
 from nnlab.training.state import State
@@ -51,7 +52,7 @@ Observer = Callable[[Progress], None]
 
 
 @dataclass
-class Result:
+class TrainingResult:
     """What came of a training; `summary` is what summary.json holds."""
 
     folder: Path
@@ -71,9 +72,9 @@ def train(
     runs: Path,
     command: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
-    observe: Observer = void,
+    observe: Observer = ignore,
     baseline: Measured | None = None,
-) -> Result:
+) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
     A training that is interrupted or fails leaves a folder that says so, with the state it had reached.
@@ -112,7 +113,7 @@ class Training:
         self.facts = {name: self.sessions.earlier.get(name, value) for name, value in own.items()}
         self.warnings = list(setup.rows.prepared[0].warnings)
 
-    def run(self) -> Result:
+    def run(self) -> TrainingResult:
         """Train, and leave the folder complete whatever happens."""
         with contextlib.closing(self._saver()) as saver:
             try:
@@ -179,7 +180,7 @@ class Training:
         plan = own_plan(setup)
         plan = replace(plan, steps_to_mark=plan.steps_to_mark | frozenset(self.checked_again))
         loop = fit(
-            setup.network, parts, setup.rows.seeds, setup.rule.update, plan, state, stop, saver.is_due, self.health
+            setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, state, stop, saver.is_due, self.health
         )
         train_part = parts["train"]
         batches = batches_of(train_part.x, train_part.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
@@ -219,8 +220,8 @@ class Training:
         is_first = wanted is not None and step < min(wanted.steps, self.setup.plan.steps)
         if wanted is None or not (is_first or step in self.checked_again):
             return
-        moment, network = frozen(self.setup, step), self.setup.network
-        check = check_step(network, self.state.theta, batches.at(step), moment, wanted.epsilon, wanted.threshold)
+        context, network = frozen(self.setup, step), self.setup.network
+        check = check_step(network, self.state.theta, batches.at(step), context, wanted.epsilon, wanted.threshold)
         if is_first and step == len(saver.gradient_errors):
             self._note_gradient(step, check.errors)
             saver.gradient_errors.append(check.errors)
@@ -236,7 +237,7 @@ class Training:
         epoch = step / -(-train_rows // self.setup.plan.batch_size)
         self.measured.add(step + 1, epoch, figures | {"gradcheck/error": float(np.max(errors))})
 
-    def _finish(self, status: str) -> Result:
+    def _finish(self, status: str) -> TrainingResult:
         """Evaluate, draw and sum up."""
         stops_early = self.setup.experiment.training.early_stopping is not None
         chosen: Best | State = self.state.best if stops_early else self.state
@@ -261,7 +262,7 @@ class Training:
         )
         self.folder.write_summary(summary)
         write_training_report(self.folder, self.setup.experiment.name, self.warnings)
-        return Result(
+        return TrainingResult(
             self.folder.path, status, reports, gates, summary, self.warnings, self._costs(), autopsy, stops_early
         )
 

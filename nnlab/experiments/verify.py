@@ -14,12 +14,12 @@ from nnlab.config.schema import Experiment
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.resume import changes, newest, refuse_another
 from nnlab.experiments.saving import hashes
-from nnlab.experiments.setup import Setup, set_up
 from nnlab.experiments.train import own_plan
 from nnlab.maths.activations import AnyActivation
-from nnlab.records.checkpoints import Checkpoint
-from nnlab.records.files import storage_errors
-from nnlab.records.runs import RunFolder
+from nnlab.runs.checkpoints import Checkpoint
+from nnlab.runs.files import storage_errors
+from nnlab.runs.folder import RunFolder
+from nnlab.setup.setup import Setup, set_up
 from nnlab.training.loop import fit, never
 from nnlab.training.state import State
 
@@ -124,7 +124,7 @@ def _replayed(
         stretch = set_up(_of_length(setup.experiment, planned), setup.rows, activations)
         plan = replace(own_plan(stretch), steps_to_mark=frozenset(rows))
         stop = partial(_has_done, state, end) if end < planned else never
-        for record in fit(stretch.network, parts, setup.rows.seeds, stretch.rule.update, plan, state, stop):
+        for record in fit(stretch.network, parts, setup.rows.seeds, stretch.optimizer.update, plan, state, stop):
             if record.step in rows:
                 yield rows.pop(record.step), hashes(stretch, state)
             if not rows:

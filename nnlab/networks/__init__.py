@@ -1,1 +1,1 @@
-"""Level 1, networks: layers, the layout of their parameters in theta, and the passes through them."""
+"""Networks: layers, the layout of their parameters in theta, and the passes through them."""

@@ -33,7 +33,7 @@ NO_PENALTIES = Penalties()
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ParameterSpec:
     """One named tensor of a network, such as `dense1/weights`.
 
     Only weights have `penalties` and are `decayed`; biases and learned activation parameters never are. `fill` is where
@@ -54,27 +54,22 @@ class Stretch:
 class Layout:
     """The stretches of a network, one after the other."""
 
-    def __init__(self, stretches: Sequence[Stretch]) -> None:
-        self.stretches = tuple(stretches)
-        ends = np.cumsum([stretch.size for stretch in stretches], dtype=int).tolist()
-        self.places = {
-            stretch.name: slice(end - stretch.size, end) for stretch, end in zip(stretches, ends, strict=True)
-        }
+    def __init__(self, specs: Sequence[ParameterSpec]) -> None:
+        self.specs = tuple(specs)
+        ends = np.cumsum([spec.size for spec in specs], dtype=int).tolist()
+        self.places = {spec.name: slice(end - spec.size, end) for spec, end in zip(specs, ends, strict=True)}
         self.size: int = ends[-1] if ends else 0
 
     def views(self, theta: Array) -> dict[str, Array]:
         """Each stretch of theta, (R, P), as an array (R, *shape) that shares theta's memory."""
-        return {
-            stretch.name: theta[:, self.places[stretch.name]].reshape(len(theta), *stretch.shape)
-            for stretch in self.stretches
-        }
+        return {spec.name: theta[:, self.places[spec.name]].reshape(len(theta), *spec.shape) for spec in self.specs}
 
     def coefficients(self, penalty: str, dtype: Any) -> Array | None:
         """The coefficient of `l1` or `l2` of each parameter, (P,), or None where all are 0."""
         values = self._penalties(penalty)
         if not any(values):
             return None
-        return np.repeat(np.array(values, dtype), [stretch.size for stretch in self.stretches])
+        return np.repeat(np.array(values, dtype), [spec.size for spec in self.specs])
 
     @property
     def is_penalised(self) -> bool:
@@ -83,35 +78,35 @@ class Layout:
 
     def _penalties(self, penalty: str) -> list[float]:
         """One penalty's coefficient for each stretch."""
-        return [getattr(stretch.penalties or NO_PENALTIES, penalty) for stretch in self.stretches]
+        return [getattr(spec.penalties or NO_PENALTIES, penalty) for spec in self.specs]
 
     def decayed(self, dtype: Any) -> Array:
         """1 for weights, which an optimizer's own decay may shrink, 0 for all else, (P,)."""
-        values = [stretch.penalties is not None for stretch in self.stretches]
-        return np.repeat(np.array(values, dtype), [stretch.size for stretch in self.stretches])
+        values = [spec.penalties is not None for spec in self.specs]
+        return np.repeat(np.array(values, dtype), [spec.size for spec in self.specs])
 
     def fills(self, replicas: int, dtype: Any) -> Array:
         """The array that starts every stretch at its `fill`, (R, P)."""
-        values = np.array([stretch.fill for stretch in self.stretches], dtype)
-        row = np.repeat(values, [stretch.size for stretch in self.stretches])
+        values = np.array([spec.fill for spec in self.specs], dtype)
+        row = np.repeat(values, [spec.size for spec in self.specs])
         return np.repeat(row[None], replicas, axis=0)
 
     def label(self, column: int) -> str:
         """The name and index of a column of theta: `dense1/weights[3,1]`."""
-        for stretch in self.stretches:
-            place = self.places[stretch.name]
+        for spec in self.specs:
+            place = self.places[spec.name]
             if place.start <= column < place.stop:
-                index = np.unravel_index(column - place.start, stretch.shape)
-                return f"{stretch.name}[{','.join(str(int(i)) for i in index)}]"
+                index = np.unravel_index(column - place.start, spec.shape)
+                return f"{spec.name}[{','.join(str(int(i)) for i in index)}]"
         raise IndexError(f"theta has {self.size} columns, not {column}")
 
     def column(self, label: str) -> int | None:
         """The column of theta that a label such as `dense1/weights[3,1]` names, or None if there is none."""
         match = re.fullmatch(r"(.+)\[(\d+(?:,\d+)*)\]", label)
-        stretch = match and next((s for s in self.stretches if s.name == match[1]), None)
-        if not match or not stretch:
+        spec = match and next((s for s in self.specs if s.name == match[1]), None)
+        if not match or not spec:
             return None
         index = tuple(int(part) for part in match[2].split(","))
-        if len(index) != len(stretch.shape) or any(i >= n for i, n in zip(index, stretch.shape, strict=True)):
+        if len(index) != len(spec.shape) or any(i >= n for i, n in zip(index, spec.shape, strict=True)):
             return None
-        return int(self.places[stretch.name].start + np.ravel_multi_index(index, stretch.shape))
+        return int(self.places[spec.name].start + np.ravel_multi_index(index, spec.shape))

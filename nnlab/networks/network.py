@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from nnlab.maths.initializers import draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.networks.layers import Bound, Layer, Moment, Start, Tie
-from nnlab.networks.layout import Layout, Stretch
+from nnlab.networks.layers.dense import Bound, Buffers, Layer, PassContext, Start
+from nnlab.networks.layout import Layout, ParameterSpec
 
 Array = NDArray[Any]
 
@@ -49,18 +49,18 @@ class Network:
     def layout(self) -> Layout:
         """Where each parameter lies in theta."""
         pairs = zip(self.layers, self.sizes, strict=False)
-        return Layout([stretch for layer, inputs in pairs for stretch in layer.stretches(inputs)])
+        return Layout([spec for layer, inputs in pairs for spec in layer.parameter_specs(inputs)])
 
     @cached_property
     def statistics(self) -> Layout:
         """Where each running statistic lies in the array beside theta."""
         pairs = zip(self.layers, self.sizes, strict=False)
-        return Layout([stretch for layer, inputs in pairs for stretch in layer.running(inputs)])
+        return Layout([spec for layer, inputs in pairs for spec in layer.running(inputs)])
 
     @cached_property
-    def bounded(self) -> tuple[Stretch, ...]:
+    def bounded(self) -> tuple[ParameterSpec, ...]:
         """The weights whose units have a largest norm."""
-        return tuple(s for s in self.layout.stretches if s.penalties and np.isfinite(s.penalties.max_norm))
+        return tuple(s for s in self.layout.specs if s.penalties and np.isfinite(s.penalties.max_norm))
 
     def start(self, seeds: Sequence[int], dtype: Any, generator: str = "pcg64") -> Array:
         """The initial theta, (R, P), one replica per seed."""
@@ -82,7 +82,7 @@ class Network:
 
         Forward, dW and dx each cost 2 · batch · inputs · units; the first layer needs no dx.
         """
-        dense = [stretch.size for stretch in self.layout.stretches if len(stretch.shape) == 2]
+        dense = [spec.size for spec in self.layout.specs if len(spec.shape) == 2]
         return 2 * batch * (3 * sum(dense) - sum(dense[:1]))
 
 
@@ -101,7 +101,7 @@ class Pass:
 
     x (R or 1, m, inputs) and y (R or 1, m, outputs); theta and gradient (R, P); running statistics (R, Q),
     fresh ones if there are none. Without a gradient the pass only evaluates. Theta may change in place between calls,
-    but must stay the same array. `moment` says whether the pass trains, and in which step. `factor`, a number or
+    but must stay the same array. `context` says whether the pass trains, and in which step. `factor`, a number or
     (R, 1), multiplies the gradient of the loss, though not that of penalties.
     """
 
@@ -112,18 +112,18 @@ class Pass:
         gradient: Array | None,
         batch: int,
         running: Array | None = None,
-        moment: Moment | None = None,
+        context: PassContext | None = None,
         factor: Any = 1,
     ) -> None:
         self.head, self.theta, self.gradient = network.head, theta, gradient
-        self.moment = Moment() if moment is None else moment
+        self.context = PassContext() if context is None else context
         running = network.statistics.fills(len(theta), theta.dtype) if running is None else running
         views, kept = network.layout.views(theta), network.statistics.views(running)
         gradients = None if gradient is None else network.layout.views(gradient)
         self.layers: list[Bound] = []
         for layer, units in zip(network.layers, network.sizes[1:], strict=True):
             buffer = np.empty((len(theta), batch, units), theta.dtype)
-            self.layers.append(layer.bind(Tie(views, gradients, kept, buffer, self.moment)))
+            self.layers.append(layer.bind(Buffers(views, gradients, kept, buffer, self.context)))
         self.above = self.layers[:0:-1]  # all but the first, from the last on
         self.a = np.empty((len(theta), batch, network.outputs), theta.dtype)
         self.dz = np.empty((len(theta), batch, network.sizes[-1]), theta.dtype)

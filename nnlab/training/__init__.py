@@ -1,1 +1,1 @@
-"""Level 2, training: the loop (a generator) and its stopping rules."""
+"""Training: the loop, batches, early stopping, the guard against divergence, the health of units."""

@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.activation_layers import BoundElementwise, Elementwise, Rowwise
-from nnlab.networks.layers import Dense, Layer, Moment
+from nnlab.networks.layers.activation_layers import BoundElementwise, Elementwise, Rowwise
+from nnlab.networks.layers.dense import Dense, Layer, PassContext
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network, Pass
 
@@ -99,13 +99,13 @@ class Health:
         rows = sampled(x.shape[1])
         self.network, self.ratios = network, ratios
         self.x, self.y = x[:, rows], y[:, rows]
-        self.moment, self.gradient = Moment(tuple(seeds), learns=False), np.zeros_like(theta)
+        self.context, self.gradient = PassContext(tuple(seeds), learns=False), np.zeros_like(theta)
         self.evaluation = Pass(network, theta, None, len(rows), statistics)
         # Only learned parameters change the steepest slope while a network trains.
         bounds = [bound for bound in self.evaluation.layers if isinstance(bound, BoundElementwise)]
         with np.errstate(all="ignore"):
             self.steepest = {b.layer.name: _steepest(b) for b in bounds if not b.layer.learned}
-        self.training = Pass(network, theta, self.gradient, len(rows), statistics, self.moment)
+        self.training = Pass(network, theta, self.gradient, len(rows), statistics, self.context)
 
     def watched(self, update: Update, is_due: Callable[[int], bool]) -> Update:
         """`update`, which takes note of its size where it `is_due` after that step."""
@@ -128,7 +128,7 @@ class Health:
         """Every figure, (R,), after `step` updates; nan for updates where there was none."""
         with np.errstate(all="ignore"):
             self.evaluation.forward(self.x)
-            self.moment.step = step
+            self.context.step = step
             self.training.forward(self.x)
             self.training.backward(self.y)
             measured = dict(self._of_units()) | dict(self._of_weights())

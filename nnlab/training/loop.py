@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from nnlab.maths.metrics import TRAINING_METRICS, Task
 from nnlab.maths.optimizers import by_replica
-from nnlab.networks.layers import Moment
+from nnlab.networks.layers.dense import PassContext
 from nnlab.networks.network import Evaluator, Network, Pass
 from nnlab.training.batches import batches_of
+from nnlab.training.clipping import bounded_weights, clipped_gradient
 from nnlab.training.health import Health
 from nnlab.training.objective import Objective
-from nnlab.training.restraints import bounding, clipping
 from nnlab.training.state import NORMS_KEPT, State, sound
 from nnlab.training.stopping import Watch
 
@@ -192,14 +192,14 @@ class _Trainer:
         self.unfold = _unfold(factor)
         self.batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
         self.gradient, self.weights = np.zeros_like(state.theta), state.theta.ravel()
-        self.moment = Moment(tuple(seeds))
+        self.context = PassContext(tuple(seeds))
         self.passes = {
-            size: Pass(network, state.theta, self.gradient, size, state.statistics, self.moment, factor)
+            size: Pass(network, state.theta, self.gradient, size, state.statistics, self.context, factor)
             for size in sorted(self.batches.sizes())
         }
         self.evaluator = Evaluator(network, state.theta, state.statistics)
-        self.before_update = [*clipping(self.gradient, plan.clip_value, plan.clip_norm)]
-        self.after_update = [*bounding(network, state.theta)]
+        self.before_update = [*clipped_gradient(self.gradient, plan.clip_value, plan.clip_norm)]
+        self.after_update = [*bounded_weights(network, state.theta)]
         self.health: Callable[[], dict[str, Array]] = dict
         self.kept: list[tuple[Array, Array]] = []  # each array that an update changes, and the rows of those held
         self.copy, self.copy_at = state, state.step
@@ -249,7 +249,7 @@ class _Trainer:
         """The gradient of the batch after `step` updates, and its loss if it is to be `measured`."""
         x, y = self.batches.at(step)
         tied = self.passes[x.shape[1]]
-        self.moment.step = step
+        self.context.step = step
         tied.forward(x)
         if measured:
             self.state.batch_loss[...] = tied.loss(y)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers import Moment
+from nnlab.networks.layers.dense import PassContext
 from nnlab.networks.network import Network, Pass
 
 Array = NDArray[Any]
@@ -27,8 +27,8 @@ class Objective:
         self.company = 1 if weights is None else len(weights)
         self.theta = np.empty((self.company, network.layout.size))
         self.gradient = np.zeros_like(self.theta)
-        moment = Moment((0,) * self.company, learns=False)
-        self.tied = Pass(network, self.theta, self.gradient, x.shape[1], moment=moment)
+        context = PassContext((0,) * self.company, learns=False)
+        self.tied = Pass(network, self.theta, self.gradient, x.shape[1], context=context)
 
     def __call__(self, theta: Array, replica: int) -> tuple[float, Array]:
         """Value and gradient (P,) at theta (P,), for the rows of a replica."""

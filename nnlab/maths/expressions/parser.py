@@ -46,10 +46,10 @@ _REFUSALS: dict[type[ast.AST], str] = {
 
 def parse(text: str, parameters: Iterable[str] = ()) -> Expression:
     """The expression that a formula of x and the named parameters says; FormulaError where it says something else."""
-    return _Reader(text, tuple(parameters)).expression()
+    return _FormulaReader(text, tuple(parameters)).expression()
 
 
-class _Reader:
+class _FormulaReader:
     """One formula on its way through the gates."""
 
     def __init__(self, text: str, parameters: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.functions import single
+from nnlab.maths.functions import float32
 from nnlab.maths.functions.exact import total
 from nnlab.maths.functions.sigmoids import SINGLE, bell, keep_nan, sigmoid
 
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 def softmax(z: Array, out: Array) -> None:
     """a_k = exp(z_k) / sum_j exp(z_j); the largest z is subtracted first, so that nothing overflows."""
     if z.dtype == SINGLE and z.ndim > 1:
-        single.softmax(z, out)
+        float32.softmax(z, out)
         return
     exponentials(z, out)
     np.divide(out, out.sum(axis=-1, keepdims=True), out=out)

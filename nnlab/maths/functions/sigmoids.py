@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.functions import single
+from nnlab.maths.functions import float32
 
 Array = NDArray[Any]
 SINGLE = np.dtype(np.float32)
@@ -19,7 +19,7 @@ def sigmoid(z: Array, out: Array) -> None:
     For z >= 0 that is 1 / (1 + e), for z < 0 it is e / (1 + e): min(exp(z), 1) is the numerator of both.
     """
     if z.dtype == SINGLE:
-        single.sigmoid(z, out)
+        float32.sigmoid(z, out)
         return
     e = np.exp(-np.abs(z))
     np.exp(np.minimum(z, 0), out=out)
@@ -29,7 +29,7 @@ def sigmoid(z: Array, out: Array) -> None:
 def sigmoid_slope(z: Array, a: Array, out: Array) -> None:
     """f'(z) = f(z) f(-z): no cancellation, unlike f (1 - f)."""
     if z.dtype == SINGLE:
-        single.sigmoid_slope(z, a, out)
+        float32.sigmoid_slope(z, a, out)
     else:
         bell(z, out)
 
@@ -95,7 +95,7 @@ def tanh(z: Array, out: Array) -> None:
 def tanh_slope(z: Array, _a: Array, out: Array) -> None:
     """f'(z) = 1 / cosh²(z) = 4 e / (1 + e)² with e = exp(-2|z|): no cancellation, unlike 1 - tanh²."""
     if z.dtype == SINGLE:
-        single.tanh_slope(z, out)
+        float32.tanh_slope(z, out)
         return
     bell(2 * np.minimum(np.abs(z), 1e3), out)
     np.multiply(out, 4, out=out)

@@ -1,0 +1,1 @@
+"""Comparison: many arms under the same seeds: variants and points, workers, conclusions, tables, pictures, reports."""

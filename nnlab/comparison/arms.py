@@ -1,0 +1,190 @@
+"""What a comparison is made of: the activations, its arms, the seeds, and the level that each run should reach.
+
+All of it is checked here, before anything is trained or written. An arm is the name of an activation, with parameters
+where it needs them: `relu`, or `leaky_relu:negative_slope=0.1`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from nnlab.config.choices import Choice, choose_activation, faults_of
+from nnlab.config.document import KeyPath, read_value
+from nnlab.config.experiment import evaluated_parts, refusal, watchable
+from nnlab.config.schema import LARGEST_SEED, Experiment
+from nnlab.errors import ConfigError, Fault, printable, suggestion
+from nnlab.gates.parse import Gate, parse_gate
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.setup.network import network_for
+
+LARGEST_LEGACY_SEED = 2**32 - 1
+
+# --- arms -------------------------------------------------------------------------------------------------------------
+
+
+def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) -> list[Choice]:
+    """The activations that the words of a command line name; ConfigError for unknown and repeated ones."""
+    faults: list[Fault] = []
+    choices: list[Choice] = []
+    for word in words:
+        try:
+            choices.append(choose_activation(_mapping(word), activations))
+        except PydanticCustomError as error:
+            faults += [Fault(f"{_option(word)}: {message}") for _, message in faults_of(error)]
+        except ConfigError as error:
+            faults += error.faults
+    labels = [choice.label for choice in choices]
+    faults += [
+        Fault(f"--activation {label}: found it twice, expected different ones")
+        for label in sorted({*labels})
+        if labels.count(label) > 1
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return choices
+
+
+def _option(word: str) -> str:
+    return f"--activation {printable(word)}"
+
+
+def _mapping(word: str) -> dict[str, Any]:
+    """An arm as it would stand in an experiment file: a name, name:key=value,…, or a formula in x."""
+    if re.search(r"[()*/+ ]", word.partition(":")[0]):
+        return {"formula": word}
+    name, colon, rest = word.partition(":")
+    found: dict[str, Any] = {"name": name}
+    for pair in rest.split(",") if colon else ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{_option(word)}: found '{printable(pair)}', expected KEY=VALUE after the ':'")
+        if key in found:
+            raise ConfigError(f"{_option(word)}: found '{printable(key)}' again, expected it once")
+        try:
+            found[key] = read_value(value, "").values
+        except ConfigError as error:
+            raise ConfigError(f"{_option(word)}: {printable(key)}: {error.faults[0].message}") from error
+    return found
+
+
+def arm_experiment(experiment: Experiment, choice: Choice) -> Experiment:
+    """The experiment with another activation in every hidden layer that does not name its own, and without gates."""
+    network = experiment.network.model_copy(update={"activation": choice})
+    return experiment.model_copy(update={"network": network, "gates": []})
+
+
+def check_arms_used(experiment: Experiment) -> None:
+    """Refuse an experiment that all activations would leave the same: ConfigError at its layers."""
+    layers = experiment.network.layers or []
+    if any(layer.dense is not None and layer.activation is None for layer in layers):
+        return
+    found = "each layer that has an activation names its own" if layers else "there are no hidden layers"
+    message = f"nothing to compare: {found}; expected a dense layer that takes the one of network.activation"
+    raise refusal(experiment, [(("network", "layers"), message)])
+
+
+def check_widths(
+    experiment: Experiment,
+    arms: Mapping[str, Experiment],
+    inputs: int,
+    outputs: int,
+    activations: Mapping[str, AnyActivation],
+) -> None:
+    """Refuse arms that do not fit the widths of the layers, such as glu after an odd number: ConfigError."""
+    findings = list(_width_findings(arms, inputs, outputs, activations))
+    if findings:
+        raise refusal(experiment, findings)
+
+
+def _width_findings(
+    arms: Mapping[str, Experiment], inputs: int, outputs: int, activations: Mapping[str, AnyActivation]
+) -> Iterator[tuple[KeyPath, str]]:
+    for label, experiment in arms.items():
+        network = network_for(experiment, inputs, outputs, activations)
+        try:
+            found = network.sizes[-1]
+        except ValueError as error:
+            yield ("network", "layers"), f"with {label}: {error}"
+        else:
+            if found != outputs * network.head.per_output:
+                text = f"with {label}: found {found} outputs of the network, but the data have {outputs} targets"
+                yield ("network", "head"), text
+
+
+# --- seeds ------------------------------------------------------------------------------------------------------------
+
+
+def check_seeds(experiment: Experiment, seeds: range) -> None:
+    """Refuse seeds beyond the largest: each seed of a comparison can be trained alone. ConfigError."""
+    legacy = experiment.generator == "legacy"
+    largest = LARGEST_LEGACY_SEED if legacy else LARGEST_SEED
+    if seeds and seeds[-1] > largest:
+        kind = " with generator: legacy" if legacy else ""
+        raise ConfigError(f"--seeds: found seeds {seeds[0]} to {seeds[-1]}, expected at most {largest}{kind}")
+
+
+# --- the target -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """A level of a figure that a run should reach: `val/accuracy >= 0.95`."""
+
+    figure: str
+    level: float
+    larger_is_better: bool
+
+    @property
+    def text(self) -> str:
+        """As a person would write it."""
+        return f"{self.figure} {'>=' if self.larger_is_better else '<='} {self.level:g}"
+
+
+def target_for(text: str | None, experiment: Experiment) -> Target:
+    """The target that a command line states, or the task's own; ConfigError if it cannot be read or is not measured."""
+    if text is None:
+        return default_target(experiment)
+    try:
+        target = target_from(text)
+    except ValueError as error:
+        raise ConfigError(f"--target: {error}") from error
+    parts = evaluated_parts(experiment)
+    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment.task)), "batch/loss"]
+    if target.figure not in known:
+        raise ConfigError(f"--target: {_not_measured(target.figure, experiment, known)}")
+    return target
+
+
+def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> str:
+    """Why a figure cannot be a target."""
+    name, (part, _, metric) = printable(figure), figure.partition("/")
+    if part == "val" and experiment.data.validation is None:
+        return f"{name} is never measured: there is no validation part; expected data.validation"
+    if part in ("train", "val") and metric in watchable(experiment.task):
+        return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
+    hint = suggestion(figure, known) or f", expected one of {', '.join(known)}"
+    return f"unknown figure '{name}'{hint}"
+
+
+def default_target(experiment: Experiment) -> Target:
+    """95 % accuracy, or 90 % of the variance explained, on the validation part if that is measured."""
+    split = "val" if "val" in evaluated_parts(experiment) else "train"
+    metric, level = (
+        ("r2", 0.9) if experiment.task == "regression" else (next(iter(TRAINING_METRICS[experiment.task])), 0.95)
+    )
+    return Target(f"{split}/{metric}", level, larger_is_better=True)
+
+
+def target_from(text: str) -> Target:
+    """The target that `FIGURE >= NUMBER` or `FIGURE <= NUMBER` states; ValueError otherwise."""
+    gate: Gate = parse_gate(text)
+    more = (gate.step, gate.by_epoch, gate.by_step, gate.of)
+    if gate.operator not in (">=", "<=") or any(part is not None for part in more):
+        raise ValueError(f"found target '{printable(text)}', expected FIGURE >= NUMBER or FIGURE <= NUMBER")
+    return Target(gate.figure, gate.bound, gate.operator == ">=")

@@ -1,0 +1,299 @@
+"""Compare variants of an experiment: each under the same seeds, many trained at once, in one folder with what they say.
+
+Every seed has its own split, data order and initial draws, and these are the same for every arm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnlab.comparison.arms import Target
+from nnlab.comparison.conclusions import Compared, Trained, finish
+from nnlab.comparison.pieces import Piece, files_of, key_of, read_piece, taken, write_piece
+from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
+from nnlab.comparison.variants import LEARNING_RATE, Variant, short
+from nnlab.comparison.workers import SerialWorkers, Shared, Workers
+from nnlab.config.experiment import to_plain, to_yaml, watchable
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Dataset
+from nnlab.errors import CheckpointError, NnlabError, StorageError
+from nnlab.experiments.interrupts import Stop, is_pause, stopping
+from nnlab.experiments.train import Progress
+from nnlab.gates.hold import Measured, check_arm_gates
+from nnlab.gates.parse import Gate
+from nnlab.maths.activations import AnyActivation
+from nnlab.runs.environment import environment
+from nnlab.runs.folder import RunFolder, now
+
+ArmReport = Callable[[str, Progress], None]
+
+
+@dataclass
+class ComparisonResult:
+    """What came of a comparison: its folder and summary, the arms that failed, and how much need not be done again."""
+
+    compared: Compared
+    failures: Mapping[str, Failure]
+    reused: int
+
+
+Conclude = Callable[[Trained], Compared]
+
+
+def compare(
+    experiment: Experiment,
+    dataset: Dataset,
+    variants: Sequence[Variant],
+    seeds: Sequence[int],
+    *,
+    runs: Path,
+    activations: Mapping[str, AnyActivation],
+    target: Target,
+    kind: str = "compare-activations",
+    suffix: str = "compare",
+    workers: Workers | None = None,
+    plugins: Sequence[Path] = (),
+    needed: bool = False,
+    command: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
+    report: ArmReport = lambda _label, _progress: None,
+    gates: Sequence[Gate] = (),
+    baseline: Measured | None = None,
+    remarks: Sequence[str] = (),
+    conclude: Conclude | None = None,
+) -> ComparisonResult:
+    """Train every variant with every seed and write one folder with figures, curves, pictures and weights.
+
+    What is done is kept in pieces; with `needed`, those of all comparisons under `runs` are used again. The gates are
+    held against the figures of the arms; ConfigError, before anything is made, for one that could never be met. An arm
+    that fails does not keep the others from ending; NnlabError where all of them do. `conclude` sums up in another way
+    than a comparison does, and `remarks` are what else its verdict says.
+    """
+    figures = final_figures(experiment, dataset)
+    labels = [variant.label for variant in variants]
+    check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
+    facts = dict(facts or {})
+    about = {"kind": kind, "begun": now(), "command": list(command), **facts}
+    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
+    folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
+    folder.write_config(to_yaml(experiment))
+    clock, status = time.perf_counter(), "failed"
+    folder.write_run({"status": "running", **about})
+    shared = Shared(dataset, activations, _texts(plugins), int(facts.get("threads", 1)))
+    work = _Work(folder, variants, seeds, shared, about["environment"])
+    try:
+        if needed:
+            work.reuse(runs)
+        with stopping() as stop:
+            work.do(workers or SerialWorkers(), report, stop)
+        arms = work.arms()
+        if not arms:
+            raise failure_of(work.failures, len(variants))  # noqa: TRY301 - the status below is the folder's alone
+        trained = Trained(
+            experiment,
+            folder,
+            arms,
+            seeds,
+            target,
+            time.perf_counter() - clock,
+            dataset=dataset,
+            activations=activations,
+            experiments={variant.label: variant.experiment for variant in variants},
+            failed={label: failure.reason for label, failure in work.failures.items()},
+            remarks=remarks,
+        )
+        compared = conclude(trained) if conclude else finish(trained, gates, baseline)
+        compared.warnings += work.warnings
+        status = "failed" if work.failures else "completed"
+        return ComparisonResult(compared, work.failures, work.reused)
+    except BaseException as error:
+        status = "interrupted" if is_pause(error) else "failed"
+        raise
+    finally:
+        seconds = round(time.perf_counter() - clock, 3)
+        with contextlib.suppress(StorageError):  # or it would hide what happened before
+            folder.write_run({"status": status, "ended": now(), "seconds": seconds, **about, "reused": work.reused})
+
+
+def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
+    """The names of the figures that every arm ends with."""
+    data = experiment.data
+    there = {"val": data.validation is not None, "test": data.test is not None or dataset.own_test > 0}
+    parts = ["train", *(part for part, is_there in there.items() if is_there)]
+    return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
+
+
+def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
+    """The error that ends a comparison in which arms have failed, with the exit code of the worst."""
+    reasons = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
+    error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}")
+    codes = [failure.exit_code for failure in failures.values()]
+    error.exit_code = 1 if 1 in codes else max(codes)  # a bug of ours is the worst
+    return error
+
+
+def _texts(plugins: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+    return tuple((plugin.name, plugin.read_text(encoding="utf-8")) for plugin in plugins)
+
+
+# --- the work ---------------------------------------------------------------------------------------------------------
+
+
+class _Work:
+    """What is done and what is left to do, by the key of each variant: two that are the same are trained once."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        variants: Sequence[Variant],
+        seeds: Sequence[int],
+        shared: Shared,
+        surroundings: Mapping[str, Any],
+    ) -> None:
+        self.folder, self.variants, self.seeds, self.shared = folder, variants, tuple(seeds), shared
+        own = {name: surroundings[name] for name in _DECIDING} | {"threads": shared.threads}
+        own |= {"data": shared.dataset.fingerprint}
+        self.keys = {
+            variant.label: key_of({**own, "experiment": _deciding(variant.experiment)}) for variant in variants
+        }
+        self.firsts = {self.keys[variant.label]: variant for variant in reversed(variants)}
+        self.done: dict[str, list[tuple[tuple[int, ...], Arm]]] = {key: [] for key in self.keys.values()}
+        self.failed: dict[str, Failure] = {}
+        self.warnings: list[str] = []
+        self.reused = 0
+
+    def reuse(self, runs: Path) -> None:
+        """Take what earlier comparisons have left; a piece that cannot be read is trained again."""
+        files = files_of(runs)
+        for key, variant in self.firsts.items():
+            pieces = [piece for path in files.get(key, ()) for piece in self._read(path, key)]
+            for piece, rows in taken(pieces, self.seeds):
+                seeds = tuple(piece.seeds[row] for row in rows)
+                arm = some(_arm_of(piece, variant), rows, len(rows) / len(piece.seeds))
+                self._keep(key, seeds, arm)
+                self.reused += len(seeds)
+
+    def _read(self, path: Path, key: str) -> Iterator[Piece]:
+        try:
+            yield read_piece(path, key)
+        except CheckpointError as error:
+            self.warnings.append(f"{error}; it is trained again")
+
+    def do(self, workers: Workers, report: ArmReport, stop: Stop) -> None:
+        """Train what is left. InterruptedRunError where a signal asks to stop."""
+        wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
+        wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
+        dataset, activations = self.shared.dataset, self.shared.activations
+        tasks = tasks_for(wanted, dataset, activations, workers.jobs)
+        meter = _Meter(tasks, report)
+        with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
+            for number, outcome in outcomes:
+                self._note(tasks[number], outcome)
+        if stop():
+            raise stop.error(f"the comparison in {self.folder.path} is incomplete; to go on: the same with --needed")
+
+    def _left(self, key: str) -> tuple[int, ...]:
+        done = {seed for seeds, _ in self.done[key] for seed in seeds}
+        return tuple(seed for seed in self.seeds if seed not in done)
+
+    def _note(self, task: Task, outcome: list[Arm] | Failure | None) -> None:
+        for index, variant in enumerate(task.variants):
+            key = self.keys[variant.label]
+            if isinstance(outcome, Failure):
+                self.failed.setdefault(key, outcome)
+            elif outcome is not None:
+                self._keep(key, task.seeds, outcome[index])
+
+    def _keep(self, key: str, seeds: tuple[int, ...], arm: Arm) -> None:
+        """Write a piece at once: what is done is not lost, whatever happens next."""
+        write_piece(self.folder.path, key, _piece_of(arm, seeds))
+        self.done[key].append((seeds, arm))
+
+    @property
+    def failures(self) -> dict[str, Failure]:
+        """The arms that have failed, by label."""
+        return {label: self.failed[key] for label, key in self.keys.items() if key in self.failed}
+
+    def arms(self) -> list[Arm]:
+        """Every arm that is complete, its seeds in their order."""
+        return [
+            named(self._whole(self.keys[variant.label]), variant)
+            for variant in self.variants
+            if self.keys[variant.label] not in self.failed
+        ]
+
+    def _whole(self, key: str) -> Arm:
+        parts = sorted(self.done[key], key=lambda part: self.seeds.index(part[0][0]))
+        order = [seed for seeds, _ in parts for seed in seeds]
+        return some(joined([arm for _, arm in parts]), [order.index(seed) for seed in self.seeds], 1.0)
+
+
+# What besides the experiment and the data may decide the bits of a figure.
+_DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
+
+
+def _deciding(experiment: Experiment) -> dict[str, Any]:
+    """The experiment without what decides no figure, and without its seed."""
+    plain = to_plain(experiment)
+    return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
+
+
+def _piece_of(arm: Arm, seeds: tuple[int, ...]) -> Piece:
+    arrays = {name: getattr(arm, name) for name in ("theta", "statistics", "steps", "diverged", "bad_step")}
+    arrays |= {f"curves/{name}": curve for name, curve in arm.curves.items()}
+    arrays |= {f"finals/{name}": values for name, values in arm.finals.items()}
+    return Piece(seeds, arrays, arm.seconds)
+
+
+def _arm_of(piece: Piece, variant: Variant) -> Arm:
+    arrays = piece.arrays
+
+    def group(prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+    return Arm(
+        variant.label,
+        variant.choice,
+        arrays["theta"].shape[1],
+        arrays["theta"],
+        arrays["statistics"],
+        arrays["steps"],
+        group("curves/"),
+        group("finals/"),
+        arrays["diverged"],
+        arrays["bad_step"],
+        piece.seconds,
+    )
+
+
+class _Meter:
+    """Turns the progress of tasks into that of arms, whose seeds may be in several; rates that go together are one."""
+
+    def __init__(self, tasks: Sequence[Task], report: ArmReport) -> None:
+        self.report = report
+        self.labels = [_title(task) for task in tasks]
+        self.seeds = [len(task.seeds) for task in tasks]
+        self.steps = [0] * len(tasks)
+        self.begun: dict[str, float] = {}
+
+    def __call__(self, number: int, progress: Progress) -> None:
+        """A task has come as far as this."""
+        label, present = self.labels[number], time.perf_counter()
+        self.steps[number] = progress.step
+        own = [other for other, title in enumerate(self.labels) if title == label]
+        step = sum(self.steps[other] * self.seeds[other] for other in own) // sum(self.seeds[other] for other in own)
+        seconds = present - self.begun.setdefault(label, present - progress.seconds)
+        self.report(label, Progress(step, progress.steps, progress.epoch, progress.figures, seconds))
+
+
+def _title(task: Task) -> str:
+    first, count = task.variants[0], len(task.variants)
+    if count == 1:
+        return first.label
+    others = tuple(setting for setting in first.settings if setting[0] != LEARNING_RATE)
+    return " ".join([first.family, *short(others), f"at {count} learning rates"])

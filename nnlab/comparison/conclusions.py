@@ -1,0 +1,449 @@
+"""Sum up a comparison: what the seeds of each arm say about the arms.
+
+summary.json, whose keys scripts rely on; a figure that could not be measured is null:
+
+    run, status, seconds
+    seeds                     the seeds, in the order of all lists of values
+    figure                    the headline: what the arms are ranked and compared by, with `larger_is_better`
+    target                    the level whose steps are counted
+    arms.<label>
+      activation, family, settings, parameters, seconds
+      steps                   updates of all its seeds together
+      time_per_step           seconds of the clock over the updates of all its seeds, those of a seed up to where it
+                              stopped or diverged: what else the machine did, and how many seeds were trained at once,
+                              are in it
+      final.<figure>          mean with low and high (95 %, within what the figure can be) and a note on them, median
+                              with its median_low and median_high, and the values seed by seed, null where one diverged
+      reached                 seeds that reached the target; reached_share their share: estimate, low, high, note
+      median_steps_to_target  steps_to_target.median
+      steps_to_target         median, low, high, note; null lies beyond the end of training; `censored` seeds never did
+      seconds_to_target       the same steps in seconds
+      area                    the mean height of each seed's curve of the target's figure, summed up as a final figure
+      diverged                seeds that diverged, diverged_share their share, diverged_at the step of each seed
+      health                  with training.health: dead, saturated, as final figures, of the last look, over all layers
+    pairs[]                   better, worse, seeds in common; difference in favour of the better one with low, high,
+                              note; chance that it beats the other on a seed with chance_low, chance_high; p of the
+                              paired permutation test, p_adjusted by Holm; told_apart; seeds_needed, null beyond 10,000
+    shares[]                  better, worse, seeds in common; shares of these that reached the target, better_share and
+                              worse_share, their difference with low, high; seeds only_better and only_worse; p of
+                              McNemar's exact test, p_adjusted by Holm; told_apart; seeds_needed
+    wins.<row>.<column>       share of the seeds on which the arm of the row beats that of the column, ties half
+    verdict                   ranking, sentences, warnings
+    best.<family>             where settings were tuned, the label of the best arm; pairs, shares, wins and verdict
+                              are then of these best arms alone
+    tuned                     where settings were tuned: chosen_by; same_settings: settings, why; arms.<family>: same
+                              and best, labels of arms, and settings, the best ones
+    failed                    of each arm that could not be trained the reason
+    gates                     each gate and its outcome
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.comparison.arms import Target
+from nnlab.comparison.median_networks import median_networks_of
+from nnlab.comparison.tasks import Arm
+from nnlab.comparison.tune import choice_warnings, tuned_from
+from nnlab.comparison.write import MOST_DRAWN, Comparison, write_comparison
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Dataset
+from nnlab.errors import printable
+from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
+from nnlab.gates.parse import Gate
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.losses import LOSSES
+from nnlab.maths.metrics import TRAINING_METRICS, metric_of
+from nnlab.maths.statistics import (
+    Figure,
+    Interval,
+    Pair,
+    Reached,
+    SharePair,
+    Verdict,
+    area_under_curve,
+    mean_over_seeds,
+    median_interval,
+    median_steps,
+    share_interval,
+    steps_to_target,
+    verdict,
+    win_matrix,
+)
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import finite
+
+Array = NDArray[Any]
+Summary = dict[str, Any]
+
+
+@dataclass
+class Compared:
+    """The folder of a comparison and what its summary.json holds."""
+
+    folder: Path
+    summary: Summary
+    warnings: list[str]
+    gates: list[Outcome]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What there is to conclude from: arms of an experiment, all under the same seeds, and the folder that is theirs.
+
+    With `dataset` and `activations` there are also pictures of the networks themselves. `experiments` gives arms that
+    were trained by another experiment than this one with their activation; `failed` tells why arms are missing, and
+    `remarks` what else is to be said.
+    """
+
+    experiment: Experiment
+    folder: RunFolder
+    arms: Sequence[Arm]
+    seeds: Sequence[int]
+    target: Target
+    seconds: float
+    dataset: Dataset | None = None
+    activations: Mapping[str, AnyActivation] | None = None
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+    def measured(self) -> dict[str, Measurements]:
+        """What the seeds of each arm did."""
+        end = watched(self.arms)
+        return {arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm)) for arm in self.arms}
+
+    def _of(self, arm: Arm) -> Experiment:
+        return self.experiments.get(arm.label, self.experiment)
+
+    def split(self) -> str:
+        """The part of the data that figures are reported on: test if there is one, else validation, else training."""
+        return next(name for name in ("test", "val", "train") if f"{name}/loss" in self.arms[0].finals)
+
+
+def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | None = None) -> Compared:
+    """Hold the arms against each other and the gates, and write what the folder of a comparison holds.
+
+    Where settings were tuned, the best arm of each family is set against the others' best.
+    """
+    experiment = trained.experiment
+    metric = next(iter(TRAINING_METRICS[experiment.task]))
+    headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
+    found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
+    compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
+    told = _verdict(compared, trained, headline, larger_is_better=larger)
+    summary: Summary = {
+        **head_of(trained, headline, larger_is_better=larger),
+        "arms": {label: one.summary() for label, one in found.items()},
+        "pairs": [pair_document(pair) for pair in told.pairs],
+        "shares": [_share_pair(pair) for pair in told.shares],
+        "wins": _wins(compared, headline, larger_is_better=larger),
+        "verdict": {
+            "ranking": list(told.ranking),
+            "sentences": [*told.sentences, *_untold(told), *trained.remarks],
+            "warnings": [
+                *failures(trained.failed),
+                *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
+                *told.warnings,
+            ],
+        },
+        **({"best": dict(tuned.best), "tuned": tuned.document()} if tuned else {}),
+        **tail_of(trained),
+    }
+    outcomes = hold(gates, Measured(final=figures_of_arms(summary)), baseline)
+    summary["gates"] = [gate.document() for gate in outcomes]
+    drawn = [one.arm for one in compared if one.arm.label in told.ranking[:MOST_DRAWN]]
+    median_networks = (
+        median_networks_of(
+            experiment, drawn, trained.seeds, headline, trained.dataset, trained.activations, trained.experiments
+        )
+        if trained.dataset is not None and trained.activations is not None
+        else {}
+    )
+    comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
+    return Compared(trained.folder.path, summary, write_comparison(trained.folder, comparison), outcomes)
+
+
+def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> Summary:
+    """What a summary begins with."""
+    return {
+        "run": str(trained.folder.path),
+        "status": "completed",
+        "seeds": list(trained.seeds),
+        "figure": figure,
+        "larger_is_better": larger_is_better,
+        "target": trained.target.text,
+    }
+
+
+def tail_of(trained: Trained) -> Summary:
+    """What a summary ends with, before the gates."""
+    return {**({"failed": dict(trained.failed)} if trained.failed else {}), "seconds": round(trained.seconds, 3)}
+
+
+def comparison_of(trained: Trained, found: Mapping[str, Measurements], summary: Summary, **networks: Any) -> Comparison:
+    """Everything there is to write of arms, with their `networks` if these are drawn."""
+    return Comparison(
+        trained.experiment.name,
+        summary["figure"],
+        summary["larger_is_better"],
+        list(trained.seeds),
+        {label: one.arm for label, one in found.items()},
+        {label: one.columns() for label, one in found.items()},
+        {label: one.health() for label, one in found.items()},
+        summary,
+        watched=watched(trained.arms),
+        loss=str(trained.experiment.network.head.loss),
+        scaled_targets=trained.experiment.data.scale_targets,
+        **networks,
+    )
+
+
+def watched(arms: Sequence[Arm]) -> int:
+    """The step up to which every seed was given its chance: the end of training."""
+    return max(int(arm.steps[-1]) for arm in arms)
+
+
+def _aligned(arm: Arm) -> Arm:
+    """The arm with its activation layers called by their place, activation1 for tanh1, so that arms share columns."""
+    layers = dict.fromkeys(name.split("/")[1] for name in arm.curves if name.startswith("health/"))
+    own = [layer for layer in layers if f"health/{layer}/mean" in arm.curves]
+    names = {f"health/{layer}": f"health/activation{place}" for place, layer in enumerate(own, 1)}
+    aligned = {_renamed(name, names): curve for name, curve in arm.curves.items()}
+    return replace(arm, curves=aligned)
+
+
+def _renamed(name: str, names: Mapping[str, str]) -> str:
+    layer, slash, quantity = name.rpartition("/")
+    return f"{names.get(layer, layer)}{slash}{quantity}"
+
+
+# --- one arm ----------------------------------------------------------------------------------------------------------
+
+
+class Measurements:
+    """What the seeds of an arm did, (R,) each, and what they say together."""
+
+    def __init__(self, arm: Arm, target: Target, end: int, experiment: Experiment) -> None:
+        self.arm, self.target, self.end, self.experiment = arm, target, end, experiment
+        self.steps_to_target = reached(arm, target)
+        self.steps = _steps_run(arm)
+        total = float(self.steps.sum())
+        self.time_per_step = arm.seconds / total if total else float("nan")
+        self.area = _area(arm, target)
+
+    def columns(self) -> dict[str, Array]:
+        """What results.csv has beside the final figures."""
+        return {
+            "steps": self.steps,
+            "seconds": self.steps * self.time_per_step,
+            "steps_to_target": self.steps_to_target,
+            "seconds_to_target": self.steps_to_target * self.time_per_step,
+            "area": self.area,
+        }
+
+    def summary(self) -> Summary:
+        """The arm's part of summary.json."""
+        arm, seeds = self.arm, len(self.arm.diverged)
+        hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
+        steps = median_steps(self.steps_to_target, self.end)
+        health = {"health": {name: over_seeds(values, (0.0, 1.0)) for name, values in self.health().items()}}
+        return {
+            "activation": arm.choice.plain(),
+            "family": arm.family or arm.label,
+            "settings": dict(arm.settings),
+            "parameters": arm.parameters,
+            "final": {name: over_seeds(values, possible(self.experiment, name)) for name, values in arm.finals.items()},
+            "reached": hits,
+            "reached_share": _share(hits, seeds),
+            "median_steps_to_target": finite(steps.estimate),
+            "steps_to_target": {**_bounds(steps), "censored": seeds - hits},
+            "seconds_to_target": _bounds(steps, self.time_per_step),
+            "area": over_seeds(self.area, possible(self.experiment, self.target.figure)),
+            "diverged": lost,
+            "diverged_share": _share(lost, seeds),
+            "diverged_at": [int(step) if step >= 0 else None for step in arm.bad_step],
+            "seconds": round(arm.seconds, 3),
+            "steps": int(self.steps.sum()),
+            "time_per_step": finite(self.time_per_step),
+            **(health if self.health() else {}),
+        }
+
+    def health(self) -> dict[str, Array]:
+        """Dead and saturated share of each seed at the last look, (R,), the mean of its activation layers."""
+        found = {}
+        for name in ("dead", "saturated"):
+            layers = [_last(curve) for key, curve in self.arm.curves.items() if _is_health(key, name)]
+            if layers:
+                found[name] = np.where(self.arm.diverged, np.nan, np.mean(layers, axis=0))
+        return found
+
+
+def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
+    """The smallest and the largest that a figure such as `val/accuracy` can be in an experiment."""
+    name = figure.rpartition("/")[2]
+    loss = experiment.network.head.loss
+    if name == "loss" and loss is not None:
+        return LOSSES[loss.name].least, np.inf
+    return metric_of(name).bounds
+
+
+def reached(arm: Arm, target: Target) -> Array:
+    """The first step at which each seed reached the target, (R,), nan if it never did or it was not measured."""
+    if target.figure not in arm.curves:
+        return np.full(len(arm.diverged), np.nan)
+    curve = arm.curves[target.figure]
+    return steps_to_target(arm.steps, curve, target.level, larger_is_better=target.larger_is_better)
+
+
+def over_seeds(values: Array, within: tuple[float, float]) -> Summary:
+    """Mean and median of values (R,), all `within` bounds, with their 95 % intervals, nan left out; and the values."""
+    known = values[np.isfinite(values)]
+    mean = mean_over_seeds(known, within=within) if len(known) else Interval(np.nan, None, None, "no seed has it")
+    middle = median_interval(known) if len(known) else mean
+    return {
+        "mean": finite(mean.estimate),
+        "low": finite(mean.low),
+        "high": finite(mean.high),
+        "note": mean.note,
+        "median": finite(middle.estimate),
+        "median_low": finite(middle.low),
+        "median_high": finite(middle.high),
+        "values": [finite(float(value)) for value in values],
+    }
+
+
+def _bounds(steps: Interval, seconds: float = 1) -> Summary:
+    """A median of steps, or of the seconds that they take; None for what lies beyond the end of training."""
+    low, high = (None if bound is None else finite(bound * seconds) for bound in (steps.low, steps.high))
+    return {"median": finite(steps.estimate * seconds), "low": low, "high": high, "note": steps.note}
+
+
+def _share(count: int, total: int) -> Summary:
+    share = share_interval(count, total)
+    return {"estimate": share.estimate, "low": share.low, "high": share.high, "note": share.note}
+
+
+def _steps_run(arm: Arm) -> Array:
+    """How many steps each seed took, (R,): to the one at which it diverged, or to the last at which it was measured."""
+    known = np.any([np.isfinite(curve) for curve in arm.curves.values()], axis=0)
+    last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    steps: Array = np.where(known.any(axis=1), arm.steps[last], 0)
+    return np.where(arm.diverged, arm.bad_step, steps)
+
+
+def _area(arm: Arm, target: Target) -> Array:
+    """The mean height of each seed's curve of the target's figure, (R,), nan where it diverged."""
+    curve = arm.curves.get(target.figure)
+    if curve is None:
+        return np.full(len(arm.diverged), np.nan)
+    finite_only = np.where(np.isfinite(curve), curve, np.nan)
+    return np.where(arm.diverged, np.nan, area_under_curve(arm.steps, finite_only))
+
+
+def _is_health(key: str, name: str) -> bool:
+    return key.startswith("health/") and key.endswith(f"/{name}")
+
+
+def _last(curve: Array) -> Array:
+    """The last known value of each seed's curve (R, T), (R,)."""
+    known = np.isfinite(curve)
+    last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    return np.take_along_axis(curve, last[:, None], axis=1)[:, 0]
+
+
+# --- arms against each other ------------------------------------------------------------------------------------------
+
+
+def _verdict(arms: Sequence[Measurements], trained: Trained, figure: str, *, larger_is_better: bool) -> Verdict:
+    """The arms by a figure, and by the target where that was measured."""
+    seeds = trained.seeds
+    scores = {one.arm.label: scores_of(one.arm, seeds, figure) for one in arms}
+    hits = {
+        one.arm.label: dict(zip(seeds, np.isfinite(one.steps_to_target).tolist(), strict=True))
+        for one in arms
+        if trained.target.figure in one.arm.curves
+    }
+    return verdict(scores, figure_for(trained.experiment, figure, larger_is_better), Reached(trained.target.text, hits))
+
+
+def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
+    """The final figure of each seed, nan where it diverged."""
+    return dict(zip(seeds, _known(arm.finals[figure]).tolist(), strict=True))
+
+
+def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - Figure's own
+    """A figure as the statistics see it."""
+    return Figure(larger_is_better, share=figure.endswith("accuracy"), bounds=possible(experiment, figure))
+
+
+def _known(values: Array) -> Array:
+    """Figures that overflowed count as none."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _untold(told: Verdict) -> Iterator[str]:
+    """Where the pairs are of which there is no sentence."""
+    if told.untold:
+        pairs = "1 more pair is" if told.untold == 1 else f"{told.untold:,} more pairs are"
+        yield f"{pairs} in pairs.csv."
+
+
+def pair_document(pair: Pair) -> Summary:
+    """A pair in summary.json."""
+    return {
+        "better": pair.better,
+        "worse": pair.worse,
+        "seeds": pair.seeds,
+        "difference": finite(pair.margin.estimate),
+        "low": finite(pair.margin.low),
+        "high": finite(pair.margin.high),
+        "note": pair.margin.note,
+        "chance": finite(pair.chance.estimate),
+        "chance_low": finite(pair.chance.low),
+        "chance_high": finite(pair.chance.high),
+        "p": pair.p,
+        "p_adjusted": pair.adjusted,
+        "told_apart": pair.told_apart,
+        "seeds_needed": pair.needed,
+    }
+
+
+def _share_pair(pair: SharePair) -> Summary:
+    return {
+        "better": pair.better,
+        "worse": pair.worse,
+        "seeds": pair.seeds,
+        "better_share": pair.shares[0],
+        "worse_share": pair.shares[1],
+        "difference": pair.margin.estimate,
+        "low": pair.margin.low,
+        "high": pair.margin.high,
+        "only_better": pair.only_better,
+        "only_worse": pair.only_worse,
+        "p": pair.p,
+        "p_adjusted": pair.adjusted,
+        "told_apart": pair.told_apart,
+        "seeds_needed": pair.needed,
+    }
+
+
+def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) -> dict[str, dict[str, float | None]]:
+    shares = win_matrix([_known(one.arm.finals[figure]) for one in arms], larger_is_better=larger_is_better)
+    labels = [one.arm.label for one in arms]
+    return {
+        row: {column: finite(float(share)) for column, share in zip(labels, line, strict=True)}
+        for row, line in zip(labels, shares, strict=True)
+    }
+
+
+def failures(failed: Mapping[str, str]) -> Iterator[str]:
+    """That arms are missing, and why."""
+    for label, reason in failed.items():
+        yield f"{printable(label)} is missing: {printable(reason)}"

@@ -1,0 +1,131 @@
+"""One network of each arm for pictures: that of the median seed, and for two inputs how it came to decide as it does.
+
+A seed trained alone has the bits it had among a thousand, so that its networks on the way need not be kept: it is
+trained again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.comparison.arms import arm_experiment
+from nnlab.comparison.tasks import Arm
+from nnlab.comparison.write import Frame, MedianNetwork
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Dataset
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.metrics import metric_of
+from nnlab.setup.model import Model
+from nnlab.setup.rows import prepare_rows
+from nnlab.setup.setup import Setup, set_up
+from nnlab.training.health import Portrait, portraits
+from nnlab.training.loop import fit
+
+Array = NDArray[Any]
+
+# Shares of the steps at which a film shows the network: most happens early.
+_MOMENTS = (0.0, 0.02, 0.08, 0.25, 0.5, 1.0)
+
+
+def median_networks_of(
+    experiment: Experiment,
+    arms: Sequence[Arm],
+    seeds: Sequence[int],
+    figure: str,
+    dataset: Dataset,
+    activations: Mapping[str, AnyActivation],
+    experiments: Mapping[str, Experiment],
+) -> dict[str, MedianNetwork]:
+    """A specimen of each arm that has a seed which did not diverge; `experiments` has those of arms with their own."""
+    steps = moments(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
+    sitters = []
+    for arm in arms:
+        replica = median_replica(arm, figure)
+        if replica is not None:
+            own = experiments.get(arm.label) or arm_experiment(experiment, arm.choice)
+            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]), activations)
+            sitters.append(_MedianReplica(setup, arm, replica))
+    reach = _reach([portrait for sitter in sitters for portrait in sitter.portraits()])
+    return {sitter.arm.label: sitter.median_network(steps, reach) for sitter in sitters}
+
+
+def is_plane(dataset: Dataset) -> bool:
+    """Whether there are two inputs and classes between them, so that boundaries can be drawn."""
+    return dataset.x.shape[1] == 2 and bool(dataset.columns.classes)
+
+
+def moments(end: int) -> list[int]:
+    """The steps at which a film shows the network, of `end` steps."""
+    return sorted({round(share * end) for share in _MOMENTS})
+
+
+def median_replica(arm: Arm, figure: str) -> int | None:
+    """The replica in the middle by its final figure, of equals the one in the middle by its loss; None without any."""
+    split, _, metric = figure.partition("/")
+    values = arm.finals[figure] * (1 if metric_of(metric).larger_is_better else -1)
+    losses = arm.finals[f"{split}/loss"]
+    known = np.flatnonzero(np.isfinite(values) & np.isfinite(losses))
+    if not len(known):
+        return None
+    order = known[np.lexsort((-losses[known], values[known]))]
+    return int(order[(len(order) - 1) // 2])
+
+
+@dataclass(frozen=True)
+class _MedianReplica:
+    """A replica of an arm, and the setup of its seed alone."""
+
+    setup: Setup
+    arm: Arm
+    replica: int
+
+    @property
+    def weights(self) -> tuple[Array, Array]:
+        """Theta (1, P) and statistics (1, Q)."""
+        one = slice(self.replica, self.replica + 1)
+        return self.arm.theta[one], self.arm.statistics[one]
+
+    def portraits(self, reach: tuple[float, float] | None = None) -> list[Portrait]:
+        return portraits(self.setup.network, *self.weights, self.setup.rows.of(0).train.x, reach)
+
+    def median_network(self, steps: Sequence[int], reach: tuple[float, float] | None) -> MedianNetwork:
+        setup = self.setup
+        frames = [Frame(step, _model(setup, *weights).outputs) for step, weights in _weights_at(setup, steps)]
+        return MedianNetwork(setup.rows.seeds[0], _model(setup, *self.weights).outputs, frames, self.portraits(reach))
+
+
+def _reach(drawn: Sequence[Portrait]) -> tuple[float, float] | None:
+    """The range of all pre-activations together."""
+    return (min(one.grid[0] for one in drawn), max(one.grid[-1] for one in drawn)) if drawn else None
+
+
+def _weights_at(setup: Setup, at: Sequence[int]) -> Iterator[tuple[int, tuple[Array, Array]]]:
+    """Theta (1, P) and statistics (1, Q) after each of the steps `at`; where training ended before, its last."""
+    if not at:
+        return
+    state, waiting = setup.start(), list(at)
+    plan = replace(setup.plan, steps_to_mark=frozenset(at))
+    for record in fit(setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, plan, state):
+        if waiting and record.step == waiting[0]:
+            yield waiting.pop(0), (state.theta.copy(), state.statistics.copy())
+    for step in waiting:
+        yield step, (state.theta, state.statistics)
+
+
+def _model(setup: Setup, theta: Array, statistics: Array) -> Model:
+    rows, prepared = setup.rows, setup.rows.of(0)
+    return Model(
+        setup.experiment,
+        setup.network,
+        theta,
+        statistics,
+        rows.dataset.columns,
+        prepared.scaling,
+        prepared.target_scaling,
+        rows.dataset.image_shape,
+    )

@@ -1,0 +1,108 @@
+"""The points of a sweep: every combination of a grid, random draws, or draws on the points of a grid.
+
+Draws are a function of the experiment's seed, the key and the number of the point: a larger budget, or one more key,
+leaves the draws that there were as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from nnlab.comparison.variants import Settings, fixed_fault, grid
+from nnlab.errors import ConfigError, Fault, printable
+from nnlab.maths.randomness import Purpose, stream
+
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(:log)?")
+_WHOLE = re.compile(r"[+-]?\d{1,15}")
+_MOST_POINTS = 10_000
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; whole ones where both bounds are; even in their logarithm."""
+
+    key: str
+    low: float
+    high: float
+    is_log: bool
+    is_whole: bool
+
+    def value(self, seed: int, number: int) -> str:
+        """The draw for point `number`, as text with six digits."""
+        share = float(stream(seed, Purpose.SWEEP, zlib.crc32(self.key.encode()), number).random())
+        if not self.is_whole:
+            return f"{self._at(share, self.low, self.high):.6g}"
+        # Each whole number has an interval of its own.
+        return str(min(int(self.high), math.floor(self._at(share, self.low, self.high + 1))))
+
+    def _at(self, share: float, low: float, high: float) -> float:
+        return low * (high / low) ** share if self.is_log else low + share * (high - low)
+
+
+def ranges(texts: Sequence[str]) -> list[Range]:
+    """The ranges that `KEY=low..high[:log]` name; ConfigError with what is wrong with any of them."""
+    found: dict[str, Range] = {}
+    faults = []
+    for text in texts:
+        key, _, bounds = text.partition("=")
+        match = _RANGE.fullmatch(bounds)
+        fault = _range_fault(key, match, found)
+        if fault or match is None:
+            faults.append(Fault(fault or "", f"--random {printable(text)}"))
+            continue
+        is_whole = all(_WHOLE.fullmatch(bound) for bound in match.groups()[:2])
+        found[key] = Range(key, float(match[1]), float(match[2]), bool(match[3]), is_whole)
+    if faults:
+        raise ConfigError(faults)
+    return list(found.values())
+
+
+def _range_fault(key: str, match: re.Match[str] | None, before: Mapping[str, Range]) -> str | None:
+    if match is None:
+        return "expected KEY=low..high or KEY=low..high:log"
+    low, high = float(match[1]), float(match[2])
+    if not low < high < math.inf or low == -math.inf:
+        return f"found {match[1]}..{match[2]}, expected finite bounds, the lower one first"
+    if match[3] and low <= 0:
+        return f"found {match[1]}, expected a bound above 0 with :log"
+    return f"found {printable(key)} again, expected it once" if key in before else fixed_fault(key)
+
+
+def points(grid_texts: Sequence[str], random_texts: Sequence[str], budget: int | None, seed: int) -> list[Settings]:
+    """The settings of each point, at most `budget`. ConfigError with what is wrong with any of the texts.
+
+    Without ranges these are the combinations of the grid, and where they are more than the budget, some drawn from
+    them. With ranges there are as many points as the budget says; they take the combinations of the grid in turn.
+    """
+    values, drawn = grid(grid_texts, "--grid"), ranges(random_texts)
+    _check(values, drawn, budget)
+    combinations = list(product(*([(key, text) for text in texts] for key, texts in values.items())))
+    if drawn:
+        assert budget is not None
+        return [
+            (*combinations[number % len(combinations)], *((one.key, one.value(seed, number)) for one in drawn))
+            for number in range(budget)
+        ]
+    if budget is None or budget >= len(combinations):
+        return combinations
+    order = stream(seed, Purpose.SWEEP).permutation(len(combinations))
+    return [combinations[index] for index in sorted(order[:budget])]
+
+
+def _check(values: Mapping[str, Sequence[str]], drawn: Sequence[Range], budget: int | None) -> None:
+    if not values and not drawn:
+        raise ConfigError("found neither --grid nor --random, expected what is to be varied")
+    both = [one.key for one in drawn if one.key in values]
+    if both:
+        raise ConfigError(f"--random {printable(both[0])}: found it in --grid as well, expected it in one of them")
+    if drawn and budget is None:
+        raise ConfigError("found --random without --budget, expected the number of points to draw")
+    count = math.prod(len(texts) for texts in values.values())
+    if max(count if budget is None else 0, budget or 0) > _MOST_POINTS or count > 10**6:
+        raise ConfigError(f"found {max(count, budget or 0)} points, expected at most {_MOST_POINTS}; see --budget")

@@ -1,0 +1,56 @@
+"""The report of a comparison, made of what its run folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnlab.comparison.pictures import pictures_of
+from nnlab.comparison.tables import tables_of
+from nnlab.maths.statistics import seeds_of
+from nnlab.report.page import FILE, Page, Section, write_page
+from nnlab.report.parts import config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
+from nnlab.runs.folder import RunFolder
+
+
+def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
+    """Write report.html into the folder of a comparison that has its summary and its pictures.
+
+    Raises:
+        StorageError: a file of the folder cannot be read, or the report cannot be written.
+
+    """
+    write_page(folder.path / FILE, comparison_page(folder, name, warnings))
+
+
+def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
+    """The page of a comparison called `name`; a section for which there is nothing is left out."""
+    summary, run = folder.read_summary(), folder.read_run()
+    sentences = summary["verdict"]["sentences"]
+    arms, seeds = len(summary["arms"]), len(summary["seeds"])
+    sections = [
+        Section("Verdict", sentences),
+        Section("Warnings", [*summary["verdict"]["warnings"], *warnings]),
+        Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")]),
+        Section("Figures", tables=tables_of(summary)),
+        Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary["figure"]))]),
+        Section("Experiment", [f"config.yaml: each arm is this experiment with its own {_varied(summary)}."],
+                text=config_text(folder.path)),
+        Section("Environment", tables=[*environment_tables(run)]),
+    ]  # fmt: skip
+    about = f"nnlab compare-activations, begun {run.get('begun', 'at an unknown time')}, {arms} arms, {seeds_of(seeds)}"
+    return Page(name, about, _headline(summary), tone_of(summary), filled(sections))
+
+
+def _varied(summary: Mapping[str, Any]) -> str:
+    """What makes an arm."""
+    keys = list(dict.fromkeys(key for arm in summary["arms"].values() for key in arm["settings"]))
+    return f"activation, {' and '.join(keys)}" if keys else "activation"
+
+
+def _headline(summary: Mapping[str, Any]) -> str:
+    """The first sentence of the verdict, or why there is none."""
+    sentences = summary["verdict"]["sentences"]
+    if sentences:
+        return str(sentences[0])
+    return "One arm alone: nothing to compare it with." if len(summary["arms"]) == 1 else "Nothing could be compared."

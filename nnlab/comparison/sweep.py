@@ -1,0 +1,294 @@
+"""Sweep: one experiment at many settings, ranked by a figure on validation data; test data have no say in it.
+
+summary.json is that of a comparison (conclusions.py), with these differences: `figure` is what the points are ranked
+by; `pairs` set the best point against each other one; there are no shares, wins and best; and
+
+    sweep
+      searched              keys: of each its values, or low, high and log; points; combinations of the grid;
+                            drawn_by_seed, null where nothing was drawn
+      ranked_by, best       the best point's label, with its settings
+      test.<figure>         mean, low, high and note of the best point on the test part, which chose nothing
+      ranking[]             point, settings; value, low, high of the figure; diverged; means of all figures but those
+                            of the test part; behind: how far it is behind the best one, difference, low, high,
+                            p_adjusted, told_apart, on so many seeds, null for the best itself
+    verdict.searched        the search in words
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nnlab.comparison.conclusions import (
+    Compared,
+    Trained,
+    comparison_of,
+    failures,
+    figure_for,
+    head_of,
+    pair_document,
+    scores_of,
+    tail_of,
+)
+from nnlab.comparison.points import Range, ranges
+from nnlab.comparison.tasks import Arm
+from nnlab.comparison.tune import choice_warnings, choosing_figure, larger_is_better, ranked
+from nnlab.comparison.variants import Settings, Variant, grid, settle, short
+from nnlab.comparison.write import write_sweep
+from nnlab.config.experiment import watchable
+from nnlab.config.schema import Experiment
+from nnlab.errors import ConfigError, printable, suggestion
+from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figures_of_arms, hold
+from nnlab.gates.parse import Gate
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.statistics import FEWEST, Pair, compare_with_best, power_warnings, seeds_of
+from nnlab.runs.metrics import finite
+
+BEST = "best"
+
+
+def sweep_variants(
+    experiment: Experiment, points: Sequence[Settings], activations: Mapping[str, AnyActivation]
+) -> list[Variant]:
+    """A variant for each point, each once; ConfigError with what is wrong with any of their values."""
+    family = experiment.network.activation.label
+    return [
+        Variant(
+            " ".join(short(settings)),
+            own.network.activation,
+            own.model_copy(update={"gates": []}),
+            settings,
+            family=family,
+        )
+        for settings, own in settle(experiment, list(dict.fromkeys(points)), activations, "--grid or --random")
+    ]
+
+
+def metric_for(text: str | None, experiment: Experiment) -> str:
+    """The figure that ranks the points; ConfigError for one that every arm lacks, or that would spend the test part."""
+    figure = choosing_figure(experiment) if text is None else text
+    part, _, name = figure.partition("/")
+    known = [f"{part}/{name}" for part in ("val", "train") for name in watchable(experiment.task)]
+    if part == "test" and name in watchable(experiment.task):
+        found = f"--metric: found {printable(figure)}: what the best is chosen by says nothing about new data any more"
+        raise ConfigError(f"{found}; expected val/{name}")
+    if figure not in known:
+        hint = suggestion(figure, known) or f"; expected one of {', '.join(known)}"
+        raise ConfigError(f"--metric: unknown figure '{printable(figure)}'{hint}")
+    if part == "val" and experiment.data.validation is None:
+        raise ConfigError(f"--metric: {printable(figure)} is never measured, expected data.validation")
+    return figure
+
+
+# --- what is searched -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a sweep tries: `grid` has the values of keys that are crossed, `ranges` the keys that are drawn.
+
+    There are so many `points`; what is drawn is drawn by `seed`.
+    """
+
+    grid: Mapping[str, Sequence[str]]
+    ranges: Sequence[Range]
+    points: int
+    seed: int
+
+    @property
+    def combinations(self) -> int:
+        """How many points the whole grid has."""
+        return math.prod(len(values) for values in self.grid.values())
+
+    def sentences(self) -> Iterator[str]:
+        """What is tried, in words."""
+        for key, values in self.grid.items():
+            yield f"{key}: {', '.join(values)}."
+        for one in self.ranges:
+            even = "even in the logarithm" if one.is_log else "even"
+            yield f"{one.key}: from {one.low:g} to {one.high:g}, {even}."
+        yield f"{_counted(self.points, 'point')}: {self._how()}."
+
+    def _how(self) -> str:
+        if self.ranges:
+            crossed = f", on the {self.combinations:,} combinations of the grid in turn" if self.grid else ""
+            return f"drawn by seed {self.seed}{crossed}"
+        if self.points < self.combinations:
+            return f"a part of the {self.combinations:,} combinations of the grid, drawn by seed {self.seed}"
+        return "every combination of the grid"
+
+    def document(self) -> dict[str, Any]:
+        """What summary.json says of it."""
+        drawn = {one.key: {"low": one.low, "high": one.high, "log": one.is_log} for one in self.ranges}
+        is_drawn = bool(self.ranges) or self.points < self.combinations
+        return {
+            "keys": {**{key: list(values) for key, values in self.grid.items()}, **drawn},
+            "points": self.points,
+            "combinations": self.combinations if self.grid else None,
+            "drawn_by_seed": self.seed if is_drawn else None,
+        }
+
+
+def search_of(grid_texts: Sequence[str], random_texts: Sequence[str], points: int, seed: int) -> Search:
+    """The search that the texts of a command line describe, of which there are so many points."""
+    return Search(grid(grid_texts, "--grid"), ranges(random_texts), points, seed)
+
+
+# --- what came of it --------------------------------------------------------------------------------------------------
+
+
+def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequence[Gate] = ()) -> Compared:
+    """Rank the points by the mean of a figure, hold the best against the others and the gates, and write it all."""
+    order, found = ranked(trained.arms, figure), trained.measured()
+    about = figure_for(trained.experiment, figure, larger_is_better(figure))
+    scores = {arm.label: scores_of(arm, trained.seeds, figure) for arm in order}
+    best = order[0].label
+    behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
+    arms = {label: one.summary() for label, one in found.items()}
+    summary: dict[str, Any] = {
+        **head_of(trained, figure, larger_is_better=about.larger_is_better),
+        "arms": arms,
+        "pairs": [pair_document(pair) for pair in behind.values()],
+        "sweep": {
+            "searched": search.document(),
+            "ranked_by": f"mean {figure}",
+            BEST: best,
+            "settings": dict(order[0].settings),
+            "test": _tested(arms[best]),
+            "ranking": [_line(arm.label, arms[arm.label], behind.get(arm.label), figure) for arm in order],
+        },
+        "verdict": {
+            "ranking": [arm.label for arm in order],
+            "searched": [*search.sentences(), *trained.remarks],
+            "sentences": [
+                *_best_sentences(best, arms[best], figure, len(order)),
+                *_other_sentences(order, behind, len(trained.seeds)),
+            ],
+            "warnings": [*failures(trained.failed), *_warnings(order, behind, figure, trained)],
+        },
+        **tail_of(trained),
+    }
+    outcomes = hold_best(gates, summary)
+    summary["gates"] = [gate.document() for gate in outcomes]
+    warnings = write_sweep(trained.folder, comparison_of(trained, found, summary))
+    return Compared(trained.folder.path, summary, warnings, outcomes)
+
+
+def _tested(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """Mean and interval of an arm's figures on the test part; none where there is no such part."""
+    found = {name: final for name, final in arm["final"].items() if name.startswith("test/")}
+    return {name: {key: final[key] for key in ("mean", "low", "high", "note")} for name, final in found.items()}
+
+
+def _line(label: str, arm: Mapping[str, Any], pair: Pair | None, figure: str) -> dict[str, Any]:
+    """A point of the ranking."""
+    final = arm["final"]
+    return {
+        "point": label,
+        "settings": arm["settings"],
+        "value": final[figure]["mean"],
+        "low": final[figure]["low"],
+        "high": final[figure]["high"],
+        "diverged": arm["diverged"],
+        "means": {name: one["mean"] for name, one in final.items() if not name.startswith("test/")},
+        "behind": None if pair is None else _behind(label, pair),
+    }
+
+
+def _behind(label: str, pair: Pair) -> dict[str, Any]:
+    """How far a point is behind the best; below 0 where its mean is better, and it ranks lower for seeds it lost."""
+    low, high = (None if end is None else finite(end) for end in (pair.margin.low, pair.margin.high))
+    is_behind = pair.worse == label
+    if not is_behind:
+        low, high = (None if end is None else -end for end in (high, low))
+    return {
+        "difference": pair.margin.estimate if is_behind else -pair.margin.estimate,
+        "low": low,
+        "high": high,
+        "p_adjusted": pair.adjusted,
+        "told_apart": pair.told_apart and is_behind,
+        "seeds": pair.seeds,
+    }
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def _best_sentences(label: str, arm: Mapping[str, Any], figure: str, points: int) -> Iterator[str]:
+    """Which point is the best, and what it comes to on rows that had no say in that."""
+    if arm["final"][figure]["mean"] is None:
+        yield f"No point has {figure}: every seed of each diverged."
+        return
+    which = "The only point" if points == 1 else f"The best of {points:,} points"
+    yield f"{which} is {label}: {_mean(arm['final'][figure], figure)}."
+    for name, final in _tested(arm).items():
+        if final["mean"] is not None and name.partition("/")[2] == figure.partition("/")[2]:
+            yield f"Its {_mean(final, name)}, is an estimate for new rows: the test part had no say in the choice."
+
+
+def _mean(final: Mapping[str, Any], figure: str) -> str:
+    """`mean val/accuracy 97.1 %, 95 % 95 % to 98.9 %`."""
+    unit, scale = (" %", 100) if figure.endswith("accuracy") else ("", 1)
+    ends = (final[key] for key in ("mean", "low", "high"))
+    mean, low, high = (None if end is None else f"{scale * end:.4g}{unit}" for end in ends)
+    return f"mean {figure} {mean}" + ("" if low is None else f", 95 % {low} to {high}")
+
+
+def _other_sentences(order: Sequence[Arm], behind: Mapping[str, Pair], seeds: int) -> Iterator[str]:
+    """Which points are ruled out as the best, and which are not; nothing where so few seeds could tell none."""
+    if not behind or [*power_warnings([*behind.values()])]:
+        return
+    places = {arm.label: place for place, arm in enumerate(order, 1) if arm.label in behind}
+    worse = [place for label, place in places.items() if behind[label].told_apart and behind[label].worse == label]
+    others = [place for place in places.values() if place not in worse]
+    if worse:
+        yield f"Ruled out as the best by {seeds_of(seeds)}: {_placed(worse)}."
+    if others:
+        yield f"Not told apart from the best by {seeds_of(seeds)}: {_placed(others)}."
+
+
+def _placed(places: Sequence[int]) -> str:
+    """Places of the ranking in words: `place 3`, `places 2 to 4 and 6`."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
+    told = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"place{'s' * (len(places) > 1)} {told} of the ranking"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"1 {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _warnings(order: Sequence[Arm], behind: Mapping[str, Pair], figure: str, trained: Trained) -> Iterator[str]:
+    """What is wrong with the choice: the rows it was made on, seeds that were lost or are too few."""
+    if len(order) > 1:
+        yield from choice_warnings(figure, order[0].finals)
+    lost = [arm for arm in order if arm.diverged.any()]
+    if lost:
+        yield f"{_counted(len(lost), 'point')} lost seeds that diverged: fewer lost seeds rank before a better mean"
+    if len(trained.seeds) == 1:
+        yield "1 seed a point: how much seeds differ is unknown, and so is whether points do"
+    elif len(trained.seeds) < FEWEST:
+        yield f"{seeds_of(len(trained.seeds))} a point: intervals hold only for figures without skew"
+    yield from power_warnings([*behind.values()])
+
+
+# --- gates ------------------------------------------------------------------------------------------------------------
+
+
+def check_best_gates(gates: Sequence[Gate], figures: Sequence[str]) -> None:
+    """Refuse gates on anything but `best.` and a figure of an arm: ConfigError."""
+    check_gates(gates, arm_figures(BEST, figures), baseline=False)
+
+
+def hold_best(gates: Sequence[Gate], summary: Mapping[str, Any]) -> list[Outcome]:
+    """The outcome of each gate on the best point."""
+    best = summary["arms"][summary["sweep"][BEST]]
+    return hold(gates, Measured(final=figures_of_arms({**summary, "arms": {BEST: best}})))

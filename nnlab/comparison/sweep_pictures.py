@@ -1,0 +1,101 @@
+"""Which pictures suit a sweep: one table, `PICTURES`, from file name to what it shows.
+
+This module loads matplotlib: import it only to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from nnlab import pictures as plots
+from nnlab.comparison import pictures as common
+from nnlab.comparison.sweep_tables import setting_cells
+from nnlab.comparison.tables import settings_keys
+
+if TYPE_CHECKING:
+    from nnlab.comparison.write import Comparison
+
+
+def keys(comparison: Comparison) -> Any:
+    """What the points are ranked by, over each of the keys that were varied, point by point and seed by seed."""
+    summary = comparison.summary
+    labels, searched = summary["verdict"]["ranking"], summary["sweep"]["searched"]["keys"]
+    settings = [summary["arms"][label]["settings"] for label in labels]
+    found = {key: setting_cells([one[key] for one in settings]) for key in settings_keys(summary)}
+    return plots.sweep_keys(
+        [plots.Key(key, values, _source(searched[key])) for key, values in found.items()],  # type: ignore[arg-type]
+        np.stack([comparison.arms[label].finals[comparison.figure] for label in labels]),
+        best=0,
+        metric_name=comparison.figure,
+        larger_is_better=comparison.larger_is_better,
+        title=f"{comparison.name}: {len(labels):,} points of a sweep",
+    )
+
+
+def _source(searched: Any) -> Literal["grid", "even", "log"]:
+    """How the values of a key came about."""
+    if isinstance(searched, list):
+        return "grid"
+    return "log" if searched["log"] else "even"
+
+
+def final(comparison: Comparison) -> Any:
+    """What the points are ranked by, at the end of training, for every seed of each of the best points."""
+    return common.final(_by_place(comparison))
+
+
+def cost(comparison: Comparison) -> Any:
+    """The cost of the best points over the steps: mean over the seeds, and the seeds or a band of most of them."""
+    return common.cost(_by_place(comparison))
+
+
+def metric(comparison: Comparison) -> Any:
+    """What the points are ranked by, over the steps, for the best points."""
+    return common.metric(_by_place(comparison))
+
+
+def _by_place(comparison: Comparison) -> Comparison:
+    """The points from the best to the worst, each called by its place and its settings, or these values alone."""
+    summary = comparison.summary
+    ranking = summary["verdict"]["ranking"]
+    short = max(map(len, ranking)) <= _LONGEST
+    names = {
+        label: f"{place}: {label if short else _values(summary['arms'][label]['settings'])}"
+        for place, label in enumerate(ranking, 1)
+    }
+    renamed = {**summary, "arms": {names[label]: summary["arms"][label] for label in ranking}}
+    renamed["verdict"] = {**summary["verdict"], "ranking": list(names.values())}
+    keys_ = [
+        key.rpartition(".")[2] if not key.rpartition(".")[2].isdecimal() else key for key in settings_keys(summary)
+    ]
+    return replace(
+        comparison,
+        name=comparison.name if short else f"{comparison.name}: {' · '.join(keys_)}",
+        arms={names[label]: comparison.arms[label] for label in ranking},
+        columns={names[label]: comparison.columns[label] for label in ranking},
+        summary=renamed,
+    )
+
+
+_LONGEST = 40  # letters of a name that a picture has room for
+
+
+def _values(settings: Mapping[str, str]) -> str:
+    """The values alone, to three digits: `tanh · 0.0112 · 63`."""
+    cells = [setting_cells([value])[0] for value in settings.values()]
+    return " · ".join(f"{cell:.3g}" if isinstance(cell, float) else plots.shortened(str(cell), 18) for cell in cells)
+
+
+PICTURES: dict[str, Callable[[Comparison], Any]] = {"keys": keys, "final": final, "cost": cost, "metric": metric}
+
+
+def sweep_pictures(figure: str) -> dict[str, Callable[[Comparison], Any]]:
+    """`PICTURES` with the curves of the ranking figure under its own name, such as accuracy."""
+    name = figure.split("/", 1)[1]
+    if name == "loss":  # cost.png shows it
+        return {key: draw for key, draw in PICTURES.items() if key != "metric"}
+    return {name if key == "metric" else key: draw for key, draw in PICTURES.items()}

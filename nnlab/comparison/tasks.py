@@ -1,0 +1,314 @@
+"""The work of a comparison in pieces: one arm, or arms that differ in their learning rate alone, under some seeds.
+
+All of a piece is trained at once. Which seeds, and which rates, go into a piece changes no bit of any figure, so pieces
+may be trained anywhere and in any order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of, same_but_rate
+from nnlab.config.choices import Choice
+from nnlab.config.experiment import SPLITS
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Dataset
+from nnlab.errors import NnlabError, printable
+from nnlab.experiments.train import Observer, Progress
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.maths.optimizers import OPTIMIZERS
+from nnlab.networks.network import Evaluator
+from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.rows import Rows, prepare_rows
+from nnlab.setup.setup import Setup, set_up
+from nnlab.training.loop import Part, Record, fit
+from nnlab.training.state import State
+from nnlab.training.stopping import Best
+
+Array = NDArray[Any]
+Stopping = Callable[[], bool]
+
+
+@dataclass
+class Arm:
+    """What one arm did: `curves` hold each figure as (R, T) over `steps`, `finals` each as (R,).
+
+    `bad_step`, (R,), is the first bad step of each replica that `diverged`, -1 for the others. `settings` and `family`
+    are those of its variant.
+    """
+
+    label: str
+    choice: Choice
+    parameters: int
+    theta: Array
+    statistics: Array
+    steps: Array
+    curves: dict[str, Array]
+    finals: dict[str, Array]
+    diverged: Array
+    bad_step: Array
+    seconds: float
+    settings: Settings = ()
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some seeds of one variant, or of several that differ in their learning rate alone."""
+
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task could not be done, and the exit code that stands for it."""
+
+    reason: str
+    exit_code: int
+
+
+Outcome = list[Arm] | Failure | None
+
+
+class RowSource:
+    """A data set, and its rows as they were prepared last: the next task often wants the same ones."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.last: tuple[object, Rows] | None = None
+
+    def rows(self, experiment: Experiment, seeds: tuple[int, ...]) -> Rows:
+        """The rows as an experiment wants them, for each seed; those of all seeds where none are drawn."""
+        data = experiment.data
+        drawn = data.validation is not None or data.test is not None
+        key = (repr(data), experiment.precision, seeds if drawn else ())
+        last = self.last
+        if last is None or last[0] != key:
+            last = self.last = None  # two of them need not fit into memory
+            last = self.last = (key, prepare_rows(experiment, self.dataset, seeds))
+        return replace(last[1], seeds=seeds)
+
+
+def attempt(
+    task: Task, source: RowSource, activations: Mapping[str, AnyActivation], observe: Observer, stop: Stopping
+) -> Outcome:
+    """An arm for each variant of a task, what kept it from being done, or None where a stop was asked for."""
+    try:
+        arms = run(task, source, activations, observe, stop)
+    except NnlabError as error:
+        return Failure(str(error), error.exit_code)
+    except MemoryError:
+        return Failure("found too little memory, expected a smaller network, batch or data set", 2)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other arms go on
+        return Failure(f"{type(error).__name__}: {printable(str(error))}", 1)
+    return None if stop() else arms
+
+
+def run(
+    task: Task, source: RowSource, activations: Mapping[str, AnyActivation], observe: Observer, stop: Stopping
+) -> list[Arm]:
+    """An arm for each variant of a task, all of its seeds and rates trained at once."""
+    first, count = task.variants[0], len(task.variants)
+    rows = source.rows(first.experiment, task.seeds)
+    if count == 1:
+        arm = train_piece(set_up(first.experiment, rows, activations), observe, stop)
+        return [named(arm, first)]
+    prepared = rows.prepared if len(rows.prepared) == 1 else rows.prepared * count
+    setup = set_up(first.experiment, Rows(rows.dataset, rows.seeds * count, prepared), activations)
+    together = train_piece(setup.with_rates(rates_of(task.variants)), observe, stop)
+    length = len(task.seeds)
+    return [
+        named(some(together, range(index * length, (index + 1) * length), 1 / count), variant)
+        for index, variant in enumerate(task.variants)
+    ]
+
+
+def named(arm: Arm, variant: Variant) -> Arm:
+    """The arm as that of a variant."""
+    return replace(arm, label=variant.label, choice=variant.choice, settings=variant.settings, family=variant.family)
+
+
+# --- which seeds at once ----------------------------------------------------------------------------------------------
+
+# Rows that are drawn anew for each seed stay within about this many bytes.
+_BYTES_OF_ROWS = 2**30
+# What every step touches stays near the cache: measured on 784-50-10 with batches of 64, five seeds at once take about
+# as long, each, as one alone, and ten or twenty half as long again.
+_BYTES_OF_A_STEP = 2**22
+# Cut finer than this, pieces for several processes take about as long as they did whole: measured on 2-2-1, where a
+# thousand seeds at once take 0.24 µs each, two hundred 0.4 and twenty 1.4.
+_BYTES_WORTH_SHARING = 2**17
+
+
+def tasks_for(
+    wanted: Sequence[tuple[Variant, tuple[int, ...]]],
+    dataset: Dataset,
+    activations: Mapping[str, AnyActivation],
+    jobs: int = 1,
+) -> list[Task]:
+    """Variants with their seeds in pieces: those that differ in their learning rate alone go together."""
+    groups: dict[tuple[str, tuple[int, ...]], list[Variant]] = {}
+    for variant, seeds in wanted:
+        has_rate = LEARNING_RATE in dict(variant.settings)
+        alike = repr((variant.family, same_but_rate(variant.experiment))) if has_rate else variant.label
+        groups.setdefault((alike, seeds), []).append(variant)
+    return [
+        Task(tuple(group), tuple(chunk))
+        for (_, seeds), group in groups.items()
+        for chunk in chunks(group[0].experiment, dataset, seeds, activations, jobs, len(group))
+    ]
+
+
+def chunks(
+    experiment: Experiment,
+    dataset: Dataset,
+    seeds: Sequence[int],
+    activations: Mapping[str, AnyActivation],
+    jobs: int = 1,
+    rates: int = 1,
+) -> Iterator[Sequence[int]]:
+    """The seeds of each piece, as even as can be: as many as the cache holds, and enough pieces for all processes."""
+    rows, step = _bytes_of_rows(experiment, dataset), rates * _bytes_of_a_step(experiment, dataset, activations)
+    shared = max(-(-len(seeds) // jobs), _BYTES_WORTH_SHARING // step)
+    most = max(1, min(shared, _BYTES_OF_A_STEP // step, _BYTES_OF_ROWS // max(1, rates * rows)))
+    count = max(1, -(-len(seeds) // most))
+    bounds = [len(seeds) * index // count for index in range(count + 1)]
+    return (seeds[low:high] for low, high in pairwise(bounds))
+
+
+def _bytes_of_rows(experiment: Experiment, dataset: Dataset) -> int:
+    """What the rows of one seed take, drawn and stacked; nothing where all seeds share them."""
+    drawn = experiment.data.validation is not None or experiment.data.test is not None
+    return 2 * dataset.x.size * dtype_of(experiment).itemsize if drawn else 0
+
+
+def _bytes_of_a_step(experiment: Experiment, dataset: Dataset, activations: Mapping[str, AnyActivation]) -> int:
+    """What a step of one seed touches: theta, gradient and slots, a batch, and of each unit its value and slope."""
+    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations)
+    optimizer, batch = experiment.optimizer, experiment.training.batch_size
+    slots = OPTIMIZERS[optimizer.name].slots(optimizer.values)
+    rows = len(dataset.x) if batch == "all" else min(batch, len(dataset.x))
+    numbers = network.layout.size * (2 + len(slots)) + rows * 2 * sum(network.sizes)
+    return int(numbers * dtype_of(experiment).itemsize)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
+    """Train one arm under the seeds of a setup; it has no name yet."""
+    state, parts, clock = setup.start(), setup.rows.parts(), time.perf_counter()
+    plan = replace(setup.plan, health=setup.experiment.training.health)
+    records: list[Record] = []
+    for record in fit(setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, state, stop):
+        records.append(record)
+        figures = {name: _mean(values) for name, values in record.figures.items()}
+        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
+    stops_early = setup.experiment.training.early_stopping is not None
+    chosen = state.best if stops_early else state
+    finals = _finals(setup, parts, chosen, state.diverged)
+    steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
+    return Arm(
+        "",
+        setup.experiment.network.activation,
+        setup.network.layout.size,
+        chosen.theta,
+        chosen.statistics,
+        steps,
+        curves,
+        finals,
+        state.diverged,
+        np.where(state.diverged, state.bad_step, -1),
+        time.perf_counter() - clock,
+    )
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str, Array]]:
+    """Every figure over the steps at which anything was measured, (R, T), nan where this one was not.
+
+    Where a loss would have been `logged`, there is a curve of it, although all replicas may have diverged before.
+    """
+    shown = [record for record in records if record.figures]
+    names = list(dict.fromkeys(name for record in shown for name in record.figures))
+    names += ["batch/loss"] if logged and "batch/loss" not in names else []
+    missing = np.full(len(next(iter(shown[0].figures.values()))), np.nan)
+    curves = {name: np.stack([record.figures.get(name, missing) for record in shown], axis=1) for name in names}
+    return np.array([record.step for record in shown]), curves
+
+
+def _finals(setup: Setup, parts: Mapping[str, Part], weights: Best | State, diverged: Array) -> dict[str, Array]:
+    """Loss and quick figures of every split for each replica, (R,), nan where it diverged."""
+    evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
+    finals: dict[str, Array] = {}
+    with np.errstate(all="ignore"):
+        for split in SPLITS:
+            if split in parts:
+                finals |= _final(setup.experiment.task, evaluator, split, parts[split])
+    return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
+
+
+def _final(task: Any, evaluator: Evaluator, split: str, part: Part) -> dict[str, Array]:
+    outputs, loss = evaluator.outputs_and_loss(part.x, part.y)
+    assert loss is not None
+    outputs, y = part.in_own_units(outputs), part.in_own_units(part.y)
+    return {f"{split}/loss": loss} | {f"{split}/{name}": f(outputs, y) for name, f in TRAINING_METRICS[task].items()}
+
+
+# --- taking apart and putting together --------------------------------------------------------------------------------
+
+
+def some(arm: Arm, replicas: Sequence[int], share: float) -> Arm:
+    """Some replicas of an arm, which took a `share` of its time."""
+    rows = list(replicas)
+    return replace(
+        arm,
+        theta=arm.theta[rows],
+        statistics=arm.statistics[rows],
+        curves={name: curve[rows] for name, curve in arm.curves.items()},
+        finals={name: values[rows] for name, values in arm.finals.items()},
+        diverged=arm.diverged[rows],
+        bad_step=arm.bad_step[rows],
+        seconds=arm.seconds * share,
+    )
+
+
+def joined(pieces: Sequence[Arm]) -> Arm:
+    """Chunks of seeds as one arm. Its steps end where the last of its seeds has a figure."""
+    longest = max((piece.steps for piece in pieces), key=len)
+    names = list(dict.fromkeys(name for piece in pieces for name in piece.curves))
+    curves = {name: np.concatenate([_curve(piece, name, len(longest)) for piece in pieces]) for name in names}
+    known = np.any([np.isfinite(curve).any(axis=0) for curve in curves.values()], axis=0)
+    length = 1 + int(np.flatnonzero(known).max(initial=0))
+    return replace(
+        pieces[0],
+        theta=np.concatenate([piece.theta for piece in pieces]),
+        statistics=np.concatenate([piece.statistics for piece in pieces]),
+        steps=longest[:length],
+        curves={name: curve[:, :length] for name, curve in curves.items()},
+        finals={name: np.concatenate([piece.finals[name] for piece in pieces]) for name in pieces[0].finals},
+        diverged=np.concatenate([piece.diverged for piece in pieces]),
+        bad_step=np.concatenate([piece.bad_step for piece in pieces]),
+        seconds=sum(piece.seconds for piece in pieces),
+    )
+
+
+def _curve(piece: Arm, name: str, length: int) -> Array:
+    """A curve (R, length), nan where the seeds of this piece stopped earlier than others, or have no such figure."""
+    filled = np.full((len(piece.theta), length), np.nan)
+    if name in piece.curves:
+        filled[:, : len(piece.steps)] = piece.curves[name]
+    return filled

@@ -1,0 +1,322 @@
+"""Variants of an experiment: the same one with another activation, another initialiser, other values of some keys.
+
+A variant is a complete experiment with a label. Comparisons and sweeps are lists of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal
+
+from nnlab.comparison.arms import arm_experiment
+from nnlab.config.choices import Choice, activation_of, choose
+from nnlab.config.experiment import validate
+from nnlab.config.overrides import override
+from nnlab.config.schema import Experiment, Init, LayerSpec
+from nnlab.errors import ConfigError, Fault, printable, suggestion
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.initializers import INITIALIZERS
+
+Initialisation = Literal["same", "recommended", "both"]
+INITIALISATIONS: tuple[Initialisation, ...] = ("same", "recommended", "both")
+
+TUNE = "--tune"
+LEARNING_RATE = "optimizer.learning_rate"
+
+# What decides which rows are read, or what a seed is: no setting among others.
+_FIXED = ("name", "task", "seed", "gates", "data.source", "data.target", "data.ignore", "data.blanks")
+_COMPARED = "network.activation"
+_MOST_POINTS = 100_000
+_SHORT = re.compile(r"[^.]*(\.\d+)*$")
+
+Settings = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One arm: a complete experiment under a label.
+
+    `settings` are the keys that were given another value, each with the value's text; `init` is `same` or
+    `recommended` where one of the two was asked for. `family` is the label without the settings.
+    """
+
+    label: str
+    choice: Choice
+    experiment: Experiment
+    settings: Settings = ()
+    init: str | None = None
+    family: str = ""
+
+
+def variants(
+    experiment: Experiment,
+    choices: Sequence[Choice],
+    activations: Mapping[str, AnyActivation],
+    *,
+    layer: str | None = None,
+    init: Initialisation | None = None,
+    tune: Sequence[str] = (),
+) -> list[Variant]:
+    """Every activation with every initialiser and every combination of tuned values; ConfigError with all faults."""
+    number = None if layer is None else layer_number(experiment, layer)
+    points = tuned(experiment, grid(tune, TUNE), activations, TUNE)
+    inits = ("recommended", "same") if init == "both" else (init,)
+    found = []
+    for choice, own in product(choices, inits):
+        family = f"{choice.label} [same init]" if init == "both" and own == "same" else choice.label
+        for settings, base in points:
+            started = base if own is None else _with_init(base, activations, own)
+            changed = _with_activation(started, choice, number)
+            found.append(Variant(_label(family, settings), choice, changed, settings, own, family))
+    return found
+
+
+def _label(family: str, settings: Settings) -> str:
+    return " ".join([family, *short(settings)])
+
+
+def short(settings: Settings) -> list[str]:
+    """Settings as `key=value`, keys without their parents as long as they differ; an index has its list before it."""
+    last = [_SHORT.search(key)[0] for key, _ in settings]  # type: ignore[index]
+    names = last if len({*last}) == len(last) else [key for key, _ in settings]
+    return [f"{name}={value}" for name, (_, value) in zip(names, settings, strict=True)]
+
+
+def check_init(word: str | None) -> Initialisation | None:
+    """The word as one of those that are known; ConfigError for others."""
+    for known in INITIALISATIONS:
+        if word == known:
+            return known
+    if word is None:
+        return None
+    hint = suggestion(word, INITIALISATIONS)
+    raise ConfigError(f"--init: found {printable(word)!r}, expected {', '.join(INITIALISATIONS)}{hint}")
+
+
+# --- the layer --------------------------------------------------------------------------------------------------------
+
+
+def layer_number(experiment: Experiment, name: str) -> int:
+    """The index in `network.layers` of a hidden dense layer called by number, from 1, or name; ConfigError."""
+    dense = [index for index, layer in enumerate(experiment.network.layers or []) if layer.dense is not None]
+    known = {f"dense{number}": index for number, index in enumerate(dense, start=1)}
+    found = known.get(f"dense{name}" if name.isdecimal() else name)
+    if found is None:
+        expected = f"expected one of 1 to {len(dense)}, or {', '.join(known)}" if known else "there is none"
+        raise ConfigError(f"--layer: found no hidden dense layer {printable(name)!r}; {expected}")
+    return found
+
+
+def _with_activation(experiment: Experiment, choice: Choice, layer: int | None) -> Experiment:
+    """The experiment with an activation in every hidden layer that does not name its own, or in one layer alone."""
+    if layer is None:
+        return arm_experiment(experiment, choice)
+    changed = [
+        spec.model_copy(update={"activation": choice}) if index == layer else spec
+        for index, spec in enumerate(experiment.network.layers or [])
+    ]
+    network = experiment.network.model_copy(update={"layers": changed})
+    return experiment.model_copy(update={"network": network, "gates": []})
+
+
+# --- the initialiser --------------------------------------------------------------------------------------------------
+
+
+def _with_init(experiment: Experiment, activations: Mapping[str, AnyActivation], init: str) -> Experiment:
+    """The experiment whose hidden layers, unless they name their own, all start in one way, or each activation's way.
+
+    The one way is that of `network.init`, or where this is left open, what the activation of the file recommends.
+    """
+    spec = experiment.network
+    weights = spec.init.weights
+    if init == "recommended":
+        weights = "recommended"
+    elif weights == "recommended":
+        own = activation_of(spec.activation, activations).initializer
+        weights = choose(own, INITIALIZERS, "initializer")
+    start = spec.init.model_copy(update={"weights": weights})
+    layers = [_started(layer, start) for layer in spec.layers or []]
+    return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
+
+
+def _started(layer: LayerSpec, start: Init) -> LayerSpec:
+    if layer.dense is None or (layer.init is not None and layer.init.weights != "recommended"):
+        return layer
+    own = start if layer.init is None else layer.init.model_copy(update={"weights": start.weights})
+    return layer.model_copy(update={"init": own})
+
+
+def without_twins(arms: Sequence[Variant], activations: Mapping[str, AnyActivation]) -> tuple[list[Variant], list[str]]:
+    """The arms without those that are another arm under another name, and a sentence for each family left out.
+
+    Such twins are made by both initialisers of an activation whose own is the one that all share.
+    """
+    kept: list[Variant] = []
+    sentences: dict[str, None] = {}
+    for arm in arms:
+        twin = next((one for one in kept if one.settings == arm.settings and _are_twins(one, arm, activations)), None)
+        if twin is None:
+            kept.append(arm)
+        else:
+            sentences[f"{arm.family} is {twin.family}, whose own initialiser is the one that all share."] = None
+    return kept, list(sentences)
+
+
+def _are_twins(one: Variant, other: Variant, activations: Mapping[str, AnyActivation]) -> bool:
+    return one.choice == other.choice and _resolved(one.experiment, activations) == _resolved(
+        other.experiment, activations
+    )
+
+
+def _resolved(experiment: Experiment, activations: Mapping[str, AnyActivation]) -> Experiment:
+    """The experiment whose hidden layers each name their initialiser."""
+    spec = experiment.network
+    layers = []
+    for layer in spec.layers or []:
+        start = layer.init or spec.init
+        if layer.dense is not None and start.weights == "recommended":
+            own = activation_of(layer.activation or spec.activation, activations).initializer
+            start = start.model_copy(update={"weights": choose(own, INITIALIZERS, "initializer")})
+        layers.append(layer.model_copy(update={"init": start}) if layer.dense is not None else layer)
+    return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def grid(texts: Sequence[str], option: str) -> dict[str, list[str]]:
+    """The values of each key that `KEY=V1,V2` names; ConfigError with what is wrong with any of them."""
+    found: dict[str, list[str]] = {}
+    faults = []
+    for text in texts:
+        key, equals, values = text.partition("=")
+        parts = split_values(values)
+        if fault := _grid_fault(key, equals, parts, found) or _compared_fault(key, option):
+            faults.append(Fault(fault, f"{option} {printable(text)}"))
+        found.setdefault(key, parts)
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _grid_fault(key: str, equals: str, parts: Sequence[str], before: Mapping[str, list[str]]) -> str | None:
+    if not equals or not all(parts):
+        return "expected KEY=VALUE,VALUE,…"
+    if key in before:
+        return f"found {printable(key)} again, expected all its values at once"
+    again = next((part for index, part in enumerate(parts) if part in parts[:index]), None)
+    if again is not None:
+        return f"found {printable(again)} twice, expected different values"
+    return fixed_fault(key)
+
+
+def _compared_fault(key: str, option: str) -> str | None:
+    """Why a key cannot be tuned: it is what makes the arms."""
+    if option != TUNE or not (key == _COMPARED or key.startswith(f"{_COMPARED}.")):
+        return None
+    return f"found {printable(key)}, which is what is compared; expected it as -a"
+
+
+def fixed_fault(key: str) -> str | None:
+    """Why a key cannot be varied, or None."""
+    for name in _FIXED:
+        if key == name or key.startswith(f"{name}."):
+            return f"found {printable(key)}, which all arms share; expected a key that leaves data and task as they are"
+    top = key.partition(".")[0]
+    if top not in Experiment.model_fields:
+        return f"unknown key '{printable(top)}'{suggestion(top, Experiment.model_fields)}"
+    return None
+
+
+def split_values(text: str) -> list[str]:
+    """The values between commas; those within brackets or quotes belong to a value."""
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        depth += (character in "([{") - (character in ")]}") if not quote else 0
+        if character == "," and not quote and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def tuned(
+    experiment: Experiment,
+    values: Mapping[str, Sequence[str]],
+    activations: Mapping[str, AnyActivation],
+    option: str,
+) -> list[tuple[Settings, Experiment]]:
+    """Every combination of values, with its experiment; ConfigError with the faults of all of them."""
+    count = 1
+    for texts in values.values():
+        count *= len(texts)
+    if count > _MOST_POINTS:
+        raise ConfigError(f"{option}: found {count} combinations of values, expected at most {_MOST_POINTS}")
+    keys = list(values)
+    points = [tuple(zip(keys, texts, strict=True)) for texts in product(*values.values())]
+    alone = [((key, text),) for key, texts in values.items() for text in texts]
+    _check([point for point in alone if len(keys) > 1], experiment, activations, option)
+    return settle(experiment, points, activations, option)
+
+
+def settle(
+    experiment: Experiment, points: Sequence[Settings], activations: Mapping[str, AnyActivation], option: str
+) -> list[tuple[Settings, Experiment]]:
+    """The experiment with the settings of each point; ConfigError with the faults of all of them."""
+    return list(zip(points, _check(points, experiment, activations, option), strict=True))
+
+
+def _check(
+    points: Sequence[Settings], experiment: Experiment, activations: Mapping[str, AnyActivation], option: str
+) -> list[Experiment]:
+    found, faults = [], dict[Fault, None]()
+    for point in points:
+        try:
+            found.append(_changed(experiment, point, activations))
+        except ConfigError as error:
+            faults |= dict.fromkeys(_placed(fault, point, option) for fault in error.faults)
+    if faults:
+        raise ConfigError(list(faults))
+    return found
+
+
+def _changed(experiment: Experiment, settings: Settings, activations: Mapping[str, AnyActivation]) -> Experiment:
+    """The experiment with other values of some keys, checked like a file."""
+    if not settings:
+        return experiment
+    document = experiment.document
+    assert document is not None, "the experiment was read from a document"
+    for key, value in settings:
+        document = override(document, f"{key}={value}")
+    changed = validate(document, activations)
+    # The path of the data was made absolute after the file was read.
+    data = changed.data.model_copy(update={"source": experiment.data.source})
+    return changed.model_copy(update={"data": data})
+
+
+def _placed(fault: Fault, point: Settings, option: str) -> Fault:
+    """The fault at the value of the command line that caused it."""
+    for key, value in point:
+        if fault.file == f"--set {key}=…":
+            return replace(fault, file=f"{option} {printable(key)}={printable(value)}", line=None, column=None)
+    return fault
+
+
+def same_but_rate(experiment: Experiment) -> Experiment:
+    """The experiment without its learning rate: those that are equal then can be trained side by side."""
+    optimizer = experiment.optimizer
+    values = {name: value for name, value in optimizer.values.items() if name != "learning_rate"}
+    bare = optimizer.model_copy(update={"values": values, "changed": ()})
+    return experiment.model_copy(update={"optimizer": bare})
+
+
+def rates_of(points: Sequence[Variant]) -> Iterator[float]:
+    """The learning rate of each variant."""
+    return (float(point.experiment.optimizer.values["learning_rate"]) for point in points)

@@ -1,0 +1,211 @@
+"""What a comparison or a sweep leaves behind: tidy tables of all of it, each replica's weights, pictures, the report.
+
+results.csv   a row per arm and seed       metrics.csv   a row per arm, seed and step
+arms.csv      a row per arm and statistic  pairs.csv     a row per pair of arms, by the figure
+shares.csv    a row per pair of arms, by the share of seeds that reached the target
+table.md, table.tex   the same for people  summary.json  everything that was concluded
+
+An arm of a sweep is a point: it has points.csv instead of arms.csv, the pairs are of the best point with each other
+one, and there is no shares.csv. Keys that were tuned or swept have a column each.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.comparison.sweep_tables import sweep_tables
+from nnlab.comparison.tables import arm_rows, name_cells, name_columns, pair_rows, share_rows, tables_of
+from nnlab.data.dataset import Dataset
+from nnlab.experiments.pictures import draw_all
+from nnlab.report.page import HtmlTable
+from nnlab.report.tables import latex, markdown
+from nnlab.runs.files import write_atomically, write_csv, write_text
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import cell
+from nnlab.training.health import Portrait
+
+Array = NDArray[Any]
+
+MOST_DRAWN = 8  # arms that can be told apart in one frame
+
+
+class ArmLike(Protocol):
+    """What is written of an arm; curves are (R, T), finals (R,), theta (R, P)."""
+
+    theta: Array
+    statistics: Array
+    steps: Array
+    curves: dict[str, Array]
+    finals: dict[str, Array]
+    diverged: Array
+    bad_step: Array
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A network after some steps: raw inputs (N, inputs) in, outputs (N, K) out."""
+
+    step: int
+    predict: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class MedianNetwork:
+    """The network of an arm's median seed, how it came to be, and its activation layers at work."""
+
+    seed: int
+    predict: Callable[[Array], Array]
+    frames: Sequence[Frame]
+    portraits: Sequence[Portrait]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything there is to write about a comparison.
+
+    `columns` has what results.csv tells of each arm beside final figures, (R,) each; `health` the dead and saturated
+    share of each seed. Seeds were `watched` up to that step. `loss` names the loss in pictures, and `scaled_targets`
+    tells there that it is measured on scaled targets. Networks can be drawn where there are `median_networks`.
+    """
+
+    name: str
+    figure: str
+    larger_is_better: bool
+    seeds: Sequence[int]
+    arms: Mapping[str, Any]
+    columns: Mapping[str, Mapping[str, Array]]
+    health: Mapping[str, Mapping[str, Array]]
+    summary: Mapping[str, Any]
+    watched: int
+    loss: str = ""
+    scaled_targets: bool = False
+    median_networks: Mapping[str, MedianNetwork] = field(default_factory=dict)
+    dataset: Dataset | None = None
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float, float]]:
+        """Mean and 95 % interval of the headline of each arm where at least two seeds gave one."""
+        finals = {label: arm["final"][self.figure] for label, arm in self.summary["arms"].items()}
+        return {label: (f["mean"], f["low"], f["high"]) for label, f in finals.items() if f["low"] is not None}
+
+
+def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
+    """Write tables, weights, pictures, summary and report; the warnings of pictures that failed."""
+    from nnlab.comparison.pictures import pictures_of
+    from nnlab.comparison.report import write_comparison_report
+
+    summary = comparison.summary
+    write_csv(folder.path / "arms.csv", arm_rows(summary))
+    write_csv(folder.path / "shares.csv", share_rows(summary))
+    _write_tables(folder, comparison, tables_of(summary), summary["verdict"]["sentences"])
+    warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
+    folder.write_summary(summary)
+    write_comparison_report(folder, comparison.name, warnings)
+    return warnings
+
+
+def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
+    """Write the same of a sweep, whose page and pictures are its own; the warnings of pictures that failed."""
+    from nnlab.comparison.sweep_pictures import sweep_pictures
+    from nnlab.comparison.sweep_report import write_sweep_report
+
+    summary, verdict = comparison.summary, comparison.summary["verdict"]
+    write_csv(folder.path / "points.csv", arm_rows(summary))
+    _write_tables(folder, comparison, sweep_tables(summary), [*verdict["sentences"], *verdict["searched"]])
+    warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
+    folder.write_summary(summary)
+    write_sweep_report(folder, comparison.name, warnings)
+    return warnings
+
+
+def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
+    """Write what every arm did, seed by seed and step by step, its pairs and its weights."""
+    write_csv(folder.path / "results.csv", _result_rows(comparison))
+    write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
+    write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
+    for name, label in _file_names(comparison.arms).items():
+        _write_weights(folder.path / "weights" / f"{name}.npz", comparison.arms[label], comparison.seeds)
+
+
+def _write_tables(
+    folder: RunFolder, comparison: Comparison, tables: Sequence[HtmlTable], sentences: Sequence[str]
+) -> None:
+    """Write the tables for people, in Markdown below the verdict and in LaTeX."""
+    warnings = comparison.summary["verdict"]["warnings"]
+    write_text(folder.path / "table.md", markdown(comparison.name, sentences, warnings, tables))
+    write_text(folder.path / "table.tex", latex(tables))
+
+
+def _write_rows_and_draw(
+    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Callable[[Comparison], Any]]
+) -> list[str]:
+    """Draw every picture for which there is something to show, and write rows; the warnings of those that failed."""
+    rows = partial(_write_rows, folder, comparison)
+    return draw_all({name: partial(draw, comparison) for name, draw in pictures.items()}, folder.plots, [rows])
+
+
+def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
+    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step."""
+    figures = list(next(iter(comparison.arms.values())).finals)
+    columns = list(next(iter(comparison.columns.values())))
+    yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at"]
+    for label, arm in comparison.arms.items():
+        own, name = comparison.columns[label], name_cells(comparison.summary, label)
+        for replica, seed in enumerate(comparison.seeds):
+            finals = [cell(float(arm.finals[figure][replica])) for figure in figures]
+            more = [cell(float(own[column][replica])) for column in columns]
+            diverged = bool(arm.diverged[replica])
+            at = str(int(arm.bad_step[replica])) if diverged else ""
+            yield [*name, str(seed), *finals, *more, str(diverged).lower(), at]
+
+
+def _metric_lines(comparison: Comparison) -> Iterator[str]:
+    """One line per arm, seed and step: every figure along the way, column by column for speed."""
+    figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
+    yield _csv_line([*name_columns(comparison.summary), "seed", "step", *figures])
+    for label, arm in comparison.arms.items():
+        seeds, steps = len(comparison.seeds), len(arm.steps)
+        missing = np.full((seeds, steps), np.nan)
+        begin = _csv_line(name_cells(comparison.summary, label)).rstrip("\n")
+        places = [f"{begin},{seed},{step}" for seed in comparison.seeds for step in arm.steps.tolist()]
+        columns = [_cells(arm.curves.get(name, missing)) for name in figures]
+        yield "\n".join(map(",".join, zip(places, *columns, strict=True))) + "\n"
+
+
+def _cells(values: Array) -> list[str]:
+    """What `cell` makes of each value (R, T), row by row."""
+    # Many values are alike, as accuracies on few rows are; each is put into words once. By its bits: -0.0 is not 0.0.
+    different, places = np.unique(values.astype(np.float64).ravel().view(np.int64), return_inverse=True)
+    texts = [cell(value) for value in different.view(np.float64).tolist()]
+    return list(map(texts.__getitem__, places.tolist()))
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _file_names(labels: Iterable[str]) -> dict[str, str]:
+    """Labels by the name of their file; those that make the same name, as x+1 and x*1 do, are told apart by number."""
+    names: dict[str, str] = {}
+    for label in labels:
+        plain = "".join(c if c.isalnum() or c in "._-=" else "_" for c in label).strip("_")
+        same = sum(name == plain or name.rpartition("~")[0] == plain for name in names)
+        names[f"{plain}~{same + 1}" if same else plain] = label
+    return names
+
+
+def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:
+    write_atomically(
+        path, lambda stream: np.savez(stream, theta=arm.theta, statistics=arm.statistics, seeds=np.array(seeds))
+    )

@@ -1,0 +1,441 @@
+"""What went wrong in a training that diverged: the bad step is done once more at the last sound weights, and looked at.
+
+Each quantity of the pass is examined in the order in which it is computed, and the first with a number that is not
+finite is the culprit. Where there is none, the update or the size of the loss is. Steps and rows count from 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.gradcheck.points import frozen
+from nnlab.maths.optimizers import OPTIMIZERS
+from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
+from nnlab.networks.layers.dense import Dense, PassContext
+from nnlab.networks.network import EVALUATION_ROWS, Pass
+from nnlab.setup.setup import Setup
+from nnlab.training.batches import batches_of
+from nnlab.training.loop import LARGEST_GROWTH, redo
+from nnlab.training.state import State
+
+Array = NDArray[Any]
+
+_MOST_ROWS = 100  # of a batch that are listed
+_SHOWN_ROWS = 5  # whose largest inputs are listed
+_GREW = 100.0  # weights or gradients that grew by this factor did run away
+_LARGE_INPUT = 100.0  # inputs this large are not scaled
+_MODERATE = 1e6  # what an activation may be expected to bear
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One array of a pass for one network; where `by_row`, its first axis is that of the batch's rows."""
+
+    layer: str
+    name: str
+    values: Array
+    by_row: bool = True
+
+    @property
+    def bad(self) -> Array:
+        """Where its entries are not finite."""
+        return np.logical_not(np.isfinite(self.values))
+
+    def document(self) -> dict[str, Any]:
+        """Its size, for JSON."""
+        known = np.abs(self.values[np.isfinite(self.values)])
+        largest = float(known.max()) if known.size else None
+        return {"layer": self.layer, "quantity": self.name, "largest": largest, "not_finite": int(self.bad.sum())}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Something that may have led to it, what speaks for it, and the keys to try, each with a value."""
+
+    cause: str
+    evidence: str
+    tries: Mapping[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """The same, for JSON."""
+        return {"cause": self.cause, "evidence": self.evidence, "try": dict(self.tries)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known: the rows that were looked at, (m,) of the data set, every quantity up to the culprit."""
+
+    part: str
+    rows: Array
+    x: Array
+    seen: list[Quantity]
+    culprit: Quantity
+    what: str
+
+    @property
+    def bad_rows(self) -> Array:
+        """Which of the rows have entries that are not finite, (m,); none where the culprit is no matter of rows."""
+        if not self.culprit.by_row:
+            return np.zeros(len(self.rows), bool)
+        bad: Array = np.asarray(self.culprit.bad.reshape(len(self.rows), -1).any(axis=1))
+        return bad
+
+
+@dataclass(frozen=True)
+class Autopsy:
+    """The document that autopsy.json holds, and the same as lines for a person."""
+
+    document: dict[str, Any]
+    lines: list[str]
+
+    @property
+    def headline(self) -> str:
+        """When and where it happened."""
+        return self.lines[0]
+
+
+def examine(setup: Setup, state: State) -> Autopsy:
+    """Look into a training of one seed that has diverged; `state` stays as it is."""
+    with np.errstate(all="ignore"):
+        case = _after_update(setup, state) if state.update_done[0] else _in_step(setup, state)
+        causes = list(_causes(setup, state, case))
+    document = _document(setup, state, case, causes)
+    lines = list(_account(document, case.what, causes))
+    return Autopsy({**document, "account": lines}, lines)
+
+
+# --- the culprit ------------------------------------------------------------------------------------------------------
+
+
+def _in_step(setup: Setup, state: State) -> Finding:
+    """The first bad quantity of the batch, or of the update that it led to."""
+    step, train = int(state.bad_step[0]) - 1, setup.rows.parts()["train"]
+    plan, seeds = setup.plan, setup.rows.seeds
+    batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
+    x, y = batches.at(step)
+    rows = setup.rows.of(0).split.train[batches.positions(step)[0]]
+    seen, culprit = _first_bad(_quantities(setup, state, x, y, frozen(setup, step)))
+    if culprit is not None:
+        return Finding("batch", rows, x[0], seen, culprit, _counted(culprit))
+    loss = next(quantity for quantity in seen if quantity.name == "loss")
+    mean, limit = float(loss.values.mean(dtype=np.float64)), LARGEST_GROWTH * abs(float(state.initial_loss[0]))
+    if mean > limit > 0 or not math.isfinite(float(loss.values.mean())):
+        return Finding("batch", rows, x[0], seen, loss, _grown(mean, state))
+    before = state.copy_moving()
+    before.step = step
+    after = redo(setup.network, setup.rows.parts(), seeds, setup.optimizer.update, plan, before)
+    updated = [*_tensors(setup, after)]
+    more, culprit = _first_bad(iter(updated))
+    culprit = culprit or max(updated, key=lambda quantity: float(np.abs(quantity.values).max(initial=0)))
+    return Finding("update", rows, x[0], seen + more, culprit, _counted(culprit))
+
+
+def _after_update(setup: Setup, state: State) -> Finding:
+    """The split whose loss was bad, and there the first bad quantity."""
+    parts, prepared = setup.rows.parts(), setup.rows.of(0)
+    split = {"train": prepared.split.train, "val": prepared.split.validation}
+    found: list[Finding] = []
+    for name in setup.plan.evaluate:
+        for begin in range(0, parts[name].x.shape[1], EVALUATION_ROWS):
+            block = slice(begin, begin + EVALUATION_ROWS)
+            x, y, rows = parts[name].x[:, block], parts[name].y[:, block], split[name][block]
+            seen, culprit = _first_bad(_quantities(setup, state, x, y, PassContext()))
+            if culprit is not None:
+                return Finding(name, rows, x[0], seen, culprit, _counted(culprit))
+            mean = float(seen[-1].values.mean(dtype=np.float64))
+            found.append(Finding(name, rows, x[0], seen, seen[-1], _grown(mean, state)))
+    return max(found, key=lambda case: float(case.culprit.values.mean(dtype=np.float64)))
+
+
+def _first_bad(quantities: Iterator[Quantity]) -> tuple[list[Quantity], Quantity | None]:
+    """All quantities up to the first with an entry that is not finite, as copies, and that one."""
+    seen: list[Quantity] = []
+    for quantity in quantities:
+        seen.append(Quantity(quantity.layer, quantity.name, quantity.values.copy(), quantity.by_row))
+        if quantity.bad.any():
+            return seen, seen[-1]
+    return seen, None
+
+
+def _quantities(setup: Setup, state: State, x: Array, y: Array, context: PassContext) -> Iterator[Quantity]:
+    """Every quantity of a pass over a batch, in the order of computation; a training pass goes back as well."""
+    network, theta = setup.network, state.theta
+    gradient = np.zeros_like(theta) if context.trains else None
+    tied = Pass(network, theta, gradient, x.shape[1], state.statistics.copy(), context)
+    yield Quantity("input", "input", x[0])
+    values = x
+    for layer, bound in zip(network.layers, tied.layers, strict=True):
+        values = bound.forward(values)
+        yield Quantity(layer.name, _output_of(layer), values[0])
+    tied.forward(x)
+    yield Quantity("head", "output", tied.a[0])
+    yield Quantity("head", "loss", network.head.losses(tied.z, y)[0])
+    if gradient is not None:
+        yield from _backward(setup, tied, y, gradient)
+
+
+def _backward(setup: Setup, tied: Pass, y: Array, gradient: Array) -> Iterator[Quantity]:
+    """The gradients, from the head to the first layer; last that of the whole objective, with its penalties."""
+    network, views = setup.network, setup.network.layout.views(gradient)
+    tied.backward(y)
+    yield Quantity("head", "gradient by the logits", tied.dz[0])
+    dy: Array | None = tied.dz
+    for depth in range(len(network.layers) - 1, -1, -1):
+        layer = network.layers[depth]
+        dy = tied.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
+        for spec in layer.parameter_specs(network.sizes[depth]):
+            yield Quantity(layer.name, f"gradient of {spec.name}", views[spec.name][0], by_row=False)
+        if dy is not None:
+            yield Quantity(layer.name, "gradient by its input", dy[0])
+    tied.backward(y)
+    yield Quantity("penalties", "gradient of the penalties", gradient[0], by_row=False)
+
+
+def _output_of(layer: Any) -> str:
+    if isinstance(layer, Dense):
+        return "pre-activation"
+    return "activation" if isinstance(layer, Elementwise | Rowwise) else "output"
+
+
+def _tensors(setup: Setup, state: State) -> Iterator[Quantity]:
+    """The tensors of theta, then the running statistics."""
+    for layout, values in ((setup.network.layout, state.theta), (setup.network.statistics, state.statistics)):
+        for name, view in layout.views(values).items():
+            yield Quantity(name.split("/")[0], f"{name} after the update", view[0], by_row=False)
+
+
+def _counted(quantity: Quantity) -> str:
+    """How many entries are not finite, in words."""
+    bad = quantity.bad
+    first = str(float(quantity.values[bad].ravel()[0])) if bad.any() else "none"
+    return f"{int(bad.sum()):,} of {bad.size:,} values not finite, the first {first}"
+
+
+def _grown(mean: float, state: State) -> str:
+    return f"mean {mean:.6g}, where the initial loss was {float(state.initial_loss[0]):.6g}"
+
+
+# --- causes -----------------------------------------------------------------------------------------------------------
+
+
+def _causes(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
+    """What may have led to it, the likeliest first."""
+    checks = (_ran_away, _bad_slope, _no_value, _unscaled, _overflowing_activation, _rounded_probabilities)
+    found = [cause for check in checks for cause in check(setup, state, case)]
+    yield from found or [_range_left(setup)]
+
+
+def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
+    """Weights or gradients grew from step to step."""
+    choice = setup.experiment.optimizer
+    rate, default = float(choice.values["learning_rate"]), float(OPTIMIZERS[choice.name].parameters[0].default or 1)
+    before, now = (float(np.abs(theta).max(initial=0)) for theta in (setup.start().theta, state.theta))
+    norms = [norm for _, norm in state.gradient_norms() if math.isfinite(norm) and norm > 0]
+    grew = now > _GREW * before or (len(norms) > 1 and max(norms) > _GREW * norms[0])
+    if not grew and case.part != "update":
+        return
+    evidence = f"the largest weight went from {before:.3g} to {now:.3g}"
+    if len(norms) > 1:
+        evidence += f", the norm of the gradient from {norms[0]:.3g} to {max(norms):.3g}"
+    tries: dict[str, Any] = {"optimizer.learning_rate": min(rate / 10, default)}
+    if not OPTIMIZERS[choice.name].needs_objective and setup.plan.clip_norm is None:
+        tries["training.clip_norm"] = 1.0
+    yield Cause(f"the learning rate of {rate:g} is too large", evidence, tries)
+
+
+def _bad_slope(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
+    """An activation has no slope somewhere, although all that it was made of is finite."""
+    layer = _layer(setup, case.culprit.layer)
+    if case.culprit.name != "gradient by its input" or not isinstance(layer, Elementwise | Rowwise):
+        return
+    where = _input_at(setup, case)
+    yield Cause(
+        f"the slope of the activation '{_called(setup, layer)}' is {case.culprit.values[case.culprit.bad].flat[0]:g}",
+        f"at x = {where:.6g}, where its value is finite; see `nnlab gradcheck`",
+        {"network.activation": "relu"},
+    )
+
+
+def _no_value(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
+    """An activation that is not a number for a finite input, as the logarithm of a negative number is not."""
+    layer = _layer(setup, case.culprit.layer)
+    if case.culprit.name == "activation" and np.isnan(case.culprit.values).any():
+        yield Cause(
+            f"the activation '{_called(setup, layer)}' has no value there",
+            f"at x = {_input_at(setup, case):.6g}; logarithms and roots of negative numbers have none",
+            {"network.activation": "relu"},
+        )
+
+
+def _unscaled(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
+    """Columns with values far from 1."""
+    largest = np.abs(case.x).max(axis=0, initial=0)
+    columns = np.argsort(-largest, kind="stable")[:3]
+    names = setup.rows.dataset.columns.input_names
+    shown = ", ".join(f"'{names[i]}' reaches {largest[i]:.6g}" for i in columns if largest[i] > _LARGE_INPUT)
+    if shown:
+        yield Cause("the inputs are not scaled", f"as the network sees it, {shown}", {"data.scale": "standard"})
+
+
+def _overflowing_activation(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
+    """An activation that makes numbers too large to be squared of moderate ones, as the exponential does."""
+    precision = setup.experiment.precision
+    for before, after in pairwise(case.seen):
+        sizes = np.nan_to_num(np.abs(after.values), nan=0.0, posinf=np.inf)
+        if after.name != "activation" or sizes.shape != before.values.shape:
+            continue
+        largest, x = sizes.max(), before.values.flat[sizes.argmax()]
+        if largest > np.sqrt(np.finfo(precision).max) and abs(x) < _MODERATE:
+            called = _called(setup, _layer(setup, after.layer))
+            tries: dict[str, Any] = {"network.activation": "tanh"}
+            if precision == "float32":
+                tries["precision"] = "float64"
+            yield Cause(f"the activation '{called}' overflows {precision}", f"{largest:.3g} at x = {x:.6g}", tries)
+            return
+
+
+def _rounded_probabilities(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
+    """A loss worked out from probabilities that have rounded to 0 or 1."""
+    if case.culprit.layer == "head" and not setup.experiment.network.head.logits:
+        evidence = "the loss is worked out from probabilities, and the logarithm of 0 is infinite"
+        yield Cause("a probability has rounded to 0 or 1", evidence, {"network.head.logits": True})
+
+
+def _range_left(setup: Setup) -> Cause:
+    precision = setup.experiment.precision
+    tries: dict[str, Any] = {"optimizer.learning_rate": float(setup.experiment.optimizer.values["learning_rate"]) / 10}
+    if precision == "float32":
+        tries["precision"] = "float64"
+    evidence = f"all that went into it is finite, but {precision} ends at {np.finfo(precision).max:.3g}"
+    return Cause(f"numbers leave the range of {precision}", evidence, tries)
+
+
+def _layer(setup: Setup, name: str) -> Any:
+    return next((layer for layer in setup.network.layers if layer.name == name), None)
+
+
+def _called(setup: Setup, layer: Any) -> str:
+    """An activation as the experiment names it: its name, or its formula."""
+    choices = [layer.activation for layer in setup.experiment.network.layers or [] if layer.activation]
+    choices.append(setup.experiment.network.activation)
+    formulas = [choice.formula for choice in choices if choice.formula is not None]
+    name = layer.activation.name
+    return formulas[0] if name == "formula" and formulas else str(name)
+
+
+def _input_at(setup: Setup, case: Finding) -> float:
+    """What went into the culprit's layer where its first bad entry is; nan where the two have other shapes."""
+    names = [layer.name for layer in setup.network.layers]
+    depth = names.index(case.culprit.layer)
+    before = "input" if depth == 0 else names[depth - 1]
+    values = next(q.values for q in case.seen if q.layer == before and q.by_row)
+    if values.shape != case.culprit.values.shape:
+        return math.nan
+    return float(values[case.culprit.bad].flat[0])
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def _document(setup: Setup, state: State, case: Finding, causes: Sequence[Cause]) -> dict[str, Any]:
+    step = int(state.bad_step[0])
+    train_rows, culprit = len(setup.rows.of(0).split.train), case.culprit
+    per_epoch = -(-train_rows // setup.plan.batch_size)
+    rate = np.ravel(setup.optimizer.rate(state.theta, state.slots, max(step, 1)))[0]
+    document = {
+        "step": step,
+        "epoch": step / per_epoch,
+        "found_in": case.part,
+        "layer": culprit.layer,
+        "quantity": culprit.name,
+        "what": case.what,
+        "entry": _entry(culprit),
+        "batch": {"number": (step - 1) % per_epoch + 1, "of": per_epoch} if case.part in {"batch", "update"} else None,
+        "rows": _row_document(setup, case),
+        "loss": {"initial": float(state.initial_loss[0]), "limit": LARGEST_GROWTH * abs(float(state.initial_loss[0]))},
+        "learning_rate": float(rate),
+        "gradient_norms": [{"step": at, "norm": norm} for at, norm in state.gradient_norms()],
+        "causes": [cause.document() for cause in causes],
+        "quantities": [quantity.document() for quantity in case.seen],
+        "updates_done": step if state.update_done[0] else step - 1,
+    }
+    strict: dict[str, Any] = _strict(document)
+    return strict
+
+
+def _entry(culprit: Quantity) -> list[int] | None:
+    """The index of the first bad entry, counted from 0."""
+    bad = np.argwhere(culprit.bad)
+    return [int(i) for i in bad[0]] if len(bad) else None
+
+
+def _row_document(setup: Setup, case: Finding) -> dict[str, Any]:
+    """The rows by their number in the data set, and those with the largest inputs, bad rows before others."""
+    bad, dataset = case.bad_rows, setup.rows.dataset
+    order = np.lexsort((-np.abs(case.x).max(axis=1), ~bad))[:_SHOWN_ROWS]
+    names = dataset.columns.input_names
+    columns = np.abs(case.x[order]).argmax(axis=1)
+    return {
+        "count": len(case.rows),
+        "numbers": [int(row) + 1 for row in case.rows[:_MOST_ROWS]],
+        "bad_count": int(bad.sum()),
+        "bad_numbers": [int(row) + 1 for row in case.rows[bad][:_MOST_ROWS]],
+        "largest_inputs": [
+            {
+                "row": int(case.rows[i]) + 1,
+                "column": names[column],
+                "value": float(dataset.x[case.rows[i]][column]),
+                "scaled": float(case.x[i, column]),
+            }
+            for i, column in zip(order, columns, strict=True)
+        ],
+    }
+
+
+def _strict(value: Any) -> Any:
+    """The same with numbers that JSON does not know as text: "inf", "-inf", "nan"."""
+    if isinstance(value, Mapping):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _account(document: Mapping[str, Any], what: str, causes: Sequence[Cause]) -> Iterator[str]:
+    """The document in sentences."""
+    rows, place = document["rows"], document["found_in"]
+    where = "" if place == "batch" else " (in the update)" if place == "update" else f" (on the {place} part)"
+    yield f"diverged at step {document['step']}: {document['layer']}, {document['quantity']}{where}: {what}"
+    kind = f"batch {document['batch']['number']} of {document['batch']['of']}" if document["batch"] else f"{place} part"
+    yield f"{kind}, {rows['count']:,} rows: {_listed(rows['numbers'], rows['count'])}"
+    if rows["bad_count"]:
+        yield f"rows that are not finite: {_listed(rows['bad_numbers'], rows['bad_count'])}"
+    largest = (f"{i['column']} = {i['value']:.6g} in row {i['row']}" for i in rows["largest_inputs"])
+    yield f"largest inputs: {', '.join(largest)}"
+    norms = [_short(entry["norm"]) for entry in document["gradient_norms"]]
+    if norms:
+        yield f"norms of the last gradients ({len(norms)}): {', '.join(norms)}"
+    for title, cause in zip(["likely cause", *["also possible"] * len(causes)], causes, strict=False):
+        yield f"{title}: {cause.cause}: {cause.evidence}"
+        yield f"try: {' '.join(f'--set {key}={_plain(value)}' for key, value in cause.tries.items())}"
+
+
+def _listed(numbers: Sequence[int], count: int) -> str:
+    shown = ", ".join(map(str, numbers[:10]))
+    return f"{shown}, …" if count > min(10, len(numbers)) else shown
+
+
+def _plain(value: Any) -> str:
+    """A value as an experiment file has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"

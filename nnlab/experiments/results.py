@@ -1,0 +1,144 @@
+"""What a training comes to: figures of every split, the summary, and what its pictures are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.experiment import SPLITS
+from nnlab.data.stored import pick
+from nnlab.experiments.pictures import RunPlotData
+from nnlab.gates.hold import Measured, Outcome
+from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.runs.metrics import finite
+from nnlab.setup.model import Model
+from nnlab.setup.setup import Setup
+from nnlab.training import health
+from nnlab.training.state import State
+from nnlab.training.stopping import Best
+
+Array = NDArray[Any]
+Reports = dict[str, dict[str, float | None]]
+
+
+def model_of(setup: Setup, weights: Best | State) -> Model:
+    """The network with these weights, ready to be used."""
+    prepared, dataset = setup.rows.of(0), setup.rows.dataset
+    return Model(
+        setup.experiment,
+        setup.network,
+        weights.theta,
+        weights.statistics,
+        dataset.columns,
+        prepared.scaling,
+        prepared.target_scaling,
+        dataset.image_shape,
+    )
+
+
+def evaluate_parts(model: Model, setup: Setup) -> Reports:
+    """The whole report of each split that exists."""
+    prepared = setup.rows.of(0)
+    parts = {name: getattr(prepared, name) for name in SPLITS}
+    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
+
+
+def figure_names(setup: Setup) -> list[str]:
+    """The columns of metrics.csv after step and epoch."""
+    metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
+    quick = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics]
+    return ["batch/loss", *quick, *(health.figure_names(setup.network) if setup.experiment.training.health else ())]
+
+
+def summary_of(
+    setup: Setup,
+    state: State,
+    measured: Measured,
+    *,
+    folder: Path,
+    status: str,
+    reports: Mapping[str, Any],
+    gates: Sequence[Outcome],
+    seconds: float,
+) -> dict[str, Any]:
+    """What summary.json holds."""
+    best, step = state.best, int(state.best.step[0])
+    at_best = {
+        n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
+    }
+    return {
+        "run": str(folder),
+        "status": status,
+        "final": {f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
+        "best": {
+            "step": step,
+            "monitor": setup.plan.watch.monitor,
+            "value": finite(float(best.value[0])),
+            **{name: finite(value) for name, value in at_best.items()},
+        },
+        "gates": [gate.document() for gate in gates],
+        "steps": state.step,
+        "parameters": setup.network.layout.size,
+        "seconds": round(seconds, 3),
+    }
+
+
+def material_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:
+    """What the pictures of a training show."""
+    rows, prepared, names = setup.rows, setup.rows.of(0), figure_names(setup)
+    split, picked = _shown_rows(prepared.split)
+    dataset = rows.dataset
+    steps = sorted({step for name in names for step, *_ in measured.history.get(name, [])})
+    curves = {name: _curve(measured.history.get(name, []), steps) for name in names}
+    trained = np.zeros(len(dataset.x), bool)
+    trained[prepared.split.train] = True
+    best = state.best
+    return RunPlotData(
+        title=setup.experiment.name,
+        task=dataset.task,
+        loss=str(setup.experiment.network.head.loss),
+        columns=dataset.columns,
+        image_shape=dataset.image_shape,
+        steps=np.array(steps),
+        curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
+        epoch_steps=-(-len(prepared.split.train) // setup.plan.batch_size),
+        best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
+        split=split,
+        x=pick(dataset.x, picked),
+        y=dataset.y[picked],
+        outputs=model.outputs(pick(dataset.x, picked)),
+        predict=model.outputs,
+        all_x=pick(dataset.x),
+        all_y=dataset.y,
+        trained=trained,
+        uses_best=setup.experiment.training.early_stopping is not None,
+        scaled_targets=prepared.target_scaling is not None,
+        portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
+        depths=health.depths(setup.network),
+    )
+
+
+def data_facts(setup: Setup) -> dict[str, Any]:
+    """What run.json says of the data."""
+    dataset, split = setup.rows.dataset, setup.rows.of(0).split
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
+    }
+
+
+def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
+    values = {step: value for step, _, value in history}
+    return np.array([values.get(step, np.nan) for step in steps])
+
+
+def _shown_rows(split: Any) -> tuple[str, Array]:
+    """The part that pictures show: test if there is one, else validation, else training."""
+    if len(split.test):
+        return "test", split.test
+    return ("validation", split.validation) if len(split.validation) else ("training", split.train)

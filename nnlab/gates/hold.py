@@ -1,0 +1,217 @@
+"""Gates held against what a run measured, and where needed against another run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nnlab.errors import CheckpointError, ConfigError, Fault, printable
+from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, unknown_figure
+from nnlab.maths.statistics import median
+from nnlab.networks.layout import Layout
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import finite
+
+
+@dataclass
+class Measured:
+    """Every figure a run measured: the final ones, and those along the way as (step, epoch, value)."""
+
+    final: dict[str, float | None] = field(default_factory=dict)
+    history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+
+    def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
+        """Take note of figures measured at a step."""
+        for name, value in figures.items():
+            self.history.setdefault(name, []).append((step, epoch, value))
+
+    def add_parameters(self, gates: Iterable[Gate], layout: Layout, theta: Any) -> None:
+        """Take note of the entries of theta (P,) that gates ask for, such as `dense1/weights[0,0]`."""
+        for asked in _asks(gates):
+            column = layout.column(asked.figure)
+            if column is not None:
+                self.final[asked.figure] = float(theta[column])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A gate, the value it was held against, the bound, and whether they meet it; None is what was not measured."""
+
+    gate: str
+    value: float | None
+    met: bool
+    bound: float | None = None
+    compares: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The outcome as summary.json has it: the bound only where it is not a plain number of the gate."""
+        found = {"gate": self.gate, "value": self.value, "met": self.met}
+        return found | {"bound": self.bound} if self.compares else found
+
+    @property
+    def found(self) -> str:
+        """What was found, in words."""
+        value = "not measured" if self.value is None else f"{self.value:.9g}"
+        if not self.compares:
+            return value
+        return f"{value}, bound {'not measured' if self.bound is None else format(self.bound, '.9g')}"
+
+
+def hold(gates: Sequence[Gate], measured: Measured, baseline: Measured | None = None) -> list[Outcome]:
+    """The outcome of each gate; `baseline` is what the run measured with which some compare."""
+    return [_outcome(gate, measured, baseline or Measured()) for gate in gates]
+
+
+def _outcome(gate: Gate, measured: Measured, baseline: Measured) -> Outcome:
+    bound = _bound(gate, measured, baseline)
+    value = _value(gate, measured, bound)
+    return Outcome(gate.text, finite(value), gate.met(value, bound), bound, compares=gate.of is not None)
+
+
+def _bound(gate: Gate, measured: Measured, baseline: Measured) -> float | None:
+    """What the figure is held against, or None where that was not measured."""
+    if gate.of is None:
+        return gate.bound
+    name, where = (gate.figure, baseline) if gate.of == BASELINE else (gate.of.name, measured)
+    step = gate.step if gate.of == BASELINE else gate.of.step
+    reference = finite(where.final.get(name) if step is None else _at(step, where, name))
+    return None if reference is None else finite(gate.bound * reference)
+
+
+def _value(gate: Gate, measured: Measured, bound: float | None) -> float | None:
+    """The value that a gate asks for, or None if it was not measured."""
+    history = measured.history.get(gate.figure, [])
+    if gate.step is not None:
+        return _at(gate.step, measured, gate.figure)
+    if gate.by_epoch is not None:
+        return gate.best([value for _, epoch, value in history if epoch <= gate.by_epoch], bound)
+    if gate.by_step is not None:
+        return gate.best([value for step, _, value in history if step <= gate.by_step], bound)
+    return measured.final.get(gate.figure)
+
+
+def _at(step: int, measured: Measured, name: str) -> float | None:
+    return next((value for at, _, value in measured.history.get(name, []) if at == step), None)
+
+
+def _asks(gates: Iterable[Gate]) -> Iterator[Gate]:
+    return (asked for gate in gates for asked in gate.asks)
+
+
+# --- another run to compare with --------------------------------------------------------------------------------------
+
+
+def needs_baseline(gates: Iterable[Gate]) -> list[int]:
+    """Which of the gates compare with a baseline."""
+    return [index for index, gate in enumerate(gates) if gate.of == BASELINE]
+
+
+def read_baseline(run: RunFolder) -> Measured:
+    """What a finished run, or a comparison, measured. CheckpointError where its files cannot be used."""
+    path = run.path / "summary.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        final = figures_of_arms(summary) if "arms" in summary else dict(summary["final"])
+        return Measured({name: _number(value) for name, value in final.items()}, _history(run.path / "metrics.csv"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{printable(str(run.path))}: found no {path.name}, expected a finished run") from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        found = f"found a summary or metrics that cannot be read ({printable(str(error))[:100]})"
+        raise CheckpointError(f"{printable(str(run.path))}: {found}, expected those of a run") from error
+
+
+def _number(value: Any) -> float | None:
+    return finite(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _history(path: Path) -> dict[str, list[tuple[int, float, float]]]:
+    """The rows of a training's metrics.csv; those of a comparison are of many seeds, and no figures of its own."""
+    measured = Measured()
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if "epoch" in row:
+                step, epoch = int(row.pop("step")), float(row.pop("epoch"))
+                measured.add(step, epoch, {name: float(cell) for name, cell in row.items() if cell})
+    return measured.history
+
+
+# --- figures of comparisons -------------------------------------------------------------------------------------------
+
+_COUNTS = ("reached", "reached.share", "reached.low", "reached.high", "diverged", "diverged.share", "steps_to_target")
+_STATISTICS = ("mean", "low", "high", "median", "min", "max")
+
+
+def arm_figures(label: str, figures: Iterable[str]) -> list[str]:
+    """The names under which gates find the figures of an arm: `relu.val/loss` is their mean over the seeds."""
+    spread = [f"{figure}{end}" for figure in figures for end in ("", *(f".{name}" for name in _STATISTICS))]
+    return [f"{label}.{name}" for name in (*spread, *_COUNTS)]
+
+
+def figures_of_arms(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """Every figure of a comparison's summary under such a name; None where no seed has it."""
+    found: dict[str, float | None] = {}
+    for label, arm in summary["arms"].items():
+        values = [value for final in arm["final"].values() for value in _spread(final)]
+        share, seeds = arm["reached_share"], len(summary["seeds"])
+        values += [arm["reached"], share["estimate"], share["low"], share["high"]]
+        values += [arm["diverged"], arm["diverged"] / seeds, arm["median_steps_to_target"]]
+        found |= zip(arm_figures(label, arm["final"]), values, strict=True)
+    return found
+
+
+def _spread(final: Mapping[str, Any]) -> list[float | None]:
+    known = [value for value in final["values"] if value is not None]
+    middle = [median(known), min(known), max(known)] if known else [None, None, None]
+    return [final["mean"], final["mean"], final["low"], final["high"], *middle]
+
+
+def name_arms(gates: Iterable[Gate], labels: Mapping[str, str]) -> list[Gate]:
+    """The gates with arms that are called as on the command line called by their labels: `labels` by word."""
+    return [_relabelled(gate, labels) for gate in gates]
+
+
+def _relabelled(gate: Gate, labels: Mapping[str, str]) -> Gate:
+    of = replace(gate.of, name=_label(gate.of.name, labels)) if gate.of and gate.of != BASELINE else gate.of
+    return replace(gate, figure=_label(gate.figure, labels), of=of)
+
+
+def _label(name: str, labels: Mapping[str, str]) -> str:
+    word = max((word for word in labels if name.startswith(f"{word}.")), key=len, default=None)
+    return name if word is None else labels[word] + name[len(word) :]
+
+
+# --- gates of the command line that can never be met ------------------------------------------------------------------
+
+
+def check_arm_gates(
+    gates: Sequence[Gate], labels: Sequence[str], figures: Sequence[str], seeds: int, *, baseline: bool
+) -> None:
+    """Refuse gates on what a comparison of these arms, with these final figures, does not measure: ConfigError."""
+    known = {name for label in labels for name in arm_figures(label, figures)}
+    bounds = {f"{label}.{figure}.{end}" for label in labels for figure in figures for end in ("low", "high")}
+    faults = []
+    for asked in _asks(gates):
+        if seeds == 1 and asked.figure in bounds:
+            text = f"{printable(asked.figure)} is a bound of an interval over seeds; expected --seeds of at least 2"
+            faults.append(Fault(text, option(asked.text)))
+    check_gates(gates, known, baseline=baseline, faults=faults)
+
+
+def check_gates(gates: Sequence[Gate], known: Iterable[str], *, baseline: bool, faults: Sequence[Fault] = ()) -> None:
+    """Refuse gates on figures that are not `known`, or at steps; and on a baseline where there is none: ConfigError."""
+    known = sorted(known)
+    found = [*faults]
+    for asked in _asks(gates):
+        fault = unknown_figure(asked, known) or never_met(asked, WhenMeasured(final=True))
+        found += [Fault(fault, option(asked.text))] if fault else []
+    if not baseline:
+        found += [Fault(NO_BASELINE, option(gates[index].text)) for index in needs_baseline(gates)]
+    if found:
+        raise ConfigError(found)
+
+
+NO_BASELINE = "the gate compares with a baseline; expected --baseline RUN"

@@ -1,0 +1,40 @@
+"""Outcomes as JUnit XML, which build servers show: one suite, one test case for each thing that was asked.
+
+Source of the form: the schema of the Apache Ant JUnit task, as Jenkins and GitLab read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from nnlab.errors import printable
+from nnlab.runs.files import ignore, write_atomically
+from nnlab.runs.folder import now
+
+
+@dataclass(frozen=True)
+class JUnitCase:
+    """One test case; `failure` says what was found and expected, and is empty where it passed."""
+
+    name: str
+    failure: str = ""
+
+
+def write_junit(path: Path, suite: str, cases: Sequence[JUnitCase], seconds: float) -> None:
+    """Write the cases of a suite that took `seconds`."""
+    counts = {"tests": str(len(cases)), "failures": str(sum(bool(case.failure) for case in cases)), "errors": "0"}
+    times = {"time": f"{seconds:.3f}", "timestamp": now().removesuffix("Z")}
+    root = ET.Element("testsuites", {**counts, "time": times["time"]})
+    inside = ET.SubElement(root, "testsuite", {"name": printable(suite), **counts, "skipped": "0", **times})
+    for case in cases:
+        about = {"classname": printable(suite), "name": printable(case.name), "time": "0"}
+        element = ET.SubElement(inside, "testcase", about)
+        if case.failure:
+            message = printable(case.failure)
+            ET.SubElement(element, "failure", {"message": message, "type": "gate"}).text = message
+    ET.indent(root)
+    text = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    write_atomically(path, lambda stream: ignore(stream.write(text + b"\n")))

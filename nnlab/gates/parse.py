@@ -1,0 +1,282 @@
+"""Gates: sentences about figures that a run must make true, such as `test/accuracy >= 0.97`.
+
+    gate     = figure OP factor {* factor} [+- NUMBER] [by epoch N | by step N]
+    OP       = >= | <= | > | < | ==
+    factor   = NUMBER | figure | baseline       at most one of them no number
+    figure   = NAME [@STEP]
+
+A figure without a step is the run's final one. `by` asks for the best value reached until then. `baseline` is the
+same figure of another run. In comparisons a name begins with an arm and may end in a statistic over the seeds:
+`relu.val/accuracy.low`. What stands between double quotes in a name is taken as it is: spaces, `=`, `*`, `@`.
+A figure that was not measured fails its gate.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from nnlab.errors import ConfigError, Fault, printable, suggestion
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+@dataclass(frozen=True)
+class GateFigure:
+    """What a gate compares with, besides a number: a figure of the run, at a step or at the end."""
+
+    name: str
+    step: int | None = None
+
+
+BASELINE = GateFigure("baseline")  # the gate's own figure, of another run
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One parsed gate; `text` is how it was written. With `of`, the bound is `bound` times what that figure is."""
+
+    text: str
+    figure: str
+    operator: str
+    bound: float
+    tolerance: float = 0.0
+    step: int | None = None
+    by_epoch: int | None = None
+    by_step: int | None = None
+    of: GateFigure | None = None
+
+    def met(self, value: float | None, bound: float | None = None) -> bool:
+        """Whether a measured value meets the gate; None and what is not finite, not measured, never do.
+
+        `bound` is the bound where it had to be computed.
+        """
+        bound = self.bound if self.of is None else bound
+        if value is None or bound is None or not math.isfinite(value) or not math.isfinite(bound):
+            return False
+        if self.operator == "==":
+            return abs(value - bound) <= self.tolerance
+        return OPERATORS[self.operator](value, bound)
+
+    def best(self, values: Sequence[float], bound: float | None = None) -> float | None:
+        """The value among several that comes nearest to meeting the gate, or None of none."""
+        centre = self.bound if bound is None else bound
+        values = [value for value in values if not math.isnan(value)]
+        if not values:
+            return None
+        if self.operator == "==":
+            return min(values, key=lambda value: abs(value - centre))
+        return max(values) if self.operator.startswith(">") else min(values)
+
+    @property
+    def asks(self) -> tuple[Gate, ...]:
+        """The gate itself, and one in whose place of the figure stands the one it is compared with, if any."""
+        if self.of is None or self.of == BASELINE:
+            return (self,)
+        return self, replace(self, figure=self.of.name, step=self.of.step, by_epoch=None, by_step=None, of=None)
+
+
+# --- from text to gates -----------------------------------------------------------------------------------------------
+
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_TOKEN = re.compile(
+    rf"\s*(?:(?P<operator>!?[<>=]+)|(?P<mark>\+-|[*@])|(?P<number>{_NUMBER})(?=\+-|[\s@<>=*]|\Z)"
+    r'|(?P<word>(?:"[^"]*"|(?!\+-)[^\s@<>=*"])+)|(?P<end>\Z)|(?P<quote>"))'
+)
+_COMPARABLE = re.compile(r"(?![0-9.+-])[^/.]+[/.].+", re.DOTALL)  # a figure, and not `high`, `nan` or `1.5x`
+_FORM = "FIGURE OP NUMBER such as 'test/accuracy >= 0.95' or 'batch/loss@999 == 0.0142 +- 5e-5'"
+_COMPARED = "a number, baseline or a figure such as val/loss"
+
+
+def parse_gate(text: str) -> Gate:
+    """The gate that `text` states. ValueError says in one line what was found, where, and expected."""
+    return _GateReader(text).gate()
+
+
+def gates_from(texts: Iterable[str]) -> list[Gate]:
+    """The gates of a command line. ConfigError lists the faults of all of them."""
+    faults: list[Fault] = []
+    gates: list[Gate] = []
+    for text in texts:
+        try:
+            gates.append(parse_gate(text))
+        except ValueError as error:
+            faults.append(Fault(str(error), option(text)))
+    if faults:
+        raise ConfigError(faults)
+    return gates
+
+
+def option(text: str) -> str:
+    """How a gate of the command line is named in a message."""
+    return f"--gate {_shown(text)}"
+
+
+def _shown(text: str) -> str:
+    """`text` for a message: escaped, and not too long."""
+    short = printable(text)
+    return short if len(short) <= 80 else short[:79] + "…"
+
+
+class _GateReader:
+    """The tokens of one gate, from left to right; `kind`, `token` and `place` are those of the next one."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.position = text, 0
+        self.advance()
+
+    def advance(self) -> None:
+        """Go on to the next token."""
+        match = _TOKEN.match(self.text, self.position)
+        assert match is not None  # one of its branches takes any character, and the end
+        assert match.lastgroup is not None
+        self.kind, self.token, self.place = match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1
+        self.position = match.end()
+
+    def gate(self) -> Gate:
+        """The whole gate."""
+        figure = self.figure("the name of a figure")
+        operator_ = self.one_of(OPERATORS, f"one of {' '.join(OPERATORS)}")
+        bound, of = self.side()
+        toleranced = self.took("+-")
+        tolerance = self.number("a tolerance") if toleranced else 0.0
+        limits = self.limits() if self.took("by") else {}
+        if self.kind != "end":
+            self.fail("the end, '+- NUMBER' after ==, 'by epoch N' or 'by step N'")
+        gate = Gate(self.text.strip(), figure.name, operator_, bound, tolerance, figure.step, **limits, of=of)
+        self.check(gate, toleranced=toleranced)
+        return gate
+
+    def figure(self, expected: str) -> GateFigure:
+        """A name, and @STEP."""
+        name = self.token.replace('"', "")
+        if self.kind != "word" or not name or self.token[0].isdigit():
+            self.fail(expected)
+        self.advance()
+        return GateFigure(name, self.count("a step") if self.took("@") else None)
+
+    def side(self) -> tuple[float, GateFigure | None]:
+        """The product on the right: its numbers, and the figure among them."""
+        bound, of = 1.0, None
+        while True:
+            if self.kind == "number":
+                bound *= self.number(_COMPARED)
+            elif of is None and self.took(BASELINE.name):
+                of = BASELINE
+            elif of is None and _COMPARABLE.fullmatch(self.token):
+                of = self.figure(_COMPARED)
+            else:
+                self.fail(_COMPARED if of is None else "a number")
+            if not self.took("*"):
+                return bound, of
+
+    def limits(self) -> dict[str, int]:
+        """What follows `by`."""
+        unit = self.one_of(("epoch", "step"), "epoch N or step N")
+        return {f"by_{unit}": self.count(f"the number of the {unit}")}
+
+    def took(self, token: str) -> bool:
+        """Whether the next token is this one, which is then passed."""
+        found = self.token == token
+        if found:
+            self.advance()
+        return found
+
+    def one_of(self, tokens: Iterable[str], expected: str) -> str:
+        """One of some tokens."""
+        token = self.token if self.token in tokens else self.fail(expected)
+        self.advance()
+        return token
+
+    def number(self, expected: str) -> float:
+        """A number."""
+        token = self.token if self.kind == "number" else self.fail(expected)
+        self.advance()
+        return float(token)
+
+    def count(self, expected: str) -> int:
+        """Digits and nothing else."""
+        token = self.token if re.fullmatch("[0-9]{1,10}", self.token) else self.fail(expected)
+        self.advance()
+        return int(token)
+
+    def fail(self, expected: str) -> NoReturn:
+        """Refuse the next token."""
+        found = {"end": "the end", "quote": "a quote that is never closed"}.get(self.kind, f"'{_shown(self.token)}'")
+        where = f"at character {self.place} found {found} instead of {expected}"
+        raise ValueError(f"found gate '{_shown(self.text)}', expected {_FORM}; {where}")
+
+    def check(self, gate: Gate, *, toleranced: bool) -> None:
+        """Refuse what can be read but means nothing."""
+        shown = f"gate '{_shown(self.text)}'"
+        if not math.isfinite(gate.bound) or not math.isfinite(gate.tolerance) or gate.tolerance < 0:
+            raise ValueError(f"found {shown}, expected finite numbers and a tolerance of at least 0")
+        if toleranced and gate.operator != "==":
+            raise ValueError(f"found a tolerance after {gate.operator} in {shown}, expected it after ==")
+        if gate.step is not None and (gate.by_epoch, gate.by_step) != (None, None):
+            raise ValueError(f"found both @STEP and 'by' in {shown}, expected one of them")
+
+
+# --- gates that can never be met --------------------------------------------------------------------------------------
+
+
+def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
+    """Why the gate's figure can never be measured, with a near name, or None if it is known."""
+    known = list(known)
+    if gate.figure in known:
+        return None
+    return f"unknown figure '{_shown(gate.figure)}' in gate '{_shown(gate.text)}'{_hint(gate.figure, known)}"
+
+
+def _hint(figure: str, known: Sequence[str]) -> str:
+    """A near name; for a name that lacks its split, the names that end in it."""
+    ends = [name for name in known if name.endswith(f"/{figure}")]
+    return suggestion(figure, known) or (f"; expected {' or '.join(ends)}" if ends else "")
+
+
+def names_a_parameter(figure: str) -> bool:
+    """Whether the figure has the form of one entry of a tensor: `dense1/weights[0,0]`."""
+    return re.fullmatch(r"[^\[\]]+/[^\[\]]+\[[0-9]{1,10}(,[0-9]{1,10})*\]", figure) is not None
+
+
+@dataclass(frozen=True)
+class WhenMeasured:
+    """When a figure is measured: at the end of a run (`final`), and at some steps on the way (none: an empty range).
+
+    A gate may ask for any of `steps`. Without being asked, the figure is first measured at `first` = (step, epoch).
+    """
+
+    final: bool
+    steps: range = range(0)
+    first: tuple[int, float] = (0, 0.0)
+
+
+def never_met(gate: Gate, moments: WhenMeasured) -> str | None:
+    """Why a gate asks for a moment at which its figure is not measured, or None."""
+    asks_on_the_way = gate.step is not None or gate.by_step is not None or gate.by_epoch is not None
+    name, steps, (first, first_epoch) = printable(gate.figure), moments.steps, moments.first
+    if not asks_on_the_way:
+        return None if moments.final else f"{name} is measured step by step alone; expected {_asked(name, steps)}"
+    if not steps:
+        return f"{name} is measured at the end alone; expected no @STEP and no 'by'"
+    if gate.step is not None and gate.step not in steps:
+        return f"found step {gate.step} for {name}, expected one from {steps[0]} to {steps[-1]}"
+    if gate.by_step is not None and gate.by_step < first:
+        return f"{name} is first measured at step {first}; found by step {gate.by_step}"
+    if gate.by_epoch is not None and gate.by_epoch < first_epoch:
+        return f"{name} is first measured at epoch {first_epoch:.3g}; found by epoch {gate.by_epoch}"
+    return None
+
+
+def _asked(name: str, steps: range) -> str:
+    return f"{name}@STEP with a step from {steps[0]} to {steps[-1]}" if steps else "a training of at least one step"

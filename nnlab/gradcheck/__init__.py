@@ -1,0 +1,1 @@
+"""Gradcheck: every derivative of a network against exact and numeric ones, and defects that it has to catch."""

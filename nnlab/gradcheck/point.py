@@ -1,0 +1,241 @@
+"""The strong check of a gradient at one point: one theta, one batch, one frozen noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck, Objective
+from nnlab.gradcheck.differences import confirmed, extrapolated
+from nnlab.gradcheck.forward_mode import LayerKinks, measured, penalties
+from nnlab.maths.activations import BY_COMPLEX_STEP
+from nnlab.networks.layers.activation_layers import BoundElementwise, BoundRowwise, Elementwise
+from nnlab.networks.layers.dense import PassContext
+from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF
+from nnlab.networks.layout import Layout
+from nnlab.networks.network import Network, Pass
+
+Array = NDArray[Any]
+Batch = tuple[Array, Array]
+Plant = Callable[[Pass], None]
+
+BOTH, DATA, REGULARISER = "both", "data loss alone", "regulariser alone"
+# The second oracle looks at every entry of a theta up to this size, else at some of each tensor.
+_ALL, _SOME = 2_000, 64
+_NUMBERS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found at one point: a check of each part of the objective, and the units on a kink.
+
+    `refused` says of tensors (or by "" of all) why the second oracle alone has checked them. `by_step` are the layers
+    whose slope is itself measured by complex step: there the second oracle is the only independent one.
+    """
+
+    checks: dict[str, ExactCheck]
+    kinks: tuple[LayerKinks, ...]
+    on_kink: Array
+    refused: dict[str, str]
+    by_step: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> CheckVerdict:
+        """The worst of all parts; a slope on a kink that is not what the activation announces is a failure."""
+        if any(not layer.kinks.agrees.all() for layer in self.kinks):
+            return CheckVerdict.FAIL
+        return max(check.verdict for check in self.checks.values())
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong or in doubt."""
+        return self.verdict <= CheckVerdict.PASS
+
+    @property
+    def analytic(self) -> Array:
+        """The gradient of the whole objective, (P,)."""
+        return self.checks[BOTH].analytic
+
+    @property
+    def errors(self) -> Array:
+        """Its distance from the measured one, (P,)."""
+        return self.checks[BOTH].errors
+
+
+def nothing(_tied: Pass) -> None:
+    """No defect is planted."""
+
+
+def examine(
+    network: Network, theta: Array, batch: Batch, context: PassContext, *, seed: int = 0, plant: Plant = nothing
+) -> Examined:
+    """Check the gradient at theta (1, P) for a batch. `plant` may break the pass, as the self-test does."""
+    x, y = (values.astype(np.float64) for values in batch)
+    theta = theta.astype(np.float64)
+    tied = Pass(network, theta, np.zeros_like(theta), x.shape[1], context=context)
+    plant(tied)
+    with np.errstate(all="ignore"):
+        tied.forward(x)
+        analytic = dict(_gradients(tied, y))
+        adjoints = tied.adjoints(y)
+        found = measured(network, tied, y, adjoints)
+        inputs = list(_inputs(tied, x))
+        regulariser, its_bound, on_kink = penalties(tied)
+        on_kink |= found.on_kink
+        # The second oracle has nothing to say where a unit stands on a kink: it sees both sides at once.
+        columns = _looked_at(network.layout, seed)
+        parts = list(_from_each_layer(network, theta, inputs, y, context))
+        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs, adjoints))
+        checks = {BOTH: second.check(analytic[BOTH], found.gradient + regulariser, found.bound + its_bound)}
+    unseen = np.full(len(on_kink), np.nan)
+    if REGULARISER in analytic:
+        checks[REGULARISER] = ExactCheck(analytic[REGULARISER], regulariser, its_bound, unseen, unseen)
+        if not found.refused:
+            checks[DATA] = ExactCheck(analytic[DATA], found.gradient, found.bound, unseen, unseen)
+    return Examined(checks, found.kinks, on_kink, found.refused, tuple(_by_step(network)))
+
+
+def _by_step(network: Network) -> Iterator[str]:
+    for layer in network.layers:
+        if isinstance(layer, Elementwise) and layer.activation.slope_formula == BY_COMPLEX_STEP:
+            yield layer.name
+
+
+def _gradients(tied: Pass, y: Array) -> Iterator[tuple[str, Array]]:
+    """The gradient of the objective, and where it has penalties of each part alone, (P,)."""
+    assert tied.gradient is not None
+    tied.backward(y)
+    yield BOTH, tied.gradient[0].copy()
+    l1, l2 = tied.l1, tied.l2
+    if l1 is None and l2 is None:
+        return
+    tied.l1 = tied.l2 = None
+    tied.backward(y)
+    tied.l1, tied.l2 = l1, l2
+    yield DATA, tied.gradient[0].copy()
+    tied.gradient[...] = 0
+    tied.shrink()
+    yield REGULARISER, tied.gradient[0].copy()
+
+
+class _Second:
+    """The second oracle: extrapolated differences of the objective, by some columns of theta."""
+
+    def __init__(self, parts: list[_Part], columns: Array, noise: float) -> None:
+        self.parts, self.columns, self.noise = parts, columns, noise
+
+    def check(self, analytic: Array, numeric: Array, bound: Array) -> ExactCheck:
+        """The verdict of both oracles; where they differ the second one is asked again, with other steps."""
+        values, errors = np.full_like(analytic, np.nan), np.full_like(analytic, np.nan)
+        check = ExactCheck(analytic, numeric, bound, values, errors)
+        for part in self.parts:
+            ours = part.among(self.columns)
+            values[ours], errors[ours] = extrapolated(*part.question(ours), self.noise)
+            doubtful = ours[(check.apart | check.alone)[ours]]
+            if len(doubtful):
+                found = values[doubtful], errors[doubtful]
+                values[doubtful], errors[doubtful] = confirmed(*part.question(doubtful), self.noise, found)
+        return check
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The network from one layer on: all that the parameters of this layer can change."""
+
+    objective: Objective
+    theta: Array
+    begin: int
+    end: int
+    at_once: int
+
+    def among(self, columns: Array) -> Array:
+        """Those of the columns that are this layer's."""
+        return columns[(columns >= self.begin) & (columns < self.end)]
+
+    def question(self, columns: Array) -> tuple[Objective, Array, Array, int]:
+        """What to differentiate, where, by what, and how many copies to make at a time."""
+        return self.objective, self.theta, columns - self.begin, self.at_once
+
+
+def _from_each_layer(
+    network: Network, theta: Array, inputs: list[Array], y: Array, context: PassContext
+) -> Iterator[_Part]:
+    """A part for each layer that has parameters, fed with what goes into this layer."""
+    begin = 0
+    for depth, (layer, x) in enumerate(zip(network.layers, inputs, strict=True)):
+        end = begin + sum(spec.size for spec in layer.parameter_specs(network.sizes[depth]))
+        if end > begin:
+            rest, own = Network(network.sizes[depth], network.layers[depth:], network.head), theta[:, begin:]
+            at_once = max(1, _NUMBERS_AT_ONCE // max(rest.layout.size, x.shape[1] * max(rest.sizes[1:])))
+            yield _Part(sided_objective(rest, own, x, y, context), own[0], begin, end, at_once)
+        begin = end
+
+
+def _inputs(tied: Pass, x: Array) -> Iterator[Array]:
+    """What goes into each layer."""
+    for layer in tied.layers:
+        yield x
+        x = layer.forward(x)
+
+
+def _noise(inputs: list[Array], adjoints: list[Array]) -> float:
+    """What the rounding of what goes from layer to layer may have done to the loss."""
+    shares = [np.abs(x * dy) for x, dy in zip(inputs, adjoints, strict=False)]
+    return 2 * UNIT_ROUNDOFF * float(sum(np.nan_to_num(share).sum() for share in shares[1:]))
+
+
+def _looked_at(layout: Layout, seed: int) -> Array:
+    """The columns of theta that the second oracle looks at."""
+    if layout.size <= _ALL:
+        return np.arange(layout.size)
+    draws = np.random.default_rng(seed)
+    places = [layout.places[spec.name] for spec in layout.specs]
+    drawn = [draws.choice(np.arange(p.start, p.stop), min(_SOME, p.stop - p.start), replace=False) for p in places]
+    return np.sort(np.concatenate(drawn))
+
+
+def sided_objective(network: Network, theta: Array, x: Array, y: Array, context: PassContext) -> Objective:
+    """The objective as a function of copies of theta, (K, P), nan for those on whose way a unit crosses a kink."""
+    home = Pass(network, theta, None, x.shape[1], context=context)
+    home.forward(x)
+    kinks = [_kinks_of(layer) for layer in home.layers]
+    sides = [_sides(layer, at) for layer, at in zip(home.layers, kinks, strict=True)]
+    bent = np.zeros(1) if home.l1 is None else home.l1  # |w| has a kink at 0
+
+    def values(thetas: Array) -> Array:
+        tied = Pass(network, thetas, None, x.shape[1], context=context)
+        tied.forward(x)
+        total: Array = tied.loss(y) + tied.penalty()
+        total[np.any((np.sign(thetas) != np.sign(theta)) & (bent > 0), axis=-1)] = np.nan
+        for layer, at, here in zip(tied.layers, kinks, sides, strict=True):
+            for side, home_side in zip(_sides(layer, at), here, strict=True):
+                total[np.broadcast_to(np.any(side != home_side, axis=(1, 2)), total.shape)] = np.nan
+        return total
+
+    return values
+
+
+def _kinks_of(layer: Any) -> Array:
+    """The kinks that a bound layer's activation declares, (kinks, units or 1), under each unit's own parameters."""
+    if not isinstance(layer, BoundElementwise):
+        return np.empty((0, 1))
+    described = layer.layer
+    learned = {name: layer.parameters[name] for name in described.learned}
+    parameters = {name: np.ravel(value) for name, value in {**described.chosen, **learned}.items()}
+    units = max([len(values) for values in parameters.values()], default=1)
+    own = [{name: float(v[unit % len(v)]) for name, v in parameters.items()} for unit in range(units)]
+    found = list(zip_longest(*(described.activation.kinks(**one) for one in own), fillvalue=np.inf))
+    return np.array(found).reshape(len(found), units)
+
+
+def _sides(layer: Any, kinks: Array) -> list[Array]:
+    """On which side of each kink each unit stands: -1, 0 or 1; for a row of units, on which piece each of them is."""
+    if isinstance(layer, BoundRowwise):
+        piece = layer.activation.piece
+        return [] if piece is None else [piece(layer.z, layer.y, **layer.chosen)]
+    return [np.sign(layer.z - kink).astype(np.int8) for kink in kinks]

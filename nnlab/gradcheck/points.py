@@ -1,0 +1,104 @@
+"""Where the gradient of an experiment is checked: which weights, which batches; and the reports from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.errors import CheckpointError
+from nnlab.gradcheck.derivatives import CheckVerdict
+from nnlab.gradcheck.point import BOTH, Examined, examine
+from nnlab.gradcheck.report import TensorRow, rows_of
+from nnlab.networks.layers.dense import PassContext
+from nnlab.setup.setup import Setup
+from nnlab.training.loop import fit
+from nnlab.training.state import State
+
+Array = NDArray[np.float64]
+
+# Weights far from 1 show what a usual point hides: slopes that underflow, units that saturate, terms that cancel.
+SCALES = (1e-3, 6.0)
+BATCH_SIZES = (1, 2, 8)
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class PointReport:
+    """The check at one point, summed up tensor by tensor for each part of the objective."""
+
+    point: str
+    batch: int
+    examined: Examined
+    rows: tuple[TensorRow, ...]
+
+    @property
+    def verdict(self) -> CheckVerdict:
+        """The worst."""
+        return self.examined.verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong or in doubt."""
+        return self.examined.passed
+
+    @property
+    def tested(self) -> Array:
+        """Which entries of theta were tested, (P,)."""
+        tested: Array = self.examined.checks[BOTH].verdicts != CheckVerdict.UNTESTED
+        return tested
+
+
+def frozen(setup: Setup, step: int) -> PassContext:
+    """The moment of a training step, with its noise, and with running statistics held still."""
+    context = PassContext(setup.rows.seeds[:1], learns=False)
+    context.step = step
+    return context
+
+
+def fitting(setup: Setup, theta: Array) -> Array:
+    """`theta` itself; CheckpointError if it belongs to another network."""
+    expected = setup.network.layout.size
+    if theta.shape != (1, expected):
+        raise CheckpointError(f"found weights of {theta.shape[1]} parameters, but the experiment describes {expected}")
+    return theta
+
+
+def check_points(setup: Setup, theta: Array | None = None) -> Iterator[PointReport]:
+    """The check at the initial weights (or at `theta`), after 20 steps, and at scaled weights, with batches of 1, 2, 8.
+
+    A training that has run away within these steps has no weights to be checked there.
+    """
+    start = setup.start()
+    if theta is not None:
+        start.theta[...] = fitting(setup, theta)
+    name = "initial weights" if theta is None else "the run's weights"
+    points = {name: (start.theta.copy(), 0)}
+    points |= {f"{name} times {scale:g}": (scale * start.theta, 0) for scale in SCALES}
+    steps = min(STEPS, setup.plan.steps)
+    if steps and theta is None:
+        points[f"after {steps} steps"] = (_trained(setup, start, steps), steps)
+    train = setup.rows.parts()["train"]
+    for point, (weights, step) in points.items():
+        if np.isfinite(weights).all():
+            for size in sorted({min(size, train.x.shape[1]) for size in BATCH_SIZES}):
+                batch = (train.x[:, :size], train.y[:, :size])
+                yield report_at(setup, point, weights, batch, step)
+
+
+def report_at(setup: Setup, point: str, theta: Array, batch: tuple[Array, Array], step: int) -> PointReport:
+    """The check of one theta (1, P) for one batch, under the noise of a step."""
+    seed = setup.rows.seeds[0]
+    examined = examine(setup.network, theta, batch, frozen(setup, step), seed=seed)
+    return PointReport(point, batch[0].shape[1], examined, tuple(rows_of(setup.network.layout, examined)))
+
+
+def _trained(setup: Setup, start: State, steps: int) -> Array:
+    """The weights after the first steps of the training."""
+    plan = replace(setup.plan, steps=steps, log_every=steps, evaluate=(), steps_to_measure=frozenset())
+    parts = {"train": setup.rows.parts()["train"]}
+    for _ in fit(setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, start):
+        pass
+    return start.theta

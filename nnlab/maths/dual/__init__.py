@@ -1,0 +1,1 @@
+"""Dual arrays: values with their derivative along one direction and a bound of the rounding error in both."""

@@ -1,0 +1,70 @@
+"""Pictures of a run: each a pure function from plain arrays to a matplotlib Figure, and `save` to write it.
+
+curves.py   cost and accuracy over the updates
+classes.py  confusion matrix, misclassified images
+labels.py   precision, recall and F1 of each label
+regions.py  decision regions, truth beside prediction, for two inputs
+fits.py     predictions against true values, the curve of a network with one input
+functions.py  an activation and its slope
+units.py    the activations of a network over the pre-activations that they get
+health.py   units, gradients and updates over the updates and over depth
+arms.py     several activations (arms) over many seeds
+survival.py    how soon the arms' seeds reach a target, and how the arms rank
+sweeps.py      a figure over the keys of a sweep
+boundaries.py  what the arms' networks decide for two inputs, and how they came to it
+arm_units.py, arm_health.py  the arms' activations at work, and the health of their units
+style.py    what they share: palette, type sizes, legends, writing the file
+scales.py   how values meet an axis: percent, logarithm, what is finite
+"""
+
+from nnlab.pictures.folder import ensure_matplotlib_folder
+
+ensure_matplotlib_folder()  # before anything below imports matplotlib, which reads and writes there as it is imported
+
+from nnlab.pictures.arm_health import arm_health  # noqa: E402
+from nnlab.pictures.arm_units import arm_units  # noqa: E402
+from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
+from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
+from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa: E402
+from nnlab.pictures.curves import accuracy, cost  # noqa: E402
+from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
+from nnlab.pictures.functions import activation  # noqa: E402
+from nnlab.pictures.health import gradients, health  # noqa: E402
+from nnlab.pictures.labels import label_rates  # noqa: E402
+from nnlab.pictures.regions import boundary, truth_and_prediction  # noqa: E402
+from nnlab.pictures.style import save, shortened  # noqa: E402
+from nnlab.pictures.survival import rankings, survival  # noqa: E402
+from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
+from nnlab.pictures.units import units  # noqa: E402
+
+__all__ = [
+    "MOST_SPREADS",
+    "Key",
+    "Plane",
+    "accuracy",
+    "activation",
+    "arm_health",
+    "arm_style",
+    "arm_units",
+    "boundaries",
+    "boundary",
+    "compare_curves",
+    "compare_finals",
+    "confusion",
+    "cost",
+    "film",
+    "fit",
+    "fit_curve",
+    "gradients",
+    "health",
+    "label_rates",
+    "misclassified",
+    "mislabelled",
+    "rankings",
+    "save",
+    "shortened",
+    "survival",
+    "sweep_keys",
+    "truth_and_prediction",
+    "units",
+]

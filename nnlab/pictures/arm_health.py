@@ -1,0 +1,105 @@
+"""The health of each arm's units over the updates, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from nnlab.pictures.arms import MOST_SPREADS, Styles, style_of
+from nnlab.pictures.scales import drawable, sampled, scale_metric, scale_steps
+from nnlab.pictures.style import LEGEND, blank, dress, legend, shortened
+
+QUANTITIES = {
+    "dead": "dead units (%)",
+    "saturated": "saturated (%)",
+    "gradient_norm": "norm of the gradient",
+}
+_SHARES = ("dead", "saturated")
+_LEAST_SHARE = 0.1  # the axis of a share reaches up to here at least, so that 0 does not look like noise
+_MOST_LAYERS = 3
+BAND = (10, 90)  # percentiles of the seeds
+
+# The steps (T,) of an arm and its seeds' curves (R, T) by name.
+Measured = tuple[NDArray[Any], Mapping[str, NDArray[Any]]]
+
+
+def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> Figure | None:
+    """A row for each quantity, a column for each layer (of many the first, a middle and the last), a line for each arm.
+
+    Lines are means over the seeds, bands their 10th to 90th percentiles, which more than five arms do not get. Curves
+    are named `health/<layer>/<quantity>`. None where nothing was measured.
+    """
+    rows = {quantity: columns for quantity in QUANTITIES if (columns := _layers(arms, quantity))}
+    if not rows:
+        return None
+    across = max(map(len, rows.values()))
+    figure = blank(title, width=max(6.5, 3.4 * across), height=0.8 + 2.5 * len(rows))
+    grid = figure.subplots(len(rows), across, squeeze=False, sharex=True, sharey="row")
+    for line, (quantity, layers) in zip(grid, rows.items(), strict=True):
+        for place, axes in enumerate(line):
+            if place < len(layers):
+                _draw(axes, arms, f"health/{layers[place]}/{quantity}", styles)
+                dress(axes, x="", y=QUANTITIES[quantity] if place == 0 else "", sentence=layers[place], letters=40)
+            else:
+                axes.set_visible(False)
+        _scale(line[0], arms, quantity, layers)
+    for axes in grid[-1]:
+        axes.set_xlabel("step (updates)", fontsize=11)
+        scale_steps(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    handles = [style_of(*styles[name]) for name in arms]
+    legend(figure, handles, [shortened(name, LEGEND) for name in arms])
+    return figure
+
+
+def _layers(arms: Mapping[str, Measured], quantity: str) -> list[str]:
+    """The layers that have a quantity in any arm: the first, a middle one and the last."""
+    names = {name: None for _, curves in arms.values() for name in curves if name.endswith(f"/{quantity}")}
+    layers = sorted({name.split("/")[1] for name in names}, key=_depth)
+    return [layers[index] for index in sampled(len(layers), _MOST_LAYERS)] if layers else []
+
+
+def _depth(layer: str) -> int:
+    return int("".join(filter(str.isdigit, layer)) or 0)
+
+
+def _draw(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Styles) -> None:
+    for label, (steps, curves) in arms.items():
+        runs = curves.get(name)
+        if runs is None or not drawable(runs).any():
+            continue
+        known = np.flatnonzero(drawable(runs).any(axis=0))
+        found = np.where(drawable(runs[:, known]), runs[:, known], np.nan)
+        colour, line, marker = styles[label]
+        if len(arms) <= MOST_SPREADS:
+            axes.fill_between(
+                steps[known], *np.nanpercentile(found, BAND, axis=0), color=colour, alpha=0.13, linewidth=0
+            )
+        axes.plot(steps[known], np.nanmean(found, axis=0), color=colour, linestyle=line, linewidth=2.0, marker=marker,
+                  markersize=5, markevery=max(1, known.size // 6))  # fmt: skip
+
+
+def _scale(axes: Axes, arms: Mapping[str, Measured], quantity: str, layers: list[str]) -> None:
+    """One scale for all layers of a quantity, for the means and the bands that are drawn."""
+    names = [f"health/{layer}/{quantity}" for layer in layers]
+    parts = [_drawn(curves[name]) for _, curves in arms.values() for name in names if name in curves]
+    together = np.concatenate(parts)
+    if quantity in _SHARES:
+        scale_metric(axes, "y", np.append(together, [0, _LEAST_SHARE]), quantity)
+        axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])
+    else:
+        scale_metric(axes, "y", together[together > 0], quantity)
+
+
+def _drawn(runs: NDArray[Any]) -> NDArray[Any]:
+    known = drawable(runs).any(axis=0)
+    if not known.any():
+        return np.empty(0)
+    found = np.where(drawable(runs[:, known]), runs[:, known], np.nan)
+    return np.concatenate([np.nanmean(found, axis=0), *np.nanpercentile(found, BAND, axis=0)])

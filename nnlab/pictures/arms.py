@@ -1,0 +1,295 @@
+"""Pictures of a comparison: several arms (activations), each trained from many seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from nnlab.pictures.scales import (
+    drawable,
+    is_share,
+    metric_label,
+    metric_value,
+    sampled,
+    scale_after_start,
+    scale_metric,
+    scale_steps,
+    wants_logarithm,
+)
+from nnlab.pictures.style import (
+    BLACK,
+    GRID,
+    INK,
+    LEGEND,
+    SMALL,
+    blank,
+    count,
+    dress,
+    in_two_lines,
+    joined,
+    legend,
+    look,
+    loss_label,
+    say,
+    shortened,
+)
+
+MOST_STEPS = 400
+BAND = (10, 90)  # percentiles of the seeds
+MOST_ROOM = 3  # times the seeds' own range, for the intervals of their means; beyond, the frame cuts them
+MOST_SPREADS = 5  # beyond it, the seeds of so many arms hide each other and the means
+_LABEL = 30  # letters of an arm's name beside its row
+FEW_SEEDS = 10  # percentiles of so few say less than the seeds themselves
+
+
+Styles = Mapping[str, tuple[str, str, str]]
+
+
+def arm_style(names: Iterable[str]) -> dict[str, tuple[str, str, str]]:
+    """Each arm's colour, line style and marker, the same in every picture that gets the same names."""
+    return {name: look(index) for index, name in enumerate(names)}
+
+
+def style_of(colour: str, line: str, marker: str = "") -> Line2D:
+    """A line for a legend."""
+    look: dict[str, Any] = {"linestyle": line, "linewidth": 2.0, "marker": marker, "markersize": 6}
+    return Line2D([], [], color=colour, **look)
+
+
+def compare_curves(
+    steps: NDArray[Any],
+    arms: Mapping[str, NDArray[Any]],
+    *,
+    metric_name: str,
+    title: str,
+    loss: str = "",
+    scaled_targets: bool = False,
+    kept: bool = False,
+    styles: Styles | None = None,
+) -> Figure:
+    """Each arm's mean over its seeds at every step, before the seeds themselves or, where they are many, a band.
+
+    Of more than five arms only the means are drawn.
+
+    `steps` (T,); each arm (R, T), one row per seed, nan where nothing was measured. A seed that is not finite any
+    more has diverged: it drops out of mean and band from there on, and the legend counts it. `loss` names the loss
+    where that is the figure; `kept` tells that seeds which stopped early go on with their last value. `styles` are
+    those of `arm_style`, where not all arms are drawn.
+    """
+    figure = blank(title, height=5.0)
+    axes = figure.subplots()
+    styles = styles or arm_style(arms)
+    found = {name: _measured(steps, runs) for name, runs in arms.items() if drawable(runs).any()}
+    lost = _lost(arms)
+    few, many = all(len(runs) <= FEW_SEEDS for runs in arms.values()), len(arms) > MOST_SPREADS
+    drawn, handles, names = [], [], []
+    for index, (name, (at, runs)) in enumerate(found.items()):
+        spread = _mean(runs)[None] if many else runs if few else _band(runs)
+        if not many:
+            (_draw_seeds_behind if few else _draw_band)(axes, at, spread, styles[name][0])
+        handles.append(_draw_mean(axes, at, runs, styles[name], index))
+        names.append(_seeds(name, arms[name], lost[name]))
+        drawn.append((at, np.vstack([spread, _mean(runs)])))
+    outside = scale_after_start(axes, drawn, metric_name)
+    told = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
+    dress(axes, x="step (updates)", y=_label(metric_name, loss, scaled=scaled_targets), sentence=joined(told))
+    scale_steps(axes)
+    if not handles:
+        say(axes, "no finite value was recorded")
+    legend(figure, handles, names)
+    return figure
+
+
+def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The steps at which an arm was measured, at most 400 of them, and its seeds there (R, t), nan where not finite."""
+    measured = np.flatnonzero(drawable(runs).any(axis=0))
+    measured = measured[sampled(measured.size, MOST_STEPS)]
+    part = runs[:, measured]
+    return steps[measured], np.where(drawable(part), part, np.nan).astype(float)
+
+
+def _mean(runs: NDArray[Any]) -> NDArray[Any]:
+    mean: NDArray[Any] = np.nanmean(runs, axis=0)
+    return mean
+
+
+def _band(runs: NDArray[Any]) -> NDArray[Any]:
+    """The 10th and the 90th percentile of the seeds (2, t)."""
+    band: NDArray[Any] = np.nanpercentile(runs, BAND, axis=0)
+    return band
+
+
+def _label(metric: str, loss: str, *, scaled: bool) -> str:
+    label = metric_label(metric)
+    return loss_label(label, loss, scaled=scaled) if metric.endswith("loss") else label
+
+
+def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool, many: bool) -> str:
+    if all(len(runs) == 1 for runs in arms.values()):
+        return "Line: the only seed"
+    if many:
+        return "Line: mean over the seeds, without their spread"
+    if few:
+        return "Thick line: mean over the seeds; thin lines: single seeds"
+    return f"Line: mean over the seeds; band: {BAND[0]}th to {BAND[1]}th percentile of the seeds"
+
+
+def _fates(arms: Mapping[str, NDArray[Any]], *, kept: bool, lost: bool) -> list[str]:
+    """What became of the seeds that did not go on to the end, in words."""
+    absent = [shortened(name, 22) for name, runs in arms.items() if not drawable(runs).any()]
+    return [
+        "a seed that stopped early keeps its last value" if kept else "",
+        "a diverged seed drops out" if lost else "",
+        f"never finite: {', '.join(absent)}" if absent else "",
+    ]
+
+
+def _seeds(name: str, runs: NDArray[Any], lost: int) -> str:
+    """`relu (20 seeds)`, with those that are not finite at the end counted."""
+    seeds = len(runs)
+    words = "1 seed" if seeds == 1 else f"{count(seeds)} seeds"
+    called = shortened(name, LEGEND)
+    return f"{called} ({words}, {count(lost)} diverged)" if lost else f"{called} ({words})"
+
+
+def _lost(arms: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    """How many seeds of each arm have diverged before the last step that any seed of any arm has."""
+    good = {name: drawable(runs) for name, runs in arms.items()}
+    last = max((int(np.flatnonzero(one.any(axis=0))[-1]) for one in good.values() if one.any()), default=None)
+    return {name: 0 if last is None else int((~one[:, last]).sum()) for name, one in good.items()}
+
+
+def _draw_band(axes: Axes, at: NDArray[Any], band: NDArray[Any], colour: str) -> None:
+    axes.fill_between(at, *band, color=colour, alpha=0.13, linewidth=0)
+
+
+def _draw_seeds_behind(axes: Axes, at: NDArray[Any], runs: NDArray[Any], colour: str) -> None:
+    """A thin line per seed; a single seed is its own mean and needs none."""
+    if len(runs) > 1:
+        lines = [np.column_stack([at, run])[np.isfinite(run)] for run in runs]
+        axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.35, zorder=2))
+
+
+def _draw_mean(axes: Axes, at: NDArray[Any], runs: NDArray[Any], style: tuple[str, str, str], index: int) -> Line2D:
+    """Draw one arm's mean; the markers of different arms stand at different steps."""
+    colour, line, marker = style
+    between = max(1, at.size // 8)
+    return axes.plot(at, _mean(runs), color=colour, linestyle=line, linewidth=2.2, marker=marker, markersize=6,
+                     markevery=(index * between // 12 % between, between), zorder=3)[0]  # fmt: skip
+
+
+def compare_finals(
+    arms: Mapping[str, NDArray[Any]],
+    intervals: Mapping[str, tuple[float, float, float]],
+    *,
+    metric_name: str,
+    larger_is_better: bool,
+    title: str,
+    styles: Styles | None = None,
+) -> Figure:
+    """Every seed's final value, one row per arm, best arm on top, with the mean and its 95 % interval.
+
+    Each arm is (R,). An interval holds the mean and both its ends, in any order: the middle one is the mean. Seeds
+    that are not finite cannot be drawn; their number stands below the arm's name. The interval of a share ends at 0
+    and at 100 %, where shares do.
+    """
+    order = _best_first(intervals, arms, larger_is_better=larger_is_better)
+    figure = blank(title, width=9.0, height=1.9 + 0.62 * len(order))
+    axes = figure.subplots()
+    styles = styles or arm_style(arms)
+    for row, name in enumerate(order):
+        _draw_seeds(axes, row, arms[name], styles[name])
+    better = "larger is better →" if larger_is_better else "← smaller is better"
+    sentence = "Marks: single seeds; diamond and bar: mean and its 95 % interval"
+    dress(axes, x=f"final {metric_label(metric_name)}; {better}", y="", sentence=sentence)
+    values = np.concatenate([np.empty(0), *arms.values()])
+    _name_rows(axes, order, arms)
+    possible = {name: _possible(interval, metric_name) for name, interval in intervals.items()}
+    _frame(axes, values, np.array([*possible.values()], float).ravel(), metric_name)
+    for row, name in enumerate(order):
+        _draw_interval(axes, row, possible.get(name), metric_name)
+    if not drawable(values).any():
+        say(axes, "no seed has a finite value")
+    return figure
+
+
+def _possible(interval: tuple[float, ...], metric: str) -> tuple[float, ...]:
+    """An interval without what a share cannot be."""
+    return tuple(min(max(value, 0.0), 1.0) for value in interval) if is_share(metric) else interval
+
+
+def _range(values: NDArray[Any]) -> float:
+    return float(np.ptp(values)) if values.size else 0.0
+
+
+def _frame(axes: Axes, values: NDArray[Any], ends: NDArray[Any], metric: str) -> None:
+    """Scale the x axis for the seeds, and for the intervals where these leave the seeds room enough."""
+    good, both = values[drawable(values)], np.concatenate([values, ends])
+    both = both[drawable(both)]
+    logarithmic = not is_share(metric) and wants_logarithm(good)
+    if logarithmic or not 0 < _range(both) <= MOST_ROOM * _range(good):
+        scale_metric(axes, "x", values, metric)
+    elif is_share(metric):
+        scale_metric(axes, "x", both, metric)
+    else:
+        axes.set_xlim(both.min() - 0.05 * np.ptp(both), both.max() + 0.05 * np.ptp(both))
+
+
+def _best_first(
+    intervals: Mapping[str, tuple[float, float, float]], arms: Iterable[str], *, larger_is_better: bool
+) -> list[str]:
+    """The arms by their mean; those without a finite one come last."""
+
+    def rank(name: str) -> float:
+        values = intervals.get(name)
+        if values is None or not np.isfinite(values).all():
+            return np.inf
+        return -sorted(values)[1] if larger_is_better else sorted(values)[1]
+
+    return sorted(arms, key=rank)
+
+
+def _draw_seeds(axes: Axes, row: int, values: NDArray[Any], style: tuple[str, str, str]) -> None:
+    """Draw the seeds of one arm, moved up and down by a golden-ratio sequence, which spreads without chance."""
+    colour, _, marker = style
+    spread = (np.arange(len(values)) * 0.6180339887 + 0.5) % 1 - 0.5
+    good = drawable(values)
+    many = len(values) > 100
+    opacity = 0.6 if not many else 0.3 if len(values) <= 500 else 0.15
+    axes.plot(values[good], row + 0.62 * spread[good], linestyle="", marker=marker, color=colour,
+              markersize=3.5 if many else 6, markeredgewidth=0, alpha=opacity)  # fmt: skip
+
+
+def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -> None:
+    lost = {name: int((~drawable(arms[name])).sum()) for name in order}
+    labels = [
+        in_two_lines(name, _LABEL)
+        + (f"\n{count(lost[name])} of {count(len(arms[name]))} not finite" if lost[name] else "")
+        for name in order
+    ]
+    axes.set_yticks(range(len(order)), labels, parse_math=False)
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    for row in range(1, len(order)):
+        axes.axhline(row - 0.5, color=GRID, linewidth=0.6)
+
+
+def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> None:
+    """Draw the mean and its interval, cut where the axis ends, and write both at the right."""
+    if interval is None or not drawable(np.array(interval)).all():
+        return
+    low, mean, high = sorted(interval)
+    left, right = axes.get_xlim()
+    ends = np.clip([low, high], left, right)
+    axes.plot(ends, [row, row], color=BLACK, linewidth=2.4, marker="|", markersize=11, markeredgewidth=2, zorder=4)
+    axes.plot([mean], [row], color=BLACK, marker="D", markersize=7, markeredgecolor="white", zorder=5)
+    words = f"{metric_value(mean, metric)}\n[{metric_value(low, metric)}, {metric_value(high, metric)}]"
+    axes.text(1.015, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=INK)
+    axes.set_xlim(left, right)

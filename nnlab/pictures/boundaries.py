@@ -1,0 +1,114 @@
+"""What networks with two inputs decide: a panel for each arm, and a film strip of how each came to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from nnlab.pictures.regions import (
+    UNKNOWN,
+    alike,
+    class_names,
+    extent_of,
+    grid_points,
+    scatter_classes,
+    shade_classes,
+    shade_probability,
+)
+from nnlab.pictures.scales import sampled
+from nnlab.pictures.style import INK, NORMAL, SMALL, blank, count, in_two_lines, legend, look, shortened
+
+Predict = Callable[[NDArray[Any]], NDArray[Any]]
+
+_ALONG, _ALONG_FILM = 160, 100
+_POINTS_FILM = 200
+_ACROSS = 4
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The points that all networks decide upon: `x` (N, 2), class indices `labels` (N,), and names."""
+
+    x: NDArray[Any]
+    labels: NDArray[np.intp]
+    names: tuple[str, str]
+    classes: Sequence[str]
+    is_binary: bool
+
+
+def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, title: str) -> Figure:
+    """A panel for each arm, all with one scale and one shading: a line about its network, and what it decides."""
+    rows = -(-len(networks) // _ACROSS)
+    across = -(-len(networks) // rows)
+    figure = blank(title, width=max(6.5, 3.0 * across), height=1.0 + rows * (0.7 + 2.5 * _slenderness(plane)))
+    grid = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
+    for axes, (name, (about, predict)) in zip(grid.ravel(), networks.items(), strict=False):
+        _panel(axes, plane, predict, _ALONG, shrunk=0.75)
+        axes.set_title(f"{in_two_lines(name, 26)}\n{about}", loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+        axes.tick_params(labelsize=SMALL, colors=INK, labelbottom=True)
+        axes.locator_params(nbins=5)
+    for axes in grid.ravel()[len(networks) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(shortened(plane.names[1], 24), fontsize=NORMAL, color=INK, parse_math=False)
+    for axes in grid.ravel()[max(0, len(networks) - across) : len(networks)]:
+        axes.set_xlabel(shortened(plane.names[0], 24), fontsize=NORMAL, color=INK, parse_math=False)
+    _explain(figure, plane)
+    return figure
+
+
+def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: str) -> Figure:
+    """A row for each arm and a column for each step: what the network decided then."""
+    steps, rows = list(next(iter(strips.values()))), sampled(len(plane.x), _POINTS_FILM)
+    thin = replace(plane, x=plane.x[rows], labels=plane.labels[rows])
+    thinned = f"; {len(rows):,} of {len(plane.x):,} points" if len(rows) < len(plane.x) else ""
+    figure = blank(
+        title + thinned, width=1.75 * len(steps) + 0.6, height=0.9 + len(strips) * (0.12 + 1.7 * _slenderness(plane))
+    )
+    grid = figure.subplots(len(strips), len(steps), squeeze=False, sharex=True, sharey=True)
+    for row, (name, frames) in zip(grid, strips.items(), strict=True):
+        for axes, (step, predict) in zip(row, frames.items(), strict=True):
+            _panel(axes, thin, predict, _ALONG_FILM, shrunk=0.5)
+            axes.set(xticks=[], yticks=[])
+            if axes in grid[0]:
+                words = "at the start" if step == 0 else f"step {count(step)}"
+                axes.set_title(words, fontsize=NORMAL, color=INK)
+        row[0].set_ylabel(in_two_lines(name, 22), rotation=0, ha="right", va="center", fontsize=NORMAL, color=INK,
+                          parse_math=False)  # fmt: skip
+    _explain(figure, plane)
+    return figure
+
+
+def _slenderness(plane: Plane) -> float:
+    """The height of a panel as a share of its width, where one scale is to serve both inputs; else 1."""
+    left, right, bottom, top = extent = extent_of(plane.x)
+    return (top - bottom) / (right - left) if alike(extent) else 1.0
+
+
+def _panel(axes: Axes, plane: Plane, predict: Predict, along: int, *, shrunk: float) -> None:
+    extent = extent_of(plane.x)
+    outputs = predict(grid_points(extent, along)).reshape(along, along, -1)
+    if plane.is_binary:
+        shade_probability(axes, outputs, extent)
+    else:
+        shade_classes(axes, outputs, extent, len(plane.classes))
+    scatter_classes(axes, plane.x, plane.labels, plane.classes, shrunk=shrunk)
+    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
+
+
+def _explain(figure: Figure, plane: Plane) -> None:
+    """One legend for all panels."""
+    classes = [f"true {name}" for name in class_names(plane.classes)]
+    handles = [
+        Line2D([], [], color=colour, linestyle="", marker=marker, markersize=7)
+        for colour, _, marker in map(look, range(len(classes)))
+    ]
+    extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if plane.is_binary else {}
+    legend(figure, [*handles, *extra.values()], [*classes, *extra])

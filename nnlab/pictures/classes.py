@@ -1,0 +1,204 @@
+"""Pictures of a classification: the confusion matrix, and images that the network gets wrong."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from nnlab.pictures.scales import drawable
+from nnlab.pictures.style import (
+    BLUE,
+    INK,
+    NORMAL,
+    SMALL,
+    blank,
+    count,
+    dress,
+    joined,
+    legible,
+    number,
+    percent,
+    say,
+    shortened,
+    wrapped,
+)
+
+MOST_COUNTED = 40  # classes: beyond, the cells are too small for figures
+MOST_IMAGES, IMAGE_COLUMNS = 25, 5
+
+
+def confusion(
+    matrix: NDArray[Any], classes: Sequence[str], *, split: str, accuracy: float | None, title: str
+) -> Figure:
+    """How often each true class (row) was predicted as each class (column).
+
+    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. `accuracy` is a share.
+    """
+    classes = [shortened(name, 24) for name in classes]
+    cell = _cell_size(matrix)
+    below, upright = _column_names(classes, cell)
+    side, names_width = cell * len(classes), 0.085 * max(map(len, classes))
+    names_height = names_width if upright else 0.17 * max(1 + name.count("\n") for name in below)
+    figure = blank(title, width=max(side + names_width + 1.5, 5.5), height=side + names_height + 1.2)
+    axes = figure.subplots()
+    image = _draw_shares(axes, matrix)
+    axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
+    correct = f"{percent(accuracy)} right" if accuracy is not None and np.isfinite(accuracy) else ""
+    sentence = ", ".join(filter(None, [f"{legible(split)} part", f"{count(int(matrix.sum()))} samples", correct]))
+    dress(axes, x="predicted class", y="true class", sentence=sentence, letters=int(9 * figure.get_figwidth() - 9))
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    _add_share_bar(figure, axes, image)
+    return figure
+
+
+def _cell_size(matrix: NDArray[Any]) -> float:
+    """A cell's side in inches, wide enough for the longest count where counts are written."""
+    classes = len(matrix)
+    if classes > MOST_COUNTED:
+        return 16 / classes
+    digits = len(count(int(matrix.max(initial=0))))
+    return max(0.36, 0.075 * digits + 0.12, min(1.3, 4.8 / classes))
+
+
+def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]:
+    """The names below the columns, broken to a cell's width; upright, in one line, where that does not do."""
+    letters = max(1, int(11 * cell))
+    broken = [textwrap.wrap(name, letters, break_long_words=False) for name in classes]
+    if any(len(line) > letters for lines in broken for line in lines):
+        return list(classes), True
+    return ["\n".join(lines) for lines in broken], False
+
+
+def _draw_shares(axes: Axes, matrix: NDArray[Any]) -> AxesImage:
+    """Colour each cell by its share of the row, on a square-root scale that lets small confusions be seen."""
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="auto")
+    if len(matrix) <= MOST_COUNTED:
+        for row, column in np.ndindex(*matrix.shape):
+            colour = "white" if shares[row, column] > 0.35 else INK if matrix[row, column] else "#8c8c8c"
+            text = count(int(matrix[row, column]))
+            axes.text(column, row, text, ha="center", va="center", fontsize=SMALL, color=colour)
+    return image
+
+
+def _add_share_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=25, pad=0.02, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
+    bar.minorticks_off()
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
+    bar.ax.tick_params(labelsize=SMALL, colors=INK)
+    bar.set_label("share of the true class", fontsize=NORMAL, color=INK)
+    bar.outline.set_visible(False)
+
+
+def misclassified(
+    images: NDArray[Any],
+    truth: Sequence[str],
+    predicted: Sequence[str],
+    confidence: NDArray[Any],
+    *,
+    total_wrong: int,
+    total: int,
+    title: str,
+) -> Figure:
+    """Up to 25 images that the network gets wrong, each under its true and its predicted class.
+
+    `images` (M, h, w) in any range, low is black; `confidence` (M,) is the predicted class's probability, nan where
+    there is none. The totals count the whole part. Without a wrong sample the figure says so.
+    """
+    sure = " (confidence)" if np.isfinite(confidence).any() else ""
+    captions = [_caption(*one) for one in zip(truth, predicted, confidence.tolist(), strict=True)]
+    told = f"true → predicted class{sure}"
+    return _gallery(images, captions, told, total_wrong=total_wrong, total=total, title=title)
+
+
+def mislabelled(
+    images: NDArray[Any],
+    mistakes: Sequence[Sequence[tuple[str, bool, float]]],
+    *,
+    total_wrong: int,
+    total: int,
+    title: str,
+) -> Figure:
+    """Up to 25 images of which the network gets a label wrong, each under those labels; totals as for `misclassified`.
+
+    A mistake is the label's name, whether the network gives it, and the probability of what the network says.
+    """
+    captions = [_label_caption(one) for one in mistakes]
+    told = "+ label wrongly given, − label missed (confidence)"
+    return _gallery(images, captions, told, total_wrong=total_wrong, total=total, title=title)
+
+
+def _gallery(
+    images: NDArray[Any], captions: Sequence[str], told: str, *, total_wrong: int, total: int, title: str
+) -> Figure:
+    """Images in rows of five, each under its caption."""
+    shown = min(len(images), MOST_IMAGES)
+    if shown == 0:
+        return _nothing_wrong(total_wrong, total, title)
+    rows, columns = -(-shown // IMAGE_COLUMNS), min(shown, IMAGE_COLUMNS)
+    lines = max(1 + caption.count("\n") for caption in captions[:shown])
+    figure = blank(title, width=max(1.9 * columns, 6.0), height=(2.3 + 0.17 * max(0, lines - 2)) * rows + 1.0)
+    sentence = wrapped(joined([*_wrong_share(shown, total_wrong, total), told]), int(12 * figure.get_figwidth()))
+    figure.supxlabel(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    limits = _brightness(images[:shown])
+    for index, axes in enumerate(grid):
+        axes.axis("off")
+        if index < shown:
+            axes.imshow(images[index], cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+            axes.set_title(captions[index], fontsize=SMALL, color=INK, parse_math=False)
+    return figure
+
+
+def _wrong_share(shown: int, wrong: int, total: int) -> list[str]:
+    """How many samples are wrong, and how many of those are shown."""
+    share = f" ({percent(wrong / total)})" if total else ""
+    part = f"{shown} of them shown" if shown < wrong else ""
+    return [f"{count(wrong)} of {count(total)} are wrong{share}", part]
+
+
+def _caption(truth: str, predicted: str, confidence: float) -> str:
+    """`truth 4 → 9 (87 %)`, over two lines where the names are long."""
+    sure = f" ({number(round(100 * confidence))} %)" if np.isfinite(confidence) else ""
+    short = f"truth {legible(truth)} → {legible(predicted)}{sure}"
+    if len(short) <= 20:
+        return short
+    return f"truth {shortened(truth, 15)}\n→ {shortened(predicted, 14)}{sure}"
+
+
+def _label_caption(mistakes: Sequence[tuple[str, bool, float]]) -> str:
+    """`+ even (93 %)` for a label wrongly given, `− prime (71 %)` for one that was missed; at most three lines."""
+    lines = [
+        f"{'+' if given else '−'} {shortened(name, 14)}{f' ({round(100 * sure)} %)' if np.isfinite(sure) else ''}"
+        for name, given, sure in mistakes
+    ]
+    return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"and {len(lines) - 2} more"])
+
+
+def _brightness(images: NDArray[Any]) -> tuple[float, float]:
+    """The darkest and the brightest value over all images, one scale for all of them."""
+    good = images[drawable(images)]
+    return (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
+
+
+def _nothing_wrong(total_wrong: int, total: int, title: str) -> Figure:
+    figure = blank(title, width=6.0, height=2.4)
+    axes = figure.subplots()
+    axes.axis("off")
+    if total_wrong:
+        say(axes, f"{count(total_wrong)} of {count(total)} samples are wrong; none was kept as an image.")
+    else:
+        say(axes, f"No sample was misclassified: all {count(total)} are right.")
+    axes.texts[0].set_color(BLUE)
+    return figure

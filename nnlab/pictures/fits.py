@@ -1,0 +1,143 @@
+"""Pictures of a regression: predictions against true values, and the curve of a network with one input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from nnlab.pictures.scales import drawable, sampled
+from nnlab.pictures.style import (
+    BLACK,
+    BLUE,
+    INK,
+    VERMILLION,
+    blank,
+    count,
+    dress,
+    joined,
+    legend,
+    legible,
+    number,
+    say,
+    shortened,
+)
+
+MOST_TARGETS, TARGET_COLUMNS = 12, 3
+MOST_POINTS = 3000
+
+
+def fit(truth: NDArray[Any], predicted: NDArray[Any], *, targets: Sequence[str], split: str, title: str) -> Figure:
+    """Predicted against true values, one panel per target (the first 12), in the targets' own units.
+
+    `truth` and `predicted` are (N, K). A perfect prediction lies on the line; each panel tells its RMSE (root of the
+    mean squared error, in the target's unit) and R² (share of the variance that is explained).
+    """
+    shown = min(len(targets), MOST_TARGETS)
+    columns = min(shown, TARGET_COLUMNS)
+    rows = -(-shown // columns)
+    figure = blank(title, width=max(3.6 * columns, 5.6), height=(3.7 if columns > 1 else 4.4) * rows + 0.5)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[shown:]:
+        axes.axis("off")
+    for index, axes in enumerate(grid[:shown]):
+        several = f"{shortened(targets[index], 24)}\n" if len(targets) > 1 else ""
+        _draw_fit(axes, truth[:, index], predicted[:, index], targets[index], several)
+    names = [f"{legible(split)} part ({count(len(truth))} samples)", "prediction = truth"]
+    legend(figure, list(grid[0].get_lines()), names)
+    return figure
+
+
+def _draw_fit(axes: Axes, truth: NDArray[Any], predicted: NDArray[Any], target: str, heading: str) -> None:
+    good = drawable(truth) & drawable(predicted)
+    lost = int((~good).sum())
+    truth, predicted = truth[good].astype(float), predicted[good].astype(float)
+    rows = sampled(len(truth), MOST_POINTS)
+    axes.plot(truth[rows], predicted[rows], linestyle="", marker="o", markersize=5, color=BLUE, alpha=_ink(len(rows)),
+              markeredgewidth=0)  # fmt: skip
+    low, high = _common_limits(truth, predicted)
+    axes.plot([low, high], [low, high], color=INK, linewidth=1.2, linestyle="--")
+    target = shortened(target, 24)
+    dress(axes, x=f"true {target}", y=f"predicted {target}")
+    left_out = f"{count(lost)} not finite, left out" if lost else ""
+    axes.set_title(heading + joined([_quality(truth, predicted), left_out]), loc="left", fontsize=10.5, color=INK,
+                   parse_math=False)  # fmt: skip
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.locator_params(nbins=5)
+    if len(truth) == 0:
+        say(axes, "no finite value")
+
+
+def _ink(points: int) -> float:
+    """How opaque a point is: the more points, the less."""
+    return 0.8 if points <= 100 else 0.45 if points <= 1000 else 0.25
+
+
+def _common_limits(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[float, float]:
+    """One range for both axes, with a margin of 5 %."""
+    if truth.size == 0:
+        return 0.0, 1.0
+    low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
+    margin = 0.05 * (high - low) or max(0.5, 0.01 * abs(high))
+    return float(low - margin), float(high + margin)
+
+
+def _quality(truth: NDArray[Any], predicted: NDArray[Any]) -> str:
+    """`RMSE 0.123; R² 0.987`; R² has no meaning where the truth does not vary."""
+    if truth.size == 0:
+        return ""
+    with np.errstate(over="ignore"):
+        squared_error = ((predicted - truth) ** 2).mean()
+        variance = truth.var()
+    explained = f"R² {number(round(1 - squared_error / variance, 4))}" if 0 < variance < np.inf else "R² not defined"
+    return f"RMSE {number(np.sqrt(squared_error))}; {explained}"
+
+
+def fit_curve(
+    x: NDArray[Any],
+    truth: NDArray[Any],
+    curve_x: NDArray[Any],
+    curve_y: NDArray[Any],
+    *,
+    input_name: str,
+    target_name: str,
+    title: str,
+    train_mask: NDArray[np.bool_] | None,
+) -> Figure:
+    """The samples of a regression with one input, and the network's curve through them.
+
+    `x` and `truth` (N,), `curve_x` and `curve_y` (G,), in their own units. `train_mask` (N,) is true where the
+    network was trained on the sample; the others are drawn hollow.
+    """
+    figure = blank(title)
+    axes = figure.subplots()
+    if train_mask is None:
+        handles = {f"samples ({count(len(x))})": _points(axes, x, truth, hollow=False)}
+    else:
+        seen, unseen = f"trained on ({count(train_mask.sum())})", f"not trained on ({count((~train_mask).sum())})"
+        handles = {
+            seen: _points(axes, x[train_mask], truth[train_mask], hollow=False),
+            unseen: _points(axes, x[~train_mask], truth[~train_mask], hollow=True),
+        }
+    order = np.argsort(curve_x, kind="stable")
+    heights = np.where(drawable(curve_y), curve_y, np.nan)[order]
+    handles["network"] = axes.plot(curve_x[order], heights, color=VERMILLION, linewidth=2.4, zorder=4)[0]
+    gaps = "the curve has gaps where the output is not finite" if np.isnan(heights).any() else ""
+    sentence = joined(["Points: the data; curve: what the network predicts", gaps])
+    dress(axes, x=input_name, y=target_name, sentence=sentence)
+    legend(figure, list(handles.values()), list(handles))
+    return figure
+
+
+def _points(axes: Axes, x: NDArray[Any], truth: NDArray[Any], *, hollow: bool) -> Line2D:
+    good = drawable(x) & drawable(truth)
+    x, truth = x[good], truth[good]
+    rows = sampled(len(x), MOST_POINTS)
+    fill, edge, marker = ("none", BLACK, "s") if hollow else (BLUE, BLUE, "o")
+    return axes.plot(x[rows], truth[rows], linestyle="", marker=marker, markersize=5, markerfacecolor=fill,
+                     markeredgecolor=edge, alpha=max(_ink(len(rows)), 0.4))[0]  # fmt: skip

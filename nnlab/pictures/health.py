@@ -1,0 +1,174 @@
+"""Pictures of a network's health: its units and weights over the updates, and its gradient over depth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from nnlab.pictures.scales import drawable, sampled, scale_metric, scale_steps, thinned
+from nnlab.pictures.style import (
+    BLUE,
+    LINES,
+    NORMAL,
+    VERMILLION,
+    blank,
+    count,
+    dress,
+    legend,
+    number,
+    say,
+    shortened,
+)
+
+QUANTITIES = {
+    "dead": ("dead units (%)", "Units without a slope on any row"),
+    "saturated": ("saturated (%)", "Slopes at most 5 % of the steepest"),
+    "mean": ("mean", "Mean of the activations"),
+    "deviation": ("standard deviation", "Spread of the activations"),
+    "gradient_norm": ("norm of the gradient", "Gradient by a layer's weights and bias"),
+    "update_ratio": ("update / weights", "Norm of an update over that of the weights"),
+}
+_SHARES = ("dead", "saturated")
+_LEAST_SHARE = 0.1  # the axis of a share reaches up to here at least, so that 0 does not look like noise
+MOST_NAMED = 12
+
+
+def health(
+    steps: NDArray[Any], curves: Mapping[str, NDArray[Any]], depths: Mapping[str, int], *, title: str
+) -> Figure | None:
+    """Each quantity over the updates, a line per layer; None where nothing was measured.
+
+    `steps` (T,); `curves` (T,), nan where not measured, are named `health/<layer>/<quantity>`. `depths` gives each
+    layer the number of its dense layer, from 1: an activation belongs to the one before it.
+    """
+    found = {name: values for name, values in curves.items() if name.startswith("health/") and drawable(values).any()}
+    shown = [quantity for quantity in QUANTITIES if any(_quantity(name) == quantity for name in found)]
+    if not shown:
+        return None
+    rows = -(-len(shown) // 2)
+    figure = blank(title, width=10.0, height=0.7 + 2.75 * rows)
+    grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
+    for axes, quantity in zip(grid, shown, strict=False):
+        own = {_layer(name): values for name, values in found.items() if _quantity(name) == quantity}
+        _draw(axes, steps, own, depths, quantity)
+    for axes in grid[len(shown) :]:
+        axes.set_visible(False)
+    for axes in grid[max(0, len(shown) - 2) : len(shown)]:
+        axes.set_xlabel("step (updates)", fontsize=NORMAL)
+        axes.tick_params(labelbottom=True)
+    _explain(figure, depths)
+    return figure
+
+
+def _quantity(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _layer(name: str) -> str:
+    return name.split("/")[1]
+
+
+def _draw(
+    axes: Axes, steps: NDArray[Any], curves: Mapping[str, NDArray[Any]], depths: Mapping[str, int], quantity: str
+) -> None:
+    """One quantity of every layer that has it."""
+    for layer, values in curves.items():
+        colour, line = _look(depths[layer], max(depths.values()))
+        good = drawable(values)
+        at, kept = steps[good], thinned(values[good])
+        marker = "o" if at.size <= 12 else ""
+        axes.plot(
+            at[kept], values[good][kept], color=colour, linestyle=line, marker=marker, markersize=4, linewidth=1.8
+        )
+    label, sentence = QUANTITIES[quantity]
+    dress(axes, x="", y=label, sentence=sentence, letters=60)
+    together = np.concatenate(list(curves.values()))
+    if quantity in _SHARES:
+        scale_metric(axes, "y", np.append(together[drawable(together)], [0, _LEAST_SHARE]), quantity)
+        axes.set_ylim(bottom=-0.015)
+    else:
+        scale_metric(axes, "y", together, quantity)
+    scale_steps(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+
+
+def _look(depth: int, deepest: int) -> tuple[str, str]:
+    """Colour and line of a depth: from dark to light, which every colour vision and a grey print show.
+
+    It ends at a green that is still readable. The lines take turns, so that neighbours differ in that too.
+    """
+    share = (depth - 1) / max(1, deepest - 1)
+    return to_hex(colormaps["viridis"](0.82 * share)), LINES[(depth - 1) % len(LINES)]
+
+
+def _explain(figure: Figure, depths: Mapping[str, int]) -> None:
+    """A legend with an entry for each depth, thinned where there are many."""
+    deepest = max(depths.values())
+    named = [int(index) + 1 for index in sampled(deepest, MOST_NAMED)]
+    handles: list[Line2D] = []
+    for depth in named:
+        colour, line = _look(depth, deepest)
+        handles.append(*figure.axes[0].plot([], [], color=colour, linestyle=line, linewidth=2.2))
+    names = [", ".join(shortened(layer, 24) for layer, own in depths.items() if own == depth) for depth in named]
+    legend(figure, handles, names)
+
+
+# --- over depth -------------------------------------------------------------------------------------------------------
+
+
+def gradients(
+    layers: Sequence[str],
+    profiles: Mapping[int, NDArray[Any]],
+    *,
+    title: str,
+) -> Figure:
+    """The norm of the gradient by each dense layer, from the inputs to the outputs, at some steps: first and last.
+
+    Each profile is (layers,), named by its step.
+    """
+    figure = blank(title, width=max(8.0, min(12.0, 2.0 + 0.5 * len(layers))))
+    axes = figure.subplots()
+    places = np.arange(1, len(layers) + 1)
+    looks = ((BLUE, "--", "o"), (VERMILLION, "-", "s"))
+    for (step, profile), (colour, line, marker) in zip(profiles.items(), looks, strict=False):
+        good = drawable(profile)
+        words = "at the start" if step == 0 else f"after step {count(step)}"
+        axes.plot(places[good], profile[good], color=colour, linestyle=line, marker=marker, linewidth=2.2, label=words)
+    everything = np.concatenate(list(profiles.values()))
+    dress(axes, x="dense layer, from the inputs to the outputs", y="norm of the gradient", sentence=_told(profiles))
+    scale_metric(axes, "y", everything, "gradient_norm")
+    if not drawable(everything).any():
+        say(axes, "no finite value was recorded")
+    _name_places(axes, layers)
+    legend(figure, axes.get_lines(), [str(line.get_label()) for line in axes.get_lines()])
+    return figure
+
+
+def _told(profiles: Mapping[int, NDArray[Any]]) -> str:
+    """How much of the last layer's gradient the first layer gets, in words."""
+    parts = []
+    for step, profile in profiles.items():
+        first, last = float(profile[0]), float(profile[-1])
+        if len(profile) > 1 and drawable(profile[[0, -1]]).all() and last > 0:
+            parts.append(f"{number(float(f'{first / last:.3g}'))} {'at the start' if step == 0 else 'at the end'}")
+    told = f"; that of the first layer over that of the last: {', '.join(parts)}" if parts else ""
+    return f"The gradient over depth{told}"
+
+
+def _name_places(axes: Axes, layers: Sequence[str]) -> None:
+    """The layers' names below the axis, as many as have room."""
+    shown = sampled(len(layers), 2 * MOST_NAMED) + 1
+    axes.xaxis.set_major_locator(FixedLocator(shown.tolist()))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: shortened(layers[round(place) - 1], 20)))
+    axes.set_xlim(0.5, len(layers) + 0.5)
+    if len(shown) > 8:
+        axes.tick_params(axis="x", labelrotation=60)

@@ -1,0 +1,262 @@
+"""Pictures of a network with two inputs: its decision regions, and its predictions beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from nnlab.pictures.scales import drawable, sampled
+from nnlab.pictures.style import (
+    BLACK,
+    INK,
+    NORMAL,
+    SMALL,
+    blank,
+    count,
+    dress,
+    joined,
+    legend,
+    look,
+    percent,
+    shortened,
+)
+
+GRID_POINTS = 240  # along each axis: two or three pixels each
+MOST_POINTS = 2000
+UNKNOWN = "#9e9e9e"
+ALIKE = 3  # ranges of the two inputs that differ by less than this factor are drawn to one scale
+
+Extent = tuple[float, float, float, float]
+
+
+def boundary(
+    predict: Callable[[NDArray[Any]], NDArray[Any]],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    names: tuple[str, str],
+    classes: Sequence[str],
+    task: Literal["binary", "multiclass"],
+    title: str,
+    trained: NDArray[np.bool_] | None = None,
+) -> Figure:
+    """What the network decides everywhere around the data, and the data on top.
+
+    `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
+    of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
+    `trained` (N,) is true where the network was trained on the point; the others get a dark rim.
+    """
+    extent = extent_of(x)
+    figure = blank(title, width=7.0, height=_height(extent, 5.4, 5.0))
+    axes = figure.subplots()
+    outputs = predict(grid_points(extent, GRID_POINTS)).reshape(GRID_POINTS, GRID_POINTS, -1)
+    binary = task == "binary"
+    truth = (y[:, -1] > 0.5).astype(np.intp) if binary else y.argmax(axis=1)
+    described = (_shade_probability if binary else _shade_winners)(figure, axes, outputs, extent, classes)
+    unseen = np.zeros(len(x), bool) if trained is None else ~trained
+    handles, shown = scatter_classes(axes, x, truth, classes, rimmed=unseen)
+    rims = "all were trained on" if trained is not None and trained.all() else ""
+    unknown = "" if drawable(outputs).all() else "grey: the output is not finite"
+    dress(axes, x=names[0], y=names[1], sentence=joined([described, rims, unknown, _part(shown, len(x))]), letters=78)
+    axes.grid(visible=False)
+    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
+    extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if binary else {}
+    extra |= _rim_keys(unseen)
+    legend(figure, [*handles, *extra.values()], [*class_names(classes), *extra])
+    return figure
+
+
+def extent_of(x: NDArray[Any]) -> Extent:
+    """The range of the finite points with a margin of 8 %: left, right, bottom, top."""
+    points = x[drawable(x).all(axis=1)]
+    if len(points) == 0:
+        return -1.0, 1.0, -1.0, 1.0
+    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
+    margin = np.where(high > low, 0.08 * (high - low), np.maximum(0.5, 0.01 * np.abs(high)))
+    (left, bottom), (right, top) = low - margin, high + margin
+    return float(left), float(right), float(bottom), float(top)
+
+
+def alike(extent: Extent) -> bool:
+    """Whether both inputs have ranges so alike that one scale for both shows shapes as they are."""
+    return 1 / ALIKE < (extent[3] - extent[2]) / (extent[1] - extent[0]) < ALIKE
+
+
+def _height(extent: Extent, usual: float, across: float) -> float:
+    """A figure's height in inches, fit for axes `across` inches wide where one scale is to serve both inputs."""
+    if not alike(extent):
+        return usual
+    return min(1.3 + across * (extent[3] - extent[2]) / (extent[1] - extent[0]), 9.0)
+
+
+def grid_points(extent: Extent, along: int) -> NDArray[np.float64]:
+    """Points (along², 2) over the extent, row by row from the bottom."""
+    across, up = np.meshgrid(np.linspace(extent[0], extent[1], along), np.linspace(extent[2], extent[3], along))
+    return np.column_stack([across.ravel(), up.ravel()])
+
+
+def _shade_probability(
+    figure: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]
+) -> str:
+    image = shade_probability(axes, outputs, extent)
+    bar = figure.colorbar(image, ax=axes, aspect=30, pad=0.02)
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
+    bar.ax.tick_params(labelsize=SMALL, colors=INK)
+    bar.set_label(f"probability of “{shortened(classes[1], 24)}”", fontsize=NORMAL, color=INK, parse_math=False)
+    return "Shading: predicted probability; points: true classes"
+
+
+def _shade_winners(_: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]) -> str:
+    shade_classes(axes, outputs, extent, len(classes))
+    return "Areas: predicted classes; points: true classes"
+
+
+def shade_probability(axes: Axes, outputs: NDArray[Any], extent: Extent) -> AxesImage:
+    """Shade by the probability of class 1 (G, G, 1), white at one half, where a line is drawn."""
+    probability = np.ma.masked_invalid(outputs[..., -1])
+    shades = LinearSegmentedColormap.from_list(
+        "probability", [(0.0, pale(0, 0.6)), (0.5, (1.0, 1.0, 1.0)), (1.0, pale(1, 0.6))]
+    )
+    image = axes.imshow(probability, extent=extent, origin="lower", aspect="auto", cmap=shades, vmin=0, vmax=1)
+    if probability.count() and probability.min() < 0.5 < probability.max():
+        axes.contour(probability, levels=[0.5], extent=extent, colors=[INK], linewidths=1.8, linestyles="--")
+    return image
+
+
+def shade_classes(axes: Axes, outputs: NDArray[Any], extent: Extent, classes: int) -> None:
+    """Colour each place as the class that wins there by outputs (G, G, K), with a line between the classes."""
+    known = drawable(outputs).all(axis=-1)
+    winner = np.where(known, outputs.argmax(axis=-1), classes)
+    colours = np.array([*(pale(k, 0.35) for k in range(classes)), to_rgb(UNKNOWN)])
+    axes.imshow(colours[winner], extent=extent, origin="lower", aspect="auto", interpolation="nearest")
+    for k in range(outputs.shape[-1]):
+        lead = np.ma.masked_invalid(outputs[..., k] - np.delete(outputs, k, axis=-1).max(axis=-1))
+        if lead.count() and lead.min() < 0 < lead.max():
+            axes.contour(lead, levels=[0.0], extent=extent, colors=[INK], linewidths=0.8)
+
+
+def pale(index: int, strength: float) -> tuple[float, float, float]:
+    """Colour number `index`, mixed with white."""
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(look(index)[0]))
+    return red, green, blue
+
+
+def class_names(classes: Sequence[str]) -> list[str]:
+    """The classes' names for a legend."""
+    return [shortened(name, 24) for name in classes]
+
+
+def scatter_classes(
+    axes: Axes,
+    x: NDArray[Any],
+    labels: NDArray[Any],
+    classes: Sequence[str],
+    rimmed: NDArray[np.bool_] | None = None,
+    shrunk: float = 1.0,
+) -> tuple[list[Line2D], int]:
+    """Draw points in their class's colour and marker; the handles for a legend, and how many points are drawn.
+
+    Those that are `rimmed` (N,) get a dark rim in place of a white one, and lie on top. `shrunk` makes all smaller.
+    """
+    rows = sampled(len(x), MOST_POINTS)
+    rows = rows[drawable(x[rows]).all(axis=1)]
+    dark = np.zeros(len(x), bool) if rimmed is None else rimmed
+    size = shrunk * _size(len(rows))
+    handles = [
+        _points(axes, x[rows[(labels[rows] == k) & ~dark[rows]]], look(k), size, "white") for k in range(len(classes))
+    ]
+    if dark.any():
+        for k in range(len(classes)):
+            _points(axes, x[rows[(labels[rows] == k) & dark[rows]]], look(k), size, BLACK)
+    return handles, len(rows)
+
+
+def _size(points: int) -> float:
+    """How large a point is: the more points, the smaller."""
+    return 10.0 if points <= 40 else 6.5 if points <= 400 else 5.0
+
+
+def _points(axes: Axes, points: NDArray[Any], style: tuple[str, str, str], size: float, rim: str) -> Line2D:
+    colour, _, marker = style
+    return axes.plot(points[:, 0], points[:, 1], linestyle="", marker=marker, color=colour, markersize=size,
+                     markeredgecolor=rim, markeredgewidth=0.6 if rim == "white" else 0.9)[0]  # fmt: skip
+
+
+def _rim_keys(unseen: NDArray[np.bool_]) -> dict[str, Line2D]:
+    """What the two rims mean, for a legend, where both occur."""
+    if not unseen.any() or unseen.all():
+        return {}
+
+    def key(rim: str) -> Line2D:
+        return Line2D([], [], linestyle="", marker="o", markersize=6, color=UNKNOWN, markeredgecolor=rim)
+
+    return {
+        f"trained on ({count((~unseen).sum())})": key("white"),
+        f"not trained on ({count(unseen.sum())})": key(BLACK),
+    }
+
+
+def _part(shown: int, total: int) -> str:
+    return f"{count(shown)} of {count(total)} points drawn" if shown < total else ""
+
+
+def truth_and_prediction(
+    x: NDArray[Any],
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    *,
+    names: tuple[str, str],
+    classes: Sequence[str],
+    title: str,
+) -> Figure:
+    """The true classes of points beside the predicted ones, with a ring around each wrong one.
+
+    `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices.
+    """
+    extent = extent_of(x)
+    figure = blank(title, width=9.0, height=_height(extent, 4.8, 3.9))
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    handles, shown = scatter_classes(left, x, truth, classes)
+    scatter_classes(right, x, predicted, classes)
+    rings = _ring(right, x, truth != predicted, extent)
+    missed = int((truth != predicted).sum())
+    share = f" ({percent(missed / len(x))})" if len(x) else ""
+    dress(left, x=names[0], y=names[1], sentence=joined(["True classes", _part(shown, len(x))]), letters=46)
+    told = f"Predicted classes: {count(missed)} of {count(len(x))} wrong{share}"
+    dress(right, x=names[0], y=names[1], sentence=told, letters=46)
+    for axes in (left, right):
+        axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal" if alike(extent) else "auto")
+        axes.locator_params(nbins=6)
+    marked = {"predicted wrongly": rings} if missed else {}
+    legend(figure, [*handles, *marked.values()], [*class_names(classes), *marked])
+    return figure
+
+
+def _ring(axes: Axes, x: NDArray[Any], wrong: NDArray[np.bool_], extent: Extent) -> Line2D:
+    """A ring around each point that is wrong; where these lie near each other, smaller and thinner."""
+    rows = sampled(len(x), MOST_POINTS)
+    rows = rows[drawable(x[rows]).all(axis=1)]
+    ringed = x[rows[wrong[rows]]]
+    size = float(np.clip(_spacing(ringed, extent), _size(len(rows)) + 2.0, 11.0))
+    return axes.plot(ringed[:, 0], ringed[:, 1], linestyle="", marker="o", markersize=size, markerfacecolor="none",
+                     markeredgecolor=BLACK, markeredgewidth=1.4 if size >= 11 else 0.9)[0]  # fmt: skip
+
+
+def _spacing(points: NDArray[Any], extent: Extent) -> float:
+    """How far apart neighbours lie, in typographic points on axes of about 3.9 inches; without two points infinite."""
+    if len(points) < 2:
+        return np.inf
+    from scipy.spatial import KDTree  # noqa: PLC0415 - it takes longer to load than most of these pictures to draw
+
+    scaled = (points - [extent[0], extent[2]]) / [extent[1] - extent[0], extent[3] - extent[2]]
+    distances = np.asarray(KDTree(scaled).query(scaled, k=2)[0])
+    return float(np.median(distances[:, 1]) * 3.9 * 72)

@@ -1,0 +1,215 @@
+"""What all pictures share: one palette, one set of type sizes, words that always fit, and the way to a file.
+
+Colours are Okabe and Ito's, which people with any colour vision tell apart (yellow is left out: it fades on white).
+Every colour is paired with a marker and a line style, so that a grey print still reads. Nothing here touches
+matplotlib's global settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from nnlab.errors import StorageError, printable
+from nnlab.runs.files import remove, temporary_for
+
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
+COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+LINES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+
+GRID, FAINT, INK = "#dddddd", "#a6a6a6", "#222222"
+SMALL, NORMAL, LARGE = 10, 11, 13
+LEGEND = 44  # letters of an arm's name in a legend
+DOTS_PER_INCH = 120
+PARTS = {"train": "training", "val": "validation"}
+SHORT = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+
+
+def look(index: int) -> tuple[str, str, str]:
+    """Colour, line style and marker number `index`; the first 77 differ in colour or marker."""
+    return COLOURS[index % len(COLOURS)], LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
+
+
+def blank(title: str, *, width: float = 8.0, height: float = 4.6) -> Figure:
+    """An empty figure of `width` by `height` inches under its title."""
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.07)
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
+    FigureCanvasAgg(figure)
+    heading = wrapped(legible(title), int(8 * width))
+    figure.suptitle(heading, x=0.012, ha="left", fontsize=LARGE, fontweight="bold", color=INK, parse_math=False)
+    return figure
+
+
+def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90) -> None:
+    """Give `axes` its labels, the sentence above it (wrapped at `letters`), a thin grid and an open frame."""
+    axes.set_xlabel(legible(x), fontsize=NORMAL, color=INK, parse_math=False)
+    axes.set_ylabel(wrapped(legible(y), 40), fontsize=NORMAL, color=INK, parse_math=False)
+    axes.set_title(wrapped(sentence, letters), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+    axes.tick_params(labelsize=SMALL, colors=INK)
+    axes.grid(visible=True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["bottom", "left"]].set_color(FAINT)
+
+
+def say(axes: Axes, words: str) -> None:
+    """Write `words` in the middle of an empty `axes`."""
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK)
+
+
+def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> None:
+    """Put a legend of legible names below the axes, where it hides nothing; the figure grows by the legend's rows."""
+    if not handles:
+        return
+    columns = max(1, min(len(names), int(figure.get_figwidth() * 12.5 / (max(map(len, names)) + 7))))
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.22 * rows)
+    # Placeholders first: matplotlib drops labels that begin with "_" and reads "$" as the start of a formula.
+    box = figure.legend(
+        handles,
+        ["·"] * len(names),
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=SMALL,
+        frameon=False,
+        markerscale=1.2,
+    )
+    for text, name in zip(box.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)
+
+
+def save(figure: Figure, path: Path | str) -> None:
+    """Write `figure` as a PNG file: whole or not at all, and the same bytes for the same picture.
+
+    Raises:
+        StorageError: the file cannot be written; nothing of it is left behind.
+
+    """
+    path = Path(path)
+    temporary = temporary_for(path)
+    picture = _png(figure)
+    try:
+        temporary.write_bytes(picture)
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageError(f"{printable(str(path))}: cannot write the picture: {error.strerror}") from error
+    finally:
+        remove(temporary)
+
+
+def _png(figure: Figure) -> bytes:
+    picture = io.BytesIO()
+    _lay_out(figure)
+    figure.savefig(picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+    return picture.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place everything, once and for all: `savefig` would draw the whole figure once more to lay it out."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        engine.execute(figure)  # only now is known where tick labels push the titles
+        figure.set_layout_engine("none")  # a third time would move things by fractions of a pixel
+
+
+def legible(text: str) -> str:
+    """`text` with each character that the font lacks, or that controls the page, written as an escape."""
+    return "".join(c if ord(c) in _characters() else c.encode("unicode_escape").decode() for c in printable(text))
+
+
+@functools.cache
+def _characters() -> frozenset[int]:
+    """The code points that the font can draw."""
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
+def shortened(text: str, letters: int) -> str:
+    """`text`, legible, with its middle left out where it is longer than `letters`; its two ends tell most."""
+    text = legible(text)
+    if len(text) <= letters:
+        return text
+    tail = (letters - 1) // 2
+    return f"{text[: letters - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def in_two_lines(text: str, letters: int) -> str:
+    """`text`, legible, broken between words into two lines of `letters`; shortened only where that is too little."""
+    text = legible(text)
+    lines = textwrap.wrap(text, letters)
+    return "\n".join(lines) if len(lines) <= 2 else shortened(text, letters)
+
+
+def wrapped(text: str, letters: int) -> str:
+    """`text` broken into at most three lines of `letters`."""
+    return "\n".join(textwrap.wrap(text, max(letters, 12), max_lines=3, placeholder=" …"))
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The parts of a sentence that are not empty, joined by semicolons."""
+    return "; ".join(part for part in parts if part)
+
+
+def plain_name(name: str) -> str:
+    """A name as a person writes it: binary cross entropy for `binary_cross_entropy`, validation loss for `val/loss`."""
+    part, slash, rest = name.rpartition("/")
+    return legible(f"{PARTS.get(part, part)}{' ' if slash else ''}{SHORT.get(rest, rest.replace('_', ' '))}")
+
+
+LOSS_WORDS = {
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
+    "huber": "Huber",
+    "log_cosh": "log cosh",
+    "poisson": "Poisson",
+    "gaussian_nll": "Gaussian log-likelihood",
+    "binary_cross_entropy": "binary cross-entropy",
+    "cross_entropy": "cross-entropy",
+    "focal": "focal",
+    "hinge": "hinge",
+    "squared_hinge": "squared hinge",
+}
+
+
+def loss_label(label: str, loss: str, *, scaled: bool) -> str:
+    """`label` with the loss's name in words behind it: loss (mean squared error, scaled targets).
+
+    A loss may bring its parameters along: `huber(delta=1.5)`.
+    """
+    name, _, chosen = loss.partition("(")
+    parts = [LOSS_WORDS.get(name, plain_name(name)), legible(chosen.removesuffix(")").replace("_", " "))]
+    words = ", ".join(filter(None, [*parts, "scaled targets" if scaled else ""]))
+    return f"{label} ({words})" if words else label
+
+
+def number(value: float) -> str:
+    """`value` to four digits: 0.01234, 1e-9, 45 210, 2.5e8."""
+    if 1e4 <= abs(value) < 1e7:
+        return count(value)
+    return re.sub(r"e(-?)\+?0*", r"e\1", f"{value:.4g}").replace("-", "−")
+
+
+def count(value: float) -> str:
+    """A whole number with thin spaces between its thousands: 60 000."""
+    return f"{round(value):,}".replace(",", "\N{THIN SPACE}")
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1 in percent: 97.2 %. It says 0 or 100 only where that is exact."""
+    if 0.9999 < share < 1:
+        return "> 99.99 %"
+    return "< 0.01 %" if 0 < share < 0.0001 else f"{number(round(100 * share, 2))} %"

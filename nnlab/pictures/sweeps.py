@@ -1,0 +1,167 @@
+"""A figure over the keys that a sweep varied, one small frame for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
+
+from nnlab.pictures.scales import drawable, metric_label, scale_metric, wants_logarithm
+from nnlab.pictures.style import (
+    BLACK,
+    BLUE,
+    FAINT,
+    SMALL,
+    VERMILLION,
+    blank,
+    dress,
+    legend,
+    number,
+    say,
+    shortened,
+)
+
+_COLUMNS = 3
+_MOST_TICKS = 8  # values of a key that are written below its axis one by one
+_FEW_DECADES = 30  # a span below which powers of ten alone are too few ticks
+_SPREAD = 0.16  # of the distance between two values: how far their seeds are moved aside, so that they are all seen
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a sweep and its value at each point, numbers or words: of a grid, or drawn, perhaps in the logarithm."""
+
+    name: str
+    values: Sequence[float] | Sequence[str]
+    source: Literal["grid", "even", "log"] = "grid"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values lie on a line."""
+        return not any(isinstance(value, str) for value in self.values)
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the axis is logarithmic: as the values were drawn, or where that spreads those of a grid better."""
+        found = np.unique(np.array(self.values, float)) if self.is_number else np.empty(0)
+        if found.size < 2 or found[0] <= 0 or self.source != "grid":
+            return self.source == "log" and found.size > 0
+        even, even_log = (np.ptp(np.diff(x)) / np.ptp(x) for x in (found, np.log(found)))
+        return bool(wants_logarithm(found) or (found.size > 2 and even_log < even / 2))
+
+
+def sweep_keys(
+    keys: Sequence[Key],
+    finals: NDArray[Any],
+    *,
+    best: int,
+    metric_name: str,
+    larger_is_better: bool,
+    title: str,
+) -> Figure:
+    """The final figure of every point and seed over each key, all other keys as they come.
+
+    `finals` is (points, R), a row for each point, nan where a seed diverged. A line joins the means of all points that
+    have the same value of a grid, where several do. The point number `best` is marked.
+    """
+    columns = min(_COLUMNS, len(keys))
+    rows = -(-len(keys) // columns)
+    width = {1: 7.5, 2: 10.0}.get(columns, 13.0)
+    figure = blank(title, width=width, height=0.9 + 3.8 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    better = "more is better" if larger_is_better else "less is better"
+    handles: dict[str, Line2D] = {}
+    for index, (axes, key) in enumerate(zip(grid, keys, strict=False)):
+        handles |= _draw(axes, key, finals, best)
+        label = f"{metric_label(metric_name)}, {better}" if index % columns == 0 else ""
+        dress(axes, x=f"{key.name}{' (logarithmic)' if key.is_log else ''}", y=label, letters=60)
+        _scale_key(axes, key)
+    for axes in grid[len(keys) :]:
+        axes.set_visible(False)
+    scale_metric(grid[0], "y", finals, metric_name)
+    if not drawable(finals).any():
+        say(grid[0], "no seed has a finite value")
+    legend(figure, list(handles.values()), list(handles))
+    return figure
+
+
+def _draw(axes: Axes, key: Key, finals: NDArray[Any], best: int) -> dict[str, Line2D]:
+    """Seeds, points, the best of them, and the means of points that share a value; what the legend says of each."""
+    places, apart = _places(key)
+    values = np.where(drawable(finals), finals, np.nan).astype(float)
+    known = np.isfinite(values).any(axis=1)
+    means = np.full(len(values), np.nan)
+    means[known] = np.nanmean(values[known], axis=1)
+    handles = {}
+    if values.shape[1] > 1:
+        at = np.stack([_beside(place, values.shape[1], apart, is_log=key.is_log) for place in places])
+        handles["single seeds"] = axes.plot(at.ravel(), values.ravel(), linestyle="", marker=".", markersize=5,
+                                            color=FAINT, zorder=2)[0]  # fmt: skip
+    shared = _shared(places, means) if key.source == "grid" else np.empty((0, 2))
+    if len(shared):
+        look: dict[str, Any] = {} if key.is_number else {"linestyle": "", "marker": "_", "markersize": 34}
+        axes.plot(*shared.T, color=BLUE, linewidth=1.8, markeredgewidth=1.8, zorder=3, **look)
+        handles["mean of all points with the value"] = Line2D([], [], color=BLUE, linewidth=1.8)
+    handles["mean of a point"] = axes.plot(places, means, linestyle="", marker="o", markersize=6, color=BLUE,
+                                           markeredgecolor="white", zorder=4)[0]  # fmt: skip
+    handles["best point"] = axes.plot(places[best], means[best], linestyle="", marker="D", markersize=10,
+                                      color=VERMILLION, markeredgecolor=BLACK, zorder=5)[0]  # fmt: skip
+    return handles
+
+
+def _places(key: Key) -> tuple[NDArray[np.float64], float]:
+    """Where each point stands along the axis, and how far two values are apart: as a factor on a logarithmic axis."""
+    words = list(dict.fromkeys(key.values))
+    if not key.is_number:
+        return np.array([float(words.index(value)) for value in key.values]), 1.0
+    places = np.array(key.values, float)
+    found = np.unique(places)
+    if found.size < 2:
+        return places, 1.0
+    return places, float((found[1:] / found[:-1]).min() if key.is_log else np.diff(found).min())
+
+
+def _beside(place: float, seeds: int, apart: float, *, is_log: bool) -> NDArray[np.float64]:
+    """Where the seeds of a point stand, the same seed on the same side everywhere."""
+    aside = np.linspace(-_SPREAD, _SPREAD, seeds)
+    moved: NDArray[np.float64] = place * apart**aside if is_log else place + apart * aside
+    return moved
+
+
+def _shared(places: NDArray[np.float64], means: NDArray[Any]) -> NDArray[Any]:
+    """Values of the key and the mean of all points with each, (values, 2); nothing where no two points share one."""
+    found = np.unique(places)
+    if len(found) == len(places):
+        return np.empty((0, 2))
+    groups = [means[places == value] for value in found]
+    return np.array([
+        (value, np.nanmean(group)) for value, group in zip(found, groups, strict=True) if np.isfinite(group).any()
+    ])  # fmt: skip
+
+
+def _scale_key(axes: Axes, key: Key) -> None:
+    """Ticks at the values where they are few, names where they are words."""
+    if key.is_log:
+        axes.set_xscale("log")
+    words = list(dict.fromkeys(key.values))
+    if not key.is_number:
+        axes.set_xticks(range(len(words)), [shortened(str(word), 16) for word in words], parse_math=False)
+        axes.set_xlim(-0.5, len(words) - 0.5)
+        if len(words) > 4 or max(len(str(word)) for word in words) > 9:
+            axes.tick_params(axis="x", rotation=30)
+        return
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    found = np.unique(np.array(words, float))
+    if len(words) <= _MOST_TICKS:
+        axes.set_xticks(found)
+    elif key.is_log and found[-1] < _FEW_DECADES * found[0]:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", labelsize=SMALL)

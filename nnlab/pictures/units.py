@@ -1,0 +1,123 @@
+"""The picture of the units at work: each layer's activation and slope, over the pre-activations that it really gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from nnlab.pictures.functions import broken
+from nnlab.pictures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    VERMILLION,
+    blank,
+    count,
+    dress,
+    joined,
+    legend,
+    percent,
+    shortened,
+)
+from nnlab.training.health import Portrait
+
+MOST_LAYERS = 6
+_ACROSS = 3
+_BINS = 61  # the edges of 60
+_TIED = "\N{NO-BREAK SPACE}"
+_SATURATED = "saturated: the slope is at most 5 % of the steepest"
+_PARTS = ("function f(z)", "slope f'(z)", "pre-activations z, share of all (%)")
+
+
+def units(portraits: Sequence[Portrait], *, title: str) -> Figure:
+    """For each layer, one below the other: the function, its slope, and the histogram of pre-activations.
+
+    Of more than six layers the first three and the last three are drawn. Kinks are dotted, saturated stretches shaded.
+    """
+    shown = [*portraits] if len(portraits) <= MOST_LAYERS else [*portraits[:3], *portraits[-3:]]
+    across = min(len(shown), _ACROSS)
+    bands = -(-len(shown) // across)
+    left_out = f"the first and the last three of {count(len(portraits))} layers" if len(shown) < len(portraits) else ""
+    figure = blank(joined([title, left_out]), width=max(8.0, 3.9 * across), height=0.6 + 5.4 * bands)
+    grid = figure.subplots(3 * bands, across, squeeze=False, sharex=False, height_ratios=[1.0, 0.8, 0.8] * bands)
+    for index, portrait in enumerate(shown):
+        band, column = divmod(index, across)
+        _draw([*grid[3 * band : 3 * band + 3, column]], portrait, is_first=column == 0, wide=across == 1)
+    for axes in grid[3 * bands - 3 :, len(shown) - across * (bands - 1) :].ravel():
+        axes.set_visible(False)
+    _explain(figure, shown)
+    return figure
+
+
+def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: bool) -> None:
+    above, middle, below = panels
+    for axes, values, colour, line in (
+        (above, portrait.value, BLUE, "-"),
+        (middle, portrait.slope, VERMILLION, "--"),
+    ):
+        axes.plot(
+            portrait.grid, broken(portrait.grid, values, portrait.kinks), color=colour, linestyle=line, linewidth=2.2
+        )
+        axes.axhline(0, color=INK, linewidth=0.6)
+    edges = np.linspace(portrait.grid[0], portrait.grid[-1], _BINS).tolist()
+    shares = np.full(portrait.z.size, 1 / portrait.z.size)
+    below.hist(portrait.z, bins=edges, weights=shares, color=GREEN)
+    below.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
+    for axes in panels:
+        _mark(axes, portrait)
+        axes.set_xlim(portrait.grid[0], portrait.grid[-1])
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if wide else 5, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
+    labels = ("f(z)", "f'(z)", "share of all (%)") if is_first else ("", "", "")
+    dress(above, x="", y=labels[0], sentence=_told(portrait), letters=90 if wide else 42)
+    dress(middle, x="", y=labels[1])
+    dress(below, x="pre-activation z", y=labels[2])
+    for axes in (above, middle):
+        axes.tick_params(labelbottom=False)
+
+
+def _told(portrait: Portrait) -> str:
+    dead, saturated = (percent(share).replace(" ", _TIED) for share in (portrait.dead_share, portrait.saturated_share))
+    return f"{shortened(portrait.name, 24)}: {dead} dead, {saturated} saturated"
+
+
+def _mark(axes: Axes, portrait: Portrait) -> None:
+    """Kinks as dotted lines, the saturated zone in grey."""
+    for kink in portrait.kinks:
+        axes.axvline(kink, color=INK, linewidth=1.2, linestyle=":")
+    if portrait.saturated.any():
+        axes.fill_between(
+            portrait.grid,
+            0,
+            1,
+            where=portrait.saturated.tolist(),
+            transform=axes.get_xaxis_transform(),
+            color=FAINT,
+            alpha=0.3,
+            linewidth=0,
+            zorder=0,
+        )
+
+
+def _explain(figure: Figure, shown: Sequence[Portrait]) -> None:
+    handles: list[Any] = [
+        Line2D([], [], color=BLUE, linewidth=2.2),
+        Line2D([], [], color=VERMILLION, linewidth=2.2, linestyle="--"),
+        Patch(color=GREEN),
+    ]
+    names = [*_PARTS]
+    if any(portrait.kinks for portrait in shown):
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=":"))
+        names.append("kink")
+    if any(portrait.saturated.any() for portrait in shown):
+        handles.append(Patch(color=FAINT, alpha=0.3))
+        names.append(_SATURATED)
+    legend(figure, handles, names)

@@ -1,1 +1,0 @@
-"""Level 3, records: run folders, checkpoints, plots. All writing and drawing happens here."""

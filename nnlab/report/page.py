@@ -1,0 +1,207 @@
+"""report.html: one page that holds everything, opens from disk without a network, prints, and reads on a telephone.
+
+A `Page` is a verdict and sections of paragraphs, tables, pictures and text. `write_page` makes one HTML file of it: the
+pictures are inside it, and so are the style and the few lines of JavaScript that sort its tables; without JavaScript it
+reads the same. Its security policy lets it load nothing and run nothing else, whatever the names and texts in it are.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import math
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from nnlab.errors import printable
+from nnlab.runs.files import write_text
+
+FILE = "report.html"
+Cell = str | int | float | None
+Tone = Literal["good", "bad", "plain"]
+
+
+@dataclass(frozen=True)
+class HtmlTable:
+    """Rows under named columns; the first cell of a row names it. Numbers stand to the right and sort as numbers."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file's bytes, with what it shows in a sentence for those who do not see it."""
+
+    name: str
+    png: bytes
+    shows: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it; `text` is shown line by line as it is, in a typewriter's letters."""
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[HtmlTable] = ()
+    pictures: Sequence[Picture] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report: its title, a line about it, the verdict in a sentence or two, and sections."""
+
+    title: str
+    about: str
+    verdict: str
+    tone: Tone
+    sections: Sequence[Section]
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write a page as HTML. The same page gives the same bytes."""
+    write_text(path, rendered(page))
+
+
+def rendered(page: Page) -> str:
+    """The HTML of a page."""
+    return "\n".join(_document(page)) + "\n"
+
+
+def _document(page: Page) -> Iterator[str]:
+    style, script = _resource("report.css"), _resource("report.js")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_fingerprint(style)}; script-src {_fingerprint(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en">'
+    yield "<head>"
+    yield '<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="color-scheme" content="light dark">'
+    yield '<link rel="icon" href="data:,">'
+    yield f"<title>{_text(page.title)} – nnlab</title>"
+    yield f"<style>{style}</style>"
+    yield "</head>"
+    yield "<body>"
+    yield from _header(page)
+    yield "<main>"
+    for number, section in enumerate(page.sections, 1):
+        yield from _section(section, f"s{number}")
+    yield "</main>"
+    yield f"<script>{script}</script>"
+    yield "</body>"
+    yield "</html>"
+
+
+@cache
+def _resource(name: str) -> str:
+    return resources.files("nnlab.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _fingerprint(content: str) -> str:
+    """What allows a browser to use exactly this style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def _header(page: Page) -> Iterator[str]:
+    yield "<header>"
+    yield f"<h1>{_text(page.title)}</h1>"
+    yield f'<p class="about">{_text(page.about)}</p>'
+    yield f'<p class="verdict {page.tone}">{_text(page.verdict)}</p>'
+    links = [f'<a href="#s{number}">{_text(section.title)}</a>' for number, section in enumerate(page.sections, 1)]
+    yield f'<nav aria-label="Sections">{" ".join(links)}</nav>'
+    yield "</header>"
+
+
+def _section(section: Section, place: str) -> Iterator[str]:
+    yield f'<section id="{place}" aria-labelledby="{place}-title">'
+    yield f'<h2 id="{place}-title">{_text(section.title)}</h2>'
+    for paragraph in section.paragraphs:
+        yield f"<p>{_text(paragraph)}</p>"
+    for number, table in enumerate(section.tables, 1):
+        yield from _table(table, f"{place}-table{number}")
+    for picture in section.pictures:
+        yield from _picture(picture)
+    if section.text:
+        yield f'<pre tabindex="0">{_lines(section.text)}</pre>'
+    yield "</section>"
+
+
+def _table(table: HtmlTable, place: str) -> Iterator[str]:
+    """A table in a box that scrolls where the page is narrow."""
+    numeric = [_is_numeric([row[column] for row in table.rows]) for column in range(len(table.columns))]
+    yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{place}">'
+    yield '<table class="sortable">'
+    yield f'<caption id="{place}">{_text(table.caption)}</caption>'
+    heads = [
+        f'<th scope="col"{_aligned(right)}>{_text(name)}</th>'
+        for name, right in zip(table.columns, numeric, strict=True)
+    ]
+    yield f"<thead><tr>{''.join(heads)}</tr></thead>"
+    yield "<tbody>"
+    for row in table.rows:
+        cells = [_cell(value, right=right) for value, right in zip(row[1:], numeric[1:], strict=True)]
+        yield f'<tr><th scope="row">{_text(shown(row[0]))}</th>{"".join(cells)}</tr>'
+    yield "</tbody>"
+    yield "</table>"
+    yield "</div>"
+
+
+def _is_numeric(values: Sequence[Cell]) -> bool:
+    """Whether a column holds numbers, and some gaps perhaps."""
+    return any(value is not None for value in values) and not any(isinstance(value, str) for value in values)
+
+
+def _cell(value: Cell, *, right: bool) -> str:
+    known = isinstance(value, int | float) and math.isfinite(value)
+    sorts_as = f' data-value="{value!r}"' if known else ""
+    return f"<td{_aligned(right)}{sorts_as}>{_text(shown(value))}</td>"
+
+
+def _aligned(right: bool) -> str:  # noqa: FBT001 - a cell's only property
+    return ' class="number"' if right else ""
+
+
+def shown(value: Cell, digits: int = 6) -> str:
+    """A cell's text, a number to so many digits; a dash where there is nothing."""
+    if isinstance(value, str):
+        return value
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
+
+
+def _picture(picture: Picture) -> Iterator[str]:
+    width, height = _size(picture.png)
+    source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+    yield "<figure>"
+    yield f'<img src="{source}" width="{width}" height="{height}" alt="{_text(picture.shows)}">'
+    yield f"<figcaption>{_text(picture.shows)} <span>{_text(picture.name)}</span></figcaption>"
+    yield "</figure>"
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """Width and height in pixels: they stand right behind the name of a PNG file's first chunk."""
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def _text(value: str) -> str:
+    """Text, or the value of an attribute, that can mean nothing but itself."""
+    return html.escape(printable(value), quote=True)
+
+
+def _lines(value: str) -> str:
+    return "\n".join(_text(line) for line in value.split("\n"))

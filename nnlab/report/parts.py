@@ -1,0 +1,71 @@
+"""What the pages of trainings and comparisons share: gates, pictures, the experiment file, the environment."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nnlab.errors import StorageError, printable
+from nnlab.report.page import HtmlTable, Picture, Section, Tone
+from nnlab.runs.folder import CONFIG
+
+
+def filled(sections: Sequence[Section]) -> list[Section]:
+    """The sections in which there is something."""
+    return [part for part in sections if part.paragraphs or part.tables or part.pictures or part.text]
+
+
+def gates_tables(summary: Mapping[str, Any], caption: str) -> Iterator[HtmlTable]:
+    """A table of the gates, if there are any."""
+    if summary["gates"]:
+        rows = [[gate["gate"], "met" if gate["met"] else "NOT MET", gate["value"]] for gate in summary["gates"]]
+        yield HtmlTable(caption, ["gate", "outcome", "value"], rows)
+
+
+def tone_of(summary: Mapping[str, Any]) -> Tone:
+    """That of a verdict: good or bad as the gates are met, plain where there are none."""
+    gates = summary["gates"]
+    if not gates:
+        return "plain"
+    return "good" if all(gate["met"] for gate in gates) else "bad"
+
+
+def pictures_in(folder: Path, drawings: Mapping[str, Callable[..., Any]]) -> Iterator[Picture]:
+    """Every picture that there is of those that `drawings` make, in their order, with what their docstrings say."""
+    for name, draws in drawings.items():
+        path = folder / f"{name}.png"
+        if path.is_file():
+            yield Picture(f"plots/{path.name}", _read(path), (draws.__doc__ or name).split("\n")[0])
+
+
+def config_text(folder: Path) -> str:
+    """The experiment file of a run."""
+    return _read(folder / CONFIG).decode("utf-8", "backslashreplace").rstrip("\n")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{printable(str(path))}: cannot read: {error.strerror}") from error
+
+
+def environment_tables(run: Mapping[str, Any]) -> Iterator[HtmlTable]:
+    """What run.json says of command, data and machine, line by line."""
+    command = {"command": shlex.join(run.get("command", [])), "threads": run.get("threads")}
+    data = {f"data {name}": value for name, value in run.get("data", {}).items()}
+    facts = {**command, **data, **run.get("environment", {})}
+    rows = [[name.replace("_", " "), told] for name, value in facts.items() if (told := _told(value))]
+    if rows:
+        yield HtmlTable("Command, data and machine", ["what", "value"], rows)
+
+
+def _told(value: Any) -> str:
+    """A plain value, or a document in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_told(inner)}" for name, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "; ".join(_told(inner) for inner in value)
+    return "" if value is None else str(value)

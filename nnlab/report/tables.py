@@ -1,0 +1,74 @@
+"""Tables for papers and pages: the same table as Markdown and as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from nnlab.errors import printable
+from nnlab.report.page import HtmlTable, shown
+
+_DIGITS = 4  # of the numbers in a table for print
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{character: rf"\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+}
+
+
+def markdown(title: str, sentences: Sequence[str], warnings: Sequence[str], tables: Sequence[HtmlTable]) -> str:
+    """A document: the verdict's sentences, its warnings, then every table."""
+    parts = [f"# {_plain(title)}", *(_plain(sentence) for sentence in sentences)]
+    parts += [f"> warning: {_plain(warning)}" for warning in warnings]
+    parts += ["\n".join([f"## {_plain(table.caption)}", "", *_markdown_rows(table)]) for table in tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_rows(table: HtmlTable) -> Iterator[str]:
+    numeric = _numeric(table)
+    yield f"| {' | '.join(map(_plain, table.columns))} |"
+    yield f"|{'|'.join(' ---: ' if right else ' --- ' for right in numeric)}|"
+    for row in table.rows:
+        yield f"| {' | '.join(_plain(shown(value, _DIGITS)) for value in row)} |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes as it is, within a table or without."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", printable(text))
+
+
+def latex(tables: Sequence[HtmlTable]) -> str:
+    """Every table as a `tabular` of the booktabs package, its caption above it."""
+    head = "% \\usepackage{booktabs}\n\n"
+    return head + "\n\n".join("\n".join(_latex_lines(table)) for table in tables) + "\n"
+
+
+def _latex_lines(table: HtmlTable) -> Iterator[str]:
+    columns = "".join("r" if right else "l" for right in _numeric(table))
+    yield "\\begin{table}"
+    yield f"  \\caption{{{escaped(table.caption)}}}"
+    yield f"  \\begin{{tabular}}{{{columns}}}"
+    yield "    \\toprule"
+    yield f"    {' & '.join(map(escaped, table.columns))} \\\\"
+    yield "    \\midrule"
+    for row in table.rows:
+        yield f"    {' & '.join(escaped(shown(value, _DIGITS)) for value in row)} \\\\"
+    yield "    \\bottomrule"
+    yield "  \\end{tabular}"
+    yield "\\end{table}"
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX sets as it is."""
+    return "".join(_LATEX.get(character, character) for character in printable(text))
+
+
+def _numeric(table: HtmlTable) -> list[bool]:
+    """Which columns hold numbers, and some gaps perhaps."""
+    columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
+    return [bool(column) and not any(isinstance(value, str) for value in column) for column in columns]

@@ -1,0 +1,182 @@
+"""Checkpoints: one self-contained file each that says what it holds and proves that not a bit of it has changed.
+
+A file is an .npz archive, so that `numpy.load` reads it, without pickle. Its member `about` is a JSON document with the
+format and the SHA-256 of every other member; a SHA-256 of all its bytes stands at its end, as the archive's comment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.errors import CheckpointError, printable
+from nnlab.runs.files import write_atomically
+
+Array = NDArray[Any]
+FORMAT = 2
+
+_SEAL = 64  # hexadecimal digits of a SHA-256
+_PICKLES = b"\x80"  # what a pickle begins with, and no zip archive
+
+# What NumPy and zipfile raise on a file that is cut, changed, or of another kind.
+_CORRUPT = (
+    OSError,
+    ValueError,
+    EOFError,
+    OverflowError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    SyntaxError,
+)
+
+
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint is not the file that was written: empty, cut, or changed."""
+
+
+class MissingCheckpointError(CheckpointError):
+    """There is no such checkpoint."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Named arrays (theta, `slots/…`, `scaling/…`, …) and a JSON document with everything that is not an array."""
+
+    arrays: Mapping[str, Array]
+    about: Mapping[str, Any]
+
+    def group(self, prefix: str) -> dict[str, Array]:
+        """The arrays whose names begin with `prefix/`, without it."""
+        return {name.removeprefix(f"{prefix}/"): a for name, a in self.arrays.items() if name.startswith(f"{prefix}/")}
+
+
+def save(path: Path, checkpoint: Checkpoint, *, keep: Path | None = None) -> None:
+    """Write a checkpoint; the file appears whole or not at all. The one before is kept as `keep`."""
+    sealed = to_bytes(checkpoint)
+    write_atomically(path, lambda stream: _write_all(stream, sealed), keep=keep)
+
+
+def _write_all(stream: Any, content: bytes) -> None:
+    stream.write(content)
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file of a checkpoint; the same bytes for the same content."""
+    members = {name: np.asanyarray(array) for name, array in checkpoint.arrays.items()}
+    digests = {name: digest(array) for name, array in members.items()}
+    about = {"format": FORMAT, **checkpoint.about, "members": digests}
+    text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
+    stream = io.BytesIO()
+    assert not any(array.dtype.hasobject for array in members.values()), "NumPy would pickle objects"
+    np.savez(stream, **members, about=text)  # type: ignore[arg-type]
+    # A zip archive ends with the length of its comment, and the comment.
+    content = stream.getvalue()[:-2] + _SEAL.to_bytes(2, "little")
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def digest(array: Array) -> str:
+    """The SHA-256 of an array's type, shape and values."""
+    found = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint, or raise CheckpointError with the reason why it cannot be used.
+
+    DamagedCheckpointError where it is no longer what was written, MissingCheckpointError where there is none.
+    """
+    shown = printable(str(path))
+    content = _content(path)
+    arrays = _arrays(content, shown)
+    about = _about(arrays, shown)
+    found = about.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise CheckpointError(f"{shown}: found format {found}, written by a newer nnlab, expected format {FORMAT}")
+    if content[-_SEAL:] != hashlib.sha256(content[:-_SEAL]).hexdigest().encode():
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt (its SHA-256 is not the one at its end)")
+    if found != FORMAT:
+        raise CheckpointError(f"{shown}: found format {found}, expected format {FORMAT}")
+    if about.get("members") != {name: digest(array) for name, array in arrays.items()}:
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt (a member's SHA-256 is not the one it names)")
+    return Checkpoint(arrays, about)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingCheckpointError(f"{printable(str(path))}: found no such checkpoint") from error
+    except OSError as error:
+        raise DamagedCheckpointError(f"{printable(str(path))}: the checkpoint is corrupt ({error.strerror})") from error
+
+
+def _arrays(content: bytes, shown: str) -> dict[str, Array]:
+    """Every member of an archive; a pickle is refused without a look inside."""
+    if content.startswith(_PICKLES):
+        raise CheckpointError(f"{shown}: found a pickle, which could run code, expected an nnlab checkpoint")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {info.filename: _member(archive, info, len(content)) for info in archive.infolist()}
+        return {name.removesuffix(".npy"): _array(member, shown) for name, member in members.items()}
+    except _CORRUPT as error:
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt ({error})") from error
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
+    """The bytes of one member of an archive of `size` bytes, in which none is compressed."""
+    if info.file_size > size:
+        raise ValueError(f"{info.filename} is said to have {info.file_size:,} bytes, in a file of {size:,}")
+    return archive.read(info)
+
+
+def _array(member: bytes, shown: str) -> Array:
+    """One member, whose bytes the archive's own checksum has confirmed; nothing is allocated that they do not fill."""
+    stream = io.BytesIO(member)
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"found an array in NumPy's format {version[0]}.{version[1]}, expected 1.0")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject:
+        raise CheckpointError(f"{shown}: found pickled objects, which could run code, expected plain arrays")
+    promised, held = math.prod(shape) * dtype.itemsize, len(member) - stream.tell()
+    if promised != held:
+        raise ValueError(f"an array of shape {list(shape)} has {promised:,} bytes, found {held:,}")
+    stream.seek(0, os.SEEK_SET)
+    array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _about(arrays: dict[str, Array], shown: str) -> dict[str, Any]:
+    reason = f"{shown}: found no description, expected an nnlab checkpoint"
+    try:
+        about = json.loads(arrays.pop("about").tobytes())
+    except (KeyError, ValueError) as error:
+        raise DamagedCheckpointError(reason) from error
+    if not isinstance(about, dict):
+        raise DamagedCheckpointError(reason)
+    return about
+
+
+def theta_group(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays under names with a prefix, the inverse of `Checkpoint.group`."""
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}

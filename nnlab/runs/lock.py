@@ -1,0 +1,54 @@
+"""One process at a time works on a run: the lock file, which ends with the process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from nnlab.errors import CheckpointError, printable
+
+# A process that is killed while it starts another leaves that one with its lock, until it begins its own program.
+_AFTERLIFE = 2.0  # seconds
+
+
+def take_lock(path: Path) -> int:
+    """An open descriptor of the lock file, with this process's number in it."""
+    deadline = time.monotonic() + _AFTERLIFE
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(path, descriptor):  # whoever had the lock before removes the file
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()}\n".encode())
+                return descriptor
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            if not _is_gone(holder) or time.monotonic() > deadline:
+                os.close(descriptor)
+                raise CheckpointError(f"{printable(str(path.parent))}: locked by pid {holder or 'unknown'}") from error
+            time.sleep(0.01)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_gone(holder: str) -> bool:
+    """Whether no process has this number any more."""
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OverflowError, PermissionError):
+        pass
+    return False
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False

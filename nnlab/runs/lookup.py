@@ -1,0 +1,55 @@
+"""Find the run that a name means."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from nnlab.errors import CheckpointError, printable, suggestion
+from nnlab.runs.folder import CONFIG, LATEST, RunFolder
+
+
+def find(root: Path, name: str) -> RunFolder:
+    """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique beginning of one.
+
+    The name without its time is fine too. CheckpointError if there is none, or more than one.
+    """
+    for path in (Path(name), root / name):
+        if _is_run(path):
+            return RunFolder(path.resolve() if path.name == LATEST else path)
+    names = _runs_in(root)
+    matches = [run for run in names if run.partition("_")[2] == name]
+    if len(matches) != 1 and name:
+        matches = [run for run in names if run.startswith(name) or run.partition("_")[2].startswith(name)]
+    if len(matches) == 1:
+        return RunFolder(root / matches[0])
+    raise CheckpointError(_not_found(root, name, names, matches))
+
+
+_SHOWN = 5
+
+
+def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> str:
+    if matches:
+        newest, more = matches[-_SHOWN:], len(matches) - _SHOWN
+        listed = ", ".join(newest) + (f" and {more} older" if more > 0 else "")
+        return f"'{printable(name)}' means {len(matches)} runs ({listed}), expected one of these names or '{LATEST}'"
+    if not names:
+        return f"found no run in {printable(str(root))}, expected one made by `nnlab train`"
+    hint = suggestion(name, names) or f", expected one such as {names[-1]}"
+    return f"found no run '{printable(name)}' in {printable(str(root))}{hint}"
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a path is a run folder; one that the file system cannot even look up is not."""
+    with contextlib.suppress(OSError):
+        return (path / CONFIG).is_file()
+    return False
+
+
+def _runs_in(root: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return sorted(
+            p.name for p in root.iterdir() if _is_run(p) and not p.is_symlink() and not p.name.startswith(".")
+        )
+    return []

@@ -1,0 +1,99 @@
+"""Gates that a run could never meet: found before it begins, from what it will measure and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.document import KeyPath
+from nnlab.config.experiment import SPLITS, watchable
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Columns, Task
+from nnlab.errors import printable, suggestion
+from nnlab.gates.parse import Gate, WhenMeasured, names_a_parameter, never_met, unknown_figure
+from nnlab.maths.metrics import report
+from nnlab.networks.layout import Layout
+from nnlab.networks.network import Network
+from nnlab.setup.rows import Rows
+from nnlab.training import health
+from nnlab.training.loop import Plan
+
+Array = NDArray[Any]
+
+
+def gate_findings(
+    experiment: Experiment, rows: Rows, network: Network, plan: Plan, parts: Sequence[str]
+) -> Iterator[tuple[KeyPath, str]]:
+    """The gates that a training of this network can never meet, each with the reason; `parts` are those it has."""
+    if not experiment.gates:
+        return
+    measured = _measured_when(experiment, rows, network, plan, parts)
+    for index, gate in enumerate(experiment.parsed_gates):
+        for asked in gate.asks:
+            fault = _figure_fault(network.layout, asked, measured, parts)
+            if fault:
+                yield ("gates", index), fault
+
+
+def _figure_fault(layout: Layout, gate: Gate, measured: Mapping[str, WhenMeasured], parts: Sequence[str]) -> str | None:
+    """Why a gate can never be met, or None."""
+    split, _, name = gate.figure.partition("/")
+    if split in SPLITS and split not in parts:
+        return f"{printable(gate.figure)} is never measured: there is no {split} part; expected data.{_KEYS[split]}"
+    label = name if split == "gradcheck" else gate.figure
+    if names_a_parameter(label) and split not in SPLITS:
+        fault = _label_fault(layout, label)
+        otherwise = measured["gradcheck/error"] if split == "gradcheck" else WhenMeasured(final=True)
+        return fault or never_met(gate, otherwise)
+    return unknown_figure(gate, measured) or never_met(gate, measured[gate.figure])
+
+
+_KEYS = {"train": "source", "val": "validation", "test": "test"}
+
+
+def _measured_when(
+    experiment: Experiment, rows: Rows, network: Network, plan: Plan, parts: Sequence[str]
+) -> dict[str, WhenMeasured]:
+    """When each figure of this run is measured; entries of theta are not listed."""
+    check, dataset = experiment.training.gradcheck, rows.dataset
+    figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
+    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
+    measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
+    measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
+    logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
+    epoch = logged / -(-len(rows.prepared[0].train.x) // plan.batch_size)
+    measured["batch/loss"] = WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, epoch))
+    checked = range(1, min(check.steps, plan.steps) + 1) if check else range(0)
+    if experiment.training.health:
+        measured |= {name: _health_measured_when(name, plan.steps) for name in health.figure_names(network)}
+    return measured | {"gradcheck/error": WhenMeasured(final=False, steps=checked, first=(1, 0.0))}
+
+
+def _health_measured_when(name: str, steps: int) -> WhenMeasured:
+    """Before the first step there is no update."""
+    is_update = name.endswith("/update_ratio")
+    return WhenMeasured(final=steps > 0 or not is_update, steps=range(1 if is_update else 0, steps + 1))
+
+
+def report_names(task: Task, columns: Columns, outputs: int) -> list[str]:
+    """The figures of a part at the end of a run, as `Model.report` names them."""
+    nothing = np.zeros((1, outputs))
+    top_k = (3, 5) if task == "multiclass" and outputs > 5 else ()
+    figures = report(task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
+    return ["loss", *figures]
+
+
+def _label_fault(layout: Layout, label: str) -> str | None:
+    """Why a label such as `dense1/weights[0,0]` names no entry of theta, or None if it does."""
+    if layout.column(label) is not None:
+        return None
+    tensor, _, index = label.partition("[")
+    shapes = {spec.name: spec.shape for spec in layout.specs}
+    if tensor in shapes:
+        return f"found {printable(label)}, expected an index into {tensor} of shape {list(shapes[tensor])}"
+    near = {f"{name}[{index}": name for name in shapes}
+    hint = suggestion(label, near) or f"; expected an entry of one of {', '.join(shapes)}"
+    return f"unknown figure '{printable(label)}'{hint}"

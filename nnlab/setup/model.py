@@ -1,0 +1,147 @@
+"""A trained network: theta with everything needed to use it on rows it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Columns
+from nnlab.data.scaling import Scaling
+from nnlab.data.stored import stack
+from nnlab.errors import CheckpointError, InputError
+from nnlab.maths.activations import AnyActivation
+from nnlab.maths.metrics import Figures, report
+from nnlab.networks.network import Evaluator, Network
+from nnlab.runs.checkpoints import Checkpoint, theta_group
+from nnlab.setup.network import dtype_of, network_for
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network: theta (1, P) and its running statistics (1, Q), and how raw rows become inputs and targets."""
+
+    experiment: Experiment
+    network: Network
+    theta: Array
+    statistics: Array
+    columns: Columns
+    scaling: Scaling
+    target_scaling: Scaling | None
+    image_shape: tuple[int, int] | None = None
+
+    def scaled(self, x: Any) -> Any:
+        """Raw inputs (N, inputs) as the network wants them; those that stay in their file do."""
+        return self.scaling.apply(x, self.theta.dtype)
+
+    def outputs(self, x: Array) -> Array:
+        """The outputs (N, K) for raw inputs, in the targets' own units."""
+        return self.outputs_of_scaled(self.scaled(x))
+
+    def outputs_of_scaled(self, x: Array) -> Array:
+        """The outputs (N, K) for scaled inputs, in the targets' own units."""
+        with np.errstate(all="ignore"):
+            outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
+        return self._in_own_units(outputs[0])
+
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(self.network, self.theta, self.statistics)
+
+    def report(self, x: Array, y: Array) -> Figures:
+        """Loss and every figure of merit for scaled inputs x and scaled targets y."""
+        with np.errstate(all="ignore"):
+            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
+        assert loss is not None
+        values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
+        figures: Figures = {"loss": float(loss[0])}
+        return figures | report(
+            self.experiment.task,
+            values,
+            targets,
+            classes=self.columns.classes,
+            target_names=self.columns.targets,
+            top_k=(3, 5) if self.experiment.task == "multiclass" and y.shape[1] > 5 else (),
+        )
+
+    def _in_own_units(self, values: Array) -> Array:
+        return values if self.target_scaling is None else self.target_scaling.invert(values)
+
+    def scaled_targets(self, y: Array) -> Array:
+        """Raw targets as the loss wants them."""
+        if self.target_scaling is None:
+            return np.ascontiguousarray(y, self.theta.dtype)
+        return self.target_scaling.apply(y, self.theta.dtype)
+
+    def to_checkpoint(self, extra: Mapping[str, Array], about: Mapping[str, Any]) -> Checkpoint:
+        """The model as a checkpoint, with more arrays and facts beside it."""
+        arrays = {
+            "theta": self.theta,
+            "statistics": self.statistics,
+            **theta_group("scaling", self.scaling.to_arrays()),
+        }
+        if self.target_scaling is not None:
+            arrays |= theta_group("target_scaling", self.target_scaling.to_arrays())
+        if self.network.head.weights is not None:
+            arrays["class_weights"] = self.network.head.weights
+        facts = {
+            "columns": self.columns.to_dict(),
+            "image_shape": self.image_shape,
+            "layout": [[spec.name, list(spec.shape)] for spec in self.network.layout.specs],
+        }
+        return Checkpoint({**arrays, **extra}, {**facts, **about})
+
+    @classmethod
+    def from_checkpoint(
+        cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]
+    ) -> Model:
+        """The model that a checkpoint of this experiment holds."""
+        try:
+            with np.errstate(all="ignore"):
+                model = cls._read(experiment, checkpoint, activations)
+            fits = model._fits(checkpoint.about["layout"])  # noqa: SLF001 - its own
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
+            raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
+        if not fits:
+            raise CheckpointError("the checkpoint holds another network than this experiment describes")
+        return model
+
+    def _fits(self, layout: Any) -> bool:
+        """Whether theta, statistics, columns and scalings have the sizes and types that go together."""
+        network, dtype = self.network, dtype_of(self.experiment)
+        sizes = [[spec.name, list(spec.shape)] for spec in network.layout.specs]
+        scaled = [(self.scaling, network.inputs)]
+        scaled += [(self.target_scaling, network.outputs)] if self.target_scaling else []
+        return (
+            layout == sizes
+            and (self.theta.shape, self.theta.dtype) == ((1, network.layout.size), dtype)
+            and self.statistics.shape == network.statistics.fills(1, dtype).shape
+            and self.statistics.dtype == dtype
+            and len(self.columns.input_names) == network.inputs
+            and all(scaling.shift.shape == (size,) for scaling, size in scaled)
+        )
+
+    @classmethod
+    def _read(cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]) -> Model:
+        columns = Columns.from_dict(checkpoint.about["columns"])
+        scaling = Scaling.from_arrays(checkpoint.group("scaling"))
+        targets = checkpoint.group("target_scaling")
+        outputs = len(columns.classes) if experiment.task == "multiclass" else len(columns.targets)
+        shape = checkpoint.about["image_shape"]
+        loss = experiment.network.head.loss
+        weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
+        return cls(
+            experiment,
+            network_for(experiment, len(scaling.shift), outputs, activations, weights),
+            checkpoint.arrays["theta"],
+            checkpoint.arrays["statistics"],
+            columns,
+            scaling,
+            Scaling.from_arrays(targets) if targets else None,
+            tuple(shape) if shape else None,
+        )

@@ -1,0 +1,137 @@
+"""From a validated experiment to the objects that compute: the network, its optimizer and the plan of its training."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nnlab.config.choices import Choice, activation_of
+from nnlab.config.schema import Experiment, Init, LayerSpec
+from nnlab.maths.activations import AnyActivation, RowActivation
+from nnlab.maths.initializers import INITIALIZERS, Initializer
+from nnlab.maths.losses import bound, unfused, worked_out
+from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
+from nnlab.networks.layers.dense import Dense, Layer
+from nnlab.networks.layers.noise_layers import Dropout, Noise
+from nnlab.networks.layers.normalization import BatchNormalization, LayerNormalization
+from nnlab.networks.layout import Penalties
+from nnlab.networks.network import Network
+
+# A head's last dense layer feeds a sigmoid or softmax where the pair is fused; both want what sigmoid wants.
+_HEAD_INITIALIZER = "glorot_uniform"
+
+
+def network_for(
+    experiment: Experiment,
+    inputs: int,
+    outputs: int,
+    activations: Mapping[str, AnyActivation],
+    weights: Any = None,
+) -> Network:
+    """The experiment's network between `inputs` columns and `outputs` targets; `weights` are those of the classes."""
+    spec = experiment.network
+    head = spec.head
+    assert head.activation is not None
+    assert head.loss is not None
+    loss = head.loss.name
+    fused = worked_out(experiment.task, head.activation.name, loss, logits=head.logits)
+    ended = bound(fused or unfused(loss), experiment.task, loss, head.loss.values, weights)
+    entry = activation_of(head.activation, activations)
+    builder = _Builder(experiment, activations)
+    for layer in spec.layers or []:
+        builder.add(layer, spec.activation)
+    if head.dense:
+        width = outputs * ended.per_output if fused else _inputs_for(outputs, entry, head.activation)
+        builder.add_last(width, _HEAD_INITIALIZER if fused else entry.initializer)
+    if not fused and head.activation.name != "identity":
+        builder.add_activation(head.activation)
+    return Network(inputs, tuple(builder.layers), ended)
+
+
+def _inputs_for(outputs: int, entry: AnyActivation, choice: Choice) -> int:
+    """How many units an activation makes `outputs` of: maxout and glu have fewer outputs than inputs."""
+    if not isinstance(entry, RowActivation):
+        return outputs
+    share = int(choice.values.get("pieces", 2))
+    return next((n for n in (outputs, share * outputs) if _units(entry, choice, n) == outputs), outputs)
+
+
+def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
+    try:
+        return entry.units(inputs, **choice.values)
+    except ValueError:
+        return None
+
+
+class _Builder:
+    """Collects layers, numbering each kind from 1."""
+
+    def __init__(self, experiment: Experiment, activations: Mapping[str, AnyActivation]) -> None:
+        self.spec, self.activations = experiment.network, activations
+        self.layers: list[Layer] = []
+        self.counts: Counter[str] = Counter()
+
+    def add(self, layer: LayerSpec, otherwise: Choice) -> None:
+        """A layer of the experiment file; a dense one comes with its activation."""
+        if layer.kind in {"dense", "activation"}:
+            self._add_dense_and_activation(layer, layer.activation or otherwise)
+        elif layer.dropout is not None:
+            self.layers.append(Dropout(self._numbered("dropout"), layer.dropout))
+        elif layer.noise is not None:
+            self.layers.append(Noise(self._numbered("noise"), layer.noise))
+        elif layer.batch_norm is not None:
+            norm = layer.batch_norm
+            self.layers.append(BatchNormalization(self._numbered("batch_norm"), norm.epsilon, norm.momentum))
+        elif layer.layer_norm is not None:
+            self.layers.append(LayerNormalization(self._numbered("layer_norm"), layer.layer_norm.epsilon))
+
+    def _add_dense_and_activation(self, layer: LayerSpec, activation: Choice) -> None:
+        if layer.dense is not None:
+            recommended = activation_of(activation, self.activations).initializer
+            own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
+            self._add_dense(layer.dense, layer.init or self.spec.init, recommended, replace(self._penalties(), **own))
+        self.add_activation(activation)
+
+    def _penalties(self) -> Penalties:
+        limit = math.inf if self.spec.max_norm is None else self.spec.max_norm
+        return Penalties(self.spec.l1, self.spec.l2, limit)
+
+    def add_last(self, outputs: int, recommended: str) -> None:
+        """The dense layer of the head."""
+        self._add_dense(outputs, self.spec.init, recommended, self._penalties())
+
+    def _add_dense(self, width: int, init: Init, recommended: str, penalties: Penalties) -> None:
+        weights, values = _initializer(init.weights, recommended)
+        bias, bias_values = _initializer(init.bias, "zeros")
+        name = self._numbered("dense")
+        self.layers.append(Dense(name, width, weights, values, bias, bias_values, penalties))
+
+    def add_activation(self, choice: Choice) -> None:
+        """An activation as a layer of its own; identity needs none."""
+        if choice.name != "identity":
+            entry = activation_of(choice, self.activations)
+            name = self._numbered(choice.name)
+            if isinstance(entry, RowActivation):
+                self.layers.append(Rowwise(name, entry, choice.values))
+            else:
+                self.layers.append(Elementwise(name, entry, choice.values, choice.learned, choice.per_unit))
+
+    def _numbered(self, kind: str) -> str:
+        self.counts[kind] += 1
+        return f"{kind}{self.counts[kind]}"
+
+
+def _initializer(choice: Choice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
+    if isinstance(choice, Choice):
+        return INITIALIZERS[choice.name], choice.values
+    return INITIALIZERS[recommended], {}
+
+
+def dtype_of(experiment: Experiment) -> Any:
+    """The floating-point type of theta and the data."""
+    return np.dtype(experiment.precision)

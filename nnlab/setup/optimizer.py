@@ -1,0 +1,129 @@
+"""From the optimizer of an experiment to the update that the training loop calls, with its schedule and its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from nnlab.config.choices import Choice
+from nnlab.config.schema import Experiment
+from nnlab.maths.optimizers import OPTIMIZERS, Descent, Optimizer
+from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.networks.layout import Layout
+from nnlab.setup.network import dtype_of
+from nnlab.training.loop import Plan, Update
+
+
+@dataclass(frozen=True)
+class BoundOptimizer:
+    """An optimizer with its chosen parameters, its schedule, and the weights its own decay may shrink.
+
+    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own. A rule
+    that `folds` takes gradients of which `factors` have been folded into the loss, block by block.
+    """
+
+    entry: Optimizer
+    choice: Choice
+    decayed: Any
+    steps: int
+    plateau: Plateau | None = None
+    rates: tuple[float, ...] = ()
+    folds: bool = False
+
+    def start(self, theta: Any) -> dict[str, Any]:
+        """Fresh slots; those of a plateau are (R,), all others (R, P)."""
+        slots = self.entry.start(theta, self.choice.values)
+        state = self.plateau.start(len(theta)) if self.plateau else {}
+        return slots | {f"{_PLATEAU}{name}": values for name, values in state.items()}
+
+    @cached_property
+    def update(self) -> Update:
+        """The in-place update as the training loop calls it."""
+        if self.folds:
+            return Descent(self._bases)
+        updates = [self._update_from(base) for base in self._bases]
+        return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
+
+    def _update_from(self, base: float) -> Update:
+        others = {key: value for key, value in self.choice.values.items() if key != "learning_rate"}
+        if self.entry.decays:
+            others["decay_mask"] = self.decayed
+        if self.choice.schedule is None:  # two calls less in every step
+            return partial(self.entry.update, rate=base, **others)
+        return partial(_update, self.entry.update, self.rate_from(base), others)
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What the gradient of each block's loss is to be multiplied by."""
+        return self.update.factors if isinstance(self.update, Descent) else (1.0,)
+
+    @property
+    def _base(self) -> float:
+        return float(self.choice.values["learning_rate"])
+
+    @property
+    def _bases(self) -> tuple[float, ...]:
+        return self.rates or (self._base,)
+
+    @cached_property
+    def rate(self) -> Callable[[Any, Any, int], Any]:
+        """The learning rate as a function of theta, slots and step, counted from 1."""
+        return self.rate_from(self._base)
+
+    def rate_from(self, base: float) -> Callable[[Any, Any, int], Any]:
+        """The learning rate over another base."""
+        schedule = self.choice.schedule
+        if schedule is None:
+            return lambda _theta, _slots, _step: base
+        if self.plateau is not None:
+            return lambda theta, slots, _step: (base * slots[f"{_PLATEAU}scale"][:, None]).astype(theta.dtype)
+        entry, values, steps = SCHEDULES[schedule.name], schedule.values, self.steps
+        return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
+
+    def observe(self, slots: Mapping[str, Any], values: Any) -> None:
+        """Tell a plateau schedule the watched figure of an evaluation, (R,)."""
+        if self.plateau is not None:
+            state = {name.removeprefix(_PLATEAU): array for name, array in slots.items() if name.startswith(_PLATEAU)}
+            self.plateau.observe(values, state)
+
+
+_PLATEAU = "plateau/"
+
+
+def _update(
+    update: Any, rate: Any, others: dict[str, Any], theta: Any, gradient: Any, slots: Any, step: int, **more: Any
+) -> None:
+    update(theta, gradient, slots, step, rate(theta, slots, step), **others, **more)
+
+
+def _update_blocks(
+    updates: Sequence[Update], theta: Any, gradient: Any, slots: Mapping[str, Any], step: int, **more: Any
+) -> None:
+    """An update of its own for each block of replicas.
+
+    A column of rates would be one call, but not the same bits: numbers that are made from a rate are rounded once where
+    it is a plain number, and an array of float32 would round at every step of the way.
+    """
+    length = len(theta) // len(updates)
+    for first, update in zip(range(0, len(theta), length), updates, strict=True):
+        rows = slice(first, first + length)
+        own = {name: partial(_of_block, objective, first) for name, objective in more.items()}
+        update(theta[rows], gradient[rows], {name: slot[rows] for name, slot in slots.items()}, step, **own)
+
+
+def _of_block(objective: Any, first: int, theta: Any, replica: int) -> Any:
+    return objective(theta, first + replica)
+
+
+def optimizer_for(experiment: Experiment, layout: Layout, plan: Plan) -> BoundOptimizer:
+    """The experiment's optimizer for a network with this layout."""
+    choice, decayed = experiment.optimizer, layout.decayed(dtype_of(experiment))
+    plateau = None
+    if choice.schedule is not None and choice.schedule.name == Plateau.name:
+        plateau = Plateau(**choice.schedule.values, larger_is_better=plan.watch.larger_is_better)
+    entry = OPTIMIZERS[choice.name]
+    # What is done to a gradient, or added to it, takes it as it is.
+    folds = choice.schedule is None and entry.is_descent(choice.values) and not (plan.clips or layout.is_penalised)
+    return BoundOptimizer(entry, choice, decayed, plan.steps, plateau, folds=folds)

@@ -1,0 +1,199 @@
+"""From the data of an experiment to rows that are read, split and scaled for each seed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.document import Document, KeyPath
+from nnlab.config.experiment import SPLITS, memory_fault, refusal
+from nnlab.config.schema import Experiment
+from nnlab.data.catalogue import CATALOGUE, load
+from nnlab.data.dataset import Dataset
+from nnlab.data.files import quoted
+from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.stored import stack
+from nnlab.errors import DataError, Fault
+from nnlab.setup.network import dtype_of
+from nnlab.setup.weights import weight_findings
+from nnlab.training.loop import Part
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A data set prepared for some seeds: one `Prepared` for each, or a single one that all of them share."""
+
+    dataset: Dataset
+    seeds: tuple[int, ...]
+    prepared: tuple[Prepared, ...]
+
+    def of(self, replica: int) -> Prepared:
+        """What replica number `replica` sees."""
+        return self.prepared[replica if len(self.prepared) > 1 else 0]
+
+    def parts(self) -> dict[str, Part]:
+        """The splits that exist, stacked along the replica axis."""
+        return {name: self._stacked(name) for name in SPLITS if getattr(self.prepared[0], name) is not None}
+
+    def _stacked(self, name: str) -> Part:
+        parts = [getattr(prepared, name) for prepared in self.prepared]
+        x, y = stack([part.x for part in parts]), stack([part.y for part in parts])
+        return Part(x, y, self._unit())
+
+    def _unit(self) -> tuple[Array, Array] | None:
+        """How scaled targets turn back: mean and divisor, (R or 1, 1, outputs)."""
+        scalings = [prepared.target_scaling for prepared in self.prepared]
+        if any(scaling is None for scaling in scalings):
+            return None
+        mean = stack([scaling.shift[None] for scaling in scalings if scaling])
+        divisor = stack([scaling.divisor[None] for scaling in scalings if scaling])
+        return mean, divisor
+
+
+def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
+    """The experiment with the path of its data, if it is one, made absolute: its run folder lies elsewhere."""
+    source = experiment.data.source
+    # As the data are looked for: beside the experiment file, then from the working directory.
+    places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
+    if source.name in CATALOGUE or not places:
+        return experiment
+    # A link that leads nowhere keeps its own name, which the message is to tell.
+    path = os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
+    absolute = source.model_copy(update={"name": path})
+    data = experiment.data.model_copy(update={"source": absolute})
+    return experiment.model_copy(update={"data": data})
+
+
+def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
+    """The data set of an experiment; what the experiment says about its columns is checked here."""
+    experiment = experiment if document is None else experiment.read_from(document)
+    data = experiment.data
+    with _placed(experiment):
+        dataset = load(
+            data.source.name,
+            task=experiment.task,
+            parameters=data.source.parameters,
+            target=data.target,
+            ignore=data.ignore,
+            blanks=data.blanks,
+            in_blocks=data.in_blocks,
+            base=base,
+        )
+    findings = list(_data_findings(experiment, dataset))
+    if findings:
+        raise refusal(experiment, findings)
+    return dataset
+
+
+@contextmanager
+def _placed(experiment: Experiment) -> Iterator[None]:
+    """Give the faults of data the place of the key that causes them; those of a line of a data file have their own."""
+    try:
+        yield
+    except MemoryError as error:
+        found = f"found a data set that does not fit into memory, {_SMALLER}"
+        raise refusal(experiment, [(("data", "source"), found)]) from error
+    except DataError as error:
+        causes = [(fault, _cause(experiment, fault)) for fault in error.faults]
+        findings = [(path, fault.message) for fault, path in causes if path is not None]
+        own = [fault for fault, path in causes if path is None]
+        raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
+
+
+_SMALLER = "expected a smaller one (inputs in .npz, .npy and IDX files may stay there: data.in_blocks: 16384)"
+
+
+# What the message of a fault tells of the key in the experiment file; the first pattern that is found decides.
+_CAUSES = tuple(
+    (re.compile(pattern), path)
+    for pattern, path in (
+        (r"found (?:source|no file|file name|no data)", ("data", "source")),
+        (r"found (target|ignore) ('.*?'), expected the name", ("data",)),
+        (r"found parameter '(\w+)'", ("data", "source")),
+        (r"for a set that takes none: '(\w+)'", ("data", "source")),
+        (r"found (samples|noise|classes|seed): ", ("data", "source")),
+        (r"\bdata\.(target|ignore|test|validation|in_blocks)\b", ("data",)),
+        (r"target column|in target and ignore|no column left", ("data", "target")),
+        (r"\btask\b", ("task",)),
+        (r"\bblanks\b", ("data", "blanks")),
+        (r"finite once scaled|beyond float64", ("data", "scale")),
+    )
+)
+
+
+def _cause(experiment: Experiment, fault: Fault) -> KeyPath | None:
+    """The key that a fault of the data comes from; None for one within a data file."""
+    if fault.line is not None:
+        return None
+    for pattern, path in _CAUSES:
+        match = pattern.search(fault.message)
+        if match:
+            return (*path, *match.groups()[:1], *_index(experiment, match.groups()))
+    return ("data", "source") if fault.file is None else None
+
+
+def _index(experiment: Experiment, found: Sequence[str]) -> list[int]:
+    """Where a column that the data do not have stands in its list."""
+    if len(found) < 2:
+        return []
+    names = getattr(experiment.data, found[0]) or []
+    return [index for index, name in enumerate(names) if quoted(name) == found[1]][:1]
+
+
+def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPath, str]]:
+    """What is wrong between the experiment and the data: input size, output size, network size."""
+    inputs, outputs = dataset.x.shape[1], dataset.y.shape[1]
+    spec = experiment.network
+    findings: list[tuple[KeyPath, str]] = [*_loss_findings(experiment, dataset)]
+    if spec.inputs not in (None, inputs):
+        findings.append(
+            (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
+        )
+    sizes = [inputs, *(layer.dense for layer in spec.layers or [] if layer.dense), outputs]
+    fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment)
+    return [*findings, (("network", "layers"), fault)] if fault else findings
+
+
+def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong between the loss and the targets: classes that there are not, counts below 0."""
+    yield from weight_findings(experiment, dataset.columns)
+    loss = experiment.network.head.loss
+    if loss is not None and loss.name == "poisson" and dataset.y.min(initial=0) < 0:
+        row, column = np.argwhere(dataset.y < 0)[0]
+        found = f"found {dataset.y[row, column]:g} in target {quoted(dataset.columns.targets[column])}"
+        yield ("network", "head", "loss"), f"{found}, but poisson is for counts; expected no target below 0"
+
+
+def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
+    """Split and scale for each seed; once for all of them where no split is drawn."""
+    data = experiment.data
+    drawn = data.validation is not None or data.test is not None
+    with _placed(experiment):
+        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if drawn else seeds[:1]))
+    return Rows(dataset, tuple(seeds), prepared)
+
+
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
+    data = experiment.data
+    return prepare(
+        dataset,
+        seed=seed,
+        test=data.test,
+        validation=data.validation,
+        scale_name=data.scale.name,
+        epsilon=data.scale.epsilon,
+        together=data.scale.together,
+        blanks=data.blanks,
+        scale_targets=data.scale_targets,
+        dtype=dtype_of(experiment),
+    )

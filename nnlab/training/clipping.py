@@ -1,0 +1,45 @@
+"""What holds gradients and weights back: clipping before an update, a largest norm of each unit's weights after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.network import Network
+
+Array = NDArray[Any]
+
+
+def clipped_gradient(gradient: Array, value: float | None, norm: float | None) -> Iterator[Callable[[], None]]:
+    """What is done to a gradient, (R, P), before an update: entries are cut at `value`, norms at `norm`."""
+    if value is not None:
+        yield partial(np.clip, gradient, -value, value, out=gradient)
+    if norm is not None:
+        yield partial(_clip_norm, gradient, norm)
+
+
+def _clip_norm(gradient: Array, limit: float) -> None:
+    """Scale each replica's gradient so that its norm is at most `limit` (Pascanu, Mikolov, Bengio 2013, ICML)."""
+    norm = np.sqrt((gradient * gradient).sum(axis=-1, keepdims=True))
+    if not np.isfinite(norm).all():  # squares overflow long before what they are of
+        largest = np.abs(gradient).max(axis=-1, keepdims=True)
+        norm = np.where(np.isfinite(norm), norm, largest * np.linalg.norm(gradient / largest, axis=-1, keepdims=True))
+    gradient *= np.minimum(1, limit / np.maximum(norm, np.finfo(gradient.dtype).tiny))
+
+
+def bounded_weights(network: Network, theta: Array) -> Iterator[Callable[[], None]]:
+    """What is done to theta, (R, P), after an update: the weights of units that have a largest norm are held to it."""
+    views = network.layout.views(theta)
+    for spec in network.bounded:
+        assert spec.penalties is not None
+        yield partial(_bound, views[spec.name], spec.penalties.max_norm)
+
+
+def _bound(weights: Array, limit: float) -> None:
+    """Scale each unit's incoming weights so that their norm is at most `limit` (Srivastava et al. 2014)."""
+    norm = np.sqrt(np.ones((1, weights.shape[1]), weights.dtype) @ (weights * weights))
+    weights *= np.minimum(1, limit / np.maximum(norm, np.finfo(weights.dtype).tiny))

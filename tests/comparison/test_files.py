@@ -1,0 +1,232 @@
+"""The files of a comparison: tidy CSV whatever the names, Markdown and LaTeX that read as they should, the report."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import Reader
+from support import nnlab_here, parse_json, read_json, read_rows, write
+
+from nnlab.comparison import write as records
+from nnlab.comparison.report import comparison_page
+from nnlab.comparison.tables import arm_rows, tables_of
+from nnlab.comparison.write import Comparison
+from nnlab.report.page import HtmlTable
+from nnlab.report.tables import escaped, latex, markdown
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import cell
+
+MOONS = """\
+name: moons
+task: binary
+seed: 3
+data: {source: {name: moons, samples: 60}, test: 0.25}
+network: {layers: [3]}
+optimizer: {name: adam, learning_rate: 0.05}
+training: {steps: 20, batch_size: 16}
+"""
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A comparison of an activation with parameters, a formula with signs, and a name, with a gate."""
+    folder = tmp_path_factory.mktemp("records")
+    arms = ("-a", "leaky_relu:negative_slope=0.3", "-a", "x*sigmoid(x) + 0.1*x", "-a", "tanh")
+    words = (*arms, "--seeds", 3, "--gate", "tanh.test/accuracy >= 0", "--json")
+    result = nnlab_here("compare-activations", write(folder, MOONS), *words, cwd=folder)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return folder / parse_json(result.stdout)["run"]
+
+
+@pytest.fixture
+def summary(path):
+    return read_json(path / "summary.json")
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+class Made:
+    """An arm of two seeds with all there is to write in metrics.csv."""
+
+    def __init__(self, **curves):
+        self.steps = np.array([0, 10, 200])
+        self.curves = curves
+
+
+def one_by_one(comparison, figures):
+    """The rows of metrics.csv cell by cell, as slowly as can be."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["activation", "seed", "step", *figures])
+    for label, arm in comparison.arms.items():
+        for replica, seed in enumerate(comparison.seeds):
+            for place, step in enumerate(arm.steps):
+                found = [arm.curves[name][replica, place] if name in arm.curves else None for name in figures]
+                writer.writerow([label, seed, step, *(cell(None if x is None else float(x)) for x in found)])
+    return text.getvalue()
+
+
+@given(
+    st.lists(st.floats(width=32) | st.floats(), min_size=6, max_size=6),
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n"), min_size=1),
+)
+def test_metrics_are_written_as_if_cell_by_cell(values, label):
+    arms = {
+        label: Made(**{"val/loss": np.array(values).reshape(2, 3)}),
+        "b": Made(**{"train/loss": np.full((2, 3), np.nan)}),
+    }
+    comparison = Comparison("n", "val/loss", False, [3, 14], arms, {}, {}, {}, 200)  # noqa: FBT003 - as it is defined
+    if label != "b":
+        assert "".join(records._metric_lines(comparison)) == one_by_one(comparison, ["val/loss", "train/loss"])
+
+
+def test_every_table_has_a_row_for_each_arm(path, summary):
+    labels = set(summary["arms"])
+    for name in ("results.csv", "metrics.csv", "arms.csv"):
+        assert {row["activation"] for row in read_rows(path / name)} == labels
+    assert {row["better"] for row in read_rows(path / "pairs.csv")} <= labels
+
+
+def test_arms_are_told_in_one_row_per_statistic(summary):
+    header, *rows = arm_rows(summary)
+    assert header == ["activation", "figure", "statistic", "value", "low", "high", "seeds", "note"]
+    keys = [tuple(row[:3]) for row in rows]
+    assert len(keys) == len(set(keys))
+    assert ("tanh", "reached", "share") in keys
+    assert ("tanh", "steps_to_target", "median") in keys
+
+
+# --- Markdown and LaTeX -----------------------------------------------------------------------------------------------
+
+TABLE = HtmlTable("50 % of a_b", ["name", "x & y", "n"], [["a|b_c", 0.123456, 12345], [r"\d{2}^~#$<", None, -2]])
+
+
+LATEX = r"""% \usepackage{booktabs}
+
+\begin{table}
+  \caption{50 \% of a\_b}
+  \begin{tabular}{lrr}
+    \toprule
+    name & x \& y & n \\
+    \midrule
+    a|b\_c & 0.1235 & 12,345 \\
+    \textbackslash{}d\{2\}\textasciicircum{}\textasciitilde{}\#\$\textless{} & -- & -2 \\
+    \bottomrule
+  \end{tabular}
+\end{table}
+"""
+
+
+def test_latex_is_escaped_and_aligned():
+    assert latex([TABLE]) == LATEX
+
+
+@given(st.text())
+def test_nothing_in_a_name_is_a_command_of_latex(text):
+    left = re.sub(r"\\(text(backslash|asciitilde|asciicircum|less|greater)\{\}|[&%$#_{}])", "", escaped(text))
+    assert not set(left) & set("\\&%$#_{}~^")
+
+
+def test_markdown_is_a_document_whose_tables_have_as_many_cells_in_each_row():
+    text = markdown("t_1", ["a beats b by 2 points."], ["few seeds"], [TABLE])
+    assert text.startswith("# t\\_1\n\na beats b by 2 points.\n\n> warning: few seeds\n\n## 50 % of a\\_b\n\n| name |")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+    assert rows[1] == "| --- | ---: | ---: |"
+    assert r"| a\|b\_c | 0.1235 | 12,345 |" in rows
+
+
+def test_tables_of_a_comparison_are_in_both_documents(path, summary):
+    for text in ((path / "table.md").read_text(), (path / "table.tex").read_text()):
+        for table in tables_of(summary):
+            assert re.split(r"[/>%]", table.caption)[0] in text
+        assert "x*sigmoid" in text or r"x\*sigmoid" in text
+
+
+def test_tuned_arms_are_shown_each_at_its_best_beside_the_same_settings(summary):
+    arms = dict(zip(("tanh rate=1", "tanh rate=2", "relu rate=1"), summary["arms"].values(), strict=True))
+    for label, arm in arms.items():
+        family, _, setting = label.partition(" ")
+        arm |= {"family": family, "settings": dict([setting.split("=")])}
+    best = {"tanh": "tanh rate=2", "relu": "relu rate=1"}
+    own = {
+        "tanh": {"same": "tanh rate=1", "best": "tanh rate=2", "settings": {"rate": "2"}},
+        "relu": {"same": "relu rate=1", "best": "relu rate=1", "settings": {"rate": "1"}},
+    }
+    same_settings = {"settings": {"rate": "1"}, "why": "best on average"}
+    told = {"chosen_by": "mean train/loss", "same_settings": same_settings, "arms": own}
+    tuned = {**summary, "arms": arms, "best": best, "tuned": told, "pairs": []}
+    tuned["verdict"] = {**summary["verdict"], "ranking": [*best.values()]}
+    both, tried, *others = tables_of(tuned)
+    assert both.caption.endswith("all at the same settings (rate=1, best on average) and each at its best")
+
+    def interval(label):
+        return [arms[label]["final"]["test/accuracy"][key] for key in ("mean", "low", "high")]
+
+    assert both.rows == [
+        ["tanh", *interval("tanh rate=1"), *interval("tanh rate=2"), "rate=2"],
+        ["relu", *interval("relu rate=1"), *interval("relu rate=1"), "rate=1"],
+    ]
+    assert list(tried.columns) == ["settings", "tanh", "relu"]
+    means = {label: arm["final"]["train/loss"]["mean"] for label, arm in arms.items()}
+    assert tried.rows == [
+        ["rate=1", means["tanh rate=1"], means["relu rate=1"]],
+        ["rate=2", means["tanh rate=2"], None],
+    ]
+    final = next(table for table in others if table.caption.startswith("Final test/accuracy"))
+    assert {row[0] for row in final.rows} == {"tanh rate=1", "tanh rate=2", "relu rate=1"}
+
+
+def test_labels_that_would_share_a_file_have_one_each(tmp_path):
+    arms = ("-a", "x*sigmoid(x) + 1", "-a", "x*sigmoid(x) - 1", "-a", "x*sigmoid(x) * 1")
+    words = (*arms, "--seeds", 1, "--json", "--set", "training.steps=1")
+    result = nnlab_here("compare-activations", write(tmp_path, MOONS), *words, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    found = list((tmp_path / parse_json(result.stdout)["run"] / "weights").glob("*.npz"))
+    assert len(found) == 3
+
+
+# --- The report -------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_has_the_verdict_tables_pictures_config_and_environment(path, summary):
+    text = (path / "report.html").read_text(encoding="utf-8")
+    page = Reader(text)
+    headings = page.text("h2")
+    for section in ("Verdict", "Gates", "Figures", "Pictures", "Experiment", "Environment"):
+        assert section in headings
+    pictures = [image["src"] for image in page.all("img")]
+    assert len(pictures) == len(list((path / "plots").glob("*.png")))
+    assert all(source.startswith("data:image/png;base64,") for source in pictures)
+    assert summary["verdict"]["sentences"][0] in page.text()
+    assert "learning_rate: 0.05" in page.text("pre")
+    assert "python" in page.text().lower()
+
+
+def test_every_table_of_the_report_can_be_sorted_by_its_numbers(path, summary):
+    page = Reader((path / "report.html").read_text(encoding="utf-8"))
+    tables = [table for table in page.all("table") if table["class"] == "sortable"]
+    assert len(tables) >= len(tables_of(summary))
+    values = {float(found["data-value"]) for found in page.all("td") if "data-value" in found}
+    assert summary["arms"]["tanh"]["final"]["test/accuracy"]["mean"] in values
+
+
+@pytest.mark.parametrize(("met", "tone"), [([], "plain"), ([True], "good"), ([True, False], "bad")])
+def test_the_tone_is_that_of_the_gates(met, tone, path, summary, tmp_path):
+    folder = RunFolder.create(tmp_path, "copy", ("plots",), (path / "config.yaml").read_text())
+    gates = [{"gate": "g", "value": 1.0, "met": one} for one in met]
+    folder.write_summary({**summary, "gates": gates})
+    assert comparison_page(folder, "t").tone == tone
+
+
+def test_one_arm_alone_has_no_verdict_but_a_report(summary, path, tmp_path):
+    folder = RunFolder.create(tmp_path, "copy", ("plots",), (path / "config.yaml").read_text())
+    alone = {"tanh": summary["arms"]["tanh"]}
+    verdict = {"ranking": ["tanh"], "sentences": [], "warnings": []}
+    folder.write_summary({**summary, "arms": alone, "pairs": [], "verdict": verdict})
+    assert comparison_page(folder, "t").verdict == "One arm alone: nothing to compare it with."

@@ -1,0 +1,223 @@
+"""Which pictures a run gets, and what is prepared for them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from nnlab import pictures as plots
+from nnlab.data.dataset import Columns, InputColumn
+from nnlab.errors import StorageError
+from nnlab.experiments.pictures import PICTURES, RunPlotData, draw
+from nnlab.training.health import Portrait
+
+ROWS = 24
+NAN = np.nan
+
+
+def columns(inputs, targets=("y",), classes=()):
+    return Columns(tuple(InputColumn(f"x{index}") for index in range(inputs)), tuple(targets), tuple(classes))
+
+
+def material(task, inputs, y, named, *, image_shape=None, metric="accuracy", right=0.8):
+    """A small run whose outputs are its targets, seen through a fog, with every fifth row wrong."""
+    x = np.random.default_rng(5).normal(size=(len(y), inputs))
+    wrong = np.where((np.arange(len(y)) % 5 == 0)[:, None], np.roll(y, 1, axis=1) if y.shape[1] > 1 else 1 - y, y)
+    outputs = right * wrong + 0.1
+    steps = np.arange(0, 30, 10)
+    curves = {"batch/loss": np.array([NAN, 0.6, 0.4])}
+    curves |= {f"{part}/{name}": np.array([0.9, 0.5, 0.3]) for part in ("train", "val") for name in ("loss", metric)}
+    return RunPlotData(
+        title="small",
+        task=task,
+        loss="mse",
+        columns=named,
+        image_shape=image_shape,
+        steps=steps,
+        curves=curves,
+        epoch_steps=10,
+        best_step=20,
+        split="test",
+        x=x,
+        y=y,
+        outputs=outputs,
+        predict=lambda rows: np.resize(outputs, (len(rows), y.shape[1])),
+        all_x=x,
+        all_y=y,
+        trained=np.arange(len(y)) % 2 == 0,
+    )
+
+
+def binary(inputs=2, **more):
+    y = (np.arange(ROWS) % 2)[:, None].astype(float)
+    return material("binary", inputs, y, columns(inputs, classes=("no", "yes")), **more)
+
+
+def multiclass(inputs=2, **more):
+    return material("multiclass", inputs, np.eye(3)[np.arange(ROWS) % 3], columns(inputs, classes="abc"), **more)
+
+
+def multilabel(inputs=2, **more):
+    y = np.array([[row & 1, row >> 1 & 1, row >> 2 & 1] for row in range(ROWS)], float)
+    return material("multilabel", inputs, y, columns(inputs, ("p", "q", "r")), metric="subset_accuracy", **more)
+
+
+def regression(inputs=2, targets=1, **more):
+    y = np.random.default_rng(6).normal(size=(ROWS, targets))
+    return material("regression", inputs, y, columns(inputs, [f"t{k}" for k in range(targets)]), metric="rmse", **more)
+
+
+SUITABLE = {
+    "binary, two inputs": (binary(), {"cost", "accuracy", "confusion", "boundary", "predictions"}),
+    "binary, three inputs": (binary(3), {"cost", "accuracy", "confusion"}),
+    "binary, images": (binary(4, image_shape=(2, 2)), {"cost", "accuracy", "confusion", "misclassified"}),
+    "multiclass, two inputs": (multiclass(), {"cost", "accuracy", "confusion", "boundary", "predictions"}),
+    "multiclass, images": (multiclass(4, image_shape=(2, 2)), {"cost", "accuracy", "confusion", "misclassified"}),
+    "multilabel, two inputs": (multilabel(), {"cost", "accuracy", "labels"}),
+    "multilabel, images": (multilabel(4, image_shape=(2, 2)), {"cost", "accuracy", "labels", "misclassified"}),
+    "regression, one input": (regression(1), {"cost", "fit"}),
+    "regression, two targets": (regression(3, 2), {"cost", "fit"}),
+    "regression, images": (regression(4, image_shape=(2, 2)), {"cost", "fit"}),
+}
+
+
+def watched(one):
+    """The same run with its units looked at: one layer of tanh between two dense ones."""
+    quantities = {"dense1": _WEIGHTS, "tanh1": _UNITS, "dense2": _WEIGHTS}
+    found = [f"health/{layer}/{name}" for layer, names in quantities.items() for name in names]
+    curves = {name: np.array([0.1, 0.2, 0.05 * (1 + index)]) for index, name in enumerate(found)}
+    depths = {"dense1": 1, "tanh1": 1, "dense2": 2}
+    return replace(one, curves={**one.curves, **curves}, depths=depths, portraits=[portrait()])
+
+
+_UNITS, _WEIGHTS = ("dead", "saturated", "mean", "deviation"), ("gradient_norm", "update_ratio")
+
+
+def portrait():
+    z = np.linspace(-4, 4, 60)
+    slope = 1 / np.cosh(z) ** 2
+    return Portrait("tanh1", z, np.tanh(z), slope, slope <= 0.05, (), z[5:-5], 0.0, 0.4)
+
+
+SUITABLE["units looked at"] = (
+    watched(regression(1)),
+    {"cost", "fit", "units", "health", "gradients"},
+)
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
+
+
+@pytest.mark.parametrize("case", SUITABLE)
+def test_a_run_gets_the_pictures_that_suit_it(case, tmp_path):
+    one, expected = SUITABLE[case]
+    assert list(draw(one, tmp_path)) == []
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.png" for name in expected}
+
+
+def test_every_picture_of_the_table_suits_some_run():
+    assert set().union(*(expected for _, expected in SUITABLE.values())) == set(PICTURES)
+
+
+def test_the_same_run_gets_the_same_bytes(tmp_path):
+    one, _ = SUITABLE["multilabel, images"]
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        assert list(draw(one, tmp_path / name)) == []
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["cost", "accuracy"])
+def test_the_best_step_is_told_only_where_its_weights_are_used(name):
+    best, last = (words(PICTURES[name](replace(binary(), uses_best=used))) for used in (True, False))
+    assert "at the best step" in best
+    assert "best step (20)" in best
+    assert "at the last step" in last
+    assert "best step" not in last
+
+
+def test_the_loss_of_scaled_targets_is_called_that():
+    one = regression()
+    assert PICTURES["cost"](one).axes[0].get_ylabel() == "loss (mean squared error)"
+    scaled = PICTURES["cost"](replace(one, scaled_targets=True))
+    assert scaled.axes[0].get_ylabel() == "loss (mean squared error, scaled\ntargets)"
+
+
+def test_accuracy_has_epochs_above():
+    assert PICTURES["accuracy"](binary()).axes[0].child_axes
+
+
+def test_the_rates_of_a_label_are_those_of_its_rows():
+    one = multilabel()
+    given, has = one.outputs[:, 0] > 0.5, one.y[:, 0] > 0.5
+    figure = PICTURES["labels"](one)
+    precision, recall, _ = (bars[0].get_width() for bars in figure.axes[0].containers)
+    assert precision == (given & has).sum() / given.sum()
+    assert recall == (given & has).sum() / has.sum()
+    assert f"{has.sum()} of {ROWS} have it" in words(figure)
+
+
+def test_wrong_images_come_with_the_most_confident_mistake_first():
+    one = binary(4, image_shape=(2, 2))
+    outputs = one.outputs.copy()
+    outputs[[0, 5]] = [[0.98], [0.01]]  # class 0 taken for 1, and class 1 taken for 0, even more surely
+    captions = [axes.get_title() for axes in PICTURES["misclassified"](replace(one, outputs=outputs)).axes]
+    assert captions[:2] == ["truth yes\n→ no (99 %)", "truth no\n→ yes (98 %)"]
+
+
+def test_an_output_that_decides_nothing_is_undecided():
+    one = multiclass(4, image_shape=(2, 2))
+    outputs = one.outputs.copy()
+    outputs[1] = NAN
+    assert "truth b → undecided" in [
+        a.get_title() for a in PICTURES["misclassified"](replace(one, outputs=outputs)).axes
+    ]
+
+
+def test_outputs_that_are_no_probabilities_are_no_confidence():
+    figure = PICTURES["misclassified"](multiclass(4, image_shape=(2, 2), right=1.2))
+    assert "%)" not in figure.axes[0].get_title()
+    assert "confidence" not in words(figure)
+
+
+def test_wrong_labels_stand_above_their_image():
+    one = multilabel(4, image_shape=(2, 2))
+    outputs = one.y.copy()
+    outputs[3] = [0.2, 1.0, 0.7]  # the row has p and q, and is given q and r
+    figure = PICTURES["misclassified"](replace(one, outputs=outputs))
+    assert [axes.get_title() for axes in figure.axes] == ["− p (80 %)\n+ r (70 %)"]
+    assert "1 of 24 are wrong" in words(figure)
+
+
+def test_the_gradient_is_drawn_at_the_first_and_the_last_step_at_which_it_was_measured():
+    one = watched(regression())
+    never = np.array([NAN, NAN, NAN])
+    gone = {**one.curves, "health/dense1/gradient_norm": np.array([0.5, 0.25, NAN]), "health/tanh1/mean": never}
+    gone["health/dense2/gradient_norm"] = np.array([1.0, 2.0, NAN])
+    figure = PICTURES["gradients"](replace(one, curves=gone))
+    start, end = figure.axes[0].get_lines()
+    assert (start.get_ydata().tolist(), end.get_ydata().tolist()) == ([0.5, 1.0], [0.25, 2.0])
+    assert (start.get_label(), end.get_label()) == ("at the start", "after step 10")
+    assert "0.5 at the start, 0.125 at the end" in words(figure)
+
+
+def test_a_run_whose_units_nobody_looked_at_has_no_picture_of_health():
+    one = replace(regression(), depths={"dense1": 1})
+    assert [PICTURES[name](one) for name in ("units", "health", "gradients")] == [None] * 3
+
+
+def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, monkeypatch):
+    broken = replace(binary(), predict=lambda rows: rows[:, :0])
+    (warning,) = draw(broken, tmp_path)
+    assert warning.startswith("the picture boundary.png could not be drawn: ")
+    assert (tmp_path / "predictions.png").exists()
+
+    def refuse(figure, path):
+        raise StorageError("no space")
+
+    monkeypatch.setattr(plots, "save", refuse)
+    with pytest.raises(StorageError, match="no space"):
+        list(draw(binary(), tmp_path))

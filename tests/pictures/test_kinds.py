@@ -1,0 +1,833 @@
+"""Every picture: labelled, deterministic, undisturbed by nan and by strange names, and written whole or not at all."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image as picture_file
+from matplotlib import rcParams
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from nnlab import pictures as plots
+from nnlab.errors import StorageError
+from nnlab.maths.losses import LOSSES
+from nnlab.pictures import folder, scales, style
+from nnlab.training.health import Portrait
+
+NAN, INF = np.nan, np.inf
+STRANGE = ("$x_{", "_hidden", "猫 \n\x1b[31m", "a very long name indeed, far longer than any axis has room for")
+
+
+def random():
+    return np.random.default_rng(3)
+
+
+def run(length=60):
+    steps = np.arange(0, 10 * length, 10)
+    fall = np.exp(-steps / 100) + 0.001
+    sparse = np.where(steps % 50 == 0, fall, NAN)
+    return steps, {"batch/loss": fall * 1.1, "train/loss": sparse, "val/loss": 1.2 * sparse}
+
+
+def points(count=40, classes=3):
+    x = random().normal(size=(count, 2)) * [1.0, 100.0]
+    return x, np.arange(count) % classes
+
+
+def nearest(classes):
+    centres = random().normal(size=(classes, 2)) * [1.0, 100.0]
+    return lambda grid: -((grid[:, None] - centres) ** 2).sum(axis=-1)
+
+
+def draw_cost():
+    return plots.cost(*run(), epoch_steps=50.0, best_step=550, loss_name="mean_squared_error", title="Cost")
+
+
+def draw_accuracy():
+    steps, curves = run()
+    shares = {name: 1 - values / 2 for name, values in curves.items()}
+    return plots.accuracy(steps, shares, metric_name="accuracy", best_step=300, title="Accuracy")
+
+
+def draw_confusion():
+    matrix = random().integers(0, 90, (4, 4))
+    return plots.confusion(matrix, STRANGE, split="test", accuracy=0.87, title="Confusion")
+
+
+def draw_misclassified():
+    images = random().random((7, 6, 5))
+    names = [STRANGE[index % 4] for index in range(7)]
+    return plots.misclassified(images, names, names, np.full(7, 0.871), total_wrong=30, total=400, title="Wrong")
+
+
+def draw_mislabelled():
+    mistakes = [[(STRANGE[k % 4], k % 2 == 0, 0.871) for k in range(row + 1)] for row in range(7)]
+    return plots.mislabelled(random().random((7, 6, 5)), mistakes, total_wrong=30, total=400, title="Wrong labels")
+
+
+def draw_label_rates(labels=STRANGE):
+    shares = np.linspace(0, 1, len(labels))
+    rates = {"precision": shares, "recall": shares**2, "f1": np.where(shares > 0, shares, NAN)}
+    return plots.label_rates(rates, labels, present=np.arange(len(labels)), samples=400, split="test", title="Labels")
+
+
+def draw_boundary_binary():
+    x, y = points(classes=2)
+    return plots.boundary(lambda grid: 1 / (1 + np.exp(-grid[:, :1])), x, y[:, None].astype(float), names=("a", "b"),
+                          classes=("no", "yes"), task="binary", title="Regions")  # fmt: skip
+
+
+def draw_boundary_multiclass():
+    x, y = points(classes=4)
+    return plots.boundary(
+        nearest(4), x, np.eye(4)[y], names=("a", "b"), classes=STRANGE, task="multiclass", title="Regions"
+    )
+
+
+def draw_truth_and_prediction():
+    x, y = points(classes=2)
+    return plots.truth_and_prediction(x, y, np.roll(y, 1), names=("a", "b"), classes=("0", "1"), title="Both")
+
+
+def draw_fit():
+    truth = random().normal(size=(50, 4))
+    return plots.fit(truth, truth + 0.1, targets=STRANGE, split="test", title="Fit")
+
+
+def draw_fit_curve():
+    x = np.linspace(-1, 1, 30)
+    return plots.fit_curve(x, x**2, x[::-1], x**2, input_name="t (s)", target_name="h (m)", title="Curve",
+                           train_mask=x < 0.5)  # fmt: skip
+
+
+def seeds(arms=4, count=6, length=30):
+    names = [*STRANGE, *(f"arm {index}" for index in range(8))][:arms]
+    generator = random()
+    return {name: np.exp(generator.normal(size=(count, length)) - np.arange(length) / 4) for name in names}
+
+
+def draw_compare_curves():
+    return plots.compare_curves(np.arange(30), seeds(), metric_name="val/loss", title="Curves")
+
+
+def draw_compare_finals(arms=4, count=6):
+    finals = {name: runs[:, -1] for name, runs in seeds(arms, count).items()}
+    intervals = {name: (values.mean(), values.min(), values.max()) for name, values in finals.items()}
+    return plots.compare_finals(finals, intervals, metric_name="test/loss", larger_is_better=False, title="Finals")
+
+
+def portraits(layers=4):
+    z = np.linspace(-3, 3, 50)
+    slope = 1 / np.cosh(z) ** 2
+    return [
+        Portrait(
+            STRANGE[k % 4],
+            z,
+            np.tanh(z),
+            slope,
+            slope <= 0.05,
+            (0.0,) * (k % 2),
+            random().uniform(-2.9, 2.9, 200),
+            0.3,
+            0.9999,
+        )
+        for k in range(layers)
+    ]
+
+
+def draw_units():
+    return plots.units(portraits(), title="Units")
+
+
+def watched(layers=3, length=30):
+    generator, curves, depths = random(), {}, {}
+    for depth in range(1, layers + 1):
+        for layer, quantities in ((f"dense{depth}", ("gradient_norm", "update_ratio")), (f"relu{depth}", SHARES)):
+            depths[layer] = depth
+            for name in quantities:
+                values = np.abs(generator.normal(size=length))
+                curves[f"health/{layer}/{name}"] = np.minimum(values, 1) if name in SHARES else 10 ** (4 * values)
+    return np.arange(length) * 10, curves, depths
+
+
+SHARES = ("dead", "saturated")
+
+
+def draw_health():
+    return plots.health(*watched(), title="Health")
+
+
+def draw_gradients(layers=5):
+    profile = 10.0 ** -np.arange(layers)
+    return plots.gradients([STRANGE[k % 4] for k in range(layers)], {0: profile, 500: profile[::-1]}, title="Depth")
+
+
+PICTURES = [
+    draw_cost,
+    draw_accuracy,
+    draw_confusion,
+    draw_misclassified,
+    draw_mislabelled,
+    draw_label_rates,
+    draw_boundary_binary,
+    draw_boundary_multiclass,
+    draw_truth_and_prediction,
+    draw_fit,
+    draw_fit_curve,
+    draw_compare_curves,
+    draw_compare_finals,
+    draw_units,
+    draw_health,
+    draw_gradients,
+]
+
+
+@pytest.fixture(scope="module", params=PICTURES, ids=lambda draw: draw.__name__.removeprefix("draw_"))
+def picture(request, tmp_path_factory):
+    """How a picture is drawn, its figure, and the file it was saved to."""
+    figure, path = request.param(), tmp_path_factory.mktemp("plots") / "picture.png"
+    plots.save(figure, path)
+    return request.param, figure, path
+
+
+def saved(figure, path):
+    plots.save(figure, path)
+    return path.read_bytes()
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
+
+
+def test_same_arrays_give_the_same_bytes(picture, tmp_path):
+    draw, _, path = picture
+    before = dict(rcParams)
+    assert saved(draw(), tmp_path / "again.png") == path.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["again.png"]
+    assert dict(rcParams) == before
+
+
+def test_nothing_is_cut_at_the_edge(picture):
+    pixels = picture_file.imread(picture[2])
+    assert all((edge == 1).all() for edge in (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:]))
+
+
+def test_figure_has_a_title_labels_and_legible_type(picture):
+    figure = picture[1]
+    assert figure.get_suptitle()
+    axes = [axes for axes in figure.axes if axes.axison and axes.get_visible() and axes.get_label() != "<colorbar>"]
+    above_another = [not one.xaxis.get_tick_params().get("labelbottom", True) for one in axes]  # has its x axis there
+    assert all(one.get_xlabel() or above for one, above in zip(axes, above_another, strict=True))
+    assert any(one.get_xlabel() for one in axes) or not axes
+    assert all(one.get_ylabel() or any(text.get_text() for text in one.get_yticklabels()) for one in axes)
+    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 10
+
+
+def test_saved_picture_has_no_clock_and_no_versions(tmp_path):
+    data = saved(draw_cost(), tmp_path / "cost.png")
+    assert b"Software" not in data
+    assert b"tEXt" not in data
+    assert picture_file.imread(tmp_path / "cost.png").shape[1] == 960  # 8 inches of 120 dots
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path):
+    figure = draw_confusion()
+    assert saved(figure, tmp_path / "one.png") == saved(figure, tmp_path / "two.png")
+
+
+def test_a_failed_write_is_named_and_leaves_the_old_picture(tmp_path, monkeypatch):
+    plots.save(draw_fit_curve(), tmp_path / "fit.png")
+    old = (tmp_path / "fit.png").read_bytes()
+
+    def refuse(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StorageError, match=r"fit\.png: cannot write the picture: No space left"):
+        plots.save(draw_fit_curve(), tmp_path / "fit.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.png"]
+    assert (tmp_path / "fit.png").read_bytes() == old
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(StorageError, match="No such file"):
+        plots.save(draw_fit_curve(), tmp_path / "nowhere" / "fit.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="Not a directory"):
+        plots.save(draw_fit_curve(), tmp_path / "file" / "fit.png")
+
+
+def test_cost_is_logarithmic_only_over_many_positive_decades():
+    steps = np.arange(5)
+
+    def scale(*values):
+        figure = plots.cost(steps, {"batch": np.array(values)}, epoch_steps=None, best_step=None, loss_name="mse",
+                            title="t")  # fmt: skip
+        return figure.axes[0].get_yscale()
+
+    assert scale(1.0, 0.1, 0.01, 1e-5, 1e-9) == "log"
+    assert scale(1.0, 0.9, 0.5, 0.4, 0.3) == "linear"
+    assert scale(1.0, 0.1, 0.01, 1e-5, 0.0) == "linear"
+    assert scale(1.0, 0.1, 0.01, 1e-5, -1.0) == "linear"
+
+
+def test_cost_joins_over_cells_that_were_not_measured():
+    lines = {line.get_label(): line for line in draw_cost().axes[0].get_lines()}
+    assert np.isfinite(lines["training"].get_ydata()).all()
+    assert len(lines["training"].get_xdata()) == 12
+
+
+def test_cost_marks_the_best_step_with_its_validation_loss():
+    figure = draw_cost()
+    assert "validation 0.006104 at the best step" in words(figure)
+    assert "best step (550)" in words(figure)
+
+
+@pytest.mark.parametrize(("epoch_steps", "expected"), [(50.0, True), (None, False), (1e6, False), (0.0, False)])
+def test_epochs_are_shown_where_there_is_one(epoch_steps, expected):
+    figure = plots.cost(*run(), epoch_steps=epoch_steps, best_step=None, loss_name="mse", title="t")
+    assert bool(figure.axes[0].child_axes) is expected
+
+
+def test_diverged_cost_says_where(tmp_path):
+    steps, curves = run()
+    for values in curves.values():
+        values[40:] = NAN
+    curves["batch/loss"][38:41] = [1e38, 1e200, INF]
+    figure = plots.cost(steps, curves, epoch_steps=50, best_step=10**6, loss_name="mse", title="t")
+    plots.save(figure, tmp_path / "cost.png")
+    assert "not finite from step 390 on" in words(figure)
+    assert "2 infinite values left out" in words(figure)
+
+
+@pytest.mark.parametrize(("length", "value"), [(0, 1.0), (1, NAN), (1, 1e-320), (4, INF), (4, -1e99)])
+def test_any_constant_curve_can_be_drawn(length, value, tmp_path):
+    curves = {"batch": np.full(length, value), "train": np.full(length, value)}
+    steps = np.arange(length)
+    plots.save(plots.cost(steps, curves, epoch_steps=2, best_step=0, loss_name="mse", title="t"), tmp_path / "c.png")
+    plots.save(plots.accuracy(steps, curves, metric_name="accuracy", best_step=0, title="t"), tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mse", "loss (mean squared error)"),
+        ("cross_entropy", "loss (cross-entropy)"),
+        ("binary_cross_entropy", "loss (binary cross-entropy)"),
+        ("some_other", "loss (some other)"),
+    ],
+)
+def test_a_loss_is_named_in_words(name, expected):
+    figure = plots.cost(*run(), epoch_steps=None, best_step=None, loss_name=name, title="t")
+    assert figure.axes[0].get_ylabel() == expected
+
+
+def test_every_loss_has_words():
+    assert set(style.LOSS_WORDS) == set(LOSSES)
+
+
+def test_a_loss_of_scaled_targets_says_so():
+    figure = plots.cost(*run(), epoch_steps=None, best_step=None, loss_name="mse", title="t", scaled_targets=True)
+    assert figure.axes[0].get_ylabel() == "loss (mean squared error, scaled\ntargets)"
+
+
+@pytest.mark.parametrize(("epoch_steps", "expected"), [(1, False), (2, True), (None, True)])
+def test_the_batch_curve_is_left_out_where_one_batch_is_an_epoch(epoch_steps, expected):
+    steps, curves = run()
+    figure = plots.cost(steps, curves, epoch_steps=epoch_steps, best_step=None, loss_name="mse", title="t")
+    assert ("batch" in [line.get_label() for line in figure.axes[0].get_lines()]) is expected
+
+
+def test_a_batch_curve_that_is_all_there_is_stays_and_one_left_out_still_tells_where_the_run_diverged():
+    steps, curves = run()
+    alone = plots.cost(steps, {"batch/loss": curves["batch/loss"]}, epoch_steps=1, best_step=None, loss_name="mse",
+                       title="t")  # fmt: skip
+    assert [line.get_label() for line in alone.axes[0].get_lines()] == ["batch"]
+    for values in curves.values():
+        values[40:] = NAN
+    diverged = plots.cost(steps, curves, epoch_steps=1, best_step=None, loss_name="mse", title="t")
+    assert "not finite from step 400 on" in words(diverged)
+
+
+def test_without_a_best_step_the_last_value_is_told_and_no_star_is_drawn():
+    steps, curves = run()
+    curves["val/loss"][-1] = 0.25
+    figure = plots.cost(steps, curves, epoch_steps=None, best_step=None, loss_name="mse", title="t")
+    assert "validation 0.25 at the last step" in words(figure)
+    assert "best step" not in words(figure)
+    assert not figure.axes[0].collections
+    curves["val/loss"][-1] = NAN
+    figure = plots.cost(steps, curves, epoch_steps=None, best_step=None, loss_name="mse", title="t")
+    assert "validation 0.006104 at step 550" in words(figure)
+
+
+def rising(low=0.1, steps=100):
+    """An accuracy that starts at `low`, is at 0.95 after a twentieth of the steps and rises slowly from there."""
+    at = np.arange(steps + 1.0)
+    return at, np.where(at < steps / 20, low, 0.95 + 0.04 * at / steps)
+
+
+def test_accuracy_is_framed_for_what_comes_after_the_first_tenth():
+    steps, values = rising()
+    figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=None, title="t", epoch_steps=10)
+    bottom, top = figure.axes[0].get_ylim()
+    assert 0.9 < bottom < values[steps > 10].min()
+    assert 0.99 < top < 1.02
+    assert "some of the first steps lie below the frame" in words(figure)
+    assert figure.axes[0].child_axes
+
+
+def test_a_best_step_at_the_start_stays_in_the_frame():
+    steps, values = rising()
+    figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=2, title="t")
+    assert figure.axes[0].get_ylim()[0] < 0.1
+
+
+@pytest.mark.parametrize("later", [np.full(101, 1.0), np.linspace(0.3, 1.0, 101)])
+def test_nothing_is_cut_where_that_would_show_no_more(later):
+    steps = np.arange(101)
+    values = np.where(steps == 0, 0.1, later)
+    figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=None, title="t")
+    assert figure.axes[0].get_ylim()[0] < 0.1
+    assert "frame" not in words(figure)
+
+
+def test_accuracy_ends_at_one_hundred_percent():
+    figure = plots.accuracy(np.arange(3), {"val": np.array([0.5, 1.0, 1.0])}, metric_name="val/accuracy",
+                            best_step=1, title="t")  # fmt: skip
+    figure.canvas.draw()
+    ticks = [float(text.get_text()) for text in figure.axes[0].get_yticklabels()]
+    assert 100 in ticks
+    assert figure.axes[0].get_ylim()[1] < 1.05
+    assert "100 % at the best step" in words(figure)
+
+
+@pytest.mark.parametrize("classes", [2, 26, 41])
+def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    matrix[0, 1] = 12345
+    names = [f"{STRANGE[3]} {index}" for index in range(classes)]
+    figure = plots.confusion(matrix, names, split="val", accuracy=NAN, title="t")
+    if classes <= 26:
+        plots.save(figure, tmp_path / "c.png")
+    cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    assert cells.get((1, 0)) == (style.count(12345) if classes <= 40 else None)
+    assert "right" not in words(figure)
+
+
+def test_misclassified_shows_25_and_tells_truth_prediction_confidence():
+    images = random().random((30, 4, 4))
+    figure = plots.misclassified(images, ["4"] * 30, ["9"] * 30, np.full(30, 0.871), total_wrong=40, total=400,
+                                 title="t")  # fmt: skip
+    assert words(figure).count("truth 4 → 9 (87 %)") == 25
+    assert "40 of 400 are wrong (10 %); 25 of them" in words(figure)
+
+
+def test_misclassified_with_nothing_wrong_says_so(tmp_path):
+    figure = plots.misclassified(np.empty((0, 4, 4)), [], [], np.empty(0), total_wrong=0, total=360, title="t")
+    plots.save(figure, tmp_path / "m.png")
+    assert "No sample was misclassified: all 360 are right." in words(figure)
+
+
+def test_wrong_labels_are_told_shortly():
+    mistakes = [[("even", True, 0.93), ("prime", False, NAN)], [(name, True, 0.5) for name in "abcd"]]
+    figure = plots.mislabelled(np.zeros((2, 4, 4)), mistakes, total_wrong=2, total=9, title="t")
+    captions = [axes.get_title() for axes in figure.axes]
+    assert captions == ["+ even (93 %)\n− prime", "+ a (50 %)\n+ b (50 %)\nand 2 more"]
+    assert "2 of 9 are wrong (22.22 %); + label wrongly given, − label missed (confidence)" in words(figure)
+
+
+def test_rates_stand_behind_their_bars():
+    figure = draw_label_rates()
+    axes = figure.axes[0]
+    widths = [[bar.get_width() for bar in container] for container in axes.containers]
+    np.testing.assert_allclose(widths, [np.linspace(0, 1, 4), np.linspace(0, 1, 4) ** 2, np.linspace(0, 1, 4)])
+    assert [text.get_text() for text in axes.texts[:4]] == ["0 %", "33.33 %", "66.67 %", "100 %"]
+    assert axes.texts[8].get_text() == "not defined"
+    assert "3 of 400 have it" in words(figure)
+    assert "test part, 400 samples" in words(figure)
+
+
+def test_of_many_labels_the_first_are_drawn(tmp_path):
+    figure = draw_label_rates([f"label {index}" for index in range(45)])
+    plots.save(figure, tmp_path / "l.png")
+    assert "30 of 45 labels drawn" in words(figure)
+    assert len(figure.axes[0].get_yticklabels()) == 30
+
+
+def test_misclassified_survives_nan(tmp_path):
+    figure = plots.misclassified(np.full((2, 4, 4), NAN), ["a", "b"], ["b", "a"], np.array([NAN, INF]), total_wrong=2,
+                                 total=0, title="t")  # fmt: skip
+    plots.save(figure, tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("output", [NAN, 0.2, 0.5, 0.9])
+def test_boundary_without_a_line_or_an_output_is_drawn(output, tmp_path):
+    x, y = points(classes=2)
+    x[0] = NAN
+    figure = plots.boundary(lambda grid: np.full((len(grid), 1), output), x, y[:, None].astype(float),
+                            names=("a", "b"), classes=("no", "yes"), task="binary", title="t")  # fmt: skip
+    plots.save(figure, tmp_path / "b.png")
+    assert ("not finite" in words(figure)) == np.isnan(output)
+
+
+def test_boundary_asks_for_points_around_the_data_in_their_own_units():
+    asked = []
+    x, y = points()
+
+    def predict(grid):
+        asked.append(grid)
+        return nearest(3)(grid)
+
+    plots.boundary(predict, x, np.eye(3)[y], names=("a", "b"), classes=("0", "1", "2"), task="multiclass", title="t")
+    (grid,) = asked
+    assert (grid.min(axis=0) < x.min(axis=0)).all()
+    assert (grid.max(axis=0) > x.max(axis=0)).all()
+    assert (np.ptp(grid, axis=0) < 1.2 * np.ptp(x, axis=0)).all()
+
+
+def test_boundary_with_one_point_and_with_partly_lost_classes(tmp_path):
+    def predict(grid):
+        outputs = nearest(3)(grid)
+        outputs[::2] = NAN
+        return outputs
+
+    figure = plots.boundary(predict, np.zeros((1, 2)), np.eye(3)[:1], names=STRANGE[:2], classes=STRANGE[:3],
+                            task="multiclass", title="t")  # fmt: skip
+    plots.save(figure, tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.0, 1.0), (2.9, 1.0), (0.35, 1.0), (3.1, "auto"), (0.3, "auto")])
+def test_inputs_of_like_ranges_share_one_scale(ratio, expected, tmp_path):
+    x, y = points(classes=3)
+    x = (x - x.min(axis=0)) / np.ptp(x, axis=0) * [1.0, ratio]
+    one = plots.boundary(nearest(3), x, np.eye(3)[y], names=("a", "b"), classes=("0", "1", "2"), task="multiclass",
+                         title="t")  # fmt: skip
+    two = plots.truth_and_prediction(x, y, y, names=("a", "b"), classes=("0", "1", "2"), title="t")
+    assert [axes.get_aspect() for axes in (*one.axes, *two.axes)] == [expected] * 3
+    plots.save(one, tmp_path / "b.png")
+    plots.save(two, tmp_path / "p.png")
+
+
+def test_points_that_the_network_was_not_trained_on_have_a_dark_rim():
+    x, y = points(40, 2)
+
+    def drawn(trained):
+        return plots.boundary(lambda grid: np.full((len(grid), 1), 0.2), x, y[:, None].astype(float), names=("a", "b"),
+                              classes=("no", "yes"), task="binary", title="t", trained=trained)  # fmt: skip
+
+    part = drawn(np.arange(40) < 30)
+    dark = [line for line in part.axes[0].get_lines() if line.get_markeredgecolor() == style.BLACK]
+    assert sum(len(line.get_xdata()) for line in dark) == 10
+    assert "not trained on (10)" in words(part)
+    assert "all were trained on" in words(drawn(np.ones(40, bool)))
+    assert "trained on" not in words(drawn(None))
+
+
+def test_rings_shrink_where_wrong_points_are_near_each_other():
+    x = np.random.default_rng(3).uniform(-1, 1, (300, 2))
+    near = np.hypot(*x.T) < 0.2
+
+    def rings(wrong):
+        truth = np.zeros(300, int)
+        figure = plots.truth_and_prediction(x, truth, wrong.astype(int), names=("a", "b"), classes=("0", "1"),
+                                            title="t")  # fmt: skip
+        return figure.axes[1].get_lines()[-1]
+
+    crowded, far = rings(near), rings(np.arange(300) == 5)
+    assert crowded.get_markersize() < far.get_markersize() == 11
+    assert crowded.get_markeredgewidth() < far.get_markeredgewidth()
+
+
+def test_without_a_wrong_prediction_no_ring_is_explained():
+    x, truth = points(20, 2)
+    figure = plots.truth_and_prediction(x, truth, truth, names=("a", "b"), classes=("0", "1"), title="t")
+    assert "0 of 20 wrong" in words(figure)
+    assert "predicted wrongly" not in words(figure)
+
+
+def test_wrong_predictions_are_ringed_and_counted():
+    x, truth = points(20, 2)
+    predicted = truth.copy()
+    predicted[[3, 7]] = 1 - predicted[[3, 7]]
+    figure = plots.truth_and_prediction(x, truth, predicted, names=("a", "b"), classes=("0", "1"), title="t")
+    assert "2 of 20 wrong (10 %)" in words(figure)
+    np.testing.assert_array_equal(figure.axes[1].get_lines()[-1].get_xydata(), x[[3, 7]])
+
+
+def test_fit_tells_rmse_and_r_squared_on_equal_axes():
+    truth = np.array([[0.0], [2.0], [4.0], [NAN]])
+    figure = plots.fit(truth, truth + 1, targets=["y"], split="test", title="t")
+    assert "RMSE 1; R² 0.625; 1 not finite, left out" in words(figure)
+    assert figure.axes[0].get_xlim() == figure.axes[0].get_ylim()
+
+
+@pytest.mark.parametrize(
+    "truth", [np.full((3, 1), 2.0), np.full((3, 1), NAN), np.empty((0, 1)), np.full((3, 1), -1e80)]
+)
+def test_fit_of_nothing_or_of_a_constant(truth, tmp_path):
+    figure = plots.fit(truth, truth, targets=["y"], split="test", title="t")
+    plots.save(figure, tmp_path / "f.png")
+    assert "R² not defined" in words(figure) or "no finite value" in words(figure)
+
+
+def test_fit_curve_is_sorted_and_has_gaps(tmp_path):
+    x = np.array([3.0, 1.0, 2.0])
+    figure = plots.fit_curve(x, x, x, np.array([INF, 1.0, 2.0]), input_name="x", target_name="y", title="t",
+                             train_mask=None)  # fmt: skip
+    plots.save(figure, tmp_path / "f.png")
+    np.testing.assert_array_equal(figure.axes[0].get_lines()[-1].get_xdata(), [1, 2, 3])
+    assert "gaps" in words(figure)
+
+
+def test_arms_look_different_and_the_same_everywhere():
+    looks = plots.arm_style([f"arm {index}" for index in range(26)])
+    assert len(set(looks.values())) == 26
+    assert len({(colour, marker) for colour, _, marker in looks.values()}) == 26
+    assert looks == plots.arm_style(looks)
+
+
+def test_compared_curves_show_mean_and_percentiles():
+    runs = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, NAN]])
+    figure = plots.compare_curves(np.array([0, 10]), {"a": runs}, metric_name="val/loss", title="t")
+    np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), [3.0, 3.0])
+    assert "a (3 seeds, 1 diverged)" in words(figure)
+    assert "mean over the seeds; thin lines: single seeds; a diverged seed drops out" in words(figure)
+
+
+def test_an_arm_whose_seeds_all_diverged_counts_them():
+    arms = {"gone": np.array([[1.0, NAN], [1.0, NAN]]), "there": np.ones((2, 2))}
+    figure = plots.compare_curves(np.arange(2), arms, metric_name="val/loss", title="t")
+    assert "gone (2 seeds, 2 diverged)" in words(figure)
+    assert "there (2 seeds)" in words(figure)
+
+
+def test_few_seeds_are_drawn_as_lines_and_many_as_a_band():
+    steps = np.arange(30)
+    few = plots.compare_curves(steps, seeds(2, 10), metric_name="val/loss", title="t")
+    many = plots.compare_curves(steps, seeds(2, 11), metric_name="val/loss", title="t")
+    one = plots.compare_curves(steps, seeds(2, 1), metric_name="val/loss", title="t")
+    assert [len(lines.get_segments()) for lines in few.axes[0].collections] == [10, 10]
+    assert "thin lines: single seeds" in words(few)
+    assert all(isinstance(band, PolyCollection) for band in many.axes[0].collections)
+    assert "band: 10th to 90th percentile" in words(many)
+    assert not one.axes[0].collections
+    assert "Line: the only seed" in words(one)
+
+
+def test_a_seeds_line_has_the_colour_of_its_arm_and_stops_where_the_seed_does():
+    figure = plots.compare_curves(np.arange(3), {"a": np.array([[1.0, 2.0, NAN], [2.0, 3.0, 4.0]])},
+                                  metric_name="val/loss", title="t")  # fmt: skip
+    (behind,) = figure.axes[0].collections
+    np.testing.assert_array_equal(behind.get_segments()[0], [[0, 1], [1, 2]])
+    assert to_hex(behind.get_color()[0]) == figure.axes[0].get_lines()[0].get_color().lower()
+
+
+def test_compared_shares_are_framed_for_what_comes_after_the_first_tenth():
+    steps, values = rising()
+    figure = plots.compare_curves(steps, {"a": np.stack([values, values - 0.01])}, metric_name="val/accuracy",
+                                  title="t")  # fmt: skip
+    assert figure.axes[0].get_ylim()[0] > 0.9
+    assert "below the frame" in words(figure)
+
+
+@pytest.mark.parametrize("start", [3.0, 1000.0])
+def test_a_falling_figure_leaves_the_frame_at_the_top(start):
+    steps, values = rising()
+    fall = np.where(steps < 3, start, 1 - values)
+    figure = plots.compare_curves(steps, {"a": fall[None]}, metric_name="val/rmse", title="t")
+    assert figure.axes[0].get_ylim()[1] < 0.1
+    assert "above the frame" in words(figure)
+    assert figure.axes[0].get_ylabel() == "validation RMSE"
+
+
+def test_compared_losses_are_named():
+    figure = plots.compare_curves(np.arange(30), seeds(), metric_name="val/loss", title="t", loss="mse",
+                                  scaled_targets=True, kept=True)  # fmt: skip
+    assert figure.axes[0].get_ylabel() == "validation loss (mean squared error,\nscaled targets)"
+    assert "a seed that stopped early keeps its last value" in words(figure)
+
+
+def test_compared_curves_name_an_arm_without_values(tmp_path):
+    arms = {"dead": np.full((2, 3), NAN), "gone": np.full((2, 3), INF)}
+    figure = plots.compare_curves(np.arange(3), arms, metric_name="val/loss", title="t")
+    plots.save(figure, tmp_path / "c.png")
+    assert "never finite: dead, gone" in words(figure)
+
+
+@pytest.mark.parametrize(("arms", "count"), [(2, 5), (12, 5), (3, 1000), (1, 1)])
+def test_compared_finals_show_every_seed(arms, count, tmp_path):
+    figure = draw_compare_finals(arms, count)
+    plots.save(figure, tmp_path / "c.png")
+    assert [len(line.get_xdata()) for line in figure.axes[0].get_lines()[:arms]] == [count] * arms
+
+
+@pytest.mark.parametrize(("larger_is_better", "expected"), [(True, ["b", "a", "dead"]), (False, ["a", "b", "dead"])])
+def test_compared_finals_put_the_best_on_top(larger_is_better, expected, tmp_path):
+    arms = {"dead": np.full(3, NAN), "a": np.array([0.1, 0.2, INF]), "b": np.array([0.3, 0.4, 0.5])}
+    intervals = {"a": (0.15, -1.0, 0.2), "b": (0.3, 0.4, 0.5), "dead": (NAN, NAN, NAN)}
+    figure = plots.compare_finals(arms, intervals, metric_name="x", larger_is_better=larger_is_better, title="t")
+    plots.save(figure, tmp_path / "c.png")
+    labels = [text.get_text().split("\n") for text in figure.axes[0].get_yticklabels()]
+    assert [label[0] for label in labels] == expected
+    assert labels[2][1] == "3 of 3 not finite"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [("test/accuracy", "90 %\n[74 %, 100 %]"), ("test/rmse", "0.9\n[0.74, 1.06]")],
+)
+def test_the_interval_of_a_share_ends_where_shares_do(metric, expected):
+    arms = {"a": np.array([0.5, 1.0, 1.0])}
+    figure = plots.compare_finals(arms, {"a": (0.9, 0.74, 1.06)}, metric_name=metric, larger_is_better=True, title="t")
+    axes = figure.axes[0]
+    assert axes.texts[0].get_text() == expected
+    drawn = axes.get_lines()[-2].get_xdata()
+    assert drawn[1] == (1.0 if metric == "test/accuracy" else min(1.06, axes.get_xlim()[1]))
+
+
+@pytest.mark.parametrize(("reach", "expected"), [(0.6, True), (5.0, False)])
+@pytest.mark.parametrize("metric", ["test/accuracy", "test/rmse"])
+def test_the_frame_holds_intervals_that_leave_room_for_the_seeds(metric, reach, expected):
+    arms = {"a": np.array([0.5, 0.502, 0.51])}
+    interval = (0.505 - reach / 100, 0.505, 0.505 + reach / 100)
+    figure = plots.compare_finals(arms, {"a": interval}, metric_name=metric, larger_is_better=True, title="t")
+    left, right = figure.axes[0].get_xlim()
+    assert bool(left < interval[0] and interval[2] < right) is expected
+
+
+def test_compared_finals_cut_an_interval_that_a_logarithm_cannot_hold(tmp_path):
+    arms = {"a": np.array([1e-6, 1e-3, 1.0])}
+    figure = plots.compare_finals(arms, {"a": (-0.3, 0.3, 0.9)}, metric_name="x", larger_is_better=False, title="t")
+    plots.save(figure, tmp_path / "c.png")
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_thinning_keeps_the_spikes_and_the_ends():
+    values = np.zeros(100_000)
+    values[[123, 77_777]] = [5.0, -5.0]
+    kept = scales.thinned(values)
+    assert len(kept) < 4000
+    assert {0, 123, 77_777, 99_999} <= set(kept.tolist())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.012344, "0.01234"), (1e-9, "1e−9"), (2.5e8, "2.5e8"), (45210.3, "45\u2009210"), (0.0, "0"), (-3.0, "−3")],
+)
+def test_numbers_are_short(value, expected):
+    assert style.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(1.0, "100 %"), (0.99999, "> 99.99 %"), (0.9721, "97.21 %"), (1e-6, "< 0.01 %"), (0.0, "0 %")],
+)
+def test_percent_never_rounds_to_all_or_nothing(share, expected):
+    assert style.percent(share) == expected
+
+
+def test_names_that_the_font_lacks_are_escaped_and_long_ones_keep_their_ends():
+    assert style.legible("猫\n") == "\\u732b\\n"
+    assert style.shortened("abcdefghij", 5) == "ab…ij"
+    assert style.shortened("abcde", 5) == "abcde"
+
+
+def interpreter(code, **environment):
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(plots.__file__).parents[2]), **environment}
+    return subprocess.run([sys.executable, "-W", "error", "-c", code], env=variables, capture_output=True, text=True,
+                          check=False, timeout=60)  # fmt: skip
+
+
+def test_without_a_home_nothing_is_said_and_the_temporary_folder_goes():
+    code = (
+        "import os, pathlib\n"
+        "pathlib.Path.home = classmethod(lambda cls: (_ for _ in ()).throw(RuntimeError()))\n"
+        "import sys; from nnlab import pictures as plots\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+        "print(os.environ['MPLCONFIGDIR'])"
+    )
+    result = interpreter(code)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert not Path(result.stdout.strip()).exists()
+
+
+def test_a_home_that_can_be_written_is_used(tmp_path):
+    result = interpreter("import os\nfrom nnlab import pictures as plots\nprint(os.environ.get('MPLCONFIGDIR'))",
+                         HOME=str(tmp_path))  # fmt: skip
+    assert (result.returncode, result.stdout, result.stderr) == (0, "None\n", "")
+
+
+def test_a_folder_is_judged_without_being_made(tmp_path):
+    (tmp_path / "file").touch()
+    assert folder._can_be_written(tmp_path / "new" / "folder")
+    assert not folder._can_be_written(tmp_path / "file" / "folder")
+    assert not folder._can_be_written(None)
+    assert not (tmp_path / "new").exists()
+
+
+# --- Health -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_layer_has_its_function_its_slope_and_its_histogram():
+    figure = plots.units(portraits(2), title="t")
+    above, _, middle, _, below, _ = figure.axes
+    np.testing.assert_allclose(above.get_lines()[0].get_ydata(), np.tanh(np.linspace(-3, 3, 50)))
+    assert middle.get_lines()[0].get_ydata().max() == pytest.approx(1, abs=0.01)
+    assert sum(bar.get_height() for bar in below.patches) == pytest.approx(1)
+    assert "30 % dead, 99.99 % saturated" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_of_many_layers_the_first_and_the_last_are_drawn():
+    figure = plots.units(portraits(9), title="t")
+    assert len(figure.axes) == 18
+    assert "the first and the last three of 9 layers" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("layers", [1, 4, 5])
+def test_places_without_a_layer_are_empty(layers):
+    assert sum(axes.get_visible() for axes in plots.units(portraits(layers), title="t").axes) == 3 * layers
+
+
+def test_layers_of_one_depth_share_a_colour_and_depths_differ():
+    figure = draw_health()
+    assert len({line.get_color() for line in figure.axes[0].get_lines()}) == 3
+    dead, gradients = figure.axes[0], figure.axes[2]
+    assert [line.get_color() for line in dead.get_lines()[:3]] == [line.get_color() for line in gradients.get_lines()]
+    assert "dense2, relu2" in words(figure)
+
+
+def test_shares_are_in_percent_and_norms_over_decades_logarithmic():
+    figure = draw_health()
+    assert [axes.get_ylabel() for axes in figure.axes[:2]] == ["dead units (%)", "saturated (%)"]
+    assert figure.axes[2].get_yscale() == "log"
+
+
+def test_quantities_that_nobody_measured_have_no_panel():
+    steps, curves, depths = watched()
+    some = {name: values for name, values in curves.items() if name.endswith("gradient_norm")}
+    assert sum(axes.get_visible() for axes in plots.health(steps, some, depths, title="t").axes) == 1
+    assert plots.health(steps, {}, depths, title="t") is None
+
+
+def test_a_legend_of_many_layers_names_some_of_them(tmp_path):
+    figure = plots.health(*watched(layers=60, length=4), title="t")
+    assert len(figure.legends[0].get_texts()) == 12
+    plots.save(figure, tmp_path / "deep.png")
+    plots.save(draw_gradients(60), tmp_path / "gradients.png")
+
+
+@pytest.mark.parametrize("values", [[NAN, NAN], [0.0, 0.0], [INF, 1.0], [1e-300, 1e300]])
+def test_any_gradient_can_be_drawn(values, tmp_path):
+    figure = plots.gradients(["a", "b"], {0: np.array(values), 9: np.array(values)}, title="t")
+    plots.save(figure, tmp_path / "gradients.png")
+
+
+def test_the_gradient_of_the_first_layer_is_told_beside_that_of_the_last():
+    figure = plots.gradients(["a", "b", "c"], {0: np.array([1.0, 9.0, 4.0]), 80: np.array([3.0, 9.0, 2.0])}, title="t")
+    assert "0.25 at the start, 1.5 at the end" in words(figure)
