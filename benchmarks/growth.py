@@ -63,7 +63,8 @@ def _by_rows(count: int) -> float:
     """An epoch of the first `count` rows, shuffled, whatever is measured at its end included."""
     from peers.own import Fit
 
-    from nnlab.training.loop import Part, fit
+    from nnlab.training.evaluation import Part
+    from nnlab.training.loop import fit
 
     own = Fit(replace(WORKLOADS["W2"], duration="epochs: 1000"))
     setup, rows = own.setup, own.parts["train"]

@@ -322,13 +322,13 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     """The network layer by layer, the data as read, and what a step costs."""
     network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
     rows = [["input", "", str(network.inputs), ""]]
-    for layer, inputs in zip(network.layers, network.sizes, strict=False):
-        specs = layer.parameter_specs(inputs)
+    for layer, shape, width in zip(network.layers, network.shapes, network.widths[1:], strict=False):
+        specs = layer.parameter_specs(shape)
         shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
-        rows.append([layer.name, shapes, str(layer.units(inputs)), f"{sum(s.size for s in specs):,}" if specs else ""])
+        rows.append([layer.name, shapes, str(width), f"{sum(s.size for s in specs):,}" if specs else ""])
     head = setup.experiment.network.head
     rows.append(
-        [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.sizes[-1]), ""]
+        [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.widths[-1]), ""]
     )
     rows.append(["total", "", "", f"{network.layout.size:,}"])
     screen.table(

@@ -106,9 +106,9 @@ def _width_findings(
     arms: Mapping[str, Experiment], inputs: int, outputs: int, activations: Mapping[str, AnyActivation]
 ) -> Iterator[tuple[KeyPath, str]]:
     for label, experiment in arms.items():
-        network = network_for(experiment, inputs, outputs, activations)
+        network = network_for(experiment, (inputs,), outputs, activations)
         try:
-            found = network.sizes[-1]
+            found = network.widths[-1]
         except ValueError as error:
             yield ("network", "layers"), f"with {label}: {error}"
         else:

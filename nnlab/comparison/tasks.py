@@ -17,19 +17,18 @@ from numpy.typing import NDArray
 
 from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of, same_but_rate
 from nnlab.config.choices import Choice
-from nnlab.config.experiment import SPLITS
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, printable
 from nnlab.experiments.train import Observer, Progress
 from nnlab.maths.activations import AnyActivation
-from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.networks.network import Evaluator
+from nnlab.networks.passes import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import Part, Record, fit
+from nnlab.training.evaluation import figures_of
+from nnlab.training.plan import Record
 from nnlab.training.state import State
 from nnlab.training.stopping import Best
 
@@ -192,13 +191,14 @@ def _bytes_of_rows(experiment: Experiment, dataset: Dataset) -> int:
 
 
 def _bytes_of_a_step(experiment: Experiment, dataset: Dataset, activations: Mapping[str, AnyActivation]) -> int:
-    """What a step of one seed touches: theta, gradient and slots, a batch, and of each unit its value and slope."""
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations)
+    """What a step of one seed touches: theta, gradient and slots, a batch, and the buffers of the layers."""
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], activations)
     optimizer, batch = experiment.optimizer, experiment.training.batch_size
     slots = OPTIMIZERS[optimizer.name].slots(optimizer.values)
     rows = len(dataset.x) if batch == "all" else min(batch, len(dataset.x))
-    numbers = network.layout.size * (2 + len(slots)) + rows * 2 * sum(network.sizes)
-    return int(numbers * dtype_of(experiment).itemsize)
+    itemsize = dtype_of(experiment).itemsize
+    inputs = rows * network.inputs * itemsize
+    return int(network.layout.size * (2 + len(slots)) * itemsize + inputs + network.workspace(rows, itemsize))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -206,16 +206,13 @@ def _bytes_of_a_step(experiment: Experiment, dataset: Dataset, activations: Mapp
 
 def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     """Train one arm under the seeds of a setup; it has no name yet."""
-    state, parts, clock = setup.start(), setup.rows.parts(), time.perf_counter()
-    plan = replace(setup.plan, health=setup.experiment.training.health)
+    state, clock = setup.start(), time.perf_counter()
     records: list[Record] = []
-    for record in fit(setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, state, stop):
+    for record in setup.fit(state, stop=stop):
         records.append(record)
         figures = {name: _mean(values) for name, values in record.figures.items()}
         observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
-    stops_early = setup.experiment.training.early_stopping is not None
-    chosen = state.best if stops_early else state
-    finals = _finals(setup, parts, chosen, state.diverged)
+    chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
     return Arm(
         "",
@@ -225,7 +222,7 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
         chosen.statistics,
         steps,
         curves,
-        finals,
+        _finals(setup, chosen, state.diverged),
         state.diverged,
         np.where(state.diverged, state.bad_step, -1),
         time.perf_counter() - clock,
@@ -250,22 +247,12 @@ def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str
     return np.array([record.step for record in shown]), curves
 
 
-def _finals(setup: Setup, parts: Mapping[str, Part], weights: Best | State, diverged: Array) -> dict[str, Array]:
+def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, Array]:
     """Loss and quick figures of every split for each replica, (R,), nan where it diverged."""
     evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
-    finals: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        for split in SPLITS:
-            if split in parts:
-                finals |= _final(setup.experiment.task, evaluator, split, parts[split])
+        finals = figures_of(evaluator, setup.experiment.task, setup.parts)
     return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
-
-
-def _final(task: Any, evaluator: Evaluator, split: str, part: Part) -> dict[str, Array]:
-    outputs, loss = evaluator.outputs_and_loss(part.x, part.y)
-    assert loss is not None
-    outputs, y = part.in_own_units(outputs), part.in_own_units(part.y)
-    return {f"{split}/loss": loss} | {f"{split}/{name}": f(outputs, y) for name, f in TRAINING_METRICS[task].items()}
 
 
 # --- taking apart and putting together --------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from nnlab.runs.checkpoints import Checkpoint
 from nnlab.runs.files import storage_errors
 from nnlab.runs.folder import RunFolder
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import fit, never
+from nnlab.training.loop import never
 from nnlab.training.state import State
 
 
@@ -119,14 +119,14 @@ def _replayed(
     setup: Setup, activations: Mapping[str, AnyActivation], wanted: Sequence[Hashed], begin: Checkpoint | None
 ) -> Iterator[tuple[Hashed, dict[str, str]]]:
     """Each wanted row with what the replay has in its place."""
-    rows, state, parts = {row.step: row for row in wanted}, setup.start(), setup.rows.parts()
-    for planned, end in _stretches(setup, begin):
-        stretch = set_up(_of_length(setup.experiment, planned), setup.rows, activations)
-        plan = replace(own_plan(stretch), steps_to_mark=frozenset(rows))
+    rows, state = {row.step: row for row in wanted}, setup.start()
+    for planned, end in _segments(setup, begin):
+        segment = set_up(_of_length(setup.experiment, planned), setup.rows, activations)
+        plan = replace(own_plan(segment), steps_to_mark=frozenset(rows))
         stop = partial(_has_done, state, end) if end < planned else never
-        for record in fit(stretch.network, parts, setup.rows.seeds, stretch.optimizer.update, plan, state, stop):
+        for record in segment.fit(state, plan, stop=stop):
             if record.step in rows:
-                yield rows.pop(record.step), hashes(stretch, state)
+                yield rows.pop(record.step), hashes(segment, state)
             if not rows:
                 return
 
@@ -135,8 +135,8 @@ def _has_done(state: State, steps: int) -> bool:
     return state.step >= steps
 
 
-def _stretches(setup: Setup, begin: Checkpoint | None) -> Iterator[tuple[int, int]]:
-    """How many steps were planned in each stretch of the run, and the step at which the stretch ended."""
+def _segments(setup: Setup, begin: Checkpoint | None) -> Iterator[tuple[int, int]]:
+    """For each segment of the run between two changes of its length: the steps then planned, the step at its end."""
     planned = begin.about["planned"] if begin else [[0, setup.plan.steps]]
     yield from ((steps, following) for (_, steps), (following, _) in pairwise(planned))
     yield planned[-1][1], planned[-1][1]

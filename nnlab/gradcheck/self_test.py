@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nnlab.gradcheck.derivatives import CheckVerdict
 from nnlab.gradcheck.planted_defects import DEFECTS, INPUTS, ROWS, Defect
 from nnlab.gradcheck.point import BOTH, Batch, Examined, Plant, examine, nothing
-from nnlab.networks.layers.dense import PassContext
+from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Network
 
 Array = NDArray[np.float64]
@@ -60,13 +60,13 @@ def examined_with(defect: Defect, seed: int, plant: Plant) -> Examined:
 def case(defect: Defect, seed: int) -> tuple[Network, Array, Batch, PassContext]:
     """The network of a defect with a theta (1, P), a batch, and the noise of a step."""
     draws = np.random.default_rng(seed)
-    network = Network(INPUTS, defect.layers, defect.head)
+    network = Network((INPUTS,), defect.layers, defect.head)
     theta = network.start([seed], np.float64)
     theta += draws.normal(0, 0.2, theta.shape)  # a scale of exactly 1 would hide that it is forgotten
     x = draws.normal(size=(1, ROWS, INPUTS))
     if defect.on_kink:
         x[0, 0] = 0
         theta[:, network.layout.places["dense1/bias"]] = 0
-    outputs = network.sizes[-1]
+    outputs = network.outputs
     y = np.eye(outputs)[draws.integers(outputs, size=(1, ROWS))]
     return network, theta, (x, y), PassContext([seed], learns=False)

@@ -16,7 +16,8 @@ from nnlab.data.stored import stack
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, report
-from nnlab.networks.network import Evaluator, Network
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Evaluator
 from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for
 
@@ -137,7 +138,7 @@ class Model:
         weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
         return cls(
             experiment,
-            network_for(experiment, len(scaling.shift), outputs, activations, weights),
+            network_for(experiment, (len(scaling.shift),), outputs, activations, weights),
             checkpoint.arrays["theta"],
             checkpoint.arrays["statistics"],
             columns,

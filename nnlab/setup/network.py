@@ -1,4 +1,4 @@
-"""From a validated experiment to the objects that compute: the network, its optimizer and the plan of its training."""
+"""From the layers and the head of an experiment to the network that computes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import bound, unfused, worked_out
-from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
-from nnlab.networks.layers.dense import Dense, Layer
-from nnlab.networks.layers.noise_layers import Dropout, Noise
-from nnlab.networks.layers.normalization import BatchNormalization, LayerNormalization
+from nnlab.networks.layers.base import Layer, Shape, units_of
+from nnlab.networks.layers.batch_norm import BatchNormalization
+from nnlab.networks.layers.dense import Dense
+from nnlab.networks.layers.dropout import Dropout
+from nnlab.networks.layers.elementwise import Elementwise
+from nnlab.networks.layers.layer_norm import LayerNormalization
+from nnlab.networks.layers.noise import Noise
+from nnlab.networks.layers.rowwise import Rowwise
 from nnlab.networks.layout import Penalties
 from nnlab.networks.network import Network
 
@@ -28,12 +32,15 @@ _HEAD_INITIALIZER = "glorot_uniform"
 
 def network_for(
     experiment: Experiment,
-    inputs: int,
+    shape: Shape,
     outputs: int,
     activations: Mapping[str, AnyActivation],
     weights: Any = None,
 ) -> Network:
-    """The experiment's network between `inputs` columns and `outputs` targets; `weights` are those of the classes."""
+    """The experiment's network from samples of a shape to `outputs` targets; `weights` are those of the classes.
+
+    No layer there is looks at rows and columns, so that images come in as rows of numbers.
+    """
     spec = experiment.network
     head = spec.head
     assert head.activation is not None
@@ -50,7 +57,7 @@ def network_for(
         builder.add_last(width, _HEAD_INITIALIZER if fused else entry.initializer)
     if not fused and head.activation.name != "identity":
         builder.add_activation(head.activation)
-    return Network(inputs, tuple(builder.layers), ended)
+    return Network((units_of(shape),), tuple(builder.layers), ended)
 
 
 def _inputs_for(outputs: int, entry: AnyActivation, choice: Choice) -> int:

@@ -24,7 +24,7 @@ from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault
 from nnlab.setup.network import dtype_of
 from nnlab.setup.weights import weight_findings
-from nnlab.training.loop import Part
+from nnlab.training.evaluation import Part
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ from support import XOR, nnlab_here, parse_json, read_json, read_rows, write
 
 from nnlab.comparison.arms import Target, arm_experiment, arms_from
 from nnlab.comparison.conclusions import Trained, finish, possible
-from nnlab.comparison.median_networks import median_networks_of, median_replica, moments
+from nnlab.comparison.median_networks import film_steps, median_networks_of, median_replica
 from nnlab.comparison.tasks import Arm, train_piece
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
@@ -489,6 +489,6 @@ def test_the_median_seed_is_in_the_middle_and_has_not_diverged():
     assert median_replica(made_arm("tanh", 1, lost=range(SEEDS)), "train/accuracy") is None
 
 
-def test_moments_are_in_order_and_not_repeated():
-    assert moments(1000) == [0, 20, 80, 250, 500, 1000]
-    assert moments(1) == [0, 1]
+def test_the_steps_of_a_film_are_in_order_and_not_repeated():
+    assert film_steps(1000) == [0, 20, 80, 250, 500, 1000]
+    assert film_steps(1) == [0, 1]

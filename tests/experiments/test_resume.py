@@ -29,7 +29,7 @@ from nnlab.experiments import train as training
 from nnlab.experiments.resume import resume
 from nnlab.experiments.train import train
 from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.networks.layers.activation_layers import BoundElementwise
+from nnlab.networks.layers.elementwise import BoundElementwise
 from nnlab.runs import checkpoints
 from nnlab.runs import folder as run_folders
 from nnlab.runs.folder import RunFolder

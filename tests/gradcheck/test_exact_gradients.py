@@ -21,8 +21,9 @@ from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual.arrays import FLOOR, STEP
 from nnlab.maths.losses import FUSED
 from nnlab.maths.parameters import Parameter
-from nnlab.networks.layers.dense import PassContext
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 
 CLASSES = next(head for head in HEADS if head[:3] == ("multiclass", "softmax", "cross_entropy"))
 
@@ -206,7 +207,9 @@ def test_a_weight_of_0_under_l1_stands_on_a_kink():
 
 def on_kink(activation):
     """A network whose first sample puts all units of the first layer at 0."""
-    network = Network(3, (dense("dense1", 4), act(activation), dense("dense2", 3)), FUSED["softmax", "cross_entropy"])
+    network = Network(
+        (3,), (dense("dense1", 4), act(activation), dense("dense2", 3)), FUSED["softmax", "cross_entropy"]
+    )
     draws = np.random.default_rng(0)
     theta = network.start([0], np.float64)
     theta[:, network.layout.places["dense1/bias"]] = 0

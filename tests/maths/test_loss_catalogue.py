@@ -34,7 +34,7 @@ from nnlab.maths.losses import (
 )
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.maths.parameters import resolved
-from nnlab.networks.network import Evaluator, Pass
+from nnlab.networks.passes import Evaluator, Pass
 from nnlab.pictures.style import loss_label
 from nnlab.runs.folder import RunFolder
 from nnlab.training.loop import fit
@@ -368,7 +368,7 @@ LAST_HEADS = [
 @pytest.mark.parametrize(("task", "activation", "loss", "width"), LAST_HEADS, ids=str)
 def test_unusual_last_activations_get_the_width_they_need_and_are_right(task, activation, loss, width):
     network = network_of((task, activation, loss, True), [3], inputs=2, activation="tanh")
-    assert network.sizes[3] == width
+    assert network.widths[3] == width
     assert network.outputs == OUTPUTS[task]
     rng = np.random.default_rng(1)
     theta, x, y = rng.normal(size=(1, network.layout.size)), rng.normal(size=(1, 5, 2)), targets(task, 5, rng)
@@ -742,7 +742,7 @@ def test_a_gaussian_head_gives_the_mean_and_learns_how_far_it_is_off():
         training={"steps": 800, "batch_size": "all"},
     )
     setup = setup_for(chosen)
-    assert (setup.network.sizes[-1], setup.network.outputs) == (4, 2)
+    assert (setup.network.widths[-1], setup.network.outputs) == (4, 2)
     rng = np.random.default_rng(1)
     x = rng.normal(size=(1, 4000, 1))
     y = np.concatenate([2 * x + 0.5 * rng.normal(size=x.shape), -x + 2 * rng.normal(size=x.shape)], axis=-1)

@@ -20,7 +20,7 @@ from nnlab.experiments.train import train
 from nnlab.gradcheck.checks import check_step
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.optimizers import OPTIMIZERS as ALL_OPTIMIZERS
-from nnlab.networks.layers.dense import PassContext
+from nnlab.networks.layers.base import PassContext
 from nnlab.runs.files import ignore
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up

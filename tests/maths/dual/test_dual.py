@@ -15,7 +15,7 @@ from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
 from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, along, continuing
 from nnlab.maths.dual.rules import SMOOTH
 from nnlab.maths.parameters import resolved
-from nnlab.networks.network import Pass
+from nnlab.networks.passes import Pass
 
 mp.mp.dps = 40
 
