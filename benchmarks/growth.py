@@ -71,7 +71,7 @@ def _by_rows(count: int) -> float:
     part = {"train": Part(rows.x[:, :count], rows.y[:, :count])}
     epoch = -(-count // setup.plan.batch_size)
     plan = replace(setup.plan, steps=10**9, log_every=epoch, evaluate_every=epoch, evaluate=("train",))
-    records = fit(setup.network, part, [1], setup.rule.update, plan, setup.start())
+    records = fit(setup.network, part, [1], setup.optimizer.update, plan, setup.start())
     next(records), next(records)
     times = []
     for _ in range(REPEATS):

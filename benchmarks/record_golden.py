@@ -48,7 +48,7 @@ def trained(optimizer: str) -> State:
     experiment = validate(read_text(CONFIG.replace("OPTIMIZER", optimizer).replace("BATCH", batch), "golden"))
     setup = set_up(experiment, prepare_rows(experiment, read_rows(experiment, None, Path()), [experiment.seed]))
     state = setup.start()
-    for _ in fit(setup.network, setup.rows.parts(), setup.rows.seeds, setup.rule.update, setup.plan, state):
+    for _ in fit(setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, setup.plan, state):
         pass
     return state
 
