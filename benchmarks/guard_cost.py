@@ -72,7 +72,9 @@ def setup_of(changes: dict[str, Any], seeds: int) -> Setup:
 
 def trainer_of(setup: Setup) -> Trainer:
     """A training at its start."""
-    return Trainer(setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, setup.plan, setup.start())
+    return Trainer(
+        setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, setup.plan, setup.start()
+    )
 
 
 def bare(trainer: Trainer, until: int) -> None:

@@ -76,14 +76,13 @@ class Pass:
         return values[None] if self.has_one else values
 
     def _enter(self, x: Array) -> Array:
-        """x as the first layer wants it. A view is made only where another array comes in: it takes its time."""
-        if x is not self.x:
-            self.x, self.inner_x = x, self._inner(x)
+        """x as the first layer wants it, kept for as long as the same array comes in: to make a view takes its time."""
+        self.x, self.inner_x = x, self._inner(x)
         return self.inner_x
 
     def forward(self, x: Array) -> Array:
         """The outputs (R, m, K) for x; logits stay in `self.z`."""
-        values = self._enter(x)
+        values = self.inner_x if x is self.x else self._enter(x)
         for layer in self.layers:
             values = layer.forward(values)
         if values is not self.inner_z:

@@ -49,13 +49,11 @@ class Guard:
 
     # --- around a step ------------------------------------------------------------------------------------------------
 
-    def before(self, step: int) -> bool:
-        """Before the step that follows `step` others, keep a copy now and then, to which a replica can go back.
+    def keeps_copy(self) -> bool:
+        """Keep a copy to which a replica can go back: due before the step that follows `copy_at` others.
 
         False where weights turn out to be not finite, and no replica is left to go on with.
         """
-        if step < self.copy_at:
-            return True
         if self.copy is not self.state:
             self.check_weights()
         self.copy = self.state.copy_moving()
@@ -81,8 +79,7 @@ class Guard:
 
     def silence(self) -> None:
         """Let the gradient of held replicas be 0."""
-        if self.kept:
-            self.gradient[self.held] = 0
+        self.gradient[self.held] = 0
 
     def restore(self) -> None:
         """Give the replicas that are held what they had."""

@@ -97,7 +97,7 @@ class Trainer:
         # A replica that runs away makes inf and nan; the guard looks for them, NumPy need not warn.
         with np.errstate(all="ignore"):
             for step in range(state.step, until):
-                if not guard.before(step):
+                if step >= guard.copy_at and not guard.keeps_copy():
                     break
                 is_last = step + 1 == until
                 self.differentiate(step, measured=is_last)
@@ -119,7 +119,8 @@ class Trainer:
         if measured:
             self.state.batch_loss[...] = batch_pass.loss(y)
         batch_pass.backward(y)
-        self.guard.silence()
+        if self.guard.kept:
+            self.guard.silence()
 
     def apply(self, step: int) -> None:
         """The update after `step` others."""
@@ -128,7 +129,8 @@ class Trainer:
         self.update(self.state.theta, self.gradient, self.state.slots, step + 1)
         for change in self.after_update:
             change()
-        self.guard.restore()
+        if self.guard.kept:
+            self.guard.restore()
 
     def record(self) -> Record:
         """Measure what is due at the present step."""

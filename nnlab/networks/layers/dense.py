@@ -76,10 +76,14 @@ class BoundDense(BoundLayer):
     def __init__(self, name: str, buffers: Buffers) -> None:
         W, b = buffers.parameters[f"{name}/weights"], buffers.parameters[f"{name}/bias"]
         self.W, self.b, self.y = W, b[..., None, :], buffers.outputs
-        has_one = self.y.ndim == 2  # `dot` has the bits of `matmul` over a stack of matrices, and takes half as long
-        self.product: Any = np.dot if has_one else np.matmul
+        has_one = self.y.ndim == 2
+        # `dot` has the bits of `matmul` over a stack of matrices, and takes half as long.
+        self.product: Any = np.ndarray.dot if has_one else np.matmul
         self.weighted_sum = _row_product if W.shape[-1] == 1 and W.dtype == np.float64 else self.product
-        # To add one row to all takes three times as long as to add arrays of one shape: the bias is written out first.
+        # To add one row to all takes three times as long as to add one number, or an array of the same shape: in small
+        # layers the bias is written out first.
+        if has_one and W.shape[-1] == 1:
+            self.b = b.reshape(())
         self.bias_rows = np.empty_like(self.y) if has_one and W.shape[-1] > 1 else self.b
         self.x = self.x_transposed = np.empty((0, 0), self.y.dtype)
         if buffers.gradients is not None:
