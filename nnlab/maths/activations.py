@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, along
+from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.functions import curves, gates, rectifiers, rows, sigmoids
 from nnlab.maths.parameters import Parameter, by_name
 
@@ -141,7 +141,7 @@ BY_COMPLEX_STEP = "by complex step"
 
 
 def _by_complex_step(value: Function, by: str | None = None) -> Function:
-    """The slope of `value(z, out, **parameters)`, or its derivative by a parameter; see `nnlab.maths.dual.arrays`."""
+    """The slope of `value(z, out, **parameters)`, or its derivative by a parameter; see `nnlab.maths.dual`."""
 
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
         def function(moved: Any, target: Any) -> None:
@@ -151,7 +151,7 @@ def _by_complex_step(value: Function, by: str | None = None) -> Function:
                 value(z, target, **{**chosen, by: moved})
 
         if isinstance(z, DualArray):
-            raise NotAnalyticError("found a slope by complex step, which cannot be continued once more")
+            raise NotAnalyticError("found a slope by complex step, which cannot be followed once more")
         out[...] = -along(function, z if by is None else chosen[by], out.shape, -1.0).tangent
 
     return write

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.parameters import of_type
+
 Array = NDArray[Any]
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
@@ -138,7 +140,7 @@ class Name(Expression):
 
     def compute(self, values: Mapping[str, Any], dtype: np.dtype[Any], _arguments: Sequence[Any]) -> Any:
         """What the name stands for, in the precision of the computation."""
-        return dtype.type(CONSTANTS[self.name]) if self.name in CONSTANTS else np.asarray(values[self.name], dtype)
+        return dtype.type(CONSTANTS[self.name]) if self.name in CONSTANTS else of_type(values[self.name], dtype)
 
     def derivative(self, name: str) -> Expression:
         """dx/dx = 1; anything else is constant."""
@@ -254,7 +256,8 @@ class Program:
         with np.errstate(all="ignore"):
             for node, places in self.steps:
                 results.append(node.compute(values, dtype, [results[i] for i in places]))
-        return np.asarray(results[-1])
+        value: Array = results[-1][...]  # of a NumPy number an array without dimensions
+        return value
 
 
 # --- Arithmetic that simplifies as it builds --------------------------------------------------------------------------

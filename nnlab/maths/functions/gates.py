@@ -212,8 +212,8 @@ def _gate(v: Array, error: Array, out: Array) -> None:
 def _scaled(z: Array, factor: Any) -> Array:
     """Factor · z in z's own type; 0 where that is 0 · ∞."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = np.asarray(z * factor, z.dtype)
-    return np.where(np.isinf(z) & (np.asarray(factor) == 0), 0, scaled).astype(z.dtype, copy=False)
+        scaled = (z * factor).astype(z.dtype, copy=False)
+    return np.where(np.isinf(z) & (factor == 0), 0, scaled).astype(z.dtype, copy=False)
 
 
 def _times(z: Array, out: Array) -> None:

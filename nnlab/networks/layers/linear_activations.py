@@ -1,4 +1,4 @@
-"""The derivatives of activation layers in forward mode: from the values alone, continued into the complex plane."""
+"""The derivatives of activation layers in forward mode: from the values alone, followed with dual arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, along, continuing
+from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.networks.layers.activation_layers import BoundElementwise, BoundRowwise
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 
@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 class ElementwiseForwardMode(ForwardMode):
-    """dy = f'(z) dz, with f' from the value alone, continued into the complex plane: the slope is not asked.
+    """dy = f'(z) dz, with f' from the value alone, followed with dual arrays: the slope is not asked.
 
     On a kink the slope taken is the one that the activation announces, or else the analytic one.
     """
@@ -40,7 +40,7 @@ class ElementwiseForwardMode(ForwardMode):
         slope(z, self.bound.y, out, **self.bound.parameters)
         followed = DualArray(np.empty_like(out))
         try:
-            with continuing():
+            with np.errstate(all="ignore"):
                 slope(DualArray(z), DualArray(a.value, 0.0, a.error), followed, **self.bound.parameters)
         except (TypeError, ValueError, AttributeError):  # a user's code may do what cannot be followed
             followed.error[...] = UNKNOWN * np.abs(out)
@@ -90,7 +90,7 @@ class ElementwiseForwardMode(ForwardMode):
 
 
 class RowwiseForwardMode(ForwardMode):
-    """dy = dz J with J (inputs, m, units), row i from the value continued in the direction of input i.
+    """dy = dz J with J (inputs, m, units), row i from the value followed in the direction of input i.
 
     Where the order of equal inputs decides, as in a maxout, J may be anything between its two sides: the analytic one.
     """
@@ -132,7 +132,7 @@ class RowwiseForwardMode(ForwardMode):
         followed = DualArray(np.empty_like(self.bound.z))
         a = DualArray(self.a.value, 0.0, self.a.error)
         try:
-            with continuing():
+            with np.errstate(all="ignore"):
                 self.bound.activation.backward(
                     DualArray(self.bound.z), a, DualArray(dy[None]), followed, **self.bound.chosen
                 )
