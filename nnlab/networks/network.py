@@ -115,7 +115,7 @@ class Pass:
         context: PassContext | None = None,
         factor: Any = 1,
     ) -> None:
-        self.head, self.theta, self.gradient = network.head, theta, gradient
+        self.head, self.theta, self.gradient = network.head.forms(theta.dtype), theta, gradient
         self.context = PassContext() if context is None else context
         running = network.statistics.fills(len(theta), theta.dtype) if running is None else running
         views, kept = network.layout.views(theta), network.statistics.views(running)

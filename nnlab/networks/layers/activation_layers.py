@@ -57,7 +57,8 @@ class BoundElementwise:
 
     def __init__(self, layer: Elementwise, buffers: Buffers) -> None:
         self.layer, self.y, self.context = layer, buffers.buffer, buffers.context
-        self.value, self.slope = layer.activation.value, layer.activation.slope
+        entry = layer.activation.forms(self.y.dtype)
+        self.value, self.slope = entry.value, entry.slope
         learned = {p: buffers.views[f"{layer.name}/{p}"][:, None, :] for p in layer.learned}
         self.parameters: dict[str, Any] = {**layer.chosen, **learned}
         self.randomized = layer.activation.randomized if buffers.context.trains else None
@@ -136,7 +137,7 @@ class BoundRowwise:
     """A row activation at work."""
 
     def __init__(self, activation: RowActivation, chosen: Mapping[str, Value], y: Array) -> None:
-        self.activation, self.chosen, self.y = activation, chosen, y
+        self.activation, self.chosen, self.y = activation.forms(y.dtype), chosen, y
 
     def forward(self, x: Array) -> Array:
         """Y = f(x)."""
