@@ -806,6 +806,19 @@ def test_the_form_for_float32_is_the_general_one_within_its_rounding(name):
 
 
 @FLOATS
+@ROW
+@pytest.mark.parametrize("shape", [(6,), (1, 1, 6), (3, 1, 6), (1, 6, 1)], ids=str)
+def test_inputs_stay_as_they_are_also_of_a_single_sample(name, shape, dtype):
+    """Logits are read once more by the loss."""
+    z = logits(dtype, shape)
+    if name in WIDTHS and shape[-1] == 1:
+        return
+    before = z.copy()
+    row_value(name, z)
+    np.testing.assert_array_equal(z, before)
+
+
+@FLOATS
 @pytest.mark.parametrize("name", ["sigmoid", "silu", "glu"])
 def test_a_network_calls_the_forms_of_its_precision(name, dtype):
     """Their bits, which in float32 are others than those of the general form."""
