@@ -403,7 +403,9 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
         if not report.passed:
             screen.say(f"{report.point}, batch of {report.batch}: {report.verdict.name}")
     for name, reason in reasons_of(reports).items():
-        screen.say(f"{name or 'the network'} is checked by differences alone, for it cannot be continued: {reason}")
+        screen.say(
+            f"{name or 'the network'} is checked by differences alone, for its derivative cannot be followed: {reason}"
+        )
     for name in by_step_of(reports):
         screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
     screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with:")

@@ -183,7 +183,7 @@ def _quantities(setup: Setup, state: State, x: Array, y: Array, context: PassCon
         yield Quantity(layer.name, layer.output_name, outputs[0])
     examined.forward(x)
     yield Quantity("head", "output", examined.a[0])
-    yield Quantity("head", "loss", network.head.losses(examined.z, y)[0])
+    yield Quantity("head", "loss", examined.head.losses(examined.z, y)[0])
     if gradient is not None:
         yield from _backward(setup, examined, y, gradient)
 

@@ -1,6 +1,6 @@
 """The gradient of a network without a backward pass and without a step, with a running bound of the rounding error.
 
-It is the derivative in forward mode, with each layer's own from its value continued into the complex plane.
+It is the derivative in forward mode, with each layer's own from its value, followed with dual arrays.
 
 Both derivatives, this one and that of `backward`, are taken at the same computed activations, which are the ordinary
 forward pass's own. What rounding has done to these is common to both, so that no bound has to cover it: B covers what
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, continuing
+from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode, Kinks, Sides, known, of_sum
 from nnlab.networks.network import Network
 from nnlab.networks.passes import Pass
@@ -40,7 +40,7 @@ class ExactGradient:
     """The gradient of the loss alone, (P,), with B for each entry; nan where an entry was not measured.
 
     `on_kink` marks the entries that move a unit which stands exactly on a kink. `noise` is what rounding may have done
-    to the loss itself. `refused` says why the loss, or a stretch of theta, could not be continued:
+    to the loss itself. `refused` says why the derivative of the loss, or by a stretch of theta, could not be followed:
     by the name of the stretch, or by "" for all of them.
     """
 
@@ -91,7 +91,7 @@ def _head(checked: Pass, y: Array) -> tuple[Array, Array, Array, float]:
     analytic = np.empty_like(z)
     head.gradient(z, checked.a, y, analytic)
     try:
-        with continuing():
+        with np.errstate(all="ignore"):
             losses: Any = head.losses
             right, left = (losses(DualArray(copies, side * each), y) for side in (1.0, -1.0))
             followed, a = DualArray(np.empty_like(z)), DualArray(checked.a if head.outputs else z)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck
 from nnlab.gradcheck.point import BOTH, Examined
-from nnlab.maths.dual.arrays import FLOOR
+from nnlab.maths.dual import FLOOR
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.runs.metrics import finite

@@ -39,7 +39,7 @@ class Pass:
         statistics: Array | None = None,
         context: PassContext | None = None,
     ) -> None:
-        self.head, self.theta, self.gradient = network.head, theta, gradient
+        self.head, self.theta, self.gradient = network.head.forms(theta.dtype), theta, gradient
         self.has_one, self.context = len(theta) == 1, PassContext() if context is None else context
         fills = network.statistics.fills(len(theta), theta.dtype) if statistics is None else statistics
         self.layers = self._bound(network, batch, fills)
@@ -180,7 +180,7 @@ class Evaluator:
             evaluation = self._pass(part.stop - part.start)
             outputs[:, part] = evaluation.forward(x[:, part])
             if y is not None:
-                losses[:, part] = self.network.head.losses(evaluation.z, y[:, part])
+                losses[:, part] = evaluation.head.losses(evaluation.z, y[:, part])
         return outputs, None if y is None else _mean(losses.astype(np.float64))
 
     def _pass(self, rows: int) -> Pass:

@@ -57,6 +57,7 @@ def head_of(task, name, weights=None, **given):
 
 def run(head, z, y):
     """Losses and gradient of a head for logits z."""
+    head = head.forms(z.dtype)
     a = np.empty((*z.shape[:-1], z.shape[-1] // head.per_output), z.dtype)
     if head.outputs:
         head.outputs(z, a)

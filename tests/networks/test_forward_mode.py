@@ -1,7 +1,7 @@
 """Layers' derivatives in forward mode: closed forms, both sides of kinks, and bounds of rounding worked out by hand.
 
 With u = 2**-53 every operation is given 2 u of its result, so that the bounds below can be counted operation by
-operation: a product of a plain number and the continued z has the slope's rounding and its own, 2 u each, on either
+operation: a product of a plain number and the dual array z has the slope's rounding and its own, 2 u each, on either
 side of a kink.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError
+from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter
 from nnlab.networks.layers.base import Buffers, PassContext

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.functions.exact import square
+from nnlab.maths.parameters import of_type
 
 Array = NDArray[Any]
 
@@ -130,7 +131,7 @@ def squareplus_by_b(z: Array, _a: Array, out: Array, b: Any) -> None:
 
 def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
     """f(z) = -log(1 - alpha (z + alpha)) / alpha for alpha < 0, z for 0, (exp(alpha z) - 1) / alpha + alpha above."""
-    alpha = np.asarray(alpha, z.dtype)
+    alpha = of_type(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         above = np.expm1(alpha * z) / alpha + alpha
         below = -np.log1p(-alpha * (z + alpha)) / alpha
@@ -139,7 +140,7 @@ def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
 
 def soft_exponential_slope(z: Array, _a: Array, out: Array, alpha: Any) -> None:
     """f'(z) = 1 / (1 - alpha (z + alpha)) for alpha < 0, exp(alpha z) otherwise; nan beyond the logarithm's end."""
-    alpha = np.asarray(alpha, z.dtype)
+    alpha = of_type(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         inside = 1 - alpha * (z + alpha)
         below = np.where(inside < 0, np.nan, 1 / inside)
@@ -153,7 +154,7 @@ def soft_exponential_by_alpha(z: Array, _a: Array, out: Array, alpha: Any) -> No
     Below 0, with v = z + alpha and t = alpha v: v² (log(1 - t) + t / (1 - t)) / t² + 1 / (1 - t). Both quotients cancel
     near 0, where their series are used: sum of u^k / (k! (k + 2)), and sum of t^k (k + 1) / (k + 2).
     """
-    alpha = np.asarray(alpha, z.dtype)
+    alpha = of_type(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         v = z + alpha
         u, t = alpha * z, alpha * v

@@ -10,18 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.functions import float32
 from nnlab.maths.functions.exact import total
-from nnlab.maths.functions.sigmoids import SINGLE, bell, keep_nan, sigmoid
+from nnlab.maths.functions.sigmoids import Logistic, bell, keep_nan, sigmoid
 
 Array = NDArray[Any]
 
 
 def softmax(z: Array, out: Array) -> None:
     """a_k = exp(z_k) / sum_j exp(z_j); the largest z is subtracted first, so that nothing overflows."""
-    if z.dtype == SINGLE and z.ndim > 1:
-        float32.softmax(z, out)
-        return
     exponentials(z, out)
     np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
@@ -111,20 +107,20 @@ def maxout_backward(z: Array, _a: Array, da: Array, out: Array, pieces: int) -> 
     np.multiply(chosen.reshape(z.shape), np.repeat(da, pieces, axis=-1), out=out)
 
 
-def glu(z: Array, out: Array) -> None:
+def glu(z: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """a_k = z_k σ(z_(k + n)) for n units out of 2 n inputs (Dauphin, Fan, Auli, Grangier 2017, ICML)."""
     value, gate = np.split(z, 2, axis=-1)
     opened = np.empty_like(out)
-    sigmoid(gate, opened)
+    logistic(gate, opened)
     np.multiply(value, opened, out=out)
 
 
-def glu_backward(z: Array, a: Array, da: Array, out: Array) -> None:
+def glu_backward(z: Array, a: Array, da: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """By the value da σ(gate), by the gate da · value · σ'(gate)."""
     value, gate = np.split(z, 2, axis=-1)
     n = value.shape[-1]
     opened = np.empty_like(a)
-    sigmoid(gate, opened)
+    logistic(gate, opened)
     np.multiply(da, opened, out=out[..., :n])
     bell(gate, opened)
     np.multiply(da * value, opened, out=out[..., n:])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths import special
 from nnlab.maths.functions.rows import log_sum_of_rest
-from nnlab.maths.functions.sigmoids import sigmoid
+from nnlab.maths.functions.sigmoids import Logistic, sigmoid
 
 Array = NDArray[Any]
 
@@ -104,9 +104,11 @@ def sigmoid_focal(z: Array, y: Array, gamma: float) -> Array:
     return row_sum(_focal(np.where(chosen(y), z, -z), gamma))
 
 
-def sigmoid_focal_gradient(z: Array, _a: Array, y: Array, out: Array, gamma: float) -> None:
+def sigmoid_focal_gradient(
+    z: Array, _a: Array, y: Array, out: Array, gamma: float, *, logistic: Logistic = sigmoid
+) -> None:
     """dL/dz = ±dL/du."""
-    slope = _focal_slope(np.where(chosen(y), z, -z), gamma)
+    slope = _focal_slope(np.where(chosen(y), z, -z), gamma, logistic)
     np.copyto(out, np.where(chosen(y), slope, -slope))
 
 
@@ -119,10 +121,13 @@ def softmax_focal(z: Array, y: Array, gamma: float) -> Array:
     return _focal(log_odds, gamma)
 
 
-def softmax_focal_gradient(z: Array, _a: Array, y: Array, out: Array, gamma: float) -> None:
+def softmax_focal_gradient(
+    z: Array, _a: Array, y: Array, out: Array, gamma: float, *, logistic: Logistic = sigmoid
+) -> None:
     """du/dz_t = 1 and du/dz_j = -exp(z_j) / sum_{i≠t} exp(z_i), each times dL/du."""
     log_odds, shares = _log_odds(z, y)
-    np.multiply(_focal_slope(log_odds, gamma)[..., np.newaxis], np.where(chosen(y), 1, -shares), out=out)
+    slope = _focal_slope(log_odds, gamma, logistic)
+    np.multiply(slope[..., np.newaxis], np.where(chosen(y), 1, -shares), out=out)
 
 
 def _focal(u: Array, gamma: float) -> Array:
@@ -130,11 +135,11 @@ def _focal(u: Array, gamma: float) -> Array:
     return np.exp(-gamma * _softplus(u)) * _softplus(-u)
 
 
-def _focal_slope(u: Array, gamma: float) -> Array:
+def _focal_slope(u: Array, gamma: float, logistic: Logistic) -> Array:
     """Its derivative by u: with q = 1 - p, dq/du = -q p and d(-log p)/du = -q give -q^gamma (q - gamma p log p)."""
     p, q = np.empty_like(u), np.empty_like(u)
-    sigmoid(u, p)
-    sigmoid(-u, q)
+    logistic(u, p)
+    logistic(-u, q)
     slope: Array = -np.exp(-gamma * _softplus(u)) * (q + gamma * p * _softplus(-u))
     return slope
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, along, continuing
+from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, Start, units_of
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
@@ -67,7 +67,8 @@ class BoundElementwise(BoundLayer):
 
     def __init__(self, layer: Elementwise, buffers: Buffers) -> None:
         self.layer, self.y, self.context = layer, buffers.outputs, buffers.context
-        self.value, self.slope = layer.activation.value, layer.activation.slope
+        forms = layer.activation.forms(self.y.dtype)
+        self.value, self.slope = forms.value, forms.slope
         learned = {p: buffers.parameters[f"{layer.name}/{p}"][..., None, :] for p in layer.learned}
         self.parameters: dict[str, Any] = {**layer.chosen, **learned}
         self.randomized = layer.activation.randomized if buffers.context.trains else None
@@ -153,7 +154,7 @@ class ElementwiseForwardMode(ForwardMode):
         slope(z, self.bound.y, out, **self.bound.parameters)
         followed = DualArray(np.empty_like(out))
         try:
-            with continuing():
+            with np.errstate(all="ignore"):
                 slope(DualArray(z), DualArray(a.value, 0.0, a.error), followed, **self.bound.parameters)
         except (TypeError, ValueError, AttributeError):  # a user's code may do what cannot be followed
             followed.error[...] = UNKNOWN * np.abs(out)

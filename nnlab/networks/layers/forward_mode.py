@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray
+from nnlab.maths.dual import DualArray
 
 Array = NDArray[Any]
 
@@ -45,7 +45,7 @@ class Sides:
 
     @classmethod
     def of(cls, right: DualArray, left: DualArray) -> Sides:
-        """From a function continued in some direction and in the opposite one."""
+        """From a function followed in some direction and in the opposite one."""
         return cls(-left.tangent, right.tangent, right.tangent_error + left.tangent_error)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.activations import RowActivation
-from nnlab.maths.dual.arrays import DualArray, along, continuing
+from nnlab.maths.dual import DualArray, along
 from nnlab.maths.parameters import Value
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum
@@ -48,7 +48,7 @@ class BoundRowwise(BoundLayer):
     """A row activation at work."""
 
     def __init__(self, layer: Rowwise, y: Array) -> None:
-        self.layer, self.activation, self.chosen, self.y = layer, layer.activation, layer.chosen, y
+        self.activation, self.chosen, self.y = layer.activation.forms(y.dtype), layer.chosen, y
 
     def forward(self, x: Array) -> Array:
         """Y = f(x)."""
@@ -117,7 +117,7 @@ class RowwiseForwardMode(ForwardMode):
         followed = DualArray(np.empty_like(self.bound.z))
         a = DualArray(self.a.value, 0.0, self.a.error)
         try:
-            with continuing():
+            with np.errstate(all="ignore"):
                 self.bound.activation.backward(DualArray(self.bound.z), a, DualArray(dy), followed, **self.bound.chosen)
         except (TypeError, ValueError, AttributeError):  # a user's code may do what cannot be followed
             followed.error[...] = UNKNOWN * np.abs(dy).sum(axis=1)[:, None] * size.max(initial=1.0)
