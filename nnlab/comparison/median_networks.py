@@ -18,7 +18,6 @@ from nnlab.comparison.tasks import Arm
 from nnlab.comparison.write import Frame, MedianNetwork
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import metric_of
 from nnlab.setup.model import Model
 from nnlab.setup.rows import prepare_rows
@@ -38,7 +37,6 @@ def median_networks_of(
     seeds: Sequence[int],
     figure: str,
     dataset: Dataset,
-    activations: Mapping[str, AnyActivation],
     experiments: Mapping[str, Experiment],
 ) -> dict[str, MedianNetwork]:
     """A specimen of each arm that has a seed which did not diverge; `experiments` has those of arms with their own."""
@@ -48,7 +46,7 @@ def median_networks_of(
         replica = median_replica(arm, figure)
         if replica is not None:
             own = experiments.get(arm.label) or arm_experiment(experiment, arm.choice)
-            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]), activations)
+            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]))
             sitters.append(_MedianReplica(setup, arm, replica))
     reach = _reach([portrait for sitter in sitters for portrait in sitter.portraits()])
     return {sitter.arm.label: sitter.median_network(steps, reach) for sitter in sitters}

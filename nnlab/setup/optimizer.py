@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from nnlab.config.choices import Choice
+from nnlab.config.choices import OptimizerChoice
 from nnlab.config.schema import Experiment
-from nnlab.maths.optimizers import OPTIMIZERS, Descent, Optimizer
-from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.maths.optimizers import Descent, Optimizer
+from nnlab.maths.schedules import Plateau
 from nnlab.networks.layout import Layout
 from nnlab.setup.network import dtype_of
 from nnlab.training.loop import Plan, Update
@@ -25,7 +25,7 @@ class BoundOptimizer:
     """
 
     entry: Optimizer
-    choice: Choice
+    choice: OptimizerChoice
     decayed: Any
     steps: int
     plateau: Plateau | None = None
@@ -79,7 +79,8 @@ class BoundOptimizer:
             return lambda _theta, _slots, _step: base
         if self.plateau is not None:
             return lambda theta, slots, _step: (base * slots[f"{_PLATEAU}scale"][:, None]).astype(theta.dtype)
-        entry, values, steps = SCHEDULES[schedule.name], schedule.values, self.steps
+        entry, values, steps = schedule.entry, schedule.values, self.steps
+        assert not isinstance(entry, Plateau)
         return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
 
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
@@ -123,7 +124,7 @@ def optimizer_for(experiment: Experiment, layout: Layout, plan: Plan) -> BoundOp
     plateau = None
     if choice.schedule is not None and choice.schedule.name == Plateau.name:
         plateau = Plateau(**choice.schedule.values, larger_is_better=plan.watch.larger_is_better)
-    entry = OPTIMIZERS[choice.name]
+    entry = choice.entry
     # What is done to a gradient, or added to it, takes it as it is.
     folds = choice.schedule is None and entry.is_descent(choice.values) and not (plan.clips or layout.is_penalised)
     return BoundOptimizer(entry, choice, decayed, plan.steps, plateau, folds=folds)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from nnlab.config.experiment import line_search_findings, refusal
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
-from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.training.loop import Plan
 from nnlab.training.stopping import Watch
 
@@ -17,11 +16,13 @@ def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Pl
 
     ConfigError where the optimizer searches along lines and something is in its way, as are batches of some rows.
     """
-    training, optimizer = experiment.training, experiment.optimizer.name
+    training, optimizer = experiment.training, experiment.optimizer
     batch = rows if training.batch_size == "all" else min(training.batch_size, rows)
     findings = list(line_search_findings(experiment))
-    if OPTIMIZERS[optimizer].needs_objective and batch < rows:
-        found = f"found batches of {batch} of the {rows} training rows with {optimizer}, whose line search compares"
+    if optimizer.entry.needs_objective and batch < rows:
+        found = (
+            f"found batches of {batch} of the {rows} training rows with {optimizer.name}, whose line search compares"
+        )
         findings.append((("training", "batch_size"), f"{found} losses of the same rows; expected all"))
     if findings:
         raise refusal(experiment, findings)
@@ -42,7 +43,7 @@ def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Pl
         clip_norm=training.clip_norm,
         clip_value=training.clip_value,
         steps_to_measure=frozenset(_gate_steps(experiment, steps)),
-        needs_objective=OPTIMIZERS[optimizer].needs_objective,
+        needs_objective=optimizer.entry.needs_objective,
     )
 
 

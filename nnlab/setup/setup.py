@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS, refusal
 from nnlab.config.schema import Experiment
-from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.setup.gates import gate_findings
@@ -46,11 +45,11 @@ class Setup:
         return replace(self, optimizer=rule, plan=replace(self.plan, factors=rule.factors))
 
 
-def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Setup:
+def set_up(experiment: Experiment, rows: Rows) -> Setup:
     """Network, optimizer and plan for rows that are ready. ConfigError for layers that do not fit, and for gates."""
     dataset, first = rows.dataset, rows.prepared[0]
     weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations, weights)
+    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], weights)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
     layout = _checked_layout(experiment, network, dataset.y.shape[1])
     plan = plan_for(experiment, len(first.train.x), parts)

@@ -457,14 +457,14 @@ def trained(tmp_path_factory):
     arms = []
     for choice in arms_from(["tanh", "relu"], ACTIVATIONS):
         own = arm_experiment(experiment, choice)
-        setup = set_up(own, prepare_rows(own, dataset, (3, 4, 5)), ACTIVATIONS)
+        setup = set_up(own, prepare_rows(own, dataset, (3, 4, 5)))
         arms.append(replace(train_piece(setup, lambda _: None, never), label=choice.label, choice=choice))
     return experiment, dataset, arms
 
 
 def test_a_film_ends_with_the_bits_of_the_network_that_was_compared(trained):
     experiment, dataset, arms = trained
-    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, ACTIVATIONS, {})
+    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, {})
     assert list(found) == ["tanh", "relu"]
     for median_network in found.values():
         assert [frame.step for frame in median_network.frames] == [0, 1, 3, 10, 20, 40]
@@ -475,7 +475,7 @@ def test_a_film_ends_with_the_bits_of_the_network_that_was_compared(trained):
 
 def test_portraits_of_all_arms_reach_equally_far(trained):
     experiment, dataset, arms = trained
-    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, ACTIVATIONS, {})
+    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, {})
     grids = [portrait.grid for median_network in found.values() for portrait in median_network.portraits]
     assert len(grids) == 4
     assert {(grid[0], grid[-1]) for grid in grids} == {(grids[0][0], grids[0][-1])}

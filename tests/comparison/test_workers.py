@@ -65,8 +65,8 @@ def comparison(folder, words=("tanh", "relu", "elu"), count=4, **changes):
     sets = [f"{key.replace('__', '.')}={value}" for key, value in changes.items()]
     experiment, document = load(write(folder, TEXT), sets)
     dataset = read_data(experiment, document, folder)
-    arms = variants(experiment, arms_from(words, ACTIVATIONS), ACTIVATIONS)
-    about = {"runs": folder / "runs", "activations": ACTIVATIONS, "target": default_target(experiment)}
+    arms = variants(experiment, arms_from(words, ACTIVATIONS))
+    about = {"runs": folder / "runs", "target": default_target(experiment)}
     return (experiment, dataset, arms, range(count)), about
 
 
@@ -284,7 +284,7 @@ def test_another_process_makes_the_same_of_what_tasks_share(tmp_path):
     plugin = tmp_path / "moody.py"
     plugin.write_text(MOODY)
     (_, dataset, *_), _ = comparison(tmp_path)
-    found = Shared.unpacked(Shared(dataset, {}, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
+    found = Shared.unpacked(Shared(dataset, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
     assert {"moody", "relu"} <= set(found.activations)
     assert found.threads == 2
     np.testing.assert_array_equal(found.dataset.x, dataset.x)
