@@ -79,6 +79,13 @@ class Choice(BaseModel):
         choice._entry = _TableEntry(entry)  # noqa: SLF001 - its own
         return choice
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other fields; one that names another entry has none until `with_entry` gives it."""
+        choice = super().model_copy(update=update, deep=deep)
+        if (choice.name, choice.formula) != (self.name, self.formula):
+            choice._entry = _TableEntry()  # noqa: SLF001 - its own
+        return choice
+
     def plain(self) -> str | dict[str, Any]:
         """As it stands in an experiment file: the name alone where there is nothing else to say."""
         learned = {} if self.learn is None else {"learn": list(self.learn), "per_unit": self.per_unit}
@@ -237,7 +244,8 @@ def _choose_formula(mapping: dict[str, Any]) -> ActivationChoice:
     except FormulaError as error:
         raise inner_faults([(("formula",), f"{error.message}\n{error.pointed()}")]) from error
     rest = {key: value for key, value in mapping.items() if key != "formula"}
-    return _complete(entry, {"name": "formula", **rest}, ActivationChoice).model_copy(update={"formula": text})
+    chosen = _complete(entry, {"name": "formula", **rest}, ActivationChoice)
+    return chosen.model_copy(update={"formula": text}).with_entry(entry)
 
 
 _BESIDE_A_FORMULA = ("formula", "learn", "per_unit")

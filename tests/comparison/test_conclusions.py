@@ -13,9 +13,11 @@ from nnlab.comparison.arms import Target, arm_experiment, arms_from
 from nnlab.comparison.conclusions import Trained, finish, possible
 from nnlab.comparison.median_networks import median_networks_of, median_replica, moments
 from nnlab.comparison.tasks import Arm, train_piece
+from nnlab.config.choices import LossChoice, choose
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
 from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.losses import LOSSES
 from nnlab.runs.folder import RunFolder
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
@@ -365,9 +367,8 @@ def test_no_interval_reaches_beyond_what_a_figure_can_be(path):
 def test_what_a_figure_can_be_is_known(figure, loss, expected):
     experiment, _ = parsed(XOR.read_text())
     if loss:
-        head = experiment.network.head
-        chosen = head.model_copy(update={"loss": head.loss.model_copy(update=loss)})
-        network = experiment.network.model_copy(update={"head": chosen})
+        head = experiment.network.head.model_copy(update={"loss": choose(loss, LOSSES, LossChoice)})
+        network = experiment.network.model_copy(update={"head": head})
         experiment = experiment.model_copy(update={"network": network})
     assert possible(experiment, figure) == expected
 
