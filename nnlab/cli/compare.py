@@ -101,16 +101,14 @@ def compare_activations(
         if layer is None:
             check_arms_used(job.experiment)
         check_seeds(job.experiment, chosen_seeds)
-        all_arms = variants(
-            job.experiment, choices, job.activations, layer=layer, init=check_init(init), tune=tune or ()
-        )
-        arms, remarks = without_twins(all_arms, job.activations)
+        all_arms = variants(job.experiment, choices, layer=layer, init=check_init(init), tune=tune or ())
+        arms, remarks = without_twins(all_arms)
         screen = screen_for(quiet=quiet or as_json)
         dataset = read_rows(job.experiment, job.document, job.base)
         if tune:
             check_choosing(choosing_figure(job.experiment), final_figures(job.experiment, dataset))
         experiments = {arm.label: arm.experiment for arm in arms}
-        check_widths(job.experiment, experiments, dataset.x.shape[1], dataset.y.shape[1], job.activations)
+        check_widths(job.experiment, experiments, dataset.x.shape[1], dataset.y.shape[1])
         with w.workers(jobs, dask) as workers, screen.arms() as report:
             found = compare(
                 job.experiment,
@@ -118,7 +116,6 @@ def compare_activations(
                 arms,
                 chosen_seeds,
                 runs=runs_dir,
-                activations=job.activations,
                 target=level,
                 workers=workers,
                 plugins=plugin or (),

@@ -46,7 +46,7 @@ class Job:
         from nnlab.setup.setup import set_up
 
         dataset = read_rows(self.experiment, self.document, self.base)
-        return set_up(self.experiment, prepare_rows(self.experiment, dataset, [self.experiment.seed]), self.activations)
+        return set_up(self.experiment, prepare_rows(self.experiment, dataset, [self.experiment.seed]))
 
 
 def overrides(sets: list[str] | None, seed: int | None, name: str | None) -> list[str | Setting]:

@@ -82,7 +82,7 @@ def sweep(
         chosen_seeds = range(experiment.seed, experiment.seed + seeds)
         check_seeds(experiment, chosen_seeds)
         tried = points(grid or (), random or (), budget, experiment.seed)
-        arms = sweep_variants(experiment, tried, job.activations)
+        arms = sweep_variants(experiment, tried)
         search = search_of(grid or (), random or (), len(arms), experiment.seed)
         screen = screen_for(quiet=quiet or as_json)
         dataset = read_rows(experiment, job.document, job.base)
@@ -91,7 +91,7 @@ def sweep(
             check_choosing(figure, figures)
         check_best_gates(parsed, figures)
         experiments = {arm.label: arm.experiment for arm in arms}
-        check_widths(experiment, experiments, dataset.x.shape[1], dataset.y.shape[1], job.activations)
+        check_widths(experiment, experiments, dataset.x.shape[1], dataset.y.shape[1])
         with w.workers(jobs, dask) as workers, screen.arms() as report:
             found = compare(
                 experiment,
@@ -101,7 +101,6 @@ def sweep(
                 kind="sweep",
                 suffix="sweep",
                 runs=runs_dir,
-                activations=job.activations,
                 target=target_for(None, experiment),
                 workers=workers,
                 plugins=plugin or (),

@@ -42,7 +42,7 @@ def verify(
         with leaving(lambda: "the run was not compared to its end"):
             require_one_network(folder)
             plugins = [str(path) for path in plugin or ()]
-            found = verify_run(folder, job.setup(), job.activations, epochs=epochs, plugins=plugins)
+            found = verify_run(folder, job.setup(), epochs=epochs, plugins=plugins)
         result(as_text(found.document()) if as_json else str(found.run))
         if found.differs is not None:
             raise GateError(found.sentence())

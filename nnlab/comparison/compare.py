@@ -26,7 +26,6 @@ from nnlab.experiments.interrupts import Stop, is_pause, stopping
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
-from nnlab.maths.activations import AnyActivation
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
 
@@ -52,7 +51,6 @@ def compare(
     seeds: Sequence[int],
     *,
     runs: Path,
-    activations: Mapping[str, AnyActivation],
     target: Target,
     kind: str = "compare-activations",
     suffix: str = "compare",
@@ -84,7 +82,7 @@ def compare(
     folder.write_config(to_yaml(experiment))
     clock, status = time.perf_counter(), "failed"
     folder.write_run({"status": "running", **about})
-    shared = Shared(dataset, activations, _texts(plugins), int(facts.get("threads", 1)))
+    shared = Shared(dataset, _texts(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
         if needed:
@@ -102,7 +100,6 @@ def compare(
             target,
             time.perf_counter() - clock,
             dataset=dataset,
-            activations=activations,
             experiments={variant.label: variant.experiment for variant in variants},
             failed={label: failure.reason for label, failure in work.failures.items()},
             remarks=remarks,
@@ -188,8 +185,7 @@ class _Work:
         """Train what is left. InterruptedRunError where a signal asks to stop."""
         wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
-        dataset, activations = self.shared.dataset, self.shared.activations
-        tasks = tasks_for(wanted, dataset, activations, workers.jobs)
+        tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
         meter = _Meter(tasks, report)
         with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
             for number, outcome in outcomes:

@@ -57,8 +57,6 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.activations import AnyActivation
-from nnlab.maths.losses import LOSSES
 from nnlab.maths.metrics import TRAINING_METRICS, metric_of
 from nnlab.maths.statistics import (
     Figure,
@@ -97,7 +95,7 @@ class Compared:
 class Trained:
     """What there is to conclude from: arms of an experiment, all under the same seeds, and the folder that is theirs.
 
-    With `dataset` and `activations` there are also pictures of the networks themselves. `experiments` gives arms that
+    With `dataset` there are also pictures of the networks themselves. `experiments` gives arms that
     were trained by another experiment than this one with their activation; `failed` tells why arms are missing, and
     `remarks` what else is to be said.
     """
@@ -109,7 +107,6 @@ class Trained:
     target: Target
     seconds: float
     dataset: Dataset | None = None
-    activations: Mapping[str, AnyActivation] | None = None
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
@@ -160,10 +157,8 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     summary["gates"] = [gate.document() for gate in outcomes]
     drawn = [one.arm for one in compared if one.arm.label in told.ranking[:MOST_DRAWN]]
     median_networks = (
-        median_networks_of(
-            experiment, drawn, trained.seeds, headline, trained.dataset, trained.activations, trained.experiments
-        )
-        if trained.dataset is not None and trained.activations is not None
+        median_networks_of(experiment, drawn, trained.seeds, headline, trained.dataset, trained.experiments)
+        if trained.dataset is not None
         else {}
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
@@ -290,7 +285,7 @@ def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
     name = figure.rpartition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
-        return LOSSES[loss.name].least, np.inf
+        return loss.entry.least, np.inf
     return metric_of(name).bounds
 
 

@@ -18,7 +18,6 @@ from nnlab.comparison.tasks import Arm
 from nnlab.comparison.write import Frame, MedianNetwork
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import metric_of
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import Setup, set_up
@@ -36,7 +35,6 @@ def median_networks_of(
     seeds: Sequence[int],
     figure: str,
     dataset: Dataset,
-    activations: Mapping[str, AnyActivation],
     experiments: Mapping[str, Experiment],
 ) -> dict[str, MedianNetwork]:
     """The median network of each arm with a seed that did not diverge; `experiments` has those of arms with their own."""
@@ -46,7 +44,7 @@ def median_networks_of(
         replica = median_replica(arm, figure)
         if replica is not None:
             own = experiments.get(arm.label) or arm_experiment(experiment, arm.choice)
-            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]), activations)
+            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]))
             replicas.append(_MedianReplica(setup, arm, replica))
     reach = _reach([portrait for one in replicas for portrait in one.portraits()])
     return {one.arm.label: one.median_network(steps, reach) for one in replicas}

@@ -7,7 +7,7 @@ may be trained anywhere and in any order.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of, same_but_rate
-from nnlab.config.choices import Choice
+from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, printable
 from nnlab.experiments.train import Observer, Progress
-from nnlab.maths.activations import AnyActivation
-from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.passes import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
@@ -45,7 +43,7 @@ class Arm:
     """
 
     label: str
-    choice: Choice
+    choice: ActivationChoice
     parameters: int
     theta: Array
     statistics: Array
@@ -97,12 +95,10 @@ class RowSource:
         return replace(last[1], seeds=seeds)
 
 
-def attempt(
-    task: Task, source: RowSource, activations: Mapping[str, AnyActivation], observe: Observer, stop: Stopping
-) -> Outcome:
+def attempt(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> Outcome:
     """An arm for each variant of a task, what kept it from being done, or None where a stop was asked for."""
     try:
-        arms = run(task, source, activations, observe, stop)
+        arms = run(task, source, observe, stop)
     except NnlabError as error:
         return Failure(str(error), error.exit_code)
     except MemoryError:
@@ -112,17 +108,15 @@ def attempt(
     return None if stop() else arms
 
 
-def run(
-    task: Task, source: RowSource, activations: Mapping[str, AnyActivation], observe: Observer, stop: Stopping
-) -> list[Arm]:
+def run(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> list[Arm]:
     """An arm for each variant of a task, all of its seeds and rates trained at once."""
     first, count = task.variants[0], len(task.variants)
     rows = source.rows(first.experiment, task.seeds)
     if count == 1:
-        arm = train_piece(set_up(first.experiment, rows, activations), observe, stop)
+        arm = train_piece(set_up(first.experiment, rows), observe, stop)
         return [named(arm, first)]
     prepared = rows.prepared if len(rows.prepared) == 1 else rows.prepared * count
-    setup = set_up(first.experiment, Rows(rows.dataset, rows.seeds * count, prepared), activations)
+    setup = set_up(first.experiment, Rows(rows.dataset, rows.seeds * count, prepared))
     together = train_piece(setup.with_rates(rates_of(task.variants)), observe, stop)
     length = len(task.seeds)
     return [
@@ -151,7 +145,6 @@ _BYTES_WORTH_SHARING = 2**17
 def tasks_for(
     wanted: Sequence[tuple[Variant, tuple[int, ...]]],
     dataset: Dataset,
-    activations: Mapping[str, AnyActivation],
     jobs: int = 1,
 ) -> list[Task]:
     """Variants with their seeds in pieces: those that differ in their learning rate alone go together."""
@@ -163,7 +156,7 @@ def tasks_for(
     return [
         Task(tuple(group), tuple(chunk))
         for (_, seeds), group in groups.items()
-        for chunk in chunks(group[0].experiment, dataset, seeds, activations, jobs, len(group))
+        for chunk in chunks(group[0].experiment, dataset, seeds, jobs, len(group))
     ]
 
 
@@ -171,12 +164,11 @@ def chunks(
     experiment: Experiment,
     dataset: Dataset,
     seeds: Sequence[int],
-    activations: Mapping[str, AnyActivation],
     jobs: int = 1,
     rates: int = 1,
 ) -> Iterator[Sequence[int]]:
     """The seeds of each piece, as even as can be: as many as the cache holds, and enough pieces for all processes."""
-    rows, step = _bytes_of_rows(experiment, dataset), rates * _bytes_of_a_step(experiment, dataset, activations)
+    rows, step = _bytes_of_rows(experiment, dataset), rates * _bytes_of_a_step(experiment, dataset)
     shared = max(-(-len(seeds) // jobs), _BYTES_WORTH_SHARING // step)
     most = max(1, min(shared, _BYTES_OF_A_STEP // step, _BYTES_OF_ROWS // max(1, rates * rows)))
     count = max(1, -(-len(seeds) // most))
@@ -190,11 +182,11 @@ def _bytes_of_rows(experiment: Experiment, dataset: Dataset) -> int:
     return 2 * dataset.x.size * dtype_of(experiment).itemsize if drawn else 0
 
 
-def _bytes_of_a_step(experiment: Experiment, dataset: Dataset, activations: Mapping[str, AnyActivation]) -> int:
+def _bytes_of_a_step(experiment: Experiment, dataset: Dataset) -> int:
     """What a step of one seed touches: theta, gradient and slots, a batch, and the buffers of the layers."""
-    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], activations)
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
     optimizer, batch = experiment.optimizer, experiment.training.batch_size
-    slots = OPTIMIZERS[optimizer.name].slots(optimizer.values)
+    slots = optimizer.entry.slots(optimizer.values)
     rows = len(dataset.x) if batch == "all" else min(batch, len(dataset.x))
     itemsize = dtype_of(experiment).itemsize
     inputs = rows * network.inputs * itemsize

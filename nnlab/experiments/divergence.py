@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.gradcheck.points import frozen
-from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.passes import EVALUATION_ROWS, Pass
 from nnlab.setup.setup import Setup
@@ -235,7 +234,7 @@ def _causes(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
 def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
     """Weights or gradients grew from step to step."""
     choice = setup.experiment.optimizer
-    rate, default = float(choice.values["learning_rate"]), float(OPTIMIZERS[choice.name].parameters[0].default or 1)
+    rate, default = float(choice.values["learning_rate"]), float(choice.entry.parameters[0].default or 1)
     before, now = (float(np.abs(theta).max(initial=0)) for theta in (setup.start().theta, state.theta))
     norms = [norm for _, norm in state.gradient_norms() if math.isfinite(norm) and norm > 0]
     grew = now > _GREW * before or (len(norms) > 1 and max(norms) > _GREW * norms[0])
@@ -245,7 +244,7 @@ def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
     if len(norms) > 1:
         evidence += f", the norm of the gradient from {norms[0]:.3g} to {max(norms):.3g}"
     tries: dict[str, Any] = {"optimizer.learning_rate": min(rate / 10, default)}
-    if not OPTIMIZERS[choice.name].needs_objective and setup.plan.clip_norm is None:
+    if not choice.entry.needs_objective and setup.plan.clip_norm is None:
         tries["training.clip_norm"] = 1.0
     yield Cause(f"the learning rate of {rate:g} is too large", evidence, tries)
 

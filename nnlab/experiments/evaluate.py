@@ -97,7 +97,7 @@ def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActi
     experiment = validate(read_file(run.path / "config.yaml"), activations)
     name = name or weights_of(experiment)
     checkpoint = checkpoints.load(run.checkpoint(name))
-    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint, activations), name, checkpoint.about)
+    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint), name, checkpoint.about)
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}

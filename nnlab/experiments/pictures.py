@@ -22,7 +22,7 @@ from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions,
 from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from nnlab.pictures import Figure
 
 Array = NDArray[Any]
 

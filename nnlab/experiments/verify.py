@@ -15,7 +15,6 @@ from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.resume import changes, newest, refuse_another
 from nnlab.experiments.saving import hashes
 from nnlab.experiments.train import own_plan
-from nnlab.maths.activations import AnyActivation
 from nnlab.runs.checkpoints import Checkpoint
 from nnlab.runs.files import storage_errors
 from nnlab.runs.folder import RunFolder
@@ -72,7 +71,6 @@ class Verification:
 def verify(
     folder: RunFolder,
     setup: Setup,
-    activations: Mapping[str, AnyActivation],
     *,
     epochs: int | None = None,
     plugins: Sequence[str] = (),
@@ -91,7 +89,7 @@ def verify(
     if not wanted:
         raise CheckpointError(f"{printable(str(folder.path))}: found no hashes of weights to compare with")
     compared, differs = 0, None
-    for row, found in _replayed(setup, activations, wanted, begin):
+    for row, found in _replayed(setup, wanted, begin):
         compared += 1
         tensor = next((name for name, digest in row.tensors.items() if found.get(name) != digest), None)
         if tensor is not None:
@@ -116,12 +114,12 @@ def _read(folder: RunFolder) -> Iterator[Hashed]:
 
 
 def _replayed(
-    setup: Setup, activations: Mapping[str, AnyActivation], wanted: Sequence[Hashed], begin: Checkpoint | None
+    setup: Setup, wanted: Sequence[Hashed], begin: Checkpoint | None
 ) -> Iterator[tuple[Hashed, dict[str, str]]]:
     """Each wanted row with what the replay has in its place."""
     rows, state = {row.step: row for row in wanted}, setup.start()
     for planned, end in _segments(setup, begin):
-        segment = set_up(_of_length(setup.experiment, planned), setup.rows, activations)
+        segment = set_up(_of_length(setup.experiment, planned), setup.rows)
         plan = replace(own_plan(segment), steps_to_mark=frozenset(rows))
         stop = partial(_has_done, state, end) if end < planned else never
         for record in segment.fit(state, plan, stop=stop):

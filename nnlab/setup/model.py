@@ -14,7 +14,6 @@ from nnlab.data.dataset import Columns
 from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
 from nnlab.errors import CheckpointError, InputError
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.network import Network
 from nnlab.networks.passes import Evaluator
@@ -98,13 +97,11 @@ class Model:
         return Checkpoint({**arrays, **extra}, {**facts, **about})
 
     @classmethod
-    def from_checkpoint(
-        cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]
-    ) -> Model:
+    def from_checkpoint(cls, experiment: Experiment, checkpoint: Checkpoint) -> Model:
         """The model that a checkpoint of this experiment holds."""
         try:
             with np.errstate(all="ignore"):
-                model = cls._read(experiment, checkpoint, activations)
+                model = cls._read(experiment, checkpoint)
             fits = model._fits(checkpoint.about["layout"])  # noqa: SLF001 - its own
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
@@ -128,7 +125,7 @@ class Model:
         )
 
     @classmethod
-    def _read(cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]) -> Model:
+    def _read(cls, experiment: Experiment, checkpoint: Checkpoint) -> Model:
         columns = Columns.from_dict(checkpoint.about["columns"])
         scaling = Scaling.from_arrays(checkpoint.group("scaling"))
         targets = checkpoint.group("target_scaling")
@@ -138,7 +135,7 @@ class Model:
         weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
         return cls(
             experiment,
-            network_for(experiment, (len(scaling.shift),), outputs, activations, weights),
+            network_for(experiment, (len(scaling.shift),), outputs, weights),
             checkpoint.arrays["theta"],
             checkpoint.arrays["statistics"],
             columns,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlab.config.choices import Choice, activation_of
+from nnlab.config.choices import ActivationChoice, Choice, InitializerChoice
 from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
@@ -34,7 +34,6 @@ def network_for(
     experiment: Experiment,
     shape: Shape,
     outputs: int,
-    activations: Mapping[str, AnyActivation],
     weights: Any = None,
 ) -> Network:
     """The experiment's network from samples of a shape to `outputs` targets; `weights` are those of the classes.
@@ -48,8 +47,8 @@ def network_for(
     loss = head.loss.name
     fused = worked_out(experiment.task, head.activation.name, loss, logits=head.logits)
     ended = bound(fused or unfused(loss), experiment.task, loss, head.loss.values, weights)
-    entry = activation_of(head.activation, activations)
-    builder = _Builder(experiment, activations)
+    entry = head.activation.entry
+    builder = _Builder(experiment)
     for layer in spec.layers or []:
         builder.add(layer, spec.activation)
     if head.dense:
@@ -78,12 +77,12 @@ def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
 class _Builder:
     """Collects layers, numbering each kind from 1."""
 
-    def __init__(self, experiment: Experiment, activations: Mapping[str, AnyActivation]) -> None:
-        self.spec, self.activations = experiment.network, activations
+    def __init__(self, experiment: Experiment) -> None:
+        self.spec = experiment.network
         self.layers: list[Layer] = []
         self.counts: Counter[str] = Counter()
 
-    def add(self, layer: LayerSpec, otherwise: Choice) -> None:
+    def add(self, layer: LayerSpec, otherwise: ActivationChoice) -> None:
         """A layer of the experiment file; a dense one comes with its activation."""
         if layer.kind in {"dense", "activation"}:
             self._add_dense_and_activation(layer, layer.activation or otherwise)
@@ -97,9 +96,9 @@ class _Builder:
         elif layer.layer_norm is not None:
             self.layers.append(LayerNormalization(self._numbered("layer_norm"), layer.layer_norm.epsilon))
 
-    def _add_dense_and_activation(self, layer: LayerSpec, activation: Choice) -> None:
+    def _add_dense_and_activation(self, layer: LayerSpec, activation: ActivationChoice) -> None:
         if layer.dense is not None:
-            recommended = activation_of(activation, self.activations).initializer
+            recommended = activation.entry.initializer
             own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
             self._add_dense(layer.dense, layer.init or self.spec.init, recommended, replace(self._penalties(), **own))
         self.add_activation(activation)
@@ -118,10 +117,10 @@ class _Builder:
         name = self._numbered("dense")
         self.layers.append(Dense(name, width, weights, values, bias, bias_values, penalties))
 
-    def add_activation(self, choice: Choice) -> None:
+    def add_activation(self, choice: ActivationChoice) -> None:
         """An activation as a layer of its own; identity needs none."""
         if choice.name != "identity":
-            entry = activation_of(choice, self.activations)
+            entry = choice.entry
             name = self._numbered(choice.name)
             if isinstance(entry, RowActivation):
                 self.layers.append(Rowwise(name, entry, choice.values))
@@ -133,9 +132,9 @@ class _Builder:
         return f"{kind}{self.counts[kind]}"
 
 
-def _initializer(choice: Choice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
-    if isinstance(choice, Choice):
-        return INITIALIZERS[choice.name], choice.values
+def _initializer(choice: InitializerChoice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
+    if isinstance(choice, InitializerChoice):
+        return choice.entry, choice.values
     return INITIALIZERS[recommended], {}
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from nnlab.config.choices import Choice
+from nnlab.config.choices import OptimizerChoice
 from nnlab.config.schema import Experiment
-from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
-from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.maths.optimizers import Optimizer
+from nnlab.maths.schedules import Plateau
 from nnlab.networks.layout import Layout
 from nnlab.setup.network import dtype_of
 from nnlab.training.health import Update
@@ -24,7 +24,7 @@ class BoundOptimizer:
     """
 
     entry: Optimizer
-    choice: Choice
+    choice: OptimizerChoice
     decayed: Any
     steps: int
     plateau: Plateau | None = None
@@ -66,7 +66,8 @@ class BoundOptimizer:
             return lambda _theta, _slots, _step: base
         if self.plateau is not None:
             return lambda theta, slots, _step: (base * slots[f"{_PLATEAU}scale"][:, None]).astype(theta.dtype)
-        entry, values, steps = SCHEDULES[schedule.name], schedule.values, self.steps
+        entry, values, steps = schedule.entry, schedule.values, self.steps
+        assert not isinstance(entry, Plateau)
         return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
 
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
@@ -115,4 +116,4 @@ def optimizer_for(
     if choice.schedule is not None and choice.schedule.name == Plateau.name:
         plateau = Plateau(**choice.schedule.values, larger_is_better=larger_is_better)
     decayed = layout.decayed(dtype_of(experiment))
-    return BoundOptimizer(OPTIMIZERS[choice.name], choice, decayed, steps, plateau)
+    return BoundOptimizer(choice.entry, choice, decayed, steps, plateau)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from nnlab.config.experiment import line_search_findings, refusal
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
-from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.training.plan import Observe, Plan
 from nnlab.training.stopping import Watch
 
@@ -15,13 +14,16 @@ from nnlab.training.stopping import Watch
 def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe: Observe | None = None) -> Plan:
     """When to update, measure, evaluate and save, for a training part of `rows` rows; `parts` names those there are.
 
-    `observe` is what a schedule that follows the watched figure wants to know. ConfigError where the optimizer searches along lines and something is in its way, as are batches of some rows.
+    `observe` gets the watched figure, for a schedule that follows it. ConfigError where the optimizer searches along
+    lines and something is in its way, as are batches of some rows.
     """
-    training, optimizer = experiment.training, experiment.optimizer.name
+    training, optimizer = experiment.training, experiment.optimizer
     batch, steps = batch_size_for(experiment, rows), steps_for(experiment, rows)
     findings = list(line_search_findings(experiment))
-    if OPTIMIZERS[optimizer].needs_objective and batch < rows:
-        found = f"found batches of {batch} of the {rows} training rows with {optimizer}, whose line search compares"
+    if optimizer.entry.needs_objective and batch < rows:
+        found = (
+            f"found batches of {batch} of the {rows} training rows with {optimizer.name}, whose line search compares"
+        )
         findings.append((("training", "batch_size"), f"{found} losses of the same rows; expected all"))
     if findings:
         raise refusal(experiment, findings)
@@ -41,7 +43,7 @@ def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe:
         clip_value=training.clip_value,
         steps_to_measure=frozenset(_gate_steps(experiment, steps)),
         observe=observe,
-        needs_objective=OPTIMIZERS[optimizer].needs_objective,
+        needs_objective=optimizer.entry.needs_objective,
         health=training.health,
     )
 

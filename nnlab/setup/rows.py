@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ def _placed(experiment: Experiment) -> Iterator[None]:
         found = f"found a data set that does not fit into memory, {_SMALLER}"
         raise refusal(experiment, [(("data", "source"), found)]) from error
     except DataError as error:
-        causes = [(fault, _cause(experiment, fault)) for fault in error.faults]
+        causes = [(fault, _cause(fault)) for fault in error.faults]
         findings = [(path, fault.message) for fault, path in causes if path is not None]
         own = [fault for fault, path in causes if path is None]
         raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
@@ -113,41 +112,9 @@ def _placed(experiment: Experiment) -> Iterator[None]:
 _SMALLER = "expected a smaller one (inputs in .npz, .npy and IDX files may stay there: data.in_blocks: 16384)"
 
 
-# What the message of a fault tells of the key in the experiment file; the first pattern that is found decides.
-_CAUSES = tuple(
-    (re.compile(pattern), path)
-    for pattern, path in (
-        (r"found (?:source|no file|file name|no data)", ("data", "source")),
-        (r"found (target|ignore) ('.*?'), expected the name", ("data",)),
-        (r"found parameter '(\w+)'", ("data", "source")),
-        (r"for a set that takes none: '(\w+)'", ("data", "source")),
-        (r"found (samples|noise|classes|seed): ", ("data", "source")),
-        (r"\bdata\.(target|ignore|test|validation|in_blocks)\b", ("data",)),
-        (r"target column|in target and ignore|no column left", ("data", "target")),
-        (r"\btask\b", ("task",)),
-        (r"\bblanks\b", ("data", "blanks")),
-        (r"finite once scaled|beyond float64", ("data", "scale")),
-    )
-)
-
-
-def _cause(experiment: Experiment, fault: Fault) -> KeyPath | None:
+def _cause(fault: Fault) -> KeyPath | None:
     """The key that a fault of the data comes from; None for one within a data file."""
-    if fault.line is not None:
-        return None
-    for pattern, path in _CAUSES:
-        match = pattern.search(fault.message)
-        if match:
-            return (*path, *match.groups()[:1], *_index(experiment, match.groups()))
-    return ("data", "source") if fault.file is None else None
-
-
-def _index(experiment: Experiment, found: Sequence[str]) -> list[int]:
-    """Where a column that the data do not have stands in its list."""
-    if len(found) < 2:
-        return []
-    names = getattr(experiment.data, found[0]) or []
-    return [index for index, name in enumerate(names) if quoted(name) == found[1]][:1]
+    return ("data", "source") if fault.key is None and fault.file is None else fault.key
 
 
 def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPath, str]]:

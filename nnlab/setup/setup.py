@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS, refusal
 from nnlab.config.schema import Experiment
-from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.setup.gates import gate_findings
@@ -104,11 +103,11 @@ class Setup:
         return replace(self, optimizer=replace(self.optimizer, rates=tuple(rates)))
 
 
-def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Setup:
+def set_up(experiment: Experiment, rows: Rows) -> Setup:
     """Network, optimizer and plan for rows that are ready. ConfigError for layers that do not fit, and for gates."""
     dataset, first = rows.dataset, rows.prepared[0]
     weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
-    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], activations, weights)
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], weights)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
     layout, count = _checked_layout(experiment, network, dataset.y.shape[1]), len(first.train.x)
     larger = watch_for(experiment, parts).larger_is_better

@@ -20,7 +20,6 @@ from nnlab.data.arrays import read_npz
 from nnlab.data.scaling import Scaling
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import CheckpointError, DataError, suggestion
-from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs import checkpoints
 from nnlab.runs.checkpoints import Checkpoint
 from nnlab.runs.folder import RunFolder
@@ -314,7 +313,7 @@ def test_a_checkpoint_of_odd_arrays_is_refused(finished, name, change):
     found = checkpoints.load(RunFolder(finished).checkpoint("last"))
     arrays = found.arrays | {name: change(found.arrays[name])}
     with pytest.raises(CheckpointError, match="the checkpoint"):
-        Model.from_checkpoint(_experiment_of(finished), Checkpoint(arrays, found.about), ACTIVATIONS)
+        Model.from_checkpoint(_experiment_of(finished), Checkpoint(arrays, found.about))
 
 
 @pytest.mark.parametrize(
@@ -325,12 +324,10 @@ def test_a_checkpoint_of_odd_arrays_is_refused(finished, name, change):
 def test_a_checkpoint_that_describes_itself_oddly_is_refused(finished, key, value):
     found = checkpoints.load(RunFolder(finished).checkpoint("last"))
     with pytest.raises(CheckpointError, match="the checkpoint"):
-        Model.from_checkpoint(
-            _experiment_of(finished), Checkpoint(found.arrays, found.about | {key: value}), ACTIVATIONS
-        )
+        Model.from_checkpoint(_experiment_of(finished), Checkpoint(found.arrays, found.about | {key: value}))
     missing = {name: fact for name, fact in found.about.items() if name != key}
     with pytest.raises(CheckpointError, match="the checkpoint"):
-        Model.from_checkpoint(_experiment_of(finished), Checkpoint(found.arrays, missing), ACTIVATIONS)
+        Model.from_checkpoint(_experiment_of(finished), Checkpoint(found.arrays, missing))
 
 
 def _experiment_of(run):

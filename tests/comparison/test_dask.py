@@ -73,8 +73,8 @@ def comparison(folder, words=("tanh", "relu", "elu", "sigmoid"), steps=600):
     """What `compare` needs, apart from where the work is done."""
     experiment, document = load(write(folder, TEXT), [f"training.steps={steps}"])
     dataset = read_data(experiment, document, folder)
-    arms = variants(experiment, arms_from(words, ACTIVATIONS), ACTIVATIONS)
-    about = {"runs": folder / "runs", "activations": ACTIVATIONS, "target": default_target(experiment)}
+    arms = variants(experiment, arms_from(words, ACTIVATIONS))
+    about = {"runs": folder / "runs", "target": default_target(experiment)}
     return (experiment, dataset, arms, range(4)), about
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -18,9 +19,11 @@ from nnlab.comparison import workers as workers_module
 from nnlab.comparison.arms import arms_from, default_target
 from nnlab.comparison.compare import compare
 from nnlab.comparison.pieces import files_of, read_piece
+from nnlab.comparison.tasks import Task
 from nnlab.comparison.variants import variants
 from nnlab.comparison.workers import Processes, SerialWorkers, Shared
 from nnlab.config.experiment import load
+from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError, InterruptedRunError
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs.checkpoints import Checkpoint
@@ -65,8 +68,8 @@ def comparison(folder, words=("tanh", "relu", "elu"), count=4, **changes):
     sets = [f"{key.replace('__', '.')}={value}" for key, value in changes.items()]
     experiment, document = load(write(folder, TEXT), sets)
     dataset = read_data(experiment, document, folder)
-    arms = variants(experiment, arms_from(words, ACTIVATIONS), ACTIVATIONS)
-    about = {"runs": folder / "runs", "activations": ACTIVATIONS, "target": default_target(experiment)}
+    arms = variants(experiment, arms_from(words, ACTIVATIONS))
+    about = {"runs": folder / "runs", "target": default_target(experiment)}
     return (experiment, dataset, arms, range(count)), about
 
 
@@ -284,10 +287,40 @@ def test_another_process_makes_the_same_of_what_tasks_share(tmp_path):
     plugin = tmp_path / "moody.py"
     plugin.write_text(MOODY)
     (_, dataset, *_), _ = comparison(tmp_path)
-    found = Shared.unpacked(Shared(dataset, {}, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
+    found = Shared.unpacked(Shared(dataset, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
     assert {"moody", "relu"} <= set(found.activations)
     assert found.threads == 2
     np.testing.assert_array_equal(found.dataset.x, dataset.x)
+
+
+OWN = """\
+import numpy as np
+from nnlab.maths.activations import Activation
+
+ACTIVATIONS = [
+    Activation.from_functions("bent", lambda z: z + z**3, lambda z: 1 + 3 * z**2, formula="x + x³")
+]
+"""
+
+
+def test_a_plugin_and_a_formula_train_to_the_same_bits_in_other_processes(tmp_path):
+    write(tmp_path, OWN, "bent.py")
+    words = ("-a", "bent", "-a", "x * sigmoid(x)", "--plugin", "bent.py", "--seeds", "2", "--tune")
+    words = (*words, "optimizer.learning_rate={name: cosine, base: 0.1},0.05")
+    assert bits(compared(tmp_path, *words)) == bits(compared(tmp_path, *words, "--jobs", "2"))
+
+
+def test_a_task_from_another_process_has_the_entries_of_the_table_there(tmp_path):
+    write(tmp_path, OWN, "bent.py")
+    table = with_plugins([tmp_path / "bent.py"])
+    experiment, document = load(write(tmp_path, TEXT), (), table)
+    arms = variants(experiment, arms_from(["bent", "relu"], table))
+    task = pickle.loads(pickle.dumps(Task(tuple(arms), (0, 1))))
+    shared = Shared.unpacked(Shared(read_data(experiment, document, tmp_path), (("bent.py", OWN),)).packed())
+    bent, relu = shared.received(task).variants
+    assert bent.choice.entry is bent.experiment.network.activation.entry is shared.activations["bent"]
+    assert relu.choice.entry is ACTIVATIONS["relu"]
+    assert relu.experiment.optimizer.entry.name == "adam"
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzzing import fuzz
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import environment, faults, nnlab, nnlab_here, parse_json, read_json, trained, write
 
@@ -112,6 +112,7 @@ KEYS = st.one_of(
 @pytest.mark.parametrize("dtype", ["u1", "?", ">i2", "<u8", ">f4", "<f8", "<f2"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=KEYS, picked=st.lists(st.integers(0, 36), min_size=1, max_size=20))
+@example(key=0, picked=[8, 8, 10])  # as many as there are rows from the first to the last
 def test_rows_are_those_of_the_array(tmp_path, dtype, key, picked):
     whole = (
         RANDOM.integers(0, 2, (37, 5)).astype(dtype) if dtype == "?" else RANDOM.integers(0, 99, (37, 5)).astype(dtype)

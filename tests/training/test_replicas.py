@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from strategies import TRAINABLE, experiment, setup_for
 
-from nnlab.comparison.arms import arm_experiment, default_target
+from nnlab.comparison.arms import arm_experiment, arms_from, default_target
 from nnlab.comparison.compare import compare
 from nnlab.comparison.tasks import RowSource, Task, chunks
 from nnlab.comparison.tasks import run as train_together
 from nnlab.comparison.variants import variants
-from nnlab.config.choices import Choice
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
 from nnlab.experiments.train import train
@@ -347,10 +346,10 @@ def compared(tmp_path_factory):
         training={"steps": 30, "batch_size": 16, "evaluate_every": 2, "early_stopping": {"patience": 4}},
         optimizer=OPTIMIZERS["adam"] | {"learning_rate": 0.3},
     )
-    arms = [Choice(name="tanh", values={}), Choice(name="prelu", values={"alpha": 0.1}, learn=("alpha",))]
+    arms = arms_from(["tanh", "prelu:alpha=0.1"], ACTIVATIONS)
     rows, runs = read_rows(chosen, None, Path()), tmp_path_factory.mktemp("runs")
-    both, target = variants(chosen, arms, ACTIVATIONS), default_target(chosen)
-    found = compare(chosen, rows, both, SEEDS[:3], runs=runs, activations=ACTIVATIONS, target=target)
+    both, target = variants(chosen, arms), default_target(chosen)
+    found = compare(chosen, rows, both, SEEDS[:3], runs=runs, target=target)
     return chosen, rows, arms, found.compared.folder, runs
 
 
@@ -374,7 +373,7 @@ def test_the_weights_of_a_comparison_are_those_of_training_each_seed(arm, compar
 
 def test_arms_start_from_matched_draws_and_see_the_same_rows():
     chosen = experiment(data=MOONS | {"validation": 0.25}, network={"layers": [5], "init": "he_normal"})
-    arms = [setup_for(arm_experiment(chosen, Choice(name=name, values={})), SEEDS[:3]) for name in ("tanh", "relu")]
+    arms = [setup_for(arm_experiment(chosen, arm), SEEDS[:3]) for arm in arms_from(["tanh", "relu"], ACTIVATIONS)]
     first, second = (setup.start().theta for setup in arms)
     assert bits(first) == bits(second)
     parts = [setup.rows.parts() for setup in arms]
