@@ -3,8 +3,8 @@
     python benchmarks/record_golden.py [OPTIMIZER …]
 
 A file holds theta after 20 steps, the SHA-256 of its bytes, and what decides bits besides the experiment: NumPy, its
-SIMD instructions, BLAS and libc. tests/experiments/test_determinism.py asks for the same bits where these are the same, else for
-agreement to 1e-6.
+SIMD instructions, BLAS and libc. tests/experiments/test_determinism.py asks for the same bits where these are the same,
+else for agreement to 1e-6.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
-    from nnlab.gradcheck.points import PointReport
+    from nnlab.gradcheck.report import PointReport
     from nnlab.setup.setup import Setup
 
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
@@ -279,19 +279,14 @@ _PLAIN = str.maketrans(
 )
 
 
-def show_reports(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:
-    """The main figures of each split as a table: per-class ones are in summary.json. `weights` says which weights."""
-    names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
-    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table(f"Figures of {weights}", ["", *reports], rows)
-
-
-def show_all_figures(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:
+def show_figures(
+    screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str, *, by_class: bool = True
+) -> None:
     """The main figures of each part, and a table of those by class or target; `weights` says which weights."""
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
     rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
     screen.table(f"Figures of {weights}", ["", *reports], rows)
-    for part, report in reports.items():
+    for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
 
 

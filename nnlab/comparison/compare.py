@@ -40,6 +40,12 @@ class ComparisonResult:
     failures: Mapping[str, Failure]
     reused: int
 
+    @property
+    def error(self) -> NnlabError | None:
+        """What went wrong in the arms that failed; None where none has."""
+        arms = len(self.failures) + len(self.compared.summary["arms"])
+        return failure_of(self.failures, arms) if self.failures else None
+
 
 Conclude = Callable[[Trained], Compared]
 

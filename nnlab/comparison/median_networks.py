@@ -37,7 +37,7 @@ def median_networks_of(
     dataset: Dataset,
     experiments: Mapping[str, Experiment],
 ) -> dict[str, MedianNetwork]:
-    """The median network of each arm with a seed that did not diverge; `experiments` has those of arms with their own."""
+    """The median network of each arm with a seed that did not diverge; `experiments` has those of arms by label."""
     steps = film_steps(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
     replicas = []
     for arm in arms:

@@ -252,7 +252,7 @@ def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
 def _bad_slope(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
     """An activation has no slope somewhere, although all that it was made of is finite."""
     layer = _layer(setup, case.culprit.layer)
-    if case.culprit.name != "gradient by its input" or not layer.output_name == "activation":
+    if case.culprit.name != "gradient by its input" or layer.output_name != "activation":
         return
     where = _input_at(setup, case)
     yield Cause(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from nnlab.errors import GradientError
 from nnlab.gradcheck.derivatives import Check, Objective, central_differences
 from nnlab.gradcheck.point import Examined, examine
-from nnlab.gradcheck.points import PointReport, fitting, frozen, report_at
-from nnlab.gradcheck.report import exact_fault
+from nnlab.gradcheck.points import fitting, frozen, report_at
+from nnlab.gradcheck.report import PointReport, exact_fault
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Network
 from nnlab.networks.passes import Pass

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError
-from nnlab.gradcheck.derivatives import CheckVerdict
-from nnlab.gradcheck.point import BOTH, Examined, examine
-from nnlab.gradcheck.report import TensorRow, rows_of
+from nnlab.gradcheck.point import examine
+from nnlab.gradcheck.report import PointReport, rows_of
 from nnlab.networks.layers.base import PassContext
 from nnlab.setup.setup import Setup
 from nnlab.training.state import State
@@ -22,32 +21,6 @@ Array = NDArray[np.float64]
 SCALES = (1e-3, 6.0)
 BATCH_SIZES = (1, 2, 8)
 STEPS = 20
-
-
-@dataclass(frozen=True)
-class PointReport:
-    """The check at one point, summed up tensor by tensor for each part of the objective."""
-
-    point: str
-    batch: int
-    examined: Examined
-    rows: tuple[TensorRow, ...]
-
-    @property
-    def verdict(self) -> CheckVerdict:
-        """The worst."""
-        return self.examined.verdict
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong or in doubt."""
-        return self.examined.passed
-
-    @property
-    def tested(self) -> Array:
-        """Which entries of theta were tested, (P,)."""
-        tested: Array = self.examined.checks[BOTH].verdicts != CheckVerdict.UNTESTED
-        return tested
 
 
 def frozen(setup: Setup, step: int) -> PassContext:

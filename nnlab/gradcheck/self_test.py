@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,36 @@ class Caught:
     def caught(self) -> bool:
         """Whether anything noticed it."""
         return bool(self.by)
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What became of each planted defect."""
+
+    seed: int
+    defects: tuple[Caught, ...]
+
+    @property
+    def missed(self) -> list[Caught]:
+        """The defects that nothing noticed."""
+        return [one for one in self.defects if not one.caught]
+
+    @property
+    def line(self) -> str:
+        """The outcome in one line."""
+        caught = len(self.defects) - len(self.missed)
+        return f"{'FAILED' if self.missed else 'passed'}: {caught} of {len(self.defects)} planted defects caught"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        defects = [{"defect": one.defect, "caught": one.caught, "by": list(one.by)} for one in self.defects]
+        return {"passed": not self.missed, "seed": self.seed, "defects": defects}
+
+
+def run_self_test(seed: int = 0) -> SelfTest:
+    """Plant every defect and see what notices it."""
+    return SelfTest(seed, tuple(self_test(seed)))
 
 
 def self_test(seed: int = 0) -> Iterator[Caught]:

@@ -76,7 +76,7 @@ class Pass:
         return values[None] if self.has_one else values
 
     def _enter(self, x: Array) -> Array:
-        """x as the first layer wants it, kept for as long as the same array comes in: to make a view takes its time."""
+        """The inputs as the first layer wants them, kept while the same array comes in: a view takes time to make."""
         self.x, self.inner_x = x, self._inner(x)
         return self.inner_x
 

@@ -1,4 +1,4 @@
-"""The rows of a split for every replica, and the figures that are quick enough to be measured while a network trains."""
+"""The rows of a split for every replica, and the figures that are quick enough to be measured during training."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ class Health:
     """Looks at a network on a sample of rows, without changing a bit of its training.
 
     `x` (R or 1, N, inputs) and `y` (R or 1, N, outputs) are the training part; `theta` (R, P) and the running
-    `statistics` (R, Q) may change in place between two looks. `ratios`, (R, layers with weights), keeps the update ratios
-    of the last watched update.
+    `statistics` (R, Q) may change in place between two looks. `ratios`, (R, layers with weights), keeps the update
+    ratios of the last watched update.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class State:
     whose batch or update was not, and its weights are those before that step; where `update_done`, a loss of a whole
     split was the first that was bad, and they are those after it. `initial_loss` is nan until a loss was measured.
     `squares`, (20,), holds the squared norm of the gradient of step k, summed over the replicas, at (k - 1) % 20.
-    `ratios`, (R, layers with weights), are the update ratios of the last step where health is measured; None where it is not.
+    `ratios`, (R, layers with weights), are the update ratios of the last step where health is measured, else None.
     """
 
     theta: Array

@@ -58,7 +58,7 @@ class Dense(Layer):
         return {f"{self.name}/weights": weights, f"{self.name}/bias": bias}
 
     def operations(self, shape: Shape, batch: int, *, needs_dx: bool) -> int:
-        """x W, dW and dx each take 2 · batch · inputs · units."""
+        """X W, dW and dx each take 2 · batch · inputs · units."""
         return 2 * batch * units_of(shape) * self.width * (2 + needs_dx)
 
     def workspace(self, shape: Shape, batch: int, itemsize: int, *, needs_dx: bool) -> int:
@@ -110,7 +110,7 @@ class BoundDense(BoundLayer):
         return self.product(dy, self.W_transposed, self.dx) if wants_dx else None
 
     def forward_mode(self) -> ForwardMode:
-        """dy = dx W."""
+        """The product with the weights."""
         return DenseForwardMode(self.x, self.W)
 
 

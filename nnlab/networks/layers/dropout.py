@@ -47,7 +47,7 @@ class BoundDropout(BoundLayer):
         return dy * self.mask if wants_dx else None
 
     def forward_mode(self) -> ForwardMode:
-        """dy = dx · mask."""
+        """The product with the mask."""
         return DropoutForwardMode(self.mask)
 
 

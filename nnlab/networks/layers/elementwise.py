@@ -126,7 +126,7 @@ class BoundElementwise(BoundLayer):
         return [np.sign(self.z - kink).astype(np.int8) for kink in kinks]
 
     def forward_mode(self) -> ForwardMode:
-        """dy = f'(z) dz."""
+        """The slope, worked out from the value alone."""
         return ElementwiseForwardMode(self)
 
 

@@ -98,9 +98,9 @@ class ForwardMode:
     def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
         """Bounds of the rounding errors of each parameter's gradient and of dL/dx, given dL/dy and its error.
 
-        All are (m, units). The bounds cover both ways to the derivative, and run from the loss to the inputs. Over the units
-        of a layer errors are added as independent ones, root of the sum of squares (Higham, Mary 2019, SIAM J. Sci.
-        Comput. 41(5)); over samples, where a value may be there many times, one by one.
+        All are (m, units). The bounds cover both ways to the derivative, and run from the loss to the inputs. Over the
+        units of a layer errors are added as independent ones, root of the sum of squares (Higham, Mary 2019, SIAM J.
+        Sci. Comput. 41(5)); over samples, where a value may be there many times, one by one.
         """
         return {}, np.broadcast_to(error, dy.shape)
 

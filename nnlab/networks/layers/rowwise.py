@@ -70,7 +70,7 @@ class BoundRowwise(BoundLayer):
         return [] if piece is None else [piece(self.z, self.y, **self.chosen)]
 
     def forward_mode(self) -> ForwardMode:
-        """dy = dz J."""
+        """The matrix of derivatives, row by row."""
         return RowwiseForwardMode(self)
 
 
