@@ -83,7 +83,7 @@ class Buffers:
 
 
 class BoundLayer:
-    """A layer bound to one theta, one gradient and one batch size, with outputs `y`; an activation keeps its inputs `z`."""
+    """A layer bound to one theta, one gradient and one batch size. `y` are its outputs; activations keep inputs `z`."""
 
     y: Array
     z: Array
