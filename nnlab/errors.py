@@ -119,6 +119,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return "" if near is None else f"; did you mean '{printable(near)}'?"
 
 
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`; a single word as it is."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def printable(text: str) -> str:
     r"""`text` with every character that a terminal would act on written as an escape: `\n`, `\x1b`, `\udc80`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)

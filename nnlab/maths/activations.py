@@ -5,8 +5,8 @@ a = f(z) and writes f'(z) into `out`. Parameters arrive by keyword as scalars or
 (R, 1, 1) where one learnable number serves a layer, (R, 1, units) where each unit has its own. The functions
 themselves, with their derivations, are in `nnlab.maths.functions`.
 
-Slopes are computed from z where a would not do: 1 - tanh² and s(1 - s) lose every digit in the tails, while ours keep
-their relative accuracy until the slope itself underflows.
+Slopes are computed from z where computing them from a would lose digits: 1 - tanh² and s (1 - s) cancel in the tails.
+The forms used keep their relative accuracy until the slope itself underflows.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class Activation:
         """An activation from plain functions of z and its parameters that return arrays: the form for plugins.
 
         Without a slope, it and the slopes by learnable parameters that are missing are measured by complex step, on the
-        left side of a kink. That takes several times as long, and calls for a value made of NumPy's smooth operations.
+        left side of a kink. That takes several times as long, and needs a value made of NumPy's functions, without
+        conversions such as `np.asarray`, which lose the derivative.
         """
         known: dict[str, Any] = {"formula": "user-defined", "slope_formula": "user-defined", "range": "unknown"}
         known |= {"initializer": "glorot_uniform", "source": "a plugin"} | about
@@ -154,7 +155,7 @@ def _into_out(function: Callable[..., Array]) -> Function:
 
 
 _LEFT = "the left slope"
-# What `slope_formula` says of an activation whose slope nobody has worked out.
+# The `slope_formula` of an activation without a slope of its own.
 BY_COMPLEX_STEP = "by complex step"
 
 

@@ -30,7 +30,7 @@ _ENLARGED = 2.0**20
 
 
 def _bell(x: Any) -> Any:
-    """exp(-x²) with the square's own error taken in; beyond ±27 it is 0."""
+    """exp(-x²) corrected for the square's rounding; beyond ±27 it is 0."""
     rounded, error = square(np.clip(np.asarray(x, np.float64), -60, 60))
     return np.exp(-rounded) * (1 - error)
 

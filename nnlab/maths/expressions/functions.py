@@ -1,9 +1,9 @@
 """What a formula may do: one table, each operation's value with its derivative rule and its arity beside it.
 
 A rule gets the arguments and then their slopes: for a product, (a, b, da, db). Rules avoid cancellation: the slope of
-tanh is 1 / cosh², not 1 - tanh², and that of sigmoid is sigmoid(u) sigmoid(-u), not s (1 - s). Both are functions of a
-formula's language themselves, `tanh_slope` and `sigmoid_slope`, computed by the built-in activations' own code, so that
-a formula that says the same as a built-in activation gives the same numbers to the last bit.
+tanh is 1 / cosh², not 1 - tanh², and that of sigmoid is sigmoid(u) sigmoid(-u), not s (1 - s). Both are functions of
+the formula language, `tanh_slope` and `sigmoid_slope`, computed by the code of the built-in activations, so that a
+formula that means the same as a built-in activation gives the same numbers to the last bit.
 
 At a kink the slope is the one on the left, as of the built-in activations: relu(x) has 0 at 0, abs(x) has -1,
 clip(x, -1, 1) has 0 at -1 and 1 at 1. Where the slopes that meet do not tell which one that is, as in relu(beta * x)

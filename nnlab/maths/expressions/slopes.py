@@ -1,4 +1,4 @@
-"""The slope of an expression at numbers: its derivative, mended where the derivative's own terms overflow."""
+"""The slope of an expression at numbers: its derivative, or a difference quotient where its terms overflow."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def exponential_slope(_z: Array, a: Array, out: Array) -> None:
 
 
 def gaussian(z: Array, out: Array) -> None:
-    """f(z) = exp(-z²), with the square's own error taken in; beyond ±40 it is 0."""
+    """f(z) = exp(-z²), corrected for the square's rounding; beyond ±40 it is 0."""
     rounded, error = square(np.clip(z, -40, 40))
     np.multiply(np.exp(-rounded), 1 - error, out=out)
 
@@ -66,7 +66,7 @@ def snake(z: Array, out: Array, frequency: Any) -> None:
         np.square(np.sin(z * frequency), out=out)
     np.divide(out, frequency, out=out)
     np.add(out, z, out=out)
-    np.copyto(out, z, where=~np.isfinite(out))  # beside so large a z the sine, which is no number, does not count
+    np.copyto(out, z, where=~np.isfinite(out))  # the sine of an infinite number is nan; beside z it would be negligible
 
 
 def snake_slope(z: Array, _a: Array, out: Array, frequency: Any) -> None:

@@ -85,7 +85,7 @@ def softmax(z: Array, out: Array) -> None:
 
     The classes are few and the samples many: with the samples last in memory each pass runs along them.
     """
-    turned = np.array(z.mT if z.ndim > 1 else z[:, np.newaxis], order="C")  # a copy, also of a single sample
+    turned = (z.mT if z.ndim > 1 else z[:, np.newaxis]).copy()  # in C order, and never z itself
     np.subtract(turned, turned.max(axis=-2, keepdims=True), out=turned)
     np.exp(turned, turned)
     np.divide(turned, turned.sum(axis=-2, keepdims=True), out=turned)

@@ -181,7 +181,7 @@ def _normal_cdf(z: Array, out: Array) -> None:
 
 
 def _gauss(z: Array) -> Array:
-    """exp(-z²/2) with the square's own error taken in."""
+    """exp(-z²/2), corrected for the square's rounding."""
     rounded, error = square(z)
     value: Array = np.exp(-rounded / 2) * (1 - error / 2)
     return value
@@ -193,7 +193,7 @@ _CUBE = (0.044715, 2.1960211427085595e-18)
 
 
 def _cubic(z: Array) -> tuple[Array, Array]:
-    """V = 2 √(2/π) (z + 0.044715 z³) as a rounded value and its error."""
+    """The argument v = 2 √(2/π) (z + 0.044715 z³) as a rounded value and its error."""
     squared, squared_error = square(z)
     inner, inner_error = product(np.full_like(z, _CUBE[0]), squared)
     one, one_error = total(np.ones_like(z), inner)
@@ -213,12 +213,12 @@ def _gate(v: Array, error: Array, out: Array, logistic: Logistic) -> None:
 
 
 def _scaled(z: Array, factor: Any) -> Array:
-    """Factor · z in z's own type; 0 where that is 0 · ∞."""
+    """The product of z and `factor` in z's dtype, where 0 · ∞ is 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (z * factor).astype(z.dtype, copy=False)
     return np.where(np.isinf(z) & (factor == 0), 0, scaled).astype(z.dtype, copy=False)
 
 
 def _times(z: Array, out: Array) -> None:
-    """Out ← z · out, where a gate that is shut stays shut against an infinite z."""
+    """Multiply `out` by z; a gate that is exactly 0 stays 0 for an infinite z."""
     np.multiply(z, out, out=out, where=(out != 0) | np.isnan(z))

@@ -1,4 +1,4 @@
-"""Rectifiers: functions in pieces. Each says which slope it takes at a kink: the left one, throughout."""
+"""Rectifiers: piecewise functions. Each slope function says what it takes at a kink: the slope on the left."""
 
 from __future__ import annotations
 

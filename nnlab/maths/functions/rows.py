@@ -23,7 +23,7 @@ def softmax(z: Array, out: Array) -> None:
 
 
 def exponentials(z: Array, out: Array) -> None:
-    """exp(z_k - max z). In float64 the rounding of the difference, which exp would magnify, is taken in."""
+    """exp(z_k - max z). In float64 corrected for the rounding of the difference, which exp magnifies."""
     largest = -z.max(axis=-1, keepdims=True)
     if z.dtype == np.float64:
         with np.errstate(over="ignore", invalid="ignore"):  # an infinite difference has no error, and exp(-∞) is 0
@@ -35,7 +35,10 @@ def exponentials(z: Array, out: Array) -> None:
 
 
 def log_sum_of_rest(z: Array) -> tuple[Array, Array]:
-    """The log of sum_j exp(z_j - max z), (…, 1), and z - max z; log1p takes the largest term, 1, and keeps the rest."""
+    """The log of sum_j exp(z_j - max z), (…, 1), and z - max z.
+
+    The largest term is 1, so that log1p of the sum of the others keeps their digits.
+    """
     e = np.empty_like(z)
     exponentials(z, e)
     np.put_along_axis(e, z.argmax(axis=-1, keepdims=True), 0, axis=-1)

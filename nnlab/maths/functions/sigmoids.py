@@ -40,7 +40,7 @@ def bell(z: Array, out: Array) -> None:
 
 
 def _over_one_plus(e: Array, out: Array) -> None:
-    """Out ← out / (1 + e); in float64 what the sum rounds away, e - ((1 + e) - 1), is taken in."""
+    """Divide `out` by 1 + e; in float64 corrected for what the sum rounds away, e - ((1 + e) - 1)."""
     total = e + 1
     np.divide(out, total, out=out)
     if out.dtype == np.float64:
@@ -154,9 +154,9 @@ def sparse_sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
 
 
 def keep_nan(z: Array, out: Array) -> None:
-    """A comparison turns nan into False; an unknown z has an unknown slope."""
+    """Write nan where z is nan, of which a comparison has made False."""
     unknown = np.isnan(z)
-    if unknown.any():  # seldom; a copy with a mask costs more than a look
+    if unknown.any():  # rare, and a masked copy costs more than this test
         np.copyto(out, z, where=unknown)
 
 
@@ -165,7 +165,7 @@ def _is_one(beta: Any) -> bool:
 
 
 def _scaled(z: Array, beta: Any) -> Array:
-    """Beta · z; z itself where beta is the plain number 1."""
+    """The product of z and beta; z itself where beta is the plain number 1."""
     if _is_one(beta):
         return z
     with np.errstate(over="ignore"):

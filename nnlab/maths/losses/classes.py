@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from nnlab.maths import special
 from nnlab.maths.functions.rows import log_sum_of_rest
-from nnlab.maths.functions.sigmoids import Logistic, sigmoid
+from nnlab.maths.functions.sigmoids import Logistic, sigmoid, softplus
 
 Array = NDArray[Any]
 
 
 def row_sum(values: Array) -> Array:
-    """The sum over the outputs; of a single one there is nothing to add up, which would take as long as four passes."""
+    """The sum over the outputs, (…, m); a single output is its own sum, and summing it takes as long as four passes."""
     result: Array = values[..., 0] if values.shape[-1] == 1 else values.sum(axis=-1)
     return result
 
@@ -52,7 +52,7 @@ def cross_entropy_slope(a: Array, y: Array, out: Array) -> None:
 
 
 def chosen(y: Array) -> Array:
-    """Where an output is to be true, or a class is the right one, also of targets that were smoothed."""
+    """Where the target says yes: above 0.5, which also holds for smoothed targets."""
     there: Array = y > 0.5
     return there
 
@@ -145,9 +145,9 @@ def _focal_slope(u: Array, gamma: float, logistic: Logistic) -> Array:
 
 
 def _softplus(u: Array) -> Array:
-    """log(1 + exp(u)), which never overflows."""
-    result: Array = np.maximum(u, 0) + np.log1p(np.exp(-np.abs(u)))
-    return result
+    out = np.empty_like(u)
+    softplus(u, out)
+    return out
 
 
 def _log_odds(z: Array, y: Array) -> tuple[Array, Array]:

@@ -90,8 +90,8 @@ CLASSES: dict[tuple[str, str], Head] = {
     ),
 }
 
-# Pairs worked out from the activations, as textbooks and old notebooks do: `logits: false`. They lose what rounding the
-# probabilities loses, which is what reproducing an old figure, or showing a class why logits matter, asks for.
+# Pairs computed from the activations, as textbooks and old notebooks do: `logits: false`. They lose precision where a
+# probability rounds to 0 or 1; they reproduce old figures, and show why logits matter.
 TEXTBOOK: dict[tuple[str, str], Head] = {
     ("sigmoid", "binary_cross_entropy"): Head(
         classes.textbook_sigmoid, classes.textbook_cross_entropy, classes.textbook_residual
@@ -122,8 +122,8 @@ def _by_slope(slope: Callable[..., None], _z: Array, a: Array, y: Array, out: Ar
 def bound(head: Head, task: str, loss: str, values: Mapping[str, Value], weights: Array | None = None) -> Head:
     """A head with the loss's parameters set, its targets smoothed and its classes weighted, where that is asked for.
 
-    A head that none of it concerns is returned as it is: the step pays only for what an experiment uses. Weights go by
-    the targets as they are, before these are smoothed.
+    Without parameters, smoothing and weights the head is returned unchanged. Weights are chosen by the original
+    targets, before smoothing.
     """
     chosen = {name: value for name, value in values.items() if name != "smoothing"}
     if chosen:
