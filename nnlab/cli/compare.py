@@ -89,6 +89,7 @@ def compare_activations(
         from nnlab.comparison.tune import check_choosing, choosing_figure
         from nnlab.comparison.variants import check_init, variants, without_twins
         from nnlab.gates.hold import name_arms
+        from nnlab.runs.summary import ComparisonSummary
         from nnlab.setup.rows import read_rows
 
         words = activation or DEFAULT_ARMS
@@ -131,12 +132,13 @@ def compare_activations(
                 remarks=remarks,
             )
         summary, outcomes = found.compared.summary, found.compared.gates
+        assert isinstance(summary, ComparisonSummary)
         w.tell(screen, found)
         show_comparison(screen, summary)
-        if "tuned" in summary:
-            w.show_tuned(screen, summary)
+        if summary.tuned is not None:
+            w.show_tuned(screen, summary, summary.tuned)
         show_gates(screen, outcomes)
-        gates.write(found.compared.folder, outcomes, summary["seconds"])
-        result(as_text(summary) if as_json else str(found.compared.folder))
+        gates.write(found.compared.folder, outcomes, summary.seconds)
+        result(as_text(summary.document()) if as_json else str(found.compared.folder))
         w.end(found, len(arms))
         require(outcomes)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +15,7 @@ from nnlab.cli.output import exit_codes, result
 
 if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
+    from nnlab.runs.summary import RankedPoint, SweepSummary
 
 _SHOWN = 20
 
@@ -74,6 +74,7 @@ def sweep(
         from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
         from nnlab.comparison.tune import check_choosing
         from nnlab.gates.parse import gates_from
+        from nnlab.runs.summary import SweepSummary
         from nnlab.setup.rows import read_rows
 
         parsed, gates = gates_from(gate or ()), Gates(runs_dir, None, junit)
@@ -112,46 +113,41 @@ def sweep(
                 conclude=lambda trained: conclude_sweep(trained, search, figure, parsed),
             )
         summary, outcomes = found.compared.summary, found.compared.gates
+        assert isinstance(summary, SweepSummary)
         w.tell(screen, found)
         _show(screen, summary)
         show_gates(screen, outcomes)
-        gates.write(found.compared.folder, outcomes, summary["seconds"])
-        result(as_text(summary) if as_json else str(found.compared.folder))
+        gates.write(found.compared.folder, outcomes, summary.seconds)
+        result(as_text(summary.document()) if as_json else str(found.compared.folder))
         w.end(found, len(arms))
         require(outcomes)
 
 
-def _show(screen: Screen, summary: Mapping[str, Any]) -> None:
+def _show(screen: Screen, summary: SweepSummary) -> None:
     """What was searched, the best points one a line, and what they say."""
-    sweep, verdict = summary["sweep"], summary["verdict"]
-    ranking, seeds = sweep["ranking"], len(summary["seeds"])
+    from nnlab.cli.terminal import show_verdict
+
+    sweep, verdict = summary.sweep, summary.verdict
+    ranking, seeds = sweep.ranking, len(summary.seeds)
     screen.say("")
-    for sentence in verdict["searched"]:
+    for sentence in verdict.searched:
         screen.say(sentence)
-    figure = sweep["ranked_by"].removeprefix("mean ")
+    figure = sweep.ranked_by.removeprefix("mean ")
     more = f"; the best {_SHOWN} of {len(ranking):,}" if len(ranking) > _SHOWN else ""
-    title = f"Points by {sweep['ranked_by']} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
+    title = f"Points by {sweep.ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
     rows = [[str(place), *_row(line)] for place, line in enumerate(ranking[:_SHOWN], 1)]
     columns = ["place", "settings", figure, "behind the best", "told apart", "diverged"]
     screen.table(title, columns, rows, numbers_from=2)
-    screen.say("")
-    for sentence in verdict["sentences"]:
-        screen.say(sentence)
-    for warning in () if screen.quiet else verdict["warnings"]:
-        screen.warn(warning)
+    show_verdict(screen, verdict.sentences, verdict.warnings)
 
 
-def _row(line: Mapping[str, Any]) -> list[str]:
+def _row(line: RankedPoint) -> list[str]:
     """A point: its figure, how far it is behind the best, and whether the seeds tell these apart."""
-    behind = line["behind"]
-    own = _interval(line["value"], line["low"], line["high"])
+    from nnlab.cli.terminal import interval
+
+    behind = line.behind
+    own = interval(line.value, line.low, line.high)
     if behind is None:
-        return [line["point"], own, "–", "–", f"{line['diverged']:,}"]
-    difference = _interval(behind["difference"], behind["low"], behind["high"])
-    return [line["point"], own, difference, "yes" if behind["told_apart"] else "no", f"{line['diverged']:,}"]
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.4g}, {high:.4g}]"
+        return [line.point, own, "–", "–", f"{line.diverged:,}"]
+    difference = interval(behind.difference, behind.low, behind.high)
+    return [line.point, own, difference, "yes" if behind.told_apart else "no", f"{line.diverged:,}"]

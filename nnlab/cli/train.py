@@ -91,7 +91,7 @@ def _dry_run(setup: Setup, *, as_json: bool) -> None:
 
 def _weights(trained: Trained) -> str:
     """Which weights a training ends with, and whether it stopped before its last step."""
-    best, steps = trained.summary["best"]["step"], trained.summary["steps"]
+    best, steps = trained.summary.best.step, trained.summary.steps
     early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
     return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
 
@@ -130,8 +130,8 @@ def _train(job: Job, place: Path | RunFolder, gates: Gates, *, quiet: bool, as_j
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
-    gates.write(trained.folder, trained.gates, trained.summary["seconds"])
-    result(as_text(trained.summary) if as_json else str(trained.folder))
+    gates.write(trained.folder, trained.gates, trained.summary.seconds)
+    result(as_text(trained.summary.document()) if as_json else str(trained.folder))
     if trained.autopsy is not None:
         raise DivergedError(f"the training {trained.autopsy.headline}; see {trained.folder / 'autopsy.json'}")
     require(trained.gates)

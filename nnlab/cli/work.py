@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
     from nnlab.comparison.compare import ComparisonResult
     from nnlab.comparison.workers import Workers
+    from nnlab.runs.summary import ComparisonSummary, TunedSummary
 
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", parser=o.count, metavar="N", help="Processes that train at the same time.")
@@ -50,30 +51,28 @@ def workers(jobs: int, dask: str | None) -> Iterator[Workers]:
         yield cluster
 
 
-def show_tuned(screen: Screen, summary: Mapping[str, Any]) -> None:
+def show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary) -> None:
     """Everyone at the same settings beside each at its best."""
-    tuned = summary["tuned"]
-    common = ", ".join(f"{key}={value}" for key, value in tuned["same_settings"]["settings"].items()) or "none"
+    common = _settings(tuned.same_settings.settings) or "none"
     rows = [
-        [family, _figure(summary, labels["same"]), _figure(summary, labels["best"]), _settings(labels)]
-        for family, labels in tuned["arms"].items()
+        [family, _figure(summary, arm.same), _figure(summary, arm.best), _settings(arm.settings)]
+        for family, arm in tuned.arms.items()
     ]
-    title = f"Mean {summary['figure']}; the same settings: {common}; each at its best by {tuned['chosen_by']}"
+    title = f"Mean {summary.figure}; the same settings: {common}; each at its best by {tuned.chosen_by}"
     screen.table(title, ["", "at the same settings", "at its best", "its best settings"], rows)
 
 
-def _figure(summary: Mapping[str, Any], label: str | None) -> str:
+def _figure(summary: ComparisonSummary, label: str | None) -> str:
+    from nnlab.cli.terminal import interval
+
     if label is None:
         return "–"
-    found = summary["arms"][label]["final"][summary["figure"]]
-    if found["mean"] is None:
-        return "–"
-    interval = "" if found["low"] is None else f" [{found['low']:.4g}, {found['high']:.4g}]"
-    return f"{found['mean']:.4g}{interval}"
+    found = summary.arms[label].final[summary.figure]
+    return interval(found.mean, found.low, found.high)
 
 
-def _settings(labels: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in labels["settings"].items())
+def _settings(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
 def tell(screen: Screen, found: ComparisonResult) -> None:
@@ -93,5 +92,5 @@ def end(found: ComparisonResult, arms: int) -> None:
         complain(str(error))
         raise typer.Exit(error.exit_code)
     summary = found.compared.summary
-    if all(arm["diverged"] == len(summary["seeds"]) for arm in summary["arms"].values()):
-        raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary['seeds'][0]}` says why")
+    if all(arm.diverged == len(summary.seeds) for arm in summary.arms.values()):
+        raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary.seeds[0]}` says why")

@@ -29,6 +29,7 @@ from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
+from nnlab.runs.run import ArmsRun, Status
 
 ArmReport = Callable[[str, Progress], None]
 
@@ -78,12 +79,13 @@ def compare(
     labels = [variant.label for variant in variants]
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
     facts = dict(facts or {})
-    about = {"kind": kind, "begun": now(), "command": list(command), **facts}
+    about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
     about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
-    clock, status = time.perf_counter(), "failed"
-    folder.write_run({"status": "running", **about})
+    clock = time.perf_counter()
+    status: Status = "failed"
+    folder.write_run(ArmsRun(status="running", **about))
     shared = Shared(dataset, activations, _texts(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
@@ -117,7 +119,8 @@ def compare(
     finally:
         seconds = round(time.perf_counter() - clock, 3)
         with contextlib.suppress(StorageError):  # or it would hide what happened before
-            folder.write_run({"status": status, "ended": now(), "seconds": seconds, **about, "reused": work.reused})
+            ended: dict[str, Any] = {"ended": now(), "seconds": seconds, "reused": work.reused}
+            folder.write_run(ArmsRun(status=status, **about, **ended))
 
 
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
