@@ -131,6 +131,12 @@ class PieceAbout(RunDocument):
         tuple[Annotated[str, Field(pattern=r"^[0-9]{1,20}\z", strict=True)], ...], Field(min_length=1, max_length=10**6)
     ]
 
+    @model_validator(mode="after")
+    def _has_each_seed_once(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: found one twice, expected each once")
+        return self
+
 
 @dataclass(frozen=True)
 class SavedState:
