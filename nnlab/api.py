@@ -175,7 +175,7 @@ def _told(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watcher
     if result.status != "finished":
         for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
             watcher.warn(warning)
-    gating.write(result.folder, result.gates, result.summary["seconds"])
+    gating.write(result.folder, result.gates, result.summary.seconds)
     return result
 
 
@@ -336,7 +336,7 @@ def compare(
             "report": report,
         }
         result = arms.compare(dataset, baseline=gating.baseline, **about)
-    gating.write(result.compared.folder, result.compared.gates, result.compared.summary["seconds"])
+    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
     return result
 
 
@@ -377,7 +377,7 @@ def sweep(
             "report": report,
         }
         result = arms.compare(dataset, **about)
-    gating.write(result.compared.folder, result.compared.gates, result.compared.summary["seconds"])
+    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
     return result
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,12 +12,14 @@ from nnlab.cli.groups import Output
 from nnlab.cli.output import complain
 from nnlab.cli.terminal import (
     Screen,
+    interval,
     show_check,
     show_comparison,
     show_exact_check,
     show_figures,
     show_gates,
     show_setup,
+    show_verdict,
 )
 from nnlab.errors import DivergedError, GateError, GradientError
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.results import CheckResult
     from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.runs.summary import ComparisonSummary, RankedPoint, SweepSummary, TunedSummary
     from nnlab.setup.setup import Setup
 
 _SHOWN = 20  # points of a sweep
@@ -68,7 +71,7 @@ def training(output: Output, trained: TrainingResult) -> None:
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
-    output.result(trained.summary, str(trained.folder))
+    output.result(trained.summary.document(), str(trained.folder))
     if trained.autopsy is not None:
         raise DivergedError(f"the training {trained.autopsy.headline}; see {trained.folder / 'autopsy.json'}")
     require(trained.gates)
@@ -76,7 +79,7 @@ def training(output: Output, trained: TrainingResult) -> None:
 
 def _weights(trained: TrainingResult) -> str:
     """Which weights a training ends with, and whether it stopped before its last step."""
-    best, steps = trained.summary["best"]["step"], trained.summary["steps"]
+    best, steps = trained.summary.best.step, trained.summary.steps
     early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
     return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
 
@@ -126,18 +129,25 @@ def self_test(output: Output, found: SelfTest) -> None:
 
 def comparison(output: Output, found: ComparisonResult) -> None:
     """The arms, what the seeds say about them, and tuned settings."""
+    from nnlab.runs.summary import ComparisonSummary
+
     summary = found.compared.summary
+    assert isinstance(summary, ComparisonSummary)
     _begin(output.screen, found)
     show_comparison(output.screen, summary)
-    if "tuned" in summary:
-        _show_tuned(output.screen, summary)
+    if summary.tuned is not None:
+        _show_tuned(output.screen, summary, summary.tuned)
     _end(output, found)
 
 
 def sweep(output: Output, found: ComparisonResult) -> None:
     """The points from the best down."""
+    from nnlab.runs.summary import SweepSummary
+
+    summary = found.compared.summary
+    assert isinstance(summary, SweepSummary)
     _begin(output.screen, found)
-    _show_points(output.screen, found.compared.summary)
+    _show_points(output.screen, summary)
     _end(output, found)
 
 
@@ -153,70 +163,58 @@ def _end(output: Output, found: ComparisonResult) -> None:
     """The gates and the result; the exit code is that of the worst failure, if any arm has failed."""
     summary, outcomes = found.compared.summary, found.compared.gates
     show_gates(output.screen, outcomes)
-    output.result(summary, str(found.compared.folder))
+    output.result(summary.document(), str(found.compared.folder))
     if found.error is not None:
         complain(str(found.error))
         raise typer.Exit(found.error.exit_code)
-    if all(arm["diverged"] == len(summary["seeds"]) for arm in summary["arms"].values()):
-        raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary['seeds'][0]}` says why")
+    if all(arm.diverged == len(summary.seeds) for arm in summary.arms.values()):
+        raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary.seeds[0]}` says why")
     require(outcomes)
 
 
-def _show_tuned(screen: Screen, summary: Mapping[str, Any]) -> None:
+def _show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary) -> None:
     """All arms at the same settings, beside each at its best."""
-    tuned = summary["tuned"]
-    common = ", ".join(f"{key}={value}" for key, value in tuned["same_settings"]["settings"].items()) or "none"
+    common = _settings(tuned.same_settings.settings) or "none"
     rows = [
-        [family, _figure(summary, labels["same"]), _figure(summary, labels["best"]), _settings(labels)]
-        for family, labels in tuned["arms"].items()
+        [family, _figure(summary, arm.same), _figure(summary, arm.best), _settings(arm.settings)]
+        for family, arm in tuned.arms.items()
     ]
-    title = f"Mean {summary['figure']}; the same settings: {common}; each at its best by {tuned['chosen_by']}"
+    title = f"Mean {summary.figure}; the same settings: {common}; each at its best by {tuned.chosen_by}"
     screen.table(title, ["", "at the same settings", "at its best", "its best settings"], rows)
 
 
-def _figure(summary: Mapping[str, Any], label: str | None) -> str:
+def _figure(summary: ComparisonSummary, label: str | None) -> str:
     if label is None:
         return "–"
-    found = summary["arms"][label]["final"][summary["figure"]]
-    return _interval(found["mean"], found["low"], found["high"])
+    found = summary.arms[label].final[summary.figure]
+    return interval(found.mean, found.low, found.high)
 
 
-def _settings(labels: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in labels["settings"].items())
+def _settings(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
-def _show_points(screen: Screen, summary: Mapping[str, Any]) -> None:
+def _show_points(screen: Screen, summary: SweepSummary) -> None:
     """What was searched, the best points one a line, and what they say."""
-    found, verdict = summary["sweep"], summary["verdict"]
-    ranking: Sequence[Mapping[str, Any]] = found["ranking"]
-    seeds = len(summary["seeds"])
+    found, verdict = summary.sweep, summary.verdict
+    ranking, seeds = found.ranking, len(summary.seeds)
     screen.say("")
-    for sentence in verdict["searched"]:
+    for sentence in verdict.searched:
         screen.say(sentence)
-    figure = found["ranked_by"].removeprefix("mean ")
+    figure = found.ranked_by.removeprefix("mean ")
     more = f"; the best {_SHOWN} of {len(ranking):,}" if len(ranking) > _SHOWN else ""
-    title = f"Points by {found['ranked_by']} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
+    title = f"Points by {found.ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
     rows = [[str(place), *_point(line)] for place, line in enumerate(ranking[:_SHOWN], 1)]
     columns = ["place", "settings", figure, "behind the best", "told apart", "diverged"]
     screen.table(title, columns, rows, numbers_from=2)
-    screen.say("")
-    for sentence in verdict["sentences"]:
-        screen.say(sentence)
-    for warning in () if screen.quiet else verdict["warnings"]:
-        screen.warn(warning)
+    show_verdict(screen, verdict.sentences, verdict.warnings)
 
 
-def _point(line: Mapping[str, Any]) -> list[str]:
+def _point(line: RankedPoint) -> list[str]:
     """A point: its figure, how far it is behind the best, and whether the seeds tell these apart."""
-    behind = line["behind"]
-    own = _interval(line["value"], line["low"], line["high"])
+    behind = line.behind
+    own = interval(line.value, line.low, line.high)
     if behind is None:
-        return [line["point"], own, "–", "–", f"{line['diverged']:,}"]
-    difference = _interval(behind["difference"], behind["low"], behind["high"])
-    return [line["point"], own, difference, "yes" if behind["told_apart"] else "no", f"{line['diverged']:,}"]
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.4g}, {high:.4g}]"
+        return [line.point, own, "–", "–", f"{line.diverged:,}"]
+    difference = interval(behind.difference, behind.low, behind.high)
+    return [line.point, own, difference, "yes" if behind.told_apart else "no", f"{line.diverged:,}"]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
     from nnlab.gradcheck.report import PointReport
+    from nnlab.runs.summary import ArmSummary, ComparisonSummary
     from nnlab.setup.setup import Setup
 
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
@@ -407,56 +408,58 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
     screen.say(f"  {reproduce}", to_type=True)
 
 
-def show_comparison(screen: Screen, summary: Mapping[str, Any]) -> None:
+def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     """What came of each arm, from the best down: final figures, and the way to the target; then the verdict."""
-    arms, seeds = _ranked(summary), len(summary["seeds"])
-    split, _, metric = summary["figure"].partition("/")
+    arms, seeds = _ranked(summary), len(summary.seeds)
+    split, _, metric = summary.figure.partition("/")
     figures = sorted(
-        (name for name in arms[0][1]["final"] if name.startswith(f"{split}/")),
-        key=lambda name: name != summary["figure"],
+        (name for name in arms[0][1].final if name.startswith(f"{split}/")),
+        key=lambda name: name != summary.figure,
     )
     columns = ["activation", *figures, f"median {metric}", "diverged"]
     rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
     screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)
-    health = [name for name in ("dead", "saturated") if any(name in arm.get("health", {}) for _, arm in arms)]
+    health = [name for name in ("dead", "saturated") if any(name in arm.health for _, arm in arms)]
     columns = ["activation", "reached it", "median steps", "median time", "area", "time per step", *health]
     rows = [[label, *_target_cells(arm, seeds, health)] for label, arm in arms]
-    title = f"On the way to {summary['target']}; time per step by the clock, over the updates of all seeds together"
+    title = f"On the way to {summary.target}; time per step by the clock, over the updates of all seeds together"
     screen.table(title, columns, rows)
-    _show_verdict(screen, summary["verdict"])
+    show_verdict(screen, summary.verdict.sentences, summary.verdict.warnings)
 
 
-def _ranked(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
     """Those arms that were set against each other, the best first, then the others unless they are settings tried."""
-    ranking = summary["verdict"]["ranking"]
-    others = [label for label in summary["arms"] if label not in ranking and "tuned" not in summary]
-    return [(label, summary["arms"][label]) for label in (*ranking, *others)]
+    ranking = summary.verdict.ranking
+    others = [label for label in summary.arms if label not in ranking and summary.tuned is None]
+    return [(label, summary.arms[label]) for label in (*ranking, *others)]
 
 
-def _final_cells(arm: Mapping[str, Any], figures: Sequence[str]) -> list[str]:
-    found = [arm["final"][name] for name in figures]
-    return [*map(_interval, found), _short(found[0]["median"]), f"{arm['diverged']:,}"]
+def _final_cells(arm: ArmSummary, figures: Sequence[str]) -> list[str]:
+    found = [arm.final[name] for name in figures]
+    intervals = (interval(one.mean, one.low, one.high) for one in found)
+    return [*intervals, _short(found[0].median), f"{arm.diverged:,}"]
 
 
-def _target_cells(arm: Mapping[str, Any], seeds: int, health: Sequence[str]) -> list[str]:
-    share, steps, seconds = arm["reached_share"], arm["steps_to_target"], arm["seconds_to_target"]
-    bounds = f"{100 * share['low']:.3g}, {100 * share['high']:.3g} %"
-    shares = [arm.get("health", {}).get(name, {}).get("mean") for name in health]
+def _target_cells(arm: ArmSummary, seeds: int, health: Sequence[str]) -> list[str]:
+    share, steps, seconds = arm.reached_share, arm.steps_to_target.median, arm.seconds_to_target.median
+    assert share.low is not None, "a share has bounds"
+    assert share.high is not None, "a share has bounds"
+    shares = [arm.mean_health(name) for name in health]
     return [
-        f"{arm['reached']:,} of {seeds:,} [{bounds}]",
-        _censored(steps["median"], f"{steps['median'] or 0:,.6g}", arm),
-        _censored(seconds["median"], _span(seconds["median"] or 0), arm),
-        _short(arm["area"]["mean"]),
-        "–" if arm["time_per_step"] is None else _span(arm["time_per_step"]),
+        f"{arm.reached:,} of {seeds:,} [{100 * share.low:.3g}, {100 * share.high:.3g} %]",
+        _censored(steps, f"{steps or 0:,.6g}", arm),
+        _censored(seconds, _span(seconds or 0), arm),
+        _short(arm.area.mean),
+        "–" if arm.time_per_step is None else _span(arm.time_per_step),
         *("–" if share is None else f"{100 * share:.3g} %" for share in shares),
     ]
 
 
-def _censored(median: float | None, words: str, arm: Mapping[str, Any]) -> str:
+def _censored(median: float | None, words: str, arm: ArmSummary) -> str:
     """The median over all seeds, in words where it lies beyond the end: those that never got there are among them."""
     if median is not None:
         return words
-    return "never" if not arm["reached"] else "> half never"
+    return "never" if not arm.reached else "> half never"
 
 
 def _span(seconds: float) -> str:
@@ -467,18 +470,17 @@ def _span(seconds: float) -> str:
     return duration(seconds)
 
 
-def _show_verdict(screen: Screen, verdict: Mapping[str, Any]) -> None:
-    """The verdict's sentences; its warnings only where they are read, for they repeat what summary.json says."""
+def show_verdict(screen: Screen, sentences: Sequence[str], warnings: Sequence[str]) -> None:
+    """The sentences of a verdict; its warnings only where they are read, for they repeat what summary.json says."""
     screen.say("")
-    for sentence in verdict["sentences"]:
+    for sentence in sentences:
         screen.say(sentence)
-    for warning in () if screen.quiet else verdict["warnings"]:
+    for warning in () if screen.quiet else warnings:
         screen.warn(warning)
 
 
-def _interval(found: Mapping[str, Any]) -> str:
-    if found["mean"] is None:
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """An estimate with its bounds: `0.9711 [0.95, 0.9889]`; a dash where there is none."""
+    if value is None:
         return "–"
-    if found["low"] is None:
-        return f"{found['mean']:.4g}"
-    return f"{found['mean']:.4g} [{found['low']:.4g}, {found['high']:.4g}]"
+    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.4g}, {high:.4g}]"

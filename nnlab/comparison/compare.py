@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnlab.comparison.arms import Target
-from nnlab.comparison.conclusions import Compared, Trained, finish
-from nnlab.comparison.pieces import Piece, files_of, key_of, read_piece, taken, write_piece
+from nnlab.comparison.conclusions import Compared, Trained, finish, possible
+from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.variants import LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
-from nnlab.config.experiment import to_plain, to_yaml, watchable
+from nnlab.config.experiment import evaluated_parts, to_plain, to_yaml, watchable
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, NnlabError, StorageError
@@ -28,6 +30,9 @@ from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
+from nnlab.runs.run import ArmsRun, Status
+from nnlab.setup.network import dtype_of, network_for
+from nnlab.training.health import figure_names
 
 ArmReport = Callable[[str, Progress], None]
 
@@ -43,7 +48,7 @@ class ComparisonResult:
     @property
     def error(self) -> NnlabError | None:
         """What went wrong in the arms that failed; None where none has."""
-        arms = len(self.failures) + len(self.compared.summary["arms"])
+        arms = len(self.failures) + len(self.compared.summary.arms)
         return failure_of(self.failures, arms) if self.failures else None
 
 
@@ -82,12 +87,13 @@ def compare(
     labels = [variant.label for variant in variants]
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
     facts = dict(facts or {})
-    about = {"kind": kind, "begun": now(), "command": list(command), **facts}
+    about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
     about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
-    clock, status = time.perf_counter(), "failed"
-    folder.write_run({"status": "running", **about})
+    clock = time.perf_counter()
+    status: Status = "failed"
+    folder.write_run(ArmsRun(status="running", **about))
     shared = Shared(dataset, _texts(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
@@ -120,7 +126,8 @@ def compare(
     finally:
         seconds = round(time.perf_counter() - clock, 3)
         with contextlib.suppress(StorageError):  # or it would hide what happened before
-            folder.write_run({"status": status, "ended": now(), "seconds": seconds, **about, "reused": work.reused})
+            ended: dict[str, Any] = {"ended": now(), "seconds": seconds, "reused": work.reused}
+            folder.write_run(ArmsRun(status=status, **about, **ended))
 
 
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
@@ -174,16 +181,19 @@ class _Work:
         """Take what earlier comparisons have left; a piece that cannot be read is trained again."""
         files = files_of(runs)
         for key, variant in self.firsts.items():
-            pieces = [piece for path in files.get(key, ()) for piece in self._read(path, key)]
+            form = _form_of(variant.experiment, self.shared)
+            pieces = [piece for path in files.get(key, ()) for piece in self._read(path, key, form)]
             for piece, rows in taken(pieces, self.seeds):
                 seeds = tuple(piece.seeds[row] for row in rows)
                 arm = some(_arm_of(piece, variant), rows, len(rows) / len(piece.seeds))
                 self._keep(key, seeds, arm)
                 self.reused += len(seeds)
 
-    def _read(self, path: Path, key: str) -> Iterator[Piece]:
+    def _read(self, path: Path, key: str, form: PieceForm) -> Iterator[Piece]:
         try:
-            yield read_piece(path, key)
+            piece = read_piece(path, key)
+            refuse_unfit(piece, form, path)
+            yield piece
         except CheckpointError as error:
             self.warnings.append(f"{error}; it is trained again")
 
@@ -245,6 +255,25 @@ def _deciding(experiment: Experiment) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
 
 
+def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
+    """What the pieces of an experiment look like."""
+    dataset, training = shared.dataset, experiment.training
+    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], shared.activations)
+    evaluated = [f"{part}/{name}" for part in evaluated_parts(experiment) for name in watchable(experiment.task)]
+    finals = final_figures(experiment, dataset)
+    looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))
+    shares = {name: (0.0, 1.0) for name in looks if name.endswith(("/dead", "/saturated"))}
+    return PieceForm(
+        dtype_of(experiment),
+        network.layout.size,
+        network.statistics.size,
+        training.steps or (training.epochs or 0) * len(dataset.x),
+        frozenset(finals),
+        frozenset(evaluated),
+        looks | shares | {name: possible(experiment, name) for name in (*finals, *evaluated, "batch/loss")},
+    )
+
+
 def _piece_of(arm: Arm, seeds: tuple[int, ...]) -> Piece:
     arrays = {name: getattr(arm, name) for name in ("theta", "statistics", "steps", "diverged", "bad_step")}
     arrays |= {f"curves/{name}": curve for name, curve in arm.curves.items()}
@@ -254,10 +283,6 @@ def _piece_of(arm: Arm, seeds: tuple[int, ...]) -> Piece:
 
 def _arm_of(piece: Piece, variant: Variant) -> Arm:
     arrays = piece.arrays
-
-    def group(prefix: str) -> dict[str, Any]:
-        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
     return Arm(
         variant.label,
         variant.choice,
@@ -265,8 +290,8 @@ def _arm_of(piece: Piece, variant: Variant) -> Arm:
         arrays["theta"],
         arrays["statistics"],
         arrays["steps"],
-        group("curves/"),
-        group("finals/"),
+        piece.group("curves/"),
+        piece.group("finals/"),
         arrays["diverged"],
         arrays["bad_step"],
         piece.seconds,

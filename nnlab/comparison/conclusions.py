@@ -2,6 +2,7 @@
 
 summary.json, whose keys scripts rely on; a figure that could not be measured is null:
 
+    schema                    1: the number of this form
     run, status, seconds
     seeds                     the seeds, in the order of all lists of values
     figure                    the headline: what the arms are ranked and compared by, with `larger_is_better`
@@ -76,17 +77,28 @@ from nnlab.maths.statistics import (
 )
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import finite
+from nnlab.runs.summary import (
+    ArmSummary,
+    ComparisonSummary,
+    OverSeeds,
+    PairSummary,
+    SecondsToTarget,
+    SeveralSummary,
+    ShareOfSeeds,
+    SharePairSummary,
+    StepsToTarget,
+    VerdictSummary,
+)
 
 Array = NDArray[Any]
-Summary = dict[str, Any]
 
 
 @dataclass
 class Compared:
-    """The folder of a comparison and what its summary.json holds."""
+    """The folder of a comparison or a sweep and what its summary.json holds."""
 
     folder: Path
-    summary: Summary
+    summary: SeveralSummary
     warnings: list[str]
     gates: list[Outcome]
 
@@ -135,26 +147,26 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
     told = _verdict(compared, trained, headline, larger_is_better=larger)
-    summary: Summary = {
+    arms = {label: one.summary() for label, one in found.items()}
+    outcomes = hold(gates, Measured(final=figures_of_arms(arms, len(trained.seeds))), baseline)
+    summary = ComparisonSummary(
         **head_of(trained, headline, larger_is_better=larger),
-        "arms": {label: one.summary() for label, one in found.items()},
-        "pairs": [pair_document(pair) for pair in told.pairs],
-        "shares": [_share_pair(pair) for pair in told.shares],
-        "wins": _wins(compared, headline, larger_is_better=larger),
-        "verdict": {
-            "ranking": list(told.ranking),
-            "sentences": [*told.sentences, *_untold(told), *trained.remarks],
-            "warnings": [
+        arms=arms,
+        pairs=tuple(pair_summary(pair) for pair in told.pairs),
+        shares=tuple(_share_pair(pair) for pair in told.shares),
+        wins=_wins(compared, headline, larger_is_better=larger),
+        verdict=VerdictSummary(
+            ranking=told.ranking,
+            sentences=(*told.sentences, *_untold(told), *trained.remarks),
+            warnings=(
                 *failures(trained.failed),
                 *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
                 *told.warnings,
-            ],
-        },
-        **({"best": dict(tuned.best), "tuned": tuned.document()} if tuned else {}),
-        **tail_of(trained),
-    }
-    outcomes = hold(gates, Measured(final=figures_of_arms(summary)), baseline)
-    summary["gates"] = [gate.document() for gate in outcomes]
+            ),
+        ),
+        **({"best": dict(tuned.best), "tuned": tuned.summary()} if tuned else {}),
+        **tail_of(trained, outcomes),
+    )
     drawn = [one.arm for one in compared if one.arm.label in told.ranking[:MOST_DRAWN]]
     median_networks = (
         median_networks_of(experiment, drawn, trained.seeds, headline, trained.dataset, trained.experiments)
@@ -165,7 +177,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     return Compared(trained.folder.path, summary, write_comparison(trained.folder, comparison), outcomes)
 
 
-def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> Summary:
+def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[str, Any]:
     """What a summary begins with."""
     return {
         "run": str(trained.folder.path),
@@ -177,17 +189,20 @@ def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> Summary
     }
 
 
-def tail_of(trained: Trained) -> Summary:
-    """What a summary ends with, before the gates."""
-    return {**({"failed": dict(trained.failed)} if trained.failed else {}), "seconds": round(trained.seconds, 3)}
+def tail_of(trained: Trained, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What a summary ends with."""
+    failed = {"failed": dict(trained.failed)} if trained.failed else {}
+    return {**failed, "seconds": round(trained.seconds, 3), "gates": tuple(gate.line() for gate in outcomes)}
 
 
-def comparison_of(trained: Trained, found: Mapping[str, Measurements], summary: Summary, **networks: Any) -> Comparison:
+def comparison_of(
+    trained: Trained, found: Mapping[str, Measurements], summary: SeveralSummary, **networks: Any
+) -> Comparison:
     """Everything there is to write of arms, with their `networks` if these are drawn."""
     return Comparison(
         trained.experiment.name,
-        summary["figure"],
-        summary["larger_is_better"],
+        summary.figure,
+        summary.larger_is_better,
         list(trained.seeds),
         {label: one.arm for label, one in found.items()},
         {label: one.columns() for label, one in found.items()},
@@ -243,32 +258,32 @@ class Measurements:
             "area": self.area,
         }
 
-    def summary(self) -> Summary:
+    def summary(self) -> ArmSummary:
         """The arm's part of summary.json."""
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
         health = {"health": {name: over_seeds(values, (0.0, 1.0)) for name, values in self.health().items()}}
-        return {
-            "activation": arm.choice.plain(),
-            "family": arm.family or arm.label,
-            "settings": dict(arm.settings),
-            "parameters": arm.parameters,
-            "final": {name: over_seeds(values, possible(self.experiment, name)) for name, values in arm.finals.items()},
-            "reached": hits,
-            "reached_share": _share(hits, seeds),
-            "median_steps_to_target": finite(steps.estimate),
-            "steps_to_target": {**_bounds(steps), "censored": seeds - hits},
-            "seconds_to_target": _bounds(steps, self.time_per_step),
-            "area": over_seeds(self.area, possible(self.experiment, self.target.figure)),
-            "diverged": lost,
-            "diverged_share": _share(lost, seeds),
-            "diverged_at": [int(step) if step >= 0 else None for step in arm.bad_step],
-            "seconds": round(arm.seconds, 3),
-            "steps": int(self.steps.sum()),
-            "time_per_step": finite(self.time_per_step),
+        return ArmSummary(
+            activation=arm.choice.plain(),
+            family=arm.family or arm.label,
+            settings=dict(arm.settings),
+            parameters=arm.parameters,
+            final={name: over_seeds(values, possible(self.experiment, name)) for name, values in arm.finals.items()},
+            reached=hits,
+            reached_share=_share(hits, seeds),
+            median_steps_to_target=finite(steps.estimate),
+            steps_to_target=StepsToTarget(**_bounds(steps), censored=seeds - hits),
+            seconds_to_target=SecondsToTarget(**_bounds(steps, self.time_per_step)),
+            area=over_seeds(self.area, possible(self.experiment, self.target.figure)),
+            diverged=lost,
+            diverged_share=_share(lost, seeds),
+            diverged_at=tuple(int(step) if step >= 0 else None for step in arm.bad_step),
+            seconds=round(arm.seconds, 3),
+            steps=int(self.steps.sum()),
+            time_per_step=finite(self.time_per_step),
             **(health if self.health() else {}),
-        }
+        )
 
     def health(self) -> dict[str, Array]:
         """Dead and saturated share of each seed at the last look, (R,), the mean of its activation layers."""
@@ -297,32 +312,32 @@ def reached(arm: Arm, target: Target) -> Array:
     return steps_to_target(arm.steps, curve, target.level, larger_is_better=target.larger_is_better)
 
 
-def over_seeds(values: Array, within: tuple[float, float]) -> Summary:
+def over_seeds(values: Array, within: tuple[float, float]) -> OverSeeds:
     """Mean and median of values (R,), all `within` bounds, with their 95 % intervals, nan left out; and the values."""
     known = values[np.isfinite(values)]
     mean = mean_over_seeds(known, within=within) if len(known) else Interval(np.nan, None, None, "no seed has it")
     middle = median_interval(known) if len(known) else mean
-    return {
-        "mean": finite(mean.estimate),
-        "low": finite(mean.low),
-        "high": finite(mean.high),
-        "note": mean.note,
-        "median": finite(middle.estimate),
-        "median_low": finite(middle.low),
-        "median_high": finite(middle.high),
-        "values": [finite(float(value)) for value in values],
-    }
+    return OverSeeds(
+        mean=finite(mean.estimate),
+        low=finite(mean.low),
+        high=finite(mean.high),
+        note=mean.note,
+        median=finite(middle.estimate),
+        median_low=finite(middle.low),
+        median_high=finite(middle.high),
+        values=tuple(finite(float(value)) for value in values),
+    )
 
 
-def _bounds(steps: Interval, seconds: float = 1) -> Summary:
+def _bounds(steps: Interval, seconds: float = 1) -> dict[str, Any]:
     """A median of steps, or of the seconds that they take; None for what lies beyond the end of training."""
     low, high = (None if bound is None else finite(bound * seconds) for bound in (steps.low, steps.high))
     return {"median": finite(steps.estimate * seconds), "low": low, "high": high, "note": steps.note}
 
 
-def _share(count: int, total: int) -> Summary:
+def _share(count: int, total: int) -> ShareOfSeeds:
     share = share_interval(count, total)
-    return {"estimate": share.estimate, "low": share.low, "high": share.high, "note": share.note}
+    return ShareOfSeeds(estimate=share.estimate, low=share.low, high=share.high, note=share.note)
 
 
 def _steps_run(arm: Arm) -> Array:
@@ -390,43 +405,43 @@ def _untold(told: Verdict) -> Iterator[str]:
         yield f"{pairs} in pairs.csv."
 
 
-def pair_document(pair: Pair) -> Summary:
+def pair_summary(pair: Pair) -> PairSummary:
     """A pair in summary.json."""
-    return {
-        "better": pair.better,
-        "worse": pair.worse,
-        "seeds": pair.seeds,
-        "difference": finite(pair.margin.estimate),
-        "low": finite(pair.margin.low),
-        "high": finite(pair.margin.high),
-        "note": pair.margin.note,
-        "chance": finite(pair.chance.estimate),
-        "chance_low": finite(pair.chance.low),
-        "chance_high": finite(pair.chance.high),
-        "p": pair.p,
-        "p_adjusted": pair.adjusted,
-        "told_apart": pair.told_apart,
-        "seeds_needed": pair.needed,
-    }
+    return PairSummary(
+        better=pair.better,
+        worse=pair.worse,
+        seeds=pair.seeds,
+        difference=finite(pair.margin.estimate),
+        low=finite(pair.margin.low),
+        high=finite(pair.margin.high),
+        note=pair.margin.note,
+        chance=finite(pair.chance.estimate),
+        chance_low=finite(pair.chance.low),
+        chance_high=finite(pair.chance.high),
+        p=pair.p,
+        p_adjusted=pair.adjusted,
+        told_apart=pair.told_apart,
+        seeds_needed=pair.needed,
+    )
 
 
-def _share_pair(pair: SharePair) -> Summary:
-    return {
-        "better": pair.better,
-        "worse": pair.worse,
-        "seeds": pair.seeds,
-        "better_share": pair.shares[0],
-        "worse_share": pair.shares[1],
-        "difference": pair.margin.estimate,
-        "low": pair.margin.low,
-        "high": pair.margin.high,
-        "only_better": pair.only_better,
-        "only_worse": pair.only_worse,
-        "p": pair.p,
-        "p_adjusted": pair.adjusted,
-        "told_apart": pair.told_apart,
-        "seeds_needed": pair.needed,
-    }
+def _share_pair(pair: SharePair) -> SharePairSummary:
+    return SharePairSummary(
+        better=pair.better,
+        worse=pair.worse,
+        seeds=pair.seeds,
+        better_share=pair.shares[0],
+        worse_share=pair.shares[1],
+        difference=pair.margin.estimate,
+        low=pair.margin.low,
+        high=pair.margin.high,
+        only_better=pair.only_better,
+        only_worse=pair.only_worse,
+        p=pair.p,
+        p_adjusted=pair.adjusted,
+        told_apart=pair.told_apart,
+        seeds_needed=pair.needed,
+    )
 
 
 def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) -> dict[str, dict[str, float | None]]:

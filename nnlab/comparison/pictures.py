@@ -20,6 +20,7 @@ from nnlab.maths.metrics import predictions
 from nnlab.maths.statistics import survival as survival_curve
 from nnlab.pictures import Plane
 from nnlab.pictures.scales import metric_value
+from nnlab.runs.summary import ComparisonSummary, SweepSummary
 
 if TYPE_CHECKING:
     from nnlab.comparison.write import Comparison
@@ -41,18 +42,18 @@ def metric(comparison: Comparison) -> Any:
 
 def ranking(comparison: Comparison) -> Any:
     """The arms from best to worst, by the mean of the final figure and by the share that reached the target."""
-    arms = comparison.summary["arms"]
-    finals = {label: arm["final"][comparison.figure] for label, arm in arms.items()}
-    known = {label: final for label, final in finals.items() if final["mean"] is not None}
-    shares = {label: arm["reached_share"] for label, arm in arms.items()}
-    rows = comparison.summary["verdict"]["ranking"][:_MOST_ROWS]
+    arms = comparison.summary.arms
+    finals = {label: arm.final[comparison.figure] for label, arm in arms.items()}
+    means = {label: (final.mean, final.low, final.high) for label, final in finals.items() if final.mean is not None}
+    shares = {label: arm.reached_share for label, arm in arms.items()}
+    rows = comparison.summary.verdict.ranking[:_MOST_ROWS]
     return plots.rankings(
         rows,
-        {label: (final["mean"], final["low"], final["high"]) for label, final in known.items()},
-        {label: (share["estimate"], share["low"], share["high"]) for label, share in shares.items()},
+        means,
+        {label: (share.estimate, share.low, share.high) for label, share in shares.items()},
         metric_name=comparison.figure,
         larger_is_better=comparison.larger_is_better,
-        target=comparison.summary["target"],
+        target=comparison.summary.target,
         title=_title(comparison, comparison.name, len(rows)),
         styles=_styles(comparison),
     )
@@ -60,7 +61,7 @@ def ranking(comparison: Comparison) -> Any:
 
 def final(comparison: Comparison) -> Any:
     """The final figure of every seed of each arm, with the mean and its interval."""
-    rows = list(dict.fromkeys([*comparison.summary["verdict"]["ranking"], *comparison.arms]))[:_MOST_ROWS]
+    rows = list(dict.fromkeys([*comparison.summary.verdict.ranking, *comparison.arms]))[:_MOST_ROWS]
     return plots.compare_finals(
         {label: comparison.arms[label].finals[comparison.figure] for label in rows},
         {label: interval for label, interval in comparison.intervals.items() if label in rows},
@@ -81,7 +82,7 @@ def survival(comparison: Comparison) -> Any:
         {label: int(np.isnan(found).sum()) for label, found in steps.items()},
         len(comparison.seeds),
         watched=comparison.watched,
-        target=comparison.summary["target"],
+        target=comparison.summary.target,
         title=_title(comparison, comparison.name),
         styles=_styles(comparison),
     )
@@ -165,7 +166,7 @@ def _styles(comparison: Comparison) -> Any:
 
 def _shown(comparison: Comparison) -> list[str]:
     """The arms that a picture with one frame shows: all, or the best of many, in the order of the comparison."""
-    best = set(comparison.summary["verdict"]["ranking"][:MOST_DRAWN])
+    best = set(comparison.summary.verdict.ranking[:MOST_DRAWN])
     return [label for label in comparison.arms if label in best]
 
 
@@ -182,8 +183,10 @@ def _title(comparison: Comparison, title: str, shown: int | None = None) -> str:
     shown, total = len(_shown(comparison)) if shown is None else shown, len(comparison.arms)
     if shown == total:
         return title
-    which = "each at its best," if "tuned" in comparison.summary else "the best"
-    return f"{title} ({which} {shown} of {total:,} {'points' if 'sweep' in comparison.summary else 'arms'})"
+    is_sweep = isinstance(comparison.summary, SweepSummary)
+    is_tuned = isinstance(comparison.summary, ComparisonSummary) and comparison.summary.tuned is not None
+    which = "each at its best," if is_tuned else "the best"
+    return f"{title} ({which} {shown} of {total:,} {'points' if is_sweep else 'arms'})"
 
 
 def _about(comparison: Comparison, label: str) -> str:

@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, printable
+from nnlab.runs.about import PieceAbout
 from nnlab.runs.checkpoints import Checkpoint, load, save
 from nnlab.runs.files import storage_errors
 
 Array = NDArray[Any]
 
 FOLDER = "pieces"
-_KIND = "piece"
 _OWN = ("theta", "statistics", "diverged", "bad_step")  # with a row per seed, as have `curves/…` and `finals/…`
+_KINDS = {"steps": "i", "bad_step": "i", "diverged": "b"}  # of NumPy's types; all others are floats
+_KIND_NAMES = {"i": "whole numbers", "b": "true or false", "f": "numbers"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,52 @@ class Piece:
     seeds: tuple[int, ...]
     arrays: Mapping[str, Array]
     seconds: float
+
+    def group(self, prefix: str) -> dict[str, Array]:
+        """The arrays whose names begin with a prefix such as `curves/`, without it."""
+        return _group(self.arrays, prefix)
+
+
+@dataclass(frozen=True)
+class PieceForm:
+    """What every piece of an experiment looks like.
+
+    Theta has so many `parameters` and running statistics of a `dtype`, and no step is beyond `last_step`. Its curves
+    are those `always` measured, and others of which `bounds` has the smallest and the largest value, as of `finals`.
+    """
+
+    dtype: np.dtype[Any]
+    parameters: int
+    statistics: int
+    last_step: int
+    finals: frozenset[str]
+    always: frozenset[str]
+    bounds: Mapping[str, tuple[float, float]]
+
+    def faults(self, arrays: Mapping[str, Array]) -> Iterator[str]:
+        """What in the arrays of a piece is not as training gives it."""
+        for name, size in (("theta", self.parameters), ("statistics", self.statistics)):
+            found = arrays[name]
+            if (found.shape[1], found.dtype) != (size, self.dtype):
+                yield f"{name}: found {found.dtype} of {found.shape[1]} columns, expected {self.dtype} of {size}"
+        if max(arrays["steps"].max(), arrays["bad_step"].max()) > self.last_step:
+            yield f"steps: found some beyond the last one, {self.last_step}"
+        finals, curves = ({*_group(arrays, prefix)} for prefix in ("finals/", "curves/"))
+        if finals != self.finals or not self.always <= curves <= self.bounds.keys():
+            yield "found other figures than those of the experiment"
+        else:
+            yield from self._values(arrays)
+
+    def _values(self, arrays: Mapping[str, Array]) -> Iterator[str]:
+        for prefix in ("finals/", "curves/"):
+            for name, values in _group(arrays, prefix).items():
+                low, high = self.bounds[name]
+                if (values < low).any() or (values > high).any():
+                    yield f"{prefix}{printable(name)}: found values that are not from {low:g} to {high:g}"
+
+
+def _group(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def key_of(document: Mapping[str, Any]) -> str:
@@ -47,9 +95,8 @@ def write_piece(run: Path, key: str, piece: Piece) -> None:
     path = run / FOLDER / f"{key}-{piece.seeds[0]}x{len(piece.seeds)}.npz"
     with storage_errors(path):
         path.parent.mkdir(exist_ok=True)
-    about = {"kind": _KIND, "key": key, "seconds": piece.seconds}
-    # Large seeds do not fit into the integers of JSON's readers, nor do some into int64: they are text.
-    save(path, Checkpoint(piece.arrays, {**about, "seeds": [str(seed) for seed in piece.seeds]}))
+    about = PieceAbout(kind="piece", key=key, seconds=piece.seconds, seeds=tuple(map(str, piece.seeds)))
+    save(path, Checkpoint(piece.arrays, about.document()))
 
 
 def files_of(runs: Path) -> dict[str, list[Path]]:
@@ -63,44 +110,62 @@ def files_of(runs: Path) -> dict[str, list[Path]]:
 
 
 def read_piece(path: Path, key: str) -> Piece:
-    """The piece in a file; CheckpointError if it is damaged, or another one than its name says."""
-    checkpoint = load(path)
-    about, arrays = checkpoint.about, checkpoint.arrays
-    faults = list(_faults(about, arrays, key))
-    if faults:
-        raise CheckpointError(f"{printable(str(path))}: {faults[0]}")
-    return Piece(tuple(int(seed) for seed in about["seeds"]), dict(arrays), float(about["seconds"]))
+    """The piece in a file; CheckpointError if it is damaged, another one than its name says, or says what cannot be."""
+    checkpoint, shown = load(path), printable(str(path))
+    about, arrays = PieceAbout.of(checkpoint.about, shown), checkpoint.arrays
+    if about.key != key:
+        raise CheckpointError(f"{shown}: found another key than in its name, expected the piece that it names")
+    _raise_first(_shape_faults(arrays, len(about.seeds)), shown)
+    return Piece(tuple(map(int, about.seeds)), dict(arrays), float(about.seconds))
 
 
-def _faults(about: Mapping[str, Any], arrays: Mapping[str, Array], key: str) -> Iterator[str]:
-    """What keeps a checkpoint from being the piece with a key."""
-    if about.get("kind") != _KIND or about.get("key") != key:
-        yield "found another key than in its name, expected the piece that it names"
-        return
-    seeds, seconds = about.get("seeds"), about.get("seconds")
-    if not isinstance(seeds, list) or not seeds or not all(isinstance(s, str) and s.isdecimal() for s in seeds):
-        yield "found no list of seeds"
-        return
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        yield "found no seconds"
+def refuse_unfit(piece: Piece, form: PieceForm, path: Path) -> None:
+    """Refuse a piece that is not what training by its experiment gives: CheckpointError."""
+    _raise_first(form.faults(piece.arrays), printable(str(path)))
+
+
+def _raise_first(faults: Iterator[str], shown: str) -> None:
+    for fault in faults:
+        raise CheckpointError(f"{shown}: {fault}")
+
+
+def _shape_faults(arrays: Mapping[str, Array], seeds: int) -> Iterator[str]:
+    """What keeps arrays from being those of so many seeds."""
     missing = [name for name in (*_OWN, "steps") if name not in arrays]
     if missing:
         yield f"found no {missing[0]}"
         return
-    yield from _shape_faults(arrays, len(seeds))
-
-
-def _shape_faults(arrays: Mapping[str, Array], seeds: int) -> Iterator[str]:
     length = arrays["steps"].size
     for name, array in arrays.items():
-        dimensions = {"theta": 2, "statistics": 2}.get(name, 1)
-        is_curve = name.startswith("curves/")
-        shape = (seeds, length) if is_curve else (length,) if name == "steps" else (seeds, *array.shape[1:])
-        known = is_curve or name.startswith("finals/") or name in {*_OWN, "steps"}
-        if not known or array.shape != shape or array.ndim != (2 if is_curve else dimensions):
-            yield f"found {printable(name)} of shape {list(array.shape)}, expected one for each of {seeds} seeds"
-    if arrays["diverged"].dtype != np.bool_ or arrays["steps"].dtype.kind != "i" or not length:
-        yield "found steps or marks of another type"
+        shape = _shape(name, array, seeds, length)
+        kind = _KINDS.get(name, "f")
+        if shape is None or array.shape != shape or array.dtype.kind != kind:
+            found = f"found {array.dtype} of shape {list(array.shape)}"
+            yield f"{printable(name)}: {found}, expected {_KIND_NAMES[kind]} for each of {seeds} seeds"
+    yield from _value_faults(arrays)
+
+
+def _shape(name: str, array: Array, seeds: int, length: int) -> tuple[int, ...] | None:
+    """The shape that an array of that name must have; None where pieces have no such array."""
+    if name == "steps":
+        return (length,)
+    if name.startswith("curves/"):
+        return (seeds, length)
+    if name in {"theta", "statistics"}:
+        return (seeds, array.shape[1] if array.ndim == 2 else 0)
+    return (seeds,) if name in _OWN or name.startswith("finals/") else None
+
+
+def _value_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
+    """Values that no training gives."""
+    steps, diverged, bad = arrays["steps"], arrays["diverged"], arrays["bad_step"]
+    if not len(steps) or steps[0] < 0 or (np.diff(steps.astype(np.int64)) <= 0).any():
+        yield "steps: found some that do not follow each other"
+    if ((bad >= 0) != diverged).any() or (bad < -1).any():
+        yield "bad_step: found others than those of the seeds that diverged"
+    for name in ("theta", "statistics"):
+        if not np.isfinite(arrays[name]).all():
+            yield f"{name}: found numbers that are not finite"
 
 
 def taken(pieces: Sequence[Piece], seeds: Sequence[int]) -> Iterator[tuple[Piece, list[int]]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from nnlab.comparison.pictures import pictures_of
 from nnlab.comparison.tables import tables_of
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, write_page
-from nnlab.report.parts import config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
+from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.summary import ComparisonSummary
 
 
 def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
@@ -25,32 +25,32 @@ def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str
 
 def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
     """The page of a comparison called `name`; a section for which there is nothing is left out."""
-    summary, run = folder.read_summary(), folder.read_run()
-    sentences = summary["verdict"]["sentences"]
-    arms, seeds = len(summary["arms"]), len(summary["seeds"])
+    summary, run = folder.summary(ComparisonSummary), folder.read_run()
+    sentences = summary.verdict.sentences
+    arms, seeds = len(summary.arms), len(summary.seeds)
     sections = [
         Section("Verdict", sentences),
-        Section("Warnings", [*summary["verdict"]["warnings"], *warnings]),
-        Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")]),
+        Section("Warnings", [*summary.verdict.warnings, *warnings]),
+        Section("Gates", tables=[*gates_tables(summary.gates, "What the comparison had to reach")]),
         Section("Figures", tables=tables_of(summary)),
-        Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary["figure"]))]),
+        Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary.figure))]),
         Section("Experiment", [f"config.yaml: each arm is this experiment with its own {_varied(summary)}."],
                 text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]  # fmt: skip
-    about = f"nnlab compare-activations, begun {run.get('begun', 'at an unknown time')}, {arms} arms, {seeds_of(seeds)}"
-    return Page(name, about, _headline(summary), tone_of(summary), filled(sections))
+    about = f"nnlab compare-activations, begun {begun_in(run)}, {arms} arms, {seeds_of(seeds)}"
+    return Page(name, about, _headline(summary), tone_of(summary.gates), filled(sections))
 
 
-def _varied(summary: Mapping[str, Any]) -> str:
+def _varied(summary: ComparisonSummary) -> str:
     """What makes an arm."""
-    keys = list(dict.fromkeys(key for arm in summary["arms"].values() for key in arm["settings"]))
+    keys = list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
     return f"activation, {' and '.join(keys)}" if keys else "activation"
 
 
-def _headline(summary: Mapping[str, Any]) -> str:
+def _headline(summary: ComparisonSummary) -> str:
     """The first sentence of the verdict, or why there is none."""
-    sentences = summary["verdict"]["sentences"]
+    sentences = summary.verdict.sentences
     if sentences:
-        return str(sentences[0])
-    return "One arm alone: nothing to compare it with." if len(summary["arms"]) == 1 else "Nothing could be compared."
+        return sentences[0]
+    return "One arm alone: nothing to compare it with." if len(summary.arms) == 1 else "Nothing could be compared."

@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nnlab.comparison.conclusions import (
     Compared,
@@ -28,7 +27,7 @@ from nnlab.comparison.conclusions import (
     failures,
     figure_for,
     head_of,
-    pair_document,
+    pair_summary,
     scores_of,
     tail_of,
 )
@@ -44,6 +43,18 @@ from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figure
 from nnlab.gates.parse import Gate
 from nnlab.maths.statistics import FEWEST, Pair, compare_with_best, power_warnings, seeds_of
 from nnlab.runs.metrics import finite
+from nnlab.runs.summary import (
+    ArmSummary,
+    Behind,
+    DrawnRange,
+    OverSeeds,
+    RankedPoint,
+    Searched,
+    SweepResult,
+    SweepSummary,
+    SweepVerdict,
+    TestedFigure,
+)
 
 BEST = "best"
 
@@ -116,16 +127,16 @@ class Search:
             return f"a part of the {self.combinations:,} combinations of the grid, drawn by seed {self.seed}"
         return "every combination of the grid"
 
-    def document(self) -> dict[str, Any]:
+    def summary(self) -> Searched:
         """What summary.json says of it."""
-        drawn = {one.key: {"low": one.low, "high": one.high, "log": one.is_log} for one in self.ranges}
+        drawn = {one.key: DrawnRange(low=one.low, high=one.high, log=one.is_log) for one in self.ranges}
         is_drawn = bool(self.ranges) or self.points < self.combinations
-        return {
-            "keys": {**{key: list(values) for key, values in self.grid.items()}, **drawn},
-            "points": self.points,
-            "combinations": self.combinations if self.grid else None,
-            "drawn_by_seed": self.seed if is_drawn else None,
-        }
+        return Searched(
+            keys={**{key: tuple(values) for key, values in self.grid.items()}, **drawn},
+            points=self.points,
+            combinations=self.combinations if self.grid else None,
+            drawn_by_seed=self.seed if is_drawn else None,
+        )
 
 
 def search_of(grid_texts: Sequence[str], random_texts: Sequence[str], points: int, seed: int) -> Search:
@@ -144,91 +155,92 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
     best = order[0].label
     behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
     arms = {label: one.summary() for label, one in found.items()}
-    summary: dict[str, Any] = {
+    outcomes = _hold_best(gates, arms[best], len(trained.seeds))
+    summary = SweepSummary(
         **head_of(trained, figure, larger_is_better=about.larger_is_better),
-        "arms": arms,
-        "pairs": [pair_document(pair) for pair in behind.values()],
-        "sweep": {
-            "searched": search.document(),
-            "ranked_by": f"mean {figure}",
-            BEST: best,
-            "settings": dict(order[0].settings),
-            "test": _tested(arms[best]),
-            "ranking": [_line(arm.label, arms[arm.label], behind.get(arm.label), figure) for arm in order],
-        },
-        "verdict": {
-            "ranking": [arm.label for arm in order],
-            "searched": [*search.sentences(), *trained.remarks],
-            "sentences": [
+        arms=arms,
+        pairs=tuple(pair_summary(pair) for pair in behind.values()),
+        sweep=SweepResult(
+            searched=search.summary(),
+            ranked_by=f"mean {figure}",
+            best=best,
+            settings=dict(order[0].settings),
+            test=_tested(arms[best]),
+            ranking=tuple(_line(arm.label, arms[arm.label], behind.get(arm.label), figure) for arm in order),
+        ),
+        verdict=SweepVerdict(
+            ranking=tuple(arm.label for arm in order),
+            searched=(*search.sentences(), *trained.remarks),
+            sentences=(
                 *_best_sentences(best, arms[best], figure, len(order)),
                 *_other_sentences(order, behind, len(trained.seeds)),
-            ],
-            "warnings": [*failures(trained.failed), *_warnings(order, behind, figure, trained)],
-        },
-        **tail_of(trained),
-    }
-    outcomes = hold_best(gates, summary)
-    summary["gates"] = [gate.document() for gate in outcomes]
+            ),
+            warnings=(*failures(trained.failed), *_warnings(order, behind, figure, trained)),
+        ),
+        **tail_of(trained, outcomes),
+    )
     warnings = write_sweep(trained.folder, comparison_of(trained, found, summary))
     return Compared(trained.folder.path, summary, warnings, outcomes)
 
 
-def _tested(arm: Mapping[str, Any]) -> dict[str, Any]:
+def _tested(arm: ArmSummary) -> dict[str, TestedFigure]:
     """Mean and interval of an arm's figures on the test part; none where there is no such part."""
-    found = {name: final for name, final in arm["final"].items() if name.startswith("test/")}
-    return {name: {key: final[key] for key in ("mean", "low", "high", "note")} for name, final in found.items()}
-
-
-def _line(label: str, arm: Mapping[str, Any], pair: Pair | None, figure: str) -> dict[str, Any]:
-    """A point of the ranking."""
-    final = arm["final"]
+    found = {name: final for name, final in arm.final.items() if name.startswith("test/")}
     return {
-        "point": label,
-        "settings": arm["settings"],
-        "value": final[figure]["mean"],
-        "low": final[figure]["low"],
-        "high": final[figure]["high"],
-        "diverged": arm["diverged"],
-        "means": {name: one["mean"] for name, one in final.items() if not name.startswith("test/")},
-        "behind": None if pair is None else _behind(label, pair),
+        name: TestedFigure(mean=final.mean, low=final.low, high=final.high, note=final.note)
+        for name, final in found.items()
     }
 
 
-def _behind(label: str, pair: Pair) -> dict[str, Any]:
+def _line(label: str, arm: ArmSummary, pair: Pair | None, figure: str) -> RankedPoint:
+    """A point of the ranking."""
+    return RankedPoint(
+        point=label,
+        settings=arm.settings,
+        value=arm.final[figure].mean,
+        low=arm.final[figure].low,
+        high=arm.final[figure].high,
+        diverged=arm.diverged,
+        means={name: one.mean for name, one in arm.final.items() if not name.startswith("test/")},
+        behind=None if pair is None else _behind(label, pair),
+    )
+
+
+def _behind(label: str, pair: Pair) -> Behind:
     """How far a point is behind the best; below 0 where its mean is better, and it ranks lower for seeds it lost."""
     low, high = (None if end is None else finite(end) for end in (pair.margin.low, pair.margin.high))
     is_behind = pair.worse == label
     if not is_behind:
         low, high = (None if end is None else -end for end in (high, low))
-    return {
-        "difference": pair.margin.estimate if is_behind else -pair.margin.estimate,
-        "low": low,
-        "high": high,
-        "p_adjusted": pair.adjusted,
-        "told_apart": pair.told_apart and is_behind,
-        "seeds": pair.seeds,
-    }
+    return Behind(
+        difference=pair.margin.estimate if is_behind else -pair.margin.estimate,
+        low=low,
+        high=high,
+        p_adjusted=pair.adjusted,
+        told_apart=pair.told_apart and is_behind,
+        seeds=pair.seeds,
+    )
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _best_sentences(label: str, arm: Mapping[str, Any], figure: str, points: int) -> Iterator[str]:
+def _best_sentences(label: str, arm: ArmSummary, figure: str, points: int) -> Iterator[str]:
     """Which point is the best, and what it comes to on rows that had no say in that."""
-    if arm["final"][figure]["mean"] is None:
+    if arm.final[figure].mean is None:
         yield f"No point has {figure}: every seed of each diverged."
         return
     which = "The only point" if points == 1 else f"The best of {points:,} points"
-    yield f"{which} is {label}: {_mean(arm['final'][figure], figure)}."
+    yield f"{which} is {label}: {_mean(arm.final[figure], figure)}."
     for name, final in _tested(arm).items():
-        if final["mean"] is not None and name.partition("/")[2] == figure.partition("/")[2]:
+        if final.mean is not None and name.partition("/")[2] == figure.partition("/")[2]:
             yield f"Its {_mean(final, name)}, is an estimate for new rows: the test part had no say in the choice."
 
 
-def _mean(final: Mapping[str, Any], figure: str) -> str:
+def _mean(final: OverSeeds | TestedFigure, figure: str) -> str:
     """`mean val/accuracy 97.1 %, 95 % 95 % to 98.9 %`."""
     unit, scale = (" %", 100) if figure.endswith("accuracy") else ("", 1)
-    ends = (final[key] for key in ("mean", "low", "high"))
+    ends = (final.mean, final.low, final.high)
     mean, low, high = (None if end is None else f"{scale * end:.4g}{unit}" for end in ends)
     return f"mean {figure} {mean}" + ("" if low is None else f", 95 % {low} to {high}")
 
@@ -285,7 +297,6 @@ def check_best_gates(gates: Sequence[Gate], figures: Sequence[str]) -> None:
     check_gates(gates, arm_figures(BEST, figures), baseline=False)
 
 
-def hold_best(gates: Sequence[Gate], summary: Mapping[str, Any]) -> list[Outcome]:
+def _hold_best(gates: Sequence[Gate], best: ArmSummary, seeds: int) -> list[Outcome]:
     """The outcome of each gate on the best point."""
-    best = summary["arms"][summary["sweep"][BEST]]
-    return hold(gates, Measured(final=figures_of_arms({**summary, "arms": {BEST: best}})))
+    return hold(gates, Measured(final=figures_of_arms({BEST: best}, seeds)))

@@ -15,6 +15,7 @@ from nnlab import pictures as plots
 from nnlab.comparison import pictures as common
 from nnlab.comparison.sweep_tables import setting_cells
 from nnlab.comparison.tables import settings_keys
+from nnlab.runs.summary import DrawnRange, SweepSummary
 
 if TYPE_CHECKING:
     from nnlab.comparison.write import Comparison
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 def keys(comparison: Comparison) -> Any:
     """What the points are ranked by, over each of the keys that were varied, point by point and seed by seed."""
     summary = comparison.summary
-    labels, searched = summary["verdict"]["ranking"], summary["sweep"]["searched"]["keys"]
-    settings = [summary["arms"][label]["settings"] for label in labels]
+    assert isinstance(summary, SweepSummary)
+    labels, searched = summary.verdict.ranking, summary.sweep.searched.keys
+    settings = [summary.arms[label].settings for label in labels]
     found = {key: setting_cells([one[key] for one in settings]) for key in settings_keys(summary)}
     return plots.sweep_keys(
         [plots.Key(key, values, _source(searched[key])) for key, values in found.items()],  # type: ignore[arg-type]
@@ -36,11 +38,11 @@ def keys(comparison: Comparison) -> Any:
     )
 
 
-def _source(searched: Any) -> Literal["grid", "even", "log"]:
+def _source(searched: tuple[str, ...] | DrawnRange) -> Literal["grid", "even", "log"]:
     """How the values of a key came about."""
-    if isinstance(searched, list):
+    if not isinstance(searched, DrawnRange):
         return "grid"
-    return "log" if searched["log"] else "even"
+    return "log" if searched.log else "even"
 
 
 def final(comparison: Comparison) -> Any:
@@ -61,14 +63,14 @@ def metric(comparison: Comparison) -> Any:
 def _by_place(comparison: Comparison) -> Comparison:
     """The points from the best to the worst, each called by its place and its settings, or these values alone."""
     summary = comparison.summary
-    ranking = summary["verdict"]["ranking"]
+    ranking = summary.verdict.ranking
     short = max(map(len, ranking)) <= _LONGEST
     names = {
-        label: f"{place}: {label if short else _values(summary['arms'][label]['settings'])}"
+        label: f"{place}: {label if short else _values(summary.arms[label].settings)}"
         for place, label in enumerate(ranking, 1)
     }
-    renamed = {**summary, "arms": {names[label]: summary["arms"][label] for label in ranking}}
-    renamed["verdict"] = {**summary["verdict"], "ranking": list(names.values())}
+    arms = {names[label]: summary.arms[label] for label in ranking}
+    verdict = summary.verdict.model_copy(update={"ranking": tuple(names.values())})
     keys_ = [
         key.rpartition(".")[2] if not key.rpartition(".")[2].isdecimal() else key for key in settings_keys(summary)
     ]
@@ -77,7 +79,7 @@ def _by_place(comparison: Comparison) -> Comparison:
         name=comparison.name if short else f"{comparison.name}: {' · '.join(keys_)}",
         arms={names[label]: comparison.arms[label] for label in ranking},
         columns={names[label]: comparison.columns[label] for label in ranking},
-        summary=renamed,
+        summary=summary.model_copy(update={"arms": arms, "verdict": verdict}),
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import settings_keys
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, write_page
-from nnlab.report.parts import config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
+from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.summary import SweepSummary
 
 
 def write_sweep_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
@@ -26,28 +26,28 @@ def write_sweep_report(folder: RunFolder, name: str, warnings: Sequence[str] = (
 
 def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
     """The page of a sweep called `name`; a section for which there is nothing is left out."""
-    summary, run = folder.read_summary(), folder.read_run()
-    verdict = summary["verdict"]
+    summary, run = folder.summary(SweepSummary), folder.read_run()
+    verdict = summary.verdict
     keys = " and ".join(settings_keys(summary))
     sections = [
-        Section("Result", verdict["sentences"]),
-        Section("Searched", [*verdict["searched"], _ranked_by(summary)]),
-        Section("Warnings", [*verdict["warnings"], *warnings]),
-        Section("Gates", tables=[*gates_tables(summary, "What the best point had to reach")]),
+        Section("Result", verdict.sentences),
+        Section("Searched", [*verdict.searched, _ranked_by(summary)]),
+        Section("Warnings", [*verdict.warnings, *warnings]),
+        Section("Gates", tables=[*gates_tables(summary.gates, "What the best point had to reach")]),
         Section("Figures", tables=sweep_tables(summary)),
-        Section("Pictures", pictures=[*pictures_in(folder.plots, sweep_pictures(summary["figure"]))]),
+        Section("Pictures", pictures=[*pictures_in(folder.plots, sweep_pictures(summary.figure))]),
         Section("Experiment", [f"config.yaml: each point is this experiment with its own {keys}."],
                 text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]  # fmt: skip
-    begun, points = run.get("begun", "at an unknown time"), len(summary["arms"])
+    points = len(summary.arms)
     counted = "1 point" if points == 1 else f"{points:,} points"
-    about = f"nnlab sweep, begun {begun}, {counted}, {seeds_of(len(summary['seeds']))} each"
-    return Page(name, about, verdict["sentences"][0], tone_of(summary), filled(sections))
+    about = f"nnlab sweep, begun {begun_in(run)}, {counted}, {seeds_of(len(summary.seeds))} each"
+    return Page(name, about, verdict.sentences[0], tone_of(summary.gates), filled(sections))
 
 
-def _ranked_by(summary: Mapping[str, Any]) -> str:
-    seeds = summary["seeds"]
+def _ranked_by(summary: SweepSummary) -> str:
+    seeds = summary.seeds
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    tested = "; the test part is looked at for the best point alone" if summary["sweep"]["test"] else ""
-    return f"Ranked by {summary['sweep']['ranked_by']} over {which}{tested}."
+    tested = "; the test part is looked at for the best point alone" if summary.sweep.test else ""
+    return f"Ranked by {summary.sweep.ranked_by} over {which}{tested}."

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from nnlab.comparison.tables import TIME_PER_STEP, settings_keys
+from nnlab.comparison.tables import TIME_PER_STEP, settings_keys, spread_cells
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import Cell, HtmlTable
+from nnlab.runs.summary import Behind, SweepSummary
 
-Summary = Mapping[str, Any]
 
-
-def sweep_tables(summary: Summary) -> list[HtmlTable]:
+def sweep_tables(summary: SweepSummary) -> list[HtmlTable]:
     """The ranking with a column for each swept key, the best point, and what each took."""
     return [_ranking(summary), _best(summary), _cost(summary)]
 
@@ -30,42 +28,44 @@ def _number(text: str) -> float | int | None:
         return None
 
 
-def _names(summary: Summary) -> list[list[Cell]]:
+def _names(summary: SweepSummary) -> list[list[Cell]]:
     """The settings of each point of the ranking, (points, keys)."""
-    lines = summary["sweep"]["ranking"]
-    columns = [setting_cells([line["settings"][key] for line in lines]) for key in settings_keys(summary)]
+    lines = summary.sweep.ranking
+    columns = [setting_cells([line.settings[key] for line in lines]) for key in settings_keys(summary)]
     return [list(cells) for cells in zip(*columns, strict=True)]
 
 
-def _ranking(summary: Summary) -> HtmlTable:
-    sweep, figure = summary["sweep"], summary["figure"]
+def _ranking(summary: SweepSummary) -> HtmlTable:
+    sweep, figure = summary.sweep, summary.figure
     rows: list[list[Cell]] = []
-    for place, (line, settings) in enumerate(zip(sweep["ranking"], _names(summary), strict=True), 1):
-        behind = line["behind"] or {}
-        apart = "–" if not behind else "yes" if behind["told_apart"] else "no"
-        rows.append([place, *settings, line["value"], line["low"], line["high"], line["diverged"],
-                     *(behind.get(key) for key in ("difference", "low", "high", "p_adjusted")), apart])  # fmt: skip
+    for place, (line, settings) in enumerate(zip(sweep.ranking, _names(summary), strict=True), 1):
+        rows.append([place, *settings, line.value, line.low, line.high, line.diverged, *_behind(line.behind)])
     columns = ["place", *settings_keys(summary), figure, "95 % from", "to", "diverged"]
     columns += ["behind the best", "95 % from", "to", "p by Holm", "told apart"]
-    return HtmlTable(f"Points by {sweep['ranked_by']} over {seeds_of(len(summary['seeds']))}", columns, rows)
+    return HtmlTable(f"Points by {sweep.ranked_by} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 
-def _best(summary: Summary) -> HtmlTable:
+def _behind(behind: Behind | None) -> list[Cell]:
+    if behind is None:
+        return [None, None, None, None, "–"]
+    apart = "yes" if behind.told_apart else "no"
+    return [behind.difference, behind.low, behind.high, behind.p_adjusted, apart]
+
+
+def _best(summary: SweepSummary) -> HtmlTable:
     """All figures of the best point; those of the test part chose nothing."""
-    best = summary["sweep"]["best"]
-    keys = ("mean", "low", "high", "median", "median_low", "median_high")
-    rows: list[list[Cell]] = [
-        [figure, *(final[key] for key in keys)] for figure, final in summary["arms"][best]["final"].items()
-    ]
+    best = summary.sweep.best
+    finals = summary.arms[best].final
+    rows: list[list[Cell]] = [[figure, *spread_cells(final)] for figure, final in finals.items()]
     columns = ["figure", "mean", "95 % from", "to", "median", "95 % from", "to"]
     return HtmlTable(f"The best point, {best}: final figures", columns, rows)
 
 
-def _cost(summary: Summary) -> HtmlTable:
+def _cost(summary: SweepSummary) -> HtmlTable:
     rows: list[list[Cell]] = []
-    for place, (line, settings) in enumerate(zip(summary["sweep"]["ranking"], _names(summary), strict=True), 1):
-        arm = summary["arms"][line["point"]]
-        microseconds = None if arm["time_per_step"] is None else 1e6 * arm["time_per_step"]
-        rows.append([place, *settings, arm["parameters"], microseconds, arm["seconds"]])
+    for place, (line, settings) in enumerate(zip(summary.sweep.ranking, _names(summary), strict=True), 1):
+        arm = summary.arms[line.point]
+        microseconds = None if arm.time_per_step is None else 1e6 * arm.time_per_step
+        rows.append([place, *settings, arm.parameters, microseconds, arm.seconds])
     columns = ["place", *settings_keys(summary), "parameters", "µs per step and seed", "seconds in all"]
     return HtmlTable(f"What it took; {TIME_PER_STEP}", columns, rows)

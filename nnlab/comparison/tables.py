@@ -9,8 +9,16 @@ from typing import Any
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import Cell, HtmlTable
 from nnlab.runs.metrics import cell
-
-Summary = Mapping[str, Any]
+from nnlab.runs.summary import (
+    ArmSummary,
+    ComparisonSummary,
+    OverSeeds,
+    PairSummary,
+    SeveralSummary,
+    SharePairSummary,
+    SweepSummary,
+    TunedSummary,
+)
 
 TIME_PER_STEP = "time per step: the clock over the updates of all seeds that ran together, with whatever else ran there"
 
@@ -26,65 +34,62 @@ _SHARES = (
 # --- what an arm is called --------------------------------------------------------------------------------------------
 
 
-def name_columns(summary: Summary) -> list[str]:
+def name_columns(summary: SeveralSummary) -> list[str]:
     """The columns that name an arm: what its label is called, and each key that was given other values."""
-    return ["point" if "sweep" in summary else "activation", *settings_keys(summary)]
+    return ["point" if isinstance(summary, SweepSummary) else "activation", *settings_keys(summary)]
 
 
-def name_cells(summary: Summary, label: str) -> list[str]:
+def name_cells(summary: SeveralSummary, label: str) -> list[str]:
     """What these columns hold of an arm."""
-    settings = summary["arms"].get(label, {}).get("settings", {}) if "arms" in summary else {}
+    settings = summary.arms[label].settings
     return [label, *(settings.get(key, "") for key in settings_keys(summary))]
 
 
-def settings_keys(summary: Summary) -> list[str]:
+def settings_keys(summary: SeveralSummary) -> list[str]:
     """The keys that were given other values in any arm."""
-    return list(dict.fromkeys(key for arm in summary.get("arms", {}).values() for key in arm["settings"]))
+    return list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
 
 
 # --- for scripts ------------------------------------------------------------------------------------------------------
 
 
-def arm_rows(summary: Summary) -> Iterator[list[str]]:
+def arm_rows(summary: SeveralSummary) -> Iterator[list[str]]:
     """A row per arm, figure and statistic: `relu, test/accuracy, mean, value, low, high, seeds, note`."""
     yield [*name_columns(summary), "figure", "statistic", "value", "low", "high", "seeds", "note"]
-    for label, arm in summary["arms"].items():
+    for label, arm in summary.arms.items():
         name = name_cells(summary, label)
         for figure, statistic, value, low, high, seeds, note in _statistics(arm):
             yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
 
 
-def _statistics(arm: Summary) -> Iterator[tuple[Any, ...]]:
+def _statistics(arm: ArmSummary) -> Iterator[tuple[Any, ...]]:
     """Figure, statistic, value, low, high, seeds and note of all there is to tell of an arm."""
-    spread = {**arm["final"], "area": arm["area"], **arm.get("health", {})}
-    for figure, found in spread.items():
-        seeds = sum(value is not None for value in found["values"])
-        yield figure, "mean", found["mean"], found["low"], found["high"], seeds, found["note"]
-        yield figure, "median", found["median"], found["median_low"], found["median_high"], seeds, ""
-    seeds = len(arm["area"]["values"])
-    for figure in ("reached", "diverged"):
-        share = arm[f"{figure}_share"]
-        yield figure, "share", share["estimate"], share["low"], share["high"], seeds, share["note"]
-    for figure in ("steps_to_target", "seconds_to_target"):
-        found = arm[figure]
-        yield figure, "median", found["median"], found["low"], found["high"], seeds, found["note"]
-    yield "time_per_step", "mean", arm["time_per_step"], None, None, seeds, ""
+    for figure, found in {**arm.final, "area": arm.area, **arm.health}.items():
+        seeds = sum(value is not None for value in found.values)
+        yield figure, "mean", found.mean, found.low, found.high, seeds, found.note
+        yield figure, "median", found.median, found.median_low, found.median_high, seeds, ""
+    seeds = len(arm.area.values)
+    for figure, share in (("reached", arm.reached_share), ("diverged", arm.diverged_share)):
+        yield figure, "share", share.estimate, share.low, share.high, seeds, share.note
+    for figure, way in (("steps_to_target", arm.steps_to_target), ("seconds_to_target", arm.seconds_to_target)):
+        yield figure, "median", way.median, way.low, way.high, seeds, way.note
+    yield "time_per_step", "mean", arm.time_per_step, None, None, seeds, ""
 
 
-def pair_rows(summary: Summary) -> Iterator[list[str]]:
+def pair_rows(summary: SeveralSummary) -> Iterator[list[str]]:
     """A row per pair of arms, from the best pair down."""
-    return _rows(_PAIR, summary["pairs"])
+    return _rows(_PAIR, summary.pairs)
 
 
-def share_rows(summary: Summary) -> Iterator[list[str]]:
+def share_rows(summary: ComparisonSummary) -> Iterator[list[str]]:
     """A row per pair of arms, by the share of seeds that reached the target."""
-    return _rows(_SHARES, summary["shares"])
+    return _rows(_SHARES, summary.shares)
 
 
-def _rows(keys: Sequence[str], documents: Sequence[Summary]) -> Iterator[list[str]]:
+def _rows(keys: Sequence[str], pairs: Sequence[PairSummary | SharePairSummary]) -> Iterator[list[str]]:
     yield [*keys]
-    for document in documents:
-        yield [_text(document[key]) for key in keys]
+    for pair in pairs:
+        yield [_text(getattr(pair, key)) for key in keys]
 
 
 def _text(value: Any) -> str:
@@ -96,51 +101,51 @@ def _text(value: Any) -> str:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def tables_of(summary: Summary) -> list[HtmlTable]:
+def tables_of(summary: ComparisonSummary) -> list[HtmlTable]:
     """Final figures, the way to the target, the cost, and arms against each other."""
-    split = summary["figure"].split("/")[0]
-    figures = [name for name in next(iter(summary["arms"].values()))["final"] if name.startswith(f"{split}/")]
-    figures.sort(key=lambda name: name != summary["figure"])
-    tables = _tuned_tables(summary) if "tuned" in summary else []
+    split = summary.figure.split("/")[0]
+    figures = [name for name in next(iter(summary.arms.values())).final if name.startswith(f"{split}/")]
+    figures.sort(key=lambda name: name != summary.figure)
+    tables = _tuned_tables(summary, summary.tuned) if summary.tuned else []
     tables += [_final_table(summary, figure) for figure in figures]
     tables += [*_target_tables(summary), _cost_table(summary)]
-    if summary["pairs"]:
+    if summary.pairs:
         tables += [*_pair_tables(summary), _win_table(summary)]
-    if summary["shares"]:
+    if summary.shares:
         tables.append(_share_table(summary))
     return [table for table in tables if table.rows]
 
 
-def _ranked(summary: Summary) -> list[tuple[str, Summary]]:
+def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
     """The arms from the best mean to the worst, those without one at the end; where tuned, those told of in words."""
-    figure, sign = summary["figure"], -1 if summary["larger_is_better"] else 1
+    figure, sign = summary.figure, -1 if summary.larger_is_better else 1
 
-    def place(arm: Summary) -> float:
-        mean = arm["final"][figure]["mean"]
+    def place(arm: ArmSummary) -> float:
+        mean = arm.final[figure].mean
         return math.inf if mean is None else sign * mean
 
-    shown = summary["arms"]
-    if "tuned" in summary:
-        told = [label for arm in summary["tuned"]["arms"].values() for label in (arm["best"], arm["same"])]
+    shown = summary.arms
+    if summary.tuned:
+        told = [label for arm in summary.tuned.arms.values() for label in (arm.best, arm.same)]
         shown = {label: arm for label, arm in shown.items() if label in told}
     return sorted(shown.items(), key=lambda item: place(item[1]))
 
 
-def _tuned_tables(summary: Summary) -> list[HtmlTable]:
+def _tuned_tables(summary: ComparisonSummary, tuned: TunedSummary) -> list[HtmlTable]:
     """The families at the same settings beside each at its best; and what the settings were chosen by, all of it."""
-    figure, arms, tuned = summary["figure"], summary["arms"], summary["tuned"]
-    order = [arms[label]["family"] for label in summary["verdict"]["ranking"]]
+    figure, arms = summary.figure, summary.arms
+    order = [arms[label].family for label in summary.verdict.ranking]
     both: list[list[Cell]] = []
     for family in order:
-        own = tuned["arms"][family]
-        cells = [_interval(arms[own[at]] if own[at] else None, figure) for at in ("same", "best")]
-        both.append([family, *cells[0], *cells[1], _in_words(own["settings"])])
-    chosen = tuned["chosen_by"].removeprefix("mean ")
-    points = dict.fromkeys(_in_words(arm["settings"]) for arm in arms.values())
-    means = {(arm["family"], _in_words(arm["settings"])): arm["final"][chosen]["mean"] for arm in arms.values()}
+        own = tuned.arms[family]
+        cells = [_interval(arms[label] if label else None, figure) for label in (own.same, own.best)]
+        both.append([family, *cells[0], *cells[1], _in_words(own.settings)])
+    chosen = tuned.figure
+    points = dict.fromkeys(_in_words(arm.settings) for arm in arms.values())
+    means = {(arm.family, _in_words(arm.settings)): arm.final[chosen].mean for arm in arms.values()}
     tried: list[list[Cell]] = [[point, *(means.get((family, point)) for family in order)] for point in points]
-    same = tuned["same_settings"]
-    common = f"{_in_words(same['settings'])}, {same['why']}" if same["settings"] else same["why"]
+    same = tuned.same_settings
+    common = f"{_in_words(same.settings)}, {same.why}" if same.settings else same.why
     at = ("mean", "95 % from", "to")
     columns = ["activation", *(f"same: {word}" for word in at), *(f"best: {word}" for word in at), "its best settings"]
     return [
@@ -151,40 +156,47 @@ def _tuned_tables(summary: Summary) -> list[HtmlTable]:
     ]
 
 
-def _interval(arm: Summary | None, figure: str) -> list[Cell]:
+def _interval(arm: ArmSummary | None, figure: str) -> list[Cell]:
     """Mean, low and high."""
-    return [None if arm is None else arm["final"][figure][key] for key in ("mean", "low", "high")]
+    if arm is None:
+        return [None, None, None]
+    return [arm.final[figure].mean, arm.final[figure].low, arm.final[figure].high]
 
 
-def _in_words(settings: Summary) -> str:
+def _in_words(settings: Mapping[str, str]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
-def _final_table(summary: Summary, figure: str) -> HtmlTable:
+def spread_cells(final: OverSeeds) -> list[Cell]:
+    """Mean and median, each with its interval."""
+    return [final.mean, final.low, final.high, final.median, final.median_low, final.median_high]
+
+
+def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
     """Means and medians; with a column of what speaks against the mean's interval, if anything does."""
-    keys = ("mean", "low", "high", "median", "median_low", "median_high")
     columns = ["activation", "mean", "95 % from", "to", "median", "95 % from", "to", "diverged"]
     arms = _ranked(summary)
-    notes = [arm["final"][figure]["note"] for _, arm in arms]
+    notes = [arm.final[figure].note for _, arm in arms]
     rows: list[list[Cell]] = [
-        [label, *(arm["final"][figure][key] for key in keys), arm["diverged"], *([note] if any(notes) else [])]
+        [label, *spread_cells(arm.final[figure]), arm.diverged, *([note] if any(notes) else [])]
         for (label, arm), note in zip(arms, notes, strict=True)
     ]
     columns += ["note on the mean"] if any(notes) else []
-    return HtmlTable(f"Final {figure} over {seeds_of(len(summary['seeds']))}", columns, rows)
+    return HtmlTable(f"Final {figure} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 
-def _target_tables(summary: Summary) -> list[HtmlTable]:
+def _target_tables(summary: ComparisonSummary) -> list[HtmlTable]:
     """Who reached the target, and how soon."""
-    arms, target = _ranked(summary), summary["target"]
+    arms, target = _ranked(summary), summary.target
     reached: list[list[Cell]] = []
     for label, arm in arms:
-        shares = [100 * arm["reached_share"][key] for key in ("estimate", "low", "high")]
-        reached.append([label, *shares, arm["steps_to_target"]["censored"], arm["area"]["mean"]])
+        share = arm.reached_share
+        shares = [_percent(share.estimate), _percent(share.low), _percent(share.high)]
+        reached.append([label, *shares, arm.steps_to_target.censored, arm.area.mean])
     steps: list[list[Cell]] = [
         [
             label,
-            *(arm[way][key] for way in ("steps_to_target", "seconds_to_target") for key in ("median", "low", "high")),
+            *(end for way in (arm.steps_to_target, arm.seconds_to_target) for end in (way.median, way.low, way.high)),
         ]
         for label, arm in arms
     ]
@@ -203,15 +215,13 @@ def _target_tables(summary: Summary) -> list[HtmlTable]:
     ]
 
 
-def _cost_table(summary: Summary) -> HtmlTable:
+def _cost_table(summary: ComparisonSummary) -> HtmlTable:
     rows: list[list[Cell]] = []
-    health = [
-        name for name in ("dead", "saturated") if any(name in arm.get("health", {}) for _, arm in _ranked(summary))
-    ]
+    health = [name for name in ("dead", "saturated") if any(name in arm.health for _, arm in _ranked(summary))]
     for label, arm in _ranked(summary):
-        microseconds = None if arm["time_per_step"] is None else 1e6 * arm["time_per_step"]
-        shares = [_percent(arm.get("health", {}).get(name, {}).get("mean")) for name in health]
-        rows.append([label, arm["parameters"], microseconds, arm["seconds"], *shares])
+        microseconds = None if arm.time_per_step is None else 1e6 * arm.time_per_step
+        shares = [_percent(arm.mean_health(name)) for name in health]
+        rows.append([label, arm.parameters, microseconds, arm.seconds, *shares])
     columns = [
         "activation",
         "parameters",
@@ -226,15 +236,14 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _pair_tables(summary: Summary) -> list[HtmlTable]:
+def _pair_tables(summary: ComparisonSummary) -> list[HtmlTable]:
     """By how much one is better, and how often."""
-    pairs, figure = summary["pairs"], summary["figure"]
-    amounts = ("better", "worse", "difference", "low", "high", "p", "p_adjusted")
+    pairs, figure = summary.pairs, summary.figure
     differences: list[list[Cell]] = []
     for pair in pairs:
-        apart = "yes" if pair["told_apart"] else "no"
-        differences.append([*(pair[key] for key in amounts), apart, pair["seeds"], pair["seeds_needed"]])
-    chances = ("better", "worse", "chance", "chance_low", "chance_high")
+        apart = "yes" if pair.told_apart else "no"
+        amounts = [pair.better, pair.worse, pair.difference, pair.low, pair.high, pair.p, pair.p_adjusted]
+        differences.append([*amounts, apart, pair.seeds, pair.seeds_needed])
     return [
         HtmlTable(
             f"Pairs on the same seeds: how much better {figure} is",
@@ -244,24 +253,24 @@ def _pair_tables(summary: Summary) -> list[HtmlTable]:
         HtmlTable(
             f"Pairs on the same seeds: chance that {figure} is better on a seed",
             ["better", "worse", "chance", "95 % from", "to"],
-            [[pair[key] for key in chances] for pair in pairs],
+            [[pair.better, pair.worse, pair.chance, pair.chance_low, pair.chance_high] for pair in pairs],
         ),
     ]
 
 
-def _share_table(summary: Summary) -> HtmlTable:
+def _share_table(summary: ComparisonSummary) -> HtmlTable:
     """Who reaches the target on more seeds."""
     columns = ["more often", "less often", "share (%)", "against (%)", "points more", "95 % from", "to"]
     columns += ["p (McNemar)", "p by Holm", "told apart", "seeds"]
     rows: list[list[Cell]] = []
-    for pair in summary["shares"]:
-        shares = [_percent(pair[key]) for key in ("better_share", "worse_share", "difference", "low", "high")]
-        apart = "yes" if pair["told_apart"] else "no"
-        rows.append([pair["better"], pair["worse"], *shares, pair["p"], pair["p_adjusted"], apart, pair["seeds"]])
-    return HtmlTable(f"Pairs on the same seeds: who reaches {summary['target']} more often", columns, rows)
+    for pair in summary.shares:
+        amounts = (pair.better_share, pair.worse_share, pair.difference, pair.low, pair.high)
+        apart = "yes" if pair.told_apart else "no"
+        rows.append([pair.better, pair.worse, *map(_percent, amounts), pair.p, pair.p_adjusted, apart, pair.seeds])
+    return HtmlTable(f"Pairs on the same seeds: who reaches {summary.target} more often", columns, rows)
 
 
-def _win_table(summary: Summary) -> HtmlTable:
-    labels = summary["verdict"]["ranking"]
-    rows = [[row, *(_percent(summary["wins"][row][column]) for column in labels)] for row in labels]
+def _win_table(summary: ComparisonSummary) -> HtmlTable:
+    labels = summary.verdict.ranking
+    rows = [[row, *(_percent(summary.wins[row][column]) for column in labels)] for row in labels]
     return HtmlTable("Seeds on which the arm of the row beats that of the column (%)", ["", *labels], rows)

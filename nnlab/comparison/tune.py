@@ -18,6 +18,7 @@ from nnlab.config.experiment import to_plain
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError
 from nnlab.maths.metrics import TRAINING_METRICS, metric_of
+from nnlab.runs.summary import SameSettings, TunedArm, TunedSummary
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Tuned:
     common: Settings
     why: str
 
-    def document(self) -> dict[str, Any]:
+    def summary(self) -> TunedSummary:
         """What summary.json says of it."""
         arms = {
-            family: {"same": self.same.get(family), "best": best, "settings": dict(self.settings[family])}
+            family: TunedArm(same=self.same.get(family), best=best, settings=dict(self.settings[family]))
             for family, best in self.best.items()
         }
-        common = {"settings": dict(self.common), "why": self.why}
-        return {"chosen_by": f"mean {self.figure}", "same_settings": common, "arms": arms}
+        common = SameSettings(settings=dict(self.common), why=self.why)
+        return TunedSummary(chosen_by=f"mean {self.figure}", same_settings=common, arms=arms)
 
 
 def choosing_figure(experiment: Experiment) -> str:

@@ -31,6 +31,7 @@ from nnlab.report.tables import latex, markdown
 from nnlab.runs.files import write_atomically, write_csv, write_text
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import cell
+from nnlab.runs.summary import ComparisonSummary, SeveralSummary, SweepSummary
 from nnlab.training.health import Portrait
 
 Array = NDArray[Any]
@@ -84,7 +85,7 @@ class Comparison:
     arms: Mapping[str, Any]
     columns: Mapping[str, Mapping[str, Array]]
     health: Mapping[str, Mapping[str, Array]]
-    summary: Mapping[str, Any]
+    summary: SeveralSummary
     watched: int
     loss: str = ""
     scaled_targets: bool = False
@@ -94,8 +95,12 @@ class Comparison:
     @property
     def intervals(self) -> dict[str, tuple[float, float, float]]:
         """Mean and 95 % interval of the headline of each arm where at least two seeds gave one."""
-        finals = {label: arm["final"][self.figure] for label, arm in self.summary["arms"].items()}
-        return {label: (f["mean"], f["low"], f["high"]) for label, f in finals.items() if f["low"] is not None}
+        finals = {label: arm.final[self.figure] for label, arm in self.summary.arms.items()}
+        return {
+            label: (final.mean, final.low, final.high)
+            for label, final in finals.items()
+            if final.mean is not None and final.low is not None and final.high is not None
+        }
 
 
 def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
@@ -104,9 +109,10 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     from nnlab.comparison.report import write_comparison_report
 
     summary = comparison.summary
+    assert isinstance(summary, ComparisonSummary)
     write_csv(folder.path / "arms.csv", arm_rows(summary))
     write_csv(folder.path / "shares.csv", share_rows(summary))
-    _write_tables(folder, comparison, tables_of(summary), summary["verdict"]["sentences"])
+    _write_tables(folder, comparison, tables_of(summary), summary.verdict.sentences)
     warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
     folder.write_summary(summary)
     write_comparison_report(folder, comparison.name, warnings)
@@ -118,9 +124,11 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
     from nnlab.comparison.sweep_pictures import sweep_pictures
     from nnlab.comparison.sweep_report import write_sweep_report
 
-    summary, verdict = comparison.summary, comparison.summary["verdict"]
+    summary = comparison.summary
+    assert isinstance(summary, SweepSummary)
+    verdict = summary.verdict
     write_csv(folder.path / "points.csv", arm_rows(summary))
-    _write_tables(folder, comparison, sweep_tables(summary), [*verdict["sentences"], *verdict["searched"]])
+    _write_tables(folder, comparison, sweep_tables(summary), [*verdict.sentences, *verdict.searched])
     warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
     folder.write_summary(summary)
     write_sweep_report(folder, comparison.name, warnings)
@@ -140,7 +148,7 @@ def _write_tables(
     folder: RunFolder, comparison: Comparison, tables: Sequence[HtmlTable], sentences: Sequence[str]
 ) -> None:
     """Write the tables for people, in Markdown below the verdict and in LaTeX."""
-    warnings = comparison.summary["verdict"]["warnings"]
+    warnings = comparison.summary.verdict.warnings
     write_text(folder.path / "table.md", markdown(comparison.name, sentences, warnings, tables))
     write_text(folder.path / "table.tex", latex(tables))
 

@@ -16,14 +16,17 @@ from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, printable
+from nnlab.experiments.unchanged import refuse_edited
 from nnlab.gates.hold import Measured, Outcome, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, predictions
 from nnlab.runs import checkpoints
+from nnlab.runs.about import WeightsAbout
 from nnlab.runs.files import write_csv
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import CONFIG, RunFolder
 from nnlab.runs.metrics import cell
+from nnlab.runs.run import ArmsRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
 from nnlab.setup.rows import prepare_rows, read_rows
@@ -83,7 +86,7 @@ class Opened:
     experiment: Experiment
     model: Model
     checkpoint: str
-    about: Mapping[str, Any]
+    about: WeightsAbout
 
 
 def weights_of(experiment: Experiment) -> str:
@@ -92,12 +95,18 @@ def weights_of(experiment: Experiment) -> str:
 
 
 def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActivation]) -> Opened:
-    """The experiment of a run, and its model and the checkpoint behind it; without a name the run's own result."""
+    """The experiment of a run, and its model and the checkpoint behind it; without a name the run's own result.
+
+    CheckpointError where the experiment file is no longer the one that the checkpoint was made by.
+    """
     require_one_network(run)
-    experiment = validate(read_file(run.path / "config.yaml"), activations)
+    document = read_file(run.path / CONFIG)
+    experiment = validate(document, activations)
     name = name or weights_of(experiment)
     checkpoint = checkpoints.load(run.checkpoint(name))
-    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint), name, checkpoint.about)
+    about = WeightsAbout.of(checkpoint.about, printable(str(run.checkpoint(name))))
+    refuse_edited(run, about, experiment, document.values)
+    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint), name, about)
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}
@@ -105,9 +114,9 @@ _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "s
 
 def require_one_network(run: RunFolder) -> None:
     """CheckpointError for the folder of a comparison or a sweep, with the way to a run of one of its networks."""
-    kind = run.read_run().get("kind")
-    if kind in _SEVERAL:
-        name, setting = _SEVERAL[kind]
+    found = run.read_run()
+    if isinstance(found, ArmsRun):
+        name, setting = _SEVERAL[found.kind]
         where = printable(str(run.path))
         raise CheckpointError(
             f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
@@ -134,11 +143,12 @@ def evaluate(
     figures, predicted = (
         _on_file(model, experiment, data)
         if data is not None
-        else _on_splits(model, experiment, run, split, str(opened.about["fingerprint"]))
+        else _on_splits(model, experiment, run, split, opened.about.fingerprint)
     )
     outcomes = _held(gates, model, figures, list(predicted), baseline)
-    status, step = str(run.read_run().get("status", "unknown")), int(opened.about["step"])
-    return Evaluation(run.path, status, opened.checkpoint, step, figures, model, predicted, outcomes)
+    known = run.read_run()
+    status = "unknown" if known is None else known.status
+    return Evaluation(run.path, status, opened.checkpoint, opened.about.step, figures, model, predicted, outcomes)
 
 
 def _held(

@@ -8,8 +8,9 @@ from typing import Any
 from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, write_page
-from nnlab.report.parts import config_text, environment_tables, filled, gates_tables, pictures_in
+from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.summary import TrainingSummary
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",
@@ -31,32 +32,32 @@ def write_training_report(folder: RunFolder, name: str, warnings: Sequence[str] 
 
 def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
     """The page of a training called `name`; a section for which there is nothing is left out."""
-    summary, run = folder.read_summary(), folder.read_run()
+    summary, run = folder.summary(TrainingSummary), folder.read_run()
     verdict, tone = _verdict(summary)
     sections = [
-        *([_autopsy(folder.read_autopsy())] if summary["status"] == "diverged" else []),
+        *([_autopsy(folder.read_autopsy())] if summary.status == "diverged" else []),
         Section("Figures", _best(summary), [*_figures(summary)]),
-        Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")]),
+        Section("Gates", tables=[*gates_tables(summary.gates, "What the run had to reach")]),
         Section("Warnings", warnings),
         Section("Pictures", pictures=[*pictures_in(folder.plots, PICTURES)]),
         Section("By class or target", tables=[*_one_by_one(summary)]),
         Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]
-    about = f"nnlab train, begun {run.get('begun', 'at an unknown time')}, {summary['parameters']:,} parameters"
+    about = f"nnlab train, begun {begun_in(run)}, {summary.parameters:,} parameters"
     return Page(name, about, verdict, tone, filled(sections))
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
-def _verdict(summary: Mapping[str, Any]) -> tuple[str, Tone]:
+def _verdict(summary: TrainingSummary) -> tuple[str, Tone]:
     """The outcome in a sentence or two, and whether it is good or bad."""
-    steps, status, gates = summary["steps"], summary["status"], summary["gates"]
+    steps, status, gates = summary.steps, summary.status, summary.gates
     ended = _ENDS.get(status, "Ended after {steps} and {seconds}")
-    told = ended.format(steps=f"{steps:,} step{'' if steps == 1 else 's'}", seconds=f"{summary['seconds']:,.3g} s")
-    main = _main_figure(summary["final"])
-    missed = [gate for gate in gates if not gate["met"]]
+    told = ended.format(steps=f"{steps:,} step{'' if steps == 1 else 's'}", seconds=f"{summary.seconds:,.3g} s")
+    main = _main_figure(summary.final)
+    missed = [gate for gate in gates if not gate.met]
     words = [f"{told}: {main}." if main else f"{told}.", _gates_told(len(gates), len(missed))]
     tone: Tone = "bad" if missed or status == "diverged" else "good" if gates else "plain"
     return " ".join(filter(None, words)), tone
@@ -82,11 +83,11 @@ def _gates_told(count: int, missed: int) -> str:
     return "Its gate is met." if count == 1 else f"All {count} gates are met."
 
 
-def _best(summary: Mapping[str, Any]) -> list[str]:
-    best = summary["best"]
-    if best["value"] is None:
+def _best(summary: TrainingSummary) -> list[str]:
+    best = summary.best
+    if best.value is None:
         return []
-    return [f"The best {best['monitor']} was {best['value']:.6g}, at step {best['step']:,}."]
+    return [f"The best {best.monitor} was {best.value:.6g}, at step {best.step:,}."]
 
 
 def _autopsy(document: Mapping[str, Any]) -> Section:
@@ -98,20 +99,20 @@ def _autopsy(document: Mapping[str, Any]) -> Section:
     return Section("Autopsy", document.get("account", []), tables if rows else [])
 
 
-def _figures(summary: Mapping[str, Any]) -> Iterator[HtmlTable]:
+def _figures(summary: TrainingSummary) -> Iterator[HtmlTable]:
     """The main figures, a column for each split."""
     splits, names = _splits(summary), _names(summary, by_one=False)
     if names:
-        yield HtmlTable("Figures of whole splits", ["figure", *splits], [*_rows(summary["final"], names, splits)])
+        yield HtmlTable("Figures of whole splits", ["figure", *splits], [*_rows(summary.final, names, splits)])
 
 
-def _splits(summary: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(name.split("/")[0] for name in summary["final"]))
+def _splits(summary: TrainingSummary) -> list[str]:
+    return list(dict.fromkeys(name.split("/")[0] for name in summary.final))
 
 
-def _names(summary: Mapping[str, Any], *, by_one: bool) -> list[str]:
+def _names(summary: TrainingSummary, *, by_one: bool) -> list[str]:
     """The figures without their split; those of one class or target have a slash."""
-    names = dict.fromkeys(name.split("/", 1)[1] for name in summary["final"])
+    names = dict.fromkeys(name.split("/", 1)[1] for name in summary.final)
     return [name for name in names if ("/" in name) == by_one]
 
 
@@ -120,10 +121,10 @@ def _rows(final: Mapping[str, Any], names: Sequence[str], splits: Sequence[str])
         yield [name.replace("_", " "), *(final.get(f"{split}/{name}") for split in splits)]
 
 
-def _one_by_one(summary: Mapping[str, Any]) -> Iterator[HtmlTable]:
+def _one_by_one(summary: TrainingSummary) -> Iterator[HtmlTable]:
     """A table for each split, with a row for each class or target."""
     pairs = [name.split("/", 1) for name in _names(summary, by_one=True)]
     metrics, ones = (list(dict.fromkeys(parts)) for parts in zip(*pairs, strict=True)) if pairs else ([], [])
     for split in _splits(summary) if pairs else []:
-        rows = [[one, *(summary["final"].get(f"{split}/{metric}/{one}") for metric in metrics)] for one in ones]
+        rows = [[one, *(summary.final.get(f"{split}/{metric}/{one}") for metric in metrics)] for one in ones]
         yield HtmlTable(f"{split} part", ["name", *(metric.replace("_", " ") for metric in metrics)], rows)

@@ -15,6 +15,8 @@ from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.runs.metrics import finite
+from nnlab.runs.run import Status
+from nnlab.runs.summary import BestStep, TrainingSummary
 from nnlab.setup.model import Model
 from nnlab.setup.setup import Setup
 from nnlab.training import health
@@ -44,31 +46,31 @@ def summary_of(
     measured: Measured,
     *,
     folder: Path,
-    status: str,
+    status: Status,
     reports: Mapping[str, Any],
     gates: Sequence[Outcome],
     seconds: float,
-) -> dict[str, Any]:
+) -> TrainingSummary:
     """What summary.json holds."""
     best, step = state.best, int(state.best.step[0])
     at_best = {
         n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
     }
-    return {
-        "run": str(folder),
-        "status": status,
-        "final": {f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
-        "best": {
-            "step": step,
-            "monitor": setup.plan.watch.monitor,
-            "value": finite(float(best.value[0])),
+    return TrainingSummary(
+        run=str(folder),
+        status=status,
+        final={f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
+        best=BestStep(
+            step=step,
+            monitor=setup.plan.watch.monitor,
+            value=finite(float(best.value[0])),
             **{name: finite(value) for name, value in at_best.items()},
-        },
-        "gates": [gate.document() for gate in gates],
-        "steps": state.step,
-        "parameters": setup.network.layout.size,
-        "seconds": round(seconds, 3),
-    }
+        ),
+        gates=tuple(gate.line() for gate in gates),
+        steps=state.step,
+        parameters=setup.network.layout.size,
+        seconds=round(seconds, 3),
+    )
 
 
 def material_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:

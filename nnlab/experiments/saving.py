@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,16 @@ from nnlab.errors import CheckpointError
 from nnlab.experiments.results import figure_names
 from nnlab.maths.randomness import Purpose
 from nnlab.runs import checkpoints
-from nnlab.runs.checkpoints import Checkpoint
+from nnlab.runs.about import MarkFacts, SavedState, StateAbout, StreamFacts, WeightsAbout
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import GrowingTable, Mark, Metrics, cell
+from nnlab.runs.metrics import GrowingTable, Mark, Metrics, cell, read_figures, read_rows
 from nnlab.setup.setup import Setup
 from nnlab.training.state import State, sound
 
 Array = NDArray[Any]
 
+METRICS: Final = "metrics.csv"
+HASHES: Final = "hashes.csv"
 SECONDS_BETWEEN_SAVES = 30.0
 _LARGEST_SHARE = 0.01  # of the time, that saving may take where its interval is given in seconds
 _MOST_HASHES = 100  # epochs whose weights are hashed, about
@@ -45,6 +47,18 @@ def tensors(setup: Setup, state: State) -> Iterator[tuple[str, Array]]:
             yield name, view[0]
 
 
+def tensor_names(setup: Setup) -> list[str]:
+    """The names of these tensors, which are the columns of hashes.csv after step and epoch."""
+    return [spec.name for layout in (setup.network.layout, setup.network.statistics) for spec in layout.specs]
+
+
+def check_tables(setup: Setup, folder: RunFolder, begin: SavedState) -> None:
+    """Refuse metrics.csv and hashes.csv that are not what they were when a checkpoint was saved: CheckpointError."""
+    for _ in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
+        pass
+    read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark())
+
+
 def hashes(setup: Setup, state: State) -> dict[str, str]:
     """The SHA-256 of every tensor's bytes."""
     return {name: hashlib.sha256(a.tobytes()).hexdigest() for name, a in tensors(setup, state)}
@@ -59,13 +73,12 @@ class Saver:
         folder: RunFolder,
         state: State,
         environment: Mapping[str, Any],
-        begin: Checkpoint | None = None,
+        begin: SavedState | None = None,
     ) -> None:
         self.setup, self.folder, self.state, self.environment = setup, folder, state, environment
-        about = begin.about if begin else {}
-        self.planned: list[list[int]] = [list(pair) for pair in about.get("planned", [])]
+        self.planned = list(begin.about.planned) if begin else []
         if not self.planned or self.planned[-1][1] != setup.plan.steps:
-            self.planned.append([state.step, setup.plan.steps])
+            self.planned.append((state.step, setup.plan.steps))
         self.gradient_errors = [*begin.arrays["gradient_errors"]] if begin else []
         self.saved_at = (state.step, state.recorded) if begin else None
         self._best_saved: int | None = None
@@ -74,14 +87,14 @@ class Saver:
         self._interval = every.seconds if isinstance(every, Duration) else SECONDS_BETWEEN_SAVES
         self._steps = every if isinstance(every, int) else None
         self._next = time.monotonic() + self._interval
-        self._open({name: Mark(**mark) for name, mark in about.get("marks", {}).items()})
+        self._open({name: facts.mark() for name, facts in begin.about.marks.items()} if begin else {})
 
     def _open(self, marks: Mapping[str, Mark]) -> None:
-        path, names = self.folder.path, [name for name, _ in tensors(self.setup, self.state)]
+        path, names = self.folder.path, tensor_names(self.setup)
         with contextlib.ExitStack() as opened:
-            self.metrics = Metrics(path / "metrics.csv", figure_names(self.setup), marks.get("metrics.csv"))
+            self.metrics = Metrics(path / METRICS, figure_names(self.setup), marks.get(METRICS))
             opened.callback(self.metrics.close)
-            self.hashes = GrowingTable(path / "hashes.csv", ["step", "epoch", *names], marks.get("hashes.csv"))
+            self.hashes = GrowingTable(path / HASHES, ["step", "epoch", *names], marks.get(HASHES))
             opened.callback(self.hashes.close)
             self._opened = opened.pop_all()
 
@@ -116,11 +129,12 @@ class Saver:
             return
         begun = time.monotonic()
         # What a checkpoint says of these files must be on the disk before it is.
-        marks = {table.path.name: asdict(table.mark()) for table in (self.metrics, self.hashes)}
+        marks = {table.path.name: MarkFacts(**asdict(table.mark())) for table in (self.metrics, self.hashes)}
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
         about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}
-        last = self.setup.model(self.state.theta, self.state.statistics).to_checkpoint(extra, about)
+        model = self.setup.model(self.state.theta, self.state.statistics)
+        last = model.to_checkpoint(extra, StateAbout, about)
         checkpoints.save(self.folder.checkpoint("last"), last, keep=self.folder.checkpoint("previous"))
         self.saved_at = now
         ended = time.monotonic()
@@ -131,10 +145,8 @@ class Saver:
         best = self.state.best
         step = int(best.step[0])
         if step != self._best_saved:
-            checkpoints.save(
-                self.folder.checkpoint("best"),
-                self.setup.model(best.theta, best.statistics).to_checkpoint({}, self._about(step)),
-            )
+            model = self.setup.model(best.theta, best.statistics)
+            checkpoints.save(self.folder.checkpoint("best"), model.to_checkpoint({}, WeightsAbout, self._about(step)))
             self._best_saved = step
 
     def _gradient_errors(self) -> Array:
@@ -160,14 +172,15 @@ class Saver:
         }
 
 
-def streams() -> dict[str, Any]:
+def streams() -> StreamFacts:
     """How random numbers follow from a seed, a purpose and an epoch, layer or step: the key of every stream."""
-    return {"generator": "PCG64", "spawn_key": ["purpose", "index"], "purposes": {p.name: int(p) for p in Purpose}}
+    purposes = {purpose.name: int(purpose) for purpose in Purpose}
+    return StreamFacts(generator="PCG64", spawn_key=("purpose", "index"), purposes=purposes)
 
 
-def restore(state: State, begin: Checkpoint) -> None:
+def restore(state: State, begin: SavedState) -> None:
     """Make `state` that of a checkpoint. CheckpointError if it is one of another network or optimizer."""
     try:
-        state.restore(begin.arrays, int(begin.about["step"]), int(begin.about["recorded"]))
+        state.restore(begin.arrays, begin.about.step, begin.about.recorded)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"the checkpoint is not one of this experiment: {error}") from error

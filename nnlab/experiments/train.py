@@ -24,10 +24,12 @@ from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
 from nnlab.gradcheck.points import frozen
-from nnlab.runs.checkpoints import Checkpoint
+from nnlab.runs.about import SavedState
 from nnlab.runs.environment import environment
 from nnlab.runs.files import ignore
 from nnlab.runs.folder import RunFolder, now
+from nnlab.runs.run import ArmsRun, Session, Status, TrainingRun
+from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.setup import Setup
 from nnlab.training.batches import Batches
 from nnlab.training.plan import Plan, Record
@@ -51,13 +53,13 @@ Observer = Callable[[Progress], None]
 
 @dataclass
 class TrainingResult:
-    """What came of a training; `summary` is what summary.json holds."""
+    """What came of a training."""
 
     folder: Path
     status: str
     reports: Reports
     gates: list[Outcome]
-    summary: dict[str, Any]
+    summary: TrainingSummary
     warnings: list[str] = field(default_factory=list)
     costs: list[str] = field(default_factory=list)
     autopsy: Autopsy | None = None
@@ -93,7 +95,7 @@ class Training:
         facts: Mapping[str, Any],
         observe: Observer,
         baseline: Measured | None,
-        begin: Checkpoint | None = None,
+        begin: SavedState | None = None,
         said: Sequence[str] = (),
     ) -> None:
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
@@ -106,9 +108,12 @@ class Training:
         self.checked_again = self._checked_again()
         self.measured = Measured()
         self.environment = environment(facts.get("plugins", ()))
-        self.sessions = Sessions(folder.read_run(), self.state.step, command, self.environment, said)
+        earlier = folder.read_run()
+        assert not isinstance(earlier, ArmsRun), "a comparison is refused before"
+        self.sessions = Sessions(earlier, self.state.step, command, self.environment, said)
         own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
-        self.facts = {name: self.sessions.earlier.get(name, value) for name, value in own.items()}
+        before = {} if earlier is None else earlier.document()
+        self.facts = {name: before.get(name, value) for name, value in own.items()}
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> TrainingResult:
@@ -127,7 +132,7 @@ class Training:
             self._end(ended)
             return result
 
-    def hold_again(self, begin: Checkpoint) -> list[Outcome]:
+    def hold_again(self, begin: SavedState) -> list[Outcome]:
         """The gates of a run that has ended with this checkpoint, held against what it measured; nothing is written."""
         self.measured = read_baseline(self.folder)
         for step, errors in enumerate(begin.arrays["gradient_errors"]):
@@ -160,7 +165,7 @@ class Training:
         line = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *threads, *plugins])
         return f"the weights of step {self.state.step} are in {self.folder.path}; to go on: {line}"
 
-    def _train(self, saver: Saver) -> str:
+    def _train(self, saver: Saver) -> Status:
         """Train until the end or a signal, and save; the status it ends with."""
         with stopping() as stop:
             with self.training():
@@ -170,7 +175,7 @@ class Training:
             raise stop.error(self._resumed_by())
         return ended
 
-    def _loop(self, saver: Saver, stop: Stop) -> str:
+    def _loop(self, saver: Saver, stop: Stop) -> Status:
         """Iterate the training loop, writing and showing what it yields; the status it ends with."""
         setup, state = self.setup, self.state
         plan = own_plan(setup)
@@ -230,7 +235,7 @@ class Training:
         epoch = step / self.setup.epoch_steps
         self.measured.add(step + 1, epoch, figures | {"gradcheck/error": float(np.max(errors))})
 
-    def _finish(self, status: str) -> TrainingResult:
+    def _finish(self, status: Status) -> TrainingResult:
         """Evaluate, draw and sum up."""
         chosen = self.setup.chosen(self.state)
         model = self.setup.model(chosen.theta, chosen.statistics)
@@ -290,7 +295,8 @@ class Training:
         self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])
 
     def _write_run(self, status: str) -> None:
-        self.folder.write_run({"status": status, "kind": "train", **self.sessions.document(status), **self.facts})
+        times = self.sessions.document(status)
+        self.folder.write_run(TrainingRun.of({"status": status, "kind": "train", **times, **self.facts}, "run.json"))
 
 
 class Sessions:
@@ -298,19 +304,19 @@ class Sessions:
 
     def __init__(
         self,
-        earlier: Mapping[str, Any],
+        earlier: TrainingRun | None,
         step: int,
         command: Sequence[str],
         environment: Mapping[str, Any],
         said: Sequence[str],
     ) -> None:
         self.earlier, self.clock, self.begun = earlier, time.perf_counter(), now()
-        self.before = [_ended(session) for session in earlier.get("sessions", [])]
+        self.before = [_ended(session) for session in earlier.sessions] if earlier else []
         self.own = {"from_step": step, "command": list(command), "warnings": [*said], "environment": dict(environment)}
 
     def seconds(self) -> float:
         """How long the run has been worked on, all sessions together."""
-        return self._present() + sum(float(session.get("seconds", 0)) for session in self.before)
+        return self._present() + sum(float(session.seconds) for session in self.before)
 
     def _present(self) -> float:
         return time.perf_counter() - self.clock  # never negative, whatever happens to the time of day
@@ -319,13 +325,14 @@ class Sessions:
         """What run.json says of them, and of the run as a whole."""
         times = {"begun": self.begun, "ended": None if status == "running" else now()}
         present = {**times, "status": status, "seconds": round(self._present(), 3), **self.own}
-        total = {**times, "begun": self.earlier.get("begun", self.begun), "seconds": round(self.seconds(), 3)}
-        return {**total, "sessions": [*self.before, present]}
+        begun = self.earlier.begun if self.earlier and self.earlier.begun else self.begun
+        total = {**times, "begun": begun, "seconds": round(self.seconds(), 3)}
+        return {**total, "sessions": [*(session.document() for session in self.before), present]}
 
 
-def _ended(session: Mapping[str, Any]) -> dict[str, Any]:
+def _ended(session: Session) -> Session:
     """An earlier session; one that never came to say how it ended was killed."""
-    return {**session, "status": "killed" if session["status"] == "running" else session["status"]}
+    return session.model_copy(update={"status": "killed"}) if session.status == "running" else session
 
 
 def own_plan(setup: Setup) -> Plan:

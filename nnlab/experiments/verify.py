@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,11 +13,11 @@ from typing import Any
 from nnlab.config.schema import Experiment
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.resume import changes, newest, refuse_another
-from nnlab.experiments.saving import hashes
+from nnlab.experiments.saving import HASHES, hashes, tensor_names
 from nnlab.experiments.train import own_plan
-from nnlab.runs.checkpoints import Checkpoint
-from nnlab.runs.files import storage_errors
+from nnlab.runs.about import SavedState
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.metrics import read_rows
 from nnlab.setup.setup import Setup, set_up
 from nnlab.training.loop import never
 from nnlab.training.state import State
@@ -83,8 +83,8 @@ def verify(
     """
     begin, _ = newest(folder)
     if begin is not None:
-        refuse_another(folder, setup, begin)
-    rows = [row for row in _read(folder) if begin is None or row.step <= begin.about["step"]]
+        refuse_another(folder, setup, begin.about)
+    rows = [row for row in _read(folder, setup) if begin is None or row.step <= begin.about.step]
     wanted = rows if epochs is None else rows[: sum(row.epoch < epochs for row in rows) + 1]
     if not wanted:
         raise CheckpointError(f"{printable(str(folder.path))}: found no hashes of weights to compare with")
@@ -98,23 +98,21 @@ def verify(
     else:
         if compared < len(wanted):  # the replay ended before the run did
             differs = (wanted[compared], next(iter(wanted[compared].tensors)))
-    return Verification(folder.path, compared, wanted[-1], differs, changes(begin, plugins) if begin else [])
+    return Verification(folder.path, compared, wanted[-1], differs, changes(begin.about, plugins) if begin else [])
 
 
-def _read(folder: RunFolder) -> Iterator[Hashed]:
-    path = folder.path / "hashes.csv"
-    if not path.is_file():
-        raise CheckpointError(f"{printable(str(path))}: found no such file, expected a run of `nnlab train`")
-    with storage_errors(path), path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            try:
-                yield Hashed(int(row.pop("step")), float(row.pop("epoch")), row)
-            except (KeyError, TypeError, ValueError) as error:
-                raise CheckpointError(f"{printable(str(path))}: found a row without step and epoch") from error
+def _read(folder: RunFolder, setup: Setup) -> Iterator[Hashed]:
+    path = folder.path / HASHES
+    for row in read_rows(path, tensor_names(setup)):
+        for name, digest in row.cells.items():
+            if not re.fullmatch("[0-9a-f]{64}", digest):
+                place = f"{printable(str(path))}:{row.line}: {printable(name)}"
+                raise CheckpointError(f"{place}: found {printable(digest[:40])}, expected a SHA-256")
+        yield Hashed(row.step, row.epoch, row.cells)
 
 
 def _replayed(
-    setup: Setup, wanted: Sequence[Hashed], begin: Checkpoint | None
+    setup: Setup, wanted: Sequence[Hashed], begin: SavedState | None
 ) -> Iterator[tuple[Hashed, dict[str, str]]]:
     """Each wanted row with what the replay has in its place."""
     rows, state = {row.step: row for row in wanted}, setup.start()
@@ -133,9 +131,9 @@ def _has_done(state: State, steps: int) -> bool:
     return state.step >= steps
 
 
-def _segments(setup: Setup, begin: Checkpoint | None) -> Iterator[tuple[int, int]]:
+def _segments(setup: Setup, begin: SavedState | None) -> Iterator[tuple[int, int]]:
     """For each segment of the run between two changes of its length: the steps then planned, the step at its end."""
-    planned = begin.about["planned"] if begin else [[0, setup.plan.steps]]
+    planned = begin.about.planned if begin else ((0, setup.plan.steps),)
     yield from ((steps, following) for (_, steps), (following, _) in pairwise(planned))
     yield planned[-1][1], planned[-1][1]
 

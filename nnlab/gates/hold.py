@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from nnlab.errors import CheckpointError, ConfigError, Fault, printable
@@ -14,7 +11,8 @@ from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, u
 from nnlab.maths.statistics import median
 from nnlab.networks.layout import Layout
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import finite
+from nnlab.runs.metrics import finite, read_figures
+from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
 
 @dataclass
@@ -47,10 +45,14 @@ class Outcome:
     bound: float | None = None
     compares: bool = False
 
-    def document(self) -> dict[str, Any]:
+    def line(self) -> GateLine:
         """The outcome as summary.json has it: the bound only where it is not a plain number of the gate."""
-        found = {"gate": self.gate, "value": self.value, "met": self.met}
-        return found | {"bound": self.bound} if self.compares else found
+        bound = {"bound": self.bound} if self.compares else {}
+        return GateLine(gate=self.gate, value=self.value, met=self.met, **bound)
+
+    def document(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return self.line().document()
 
     @property
     def found(self) -> str:
@@ -112,31 +114,16 @@ def needs_baseline(gates: Iterable[Gate]) -> list[int]:
 
 def read_baseline(run: RunFolder) -> Measured:
     """What a finished run, or a comparison, measured. CheckpointError where its files cannot be used."""
-    path = run.path / "summary.json"
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-        final = figures_of_arms(summary) if "arms" in summary else dict(summary["final"])
-        return Measured({name: _number(value) for name, value in final.items()}, _history(run.path / "metrics.csv"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{printable(str(run.path))}: found no {path.name}, expected a finished run") from error
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
-        found = f"found a summary or metrics that cannot be read ({printable(str(error))[:100]})"
-        raise CheckpointError(f"{printable(str(run.path))}: {found}, expected those of a run") from error
-
-
-def _number(value: Any) -> float | None:
-    return finite(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _history(path: Path) -> dict[str, list[tuple[int, float, float]]]:
-    """The rows of a training's metrics.csv; those of a comparison are of many seeds, and no figures of its own."""
-    measured = Measured()
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if "epoch" in row:
-                step, epoch = int(row.pop("step")), float(row.pop("epoch"))
-                measured.add(step, epoch, {name: float(cell) for name, cell in row.items() if cell})
-    return measured.history
+    summary = run.read_summary()
+    if summary is None:
+        raise CheckpointError(f"{printable(str(run.path))}: found no summary.json, expected a finished run")
+    if isinstance(summary, TrainingSummary):
+        measured = Measured({name: finite(value) for name, value in summary.final.items()})
+        # metrics.csv of a comparison has rows of many seeds, which are no figures of its own.
+        for step, epoch, figures in read_figures(run.path / "metrics.csv"):
+            measured.add(step, epoch, figures)
+        return measured
+    return Measured(figures_of_arms(summary.arms, len(summary.seeds)))
 
 
 # --- figures of comparisons -------------------------------------------------------------------------------------------
@@ -151,22 +138,22 @@ def arm_figures(label: str, figures: Iterable[str]) -> list[str]:
     return [f"{label}.{name}" for name in (*spread, *_COUNTS)]
 
 
-def figures_of_arms(summary: Mapping[str, Any]) -> dict[str, float | None]:
-    """Every figure of a comparison's summary under such a name; None where no seed has it."""
+def figures_of_arms(arms: Mapping[str, ArmSummary], seeds: int) -> dict[str, float | None]:
+    """Every figure of a comparison's arms, of so many seeds each, under such a name; None where no seed has it."""
     found: dict[str, float | None] = {}
-    for label, arm in summary["arms"].items():
-        values = [value for final in arm["final"].values() for value in _spread(final)]
-        share, seeds = arm["reached_share"], len(summary["seeds"])
-        values += [arm["reached"], share["estimate"], share["low"], share["high"]]
-        values += [arm["diverged"], arm["diverged"] / seeds, arm["median_steps_to_target"]]
-        found |= zip(arm_figures(label, arm["final"]), values, strict=True)
+    for label, arm in arms.items():
+        values = [value for final in arm.final.values() for value in _spread(final)]
+        share = arm.reached_share
+        values += [arm.reached, share.estimate, share.low, share.high]
+        values += [arm.diverged, arm.diverged / seeds, arm.median_steps_to_target]
+        found |= zip(arm_figures(label, arm.final), values, strict=True)
     return found
 
 
-def _spread(final: Mapping[str, Any]) -> list[float | None]:
-    known = [value for value in final["values"] if value is not None]
+def _spread(final: OverSeeds) -> list[float | None]:
+    known = [value for value in final.values if value is not None]
     middle = [median(known), min(known), max(known)] if known else [None, None, None]
-    return [final["mean"], final["mean"], final["low"], final["high"], *middle]
+    return [final.mean, final.mean, final.low, final.high, *middle]
 
 
 def name_arms(gates: Iterable[Gate], labels: Mapping[str, str]) -> list[Gate]:

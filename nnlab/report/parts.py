@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.errors import StorageError, printable
-from nnlab.report.page import HtmlTable, Picture, Section, Tone
+from nnlab.report.page import Cell, HtmlTable, Picture, Section, Tone
 from nnlab.runs.folder import CONFIG
+from nnlab.runs.run import AnyRun
+from nnlab.runs.summary import GateLine
 
 
 def filled(sections: Sequence[Section]) -> list[Section]:
@@ -17,19 +19,23 @@ def filled(sections: Sequence[Section]) -> list[Section]:
     return [part for part in sections if part.paragraphs or part.tables or part.pictures or part.text]
 
 
-def gates_tables(summary: Mapping[str, Any], caption: str) -> Iterator[HtmlTable]:
+def begun_in(run: AnyRun | None) -> str:
+    """When a run was begun, in words."""
+    return run.begun if run and run.begun else "at an unknown time"
+
+
+def gates_tables(gates: Sequence[GateLine], caption: str) -> Iterator[HtmlTable]:
     """A table of the gates, if there are any."""
-    if summary["gates"]:
-        rows = [[gate["gate"], "met" if gate["met"] else "NOT MET", gate["value"]] for gate in summary["gates"]]
+    if gates:
+        rows: list[list[Cell]] = [[gate.gate, "met" if gate.met else "NOT MET", gate.value] for gate in gates]
         yield HtmlTable(caption, ["gate", "outcome", "value"], rows)
 
 
-def tone_of(summary: Mapping[str, Any]) -> Tone:
+def tone_of(gates: Sequence[GateLine]) -> Tone:
     """That of a verdict: good or bad as the gates are met, plain where there are none."""
-    gates = summary["gates"]
     if not gates:
         return "plain"
-    return "good" if all(gate["met"] for gate in gates) else "bad"
+    return "good" if all(gate.met for gate in gates) else "bad"
 
 
 def pictures_in(folder: Path, drawings: Mapping[str, Callable[..., Any]]) -> Iterator[Picture]:
@@ -52,11 +58,13 @@ def _read(path: Path) -> bytes:
         raise StorageError(f"{printable(str(path))}: cannot read: {error.strerror}") from error
 
 
-def environment_tables(run: Mapping[str, Any]) -> Iterator[HtmlTable]:
+def environment_tables(run: AnyRun | None) -> Iterator[HtmlTable]:
     """What run.json says of command, data and machine, line by line."""
-    command = {"command": shlex.join(run.get("command", [])), "threads": run.get("threads")}
-    data = {f"data {name}": value for name, value in run.get("data", {}).items()}
-    facts = {**command, **data, **run.get("environment", {})}
+    if run is None:
+        return
+    threads = run.threads if "threads" in run.model_fields_set else None
+    data = {f"data {name}": value for name, value in run.data.document().items()} if run.data else {}
+    facts = {"command": shlex.join(run.command), "threads": threads, **data, **run.environment}
     rows = [[name.replace("_", " "), told] for name, value in facts.items() if (told := _told(value))]
     if rows:
         yield HtmlTable("Command, data and machine", ["what", "value"], rows)

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.errors import CheckpointError, printable
-from nnlab.runs.files import write_atomically
+from nnlab.errors import CheckpointError, StorageError, printable
+from nnlab.runs.documents import parsed
+from nnlab.runs.files import NotAFileError, open_plain, write_atomically
 
 Array = NDArray[Any]
 FORMAT = 2
@@ -108,26 +109,36 @@ def load(path: Path) -> Checkpoint:
     shown = printable(str(path))
     content = _content(path)
     arrays = _arrays(content, shown)
-    about = _about(arrays, shown)
+    is_sealed = content[-_SEAL:] == hashlib.sha256(content[:-_SEAL]).hexdigest().encode()
+    about = _about(arrays, shown, is_sealed=is_sealed)
     found = about.get("format")
     if isinstance(found, int) and found > FORMAT:
         raise CheckpointError(f"{shown}: found format {found}, written by a newer nnlab, expected format {FORMAT}")
-    if content[-_SEAL:] != hashlib.sha256(content[:-_SEAL]).hexdigest().encode():
+    if not is_sealed:
         raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt (its SHA-256 is not the one at its end)")
     if found != FORMAT:
-        raise CheckpointError(f"{shown}: found format {found}, expected format {FORMAT}")
+        raise CheckpointError(f"{shown}: found format {printable(str(found)[:40])}, expected format {FORMAT}")
     if about.get("members") != {name: digest(array) for name, array in arrays.items()}:
         raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt (a member's SHA-256 is not the one it names)")
     return Checkpoint(arrays, about)
 
 
 def _content(path: Path) -> bytes:
+    """The bytes of a file that may not be there, or not be readable."""
+    shown = printable(str(path))
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingCheckpointError(f"{printable(str(path))}: found no such checkpoint") from error
+        descriptor = open_plain(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingCheckpointError(f"{shown}: found no such checkpoint") from error
+    except NotAFileError as error:
+        raise DamagedCheckpointError(str(error)) from error
+    except OSError as error:  # it may be whole: what is in the way is a permission, or too many open files
+        raise StorageError(f"{shown}: cannot read: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "rb") as stream:
+            return stream.read()
     except OSError as error:
-        raise DamagedCheckpointError(f"{printable(str(path))}: the checkpoint is corrupt ({error.strerror})") from error
+        raise DamagedCheckpointError(f"{shown}: the checkpoint is corrupt ({error.strerror})") from error
 
 
 def _arrays(content: bytes, shown: str) -> dict[str, Array]:
@@ -166,14 +177,16 @@ def _array(member: bytes, shown: str) -> Array:
     return array
 
 
-def _about(arrays: dict[str, Array], shown: str) -> dict[str, Any]:
+def _about(arrays: dict[str, Array], shown: str, *, is_sealed: bool) -> dict[str, Any]:
+    """What a checkpoint says of itself; a file that is whole and says what cannot be was not written by us."""
+    kind = CheckpointError if is_sealed else DamagedCheckpointError
     reason = f"{shown}: found no description, expected an nnlab checkpoint"
     try:
-        about = json.loads(arrays.pop("about").tobytes())
-    except (KeyError, ValueError) as error:
-        raise DamagedCheckpointError(reason) from error
+        about = parsed(arrays.pop("about").tobytes(), shown)
+    except (KeyError, CheckpointError) as error:
+        raise kind(reason) from error
     if not isinstance(about, dict):
-        raise DamagedCheckpointError(reason)
+        raise kind(reason)
     return about
 
 

@@ -1,4 +1,7 @@
-"""Writing files so that a reader never sees half of one: a temporary neighbour, flushed to disk, then renamed."""
+"""Writing files so that a reader never sees half of one: a temporary neighbour, flushed to disk, then renamed.
+
+A run's own files are opened without following links and without waiting, so that nothing outside its folder is written.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,26 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from nnlab.errors import StorageError, printable
+from nnlab.errors import CheckpointError, StorageError, printable
 
 TEMPORARY = ".part"  # the ending of files that are being written
 _OURS = re.compile(rf"\..+\.(\d+){re.escape(TEMPORARY)}")
 
 # What a file system says that knows no second name for a file.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+# What opening without following links or waiting says of a link, a folder, and a pipe or socket that nobody reads.
+_NO_PLAIN_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO}
+
+
+class NotAFileError(CheckpointError):
+    """A link, a pipe, a device or a folder stands where a run has a file."""
 
 
 @contextlib.contextmanager
@@ -31,6 +43,75 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"{printable(str(path))}: cannot write: {reason}") from error
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """A descriptor of a run's own file, opened with `flags` of `os.open`.
+
+    Raises:
+        NotAFileError: a link, a pipe, a device or a folder is there; it is neither followed nor waited for.
+        OSError: the file cannot be opened.
+
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno in _NO_PLAIN_FILE:
+            raise _not_a_file(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_a_file(path)
+    return descriptor
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a run's own file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        NotAFileError: a link, a pipe, a device or a folder is there.
+        StorageError: it cannot be read.
+
+    """
+    try:
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{printable(str(path))}: cannot read: {error.strerror or error}") from error
+
+
+def refuse_other_than_file(path: Path) -> None:
+    """Refuse a place at which a run writes a file and there is something else: NotAFileError."""
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise _not_a_file(path)
+
+
+def refuse_other_than_folder(path: Path) -> None:
+    """Refuse a place at which a run has a folder and there is something else, or a link to one: NotAFileError."""
+    if os.path.lexists(path) and not stat.S_ISDIR(path.lstat().st_mode):
+        raise _not_a_file(path, "a folder")
+
+
+def _not_a_file(path: Path, expected: str = "a file") -> NotAFileError:
+    found = "something else"
+    with contextlib.suppress(OSError):
+        mode = path.lstat().st_mode
+        found = next((name for is_kind, name in _KINDS if is_kind(mode)), found)
+    return NotAFileError(f"{printable(str(path))}: found {found}, expected {expected}")
+
+
+_KINDS = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def temporary_for(path: Path) -> Path:

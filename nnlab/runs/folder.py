@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from nnlab.errors import StorageError, printable
-from nnlab.runs.files import remove, storage_errors, sweep, sync_folder, temporary_for, write_json, write_text
+from nnlab.errors import CheckpointError, StorageError, printable
+from nnlab.runs.documents import RunDocument, read_values
+from nnlab.runs.files import (
+    open_plain,
+    refuse_other_than_file,
+    refuse_other_than_folder,
+    remove,
+    storage_errors,
+    sweep,
+    sync_folder,
+    temporary_for,
+    write_json,
+    write_text,
+)
 from nnlab.runs.lock import take_lock
+from nnlab.runs.run import AnyRun, read_run
+from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
 LATEST = "latest"
 CONFIG = "config.yaml"
+INNER = ("checkpoints", "plots")
+
+# What a training writes as it goes on, in place; other files are put into the place of those before.
+_WRITTEN_IN_PLACE = ("train.log", "metrics.csv", "hashes.csv", ".lock")
+
+SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary)
 
 
 class RunFolder:
@@ -26,9 +45,7 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(
-        cls, root: Path, name: str, inner: Sequence[str] = ("checkpoints", "plots"), config: str | None = None
-    ) -> RunFolder:
+    def create(cls, root: Path, name: str, inner: Sequence[str] = INNER, config: str | None = None) -> RunFolder:
         """Make `<root>/<time>_<name>` with folders and the experiment file in it; `latest` points to it.
 
         It appears whole or not at all, and never in place of another: a clash gets -2, -3 …
@@ -59,6 +76,12 @@ class RunFolder:
         """The file of a checkpoint such as `best`."""
         return self.path / "checkpoints" / f"{name}.npz"
 
+    def make_inner(self) -> None:
+        """Make the folders that a training writes into, where somebody has removed them."""
+        for name in INNER:
+            with storage_errors(self.path / name):
+                (self.path / name).mkdir(exist_ok=True)
+
     def set_aside(self, name: str) -> None:
         """Rename a checkpoint that cannot be used, so that no save takes it for one to keep."""
         path = self.checkpoint(name)
@@ -70,8 +93,10 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing into this run; the lock ends with the process, however it ends.
 
-        CheckpointError if another one has it. Temporary files that a killed process left are removed.
+        CheckpointError if another one has it, or if what is to be written lies behind a link or is no file. Temporary
+        files that a killed process left are removed.
         """
+        self._refuse_what_leads_elsewhere()
         path = self.path / ".lock"
         with storage_errors(path):
             descriptor = take_lock(path)
@@ -83,25 +108,43 @@ class RunFolder:
             remove(path)
             os.close(descriptor)
 
+    def _refuse_what_leads_elsewhere(self) -> None:
+        with storage_errors(self.path):
+            for name in INNER:
+                refuse_other_than_folder(self.path / name)
+            for name in _WRITTEN_IN_PLACE:
+                refuse_other_than_file(self.path / name)
+
     def write_config(self, text: str) -> None:
         """The resolved experiment file."""
         write_text(self.path / CONFIG, text)
 
-    def write_run(self, document: Mapping[str, Any]) -> None:
+    def write_run(self, document: AnyRun) -> None:
         """run.json: status, command, environment, times."""
-        write_json(self.path / "run.json", document)
+        self._write(document, "run.json")
 
-    def read_run(self) -> dict[str, Any]:
-        """What run.json holds; empty if it was never written or is not JSON."""
-        return _read_json(self.path / "run.json")
+    def read_run(self) -> AnyRun | None:
+        """What run.json holds; None if it was never written. CheckpointError where it is no such document."""
+        return read_run(self.path / "run.json")
 
-    def write_summary(self, document: Mapping[str, Any]) -> None:
+    def write_summary(self, document: AnySummary) -> None:
         """summary.json: what came of it."""
-        write_json(self.path / "summary.json", document)
+        self._write(document, "summary.json")
 
-    def read_summary(self) -> dict[str, Any]:
-        """What summary.json holds; empty before the end of a run."""
-        return _read_json(self.path / "summary.json")
+    def read_summary(self) -> AnySummary | None:
+        """What summary.json holds; None before the end of a run. CheckpointError where it is no such document."""
+        return read_summary(self.path / "summary.json")
+
+    def summary(self, kind: type[SummaryKind]) -> SummaryKind:
+        """The summary, which is of this kind of run. CheckpointError where there is none, or one of another kind."""
+        found = self.read_summary()
+        if not isinstance(found, kind):
+            what = "no summary" if found is None else "the summary of another kind of run"
+            raise CheckpointError(f"{printable(str(self.path))}: found {what}, expected a {kind.__name__}")
+        return found
+
+    def _write(self, document: RunDocument, name: str) -> None:
+        write_json(self.path / name, document.document())
 
     def write_autopsy(self, document: Mapping[str, Any]) -> None:
         """autopsy.json: why a training diverged."""
@@ -109,21 +152,15 @@ class RunFolder:
 
     def read_autopsy(self) -> dict[str, Any]:
         """What autopsy.json holds; empty where the training did not diverge."""
-        return _read_json(self.path / "autopsy.json")
+        return read_values(self.path / "autopsy.json") or {}
 
     def log(self, line: str) -> None:
         """Add a dated line to train.log."""
         path = self.path / "train.log"
-        with storage_errors(path), path.open("a", encoding="utf-8") as stream:
-            stream.write(f"{now()} {printable(line)}\n")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        document = json.loads(path.read_bytes())
-        if isinstance(document, dict):
-            return document
-    return {}
+        with storage_errors(path):
+            descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+                stream.write(f"{now()} {printable(line)}\n")
 
 
 def now() -> str:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from nnlab.errors import CheckpointError, printable
+from nnlab.runs.files import open_plain
 
 # A process that is killed while it starts another leaves that one with its lock, until it begins its own program.
 _AFTERLIFE = 2.0  # seconds
@@ -18,7 +19,7 @@ def take_lock(path: Path) -> int:
     """An open descriptor of the lock file, with this process's number in it."""
     deadline = time.monotonic() + _AFTERLIFE
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_still(path, descriptor):  # whoever had the lock before removes the file

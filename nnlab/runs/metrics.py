@@ -7,13 +7,14 @@ import hashlib
 import io
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from nnlab.errors import CheckpointError, printable
-from nnlab.runs.files import storage_errors
+from nnlab.runs.files import open_plain, read_plain, storage_errors
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,87 @@ class Mark:
 
     length: int
     digest: str
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """A row of such a table: its line in the file, step and epoch, and the other cells by column."""
+
+    line: int
+    step: int
+    epoch: float
+    cells: Mapping[str, str]
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None) -> list[StepRow]:
+    """The rows of a table, of a file with a `mark` those before it; none where rows are not of steps and epochs.
+
+    Raises:
+        CheckpointError: there is no such file, its first bytes are not those of the mark, it is no table, or it has
+            other columns than those given, after step and epoch.
+        StorageError: the file cannot be read.
+
+    """
+    shown = printable(str(path))
+    try:
+        content = read_plain(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{shown}: found no such file, expected a run of `nnlab train`") from error
+    if mark is not None:
+        content = content[: mark.length]
+        _check_digest(hashlib.sha256(content).hexdigest(), mark, shown)
+    return list(_rows(content, columns, shown))
+
+
+def _check_digest(digest: str, mark: Mark, shown: str) -> None:
+    if digest != mark.digest:
+        found = f"found other rows than those the checkpoint was saved with, expected its first {mark.length} bytes"
+        raise CheckpointError(f"{shown}: {found}")
+
+
+def _rows(content: bytes, columns: Sequence[str] | None, shown: str) -> Iterator[StepRow]:
+    try:
+        header, *lines = list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)) or [[]]
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{shown}: found bytes that are not UTF-8, expected a table") from error
+    except csv.Error as error:
+        raise CheckpointError(f"{shown}: found no table ({error}), expected rows of cells with commas") from error
+    if columns is not None and header != ["step", "epoch", *columns]:
+        raise CheckpointError(f"{shown}: found other columns than those of this run, expected {_few(columns)}")
+    if header[:2] == ["step", "epoch"]:
+        for number, cells in enumerate(lines, 2):
+            yield _row(number, header, cells, f"{shown}:{number}")
+
+
+def _few(columns: Sequence[str]) -> str:
+    names = ["step", "epoch", *map(printable, columns)]
+    return ", ".join(names if len(names) < 6 else [*names[:5], "…"])
+
+
+def _row(number: int, header: Sequence[str], cells: Sequence[str], place: str) -> StepRow:
+    if len(cells) != len(header):
+        raise CheckpointError(f"{place}: found {len(cells)} cells, expected {len(header)}")
+    if not re.fullmatch("[0-9]{1,18}", cells[0]):
+        raise CheckpointError(f"{place}: step: found {printable(cells[0][:40])}, expected a whole number")
+    epoch = number_in(cells[1], f"{place}: epoch")
+    return StepRow(number, int(cells[0]), epoch, dict(zip(header[2:], cells[2:], strict=True)))
+
+
+def number_in(text: str, place: str) -> float:
+    """The number that a cell holds. CheckpointError where it holds none, or one that is not finite."""
+    if re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[-+]?[0-9]{1,3})?", text) and math.isfinite(float(text)):
+        return float(text)
+    raise CheckpointError(f"{place}: found {printable(text[:40])}, expected a number")
+
+
+def read_figures(
+    path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None
+) -> Iterator[tuple[int, float, dict[str, float]]]:
+    """Step, epoch and figures of every row of metrics.csv, as `read_rows` reads it; empty cells are left out."""
+    for row in read_rows(path, columns, mark):
+        place = f"{printable(str(path))}:{row.line}"
+        cells = {name: text for name, text in row.cells.items() if text}
+        yield row.step, row.epoch, {name: number_in(text, f"{place}: {name}") for name, text in cells.items()}
 
 
 class GrowingTable:
@@ -33,7 +115,8 @@ class GrowingTable:
         self._digest = hashlib.sha256()
         self._stream: BinaryIO | None = None
         with storage_errors(path):
-            self._stream = path.open("wb" if mark is None else "r+b")
+            how, mode = (os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "wb") if mark is None else (os.O_RDWR, "r+b")
+            self._stream = cast("BinaryIO", os.fdopen(open_plain(path, how), mode))
             try:
                 if mark is None:
                     text = io.StringIO()
@@ -47,9 +130,7 @@ class GrowingTable:
 
     def _cut(self, stream: BinaryIO, mark: Mark) -> None:
         self._digest.update(stream.read(mark.length))
-        if self._digest.hexdigest() != mark.digest:
-            found = f"found other rows than those the checkpoint was saved with, expected its first {mark.length} bytes"
-            raise CheckpointError(f"{printable(str(self.path))}: {found}")
+        _check_digest(self._digest.hexdigest(), mark, printable(str(self.path)))
         stream.seek(mark.length)
         stream.truncate()
 
@@ -91,10 +172,7 @@ class Metrics(GrowingTable):
 
     def rows(self) -> Iterator[tuple[int, float, dict[str, float]]]:
         """Step, epoch and figures of every row so far."""
-        with storage_errors(self.path), self.path.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                figures = {name: float(row[name]) for name in self.columns[2:] if row[name]}
-                yield int(row["step"]), float(row["epoch"]), figures
+        return read_figures(self.path, self.columns[2:])
 
 
 def cell(value: float | None) -> str:

@@ -17,6 +17,7 @@ from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.network import Network
 from nnlab.networks.passes import Evaluator
+from nnlab.runs.about import ModelAbout, weights_faults
 from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for
 
@@ -78,8 +79,8 @@ class Model:
             return np.ascontiguousarray(y, self.theta.dtype)
         return self.target_scaling.apply(y, self.theta.dtype)
 
-    def to_checkpoint(self, extra: Mapping[str, Array], about: Mapping[str, Any]) -> Checkpoint:
-        """The model as a checkpoint, with more arrays and facts beside it."""
+    def to_checkpoint(self, extra: Mapping[str, Array], kind: type[ModelAbout], about: Mapping[str, Any]) -> Checkpoint:
+        """The model as a checkpoint, with more arrays beside it, and more facts about it as `kind` wants them."""
         arrays = {
             "theta": self.theta,
             "statistics": self.statistics,
@@ -89,35 +90,36 @@ class Model:
             arrays |= theta_group("target_scaling", self.target_scaling.to_arrays())
         if self.network.head.weights is not None:
             arrays["class_weights"] = self.network.head.weights
-        facts = {
-            "columns": self.columns.to_dict(),
-            "image_shape": self.image_shape,
-            "layout": [[spec.name, list(spec.shape)] for spec in self.network.layout.specs],
-        }
-        return Checkpoint({**arrays, **extra}, {**facts, **about})
+        facts = {"columns": self.columns.to_dict(), "image_shape": self.image_shape, "layout": self._layout()}
+        return Checkpoint({**arrays, **extra}, kind(**facts, **about).document())
+
+    def _layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The name and the shape of each tensor of theta, in their order."""
+        return tuple((spec.name, tuple(spec.shape)) for spec in self.network.layout.specs)
 
     @classmethod
     def from_checkpoint(cls, experiment: Experiment, checkpoint: Checkpoint) -> Model:
         """The model that a checkpoint of this experiment holds."""
+        about = ModelAbout.of(checkpoint.about, "the checkpoint")
+        for fault in weights_faults(checkpoint.arrays, about.parameters):
+            raise CheckpointError(f"the checkpoint: {fault}")
         try:
             with np.errstate(all="ignore"):
-                model = cls._read(experiment, checkpoint)
-            fits = model._fits(checkpoint.about["layout"])  # noqa: SLF001 - its own
+                model = cls._read(experiment, checkpoint, about)
+            fits = model._layout() == about.layout and model._fits()  # noqa: SLF001 - its own
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
         if not fits:
             raise CheckpointError("the checkpoint holds another network than this experiment describes")
         return model
 
-    def _fits(self, layout: Any) -> bool:
+    def _fits(self) -> bool:
         """Whether theta, statistics, columns and scalings have the sizes and types that go together."""
         network, dtype = self.network, dtype_of(self.experiment)
-        sizes = [[spec.name, list(spec.shape)] for spec in network.layout.specs]
         scaled = [(self.scaling, network.inputs)]
         scaled += [(self.target_scaling, network.outputs)] if self.target_scaling else []
         return (
-            layout == sizes
-            and (self.theta.shape, self.theta.dtype) == ((1, network.layout.size), dtype)
+            (self.theta.shape, self.theta.dtype) == ((1, network.layout.size), dtype)
             and self.statistics.shape == network.statistics.fills(1, dtype).shape
             and self.statistics.dtype == dtype
             and len(self.columns.input_names) == network.inputs
@@ -125,12 +127,11 @@ class Model:
         )
 
     @classmethod
-    def _read(cls, experiment: Experiment, checkpoint: Checkpoint) -> Model:
-        columns = Columns.from_dict(checkpoint.about["columns"])
+    def _read(cls, experiment: Experiment, checkpoint: Checkpoint, about: ModelAbout) -> Model:
+        columns = Columns.from_dict(about.columns.document())
         scaling = Scaling.from_arrays(checkpoint.group("scaling"))
         targets = checkpoint.group("target_scaling")
         outputs = len(columns.classes) if experiment.task == "multiclass" else len(columns.targets)
-        shape = checkpoint.about["image_shape"]
         loss = experiment.network.head.loss
         weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
         return cls(
@@ -141,5 +142,5 @@ class Model:
             columns,
             scaling,
             Scaling.from_arrays(targets) if targets else None,
-            tuple(shape) if shape else None,
+            about.image_shape,
         )

@@ -1,0 +1,61 @@
+"""Whether the experiment file of a run is still the one that its checkpoints were made by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nnlab.config.document import read_text
+from nnlab.config.experiment import to_yaml
+from nnlab.config.schema import Experiment
+from nnlab.errors import CheckpointError, Fault, printable
+from nnlab.runs.about import WeightsAbout
+from nnlab.runs.folder import CONFIG, RunFolder
+
+# The keys that may be changed: how long to train.
+_MAY_CHANGE = ("training.steps", "training.epochs")
+
+
+def refuse_edited(folder: RunFolder, about: WeightsAbout, experiment: Experiment, values: Any = None) -> None:
+    """Refuse an experiment that is not the one a checkpoint of the run was made by: CheckpointError with each change.
+
+    Where the run's file has the very `values` that the checkpoint has, they need not be resolved to be compared: a
+    later nnlab may have more keys.
+    """
+    saved = read_text(about.config, "checkpoint").values
+    if values != saved:
+        refuse_changes(f"{folder.path}: the checkpoint", saved, values_of(experiment))
+
+
+def values_of(experiment: Experiment) -> Any:
+    """The values of an experiment's resolved file."""
+    return read_text(to_yaml(experiment), CONFIG).values
+
+
+def refuse_changes(what: str, saved_values: Any, values: Any) -> None:
+    """Refuse an experiment that differs from the one saved in more than its length, with each difference."""
+    saved, own = _plain(saved_values), _plain(values)
+    names = [name for name in dict.fromkeys((*saved, *own)) if name not in _MAY_CHANGE]
+    changed = [name for name in names if saved.get(name) != own.get(name)]
+    if changed:
+        said = f"{printable(what)} is of another experiment; only {' and '.join(_MAY_CHANGE)} may change"
+        lines = [f"{name}: found {_shown(own, name)}, there it is {_shown(saved, name)}" for name in changed]
+        raise CheckpointError([Fault(said), *map(Fault, lines)])
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return printable(repr(values[name])) if name in values else "nothing"
+
+
+def _plain(values: Any) -> dict[str, Any]:
+    """An experiment as one flat mapping from dotted keys to values."""
+    return dict(_leaves(values, ()))
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping | list) and value:
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, inner in items:
+            yield from _leaves(inner, (*path, str(key)))
+    elif value is not None:
+        yield ".".join(path), value

@@ -1,0 +1,199 @@
+"""Documents that runs leave on the disk for later: frozen models, each with a `schema` number, validated when read.
+
+A file that was edited, cut or comes from elsewhere is a CheckpointError with its place: `run.json: sessions: found 5,
+expected a list`. Files written before there was a `schema` have the same keys and are read as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StrictInt, ValidationError
+from pydantic_core import CoreSchema, core_schema, from_json
+
+from nnlab.errors import CheckpointError, Fault, printable
+from nnlab.runs.files import read_plain
+
+SCHEMA = 1
+
+_MOST_FAULTS, _MOST_LETTERS = 5, 60
+
+
+@dataclass(frozen=True)
+class _Finite:
+    """Marks a finite int or float, kept as it is: text is none, and true is not 1."""
+
+    least: int | None = None
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        kinds: list[CoreSchema | tuple[CoreSchema, str]] = [
+            core_schema.float_schema(strict=True, allow_inf_nan=False, ge=self.least),
+            core_schema.int_schema(strict=True, ge=-_LARGEST if self.least is None else self.least, le=_LARGEST),
+        ]
+        expected = "a finite number" if self.least is None else f"a finite number of at least {self.least}"
+        return core_schema.union_schema(kinds, custom_error_type="number", custom_error_message=expected)
+
+
+_LARGEST = 2**64
+
+Number = Annotated[int | float, _Finite()]
+NotNegative = Annotated[int | float, _Finite(least=0)]
+Whole = Annotated[StrictInt, Field(ge=0, le=_LARGEST)]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has them, whose numbers are finite; it may be of any depth that the parser allows."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"found {value}, expected finite numbers")
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            _plain(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _plain(inner)
+    return value
+
+
+# A value of which the document says nothing more, such as a version or a list of libraries.
+Plain = Annotated[Any, BeforeValidator(_plain)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z", strict=True)]
+
+
+class DocumentPart(BaseModel):
+    """A part of a document. Keys that it does not know are left aside: a later nnlab may write more of them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
+
+    def document(self) -> dict[str, Any]:
+        """The part as JSON has it; a key that was never given a value is left out."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class RunDocument(DocumentPart):
+    """A whole document, with the number of its schema."""
+
+    version: Annotated[StrictInt, Field(ge=1)] = Field(SCHEMA, alias="schema")
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Write the number also where a caller, or a file of before, gives none."""
+        self.__pydantic_fields_set__.add("version")
+
+    @classmethod
+    def of(cls, values: Any, shown: str) -> Self:
+        """The document that `values`, read from the file `shown`, are. CheckpointError with every fault."""
+        try:
+            return cls.model_validate(checked_schema(values, shown))
+        except ValidationError as error:
+            raise CheckpointError(_faults(error, values, shown)) from error
+
+
+def checked_schema(values: Any, shown: str) -> dict[str, Any]:
+    """The values of a document, once these are a mapping and their schema is not a newer one. CheckpointError."""
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{shown}: found {_told(values)}, expected a mapping")
+    schema = values.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        found = f"found {schema}, written by a newer nnlab, expected at most {SCHEMA}"
+        raise CheckpointError(f"{shown}: schema: {found}")
+    return values
+
+
+def read_values(path: Path) -> dict[str, Any] | None:
+    """What a JSON file of a run holds, not yet validated; None where there is no such file.
+
+    Raises:
+        CheckpointError: it is no plain file, no JSON in UTF-8, or no mapping.
+        StorageError: it cannot be read.
+
+    """
+    shown = printable(str(path))
+    try:
+        content = read_plain(path)
+    except FileNotFoundError:
+        return None
+    return checked_schema(parsed(content, shown), shown)
+
+
+def parsed(content: bytes, shown: str) -> Any:
+    """The value of a JSON text. CheckpointError where it is none; nesting beyond 200 levels is none."""
+    try:
+        return from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{shown}: found no JSON ({printable(str(error))}), expected a document of nnlab"
+        ) from error
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "string_pattern_mismatch": "a SHA-256 in hexadecimal digits",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+    "literal_error": "{expected}",
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+}
+
+
+def _faults(error: ValidationError, values: Any, shown: str) -> list[Fault]:
+    """Each thing that is wrong with a document, with its place; the first few."""
+    found = error.errors(include_url=False)
+    return [Fault(f"{shown}: {_fault(dict(one), values)}") for one in found[:_MOST_FAULTS]]
+
+
+def _fault(found: dict[str, Any], values: Any) -> str:
+    place = _place(found["loc"], values)
+    begin = f"{printable(place)}: " if place else ""
+    if found["type"] == "missing":
+        return f"{begin}found nothing, expected a value"
+    context = found.get("ctx", {})
+    if found["type"] == "value_error":
+        return f"{begin}{context['error']}"
+    expected = _EXPECTED.get(found["type"], printable(found["msg"])).format(**context)
+    return f"{begin}found {_told(found['input'])}, expected {expected}"
+
+
+def _place(path: tuple[int | str, ...], values: Any) -> str:
+    """Keys and indexes of a value, with dots; what pydantic adds to tell the members of a union apart is left out."""
+    names = []
+    for name in path:
+        inner = _inner(values, name)
+        if inner is not None or name == path[-1]:
+            names.append(str(name))
+            values = inner
+    return ".".join(names)
+
+
+def _inner(values: Any, name: int | str) -> Any:
+    """The value of a key or an index; None where there is none."""
+    if isinstance(values, Mapping):
+        return values.get(name)
+    return values[name] if isinstance(values, list | tuple) and isinstance(name, int) and name < len(values) else None
+
+
+_WORDS = {None: "null", True: "true", False: "false"}
+
+
+def _told(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    text = _WORDS[value] if value is None or isinstance(value, bool) else repr(value)
+    return printable(text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…")

@@ -1,0 +1,80 @@
+"""run.json: how, where and when a run took place, and how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictStr
+
+from nnlab.runs.documents import DocumentPart, NotNegative, Plain, RunDocument, Whole, read_values
+
+Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
+Text = StrictStr
+
+
+class DataFacts(DocumentPart):
+    """The data of a run: their name, the SHA-256 of their values, and the rows of each part."""
+
+    name: Text
+    fingerprint: Text
+    rows: dict[Text, Whole] = Field(default_factory=dict)
+
+
+class Session(DocumentPart):
+    """A time at which a run was worked on: from its start, or a resume, to a pause or its end."""
+
+    begun: Text | None = None
+    ended: Text | None = None
+    status: Status
+    seconds: NotNegative = 0
+    from_step: Whole = 0
+    command: tuple[Text, ...] = ()
+    warnings: tuple[Text, ...] = ()
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+
+
+class TrainingRun(RunDocument):
+    """run.json of `nnlab train`."""
+
+    status: Status
+    kind: Literal["train"] = "train"
+    begun: Text | None = None
+    ended: Text | None = None
+    seconds: NotNegative = 0
+    sessions: tuple[Session, ...] = ()
+    command: tuple[Text, ...] = ()
+    config: Text = ""
+    plugins: tuple[Text, ...] = ()
+    threads: Annotated[Whole, Field(ge=1)] = 1
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    data: DataFacts | None = None
+
+
+class ArmsRun(RunDocument):
+    """run.json of a comparison or a sweep, in which many networks are trained."""
+
+    status: Status
+    ended: Text | None = None
+    seconds: NotNegative = 0
+    kind: Literal["compare-activations", "sweep"]
+    begun: Text | None = None
+    command: tuple[Text, ...] = ()
+    config: Text = ""
+    plugins: tuple[Text, ...] = ()
+    threads: Annotated[Whole, Field(ge=1)] = 1
+    data: DataFacts | None = None
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    reused: Whole = 0
+
+
+AnyRun = TrainingRun | ArmsRun
+
+
+def read_run(path: Path) -> AnyRun | None:
+    """The run.json at a path; None where there is none. CheckpointError where it is no such document."""
+    values = read_values(path)
+    if values is None:
+        return None
+    is_of_arms = values.get("kind", "train") in ("compare-activations", "sweep")
+    return (ArmsRun if is_of_arms else TrainingRun).of(values, str(path))

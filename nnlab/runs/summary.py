@@ -1,0 +1,385 @@
+"""summary.json: what came of a training, of a comparison, of a sweep. Scripts rely on the keys.
+
+The keys of a comparison and a sweep are explained in `nnlab.comparison.conclusions` and `nnlab.comparison.sweep`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
+
+from nnlab.runs.documents import DocumentPart, NotNegative, Number, Plain, RunDocument, Whole, read_values
+from nnlab.runs.run import Status
+
+Text = StrictStr
+Measured = Number | None  # None: not measured, or not finite
+Figures = dict[Text, Number | None]
+TextPairs = dict[Text, Text]
+
+
+class GateLine(DocumentPart):
+    """A gate and its outcome; the bound only where it is not a plain number of the gate."""
+
+    gate: Text
+    value: Number | None
+    met: StrictBool
+    bound: Number | None = None
+
+
+# --- a training -------------------------------------------------------------------------------------------------------
+
+
+class BestStep(DocumentPart):
+    """The step with the best value of the monitored figure, and under their names all figures measured there."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: Figures = Field(init=False)
+
+    step: Whole
+    monitor: Text
+    value: Number | None
+
+
+class TrainingSummary(RunDocument):
+    """summary.json of `nnlab train`."""
+
+    run: Text
+    status: Status
+    final: Figures
+    best: BestStep
+    gates: tuple[GateLine, ...]
+    steps: Whole
+    parameters: Whole
+    seconds: NotNegative
+
+    @model_validator(mode="after")
+    def _best_is_reached(self) -> Self:
+        if self.best.step > self.steps:
+            raise ValueError(f"best.step: found {self.best.step}, expected at most the {self.steps} steps of the run")
+        return self
+
+
+# --- arms of a comparison, points of a sweep --------------------------------------------------------------------------
+
+
+class OverSeeds(DocumentPart):
+    """A figure over the seeds of an arm: mean and median with their 95 % intervals, and the value of each seed."""
+
+    mean: Number | None
+    low: Number | None
+    high: Number | None
+    note: Text
+    median: Number | None
+    median_low: Number | None
+    median_high: Number | None
+    values: tuple[Number | None, ...]
+
+
+class ShareOfSeeds(DocumentPart):
+    """The share of an arm's seeds that did something, with its 95 % interval."""
+
+    estimate: Number
+    low: Number | None
+    high: Number | None
+    note: Text
+
+
+class SecondsToTarget(DocumentPart):
+    """The median over the seeds, with its 95 % interval; None lies beyond the end of training."""
+
+    median: Number | None
+    low: Number | None
+    high: Number | None
+    note: Text
+
+
+class StepsToTarget(SecondsToTarget):
+    """The same in steps; `censored` seeds never reached the target."""
+
+    censored: Whole
+
+
+class ArmSummary(DocumentPart):
+    """One arm of a comparison, or one point of a sweep."""
+
+    activation: Plain
+    family: Text
+    settings: TextPairs
+    parameters: Whole
+    final: dict[Text, OverSeeds]
+    reached: Whole
+    reached_share: ShareOfSeeds
+    median_steps_to_target: Number | None
+    steps_to_target: StepsToTarget
+    seconds_to_target: SecondsToTarget
+    area: OverSeeds
+    diverged: Whole
+    diverged_share: ShareOfSeeds
+    diverged_at: tuple[Whole | None, ...]
+    seconds: NotNegative
+    steps: Whole
+    time_per_step: Number | None
+    health: dict[Text, OverSeeds] = Field(default_factory=dict)
+
+    def mean_health(self, name: str) -> float | None:
+        """The mean share of `dead` or `saturated` units; None where it was not measured."""
+        return self.health[name].mean if name in self.health else None
+
+    def faults(self, figure: str, seeds: int) -> Iterator[str]:
+        """What does not fit together, in an arm of so many seeds that is compared by `figure`."""
+        if figure not in self.final:
+            yield f"final: found no {figure}, expected the figure of the comparison"
+        for name, found in {**self.final, "area": self.area, **self.health}.items():
+            if len(found.values) != seeds:
+                yield f"{name}: found {len(found.values)} values, expected one for each of {seeds} seeds"
+        for name, count in (("reached", self.reached), ("diverged", self.diverged)):
+            if count > seeds:
+                yield f"{name}: found {count}, expected at most {seeds} seeds"
+
+
+class PairSummary(DocumentPart):
+    """Two arms by a figure, on the seeds of both."""
+
+    better: Text
+    worse: Text
+    seeds: Whole
+    difference: Number | None
+    low: Number | None
+    high: Number | None
+    note: Text
+    chance: Number | None
+    chance_low: Number | None
+    chance_high: Number | None
+    p: Number
+    p_adjusted: Number
+    told_apart: StrictBool
+    seeds_needed: Whole | None
+
+
+class SharePairSummary(DocumentPart):
+    """Two arms by the share of their seeds that reached the target."""
+
+    better: Text
+    worse: Text
+    seeds: Whole
+    better_share: Number
+    worse_share: Number
+    difference: Number
+    low: Number | None
+    high: Number | None
+    only_better: Whole
+    only_worse: Whole
+    p: Number
+    p_adjusted: Number
+    told_apart: StrictBool
+    seeds_needed: Whole | None
+
+
+class VerdictSummary(DocumentPart):
+    """The arms from the best to the worst, and what there is to say."""
+
+    ranking: tuple[Text, ...]
+    sentences: tuple[Text, ...]
+    warnings: tuple[Text, ...]
+
+
+class SweepVerdict(DocumentPart):
+    """The same of a sweep, with the search in words."""
+
+    ranking: tuple[Text, ...]
+    searched: tuple[Text, ...]
+    sentences: Annotated[tuple[Text, ...], Field(min_length=1)]
+    warnings: tuple[Text, ...]
+
+
+class SameSettings(DocumentPart):
+    """The settings that all families share, and how they were found."""
+
+    settings: TextPairs
+    why: Text
+
+
+class TunedArm(DocumentPart):
+    """A family of arms: the labels of its arm at the shared settings and of its best one, with the settings of that."""
+
+    same: Text | None
+    best: Text
+    settings: TextPairs
+
+
+class TunedSummary(DocumentPart):
+    """Where settings were tuned: what chose them, and each family at the same settings and at its best."""
+
+    chosen_by: Text
+    same_settings: SameSettings
+    arms: dict[Text, TunedArm]
+
+    @property
+    def figure(self) -> str:
+        """The figure whose mean chose the settings."""
+        return self.chosen_by.removeprefix("mean ")
+
+
+class ArmsSummary(RunDocument):
+    """What the summaries of a comparison and of a sweep begin with."""
+
+    run: Text
+    status: Status
+    seeds: Annotated[tuple[Whole, ...], Field(min_length=1)]
+    figure: Annotated[Text, Field(pattern=r"^[^/]+/")]
+    larger_is_better: StrictBool
+    target: Text
+    arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
+    pairs: tuple[PairSummary, ...]
+
+    def check_arms(self, ranking: Iterable[str]) -> None:
+        """Refuse arms that have another number of seeds, and pairs and places of arms that are not there."""
+        for label, arm in self.arms.items():
+            for fault in arm.faults(self.figure, len(self.seeds)):
+                raise ValueError(f"arms.{label}.{fault}")
+        require_known("pairs", (name for pair in self.pairs for name in (pair.better, pair.worse)), self.arms)
+        require_known("verdict.ranking", ranking, self.arms)
+
+
+class ComparisonSummary(ArmsSummary):
+    """summary.json of `nnlab compare-activations`."""
+
+    shares: tuple[SharePairSummary, ...]
+    wins: dict[Text, Figures]
+    verdict: VerdictSummary
+    best: TextPairs = Field(default_factory=dict)
+    tuned: TunedSummary | None = None
+    failed: TextPairs = Field(default_factory=dict)
+    seconds: NotNegative
+    gates: tuple[GateLine, ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        ranking = self.verdict.ranking
+        self.check_arms(ranking)
+        require_known("shares", (name for pair in self.shares for name in (pair.better, pair.worse)), self.arms)
+        require_known("verdict.ranking", ranking if self.pairs else (), self.wins)
+        for row, found in self.wins.items():
+            require_known(f"wins.{row}", self.wins, found)
+        if self.tuned is not None:
+            self._check_tuned(self.tuned)
+        return self
+
+    def _check_tuned(self, tuned: TunedSummary) -> None:
+        labels = [label for arm in tuned.arms.values() for label in (arm.best, arm.same) if label is not None]
+        require_known("tuned.arms", labels, self.arms)
+        require_known("verdict.ranking", (self.arms[label].family for label in self.verdict.ranking), tuned.arms)
+        for label, arm in self.arms.items():
+            require_known("tuned.chosen_by", [tuned.figure], arm.final, f"a final figure of {label}")
+
+
+class DrawnRange(DocumentPart):
+    """A key whose values were drawn between two bounds, even in the logarithm or not."""
+
+    low: Number
+    high: Number
+    log: StrictBool
+
+
+class Searched(DocumentPart):
+    """What a sweep tried: of each key its values or its range, and how many points of which grid."""
+
+    keys: dict[Text, tuple[Text, ...] | DrawnRange]
+    points: Whole
+    combinations: Whole | None
+    drawn_by_seed: Whole | None
+
+
+class TestedFigure(DocumentPart):
+    """A figure of the best point on the test part, which chose nothing."""
+
+    mean: Number | None
+    low: Number | None
+    high: Number | None
+    note: Text
+
+
+class Behind(DocumentPart):
+    """How far a point is behind the best one, on the seeds of both."""
+
+    difference: Number
+    low: Number | None
+    high: Number | None
+    p_adjusted: Number
+    told_apart: StrictBool
+    seeds: Whole
+
+
+class RankedPoint(DocumentPart):
+    """A point in the ranking of a sweep; the best one is behind none."""
+
+    point: Text
+    settings: TextPairs
+    value: Number | None
+    low: Number | None
+    high: Number | None
+    diverged: Whole
+    means: Figures
+    behind: Behind | None
+
+
+class SweepResult(DocumentPart):
+    """What a sweep searched and found."""
+
+    searched: Searched
+    ranked_by: Text
+    best: Text
+    settings: TextPairs
+    test: dict[Text, TestedFigure]
+    ranking: tuple[RankedPoint, ...]
+
+
+class SweepSummary(ArmsSummary):
+    """summary.json of `nnlab sweep`."""
+
+    sweep: SweepResult
+    verdict: SweepVerdict
+    failed: TextPairs = Field(default_factory=dict)
+    seconds: NotNegative
+    gates: tuple[GateLine, ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self.check_arms(self.verdict.ranking)
+        require_known("sweep.best", [self.sweep.best], self.arms)
+        require_known("sweep.ranking", (line.point for line in self.sweep.ranking), self.arms)
+        keys = {key for arm in self.arms.values() for key in arm.settings}
+        for label, arm in self.arms.items():
+            require_known(f"arms.{label}.settings", keys, arm.settings)
+        for line in self.sweep.ranking:
+            require_known("sweep.ranking", keys, line.settings)
+        require_known("sweep.searched.keys", keys, self.sweep.searched.keys)
+        return self
+
+
+def require_known(place: str, names: Iterable[str], known: Mapping[str, object], expected: str = "") -> None:
+    """ValueError for a name that is not among those known."""
+    for name in names:
+        if name not in known:
+            few = ", ".join([*known][:5])
+            raise ValueError(f"{place}: found {name}, expected {expected or f'one of {few}'}")
+
+
+SeveralSummary = ComparisonSummary | SweepSummary
+AnySummary = TrainingSummary | SeveralSummary
+
+
+def summary_from(values: dict[str, object], shown: str) -> AnySummary:
+    """The summary that the values of a document are; its keys say of what. CheckpointError with every fault."""
+    if "arms" not in values:
+        return TrainingSummary.of(values, shown)
+    return (SweepSummary if "sweep" in values else ComparisonSummary).of(values, shown)
+
+
+def read_summary(path: Path) -> AnySummary | None:
+    """The summary.json at a path; None where there is none. CheckpointError where it is no such document."""
+    values = read_values(path)
+    return None if values is None else summary_from(values, str(path))
