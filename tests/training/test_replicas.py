@@ -223,14 +223,12 @@ def tuned(**changes):
     """An experiment with three learning rates, in three variants."""
     chosen = experiment(**changes)
     chosen = validate(read_text(to_yaml(chosen), "e.yaml"))
-    return variants(
-        chosen, [chosen.network.activation], ACTIVATIONS, tune=[f"optimizer.learning_rate={','.join(RATES)}"]
-    )
+    return variants(chosen, [chosen.network.activation], tune=[f"optimizer.learning_rate={','.join(RATES)}"])
 
 
 def arms_of(all_variants, seeds):
     rows = read_rows(all_variants[0].experiment, None, Path())
-    return train_together(Task(tuple(all_variants), tuple(seeds)), RowSource(rows), ACTIVATIONS, ignore, bool)
+    return train_together(Task(tuple(all_variants), tuple(seeds)), RowSource(rows), ignore, bool)
 
 
 def assert_same_arm(together, alone):
@@ -285,7 +283,7 @@ def test_a_rate_that_runs_away_leaves_the_others_as_they_are_alone():
     )
     chosen = validate(read_text(to_yaml(chosen), "e.yaml"))
     rates = ["optimizer.learning_rate=0.01,1e4,0.02"]
-    all_variants = variants(chosen, [chosen.network.activation], ACTIVATIONS, tune=rates)
+    all_variants = variants(chosen, [chosen.network.activation], tune=rates)
     together = arms_of(all_variants, SEEDS[:3])
     assert [int(arm.diverged.sum()) for arm in together] == [0, 3, 0]
     for index, variant in enumerate(all_variants):
@@ -301,7 +299,7 @@ def test_a_rate_that_runs_away_leaves_the_others_as_they_are_alone():
 def test_every_seed_is_in_one_chunk(width, count, jobs):
     chosen = experiment(network={"layers": [width]})
     rows, seeds = read_rows(chosen, None, Path()), range(3, 3 + count)
-    found = [list(chunk) for chunk in chunks(chosen, rows, seeds, ACTIVATIONS, jobs)]
+    found = [list(chunk) for chunk in chunks(chosen, rows, seeds, jobs)]
     assert [seed for chunk in found for seed in chunk] == list(seeds)
     lengths = {len(chunk) for chunk in found}
     assert max(lengths) - min(lengths) <= 1
@@ -312,7 +310,7 @@ def test_small_networks_go_together_and_large_ones_alone():
 
     def lengths(width, jobs):
         chosen = experiment(network={"layers": [width]})
-        return [len(chunk) for chunk in chunks(chosen, rows, range(100), ACTIVATIONS, jobs)]
+        return [len(chunk) for chunk in chunks(chosen, rows, range(100), jobs)]
 
     assert lengths(2, 1) == [100]
     assert len(lengths(2, 2)) == 1  # cut in two, both would take about as long as the whole
