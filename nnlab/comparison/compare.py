@@ -258,7 +258,7 @@ def _deciding(experiment: Experiment) -> dict[str, Any]:
 def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
     """What the pieces of an experiment look like."""
     dataset, training = shared.dataset, experiment.training
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], shared.activations)
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
     evaluated = [f"{part}/{name}" for part in evaluated_parts(experiment) for name in watchable(experiment.task)]
     finals = final_figures(experiment, dataset)
     looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))

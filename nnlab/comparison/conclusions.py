@@ -49,10 +49,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.arms import Target
+from nnlab.comparison.contents import MOST_DRAWN, Comparison
 from nnlab.comparison.median_networks import median_networks_of
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, tuned_from
-from nnlab.comparison.write import MOST_DRAWN, Comparison, write_comparison
+from nnlab.comparison.write import write_comparison
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import printable

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.arms import arm_experiment
+from nnlab.comparison.contents import Frame, MedianNetwork
 from nnlab.comparison.tasks import Arm
-from nnlab.comparison.write import Frame, MedianNetwork
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.maths.metrics import metric_of

@@ -14,8 +14,8 @@ from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck
 from nnlab.gradcheck.differences import confirmed, extrapolated
 from nnlab.gradcheck.planted_defects import DEFECTS, act, dense
 from nnlab.gradcheck.point import BOTH, DATA, REGULARISER, examine, nothing
-from nnlab.gradcheck.points import PointReport, check_points
-from nnlab.gradcheck.report import exact_document, rows_of, share_tested, summary, verdict_of
+from nnlab.gradcheck.points import check_points
+from nnlab.gradcheck.report import PointReport, exact_document, rows_of, share_tested, summary, verdict_of
 from nnlab.gradcheck.self_test import case, noticed, self_test
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import FLOOR, STEP
