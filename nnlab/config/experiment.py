@@ -22,7 +22,7 @@ from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
 
 Finding = tuple[KeyPath, str]
 
-# A run that would need more memory than this for its parameters is refused.
+# A run that would need more memory than this for its parameters and its layers' buffers is refused.
 MOST_BYTES = 8 * 2**30
 
 
@@ -448,14 +448,18 @@ def _size_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("network", "layers"), fault
 
 
-def memory_fault(parameters: int, experiment: Experiment) -> str | None:
-    """Why a network of this size is refused, or None."""
-    needed = parameters * bytes_kept(experiment)
-    if needed <= MOST_BYTES:
+def memory_fault(parameters: int, experiment: Experiment, workspace: int = 0) -> str | None:
+    """Why a network of this size, whose layers need so many bytes for a batch, is refused, or None."""
+    kept = parameters * bytes_kept(experiment)
+    if kept + workspace <= MOST_BYTES:
         return None
+    expected = f"expected at most {MOST_BYTES / 2**30:.0f} GiB"
+    if workspace > kept:
+        found = f"found batches of {experiment.training.batch_size} rows, for which layers need"
+        return f"{found} {workspace / 2**30:,.0f} GiB; {expected}: smaller batches or layers"
     return (
-        f"found at least {parameters:,} parameters, which take {needed / 2**30:,.0f} GiB while "
-        f"{experiment.optimizer.name} trains them; expected at most {MOST_BYTES / 2**30:.0f} GiB"
+        f"found at least {parameters:,} parameters, which take {kept / 2**30:,.0f} GiB while "
+        f"{experiment.optimizer.name} trains them; {expected}"
     )
 
 

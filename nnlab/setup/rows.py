@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
 from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault
-from nnlab.setup.network import dtype_of
+from nnlab.networks.network import Network
+from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.plan import batch_size_for
 from nnlab.setup.weights import weight_findings
 from nnlab.training.evaluation import Part
 
@@ -94,7 +96,7 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
     return dataset
 
 
-@contextmanager
+@contextlib.contextmanager
 def _placed(experiment: Experiment) -> Iterator[None]:
     """Give the faults of data the place of the key that causes them; those of a line of a data file have their own."""
     try:
@@ -126,9 +128,16 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
         findings.append(
             (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
         )
-    sizes = [inputs, *(layer.dense for layer in spec.layers or [] if layer.dense), outputs]
-    fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment)
+    fault = _size_fault(experiment, network_for(experiment, dataset.sample_shape, outputs), len(dataset.x))
     return [*findings, (("network", "layers"), fault)] if fault else findings
+
+
+def _size_fault(experiment: Experiment, network: Network, rows: int) -> str | None:
+    """Why a network is too large to be trained, or None; layers that do not fit each other are refused elsewhere."""
+    with contextlib.suppress(ValueError):
+        workspace = network.workspace(batch_size_for(experiment, rows), dtype_of(experiment).itemsize)
+        return memory_fault(network.layout.size, experiment, workspace)
+    return None
 
 
 def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:

@@ -194,6 +194,7 @@ def test_a_folder_with_one_part(tmp_path, in_blocks):
     np.save(tmp_path / "notes.npy", LABELS)  # of no concern
     data = load(str(tmp_path), task="multiclass", in_blocks=in_blocks)
     assert (data.name, data.own_test, data.image_shape) == (tmp_path.name, 0, None)
+    assert data.sample_shape == data.x.shape[1:]
     np.testing.assert_array_equal(data.x[:], IMAGES.reshape(90, 12) / 7)
 
 

@@ -10,6 +10,7 @@ from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import FUSED, unfused
 from nnlab.networks import passes as passes_module
 from nnlab.networks.layers.dense import Dense
+from nnlab.networks.layers.dropout import Dropout
 from nnlab.networks.layout import Layout, ParameterSpec, Penalties
 from nnlab.networks.network import Network
 from nnlab.networks.passes import Evaluator, Pass
@@ -229,6 +230,25 @@ def test_inputs_and_targets_stay_as_they_were():
 def test_operations_of_a_step_by_hand():
     # 3-4-1: forward, dW and dx of 2 · 10 · (12 + 4) each, without dx of the first layer
     assert network_of(BINARY, [4]).operations(10) == 3 * 2 * 10 * 16 - 2 * 10 * 12
+
+
+def test_the_first_layer_hands_no_derivative_down_whatever_stands_before_the_first_weights():
+    """Noise before it makes the first dense layer the second layer, and its dL/dx is worked out."""
+    noisy = network_of(BINARY, [{"noise": 0.1}, {"dense": 4}])
+    assert noisy.operations(10) == 3 * 2 * 10 * 16
+
+
+def test_the_workspace_of_a_step_by_hand():
+    # 3-4-1: of 10 rows the first dense layer has outputs and the bias written out, 4 each; relu outputs and slopes, 4
+    # each; the last one 1 each and dL/dx for its 4 inputs; the head outputs and dL/dz.
+    assert network_of(BINARY, [4], activation="relu").workspace(10, 4) == 10 * 4 * (8 + 8 + 2 + 4 + 2)
+
+
+def test_a_layer_is_given_a_shape_and_gives_one():
+    zeros = INITIALIZERS["zeros"]
+    network = Network((2, 3, 1), (Dropout("dropout1", 0.5), Dense("dense1", 4, zeros, {}, zeros, {})), unfused("mse"))
+    assert network.shapes == ((2, 3, 1), (2, 3, 1), (4,))
+    assert (network.inputs, network.widths, network.layout.specs[0].shape) == (6, (6, 6, 4), (6, 4))
 
 
 # --- Whole splits -----------------------------------------------------------------------------------------------------

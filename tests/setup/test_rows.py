@@ -10,7 +10,7 @@ from support import write
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
-from nnlab.errors import DataError
+from nnlab.errors import ConfigError, DataError
 from nnlab.setup.rows import prepare_rows, read_rows
 
 TEXT = """\
@@ -89,3 +89,19 @@ def test_without_a_file_the_key_itself_is_named(tmp_path):
     bare = type(experiment)(**dict(experiment))
     with pytest.raises(DataError, match=r"^data\.target\.0: found target 'c', expected the name of a column"):
         read_rows(bare, None, Path(tmp_path))
+
+
+def test_layers_whose_buffers_do_not_fit_into_memory_are_refused_before_any_row_is_prepared():
+    text = """\
+name: wide
+task: binary
+data: {source: {name: moons, samples: 200000}}
+network:
+  layers: [3000, 3000]
+training: {steps: 1, batch_size: all}
+"""
+    document = read_text(text, "e.yaml")
+    with pytest.raises(ConfigError, match=r"e.yaml:5:11: found batches of all rows, for which layers need \d+ GiB"):
+        read_rows(validate(document), document, Path())
+    small = read_text(text.replace("all", "32"), "e.yaml")
+    assert read_rows(validate(small), small, Path()).x.shape == (200000, 2)
