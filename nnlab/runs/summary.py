@@ -15,8 +15,8 @@ from nnlab.runs.documents import DocumentPart, NotNegative, Number, Plain, RunDo
 from nnlab.runs.run import Status
 
 Text = StrictStr
-Measured = Number | None  # None: not measured, or not finite
-Figures = dict[Text, Number | None]
+Figures = dict[Text, Number | None]  # None: not measured, or not finite
+FigureName = Annotated[Text, Field(pattern=r"^[^/]+/")]
 TextPairs = dict[Text, Text]
 
 
@@ -48,7 +48,7 @@ class TrainingSummary(RunDocument):
 
     run: Text
     status: Status
-    final: Figures
+    final: dict[FigureName, Number | None]
     best: BestStep
     gates: tuple[GateLine, ...]
     steps: Whole
@@ -109,7 +109,7 @@ class ArmSummary(DocumentPart):
     family: Text
     settings: TextPairs
     parameters: Whole
-    final: dict[Text, OverSeeds]
+    final: dict[FigureName, OverSeeds]
     reached: Whole
     reached_share: ShareOfSeeds
     median_steps_to_target: Number | None
@@ -229,7 +229,7 @@ class ArmsSummary(RunDocument):
     run: Text
     status: Status
     seeds: Annotated[tuple[Whole, ...], Field(min_length=1)]
-    figure: Annotated[Text, Field(pattern=r"^[^/]+/")]
+    figure: FigureName
     larger_is_better: StrictBool
     target: Text
     arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
@@ -237,7 +237,10 @@ class ArmsSummary(RunDocument):
 
     def check_arms(self, ranking: Iterable[str]) -> None:
         """Refuse arms that have another number of seeds, and pairs and places of arms that are not there."""
+        figures = next(iter(self.arms.values())).final
         for label, arm in self.arms.items():
+            if arm.final.keys() != figures.keys():
+                raise ValueError(f"arms.{label}.final: found other figures than those of the first arm")
             for fault in arm.faults(self.figure, len(self.seeds)):
                 raise ValueError(f"arms.{label}.{fault}")
         require_known("pairs", (name for pair in self.pairs for name in (pair.better, pair.worse)), self.arms)
