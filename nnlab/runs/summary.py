@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
-from nnlab.runs.documents import DocumentPart, NotNegative, Number, Plain, RunDocument, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
 from nnlab.runs.run import Status
 
 Text = StrictStr
@@ -53,7 +53,7 @@ class TrainingSummary(RunDocument):
     gates: tuple[GateLine, ...]
     steps: Whole
     parameters: Whole
-    seconds: NotNegative
+    seconds: Seconds
 
     @model_validator(mode="after")
     def _best_is_reached(self) -> Self:
@@ -119,7 +119,7 @@ class ArmSummary(DocumentPart):
     diverged: Whole
     diverged_share: ShareOfSeeds
     diverged_at: tuple[Whole | None, ...]
-    seconds: NotNegative
+    seconds: Seconds
     steps: Whole
     time_per_step: Number | None
     health: dict[Text, OverSeeds] = Field(default_factory=dict)
@@ -256,7 +256,7 @@ class ComparisonSummary(ArmsSummary):
     best: TextPairs = Field(default_factory=dict)
     tuned: TunedSummary | None = None
     failed: TextPairs = Field(default_factory=dict)
-    seconds: NotNegative
+    seconds: Seconds
     gates: tuple[GateLine, ...]
 
     @model_validator(mode="after")
@@ -346,7 +346,7 @@ class SweepSummary(ArmsSummary):
     sweep: SweepResult
     verdict: SweepVerdict
     failed: TextPairs = Field(default_factory=dict)
-    seconds: NotNegative
+    seconds: Seconds
     gates: tuple[GateLine, ...]
 
     @model_validator(mode="after")

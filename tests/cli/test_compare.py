@@ -157,7 +157,19 @@ def test_a_replica_is_bit_for_bit_the_run_that_train_makes_alone(seed, run, resu
 
 
 def test_the_summary_says_what_was_compared(summary):
-    keys = ["run", "status", "seeds", "figure", "larger_is_better", "target", "arms", "pairs", "shares", "wins"]
+    keys = [
+        "schema",
+        "run",
+        "status",
+        "seeds",
+        "figure",
+        "larger_is_better",
+        "target",
+        "arms",
+        "pairs",
+        "shares",
+        "wins",
+    ]
     keys += ["verdict", "seconds", "gates"]
     assert list(summary) == keys
     assert (summary["status"], summary["seeds"]) == ("completed", list(SEEDS))

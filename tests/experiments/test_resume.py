@@ -30,8 +30,7 @@ from nnlab.experiments.resume import resume
 from nnlab.experiments.train import train
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.layers.activation_layers import BoundElementwise
-from nnlab.runs import checkpoints
-from nnlab.runs import folder as run_folders
+from nnlab.runs import checkpoints, lock
 from nnlab.runs.folder import RunFolder
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
@@ -719,7 +718,7 @@ def test_a_lock_that_outlives_its_holder_for_a_moment_is_waited_for(lock_of_the_
 
 def test_a_lock_that_outlives_its_holder_for_long_is_no_longer_waited_for(lock_of_the_dead, monkeypatch):
     folder, held = lock_of_the_dead
-    monkeypatch.setattr(run_folders, "_AFTERLIFE", 0.1)
+    monkeypatch.setattr(lock, "_AFTERLIFE", 0.1)
     with pytest.raises(CheckpointError, match="locked by pid"), folder.locked():
         pass
     os.close(held)
@@ -728,7 +727,7 @@ def test_a_lock_that_outlives_its_holder_for_long_is_no_longer_waited_for(lock_o
 @pytest.mark.parametrize("word", ["", "someone", "1", str(10**18)])
 def test_a_lock_of_whoever_may_still_be_there_is_not_waited_for(word, finished, tmp_path, monkeypatch):
     """Number 1 is there, but may be another user's."""
-    monkeypatch.setattr(run_folders, "_AFTERLIFE", math.inf)
+    monkeypatch.setattr(lock, "_AFTERLIFE", math.inf)
     folder = copy(finished, tmp_path)
     held = os.open(folder.path / ".lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(held, fcntl.LOCK_EX)

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 from support import nnlab_here, read_json, write
 
 from nnlab.cli.terminal import Screen, show_comparison
-from nnlab.comparison.compare import compare
 from nnlab.comparison.pieces import files_of, read_piece
 from nnlab.comparison.report import comparison_page
 from nnlab.comparison.sweep_report import sweep_page
@@ -27,7 +25,7 @@ from nnlab.comparison.tables import arm_rows, pair_rows, share_rows
 from nnlab.config.experiment import load
 from nnlab.errors import CheckpointError, InputError
 from nnlab.experiments import train as training
-from nnlab.experiments.evaluate import evaluate, open_run
+from nnlab.experiments.evaluate import open_run
 from nnlab.experiments.report import training_page
 from nnlab.experiments.resume import resume
 from nnlab.experiments.verify import verify
@@ -35,7 +33,6 @@ from nnlab.gates.hold import read_baseline
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs import checkpoints
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import Mark
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
@@ -85,7 +82,7 @@ def copied(base, place):
 def contents(folder):
     """Every file with its bytes, every link with where it leads."""
     paths = [path for path in sorted(folder.rglob("*")) if path.name != ".lock"]
-    return {path: os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes() for path in paths}
+    return {path: path.readlink() if path.is_symlink() else path.is_file() and path.read_bytes() for path in paths}
 
 
 class within:  # noqa: N801 - it reads as a word
@@ -212,6 +209,13 @@ REFUSED = {
     "hashes a link": (link("hashes.csv"), LONGER, "hashes.csv: found a link, expected a file"),
     "hashes a pipe": (pipe("hashes.csv"), VERIFY, "hashes.csv: found a pipe, expected a file"),
     "log a link": (link("train.log"), LONGER, "train.log: found a link, expected a file"),
+    "summary a link": (link("summary.json"), LONGER, "summary.json: found a link, expected a file"),
+    "report a pipe": (pipe("report.html"), LONGER, "report.html: found a pipe, expected a file"),
+    "a mark beyond the end": (lying(LAST, lambda about: about["marks"]["metrics.csv"].update(length=2**62)), LONGER,
+                              "metrics.csv: found other rows"),
+    "other classes": (lying(LAST, lambda about: about["columns"]["classes"].reverse()), EVALUATE, "found others than"),
+    "an image": (lying(LAST, says(image_shape=[2, 3])), EVALUATE, "another network"),
+    "years without end": (value("run.json", "seconds", 1e300), LONGER, "seconds: found 1e+300"),
     "checkpoints a link": (link("checkpoints", "../.."), LONGER, "checkpoints: found a link, expected a folder"),
     "pictures a link": (link("plots", "../.."), LONGER, "plots: found a link, expected a folder"),
     "metrics edited": (replaced("metrics.csv", "0.", "1."), LONGER, "metrics.csv: found other rows"),
@@ -239,7 +243,7 @@ REFUSED = {
     "nested deep": (lying(LAST, ending=', "deep": ' + DEEP), LONGER, "last.npz: found no description"),
     "no running": (lying(LAST, arrays=without("running")), LONGER, "running: found none"),
     "running of another type": (lying(LAST, arrays=says(running=np.array(["x"]))), LONGER, "running: found <U1"),
-    "theta not finite": (lying(LAST, arrays=lambda a: a["theta"].fill(np.nan)), LONGER, "theta: found numbers that are"),
+    "theta not finite": (lying(LAST, arrays=lambda a: a["theta"].fill(np.nan)), LONGER, "theta: found numbers"),
     "theta not finite, evaluated": (lying(LAST, arrays=lambda a: a["theta"].fill(np.inf)), EVALUATE, "not finite"),
     "theta wide": (lying(LAST, arrays=says(theta=np.ones((1, 99), np.float32))), EVALUATE, "theta: found 99 numbers"),
     "best step beyond": (lying(LAST, arrays=lambda a: a["best/step"].fill(99)), LONGER, "best/step: found 99"),
@@ -265,8 +269,6 @@ def test_what_was_tampered_with_is_refused_with_its_place_and_nothing_is_changed
 HARMLESS = {
     "a summary of something else": (text("summary.json", '{"x": 1}'), EVALUATE),
     "a picture cut short": (text("plots/cost.png", b"\x89"), LONGER),
-    "a summary behind a link": (link("summary.json"), LONGER),
-    "a report behind a link": (link("report.html"), LONGER),
     "no run.json": (lambda run: (run / "run.json").unlink(), LONGER),
     "a damaged checkpoint in place of a link": (link(LAST), LONGER),
     "a checkpoint that is a pipe": (pipe(LAST), LONGER),
@@ -276,7 +278,9 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_does_not_matter_does_no_harm(name, bases, tmp_path):
+def test_what_does_not_matter_does_no_harm(name, bases, tmp_path, monkeypatch):
+    if name not in {"a picture cut short", "no pictures"}:
+        monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
     edit, command = HARMLESS[name]
     edit(copied(bases["train"], tmp_path / "case"))
     with within():
@@ -321,7 +325,9 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("name", UNFIT)
-def test_a_piece_that_does_not_hold_is_trained_again_and_that_is_said(name, bases, tmp_path):
+def test_a_piece_that_does_not_hold_is_trained_again_and_that_is_said(name, bases, tmp_path, monkeypatch):
+    monkeypatch.setattr("nnlab.comparison.write.draw_all", lambda _pictures, _folder, rows: [row() for row in rows][1:])
+    monkeypatch.setattr("nnlab.comparison.conclusions.median_networks_of", lambda *_words: {})
     run = copied(bases["compare"], tmp_path / "case")
     expected = [row.split(",")[:4] for row in (run / "results.csv").read_text().splitlines()]
     UNFIT[name](run)
@@ -344,15 +350,9 @@ def places(document, path=()):
     """The path of every value in a document, at most two of each list."""
     if path:
         yield path
-    items = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document[:2])
-        if isinstance(document, list)
-        else ()
-    )
-    for name, inner in items:
-        yield from places(inner, (*path, name))
+    if isinstance(document, dict | list):
+        for name, inner in document.items() if isinstance(document, dict) else enumerate(document[:2]):
+            yield from places(inner, (*path, name))
 
 
 def changed(document, path, new):
@@ -373,9 +373,16 @@ def all_changes(document):
     return [(path, new) for path in places(document) for new in (*ODD, places)]
 
 
+def without_images(base, place):
+    """A copy of a run whose report is quick to make."""
+    run = RunFolder(copied(base, place))
+    shutil.rmtree(run.plots)
+    return run
+
+
 @pytest.mark.parametrize("kind", ["train", "compare", "sweep"])
 def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
-    run = RunFolder(copied(bases[kind], scratch / kind))
+    run = without_images(bases[kind], scratch / kind)
     page = {"train": training_page, "compare": comparison_page, "sweep": sweep_page}[kind]
     before = read_json(run.path / "run.json")
     refused = 0
@@ -392,18 +399,18 @@ def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
 
 @pytest.mark.parametrize("kind", ["train", "compare", "sweep"])
 def test_any_other_summary_is_refused_or_can_be_shown(kind, bases, scratch, capsys):
-    run = RunFolder(copied(bases[kind], scratch / kind))
+    run = without_images(bases[kind], scratch / kind)
     before = read_json(run.path / "summary.json")
     every = all_changes(before)
     refused = 0
-    for path, new in every[:: max(1, len(every) // 1500)]:
+    for path, new in every[:: max(1, len(every) // 500) | 1]:
         (run.path / "summary.json").write_text(json.dumps(changed(before, path, new)))
         try:
             read_baseline(run)
             shown(run, kind)
         except CheckpointError:
             refused += 1
-    assert refused > 500
+    assert refused > 200
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -443,7 +450,7 @@ def test_a_checkpoint_that_says_anything_else_is_refused_or_goes_on_to_the_same_
     expected = checkpoints.load(run.checkpoint("last")).arrays["theta"].tobytes()
     about = {name: fact for name, fact in found.about.items() if name not in {"members", "format"}}
     every = [(path, new) for path, new in all_changes(about) if path[0] != "environment" or len(path) == 1]
-    for path, new in every[:: max(1, len(every) // 250)]:
+    for path, new in every[:: max(1, len(every) // 150) | 1]:
         run = RunFolder(copied(bases["train"], case))
         facts = {**changed(about, path, new), "format": 2, "members": found.about["members"]}
         seal(run.checkpoint("last"), found.arrays, json.dumps(facts))
@@ -495,36 +502,33 @@ def test_a_checkpoint_with_any_other_array_is_refused(change, bases, scratch):
 TABLES = st.sampled_from(["metrics.csv", "hashes.csv"])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TABLES, st.integers(0, 10**4), st.binary(max_size=4), st.integers(0, 40), st.booleans())
 def test_tables_with_any_other_bytes_are_refused_even_with_a_mark_that_fits(bases, name, at, new, lost, marked):
-    run, setup = RunFolder(bases["train"] / "case" if False else next_run(bases)), setup_in(bases["train"])
+    case = bases["train"].parent / "tables"
+    run = RunFolder(copied(bases["train"], case))
     content = (run.path / name).read_bytes()
     at %= len(content)
     other = content[:at] + new + content[at + lost :]
-    case = bases["train"].parent / "tables"
-    run = RunFolder(copied(bases["train"], case))
     (run.path / name).write_bytes(other)
     if marked:
-        mark = Mark(len(other), hashlib.sha256(other).hexdigest())
-        marks = {name: {"length": mark.length, "digest": mark.digest}}
+        marks = {name: {"length": len(other), "digest": hashlib.sha256(other).hexdigest()}}
         lying(LAST, lambda about: about["marks"].update(marks))(run.path)
-    if other != content:
+    with suppress(InputError):
+        verify(run, setup_in(case), ACTIVATIONS, epochs=1)
+    with suppress(InputError):
+        read_baseline(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "draw", lambda _material, _folder: iter(()))
+        before = contents(case)
         with suppress(InputError):
-            verify(run, setup_in(case), ACTIVATIONS, epochs=1)
-        with suppress(InputError):
-            read_baseline(run)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training, "draw", lambda _material, _folder: iter(()))
-            before = contents(case)
-            with suppress(InputError):
-                resume(run, setup)
-                return
-            assert contents(case) == before
+            resume(run, setup_in(case))
+            return
+    assert contents(case) == before
 
 
-def next_run(bases):
-    return next(path for path in (bases["train"] / "runs").iterdir() if not path.is_symlink())
+def run_in(base):
+    return RunFolder(next(path for path in (base / "runs").iterdir() if not path.is_symlink()))
 
 
 def test_a_piece_that_says_anything_else_is_refused_or_is_the_same(bases, scratch):
@@ -575,16 +579,12 @@ def test_an_evaluation_is_that_of_the_run_where_its_file_is_only_written_otherwi
 
 def test_documents_are_written_with_the_keys_that_are_read(bases):
     for base in bases.values():
-        run = RunFolder(next(path for path in (base / "runs").iterdir() if not path.is_symlink()))
+        run = run_in(base)
         for found, name in ((run.read_run(), "run.json"), (run.read_summary(), "summary.json")):
             assert json.loads(json.dumps(found.document())) == read_json(run.path / name)
             assert json.dumps(found.document(), indent=2, ensure_ascii=False) + "\n" == (run.path / name).read_text()
 
 
 def test_documents_cannot_be_changed(bases):
-    run = RunFolder(next_run(bases))
     with pytest.raises(ValueError, match="frozen"):
-        run.read_run().status = "failed"
-    assert evaluate(run, activations=ACTIVATIONS).status == "completed"
-    assert callable(compare)
-    assert Path(run.path).is_dir()
+        run_in(bases["train"]).read_run().status = "failed"
