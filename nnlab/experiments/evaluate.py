@@ -187,6 +187,8 @@ def _on_splits(
             f"{run.path}: the data have changed since the run (fingerprint {dataset.fingerprint[:12]}, then "
             f"{fingerprint[:12]}), expected the same rows; use --data for other rows"
         )
+    if dataset.columns != model.columns:
+        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
     prepared = prepare_rows(experiment, dataset, [experiment.seed]).of(0)
     found = [name for name in SPLITS if getattr(prepared, name) is not None]
     if split is not None and split not in found:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from nnlab.errors import CheckpointError, Fault, printable
-from nnlab.runs.documents import Digest, DocumentPart, NotNegative, Plain, RunDocument, Whole
+from nnlab.runs.documents import Digest, DocumentPart, Plain, RunDocument, Seconds, Whole
 from nnlab.runs.metrics import Mark
 
 Array = NDArray[Any]
 Text = StrictStr
 Positive = Annotated[StrictInt, Field(ge=1, le=2**31)]
+Step = Annotated[StrictInt, Field(ge=0, le=10**9)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
 
@@ -80,10 +81,10 @@ class ModelAbout(RunDocument):
 class WeightsAbout(ModelAbout):
     """A checkpoint of a training: where it stands, and all that decides how it went there."""
 
-    step: Whole
-    epoch: Whole
-    position: Whole
-    planned: Annotated[tuple[tuple[Whole, Whole], ...], Field(min_length=1)]
+    step: Step
+    epoch: Step
+    position: Step
+    planned: Annotated[tuple[tuple[Step, Step], ...], Field(min_length=1)]
     seed: Seed
     streams: StreamFacts
     schedule: ScheduleFacts
@@ -125,7 +126,7 @@ class PieceAbout(RunDocument):
 
     kind: Literal["piece"]
     key: Digest
-    seconds: NotNegative
+    seconds: Seconds
     # Large seeds do not fit into the integers of JSON's readers, nor do some into int64: they are text.
     seeds: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9]{1,20}\z", strict=True)], ...], Field(min_length=1, max_length=10**6)

@@ -28,20 +28,25 @@ class _Finite:
     """Marks a finite int or float, kept as it is: text is none, and true is not 1."""
 
     least: int | None = None
+    most: int | None = None
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         kinds: list[CoreSchema | tuple[CoreSchema, str]] = [
-            core_schema.float_schema(strict=True, allow_inf_nan=False, ge=self.least),
-            core_schema.int_schema(strict=True, ge=-_LARGEST if self.least is None else self.least, le=_LARGEST),
+            core_schema.float_schema(strict=True, allow_inf_nan=False, ge=self.least, le=self.most),
+            core_schema.int_schema(
+                strict=True,
+                ge=-_LARGEST if self.least is None else self.least,
+                le=_LARGEST if self.most is None else self.most,
+            ),
         ]
-        expected = "a finite number" if self.least is None else f"a finite number of at least {self.least}"
+        expected = "a finite number" if self.least is None else f"a finite number from {self.least} to {self.most:g}"
         return core_schema.union_schema(kinds, custom_error_type="number", custom_error_message=expected)
 
 
 _LARGEST = 2**64
 
 Number = Annotated[int | float, _Finite()]
-NotNegative = Annotated[int | float, _Finite(least=0)]
+Seconds = Annotated[int | float, _Finite(least=0, most=10**12)]
 Whole = Annotated[StrictInt, Field(ge=0, le=_LARGEST)]
 
 
@@ -70,7 +75,7 @@ class DocumentPart(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """The part as JSON has it; a key that was never given a value is left out."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class RunDocument(DocumentPart):
@@ -139,7 +144,7 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
-    "string_pattern_mismatch": "a SHA-256 in hexadecimal digits",
+    "string_pattern_mismatch": "text of the form {pattern}",
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
     "less_than_equal": "at most {le}",

@@ -32,8 +32,11 @@ LATEST = "latest"
 CONFIG = "config.yaml"
 INNER = ("checkpoints", "plots")
 
-# What a training writes as it goes on, in place; other files are put into the place of those before.
-_WRITTEN_IN_PLACE = ("train.log", "metrics.csv", "hashes.csv", ".lock")
+# What a training writes. A checkpoint that is no file counts as damaged, for there is one before it.
+_WRITTEN = (
+    *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
+    *("report.html", "checkpoints/best.npz"),
+)
 
 SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary)
 
@@ -112,7 +115,7 @@ class RunFolder:
         with storage_errors(self.path):
             for name in INNER:
                 refuse_other_than_folder(self.path / name)
-            for name in _WRITTEN_IN_PLACE:
+            for name in _WRITTEN:
                 refuse_other_than_file(self.path / name)
 
     def write_config(self, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
 
-from nnlab.runs.documents import DocumentPart, NotNegative, Plain, RunDocument, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Plain, RunDocument, Seconds, Whole, read_values
 
 Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
 Text = StrictStr
@@ -27,7 +27,7 @@ class Session(DocumentPart):
     begun: Text | None = None
     ended: Text | None = None
     status: Status
-    seconds: NotNegative = 0
+    seconds: Seconds = 0
     from_step: Whole = 0
     command: tuple[Text, ...] = ()
     warnings: tuple[Text, ...] = ()
@@ -41,7 +41,7 @@ class TrainingRun(RunDocument):
     kind: Literal["train"] = "train"
     begun: Text | None = None
     ended: Text | None = None
-    seconds: NotNegative = 0
+    seconds: Seconds = 0
     sessions: tuple[Session, ...] = ()
     command: tuple[Text, ...] = ()
     config: Text = ""
@@ -56,7 +56,7 @@ class ArmsRun(RunDocument):
 
     status: Status
     ended: Text | None = None
-    seconds: NotNegative = 0
+    seconds: Seconds = 0
     kind: Literal["compare-activations", "sweep"]
     begun: Text | None = None
     command: tuple[Text, ...] = ()

@@ -11,12 +11,12 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
-from nnlab.runs.documents import DocumentPart, NotNegative, Number, Plain, RunDocument, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
 from nnlab.runs.run import Status
 
 Text = StrictStr
-Measured = Number | None  # None: not measured, or not finite
-Figures = dict[Text, Number | None]
+Figures = dict[Text, Number | None]  # None: not measured, or not finite
+FigureName = Annotated[Text, Field(pattern=r"^[^/]+/")]
 TextPairs = dict[Text, Text]
 
 
@@ -48,12 +48,12 @@ class TrainingSummary(RunDocument):
 
     run: Text
     status: Status
-    final: Figures
+    final: dict[FigureName, Number | None]
     best: BestStep
     gates: tuple[GateLine, ...]
     steps: Whole
     parameters: Whole
-    seconds: NotNegative
+    seconds: Seconds
 
     @model_validator(mode="after")
     def _best_is_reached(self) -> Self:
@@ -109,7 +109,7 @@ class ArmSummary(DocumentPart):
     family: Text
     settings: TextPairs
     parameters: Whole
-    final: dict[Text, OverSeeds]
+    final: dict[FigureName, OverSeeds]
     reached: Whole
     reached_share: ShareOfSeeds
     median_steps_to_target: Number | None
@@ -119,7 +119,7 @@ class ArmSummary(DocumentPart):
     diverged: Whole
     diverged_share: ShareOfSeeds
     diverged_at: tuple[Whole | None, ...]
-    seconds: NotNegative
+    seconds: Seconds
     steps: Whole
     time_per_step: Number | None
     health: dict[Text, OverSeeds] = Field(default_factory=dict)
@@ -229,7 +229,7 @@ class ArmsSummary(RunDocument):
     run: Text
     status: Status
     seeds: Annotated[tuple[Whole, ...], Field(min_length=1)]
-    figure: Annotated[Text, Field(pattern=r"^[^/]+/")]
+    figure: FigureName
     larger_is_better: StrictBool
     target: Text
     arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
@@ -237,7 +237,10 @@ class ArmsSummary(RunDocument):
 
     def check_arms(self, ranking: Iterable[str]) -> None:
         """Refuse arms that have another number of seeds, and pairs and places of arms that are not there."""
+        figures = next(iter(self.arms.values())).final
         for label, arm in self.arms.items():
+            if arm.final.keys() != figures.keys():
+                raise ValueError(f"arms.{label}.final: found other figures than those of the first arm")
             for fault in arm.faults(self.figure, len(self.seeds)):
                 raise ValueError(f"arms.{label}.{fault}")
         require_known("pairs", (name for pair in self.pairs for name in (pair.better, pair.worse)), self.arms)
@@ -253,7 +256,7 @@ class ComparisonSummary(ArmsSummary):
     best: TextPairs = Field(default_factory=dict)
     tuned: TunedSummary | None = None
     failed: TextPairs = Field(default_factory=dict)
-    seconds: NotNegative
+    seconds: Seconds
     gates: tuple[GateLine, ...]
 
     @model_validator(mode="after")
@@ -343,7 +346,7 @@ class SweepSummary(ArmsSummary):
     sweep: SweepResult
     verdict: SweepVerdict
     failed: TextPairs = Field(default_factory=dict)
-    seconds: NotNegative
+    seconds: Seconds
     gates: tuple[GateLine, ...]
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,7 @@ class Model:
             and self.statistics.shape == network.statistics.fills(1, dtype).shape
             and self.statistics.dtype == dtype
             and len(self.columns.input_names) == network.inputs
+            and (self.image_shape is None or math.prod(self.image_shape) == network.inputs)
             and all(scaling.shift.shape == (size,) for scaling, size in scaled)
         )
 

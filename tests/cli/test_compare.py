@@ -11,6 +11,7 @@ from scipy import stats
 from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
 
 from nnlab.cli.terminal import Screen, show_comparison
+from nnlab.runs.summary import ComparisonSummary
 
 MOONS = """\
 name: moons
@@ -156,7 +157,19 @@ def test_a_replica_is_bit_for_bit_the_run_that_train_makes_alone(seed, run, resu
 
 
 def test_the_summary_says_what_was_compared(summary):
-    keys = ["run", "status", "seeds", "figure", "larger_is_better", "target", "arms", "pairs", "shares", "wins"]
+    keys = [
+        "schema",
+        "run",
+        "status",
+        "seeds",
+        "figure",
+        "larger_is_better",
+        "target",
+        "arms",
+        "pairs",
+        "shares",
+        "wins",
+    ]
     keys += ["verdict", "seconds", "gates"]
     assert list(summary) == keys
     assert (summary["status"], summary["seeds"]) == ("completed", list(SEEDS))
@@ -261,7 +274,7 @@ def test_a_person_sees_a_table_with_a_line_per_activation(tmp_path):
 
 def test_a_person_reads_the_verdict_below_the_tables_and_its_warnings(summary, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    show_comparison(Screen(quiet=False), summary)
+    show_comparison(Screen(quiet=False), ComparisonSummary.of(summary, "summary"))
     shown = capsys.readouterr().err
     verdict = summary["verdict"]
     assert len(verdict["warnings"]) > 0
@@ -277,12 +290,12 @@ def test_a_median_beyond_the_end_is_shown_in_words(summary, capsys, monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
     beyond = {"median": None, "low": None, "high": None, "note": "", "censored": 4}
     arms = {label: {**arm, "steps_to_target": beyond, "reached": 2} for label, arm in summary["arms"].items()}
-    show_comparison(Screen(quiet=False), {**summary, "arms": arms})
+    show_comparison(Screen(quiet=False), ComparisonSummary.of({**summary, "arms": arms}, "summary"))
     assert "> half never" in capsys.readouterr().err
 
 
 def test_quiet_shows_neither_verdict_nor_warnings(summary, capsys):
-    show_comparison(Screen(quiet=True), summary)
+    show_comparison(Screen(quiet=True), ComparisonSummary.of(summary, "summary"))
     assert capsys.readouterr().err == ""
 
 

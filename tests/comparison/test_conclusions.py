@@ -19,6 +19,7 @@ from nnlab.config.experiment import to_yaml, validate
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import LOSSES
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.run import ArmsRun
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
@@ -67,11 +68,11 @@ def finished(tmp_path, arms, **more):
     experiment, _ = parsed(XOR.read_text())
     folder = RunFolder.create(tmp_path, "made", ("plots", "weights"))
     folder.write_config(to_yaml(experiment))
-    folder.write_run({})
+    folder.write_run(ArmsRun(status="running", kind="compare-activations"))
     target = Target("train/accuracy", 0.9, larger_is_better=True)
     found = finish(Trained(experiment, folder, arms, range(1, SEEDS + 1), target, 1.0, **more))
     assert found.warnings == []
-    return folder.path, found.summary
+    return folder.path, found.summary.document()
 
 
 @pytest.fixture(scope="module", params=["trained", "with losses"])

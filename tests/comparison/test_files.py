@@ -19,6 +19,7 @@ from nnlab.report.page import HtmlTable
 from nnlab.report.tables import escaped, latex, markdown
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import cell
+from nnlab.runs.summary import ArmSummary, ComparisonSummary, GateLine
 
 MOONS = """\
 name: moons
@@ -45,6 +46,12 @@ def path(tmp_path_factory):
 @pytest.fixture
 def summary(path):
     return read_json(path / "summary.json")
+
+
+@pytest.fixture
+def found(path):
+    """The same as a document."""
+    return RunFolder(path).summary(ComparisonSummary)
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -80,7 +87,9 @@ def test_metrics_are_written_as_if_cell_by_cell(values, label):
         label: Made(**{"val/loss": np.array(values).reshape(2, 3)}),
         "b": Made(**{"train/loss": np.full((2, 3), np.nan)}),
     }
-    comparison = Comparison("n", "val/loss", False, [3, 14], arms, {}, {}, {}, 200)  # noqa: FBT003 - as it is defined
+    nothing = dict.fromkeys(arms, ArmSummary.model_construct(settings={}))
+    summary = ComparisonSummary.model_construct(arms=nothing)
+    comparison = Comparison("n", "val/loss", False, [3, 14], arms, {}, {}, summary, 200)  # noqa: FBT003 - as it is defined
     if label != "b":
         assert "".join(records._metric_lines(comparison)) == one_by_one(comparison, ["val/loss", "train/loss"])
 
@@ -92,8 +101,8 @@ def test_every_table_has_a_row_for_each_arm(path, summary):
     assert {row["better"] for row in read_rows(path / "pairs.csv")} <= labels
 
 
-def test_arms_are_told_in_one_row_per_statistic(summary):
-    header, *rows = arm_rows(summary)
+def test_arms_are_told_in_one_row_per_statistic(found):
+    header, *rows = arm_rows(found)
     assert header == ["activation", "figure", "statistic", "value", "low", "high", "seeds", "note"]
     keys = [tuple(row[:3]) for row in rows]
     assert len(keys) == len(set(keys))
@@ -141,9 +150,9 @@ def test_markdown_is_a_document_whose_tables_have_as_many_cells_in_each_row():
     assert r"| a\|b\_c | 0.1235 | 12,345 |" in rows
 
 
-def test_tables_of_a_comparison_are_in_both_documents(path, summary):
+def test_tables_of_a_comparison_are_in_both_documents(path, found):
     for text in ((path / "table.md").read_text(), (path / "table.tex").read_text()):
-        for table in tables_of(summary):
+        for table in tables_of(found):
             assert re.split(r"[/>%]", table.caption)[0] in text
         assert "x*sigmoid" in text or r"x\*sigmoid" in text
 
@@ -160,9 +169,9 @@ def test_tuned_arms_are_shown_each_at_its_best_beside_the_same_settings(summary)
     }
     same_settings = {"settings": {"rate": "1"}, "why": "best on average"}
     told = {"chosen_by": "mean train/loss", "same_settings": same_settings, "arms": own}
-    tuned = {**summary, "arms": arms, "best": best, "tuned": told, "pairs": []}
+    tuned = {**summary, "arms": arms, "best": best, "tuned": told, "pairs": [], "shares": [], "wins": {}}
     tuned["verdict"] = {**summary["verdict"], "ranking": [*best.values()]}
-    both, tried, *others = tables_of(tuned)
+    both, tried, *others = tables_of(ComparisonSummary.of(tuned, "tuned"))
     assert both.caption.endswith("all at the same settings (rate=1, best on average) and each at its best")
 
     def interval(label):
@@ -208,19 +217,19 @@ def test_the_report_has_the_verdict_tables_pictures_config_and_environment(path,
     assert "python" in page.text().lower()
 
 
-def test_every_table_of_the_report_can_be_sorted_by_its_numbers(path, summary):
+def test_every_table_of_the_report_can_be_sorted_by_its_numbers(path, summary, found):
     page = Reader((path / "report.html").read_text(encoding="utf-8"))
     tables = [table for table in page.all("table") if table["class"] == "sortable"]
-    assert len(tables) >= len(tables_of(summary))
+    assert len(tables) >= len(tables_of(found))
     values = {float(found["data-value"]) for found in page.all("td") if "data-value" in found}
     assert summary["arms"]["tanh"]["final"]["test/accuracy"]["mean"] in values
 
 
 @pytest.mark.parametrize(("met", "tone"), [([], "plain"), ([True], "good"), ([True, False], "bad")])
-def test_the_tone_is_that_of_the_gates(met, tone, path, summary, tmp_path):
+def test_the_tone_is_that_of_the_gates(met, tone, path, found, tmp_path):
     folder = RunFolder.create(tmp_path, "copy", ("plots",), (path / "config.yaml").read_text())
-    gates = [{"gate": "g", "value": 1.0, "met": one} for one in met]
-    folder.write_summary({**summary, "gates": gates})
+    gates = tuple(GateLine(gate="g", value=1.0, met=one) for one in met)
+    folder.write_summary(found.model_copy(update={"gates": gates}))
     assert comparison_page(folder, "t").tone == tone
 
 
@@ -228,5 +237,6 @@ def test_one_arm_alone_has_no_verdict_but_a_report(summary, path, tmp_path):
     folder = RunFolder.create(tmp_path, "copy", ("plots",), (path / "config.yaml").read_text())
     alone = {"tanh": summary["arms"]["tanh"]}
     verdict = {"ranking": ["tanh"], "sentences": [], "warnings": []}
-    folder.write_summary({**summary, "arms": alone, "pairs": [], "verdict": verdict})
+    nothing = {"pairs": [], "shares": [], "wins": {"tanh": {"tanh": None}}}
+    folder.write_summary(ComparisonSummary.of({**summary, "arms": alone, "verdict": verdict, **nothing}, "alone"))
     assert comparison_page(folder, "t").verdict == "One arm alone: nothing to compare it with."

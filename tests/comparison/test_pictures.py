@@ -1,7 +1,7 @@
 """Pictures of a comparison: which there are, what they show, and that they look the same for an arm everywhere."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,14 @@ from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.data.catalogue import load
 from nnlab.experiments.catalogue import describe
 from nnlab.maths.statistics import survival
+from nnlab.runs.summary import (
+    ArmSummary,
+    ComparisonSummary,
+    OverSeeds,
+    ShareOfSeeds,
+    SweepSummary,
+    VerdictSummary,
+)
 from nnlab.training.health import Portrait
 
 NAN = np.nan
@@ -40,14 +48,18 @@ def arm(loss=(EVERY_TENTH, STOPPED), accuracy=None, diverged=(False, False), ste
     return Arm(np.array(steps), curves, {"test/accuracy": np.array([0.8, 1.0])}, np.array(diverged))
 
 
-def summary_of(arms, ranking=None):
-    final = {"test/accuracy": {"mean": 0.9, "low": 0.8, "high": 1.1}}
-    one = {"final": final, "reached_share": {"estimate": 0.5, "low": 0.1, "high": 0.9}}
-    return {
-        "target": "val/accuracy >= 0.95",
-        "arms": dict.fromkeys(arms, one),
-        "verdict": {"ranking": ranking or list(arms), "sentences": [], "warnings": []},
-    }
+def summary_of(arms, ranking=None, kind=ComparisonSummary, settings=lambda _label: {}):
+    """As much of a summary as pictures show."""
+    final = {"test/accuracy": OverSeeds.model_construct(mean=0.9, low=0.8, high=1.1)}
+    share = ShareOfSeeds.model_construct(estimate=0.5, low=0.1, high=0.9)
+    return kind.model_construct(
+        target="val/accuracy >= 0.95",
+        arms={
+            label: ArmSummary.model_construct(final=final, reached_share=share, settings=settings(label))
+            for label in arms
+        },
+        verdict=VerdictSummary(ranking=tuple(ranking or arms), sentences=(), warnings=()),
+    )
 
 
 def compared(arms, reached=(10.0, NAN), ranking=None, **more):
@@ -338,9 +350,8 @@ def test_points_of_a_sweep_are_called_by_their_place_and_long_names_by_their_val
     ):
         labels = [f"{key}={value}" for value in ("0.25", "0.1")]
         one = compared({label: arm() for label in labels}, ranking=labels[::-1])
-        for label in labels:
-            one.summary["arms"][label] = {**one.summary["arms"][label], "settings": {key: label.partition("=")[2]}}
-        one.summary["sweep"] = {}
+        own = summary_of(labels, labels[::-1], SweepSummary, lambda label, key=key: {key: label.partition("=")[2]})
+        one = replace(one, summary=own)
         figure = sweep_pictures("val/accuracy")["final"](one)
         assert figure.axes[0].get_yticklabels()[0].get_text().replace("\n", " ") == name
         assert figure.get_suptitle().replace("\n", " ") == title

@@ -185,7 +185,7 @@ def test_a_task_whose_processes_are_killed_twice_has_failed_and_the_others_are_d
     assert list(found.failures) == ["tanh"]
     assert found.failures["tanh"].exit_code == 1
     assert found.failures["tanh"].reason.startswith("its process ended by SIGKILL")
-    assert list(found.compared.summary["arms"]) == ["relu"]
+    assert list(found.compared.summary.arms) == ["relu"]
 
 
 def test_processes_leave_soon_where_a_stop_is_asked_for(tmp_path):

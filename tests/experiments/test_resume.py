@@ -118,8 +118,8 @@ def outcome(folder):
     kept = {name: (folder.path / name).read_bytes() for name in ("config.yaml", "metrics.csv", "hashes.csv")}
     pictures = {path.name: path.read_bytes() for path in folder.plots.iterdir()}
     states = {name: folder.checkpoint(name).read_bytes() for name in ("last", "best")}
-    summary = {key: value for key, value in folder.read_summary().items() if key not in {"run", "seconds"}}
-    return kept | pictures | states | {"summary": summary, "status": folder.read_run()["status"]}
+    summary = {key: value for key, value in folder.read_summary().document().items() if key not in {"run", "seconds"}}
+    return kept | pictures | states | {"summary": summary, "status": folder.read_run().status}
 
 
 def assert_same(folder, expected):
@@ -140,7 +140,7 @@ def finished(tmp_path_factory):
 @pytest.mark.usefixtures("without_pictures")
 def test_pausing_at_every_step_gives_the_same_bytes(tmp_path):
     expected = whole(text_of(), tmp_path / "expected")
-    assert expected.read_summary()["steps"] == STEPS
+    assert expected.read_summary().steps == STEPS
     for at in range(1, STEPS + 1):
         folder = paused(text_of(), at, tmp_path / str(at))
         resume(folder, setup_of(text_of()))
@@ -157,7 +157,7 @@ def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
             resume(folder, replace(setup, optimizer=Signalling(setup.optimizer, at)))
     resume(folder, setup_of(text_of()))
     assert_same(folder, expected)
-    assert [session["from_step"] for session in folder.read_run()["sessions"]] == list(range(STEPS + 1))
+    assert [session.from_step for session in folder.read_run().sessions] == list(range(STEPS + 1))
 
 
 SCHEDULES = {"cosine": COSINE, "plateau": "{name: plateau, base: 0.05, patience: 2}", "none": 0.05}
@@ -173,7 +173,7 @@ def test_every_optimizer_and_schedule_goes_on_with_the_same_bits(optimizer, sche
     if optimizer == "lbfgs":  # it wants the same objective in every step
         text = text.replace(", {dropout: 0.2}, {noise: 0.1}", "").replace("batch_size: 18", "batch_size: all")
     expected = whole(text, tmp_path / "expected")
-    steps = expected.read_summary()["steps"]
+    steps = expected.read_summary().steps
     for at in (1, steps // 2, steps - 1):
         folder = paused(text, at, tmp_path / str(at))
         resume(folder, setup_of(text))
@@ -192,8 +192,8 @@ def test_a_resumed_run_draws_the_same_pictures(finished, tmp_path):
 def test_early_stopping_stops_a_resumed_run_at_the_same_step(tmp_path):
     text = text_of("sgd", 3.0).replace("patience: 8", "patience: 3").replace("epochs: 12", "epochs: 200")
     expected = whole(text, tmp_path / "expected")
-    assert expected.read_summary()["status"] == "stopped"
-    folder = paused(text, expected.read_summary()["steps"] - 5, tmp_path / "paused")
+    assert expected.read_summary().status == "stopped"
+    folder = paused(text, expected.read_summary().steps - 5, tmp_path / "paused")
     resume(folder, setup_of(text))
     assert_same(folder, expected)
 
@@ -218,7 +218,7 @@ def test_the_gradient_check_of_the_first_steps_goes_on_and_its_gates_hold(at, tm
     expected, folder = whole(CHECKED, tmp_path / "expected"), paused(CHECKED, at, tmp_path / "paused")
     resume(folder, setup_of(CHECKED))
     assert_same(folder, expected)
-    assert [gate["met"] for gate in folder.read_summary()["gates"]] == [True, True]
+    assert [gate.met for gate in folder.read_summary().gates] == [True, True]
     again = re.findall(r"gradient check before update (\d+): passed", (folder.path / "train.log").read_text("utf-8"))
     # Of the first steps after the resume, those that had not been checked before are noted as figures instead.
     assert [int(update) for update in again] == [step + 1 for step in range(max(at, 5), min(at + 5, 9))]
@@ -295,8 +295,8 @@ def test_seconds_between_saves_are_counted_by_a_clock_that_nobody_sets(monkeypat
     monkeypatch.setattr(training, "Saver", Counted)
     folder = whole(text_of().replace("checkpoint_every: 7", "checkpoint_every: {seconds: 10}"), tmp_path)
     assert 0 < Counted.steps[0] <= 10
-    assert folder.read_run()["seconds"] >= 0
-    assert folder.read_summary()["seconds"] >= 0
+    assert folder.read_run().seconds >= 0
+    assert folder.read_summary().seconds >= 0
 
 
 @pytest.mark.usefixtures("without_pictures")
@@ -337,7 +337,7 @@ def test_a_finished_run_made_longer_is_the_longer_run(tmp_path):
         whole(LONGER.replace("epochs: 12", "epochs: 20"), tmp_path / "long"),
     )
     result = resume(folder, setup_of(LONGER.replace("epochs: 12", "epochs: 20")))
-    assert result.summary["steps"] == 80
+    assert result.summary.steps == 80
     found, wanted = (checkpoints.load(each.checkpoint("last")) for each in (folder, expected))
     assert all(found.arrays[name].tobytes() == wanted.arrays[name].tobytes() for name in wanted.arrays)
     assert (folder.path / "config.yaml").read_bytes() == (expected.path / "config.yaml").read_bytes()
@@ -594,7 +594,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used_and_that_is_said(how, tm
     assert len(said) == 1
     assert said[0].startswith(str(folder.checkpoint("last")))
     assert said[0].endswith("used the one before, of step 21")
-    assert folder.read_run()["sessions"][-1]["warnings"] == said
+    assert folder.read_run().sessions[-1].warnings == tuple(said)
     assert_same(folder, expected)
 
 
@@ -656,10 +656,10 @@ def test_another_machine_is_said_and_recorded(tmp_path, monkeypatch, without_pic
     monkeypatch.setattr("nnlab.experiments.resume.environment", lambda plugins=(): own(plugins) | other)
     resume(folder, setup_of(text_of()), say=said.append)
     assert said == [f"not bit-exact: numpy: {np.__version__}, now 9.9"]
-    sessions = folder.read_run()["sessions"]
-    assert sessions[-1]["warnings"] == said
-    assert [session["environment"]["numpy"] for session in sessions] == [np.__version__, "9.9"]
-    assert sum(session["seconds"] for session in sessions) == pytest.approx(folder.read_run()["seconds"], abs=0.01)
+    sessions = folder.read_run().sessions
+    assert sessions[-1].warnings == tuple(said)
+    assert [session.environment["numpy"] for session in sessions] == [np.__version__, "9.9"]
+    assert sum(session.seconds for session in sessions) == pytest.approx(folder.read_run().seconds, abs=0.01)
 
 
 # --- locks -----------------------------------------------------------------------------------------------------------
@@ -773,7 +773,7 @@ def test_a_signal_while_a_run_is_summed_up_leaves_at_once_and_loses_nothing(numb
     assert "to go on: nnlab train --resume" in str(caught.value)
     monkeypatch.undo()
     folder = RunFolder((tmp_path / "latest").resolve())
-    assert folder.read_run()["status"] == "interrupted"
+    assert folder.read_run().status == "interrupted"
     resume(folder, setup_of(text_of()))
     assert_same(folder, finished)
 
@@ -799,7 +799,7 @@ def test_a_second_interrupt_leaves_at_once(tmp_path, without_pictures):
         train(replace(setup, optimizer=Twice(setup.optimizer, 9, signal.SIGINT)), runs=tmp_path)
     folder = RunFolder((tmp_path / "latest").resolve())
     assert checkpoints.load(folder.checkpoint("last")).about["step"] == 7
-    assert folder.read_run()["status"] == "interrupted"
+    assert folder.read_run().status == "interrupted"
 
 
 def test_signals_are_listened_to_as_before_once_a_run_is_over(tmp_path, without_pictures):

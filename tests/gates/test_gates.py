@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from nnlab.gates.parse import (
 )
 from nnlab.runs.files import check_place
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
 from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
 MOONS = """\
@@ -542,10 +544,12 @@ def test_a_target_is_a_number(tmp_path):
 
 
 def test_the_names_of_an_arms_figures_are_known_before_it_is_trained():
-    final = {"mean": 2.0, "low": 1.0, "high": 3.0, "values": [1.0, None, 2.0, 3.0]}
-    share = {"estimate": 0.5, "low": 0.1, "high": 0.9}
-    arm = {"final": {"val/loss": final}, "reached": 2, "reached_share": share, "diverged": 1}
-    found = figures_of_arms({"seeds": [0, 1, 2, 3], "arms": {"relu": arm | {"median_steps_to_target": None}}})
+    final = OverSeeds.model_construct(mean=2.0, low=1.0, high=3.0, values=(1.0, None, 2.0, 3.0))
+    share = ShareOfSeeds(estimate=0.5, low=0.1, high=0.9, note="")
+    arm = ArmSummary.model_construct(
+        final={"val/loss": final}, reached=2, reached_share=share, diverged=1, median_steps_to_target=None
+    )
+    found = figures_of_arms({"relu": arm}, 4)
     assert list(found) == arm_figures("relu", ["val/loss"])
     assert found["relu.val/loss.median"] == 2.0
     assert (found["relu.val/loss.min"], found["relu.val/loss.max"]) == (1.0, 3.0)
@@ -580,12 +584,43 @@ def test_a_run_that_did_not_finish_is_no_baseline(tmp_path):
         read_baseline(RunFolder(tmp_path))
 
 
-def test_words_and_flags_in_a_summary_are_not_figures(tmp_path):
-    write(tmp_path, json.dumps({"final": {"a": True, "b": "1", "c": 2, "d": None}}), "summary.json")
+def summary_with(**final):
+    best = {"step": 1, "monitor": "val/loss", "value": None}
+    facts = {"run": "r", "status": "completed", "steps": 2, "parameters": 3, "seconds": 0.5, "gates": []}
+    return json.dumps({**facts, "best": best, "final": {f"test/{name}": value for name, value in final.items()}})
+
+
+def test_a_baseline_has_the_figures_of_the_summary_and_the_rows_of_the_metrics(tmp_path):
+    write(tmp_path, summary_with(c=2, d=None), "summary.json")
     write(tmp_path, "step,epoch,a\n1,0.5,\n2,1.0,0.25\n", "metrics.csv")
     found = read_baseline(RunFolder(tmp_path))
-    assert found.final == {"a": None, "b": None, "c": 2.0, "d": None}
+    assert found.final == {"test/c": 2.0, "test/d": None}
     assert found.history == {"a": [(2, 1.0, 0.25)]}
+
+
+@pytest.mark.parametrize(("value", "shown"), [(True, "true"), ("1", "'1'"), ([1], "a list of 1")])
+def test_words_and_flags_in_a_summary_are_not_figures(value, shown, tmp_path):
+    write(tmp_path, summary_with(a=value), "summary.json")
+    write(tmp_path, "step,epoch\n", "metrics.csv")
+    with pytest.raises(CheckpointError, match=rf"final\.test/a: found {re.escape(shown)}, expected a finite number"):
+        read_baseline(RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1,0.5\n", r"metrics\.csv:2: found 2 cells, expected 3"),
+        ("x,0.5,\n", r"metrics\.csv:2: step: found x, expected a whole number"),
+        ("1,0.5,\n2,inf,\n", r"metrics\.csv:3: epoch: found inf, expected a number"),
+        ("1,0.5,nan\n", r"metrics\.csv:2: a: found nan, expected a number"),
+        ('1,0.5,"', r"metrics\.csv: found no table"),
+    ],
+)
+def test_metrics_that_are_no_table_are_refused_with_the_line(rows, message, tmp_path):
+    write(tmp_path, summary_with(), "summary.json")
+    write(tmp_path, f"step,epoch,a\n{rows}", "metrics.csv")
+    with pytest.raises(CheckpointError, match=message):
+        read_baseline(RunFolder(tmp_path))
 
 
 # --- JUnit ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from nnlab.experiments.report import training_page, write_training_report
 from nnlab.report.page import HtmlTable, Page, Picture, Section, rendered, write_page
 from nnlab.report.parts import environment_tables
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.run import TrainingRun
 
 
 def page(text="plain", *, tone="good"):
@@ -202,7 +203,7 @@ MANY_LABELS = {"val/loss": 1.0, "val/subset_accuracy": 0.98765}
 
 def summary(**changes):
     values = {
-        "status": "completed", "steps": 1, "parameters": 3, "seconds": 0.25, "gates": [],
+        "run": "runs/x", "status": "completed", "steps": 1, "parameters": 3, "seconds": 0.25, "gates": [],
         "final": {"train/loss": 0.5, "test/rmse": 2.5}, "best": {"step": 0, "monitor": "val/loss", "value": None},
     }  # fmt: skip
     return values | changes
@@ -237,7 +238,6 @@ def test_figures_of_classes_stand_class_by_class(tmp_path):
 
 
 def test_facts_that_are_documents_are_told_in_a_line():
-    (table,) = environment_tables(
-        {"command": ["nnlab", "a b"], "environment": {"blas": [{"num_threads": 1}, {"x": None}], "none": None}}
-    )
+    facts = {"blas": [{"num_threads": 1}, {"x": None}], "none": None}
+    (table,) = environment_tables(TrainingRun(status="completed", command=("nnlab", "a b"), environment=facts))
     assert [*table.rows] == [["command", "nnlab 'a b'"], ["blas", "num threads 1; x "]]

@@ -111,7 +111,7 @@ def without_pictures(monkeypatch):
 
 def outcome(folder):
     kept = {name: (folder.path / name).read_bytes() for name in ("config.yaml", "metrics.csv", "hashes.csv")}
-    return kept | {"last": folder.checkpoint("last").read_bytes(), "status": folder.read_run()["status"]}
+    return kept | {"last": folder.checkpoint("last").read_bytes(), "status": folder.read_run().status}
 
 
 def run_of(root):
