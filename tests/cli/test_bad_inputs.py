@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import pty
+import shutil
 import subprocess
 import zipfile
 
@@ -26,6 +27,8 @@ from nnlab.runs.checkpoints import Checkpoint
 from nnlab.runs.folder import RunFolder
 from nnlab.setup.model import Model
 from tests.support import COMMAND, HOUSES, environment, nnlab, nnlab_here, read_json, trained, write
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 EXPERIMENT = """\
 name: own
@@ -364,9 +367,18 @@ COMMANDS = {
 CODES = {"refusal": 2}
 
 
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """A folder with an experiment and a run of it."""
+    folder = tmp_path_factory.mktemp("houses")
+    trained(folder, write(folder, HOUSES))
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-    trained(tmp_path, write(tmp_path, HOUSES))
+def folder(houses, tmp_path):
+    """A copy of it for one test."""
+    shutil.copytree(houses, tmp_path, symlinks=True, dirs_exist_ok=True)
     return tmp_path
 
 

@@ -12,6 +12,8 @@ from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, read_ro
 
 from nnlab.cli.terminal import Screen, show_comparison
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary

@@ -33,6 +33,8 @@ from support import (
 
 import nnlab as package
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SAVED = [
     *("checkpoints/best.npz", "checkpoints/last.npz", "config.yaml", "hashes.csv", "metrics.csv", "run.json"),
     "summary.json",

@@ -20,6 +20,8 @@ from nnlab.report.tables import escaped, latex, markdown
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import cell
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary

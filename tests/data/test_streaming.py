@@ -39,6 +39,8 @@ from nnlab.training import batches as batches_module
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.loop import fit
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 RANDOM = np.random.default_rng(7)
 DESCRIPTORS = Path("/proc/self/fd")
 IMAGES = RANDOM.integers(0, 256, (90, 3, 4), np.uint8)

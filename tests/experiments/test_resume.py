@@ -355,6 +355,7 @@ def test_a_finished_run_made_longer_says_how_long_it_was(tmp_path):
     assert found.about["planned"] == [[0, 48], [48, 80]]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_steps_and_epochs_extend_a_run_from_the_command_line(tmp_path):
     path = write(tmp_path, LONGER.replace("epochs: 12", "epochs: 2"))
     assert nnlab_here("train", path, "-q", cwd=tmp_path).exit_code == 0
@@ -403,6 +404,7 @@ def test_a_finished_run_is_left_as_it_is(finished):
     assert everything(finished) == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_is_exit_code_0_and_says_so(tmp_path):
     assert nnlab_here("train", XOR, "--steps", "5", "--set", "gates=[]", "-q", cwd=tmp_path).exit_code == 0
     before = everything(RunFolder(tmp_path / "runs/latest"))
@@ -430,6 +432,7 @@ def test_gates_are_held_against_what_a_finished_run_measured_as_they_were(stops,
     assert all(gate.value is not None for gate in found.gates)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_resumed_holds_its_gates_and_writes_their_outcome(tmp_path):
     for bound in ("0", "9"):
         words = ("--steps", "5", "--set", f"gates=['train/loss <= {bound}']")
@@ -441,6 +444,7 @@ def test_a_finished_run_resumed_holds_its_gates_and_writes_their_outcome(tmp_pat
         assert [gate["met"] for gate in parse_json(result.stdout)["gates"]] == [bound == "9"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_resumed_is_held_against_the_baseline_given(tmp_path):
     gate = ("--gate", "train/loss <= 0.5*baseline")
     for steps in ("5", "400"):
@@ -456,6 +460,7 @@ def test_a_finished_run_resumed_is_held_against_the_baseline_given(tmp_path):
     assert (result.exit_code, "expected --baseline RUN" in result.stderr) == (2, True)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_stopped_early_says_so_and_what_to_do_where_it_is_to_be_longer(tmp_path):
     text = text_of().replace("patience: 8", "patience: 2, min_delta: 5")
     assert nnlab_here("train", write(tmp_path, text), "-q", cwd=tmp_path).exit_code == 0
@@ -501,6 +506,7 @@ def test_any_other_change_is_refused_and_shown(key, finished):
     assert everything(finished) == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_config_beside_resume_must_be_the_runs_own(tmp_path):
     path = write(tmp_path, LONGER.replace("epochs: 12", "epochs: 2"))
     assert nnlab_here("train", path, "-q", cwd=tmp_path).exit_code == 0
@@ -520,6 +526,7 @@ def test_a_checkpoint_of_another_experiment_is_refused_with_what_differs(finishe
     assert "optimizer.name: found 'adam', there it is 'sgd'" in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_data_that_have_changed_are_refused(tmp_path):
     rows = "".join(f"{i},{i * i % 7}\n" for i in range(20))
     (tmp_path / "d.csv").write_text(f"a,b\n{rows}", encoding="utf-8")

@@ -31,6 +31,8 @@ from nnlab.runs.files import check_place
 from nnlab.runs.folder import RunFolder
 from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary

@@ -19,6 +19,8 @@ from nnlab.networks.network import Network, Pass
 from nnlab.training import health
 from nnlab.training.loop import fit
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 WATCHED = {"steps": 12, "batch_size": 16, "log_every": 1, "evaluate_every": 4}
 
 
