@@ -382,6 +382,7 @@ def folder(houses, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_stderr_that_nobody_reads_any_more_costs_no_run(name, folder):
     reader, writer = os.pipe()
@@ -399,6 +400,7 @@ def test_a_full_disk_behind_stderr_costs_no_run(name, folder):
     assert result.returncode == CODES.get(name, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eval", "compare", "dry run"])
 def test_a_stdout_that_nobody_reads_any_more_is_quiet(name, folder):
     reader, writer = os.pipe()
@@ -412,6 +414,7 @@ BARE = {"HOME": None, "MPLCONFIGDIR": None, "TERM": None, "LANG": "C", "LC_ALL":
         "PYTHONCOERCECLOCALE": "0", "COLUMNS": "1"}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_bare_surroundings_are_fine(name, folder):
     result = nnlab(*COMMANDS[name], cwd=folder, **BARE)
@@ -445,6 +448,7 @@ PLAIN = {"a dumb terminal": {"TERM": "dumb"}, "NO_COLOR": {"TERM": "xterm", "NO_
          "one column": {"TERM": "xterm", "COLUMNS": "1"}}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", PLAIN.values(), ids=PLAIN)
 def test_where_plain_text_is_asked_for_it_is_plain(changes, folder):
     code, found = on_a_terminal(*COMMANDS["train"], cwd=folder, **changes)
@@ -452,6 +456,7 @@ def test_where_plain_text_is_asked_for_it_is_plain(changes, folder):
     assert "\x1b" not in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"COLUMNS": "0"}, {"COLUMNS": "wide", "TERM": "no-such", "LANG": "xx"}], ids=str)
 def test_odd_terminals_are_fine(changes, folder):
     code, found = on_a_terminal("train", "experiment.yaml", cwd=folder, **{"TERM": "xterm", **changes})

@@ -133,6 +133,7 @@ def test_arms_that_diverge_at_once_are_joined_however_they_are_cut(tmp_path, mon
     assert bits(compare(*what, **about).compared.folder) == bits(expected)
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_in_processes(tmp_path):
     write(tmp_path, TEXT)
     words = ("compare-activations", "experiment.yaml", "--seeds", "3", "--quiet")
@@ -176,6 +177,7 @@ def crews(monkeypatch):
     monkeypatch.setattr(workers_module, "_Crew", Known)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crews")
 def test_a_task_whose_process_is_killed_is_done_again(tmp_path):
     what, about = comparison(tmp_path, training__steps=3000)
@@ -187,6 +189,7 @@ def test_a_task_whose_process_is_killed_is_done_again(tmp_path):
     assert bits(found.compared.folder) == bits(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crews")
 def test_a_task_whose_processes_are_killed_twice_has_failed_and_the_others_are_done(tmp_path):
     what, about = comparison(tmp_path, words=("tanh", "relu"), training__steps=3000)
@@ -231,6 +234,7 @@ def in_two_processes(folder, **streams):
     raise AssertionError(f"no two processes train: {process.communicate()}")
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_path):
     process = in_two_processes(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.killpg(process.pid, signal.SIGINT)
@@ -241,6 +245,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_pa
     _assert_ended(process.pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.8, 1.2, 1.6, 2.0])
 def test_ctrl_c_while_processes_start_is_one_line_too(seconds, tmp_path):
     """Whenever that is: before there are any, while they load, or later."""
@@ -274,6 +279,7 @@ def test_a_ctrl_c_that_reaches_a_process_while_it_starts_is_not_for_it_either(tm
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGHUP}
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     process = in_two_processes(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process.kill()

@@ -137,6 +137,7 @@ def finished(tmp_path_factory):
 # --- pauses ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_pausing_at_every_step_gives_the_same_bytes(tmp_path):
     expected = whole(text_of(), tmp_path / "expected")
@@ -147,6 +148,7 @@ def test_pausing_at_every_step_gives_the_same_bytes(tmp_path):
         assert_same(folder, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
     expected = whole(text_of(), tmp_path / "expected")
@@ -163,6 +165,7 @@ def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
 SCHEDULES = {"cosine": COSINE, "plateau": "{name: plateau, base: 0.05, patience: 2}", "none": 0.05}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(
     ("optimizer", "schedule"),
@@ -765,6 +768,7 @@ def test_the_line_that_resumes_is_printed(number, tmp_path, without_pictures):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_a_run_is_summed_up_leaves_at_once_and_loses_nothing(number, finished, monkeypatch, tmp_path):
     own = training.draw
@@ -824,6 +828,7 @@ def test_a_terminal_that_has_gone_away_costs_no_run(tmp_path, finished, without_
     assert (folder.path / "metrics.csv").read_bytes() == (finished.path / "metrics.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_paused_run_goes_on_in_another_process_from_another_folder(tmp_path):
     folder = paused(LONGER, 24, tmp_path / "runs")
     expected = whole(LONGER, tmp_path / "expected")

@@ -643,6 +643,7 @@ def test_a_place_that_is_checked_is_left_as_it_was(tmp_path):
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("report.xml", "old")]
 
 
+@pytest.mark.slow
 def test_gates_by_the_real_command_line(tmp_path):
     """Every example of the specification, in processes of their own."""
     path = write(tmp_path, MOONS)
