@@ -10,6 +10,8 @@ from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, trained
 
 from nnlab.config.plugins import with_plugins
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 CUBE = """\
 import numpy as np
 from nnlab.maths.activations import Activation

@@ -25,6 +25,8 @@ from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
 from nnlab.training.loop import never
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 NAN = math.nan
 MOONS = """\
 name: moons

@@ -21,6 +21,8 @@ from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import cell
 from nnlab.runs.summary import ArmSummary, ComparisonSummary, GateLine
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary

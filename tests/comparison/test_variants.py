@@ -21,6 +21,8 @@ from nnlab.maths.activations import ACTIVATIONS
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 TEXT = """\
 name: moons
 task: binary
@@ -253,12 +255,6 @@ def test_settings_that_an_arm_failed_with_are_not_shared():
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def _without_pictures(monkeypatch):
-    monkeypatch.setattr("nnlab.comparison.write._attempt", lambda *_: None, raising=False)
-    monkeypatch.setattr("nnlab.comparison.conclusions.specimens_of", lambda *_: {}, raising=False)
 
 
 def test_a_tuned_comparison_says_which_settings_are_best_on_validation_data(tmp_path):

@@ -31,6 +31,8 @@ from nnlab.runs.checkpoints import load as load_checkpoint
 from nnlab.runs.checkpoints import save as save_checkpoint
 from nnlab.setup.rows import read_rows as read_data
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 TEXT = """\
 name: moons
 task: binary
@@ -54,13 +56,23 @@ def value(z):
 
 ACTIVATIONS = [Activation.from_functions("moody", value=value, slope=np.ones_like, formula="z", slope_formula="1")]
 """
+# Leaves a file for each process that trains with it.
+TELLING = """\
+import os
+from pathlib import Path
+import numpy as np
+from nnlab.maths.activations import Activation
 
+def value(z):
+    if z.shape[-2] == 16:
+        Path(f"training{os.getpid()}").touch()
+    return z
 
-@pytest.fixture(autouse=True)
-def _without_pictures(monkeypatch):
-    """They take most of the time, and have tests of their own."""
-    monkeypatch.setattr("nnlab.comparison.write._attempt", lambda *_: None, raising=False)
-    monkeypatch.setattr("nnlab.comparison.conclusions.specimens_of", lambda *_: {}, raising=False)
+ACTIVATIONS = [
+    Activation.from_functions(name, value=value, slope=np.ones_like, formula="z", slope_formula="1")
+    for name in ("one", "two")
+]
+"""
 
 
 def comparison(folder, words=("tanh", "relu", "elu"), count=4, **changes):
@@ -124,6 +136,7 @@ def test_arms_that_diverge_at_once_are_joined_however_they_are_cut(tmp_path, mon
     assert bits(compare(*what, **about).compared.folder) == bits(expected)
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_in_processes(tmp_path):
     write(tmp_path, TEXT)
     words = ("compare-activations", "experiment.yaml", "--seeds", "3", "--quiet")
@@ -167,6 +180,7 @@ def crews(monkeypatch):
     monkeypatch.setattr(workers_module, "_Crew", Known)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crews")
 def test_a_task_whose_process_is_killed_is_done_again(tmp_path):
     what, about = comparison(tmp_path, training__steps=3000)
@@ -178,6 +192,7 @@ def test_a_task_whose_process_is_killed_is_done_again(tmp_path):
     assert bits(found.compared.folder) == bits(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crews")
 def test_a_task_whose_processes_are_killed_twice_has_failed_and_the_others_are_done(tmp_path):
     what, about = comparison(tmp_path, words=("tanh", "relu"), training__steps=3000)
@@ -204,14 +219,27 @@ def test_processes_leave_soon_where_a_stop_is_asked_for(tmp_path):
     assert read_json(next((tmp_path / "runs").glob("2*/run.json")))["status"] == "interrupted"
 
 
-def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_path):
-    write(tmp_path, TEXT)
-    words = ("compare-activations", "experiment.yaml", "--jobs", "2", "--set", "training.steps=100000000", "--json")
+def in_two_processes(folder, **streams):
+    """A comparison that trains in two processes of its own, and would for hours."""
+    write(folder, TEXT)
+    write(folder, TELLING, "telling.py")
+    words = ("-a", "one", "-a", "two", "--plugin", "telling.py", "--jobs", "2", "--json")
     process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
+        [*COMMAND, "compare-activations", "experiment.yaml", *words, "--set", "training.steps=100000000"],
+        cwd=folder, env=environment(), text=True, start_new_session=True, **streams,
     )  # fmt: skip
-    time.sleep(4)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if len(list(folder.glob("training*"))) == 2:
+            return process
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    raise AssertionError(f"no two processes train: {process.communicate()}")
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_path):
+    process = in_two_processes(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout) == (130, "")
@@ -220,6 +248,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_pa
     _assert_ended(process.pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.8, 1.2, 1.6, 2.0])
 def test_ctrl_c_while_processes_start_is_one_line_too(seconds, tmp_path):
     """Whenever that is: before there are any, while they load, or later."""
@@ -253,14 +282,9 @@ def test_a_ctrl_c_that_reaches_a_process_while_it_starts_is_not_for_it_either(tm
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGHUP}
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_started_them(tmp_path):
-    write(tmp_path, TEXT)
-    words = ("compare-activations", "experiment.yaml", "--jobs", "2", "--set", "training.steps=100000000", "--json")
-    process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    time.sleep(4)
+    process = in_two_processes(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process.kill()
     process.wait()
     _assert_ended(process.pid)

@@ -39,6 +39,8 @@ from nnlab.training import batches as batches_module
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.loop import fit
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 RANDOM = np.random.default_rng(7)
 DESCRIPTORS = Path("/proc/self/fd")
 IMAGES = RANDOM.integers(0, 256, (90, 3, 4), np.uint8)
@@ -589,6 +591,7 @@ def test_a_run_is_evaluated_on_its_parts_and_on_another_file_as_if_in_memory(pla
     assert found[0]["rows"] == 33
 
 
+@pytest.mark.slow
 def test_activations_are_compared_in_processes_with_the_figures_of_a_run_alone(place, tmp_path):
     _, config, _ = place
     words = ["-a", "relu", "-a", "tanh", "--seeds", "2", "-j", "2", "--json", "--set", "training.epochs=2"]
@@ -671,6 +674,7 @@ def large_set(folder, megabytes):
     np.save(folder / "set" / "y.npy", np.arange(rows) % 7)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="there is no /proc")
 def test_memory_stays_below_a_bound_that_the_file_exceeds(tmp_path):
     large_set(tmp_path, 260)

@@ -23,6 +23,8 @@ from nnlab.training.plan import Plan
 from nnlab.training.state import NORMS_KEPT, State, sound
 from nnlab.training.stopping import Watch
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SEEDS = tuple(range(16))
 ONE = 5  # the replica that diverges
 NORMALISED = {"layers": [{"dense": 6}, {"batch_norm": True}, {"dense": 4}], "activation": "tanh"}

@@ -40,6 +40,8 @@ from nnlab.runs.folder import RunFolder
 from nnlab.training.loop import fit
 from nnlab.training.state import State
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 RECORDED = json.loads((ROOT / "tests" / "references" / "losses.json").read_text(encoding="utf-8"))["cases"]
 SERVED = [(task, name) for name, entry in LOSSES.items() for task in entry.tasks]
 EACH = pytest.mark.parametrize(("task", "name"), SERVED)

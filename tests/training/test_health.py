@@ -21,6 +21,8 @@ from nnlab.networks.passes import Pass
 from nnlab.training import health
 from nnlab.training.loop import fit
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 WATCHED = {"steps": 12, "batch_size": 16, "log_every": 1, "evaluate_every": 4}
 
 

@@ -25,6 +25,8 @@ from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 from nnlab.training.loop import fit
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SEEDS = (3, 0, 7, 11, 2, 19, 5, 23, 1, 13, 17, 4, 29, 6, 31, 2**40)
 OPTIMIZERS = {
     "sgd": {"name": "sgd", "learning_rate": 0.5},
