@@ -54,7 +54,7 @@ def costs(layers: str, folder: Path) -> tuple[int, float, float, float]:
         setup.network,
         setup.rows.parts(),
         setup.rows.seeds,
-        setup.rule.update,
+        setup.optimizer.update,
         setup.plan,
         state,
         lambda: time.perf_counter() - begun > SECONDS,

@@ -46,7 +46,6 @@ from nnlab.data.prepare import prepare
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import ConfigError, InputError, NnlabError
 from nnlab.gates.parse import gates_from, parse_gate
-from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.formula import Formula
 from nnlab.maths.expressions.functions import FUNCTIONS
@@ -500,7 +499,7 @@ def read_checkpoint(content: Content, folder: Path) -> None:
     """As `nnlab eval` does, up to the outputs for a few rows."""
     path = folder / "c.npz"
     path.write_bytes(content)
-    model = Model.from_checkpoint(_fresh()[0], checkpoints.load(path), ACTIVATIONS)
+    model = Model.from_checkpoint(_fresh()[0], checkpoints.load(path))
     assert model.outputs(np.ones((2, 4))).shape == (2, 3)
 
 

@@ -31,8 +31,9 @@ from nnlab.gradcheck.planted_defects import DEFECTS, act, dense
 from nnlab.gradcheck.point import BOTH, Plant, examine, nothing
 from nnlab.gradcheck.self_test import case, self_test
 from nnlab.maths.losses import FUSED
-from nnlab.networks.layers.dense import Layer, PassContext
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.layers.base import Layer, PassContext
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 
 FEW, MANY = (4, 16, 16, 3), (784, 128, 10)  # 403 and 101,770 parameters
 OF_PEERS = 100  # how many right networks the other checkers are shown
@@ -141,7 +142,7 @@ def times() -> None:
 
 
 def _time(sizes: tuple[int, ...], activation: str, rows: int) -> None:
-    network = Network(sizes[0], tuple(_layers(sizes, activation)), FUSED["softmax", "cross_entropy"])
+    network = Network((sizes[0],), tuple(_layers(sizes, activation)), FUSED["softmax", "cross_entropy"])
     draws = np.random.default_rng(0)
     theta = draws.normal(0, sizes[0] ** -0.5, (1, network.layout.size))
     batch = draws.normal(size=(1, rows, sizes[0])), np.eye(sizes[-1])[draws.integers(sizes[-1], size=(1, rows))]

@@ -63,14 +63,15 @@ def _by_rows(count: int) -> float:
     """An epoch of the first `count` rows, shuffled, whatever is measured at its end included."""
     from peers.own import Fit
 
-    from nnlab.training.loop import Part, fit
+    from nnlab.training.evaluation import Part
+    from nnlab.training.loop import fit
 
     own = Fit(replace(WORKLOADS["W2"], duration="epochs: 1000"))
     setup, rows = own.setup, own.parts["train"]
     part = {"train": Part(rows.x[:, :count], rows.y[:, :count])}
     epoch = -(-count // setup.plan.batch_size)
     plan = replace(setup.plan, steps=10**9, log_every=epoch, evaluate_every=epoch, evaluate=("train",))
-    records = fit(setup.network, part, [1], setup.rule.update, plan, setup.start())
+    records = fit(setup.network, part, [1], setup.optimizer.update, plan, setup.start())
     next(records), next(records)
     times = []
     for _ in range(REPEATS):

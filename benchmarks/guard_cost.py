@@ -23,7 +23,7 @@ from nnlab.config.experiment import with_defaults
 from nnlab.config.schema import Experiment
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import _Trainer
+from nnlab.training.loop import Trainer, never
 
 CASES: dict[str, tuple[dict[str, Any], int]] = {
     "xor 2-8-1, batch 4": ({"data": {"source": "xor"}, "network": {"layers": [8]}}, 1),
@@ -70,12 +70,14 @@ def setup_of(changes: dict[str, Any], seeds: int) -> Setup:
     return set_up(experiment, prepare_rows(experiment, read_rows(experiment, None, Path()), range(seeds)))
 
 
-def trainer_of(setup: Setup) -> _Trainer:
+def trainer_of(setup: Setup) -> Trainer:
     """A training at its start."""
-    return _Trainer(setup.network, setup.rows.parts(), setup.rows.seeds, setup.rule.update, setup.plan, setup.start())
+    return Trainer(
+        setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, setup.plan, setup.start()
+    )
 
 
-def bare(trainer: _Trainer, until: int) -> None:
+def bare(trainer: Trainer, until: int) -> None:
     """`advance` without looking."""
     state = trainer.state
     with np.errstate(all="ignore"):
@@ -85,11 +87,11 @@ def bare(trainer: _Trainer, until: int) -> None:
             state.step = step + 1
 
 
-def timed(trainer: _Trainer, steps: int, *, guarded: bool) -> float:
+def timed(trainer: Trainer, steps: int, *, guarded: bool) -> float:
     """The seconds that some more steps take."""
     until, begun = trainer.state.step + steps, time.process_time()
     if guarded:
-        trainer.advance(until)
+        trainer.advance(until, never, never)
     else:
         bare(trainer, until)
     return time.process_time() - begun

@@ -3,8 +3,8 @@
     python benchmarks/record_golden.py [OPTIMIZER …]
 
 A file holds theta after 20 steps, the SHA-256 of its bytes, and what decides bits besides the experiment: NumPy, its
-SIMD instructions, BLAS and libc. tests/experiments/test_determinism.py asks for the same bits where these are the same, else for
-agreement to 1e-6.
+SIMD instructions, BLAS and libc. tests/experiments/test_determinism.py asks for the same bits where these are the same,
+else for agreement to 1e-6.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def trained(optimizer: str) -> State:
     experiment = validate(read_text(CONFIG.replace("OPTIMIZER", optimizer).replace("BATCH", batch), "golden"))
     setup = set_up(experiment, prepare_rows(experiment, read_rows(experiment, None, Path()), [experiment.seed]))
     state = setup.start()
-    for _ in fit(setup.network, setup.rows.parts(), setup.rows.seeds, setup.rule.update, setup.plan, state):
+    for _ in fit(setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, setup.plan, state):
         pass
     return state
 

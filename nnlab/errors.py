@@ -23,12 +23,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, and where: `file:line:column: message`, as far as the place is known."""
+    """One thing that is wrong, and where: `file:line:column: message`, as far as the place is known.
+
+    `key` is the path of the key of an experiment file that causes it, such as `("data", "target", 1)`, where whoever
+    finds the fault knows no file: who does turns it into a place.
+    """
 
     message: str
     file: str | None = None
     line: int | None = None
     column: int | None = None
+    key: tuple[str | int, ...] | None = None
 
     def __str__(self) -> str:
         place = [printable(str(part)) for part in (self.file, self.line, self.column) if part is not None]
@@ -112,6 +117,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'relu'?` when a known word is near `word`, else the empty string."""
     near = nearest(word, known)
     return "" if near is None else f"; did you mean '{printable(near)}'?"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`; a single word as it is."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,9 @@
 import os
 import signal
 
+import pytest
 from hypothesis import settings
+from pages import png
 
 # One BLAS thread, as nnlab itself runs by default.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
@@ -18,3 +20,14 @@ for number in (signal.SIGTERM, signal.SIGHUP):
 # A check before a merge must say the same twice; elsewhere each run tries other examples.
 settings.register_profile("nnlab", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("nnlab")
+
+
+@pytest.fixture(scope="module")
+def quick_pictures():
+    """For tests that train and look at no picture: each is composed and saved, as the smallest PNG file there is.
+
+    To lay pictures out and to paint them takes four fifths of a short training. tests/pictures checks what is painted.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnlab.pictures.style._png", lambda _figure: png())
+        yield

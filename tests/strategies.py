@@ -51,7 +51,7 @@ def network_of(head, layers, inputs=3, activations=ACTIVATIONS, **more):
     spec = {"layers": layers, "head": {"activation": activation, "loss": loss, "logits": logits}, **more}
     values = {"name": "n", "task": task, "precision": "float64", "data": {"source": "xor"}, "network": spec}
     chosen = with_defaults(Experiment.model_validate(values, context={"activations": activations}))
-    return network_for(chosen, inputs, OUTPUTS[task], activations)
+    return network_for(chosen, (inputs,), OUTPUTS[task])
 
 
 def targets(task, rows, rng):

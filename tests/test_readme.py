@@ -59,6 +59,7 @@ def shell(folder, script):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", USED, ids=lambda block: block.split("\n", 1)[0][:40])
 def test_every_block_of_commands_runs(checkout, block):
     needed = "" if "nnlab train" in block else "nnlab train configs/xor.yaml --quiet\n"
@@ -66,6 +67,7 @@ def test_every_block_of_commands_runs(checkout, block):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_first_command_compares_activations_on_digits(checkout):
     done = shell(checkout, SETUP[0].split("&& .venv/bin/")[-1])
     assert done.returncode == 0, done.stderr

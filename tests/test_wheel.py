@@ -9,6 +9,8 @@ import pytest
 
 from nnlab.data.catalogue import CATALOGUE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MADE = [name for name, entry in CATALOGUE.items() if entry.make]
 

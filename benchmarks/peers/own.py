@@ -63,7 +63,7 @@ class Fit:
         # The file's duration has decided how often to log; the training itself must not end while turns are taken.
         plan = replace(setup.plan, steps=10**9, evaluate=setup.plan.evaluate if evaluates else ())
         self.setup, self.parts, self.state = setup, rows.parts(), setup.start()
-        self.records = fit(setup.network, self.parts, rows.seeds, setup.rule.update, plan, self.state)
+        self.records = fit(setup.network, self.parts, rows.seeds, setup.optimizer.update, plan, self.state)
 
     def run(self, steps: int) -> None:
         """On to the record at the end of the turn: turns are multiples of what is logged, or whole epochs."""

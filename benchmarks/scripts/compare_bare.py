@@ -20,5 +20,5 @@ if __name__ == "__main__":
         rows = prepare_rows(experiment, read_rows(experiment, document, Path("configs")), range(int(sys.argv[1])))
         setup = set_up(experiment, rows)
         plan = replace(setup.plan, evaluate=(), log_every=setup.plan.steps, evaluate_every=setup.plan.steps)
-        for _record in fit(setup.network, rows.parts(), rows.seeds, setup.rule.update, plan, setup.start()):
+        for _record in fit(setup.network, rows.parts(), rows.seeds, setup.optimizer.update, plan, setup.start()):
             pass

@@ -16,7 +16,7 @@ from nnlab.maths.activations import Activation, Parameter
 
 def by_sign(alpha, positive, negative):
     """`positive` where alpha > 0, else `negative`: both are computed, and what the other sign gives is not used."""
-    return np.where(np.asarray(alpha) > 0, positive, negative)
+    return np.where(alpha > 0, positive, negative)
 
 
 def inner(x, alpha):
@@ -40,7 +40,6 @@ def unless_zero(function):
     """A function of x, alpha and beta, which may be arrays that broadcast: `otherwise` where alpha is 0."""
 
     def chosen(x, alpha, beta, otherwise):
-        alpha = np.asarray(alpha, x.dtype)
         safe = np.where(alpha == 0, 1, alpha).astype(x.dtype)
         with np.errstate(all="ignore"):  # the formula of the other sign may fail, and is not used
             return np.where(alpha == 0, otherwise, function(x, safe, beta))
@@ -64,7 +63,7 @@ ACTIVATIONS = [
         ),
         parameter_slopes={
             "alpha": lambda x, alpha, beta: slope_by_alpha(x, alpha, beta, otherwise=0),
-            "beta": lambda x, alpha, beta: np.where(np.asarray(alpha) == 0, 0, np.ones_like(x)),
+            "beta": lambda x, alpha, beta: np.where(alpha == 0, 0, np.ones_like(x)),
         },
         formula="1 / ((exp(αx) - 1) / α + α) + β",
         slope_formula="-g'(x) / g(x)²",

@@ -21,6 +21,7 @@ from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
+from nnlab.cli.groups import command_of
 from nnlab.cli.output import complain, result
 from nnlab.cli.sweep import sweep
 from nnlab.cli.train import train
@@ -67,7 +68,7 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
     called = words[0] if words and words[0] in COMMANDS else None
     for name, (function, line) in COMMANDS.items():
         if called in {None, name}:
-            app.command(name, short_help=line)(function)
+            app.command(name, short_help=line)(command_of(function))
     for name, group in catalogues().items() if called is None else ():
         app.add_typer(group, name=name)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from nnlab.cli import options as o
-from nnlab.cli.job import as_text
-from nnlab.cli.output import exit_codes, result
+from nnlab.cli.groups import BareOutput, Debugging, command_of
+from nnlab.cli.output import result
 from nnlab.errors import ConfigError, printable
 
 Text = Annotated[
@@ -39,39 +39,33 @@ KINDS = {
 def catalogues() -> dict[str, typer.Typer]:
     """A group of commands for each table."""
     groups = {kind: _group(kind, words) for kind, words in KINDS.items()}
-    groups["activations"].command("show")(show)
-    groups["activations"].command("plot")(plot)
+    groups["activations"].command("show")(command_of(show))
+    groups["activations"].command("plot")(command_of(plot))
     return groups
 
 
 def _group(kind: str, words: str) -> typer.Typer:
     group = typer.Typer(help=f"Show the {words} there are.", no_args_is_help=True, rich_markup_mode=None)
-    group.command("list", help=f"List the {words} with formula, parameters and source.")(_lister(kind))
+    group.command("list", help=f"List the {words} with formula, parameters and source.")(command_of(_lister(kind)))
     return group
 
 
 def _lister(kind: str) -> Callable[..., None]:
-    def listing(*, plugin: o.Plugin = None, as_json: o.Json = False, debug: o.Debug = False) -> None:
-        with exit_codes(debug=debug):
-            from nnlab.config.plugins import with_plugins
-            from nnlab.experiments.catalogue import listed
+    def listing(*, plugin: o.Plugin = None, output: BareOutput) -> None:
+        from nnlab import api
 
-            found = listed(kind, with_plugins(plugin or ()))
-            if as_json:
-                result(as_text(found))
-            else:
-                _print(found)
+        found = api.entries(kind, plugin or ())
+        output.result(found, *_listed(found))
 
     return listing
 
 
-def _print(found: list[dict[str, Any]]) -> None:
+def _listed(found: list[dict[str, Any]]) -> Iterator[str]:
     """A line per entry, and one for each of its parameters."""
     width = max(len(entry["name"]) for entry in found)
     for entry in found:
-        result(f"{entry['name']:{width}}  {entry['formula']}")
-        for parameter in entry["parameters"]:
-            result(f"{'':{width}}    {_parameter(parameter)}")
+        yield f"{entry['name']:{width}}  {entry['formula']}"
+        yield from (f"{'':{width}}    {_parameter(parameter)}" for parameter in entry["parameters"])
 
 
 def _parameter(parameter: dict[str, Any]) -> str:
@@ -84,20 +78,12 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value).lower()
 
 
-def show(
-    text: Text, *, sets: Values = None, plugin: o.Plugin = None, as_json: o.Json = False, debug: o.Debug = False
-) -> None:
+def show(text: Text, *, sets: Values = None, plugin: o.Plugin = None, output: BareOutput) -> None:
     """Show an activation, or a formula with its derived slope."""
-    with exit_codes(debug=debug):
-        from nnlab.config.plugins import with_plugins
-        from nnlab.experiments.catalogue import describe
+    from nnlab import api
 
-        about = describe(text, with_plugins(plugin or ()), _values(sets or ())).about
-        if as_json:
-            result(as_text(about))
-            return
-        for line in _lines(about):
-            result(line)
+    about = api.describe(text, _values(sets or ()), plugin or ()).about
+    output.result(about, *_lines(about))
 
 
 def _values(words: Sequence[str]) -> dict[str, float]:
@@ -142,20 +128,19 @@ def _start(about: dict[str, Any]) -> str:
     return f"starts best with {about['initializer']}"
 
 
+Out = Annotated[Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes.")]
+
+
 def plot(
     text: Text,
     *,
-    out: Annotated[Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes.")] = Path(
-        "activation.png"
-    ),
+    out: Out = Path("activation.png"),
     sets: Values = None,
     plugin: o.Plugin = None,
-    debug: o.Debug = False,
+    _errors: Debugging,
 ) -> None:
     """Draw an activation or a formula and its slope, with kinks and saturation marked."""
-    with exit_codes(debug=debug):
-        from nnlab.config.plugins import with_plugins
-        from nnlab.experiments.catalogue import describe, picture
+    from nnlab import api
 
-        picture(describe(text, with_plugins(plugin or ()), _values(sets or ())), out)
-        result(str(out))
+    api.draw_activation(api.describe(text, _values(sets or ()), plugin or ()), out)
+    result(str(out))

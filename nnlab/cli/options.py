@@ -1,4 +1,4 @@
-"""The options that several commands share, their parsers, and how a command is wrapped."""
+"""The options of the commands, each once, and their parsers."""
 
 from __future__ import annotations
 
@@ -154,6 +154,21 @@ Plugin = Annotated[
 Threads = Annotated[int, typer.Option("--threads", parser=_count, metavar="N", help="BLAS threads.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Count = Annotated[int, typer.Option(parser=_count, metavar="N")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", parser=_count, metavar="N", help="Processes that train at the same time.")
+]
+Needed = Annotated[
+    bool, typer.Option("--needed", help="Train only what no comparison or sweep in the runs folder has trained.")
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Train on a Dask cluster: tcp://HOST:PORT of its scheduler, or local for one on this machine.",
+        show_default=False,
+    ),
+]
 count, positive = _count, _positive
 
 

@@ -98,3 +98,15 @@ def result(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # that one only means that whoever read has gone
             raise StorageError(f"stdout: cannot write: {error.strerror}") from error
+
+
+def as_text(document: Any) -> str:
+    """A document as JSON."""
+    import json
+
+    return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def command_line() -> list[str]:
+    """The command that is running, as it can be typed again."""
+    return ["nnlab", *sys.argv[1:]]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
-    from nnlab.gradcheck.points import PointReport
+    from nnlab.gradcheck.report import PointReport
     from nnlab.runs.summary import ArmSummary, ComparisonSummary
     from nnlab.setup.setup import Setup
 
@@ -280,19 +280,14 @@ _PLAIN = str.maketrans(
 )
 
 
-def show_reports(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:
-    """The main figures of each split as a table: per-class ones are in summary.json. `weights` says which weights."""
-    names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
-    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table(f"Figures of {weights}", ["", *reports], rows)
-
-
-def show_all_figures(screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str) -> None:
+def show_figures(
+    screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str, *, by_class: bool = True
+) -> None:
     """The main figures of each part, and a table of those by class or target; `weights` says which weights."""
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
     rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
     screen.table(f"Figures of {weights}", ["", *reports], rows)
-    for part, report in reports.items():
+    for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
 
 
@@ -323,13 +318,13 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     """The network layer by layer, the data as read, and what a step costs."""
     network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
     rows = [["input", "", str(network.inputs), ""]]
-    for layer, inputs in zip(network.layers, network.sizes, strict=False):
-        specs = layer.parameter_specs(inputs)
+    for layer, shape, width in zip(network.layers, network.shapes, network.widths[1:], strict=False):
+        specs = layer.parameter_specs(shape)
         shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
-        rows.append([layer.name, shapes, str(layer.units(inputs)), f"{sum(s.size for s in specs):,}" if specs else ""])
+        rows.append([layer.name, shapes, str(width), f"{sum(s.size for s in specs):,}" if specs else ""])
     head = setup.experiment.network.head
     rows.append(
-        [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.sizes[-1]), ""]
+        [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.widths[-1]), ""]
     )
     rows.append(["total", "", "", f"{network.layout.size:,}"])
     screen.table(
@@ -404,7 +399,9 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
         if not report.passed:
             screen.say(f"{report.point}, batch of {report.batch}: {report.verdict.name}")
     for name, reason in reasons_of(reports).items():
-        screen.say(f"{name or 'the network'} is checked by differences alone, for it cannot be continued: {reason}")
+        screen.say(
+            f"{name or 'the network'} is checked by differences alone, for its derivative cannot be followed: {reason}"
+        )
     for name in by_step_of(reports):
         screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
     screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with:")

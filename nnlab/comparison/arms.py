@@ -11,9 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
-from nnlab.config.choices import Choice, choose_activation, faults_of
+from nnlab.config.choices import ActivationChoice, choose_activation
 from nnlab.config.document import KeyPath, read_value
 from nnlab.config.experiment import evaluated_parts, refusal, watchable
 from nnlab.config.schema import LARGEST_SEED, Experiment
@@ -28,17 +26,15 @@ LARGEST_LEGACY_SEED = 2**32 - 1
 # --- arms -------------------------------------------------------------------------------------------------------------
 
 
-def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) -> list[Choice]:
+def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) -> list[ActivationChoice]:
     """The activations that the words of a command line name; ConfigError for unknown and repeated ones."""
     faults: list[Fault] = []
-    choices: list[Choice] = []
+    choices: list[ActivationChoice] = []
     for word in words:
         try:
             choices.append(choose_activation(_mapping(word), activations))
-        except PydanticCustomError as error:
-            faults += [Fault(f"{_option(word)}: {message}") for _, message in faults_of(error)]
         except ConfigError as error:
-            faults += error.faults
+            faults += [Fault(f"{_option(word)}: {fault.message}") for fault in error.faults]
     labels = [choice.label for choice in choices]
     faults += [
         Fault(f"--activation {label}: found it twice, expected different ones")
@@ -55,7 +51,7 @@ def _option(word: str) -> str:
 
 
 def _mapping(word: str) -> dict[str, Any]:
-    """An arm as it would stand in an experiment file: a name, name:key=value,…, or a formula in x."""
+    """An arm as it would stand in an experiment file: a name, name:key=value,…, or a formula in x; else ConfigError."""
     if re.search(r"[()*/+ ]", word.partition(":")[0]):
         return {"formula": word}
     name, colon, rest = word.partition(":")
@@ -63,17 +59,17 @@ def _mapping(word: str) -> dict[str, Any]:
     for pair in rest.split(",") if colon else ():
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise ConfigError(f"{_option(word)}: found '{printable(pair)}', expected KEY=VALUE after the ':'")
+            raise ConfigError(f"found '{printable(pair)}', expected KEY=VALUE after the ':'")
         if key in found:
-            raise ConfigError(f"{_option(word)}: found '{printable(key)}' again, expected it once")
+            raise ConfigError(f"found '{printable(key)}' again, expected it once")
         try:
             found[key] = read_value(value, "").values
         except ConfigError as error:
-            raise ConfigError(f"{_option(word)}: {printable(key)}: {error.faults[0].message}") from error
+            raise ConfigError(f"{printable(key)}: {error.faults[0].message}") from error
     return found
 
 
-def arm_experiment(experiment: Experiment, choice: Choice) -> Experiment:
+def arm_experiment(experiment: Experiment, choice: ActivationChoice) -> Experiment:
     """The experiment with another activation in every hidden layer that does not name its own, and without gates."""
     network = experiment.network.model_copy(update={"activation": choice})
     return experiment.model_copy(update={"network": network, "gates": []})
@@ -89,26 +85,18 @@ def check_arms_used(experiment: Experiment) -> None:
     raise refusal(experiment, [(("network", "layers"), message)])
 
 
-def check_widths(
-    experiment: Experiment,
-    arms: Mapping[str, Experiment],
-    inputs: int,
-    outputs: int,
-    activations: Mapping[str, AnyActivation],
-) -> None:
+def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], inputs: int, outputs: int) -> None:
     """Refuse arms that do not fit the widths of the layers, such as glu after an odd number: ConfigError."""
-    findings = list(_width_findings(arms, inputs, outputs, activations))
+    findings = list(_width_findings(arms, inputs, outputs))
     if findings:
         raise refusal(experiment, findings)
 
 
-def _width_findings(
-    arms: Mapping[str, Experiment], inputs: int, outputs: int, activations: Mapping[str, AnyActivation]
-) -> Iterator[tuple[KeyPath, str]]:
+def _width_findings(arms: Mapping[str, Experiment], inputs: int, outputs: int) -> Iterator[tuple[KeyPath, str]]:
     for label, experiment in arms.items():
-        network = network_for(experiment, inputs, outputs, activations)
+        network = network_for(experiment, (inputs,), outputs)
         try:
-            found = network.sizes[-1]
+            found = network.widths[-1]
         except ValueError as error:
             yield ("network", "layers"), f"with {label}: {error}"
         else:

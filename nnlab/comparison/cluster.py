@@ -174,4 +174,4 @@ def _work(number: int, task: Task, packed: bytes, topic: str) -> Outcome:
 
     shared = _unpacked(packed)
     with blas_threads(shared.threads):
-        return attempt(task, shared.rows, shared.activations, Throttled(tell), lambda: own.state == "cancelled")
+        return attempt(shared.received(task), shared.rows, Throttled(tell), lambda: own.state == "cancelled")

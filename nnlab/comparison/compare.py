@@ -28,7 +28,6 @@ from nnlab.experiments.interrupts import Stop, is_pause, stopping
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
-from nnlab.maths.activations import AnyActivation
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Status
@@ -46,6 +45,12 @@ class ComparisonResult:
     failures: Mapping[str, Failure]
     reused: int
 
+    @property
+    def error(self) -> NnlabError | None:
+        """What went wrong in the arms that failed; None where none has."""
+        arms = len(self.failures) + len(self.compared.summary.arms)
+        return failure_of(self.failures, arms) if self.failures else None
+
 
 Conclude = Callable[[Trained], Compared]
 
@@ -57,7 +62,6 @@ def compare(
     seeds: Sequence[int],
     *,
     runs: Path,
-    activations: Mapping[str, AnyActivation],
     target: Target,
     kind: str = "compare-activations",
     suffix: str = "compare",
@@ -90,7 +94,7 @@ def compare(
     clock = time.perf_counter()
     status: Status = "failed"
     folder.write_run(ArmsRun(status="running", **about))
-    shared = Shared(dataset, activations, _texts(plugins), int(facts.get("threads", 1)))
+    shared = Shared(dataset, _texts(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
         if needed:
@@ -108,7 +112,6 @@ def compare(
             target,
             time.perf_counter() - clock,
             dataset=dataset,
-            activations=activations,
             experiments={variant.label: variant.experiment for variant in variants},
             failed={label: failure.reason for label, failure in work.failures.items()},
             remarks=remarks,
@@ -198,8 +201,7 @@ class _Work:
         """Train what is left. InterruptedRunError where a signal asks to stop."""
         wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
-        dataset, activations = self.shared.dataset, self.shared.activations
-        tasks = tasks_for(wanted, dataset, activations, workers.jobs)
+        tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
         meter = _Meter(tasks, report)
         with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
             for number, outcome in outcomes:
@@ -256,7 +258,7 @@ def _deciding(experiment: Experiment) -> dict[str, Any]:
 def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
     """What the pieces of an experiment look like."""
     dataset, training = shared.dataset, experiment.training
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], shared.activations)
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
     evaluated = [f"{part}/{name}" for part in evaluated_parts(experiment) for name in watchable(experiment.task)]
     finals = final_figures(experiment, dataset)
     looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))

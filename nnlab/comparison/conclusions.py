@@ -49,17 +49,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.arms import Target
+from nnlab.comparison.contents import MOST_DRAWN, Comparison
 from nnlab.comparison.median_networks import median_networks_of
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, tuned_from
-from nnlab.comparison.write import MOST_DRAWN, Comparison, write_comparison
+from nnlab.comparison.write import write_comparison
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.activations import AnyActivation
-from nnlab.maths.losses import LOSSES
 from nnlab.maths.metrics import TRAINING_METRICS, metric_of
 from nnlab.maths.statistics import (
     Figure,
@@ -109,7 +108,7 @@ class Compared:
 class Trained:
     """What there is to conclude from: arms of an experiment, all under the same seeds, and the folder that is theirs.
 
-    With `dataset` and `activations` there are also pictures of the networks themselves. `experiments` gives arms that
+    With `dataset` there are also pictures of the networks themselves. `experiments` gives arms that
     were trained by another experiment than this one with their activation; `failed` tells why arms are missing, and
     `remarks` what else is to be said.
     """
@@ -121,7 +120,6 @@ class Trained:
     target: Target
     seconds: float
     dataset: Dataset | None = None
-    activations: Mapping[str, AnyActivation] | None = None
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
@@ -172,10 +170,8 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     )
     drawn = [one.arm for one in compared if one.arm.label in told.ranking[:MOST_DRAWN]]
     median_networks = (
-        median_networks_of(
-            experiment, drawn, trained.seeds, headline, trained.dataset, trained.activations, trained.experiments
-        )
-        if trained.dataset is not None and trained.activations is not None
+        median_networks_of(experiment, drawn, trained.seeds, headline, trained.dataset, trained.experiments)
+        if trained.dataset is not None
         else {}
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
@@ -305,7 +301,7 @@ def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
     name = figure.rpartition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
-        return LOSSES[loss.name].least, np.inf
+        return loss.entry.least, np.inf
     return metric_of(name).bounds
 
 

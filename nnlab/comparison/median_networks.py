@@ -14,22 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.arms import arm_experiment
+from nnlab.comparison.contents import Frame, MedianNetwork
 from nnlab.comparison.tasks import Arm
-from nnlab.comparison.write import Frame, MedianNetwork
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import metric_of
-from nnlab.setup.model import Model
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import Setup, set_up
 from nnlab.training.health import Portrait, portraits
-from nnlab.training.loop import fit
 
 Array = NDArray[Any]
 
 # Shares of the steps at which a film shows the network: most happens early.
-_MOMENTS = (0.0, 0.02, 0.08, 0.25, 0.5, 1.0)
+_SHARES = (0.0, 0.02, 0.08, 0.25, 0.5, 1.0)
 
 
 def median_networks_of(
@@ -38,20 +35,19 @@ def median_networks_of(
     seeds: Sequence[int],
     figure: str,
     dataset: Dataset,
-    activations: Mapping[str, AnyActivation],
     experiments: Mapping[str, Experiment],
 ) -> dict[str, MedianNetwork]:
-    """A specimen of each arm that has a seed which did not diverge; `experiments` has those of arms with their own."""
-    steps = moments(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
-    sitters = []
+    """The median network of each arm with a seed that did not diverge; `experiments` has those of arms by label."""
+    steps = film_steps(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
+    replicas = []
     for arm in arms:
         replica = median_replica(arm, figure)
         if replica is not None:
             own = experiments.get(arm.label) or arm_experiment(experiment, arm.choice)
-            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]), activations)
-            sitters.append(_MedianReplica(setup, arm, replica))
-    reach = _reach([portrait for sitter in sitters for portrait in sitter.portraits()])
-    return {sitter.arm.label: sitter.median_network(steps, reach) for sitter in sitters}
+            setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]))
+            replicas.append(_MedianReplica(setup, arm, replica))
+    reach = _reach([portrait for one in replicas for portrait in one.portraits()])
+    return {one.arm.label: one.median_network(steps, reach) for one in replicas}
 
 
 def is_plane(dataset: Dataset) -> bool:
@@ -59,9 +55,9 @@ def is_plane(dataset: Dataset) -> bool:
     return dataset.x.shape[1] == 2 and bool(dataset.columns.classes)
 
 
-def moments(end: int) -> list[int]:
+def film_steps(end: int) -> list[int]:
     """The steps at which a film shows the network, of `end` steps."""
-    return sorted({round(share * end) for share in _MOMENTS})
+    return sorted({round(share * end) for share in _SHARES})
 
 
 def median_replica(arm: Arm, figure: str) -> int | None:
@@ -95,8 +91,8 @@ class _MedianReplica:
 
     def median_network(self, steps: Sequence[int], reach: tuple[float, float] | None) -> MedianNetwork:
         setup = self.setup
-        frames = [Frame(step, _model(setup, *weights).outputs) for step, weights in _weights_at(setup, steps)]
-        return MedianNetwork(setup.rows.seeds[0], _model(setup, *self.weights).outputs, frames, self.portraits(reach))
+        frames = [Frame(step, setup.model(*weights).outputs) for step, weights in _weights_at(setup, steps)]
+        return MedianNetwork(setup.rows.seeds[0], setup.model(*self.weights).outputs, frames, self.portraits(reach))
 
 
 def _reach(drawn: Sequence[Portrait]) -> tuple[float, float] | None:
@@ -109,23 +105,9 @@ def _weights_at(setup: Setup, at: Sequence[int]) -> Iterator[tuple[int, tuple[Ar
     if not at:
         return
     state, waiting = setup.start(), list(at)
-    plan = replace(setup.plan, steps_to_mark=frozenset(at))
-    for record in fit(setup.network, setup.rows.parts(), setup.rows.seeds, setup.optimizer.update, plan, state):
+    plan = replace(setup.plan, steps_to_mark=frozenset(at), health=False)
+    for record in setup.fit(state, plan):
         if waiting and record.step == waiting[0]:
             yield waiting.pop(0), (state.theta.copy(), state.statistics.copy())
     for step in waiting:
         yield step, (state.theta, state.statistics)
-
-
-def _model(setup: Setup, theta: Array, statistics: Array) -> Model:
-    rows, prepared = setup.rows, setup.rows.of(0)
-    return Model(
-        setup.experiment,
-        setup.network,
-        theta,
-        statistics,
-        rows.dataset.columns,
-        prepared.scaling,
-        prepared.target_scaling,
-        rows.dataset.image_shape,
-    )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab import pictures as plots
-from nnlab.comparison.write import MOST_DRAWN
+from nnlab.comparison.contents import MOST_DRAWN
 from nnlab.maths.metrics import predictions
 from nnlab.maths.statistics import survival as survival_curve
 from nnlab.pictures import Plane
@@ -23,7 +23,7 @@ from nnlab.pictures.scales import metric_value
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
 
 if TYPE_CHECKING:
-    from nnlab.comparison.write import Comparison
+    from nnlab.comparison.contents import Comparison
 
 Array = NDArray[Any]
 

@@ -41,7 +41,6 @@ from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.statistics import FEWEST, Pair, compare_with_best, power_warnings, seeds_of
 from nnlab.runs.metrics import finite
 from nnlab.runs.summary import (
@@ -60,9 +59,7 @@ from nnlab.runs.summary import (
 BEST = "best"
 
 
-def sweep_variants(
-    experiment: Experiment, points: Sequence[Settings], activations: Mapping[str, AnyActivation]
-) -> list[Variant]:
+def sweep_variants(experiment: Experiment, points: Sequence[Settings]) -> list[Variant]:
     """A variant for each point, each once; ConfigError with what is wrong with any of their values."""
     family = experiment.network.activation.label
     return [
@@ -73,7 +70,7 @@ def sweep_variants(
             settings,
             family=family,
         )
-        for settings, own in settle(experiment, list(dict.fromkeys(points)), activations, "--grid or --random")
+        for settings, own in settle(experiment, list(dict.fromkeys(points)), "--grid or --random")
     ]
 
 

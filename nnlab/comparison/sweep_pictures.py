@@ -18,7 +18,7 @@ from nnlab.comparison.tables import settings_keys
 from nnlab.runs.summary import DrawnRange, SweepSummary
 
 if TYPE_CHECKING:
-    from nnlab.comparison.write import Comparison
+    from nnlab.comparison.contents import Comparison
 
 
 def keys(comparison: Comparison) -> Any:

@@ -7,7 +7,7 @@ may be trained anywhere and in any order.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,20 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of, same_but_rate
-from nnlab.config.choices import Choice
-from nnlab.config.experiment import SPLITS
+from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, printable
 from nnlab.experiments.train import Observer, Progress
-from nnlab.maths.activations import AnyActivation
-from nnlab.maths.metrics import TRAINING_METRICS
-from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.networks.network import Evaluator
+from nnlab.networks.passes import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import Part, Record, fit
+from nnlab.training.evaluation import figures_of
+from nnlab.training.plan import Record
 from nnlab.training.state import State
 from nnlab.training.stopping import Best
 
@@ -46,7 +43,7 @@ class Arm:
     """
 
     label: str
-    choice: Choice
+    choice: ActivationChoice
     parameters: int
     theta: Array
     statistics: Array
@@ -98,12 +95,10 @@ class RowSource:
         return replace(last[1], seeds=seeds)
 
 
-def attempt(
-    task: Task, source: RowSource, activations: Mapping[str, AnyActivation], observe: Observer, stop: Stopping
-) -> Outcome:
+def attempt(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> Outcome:
     """An arm for each variant of a task, what kept it from being done, or None where a stop was asked for."""
     try:
-        arms = run(task, source, activations, observe, stop)
+        arms = run(task, source, observe, stop)
     except NnlabError as error:
         return Failure(str(error), error.exit_code)
     except MemoryError:
@@ -113,17 +108,15 @@ def attempt(
     return None if stop() else arms
 
 
-def run(
-    task: Task, source: RowSource, activations: Mapping[str, AnyActivation], observe: Observer, stop: Stopping
-) -> list[Arm]:
+def run(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> list[Arm]:
     """An arm for each variant of a task, all of its seeds and rates trained at once."""
     first, count = task.variants[0], len(task.variants)
     rows = source.rows(first.experiment, task.seeds)
     if count == 1:
-        arm = train_piece(set_up(first.experiment, rows, activations), observe, stop)
+        arm = train_piece(set_up(first.experiment, rows), observe, stop)
         return [named(arm, first)]
     prepared = rows.prepared if len(rows.prepared) == 1 else rows.prepared * count
-    setup = set_up(first.experiment, Rows(rows.dataset, rows.seeds * count, prepared), activations)
+    setup = set_up(first.experiment, Rows(rows.dataset, rows.seeds * count, prepared))
     together = train_piece(setup.with_rates(rates_of(task.variants)), observe, stop)
     length = len(task.seeds)
     return [
@@ -152,7 +145,6 @@ _BYTES_WORTH_SHARING = 2**17
 def tasks_for(
     wanted: Sequence[tuple[Variant, tuple[int, ...]]],
     dataset: Dataset,
-    activations: Mapping[str, AnyActivation],
     jobs: int = 1,
 ) -> list[Task]:
     """Variants with their seeds in pieces: those that differ in their learning rate alone go together."""
@@ -164,7 +156,7 @@ def tasks_for(
     return [
         Task(tuple(group), tuple(chunk))
         for (_, seeds), group in groups.items()
-        for chunk in chunks(group[0].experiment, dataset, seeds, activations, jobs, len(group))
+        for chunk in chunks(group[0].experiment, dataset, seeds, jobs, len(group))
     ]
 
 
@@ -172,12 +164,11 @@ def chunks(
     experiment: Experiment,
     dataset: Dataset,
     seeds: Sequence[int],
-    activations: Mapping[str, AnyActivation],
     jobs: int = 1,
     rates: int = 1,
 ) -> Iterator[Sequence[int]]:
     """The seeds of each piece, as even as can be: as many as the cache holds, and enough pieces for all processes."""
-    rows, step = _bytes_of_rows(experiment, dataset), rates * _bytes_of_a_step(experiment, dataset, activations)
+    rows, step = _bytes_of_rows(experiment, dataset), rates * _bytes_of_a_step(experiment, dataset)
     shared = max(-(-len(seeds) // jobs), _BYTES_WORTH_SHARING // step)
     most = max(1, min(shared, _BYTES_OF_A_STEP // step, _BYTES_OF_ROWS // max(1, rates * rows)))
     count = max(1, -(-len(seeds) // most))
@@ -191,14 +182,15 @@ def _bytes_of_rows(experiment: Experiment, dataset: Dataset) -> int:
     return 2 * dataset.x.size * dtype_of(experiment).itemsize if drawn else 0
 
 
-def _bytes_of_a_step(experiment: Experiment, dataset: Dataset, activations: Mapping[str, AnyActivation]) -> int:
-    """What a step of one seed touches: theta, gradient and slots, a batch, and of each unit its value and slope."""
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations)
+def _bytes_of_a_step(experiment: Experiment, dataset: Dataset) -> int:
+    """What a step of one seed touches: theta, gradient and slots, a batch, and the buffers of the layers."""
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
     optimizer, batch = experiment.optimizer, experiment.training.batch_size
-    slots = OPTIMIZERS[optimizer.name].slots(optimizer.values)
+    slots = optimizer.entry.slots(optimizer.values)
     rows = len(dataset.x) if batch == "all" else min(batch, len(dataset.x))
-    numbers = network.layout.size * (2 + len(slots)) + rows * 2 * sum(network.sizes)
-    return int(numbers * dtype_of(experiment).itemsize)
+    itemsize = dtype_of(experiment).itemsize
+    inputs = rows * network.inputs * itemsize
+    return int(network.layout.size * (2 + len(slots)) * itemsize + inputs + network.workspace(rows, itemsize))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -206,16 +198,13 @@ def _bytes_of_a_step(experiment: Experiment, dataset: Dataset, activations: Mapp
 
 def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     """Train one arm under the seeds of a setup; it has no name yet."""
-    state, parts, clock = setup.start(), setup.rows.parts(), time.perf_counter()
-    plan = replace(setup.plan, health=setup.experiment.training.health)
+    state, clock = setup.start(), time.perf_counter()
     records: list[Record] = []
-    for record in fit(setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, state, stop):
+    for record in setup.fit(state, stop=stop):
         records.append(record)
         figures = {name: _mean(values) for name, values in record.figures.items()}
         observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
-    stops_early = setup.experiment.training.early_stopping is not None
-    chosen = state.best if stops_early else state
-    finals = _finals(setup, parts, chosen, state.diverged)
+    chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
     return Arm(
         "",
@@ -225,7 +214,7 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
         chosen.statistics,
         steps,
         curves,
-        finals,
+        _finals(setup, chosen, state.diverged),
         state.diverged,
         np.where(state.diverged, state.bad_step, -1),
         time.perf_counter() - clock,
@@ -250,22 +239,12 @@ def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str
     return np.array([record.step for record in shown]), curves
 
 
-def _finals(setup: Setup, parts: Mapping[str, Part], weights: Best | State, diverged: Array) -> dict[str, Array]:
+def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, Array]:
     """Loss and quick figures of every split for each replica, (R,), nan where it diverged."""
     evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
-    finals: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        for split in SPLITS:
-            if split in parts:
-                finals |= _final(setup.experiment.task, evaluator, split, parts[split])
+        finals = figures_of(evaluator, setup.experiment.task, setup.parts)
     return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
-
-
-def _final(task: Any, evaluator: Evaluator, split: str, part: Part) -> dict[str, Array]:
-    outputs, loss = evaluator.outputs_and_loss(part.x, part.y)
-    assert loss is not None
-    outputs, y = part.in_own_units(outputs), part.in_own_units(part.y)
-    return {f"{split}/loss": loss} | {f"{split}/{name}": f(outputs, y) for name, f in TRAINING_METRICS[task].items()}
 
 
 # --- taking apart and putting together --------------------------------------------------------------------------------

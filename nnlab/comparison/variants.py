@@ -12,12 +12,11 @@ from itertools import product
 from typing import Literal
 
 from nnlab.comparison.arms import arm_experiment
-from nnlab.config.choices import Choice, activation_of, choose
+from nnlab.config.choices import ActivationChoice, InitializerChoice, choose
 from nnlab.config.experiment import validate
 from nnlab.config.overrides import override
 from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.errors import ConfigError, Fault, printable, suggestion
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
 
 Initialisation = Literal["same", "recommended", "both"]
@@ -44,7 +43,7 @@ class Variant:
     """
 
     label: str
-    choice: Choice
+    choice: ActivationChoice
     experiment: Experiment
     settings: Settings = ()
     init: str | None = None
@@ -53,8 +52,7 @@ class Variant:
 
 def variants(
     experiment: Experiment,
-    choices: Sequence[Choice],
-    activations: Mapping[str, AnyActivation],
+    choices: Sequence[ActivationChoice],
     *,
     layer: str | None = None,
     init: Initialisation | None = None,
@@ -62,13 +60,13 @@ def variants(
 ) -> list[Variant]:
     """Every activation with every initialiser and every combination of tuned values; ConfigError with all faults."""
     number = None if layer is None else layer_number(experiment, layer)
-    points = tuned(experiment, grid(tune, TUNE), activations, TUNE)
+    points = tuned(experiment, grid(tune, TUNE), TUNE)
     inits = ("recommended", "same") if init == "both" else (init,)
     found = []
     for choice, own in product(choices, inits):
         family = f"{choice.label} [same init]" if init == "both" and own == "same" else choice.label
         for settings, base in points:
-            started = base if own is None else _with_init(base, activations, own)
+            started = base if own is None else _with_init(base, own)
             changed = _with_activation(started, choice, number)
             found.append(Variant(_label(family, settings), choice, changed, settings, own, family))
     return found
@@ -110,7 +108,7 @@ def layer_number(experiment: Experiment, name: str) -> int:
     return found
 
 
-def _with_activation(experiment: Experiment, choice: Choice, layer: int | None) -> Experiment:
+def _with_activation(experiment: Experiment, choice: ActivationChoice, layer: int | None) -> Experiment:
     """The experiment with an activation in every hidden layer that does not name its own, or in one layer alone."""
     if layer is None:
         return arm_experiment(experiment, choice)
@@ -125,7 +123,7 @@ def _with_activation(experiment: Experiment, choice: Choice, layer: int | None) 
 # --- the initialiser --------------------------------------------------------------------------------------------------
 
 
-def _with_init(experiment: Experiment, activations: Mapping[str, AnyActivation], init: str) -> Experiment:
+def _with_init(experiment: Experiment, init: str) -> Experiment:
     """The experiment whose hidden layers, unless they name their own, all start in one way, or each activation's way.
 
     The one way is that of `network.init`, or where this is left open, what the activation of the file recommends.
@@ -135,8 +133,7 @@ def _with_init(experiment: Experiment, activations: Mapping[str, AnyActivation],
     if init == "recommended":
         weights = "recommended"
     elif weights == "recommended":
-        own = activation_of(spec.activation, activations).initializer
-        weights = choose(own, INITIALIZERS, "initializer")
+        weights = _recommended(spec.activation)
     start = spec.init.model_copy(update={"weights": weights})
     layers = [_started(layer, start) for layer in spec.layers or []]
     return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
@@ -149,7 +146,7 @@ def _started(layer: LayerSpec, start: Init) -> LayerSpec:
     return layer.model_copy(update={"init": own})
 
 
-def without_twins(arms: Sequence[Variant], activations: Mapping[str, AnyActivation]) -> tuple[list[Variant], list[str]]:
+def without_twins(arms: Sequence[Variant]) -> tuple[list[Variant], list[str]]:
     """The arms without those that are another arm under another name, and a sentence for each family left out.
 
     Such twins are made by both initialisers of an activation whose own is the one that all share.
@@ -157,7 +154,7 @@ def without_twins(arms: Sequence[Variant], activations: Mapping[str, AnyActivati
     kept: list[Variant] = []
     sentences: dict[str, None] = {}
     for arm in arms:
-        twin = next((one for one in kept if one.settings == arm.settings and _are_twins(one, arm, activations)), None)
+        twin = next((one for one in kept if one.settings == arm.settings and _are_twins(one, arm)), None)
         if twin is None:
             kept.append(arm)
         else:
@@ -165,21 +162,23 @@ def without_twins(arms: Sequence[Variant], activations: Mapping[str, AnyActivati
     return kept, list(sentences)
 
 
-def _are_twins(one: Variant, other: Variant, activations: Mapping[str, AnyActivation]) -> bool:
-    return one.choice == other.choice and _resolved(one.experiment, activations) == _resolved(
-        other.experiment, activations
-    )
+def _are_twins(one: Variant, other: Variant) -> bool:
+    return one.choice == other.choice and _resolved(one.experiment) == _resolved(other.experiment)
 
 
-def _resolved(experiment: Experiment, activations: Mapping[str, AnyActivation]) -> Experiment:
+def _recommended(activation: ActivationChoice) -> InitializerChoice:
+    """The initialiser that suits an activation."""
+    return choose(activation.entry.initializer, INITIALIZERS, InitializerChoice)
+
+
+def _resolved(experiment: Experiment) -> Experiment:
     """The experiment whose hidden layers each name their initialiser."""
     spec = experiment.network
     layers = []
     for layer in spec.layers or []:
         start = layer.init or spec.init
         if layer.dense is not None and start.weights == "recommended":
-            own = activation_of(layer.activation or spec.activation, activations).initializer
-            start = start.model_copy(update={"weights": choose(own, INITIALIZERS, "initializer")})
+            start = start.model_copy(update={"weights": _recommended(layer.activation or spec.activation)})
         layers.append(layer.model_copy(update={"init": start}) if layer.dense is not None else layer)
     return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
 
@@ -248,10 +247,7 @@ def split_values(text: str) -> list[str]:
 
 
 def tuned(
-    experiment: Experiment,
-    values: Mapping[str, Sequence[str]],
-    activations: Mapping[str, AnyActivation],
-    option: str,
+    experiment: Experiment, values: Mapping[str, Sequence[str]], option: str
 ) -> list[tuple[Settings, Experiment]]:
     """Every combination of values, with its experiment; ConfigError with the faults of all of them."""
     count = 1
@@ -262,24 +258,20 @@ def tuned(
     keys = list(values)
     points = [tuple(zip(keys, texts, strict=True)) for texts in product(*values.values())]
     alone = [((key, text),) for key, texts in values.items() for text in texts]
-    _check([point for point in alone if len(keys) > 1], experiment, activations, option)
-    return settle(experiment, points, activations, option)
+    _check([point for point in alone if len(keys) > 1], experiment, option)
+    return settle(experiment, points, option)
 
 
-def settle(
-    experiment: Experiment, points: Sequence[Settings], activations: Mapping[str, AnyActivation], option: str
-) -> list[tuple[Settings, Experiment]]:
+def settle(experiment: Experiment, points: Sequence[Settings], option: str) -> list[tuple[Settings, Experiment]]:
     """The experiment with the settings of each point; ConfigError with the faults of all of them."""
-    return list(zip(points, _check(points, experiment, activations, option), strict=True))
+    return list(zip(points, _check(points, experiment, option), strict=True))
 
 
-def _check(
-    points: Sequence[Settings], experiment: Experiment, activations: Mapping[str, AnyActivation], option: str
-) -> list[Experiment]:
+def _check(points: Sequence[Settings], experiment: Experiment, option: str) -> list[Experiment]:
     found, faults = [], dict[Fault, None]()
     for point in points:
         try:
-            found.append(_changed(experiment, point, activations))
+            found.append(_changed(experiment, point))
         except ConfigError as error:
             faults |= dict.fromkeys(_placed(fault, point, option) for fault in error.faults)
     if faults:
@@ -287,7 +279,7 @@ def _check(
     return found
 
 
-def _changed(experiment: Experiment, settings: Settings, activations: Mapping[str, AnyActivation]) -> Experiment:
+def _changed(experiment: Experiment, settings: Settings) -> Experiment:
     """The experiment with other values of some keys, checked like a file."""
     if not settings:
         return experiment
@@ -295,7 +287,7 @@ def _changed(experiment: Experiment, settings: Settings, activations: Mapping[st
     assert document is not None, "the experiment was read from a document"
     for key, value in settings:
         document = override(document, f"{key}={value}")
-    changed = validate(document, activations)
+    changed = validate(document, experiment.activations)
     # The path of the data was made absolute after the file was read.
     data = changed.data.model_copy(update={"source": experiment.data.source})
     return changed.model_copy(update={"data": data})

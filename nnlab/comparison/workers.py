@@ -22,6 +22,7 @@ from typing import Protocol
 
 from nnlab.comparison.portable import as_files, blas_threads
 from nnlab.comparison.tasks import Failure, Outcome, RowSource, Stopping, Task, attempt
+from nnlab.config.choices import restore_entries
 from nnlab.config.plugins import with_plugins
 from nnlab.data.dataset import Dataset
 from nnlab.experiments.interrupts import Stop
@@ -38,10 +39,9 @@ _TRIES = 2
 
 @dataclass(frozen=True)
 class Shared:
-    """What all tasks need. Plugins are also kept as (name, text): where they are needed again may be no such file."""
+    """What all tasks need. Plugins are (name, text): where they are needed again may be no such file."""
 
     dataset: Dataset
-    activations: Mapping[str, AnyActivation]
     plugins: tuple[tuple[str, str], ...] = ()
     threads: int = 1
 
@@ -57,9 +57,22 @@ class Shared:
     @classmethod
     def unpacked(cls, packed: bytes) -> Shared:
         """The inverse of `packed`, which comes from this program."""
-        dataset, plugins, threads = pickle.loads(packed)  # noqa: S301 - from our own process
-        with as_files(plugins) as files:
-            return cls(dataset, with_plugins(files), plugins, threads)
+        shared = cls(*pickle.loads(packed))  # noqa: S301 - from our own process
+        shared.activations  # noqa: B018 - a plugin that fails here fails before the first task
+        return shared
+
+    @cached_property
+    def activations(self) -> Mapping[str, AnyActivation]:
+        """The built-in activations and those that the texts of the plugins make."""
+        with as_files(self.plugins) as files:
+            return with_plugins(files)
+
+    def received(self, task: Task) -> Task:
+        """A task that came from another process, with the entries that its choices had there."""
+        for variant in task.variants:
+            restore_entries(variant.choice, self.activations)
+            restore_entries(variant.experiment, self.activations)
+        return task
 
 
 class Workers(Protocol):
@@ -89,7 +102,7 @@ class SerialWorkers:
             def observe(progress: Progress, number: int = number) -> None:
                 report(number, progress)
 
-            outcome = attempt(task, shared.rows, shared.activations, observe, stop)
+            outcome = attempt(task, shared.rows, observe, stop)
             if outcome is None:
                 return
             yield number, outcome
@@ -226,7 +239,7 @@ def _serve(pipe: Connection, packed: bytes) -> None:
     with blas_threads(shared.threads):
         while not stop():
             try:
-                outcome = attempt(pipe.recv(), shared.rows, shared.activations, Throttled(pipe.send), stop)
+                outcome = attempt(shared.received(pipe.recv()), shared.rows, Throttled(pipe.send), stop)
                 if outcome is not None:
                     pipe.send(outcome)
             except (EOFError, OSError):  # nobody waits for it any more

@@ -1,7 +1,7 @@
 """A named entry of a table with its parameters: `relu`, or `{name: prelu, alpha: 0.1}`.
 
 Activations, losses, initialisers and optimizers are all chosen this way, so they are validated here, by the entry's own
-description of its parameters.
+description of its parameters. The entry is looked up once, here, and travels with the choice as `choice.entry`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from nnlab.errors import suggestion
+from nnlab.errors import ConfigError, Fault, suggestion
 from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
-from nnlab.maths.initializers import INITIALIZERS
-from nnlab.maths.losses import LOSSES
-from nnlab.maths.optimizers import OPTIMIZERS
+from nnlab.maths.initializers import INITIALIZERS, Initializer
+from nnlab.maths.losses import LOSSES, Loss
+from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
 from nnlab.maths.parameters import Entry, Parameter, Value
-from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.maths.schedules import SCHEDULES, Plateau, Schedule
 
 # A fault inside a value: the path from the value to the wrong part, and what is wrong with it.
 Inner = tuple[tuple[str | int, ...], str]
@@ -29,9 +30,26 @@ Inner = tuple[tuple[str | int, ...], str]
 ClassWeights = Literal["balanced"] | dict[str, float] | list[float]
 
 
+@dataclass(frozen=True)
+class _TableEntry:
+    """The entry of a choice, which is no part of what the choice says: all compare equal, and none is pickled.
+
+    An entry holds functions, and those of a plugin cannot be pickled by name; see `restore_entries`.
+    """
+
+    value: Any = field(default=None, compare=False)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[_TableEntry], tuple[()]]:
+        return _TableEntry, ()
+
+
 class Choice(BaseModel):
     """An entry's name, its parameters completed by their defaults, and which of them are learned."""
 
+    kind: ClassVar[str] = "entry"
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
@@ -40,8 +58,33 @@ class Choice(BaseModel):
     per_unit: bool = False
     changed: tuple[str, ...] = ()
     formula: str | None = None
-    schedule: Choice | None = None
+    schedule: ScheduleChoice | None = None
     class_weights: ClassWeights | None = None
+    _entry: _TableEntry = PrivateAttr(default=_TableEntry())
+
+    @property
+    def entry(self) -> Entry:
+        """The entry that is chosen. LookupError for a choice that `choose` did not make, or that was pickled."""
+        entry: Entry = self._known_entry()
+        return entry
+
+    def _known_entry(self) -> Any:
+        if self._entry.value is None:
+            raise LookupError(f"the {self.kind} {self.name} has no entry: it was not chosen from a table, or pickled")
+        return self._entry.value
+
+    def with_entry(self, entry: Entry) -> Self:
+        """The same choice, with `entry` as what it names."""
+        choice = self.model_copy()
+        choice._entry = _TableEntry(entry)  # noqa: SLF001 - its own
+        return choice
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other fields; one that names another entry has none until `with_entry` gives it."""
+        choice = super().model_copy(update=update, deep=deep)
+        if (choice.name, choice.formula) != (self.name, self.formula):
+            choice._entry = _TableEntry()  # noqa: SLF001 - its own
+        return choice
 
     def plain(self) -> str | dict[str, Any]:
         """As it stands in an experiment file: the name alone where there is nothing else to say."""
@@ -76,6 +119,88 @@ class Choice(BaseModel):
         return self.label
 
 
+class ActivationChoice(Choice):
+    """An activation of a table, or one made of a formula."""
+
+    kind = "activation"
+
+    @property
+    def entry(self) -> AnyActivation:
+        """The activation."""
+        entry: AnyActivation = self._known_entry()
+        return entry
+
+
+class InitializerChoice(Choice):
+    """An initialiser."""
+
+    kind = "initializer"
+
+    @property
+    def entry(self) -> Initializer:
+        """The initialiser."""
+        entry: Initializer = self._known_entry()
+        return entry
+
+
+class LossChoice(Choice):
+    """A loss, perhaps with weights of its classes."""
+
+    kind = "loss"
+
+    @property
+    def entry(self) -> Loss:
+        """The loss."""
+        entry: Loss = self._known_entry()
+        return entry
+
+
+class ScheduleChoice(Choice):
+    """How the learning rate changes."""
+
+    kind = "schedule"
+
+    @property
+    def entry(self) -> Schedule | Plateau:
+        """The schedule."""
+        entry: Schedule | Plateau = self._known_entry()
+        return entry
+
+
+class OptimizerChoice(Choice):
+    """An optimizer, perhaps with a schedule."""
+
+    kind = "optimizer"
+
+    @property
+    def entry(self) -> Optimizer:
+        """The optimizer."""
+        entry: Optimizer = self._known_entry()
+        return entry
+
+
+def restore_entries(value: Any, activations: Mapping[str, AnyActivation]) -> None:
+    """Give every choice within a model its entry again, in place, after the model came from another process.
+
+    Activations are those of the table given, which has those of plugins. LookupError for a name that it lacks.
+    """
+    if isinstance(value, Choice):
+        value._entry = _TableEntry(_entry_named_by(value, activations))  # noqa: SLF001 - see `Choice`
+    if isinstance(value, BaseModel):
+        for _, item in value:
+            restore_entries(item, activations)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            restore_entries(item, activations)
+
+
+def _entry_named_by(choice: Choice, activations: Mapping[str, AnyActivation]) -> Entry:
+    if choice.formula is not None:
+        return _from_formula(choice.formula, tuple(choice.values.items()))
+    table: Mapping[str, Entry] = activations if isinstance(choice, ActivationChoice) else _TABLES[type(choice)]
+    return table[choice.name]
+
+
 def inner_faults(faults: list[Inner]) -> PydanticCustomError:
     """An error that carries several faults within one value; `nnlab.config.experiment` unpacks them."""
     return PydanticCustomError("inner", "faults inside a value", {"faults": faults})
@@ -93,13 +218,6 @@ def activation_table(info: ValidationInfo) -> Mapping[str, AnyActivation]:
     return table
 
 
-def activation_of(choice: Choice, table: Mapping[str, AnyActivation]) -> AnyActivation:
-    """The activation that was chosen: an entry of `table`, or what a formula says."""
-    if choice.formula is None:
-        return table[choice.name]
-    return _from_formula(choice.formula, tuple(choice.values.items()))
-
-
 @lru_cache
 def _from_formula(formula: str, values: tuple[tuple[str, Value], ...]) -> Activation:
     from nnlab.maths.expressions import Formula  # noqa: PLC0415 - few need it, and all would wait for it
@@ -107,7 +225,7 @@ def _from_formula(formula: str, values: tuple[tuple[str, Value], ...]) -> Activa
     return Formula.parse(formula, tuple(name for name, _ in values)).to_activation("formula", dict(values))
 
 
-def _choose_formula(mapping: dict[str, Any]) -> Choice:
+def _choose_formula(mapping: dict[str, Any]) -> ActivationChoice:
     """A formula in x with its parameters: `{formula: "x * sigmoid(beta * x)", beta: 1.0, learn: [beta]}`."""
     from nnlab.maths.expressions import FormulaError  # noqa: PLC0415 - see above
 
@@ -126,19 +244,30 @@ def _choose_formula(mapping: dict[str, Any]) -> Choice:
     except FormulaError as error:
         raise inner_faults([(("formula",), f"{error.message}\n{error.pointed()}")]) from error
     rest = {key: value for key, value in mapping.items() if key != "formula"}
-    return _complete(entry, {"name": "formula", **rest}).model_copy(update={"formula": text})
+    chosen = _complete(entry, {"name": "formula", **rest}, ActivationChoice)
+    return chosen.model_copy(update={"formula": text}).with_entry(entry)
 
 
 _BESIDE_A_FORMULA = ("formula", "learn", "per_unit")
 
 
-def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> Choice:
-    """The activation of `table` that `value` names; one that no gradient passes is refused."""
+def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> ActivationChoice:
+    """The activation of `table` that `value` names; one that no gradient passes is refused.
+
+    ConfigError with all that is wrong with `value`; the faults have no place, since it stands in no file.
+    """
+    try:
+        return _choose_activation(value, table)
+    except PydanticCustomError as error:
+        raise ConfigError([Fault(message) for _, message in faults_of(error)]) from error
+
+
+def _choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> ActivationChoice:
     if isinstance(value, dict) and "formula" in value and "name" not in value:
         return _choose_formula(value)
-    chosen = choose(_by_its_own_name(value, table), table, "activation")
-    if table[chosen.name].untrainable:
-        raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {table[chosen.name].untrainable}")])
+    chosen = choose(_by_its_own_name(value, table), table, ActivationChoice)
+    if chosen.entry.untrainable:
+        raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {chosen.entry.untrainable}")])
     return chosen
 
 
@@ -151,28 +280,28 @@ def _by_its_own_name(value: Any, table: Mapping[str, AnyActivation]) -> Any:
 
 
 def _activation(value: Any, info: ValidationInfo) -> Any:
-    return value if isinstance(value, Choice) else choose_activation(value, activation_table(info))
+    return value if isinstance(value, Choice) else _choose_activation(value, activation_table(info))
 
 
 def _initializer(value: Any) -> Any:
-    return value if isinstance(value, Choice) else choose(value, INITIALIZERS, "initializer")
+    return value if isinstance(value, Choice) else choose(value, INITIALIZERS, InitializerChoice)
 
 
 def _weights(value: Any) -> Any:
     if isinstance(value, Choice) or value == _RECOMMENDED:
         return value
-    return choose(value, INITIALIZERS, "initializer", others=(_RECOMMENDED,))
+    return choose(value, INITIALIZERS, InitializerChoice, others=(_RECOMMENDED,))
 
 
 def _loss(value: Any) -> Any:
     """A loss with the weights of its classes; the faults of both at once."""
     if isinstance(value, Choice) or not isinstance(value, dict) or "class_weights" not in value:
-        return value if isinstance(value, Choice) else choose(value, LOSSES, "loss")
+        return value if isinstance(value, Choice) else choose(value, LOSSES, LossChoice)
     given = {key: item for key, item in value.items() if key != "class_weights"}
     faults: list[Inner] = []
     chosen = None
     try:
-        chosen = choose(given, LOSSES, "loss")
+        chosen = choose(given, LOSSES, LossChoice)
     except PydanticCustomError as error:
         faults += faults_of(error)
     faults += [(("class_weights", *path), text) for path, text in _weight_faults(value)]
@@ -217,10 +346,10 @@ def _optimizer(value: Any) -> Any:
         return value
     given = {"name": "adam", **value} if isinstance(value, dict) else value
     rate = given.get("learning_rate") if isinstance(given, dict) else None
-    return _with_schedule(given, rate) if isinstance(rate, dict | str) else choose(given, OPTIMIZERS, "optimizer")
+    return _with_schedule(given, rate) if isinstance(rate, dict | str) else choose(given, OPTIMIZERS, OptimizerChoice)
 
 
-def _with_schedule(given: dict[str, Any], rate: dict[str, Any] | str) -> Choice:
+def _with_schedule(given: dict[str, Any], rate: dict[str, Any] | str) -> OptimizerChoice:
     """An optimizer with a schedule: the faults of both at once."""
     rest = {key: item for key, item in given.items() if key != "learning_rate"}
     has_base = isinstance(rate, dict) and "base" in rate
@@ -230,7 +359,7 @@ def _with_schedule(given: dict[str, Any], rate: dict[str, Any] | str) -> Choice:
     faults: list[Inner] = []
     optimizer, schedule = None, None
     try:
-        optimizer = choose(rest, OPTIMIZERS, "optimizer")
+        optimizer = choose(rest, OPTIMIZERS, OptimizerChoice)
     except PydanticCustomError as error:
         faults += [(_base_path(path), text) for path, text in faults_of(error)]
     try:
@@ -247,16 +376,16 @@ def _base_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return ("learning_rate", "base") if path == ("learning_rate",) else path
 
 
-def _schedule(value: dict[str, Any] | str) -> Choice:
+def _schedule(value: dict[str, Any] | str) -> ScheduleChoice:
     if isinstance(value, str) and value not in _SCHEDULES:
         hint = suggestion(value, _SCHEDULES)
         text = f"unknown schedule {shown(value)}, expected a number or one of {', '.join(_SCHEDULES)}{hint}"
         raise inner_faults([((), text)])
-    return choose(value, _SCHEDULES, "schedule")
+    return choose(value, _SCHEDULES, ScheduleChoice)
 
 
-def _scheduled(optimizer: Choice, schedule: Choice) -> Choice:
-    if not OPTIMIZERS[optimizer.name].follows_rate:
+def _scheduled(optimizer: OptimizerChoice, schedule: ScheduleChoice) -> OptimizerChoice:
+    if not optimizer.entry.follows_rate:
         text = f"{optimizer.name} looks at the learning rate in its first step alone; expected a number, no schedule"
         raise inner_faults([(("learning_rate",), text)])
     return optimizer.model_copy(update={"schedule": schedule})
@@ -264,23 +393,32 @@ def _scheduled(optimizer: Choice, schedule: Choice) -> Choice:
 
 _RECOMMENDED = "recommended"
 _SCHEDULES: dict[str, Entry] = {**SCHEDULES, Plateau.name: Plateau()}
+_TABLES: dict[type[Choice], Mapping[str, Entry]] = {
+    InitializerChoice: INITIALIZERS,
+    LossChoice: LOSSES,
+    OptimizerChoice: OPTIMIZERS,
+    ScheduleChoice: _SCHEDULES,
+}
 
-ActivationChoice = Annotated[Choice, BeforeValidator(_activation)]
-InitializerChoice = Annotated[Choice, BeforeValidator(_initializer)]
-WeightsChoice = Annotated[Choice | Literal["recommended"], BeforeValidator(_weights)]
-LossChoice = Annotated[Choice, BeforeValidator(_loss)]
-OptimizerChoice = Annotated[Choice, BeforeValidator(_optimizer)]
+ActivationField = Annotated[ActivationChoice, BeforeValidator(_activation)]
+InitializerField = Annotated[InitializerChoice, BeforeValidator(_initializer)]
+WeightsField = Annotated[InitializerChoice | Literal["recommended"], BeforeValidator(_weights)]
+LossField = Annotated[LossChoice, BeforeValidator(_loss)]
+OptimizerField = Annotated[OptimizerChoice, BeforeValidator(_optimizer)]
+
+AnyChoice = TypeVar("AnyChoice", bound=Choice)
 
 
-def choose(value: Any, table: Mapping[str, Entry], kind: str, others: tuple[str, ...] = ()) -> Choice:
+def choose(value: Any, table: Mapping[str, Entry], as_: type[AnyChoice], others: tuple[str, ...] = ()) -> AnyChoice:
     """The entry of `table` that `value` names, its parameters checked and completed; all faults raised at once."""
+    kind = as_.kind
     mapping = {"name": value} if isinstance(value, str) else value
     if not isinstance(mapping, dict) or "name" not in mapping:
         raise inner_faults([((), f"found {shown(value)}, expected the name of {_a(kind)} or {{name: …, …}}")])
     name = mapping["name"]
     if not isinstance(name, str) or name not in table:
         raise inner_faults([(_name_path(value), _unknown(kind, name, [*table, *others]))])
-    return _complete(table[name], mapping)
+    return _complete(table[name], mapping, as_)
 
 
 def _a(noun: str) -> str:
@@ -298,7 +436,7 @@ def _unknown(kind: str, name: Any, known: list[str]) -> str:
     return f"unknown {kind} {shown(name)}{hint}"
 
 
-def _complete(entry: Entry, mapping: dict[str, Any]) -> Choice:
+def _complete(entry: Entry, mapping: dict[str, Any], as_: type[AnyChoice]) -> AnyChoice:
     """Check each parameter of the mapping and fill in the defaults."""
     known = {parameter.name: parameter for parameter in entry.parameters}
     extra = ("learn", "per_unit") if any(p.learnable for p in entry.parameters) else ()
@@ -315,7 +453,8 @@ def _complete(entry: Entry, mapping: dict[str, Any]) -> Choice:
         raise inner_faults(faults + more)
     changed = tuple(name for name, value in values.items() if value != known[name].default)
     per_unit = mapping.get("per_unit", False)
-    return Choice(name=entry.name, values=values, learn=learn, per_unit=per_unit, changed=changed)
+    choice = as_(name=entry.name, values=values, learn=learn, per_unit=per_unit, changed=changed)
+    return choice.with_entry(entry)
 
 
 def _parameter_fault(entry: Entry, parameter: Parameter, value: Any) -> Inner | None:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from nnlab.config.choices import Choice, choose, shown
+from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
 from nnlab.config.document import Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Experiment
@@ -19,11 +19,10 @@ from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
-from nnlab.maths.optimizers import OPTIMIZERS
 
 Finding = tuple[KeyPath, str]
 
-# A run that would need more memory than this for its parameters is refused.
+# A run that would need more memory than this for its parameters and its layers' buffers is refused.
 MOST_BYTES = 8 * 2**30
 
 
@@ -45,7 +44,7 @@ def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTI
     if findings:
         raise ConfigError(faults_at(document, findings))
     assert fields.experiment is not None
-    return with_defaults(fields.experiment).read_from(document)
+    return with_defaults(fields.experiment).read_from(document, activations)
 
 
 def refusal(experiment: Experiment, findings: Sequence[Finding]) -> ConfigError:
@@ -85,12 +84,12 @@ def to_plain(value: Any) -> Any:
 def with_defaults(experiment: Experiment) -> Experiment:
     """The experiment with what its task and its optimizer imply written out: the head, and batches of all rows."""
     head = experiment.network.head
-    loss = head.loss or choose(DEFAULT_HEADS[experiment.task][1], LOSSES, "loss")
+    loss = head.loss or choose(DEFAULT_HEADS[experiment.task][1], LOSSES, LossChoice)
     implied = implied_activation(experiment.task, loss.name) if head.loss else DEFAULT_HEADS[experiment.task][0]
-    activation = head.activation or choose(implied, ACTIVATIONS, "activation")
+    activation = head.activation or choose(implied, ACTIVATIONS, ActivationChoice)
     filled = head.model_copy(update={"activation": activation, "loss": loss})
     network, training = experiment.network.model_copy(update={"head": filled}), experiment.training
-    if OPTIMIZERS[experiment.optimizer.name].needs_objective and "batch_size" not in training.model_fields_set:
+    if experiment.optimizer.entry.needs_objective and "batch_size" not in training.model_fields_set:
         training = training.model_copy(update={"batch_size": "all"})
     return experiment.model_copy(update={"network": network, "training": training})
 
@@ -334,7 +333,7 @@ def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
 def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
     """What a line search cannot go with: an objective that changes from step to step, and hands in its way."""
     name, training, network = experiment.optimizer.name, experiment.training, experiment.network
-    if not OPTIMIZERS[name].needs_objective:
+    if not experiment.optimizer.entry.needs_objective:
         return
     for key in ("clip_norm", "clip_value"):
         if getattr(training, key) is not None:
@@ -349,11 +348,10 @@ def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
         if layer.kind in {"dropout", "noise"}:
             found = f"found {layer.kind} with {name}: it makes every step's objective another one"
             yield (*_LAYERS, index), f"{found}, between which no curvature can be learned"
-    chosen: list[tuple[KeyPath, Choice]] = [(("network", "activation"), network.activation)]
+    chosen: list[tuple[KeyPath, ActivationChoice]] = [(("network", "activation"), network.activation)]
     chosen += [((*_LAYERS, i, "activation"), layer.activation) for i, layer in layers if layer.activation]
     for path, activation in chosen:
-        entry = ACTIVATIONS.get(activation.name)
-        if isinstance(entry, Activation) and entry.randomized is not None:
+        if isinstance(activation.entry, Activation) and activation.entry.randomized is not None:
             yield path, f"found {activation.name} with {name}: it draws its slopes anew in every step"
 
 
@@ -383,11 +381,11 @@ def _scale_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def _block_findings(experiment: Experiment) -> Iterator[Finding]:
     """What rows that are never all in memory cannot go with."""
-    blocks, batch, optimizer = experiment.data.in_blocks, experiment.training.batch_size, experiment.optimizer.name
+    blocks, batch, optimizer = experiment.data.in_blocks, experiment.training.batch_size, experiment.optimizer
     if blocks is None:
         return
-    if OPTIMIZERS[optimizer].needs_objective:
-        found = f"found in_blocks with {optimizer}, whose steps each need all rows"
+    if optimizer.entry.needs_objective:
+        found = f"found in_blocks with {optimizer.name}, whose steps each need all rows"
         yield ("data", "in_blocks"), f"{found}; expected no in_blocks, or another optimizer"
     elif batch == "all" or batch > blocks:
         found = f"found batch_size: {batch} with data.in_blocks: {blocks}"
@@ -450,14 +448,18 @@ def _size_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("network", "layers"), fault
 
 
-def memory_fault(parameters: int, experiment: Experiment) -> str | None:
-    """Why a network of this size is refused, or None."""
-    needed = parameters * bytes_kept(experiment)
-    if needed <= MOST_BYTES:
+def memory_fault(parameters: int, experiment: Experiment, workspace: int = 0) -> str | None:
+    """Why a network of this size, whose layers need so many bytes for a batch, is refused, or None."""
+    kept = parameters * bytes_kept(experiment)
+    if kept + workspace <= MOST_BYTES:
         return None
+    expected = f"expected at most {MOST_BYTES / 2**30:.0f} GiB"
+    if workspace > kept:
+        found = f"found batches of {experiment.training.batch_size} rows, for which layers need"
+        return f"{found} {workspace / 2**30:,.0f} GiB; {expected}: smaller batches or layers"
     return (
-        f"found at least {parameters:,} parameters, which take {needed / 2**30:,.0f} GiB while "
-        f"{experiment.optimizer.name} trains them; expected at most {MOST_BYTES / 2**30:.0f} GiB"
+        f"found at least {parameters:,} parameters, which take {kept / 2**30:,.0f} GiB while "
+        f"{experiment.optimizer.name} trains them; {expected}"
     )
 
 
@@ -467,7 +469,7 @@ def bytes_kept(experiment: Experiment) -> int:
     Theta, its gradient, the best weights and the optimizer's slots; and of all but the gradient a copy, to which a
     replica goes back whose update fails. A line search has weights and a gradient of its own, in float64.
     """
-    optimizer = OPTIMIZERS[experiment.optimizer.name]
+    optimizer = experiment.optimizer.entry
     arrays = 1 + 2 * (2 + len(optimizer.slots(experiment.optimizer.values)))
     return arrays * (4 if experiment.precision == "float32" else 8) + (2 * 8 if optimizer.needs_objective else 0)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,11 +22,14 @@ from pydantic import (
 
 from nnlab.config.choices import (
     ActivationChoice,
+    ActivationField,
     InitializerChoice,
+    InitializerField,
     Inner,
-    LossChoice,
+    LossField,
     OptimizerChoice,
-    WeightsChoice,
+    OptimizerField,
+    WeightsField,
     choose,
     inner_faults,
     shown,
@@ -33,7 +37,7 @@ from nnlab.config.choices import (
 from nnlab.config.document import Document
 from nnlab.errors import printable
 from nnlab.gates.parse import Gate, parse_gate
-from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.optimizers import OPTIMIZERS
 
@@ -146,8 +150,8 @@ class Data(FrozenModel):
 class Init(FrozenModel):
     """How a dense layer starts."""
 
-    weights: WeightsChoice = "recommended"
-    bias: InitializerChoice = choose("zeros", INITIALIZERS, "initializer")
+    weights: WeightsField = "recommended"
+    bias: InitializerField = choose("zeros", INITIALIZERS, InitializerChoice)
 
 
 def _init(value: Any) -> Any:
@@ -185,7 +189,7 @@ class LayerSpec(FrozenModel):
     noise: NotNegative | None = None
     batch_norm: Annotated[BatchNorm, BeforeValidator(_switched)] | None = None
     layer_norm: Annotated[Norm, BeforeValidator(_switched)] | None = None
-    activation: ActivationChoice | None = None
+    activation: ActivationField | None = None
     init: InitField | None = None
     l1: NotNegative | None = None
     l2: NotNegative | None = None
@@ -225,8 +229,8 @@ class HeadSpec(FrozenModel):
     from the probabilities, as old notebooks do.
     """
 
-    activation: ActivationChoice | None = None
-    loss: LossChoice | None = None
+    activation: ActivationField | None = None
+    loss: LossField | None = None
     dense: StrictBool = True
     logits: StrictBool = True
 
@@ -236,7 +240,7 @@ class NetworkSpec(FrozenModel):
 
     layers: Annotated[list[Annotated[LayerSpec, BeforeValidator(_layer)]], Field(min_length=1)] | None = None
     inputs: Annotated[StrictInt, Field(ge=1)] | None = None
-    activation: ActivationChoice = choose("relu", ACTIVATIONS, "activation")
+    activation: ActivationField = choose("relu", ACTIVATIONS, ActivationChoice)
     init: InitField = Init()
     l1: NotNegative = 0.0
     l2: NotNegative = 0.0
@@ -341,13 +345,26 @@ class TrainingSpec(FrozenModel):
 
 @dataclass(frozen=True)
 class _Origin:
-    """The document an experiment was read from. It is no part of what the experiment is: all origins are equal."""
+    """The document an experiment was read from, and the activations known there, which are not pickled with it.
+
+    It is no part of what the experiment is: all origins are equal.
+    """
 
     document: Document | None = field(default=None, compare=False)
+    activations: Mapping[str, AnyActivation] = field(default_factory=lambda: ACTIVATIONS, compare=False)
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[_Origin], tuple[Document | None]]:
+        return _Origin, (self.document,)
 
 
 class Experiment(FrozenModel):
-    """A whole experiment file. `document` is what it was read from, where each of its keys has a place."""
+    """A whole experiment file. `document` is what it was read from, where each of its keys has a place.
+
+    `activations` are those that were known when it was read: the built-in ones and those of plugins.
+    """
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
     task: Literal["binary", "multiclass", "multilabel", "regression"]
@@ -356,7 +373,7 @@ class Experiment(FrozenModel):
     generator: Literal["pcg64", "legacy"] = "pcg64"
     data: Data
     network: NetworkSpec = NetworkSpec()
-    optimizer: OptimizerChoice = choose("adam", OPTIMIZERS, "optimizer")
+    optimizer: OptimizerField = choose("adam", OPTIMIZERS, OptimizerChoice)
     training: TrainingSpec = TrainingSpec(epochs=20)
     gates: list[StrictStr] = []
     _origin: _Origin = PrivateAttr(default_factory=_Origin)
@@ -384,8 +401,14 @@ class Experiment(FrozenModel):
         """What the experiment was read from; None where it was not read."""
         return self._origin.document
 
-    def read_from(self, document: Document) -> Experiment:
-        """The same experiment, with `document` as what it was read from."""
+    @property
+    def activations(self) -> Mapping[str, AnyActivation]:
+        """The table that names of activations were looked up in."""
+        return self._origin.activations
+
+    def read_from(self, document: Document, activations: Mapping[str, AnyActivation] | None = None) -> Experiment:
+        """The same experiment, with `document` as what it was read from; without `activations` it keeps its own."""
         experiment = self.model_copy()
-        experiment._origin = _Origin(document)  # noqa: SLF001 - its own
+        known = self.activations if activations is None else activations
+        experiment._origin = _Origin(document, known)  # noqa: SLF001 - its own
         return experiment

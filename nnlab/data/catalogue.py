@@ -22,11 +22,11 @@ from nnlab.data.arrays import (
     read_npz_like,
 )
 from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of
-from nnlab.data.files import counted, quoted, refuse, size_of, stat_of
+from nnlab.data.files import SOURCE, counted, quoted, refuse, size_of, stat_of
 from nnlab.data.idx import read_idx_folder, read_idx_folder_like
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
-from nnlab.errors import DataError, suggestion
+from nnlab.errors import DataError, Fault, suggestion
 
 Parameters = Mapping[str, object]
 Strings = Sequence[str]
@@ -251,7 +251,7 @@ def _read_entry(name: str, entry: DataEntry, task: Task, options: _Options) -> D
     targets = entry.target if options.target is None else tuple(options.target)
     left = [column for column in entry.ignore if column not in targets]
     read_as: Task = "multiclass" if entry.derive else task
-    dataset = read_csv(path, task=read_as, target=targets, ignore=[*left, *options.ignore], blanks=options.blanks)
+    dataset = read_csv(path, task=read_as, target=targets, ignore=[*options.ignore, *left], blanks=options.blanks)
     if targets == entry.target and not options.ignore:  # else the inputs are no longer the pixels of an image
         dataset = replace(dataset, image_shape=entry.image_shape)
     return entry.derive(dataset) if entry.derive else dataset
@@ -261,7 +261,7 @@ def _check_task(name: str, entry: DataEntry, task: Task) -> None:
     """Refuse a task that the set is not for. A choice of two may be learned as binary or as multiclass."""
     classes = ("binary", "multiclass")
     if task != entry.task and not (task in classes and entry.task in classes):
-        raise DataError(f"found task {task} for {name}, expected {entry.task}: it is {entry.description}")
+        refuse(None, f"found task {task} for {name}, expected {entry.task}: it is {entry.description}", key=("task",))
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -275,10 +275,8 @@ def data_path(name: str, file: str) -> Path:
         if os.path.lexists(folder / file):
             return folder / file
     looked = ", ".join(str(folder / file) for folder in folders)
-    raise DataError(
-        f"found no data for {name}, expected {looked} (the set ships in data/ of the repository; NNLAB_DATA may name "
-        "another folder)"
-    )
+    expected = f"expected {looked} (the set ships in data/ of the repository; NNLAB_DATA may name another folder)"
+    raise DataError(Fault(f"found no data for {name}, {expected}", key=SOURCE))
 
 
 def _existing_path(source: str, base: Path | None) -> Path:
@@ -289,9 +287,9 @@ def _existing_path(source: str, base: Path | None) -> Path:
             return place
     if source and not (os.sep in source or source.lower().endswith((*_TABLES, ".npz"))):
         near = suggestion(source, CATALOGUE) or f"; known are {', '.join(CATALOGUE)}"
-        raise DataError(f"found source {quoted(source)}, expected a name of the catalogue or a path{near}")
+        refuse(None, f"found source {quoted(source)}, expected a name of the catalogue or a path{near}", key=SOURCE)
     looked = " or ".join(quoted(str(place)) for place in dict.fromkeys(places))
-    raise DataError(f"found no file {looked if source else quoted(source)}, expected {_EXPECTED}")
+    raise DataError(Fault(f"found no file {looked if source else quoted(source)}, expected {_EXPECTED}", key=SOURCE))
 
 
 def _is_folder(path: Path) -> bool:
@@ -301,27 +299,27 @@ def _is_folder(path: Path) -> bool:
 def _require_npz(path: Path) -> Path:
     if path.suffix.lower() != ".npz":
         size_of(path)  # a FIFO or a device is named as such
-        refuse(path, f"found file name {quoted(path.name)}, expected {_EXPECTED}")
+        refuse(path, f"found file name {quoted(path.name)}, expected {_EXPECTED}", key=SOURCE)
     return path
 
 
 def _refuse_parameters(parameters: Parameters) -> None:
     if parameters:
-        raise DataError(
-            f"found {counted(len(parameters), 'parameter')} for a set that takes none: {_listed(parameters)}"
-        )
+        found = f"found {counted(len(parameters), 'parameter')} for a set that takes none: {_listed(parameters)}"
+        refuse(None, found, key=(*SOURCE, next(iter(parameters))))
 
 
 def _refuse_table_options(source: str, options: _Options) -> None:
     if options.target is not None or options.ignore:
         given = "ignore" if options.target is None else "target"
-        raise DataError(f"found data.{given} for {quoted(source)}, expected it for tables in CSV only")
+        found = f"found data.{given} for {quoted(source)}, expected it for tables in CSV only"
+        refuse(None, found, key=("data", given))
 
 
 def _refuse_blocks(source: str, options: _Options) -> None:
     if options.in_blocks is not None:
         found = f"found data.in_blocks for {quoted(source)}, which is read as a whole"
-        raise DataError(f"{found}; expected it for .npz, .npy and IDX files only")
+        refuse(None, f"{found}; expected it for .npz, .npy and IDX files only", key=("data", "in_blocks"))
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -80,6 +81,13 @@ class Dataset:
     own_test: int = 0
     image_shape: tuple[int, int] | None = None
     fingerprint: str = ""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (rows, columns, channels) of an image, else (inputs,)."""
+        if self.image_shape is None:
+            return (int(self.x.shape[1]),)
+        return (*self.image_shape, int(self.x.shape[1]) // math.prod(self.image_shape))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ _CORRUPT = (
     ValueError,  # zipfile: a place before the file's beginning, a name that is no text
 )
 
+Key = tuple[str | int, ...]  # the path of a key of an experiment file: ("data", "target", 1)
+SOURCE: Key = ("data", "source")
+
 Wrong = TypeVar("Wrong", list[int], NDArray[Any])
 
 
@@ -63,10 +66,13 @@ class FaultList:
         """How many there are, those that are only counted too."""
         return len(self.faults) + self.more
 
-    def add(self, message: str, line: int | None = None, column: int | None = None) -> None:
-        """Note one fault; `line` is the file's line and `column` the cell's number in it, both from 1."""
+    def add(self, message: str, line: int | None = None, column: int | None = None, *, key: Key | None = None) -> None:
+        """Note one fault; `line` is the file's line and `column` the cell's number in it, both from 1.
+
+        `key` is that of the experiment file that causes it.
+        """
         if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(message, self.file, line, column))
+            self.faults.append(Fault(message, self.file, line, column, key))
         else:
             self.more += 1
 
@@ -83,9 +89,9 @@ class FaultList:
             raise DataError([*ordered, Fault(f"and {self.more} more", self.file)] if self.more else ordered)
 
 
-def refuse(file: Path | str, message: str, line: int | None = None) -> NoReturn:
-    """Raise a DataError with one fault."""
-    raise DataError(Fault(message, str(file), line))
+def refuse(file: Path | str | None, message: str, line: int | None = None, *, key: Key | None = None) -> NoReturn:
+    """Raise a DataError with one fault, in a file or caused by a key of the experiment file, or both."""
+    raise DataError(Fault(message, None if file is None else str(file), line, key=key))
 
 
 def quoted(text: str) -> str:
@@ -111,7 +117,7 @@ def stat_of(path: Path | str) -> os.stat_result:
             raise StorageError(f"{printable(str(path))}: {error.strerror}") from error
         if error.errno in (errno.ENOENT, errno.ELOOP) and Path(path).is_symlink():
             refuse(path, "found a link that leads nowhere, expected a file")
-    refuse(path, f"found no file {quoted(str(path))}, expected one to read")
+    refuse(path, f"found no file {quoted(str(path))}, expected one to read", key=SOURCE)
 
 
 def size_of(path: Path | str) -> int:

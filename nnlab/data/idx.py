@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
-from nnlab.data.files import counted, fill, is_packed, opened, refuse, size_of, stat_of, unpacked_limit
+from nnlab.data.files import SOURCE, counted, fill, is_packed, opened, refuse, size_of, stat_of, unpacked_limit
 from nnlab.data.stored import StoredArray, StoredRows, pick, unpacked
 from nnlab.data.targets import labelled, require_class_task
 
@@ -166,5 +166,7 @@ def _candidates(folder: Path, name: str) -> list[Path]:
 def _find(folder: Path, name: str) -> Path:
     found = _candidates(folder, name)
     if not found:
-        refuse(folder, f"found no file {name} or {name}.gz, expected MNIST's file names (or x.npy and y.npy)")
+        refuse(
+            folder, f"found no file {name} or {name}.gz, expected MNIST's file names (or x.npy and y.npy)", key=SOURCE
+        )
     return found[0]

@@ -16,7 +16,7 @@ from nnlab.data.tables import identifiers
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Examples:
     """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous as far as in memory."""
 
     x: Any
@@ -30,9 +30,9 @@ class Prepared:
     `target_scaling` is None unless targets were scaled. `warnings` are sentences for a person.
     """
 
-    train: Part
-    val: Part | None
-    test: Part | None
+    train: Examples
+    val: Examples | None
+    test: Examples | None
     scaling: Scaling
     target_scaling: Scaling | None
     split: Split
@@ -63,8 +63,8 @@ def prepare(
     scales = scale_targets and dataset.task == "regression"
     targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
-    def part(rows: Rows) -> Part:
-        return Part(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
+    def part(rows: Rows) -> Examples:
+        return Examples(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
 
     return Prepared(
         train=part(parts.train),

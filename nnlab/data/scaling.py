@@ -16,7 +16,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nnlab.data.files import quoted
+from nnlab.data.files import Key, quoted, refuse
 from nnlab.data.stored import StoredRows, numbers
 from nnlab.errors import DataError, suggestion
 
@@ -26,6 +26,7 @@ Rows = NDArray[np.integer[Any]]
 
 NAMES = ("none", "standard", "minmax")
 FILLS = ("mean", "median")
+_BLANKS_KEY, _SCALE_KEY = ("data", "blanks"), ("data", "scale")
 _BLOCK = 2**20  # values at a time: 8 MB in float64, about a processor's cache
 
 
@@ -250,7 +251,7 @@ def _unit(low: Floats, high: Floats) -> Floats:
 
 def _finite_range(values: Floats) -> Floats:
     for column in np.flatnonzero(~np.isfinite(values)):
-        raise DataError(f"found a range beyond float64 in column {column + 1}, expected smaller values")
+        refuse(None, f"found a range beyond float64 in column {column + 1}, expected smaller values", key=_SCALE_KEY)
     return values
 
 
@@ -273,22 +274,22 @@ def _float_blocks(x: Inputs, rows: Rows | None, fill: Floats | None) -> Iterator
         if x.dtype.kind == "f":
             if fill is not None:
                 np.copyto(block, fill, where=np.isnan(block))
-            _require_finite(block, start, "a number (data.blanks in the config may be drop, mean or median)")
+            expected = "a number (data.blanks in the config may be drop, mean or median)"
+            _require_finite(block, start, expected, _BLANKS_KEY)
         yield start, block
 
 
 def _require_scaled(part: NDArray[Any], start: int) -> None:
-    _require_finite(part, start, f"one that is finite once scaled and in {part.dtype}")
+    _require_finite(part, start, f"one that is finite once scaled and in {part.dtype}", _SCALE_KEY)
 
 
-def _require_finite(block: NDArray[Any], start: int, expected: str) -> None:
-    """Refuse nan and infinity in a block whose first row is row `start` of a part."""
+def _require_finite(block: NDArray[Any], start: int, expected: str, key: Key) -> None:
+    """Refuse nan and infinity in a block whose first row is row `start` of a part; `key` is what would help."""
     if not np.isfinite(block).all():
         row, column = np.argwhere(~np.isfinite(block))[0]
         found = "a blank" if np.isnan(block[row, column]) else "a value that is too large"
-        raise DataError(
-            f"found {found} in column {column + 1} (row {start + row + 1} of its part), expected {expected}"
-        )
+        where = f"column {column + 1} (row {start + row + 1} of its part)"
+        refuse(None, f"found {found} in {where}, expected {expected}", key=key)
 
 
 def _fit_fill(x: Any, rows: Rows | None, fill: str) -> Floats:
@@ -301,7 +302,8 @@ def _fit_fill(x: Any, rows: Rows | None, fill: str) -> Floats:
 def _centre(values: NDArray[Any], fill: str, column: int) -> float:
     known = values[~np.isnan(values)].astype(np.float64)
     if not known.size:
-        raise DataError(f"found only blanks in column {column + 1} of the training part, expected a known value")
+        found = f"found only blanks in column {column + 1} of the training part, expected a known value"
+        refuse(None, found, key=_BLANKS_KEY)
     unit = _unit(known.min(), known.max())
     return float((known * unit).mean() / unit if fill == "mean" else np.median(known * unit) / unit)
 

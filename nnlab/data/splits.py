@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Task
-from nnlab.data.files import counted
-from nnlab.errors import DataError
+from nnlab.data.files import counted, refuse
 from nnlab.maths.randomness import Purpose, stream
 
 Rows = NDArray[np.int64]
@@ -42,9 +41,8 @@ def split(
     a set that has one of its own. DataError where a part cannot be made, or no row would be left to train on.
     """
     if own_test and test is not None:
-        raise DataError(
-            f"found data.test: {test}, expected none: the set comes with a test part of {counted(own_test, 'row')}"
-        )
+        expected = f"expected none: the set comes with a test part of {counted(own_test, 'row')}"
+        refuse(None, f"found data.test: {test}, {expected}", key=("data", "test"))
     rows = np.arange(len(y) - own_test)
     own_rows = np.arange(len(rows), len(y))
     labels = class_indices(y) if task in ("binary", "multiclass") else np.zeros(len(y), np.int64)
@@ -80,11 +78,13 @@ def _part(rows: Rows, labels: Rows, size: float | None, name: str, random: np.ra
 def _row_count(size: float, available: int, name: str) -> int:
     """The number of rows that a share or a count means, of those available."""
     if isinstance(size, bool) or not (size >= 1 if isinstance(size, int) else 0 < size < 1):
-        raise DataError(f"found data.{name}: {size}, expected a share between 0 and 1, or a count of at least 1")
+        expected = "expected a share between 0 and 1, or a count of at least 1"
+        refuse(None, f"found data.{name}: {size}, {expected}", key=("data", name))
     wanted = size if isinstance(size, int) else max(1, math.floor(size * available + 0.5))
     if wanted >= available:
-        found = f"{counted(wanted, 'row')} for data.{name}: {size}"
-        raise DataError(f"found {found}, expected fewer than the {available} there are, so that some are left to train")
+        found = f"found {counted(wanted, 'row')} for data.{name}: {size}"
+        expected = f"expected fewer than the {available} there are, so that some are left to train"
+        refuse(None, f"{found}, {expected}", key=("data", name))
     return wanted
 
 

@@ -184,13 +184,13 @@ class StoredRows:
             return row
         rows = numbers(key, len(self))
         rows = rows if self.picked is None else self.picked[rows]
-        if (np.diff(rows) >= 0).all():
+        if (np.diff(rows) > 0).all():
             return self._ascending(rows)
         different, places = np.unique(rows, return_inverse=True)
         return self._ascending(different)[places]
 
     def _ascending(self, rows: NDArray[np.int64]) -> Array:
-        """The rows of these numbers; those near each other are read together, with what lies between them."""
+        """The rows of these different numbers, read with what lies between those that are near each other."""
         taken = np.empty((len(rows), self.shape[1]), self.dtype)
         of = np.searchsorted(self.starts, rows, side="right") - 1  # which of the arrays
         places = (rows - self.starts[of]) * self.row_bytes

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Dataset, InputColumn, Task, fingerprint_of
-from nnlab.data.files import quoted
+from nnlab.data.files import SOURCE, quoted, refuse
 from nnlab.data.targets import MOST_CLASSES, check_classes, class_targets
-from nnlab.errors import DataError, suggestion
+from nnlab.errors import suggestion
 from nnlab.maths.randomness import Purpose, stream
 
 Points = tuple[NDArray[np.float64], NDArray[np.int64]]
@@ -72,7 +72,8 @@ def cloud(name: str, task: Task, parameters: Mapping[str, object]) -> Dataset:
     count = int(values.get("classes", 2))
     check_classes([str(label) for label in range(count)], task, name)
     if values["samples"] < count:
-        raise DataError(f"found samples: {values['samples']} for {name}, expected at least one for each class")
+        found = f"found samples: {values['samples']} for {name}, expected at least one for each class"
+        refuse(None, found, key=(*SOURCE, "samples"))
     x, labels = make(**values, random=random)
     columns = Columns((InputColumn("x1"), InputColumn("x2")), ("class",), tuple(str(label) for label in range(count)))
     return _dataset(name, task, x, class_targets(labels, count, task), columns)
@@ -116,7 +117,7 @@ def _checked(name: str, parameters: Mapping[str, Any], known: Mapping[str, int |
     for key, value in parameters.items():
         if key not in known:
             expected = f"one of {', '.join(known)}{suggestion(str(key), known)}"
-            raise DataError(f"found parameter {quoted(str(key))} for {name}, expected {expected}")
+            refuse(None, f"found parameter {quoted(str(key))} for {name}, expected {expected}", key=(*SOURCE, key))
         if key == "noise":
             _check_noise(value)
         else:
@@ -126,9 +127,11 @@ def _checked(name: str, parameters: Mapping[str, Any], known: Mapping[str, int |
 
 def _check_count(key: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise DataError(f"found {key}: {quoted(str(value))}, expected an integer from {low} to {high}")
+        expected = f"expected an integer from {low} to {high}"
+        refuse(None, f"found {key}: {quoted(str(value))}, {expected}", key=(*SOURCE, key))
 
 
 def _check_noise(value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MOST_NOISE:
-        raise DataError(f"found noise: {quoted(str(value))}, expected a number from 0 to {MOST_NOISE:g}")
+        expected = f"expected a number from 0 to {MOST_NOISE:g}"
+        refuse(None, f"found noise: {quoted(str(value))}, {expected}", key=(*SOURCE, "noise"))

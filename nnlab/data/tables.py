@@ -28,6 +28,7 @@ BLANK_CELLS = frozenset({"", "NA"})
 MOST_CATEGORIES = 1000
 _FEW = 10  # texts, which may all be different in a small table and yet be a category
 MOST_VALUES = 2**29  # of the inputs together: 4 GiB
+_BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MEANT_AS_NUMBER = re.compile(  # 1_000, 1,5, 0x1F and nan too: a column of these is one of faulty numbers, not of text
@@ -68,7 +69,8 @@ class Table:
         positions = [self.position(name) for name in names]
         kept = [i for i, row in enumerate(self.rows) if not any(row[p] in BLANK_CELLS for p in positions)]
         if not kept:
-            refuse(self.file, "found a blank in every row, expected rows that are complete to be left by blanks: drop")
+            expected = "expected rows that are complete to be left by blanks: drop"
+            refuse(self.file, f"found a blank in every row, {expected}", key=_BLANKS_KEY)
         lines, numbers = ([counts[i] for i in kept] for counts in (self.lines, self.numbers))
         return Table(self.file, self.names, [self.rows[i] for i in kept], lines, numbers)
 
@@ -206,7 +208,7 @@ def _stem(path: Path) -> str:
 def _check_blanks(blanks: str, file: str) -> None:
     if blanks not in BLANKS:
         expected = f"one of {', '.join(BLANKS)}{suggestion(str(blanks), BLANKS)}"
-        refuse(file, f"found blanks: {quoted(str(blanks))}, expected {expected}")
+        refuse(file, f"found blanks: {quoted(str(blanks))}, expected {expected}", key=_BLANKS_KEY)
 
 
 def _roles(
@@ -219,14 +221,17 @@ def _roles(
         for name in names:
             if name not in table.names:
                 near = suggestion(name, table.names)
-                faults.add(f"found {what} {quoted(name)}, expected the name of a column{near}")
+                faults.add(
+                    f"found {what} {quoted(name)}, expected the name of a column{near}",
+                    key=("data", what, names.index(name)),
+                )
     for name in sorted({name for name in targets if targets.count(name) > 1 or name in ignore}):
-        faults.add(f"found column {quoted(name)} twice in target and ignore, expected it once")
+        faults.add(f"found column {quoted(name)} twice in target and ignore, expected it once", key=_TARGET_KEY)
     if not targets or (task in ("binary", "multiclass") and len(targets) != 1):
-        faults.add(f"found {counted(len(targets), 'target column')}, expected one for task {task}")
+        faults.add(f"found {counted(len(targets), 'target column')}, expected one for task {task}", key=_TARGET_KEY)
     inputs = tuple(name for name in table.names if name not in targets and name not in ignore)
     if not inputs:
-        faults.add("found no column left for the inputs, expected at least one")
+        faults.add("found no column left for the inputs, expected at least one", key=_TARGET_KEY)
     faults.raise_if_any()
     return inputs, targets
 

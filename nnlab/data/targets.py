@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Task
-from nnlab.data.files import FaultList, counted, quoted, refuse
-from nnlab.errors import DataError, Fault
+from nnlab.data.files import FaultList, Key, counted, quoted, refuse
 
 MOST_CLASSES = 1000
 _LARGEST_LABEL = 2**53  # integers up to here are exact in float64 too
@@ -32,14 +31,15 @@ def check_classes(classes: Sequence[str], task: Task, file: Path | str | None) -
     found = counted(len(classes), "class", "classes")
     listed = ", ".join(quoted(name) for name in classes[:5]) + (", …" if len(classes) > 5 else "")
     expected = ""
+    key: Key | None = None
     if len(classes) < 2:
         expected = "at least two different labels"
     elif task == "binary" and len(classes) > 2:
-        expected = "exactly 2 for a binary task (or task: multiclass)"
+        expected, key = "exactly 2 for a binary task (or task: multiclass)", ("task",)
     elif len(classes) > MOST_CLASSES:
-        expected = f"at most {MOST_CLASSES} (for numbers to predict: task: regression)"
+        expected, key = f"at most {MOST_CLASSES} (for numbers to predict: task: regression)", ("task",)
     if expected:
-        raise DataError(Fault(f"found {found} ({listed}), expected {expected}", None if file is None else str(file)))
+        refuse(file, f"found {found} ({listed}), expected {expected}", key=key)
 
 
 def integer_labels(y: NDArray[Any], file: Path | str, name: str) -> NDArray[np.int64]:
@@ -78,4 +78,4 @@ def codes_of(labels: NDArray[np.int64], known: NDArray[np.int64], file: Path | s
 def require_class_task(task: Task, file: Path | str) -> None:
     """Refuse class labels for a task that has no classes."""
     if task in _WITHOUT_CLASSES:
-        refuse(file, f"found class labels, expected {_WITHOUT_CLASSES[task]} for task {task}")
+        refuse(file, f"found class labels, expected {_WITHOUT_CLASSES[task]} for task {task}", key=("task",))

@@ -1,1 +1,1 @@
-"""Experiments: train, resume, evaluate and verify one network; look into a divergence; a training's pictures and report."""
+"""Experiments: train, resume, evaluate and verify one network; divergence; a training's pictures and report."""

@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.gradcheck.points import frozen
-from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
-from nnlab.networks.layers.dense import Dense, PassContext
-from nnlab.networks.network import EVALUATION_ROWS, Pass
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.passes import EVALUATION_ROWS, Pass
 from nnlab.setup.setup import Setup
-from nnlab.training.batches import batches_of
-from nnlab.training.loop import LARGEST_GROWTH, redo
+from nnlab.training.guard import LARGEST_GROWTH
+from nnlab.training.loop import Trainer
 from nnlab.training.state import State
 
 Array = NDArray[Any]
@@ -116,9 +114,7 @@ def examine(setup: Setup, state: State) -> Autopsy:
 
 def _in_step(setup: Setup, state: State) -> Finding:
     """The first bad quantity of the batch, or of the update that it led to."""
-    step, train = int(state.bad_step[0]) - 1, setup.rows.parts()["train"]
-    plan, seeds = setup.plan, setup.rows.seeds
-    batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
+    step, batches = int(state.bad_step[0]) - 1, setup.batches()
     x, y = batches.at(step)
     rows = setup.rows.of(0).split.train[batches.positions(step)[0]]
     seen, culprit = _first_bad(_quantities(setup, state, x, y, frozen(setup, step)))
@@ -130,16 +126,28 @@ def _in_step(setup: Setup, state: State) -> Finding:
         return Finding("batch", rows, x[0], seen, loss, _grown(mean, state))
     before = state.copy_moving()
     before.step = step
-    after = redo(setup.network, setup.rows.parts(), seeds, setup.optimizer.update, plan, before)
+    after = _one_step_later(setup, before)
     updated = [*_tensors(setup, after)]
     more, culprit = _first_bad(iter(updated))
     culprit = culprit or max(updated, key=lambda quantity: float(np.abs(quantity.values).max(initial=0)))
     return Finding("update", rows, x[0], seen + more, culprit, _counted(culprit))
 
 
+def _one_step_later(setup: Setup, state: State) -> State:
+    """The state after one more step than `state`, which stays as it is; nothing is checked."""
+    after = state.copy_moving()
+    after.step = state.step
+    trainer = Trainer(setup.network, setup.parts, setup.rows.seeds, setup.optimizer.update, setup.plan, after)
+    with np.errstate(all="ignore"):
+        trainer.differentiate(after.step)
+        trainer.apply(after.step)
+    after.step += 1
+    return after
+
+
 def _after_update(setup: Setup, state: State) -> Finding:
     """The split whose loss was bad, and there the first bad quantity."""
-    parts, prepared = setup.rows.parts(), setup.rows.of(0)
+    parts, prepared = setup.parts, setup.rows.of(0)
     split = {"train": prepared.split.train, "val": prepared.split.validation}
     found: list[Finding] = []
     for name in setup.plan.evaluate:
@@ -168,40 +176,31 @@ def _quantities(setup: Setup, state: State, x: Array, y: Array, context: PassCon
     """Every quantity of a pass over a batch, in the order of computation; a training pass goes back as well."""
     network, theta = setup.network, state.theta
     gradient = np.zeros_like(theta) if context.trains else None
-    tied = Pass(network, theta, gradient, x.shape[1], state.statistics.copy(), context)
+    examined = Pass(network, theta, gradient, x.shape[1], state.statistics.copy(), context)
     yield Quantity("input", "input", x[0])
-    values = x
-    for layer, bound in zip(network.layers, tied.layers, strict=True):
-        values = bound.forward(values)
-        yield Quantity(layer.name, _output_of(layer), values[0])
-    tied.forward(x)
-    yield Quantity("head", "output", tied.a[0])
-    yield Quantity("head", "loss", network.head.losses(tied.z, y)[0])
+    for layer, outputs in zip(network.layers, examined.forward_by_layer(x), strict=True):
+        yield Quantity(layer.name, layer.output_name, outputs[0])
+    examined.forward(x)
+    yield Quantity("head", "output", examined.a[0])
+    yield Quantity("head", "loss", examined.head.losses(examined.z, y)[0])
     if gradient is not None:
-        yield from _backward(setup, tied, y, gradient)
+        yield from _backward(setup, examined, y, gradient)
 
 
-def _backward(setup: Setup, tied: Pass, y: Array, gradient: Array) -> Iterator[Quantity]:
+def _backward(setup: Setup, examined: Pass, y: Array, gradient: Array) -> Iterator[Quantity]:
     """The gradients, from the head to the first layer; last that of the whole objective, with its penalties."""
     network, views = setup.network, setup.network.layout.views(gradient)
-    tied.backward(y)
-    yield Quantity("head", "gradient by the logits", tied.dz[0])
-    dy: Array | None = tied.dz
-    for depth in range(len(network.layers) - 1, -1, -1):
+    derivatives = examined.backward_by_layer(y)
+    next(derivatives)
+    yield Quantity("head", "gradient by the logits", examined.dz[0])
+    for depth, dx in zip(range(len(network.layers) - 1, -1, -1), derivatives, strict=True):
         layer = network.layers[depth]
-        dy = tied.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
-        for spec in layer.parameter_specs(network.sizes[depth]):
+        for spec in layer.parameter_specs(network.shapes[depth]):
             yield Quantity(layer.name, f"gradient of {spec.name}", views[spec.name][0], by_row=False)
-        if dy is not None:
-            yield Quantity(layer.name, "gradient by its input", dy[0])
-    tied.backward(y)
+        if dx is not None:
+            yield Quantity(layer.name, "gradient by its input", dx[0])
+    examined.backward(y)
     yield Quantity("penalties", "gradient of the penalties", gradient[0], by_row=False)
-
-
-def _output_of(layer: Any) -> str:
-    if isinstance(layer, Dense):
-        return "pre-activation"
-    return "activation" if isinstance(layer, Elementwise | Rowwise) else "output"
 
 
 def _tensors(setup: Setup, state: State) -> Iterator[Quantity]:
@@ -235,7 +234,7 @@ def _causes(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
 def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
     """Weights or gradients grew from step to step."""
     choice = setup.experiment.optimizer
-    rate, default = float(choice.values["learning_rate"]), float(OPTIMIZERS[choice.name].parameters[0].default or 1)
+    rate, default = float(choice.values["learning_rate"]), float(choice.entry.parameters[0].default or 1)
     before, now = (float(np.abs(theta).max(initial=0)) for theta in (setup.start().theta, state.theta))
     norms = [norm for _, norm in state.gradient_norms() if math.isfinite(norm) and norm > 0]
     grew = now > _GREW * before or (len(norms) > 1 and max(norms) > _GREW * norms[0])
@@ -245,7 +244,7 @@ def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
     if len(norms) > 1:
         evidence += f", the norm of the gradient from {norms[0]:.3g} to {max(norms):.3g}"
     tries: dict[str, Any] = {"optimizer.learning_rate": min(rate / 10, default)}
-    if not OPTIMIZERS[choice.name].needs_objective and setup.plan.clip_norm is None:
+    if not choice.entry.needs_objective and setup.plan.clip_norm is None:
         tries["training.clip_norm"] = 1.0
     yield Cause(f"the learning rate of {rate:g} is too large", evidence, tries)
 
@@ -253,7 +252,7 @@ def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
 def _bad_slope(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
     """An activation has no slope somewhere, although all that it was made of is finite."""
     layer = _layer(setup, case.culprit.layer)
-    if case.culprit.name != "gradient by its input" or not isinstance(layer, Elementwise | Rowwise):
+    if case.culprit.name != "gradient by its input" or layer.output_name != "activation":
         return
     where = _input_at(setup, case)
     yield Cause(

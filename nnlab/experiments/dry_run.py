@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.experiment import bytes_kept
-from nnlab.networks.layers.dense import PassContext
-from nnlab.networks.network import Pass
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.passes import Pass
 from nnlab.setup.setup import Setup
-from nnlab.training.batches import batches_of
 from nnlab.training.objective import Objective
 
 _SECONDS = 0.002  # of trying; the fastest step counts, as the least disturbed one
@@ -33,7 +32,7 @@ class DryRun:
     parameters: int
     batch: int
     steps: int
-    flops: int
+    operations: int
     bytes: int
     seconds: float
     rows: dict[str, int]
@@ -42,7 +41,7 @@ class DryRun:
     def sentence(self) -> str:
         """The cost in words."""
         return (
-            f"A step on {self.batch:,} rows: {_amount(self.flops)} operations in matrix products, about "
+            f"A step on {self.batch:,} rows: {_amount(self.operations)} operations in matrix products, about "
             f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
             f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers."
         )
@@ -55,7 +54,7 @@ class DryRun:
             "layers": self.layers,
             "batch_size": self.batch,
             "steps": self.steps,
-            "flops_per_step": self.flops,
+            "flops_per_step": self.operations,
             "bytes": self.bytes,
             "seconds_per_step": self.seconds,
         }
@@ -65,42 +64,42 @@ def dry_run(setup: Setup) -> DryRun:
     """Measure a few steps on the first batch; nothing is written."""
     split, network, batch = setup.rows.of(0).split, setup.network, setup.plan.batch_size
     state = setup.start()
-    kept, buffers = bytes_kept(setup.experiment), 2 * batch * sum(network.sizes) * state.theta.itemsize
+    itemsize = state.theta.itemsize
+    buffers = network.workspace(batch, itemsize) + batch * network.inputs * itemsize
     return DryRun(
         network.layout.size,
         batch,
         setup.plan.steps,
-        network.flops(batch),
-        network.layout.size * kept + buffers,
+        network.operations(batch),
+        network.layout.size * bytes_kept(setup.experiment) + buffers,
         _fastest_step(setup, state),
         {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
         [
             {
                 "name": layer.name,
                 "units": units,
-                "shapes": {s.name: list(s.shape) for s in layer.parameter_specs(inputs)},
+                "shapes": {s.name: list(s.shape) for s in layer.parameter_specs(shape)},
             }
-            for layer, inputs, units in zip(network.layers, network.sizes, network.sizes[1:], strict=False)
+            for layer, shape, units in zip(network.layers, network.shapes, network.widths[1:], strict=False)
         ],
     )
 
 
 def _fastest_step(setup: Setup, state: Any) -> float:
-    train, plan = setup.rows.parts()["train"], setup.plan
-    batches = batches_of(train.x, train.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
+    train, batches = setup.parts["train"], setup.batches()
     gradient = np.zeros_like(state.theta)
     context = PassContext(setup.rows.seeds)
-    tied = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
+    first = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
     update, fastest, begun = setup.optimizer.update, np.inf, time.perf_counter()
-    more = {"objective": Objective(setup.network, train.x, train.y)} if plan.needs_objective else {}
+    more = {"objective": Objective(setup.network, train.x, train.y)} if setup.plan.needs_objective else {}
     with np.errstate(all="ignore"):
         if more:
             update(state.theta, gradient, state.slots, 1, **more)  # a first one loads the line search
         while time.perf_counter() - begun < _SECONDS or not np.isfinite(fastest):
             before = time.perf_counter()
             x, y = batches.at(0)
-            tied.forward(x)
-            tied.backward(y)
+            first.forward(x)
+            first.backward(y)
             update(state.theta, gradient, state.slots, 1, **more)
             fastest = min(fastest, time.perf_counter() - before)
     return float(fastest)

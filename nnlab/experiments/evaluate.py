@@ -106,7 +106,7 @@ def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActi
     checkpoint = checkpoints.load(run.checkpoint(name))
     about = WeightsAbout.of(checkpoint.about, printable(str(run.checkpoint(name))))
     refuse_edited(run, about, experiment, document.values)
-    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint, activations), name, about)
+    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint), name, about)
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}

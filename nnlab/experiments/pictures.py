@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError
-from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.experiments.side_by_side import side_by_side
+from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from nnlab.pictures import Figure
 
 Array = NDArray[Any]
 

@@ -21,25 +21,9 @@ from nnlab.setup.model import Model
 from nnlab.setup.setup import Setup
 from nnlab.training import health
 from nnlab.training.state import State
-from nnlab.training.stopping import Best
 
 Array = NDArray[Any]
 Reports = dict[str, dict[str, float | None]]
-
-
-def model_of(setup: Setup, weights: Best | State) -> Model:
-    """The network with these weights, ready to be used."""
-    prepared, dataset = setup.rows.of(0), setup.rows.dataset
-    return Model(
-        setup.experiment,
-        setup.network,
-        weights.theta,
-        weights.statistics,
-        dataset.columns,
-        prepared.scaling,
-        prepared.target_scaling,
-        dataset.image_shape,
-    )
 
 
 def evaluate_parts(model: Model, setup: Setup) -> Reports:
@@ -107,7 +91,7 @@ def material_of(setup: Setup, state: State, measured: Measured, model: Model) ->
         image_shape=dataset.image_shape,
         steps=np.array(steps),
         curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
-        epoch_steps=-(-len(prepared.split.train) // setup.plan.batch_size),
+        epoch_steps=setup.epoch_steps,
         best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
         split=split,
         x=pick(dataset.x, picked),
@@ -117,7 +101,7 @@ def material_of(setup: Setup, state: State, measured: Measured, model: Model) ->
         all_x=pick(dataset.x),
         all_y=dataset.y,
         trained=trained,
-        uses_best=setup.experiment.training.early_stopping is not None,
+        uses_best=setup.stops_early,
         scaled_targets=prepared.target_scaling is not None,
         portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
         depths=health.depths(setup.network),

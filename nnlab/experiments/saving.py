@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Duration
 from nnlab.errors import CheckpointError
-from nnlab.experiments.results import figure_names, model_of
+from nnlab.experiments.results import figure_names
 from nnlab.maths.randomness import Purpose
 from nnlab.runs import checkpoints
 from nnlab.runs.about import MarkFacts, SavedState, StateAbout, StreamFacts, WeightsAbout
@@ -35,14 +35,9 @@ _MOST_HASHES = 100  # epochs whose weights are hashed, about
 
 def marked_steps(setup: Setup) -> frozenset[int]:
     """The steps whose weights are hashed: the start, the end, and the ends of about a hundred epochs between them."""
-    steps, epoch = setup.plan.steps, epoch_steps(setup)
+    steps, epoch = setup.plan.steps, setup.epoch_steps
     every = epoch * max(1, -(-(steps // epoch) // _MOST_HASHES))
     return frozenset({*range(0, steps + 1, every), steps})
-
-
-def epoch_steps(setup: Setup) -> int:
-    """How many steps an epoch has."""
-    return -(-len(setup.rows.of(0).split.train) // setup.plan.batch_size)
 
 
 def tensors(setup: Setup, state: State) -> Iterator[tuple[str, Array]]:
@@ -138,7 +133,8 @@ class Saver:
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
         about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}
-        last = model_of(self.setup, self.state).to_checkpoint(extra, StateAbout, about)
+        model = self.setup.model(self.state.theta, self.state.statistics)
+        last = model.to_checkpoint(extra, StateAbout, about)
         checkpoints.save(self.folder.checkpoint("last"), last, keep=self.folder.checkpoint("previous"))
         self.saved_at = now
         ended = time.monotonic()
@@ -149,8 +145,8 @@ class Saver:
         best = self.state.best
         step = int(best.step[0])
         if step != self._best_saved:
-            found = model_of(self.setup, best).to_checkpoint({}, WeightsAbout, self._about(step))
-            checkpoints.save(self.folder.checkpoint("best"), found)
+            model = self.setup.model(best.theta, best.statistics)
+            checkpoints.save(self.folder.checkpoint("best"), model.to_checkpoint({}, WeightsAbout, self._about(step)))
             self._best_saved = step
 
     def _gradient_errors(self) -> Array:
@@ -163,8 +159,8 @@ class Saver:
         schedule = setup.experiment.optimizer.schedule
         return {
             "step": step,
-            "epoch": step // epoch_steps(setup),
-            "position": step % epoch_steps(setup),
+            "epoch": step // setup.epoch_steps,
+            "position": step % setup.epoch_steps,
             "planned": self.planned,
             "seed": setup.rows.seeds[0],
             "streams": streams(),

@@ -19,7 +19,7 @@ from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
 from nnlab.experiments.pictures import draw
 from nnlab.experiments.report import write_training_report
-from nnlab.experiments.results import Reports, data_facts, evaluate_parts, material_of, model_of, summary_of
+from nnlab.experiments.results import Reports, data_facts, evaluate_parts, material_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
@@ -31,10 +31,8 @@ from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Session, Status, TrainingRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.setup import Setup
-from nnlab.training.batches import Batches, batches_of
-from nnlab.training.loop import Plan, Record, fit
-from nnlab.training.state import State
-from nnlab.training.stopping import Best
+from nnlab.training.batches import Batches
+from nnlab.training.plan import Plan, Record
 
 Array = NDArray[Any]
 
@@ -139,8 +137,7 @@ class Training:
         self.measured = read_baseline(self.folder)
         for step, errors in enumerate(begin.arrays["gradient_errors"]):
             self._note_gradient(step, errors)
-        stops_early = self.setup.experiment.training.early_stopping is not None
-        self._measure_final({}, (self.state.best if stops_early else self.state).theta)
+        self._measure_final({}, self.setup.chosen(self.state).theta)
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:
@@ -184,14 +181,10 @@ class Training:
     def _loop(self, saver: Saver, stop: Stop) -> Status:
         """Iterate the training loop, writing and showing what it yields; the status it ends with."""
         setup, state = self.setup, self.state
-        parts = setup.rows.parts()
         plan = own_plan(setup)
         plan = replace(plan, steps_to_mark=plan.steps_to_mark | frozenset(self.checked_again))
-        loop = fit(
-            setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, state, stop, saver.is_due, self.health
-        )
-        train_part = parts["train"]
-        batches = batches_of(train_part.x, train_part.y, setup.rows.seeds, plan.batch_size, shuffle=plan.shuffle)
+        loop = setup.fit(state, plan, stop=stop, pause=saver.is_due, timer=self.health)
+        batches = setup.batches()
         if self.begin and state.recorded == state.step:  # this step is not measured again, but its update is to come
             self._check_gradient(batches, state.step, saver)
         for record in loop:
@@ -240,16 +233,15 @@ class Training:
 
     def _note_gradient(self, step: int, errors: Array) -> None:
         """Take note of a gradient check, errors (P,), before update number `step` + 1."""
-        layout, train_rows = self.setup.network.layout, len(self.setup.rows.of(0).split.train)
+        layout = self.setup.network.layout
         figures = {f"gradcheck/{layout.label(column)}": float(error) for column, error in enumerate(errors)}
-        epoch = step / -(-train_rows // self.setup.plan.batch_size)
+        epoch = step / self.setup.epoch_steps
         self.measured.add(step + 1, epoch, figures | {"gradcheck/error": float(np.max(errors))})
 
     def _finish(self, status: Status) -> TrainingResult:
         """Evaluate, draw and sum up."""
-        stops_early = self.setup.experiment.training.early_stopping is not None
-        chosen: Best | State = self.state.best if stops_early else self.state
-        model = model_of(self.setup, chosen)
+        chosen = self.setup.chosen(self.state)
+        model = self.setup.model(chosen.theta, chosen.statistics)
         reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
         autopsy = self._examine() if status == "diverged" else None
         self._measure_final(reports, chosen.theta)
@@ -271,7 +263,15 @@ class Training:
         self.folder.write_summary(summary)
         write_training_report(self.folder, self.setup.experiment.name, self.warnings)
         return TrainingResult(
-            self.folder.path, status, reports, gates, summary, self.warnings, self._costs(), autopsy, stops_early
+            self.folder.path,
+            status,
+            reports,
+            gates,
+            summary,
+            self.warnings,
+            self._costs(),
+            autopsy,
+            self.setup.stops_early,
         )
 
     def _examine(self) -> Autopsy:
@@ -343,8 +343,7 @@ def own_plan(setup: Setup) -> Plan:
     check = setup.experiment.training.gradcheck
     extra = frozenset(range(min(check.steps, setup.plan.steps))) if check else frozenset()
     measured = setup.plan.steps_to_measure | extra
-    watched = setup.experiment.training.health
-    return replace(setup.plan, steps_to_measure=measured, steps_to_mark=marked_steps(setup), health=watched)
+    return replace(setup.plan, steps_to_measure=measured, steps_to_mark=marked_steps(setup))
 
 
 class Stopwatch:

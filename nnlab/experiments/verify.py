@@ -15,12 +15,11 @@ from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.resume import changes, newest, refuse_another
 from nnlab.experiments.saving import HASHES, hashes, tensor_names
 from nnlab.experiments.train import own_plan
-from nnlab.maths.activations import AnyActivation
 from nnlab.runs.about import SavedState
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import read_rows
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import fit, never
+from nnlab.training.loop import never
 from nnlab.training.state import State
 
 
@@ -72,7 +71,6 @@ class Verification:
 def verify(
     folder: RunFolder,
     setup: Setup,
-    activations: Mapping[str, AnyActivation],
     *,
     epochs: int | None = None,
     plugins: Sequence[str] = (),
@@ -91,7 +89,7 @@ def verify(
     if not wanted:
         raise CheckpointError(f"{printable(str(folder.path))}: found no hashes of weights to compare with")
     compared, differs = 0, None
-    for row, found in _replayed(setup, activations, wanted, begin):
+    for row, found in _replayed(setup, wanted, begin):
         compared += 1
         tensor = next((name for name, digest in row.tensors.items() if found.get(name) != digest), None)
         if tensor is not None:
@@ -114,17 +112,17 @@ def _read(folder: RunFolder, setup: Setup) -> Iterator[Hashed]:
 
 
 def _replayed(
-    setup: Setup, activations: Mapping[str, AnyActivation], wanted: Sequence[Hashed], begin: SavedState | None
+    setup: Setup, wanted: Sequence[Hashed], begin: SavedState | None
 ) -> Iterator[tuple[Hashed, dict[str, str]]]:
     """Each wanted row with what the replay has in its place."""
-    rows, state, parts = {row.step: row for row in wanted}, setup.start(), setup.rows.parts()
-    for planned, end in _stretches(setup, begin):
-        stretch = set_up(_of_length(setup.experiment, planned), setup.rows, activations)
-        plan = replace(own_plan(stretch), steps_to_mark=frozenset(rows))
+    rows, state = {row.step: row for row in wanted}, setup.start()
+    for planned, end in _segments(setup, begin):
+        segment = set_up(_of_length(setup.experiment, planned), setup.rows)
+        plan = replace(own_plan(segment), steps_to_mark=frozenset(rows))
         stop = partial(_has_done, state, end) if end < planned else never
-        for record in fit(stretch.network, parts, setup.rows.seeds, stretch.optimizer.update, plan, state, stop):
+        for record in segment.fit(state, plan, stop=stop):
             if record.step in rows:
-                yield rows.pop(record.step), hashes(stretch, state)
+                yield rows.pop(record.step), hashes(segment, state)
             if not rows:
                 return
 
@@ -133,8 +131,8 @@ def _has_done(state: State, steps: int) -> bool:
     return state.step >= steps
 
 
-def _stretches(setup: Setup, begin: SavedState | None) -> Iterator[tuple[int, int]]:
-    """How many steps were planned in each stretch of the run, and the step at which the stretch ended."""
+def _segments(setup: Setup, begin: SavedState | None) -> Iterator[tuple[int, int]]:
+    """For each segment of the run between two changes of its length: the steps then planned, the step at its end."""
     planned = begin.about.planned if begin else ((0, setup.plan.steps),)
     yield from ((steps, following) for (_, steps), (following, _) in pairwise(planned))
     yield planned[-1][1], planned[-1][1]

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from nnlab.errors import GradientError
 from nnlab.gradcheck.derivatives import Check, Objective, central_differences
 from nnlab.gradcheck.point import Examined, examine
-from nnlab.gradcheck.points import PointReport, fitting, frozen, report_at
-from nnlab.gradcheck.report import exact_fault
-from nnlab.networks.layers.dense import PassContext
-from nnlab.networks.network import Network, Pass
+from nnlab.gradcheck.points import fitting, frozen, report_at
+from nnlab.gradcheck.report import PointReport, exact_fault
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 from nnlab.runs.metrics import finite
 from nnlab.setup.setup import Setup
-from nnlab.training.batches import batches_of
-from nnlab.training.loop import fit
 from nnlab.training.state import State
 
 __all__ = ["check_exactly", "check_gradients", "check_step", "document", "failures", "frozen", "objective", "report"]
@@ -88,11 +87,10 @@ def _before_updates(setup: Setup, steps: int, theta: Array | None) -> Iterator[t
     state = setup.start()
     if theta is not None:
         state.theta[...] = fitting(setup, theta)
-    train = setup.rows.parts()["train"]
-    batches = batches_of(train.x, train.y, setup.rows.seeds, setup.plan.batch_size, shuffle=setup.plan.shuffle)
+    batches = setup.batches()
     checked = range(min(steps, max(1, setup.plan.steps)))
-    plan = replace(setup.plan, steps=len(checked), log_every=1, evaluate=(), steps_to_measure=frozenset())
-    for record in fit(setup.network, {"train": train}, setup.rows.seeds, setup.optimizer.update, plan, state):
+    plan = replace(setup.plan, steps=len(checked), log_every=1, evaluate=(), steps_to_measure=frozenset(), health=False)
+    for record in setup.fit(state, plan):
         if record.step in checked:
             yield record.step, state, batches.at(record.step)
 
@@ -120,11 +118,11 @@ def _central(
     x, y = batch
     theta = theta.astype(np.float64)
     gradient = np.empty_like(theta)
-    tied = Pass(network, theta, gradient, x.shape[1], context=context)
-    buffers = x.shape[1] * sum(network.sizes[1:])
+    checked = Pass(network, theta, gradient, x.shape[1], context=context)
+    buffers = x.shape[1] * sum(network.widths[1:])
     with np.errstate(all="ignore"):
-        tied.forward(x)
-        tied.backward(y)
+        checked.forward(x)
+        checked.backward(y)
         numeric = central_differences(objective(network, x, y, context), theta[0], epsilon, buffers)
     return Check(gradient[0], numeric, threshold)
 
@@ -133,9 +131,9 @@ def objective(network: Network, x: Array, y: Array, context: PassContext | None 
     """The objective on one batch as a function of parameter vectors (K, P)."""
 
     def values(thetas: Array) -> Array:
-        tied = Pass(network, thetas, None, x.shape[1], context=context)
-        tied.forward(x)
-        total: Array = tied.loss(y) + tied.penalty()
+        checked = Pass(network, thetas, None, x.shape[1], context=context)
+        checked.forward(x)
+        total: Array = checked.loss(y) + checked.penalty()
         return total
 
     return values

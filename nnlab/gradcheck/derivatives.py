@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import FLOOR
+from nnlab.maths.dual import FLOOR
 
 Array = NDArray[Any]
 Objective = Callable[[Array], Array]
@@ -67,7 +67,7 @@ class ExactCheck:
 
     `bound` is B, what rounding may have done to analytic and numeric. `second` is the derivative by extrapolated
     differences with the error these estimate; both are nan where an entry was not looked at. `numeric` is nan where the
-    function could not be continued: there the second oracle decides alone.
+    derivative could not be followed: there the second oracle decides alone.
     """
 
     analytic: Array

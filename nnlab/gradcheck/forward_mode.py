@@ -1,6 +1,6 @@
 """The gradient of a network without a backward pass and without a step, with a running bound of the rounding error.
 
-It is the derivative in forward mode, with each layer's own from its value continued into the complex plane.
+It is the derivative in forward mode, with each layer's own from its value, followed with dual arrays.
 
 Both derivatives, this one and that of `backward`, are taken at the same computed activations, which are the ordinary
 forward pass's own. What rounding has done to these is common to both, so that no bound has to cover it: B covers what
@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, continuing
+from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode, Kinks, Sides, known, of_sum
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 
 Array = NDArray[Any]
 
@@ -39,7 +40,7 @@ class ExactGradient:
     """The gradient of the loss alone, (P,), with B for each entry; nan where an entry was not measured.
 
     `on_kink` marks the entries that move a unit which stands exactly on a kink. `noise` is what rounding may have done
-    to the loss itself. `refused` says why the loss, or a stretch of theta, could not be continued:
+    to the loss itself. `refused` says why the derivative of the loss, or by a stretch of theta, could not be followed:
     by the name of the stretch, or by "" for all of them.
     """
 
@@ -51,8 +52,8 @@ class ExactGradient:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def measured(network: Network, tied: Pass, y: Array, adjoints: list[Array]) -> ExactGradient:
-    """The loss's derivative by every entry of theta (1, P), for the batch that went forward last through `tied`.
+def exact_gradient(network: Network, checked: Pass, y: Array, adjoints: list[Array]) -> ExactGradient:
+    """The loss's derivative by every entry of theta (1, P), for the batch that went forward last through `checked`.
 
     `adjoints` are what the backward pass hands from layer to layer; they serve the bound alone.
     """
@@ -60,20 +61,20 @@ def measured(network: Network, tied: Pass, y: Array, adjoints: list[Array]) -> E
     nothing = ExactGradient(np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, bool))
     try:
         with np.errstate(all="ignore"):
-            slopes, doubt, differ, noise = _head(tied, y)
-            lines = [layer.linear() for layer in tied.layers]
-            found = _Forward(network, lines, slopes, differ).measured(_bounds(network, lines, adjoints, doubt))
-            return replace(found, noise=noise + _noise(lines, adjoints))
+            slopes, doubt, differ, noise = _head(checked, y)
+            modes = [layer.forward_mode() for layer in checked.layers]
+            found = _Tangents(network, modes, slopes, differ).measured(_bounds(network, modes, adjoints, doubt))
+            return replace(found, noise=noise + _noise(modes, adjoints))
     except NotAnalyticError as error:
         nothing.refused[""] = str(error)
         return nothing
 
 
-def penalties(tied: Pass) -> tuple[Array, Array, Array]:
+def penalties(checked: Pass) -> tuple[Array, Array, Array]:
     """The derivative of the penalties by each entry, (P,), B, and which weights stand on the kink of L1 at 0."""
-    total, bound = np.zeros(tied.theta.shape[1]), np.zeros(tied.theta.shape[1])
-    on_kink = np.zeros(tied.theta.shape[1], bool)
-    above, below = (tied.penalties(DualArray(tied.theta, side)) for side in (1.0, -1.0))
+    total, bound = np.zeros(checked.theta.shape[1]), np.zeros(checked.theta.shape[1])
+    on_kink = np.zeros(checked.theta.shape[1], bool)
+    above, below = (checked.penalties(DualArray(checked.theta, side)) for side in (1.0, -1.0))
     for (right,), (left,) in zip(above, below, strict=True):
         sides = Sides.of(right, left)
         total += sides.settled(np.zeros_like(total), "zero")[0]
@@ -82,18 +83,18 @@ def penalties(tied: Pass) -> tuple[Array, Array, Array]:
     return total, bound + 2 * UNIT_ROUNDOFF * np.abs(total), on_kink
 
 
-def _head(tied: Pass, y: Array) -> tuple[Array, Array, Array, float]:
+def _head(checked: Pass, y: Array) -> tuple[Array, Array, Array, float]:
     """The derivative of the mean loss by each logit, (m, K), its error, where the loss has a kink; its own error."""
-    z, head, share = tied.z, tied.head, 1 / tied.z.shape[1]
+    z, head, share = checked.z, checked.head, 1 / checked.z.shape[1]
     logits = z.shape[-1]
     copies, each = np.repeat(z, logits, axis=0), np.eye(logits)[:, None, :]
     analytic = np.empty_like(z)
-    head.gradient(z, tied.a, y, analytic)
+    head.gradient(z, checked.a, y, analytic)
     try:
-        with continuing():
+        with np.errstate(all="ignore"):
             losses: Any = head.losses
             right, left = (losses(DualArray(copies, side * each), y) for side in (1.0, -1.0))
-            followed, a = DualArray(np.empty_like(z)), DualArray(tied.a if head.outputs else z)
+            followed, a = DualArray(np.empty_like(z)), DualArray(checked.a if head.outputs else z)
             if head.outputs:
                 outputs: Any = head.outputs
                 outputs(DualArray(z), a)
@@ -107,35 +108,35 @@ def _head(tied: Pass, y: Array) -> tuple[Array, Array, Array, float]:
     return slopes * share, error * share, sides.differ, float(np.nan_to_num(right.error).mean())
 
 
-def _bounds(network: Network, lines: list[ForwardMode], adjoints: list[Array], doubt: Array) -> dict[str, Array]:
+def _bounds(network: Network, modes: list[ForwardMode], adjoints: list[Array], doubt: Array) -> dict[str, Array]:
     """B for each stretch, by a pass from the loss to the inputs."""
     bounds: dict[str, Array] = {}
     error = doubt
-    for layer, line, dy in reversed(list(zip(network.layers, lines, adjoints[1:], strict=True))):
-        own, error = line.errors(dy[0], error)
+    for layer, mode, dy in reversed(list(zip(network.layers, modes, adjoints[1:], strict=True))):
+        own, error = mode.errors(dy[0], error)
         bounds |= {f"{layer.name}/{parameter}": bound.ravel() for parameter, bound in own.items()}
     return bounds
 
 
-def _noise(lines: list[ForwardMode], adjoints: list[Array]) -> float:
+def _noise(modes: list[ForwardMode], adjoints: list[Array]) -> float:
     """What the rounding within activations may have done to the loss."""
-    pairs = [(line.noise, dy) for line, dy in zip(lines, adjoints[1:], strict=True) if line.noise is not None]
+    pairs = [(mode.noise, dy) for mode, dy in zip(modes, adjoints[1:], strict=True) if mode.noise is not None]
     return float(sum(np.nan_to_num(noise * np.abs(dy)).sum() for noise, dy in pairs))
 
 
-class _Forward:
+class _Tangents:
     """Tangents pushed from the layer whose parameters move to the loss."""
 
-    def __init__(self, network: Network, lines: list[ForwardMode], slopes: Array, differ: Array) -> None:
-        self.network, self.lines, self.slopes, self.differ = network, lines, slopes, differ
-        self.most = max(1, _NUMBERS_AT_ONCE // (len(slopes) * max(network.sizes)))
+    def __init__(self, network: Network, modes: list[ForwardMode], slopes: Array, differ: Array) -> None:
+        self.network, self.modes, self.slopes, self.differ = network, modes, slopes, differ
+        self.most = max(1, _NUMBERS_AT_ONCE // (len(slopes) * max(network.widths)))
 
     def measured(self, bounds: dict[str, Array]) -> ExactGradient:
         """Every stretch of every layer."""
         size, places = self.network.layout.size, self.network.layout.places
         found = ExactGradient(np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, bool), self._kinks())
-        for depth, (layer, inputs) in enumerate(zip(self.network.layers, self.network.sizes, strict=False)):
-            for spec in layer.parameter_specs(inputs):
+        for depth, (layer, shape) in enumerate(zip(self.network.layers, self.network.shapes, strict=False)):
+            for spec in layer.parameter_specs(shape):
                 place, parameter = places[spec.name], spec.name.rsplit("/", 1)[1]
                 try:
                     for columns, slopes, on_kink in self._stretch(depth, parameter, np.arange(spec.size)):
@@ -148,16 +149,16 @@ class _Forward:
 
     def _stretch(self, depth: int, parameter: str, columns: Array) -> Iterator[tuple[Array, Array, Array]]:
         """Portions of a stretch: which entries, the loss's derivative by each, whether it moves a unit on a kink."""
-        for places, moved, at in self.lines[depth].tangents(parameter, columns, self.most):
+        for places, moved, at in self.modes[depth].tangents(parameter, columns, self.most):
             dy, on_kink = moved, np.zeros(len(places), bool)
-            for line in self.lines[depth + 1 :]:
-                if line.on_kink is not None:
-                    on_kink |= np.any((dy != 0) & line.on_kink[:, at], axis=(1, 2))
-                dy, at = line.push(dy, at)  # noqa: PLW2901 - from layer to layer
+            for mode in self.modes[depth + 1 :]:
+                if mode.on_kink is not None:
+                    on_kink |= np.any((dy != 0) & mode.on_kink[:, at], axis=(1, 2))
+                dy, at = mode.push(dy, at)  # noqa: PLW2901 - from layer to layer
             if self.differ.any():
                 on_kink |= np.any((dy != 0) & self.differ[:, at], axis=(1, 2))
             yield places, np.einsum("cmk,mk->c", dy, self.slopes[:, at]), on_kink
 
     def _kinks(self) -> tuple[LayerKinks, ...]:
-        pairs = zip(self.network.layers, self.lines, strict=True)
-        return tuple(LayerKinks(layer.name, line.kinks) for layer, line in pairs if len(line.kinks.where))
+        pairs = zip(self.network.layers, self.modes, strict=True)
+        return tuple(LayerKinks(layer.name, mode.kinks) for layer, mode in pairs if len(mode.kinks.where))

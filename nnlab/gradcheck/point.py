@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 
 from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck, Objective
 from nnlab.gradcheck.differences import confirmed, extrapolated
-from nnlab.gradcheck.forward_mode import LayerKinks, measured, penalties
-from nnlab.maths.activations import BY_COMPLEX_STEP
-from nnlab.networks.layers.activation_layers import BoundElementwise, BoundRowwise, Elementwise
-from nnlab.networks.layers.dense import PassContext
+from nnlab.gradcheck.forward_mode import LayerKinks, exact_gradient, penalties
+from nnlab.networks.layers.base import PassContext
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF
 from nnlab.networks.layout import Layout
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 
 Array = NDArray[Any]
 Batch = tuple[Array, Array]
@@ -77,20 +75,20 @@ def examine(
     """Check the gradient at theta (1, P) for a batch. `plant` may break the pass, as the self-test does."""
     x, y = (values.astype(np.float64) for values in batch)
     theta = theta.astype(np.float64)
-    tied = Pass(network, theta, np.zeros_like(theta), x.shape[1], context=context)
-    plant(tied)
+    checked = Pass(network, theta, np.zeros_like(theta), x.shape[1], context=context)
+    plant(checked)
     with np.errstate(all="ignore"):
-        tied.forward(x)
-        analytic = dict(_gradients(tied, y))
-        adjoints = tied.adjoints(y)
-        found = measured(network, tied, y, adjoints)
-        inputs = list(_inputs(tied, x))
-        regulariser, its_bound, on_kink = penalties(tied)
+        inputs = [x, *(outputs.copy() for outputs in checked.forward_by_layer(x))]
+        checked.forward(x)
+        analytic = dict(_gradients(checked, y))
+        adjoints = checked.adjoints(y)
+        found = exact_gradient(network, checked, y, adjoints)
+        regulariser, its_bound, on_kink = penalties(checked)
         on_kink |= found.on_kink
         # The second oracle has nothing to say where a unit stands on a kink: it sees both sides at once.
         columns = _looked_at(network.layout, seed)
-        parts = list(_from_each_layer(network, theta, inputs, y, context))
-        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs, adjoints))
+        parts = list(_from_each_layer(network, theta, inputs[:-1], y, context))
+        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs[:-1], adjoints))
         checks = {BOTH: second.check(analytic[BOTH], found.gradient + regulariser, found.bound + its_bound)}
     unseen = np.full(len(on_kink), np.nan)
     if REGULARISER in analytic:
@@ -102,25 +100,25 @@ def examine(
 
 def _by_step(network: Network) -> Iterator[str]:
     for layer in network.layers:
-        if isinstance(layer, Elementwise) and layer.activation.slope_formula == BY_COMPLEX_STEP:
+        if layer.slope_is_by_complex_step:
             yield layer.name
 
 
-def _gradients(tied: Pass, y: Array) -> Iterator[tuple[str, Array]]:
+def _gradients(checked: Pass, y: Array) -> Iterator[tuple[str, Array]]:
     """The gradient of the objective, and where it has penalties of each part alone, (P,)."""
-    assert tied.gradient is not None
-    tied.backward(y)
-    yield BOTH, tied.gradient[0].copy()
-    l1, l2 = tied.l1, tied.l2
+    assert checked.gradient is not None
+    checked.backward(y)
+    yield BOTH, checked.gradient[0].copy()
+    l1, l2 = checked.l1, checked.l2
     if l1 is None and l2 is None:
         return
-    tied.l1 = tied.l2 = None
-    tied.backward(y)
-    tied.l1, tied.l2 = l1, l2
-    yield DATA, tied.gradient[0].copy()
-    tied.gradient[...] = 0
-    tied.shrink()
-    yield REGULARISER, tied.gradient[0].copy()
+    checked.l1 = checked.l2 = None
+    checked.backward(y)
+    checked.l1, checked.l2 = l1, l2
+    yield DATA, checked.gradient[0].copy()
+    checked.gradient[...] = 0
+    checked.add_penalties()
+    yield REGULARISER, checked.gradient[0].copy()
 
 
 class _Second:
@@ -168,19 +166,12 @@ def _from_each_layer(
     """A part for each layer that has parameters, fed with what goes into this layer."""
     begin = 0
     for depth, (layer, x) in enumerate(zip(network.layers, inputs, strict=True)):
-        end = begin + sum(spec.size for spec in layer.parameter_specs(network.sizes[depth]))
+        end = begin + sum(spec.size for spec in layer.parameter_specs(network.shapes[depth]))
         if end > begin:
-            rest, own = Network(network.sizes[depth], network.layers[depth:], network.head), theta[:, begin:]
-            at_once = max(1, _NUMBERS_AT_ONCE // max(rest.layout.size, x.shape[1] * max(rest.sizes[1:])))
+            rest, own = Network(network.shapes[depth], network.layers[depth:], network.head), theta[:, begin:]
+            at_once = max(1, _NUMBERS_AT_ONCE // max(rest.layout.size, x.shape[1] * max(rest.widths[1:])))
             yield _Part(sided_objective(rest, own, x, y, context), own[0], begin, end, at_once)
         begin = end
-
-
-def _inputs(tied: Pass, x: Array) -> Iterator[Array]:
-    """What goes into each layer."""
-    for layer in tied.layers:
-        yield x
-        x = layer.forward(x)
 
 
 def _noise(inputs: list[Array], adjoints: list[Array]) -> float:
@@ -203,39 +194,18 @@ def sided_objective(network: Network, theta: Array, x: Array, y: Array, context:
     """The objective as a function of copies of theta, (K, P), nan for those on whose way a unit crosses a kink."""
     home = Pass(network, theta, None, x.shape[1], context=context)
     home.forward(x)
-    kinks = [_kinks_of(layer) for layer in home.layers]
-    sides = [_sides(layer, at) for layer, at in zip(home.layers, kinks, strict=True)]
+    kinks = [layer.kinks() for layer in home.layers]
+    sides = [layer.sides(at) for layer, at in zip(home.layers, kinks, strict=True)]
     bent = np.zeros(1) if home.l1 is None else home.l1  # |w| has a kink at 0
 
     def values(thetas: Array) -> Array:
-        tied = Pass(network, thetas, None, x.shape[1], context=context)
-        tied.forward(x)
-        total: Array = tied.loss(y) + tied.penalty()
+        checked = Pass(network, thetas, None, x.shape[1], context=context)
+        checked.forward(x)
+        total: Array = checked.loss(y) + checked.penalty()
         total[np.any((np.sign(thetas) != np.sign(theta)) & (bent > 0), axis=-1)] = np.nan
-        for layer, at, here in zip(tied.layers, kinks, sides, strict=True):
-            for side, home_side in zip(_sides(layer, at), here, strict=True):
-                total[np.broadcast_to(np.any(side != home_side, axis=(1, 2)), total.shape)] = np.nan
+        for layer, at, here in zip(checked.layers, kinks, sides, strict=True):
+            for side, home_side in zip(layer.sides(at), here, strict=True):
+                total[np.broadcast_to(np.any(side != home_side, axis=(-2, -1)), total.shape)] = np.nan
         return total
 
     return values
-
-
-def _kinks_of(layer: Any) -> Array:
-    """The kinks that a bound layer's activation declares, (kinks, units or 1), under each unit's own parameters."""
-    if not isinstance(layer, BoundElementwise):
-        return np.empty((0, 1))
-    described = layer.layer
-    learned = {name: layer.parameters[name] for name in described.learned}
-    parameters = {name: np.ravel(value) for name, value in {**described.chosen, **learned}.items()}
-    units = max([len(values) for values in parameters.values()], default=1)
-    own = [{name: float(v[unit % len(v)]) for name, v in parameters.items()} for unit in range(units)]
-    found = list(zip_longest(*(described.activation.kinks(**one) for one in own), fillvalue=np.inf))
-    return np.array(found).reshape(len(found), units)
-
-
-def _sides(layer: Any, kinks: Array) -> list[Array]:
-    """On which side of each kink each unit stands: -1, 0 or 1; for a row of units, on which piece each of them is."""
-    if isinstance(layer, BoundRowwise):
-        piece = layer.activation.piece
-        return [] if piece is None else [piece(layer.z, layer.y, **layer.chosen)]
-    return [np.sign(layer.z - kink).astype(np.int8) for kink in kinks]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError
-from nnlab.gradcheck.derivatives import CheckVerdict
-from nnlab.gradcheck.point import BOTH, Examined, examine
-from nnlab.gradcheck.report import TensorRow, rows_of
-from nnlab.networks.layers.dense import PassContext
+from nnlab.gradcheck.point import examine
+from nnlab.gradcheck.report import PointReport, rows_of
+from nnlab.networks.layers.base import PassContext
 from nnlab.setup.setup import Setup
-from nnlab.training.loop import fit
 from nnlab.training.state import State
 
 Array = NDArray[np.float64]
@@ -23,32 +21,6 @@ Array = NDArray[np.float64]
 SCALES = (1e-3, 6.0)
 BATCH_SIZES = (1, 2, 8)
 STEPS = 20
-
-
-@dataclass(frozen=True)
-class PointReport:
-    """The check at one point, summed up tensor by tensor for each part of the objective."""
-
-    point: str
-    batch: int
-    examined: Examined
-    rows: tuple[TensorRow, ...]
-
-    @property
-    def verdict(self) -> CheckVerdict:
-        """The worst."""
-        return self.examined.verdict
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong or in doubt."""
-        return self.examined.passed
-
-    @property
-    def tested(self) -> Array:
-        """Which entries of theta were tested, (P,)."""
-        tested: Array = self.examined.checks[BOTH].verdicts != CheckVerdict.UNTESTED
-        return tested
 
 
 def frozen(setup: Setup, step: int) -> PassContext:
@@ -80,7 +52,7 @@ def check_points(setup: Setup, theta: Array | None = None) -> Iterator[PointRepo
     steps = min(STEPS, setup.plan.steps)
     if steps and theta is None:
         points[f"after {steps} steps"] = (_trained(setup, start, steps), steps)
-    train = setup.rows.parts()["train"]
+    train = setup.parts["train"]
     for point, (weights, step) in points.items():
         if np.isfinite(weights).all():
             for size in sorted({min(size, train.x.shape[1]) for size in BATCH_SIZES}):
@@ -97,8 +69,7 @@ def report_at(setup: Setup, point: str, theta: Array, batch: tuple[Array, Array]
 
 def _trained(setup: Setup, start: State, steps: int) -> Array:
     """The weights after the first steps of the training."""
-    plan = replace(setup.plan, steps=steps, log_every=steps, evaluate=(), steps_to_measure=frozenset())
-    parts = {"train": setup.rows.parts()["train"]}
-    for _ in fit(setup.network, parts, setup.rows.seeds, setup.optimizer.update, plan, start):
+    plan = replace(setup.plan, steps=steps, log_every=steps, evaluate=(), steps_to_measure=frozenset(), health=False)
+    for _ in setup.fit(start, plan):
         pass
     return start.theta

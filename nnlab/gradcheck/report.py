@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck
 from nnlab.gradcheck.point import BOTH, Examined
-from nnlab.maths.dual.arrays import FLOOR
+from nnlab.maths.dual import FLOOR
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.runs.metrics import finite
-
-if TYPE_CHECKING:
-    from nnlab.gradcheck.points import PointReport
 
 Array = NDArray[Any]
 
@@ -48,6 +45,32 @@ class TensorRow:
     bound: float | None
     excluded: float | None
     verdict: str
+
+
+@dataclass(frozen=True)
+class PointReport:
+    """The check at one point, summed up tensor by tensor for each part of the objective."""
+
+    point: str
+    batch: int
+    examined: Examined
+    rows: tuple[TensorRow, ...]
+
+    @property
+    def verdict(self) -> CheckVerdict:
+        """The worst."""
+        return self.examined.verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong or in doubt."""
+        return self.examined.passed
+
+    @property
+    def tested(self) -> Array:
+        """Which entries of theta were tested, (P,)."""
+        tested: Array = self.examined.checks[BOTH].verdicts != CheckVerdict.UNTESTED
+        return tested
 
 
 def rows_of(layout: Layout, examined: Examined) -> Iterator[TensorRow]:

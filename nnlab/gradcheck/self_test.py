@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from nnlab.gradcheck.derivatives import CheckVerdict
 from nnlab.gradcheck.planted_defects import DEFECTS, INPUTS, ROWS, Defect
 from nnlab.gradcheck.point import BOTH, Batch, Examined, Plant, examine, nothing
-from nnlab.networks.layers.dense import PassContext
+from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Network
 
 Array = NDArray[np.float64]
@@ -28,6 +29,36 @@ class Caught:
     def caught(self) -> bool:
         """Whether anything noticed it."""
         return bool(self.by)
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What became of each planted defect."""
+
+    seed: int
+    defects: tuple[Caught, ...]
+
+    @property
+    def missed(self) -> list[Caught]:
+        """The defects that nothing noticed."""
+        return [one for one in self.defects if not one.caught]
+
+    @property
+    def line(self) -> str:
+        """The outcome in one line."""
+        caught = len(self.defects) - len(self.missed)
+        return f"{'FAILED' if self.missed else 'passed'}: {caught} of {len(self.defects)} planted defects caught"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        defects = [{"defect": one.defect, "caught": one.caught, "by": list(one.by)} for one in self.defects]
+        return {"passed": not self.missed, "seed": self.seed, "defects": defects}
+
+
+def run_self_test(seed: int = 0) -> SelfTest:
+    """Plant every defect and see what notices it."""
+    return SelfTest(seed, tuple(self_test(seed)))
 
 
 def self_test(seed: int = 0) -> Iterator[Caught]:
@@ -60,13 +91,13 @@ def examined_with(defect: Defect, seed: int, plant: Plant) -> Examined:
 def case(defect: Defect, seed: int) -> tuple[Network, Array, Batch, PassContext]:
     """The network of a defect with a theta (1, P), a batch, and the noise of a step."""
     draws = np.random.default_rng(seed)
-    network = Network(INPUTS, defect.layers, defect.head)
+    network = Network((INPUTS,), defect.layers, defect.head)
     theta = network.start([seed], np.float64)
     theta += draws.normal(0, 0.2, theta.shape)  # a scale of exactly 1 would hide that it is forgotten
     x = draws.normal(size=(1, ROWS, INPUTS))
     if defect.on_kink:
         x[0, 0] = 0
         theta[:, network.layout.places["dense1/bias"]] = 0
-    outputs = network.sizes[-1]
+    outputs = network.outputs
     y = np.eye(outputs)[draws.integers(outputs, size=(1, ROWS))]
     return network, theta, (x, y), PassContext([seed], learns=False)

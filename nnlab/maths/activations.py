@@ -5,21 +5,21 @@ a = f(z) and writes f'(z) into `out`. Parameters arrive by keyword as scalars or
 (R, 1, 1) where one learnable number serves a layer, (R, 1, units) where each unit has its own. The functions
 themselves, with their derivations, are in `nnlab.maths.functions`.
 
-Slopes are computed from z where a would not do: 1 - tanh² and s(1 - s) lose every digit in the tails, while ours keep
-their relative accuracy until the slope itself underflows.
+Slopes are computed from z where computing them from a would lose digits: 1 - tanh² and s (1 - s) cancel in the tails.
+The forms used keep their relative accuracy until the slope itself underflows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError, along
-from nnlab.maths.functions import curves, gates, rectifiers, rows, sigmoids
+from nnlab.maths.dual import DualArray, NotAnalyticError, along
+from nnlab.maths.functions import curves, float32, gates, rectifiers, rows, sigmoids
 from nnlab.maths.parameters import Parameter, by_name
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "Parameter", "RowActivation"]
@@ -44,7 +44,8 @@ class Activation:
     says which slope is taken there. `initializer` is the one that keeps the signal's variance for this function, used
     where an experiment names none. `untrainable` is the reason why a network with it cannot be trained, if there is
     one. `randomized(draws, **parameters)`, where there is one, gives the parameters of a training step from uniform
-    draws shaped like z.
+    draws shaped like z. `value_float32` and `slope_float32` are quicker forms for float32, where there are any: `forms`
+    gives those to call.
     """
 
     name: str
@@ -61,6 +62,14 @@ class Activation:
     at_kink: str = ""
     untrainable: str = ""
     randomized: Callable[..., dict[str, Any]] | None = None
+    value_float32: Function | None = None
+    slope_float32: Function | None = None
+
+    def forms(self, dtype: np.dtype[Any]) -> Activation:
+        """The entry with the `value` and `slope` to call for arrays of this dtype."""
+        if dtype != np.float32:
+            return self
+        return replace(self, value=self.value_float32 or self.value, slope=self.slope_float32 or self.slope)
 
     @property
     def announced(self) -> str | None:
@@ -81,7 +90,8 @@ class Activation:
         """An activation from plain functions of z and its parameters that return arrays: the form for plugins.
 
         Without a slope, it and the slopes by learnable parameters that are missing are measured by complex step, on the
-        left side of a kink. That takes several times as long, and calls for a value made of NumPy's smooth operations.
+        left side of a kink. That takes several times as long, and needs a value made of NumPy's functions, without
+        conversions such as `np.asarray`, which lose the derivative.
         """
         known: dict[str, Any] = {"formula": "user-defined", "slope_formula": "user-defined", "range": "unknown"}
         known |= {"initializer": "glorot_uniform", "source": "a plugin"} | about
@@ -108,7 +118,8 @@ class RowActivation:
 
     `value(z, out, **parameters)` writes a (…, units); `backward(z, a, da, out, **parameters)` writes dL/dz (…, inputs).
     `units(inputs, **parameters)` is the number of outputs; ValueError says which inputs are possible.
-    `piece(z, a, **parameters)`, for a function in pieces, gives numbers that change where it passes into another.
+    `piece(z, a, **parameters)`, for a function in pieces, gives numbers that tell its pieces apart. `value_float32` and
+    `backward_float32` are quicker forms for float32, where there are any: `forms` gives those to call.
     """
 
     name: str
@@ -123,6 +134,14 @@ class RowActivation:
     parameters: tuple[Parameter, ...] = ()
     untrainable: str = ""
     piece: Callable[..., Array] | None = None
+    value_float32: Function | None = None
+    backward_float32: Function | None = None
+
+    def forms(self, dtype: np.dtype[Any]) -> RowActivation:
+        """The entry with the `value` and `backward` to call for arrays of this dtype."""
+        if dtype != np.float32:
+            return self
+        return replace(self, value=self.value_float32 or self.value, backward=self.backward_float32 or self.backward)
 
 
 AnyActivation = Activation | RowActivation
@@ -136,12 +155,12 @@ def _into_out(function: Callable[..., Array]) -> Function:
 
 
 _LEFT = "the left slope"
-# What `slope_formula` says of an activation whose slope nobody has worked out.
+# The `slope_formula` of an activation without a slope of its own.
 BY_COMPLEX_STEP = "by complex step"
 
 
 def _by_complex_step(value: Function, by: str | None = None) -> Function:
-    """The slope of `value(z, out, **parameters)`, or its derivative by a parameter; see `nnlab.maths.dual.arrays`."""
+    """The slope of `value(z, out, **parameters)`, or its derivative by a parameter; see `nnlab.maths.dual`."""
 
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
         def function(moved: Any, target: Any) -> None:
@@ -151,7 +170,7 @@ def _by_complex_step(value: Function, by: str | None = None) -> Function:
                 value(z, target, **{**chosen, by: moved})
 
         if isinstance(z, DualArray):
-            raise NotAnalyticError("found a slope by complex step, which cannot be continued once more")
+            raise NotAnalyticError("found a slope by complex step, which cannot be followed once more")
         out[...] = -along(function, z if by is None else chosen[by], out.shape, -1.0).tangent
 
     return write
@@ -229,6 +248,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "sigmoid", sigmoids.sigmoid, sigmoids.sigmoid_slope,
         "1 / (1 + exp(-x))", "sigmoid(x) * sigmoid(-x)",
         "(0, 1)", _GLOROT, "Rumelhart, Hinton, Williams 1986, Nature 323",
+        value_float32=float32.sigmoid, slope_float32=float32.sigmoid_slope,
     ),
     Activation(
         "hard_sigmoid", sigmoids.hard_sigmoid, sigmoids.hard_sigmoid_slope,
@@ -240,11 +260,13 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "log_sigmoid", sigmoids.log_sigmoid, sigmoids.log_sigmoid_slope,
         "-log(1 + exp(-x))", "sigmoid(-x)",
         "(-∞, 0)", _GLOROT, "the log-likelihood of logistic regression",
+        slope_float32=float32.built_on_sigmoid(sigmoids.log_sigmoid_slope),
     ),
     Activation(
         "tanh", sigmoids.tanh, sigmoids.tanh_slope,
         "tanh(x)", "1 / cosh(x)**2",
         "(-1, 1)", _GLOROT, "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp",
+        slope_float32=float32.tanh_slope,
     ),
     Activation(
         "hard_tanh", sigmoids.hard_tanh, sigmoids.hard_tanh_slope,
@@ -345,11 +367,14 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))",
         "s + x * s * (1 - s) * 2 * sqrt(2 / pi) * (1 + 0.134145 * x**2), s = (1 + tanh(…)) / 2",
         "[-0.171, ∞)", _HE, "Hendrycks, Gimpel 2016, arXiv 1606.08415",
+        value_float32=float32.built_on_sigmoid(gates.gelu_tanh),
+        slope_float32=float32.built_on_sigmoid(gates.gelu_tanh_slope),
     ),
     Activation(
         "silu", gates.silu, gates.silu_slope,
         "x * sigmoid(x)", "sigmoid(x) * (1 + x * sigmoid(-x))",
         "[-0.279, ∞)", _HE, "Elfwing, Uchibe, Doya 2018, Neural Networks 107",
+        value_float32=float32.built_on_sigmoid(gates.silu), slope_float32=float32.built_on_sigmoid(gates.silu_slope),
     ),
     Activation(
         "swish", gates.swish, gates.swish_slope,
@@ -357,6 +382,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "[-0.279 / beta, ∞)", _HE, "Ramachandran, Zoph, Le 2017, arXiv 1710.05941",
         (Parameter("beta", 1.0, "steepness of the gate", learnable=True),),
         parameter_slopes={"beta": gates.swish_by_beta},
+        value_float32=float32.built_on_sigmoid(gates.swish), slope_float32=float32.built_on_sigmoid(gates.swish_slope),
     ),
     Activation(
         "hard_silu", gates.hard_silu, gates.hard_silu_slope,
@@ -368,6 +394,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "mish", gates.mish, gates.mish_slope,
         "x * tanh(log(1 + exp(x)))", "g + x * sigmoid(x) * (1 - g**2), g = tanh(log(1 + exp(x)))",
         "[-0.309, ∞)", _HE, "Misra 2020, BMVC",
+        slope_float32=float32.built_on_sigmoid(gates.mish_slope),
     ),
     Activation(
         "softplus", sigmoids.softplus, sigmoids.softplus_slope,
@@ -375,6 +402,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "(0, ∞)", _HE, "Dugas, Bengio, Bélisle, Nadeau, Garcia 2001, NeurIPS",
         (_BETA,),
         parameter_slopes={"beta": sigmoids.softplus_by_beta},
+        slope_float32=float32.built_on_sigmoid(sigmoids.softplus_slope),
     ),
     Activation(
         "softsign", sigmoids.softsign, sigmoids.softsign_slope,
@@ -454,10 +482,12 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     RowActivation(
         "softmax", rows.softmax, rows.softmax_backward, "exp(x_k) / sum_j exp(x_j)", "a_j (δ_jk - a_k)",
         "(0, 1), sums to 1", _GLOROT, "Bridle 1990",
+        value_float32=float32.softmax,
     ),
     RowActivation(
         "softmin", rows.softmin, rows.softmin_backward, "exp(-x_k) / sum_j exp(-x_j)", "-a_j (δ_jk - a_k)",
         "(0, 1), sums to 1", _GLOROT, "PyTorch",
+        value_float32=float32.softmin,
     ),
     RowActivation(
         "log_softmax", rows.log_softmax, rows.log_softmax_backward, "x_k - log(sum_j exp(x_j))", "δ_jk - exp(a_k)",
@@ -478,6 +508,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     RowActivation(
         "glu", rows.glu, rows.glu_backward, "first half * sigmoid(second half)", "sigmoid(g), v σ'(g)",
         "(-∞, ∞)", _GLOROT, "Dauphin, Fan, Auli, Grangier 2017, ICML", _half,
+        value_float32=float32.built_on_sigmoid(rows.glu), backward_float32=float32.built_on_sigmoid(rows.glu_backward),
     ),
 )  # fmt: skip
 

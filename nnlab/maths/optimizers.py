@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +35,7 @@ class Optimizer:
     """An update rule, its parameters, and the names of its slots: arrays shaped like theta that start at zero.
 
     `decays` where the update takes a `decay_mask`; `follows_rate` unless it looks at the learning rate in step 1 only;
-    `needs_objective` where it takes an `objective`, so that all steps must see the same rows. `is_descent` tells for
-    which parameters the update is no more than a `Descent`.
+    `needs_objective` where it takes an `objective`, so that all steps must see the same rows.
     """
 
     name: str
@@ -48,7 +47,6 @@ class Optimizer:
     decays: bool = False
     follows_rate: bool = True
     needs_objective: bool = False
-    is_descent: Callable[[Mapping[str, Value]], bool] = lambda _chosen: False
 
     def start(self, theta: Array, chosen: Mapping[str, Value]) -> dict[str, Array]:
         """Fresh slots for theta."""
@@ -69,31 +67,6 @@ def sgd(theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *, m
             gradient[...] = velocity
     np.multiply(gradient, rate, gradient)
     np.subtract(theta, gradient, theta)
-
-
-class Descent:
-    """θ ← θ - rate · g at constant rates, of which a factor can be folded into the making of g.
-
-    dL/dz is multiplied by 1/m anyway; with rate/m for it, what comes out is rate · g, and the update is left with a
-    single pass over the parameters. Rates above 1 stay in the update: nothing shall overflow that would not without.
-    With several rates the replicas fall into as many blocks of the same length, each with a rate of its own.
-    """
-
-    def __init__(self, rates: Sequence[float]) -> None:
-        self.factors = tuple(min(rate, 1.0) for rate in rates)
-        self.left = tuple(max(rate, 1.0) for rate in rates)
-        self.is_done = all(rate == 1 for rate in self.left)
-
-    def __call__(self, theta: Array, gradient: Array, _slots: Slots, _step: int) -> None:
-        """The update, for a gradient that was multiplied by `factors`."""
-        if not self.is_done:
-            np.multiply(gradient, np.asarray(by_replica(self.left, len(theta)), theta.dtype), gradient)
-        np.subtract(theta, gradient, theta)
-
-
-def by_replica(values: Sequence[float], replicas: int) -> Any:
-    """The one value, or the values of as many blocks of replicas, (R, 1)."""
-    return values[0] if len(values) == 1 else np.repeat(values, replicas // len(values))[:, None]
 
 
 def adagrad(
@@ -486,7 +459,6 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             Parameter("nesterov", default=False, description="look ahead along the velocity"),
         ),
         slots=lambda chosen: ("velocity",) if chosen["momentum"] else (),
-        is_descent=lambda chosen: not chosen["momentum"],
     ),
     Optimizer(
         "adagrad", adagrad, "θ ← θ - rate · g / (√v + ε), v ← v + g²", "Duchi, Hazan, Singer 2011, JMLR 12",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
 
 Value = float | bool
 
@@ -81,6 +83,11 @@ def resolved(entry: Entry, given: Mapping[str, Value]) -> dict[str, Value]:
     if unknown:
         raise ValueError(f"{entry.name} has no parameter '{min(unknown)}'")
     return {parameter.name: _checked(entry, parameter, given) for parameter in entry.parameters}
+
+
+def of_type(value: Any, dtype: np.dtype[Any]) -> Any:
+    """A parameter's value, a number, an array or a dual array, in this dtype."""
+    return value.astype(dtype, copy=False) if hasattr(value, "astype") else dtype.type(value)
 
 
 def _checked(entry: Entry, parameter: Parameter, given: Mapping[str, Value]) -> Value:

@@ -1,8 +1,8 @@
-"""The layout of theta: which stretch of its last axis is which tensor of which layer.
+"""The layout of theta: which part of its last axis is which tensor of which layer.
 
     theta : (R, P)     R replicas, P parameters
 
-A layout names each stretch, gives its shape, and says how strongly weight decay pulls on it. `views` cuts theta into
+A layout names each tensor, gives its shape, and says how strongly weight decay pulls on it. `views` cuts theta into
 named arrays without copying; a view is good only as long as its theta is updated in place.
 """
 
@@ -36,8 +36,8 @@ NO_PENALTIES = Penalties()
 class ParameterSpec:
     """One named tensor of a network, such as `dense1/weights`.
 
-    Only weights have `penalties` and are `decayed`; biases and learned activation parameters never are. `fill` is where
-    running statistics start.
+    Only weights have `penalties` and are `decayed`; biases and learned activation parameters never are. The last axis
+    of weights counts units, all others what comes into a unit. `fill` is where running statistics start.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ParameterSpec:
 
 
 class Layout:
-    """The stretches of a network, one after the other."""
+    """The tensors of a network, one after the other."""
 
     def __init__(self, specs: Sequence[ParameterSpec]) -> None:
         self.specs = tuple(specs)
@@ -61,7 +61,7 @@ class Layout:
         self.size: int = ends[-1] if ends else 0
 
     def views(self, theta: Array) -> dict[str, Array]:
-        """Each stretch of theta, (R, P), as an array (R, *shape) that shares theta's memory."""
+        """Each tensor of theta, (R, P), as an array (R, *shape) that shares theta's memory."""
         return {spec.name: theta[:, self.places[spec.name]].reshape(len(theta), *spec.shape) for spec in self.specs}
 
     def coefficients(self, penalty: str, dtype: Any) -> Array | None:
@@ -77,7 +77,7 @@ class Layout:
         return any(any(self._penalties(penalty)) for penalty in ("l1", "l2"))
 
     def _penalties(self, penalty: str) -> list[float]:
-        """One penalty's coefficient for each stretch."""
+        """One penalty's coefficient for each tensor."""
         return [getattr(spec.penalties or NO_PENALTIES, penalty) for spec in self.specs]
 
     def decayed(self, dtype: Any) -> Array:
@@ -85,8 +85,13 @@ class Layout:
         values = [spec.penalties is not None for spec in self.specs]
         return np.repeat(np.array(values, dtype), [spec.size for spec in self.specs])
 
+    def place_of(self, layer: str) -> slice:
+        """The columns of all tensors of a layer, which follow each other."""
+        places = [place for name, place in self.places.items() if name.partition("/")[0] == layer]
+        return slice(places[0].start, places[-1].stop)
+
     def fills(self, replicas: int, dtype: Any) -> Array:
-        """The array that starts every stretch at its `fill`, (R, P)."""
+        """The array that starts every tensor at its `fill`, (R, P)."""
         values = np.array([spec.fill for spec in self.specs], dtype)
         row = np.repeat(values, [spec.size for spec in self.specs])
         return np.repeat(row[None], replicas, axis=0)

@@ -21,6 +21,8 @@ from nnlab.pictures.folder import ensure_matplotlib_folder
 
 ensure_matplotlib_folder()  # before anything below imports matplotlib, which reads and writes there as it is imported
 
+from matplotlib.figure import Figure  # noqa: E402
+
 from nnlab.pictures.arm_health import arm_health  # noqa: E402
 from nnlab.pictures.arm_units import arm_units  # noqa: E402
 from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
@@ -39,6 +41,7 @@ from nnlab.pictures.units import units  # noqa: E402
 
 __all__ = [
     "MOST_SPREADS",
+    "Figure",
     "Key",
     "Plane",
     "accuracy",

@@ -53,3 +53,19 @@ def _runs_in(root: Path) -> list[str]:
             p.name for p in root.iterdir() if _is_run(p) and not p.is_symlink() and not p.name.startswith(".")
         )
     return []
+
+
+def config_or_run(target: str | Path, root: Path) -> tuple[Path, Path | None]:
+    """The experiment file that `target` names, or that of the run it names; and that run's folder, if it is one."""
+    path = Path(target)
+    if path.suffix in {".yaml", ".yml"} or _is_file(path):
+        return path, None
+    run = find(root, str(target))
+    return run.path / CONFIG, run.path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # a name that the file system cannot even look up
+        return False

@@ -19,7 +19,7 @@ from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.setup.rows import Rows
 from nnlab.training import health
-from nnlab.training.loop import Plan
+from nnlab.training.plan import Plan
 
 Array = NDArray[Any]
 

@@ -15,9 +15,9 @@ from nnlab.data.dataset import Columns
 from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
 from nnlab.errors import CheckpointError, InputError
-from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, report
-from nnlab.networks.network import Evaluator, Network
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Evaluator
 from nnlab.runs.about import ModelAbout, weights_faults
 from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for
@@ -99,16 +99,14 @@ class Model:
         return tuple((spec.name, tuple(spec.shape)) for spec in self.network.layout.specs)
 
     @classmethod
-    def from_checkpoint(
-        cls, experiment: Experiment, checkpoint: Checkpoint, activations: Mapping[str, AnyActivation]
-    ) -> Model:
+    def from_checkpoint(cls, experiment: Experiment, checkpoint: Checkpoint) -> Model:
         """The model that a checkpoint of this experiment holds."""
         about = ModelAbout.of(checkpoint.about, "the checkpoint")
         for fault in weights_faults(checkpoint.arrays, about.parameters):
             raise CheckpointError(f"the checkpoint: {fault}")
         try:
             with np.errstate(all="ignore"):
-                model = cls._read(experiment, checkpoint, about, activations)
+                model = cls._read(experiment, checkpoint, about)
             fits = model._layout() == about.layout and model._fits()  # noqa: SLF001 - its own
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
@@ -131,13 +129,7 @@ class Model:
         )
 
     @classmethod
-    def _read(
-        cls,
-        experiment: Experiment,
-        checkpoint: Checkpoint,
-        about: ModelAbout,
-        activations: Mapping[str, AnyActivation],
-    ) -> Model:
+    def _read(cls, experiment: Experiment, checkpoint: Checkpoint, about: ModelAbout) -> Model:
         columns = Columns.from_dict(about.columns.document())
         scaling = Scaling.from_arrays(checkpoint.group("scaling"))
         targets = checkpoint.group("target_scaling")
@@ -146,7 +138,7 @@ class Model:
         weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
         return cls(
             experiment,
-            network_for(experiment, len(scaling.shift), outputs, activations, weights),
+            network_for(experiment, (len(scaling.shift),), outputs, weights),
             checkpoint.arrays["theta"],
             checkpoint.arrays["statistics"],
             columns,

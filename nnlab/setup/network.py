@@ -1,4 +1,4 @@
-"""From a validated experiment to the objects that compute: the network, its optimizer and the plan of its training."""
+"""From the layers and the head of an experiment to the network that computes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from nnlab.config.choices import Choice, activation_of
+from nnlab.config.choices import ActivationChoice, Choice, InitializerChoice
 from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.maths.activations import AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import bound, unfused, worked_out
-from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
-from nnlab.networks.layers.dense import Dense, Layer
-from nnlab.networks.layers.noise_layers import Dropout, Noise
-from nnlab.networks.layers.normalization import BatchNormalization, LayerNormalization
+from nnlab.networks.layers.base import Layer, Shape, units_of
+from nnlab.networks.layers.batch_norm import BatchNormalization
+from nnlab.networks.layers.dense import Dense
+from nnlab.networks.layers.dropout import Dropout
+from nnlab.networks.layers.elementwise import Elementwise
+from nnlab.networks.layers.layer_norm import LayerNormalization
+from nnlab.networks.layers.noise import Noise
+from nnlab.networks.layers.rowwise import Rowwise
 from nnlab.networks.layout import Penalties
 from nnlab.networks.network import Network
 
@@ -28,12 +32,14 @@ _HEAD_INITIALIZER = "glorot_uniform"
 
 def network_for(
     experiment: Experiment,
-    inputs: int,
+    shape: Shape,
     outputs: int,
-    activations: Mapping[str, AnyActivation],
     weights: Any = None,
 ) -> Network:
-    """The experiment's network between `inputs` columns and `outputs` targets; `weights` are those of the classes."""
+    """The experiment's network from samples of a shape to `outputs` targets; `weights` are those of the classes.
+
+    No layer there is looks at rows and columns, so that images come in as rows of numbers.
+    """
     spec = experiment.network
     head = spec.head
     assert head.activation is not None
@@ -41,8 +47,8 @@ def network_for(
     loss = head.loss.name
     fused = worked_out(experiment.task, head.activation.name, loss, logits=head.logits)
     ended = bound(fused or unfused(loss), experiment.task, loss, head.loss.values, weights)
-    entry = activation_of(head.activation, activations)
-    builder = _Builder(experiment, activations)
+    entry = head.activation.entry
+    builder = _Builder(experiment)
     for layer in spec.layers or []:
         builder.add(layer, spec.activation)
     if head.dense:
@@ -50,7 +56,7 @@ def network_for(
         builder.add_last(width, _HEAD_INITIALIZER if fused else entry.initializer)
     if not fused and head.activation.name != "identity":
         builder.add_activation(head.activation)
-    return Network(inputs, tuple(builder.layers), ended)
+    return Network((units_of(shape),), tuple(builder.layers), ended)
 
 
 def _inputs_for(outputs: int, entry: AnyActivation, choice: Choice) -> int:
@@ -71,12 +77,12 @@ def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
 class _Builder:
     """Collects layers, numbering each kind from 1."""
 
-    def __init__(self, experiment: Experiment, activations: Mapping[str, AnyActivation]) -> None:
-        self.spec, self.activations = experiment.network, activations
+    def __init__(self, experiment: Experiment) -> None:
+        self.spec = experiment.network
         self.layers: list[Layer] = []
         self.counts: Counter[str] = Counter()
 
-    def add(self, layer: LayerSpec, otherwise: Choice) -> None:
+    def add(self, layer: LayerSpec, otherwise: ActivationChoice) -> None:
         """A layer of the experiment file; a dense one comes with its activation."""
         if layer.kind in {"dense", "activation"}:
             self._add_dense_and_activation(layer, layer.activation or otherwise)
@@ -90,9 +96,9 @@ class _Builder:
         elif layer.layer_norm is not None:
             self.layers.append(LayerNormalization(self._numbered("layer_norm"), layer.layer_norm.epsilon))
 
-    def _add_dense_and_activation(self, layer: LayerSpec, activation: Choice) -> None:
+    def _add_dense_and_activation(self, layer: LayerSpec, activation: ActivationChoice) -> None:
         if layer.dense is not None:
-            recommended = activation_of(activation, self.activations).initializer
+            recommended = activation.entry.initializer
             own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
             self._add_dense(layer.dense, layer.init or self.spec.init, recommended, replace(self._penalties(), **own))
         self.add_activation(activation)
@@ -111,10 +117,10 @@ class _Builder:
         name = self._numbered("dense")
         self.layers.append(Dense(name, width, weights, values, bias, bias_values, penalties))
 
-    def add_activation(self, choice: Choice) -> None:
+    def add_activation(self, choice: ActivationChoice) -> None:
         """An activation as a layer of its own; identity needs none."""
         if choice.name != "identity":
-            entry = activation_of(choice, self.activations)
+            entry = choice.entry
             name = self._numbered(choice.name)
             if isinstance(entry, RowActivation):
                 self.layers.append(Rowwise(name, entry, choice.values))
@@ -126,9 +132,9 @@ class _Builder:
         return f"{kind}{self.counts[kind]}"
 
 
-def _initializer(choice: Choice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
-    if isinstance(choice, Choice):
-        return INITIALIZERS[choice.name], choice.values
+def _initializer(choice: InitializerChoice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
+    if isinstance(choice, InitializerChoice):
+        return choice.entry, choice.values
     return INITIALIZERS[recommended], {}
 
 

@@ -7,30 +7,28 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from nnlab.config.choices import Choice
+from nnlab.config.choices import OptimizerChoice
 from nnlab.config.schema import Experiment
-from nnlab.maths.optimizers import OPTIMIZERS, Descent, Optimizer
-from nnlab.maths.schedules import SCHEDULES, Plateau
+from nnlab.maths.optimizers import Optimizer
+from nnlab.maths.schedules import Plateau
 from nnlab.networks.layout import Layout
 from nnlab.setup.network import dtype_of
-from nnlab.training.loop import Plan, Update
+from nnlab.training.health import Update
 
 
 @dataclass(frozen=True)
 class BoundOptimizer:
-    """An optimizer with its chosen parameters, its schedule, and the weights its own decay may shrink.
+    """An optimizer with its chosen parameters and its schedule; `decayed`, (P,), is 1 where its own decay acts.
 
-    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own. A rule
-    that `folds` takes gradients of which `factors` have been folded into the loss, block by block.
+    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own.
     """
 
     entry: Optimizer
-    choice: Choice
+    choice: OptimizerChoice
     decayed: Any
     steps: int
     plateau: Plateau | None = None
     rates: tuple[float, ...] = ()
-    folds: bool = False
 
     def start(self, theta: Any) -> dict[str, Any]:
         """Fresh slots; those of a plateau are (R,), all others (R, P)."""
@@ -41,9 +39,7 @@ class BoundOptimizer:
     @cached_property
     def update(self) -> Update:
         """The in-place update as the training loop calls it."""
-        if self.folds:
-            return Descent(self._bases)
-        updates = [self._update_from(base) for base in self._bases]
+        updates = [self._update_from(base) for base in self.rates or (self._base,)]
         return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
 
     def _update_from(self, base: float) -> Update:
@@ -55,17 +51,8 @@ class BoundOptimizer:
         return partial(_update, self.entry.update, self.rate_from(base), others)
 
     @property
-    def factors(self) -> tuple[float, ...]:
-        """What the gradient of each block's loss is to be multiplied by."""
-        return self.update.factors if isinstance(self.update, Descent) else (1.0,)
-
-    @property
     def _base(self) -> float:
         return float(self.choice.values["learning_rate"])
-
-    @property
-    def _bases(self) -> tuple[float, ...]:
-        return self.rates or (self._base,)
 
     @cached_property
     def rate(self) -> Callable[[Any, Any, int], Any]:
@@ -79,7 +66,8 @@ class BoundOptimizer:
             return lambda _theta, _slots, _step: base
         if self.plateau is not None:
             return lambda theta, slots, _step: (base * slots[f"{_PLATEAU}scale"][:, None]).astype(theta.dtype)
-        entry, values, steps = SCHEDULES[schedule.name], schedule.values, self.steps
+        entry, values, steps = schedule.entry, schedule.values, self.steps
+        assert not isinstance(entry, Plateau)
         return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
 
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
@@ -103,8 +91,8 @@ def _update_blocks(
 ) -> None:
     """An update of its own for each block of replicas.
 
-    A column of rates would be one call, but not the same bits: numbers that are made from a rate are rounded once where
-    it is a plain number, and an array of float32 would round at every step of the way.
+    A column of rates would be one call, but with other bits: an update rounds what it makes of a plain number once, and
+    what it makes of a float32 array at every operation.
     """
     length = len(theta) // len(updates)
     for first, update in zip(range(0, len(theta), length), updates, strict=True):
@@ -117,13 +105,15 @@ def _of_block(objective: Any, first: int, theta: Any, replica: int) -> Any:
     return objective(theta, first + replica)
 
 
-def optimizer_for(experiment: Experiment, layout: Layout, plan: Plan) -> BoundOptimizer:
-    """The experiment's optimizer for a network with this layout."""
-    choice, decayed = experiment.optimizer, layout.decayed(dtype_of(experiment))
-    plateau = None
+def optimizer_for(
+    experiment: Experiment, layout: Layout, steps: int, *, larger_is_better: bool = False
+) -> BoundOptimizer:
+    """The experiment's optimizer for a network with this layout and a training of so many steps.
+
+    `larger_is_better` tells of the watched figure, which a plateau schedule follows.
+    """
+    choice, plateau = experiment.optimizer, None
     if choice.schedule is not None and choice.schedule.name == Plateau.name:
-        plateau = Plateau(**choice.schedule.values, larger_is_better=plan.watch.larger_is_better)
-    entry = OPTIMIZERS[choice.name]
-    # What is done to a gradient, or added to it, takes it as it is.
-    folds = choice.schedule is None and entry.is_descent(choice.values) and not (plan.clips or layout.is_penalised)
-    return BoundOptimizer(entry, choice, decayed, plan.steps, plateau, folds=folds)
+        plateau = Plateau(**choice.schedule.values, larger_is_better=larger_is_better)
+    decayed = layout.decayed(dtype_of(experiment))
+    return BoundOptimizer(choice.entry, choice, decayed, steps, plateau)

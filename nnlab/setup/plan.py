@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from nnlab.config.experiment import line_search_findings, refusal
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
-from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.training.loop import Plan
+from nnlab.training.plan import Observe, Plan
 from nnlab.training.stopping import Watch
 
 
-def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Plan:
-    """When to update, measure, evaluate and save, for a training part of `rows` rows; `evaluate` names the parts.
+def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe: Observe | None = None) -> Plan:
+    """When to update, measure, evaluate and save, for a training part of `rows` rows; `parts` names those there are.
 
-    ConfigError where the optimizer searches along lines and something is in its way, as are batches of some rows.
+    `observe` gets the watched figure, for a schedule that follows it. ConfigError where the optimizer searches along
+    lines and something is in its way, as are batches of some rows.
     """
-    training, optimizer = experiment.training, experiment.optimizer.name
-    batch = rows if training.batch_size == "all" else min(training.batch_size, rows)
+    training, optimizer = experiment.training, experiment.optimizer
+    batch, steps = batch_size_for(experiment, rows), steps_for(experiment, rows)
     findings = list(line_search_findings(experiment))
-    if OPTIMIZERS[optimizer].needs_objective and batch < rows:
-        found = f"found batches of {batch} of the {rows} training rows with {optimizer}, whose line search compares"
+    if optimizer.entry.needs_objective and batch < rows:
+        found = (
+            f"found batches of {batch} of the {rows} training rows with {optimizer.name}, whose line search compares"
+        )
         findings.append((("training", "batch_size"), f"{found} losses of the same rows; expected all"))
     if findings:
         raise refusal(experiment, findings)
-    per_epoch = -(-rows // batch)
-    steps = training.steps if training.steps is not None else (training.epochs or 0) * per_epoch
     # About a hundred points make a curve; more cost time and show nothing new.
     log_every = training.log_every or max(1, steps // 100)
     return Plan(
@@ -35,15 +35,31 @@ def plan_for(experiment: Experiment, rows: int, evaluate: tuple[str, ...]) -> Pl
         batch_size=batch,
         shuffle=training.shuffle,
         log_every=log_every,
-        evaluate_every=training.evaluate_every or _evaluate_every(experiment, per_epoch, log_every),
-        watch=_watch(experiment, evaluate),
-        evaluate=tuple(part for part in training.evaluate if part in evaluate),
+        evaluate_every=training.evaluate_every or _evaluate_every(experiment, -(-rows // batch), log_every),
+        watch=watch_for(experiment, parts),
+        evaluate=tuple(part for part in training.evaluate if part in parts),
         checkpoint_every=training.checkpoint_every if isinstance(training.checkpoint_every, int) else None,
         clip_norm=training.clip_norm,
         clip_value=training.clip_value,
         steps_to_measure=frozenset(_gate_steps(experiment, steps)),
-        needs_objective=OPTIMIZERS[optimizer].needs_objective,
+        observe=observe,
+        needs_objective=optimizer.entry.needs_objective,
+        health=training.health,
     )
+
+
+def batch_size_for(experiment: Experiment, rows: int) -> int:
+    """How many of the training part's rows a batch has; the last one of an epoch may have fewer."""
+    size = experiment.training.batch_size
+    return rows if size == "all" else min(size, rows)
+
+
+def steps_for(experiment: Experiment, rows: int) -> int:
+    """How many updates the training takes, with a training part of `rows` rows."""
+    training = experiment.training
+    if training.steps is not None:
+        return training.steps
+    return (training.epochs or 0) * -(-rows // batch_size_for(experiment, rows))
 
 
 def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> int:
@@ -56,7 +72,7 @@ def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:
     return (gate.step for gate in asked if gate.step is not None and gate.step <= steps)
 
 
-def _watch(experiment: Experiment, parts: tuple[str, ...]) -> Watch:
+def watch_for(experiment: Experiment, parts: tuple[str, ...]) -> Watch:
     """Early stopping as the experiment says; without it the best weights by loss are still kept."""
     stopping = experiment.training.early_stopping
     if stopping is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,11 @@ from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
 from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault
-from nnlab.setup.network import dtype_of
+from nnlab.networks.network import Network
+from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.plan import batch_size_for
 from nnlab.setup.weights import weight_findings
-from nnlab.training.loop import Part
+from nnlab.training.evaluation import Part
 
 Array = NDArray[Any]
 
@@ -95,7 +96,7 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
     return dataset
 
 
-@contextmanager
+@contextlib.contextmanager
 def _placed(experiment: Experiment) -> Iterator[None]:
     """Give the faults of data the place of the key that causes them; those of a line of a data file have their own."""
     try:
@@ -104,7 +105,7 @@ def _placed(experiment: Experiment) -> Iterator[None]:
         found = f"found a data set that does not fit into memory, {_SMALLER}"
         raise refusal(experiment, [(("data", "source"), found)]) from error
     except DataError as error:
-        causes = [(fault, _cause(experiment, fault)) for fault in error.faults]
+        causes = [(fault, _cause(fault)) for fault in error.faults]
         findings = [(path, fault.message) for fault, path in causes if path is not None]
         own = [fault for fault, path in causes if path is None]
         raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
@@ -113,41 +114,9 @@ def _placed(experiment: Experiment) -> Iterator[None]:
 _SMALLER = "expected a smaller one (inputs in .npz, .npy and IDX files may stay there: data.in_blocks: 16384)"
 
 
-# What the message of a fault tells of the key in the experiment file; the first pattern that is found decides.
-_CAUSES = tuple(
-    (re.compile(pattern), path)
-    for pattern, path in (
-        (r"found (?:source|no file|file name|no data)", ("data", "source")),
-        (r"found (target|ignore) ('.*?'), expected the name", ("data",)),
-        (r"found parameter '(\w+)'", ("data", "source")),
-        (r"for a set that takes none: '(\w+)'", ("data", "source")),
-        (r"found (samples|noise|classes|seed): ", ("data", "source")),
-        (r"\bdata\.(target|ignore|test|validation|in_blocks)\b", ("data",)),
-        (r"target column|in target and ignore|no column left", ("data", "target")),
-        (r"\btask\b", ("task",)),
-        (r"\bblanks\b", ("data", "blanks")),
-        (r"finite once scaled|beyond float64", ("data", "scale")),
-    )
-)
-
-
-def _cause(experiment: Experiment, fault: Fault) -> KeyPath | None:
+def _cause(fault: Fault) -> KeyPath | None:
     """The key that a fault of the data comes from; None for one within a data file."""
-    if fault.line is not None:
-        return None
-    for pattern, path in _CAUSES:
-        match = pattern.search(fault.message)
-        if match:
-            return (*path, *match.groups()[:1], *_index(experiment, match.groups()))
-    return ("data", "source") if fault.file is None else None
-
-
-def _index(experiment: Experiment, found: Sequence[str]) -> list[int]:
-    """Where a column that the data do not have stands in its list."""
-    if len(found) < 2:
-        return []
-    names = getattr(experiment.data, found[0]) or []
-    return [index for index, name in enumerate(names) if quoted(name) == found[1]][:1]
+    return ("data", "source") if fault.key is None and fault.file is None else fault.key
 
 
 def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPath, str]]:
@@ -159,9 +128,16 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
         findings.append(
             (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
         )
-    sizes = [inputs, *(layer.dense for layer in spec.layers or [] if layer.dense), outputs]
-    fault = memory_fault(sum(a * (b + 1) for a, b in zip(sizes[1:], sizes, strict=False)), experiment)
+    fault = _size_fault(experiment, network_for(experiment, dataset.sample_shape, outputs), len(dataset.x))
     return [*findings, (("network", "layers"), fault)] if fault else findings
+
+
+def _size_fault(experiment: Experiment, network: Network, rows: int) -> str | None:
+    """Why a network is too large to be trained, or None; layers that do not fit each other are refused elsewhere."""
+    with contextlib.suppress(ValueError):
+        workspace = network.workspace(batch_size_for(experiment, rows), dtype_of(experiment).itemsize)
+        return memory_fault(network.layout.size, experiment, workspace)
+    return None
 
 
 def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS, refusal
 from nnlab.config.schema import Experiment
-from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.setup.gates import gate_findings
+from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
-from nnlab.setup.plan import plan_for
+from nnlab.setup.plan import plan_for, steps_for, watch_for
 from nnlab.setup.rows import Rows
 from nnlab.setup.weights import class_weights
-from nnlab.training.loop import Plan
+from nnlab.training.batches import Batches, batches_of
+from nnlab.training.evaluation import Part
+from nnlab.training.health import Timer
+from nnlab.training.loop import fit, never
+from nnlab.training.plan import Plan, Record
 from nnlab.training.state import State
+from nnlab.training.stopping import Best
 
 Array = NDArray[Any]
 
@@ -35,37 +42,87 @@ class Setup:
     optimizer: BoundOptimizer
     plan: Plan
 
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """The splits that exist, stacked along the axis of replicas."""
+        return self.rows.parts()
+
+    @cached_property
+    def epoch_steps(self) -> int:
+        """How many steps an epoch has."""
+        return -(-len(self.rows.of(0).split.train) // self.plan.batch_size)
+
     def start(self) -> State:
         """The state before the first step, one replica per seed."""
         theta = self.network.start(self.rows.seeds, dtype_of(self.experiment), self.experiment.generator)
         return State.start(theta, self.optimizer.start(theta), self.network.statistics.fills(len(theta), theta.dtype))
 
+    def batches(self) -> Batches:
+        """The batches of the training part."""
+        train = self.parts["train"]
+        return batches_of(train.x, train.y, self.rows.seeds, self.plan.batch_size, shuffle=self.plan.shuffle)
+
+    def fit(
+        self,
+        state: State,
+        plan: Plan | None = None,
+        *,
+        stop: Callable[[], bool] = never,
+        pause: Callable[[], bool] = never,
+        timer: Timer = nullcontext,
+    ) -> Iterator[Record]:
+        """Train from `state` by the setup's plan, or by another; see `nnlab.training.loop.fit`."""
+        seeds, update = self.rows.seeds, self.optimizer.update
+        return fit(self.network, self.parts, seeds, update, plan or self.plan, state, stop, pause, timer)
+
+    def chosen(self, state: State) -> Best | State:
+        """The weights whose figures a run reports: the best ones if it stops early, else the last."""
+        return state.best if self.stops_early else state
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether the best weights are wanted, and training ends where they no longer improve."""
+        return self.experiment.training.early_stopping is not None
+
+    def model(self, theta: Array, statistics: Array) -> Model:
+        """The network of the first seed with theta (1, P) and running statistics (1, Q), ready for other rows."""
+        prepared, dataset = self.rows.of(0), self.rows.dataset
+        return Model(
+            self.experiment,
+            self.network,
+            theta,
+            statistics,
+            dataset.columns,
+            prepared.scaling,
+            prepared.target_scaling,
+            dataset.image_shape,
+        )
+
     def with_rates(self, rates: Iterable[float]) -> Setup:
         """The same with a learning rate for each of as many blocks of replicas."""
-        rule = replace(self.optimizer, rates=tuple(rates))
-        return replace(self, optimizer=rule, plan=replace(self.plan, factors=rule.factors))
+        return replace(self, optimizer=replace(self.optimizer, rates=tuple(rates)))
 
 
-def set_up(experiment: Experiment, rows: Rows, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Setup:
+def set_up(experiment: Experiment, rows: Rows) -> Setup:
     """Network, optimizer and plan for rows that are ready. ConfigError for layers that do not fit, and for gates."""
     dataset, first = rows.dataset, rows.prepared[0]
     weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
-    network = network_for(experiment, dataset.x.shape[1], dataset.y.shape[1], activations, weights)
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], weights)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
-    layout = _checked_layout(experiment, network, dataset.y.shape[1])
-    plan = plan_for(experiment, len(first.train.x), parts)
-    rule = optimizer_for(experiment, layout, plan)
-    plan = replace(plan, observe=rule.observe if rule.plateau else None, factors=rule.factors)
+    layout, count = _checked_layout(experiment, network, dataset.y.shape[1]), len(first.train.x)
+    larger = watch_for(experiment, parts).larger_is_better
+    optimizer = optimizer_for(experiment, layout, steps_for(experiment, count), larger_is_better=larger)
+    plan = plan_for(experiment, count, parts, optimizer.observe if optimizer.plateau else None)
     findings = list(gate_findings(experiment, rows, network, plan, parts))
     if findings:
         raise refusal(experiment, findings)
-    return Setup(experiment, rows, network, rule, plan)
+    return Setup(experiment, rows, network, optimizer, plan)
 
 
 def _checked_layout(experiment: Experiment, network: Network, outputs: int) -> Layout:
     """The layout of a network whose layers fit each other and the data. ConfigError otherwise."""
     try:
-        found = network.sizes[-1]
+        found = network.widths[-1]
     except ValueError as error:
         raise refusal(experiment, [(("network", "layers"), str(error))]) from error
     each = network.head.per_output
@@ -76,6 +133,3 @@ def _checked_layout(experiment: Experiment, network: Network, outputs: int) -> L
         message = f"found {found} units {where}, but the data have {outputs} targets{wanted}"
         raise refusal(experiment, [(("network", "head", "activation" if own else "dense"), message)])
     return network.layout
-
-
-# --- gates that this run could never meet -----------------------------------------------------------------------------

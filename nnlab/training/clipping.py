@@ -1,4 +1,4 @@
-"""What holds gradients and weights back: clipping before an update, a largest norm of each unit's weights after it."""
+"""Clipping of gradients before an update, and a largest norm of each unit's weights after it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def clipped_gradient(gradient: Array, value: float | None, norm: float | None) -> Iterator[Callable[[], None]]:
-    """What is done to a gradient, (R, P), before an update: entries are cut at `value`, norms at `norm`."""
+    """What clips a gradient, (R, P), in place before an update: entries at `value`, the norm of a replica at `norm`."""
     if value is not None:
         yield partial(np.clip, gradient, -value, value, out=gradient)
     if norm is not None:
@@ -25,18 +25,20 @@ def clipped_gradient(gradient: Array, value: float | None, norm: float | None) -
 def _clip_norm(gradient: Array, limit: float) -> None:
     """Scale each replica's gradient so that its norm is at most `limit` (Pascanu, Mikolov, Bengio 2013, ICML)."""
     norm = np.sqrt((gradient * gradient).sum(axis=-1, keepdims=True))
-    if not np.isfinite(norm).all():  # squares overflow long before what they are of
+    if not np.isfinite(norm).all():  # squares overflow long before the entries do
         largest = np.abs(gradient).max(axis=-1, keepdims=True)
         norm = np.where(np.isfinite(norm), norm, largest * np.linalg.norm(gradient / largest, axis=-1, keepdims=True))
     gradient *= np.minimum(1, limit / np.maximum(norm, np.finfo(gradient.dtype).tiny))
 
 
 def bounded_weights(network: Network, theta: Array) -> Iterator[Callable[[], None]]:
-    """What is done to theta, (R, P), after an update: the weights of units that have a largest norm are held to it."""
+    """For each tensor with a largest norm, what scales its units' weights in theta, (R, P), after an update."""
     views = network.layout.views(theta)
     for spec in network.bounded:
         assert spec.penalties is not None
-        yield partial(_bound, views[spec.name], spec.penalties.max_norm)
+        weights = views[spec.name]
+        by_unit = weights.reshape(len(weights), -1, weights.shape[-1])  # the last axis counts units
+        yield partial(_bound, by_unit, spec.penalties.max_norm)
 
 
 def _bound(weights: Array, limit: float) -> None:

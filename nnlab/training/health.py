@@ -24,19 +24,23 @@ at this step, with noise, and before clipping.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.activation_layers import BoundElementwise, Elementwise, Rowwise
-from nnlab.networks.layers.dense import Dense, Layer, PassContext
-from nnlab.networks.layout import Layout
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.layers.base import BoundLayer, Layer, PassContext
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
+from nnlab.training.evaluation import Part
+from nnlab.training.plan import Plan
+from nnlab.training.state import State
 
 Array = NDArray[Any]
 Update = Callable[..., None]
+Timer = Callable[[], AbstractContextManager[object]]
 
 MOST_ROWS = 256
 DEAD = 1e-6
@@ -48,34 +52,25 @@ _SLOPES, _SPREAD, _WEIGHTS = ("dead", "saturated"), ("mean", "deviation"), ("gra
 
 def figure_names(network: Network) -> list[str]:
     """What is measured of a network, layer by layer."""
-    return [f"health/{layer.name}/{quantity}" for layer in network.layers for quantity in _quantities(layer)]
-
-
-def _quantities(layer: Layer) -> tuple[str, ...]:
-    if isinstance(layer, Dense):
-        return _WEIGHTS
-    if isinstance(layer, Elementwise):
-        return _SLOPES + _SPREAD
-    return _SPREAD if isinstance(layer, Rowwise) else ()
+    return [f"health/{layer.name}/{quantity}" for layer in network.layers for quantity in layer.health]
 
 
 def depths(network: Network) -> dict[str, int]:
     """The number of the dense layer, from 1, of each layer that figures tell of: an activation's is the one before."""
     found, depth = {}, 0
     for layer in network.layers:
-        depth += isinstance(layer, Dense)
-        if _quantities(layer):
+        depth += _has_weights(layer)
+        if layer.health:
             found[layer.name] = max(depth, 1)
     return found
 
 
-def no_ratios(network: Network, replicas: int) -> Array:
-    """Room for the update ratios of the dense layers, (R, dense layers), of which none is known yet."""
-    return np.full((replicas, len(_dense(network))), np.nan)
+def _has_weights(layer: Layer) -> bool:
+    return "update_ratio" in layer.health
 
 
-def _dense(network: Network) -> list[str]:
-    return [layer.name for layer in network.layers if isinstance(layer, Dense)]
+def _with_weights(network: Network) -> list[str]:
+    return [layer.name for layer in network.layers if _has_weights(layer)]
 
 
 def sampled(rows: int) -> NDArray[np.intp]:
@@ -89,8 +84,8 @@ class Health:
     """Looks at a network on a sample of rows, without changing a bit of its training.
 
     `x` (R or 1, N, inputs) and `y` (R or 1, N, outputs) are the training part; `theta` (R, P) and the running
-    `statistics` (R, Q) may change in place between two looks. `ratios`, as made by `no_ratios`, keeps the update ratios
-    of the last watched update.
+    `statistics` (R, Q) may change in place between two looks. `ratios`, (R, layers with weights), keeps the update
+    ratios of the last watched update.
     """
 
     def __init__(
@@ -101,11 +96,12 @@ class Health:
         self.x, self.y = x[:, rows], y[:, rows]
         self.context, self.gradient = PassContext(tuple(seeds), learns=False), np.zeros_like(theta)
         self.evaluation = Pass(network, theta, None, len(rows), statistics)
-        # Only learned parameters change the steepest slope while a network trains.
-        bounds = [bound for bound in self.evaluation.layers if isinstance(bound, BoundElementwise)]
-        with np.errstate(all="ignore"):
-            self.steepest = {b.layer.name: _steepest(b) for b in bounds if not b.layer.learned}
         self.training = Pass(network, theta, self.gradient, len(rows), statistics, self.context)
+        # Only learned parameters change the steepest slope while a network trains.
+        learning = {spec.name.partition("/")[0] for spec in network.layout.specs}
+        bounds = {layer.name: bound for layer, bound in _curves(network, self.evaluation)}
+        with np.errstate(all="ignore"):
+            self.steepest = {name: _steepest(bound) for name, bound in bounds.items() if name not in learning}
 
     def watched(self, update: Update, is_due: Callable[[int], bool]) -> Update:
         """`update`, which takes note of its size where it `is_due` after that step."""
@@ -120,7 +116,7 @@ class Health:
 
     def _note(self, before: Array, after: Array) -> None:
         layout = self.network.layout
-        for index, name in enumerate(_dense(self.network)):
+        for index, name in enumerate(_with_weights(self.network)):
             place = layout.places[f"{name}/weights"]
             self.ratios[:, index] = _norm(after[:, place] - before[:, place]) / _norm(before[:, place])
 
@@ -135,27 +131,27 @@ class Health:
         return {name: measured[name] for name in figure_names(self.network)}
 
     def _of_units(self) -> Iterator[tuple[str, Array]]:
+        for layer, bound in _curves(self.network, self.evaluation):
+            known = self.steepest.get(layer.name)
+            flat = self.evaluation.outer(_flatness(bound, _steepest(bound) if known is None else known))
+            yield f"health/{layer.name}/dead", _mean(np.all(flat <= DEAD, axis=1, keepdims=True))
+            yield f"health/{layer.name}/saturated", _mean(flat <= SATURATED)
         for layer, bound in zip(self.network.layers, self.evaluation.layers, strict=True):
-            if isinstance(bound, BoundElementwise):
-                steepest = self.steepest.get(layer.name)
-                flat = _flatness(bound, _steepest(bound) if steepest is None else steepest)
-                yield f"health/{layer.name}/dead", _mean(np.all(flat <= DEAD, axis=1, keepdims=True))
-                yield f"health/{layer.name}/saturated", _mean(flat <= SATURATED)
-            if isinstance(layer, Elementwise | Rowwise):
-                values = np.asarray(bound.y, np.float64)  # type: ignore[attr-defined]
+            if "mean" in layer.health:
+                values = self.evaluation.outer(bound.y).astype(np.float64)
                 mean = _mean(values)
                 yield f"health/{layer.name}/mean", mean
                 yield f"health/{layer.name}/deviation", np.sqrt(_mean((values - mean[:, None, None]) ** 2))
 
     def _of_weights(self) -> Iterator[tuple[str, Array]]:
-        for index, name in enumerate(_dense(self.network)):
-            yield f"health/{name}/gradient_norm", _norm(self.gradient[:, _place(self.network.layout, name)])
+        for index, name in enumerate(_with_weights(self.network)):
+            yield f"health/{name}/gradient_norm", _norm(self.gradient[:, self.network.layout.place_of(name)])
             yield f"health/{name}/update_ratio", self.ratios[:, index].copy()
 
 
-def _place(layout: Layout, dense: str) -> slice:
-    """The columns of a dense layer's weights and bias, which follow each other."""
-    return slice(layout.places[f"{dense}/weights"].start, layout.places[f"{dense}/bias"].stop)
+def _curves(network: Network, evaluation: Pass) -> Iterator[tuple[Layer, BoundLayer]]:
+    """The layers that apply a function with a slope to each unit, with their bound forms."""
+    return ((layer, b) for layer, b in zip(network.layers, evaluation.layers, strict=True) if "dead" in layer.health)
 
 
 def _norm(values: Array) -> Array:
@@ -171,26 +167,39 @@ def _mean(values: Array) -> Array:
     return mean
 
 
-def _flatness(bound: BoundElementwise, steepest: Array) -> Array:
-    """|slope| over the steepest, for every unit and row that went forward last, (R, rows, units)."""
-    share: Array = np.abs(bound.at(bound.z)[1]) / steepest
+def _flatness(bound: BoundLayer, steepest: Array) -> Array:
+    """|slope| over the steepest, for every unit and row that went forward last."""
+    share: Array = np.abs(bound.curve_at(bound.z)[1]) / steepest
     return share
 
 
-def _steepest(bound: BoundElementwise) -> Array:
-    """The largest finite |slope| around 0, (R or 1, 1, units or 1), and the smallest number above 0 if all are 0."""
-    reach = max([_REACH, *(1.5 * abs(kink) for kink in _kinks(bound))])
+def _steepest(bound: BoundLayer) -> Array:
+    """The largest finite |slope| around 0, (…, 1, units or 1), and the smallest number above 0 if all are 0."""
+    reach = max([_REACH, *(1.5 * abs(kink) for kink in bound.typical_kinks())])
     grid = np.linspace(-reach, reach, _POINTS, dtype=bound.y.dtype)
-    slopes = np.abs(bound.at(grid[None, :, None])[1])
-    largest = np.where(np.isfinite(slopes), slopes, 0).max(axis=1, keepdims=True)
+    slopes = np.abs(bound.curve_at(grid[:, None])[1])
+    largest = np.where(np.isfinite(slopes), slopes, 0).max(axis=-2, keepdims=True)
     floor: Array = np.maximum(largest, np.finfo(largest.dtype).tiny)
     return floor
 
 
-def _kinks(bound: BoundElementwise) -> list[float]:
-    """The finite kinks with the layer's present parameters, those of its units averaged."""
-    present = {name: float(np.mean(value)) for name, value in bound.parameters.items()}
-    return [kink for kink in bound.layer.activation.kinks(**present) if np.isfinite(kink)]
+def watched(
+    network: Network,
+    train: Part,
+    seeds: Sequence[int],
+    plan: Plan,
+    state: State,
+    update: Update,
+    timer: Timer,
+) -> tuple[Update, Callable[[], dict[str, Array]]]:
+    """`update` as it must be called so that its size is known, and what measures health at the state's present step."""
+    looker = Health(network, state.theta, state.statistics, train.x, train.y, seeds, state.watch_health(network))
+
+    def figures() -> dict[str, Array]:
+        with timer():
+            return looker.figures(state.step)
+
+    return looker.watched(update, plan.evaluates), figures
 
 
 # --- what an activation layer does to the pre-activations that it gets ------------------------------------------------
@@ -224,32 +233,31 @@ def portraits(
     none.
     """
     rows = sampled(len(x))
-    tied = Pass(network, theta, None, len(rows), statistics)
+    evaluation = Pass(network, theta, None, len(rows), statistics)
     with np.errstate(all="ignore"):
-        tied.forward(x[rows][None])
-        pairs = zip(network.layers, tied.layers, strict=True)
-        drawn = [_portrait(layer.name, bound, reach) for layer, bound in pairs if isinstance(bound, BoundElementwise)]
+        evaluation.forward(x[rows][None])
+        drawn = [_portrait(layer.name, bound, reach) for layer, bound in _curves(network, evaluation)]
     return [portrait for portrait in drawn if portrait is not None]
 
 
-def _portrait(name: str, bound: BoundElementwise, reach: tuple[float, float] | None) -> Portrait | None:
+def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None) -> Portrait | None:
     z = bound.z[np.isfinite(bound.z)].astype(np.float64)
     if not z.size:
         return None
-    kinks, steepest = tuple(_kinks(bound)), _steepest(bound)
+    steepest = _steepest(bound)
     flat = _flatness(bound, steepest)
     margin = max(0.05 * np.ptp(z), 0.1)
     least, most = reach or (z.min(), z.max())
     grid = np.linspace(min(z.min() - margin, least), max(z.max() + margin, most), 2 * _POINTS)
-    value, slope = (values.mean(axis=(0, 2)) for values in bound.at(grid[None, :, None].astype(bound.y.dtype)))
+    value, slope = (values.mean(axis=-1) for values in bound.curve_at(grid[:, None].astype(bound.y.dtype)))
     return Portrait(
         name=name,
         grid=grid,
         value=value,
         slope=slope,
         saturated=np.abs(slope) <= SATURATED * float(steepest.mean()),
-        kinks=tuple(kink for kink in kinks if grid[0] < kink < grid[-1]),
+        kinks=tuple(kink for kink in bound.typical_kinks() if grid[0] < kink < grid[-1]),
         z=z,
-        dead_share=float((flat <= DEAD).all(axis=1).mean()),
+        dead_share=float((flat <= DEAD).all(axis=0).mean()),
         saturated_share=float((flat <= SATURATED).mean()),
     )

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.dense import PassContext
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 
 Array = NDArray[Any]
 
@@ -22,20 +23,20 @@ class Objective:
 
     def __init__(self, network: Network, x: Array, y: Array) -> None:
         self.x, self.y = x, y
-        # Where replicas weigh their classes differently the head is made for all of them, and one of them is looked at.
+        # Where replicas weigh their classes differently, the head is made for all of them, and one of them is read.
         weights = network.head.weights
-        self.company = 1 if weights is None else len(weights)
-        self.theta = np.empty((self.company, network.layout.size))
+        self.copies = 1 if weights is None else len(weights)
+        self.theta = np.empty((self.copies, network.layout.size))
         self.gradient = np.zeros_like(self.theta)
-        context = PassContext((0,) * self.company, learns=False)
-        self.tied = Pass(network, self.theta, self.gradient, x.shape[1], context=context)
+        context = PassContext((0,) * self.copies, learns=False)
+        self.whole = Pass(network, self.theta, self.gradient, x.shape[1], context=context)
 
     def __call__(self, theta: Array, replica: int) -> tuple[float, Array]:
         """Value and gradient (P,) at theta (P,), for the rows of a replica."""
         own = slice(replica, replica + 1) if len(self.x) > 1 else slice(None)
-        x, y, row = self.x[own], self.y[own], replica if self.company > 1 else 0
+        x, y, row = self.x[own], self.y[own], replica if self.copies > 1 else 0
         self.theta[...] = theta
-        self.tied.forward(x)
-        value = self.tied.loss(y) + self.tied.penalty()
-        self.tied.backward(y)
+        self.whole.forward(x)
+        value = self.whole.loss(y) + self.whole.penalty()
+        self.whole.backward(y)
         return float(value[row]), self.gradient[row].copy()

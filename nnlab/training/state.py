@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.network import Network
-from nnlab.training.health import no_ratios
 from nnlab.training.stopping import Best
 
 Array = NDArray[Any]
@@ -27,7 +26,7 @@ class State:
     whose batch or update was not, and its weights are those before that step; where `update_done`, a loss of a whole
     split was the first that was bad, and they are those after it. `initial_loss` is nan until a loss was measured.
     `squares`, (20,), holds the squared norm of the gradient of step k, summed over the replicas, at (k - 1) % 20.
-    `ratios`, (R, dense layers), are the update ratios of the last step where health is measured; None where it is not.
+    `ratios`, (R, layers with weights), are the update ratios of the last step where health is measured, else None.
     """
 
     theta: Array
@@ -75,7 +74,8 @@ class State:
     def watch_health(self, network: Network) -> Array:
         """The update ratios, from now on part of the state."""
         if self.ratios is None:
-            self.ratios = no_ratios(network, len(self.theta))
+            layers = sum("update_ratio" in layer.health for layer in network.layers)
+            self.ratios = np.full((len(self.theta), layers), np.nan)
         return self.ratios
 
     def restore(self, arrays: Mapping[str, Array], step: int, recorded: int) -> None:

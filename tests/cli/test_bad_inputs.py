@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import pty
+import shutil
 import subprocess
 import zipfile
 
@@ -20,12 +21,13 @@ from nnlab.data.arrays import read_npz
 from nnlab.data.scaling import Scaling
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import CheckpointError, DataError, suggestion
-from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs import checkpoints
 from nnlab.runs.checkpoints import Checkpoint
 from nnlab.runs.folder import RunFolder
 from nnlab.setup.model import Model
 from tests.support import COMMAND, HOUSES, environment, nnlab, nnlab_here, read_json, trained, write
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 EXPERIMENT = """\
 name: own
@@ -314,7 +316,7 @@ def test_a_checkpoint_of_odd_arrays_is_refused(finished, name, change):
     found = checkpoints.load(RunFolder(finished).checkpoint("last"))
     arrays = found.arrays | {name: change(found.arrays[name])}
     with pytest.raises(CheckpointError, match="the checkpoint"):
-        Model.from_checkpoint(_experiment_of(finished), Checkpoint(arrays, found.about), ACTIVATIONS)
+        Model.from_checkpoint(_experiment_of(finished), Checkpoint(arrays, found.about))
 
 
 @pytest.mark.parametrize(
@@ -325,12 +327,10 @@ def test_a_checkpoint_of_odd_arrays_is_refused(finished, name, change):
 def test_a_checkpoint_that_describes_itself_oddly_is_refused(finished, key, value):
     found = checkpoints.load(RunFolder(finished).checkpoint("last"))
     with pytest.raises(CheckpointError, match="the checkpoint"):
-        Model.from_checkpoint(
-            _experiment_of(finished), Checkpoint(found.arrays, found.about | {key: value}), ACTIVATIONS
-        )
+        Model.from_checkpoint(_experiment_of(finished), Checkpoint(found.arrays, found.about | {key: value}))
     missing = {name: fact for name, fact in found.about.items() if name != key}
     with pytest.raises(CheckpointError, match="the checkpoint"):
-        Model.from_checkpoint(_experiment_of(finished), Checkpoint(found.arrays, missing), ACTIVATIONS)
+        Model.from_checkpoint(_experiment_of(finished), Checkpoint(found.arrays, missing))
 
 
 def _experiment_of(run):
@@ -364,12 +364,22 @@ COMMANDS = {
 CODES = {"refusal": 2}
 
 
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory):
+    """A folder with an experiment and a run of it."""
+    folder = tmp_path_factory.mktemp("houses")
+    trained(folder, write(folder, HOUSES))
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-    trained(tmp_path, write(tmp_path, HOUSES))
+def folder(houses, tmp_path):
+    """A copy of it for one test."""
+    shutil.copytree(houses, tmp_path, symlinks=True, dirs_exist_ok=True)
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_stderr_that_nobody_reads_any_more_costs_no_run(name, folder):
     reader, writer = os.pipe()
@@ -387,6 +397,7 @@ def test_a_full_disk_behind_stderr_costs_no_run(name, folder):
     assert result.returncode == CODES.get(name, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eval", "compare", "dry run"])
 def test_a_stdout_that_nobody_reads_any_more_is_quiet(name, folder):
     reader, writer = os.pipe()
@@ -400,6 +411,7 @@ BARE = {"HOME": None, "MPLCONFIGDIR": None, "TERM": None, "LANG": "C", "LC_ALL":
         "PYTHONCOERCECLOCALE": "0", "COLUMNS": "1"}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_bare_surroundings_are_fine(name, folder):
     result = nnlab(*COMMANDS[name], cwd=folder, **BARE)
@@ -433,6 +445,7 @@ PLAIN = {"a dumb terminal": {"TERM": "dumb"}, "NO_COLOR": {"TERM": "xterm", "NO_
          "one column": {"TERM": "xterm", "COLUMNS": "1"}}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", PLAIN.values(), ids=PLAIN)
 def test_where_plain_text_is_asked_for_it_is_plain(changes, folder):
     code, found = on_a_terminal(*COMMANDS["train"], cwd=folder, **changes)
@@ -440,6 +453,7 @@ def test_where_plain_text_is_asked_for_it_is_plain(changes, folder):
     assert "\x1b" not in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"COLUMNS": "0"}, {"COLUMNS": "wide", "TERM": "no-such", "LANG": "xx"}], ids=str)
 def test_odd_terminals_are_fine(changes, folder):
     code, found = on_a_terminal("train", "experiment.yaml", cwd=folder, **{"TERM": "xterm", **changes})

@@ -13,6 +13,8 @@ from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, read_ro
 from nnlab.cli.terminal import Screen, show_comparison
 from nnlab.runs.summary import ComparisonSummary
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary
@@ -262,6 +264,7 @@ def test_quiet_prints_the_path_and_nothing_else(tmp_path):
     assert re.fullmatch(r"runs/\d{8}-\d{6}_moons_compare\n", result.stdout)
 
 
+@pytest.mark.slow
 def test_a_person_sees_a_table_with_a_line_per_activation(tmp_path):
     write(tmp_path, MOONS)
     result = nnlab("compare-activations", "experiment.yaml", "--seeds", "2", cwd=tmp_path, COLUMNS="200")

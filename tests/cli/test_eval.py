@@ -10,6 +10,8 @@ import pytest
 from sklearn import metrics
 from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 ROWS = 90
 RANDOM = np.random.default_rng(7)
 WIDTH, HEIGHT = RANDOM.normal(5, 2, ROWS), RANDOM.normal(-1, 0.5, ROWS)

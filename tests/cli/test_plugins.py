@@ -10,6 +10,8 @@ from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, trained
 
 from nnlab.config.plugins import with_plugins
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 CUBE = """\
 import numpy as np
 from nnlab.maths.activations import Activation
@@ -253,9 +255,25 @@ def test_a_plugin_without_a_slope_trains_by_complex_step_and_says_so(tmp_path):
     assert read_json(run / "summary.json")["status"] == "completed"
 
 
-def test_a_plugin_without_a_slope_whose_value_cannot_be_continued_is_refused_in_one_line(tmp_path):
-    write(tmp_path, NO_SLOPE.replace("np.tanh(a * z)", "a * np.floor(z)"), "own.py")
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("a * np.floor(z)", "found floor, which has no rule"),
+        ("np.tanh(a * np.asarray(z))", "found a conversion to a plain array, as by np.asarray"),
+    ],
+)
+def test_a_plugin_without_a_slope_whose_value_cannot_be_followed_is_refused_in_one_line(value, reason, tmp_path):
+    write(tmp_path, NO_SLOPE.replace("np.tanh(a * z)", value), "own.py")
     result = nnlab_here("train", write(tmp_path, XOR.replace("cube", "wave")), "--plugin", "own.py", cwd=tmp_path)
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
-    assert "slope of activation 'wave' raised NotAnalyticError: found floor, which has no rule" in result.stderr
+    assert f"slope of activation 'wave' raised NotAnalyticError: {reason}" in result.stderr
+
+
+def test_a_plugin_whose_value_cannot_be_followed_is_checked_by_differences_alone_which_is_said(tmp_path):
+    write(tmp_path, CUBE.replace("lambda z: z**3", "lambda z: np.asarray(z)**3"), "own.py")
+    result = nnlab_here("gradcheck", write(tmp_path, XOR), "--plugin", "own.py", "--steps", "2", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    reason = "found a conversion to a plain array, as by np.asarray, which would lose its derivative"
+    expected = f"the network is checked by differences alone, for its derivative cannot be followed: {reason}"
+    assert expected in " ".join(result.stderr.split())

@@ -92,6 +92,7 @@ def test_what_is_to_be_typed_again_stays_in_one_piece():
     assert shown(40, lambda screen: screen.say(command, to_type=True)) == [command]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["80", "140"])
 def test_the_reports_of_real_commands_fit_the_screen_with_every_number_whole(width, tmp_path):
     write(tmp_path, XOR.read_text(encoding="utf-8"))

@@ -33,6 +33,8 @@ from support import (
 
 import nnlab as package
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SAVED = [
     *("checkpoints/best.npz", "checkpoints/last.npz", "config.yaml", "hashes.csv", "metrics.csv", "run.json"),
     "summary.json",
@@ -438,6 +440,7 @@ def digests(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
 def test_odd_surroundings_give_plain_text_and_the_same_bytes(changes, run, tmp_path):
     write(tmp_path, MOONS)

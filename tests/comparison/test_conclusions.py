@@ -11,17 +11,21 @@ from support import XOR, nnlab_here, parse_json, read_json, read_rows, write
 
 from nnlab.comparison.arms import Target, arm_experiment, arms_from
 from nnlab.comparison.conclusions import Trained, finish, possible
-from nnlab.comparison.median_networks import median_networks_of, median_replica, moments
+from nnlab.comparison.median_networks import film_steps, median_networks_of, median_replica
 from nnlab.comparison.tasks import Arm, train_piece
+from nnlab.config.choices import LossChoice, choose
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
 from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.losses import LOSSES
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import ArmsRun
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
 from nnlab.training.loop import never
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 NAN = math.nan
 MOONS = """\
@@ -366,9 +370,8 @@ def test_no_interval_reaches_beyond_what_a_figure_can_be(path):
 def test_what_a_figure_can_be_is_known(figure, loss, expected):
     experiment, _ = parsed(XOR.read_text())
     if loss:
-        head = experiment.network.head
-        chosen = head.model_copy(update={"loss": head.loss.model_copy(update=loss)})
-        network = experiment.network.model_copy(update={"head": chosen})
+        head = experiment.network.head.model_copy(update={"loss": choose(loss, LOSSES, LossChoice)})
+        network = experiment.network.model_copy(update={"head": head})
         experiment = experiment.model_copy(update={"network": network})
     assert possible(experiment, figure) == expected
 
@@ -458,14 +461,14 @@ def trained(tmp_path_factory):
     arms = []
     for choice in arms_from(["tanh", "relu"], ACTIVATIONS):
         own = arm_experiment(experiment, choice)
-        setup = set_up(own, prepare_rows(own, dataset, (3, 4, 5)), ACTIVATIONS)
+        setup = set_up(own, prepare_rows(own, dataset, (3, 4, 5)))
         arms.append(replace(train_piece(setup, lambda _: None, never), label=choice.label, choice=choice))
     return experiment, dataset, arms
 
 
 def test_a_film_ends_with_the_bits_of_the_network_that_was_compared(trained):
     experiment, dataset, arms = trained
-    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, ACTIVATIONS, {})
+    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, {})
     assert list(found) == ["tanh", "relu"]
     for median_network in found.values():
         assert [frame.step for frame in median_network.frames] == [0, 1, 3, 10, 20, 40]
@@ -476,7 +479,7 @@ def test_a_film_ends_with_the_bits_of_the_network_that_was_compared(trained):
 
 def test_portraits_of_all_arms_reach_equally_far(trained):
     experiment, dataset, arms = trained
-    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, ACTIVATIONS, {})
+    found = median_networks_of(experiment, arms, (3, 4, 5), "test/accuracy", dataset, {})
     grids = [portrait.grid for median_network in found.values() for portrait in median_network.portraits]
     assert len(grids) == 4
     assert {(grid[0], grid[-1]) for grid in grids} == {(grids[0][0], grids[0][-1])}
@@ -490,6 +493,6 @@ def test_the_median_seed_is_in_the_middle_and_has_not_diverged():
     assert median_replica(made_arm("tanh", 1, lost=range(SEEDS)), "train/accuracy") is None
 
 
-def test_moments_are_in_order_and_not_repeated():
-    assert moments(1000) == [0, 20, 80, 250, 500, 1000]
-    assert moments(1) == [0, 1]
+def test_the_steps_of_a_film_are_in_order_and_not_repeated():
+    assert film_steps(1000) == [0, 20, 80, 250, 500, 1000]
+    assert film_steps(1) == [0, 1]

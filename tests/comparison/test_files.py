@@ -12,14 +12,16 @@ from pages import Reader
 from support import nnlab_here, parse_json, read_json, read_rows, write
 
 from nnlab.comparison import write as records
+from nnlab.comparison.contents import Comparison
 from nnlab.comparison.report import comparison_page
 from nnlab.comparison.tables import arm_rows, tables_of
-from nnlab.comparison.write import Comparison
 from nnlab.report.page import HtmlTable
 from nnlab.report.tables import escaped, latex, markdown
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import cell
 from nnlab.runs.summary import ArmSummary, ComparisonSummary, GateLine
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 MOONS = """\
 name: moons

@@ -9,9 +9,9 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
+from nnlab.comparison.contents import MOST_DRAWN, Comparison, Frame, MedianNetwork
 from nnlab.comparison.pictures import PICTURES, carried_on, pictures_of
 from nnlab.comparison.sweep_pictures import sweep_pictures
-from nnlab.comparison.write import MOST_DRAWN, Comparison, Frame, MedianNetwork
 from nnlab.data.catalogue import load
 from nnlab.experiments.catalogue import describe
 from nnlab.maths.statistics import survival

@@ -18,6 +18,8 @@ from nnlab.comparison.sweep import _placed
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 TEXT = """\
 name: moons
 task: binary
@@ -32,13 +34,6 @@ network:
 optimizer: {name: adam, learning_rate: 0.05}
 training: {steps: 20, batch_size: 16}
 """
-
-
-@pytest.fixture(autouse=True)
-def _without_pictures(monkeypatch):
-    """They take most of the time, and have tests of their own."""
-    monkeypatch.setattr("nnlab.comparison.write._attempt", lambda *_: None, raising=False)
-    monkeypatch.setattr("nnlab.comparison.conclusions.specimens_of", lambda *_: {}, raising=False)
 
 
 def swept(folder, *words, text=TEXT):

@@ -21,6 +21,8 @@ from nnlab.maths.activations import ACTIVATIONS
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 TEXT = """\
 name: moons
 task: binary
@@ -39,7 +41,7 @@ gates: ["val/loss <= 1"]
 
 def made(words=("tanh", "sigmoid"), text=TEXT, **more):
     chosen = validate(read_text(text, "e.yaml"))
-    return variants(chosen, arms_from(words, ACTIVATIONS), ACTIVATIONS, **more)
+    return variants(chosen, arms_from(words, ACTIVATIONS), **more)
 
 
 def layers_of(variant):
@@ -95,14 +97,14 @@ def test_every_activation_has_its_own_initializer_or_all_have_that_of_the_file()
 def test_arms_that_both_initialisers_make_the_same_are_one_arm():
     text = TEXT.replace("{dense: 3, activation: elu}", "3")
     found = made(("tanh", "selu", "relu"), text, init="both", tune=["network.l2=0,0.1"])
-    kept, sentences = without_twins(found, ACTIVATIONS)
+    kept, sentences = without_twins(found)
     assert [arm.family for arm in kept[::2]] == ["tanh", "tanh [same init]", "selu", "selu [same init]", "relu"]
     assert sentences == ["relu [same init] is relu, whose own initialiser is the one that all share."]
     fixed = text.replace("[4,", "[{dense: 4, init: zeros},").replace(", 3, 2]", "]")
-    kept, sentences = without_twins(made(("tanh", "selu"), fixed, init="both"), ACTIVATIONS)
+    kept, sentences = without_twins(made(("tanh", "selu"), fixed, init="both"))
     assert [arm.label for arm in kept] == ["tanh", "selu"]
     assert len(sentences) == 2
-    assert without_twins(made(text=text), ACTIVATIONS) == (made(text=text), [])
+    assert without_twins(made(text=text)) == (made(text=text), [])
 
 
 def test_an_initializer_of_the_file_is_the_one_for_all():
@@ -253,12 +255,6 @@ def test_settings_that_an_arm_failed_with_are_not_shared():
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def _without_pictures(monkeypatch):
-    monkeypatch.setattr("nnlab.comparison.write._attempt", lambda *_: None, raising=False)
-    monkeypatch.setattr("nnlab.comparison.conclusions.specimens_of", lambda *_: {}, raising=False)
 
 
 def test_a_tuned_comparison_says_which_settings_are_best_on_validation_data(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -18,15 +19,19 @@ from nnlab.comparison import workers as workers_module
 from nnlab.comparison.arms import arms_from, default_target
 from nnlab.comparison.compare import compare
 from nnlab.comparison.pieces import files_of, read_piece
+from nnlab.comparison.tasks import Task
 from nnlab.comparison.variants import variants
 from nnlab.comparison.workers import Processes, SerialWorkers, Shared
 from nnlab.config.experiment import load
+from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError, InterruptedRunError
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs.checkpoints import Checkpoint
 from nnlab.runs.checkpoints import load as load_checkpoint
 from nnlab.runs.checkpoints import save as save_checkpoint
 from nnlab.setup.rows import read_rows as read_data
+
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 TEXT = """\
 name: moons
@@ -51,13 +56,23 @@ def value(z):
 
 ACTIVATIONS = [Activation.from_functions("moody", value=value, slope=np.ones_like, formula="z", slope_formula="1")]
 """
+# Leaves a file for each process that trains with it.
+TELLING = """\
+import os
+from pathlib import Path
+import numpy as np
+from nnlab.maths.activations import Activation
 
+def value(z):
+    if z.shape[-2] == 16:
+        Path(f"training{os.getpid()}").touch()
+    return z
 
-@pytest.fixture(autouse=True)
-def _without_pictures(monkeypatch):
-    """They take most of the time, and have tests of their own."""
-    monkeypatch.setattr("nnlab.comparison.write._attempt", lambda *_: None, raising=False)
-    monkeypatch.setattr("nnlab.comparison.conclusions.specimens_of", lambda *_: {}, raising=False)
+ACTIVATIONS = [
+    Activation.from_functions(name, value=value, slope=np.ones_like, formula="z", slope_formula="1")
+    for name in ("one", "two")
+]
+"""
 
 
 def comparison(folder, words=("tanh", "relu", "elu"), count=4, **changes):
@@ -65,8 +80,8 @@ def comparison(folder, words=("tanh", "relu", "elu"), count=4, **changes):
     sets = [f"{key.replace('__', '.')}={value}" for key, value in changes.items()]
     experiment, document = load(write(folder, TEXT), sets)
     dataset = read_data(experiment, document, folder)
-    arms = variants(experiment, arms_from(words, ACTIVATIONS), ACTIVATIONS)
-    about = {"runs": folder / "runs", "activations": ACTIVATIONS, "target": default_target(experiment)}
+    arms = variants(experiment, arms_from(words, ACTIVATIONS))
+    about = {"runs": folder / "runs", "target": default_target(experiment)}
     return (experiment, dataset, arms, range(count)), about
 
 
@@ -121,6 +136,7 @@ def test_arms_that_diverge_at_once_are_joined_however_they_are_cut(tmp_path, mon
     assert bits(compare(*what, **about).compared.folder) == bits(expected)
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_in_processes(tmp_path):
     write(tmp_path, TEXT)
     words = ("compare-activations", "experiment.yaml", "--seeds", "3", "--quiet")
@@ -164,6 +180,7 @@ def crews(monkeypatch):
     monkeypatch.setattr(workers_module, "_Crew", Known)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crews")
 def test_a_task_whose_process_is_killed_is_done_again(tmp_path):
     what, about = comparison(tmp_path, training__steps=3000)
@@ -175,6 +192,7 @@ def test_a_task_whose_process_is_killed_is_done_again(tmp_path):
     assert bits(found.compared.folder) == bits(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crews")
 def test_a_task_whose_processes_are_killed_twice_has_failed_and_the_others_are_done(tmp_path):
     what, about = comparison(tmp_path, words=("tanh", "relu"), training__steps=3000)
@@ -201,14 +219,27 @@ def test_processes_leave_soon_where_a_stop_is_asked_for(tmp_path):
     assert read_json(next((tmp_path / "runs").glob("2*/run.json")))["status"] == "interrupted"
 
 
-def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_path):
-    write(tmp_path, TEXT)
-    words = ("compare-activations", "experiment.yaml", "--jobs", "2", "--set", "training.steps=100000000", "--json")
+def in_two_processes(folder, **streams):
+    """A comparison that trains in two processes of its own, and would for hours."""
+    write(folder, TEXT)
+    write(folder, TELLING, "telling.py")
+    words = ("-a", "one", "-a", "two", "--plugin", "telling.py", "--jobs", "2", "--json")
     process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
+        [*COMMAND, "compare-activations", "experiment.yaml", *words, "--set", "training.steps=100000000"],
+        cwd=folder, env=environment(), text=True, start_new_session=True, **streams,
     )  # fmt: skip
-    time.sleep(4)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if len(list(folder.glob("training*"))) == 2:
+            return process
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    raise AssertionError(f"no two processes train: {process.communicate()}")
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_path):
+    process = in_two_processes(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stdout) == (130, "")
@@ -217,6 +248,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_ends_them_quietly(tmp_pa
     _assert_ended(process.pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.8, 1.2, 1.6, 2.0])
 def test_ctrl_c_while_processes_start_is_one_line_too(seconds, tmp_path):
     """Whenever that is: before there are any, while they load, or later."""
@@ -250,14 +282,9 @@ def test_a_ctrl_c_that_reaches_a_process_while_it_starts_is_not_for_it_either(tm
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGHUP}
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_started_them(tmp_path):
-    write(tmp_path, TEXT)
-    words = ("compare-activations", "experiment.yaml", "--jobs", "2", "--set", "training.steps=100000000", "--json")
-    process = subprocess.Popen(
-        [*COMMAND, *words], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    time.sleep(4)
+    process = in_two_processes(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process.kill()
     process.wait()
     _assert_ended(process.pid)
@@ -284,10 +311,40 @@ def test_another_process_makes_the_same_of_what_tasks_share(tmp_path):
     plugin = tmp_path / "moody.py"
     plugin.write_text(MOODY)
     (_, dataset, *_), _ = comparison(tmp_path)
-    found = Shared.unpacked(Shared(dataset, {}, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
+    found = Shared.unpacked(Shared(dataset, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
     assert {"moody", "relu"} <= set(found.activations)
     assert found.threads == 2
     np.testing.assert_array_equal(found.dataset.x, dataset.x)
+
+
+OWN = """\
+import numpy as np
+from nnlab.maths.activations import Activation
+
+ACTIVATIONS = [
+    Activation.from_functions("bent", lambda z: z + z**3, lambda z: 1 + 3 * z**2, formula="x + x³")
+]
+"""
+
+
+def test_a_plugin_and_a_formula_train_to_the_same_bits_in_other_processes(tmp_path):
+    write(tmp_path, OWN, "bent.py")
+    words = ("-a", "bent", "-a", "x * sigmoid(x)", "--plugin", "bent.py", "--seeds", "2", "--tune")
+    words = (*words, "optimizer.learning_rate={name: cosine, base: 0.1},0.05")
+    assert bits(compared(tmp_path, *words)) == bits(compared(tmp_path, *words, "--jobs", "2"))
+
+
+def test_a_task_from_another_process_has_the_entries_of_the_table_there(tmp_path):
+    write(tmp_path, OWN, "bent.py")
+    table = with_plugins([tmp_path / "bent.py"])
+    experiment, document = load(write(tmp_path, TEXT), (), table)
+    arms = variants(experiment, arms_from(["bent", "relu"], table))
+    task = pickle.loads(pickle.dumps(Task(tuple(arms), (0, 1))))
+    shared = Shared.unpacked(Shared(read_data(experiment, document, tmp_path), (("bent.py", OWN),)).packed())
+    bent, relu = shared.received(task).variants
+    assert bent.choice.entry is bent.experiment.network.activation.entry is shared.activations["bent"]
+    assert relu.choice.entry is ACTIVATIONS["relu"]
+    assert relu.experiment.optimizer.entry.name == "adam"
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

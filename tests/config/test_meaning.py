@@ -13,6 +13,8 @@ from nnlab.config.plugins import with_plugins
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import DEFAULT_HEADS
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 IRIS = """\
 name: iris
 task: multiclass

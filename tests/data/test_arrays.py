@@ -75,6 +75,7 @@ def test_a_test_part_of_its_own(save):
 def test_images_are_flattened(save):
     data = read_npz(save(x=np.zeros((3, 4, 5), np.uint8), y=LABELS), task="multiclass")
     assert (data.x.shape, data.x.dtype, data.image_shape) == ((3, 20), np.uint8, (4, 5))
+    assert data.sample_shape == (4, 5, 1)
     assert data.columns.input_names[-1] == "pixel_3_4"
 
 

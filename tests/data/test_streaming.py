@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fuzzing import fuzz
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import environment, faults, nnlab, nnlab_here, parse_json, read_json, trained, write
 
@@ -38,6 +38,8 @@ from nnlab.setup.setup import set_up
 from nnlab.training import batches as batches_module
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.loop import fit
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 RANDOM = np.random.default_rng(7)
 DESCRIPTORS = Path("/proc/self/fd")
@@ -112,6 +114,7 @@ KEYS = st.one_of(
 @pytest.mark.parametrize("dtype", ["u1", "?", ">i2", "<u8", ">f4", "<f8", "<f2"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=KEYS, picked=st.lists(st.integers(0, 36), min_size=1, max_size=20))
+@example(key=0, picked=[8, 8, 10])  # as many as there are rows from the first to the last
 def test_rows_are_those_of_the_array(tmp_path, dtype, key, picked):
     whole = (
         RANDOM.integers(0, 2, (37, 5)).astype(dtype) if dtype == "?" else RANDOM.integers(0, 99, (37, 5)).astype(dtype)
@@ -193,6 +196,7 @@ def test_a_folder_with_one_part(tmp_path, in_blocks):
     np.save(tmp_path / "notes.npy", LABELS)  # of no concern
     data = load(str(tmp_path), task="multiclass", in_blocks=in_blocks)
     assert (data.name, data.own_test, data.image_shape) == (tmp_path.name, 0, None)
+    assert data.sample_shape == data.x.shape[1:]
     np.testing.assert_array_equal(data.x[:], IMAGES.reshape(90, 12) / 7)
 
 
@@ -587,6 +591,7 @@ def test_a_run_is_evaluated_on_its_parts_and_on_another_file_as_if_in_memory(pla
     assert found[0]["rows"] == 33
 
 
+@pytest.mark.slow
 def test_activations_are_compared_in_processes_with_the_figures_of_a_run_alone(place, tmp_path):
     _, config, _ = place
     words = ["-a", "relu", "-a", "tanh", "--seeds", "2", "-j", "2", "--json", "--set", "training.epochs=2"]
@@ -669,6 +674,7 @@ def large_set(folder, megabytes):
     np.save(folder / "set" / "y.npy", np.arange(rows) % 7)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="there is no /proc")
 def test_memory_stays_below_a_bound_that_the_file_exceeds(tmp_path):
     large_set(tmp_path, 260)

@@ -68,6 +68,7 @@ def expected(tmp_path_factory):
     return left(folder / result.stdout.strip())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", SURROUNDINGS.values(), ids=SURROUNDINGS)
 def test_weights_metrics_pictures_and_checkpoints_are_the_same_bytes(changes, expected, tmp_path):
     folder = tmp_path / "a folder of its own"
@@ -105,6 +106,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_set_before_numpy_loads_and_recorded(threads, tmp_path):
     words = ("train", write(tmp_path, HOUSES), "--threads", str(threads), "--quiet")

@@ -16,9 +16,14 @@ from nnlab.maths.losses import unfused
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.network import Network
-from nnlab.training.loop import LARGEST_GROWTH, Part, Plan, fit
+from nnlab.training.evaluation import Part
+from nnlab.training.guard import LARGEST_GROWTH
+from nnlab.training.loop import fit
+from nnlab.training.plan import Plan
 from nnlab.training.state import NORMS_KEPT, State, sound
 from nnlab.training.stopping import Watch
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 SEEDS = tuple(range(16))
 ONE = 5  # the replica that diverges
@@ -143,7 +148,7 @@ def test_a_seed_that_has_stopped_early_and_then_runs_away_has_not_diverged():
 def line(theta, x, y, loss="mse", steps=5, precision=np.float32, update=None, **plan):
     """Train y = w x + b from theta (w, b) on rows x with targets y by gradient descent at a rate of 1e-30."""
     zeros = INITIALIZERS["zeros"]
-    network = Network(1, (Dense("dense1", 1, zeros, {}, zeros, {}),), unfused(loss))
+    network = Network((1,), (Dense("dense1", 1, zeros, {}, zeros, {}),), unfused(loss))
     part = Part(*(np.array(values, precision).reshape(1, -1, 1) for values in (x, y)))
     state = State.start(np.array([theta], precision), {})
 

@@ -9,6 +9,8 @@ import sys
 import pytest
 from support import HOUSES, environment, nnlab, trained, write
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Sends itself a signal the first time that a module is looked for, and is `python -m nnlab` otherwise.

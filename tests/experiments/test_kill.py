@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support import HOUSES, LONG, ROOT, begun, environment, nnlab, read_json, write
 
+pytestmark = pytest.mark.slow
+
 KILLS = 50
 KILL, QUICK = ROOT / "benchmarks" / "kill.py", "--without-pictures"
 

@@ -11,6 +11,8 @@ from nnlab.config.experiment import load
 from nnlab.config.plugins import with_plugins
 from nnlab.gates.parse import parse_gate
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 # Those that read 70,000 images take longer than a test should: they are trained by hand, and only read here.
 QUICK = sorted(path for path in NOTEBOOKS.glob("*.yaml") if not path.stem.startswith("digits"))
 ALL = sorted(NOTEBOOKS.glob("*.yaml"))

@@ -29,8 +29,9 @@ from nnlab.experiments import train as training
 from nnlab.experiments.resume import resume
 from nnlab.experiments.train import train
 from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.networks.layers.activation_layers import BoundElementwise
-from nnlab.runs import checkpoints, lock
+from nnlab.networks.layers.elementwise import BoundElementwise
+from nnlab.runs import checkpoints
+from nnlab.runs import lock as run_locks
 from nnlab.runs.folder import RunFolder
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
@@ -136,6 +137,7 @@ def finished(tmp_path_factory):
 # --- pauses ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_pausing_at_every_step_gives_the_same_bytes(tmp_path):
     expected = whole(text_of(), tmp_path / "expected")
@@ -146,6 +148,7 @@ def test_pausing_at_every_step_gives_the_same_bytes(tmp_path):
         assert_same(folder, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
     expected = whole(text_of(), tmp_path / "expected")
@@ -162,6 +165,7 @@ def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
 SCHEDULES = {"cosine": COSINE, "plateau": "{name: plateau, base: 0.05, patience: 2}", "none": 0.05}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(
     ("optimizer", "schedule"),
@@ -354,6 +358,7 @@ def test_a_finished_run_made_longer_says_how_long_it_was(tmp_path):
     assert found.about["planned"] == [[0, 48], [48, 80]]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_steps_and_epochs_extend_a_run_from_the_command_line(tmp_path):
     path = write(tmp_path, LONGER.replace("epochs: 12", "epochs: 2"))
     assert nnlab_here("train", path, "-q", cwd=tmp_path).exit_code == 0
@@ -402,6 +407,7 @@ def test_a_finished_run_is_left_as_it_is(finished):
     assert everything(finished) == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_is_exit_code_0_and_says_so(tmp_path):
     assert nnlab_here("train", XOR, "--steps", "5", "--set", "gates=[]", "-q", cwd=tmp_path).exit_code == 0
     before = everything(RunFolder(tmp_path / "runs/latest"))
@@ -429,6 +435,7 @@ def test_gates_are_held_against_what_a_finished_run_measured_as_they_were(stops,
     assert all(gate.value is not None for gate in found.gates)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_resumed_holds_its_gates_and_writes_their_outcome(tmp_path):
     for bound in ("0", "9"):
         words = ("--steps", "5", "--set", f"gates=['train/loss <= {bound}']")
@@ -440,6 +447,7 @@ def test_a_finished_run_resumed_holds_its_gates_and_writes_their_outcome(tmp_pat
         assert [gate["met"] for gate in parse_json(result.stdout)["gates"]] == [bound == "9"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_resumed_is_held_against_the_baseline_given(tmp_path):
     gate = ("--gate", "train/loss <= 0.5*baseline")
     for steps in ("5", "400"):
@@ -455,6 +463,7 @@ def test_a_finished_run_resumed_is_held_against_the_baseline_given(tmp_path):
     assert (result.exit_code, "expected --baseline RUN" in result.stderr) == (2, True)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_stopped_early_says_so_and_what_to_do_where_it_is_to_be_longer(tmp_path):
     text = text_of().replace("patience: 8", "patience: 2, min_delta: 5")
     assert nnlab_here("train", write(tmp_path, text), "-q", cwd=tmp_path).exit_code == 0
@@ -500,6 +509,7 @@ def test_any_other_change_is_refused_and_shown(key, finished):
     assert everything(finished) == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_config_beside_resume_must_be_the_runs_own(tmp_path):
     path = write(tmp_path, LONGER.replace("epochs: 12", "epochs: 2"))
     assert nnlab_here("train", path, "-q", cwd=tmp_path).exit_code == 0
@@ -519,6 +529,7 @@ def test_a_checkpoint_of_another_experiment_is_refused_with_what_differs(finishe
     assert "optimizer.name: found 'adam', there it is 'sgd'" in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_data_that_have_changed_are_refused(tmp_path):
     rows = "".join(f"{i},{i * i % 7}\n" for i in range(20))
     (tmp_path / "d.csv").write_text(f"a,b\n{rows}", encoding="utf-8")
@@ -718,7 +729,7 @@ def test_a_lock_that_outlives_its_holder_for_a_moment_is_waited_for(lock_of_the_
 
 def test_a_lock_that_outlives_its_holder_for_long_is_no_longer_waited_for(lock_of_the_dead, monkeypatch):
     folder, held = lock_of_the_dead
-    monkeypatch.setattr(lock, "_AFTERLIFE", 0.1)
+    monkeypatch.setattr(run_locks, "_AFTERLIFE", 0.1)
     with pytest.raises(CheckpointError, match="locked by pid"), folder.locked():
         pass
     os.close(held)
@@ -727,7 +738,7 @@ def test_a_lock_that_outlives_its_holder_for_long_is_no_longer_waited_for(lock_o
 @pytest.mark.parametrize("word", ["", "someone", "1", str(10**18)])
 def test_a_lock_of_whoever_may_still_be_there_is_not_waited_for(word, finished, tmp_path, monkeypatch):
     """Number 1 is there, but may be another user's."""
-    monkeypatch.setattr(lock, "_AFTERLIFE", math.inf)
+    monkeypatch.setattr(run_locks, "_AFTERLIFE", math.inf)
     folder = copy(finished, tmp_path)
     held = os.open(folder.path / ".lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(held, fcntl.LOCK_EX)
@@ -757,6 +768,7 @@ def test_the_line_that_resumes_is_printed(number, tmp_path, without_pictures):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_a_run_is_summed_up_leaves_at_once_and_loses_nothing(number, finished, monkeypatch, tmp_path):
     own = training.draw
@@ -816,6 +828,7 @@ def test_a_terminal_that_has_gone_away_costs_no_run(tmp_path, finished, without_
     assert (folder.path / "metrics.csv").read_bytes() == (finished.path / "metrics.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_paused_run_goes_on_in_another_process_from_another_folder(tmp_path):
     folder = paused(LONGER, 24, tmp_path / "runs")
     expected = whole(LONGER, tmp_path / "expected")

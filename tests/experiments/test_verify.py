@@ -7,6 +7,8 @@ from support import HOUSES, nnlab_here, parse_json, read_rows, trained, write
 
 from nnlab.experiments import resume, saving
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary

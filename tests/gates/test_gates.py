@@ -33,6 +33,8 @@ from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
 from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MOONS = """\
 name: moons
 task: binary
@@ -676,6 +678,7 @@ def test_a_place_that_is_checked_is_left_as_it_was(tmp_path):
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("report.xml", "old")]
 
 
+@pytest.mark.slow
 def test_gates_by_the_real_command_line(tmp_path):
     """Every example of the specification, in processes of their own."""
     path = write(tmp_path, MOONS)

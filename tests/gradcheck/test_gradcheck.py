@@ -16,9 +16,10 @@ from nnlab.gradcheck.checks import check_gradients, check_step, document, failur
 from nnlab.gradcheck.derivatives import Check, central_differences
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
 from nnlab.maths.parameters import resolved
-from nnlab.networks.layers.activation_layers import BoundElementwise, BoundRowwise
-from nnlab.networks.layers.dense import PassContext
-from nnlab.networks.network import Pass
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.layers.elementwise import BoundElementwise
+from nnlab.networks.layers.rowwise import BoundRowwise
+from nnlab.networks.passes import Pass
 
 # (f(θ + ε) - f(θ - ε)) / 2ε is off by ε²/6 |f'''|, below 1e-8 for the sizes used here, and by 1e-16 |f| / ε, 1e-11 |f|.
 EPSILON, TOLERANCE = 1e-5, 1e-7
@@ -128,7 +129,7 @@ def test_every_head(head):
 @pytest.mark.parametrize("pieces", [2, 3, 6])
 def test_every_number_of_pieces(pieces):
     network = network_of(REGRESSION, [6, 12], activation={"name": "maxout", "pieces": pieces})
-    assert network.sizes == (3, 6, 6 // pieces, 12, 12 // pieces, 2)
+    assert network.widths == (3, 6, 6 // pieces, 12, 12 // pieces, 2)
     assert_right(network, *clear_case(network, "regression"))
 
 
@@ -145,7 +146,7 @@ def test_slopes_that_are_drawn_are_held_still_for_the_check():
 @pytest.mark.parametrize("name", NARROWING)
 def test_widths_that_do_not_fit_are_refused(name):
     with pytest.raises(ValueError, match=f"{name}.* needs .* inputs, found 3"):
-        assert network_of(REGRESSION, [3], activation=name).sizes
+        assert network_of(REGRESSION, [3], activation=name).widths
 
 
 ELEMENTWISE = {name: entry for name, entry in ACTIVATIONS.items() if isinstance(entry, Activation)}
@@ -344,7 +345,7 @@ def test_large_batches_are_checked_in_smaller_portions(monkeypatch):
     class Spy(Pass):
         def __init__(self, network, theta, gradient, batch, **more):
             super().__init__(network, theta, gradient, batch, **more)
-            sizes.append(len(theta) * batch * sum(network.sizes[1:]))
+            sizes.append(len(theta) * batch * sum(network.widths[1:]))
 
     monkeypatch.setattr(check_gradients_module, "Pass", Spy)
     network = network_of(BINARY, [8], activation="tanh")

@@ -13,11 +13,14 @@ from functools import cache
 import mpmath as mp
 import numpy as np
 import pytest
+from strategies import network_of
 
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
+from nnlab.maths.functions import float32
 from nnlab.maths.functions.exact import product, square, total
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter, resolved
+from nnlab.networks.passes import Pass
 
 INF, NAN = float("inf"), float("nan")
 NAMES = [name for name, entry in ACTIVATIONS.items() if isinstance(entry, Activation)]
@@ -74,14 +77,14 @@ def test_a_rounded_result_and_its_error_make_the_exact_one(dtype):
 
 
 def value(name, z, **parameters):
-    entry = ACTIVATIONS[name]
+    entry = ACTIVATIONS[name].forms(z.dtype)
     out = np.full_like(z, 77)
     entry.value(z, out, **resolved(entry, {}) | parameters)
     return out
 
 
 def slope(name, z, **parameters):
-    entry = ACTIVATIONS[name]
+    entry = ACTIVATIONS[name].forms(z.dtype)
     out = np.full_like(z, 77)
     entry.slope(z, value(name, z, **parameters), out, **resolved(entry, {}) | parameters)
     return out
@@ -777,13 +780,66 @@ def test_rrelus_draws_stay_within_their_bounds(dtype):
     assert (slopes[0], slopes.min(), slopes.max() <= dtype(1 / 3)) == (0.125, 0.125, True)
 
 
+# --- Forms for float32 ------------------------------------------------------------------------------------------------
+
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+QUICKER = [name for name, entry in ACTIVATIONS.items() if entry.value_float32]
+
+
+def test_an_entry_gives_the_forms_of_a_precision_and_its_own_where_it_has_no_others():
+    sigmoid, tanh, relu, softmax = (ACTIVATIONS[name] for name in ("sigmoid", "tanh", "relu", "softmax"))
+    assert all(entry.forms(DOUBLE) is entry for entry in ACTIVATIONS.values())
+    assert sigmoid.forms(SINGLE).value is float32.sigmoid
+    assert sigmoid.forms(SINGLE).slope is float32.sigmoid_slope
+    assert (tanh.forms(SINGLE).value, tanh.forms(SINGLE).slope) == (tanh.value, float32.tanh_slope)
+    assert (relu.forms(SINGLE).value, relu.forms(SINGLE).slope) == (relu.value, relu.slope)
+    assert softmax.forms(SINGLE).value is float32.softmax
+    assert softmax.forms(SINGLE).backward is softmax.backward
+
+
+@pytest.mark.parametrize("name", QUICKER)
+def test_the_form_for_float32_is_the_general_one_within_its_rounding(name):
+    entry, z = ACTIVATIONS[name], logits(np.float32, (3, 200, 6), scale=20)
+    exact = row_value(name, z.astype(float)) if isinstance(entry, RowActivation) else value(name, z.astype(float))
+    found = row_value(name, z) if isinstance(entry, RowActivation) else value(name, z)
+    np.testing.assert_allclose(found, exact, rtol=4e-6, atol=1e-37)
+
+
+@FLOATS
+@ROW
+@pytest.mark.parametrize("shape", [(6,), (1, 1, 6), (3, 1, 6), (1, 6, 1)], ids=str)
+def test_inputs_stay_as_they_are_also_of_a_single_sample(name, shape, dtype):
+    """Logits are read once more by the loss."""
+    z = logits(dtype, shape)
+    if name in WIDTHS and shape[-1] == 1:
+        return
+    before = z.copy()
+    row_value(name, z)
+    np.testing.assert_array_equal(z, before)
+
+
+@FLOATS
+@pytest.mark.parametrize("name", ["sigmoid", "silu", "glu"])
+def test_a_network_calls_the_forms_of_its_precision(name, dtype):
+    """Their bits, which in float32 are others than those of the general form."""
+    network = network_of(("regression", "identity", "mse", True), [6], activation=name)
+    tied = Pass(network, network.start([0], dtype), None, 40)
+    tied.forward(np.random.default_rng(1).normal(0, 3, (1, 40, 3)).astype(dtype))
+    layer, entry = tied.layers[1], ACTIVATIONS[name]
+    chosen, general = resolved(entry, {}), np.empty_like(layer.y)
+    entry.value(layer.z, general, **chosen)
+    entry.forms(np.dtype(dtype)).value(layer.z, found := np.empty_like(layer.y), **chosen)
+    assert layer.y.tobytes() == found.tobytes()
+    assert (layer.y.tobytes() == general.tobytes()) == (dtype is np.float64)
+
+
 # --- Rows -------------------------------------------------------------------------------------------------------------
 
 WIDTHS = {"maxout": 6, "glu": 6}
 
 
 def row_value(name, z, **chosen):
-    entry = ACTIVATIONS[name]
+    entry = ACTIVATIONS[name].forms(z.dtype)
     chosen = resolved(entry, chosen)
     out = np.full((*z.shape[:-1], entry.units(z.shape[-1], **chosen)), 77, z.dtype)
     entry.value(z, out, **chosen)
@@ -791,7 +847,7 @@ def row_value(name, z, **chosen):
 
 
 def row_backward(name, z, da, **chosen):
-    entry, out = ACTIVATIONS[name], np.full_like(z, 77)
+    entry, out = ACTIVATIONS[name].forms(z.dtype), np.full_like(z, 77)
     entry.backward(z, row_value(name, z, **chosen), da, out, **resolved(entry, chosen))
     return out
 

@@ -34,11 +34,13 @@ from nnlab.maths.losses import (
 )
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.maths.parameters import resolved
-from nnlab.networks.network import Evaluator, Pass
+from nnlab.networks.passes import Evaluator, Pass
 from nnlab.pictures.style import loss_label
 from nnlab.runs.folder import RunFolder
 from nnlab.training.loop import fit
 from nnlab.training.state import State
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 RECORDED = json.loads((ROOT / "tests" / "references" / "losses.json").read_text(encoding="utf-8"))["cases"]
 SERVED = [(task, name) for name, entry in LOSSES.items() for task in entry.tasks]
@@ -57,6 +59,7 @@ def head_of(task, name, weights=None, **given):
 
 def run(head, z, y):
     """Losses and gradient of a head for logits z."""
+    head = head.forms(z.dtype)
     a = np.empty((*z.shape[:-1], z.shape[-1] // head.per_output), z.dtype)
     if head.outputs:
         head.outputs(z, a)
@@ -368,7 +371,7 @@ LAST_HEADS = [
 @pytest.mark.parametrize(("task", "activation", "loss", "width"), LAST_HEADS, ids=str)
 def test_unusual_last_activations_get_the_width_they_need_and_are_right(task, activation, loss, width):
     network = network_of((task, activation, loss, True), [3], inputs=2, activation="tanh")
-    assert network.sizes[3] == width
+    assert network.widths[3] == width
     assert network.outputs == OUTPUTS[task]
     rng = np.random.default_rng(1)
     theta, x, y = rng.normal(size=(1, network.layout.size)), rng.normal(size=(1, 5, 2)), targets(task, 5, rng)
@@ -742,7 +745,7 @@ def test_a_gaussian_head_gives_the_mean_and_learns_how_far_it_is_off():
         training={"steps": 800, "batch_size": "all"},
     )
     setup = setup_for(chosen)
-    assert (setup.network.sizes[-1], setup.network.outputs) == (4, 2)
+    assert (setup.network.widths[-1], setup.network.outputs) == (4, 2)
     rng = np.random.default_rng(1)
     x = rng.normal(size=(1, 4000, 1))
     y = np.concatenate([2 * x + 0.5 * rng.normal(size=x.shape), -x + 2 * rng.normal(size=x.shape)], axis=-1)

@@ -15,6 +15,8 @@ from nnlab.maths.parameters import resolved
 from nnlab.training.loop import fit
 from nnlab.training.objective import Objective
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 VARIANTS = [
     ("sgd", {}),
     ("sgd", {"momentum": 0.9}),

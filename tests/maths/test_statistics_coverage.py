@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from support import ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = ROOT / "benchmarks" / "coverage.py"
 
 

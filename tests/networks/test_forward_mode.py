@@ -1,7 +1,7 @@
 """Layers' derivatives in forward mode: closed forms, both sides of kinks, and bounds of rounding worked out by hand.
 
 With u = 2**-53 every operation is given 2 u of its result, so that the bounds below can be counted operation by
-operation: a product of a plain number and the continued z has the slope's rounding and its own, 2 u each, on either
+operation: a product of a plain number and the dual array z has the slope's rounding and its own, 2 u each, on either
 side of a kink.
 """
 
@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
-from nnlab.maths.dual.arrays import DualArray, NotAnalyticError
+from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter
-from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
-from nnlab.networks.layers.dense import Buffers, Dense, PassContext
+from nnlab.networks.layers.base import Buffers, PassContext
+from nnlab.networks.layers.batch_norm import BatchNormalization
+from nnlab.networks.layers.dense import Dense
+from nnlab.networks.layers.dropout import DropoutForwardMode
+from nnlab.networks.layers.elementwise import Elementwise
 from nnlab.networks.layers.forward_mode import (
     NO_KINKS,
     UNIT_ROUNDOFF,
@@ -25,8 +28,8 @@ from nnlab.networks.layers.forward_mode import (
     of_sum,
     one_by_one,
 )
-from nnlab.networks.layers.noise_layers import DropoutForwardMode
-from nnlab.networks.layers.normalization import BatchNormalization, LayerNormalization
+from nnlab.networks.layers.layer_norm import LayerNormalization
+from nnlab.networks.layers.rowwise import Rowwise
 
 u = 2.0**-53
 Z = np.array([[[0.5, -1.5], [2.0, 0.25], [-0.75, 3.0]]])  # three samples of two units
@@ -40,28 +43,28 @@ def elementwise(value, slope, z=Z, *, learned=(), per_unit=False, theta=None, **
     """The derivative of a layer of an activation that writes into `out`, at z."""
     entry = Activation("own", value, slope, **ABOUT, **more)
     layer = Elementwise("own1", entry, dict.fromkeys(learned, 0.5), learned, per_unit)
-    views = {f"own1/{p}": np.array(theta)[None] for p in learned}
-    bound = layer.bind(Buffers(views, None, {}, np.empty_like(z), PassContext()))
+    views = {f"own1/{p}": np.array(theta) for p in learned}
+    bound = layer.bind(Buffers(views, None, {}, np.empty_like(z[0]), PassContext()))
     with np.errstate(all="ignore"):
-        bound.forward(z)
-        return bound.linear()
+        bound.forward(z[0])
+        return bound.forward_mode()
 
 
 def rowwise(value, backward, z=Z, units=lambda inputs: inputs):
     entry = RowActivation("own", value, backward, **ABOUT, units=units)
     bound = Rowwise("own1", entry, {}).bind(
-        Buffers({}, None, {}, np.empty((*z.shape[:-1], units(z.shape[-1]))), PassContext())
+        Buffers({}, None, {}, np.empty((z.shape[1], units(z.shape[-1]))), PassContext())
     )
-    bound.forward(z)
-    return bound.linear()
+    bound.forward(z[0])
+    return bound.forward_mode()
 
 
 def catalogued(name, z, **chosen):
     entry = ACTIVATIONS[name]
-    y = np.empty((*z.shape[:-1], entry.units(z.shape[-1], **chosen)))
+    y = np.empty((z.shape[1], entry.units(z.shape[-1], **chosen)))
     bound = Rowwise("own1", entry, chosen).bind(Buffers({}, None, {}, y, PassContext()))
-    bound.forward(z)
-    return bound.linear()
+    bound.forward(z[0])
+    return bound.forward_mode()
 
 
 def close(found, expected):
@@ -97,11 +100,11 @@ def test_one_entry_for_each_unit():
 
 def dense(x, W):
     entry = INITIALIZERS["zeros"]
-    y = np.empty((1, len(x), W.shape[1]))
-    views = {"d/weights": W[None], "d/bias": np.zeros((1, W.shape[1]))}
+    y = np.empty((len(x), W.shape[1]))
+    views = {"d/weights": W, "d/bias": np.zeros(W.shape[1])}
     bound = Dense("d", W.shape[1], entry, {}, entry, {}).bind(Buffers(views, None, {}, y, PassContext()))
-    bound.forward(x[None])
-    return bound.linear()
+    bound.forward(x)
+    return bound.forward_mode()
 
 
 def test_the_bounds_of_a_dense_layer():
@@ -126,10 +129,10 @@ def test_the_bounds_of_a_dense_layer_neither_overflow_nor_vanish():
 
 def normalized_along(axis, x, gamma):
     kind = BatchNormalization("n", 0.5, 0.1) if axis == 0 else LayerNormalization("n", 0.5)
-    views = {"n/gamma": gamma[None], "n/beta": np.zeros((1, len(gamma)))}
-    bound = kind.bind(Buffers(views, None, {}, np.empty((1, *x.shape)), PassContext([0], learns=False)))
-    bound.forward(x[None])
-    return bound.linear(), (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + 0.5)
+    views = {"n/gamma": gamma, "n/beta": np.zeros(len(gamma))}
+    bound = kind.bind(Buffers(views, None, {}, np.empty_like(x), PassContext([0], learns=False)))
+    bound.forward(x)
+    return bound.forward_mode(), (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + 0.5)
 
 
 @pytest.mark.parametrize("off", [0.0, 0.5])

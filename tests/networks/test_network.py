@@ -8,10 +8,12 @@ from strategies import HEADS, layer_lists, network_of, targets
 
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import FUSED, unfused
-from nnlab.networks import network as network_module
+from nnlab.networks import passes as passes_module
 from nnlab.networks.layers.dense import Dense
+from nnlab.networks.layers.dropout import Dropout
 from nnlab.networks.layout import Layout, ParameterSpec, Penalties
-from nnlab.networks.network import Evaluator, Network, Pass
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Evaluator, Pass
 
 BINARY = next(head for head in HEADS if head[:3] == ("binary", "sigmoid", "binary_cross_entropy"))
 REGRESSION = next(head for head in HEADS if head[:2] == ("regression", "identity"))
@@ -50,7 +52,7 @@ def test_layers_are_numbered_kind_by_kind_and_lie_one_after_the_other():
         "dense3",
         "dense4",
     ]
-    assert network.sizes == (3, 4, 4, 4, 2, 2, 5, 1)
+    assert network.widths == (3, 4, 4, 4, 2, 2, 5, 1)
     places = list(network.layout.places.values())
     assert [place.start for place in places] == [0, *(place.stop for place in places[:-1])]
     assert places[-1].stop == network.layout.size
@@ -60,7 +62,7 @@ def test_a_last_activation_that_is_not_fused_is_a_layer():
     tanh_head = next(head for head in HEADS if head[:3] == ("regression", "tanh", "mse"))
     network = network_of(tanh_head, [4], activation="tanh")
     assert [layer.name for layer in network.layers] == ["dense1", "tanh1", "dense2", "tanh2"]
-    assert network.sizes[-1] == 2
+    assert network.widths[-1] == 2
 
 
 def test_views_share_thetas_memory():
@@ -142,7 +144,7 @@ X = np.array([[[1.0, 2.0], [-1.0, 0.0]]])
 def worked(dtype=np.float64):
     """The network under squared error, its theta, gradient and pass over both samples."""
     relu = network_of(BINARY, [2], inputs=2, activation="relu").layers[1]
-    network = Network(2, (plain_dense("dense1", 2), relu, plain_dense("dense2", 1)), unfused("mse"))
+    network = Network((2,), (plain_dense("dense1", 2), relu, plain_dense("dense2", 1)), unfused("mse"))
     theta = network.start([0], dtype)
     for name, values in (("dense1/weights", W1), ("dense1/bias", B1), ("dense2/weights", W2), ("dense2/bias", B2)):
         network.layout.views(theta)[name][0] = values
@@ -168,7 +170,7 @@ def test_squared_error_by_hand(dtype):
 
 def test_a_sigmoid_head_by_hand():
     network, theta, gradient, _ = worked()
-    network = Network(2, network.layers, FUSED["sigmoid", "binary_cross_entropy"])
+    network = Network((2,), network.layers, FUSED["sigmoid", "binary_cross_entropy"])
     tied = Pass(network, theta, gradient, 2)
     y = np.array([[[1.0], [0.0]]])
     likely, unlikely = 1 / (1 + np.exp(-1)), np.exp(-3) / (1 + np.exp(-3))
@@ -186,7 +188,7 @@ def test_a_sigmoid_head_by_hand():
 
 
 def test_an_activation_alone_is_a_network():
-    network = Network(2, (network_of(BINARY, [2], activation="prelu").layers[1],), unfused("mse"))
+    network = Network((2,), (network_of(BINARY, [2], activation="prelu").layers[1],), unfused("mse"))
     theta = network.start([0, 1], np.float64)
     assert theta.tolist() == [[0.25], [0.25]]
     gradient = np.empty_like(theta)
@@ -227,7 +229,26 @@ def test_inputs_and_targets_stay_as_they_were():
 
 def test_operations_of_a_step_by_hand():
     # 3-4-1: forward, dW and dx of 2 · 10 · (12 + 4) each, without dx of the first layer
-    assert network_of(BINARY, [4]).flops(10) == 3 * 2 * 10 * 16 - 2 * 10 * 12
+    assert network_of(BINARY, [4]).operations(10) == 3 * 2 * 10 * 16 - 2 * 10 * 12
+
+
+def test_the_first_layer_hands_no_derivative_down_whatever_stands_before_the_first_weights():
+    """Noise before it makes the first dense layer the second layer, and its dL/dx is worked out."""
+    noisy = network_of(BINARY, [{"noise": 0.1}, {"dense": 4}])
+    assert noisy.operations(10) == 3 * 2 * 10 * 16
+
+
+def test_the_workspace_of_a_step_by_hand():
+    # 3-4-1: of 10 rows the first dense layer has outputs and the bias written out, 4 each; relu outputs and slopes, 4
+    # each; the last one 1 each and dL/dx for its 4 inputs; the head outputs and dL/dz.
+    assert network_of(BINARY, [4], activation="relu").workspace(10, 4) == 10 * 4 * (8 + 8 + 2 + 4 + 2)
+
+
+def test_a_layer_is_given_a_shape_and_gives_one():
+    zeros = INITIALIZERS["zeros"]
+    network = Network((2, 3, 1), (Dropout("dropout1", 0.5), Dense("dense1", 4, zeros, {}, zeros, {})), unfused("mse"))
+    assert network.shapes == ((2, 3, 1), (2, 3, 1), (4,))
+    assert (network.inputs, network.widths, network.layout.specs[0].shape) == (6, (6, 6, 4), (6, 4))
 
 
 # --- Whole splits -----------------------------------------------------------------------------------------------------
@@ -237,7 +258,7 @@ def test_operations_of_a_step_by_hand():
 @pytest.mark.parametrize("block", [1, 7, 23, 40])
 @pytest.mark.parametrize("shared", [True, False])
 def test_evaluation_in_blocks_is_that_of_the_whole(head, block, shared, monkeypatch):
-    monkeypatch.setattr(network_module, "EVALUATION_ROWS", block)
+    monkeypatch.setattr(passes_module, "EVALUATION_ROWS", block)
     network, rows, rng = network_of(head, [4], activation="tanh"), 23, np.random.default_rng(3)
     theta = network.start([1, 2, 3], np.float64)
     x = rng.normal(size=(1 if shared else 3, rows, 3))
@@ -249,7 +270,7 @@ def test_evaluation_in_blocks_is_that_of_the_whole(head, block, shared, monkeypa
 
 
 def test_evaluation_beyond_one_block_and_without_targets():
-    network, rows = network_of(BINARY, [4]), network_module.EVALUATION_ROWS + 1
+    network, rows = network_of(BINARY, [4]), passes_module.EVALUATION_ROWS + 1
     theta = network.start([1], np.float32)
     x = np.random.default_rng(4).normal(size=(1, rows, 3)).astype(np.float32)
     evaluator = Evaluator(network, theta)

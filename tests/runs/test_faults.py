@@ -121,6 +121,7 @@ def run_of(root):
     return RunFolder(found[0]) if found else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 def test_whichever_call_fails_the_run_ends_as_a_storage_error_and_can_be_resumed(lasting, tmp_path):
     setup = setup_of(TEXT)

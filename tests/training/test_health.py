@@ -14,10 +14,14 @@ from support import HOUSES, XOR, nnlab, nnlab_here, read_json, read_rows, traine
 from nnlab.maths.activations import ACTIVATIONS, Activation
 from nnlab.maths.losses import unfused
 from nnlab.maths.parameters import resolved
-from nnlab.networks.layers.activation_layers import Elementwise, Rowwise
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.layers.elementwise import Elementwise
+from nnlab.networks.layers.rowwise import Rowwise
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Pass
 from nnlab.training import health
 from nnlab.training.loop import fit
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 WATCHED = {"steps": 12, "batch_size": 16, "log_every": 1, "evaluate_every": 4}
 
@@ -30,15 +34,15 @@ def alone(name, *, learned=(), per_unit=False, inputs=1, **chosen):
         layer = Elementwise("layer", entry, values, learned, per_unit)
     else:
         layer = Rowwise("layer", entry, values)
-    return Network(inputs, (layer,), unfused("mse"))
+    return Network((inputs,), (layer,), unfused("mse"))
 
 
 def looked_at(network, z, theta=None):
     """The figures of one network on rows z (N, inputs)."""
     theta = np.empty((1, network.layout.size)) if theta is None else theta
     x = np.asarray(z, float).reshape(1, -1, network.inputs)
-    y = np.zeros((1, x.shape[1], network.sizes[-1]))
-    found = health.Health(network, theta, np.empty((1, 0)), x, y, [0], health.no_ratios(network, 1)).figures(0)
+    y = np.zeros((1, x.shape[1], network.widths[-1]))
+    found = health.Health(network, theta, np.empty((1, 0)), x, y, [0], np.empty((1, 0))).figures(0)
     return {figure: float(values[0]) for figure, values in found.items()}
 
 

@@ -8,23 +8,24 @@ import numpy as np
 import pytest
 from strategies import TRAINABLE, experiment, setup_for
 
-from nnlab.comparison.arms import arm_experiment, default_target
+from nnlab.comparison.arms import arm_experiment, arms_from, default_target
 from nnlab.comparison.compare import compare
 from nnlab.comparison.tasks import RowSource, Task, chunks
 from nnlab.comparison.tasks import run as train_together
 from nnlab.comparison.variants import variants
-from nnlab.config.choices import Choice
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
 from nnlab.experiments.train import train
 from nnlab.gradcheck.checks import check_step
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.optimizers import OPTIMIZERS as ALL_OPTIMIZERS
-from nnlab.networks.layers.dense import PassContext
+from nnlab.networks.layers.base import PassContext
 from nnlab.runs.files import ignore
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 from nnlab.training.loop import fit
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 SEEDS = (3, 0, 7, 11, 2, 19, 5, 23, 1, 13, 17, 4, 29, 6, 31, 2**40)
 OPTIMIZERS = {
@@ -224,14 +225,12 @@ def tuned(**changes):
     """An experiment with three learning rates, in three variants."""
     chosen = experiment(**changes)
     chosen = validate(read_text(to_yaml(chosen), "e.yaml"))
-    return variants(
-        chosen, [chosen.network.activation], ACTIVATIONS, tune=[f"optimizer.learning_rate={','.join(RATES)}"]
-    )
+    return variants(chosen, [chosen.network.activation], tune=[f"optimizer.learning_rate={','.join(RATES)}"])
 
 
 def arms_of(all_variants, seeds):
     rows = read_rows(all_variants[0].experiment, None, Path())
-    return train_together(Task(tuple(all_variants), tuple(seeds)), RowSource(rows), ACTIVATIONS, ignore, bool)
+    return train_together(Task(tuple(all_variants), tuple(seeds)), RowSource(rows), ignore, bool)
 
 
 def assert_same_arm(together, alone):
@@ -286,7 +285,7 @@ def test_a_rate_that_runs_away_leaves_the_others_as_they_are_alone():
     )
     chosen = validate(read_text(to_yaml(chosen), "e.yaml"))
     rates = ["optimizer.learning_rate=0.01,1e4,0.02"]
-    all_variants = variants(chosen, [chosen.network.activation], ACTIVATIONS, tune=rates)
+    all_variants = variants(chosen, [chosen.network.activation], tune=rates)
     together = arms_of(all_variants, SEEDS[:3])
     assert [int(arm.diverged.sum()) for arm in together] == [0, 3, 0]
     for index, variant in enumerate(all_variants):
@@ -302,7 +301,7 @@ def test_a_rate_that_runs_away_leaves_the_others_as_they_are_alone():
 def test_every_seed_is_in_one_chunk(width, count, jobs):
     chosen = experiment(network={"layers": [width]})
     rows, seeds = read_rows(chosen, None, Path()), range(3, 3 + count)
-    found = [list(chunk) for chunk in chunks(chosen, rows, seeds, ACTIVATIONS, jobs)]
+    found = [list(chunk) for chunk in chunks(chosen, rows, seeds, jobs)]
     assert [seed for chunk in found for seed in chunk] == list(seeds)
     lengths = {len(chunk) for chunk in found}
     assert max(lengths) - min(lengths) <= 1
@@ -313,7 +312,7 @@ def test_small_networks_go_together_and_large_ones_alone():
 
     def lengths(width, jobs):
         chosen = experiment(network={"layers": [width]})
-        return [len(chunk) for chunk in chunks(chosen, rows, range(100), ACTIVATIONS, jobs)]
+        return [len(chunk) for chunk in chunks(chosen, rows, range(100), jobs)]
 
     assert lengths(2, 1) == [100]
     assert len(lengths(2, 2)) == 1  # cut in two, both would take about as long as the whole
@@ -347,10 +346,10 @@ def compared(tmp_path_factory):
         training={"steps": 30, "batch_size": 16, "evaluate_every": 2, "early_stopping": {"patience": 4}},
         optimizer=OPTIMIZERS["adam"] | {"learning_rate": 0.3},
     )
-    arms = [Choice(name="tanh", values={}), Choice(name="prelu", values={"alpha": 0.1}, learn=("alpha",))]
+    arms = arms_from(["tanh", "prelu:alpha=0.1"], ACTIVATIONS)
     rows, runs = read_rows(chosen, None, Path()), tmp_path_factory.mktemp("runs")
-    both, target = variants(chosen, arms, ACTIVATIONS), default_target(chosen)
-    found = compare(chosen, rows, both, SEEDS[:3], runs=runs, activations=ACTIVATIONS, target=target)
+    both, target = variants(chosen, arms), default_target(chosen)
+    found = compare(chosen, rows, both, SEEDS[:3], runs=runs, target=target)
     return chosen, rows, arms, found.compared.folder, runs
 
 
@@ -374,7 +373,7 @@ def test_the_weights_of_a_comparison_are_those_of_training_each_seed(arm, compar
 
 def test_arms_start_from_matched_draws_and_see_the_same_rows():
     chosen = experiment(data=MOONS | {"validation": 0.25}, network={"layers": [5], "init": "he_normal"})
-    arms = [setup_for(arm_experiment(chosen, Choice(name=name, values={})), SEEDS[:3]) for name in ("tanh", "relu")]
+    arms = [setup_for(arm_experiment(chosen, arm), SEEDS[:3]) for arm in arms_from(["tanh", "relu"], ACTIVATIONS)]
     first, second = (setup.start().theta for setup in arms)
     assert bits(first) == bits(second)
     parts = [setup.rows.parts() for setup in arms]

@@ -18,9 +18,12 @@ from nnlab.gates.parse import OPERATORS, Gate, parse_gate, unknown_figure
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import unfused
 from nnlab.networks.layers.dense import Dense
-from nnlab.networks.network import Evaluator, Network, Pass
+from nnlab.networks.network import Network
+from nnlab.networks.passes import Evaluator, Pass
 from nnlab.training.batches import Batches
-from nnlab.training.loop import Part, Plan, fit
+from nnlab.training.evaluation import Part
+from nnlab.training.loop import fit
+from nnlab.training.plan import Plan
 from nnlab.training.state import State
 from nnlab.training.stopping import Best, Watch
 
@@ -80,7 +83,7 @@ def test_the_loss_of_a_step_is_that_of_its_batch_before_its_update(shuffle):
     gradient, expected = np.empty_like(state.theta), {}
     for step in range(1, 13):
         x, y = batches.at(step - 1)
-        tied = Pass(setup.network, state.theta, gradient, x.shape[1], factor=setup.optimizer.factors[0])
+        tied = Pass(setup.network, state.theta, gradient, x.shape[1])
         tied.forward(x)
         expected[step] = float(tied.loss(y)[0])
         tied.backward(y)
@@ -94,7 +97,7 @@ RATES = ((0.3,), (2.0,), (0.3, 2.0, 1e-9))
 
 @pytest.mark.parametrize("rates", RATES)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_a_rate_that_is_folded_into_the_gradient_makes_the_steps_of_the_textbook(rates, precision):
+def test_plain_gradient_descent_makes_the_steps_of_the_textbook_at_the_rate_of_each_block(rates, precision):
     """θ ← θ - rate · g with the whole gradient g, for the rate of each block of two replicas."""
     chosen = experiment(precision=precision, training=training(batch_size="all"))
     setup = setup_for(chosen, range(2 * len(rates))).with_rates(rates)
@@ -120,31 +123,6 @@ def test_the_norms_that_are_kept_are_those_of_the_gradient_whatever_the_rate(rat
     tied.forward(x)
     tied.backward(y)
     assert state.gradient_norms() == [(1, pytest.approx(np.linalg.norm(gradient), rel=1e-5))]
-
-
-FOLDING = {"optimizer": {"name": "sgd", "learning_rate": 0.25}}
-NOT_FOLDING = [
-    {"optimizer": "adam"},
-    {"optimizer": {"name": "sgd", "learning_rate": 0.25, "momentum": 0.9}},
-    {"optimizer": {"name": "sgd", "learning_rate": {"name": "cosine", "base": 0.25}}},
-    {"training": training(clip_norm=1.0)},
-    {"training": training(clip_value=1.0)},
-    {"network": {"layers": [{"dense": 5, "l2": 0.1}]}},
-    {"network": {"layers": [{"dense": 5, "l1": 0.1}]}},
-]
-
-
-@pytest.mark.parametrize("change", NOT_FOLDING, ids=str)
-def test_what_looks_at_the_gradient_is_given_the_gradient(change):
-    assert setup_for(experiment(**FOLDING)).plan.factors == (0.25,)
-    assert setup_for(experiment(**(FOLDING | change))).plan.factors == (1.0,)
-
-
-def test_no_rate_makes_a_gradient_larger_than_it_is():
-    """A number that is finite must not overflow because a rate above 1 was multiplied in too early."""
-    setup = setup_for(experiment(optimizer={"name": "sgd", "learning_rate": 1e30}))
-    assert setup.plan.factors == (1.0,)
-    assert setup.with_rates((1e30, 0.5)).plan.factors == (1.0, 0.5)
 
 
 def test_whole_splits_are_measured_after_the_update():
@@ -282,7 +260,7 @@ def test_divergence_is_reported_and_not_warned_about():
 def scripted(losses, replicas=1, monitor="val/loss", **watching):
     """Train y = w x + 0 with w² as its loss, where step k sets w² to losses[k - 1]; the state and the records."""
     zeros = INITIALIZERS["zeros"]
-    network = Network(1, (Dense("dense1", 1, zeros, {}, zeros, {}),), unfused("mse"))
+    network = Network((1,), (Dense("dense1", 1, zeros, {}, zeros, {}),), unfused("mse"))
     losses = np.reshape(np.array(losses, float), (len(losses), -1))
     part = Part(np.ones((1, 2, 1)), np.zeros((1, 2, 1)))
     theta = np.zeros((replicas, 2))

@@ -1,25 +1,25 @@
-"""Continued arrays: NumPy code run at z + ih with h = 2**-538, so that its imaginary part is its derivative.
+"""Dual arrays: NumPy code run at z + ih with h = 2**-538, so that its imaginary part is its derivative.
 
 A function that is analytic at z satisfies f(z + ih) = f(z) + ih f'(z) - h² f''(z)/2 …, and for this h the term in h² is
 below the smallest float64: nothing is subtracted, so nothing cancels, and there is no step to choose. (Squire, Trapp
 1998, SIAM Review 40(1); Martins, Sturdza, Alonso 2003, ACM TOMS 29(3), who show that it is forward differentiation.)
 
 `DualArray` carries both parts in float64, the imaginary one divided by h: `value` is bit for bit what the ordinary code
-computes, `tangent` the derivative in the direction given at the start. Beside them run bounds of the rounding errors of
-both. The code itself, of a built-in activation as of a plugin, is the ordinary one: it calls NumPy, and NumPy asks this
-class (`continuation_rules` and `continuation_functions` hold the rules).
+computes, `tangent` the derivative in the direction given at the start. Each has a bound of its rounding error. The
+code of an activation or a loss, built in or a plugin's, runs unchanged: it calls NumPy, and NumPy hands the call to
+this class. `rules.py` has the rules for ufuncs, `functions.py` those for the other functions of NumPy.
 
-Where a function branches it goes by the value, and where that is a tie, as in abs(z) or max(z, 0) at z = 0, by the
-tangent: z + ih stands just beside the tie. The direction +1 thus gives the slope on the right, -1 that on the left, and
-a kink shows itself by their difference.
+Where a function branches it goes by the value, and at a tie, as in abs(z) or max(z, 0) at z = 0, by the tangent: z + ih
+lies just beside the tie. The direction +1 thus gives the slope on the right, -1 that on the left, and the two differ at
+a kink.
+
+NumPy asks its arguments in every function but those that make arrays, such as `asarray` and `array`. These would drop
+the tangent; on a dual array they raise NotAnalyticError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,14 @@ FLOOR = 5e-162
 # What one operation may do to its result, relative to it: half an ulp for arithmetic, one or two for library functions.
 ROUNDING = 2 * 2.0**-53
 
+# What a call of NumPy does to dual arrays: for a ufunc by its method (`__call__`, `reduce`), else by the function. The
+# package fills them from `rules` and `functions`, which need the class.
+METHODS: dict[str, Callable[..., Any]] = {}
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
 
 class NotAnalyticError(TypeError):
-    """A function did something that has no rule here, or that no derivative can follow."""
+    """A function did something that has no rule here, or through which no derivative can be followed."""
 
 
 class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -49,7 +54,7 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
         self.value = np.array(value, np.float64)
         self.tangent, self.error, self.tangent_error = (np.empty(self.value.shape) for _ in range(3))
         self.tangent[...], self.error[...], self.tangent_error[...] = tangent, error, tangent_error
-        self.splits = False  # whether this is z times Veltkamp's splitter; see the rules
+        self.splits = False  # whether this is z times Veltkamp's splitter; see `rules._split`
 
     @classmethod
     def of(cls, planes: Any) -> DualArray:
@@ -76,18 +81,20 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     # --- what NumPy asks ----------------------------------------------------------------------------------------------
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (), **options: Any) -> Any:
-        from nnlab.maths.dual.rules import applied  # noqa: PLC0415 - each needs the other
-
-        return applied(ufunc, method, inputs, out, options)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method not in METHODS:
+            raise NotAnalyticError(f"found numpy.{ufunc.__name__}.{method}, which has no rule")
+        with np.errstate(all="ignore"):
+            return METHODS[method](ufunc, *inputs, **options)
 
     def __array_function__(self, function: Any, _types: Any, arguments: Any, options: Any) -> Any:
-        from nnlab.maths.dual.functions import called  # noqa: PLC0415 - each needs the other
-
-        return called(function, arguments, options)
+        if function not in FUNCTIONS:
+            raise NotAnalyticError(f"found numpy.{function.__name__}, which has no rule")
+        with np.errstate(all="ignore"):
+            return FUNCTIONS[function](*arguments, **options)
 
     def __array__(self, *_arguments: Any, **_options: Any) -> Array:
-        raise NotAnalyticError("found a plain array where a continued one is written, which would lose its derivative")
+        raise NotAnalyticError("found a conversion to a plain array, as by np.asarray, which would lose its derivative")
 
     # --- what an array can do -----------------------------------------------------------------------------------------
 
@@ -136,13 +143,13 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
             plane[key] = values
 
     def __bool__(self) -> bool:
-        raise NotAnalyticError("found a branch on the truth of a continued number, which has no derivative")
+        raise NotAnalyticError("found a branch on the truth of a dual number, which has no derivative")
 
     def __float__(self) -> float:
         raise NotAnalyticError("found a conversion to a plain number, which would lose its derivative")
 
     def astype(self, dtype: Any, **_options: Any) -> DualArray:
-        """A copy: continued arrays are float64."""
+        """A copy; NotAnalyticError for another dtype than float64."""
         if np.dtype(dtype) != self.dtype:
             raise NotAnalyticError(f"found a conversion to {np.dtype(dtype)}, expected float64")
         return self.copy()
@@ -163,74 +170,31 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
         """Methods such as `z.sum(axis=-1)`: NumPy's function of that name."""
         function = getattr(np, name, None)
         if name.startswith("_") or not callable(function):
-            raise AttributeError(f"a continued array has no {name}")
+            raise AttributeError(f"a dual array has no {name}")
         return lambda *arguments, **options: function(self, *arguments, **options)
 
 
-class _Conversions:
-    """NumPy's `asarray` and its like, replaced as long as somebody is inside, in whichever thread."""
-
-    names = ("asarray", "asanyarray", "ascontiguousarray", "array")
-
-    def __init__(self) -> None:
-        self.lock, self.inside = Lock(), 0
-        self.originals: dict[str, Any] = {}
-
-    def enter(self) -> None:
-        """Replace them, if nobody has."""
-        with self.lock:
-            self.inside += 1
-            if self.inside == 1:
-                self.originals = {name: getattr(np, name) for name in self.names}
-                for name, original in self.originals.items():
-                    setattr(np, name, _handing_through(original))
-
-    def leave(self) -> None:
-        """Put them back, if nobody else is inside."""
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                for name, original in self.originals.items():
-                    setattr(np, name, original)
+def plain(x: Any) -> Any:
+    """The value of a dual array, anything else as it is."""
+    return x.value if isinstance(x, DualArray) else x
 
 
-def _handing_through(original: Any) -> Any:
-    @wraps(original)
-    def convert(*arguments: Any, **options: Any) -> Any:
-        given = arguments and isinstance(arguments[0], DualArray)
-        return arguments[0] if given else original(*arguments, **options)
-
-    return convert
-
-
-_CONVERSIONS = _Conversions()
-
-
-@contextmanager
-def continuing() -> Iterator[None]:
-    """Let `np.asarray` and its like hand continued arrays through, as they do with arrays; no warnings inside.
-
-    NumPy asks its argument in every other function that a rule here is for; these few ask nobody, and return a plain
-    array for whatever is no array to them, so that they have to be replaced, and plugins use them. Whoever calls one
-    with anything but a continued array, in this thread or another, gets what NumPy gives. They are put back when the
-    last one leaves, also by an exception; it may be entered again from within, and from several threads at once.
-    """
-    _CONVERSIONS.enter()
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        _CONVERSIONS.leave()
+def as_dual(x: Any) -> DualArray:
+    """A dual array as it is, anything else as one with tangent 0."""
+    return x if isinstance(x, DualArray) else DualArray(x)
 
 
 def along(function: Callable[..., None], z: Array, shape: tuple[int, ...], direction: Any, **others: Any) -> DualArray:
-    """f(z + ih · direction) of a function f(z, out, **others) that writes into `out`; NotAnalyticError if it cannot."""
+    """f(z + ih · direction) of a function f(z, out, **others) that writes into `out`, of this shape.
+
+    NotAnalyticError where the derivative cannot be followed through the function.
+    """
     out = DualArray(np.empty(shape))
     try:
-        with continuing():
+        with np.errstate(all="ignore"):
             function(DualArray(z, direction), out, **others)
     except NotAnalyticError:
         raise
-    except (TypeError, ValueError, AttributeError) as error:  # what a user's code makes of an array that is none
+    except (TypeError, ValueError, AttributeError) as error:  # from a user's code that needs an ndarray
         raise NotAnalyticError(str(error)) from error
     return out

@@ -1,4 +1,4 @@
-"""What NumPy's functions do to continued arrays, as `continuation_rules` says it of its ufuncs."""
+"""What those functions of NumPy that are no ufuncs do to dual arrays: sums, sorting, joining, shapes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import ROUNDING, DualArray, NotAnalyticError
-from nnlab.maths.dual.rules import continued, larger, plain, smaller, written
+from nnlab.maths.dual.arrays import ROUNDING, DualArray, NotAnalyticError, as_dual, plain
+from nnlab.maths.dual.rules import larger, smaller, written
 
 Array = NDArray[Any]
 
 
-def called(function: Any, arguments: Any, options: dict[str, Any]) -> Any:
-    """A function of NumPy on continued arrays."""
-    if function in _VALUES_ONLY:
+def _by_value(function: Any) -> Callable[..., Any]:
+    """A function that looks at values alone and whose result does not move."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
         return function(*map(plain, arguments), **{key: plain(value) for key, value in options.items()})
-    if function in _SHAPES:
-        return arguments[0].mapped(lambda plane: function(plane, *arguments[1:], **options))
-    if function not in _FUNCTIONS:
-        raise NotAnalyticError(f"found numpy.{function.__name__}, which has no rule")
-    with np.errstate(all="ignore"):
-        return _FUNCTIONS[function](*arguments, **options)
+
+    return call
 
 
-_VALUES_ONLY = {np.shape, np.ndim, np.size, np.isneginf, np.isposinf, np.iscomplexobj, np.isrealobj, np.allclose}
-_SHAPES = {
-    np.reshape, np.ravel, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.transpose, np.repeat, np.tile,
-    np.flip, np.roll, np.take, np.broadcast_to, np.copy, np.matrix_transpose,
-}  # fmt: skip
+def _by_plane(function: Any) -> Callable[..., DualArray]:
+    """A function that moves entries and changes none: each plane in the same way."""
+
+    def call(x: DualArray, *arguments: Any, **options: Any) -> DualArray:
+        return x.mapped(lambda plane: function(plane, *arguments, **options))
+
+    return call
 
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
     condition = plain(condition)
-    pairs = zip(continued(a).planes, continued(b).planes, strict=True)
+    pairs = zip(as_dual(a).planes, as_dual(b).planes, strict=True)
     return DualArray.of([np.where(condition, one, other) for one, other in pairs])
 
 
@@ -46,11 +45,11 @@ def _copyto(target: Any, source: Any, where: Any = np.True_, **_: Any) -> None:
 
 def _clip(x: Any, low: Any = None, high: Any = None, out: Any = None) -> Any:
     """min(max(x, low), high), with the value that clip itself gives."""
-    clipped = continued(x)
+    clipped = as_dual(x)
     if low is not None:
-        clipped = larger(np.maximum, clipped, continued(low))
+        clipped = larger(np.maximum, clipped, as_dual(low))
     if high is not None:
-        clipped = smaller(np.minimum, clipped, continued(high))
+        clipped = smaller(np.minimum, clipped, as_dual(high))
     clipped.value = np.clip(plain(x), plain(low), plain(high))
     return clipped if out is None else written(clipped, out, np.True_)
 
@@ -106,13 +105,13 @@ def _sort(x: DualArray, axis: int = -1, **_: Any) -> DualArray:
 
 
 def _put_along_axis(target: DualArray, indices: Any, source: Any, axis: Any) -> None:
-    for plane, values in zip(target.planes, continued(source).planes, strict=True):
+    for plane, values in zip(target.planes, as_dual(source).planes, strict=True):
         np.put_along_axis(plane, indices, values, axis)
 
 
 def _joined(function: Any) -> Callable[..., DualArray]:
     def join(arrays: Sequence[Any], *arguments: Any, **options: Any) -> DualArray:
-        planes = zip(*(continued(array).planes for array in arrays), strict=True)
+        planes = zip(*(as_dual(array).planes for array in arrays), strict=True)
         return DualArray.of([function(list(plane), *arguments, **options) for plane in planes])
 
     return join
@@ -136,7 +135,15 @@ def reduced(ufunc: np.ufunc, x: DualArray, axis: Any = 0, keepdims: Any = None, 
     return _REDUCED[ufunc](x, axis=axis, keepdims=keepdims)
 
 
-_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+_VALUES_ONLY = (np.shape, np.ndim, np.size, np.isneginf, np.isposinf, np.iscomplexobj, np.isrealobj, np.allclose)
+_SHAPES = (
+    np.reshape, np.ravel, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.transpose, np.repeat, np.tile,
+    np.flip, np.roll, np.take, np.broadcast_to, np.copy, np.matrix_transpose,
+)  # fmt: skip
+
+RULES: dict[Any, Callable[..., Any]] = {
+    **{function: _by_value(function) for function in _VALUES_ONLY},
+    **{function: _by_plane(function) for function in _SHAPES},
     np.where: _where,
     np.copyto: _copyto,
     np.clip: _clip,
@@ -155,7 +162,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.empty_like: _filled(0.0),
     np.zeros_like: _filled(0.0),
     np.ones_like: _filled(1.0),
-    np.full_like: lambda x, value, **_: continued(value) + np.zeros(x.shape),
+    np.full_like: lambda x, value, **_: as_dual(value) + np.zeros(x.shape),
     np.nan_to_num: lambda x, **options: DualArray.of([np.nan_to_num(plane, **options) for plane in x.planes]),
     np.real: lambda x: x,
     np.result_type: lambda *_: np.dtype(np.float64),

@@ -1,34 +1,36 @@
-"""The rules of continued arrays: one table of smooth operations with their slopes, one of choices, one of functions.
+"""What NumPy's and SciPy's ufuncs do to dual arrays: a table of smooth ones with their slopes, and one of choices.
 
-A slope is written so that it does not cancel: that of tanh is 1 / cosh², not 1 - tanh². Where it is a sum of terms that
-may cancel, the rule gives the terms, and the rounding error is that of the largest.
+A slope is written so that it does not cancel: that of tanh is 1 / cosh², not 1 - tanh². Where a slope is a sum of terms
+that may cancel, the rule gives the terms, and the rounding error is relative to the sum of their sizes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from nnlab.maths.dual.arrays import ROUNDING, DualArray, NotAnalyticError
+from nnlab.maths import special
+from nnlab.maths.dual.arrays import ROUNDING, DualArray, NotAnalyticError, as_dual, plain
 from nnlab.maths.functions.exact import square
 
 Array = NDArray[Any]
 
 _TWO_OVER_ROOT_PI, _ROOT_TWO_PI, _ROOT_TWO = 2 / math.sqrt(math.pi), math.sqrt(2 * math.pi), math.sqrt(2)
-# z * 2**27 + z, from which Veltkamp takes z * 2**27 away again to keep the upper half of z's digits. What rounding does
-# in between is what he is after, and no error.
+# Veltkamp's split keeps the upper half of z's digits: s - (s - z) with s = (2**27 + 1) z. The rounding on the way makes
+# it work, and counts as no error.
 _SPLITTER = 2.0**27 + 1
-# An operand's error changes the slope by as little as the slope's own rounding: it is blown up to be measured.
+# A slope's change under an operand's error is as small as the slope's own rounding: it is measured for an error so many
+# times as large.
 _ENLARGED = 2.0**20
 
 
 def _bell(x: Any) -> Any:
-    """exp(-x²) with the square's own error taken in; beyond ±27 it is 0."""
+    """exp(-x²) corrected for the square's rounding; beyond ±27 it is 0."""
     rounded, error = square(np.clip(np.asarray(x, np.float64), -60, 60))
     return np.exp(-rounded) * (1 - error)
 
@@ -37,8 +39,10 @@ def _logarithm(x: Any) -> Any:
     return np.log(np.where(x > 0, x, 1))
 
 
+Slopes = Callable[..., tuple[Any, ...]]
+
 # Each rule gets the value v = f(x, …) and the arguments, and gives ∂f/∂x for each; a tuple in it is a sum of terms.
-SMOOTH: dict[np.ufunc, Callable[..., tuple[Any, ...]]] = {
+SMOOTH: dict[np.ufunc, Slopes] = {
     np.add: lambda _v, _a, _b: (1.0, 1.0),
     np.subtract: lambda _v, _a, _b: (1.0, -1.0),
     np.multiply: lambda _v, a, b: (b, a),
@@ -72,42 +76,43 @@ SMOOTH: dict[np.ufunc, Callable[..., tuple[Any, ...]]] = {
     np.arctan2: lambda _v, a, b: (b / np.square(np.hypot(a, b)), -a / np.square(np.hypot(a, b))),
     np.arcsinh: lambda _v, x: (1 / np.hypot(x, 1),),
     np.arctanh: lambda _v, x: (1 / ((1 - x) * (1 + x)),),
-    special.erf: lambda _v, x: (_TWO_OVER_ROOT_PI * _bell(x),),
-    special.erfc: lambda _v, x: (-_TWO_OVER_ROOT_PI * _bell(x),),
-    special.erfcx: lambda v, x: ((2 * x * v, -_TWO_OVER_ROOT_PI),),
-    special.expit: lambda v, x: (v * special.expit(-x),),
-    special.log_expit: lambda _v, x: (special.expit(-x),),
-    special.logit: lambda _v, x: (1 / (x * (1 - x)),),
-    special.ndtr: lambda _v, x: (np.sqrt(_bell(x)) / _ROOT_TWO_PI,),
-    special.log_ndtr: lambda _v, x: (2 / (_ROOT_TWO_PI * special.erfcx(-x / _ROOT_TWO)),),
-    special.xlogy: lambda _v, a, b: (_logarithm(b), a / b),
-    special.xlog1py: lambda _v, a, b: (np.log1p(b), a / (1 + b)),
 }  # fmt: skip
 
 
-def applied(ufunc: np.ufunc, method: str, inputs: Sequence[Any], out: Any, options: dict[str, Any]) -> Any:
-    """A ufunc on continued arrays, as NumPy hands it over: with `out` and `where`."""
-    where = options.pop("where", True)
-    if method == "reduce":
-        from nnlab.maths.dual.functions import reduced  # noqa: PLC0415 - each needs the other
+@cache
+def smooth_special() -> dict[np.ufunc, Slopes]:
+    """The same for SciPy's, which is loaded only when a ufunc arrives that is none of NumPy's."""
+    return {
+        special.erf: lambda _v, x: (_TWO_OVER_ROOT_PI * _bell(x),),
+        special.erfc: lambda _v, x: (-_TWO_OVER_ROOT_PI * _bell(x),),
+        special.erfcx: lambda v, x: ((2 * x * v, -_TWO_OVER_ROOT_PI),),
+        special.expit: lambda v, x: (v * special.expit(-x),),
+        special.log_expit: lambda _v, x: (special.expit(-x),),
+        special.logit: lambda _v, x: (1 / (x * (1 - x)),),
+        special.ndtr: lambda _v, x: (np.sqrt(_bell(x)) / _ROOT_TWO_PI,),
+        special.log_ndtr: lambda _v, x: (2 / (_ROOT_TWO_PI * special.erfcx(-x / _ROOT_TWO)),),
+        special.xlogy: lambda _v, a, b: (_logarithm(b), a / b),
+        special.xlog1py: lambda _v, a, b: (np.log1p(b), a / (1 + b)),
+    }  # fmt: skip
 
-        return reduced(ufunc, *inputs, **options)
-    options = {key: value for key, value in options.items() if key not in {"casting", "order", "subok"}}
-    if method != "__call__" or options:
-        raise NotAnalyticError(f"found numpy.{ufunc.__name__}.{method}, which has no rule")
-    with np.errstate(all="ignore"):
-        result = _result(ufunc, inputs)
+
+def applied(ufunc: np.ufunc, *inputs: Any, out: Any = (), where: Any = True, **options: Any) -> Any:
+    """A ufunc on dual arrays, with `out` and `where` as NumPy has them."""
+    if unknown := options.keys() - {"casting", "order", "subok"}:
+        raise NotAnalyticError(f"found numpy.{ufunc.__name__} with {min(unknown)}, which has no rule")
+    result = _result(ufunc, inputs)
     return result if not out else written(result, out[0], where)
 
 
 def _result(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
-    if ufunc in SMOOTH:
-        return _smooth(ufunc, inputs)
     if ufunc in _CHOICES:
-        return _CHOICES[ufunc](ufunc, *(continued(x) for x in inputs))
+        return _CHOICES[ufunc](ufunc, *(as_dual(x) for x in inputs))
     if ufunc in _BY_VALUE:
         return ufunc(*(plain(x) for x in inputs))
-    raise NotAnalyticError(f"found {ufunc.__name__}, which has no rule")
+    rule = SMOOTH.get(ufunc) or smooth_special().get(ufunc)
+    if rule is None:
+        raise NotAnalyticError(f"found {ufunc.__name__}, which has no rule")
+    return _smooth(ufunc, rule, inputs)
 
 
 def written(result: Any, out: Any, where: Any) -> Any:
@@ -115,19 +120,21 @@ def written(result: Any, out: Any, where: Any) -> Any:
     if isinstance(out, DualArray):
         out.write(result, where)
     elif isinstance(result, DualArray):
-        raise NotAnalyticError("found a plain array as out of a continued operation, which would lose its derivative")
+        raise NotAnalyticError(
+            "found a plain array as out of an operation on a dual one, which would lose its derivative"
+        )
     else:
         np.copyto(out, result, where=where)
     return out
 
 
-def _smooth(ufunc: np.ufunc, inputs: Sequence[Any]) -> DualArray:
+def _smooth(ufunc: np.ufunc, rule: Slopes, inputs: Sequence[Any]) -> DualArray:
     """f, Σ ∂f/∂x · x', and what rounding may have done to both.
 
     The error of f is Σ |∂f/∂x| times that of x, and its own rounding. The error of a product ∂f/∂x · x' comes from that
     of x', from the rounding of the slope, and from the slope's change under the errors of its arguments.
     """
-    rule, values = SMOOTH[ufunc], [plain(x) for x in inputs]
+    values = [plain(x) for x in inputs]
     value = ufunc(*values)
     made = DualArray(value)
     rounding = 0.0 if any(isinstance(x, DualArray) and x.splits for x in inputs) else ROUNDING
@@ -139,14 +146,14 @@ def _smooth(ufunc: np.ufunc, inputs: Sequence[Any]) -> DualArray:
             if x.tangent.any() or x.tangent_error.any():
                 made.tangent += _times(slopes[index], x.tangent)
                 made.tangent_error += _times(size, x.tangent_error + rounding * np.abs(x.tangent))
-                made.tangent_error += _times(_changes(ufunc, inputs, values, index, slopes), np.abs(x.tangent))
+                made.tangent_error += _times(_changes(ufunc, rule, inputs, index, slopes), np.abs(x.tangent))
     made.error += rounding * np.where(np.isfinite(value), np.abs(value), 0)
     made.tangent_error += rounding * np.abs(made.tangent)
     return _split(made, inputs) if ufunc is np.multiply else made
 
 
 def _split(made: DualArray, inputs: Sequence[Any]) -> DualArray:
-    """A product with Veltkamp's splitter: see there."""
+    """A product, whose own rounding is no error where a factor is Veltkamp's splitter."""
     x, factor = inputs if isinstance(inputs[0], DualArray) else (inputs[1], inputs[0])
     if not isinstance(factor, DualArray) and np.ndim(factor) == 0 and factor == _SPLITTER:
         made.error, made.tangent_error, made.splits = x.error, x.tangent_error, True
@@ -160,16 +167,16 @@ def _slopes(partials: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
     return slopes, sizes
 
 
-def _changes(ufunc: np.ufunc, inputs: Sequence[Any], values: Sequence[Any], index: int, slopes: Sequence[Any]) -> Any:
+def _changes(ufunc: np.ufunc, rule: Slopes, inputs: Sequence[Any], index: int, slopes: Sequence[Any]) -> Any:
     """How much slope number `index` changes by the errors of the arguments."""
     total: Any = 0.0
     if ufunc in _STRAIGHT:
         return total
     for other, x in enumerate(inputs):
         if isinstance(x, DualArray) and x.error.any():
-            moved = list(values)
+            moved = [plain(y) for y in inputs]
             moved[other] = x.value + _ENLARGED * x.error
-            there = _slopes(SMOOTH[ufunc](ufunc(*moved), *moved))[0][index]
+            there = _slopes(rule(ufunc(*moved), *moved))[0][index]
             change = np.abs(there - slopes[index]) / _ENLARGED
             total = total + np.where(np.isfinite(change), change, 0)
     return total
@@ -182,16 +189,6 @@ def _times(slope: Any, tangent: Array) -> Array:
     """The product, 0 where the tangent is 0, whatever the slope."""
     product: Array = np.where(tangent == 0, 0.0, slope * tangent)
     return product
-
-
-def plain(x: Any) -> Any:
-    """The value of a continued array, anything else as it is."""
-    return x.value if isinstance(x, DualArray) else x
-
-
-def continued(x: Any) -> DualArray:
-    """Anything else as a continued array that does not move."""
-    return x if isinstance(x, DualArray) else DualArray(x)
 
 
 # --- Choices: by value, and at a tie by tangent -----------------------------------------------------------------------
@@ -234,12 +231,12 @@ def _copysign(ufunc: np.ufunc, a: DualArray, b: DualArray) -> DualArray:
 
 
 def _sign(ufunc: np.ufunc, x: DualArray) -> DualArray:
-    """Beside 0 it is that of the tangent: a limit, as everywhere at a jump."""
+    """At 0 the sign of the tangent: the limit from that side, as at every jump."""
     return DualArray(np.where(x.value == 0, ufunc(x.tangent), ufunc(x.value)))
 
 
 def _equal(_ufunc: np.ufunc, a: DualArray, b: DualArray) -> Array:
-    """What moves is not equal to anything but what moves with it."""
+    """Equal in value and in tangent: beside the point, numbers of different tangents differ."""
     equal: Array = (a.value == b.value) & (a.tangent == b.tangent)
     return equal
 

@@ -1,9 +1,9 @@
 """What a formula may do: one table, each operation's value with its derivative rule and its arity beside it.
 
 A rule gets the arguments and then their slopes: for a product, (a, b, da, db). Rules avoid cancellation: the slope of
-tanh is 1 / cosh², not 1 - tanh², and that of sigmoid is sigmoid(u) sigmoid(-u), not s (1 - s). Both are functions of a
-formula's language themselves, `tanh_slope` and `sigmoid_slope`, computed by the built-in activations' own code, so that
-a formula that says the same as a built-in activation gives the same numbers to the last bit.
+tanh is 1 / cosh², not 1 - tanh², and that of sigmoid is sigmoid(u) sigmoid(-u), not s (1 - s). Both are functions of
+the formula language, `tanh_slope` and `sigmoid_slope`, computed by the code of the built-in activations, so that a
+formula that means the same as a built-in activation gives the same numbers to the last bit.
 
 At a kink the slope is the one on the left, as of the built-in activations: relu(x) has 0 at 0, abs(x) has -1,
 clip(x, -1, 1) has 0 at -1 and 1 at 1. Where the slopes that meet do not tell which one that is, as in relu(beta * x)
@@ -22,22 +22,26 @@ import numpy as np
 
 from nnlab.maths import special
 from nnlab.maths.expressions.tree import OPERATIONS, ZERO, Binds, Call, Expression, Number, Operation, nowhere
-from nnlab.maths.functions import rectifiers, sigmoids
+from nnlab.maths.functions import float32, rectifiers, sigmoids
 
 # --- Values that NumPy does not have ----------------------------------------------------------------------------------
 
 
-def _built_in(function: Callable[..., None], for_complex: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _returning(function: Callable[..., None]) -> Callable[[Any], Any]:
     """An activation's function of (z, out) as one that returns an array."""
 
     def value(z: Any) -> Any:
-        if np.iscomplexobj(z):
-            return for_complex(z)
         out = np.empty_like(z)
         function(z, out)
         return out
 
     return value
+
+
+def _built_in(function: Callable[..., None], for_complex: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, with another function for complex numbers."""
+    for_real = _returning(function)
+    return lambda z: for_complex(z) if np.iscomplexobj(z) else for_real(z)
 
 
 def _erf(z: Any) -> Any:
@@ -62,10 +66,10 @@ def _sigmoid_slope(z: Any) -> Any:
     return e / (1 + e) ** 2
 
 
-def _write_sigmoid_slope(z: Any, out: Any) -> None:
+def _write_float32_sigmoid_slope(z: Any, out: Any) -> None:
     a = np.empty_like(out)
-    sigmoids.sigmoid(z, a)
-    sigmoids.sigmoid_slope(z, a, out)
+    float32.sigmoid(z, a)
+    float32.sigmoid_slope(z, a, out)
 
 
 def _absolute(z: Any) -> Any:
@@ -218,7 +222,7 @@ def _differences(*arguments: Expression) -> tuple[Expression, ...]:
 _TWO = (2, 2)
 _sigmoid_value = _built_in(sigmoids.sigmoid, _sigmoid)
 _tanh_slope_value = _built_in(lambda z, out: sigmoids.tanh_slope(z, z, out), lambda z: 4 * _sigmoid_slope(2 * z))
-_sigmoid_slope_value = _built_in(_write_sigmoid_slope, _sigmoid_slope)
+_sigmoid_slope_value = _built_in(sigmoids.bell, _sigmoid_slope)
 _softplus_value = _built_in(sigmoids.softplus, _softplus)
 _log_sigmoid_value = _built_in(sigmoids.log_sigmoid, lambda z: -_softplus(-z))
 
@@ -234,11 +238,19 @@ FUNCTIONS: dict[str, Operation] = {
     "sinh": Operation(np.sinh, lambda u, du: du * cosh(u)),
     "cosh": Operation(np.cosh, lambda u, du: du * sinh(u)),
     "tanh": Operation(np.tanh, lambda u, du: du * tanh_slope(u)),
-    "tanh_slope": Operation(_tanh_slope_value, lambda u, du: -2 * du * tanh(u) * tanh_slope(u)),
+    "tanh_slope": Operation(
+        _tanh_slope_value, lambda u, du: -2 * du * tanh(u) * tanh_slope(u),
+        value_float32=_returning(lambda z, out: float32.tanh_slope(z, z, out)),
+    ),
     "arctan": Operation(np.arctan, lambda u, du: du / (1 + u**2)),
     "erf": Operation(_erf, lambda u, du: 2 / math.sqrt(math.pi) * du * exp(-(u**2))),
-    "sigmoid": Operation(_sigmoid_value, lambda u, du: du * sigmoid_slope(u)),
-    "sigmoid_slope": Operation(_sigmoid_slope_value, lambda u, du: -(du * tanh(u / 2) * sigmoid_slope(u))),
+    "sigmoid": Operation(
+        _sigmoid_value, lambda u, du: du * sigmoid_slope(u), value_float32=_returning(float32.sigmoid),
+    ),
+    "sigmoid_slope": Operation(
+        _sigmoid_slope_value, lambda u, du: -(du * tanh(u / 2) * sigmoid_slope(u)),
+        value_float32=_returning(_write_float32_sigmoid_slope),
+    ),
     "softplus": Operation(_softplus_value, lambda u, du: du * sigmoid(u)),
     "log_sigmoid": Operation(_log_sigmoid_value, lambda u, du: du * sigmoid(-u)),
     "relu": Operation(_built_in(rectifiers.relu, _relu), _relu_slope, critical=_only),
@@ -250,7 +262,7 @@ FUNCTIONS: dict[str, Operation] = {
         lambda z, low, high: _smaller(_larger(z, low), high), _clip_slope, (3, 3), lambda u, a, b: (u - a, u - b)
     ),
     "where": Operation(np.where, _where_slope, (3, 3)),
-}
+}  # fmt: skip
 
 
 def _left(value: Any, slope: Any, level: Binds, critical: Any = nowhere) -> Operation:

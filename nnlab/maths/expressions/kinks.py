@@ -1,4 +1,4 @@
-"""Where a formula jumps, bends or is no number: the zeros of everything that decides about a branch, tried one by one.
+"""Where a formula jumps, bends or is not finite: the zeros of every branch condition are tried one by one.
 
 A `Kink` is a point where the slopes from the left and from the right differ. A formula that jumps, that has a pole, or
 that is not finite at some x in [-10, 10] cannot be trained with, and is refused with the x.

@@ -1,4 +1,4 @@
-"""Reading a formula: Python's grammar, and of that only what `functions` lists. Nothing is ever run as Python.
+"""The parser of formulas: Python's grammar, restricted to what `functions` lists. Nothing is ever run as Python.
 
 The text passes three gates: its length and its characters (quotes, brackets and colons are not among them), Python's
 parser, and a walk over the syntax tree that knows numbers, names, arithmetic, calls and, inside `where`, conditions.
@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Iterable
 
-from nnlab.errors import printable, suggestion
+from nnlab.errors import listed, printable, suggestion
 from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.functions import FUNCTIONS, call
 from nnlab.maths.expressions.tree import CONSTANTS, Call, Expression, Name, Number
@@ -45,7 +45,7 @@ _REFUSALS: dict[type[ast.AST], str] = {
 
 
 def parse(text: str, parameters: Iterable[str] = ()) -> Expression:
-    """The expression that a formula of x and the named parameters says; FormulaError where it says something else."""
+    """The expression that a formula of x and the named parameters says; FormulaError for any other text."""
     return _FormulaReader(text, tuple(parameters)).expression()
 
 
@@ -149,7 +149,7 @@ class _FormulaReader:
         if node.id in FUNCTIONS or node.id in ALIASES:
             raise self._refused_at(node, f"found the function '{node.id}' without arguments, expected {node.id}(…)")
         near = suggestion(node.id, [*self.names, *FUNCTIONS])
-        raise self._refused_at(node, f"found unknown name '{node.id}', expected {_listed(self.names)}{near}")
+        raise self._refused_at(node, f"found unknown name '{node.id}', expected {listed(self.names, 'or')}{near}")
 
     def _call(self, node: ast.Call, depth: int) -> Expression:
         name = self._function(node.func)
@@ -172,7 +172,9 @@ class _FormulaReader:
             raise self._refused_at(node, f"found '{name}' called like a function, expected {name} * (…)")
         if name not in FUNCTIONS:
             near = suggestion(name, FUNCTIONS)
-            raise self._refused_at(node, f"found unknown function '{name}', expected {_listed(tuple(FUNCTIONS))}{near}")
+            raise self._refused_at(
+                node, f"found unknown function '{name}', expected {listed(tuple(FUNCTIONS), 'or')}{near}"
+            )
         return name
 
     def _condition(self, node: ast.expr, depth: int) -> Expression:
@@ -196,7 +198,3 @@ class _FormulaReader:
 
 def _counted(arguments: int) -> str:
     return f"{arguments} argument{'' if arguments == 1 else 's'}"
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(words[:-1]) + " or " + words[-1]

@@ -1,4 +1,4 @@
-"""The slope of an expression at numbers: its derivative, mended where the derivative's own terms overflow."""
+"""The slope of an expression at numbers: its derivative, or a difference quotient where its terms overflow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.maths.expressions.tree import Array, Expression, Program
+from nnlab.maths.parameters import of_type
 
 
 class Slope:
@@ -34,9 +35,10 @@ class Slope:
 
     def _quotient(self, values: Mapping[str, Any]) -> Array:
         """(f(v + h) - f(v - h)) / 2h with h = ε^(1/3) max(|v|, 1), where truncation and rounding balance."""
-        wide = {name: np.asarray(value, np.float64) for name, value in values.items()}
+        wide = {name: of_type(value, np.dtype(np.float64)) for name, value in values.items()}
         with np.errstate(all="ignore"):
             v = wide[self.name]
             h = np.cbrt(np.finfo(np.float64).eps) * np.maximum(np.abs(v), 1)
             right, left = (self._value.evaluate({**wide, self.name: shifted}) for shifted in (v + h, v - h))
-            return np.asarray((right - left) / (2 * h))
+            quotient: Array = (right - left) / (2 * h)
+            return quotient

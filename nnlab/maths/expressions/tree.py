@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.parameters import of_type
+
 Array = NDArray[Any]
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
@@ -138,7 +140,7 @@ class Name(Expression):
 
     def compute(self, values: Mapping[str, Any], dtype: np.dtype[Any], _arguments: Sequence[Any]) -> Any:
         """What the name stands for, in the precision of the computation."""
-        return dtype.type(CONSTANTS[self.name]) if self.name in CONSTANTS else np.asarray(values[self.name], dtype)
+        return dtype.type(CONSTANTS[self.name]) if self.name in CONSTANTS else of_type(values[self.name], dtype)
 
     def derivative(self, name: str) -> Expression:
         """dx/dx = 1; anything else is constant."""
@@ -166,7 +168,7 @@ class Operation:
     `slope(*arguments, *their slopes)` is the derivative. `critical(*arguments)` are the expressions at whose zeros the
     operation may jump, bend or have a pole. For an operator, `level` is how tightly it binds and `inner` how tightly
     each argument has to, to stand without parentheses (the last for all that follow); `symbol` is how it is written,
-    if not by its name.
+    if not by its name. `value_float32` is a quicker form for float32, if there is one: `form` gives the one to call.
     """
 
     value: Callable[..., Any]
@@ -176,6 +178,11 @@ class Operation:
     level: Binds = Binds.ATOM
     inner: tuple[Binds, ...] = ()
     symbol: str = ""
+    value_float32: Callable[..., Any] | None = None
+
+    def form(self, dtype: np.dtype[Any]) -> Callable[..., Any]:
+        """The `value` to call for arrays of this dtype."""
+        return self.value_float32 if self.value_float32 and dtype == np.float32 else self.value
 
 
 OPERATIONS: dict[str, Operation] = {}  # filled by nnlab.maths.expressions.functions
@@ -205,9 +212,9 @@ class Call(Expression):
         """That of the operator; a function call is an atom."""
         return self.operation.level
 
-    def compute(self, _values: Mapping[str, Any], _dtype: np.dtype[Any], arguments: Sequence[Any]) -> Any:
+    def compute(self, _values: Mapping[str, Any], dtype: np.dtype[Any], arguments: Sequence[Any]) -> Any:
         """The operation on the arguments' values."""
-        return self.operation.value(*arguments)
+        return self.operation.form(dtype)(*arguments)
 
     def derivative(self, name: str) -> Expression:
         """By the operation's rule; 0 where no argument depends on `name`."""
@@ -254,7 +261,8 @@ class Program:
         with np.errstate(all="ignore"):
             for node, places in self.steps:
                 results.append(node.compute(values, dtype, [results[i] for i in places]))
-        return np.asarray(results[-1])
+        value: Array = results[-1][...]  # of a NumPy number an array without dimensions
+        return value
 
 
 # --- Arithmetic that simplifies as it builds --------------------------------------------------------------------------

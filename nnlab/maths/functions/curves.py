@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.functions.exact import square
+from nnlab.maths.parameters import of_type
 
 Array = NDArray[Any]
 
@@ -36,7 +37,7 @@ def exponential_slope(_z: Array, a: Array, out: Array) -> None:
 
 
 def gaussian(z: Array, out: Array) -> None:
-    """f(z) = exp(-z²), with the square's own error taken in; beyond ±40 it is 0."""
+    """f(z) = exp(-z²), corrected for the square's rounding; beyond ±40 it is 0."""
     rounded, error = square(np.clip(z, -40, 40))
     np.multiply(np.exp(-rounded), 1 - error, out=out)
 
@@ -65,7 +66,7 @@ def snake(z: Array, out: Array, frequency: Any) -> None:
         np.square(np.sin(z * frequency), out=out)
     np.divide(out, frequency, out=out)
     np.add(out, z, out=out)
-    np.copyto(out, z, where=~np.isfinite(out))  # beside so large a z the sine, which is no number, does not count
+    np.copyto(out, z, where=~np.isfinite(out))  # the sine of an infinite number is nan; beside z it would be negligible
 
 
 def snake_slope(z: Array, _a: Array, out: Array, frequency: Any) -> None:
@@ -130,7 +131,7 @@ def squareplus_by_b(z: Array, _a: Array, out: Array, b: Any) -> None:
 
 def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
     """f(z) = -log(1 - alpha (z + alpha)) / alpha for alpha < 0, z for 0, (exp(alpha z) - 1) / alpha + alpha above."""
-    alpha = np.asarray(alpha, z.dtype)
+    alpha = of_type(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         above = np.expm1(alpha * z) / alpha + alpha
         below = -np.log1p(-alpha * (z + alpha)) / alpha
@@ -139,7 +140,7 @@ def soft_exponential(z: Array, out: Array, alpha: Any) -> None:
 
 def soft_exponential_slope(z: Array, _a: Array, out: Array, alpha: Any) -> None:
     """f'(z) = 1 / (1 - alpha (z + alpha)) for alpha < 0, exp(alpha z) otherwise; nan beyond the logarithm's end."""
-    alpha = np.asarray(alpha, z.dtype)
+    alpha = of_type(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         inside = 1 - alpha * (z + alpha)
         below = np.where(inside < 0, np.nan, 1 / inside)
@@ -153,7 +154,7 @@ def soft_exponential_by_alpha(z: Array, _a: Array, out: Array, alpha: Any) -> No
     Below 0, with v = z + alpha and t = alpha v: v² (log(1 - t) + t / (1 - t)) / t² + 1 / (1 - t). Both quotients cancel
     near 0, where their series are used: sum of u^k / (k! (k + 2)), and sum of t^k (k + 1) / (k + 2).
     """
-    alpha = np.asarray(alpha, z.dtype)
+    alpha = of_type(alpha, z.dtype)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         v = z + alpha
         u, t = alpha * z, alpha * v

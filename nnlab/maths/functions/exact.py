@@ -25,7 +25,7 @@ def square(x: Array) -> tuple[Array, Array]:
 
 
 def product(x: Array, y: Array) -> tuple[Array, Array]:
-    """X y as a rounded product and its error, in the same range as `square`."""
+    """The product x y, rounded, and its error, in the same range as `square`."""
     x_high, y_high = _high(x), _high(y)
     x_low, y_low = x - x_high, y - y_high
     rounded = x * y
@@ -33,7 +33,7 @@ def product(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def total(x: Array, y: Array) -> tuple[Array, Array]:
-    """X + y as a rounded sum and its error."""
+    """The sum x + y, rounded, and its error."""
     rounded = x + y
     shown = rounded - x
     return rounded, (x - (rounded - shown)) + (y - shown)
@@ -50,7 +50,7 @@ def near_root(z: Array, out: Array, root: tuple[float, float], series: tuple[flo
     """Overwrite `out` where z is near a root of a function with its Taylor series there, in float64.
 
     A difference of two terms that cancel keeps few digits near the root; (z - root) times a series keeps them all.
-    `root` is the root as a sum of two numbers. float32 has no use for it: its own rounding of z moves the value more.
+    `root` is the root as a sum of two numbers. float32 is left as it is: rounding z itself moves the value by more.
     """
     if z.dtype != np.float64:
         return

@@ -1,4 +1,7 @@
-"""Gated units: x times something that opens from 0 to 1. Their slopes have a root, where they keep all digits too."""
+"""Gated units: x times a gate that opens from 0 to 1. Their slopes have a root, and keep all digits near it too.
+
+Those whose gate is a sigmoid take the one to use as `logistic`, as in `sigmoids`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths import special
 from nnlab.maths.functions.exact import near_root, product, square, total
-from nnlab.maths.functions.sigmoids import bell, hard_sigmoid, sigmoid
+from nnlab.maths.functions.sigmoids import Logistic, bell, hard_sigmoid, sigmoid
 
 Array = NDArray[Any]
 
@@ -70,50 +73,50 @@ def gelu_slope(z: Array, _a: Array, out: Array) -> None:
     near_root(z, out, _GELU_ROOT, _GELU_SERIES)
 
 
-def gelu_tanh(z: Array, out: Array) -> None:
+def gelu_tanh(z: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """f(z) = z/2 (1 + tanh(√(2/π) (z + 0.044715 z³))) = z σ(v) with v = 2 √(2/π) (z + 0.044715 z³)."""
     v, error = _cubic(np.clip(z, -_FARTHEST, _FARTHEST))
-    _gate(v, error, out)
+    _gate(v, error, out, logistic)
     _times(z, out)
 
 
-def gelu_tanh_slope(z: Array, _a: Array, out: Array) -> None:
+def gelu_tanh_slope(z: Array, _a: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """f'(z) = σ(v) (1 + z v' σ(-v)) with v' = 2 √(2/π) (1 + 3 · 0.044715 z²)."""
     near = np.clip(z, -_FARTHEST, _FARTHEST)
     v, error = _cubic(near)
-    _gate(v, error, out)
+    _gate(v, error, out, logistic)
     shut = np.empty_like(out)
-    _gate(-v, -error, shut)
+    _gate(-v, -error, shut, logistic)
     by_z = 2 * (2 / np.pi) ** 0.5 * (1 + 3 * 0.044715 * near * near)
     np.multiply(out, 1 + near * by_z * shut, out=out)
     near_root(z, out, _GELU_TANH_ROOT, _GELU_TANH_SERIES)
 
 
-def silu(z: Array, out: Array) -> None:
+def silu(z: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """f(z) = z σ(z)."""
-    sigmoid(z, out)
+    logistic(z, out)
     _times(z, out)
 
 
-def silu_slope(z: Array, _a: Array, out: Array) -> None:
+def silu_slope(z: Array, _a: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """f'(z) = σ(z) (1 + z σ(-z))."""
-    sigmoid(z, out)
+    logistic(z, out)
     shut = np.empty_like(out)
-    sigmoid(-z, shut)
+    logistic(-z, shut)
     _times(z, shut)  # 0 where z σ(-z) would be ∞ · 0
     np.multiply(out, 1 + shut, out=out, where=~np.isneginf(z))
     near_root(z, out, _SILU_ROOT, _SILU_SERIES)
 
 
-def swish(z: Array, out: Array, beta: Any) -> None:
+def swish(z: Array, out: Array, beta: Any, *, logistic: Logistic = sigmoid) -> None:
     """f(z) = z σ(beta z)."""
-    sigmoid(_scaled(z, beta), out)
+    logistic(_scaled(z, beta), out)
     _times(z, out)
 
 
-def swish_slope(z: Array, a: Array, out: Array, beta: Any) -> None:
+def swish_slope(z: Array, a: Array, out: Array, beta: Any, *, logistic: Logistic = sigmoid) -> None:
     """f'(z) = σ(u) (1 + u σ(-u)) with u = beta z: the slope of silu at u."""
-    silu_slope(_scaled(z, beta), a, out)
+    silu_slope(_scaled(z, beta), a, out, logistic=logistic)
 
 
 def swish_by_beta(z: Array, _a: Array, out: Array, beta: Any) -> None:
@@ -143,11 +146,11 @@ def mish(z: Array, out: Array) -> None:
     _times(z, out)
 
 
-def mish_slope(z: Array, _a: Array, out: Array) -> None:
+def mish_slope(z: Array, _a: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """f'(z) = g + z σ(z) (1 - g) (1 + g) with g = tanh(softplus(z)); 1 - g is worked out without cancellation."""
     _mish_gate(z, out)
     opened = np.empty_like(out)
-    sigmoid(z, opened)
+    logistic(z, opened)
     _times(z, opened)
     shut = _mish_shut(z)
     np.multiply(opened, shut, out=opened, where=shut != 0)
@@ -178,7 +181,7 @@ def _normal_cdf(z: Array, out: Array) -> None:
 
 
 def _gauss(z: Array) -> Array:
-    """exp(-z²/2) with the square's own error taken in."""
+    """exp(-z²/2), corrected for the square's rounding."""
     rounded, error = square(z)
     value: Array = np.exp(-rounded / 2) * (1 - error / 2)
     return value
@@ -190,7 +193,7 @@ _CUBE = (0.044715, 2.1960211427085595e-18)
 
 
 def _cubic(z: Array) -> tuple[Array, Array]:
-    """V = 2 √(2/π) (z + 0.044715 z³) as a rounded value and its error."""
+    """The argument v = 2 √(2/π) (z + 0.044715 z³) as a rounded value and its error."""
     squared, squared_error = square(z)
     inner, inner_error = product(np.full_like(z, _CUBE[0]), squared)
     one, one_error = total(np.ones_like(z), inner)
@@ -201,21 +204,21 @@ def _cubic(z: Array) -> tuple[Array, Array]:
     return v, error + _SLOPE[0] * first_error + _SLOPE[1] * first
 
 
-def _gate(v: Array, error: Array, out: Array) -> None:
+def _gate(v: Array, error: Array, out: Array, logistic: Logistic) -> None:
     """σ(v + error), for an error much smaller than v: σ(v) (1 + error σ(-v))."""
-    sigmoid(v, out)
+    logistic(v, out)
     shut = np.empty_like(out)
-    sigmoid(-v, shut)
+    logistic(-v, shut)
     np.multiply(out, 1 + error * shut, out=out)
 
 
 def _scaled(z: Array, factor: Any) -> Array:
-    """Factor · z in z's own type; 0 where that is 0 · ∞."""
+    """The product of z and `factor` in z's dtype, where 0 · ∞ is 0."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = np.asarray(z * factor, z.dtype)
-    return np.where(np.isinf(z) & (np.asarray(factor) == 0), 0, scaled).astype(z.dtype, copy=False)
+        scaled = (z * factor).astype(z.dtype, copy=False)
+    return np.where(np.isinf(z) & (factor == 0), 0, scaled).astype(z.dtype, copy=False)
 
 
 def _times(z: Array, out: Array) -> None:
-    """Out ← z · out, where a gate that is shut stays shut against an infinite z."""
+    """Multiply `out` by z; a gate that is exactly 0 stays 0 for an infinite z."""
     np.multiply(z, out, out=out, where=(out != 0) | np.isnan(z))

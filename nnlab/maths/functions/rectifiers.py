@@ -1,4 +1,4 @@
-"""Rectifiers: functions in pieces. Each says which slope it takes at a kink: the left one, throughout."""
+"""Rectifiers: piecewise functions. Each slope function says what it takes at a kink: the slope on the left."""
 
 from __future__ import annotations
 
@@ -218,4 +218,4 @@ def _below(z: Array, out: Array, slope: Any, from_: Any) -> None:
     """Slope (z - from) for every z; 0 where slope is 0, even at -∞."""
     with np.errstate(invalid="ignore", over="ignore"):
         np.multiply(z - from_, slope, out=out)
-    np.copyto(out, 0, where=np.isinf(z) & (np.asarray(slope) == 0))
+    np.copyto(out, 0, where=np.isinf(z) & (slope == 0))

@@ -10,24 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.functions import float32
 from nnlab.maths.functions.exact import total
-from nnlab.maths.functions.sigmoids import SINGLE, bell, keep_nan, sigmoid
+from nnlab.maths.functions.sigmoids import Logistic, bell, keep_nan, sigmoid
 
 Array = NDArray[Any]
 
 
 def softmax(z: Array, out: Array) -> None:
     """a_k = exp(z_k) / sum_j exp(z_j); the largest z is subtracted first, so that nothing overflows."""
-    if z.dtype == SINGLE and z.ndim > 1:
-        float32.softmax(z, out)
-        return
     exponentials(z, out)
     np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
 
 def exponentials(z: Array, out: Array) -> None:
-    """exp(z_k - max z). In float64 the rounding of the difference, which exp would magnify, is taken in."""
+    """exp(z_k - max z). In float64 corrected for the rounding of the difference, which exp magnifies."""
     largest = -z.max(axis=-1, keepdims=True)
     if z.dtype == np.float64:
         with np.errstate(over="ignore", invalid="ignore"):  # an infinite difference has no error, and exp(-∞) is 0
@@ -39,7 +35,10 @@ def exponentials(z: Array, out: Array) -> None:
 
 
 def log_sum_of_rest(z: Array) -> tuple[Array, Array]:
-    """The log of sum_j exp(z_j - max z), (…, 1), and z - max z; log1p takes the largest term, 1, and keeps the rest."""
+    """The log of sum_j exp(z_j - max z), (…, 1), and z - max z.
+
+    The largest term is 1, so that log1p of the sum of the others keeps their digits.
+    """
     e = np.empty_like(z)
     exponentials(z, e)
     np.put_along_axis(e, z.argmax(axis=-1, keepdims=True), 0, axis=-1)
@@ -111,20 +110,20 @@ def maxout_backward(z: Array, _a: Array, da: Array, out: Array, pieces: int) -> 
     np.multiply(chosen.reshape(z.shape), np.repeat(da, pieces, axis=-1), out=out)
 
 
-def glu(z: Array, out: Array) -> None:
+def glu(z: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """a_k = z_k σ(z_(k + n)) for n units out of 2 n inputs (Dauphin, Fan, Auli, Grangier 2017, ICML)."""
     value, gate = np.split(z, 2, axis=-1)
     opened = np.empty_like(out)
-    sigmoid(gate, opened)
+    logistic(gate, opened)
     np.multiply(value, opened, out=out)
 
 
-def glu_backward(z: Array, a: Array, da: Array, out: Array) -> None:
+def glu_backward(z: Array, a: Array, da: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """By the value da σ(gate), by the gate da · value · σ'(gate)."""
     value, gate = np.split(z, 2, axis=-1)
     n = value.shape[-1]
     opened = np.empty_like(a)
-    sigmoid(gate, opened)
+    logistic(gate, opened)
     np.multiply(da, opened, out=out[..., :n])
     bell(gate, opened)
     np.multiply(da * value, opened, out=out[..., n:])

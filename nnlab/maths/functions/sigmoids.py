@@ -1,16 +1,19 @@
-"""Bounded functions and those built on exp(-|z|), which never overflows."""
+"""Bounded functions and those built on exp(-|z|), which never overflows.
+
+Functions that are built on the sigmoid take the one to use as `logistic`, so that their float32 form is the same code
+with `float32.sigmoid`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.functions import float32
-
 Array = NDArray[Any]
-SINGLE = np.dtype(np.float32)
+Logistic = Callable[[Any, Any], None]
 
 
 def sigmoid(z: Array, out: Array) -> None:
@@ -18,20 +21,14 @@ def sigmoid(z: Array, out: Array) -> None:
 
     For z >= 0 that is 1 / (1 + e), for z < 0 it is e / (1 + e): min(exp(z), 1) is the numerator of both.
     """
-    if z.dtype == SINGLE:
-        float32.sigmoid(z, out)
-        return
     e = np.exp(-np.abs(z))
     np.exp(np.minimum(z, 0), out=out)
     _over_one_plus(e, out)
 
 
-def sigmoid_slope(z: Array, a: Array, out: Array) -> None:
+def sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
     """f'(z) = f(z) f(-z): no cancellation, unlike f (1 - f)."""
-    if z.dtype == SINGLE:
-        float32.sigmoid_slope(z, a, out)
-    else:
-        bell(z, out)
+    bell(z, out)
 
 
 def bell(z: Array, out: Array) -> None:
@@ -43,7 +40,7 @@ def bell(z: Array, out: Array) -> None:
 
 
 def _over_one_plus(e: Array, out: Array) -> None:
-    """Out ← out / (1 + e); in float64 what the sum rounds away, e - ((1 + e) - 1), is taken in."""
+    """Divide `out` by 1 + e; in float64 corrected for what the sum rounds away, e - ((1 + e) - 1)."""
     total = e + 1
     np.divide(out, total, out=out)
     if out.dtype == np.float64:
@@ -57,9 +54,9 @@ def log_sigmoid(z: Array, out: Array) -> None:
     np.subtract(np.minimum(z, 0), out, out=out)
 
 
-def log_sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
+def log_sigmoid_slope(z: Array, _a: Array, out: Array, *, logistic: Logistic = sigmoid) -> None:
     """f'(z) = σ(-z)."""
-    sigmoid(-z, out)
+    logistic(-z, out)
 
 
 def softplus(z: Array, out: Array, beta: Any = 1.0) -> None:
@@ -70,9 +67,9 @@ def softplus(z: Array, out: Array, beta: Any = 1.0) -> None:
     np.add(out, np.maximum(z, 0), out=out)
 
 
-def softplus_slope(z: Array, _a: Array, out: Array, beta: Any) -> None:
+def softplus_slope(z: Array, _a: Array, out: Array, beta: Any, *, logistic: Logistic = sigmoid) -> None:
     """f'(z) = σ(beta z)."""
-    sigmoid(_scaled(z, beta), out)
+    logistic(_scaled(z, beta), out)
 
 
 def softplus_by_beta(z: Array, _a: Array, out: Array, beta: Any) -> None:
@@ -94,9 +91,6 @@ def tanh(z: Array, out: Array) -> None:
 
 def tanh_slope(z: Array, _a: Array, out: Array) -> None:
     """f'(z) = 1 / cosh²(z) = 4 e / (1 + e)² with e = exp(-2|z|): no cancellation, unlike 1 - tanh²."""
-    if z.dtype == SINGLE:
-        float32.tanh_slope(z, out)
-        return
     bell(2 * np.minimum(np.abs(z), 1e3), out)
     np.multiply(out, 4, out=out)
 
@@ -160,9 +154,9 @@ def sparse_sigmoid_slope(z: Array, _a: Array, out: Array) -> None:
 
 
 def keep_nan(z: Array, out: Array) -> None:
-    """A comparison turns nan into False; an unknown z has an unknown slope."""
+    """Write nan where z is nan, of which a comparison has made False."""
     unknown = np.isnan(z)
-    if unknown.any():  # seldom; a copy with a mask costs more than a look
+    if unknown.any():  # rare, and a masked copy costs more than this test
         np.copyto(out, z, where=unknown)
 
 
@@ -171,7 +165,7 @@ def _is_one(beta: Any) -> bool:
 
 
 def _scaled(z: Array, beta: Any) -> Array:
-    """Beta · z; z itself where beta is the plain number 1."""
+    """The product of z and beta; z itself where beta is the plain number 1."""
     if _is_one(beta):
         return z
     with np.errstate(over="ignore"):

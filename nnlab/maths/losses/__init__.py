@@ -4,9 +4,9 @@ A loss of a sample sums over classes or labels (cross-entropies, hinges) or aver
 other losses of numbers); the loss of a batch is the mean over its samples. Arrays have shape (R, m, K): replicas,
 samples, outputs.
 
-A head is where exactness is won. Cross-entropy of a sigmoid or softmax that has rounded to 0 is infinite, while the
-same loss written on the logits z is finite and exact; and its gradient with respect to z is simply a - y. `FUSED` is
-the table of such pairs; any other activation and loss are composed by the chain rule.
+Activation and loss are computed together where that is more precise. Cross-entropy of a sigmoid or softmax that has
+rounded to 0 is infinite, while the same loss written on the logits z is finite and exact; and its gradient with respect
+to z is simply a - y. `FUSED` is the table of such pairs; any other activation and loss are composed by the chain rule.
 """
 
 from __future__ import annotations

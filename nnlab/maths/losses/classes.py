@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from nnlab.maths import special
 from nnlab.maths.functions.rows import log_sum_of_rest
-from nnlab.maths.functions.sigmoids import sigmoid
+from nnlab.maths.functions.sigmoids import Logistic, sigmoid, softplus
 
 Array = NDArray[Any]
 
 
 def row_sum(values: Array) -> Array:
-    """The sum over the outputs; of a single one there is nothing to add up, which would take as long as four passes."""
+    """The sum over the outputs, (…, m); a single output is its own sum, and summing it takes as long as four passes."""
     result: Array = values[..., 0] if values.shape[-1] == 1 else values.sum(axis=-1)
     return result
 
@@ -52,7 +52,7 @@ def cross_entropy_slope(a: Array, y: Array, out: Array) -> None:
 
 
 def chosen(y: Array) -> Array:
-    """Where an output is to be true, or a class is the right one, also of targets that were smoothed."""
+    """Where the target says yes: above 0.5, which also holds for smoothed targets."""
     there: Array = y > 0.5
     return there
 
@@ -104,9 +104,11 @@ def sigmoid_focal(z: Array, y: Array, gamma: float) -> Array:
     return row_sum(_focal(np.where(chosen(y), z, -z), gamma))
 
 
-def sigmoid_focal_gradient(z: Array, _a: Array, y: Array, out: Array, gamma: float) -> None:
+def sigmoid_focal_gradient(
+    z: Array, _a: Array, y: Array, out: Array, gamma: float, *, logistic: Logistic = sigmoid
+) -> None:
     """dL/dz = ±dL/du."""
-    slope = _focal_slope(np.where(chosen(y), z, -z), gamma)
+    slope = _focal_slope(np.where(chosen(y), z, -z), gamma, logistic)
     np.copyto(out, np.where(chosen(y), slope, -slope))
 
 
@@ -119,10 +121,13 @@ def softmax_focal(z: Array, y: Array, gamma: float) -> Array:
     return _focal(log_odds, gamma)
 
 
-def softmax_focal_gradient(z: Array, _a: Array, y: Array, out: Array, gamma: float) -> None:
+def softmax_focal_gradient(
+    z: Array, _a: Array, y: Array, out: Array, gamma: float, *, logistic: Logistic = sigmoid
+) -> None:
     """du/dz_t = 1 and du/dz_j = -exp(z_j) / sum_{i≠t} exp(z_i), each times dL/du."""
     log_odds, shares = _log_odds(z, y)
-    np.multiply(_focal_slope(log_odds, gamma)[..., np.newaxis], np.where(chosen(y), 1, -shares), out=out)
+    slope = _focal_slope(log_odds, gamma, logistic)
+    np.multiply(slope[..., np.newaxis], np.where(chosen(y), 1, -shares), out=out)
 
 
 def _focal(u: Array, gamma: float) -> Array:
@@ -130,19 +135,19 @@ def _focal(u: Array, gamma: float) -> Array:
     return np.exp(-gamma * _softplus(u)) * _softplus(-u)
 
 
-def _focal_slope(u: Array, gamma: float) -> Array:
+def _focal_slope(u: Array, gamma: float, logistic: Logistic) -> Array:
     """Its derivative by u: with q = 1 - p, dq/du = -q p and d(-log p)/du = -q give -q^gamma (q - gamma p log p)."""
     p, q = np.empty_like(u), np.empty_like(u)
-    sigmoid(u, p)
-    sigmoid(-u, q)
+    logistic(u, p)
+    logistic(-u, q)
     slope: Array = -np.exp(-gamma * _softplus(u)) * (q + gamma * p * _softplus(-u))
     return slope
 
 
 def _softplus(u: Array) -> Array:
-    """log(1 + exp(u)), which never overflows."""
-    result: Array = np.maximum(u, 0) + np.log1p(np.exp(-np.abs(u)))
-    return result
+    out = np.empty_like(u)
+    softplus(u, out)
+    return out
 
 
 def _log_odds(z: Array, y: Array) -> tuple[Array, Array]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.functions import float32
 from nnlab.maths.functions.curves import exponential
 from nnlab.maths.functions.rows import softmax, softmin
 from nnlab.maths.functions.sigmoids import sigmoid
@@ -27,6 +29,8 @@ class Head:
     `outputs(z, out)` writes a; None where the outputs are z itself. `losses(z, y)` gives each sample's loss, (..., m).
     `gradient(z, a, y, out)` writes the derivative of each sample's loss by its own logits, of which there are
     `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any.
+    `outputs_float32` and `gradient_float32` are quicker forms for float32, where there are any: `forms` gives those to
+    call.
     """
 
     outputs: Callable[[Array, Array], None] | None
@@ -34,29 +38,60 @@ class Head:
     gradient: Callable[..., None]
     per_output: int = 1
     weights: Array | None = field(default=None, compare=False)
+    outputs_float32: Callable[[Array, Array], None] | None = None
+    gradient_float32: Callable[..., None] | None = None
 
+    def forms(self, dtype: np.dtype[Any]) -> Head:
+        """The head with the `outputs` and `gradient` to call for arrays of this dtype."""
+        if dtype != np.float32:
+            return self
+        gradient = self.gradient_float32 or self.gradient
+        return replace(self, outputs=self.outputs_float32 or self.outputs, gradient=gradient)
+
+    def changed(
+        self,
+        losses: Callable[[Callable[..., Array]], Callable[..., Array]],
+        gradient: Callable[[Callable[..., None]], Callable[..., None]],
+    ) -> Head:
+        """The head with its losses and its gradient, in every form, replaced by functions of them."""
+        single = self.gradient_float32 and gradient(self.gradient_float32)
+        return replace(self, losses=losses(self.losses), gradient=gradient(self.gradient), gradient_float32=single)
+
+
+# The float32 forms of the outputs.
+_SIGMOID: dict[str, Any] = {"outputs_float32": float32.sigmoid}
+_SOFTMAX: dict[str, Any] = {"outputs_float32": float32.softmax}
+_SOFTMIN: dict[str, Any] = {"outputs_float32": float32.softmin}
 
 # A last activation and a loss, worked out together; parameters of the loss are bound by `bound`.
 FUSED: dict[tuple[str, str], Head] = {
-    ("sigmoid", "binary_cross_entropy"): Head(sigmoid, classes.sigmoid_cross_entropy, classes.residual),
-    ("softmax", "cross_entropy"): Head(softmax, classes.softmax_cross_entropy, classes.residual),
-    ("softmin", "cross_entropy"): Head(softmin, classes.softmin_cross_entropy, classes.softmin_residual),
-    ("sigmoid", "focal"): Head(sigmoid, classes.sigmoid_focal, classes.sigmoid_focal_gradient),
-    ("softmax", "focal"): Head(softmax, classes.softmax_focal, classes.softmax_focal_gradient),
-    ("identity", "hinge"): Head(sigmoid, margins.hinge, margins.hinge_gradient),
-    ("identity", "squared_hinge"): Head(sigmoid, margins.squared_hinge, margins.squared_hinge_gradient),
+    ("sigmoid", "binary_cross_entropy"): Head(sigmoid, classes.sigmoid_cross_entropy, classes.residual, **_SIGMOID),
+    ("softmax", "cross_entropy"): Head(softmax, classes.softmax_cross_entropy, classes.residual, **_SOFTMAX),
+    ("softmin", "cross_entropy"): Head(softmin, classes.softmin_cross_entropy, classes.softmin_residual, **_SOFTMIN),
+    ("sigmoid", "focal"): Head(
+        sigmoid, classes.sigmoid_focal, classes.sigmoid_focal_gradient,
+        **_SIGMOID, gradient_float32=float32.built_on_sigmoid(classes.sigmoid_focal_gradient),
+    ),
+    ("softmax", "focal"): Head(
+        softmax, classes.softmax_focal, classes.softmax_focal_gradient,
+        **_SOFTMAX, gradient_float32=float32.built_on_sigmoid(classes.softmax_focal_gradient),
+    ),
+    ("identity", "hinge"): Head(sigmoid, margins.hinge, margins.hinge_gradient, **_SIGMOID),
+    ("identity", "squared_hinge"): Head(sigmoid, margins.squared_hinge, margins.squared_hinge_gradient, **_SIGMOID),
     ("exponential", "poisson"): Head(exponential, numbers.poisson, numbers.poisson_gradient),
     ("identity", "gaussian_nll"): Head(numbers.mean_of, numbers.gaussian_nll, numbers.gaussian_nll_gradient, 2),
-}
+}  # fmt: skip
 
 # Pairs of FUSED that a multiclass task works out otherwise: its classes compete, instead of each deciding for itself.
 CLASSES: dict[tuple[str, str], Head] = {
-    ("identity", "hinge"): Head(softmax, margins.class_hinge, margins.class_hinge_gradient),
-    ("identity", "squared_hinge"): Head(softmax, margins.squared_class_hinge, margins.squared_class_hinge_gradient),
+    ("identity", "hinge"): Head(softmax, margins.class_hinge, margins.class_hinge_gradient, **_SOFTMAX),
+    ("identity", "squared_hinge"): Head(
+        softmax, margins.squared_class_hinge, margins.squared_class_hinge_gradient, **_SOFTMAX
+    ),
 }
 
-# Pairs worked out from the activations, as textbooks and old notebooks do: `logits: false`. They lose what rounding the
-# probabilities loses, which is what reproducing an old figure, or showing a class why logits matter, asks for.
+# Pairs computed from the activations, as textbooks and old notebooks do: `logits: false`. They lose precision where a
+# probability rounds to 0 or 1; they reproduce old figures, and show why logits matter.
 TEXTBOOK: dict[tuple[str, str], Head] = {
     ("sigmoid", "binary_cross_entropy"): Head(
         classes.textbook_sigmoid, classes.textbook_cross_entropy, classes.textbook_residual
@@ -87,12 +122,12 @@ def _by_slope(slope: Callable[..., None], _z: Array, a: Array, y: Array, out: Ar
 def bound(head: Head, task: str, loss: str, values: Mapping[str, Value], weights: Array | None = None) -> Head:
     """A head with the loss's parameters set, its targets smoothed and its classes weighted, where that is asked for.
 
-    A head that none of it concerns is returned as it is: the step pays only for what an experiment uses. Weights go by
-    the targets as they are, before these are smoothed.
+    Without parameters, smoothing and weights the head is returned unchanged. Weights are chosen by the original
+    targets, before smoothing.
     """
     chosen = {name: value for name, value in values.items() if name != "smoothing"}
     if chosen:
-        head = replace(head, losses=partial(head.losses, **chosen), gradient=partial(head.gradient, **chosen))
+        head = head.changed(lambda losses: partial(losses, **chosen), lambda gradient: partial(gradient, **chosen))
     if values.get("smoothing"):
         head = _smoothed(head, float(values["smoothing"]), among_classes=loss == "cross_entropy")
     if weights is not None:
@@ -110,19 +145,18 @@ def _smoothed(head: Head, share: float, *, among_classes: bool) -> Head:
         result: Array = y * (1 - share) + share / (y.shape[-1] if among_classes else 2)
         return result
 
-    def losses(z: Array, y: Array) -> Array:
-        return head.losses(z, soft(y))
+    def losses(hard: Callable[..., Array]) -> Callable[..., Array]:
+        return lambda z, y: hard(z, soft(y))
 
-    def gradient(z: Array, a: Array, y: Array, out: Array) -> None:
-        head.gradient(z, a, soft(y), out)
+    def gradient(hard: Callable[..., None]) -> Callable[..., None]:
+        return lambda z, a, y, out: hard(z, a, soft(y), out)
 
-    return replace(head, losses=losses, gradient=gradient)
+    return head.changed(losses, gradient)
 
 
 def _weighted(head: Head, weights: Array, *, by_row: bool) -> Head:
-    return replace(
-        head,
-        losses=partial(weighted_losses, head.losses, weights, by_row=by_row),
-        gradient=partial(weighted_gradient, head.gradient, weights, by_row=by_row),
-        weights=weights,
+    weighted = head.changed(
+        lambda losses: partial(weighted_losses, losses, weights, by_row=by_row),
+        lambda gradient: partial(weighted_gradient, gradient, weights, by_row=by_row),
     )
+    return replace(weighted, weights=weights)

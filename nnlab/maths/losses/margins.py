@@ -1,4 +1,4 @@
-"""Hinge losses of scores z: nothing to pay once the true side or class leads by a margin of 1.
+"""Hinge losses of scores z: 0 once the true side or class leads by a margin of 1.
 
 Their outputs, which metrics and pictures read, are the scores squeezed into (0, 1): by a sigmoid where each output
 decides for itself, so that 0.5 is the score 0, and by a softmax where classes compete. Both keep the order of the
@@ -47,7 +47,7 @@ def squared_hinge_gradient(z: Array, _a: Array, y: Array, out: Array) -> None:
 
 
 def _shortfall(z: Array, y: Array) -> Array:
-    """What each output lacks of its margin: max(0, 1 - t z)."""
+    """How far each output falls short of its margin: max(0, 1 - t z)."""
     short: Array = np.maximum(1 - (2 * y - 1) * z, 0)
     return short
 
@@ -77,14 +77,14 @@ def squared_class_hinge_gradient(z: Array, _a: Array, y: Array, out: Array) -> N
 
 
 def _behind(z: Array, y: Array) -> Array:
-    """What the true class lacks of a lead of 1 over its strongest rival, (…, m)."""
+    """How far the true class falls short of a lead of 1 over its strongest rival, (…, m)."""
     own = np.where(chosen(y), z, 0).sum(axis=-1)
     short: Array = np.maximum(1 - (own - np.where(chosen(y), -np.inf, z).max(axis=-1)), 0)
     return short
 
 
 def _along_lead(pull: Array, z: Array, y: Array, out: Array) -> None:
-    """Out ← -pull at the true class, pull at the first strongest rival, 0 elsewhere; pull is (…, m)."""
+    """Write -pull at the true class, pull at the first strongest rival, 0 elsewhere; pull is (…, m)."""
     rival = np.where(chosen(y), -np.inf, z).argmax(axis=-1)[..., np.newaxis]
     direction = (np.arange(z.shape[-1]) == rival).astype(z.dtype) - y
     np.multiply(pull[..., np.newaxis], direction, out=out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nnlab.errors import listed
 from nnlab.maths.losses.table import LOSSES
 
 # The head a task gets when the experiment names none: (activation, loss).
@@ -46,7 +47,7 @@ def head_fault(task: str, activation: str, loss: str, outputs: int | None) -> st
     """Why this head makes no sense for the task and number of outputs (None: not known yet), or None if it does."""
     tasks = LOSSES[loss].tasks
     if task not in tasks:
-        return f"{loss} is for {_listed(tasks)} tasks, not a {task} task; expected {_either(task)}"
+        return f"{loss} is for {listed(tasks)} tasks, not a {task} task; expected {_either(task)}"
     if (activation, loss) in _MISTAKEN:
         return _MISTAKEN[activation, loss]
     return (
@@ -93,10 +94,6 @@ def _zero_fault(task: str, activation: str) -> str | None:
     if activation in _BELOW_ZERO and task != "regression":
         return f"{activation} stays below 0 and never comes near a target of 1; expected {DEFAULT_HEADS[task][0]}"
     return None
-
-
-def _listed(tasks: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, [", ".join(tasks[:-1]), tasks[-1]]))
 
 
 def _either(task: str) -> str:

@@ -148,7 +148,7 @@ def share_interval(successes: int, total: int, confidence: float = 0.95) -> Inte
 
 
 def binomial_bounds(successes: float, total: int, confidence: float) -> tuple[float, float]:
-    """Clopper and Pearson's bounds, continued to halves of a success, which ties are."""
+    """Clopper and Pearson's bounds, extended to half successes, as which ties count."""
     tail, failures = (1 - confidence) / 2, total - successes
     low = special.betaincinv(successes, failures + 1, tail) if successes else 0.0
     high = special.betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0

@@ -57,7 +57,7 @@ def permutation_test(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def smallest_p(pairs: int) -> float:
-    """The smallest p-value that `permutation_test` can give for so many pairs."""
+    """The smallest p-value that `permutation_test` can give for this many pairs."""
     return max(2.0 ** (1 - pairs), 0.0 if pairs <= _EXHAUSTIVE else 1 / (_FLIPS + 1))
 
 

@@ -68,7 +68,7 @@ def with_bounds(margin: Interval, figure: Figure, points: str = "points", *, lea
     while float(f"{low:.{decimals}f}") == 0:  # a difference that was told apart is not shown as one that may be 0
         decimals += 1
     shown = [f"{x:.{decimals}f}" if decimals < 7 else f"{x:.2g}" for x in (estimate, low, high)]
-    return f"{shown[0]}{unit}, 95 % {shown[1]} to {shown[2]}"
+    return f"{shown[0]}{unit}, {_between(shown[1], shown[2])}"
 
 
 def seeds_of(count: int) -> str:
@@ -94,7 +94,11 @@ def _share(share: Interval) -> str:
     """`73.5 % of seeds, 95 % 70.6 % to 76.2 %`."""
     assert share.low is not None
     assert share.high is not None
-    return f"{_percent(share.estimate)} of seeds, 95 % {_percent(share.low)} to {_percent(share.high)}"
+    return f"{_percent(share.estimate)} of seeds, {_between(_percent(share.low), _percent(share.high))}"
+
+
+def _between(low: str, high: str) -> str:
+    return f"95 % {low} to {high}"
 
 
 def _percent(share: float) -> str:

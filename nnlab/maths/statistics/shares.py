@@ -13,7 +13,8 @@ from nnlab.maths.statistics.arms import SIGNIFICANCE, Difference, corrected
 from nnlab.maths.statistics.intervals import two_groups
 from nnlab.maths.statistics.pairs import seeds_needed_for_shares, share_difference, sign_test
 
-_MISPLACED = 0.1  # of the smaller group, as many seeds may a target put into the wrong one, and still tell them apart
+# A target tells two groups of seeds apart if it misplaces at most this share of the smaller group.
+_MISPLACED = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def is_told_by(
 ) -> tuple[float, float] | None:
     """The means of the worse and the better of an arm's two groups of seeds, where the target tells these apart.
 
-    `scores` are the final figures of the seeds that did not diverge. None where they are no two groups, or where the
-    target puts seeds into the wrong one, more than a tenth of the smaller group.
+    `scores` are the final figures of the seeds that did not diverge. None where they do not make two groups,
+    or where the target misplaces more seeds than a tenth of the smaller group.
     """
     groups = two_groups(list(scores.values())) if scores else None
     own = reached.seeds.get(label, {})

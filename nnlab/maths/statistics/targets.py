@@ -1,4 +1,4 @@
-"""How soon runs reach a target, those counted right that never did, and how good they were on the way.
+"""How soon runs reach a target, with those that never did counted as censored, and how good they were on the way.
 
 A seed that did not reach the target is *censored*: all that is known is how long it was watched. Runs that diverged or
 were stopped early had their chance: the experiment as it stands ended without the target, so watch them to the end of

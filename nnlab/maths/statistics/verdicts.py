@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from nnlab.errors import listed
 from nnlab.maths.statistics.arms import SIGNIFICANCE, Arms, Figure, Pair, compare_pairs, ranking, survivors
 from nnlab.maths.statistics.intervals import two_groups, unseen_share
 from nnlab.maths.statistics.pairs import MOST_SEEDS, smallest_p
@@ -117,7 +118,7 @@ def _arm_warnings(arms: Arms) -> Iterator[str]:
             )
     few = [label for label, count in known.items() if 0 < count < FEWEST]
     if few:
-        yield f"fewer than {FEWEST} seeds of {_listed(few)}: intervals hold only for figures without skew"
+        yield f"fewer than {FEWEST} seeds of {listed(few)}: intervals hold only for figures without skew"
     least = min((count for count in known.values() if count), default=2 * FEWEST)
     if least < 2 * FEWEST:
         yield f"a group of {100 * unseen_share(least):.0f} % of all seeds is missed by {seeds_of(least)} one time in 20"
@@ -145,7 +146,3 @@ def power_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
         enough = next(n for n in range(seeds, MOST_SEEDS) if smallest_p(n) * len(pairs) <= SIGNIFICANCE)
         counted = "1 pair" if len(pairs) == 1 else f"{len(pairs):,} pairs"
         yield f"{seeds_of(seeds)} cannot tell any difference in {counted} from chance: at least {enough} are needed"
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.dual.arrays import DualArray
+from nnlab.maths.dual import DualArray
 
 Array = NDArray[Any]
 
@@ -45,7 +45,7 @@ class Sides:
 
     @classmethod
     def of(cls, right: DualArray, left: DualArray) -> Sides:
-        """From a function continued in some direction and in the opposite one."""
+        """From a function followed in some direction and in the opposite one."""
         return cls(-left.tangent, right.tangent, right.tangent_error + left.tangent_error)
 
     @property
@@ -74,35 +74,33 @@ class Sides:
 
 
 class ForwardMode:
-    """A layer's derivative in forward mode: what a gradient check holds `backward` against.
+    """A layer's derivative in forward mode, for one replica: what a gradient check holds `backward` against.
 
-    Tangents are derivatives of the layer's outputs by C parameters at once, (C, m, w), and stand in the units `at`, a
-    slice of width w; in all other units they are 0. This one is the identity.
+    Tangents are derivatives of the layer's outputs by C parameters at once, (C, m, w), for the units `at`, a slice of
+    width w; for all other units they are 0. This one is the identity.
     """
 
     kinks = NO_KINKS
     on_kink: Array | None = None  # inputs that stand on a kink, (m, inputs), where there are any
-    noise: Array | None = (
-        None  # what rounding may have done to the outputs, (m, units), beyond a few units in last place
-    )
+    noise: Array | None = None  # rounding errors of the outputs, (m, units), beyond a few units in the last place
 
     def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
         """The tangents of the outputs from those of the inputs."""
         return dx, at
 
     def tangents(self, parameter: str, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
-        """The tangents by entries of a stretch such as `weights`, at most `most` at a time, with which ones these are.
+        """The tangents by entries of a parameter such as `weights`, at most `most` at a time.
 
-        `columns` are places in the flattened stretch; what is given back are places in `columns`.
+        `columns` index the flattened parameter. Each portion is (indices into `columns`, tangents, units `at`).
         """
         raise KeyError(f"{parameter}: {len(columns)} entries, {most} at a time")
 
     def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
-        """What rounding may have done to the gradient of each stretch, and to dL/dx, given dL/dy and its error.
+        """Bounds of the rounding errors of each parameter's gradient and of dL/dx, given dL/dy and its error.
 
-        All are (m, units). It covers both ways to the derivative, and runs from the loss to the inputs. Over the units
-        of a layer errors are added as independent ones, root of the sum of squares (Higham, Mary 2019, SIAM J. Sci.
-        Comput. 41(5)); over samples, where a value may be there many times, one by one.
+        All are (m, units). The bounds cover both ways to the derivative, and run from the loss to the inputs. Over the
+        units of a layer errors are added as independent ones, root of the sum of squares (Higham, Mary 2019, SIAM J.
+        Sci. Comput. 41(5)); over samples, where a value may be there many times, one by one.
         """
         return {}, np.broadcast_to(error, dy.shape)
 
@@ -119,13 +117,13 @@ def of_sum(terms: int) -> float:
 
 
 def in_portions(columns: Array, most: int) -> Iterator[Array]:
-    """The places in `columns`, at most `most` at a time."""
+    """Indices into `columns`, at most `most` at a time."""
     for begin in range(0, len(columns), most):
         yield np.arange(begin, min(begin + most, len(columns)))
 
 
 def one_by_one(by_unit: Array, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
-    """The tangents of a stretch with one entry for each unit, whose derivatives are `by_unit`, (m, units)."""
+    """The tangents by a parameter with one entry for each unit, whose derivatives are `by_unit`, (m, units)."""
     units = by_unit.shape[1]
     for places in in_portions(columns, most):
         dy = np.zeros((len(places), *by_unit.shape))

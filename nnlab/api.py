@@ -1,0 +1,407 @@
+"""What the commands call: each function here does what the command of its name says, and returns a typed result.
+
+Nothing here prints or ends the process. Progress and warnings go to a `Watcher`; what cannot be done is raised as a
+`NnlabError`. A gate that is not met, a gradient that is wrong, a run that cannot be reproduced are results, and it is
+for the caller to say what follows from them.
+
+Modules are imported within the functions, so that each loads no more than it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nnlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nnlab.comparison.compare import ComparisonResult
+    from nnlab.config.schema import Experiment
+    from nnlab.experiments.catalogue import Description
+    from nnlab.experiments.dry_run import DryRun
+    from nnlab.experiments.evaluate import Evaluation
+    from nnlab.experiments.gating import Gating
+    from nnlab.experiments.train import Observer, Progress, TrainingResult
+    from nnlab.experiments.verify import Verification
+    from nnlab.gradcheck.results import CheckResult
+    from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.setup.experiment_file import ExperimentFile
+    from nnlab.setup.setup import Setup
+
+DEFAULT_ARMS = ("sigmoid", "tanh", "relu")
+
+_NONE: tuple[str, ...] = ()
+
+
+class Watcher(Protocol):
+    """Who looks on while something runs."""
+
+    def progress(self, what: str, /) -> AbstractContextManager[Callable[[Progress], None]]:
+        """A function that is called with the progress of the training `what`."""
+
+    def arms(self) -> AbstractContextManager[Callable[[str, Progress], None]]:
+        """A function that is called with the label and the progress of each of several trainings."""
+
+    def warn(self, text: str) -> None:
+        """A warning: what may change the meaning of a result."""
+
+
+class Nobody:
+    """A watcher that does not look."""
+
+    @contextmanager
+    def progress(self, _what: str, /) -> Iterator[Callable[[Progress], None]]:
+        """Progress is dropped."""
+        yield lambda _progress: None
+
+    @contextmanager
+    def arms(self) -> Iterator[Callable[[str, Progress], None]]:
+        """Progress is dropped."""
+        yield lambda _label, _progress: None
+
+    def warn(self, text: str) -> None:
+        """Warnings are dropped; results carry them as well."""
+
+
+NOBODY = Nobody()
+
+
+# --- one network ------------------------------------------------------------------------------------------------------
+
+
+def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("runs")) -> str:
+    """The experiment file to read: the one given, or else that of the run that is gone on with."""
+    from nnlab.runs.lookup import find
+
+    if config is not None:
+        return config
+    if run is None:
+        raise ConfigError("found no CONFIG, expected an experiment file, or --resume RUN")
+    return str(find(runs_dir, run).path / "config.yaml")
+
+
+def resolve(
+    config: str | Path,
+    *,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    name: str | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+    gates: Sequence[str] = (),
+) -> ExperimentFile:
+    """Read an experiment file with overrides and gates; ConfigError with every fault that it has.
+
+    `set` holds texts such as `optimizer.learning_rate=0.01`; `steps` or `epochs` say how long to train.
+    """
+    from nnlab.setup.experiment_file import ExperimentFile, length_settings, settings
+
+    if steps is not None and epochs is not None:
+        raise ConfigError("found both --steps and --epochs, expected one of them")
+    overrides = [*settings(set, seed=seed, name=name), *length_settings(steps, epochs)]
+    return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
+
+
+def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
+    """The experiment set up, and what a training step of it costs; nothing is written."""
+    from nnlab.experiments.dry_run import dry_run as measure
+
+    setup = file.setup()
+    return setup, measure(setup)
+
+
+def train(
+    file: ExperimentFile,
+    *,
+    runs_dir: Path = Path("runs"),
+    baseline: str | None = None,
+    junit: Path | None = None,
+    command: Sequence[str] = (),
+    watcher: Watcher = NOBODY,
+) -> TrainingResult:
+    """Train the network of an experiment with its seed, in a new run folder under `runs_dir`.
+
+    Gates may compare with the run `baseline`; their outcomes are written to `junit`. `command` is what run.json says.
+    """
+    from nnlab.experiments.gating import Gating
+    from nnlab.experiments.train import train as train_network
+
+    setup, gating = file.setup(), Gating(runs_dir, baseline, junit)
+    with _watched(file.experiment, setup, gating, watcher) as observe:
+        result = train_network(
+            setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
+        )
+    return _told(result, setup, gating, watcher)
+
+
+def resume(
+    run: str,
+    file: ExperimentFile,
+    *,
+    runs_dir: Path = Path("runs"),
+    baseline: str | None = None,
+    junit: Path | None = None,
+    command: Sequence[str] = (),
+    watcher: Watcher = NOBODY,
+) -> TrainingResult:
+    """Go on with a run, bit for bit; `file` is its own experiment, perhaps made longer."""
+    from nnlab.experiments.gating import Gating
+    from nnlab.experiments.resume import resume as resume_run
+    from nnlab.runs.lookup import find
+
+    folder, setup, gating = find(runs_dir, run), file.setup(), Gating(runs_dir, baseline, junit)
+    with _watched(file.experiment, setup, gating, watcher) as observe:
+        about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
+        result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
+    return _told(result, setup, gating, watcher)
+
+
+@contextmanager
+def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watcher) -> Iterator[Observer]:
+    """What both ways to train begin with: gates that can be held, and the warnings of the data."""
+    gating.check(experiment)
+    for warning in setup.rows.of(0).warnings:
+        watcher.warn(warning)
+    with watcher.progress(experiment.name) as observe:
+        yield observe
+
+
+def _told(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watcher) -> TrainingResult:
+    """What both ways to train end with: the warnings of the training itself, and the gates' report."""
+    if result.status != "finished":
+        for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
+            watcher.warn(warning)
+    gating.write(result.folder, result.gates, result.summary.seconds)
+    return result
+
+
+def evaluate(
+    run: str,
+    *,
+    split: str | None = None,
+    data: str | None = None,
+    checkpoint: str | None = None,
+    predictions: Path | None = None,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    gates: Sequence[str] = (),
+    baseline: str | None = None,
+    junit: Path | None = None,
+) -> Evaluation:
+    """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
+
+    `checkpoint` is best, last or previous. `predictions` is a CSV file to be written.
+    """
+    import time
+
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.evaluate import evaluate as evaluate_run
+    from nnlab.experiments.evaluate import write_predictions
+    from nnlab.experiments.gating import Gating
+    from nnlab.gates.parse import gates_from
+    from nnlab.runs.files import check_place
+    from nnlab.runs.lookup import find
+
+    if split and data is not None:
+        raise ConfigError("found both --split and --data, expected one of them")
+    if predictions is not None:
+        check_place(predictions)
+    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit), time.perf_counter()
+    gating.check_used(parsed)
+    found = evaluate_run(
+        find(runs_dir, run),
+        activations=with_plugins(plugins),
+        checkpoint=checkpoint,
+        split=split,
+        data=data,
+        gates=parsed,
+        baseline=gating.baseline,
+    )
+    if predictions is not None:
+        write_predictions(found, predictions)
+    gating.write(found.run, found.gates, time.perf_counter() - clock)
+    return found
+
+
+def verify(
+    run: str,
+    *,
+    epochs: int | None = None,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+) -> Verification:
+    """Train a run once more, or its first `epochs`, and compare its weights with the hashes that it left."""
+    from nnlab.experiments.evaluate import require_one_network
+    from nnlab.experiments.interrupts import leaving
+    from nnlab.experiments.verify import verify as verify_run
+    from nnlab.runs.lookup import find
+    from nnlab.setup.experiment_file import ExperimentFile
+
+    folder = find(runs_dir, run)
+    file = ExperimentFile.read(folder.path / "config.yaml", plugins=plugins, threads=threads)
+    with leaving(lambda: "the run was not compared to its end"):
+        require_one_network(folder)
+        return verify_run(folder, file.setup(), epochs=epochs, plugins=file.facts["plugins"])
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+def check_gradients(
+    target: str | Path,
+    *,
+    method: str = "exact",
+    steps: int | None = None,
+    epsilon: float | None = None,
+    threshold: float | None = None,
+    strict: bool = False,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+    command: Sequence[str] = (),
+) -> CheckResult:
+    """Check every derivative of the network of an experiment file, or of a run with its weights, in float64.
+
+    The exact method needs no tolerance; central differences take `epsilon` and `threshold`. With `steps` the check is
+    made before each of the first updates.
+    """
+    from nnlab.experiments.evaluate import open_run
+    from nnlab.gradcheck.results import check, refuse_unfitting
+    from nnlab.runs.folder import RunFolder
+    from nnlab.runs.lookup import config_or_run
+
+    refuse_unfitting(method, epsilon, threshold, strict=strict)
+    path, run = config_or_run(target, runs_dir)
+    file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
+    theta = None if run is None else open_run(RunFolder(run), None, file.activations).model.theta
+    about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
+    return check(file.setup(), method, theta, strict=strict, command=command, **about)
+
+
+def self_test(seed: int = 0) -> SelfTest:
+    """Plant every defect in a small network, and see which ones the gradient check catches."""
+    from nnlab.gradcheck.self_test import run_self_test
+
+    return run_self_test(seed)
+
+
+# --- many networks ----------------------------------------------------------------------------------------------------
+
+
+def compare(
+    file: ExperimentFile,
+    activations: Sequence[str] = DEFAULT_ARMS,
+    *,
+    seeds: int = 10,
+    target: str | None = None,
+    layer: str | None = None,
+    init: str | None = None,
+    tune: Sequence[str] = (),
+    jobs: int = 1,
+    dask: str | None = None,
+    needed: bool = False,
+    runs_dir: Path = Path("runs"),
+    gates: Sequence[str] = (),
+    baseline: str | None = None,
+    junit: Path | None = None,
+    command: Sequence[str] = (),
+    watcher: Watcher = NOBODY,
+) -> ComparisonResult:
+    """Train an experiment under several activations and so many seeds each, and compare them.
+
+    Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
+    layer alone, `init` is same, recommended or both, `tune` tries `KEY=V1,V2` and sets each arm at its best against
+    the others. `needed` uses again what earlier comparisons under `runs_dir` have trained.
+    """
+    from nnlab.comparison.prepare import activation_arms, workers_for
+    from nnlab.experiments.gating import Gating
+
+    gating = Gating(runs_dir, baseline, junit)
+    arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
+    gating.check_used(arms.gates)
+    dataset = arms.checked(file.dataset())
+    with workers_for(jobs, dask) as workers, watcher.arms() as report:
+        about: dict[str, Any] = {
+            "runs": runs_dir,
+            "workers": workers,
+            "needed": needed,
+            "command": command,
+            "report": report,
+        }
+        result = arms.compare(dataset, baseline=gating.baseline, **about)
+    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
+    return result
+
+
+def sweep(
+    file: ExperimentFile,
+    *,
+    grid: Sequence[str] = (),
+    random: Sequence[str] = (),
+    budget: int | None = None,
+    seeds: int = 3,
+    metric: str | None = None,
+    jobs: int = 1,
+    dask: str | None = None,
+    needed: bool = False,
+    runs_dir: Path = Path("runs"),
+    gates: Sequence[str] = (),
+    junit: Path | None = None,
+    command: Sequence[str] = (),
+    watcher: Watcher = NOBODY,
+) -> ComparisonResult:
+    """Train an experiment at many settings with so many seeds each, and rank these by a figure on validation data.
+
+    `grid` crosses `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is how many points to draw, or at
+    most to try of a grid.
+    """
+    from nnlab.comparison.prepare import sweep_arms, workers_for
+    from nnlab.experiments.gating import Gating
+
+    gating = Gating(runs_dir, None, junit)
+    arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
+    dataset = arms.checked(file.dataset())
+    with workers_for(jobs, dask) as workers, watcher.arms() as report:
+        about: dict[str, Any] = {
+            "runs": runs_dir,
+            "workers": workers,
+            "needed": needed,
+            "command": command,
+            "report": report,
+        }
+        result = arms.compare(dataset, **about)
+    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
+    return result
+
+
+# --- what there is to choose from -------------------------------------------------------------------------------------
+
+
+def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
+    """The entries of a table (activations, losses, optimizers, initializers, schedules), each as a document."""
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import listed
+
+    return listed(kind, with_plugins(plugins))
+
+
+def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequence[Path] = ()) -> Description:
+    """One activation in detail: by its name, or a formula in x, with `values` of its parameters."""
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import describe as describe_activation
+
+    return describe_activation(text, with_plugins(plugins), values)
+
+
+def draw_activation(description: Description, path: Path) -> None:
+    """Draw the function and its slope into a PNG file."""
+    from nnlab.experiments.catalogue import picture
+
+    picture(description, path)

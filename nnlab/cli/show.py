@@ -1,0 +1,220 @@
+"""What each command shows of its result: tables and sentences on stderr, the result on stdout, then its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from nnlab.cli.groups import Output
+from nnlab.cli.output import complain
+from nnlab.cli.terminal import (
+    Screen,
+    interval,
+    show_check,
+    show_comparison,
+    show_exact_check,
+    show_figures,
+    show_gates,
+    show_setup,
+    show_verdict,
+)
+from nnlab.errors import DivergedError, GateError, GradientError
+
+if TYPE_CHECKING:
+    from nnlab.comparison.compare import ComparisonResult
+    from nnlab.experiments.dry_run import DryRun
+    from nnlab.experiments.evaluate import Evaluation
+    from nnlab.experiments.train import TrainingResult
+    from nnlab.gates.hold import Outcome
+    from nnlab.gradcheck.results import CheckResult
+    from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.runs.summary import ComparisonSummary, RankedPoint, SweepSummary, TunedSummary
+    from nnlab.setup.setup import Setup
+
+_SHOWN = 20  # points of a sweep
+
+
+def require(gates: Iterable[Outcome]) -> None:
+    """GateError with a line for each gate that was not met."""
+    from nnlab.experiments.gating import missed
+
+    lines = [missed(gate) for gate in gates if not gate.met]
+    if lines:
+        raise GateError("\n".join(lines))
+
+
+# --- one network ------------------------------------------------------------------------------------------------------
+
+
+def cost(output: Output, setup: Setup, found: DryRun) -> None:
+    """The network, the data and the cost of a step."""
+    if not output.as_json:
+        screen = Screen(quiet=False)
+        for warning in setup.rows.of(0).warnings:
+            screen.warn(warning)
+        show_setup(screen, setup, found.sentence())
+    output.result(found.document())
+
+
+def training(output: Output, trained: TrainingResult) -> None:
+    """The figures of a training, its gates, and why it diverged if it did."""
+    screen = output.screen
+    if trained.status == "finished":
+        screen.say("; ".join(trained.warnings))
+    for line in trained.costs:
+        screen.say(line)
+    if trained.reports:
+        show_figures(screen, trained.reports, _weights(trained), by_class=False)
+    show_gates(screen, trained.gates)
+    for line in trained.autopsy.lines[1:] if trained.autopsy else ():
+        screen.say(line)
+    output.result(trained.summary.document(), str(trained.folder))
+    if trained.autopsy is not None:
+        raise DivergedError(f"the training {trained.autopsy.headline}; see {trained.folder / 'autopsy.json'}")
+    require(trained.gates)
+
+
+def _weights(trained: TrainingResult) -> str:
+    """Which weights a training ends with, and whether it stopped before its last step."""
+    best, steps = trained.summary.best.step, trained.summary.steps
+    early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
+    return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
+
+
+def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
+    """The figures of each part, and where predictions went."""
+    screen = output.screen
+    if found.status == "diverged":
+        screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
+    show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
+    if predictions is not None:
+        screen.say(f"{found.rows:,} predictions written to {predictions}")
+    elif not found.figures:
+        screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
+    show_gates(screen, found.gates)
+    output.result(found.document(), str(found.run))
+    require(found.gates)
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+def check(output: Output, found: CheckResult) -> None:
+    """A gradient check tensor by tensor; GradientError where it has not passed."""
+    for report in found.central:
+        show_check(output.screen, report)
+    if found.exact:
+        show_exact_check(output.screen, found.exact, found.seed, found.reproduce)
+    for warning in found.warnings:
+        output.screen.warn(warning)
+    output.result(found.document, found.line)
+    if found.fault is not None:
+        raise GradientError(found.fault)
+
+
+def self_test(output: Output, found: SelfTest) -> None:
+    """Each planted defect and what caught it; GradientError where one was missed."""
+    rows = [[one.defect, "CAUGHT" if one.caught else "MISSED", " and ".join(one.by)] for one in found.defects]
+    output.screen.table("Planted defects", ["defect", "", "by"], rows, numbers_from=3)
+    output.result(found.document, found.line)
+    if found.missed:
+        raise GradientError(f"the gradient check missed a planted defect: {found.missed[0].defect}")
+
+
+# --- many networks ----------------------------------------------------------------------------------------------------
+
+
+def comparison(output: Output, found: ComparisonResult) -> None:
+    """The arms, what the seeds say about them, and tuned settings."""
+    from nnlab.runs.summary import ComparisonSummary
+
+    summary = found.compared.summary
+    assert isinstance(summary, ComparisonSummary)
+    _begin(output.screen, found)
+    show_comparison(output.screen, summary)
+    if summary.tuned is not None:
+        _show_tuned(output.screen, summary, summary.tuned)
+    _end(output, found)
+
+
+def sweep(output: Output, found: ComparisonResult) -> None:
+    """The points from the best down."""
+    from nnlab.runs.summary import SweepSummary
+
+    summary = found.compared.summary
+    assert isinstance(summary, SweepSummary)
+    _begin(output.screen, found)
+    _show_points(output.screen, summary)
+    _end(output, found)
+
+
+def _begin(screen: Screen, found: ComparisonResult) -> None:
+    """What was reused, and what went wrong."""
+    if found.reused:
+        screen.say(f"reused {found.reused} trainings of earlier comparisons")
+    for warning in found.compared.warnings:
+        screen.warn(warning)
+
+
+def _end(output: Output, found: ComparisonResult) -> None:
+    """The gates and the result; the exit code is that of the worst failure, if any arm has failed."""
+    summary, outcomes = found.compared.summary, found.compared.gates
+    show_gates(output.screen, outcomes)
+    output.result(summary.document(), str(found.compared.folder))
+    if found.error is not None:
+        complain(str(found.error))
+        raise typer.Exit(found.error.exit_code)
+    if all(arm.diverged == len(summary.seeds) for arm in summary.arms.values()):
+        raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary.seeds[0]}` says why")
+    require(outcomes)
+
+
+def _show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary) -> None:
+    """All arms at the same settings, beside each at its best."""
+    common = _settings(tuned.same_settings.settings) or "none"
+    rows = [
+        [family, _figure(summary, arm.same), _figure(summary, arm.best), _settings(arm.settings)]
+        for family, arm in tuned.arms.items()
+    ]
+    title = f"Mean {summary.figure}; the same settings: {common}; each at its best by {tuned.chosen_by}"
+    screen.table(title, ["", "at the same settings", "at its best", "its best settings"], rows)
+
+
+def _figure(summary: ComparisonSummary, label: str | None) -> str:
+    if label is None:
+        return "–"
+    found = summary.arms[label].final[summary.figure]
+    return interval(found.mean, found.low, found.high)
+
+
+def _settings(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def _show_points(screen: Screen, summary: SweepSummary) -> None:
+    """What was searched, the best points one a line, and what they say."""
+    found, verdict = summary.sweep, summary.verdict
+    ranking, seeds = found.ranking, len(summary.seeds)
+    screen.say("")
+    for sentence in verdict.searched:
+        screen.say(sentence)
+    figure = found.ranked_by.removeprefix("mean ")
+    more = f"; the best {_SHOWN} of {len(ranking):,}" if len(ranking) > _SHOWN else ""
+    title = f"Points by {found.ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
+    rows = [[str(place), *_point(line)] for place, line in enumerate(ranking[:_SHOWN], 1)]
+    columns = ["place", "settings", figure, "behind the best", "told apart", "diverged"]
+    screen.table(title, columns, rows, numbers_from=2)
+    show_verdict(screen, verdict.sentences, verdict.warnings)
+
+
+def _point(line: RankedPoint) -> list[str]:
+    """A point: its figure, how far it is behind the best, and whether the seeds tell these apart."""
+    behind = line.behind
+    own = interval(line.value, line.low, line.high)
+    if behind is None:
+        return [line.point, own, "–", "–", f"{line.diverged:,}"]
+    difference = interval(behind.difference, behind.low, behind.high)
+    return [line.point, own, difference, "yes" if behind.told_apart else "no", f"{line.diverged:,}"]

@@ -1,0 +1,147 @@
+"""From the words of a command to the arms of a comparison or a sweep: what is checked before anything is trained."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nnlab.comparison.arms import Target, arms_from, check_arms_used, check_seeds, check_widths, target_for
+from nnlab.comparison.cluster import dask_workers
+from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
+from nnlab.comparison.points import points
+from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
+from nnlab.comparison.tune import check_choosing, choosing_figure
+from nnlab.comparison.variants import Variant, check_init, variants, without_twins
+from nnlab.comparison.workers import Processes, SerialWorkers, Workers
+from nnlab.data.dataset import Dataset
+from nnlab.errors import ConfigError
+from nnlab.gates.hold import name_arms
+from nnlab.gates.parse import Gate, gates_from
+from nnlab.setup.experiment_file import ExperimentFile
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Everything that is to be trained, and how it is concluded.
+
+    `check` looks at the figures that every arm will end with. `conclude` is None for a comparison of activations.
+    """
+
+    file: ExperimentFile
+    variants: Sequence[Variant]
+    seeds: range
+    target: Target
+    gates: Sequence[Gate]
+    check: Callable[[Sequence[str]], None]
+    remarks: Sequence[str] = ()
+    kind: str = "compare-activations"
+    suffix: str = "compare"
+    conclude: Conclude | None = None
+
+    def checked(self, dataset: Dataset) -> Dataset:
+        """The data set itself; ConfigError where the arms do not fit it."""
+        experiment = self.file.experiment
+        self.check(final_figures(experiment, dataset))
+        own = {arm.label: arm.experiment for arm in self.variants}
+        check_widths(experiment, own, dataset.x.shape[1], dataset.y.shape[1])
+        return dataset
+
+    def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
+        """Train all of it; `about` is where and how, as `compare` takes it."""
+        return compare(
+            self.file.experiment,
+            dataset,
+            self.variants,
+            self.seeds,
+            target=self.target,
+            kind=self.kind,
+            suffix=self.suffix,
+            plugins=self.file.plugins,
+            facts=self.file.facts,
+            gates=self.gates if self.conclude is None else (),
+            remarks=self.remarks,
+            conclude=self.conclude,
+            **about,
+        )
+
+
+def activation_arms(
+    file: ExperimentFile,
+    words: Sequence[str],
+    seeds: int,
+    *,
+    target: str | None = None,
+    layer: str | None = None,
+    init: str | None = None,
+    tune: Sequence[str] = (),
+    gates: Sequence[str] = (),
+) -> Arms:
+    """The arms of a comparison of activations; ConfigError for what cannot be compared."""
+    experiment = file.experiment
+    choices = arms_from(words, file.activations)
+    labels = {word: choice.label for word, choice in zip(words, choices, strict=True)}
+    parsed, level = name_arms(gates_from(gates), labels), target_for(target, experiment)
+    if layer is None:
+        check_arms_used(experiment)
+    arms, remarks = without_twins(variants(experiment, choices, layer=layer, init=check_init(init), tune=tune))
+
+    def check(figures: Sequence[str]) -> None:
+        if tune:
+            check_choosing(choosing_figure(experiment), figures)
+
+    return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks)
+
+
+def sweep_arms(
+    file: ExperimentFile,
+    grid: Sequence[str],
+    random: Sequence[str],
+    budget: int | None,
+    seeds: int,
+    *,
+    metric: str | None = None,
+    gates: Sequence[str] = (),
+) -> Arms:
+    """The points of a sweep; ConfigError for what cannot be searched."""
+    experiment, parsed = file.experiment, gates_from(gates)
+    figure, chosen_seeds = metric_for(metric, experiment), _seeds(file, seeds)
+    arms = sweep_variants(experiment, points(grid, random, budget, experiment.seed))
+    search = search_of(grid, random, len(arms), experiment.seed)
+
+    def check(figures: Sequence[str]) -> None:
+        if metric is None:
+            check_choosing(figure, figures)
+        check_best_gates(parsed, figures)
+
+    return Arms(
+        file,
+        arms,
+        chosen_seeds,
+        target_for(None, experiment),
+        parsed,
+        check,
+        kind="sweep",
+        suffix="sweep",
+        conclude=lambda trained: conclude_sweep(trained, search, figure, parsed),
+    )
+
+
+def _seeds(file: ExperimentFile, count: int) -> range:
+    """The experiment's seed and the next ones."""
+    seeds = range(file.experiment.seed, file.experiment.seed + count)
+    check_seeds(file.experiment, seeds)
+    return seeds
+
+
+@contextlib.contextmanager
+def workers_for(jobs: int, dask: str | None) -> Iterator[Workers]:
+    """Where the work is done: in so many processes, on the Dask cluster at an address, or here."""
+    if dask is None:
+        yield SerialWorkers() if jobs == 1 else Processes(jobs)
+        return
+    if jobs != 1:
+        raise ConfigError("found both --jobs and --dask, expected one of them: a cluster has workers of its own")
+    with dask_workers(dask) as cluster:
+        yield cluster

@@ -1,0 +1,58 @@
+"""What commands that hold gates share: the run that gates compare with, and the report for build servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nnlab.config.experiment import refusal
+from nnlab.config.schema import Experiment
+from nnlab.errors import ConfigError, printable
+from nnlab.gates.hold import NO_BASELINE, Measured, Outcome, needs_baseline, read_baseline
+from nnlab.gates.junit import JUnitCase, write_junit
+from nnlab.gates.parse import Gate
+from nnlab.runs.files import check_place
+from nnlab.runs.lookup import find
+
+
+@dataclass(frozen=True)
+class Gating:
+    """A baseline, by name among `runs`, and the place of a JUnit report: checked before anything runs, used after."""
+
+    runs: Path
+    baseline_name: str | None = None
+    junit: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.junit is not None:
+            check_place(self.junit)
+
+    @cached_property
+    def baseline(self) -> Measured | None:
+        """What the baseline measured; None without one."""
+        return None if self.baseline_name is None else read_baseline(find(self.runs, self.baseline_name))
+
+    def check(self, experiment: Experiment) -> None:
+        """Refuse gates on a baseline without one, at their places, and a baseline without such gates: ConfigError."""
+        self.check_used(experiment.parsed_gates)
+        if self.baseline is None and (needing := needs_baseline(experiment.parsed_gates)):
+            raise refusal(experiment, [(("gates", index), NO_BASELINE) for index in needing])
+
+    def check_used(self, gates: Sequence[Gate]) -> None:
+        """Refuse a baseline with which no gate compares: nothing would be held against it."""
+        if self.baseline is not None and not needs_baseline(gates):
+            raise ConfigError("--baseline: found no gate that uses it, expected one such as 'val/loss <= baseline'")
+
+    def write(self, run: Path, gates: Sequence[Outcome], seconds: float) -> None:
+        """Write the outcomes where a JUnit report is wanted, as a suite named after the run."""
+        if self.junit is not None:
+            cases = [JUnitCase(gate.gate, "" if gate.met else missed(gate)) for gate in gates]
+            write_junit(self.junit, run.name, cases, seconds)
+
+
+def missed(gate: Outcome) -> str:
+    """A gate that was not met, in words."""
+    found = gate.found if gate.value is None else f"found {gate.found}"
+    return f"gate not met: {printable(gate.gate)} ({found})"

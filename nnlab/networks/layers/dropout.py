@@ -1,0 +1,66 @@
+"""Dropout: a training pass leaves out units at random; an evaluation lets all through.
+
+The random numbers depend on the seed, the layer's name and the step alone, so that a run can stop and go on anywhere,
+and a replica has the same mask alone and among others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer
+from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """y = x with a share `rate` of the units set to 0 and the others divided by 1 - rate (Srivastava et al. 2014)."""
+
+    rate: float
+
+    def bind(self, buffers: Buffers) -> BoundLayer:
+        """The identity in an evaluation."""
+        return BoundDropout(self, buffers) if buffers.context.trains and self.rate else Identity()
+
+
+class BoundDropout(BoundLayer):
+    """Dropout in a training pass."""
+
+    def __init__(self, layer: Dropout, buffers: Buffers) -> None:
+        self.layer, self.y, self.context = layer, buffers.outputs, buffers.context
+
+    def forward(self, x: Array) -> Array:
+        """Draw the mask of this step and apply it."""
+        draws = self.context.uniforms(self.layer.name, self.y)
+        self.mask = (draws >= self.layer.rate) * self.y.dtype.type(1 / (1 - self.layer.rate))
+        np.multiply(x, self.mask, out=self.y)
+        return self.y
+
+    def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
+        """dL/dx = dL/dy · mask."""
+        return dy * self.mask if wants_dx else None
+
+    def forward_mode(self) -> ForwardMode:
+        """The product with the mask."""
+        return DropoutForwardMode(self.mask)
+
+
+class DropoutForwardMode(ForwardMode):
+    """dy = dx · mask, with the mask of the pass, (m, units)."""
+
+    def __init__(self, mask: Array) -> None:
+        self.mask = mask
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """Unit by unit."""
+        return dx * self.mask[:, at], at
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """One product."""
+        return {}, self.mask * (error + 2 * UNIT_ROUNDOFF * np.abs(dy))

@@ -1,0 +1,46 @@
+"""Gaussian noise: a training pass disturbs each unit; an evaluation lets all through. Random as dropout is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer
+from nnlab.networks.layers.forward_mode import ForwardMode
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Noise(Layer):
+    """y = x + std · n with n standard normal (Bishop 1995, Neural Computation 7)."""
+
+    std: float
+
+    def bind(self, buffers: Buffers) -> BoundLayer:
+        """The identity in an evaluation."""
+        return BoundNoise(self, buffers) if buffers.context.trains and self.std else Identity()
+
+
+class BoundNoise(BoundLayer):
+    """Gaussian noise in a training pass."""
+
+    def __init__(self, layer: Noise, buffers: Buffers) -> None:
+        self.layer, self.y, self.context = layer, buffers.outputs, buffers.context
+
+    def forward(self, x: Array) -> Array:
+        """Draw the noise of this step and add it."""
+        drawn = self.context.normals(self.layer.name, self.y)
+        np.add(x, drawn * self.y.dtype.type(self.layer.std), out=self.y)
+        return self.y
+
+    def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
+        """dL/dx = dL/dy."""
+        return dy if wants_dx else None
+
+    def forward_mode(self) -> ForwardMode:
+        """The identity: what is added does not move."""
+        return ForwardMode()

@@ -1,0 +1,47 @@
+"""The rows of a split for every replica, and the figures that are quick enough to be measured during training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from nnlab.maths.metrics import TRAINING_METRICS, Task
+from nnlab.networks.passes import Evaluator
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one split for every replica: x (R or 1, N, inputs), which may stay in its file, y (R or 1, N, outputs).
+
+    `unit` turns scaled targets and outputs back into the targets' own units, as value · divisor + mean with arrays
+    (R or 1, 1, outputs); None where targets are not scaled.
+    """
+
+    x: Array
+    y: Array
+    unit: tuple[Array, Array] | None = None
+
+    def in_own_units(self, values: Array) -> Array:
+        """Outputs or targets in the targets' own units."""
+        if self.unit is None:
+            return values
+        mean, divisor = self.unit
+        result: Array = values * divisor + mean
+        return result
+
+
+def figures_of(evaluator: Evaluator, task: Task, parts: Mapping[str, Part]) -> dict[str, Array]:
+    """Loss and quick figures of each split, (R,) each, by names such as `val/loss`."""
+    found: dict[str, Array] = {}
+    for split, part in parts.items():
+        outputs, loss = evaluator.outputs_and_loss(part.x, part.y)
+        assert loss is not None
+        outputs, targets = part.in_own_units(outputs), part.in_own_units(part.y)
+        found[f"{split}/loss"] = loss
+        found |= {f"{split}/{name}": figure(outputs, targets) for name, figure in TRAINING_METRICS[task].items()}
+    return found
