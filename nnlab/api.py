@@ -73,12 +73,12 @@ NOBODY = Nobody()
 
 def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("runs")) -> str:
     """The experiment file to read: the one given, or else that of the run that is gone on with."""
-    from nnlab.runs.lookup import find
-
     if config is not None:
         return config
     if run is None:
         raise ConfigError("found no CONFIG, expected an experiment file, or --resume RUN")
+    from nnlab.runs.lookup import find
+
     return str(find(runs_dir, run).path / "config.yaml")
 
 

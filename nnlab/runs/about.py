@@ -159,10 +159,14 @@ class SavedState:
 def _state_faults(arrays: Mapping[str, Array], about: StateAbout) -> Iterator[str]:
     """Which arrays disagree with what is said of them; those of the optimizer are held against its own later."""
     yield from weights_faults(arrays, about.parameters)
-    running, step = arrays.get("running"), arrays.get("best/step")
+    running, diverged, step = arrays.get("running"), arrays.get("diverged"), arrays.get("best/step")
     errors = arrays.get("gradient_errors")
     if running is None or (running.shape, running.dtype) != ((1,), np.dtype(bool)):
         yield f"running: found {shape_of(running)}, expected bool of shape [1]"
+    elif diverged is None or (diverged.shape, diverged.dtype) != ((1,), np.dtype(bool)):
+        yield f"diverged: found {shape_of(diverged)}, expected bool of shape [1]"
+    elif (running & diverged).any():
+        yield "running: found true, expected false for what has diverged"
     if step is None or (step.shape, step.dtype.kind) != ((1,), "i"):
         yield f"best/step: found {shape_of(step)}, expected whole numbers of shape [1]"
     elif not 0 <= int(step[0]) <= about.step:
