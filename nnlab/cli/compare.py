@@ -75,12 +75,11 @@ def compare_activations(
 
     experiment = api.resolve(config, **file.reading)
     what: dict[str, Any] = {"seeds": seeds, "target": target, "layer": layer, "init": init, "tune": tune or ()}
-    held: dict[str, Any] = {
-        "gates": gates.gates,
-        "baseline": gates.baseline,
-        "junit": gates.junit,
+    about: dict[str, Any] = {
+        **work.chosen,
         "runs_dir": file.runs_dir,
+        "command": command_line(),
+        "watcher": output.screen,
     }
-    about: dict[str, Any] = {**work.chosen, "command": command_line(), "watcher": output.screen}
-    found = api.compare(experiment, activation or DEFAULT_ARMS, **what, **held, **about)
+    found = api.compare(experiment, activation or DEFAULT_ARMS, **what, **gates.held, **about)
     show.comparison(output, found)

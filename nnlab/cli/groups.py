@@ -87,6 +87,11 @@ class GateOptions:
         """The gates as they were typed."""
         return self.gate or []
 
+    @property
+    def held(self) -> dict[str, Any]:
+        """The arguments `gates`, `baseline` and `junit` of a function of `nnlab.api`."""
+        return {"gates": self.gates, "baseline": self.baseline, "junit": self.junit}
+
 
 @dataclass(frozen=True)
 class Debugging:

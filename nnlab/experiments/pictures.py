@@ -19,6 +19,7 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.report.parts import Drawing
 from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:
@@ -307,24 +308,33 @@ def _decisions(material: RunPlotData) -> tuple[Array, Array]:
     return truth.reshape(len(truth)).astype(int), predicted.reshape(len(predicted)).astype(int)
 
 
-PICTURES: dict[str, Callable[[RunPlotData], Any]] = {
-    "cost": cost,
-    "accuracy": accuracy,
-    "confusion": confusion,
-    "labels": labels,
-    "misclassified": misclassified,
-    "boundary": boundary,
-    "predictions": truth_and_prediction,
-    "fit": fit,
-    "units": units,
-    "health": health,
-    "gradients": gradients,
+PICTURES: dict[str, Drawing[RunPlotData]] = {
+    "cost": Drawing(cost, "Training and validation cost over the steps."),
+    "accuracy": Drawing(accuracy, "Accuracy, or what comes nearest to it in the task, over the steps."),
+    "confusion": Drawing(confusion, "Which class is taken for which."),
+    "labels": Drawing(labels, "How well each label is given, where a row may have several."),
+    "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
+    "boundary": Drawing(
+        boundary,
+        "What the network decides everywhere in the plane of its two inputs, with all rows on top.",
+    ),
+    "predictions": Drawing(truth_and_prediction, "True classes beside predicted ones, for two inputs."),
+    "fit": Drawing(fit, "A regression's curve over its one input, or predicted against true values."),
+    "units": Drawing(units, "The activations and their slopes over the pre-activations that the network really has."),
+    "health": Drawing(
+        health,
+        "Dead and saturated units, activations, gradients and updates of each layer over the steps.",
+    ),
+    "gradients": Drawing(
+        gradients,
+        "The norm of the gradient over the depth of the network, at the start and at the end.",
+    ),
 }
 
 
 def draw(material: RunPlotData, folder: Path) -> list[str]:
     """Draw every picture that suits the run into `folder`; a warning for each that failed."""
-    return draw_all({name: partial(picture, material) for name, picture in PICTURES.items()}, folder)
+    return draw_all({name: partial(drawing.draw, material) for name, drawing in PICTURES.items()}, folder)
 
 
 _SLOW = {"boundary", "boundaries", "film", "health", "units"}  # with many panels: two to five times as long as others

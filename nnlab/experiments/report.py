@@ -7,7 +7,7 @@ from typing import Any
 
 from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import TRAINING_METRICS
-from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, write_page
+from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, counted, write_page
 from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import TrainingSummary
@@ -55,7 +55,7 @@ def _verdict(summary: TrainingSummary) -> tuple[str, Tone]:
     """The outcome in a sentence or two, and whether it is good or bad."""
     steps, status, gates = summary.steps, summary.status, summary.gates
     ended = _ENDS.get(status, "Ended after {steps} and {seconds}")
-    told = ended.format(steps=f"{steps:,} step{'' if steps == 1 else 's'}", seconds=f"{summary.seconds:,.3g} s")
+    told = ended.format(steps=counted(steps, "step"), seconds=f"{summary.seconds:,.3g} s")
     main = _main_figure(summary.final)
     missed = [gate for gate in gates if not gate.met]
     words = [f"{told}: {main}." if main else f"{told}.", _gates_told(len(gates), len(missed))]
