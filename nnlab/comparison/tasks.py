@@ -84,7 +84,7 @@ class RowSource:
         self.last: tuple[object, Rows] | None = None
 
     def rows(self, experiment: Experiment, seeds: tuple[int, ...]) -> Rows:
-        """The rows as the experiment prepares them, for each seed; shared by all seeds if nothing is drawn at random."""
+        """The rows as the experiment prepares them, for each seed; shared by all seeds if nothing is drawn."""
         data = experiment.data
         drawn = data.validation is not None or data.test is not None
         key = (repr(data), experiment.precision, seeds if drawn else ())
