@@ -26,7 +26,7 @@ from nnlab.errors import DataError, Fault, suggestion
 BLANKS = ("refuse", "drop", "mean", "median")
 BLANK_CELLS = frozenset({"", "NA"})
 MOST_CATEGORIES = 1000
-_FEW = 10  # so few different texts are categories even if no two rows of a small table share one
+_FEW = 10  # up to so many texts count as categories even if each row has its own
 MOST_VALUES = 2**29  # of the inputs together: 4 GiB
 _BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
 

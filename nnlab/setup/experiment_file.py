@@ -39,7 +39,7 @@ class ExperimentFile:
         threads: int = 1,
         gates: Sequence[str] = (),
     ) -> ExperimentFile:
-        """Read, override and validate an experiment file; `gates` are added to its own. ConfigError lists all faults."""
+        """Read, override and validate an experiment file, with `gates` after its own. ConfigError lists every fault."""
         activations = with_plugins(plugins)
         experiment, document = load(str(path), overrides, activations, gates)
         experiment = with_absolute_source(experiment, Path(path).parent)

@@ -104,7 +104,7 @@ class Setup:
 
 
 def set_up(experiment: Experiment, rows: Rows) -> Setup:
-    """Network, optimizer and plan for prepared rows. ConfigError for layers that do not fit, and for impossible gates."""
+    """Network, optimizer and plan for prepared rows. ConfigError for layers that do not fit and gates never met."""
     dataset, first = rows.dataset, rows.prepared[0]
     weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], weights)
