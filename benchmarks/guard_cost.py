@@ -23,7 +23,8 @@ from nnlab.config.experiment import with_defaults
 from nnlab.config.schema import Experiment
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import Trainer, never
+from nnlab.training.loop import Trainer
+from nnlab.training.plan import never
 
 CASES: dict[str, tuple[dict[str, Any], int]] = {
     "xor 2-8-1, batch 4": ({"data": {"source": "xor"}, "network": {"layers": [8]}}, 1),

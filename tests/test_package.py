@@ -307,3 +307,24 @@ def test_without_a_command_the_help_is_shown(tmp_path):
     result = nnlab_here(cwd=tmp_path)
     assert result.exit_code == 2
     assert "compare-activations" in result.stdout + result.stderr
+
+
+def code_lines(function, lines):
+    """How many lines of a function are code: no blank ones, no comments, no docstring."""
+    told = function.body[0] if ast.get_docstring(function) is not None else None
+    skipped = set(range(told.lineno, told.end_lineno + 1)) if told else set()
+    inner = (number for number in range(function.lineno, function.end_lineno + 1) if number not in skipped)
+    return sum(bool(text) and not text.startswith("#") for text in (lines[number - 1].strip() for number in inner))
+
+
+def test_a_command_parses_calls_and_shows_in_25_lines_of_code():
+    def long(file):
+        text = file.read_text(encoding="utf-8")
+        functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+        return [f.name for f in functions if part_of(file) == "cli" and code_lines(f, text.splitlines()) > 25]
+
+    assert at_fault(long) == {}
+
+
+def test_the_training_loop_is_read_in_two_minutes():
+    assert len((PACKAGE / "training" / "loop.py").read_text(encoding="utf-8").splitlines()) <= 150

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -55,15 +56,28 @@ Tune = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class ComparisonOptions:
+    """What is compared."""
+
+    activation: Activation = None
+    seeds: Seeds = 10
+    target: Target = None
+    layer: Layer = None
+    init: Init = None
+    tune: Tune = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What `nnlab.api.compare` takes of it."""
+        own = {name: getattr(self, name) for name in ("seeds", "target", "layer", "init")}
+        return {"activations": self.activation or DEFAULT_ARMS, "tune": self.tune or (), **own}
+
+
 def compare_activations(
     config: o.Config,
     *,
-    activation: Activation = None,
-    seeds: Seeds = 10,
-    target: Target = None,
-    layer: Layer = None,
-    init: Init = None,
-    tune: Tune = None,
+    what: ComparisonOptions,
     work: g.WorkOptions,
     file: g.FileOptions,
     gates: g.GateOptions,
@@ -74,13 +88,5 @@ def compare_activations(
     from nnlab.cli import show
 
     experiment = api.resolve(config, **file.reading)
-    what: dict[str, Any] = {"seeds": seeds, "target": target, "layer": layer, "init": init, "tune": tune or ()}
-    held: dict[str, Any] = {
-        "gates": gates.gates,
-        "baseline": gates.baseline,
-        "junit": gates.junit,
-        "runs_dir": file.runs_dir,
-    }
-    about: dict[str, Any] = {**work.chosen, "command": command_line(), "watcher": output.screen}
-    found = api.compare(experiment, activation or DEFAULT_ARMS, **what, **held, **about)
-    show.comparison(output, found)
+    about: dict[str, Any] = {"runs_dir": file.runs_dir, "command": command_line(), "watcher": output.screen}
+    show.comparison(output, api.compare(experiment, **what.chosen, **work.chosen, **gates.chosen, **about))

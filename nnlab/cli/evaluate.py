@@ -56,6 +56,5 @@ def evaluate(
     from nnlab.cli import show
 
     which: dict[str, Any] = {"split": split, "data": data, "checkpoint": checkpoint, "predictions": predictions}
-    held: dict[str, Any] = {"gates": gates.gates, "baseline": gates.baseline, "junit": gates.junit}
-    found = api.evaluate(run, runs_dir=file.runs_dir, plugins=file.plugins, **which, **held)
+    found = api.evaluate(run, runs_dir=file.runs_dir, plugins=file.plugins, **which, **gates.chosen)
     show.evaluation(output, found, predictions)

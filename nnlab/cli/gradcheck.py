@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -71,17 +72,19 @@ SelfTest = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class CheckOptions:
+    """How the derivatives are checked."""
+
+    steps: Steps = None
+    method: ByMethod = Method.exact
+    epsilon: Epsilon = None
+    threshold: Threshold = None
+    strict: Strict = False
+
+
 def gradcheck(
-    target: Target = None,
-    *,
-    steps: Steps = None,
-    method: ByMethod = Method.exact,
-    epsilon: Epsilon = None,
-    threshold: Threshold = None,
-    strict: Strict = False,
-    self_test: SelfTest = False,
-    file: g.UnnamedOptions,
-    output: g.Output,
+    target: Target = None, *, how: CheckOptions, self_test: SelfTest = False, file: g.UnnamedOptions, output: g.Output
 ) -> None:
     """Check every derivative of the network, in float64, and say which error can be excluded."""
     from nnlab import api
@@ -93,14 +96,8 @@ def gradcheck(
         return
     if target is None:
         raise ConfigError("found no CONFIG|RUN, expected an experiment file or a run, or --self-test")
-    how: dict[str, Any] = {
-        "steps": steps,
-        "epsilon": epsilon,
-        "threshold": threshold,
-        "strict": strict,
-        "runs_dir": file.runs_dir,
-    }
-    show.check(output, api.check_gradients(target, method=method, command=command_line(), **how, **file.reading))
+    about: dict[str, Any] = {"runs_dir": file.runs_dir, "command": command_line()}
+    show.check(output, api.check_gradients(target, **asdict(how), **file.reading, **about))
 
 
 def _refuse(target: str | None) -> None:

@@ -87,6 +87,11 @@ class GateOptions:
         """The gates as they were typed."""
         return self.gate or []
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What the functions of `nnlab.api` take of it."""
+        return {"gates": self.gates, "baseline": self.baseline, "junit": self.junit}
+
 
 @dataclass(frozen=True)
 class Debugging:

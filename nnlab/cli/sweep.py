@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -33,14 +34,27 @@ Metric = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class SweepOptions:
+    """What is searched, and what ranks it."""
+
+    grid: Grid = None
+    random: Random = None
+    budget: Budget = None
+    seeds: Seeds = 3
+    metric: Metric = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What `nnlab.api.sweep` takes of it."""
+        own = {name: getattr(self, name) for name in ("budget", "seeds", "metric")}
+        return {"grid": self.grid or (), "random": self.random or (), **own}
+
+
 def sweep(
     config: o.Config,
     *,
-    grid: Grid = None,
-    random: Random = None,
-    budget: Budget = None,
-    seeds: Seeds = 3,
-    metric: Metric = None,
+    what: SweepOptions,
     work: g.WorkOptions,
     file: g.FileOptions,
     gate: o.SweepGate = None,
@@ -52,13 +66,6 @@ def sweep(
     from nnlab.cli import show
 
     experiment = api.resolve(config, **file.reading)
-    what: dict[str, Any] = {
-        "grid": grid or (),
-        "random": random or (),
-        "budget": budget,
-        "seeds": seeds,
-        "metric": metric,
-    }
     held: dict[str, Any] = {"gates": gate or (), "junit": junit, "runs_dir": file.runs_dir}
-    about: dict[str, Any] = {**work.chosen, "command": command_line(), "watcher": output.screen}
-    show.sweep(output, api.sweep(experiment, **what, **held, **about))
+    about: dict[str, Any] = {"command": command_line(), "watcher": output.screen}
+    show.sweep(output, api.sweep(experiment, **what.chosen, **work.chosen, **held, **about))

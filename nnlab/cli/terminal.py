@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
-    from nnlab.gradcheck.report import PointReport
+    from nnlab.gradcheck.report import PointReport, TensorRow
     from nnlab.runs.summary import ArmSummary, ComparisonSummary
     from nnlab.setup.setup import Setup
 
@@ -368,36 +368,14 @@ def show_check(screen: Screen, report: StepReport) -> None:
 
 
 def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, reproduce: str) -> None:
-    """The strong check tensor by tensor, each at the point where it is worst; and the units on a kink."""
-    from nnlab.gradcheck.report import by_step_of, kinks_of, reasons_of, shown, worst_rows
+    """The strong check tensor by tensor, each at the point where it is worst; the units on a kink; its limits."""
+    from nnlab.gradcheck.report import by_step_of, reasons_of, worst_rows
 
-    rows = [
-        [
-            row.worst,
-            f"{row.checked}",
-            f"{row.untested}",
-            shown(row.analytic, 6),
-            shown(row.numeric, 6),
-            shown(row.second, 6),
-            shown(row.error, 2),
-            shown(row.relative, 2),
-            shown(row.bound, 2),
-            shown(row.ratio, 2),
-            row.verdict,
-        ]
-        for row in worst_rows(reports)
-    ]
     columns = ["worst entry", "checked", "untested", "analytic", "exact", "differences", "absolute", "relative", "B"]
+    rows = [_exact_cells(row) for row in worst_rows(reports)]
     screen.table("Gradient, each tensor where it is worst", [*columns, "error/B", ""], rows)
     for report in reports:
-        for kink in kinks_of(report.examined):
-            screen.say(
-                f"{report.point}, batch of {report.batch}: {kink['units']} units of {kink['layer']} stand on a kink, "
-                f"with slopes {shown(kink['left'])} and {shown(kink['right'])}; taken is {shown(kink['analytic'])}"
-                f"{'' if kink['agrees'] else ', which is WRONG'}"
-            )
-        if not report.passed:
-            screen.say(f"{report.point}, batch of {report.batch}: {report.verdict.name}")
+        _show_kinks(screen, report)
     for name, reason in reasons_of(reports).items():
         screen.say(
             f"{name or 'the network'} is checked by differences alone, for its derivative cannot be followed: {reason}"
@@ -406,6 +384,29 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
         screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
     screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with:")
     screen.say(f"  {reproduce}", to_type=True)
+
+
+def _exact_cells(row: TensorRow) -> list[str]:
+    """A tensor's worst entry: both derivatives and the differences with six digits, errors with two."""
+    from nnlab.gradcheck.report import shown
+
+    derivatives = (shown(value, 6) for value in (row.analytic, row.numeric, row.second))
+    errors = (shown(value, 2) for value in (row.error, row.relative, row.bound, row.ratio))
+    return [row.worst, f"{row.checked}", f"{row.untested}", *derivatives, *errors, row.verdict]
+
+
+def _show_kinks(screen: Screen, report: PointReport) -> None:
+    """The units that stand exactly on a kink at a point, and the verdict there if it is not a pass."""
+    from nnlab.gradcheck.report import kinks_of, shown
+
+    for kink in kinks_of(report.examined):
+        screen.say(
+            f"{report.point}, batch of {report.batch}: {kink['units']} units of {kink['layer']} stand on a kink, "
+            f"with slopes {shown(kink['left'])} and {shown(kink['right'])}; taken is {shown(kink['analytic'])}"
+            f"{'' if kink['agrees'] else ', which is WRONG'}"
+        )
+    if not report.passed:
+        screen.say(f"{report.point}, batch of {report.batch}: {report.verdict.name}")
 
 
 def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:

@@ -148,10 +148,13 @@ class Training:
     def _saver(self) -> Saver:
         """What goes on with the files of the run, and with what was measured before."""
         saver = Saver(self.setup, self.folder, self.state, self.environment, self.begin)
-        for step, epoch, figures in saver.metrics.rows():
-            self.measured.add(step, epoch, figures)
-        for step, errors in enumerate(saver.gradient_errors):
-            self._note_gradient(step, errors)
+        with contextlib.ExitStack() as opened:
+            opened.callback(saver.close)
+            for step, epoch, figures in saver.metrics.rows():
+                self.measured.add(step, epoch, figures)
+            for step, errors in enumerate(saver.gradient_errors):
+                self._note_gradient(step, errors)
+            opened.pop_all()
         return saver
 
     def _beginning(self) -> str:

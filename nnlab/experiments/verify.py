@@ -19,7 +19,7 @@ from nnlab.runs.about import SavedState
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import read_rows
 from nnlab.setup.setup import Setup, set_up
-from nnlab.training.loop import never
+from nnlab.training.plan import never
 from nnlab.training.state import State
 
 

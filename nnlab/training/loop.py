@@ -19,15 +19,10 @@ from nnlab.training.evaluation import Part, figures_of
 from nnlab.training.guard import Guard, is_everywhere
 from nnlab.training.health import Timer, Update, watched
 from nnlab.training.objective import Objective
-from nnlab.training.plan import Plan, Record
+from nnlab.training.plan import Plan, Record, never
 from nnlab.training.state import State
 
 Array = NDArray[Any]
-
-
-def never() -> bool:
-    """Nobody asks to stop."""
-    return False
 
 
 def fit(
@@ -145,15 +140,9 @@ class Trainer:
         if not is_everywhere(state.running):
             figures = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
         if plan.watch.monitor in figures:
-            self._watch(figures[plan.watch.monitor])
+            state.note_watched(plan.watch, figures[plan.watch.monitor])
+            if plan.observe is not None:
+                plan.observe(state.slots, figures[plan.watch.monitor])
+                self.guard.slots_changed()
         state.recorded = state.step
         return Record(state.step, state.step / self.batches.per_epoch, figures)
-
-    def _watch(self, values: Array) -> None:
-        """Early stopping, and a schedule that follows the watched figure, (R,)."""
-        state, plan = self.state, self.plan
-        spent = state.best.observe(plan.watch, values, state.theta, state.statistics, state.step, state.running)
-        state.running = state.running & ~spent
-        if plan.observe is not None:
-            plan.observe(state.slots, values)
-            self.guard.slots_changed()

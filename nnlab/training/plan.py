@@ -15,6 +15,11 @@ Array = NDArray[Any]
 Observe = Callable[[Mapping[str, Array], Array], None]
 
 
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
 @dataclass(frozen=True)
 class Plan:
     """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.network import Network
-from nnlab.training.stopping import Best
+from nnlab.training.stopping import Best, Watch
 
 Array = NDArray[Any]
 
@@ -77,6 +77,11 @@ class State:
             layers = sum("update_ratio" in layer.health for layer in network.layers)
             self.ratios = np.full((len(self.theta), layers), np.nan)
         return self.ratios
+
+    def note_watched(self, watch: Watch, values: Array) -> None:
+        """Take note of the watched figure, (R,): keep the best weights, and stop replicas that improve no longer."""
+        spent = self.best.observe(watch, values, self.theta, self.statistics, self.step, self.running)
+        self.running = self.running & ~spent
 
     def restore(self, arrays: Mapping[str, Array], step: int, recorded: int) -> None:
         """Become the state that `arrays`, `step` and `recorded` tell of; ValueError if it is another training's."""

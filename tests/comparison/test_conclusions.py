@@ -23,7 +23,7 @@ from nnlab.runs.run import ArmsRun
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
-from nnlab.training.loop import never
+from nnlab.training.plan import never
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
