@@ -32,8 +32,7 @@ from nnlab.gradcheck.point import BOTH, Plant, examine, nothing
 from nnlab.gradcheck.self_test import case, self_test
 from nnlab.maths.losses import FUSED
 from nnlab.networks.layers.base import Layer, PassContext
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 
 FEW, MANY = (4, 16, 16, 3), (784, 128, 10)  # 403 and 101,770 parameters
 OF_PEERS = 100  # how many right networks the other checkers are shown

@@ -21,7 +21,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, printable
 from nnlab.experiments.train import Observer, Progress
-from nnlab.networks.passes import Evaluator
+from nnlab.networks.evaluator import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
 from nnlab.setup.setup import Setup, set_up

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.gradcheck.points import frozen
+from nnlab.networks.evaluator import EVALUATION_ROWS
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.passes import EVALUATION_ROWS, Pass
+from nnlab.networks.network import Pass
 from nnlab.setup.setup import Setup
 from nnlab.training.guard import LARGEST_GROWTH
 from nnlab.training.loop import Trainer

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlab.config.experiment import bytes_kept
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Pass
 from nnlab.setup.setup import Setup
 from nnlab.training.objective import Objective
 

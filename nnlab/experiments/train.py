@@ -101,7 +101,7 @@ class Training:
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
         self.state = setup.start()
         if setup.experiment.training.health:
-            self.state.watch_health(setup.network)
+            self.state.keep_ratios(setup.network)
         self.health, self.training = Stopwatch(), Stopwatch()
         if begin:
             restore(self.state, begin)

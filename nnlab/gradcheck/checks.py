@@ -19,8 +19,7 @@ from nnlab.gradcheck.point import Examined, examine
 from nnlab.gradcheck.points import fitting, frozen, report_at
 from nnlab.gradcheck.report import PointReport, exact_fault
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 from nnlab.runs.metrics import finite
 from nnlab.setup.setup import Setup
 from nnlab.training.state import State

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode, Kinks, Sides, known, of_sum
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 
 Array = NDArray[Any]
 
@@ -40,8 +39,8 @@ class ExactGradient:
     """The gradient of the loss alone, (P,), with B for each entry; nan where an entry was not measured.
 
     `on_kink` marks the entries that move a unit which stands exactly on a kink. `noise` is what rounding may have done
-    to the loss itself. `refused` says why the derivative of the loss, or by a stretch of theta, could not be followed:
-    by the name of the stretch, or by "" for all of them.
+    to the loss itself. `refused` says why the derivative of the loss, or by a tensor of theta, could not be followed:
+    by the name of the tensor, or by "" for all of them.
     """
 
     gradient: Array
@@ -109,7 +108,7 @@ def _head(checked: Pass, y: Array) -> tuple[Array, Array, Array, float]:
 
 
 def _bounds(network: Network, modes: list[ForwardMode], adjoints: list[Array], doubt: Array) -> dict[str, Array]:
-    """B for each stretch, by a pass from the loss to the inputs."""
+    """B for each tensor of theta, by a pass from the loss to the inputs."""
     bounds: dict[str, Array] = {}
     error = doubt
     for layer, mode, dy in reversed(list(zip(network.layers, modes, adjoints[1:], strict=True))):
@@ -132,14 +131,14 @@ class _Tangents:
         self.most = max(1, _NUMBERS_AT_ONCE // (len(slopes) * max(network.widths)))
 
     def measured(self, bounds: dict[str, Array]) -> ExactGradient:
-        """Every stretch of every layer."""
+        """The derivative by every tensor of every layer."""
         size, places = self.network.layout.size, self.network.layout.places
         found = ExactGradient(np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, bool), self._kinks())
         for depth, (layer, shape) in enumerate(zip(self.network.layers, self.network.shapes, strict=False)):
             for spec in layer.parameter_specs(shape):
                 place, parameter = places[spec.name], spec.name.rsplit("/", 1)[1]
                 try:
-                    for columns, slopes, on_kink in self._stretch(depth, parameter, np.arange(spec.size)):
+                    for columns, slopes, on_kink in self._portions(depth, parameter, np.arange(spec.size)):
                         found.gradient[place.start + columns] = slopes
                         found.on_kink[place.start + columns] = on_kink
                 except NotAnalyticError as error:
@@ -147,8 +146,8 @@ class _Tangents:
                 found.bound[place] = bounds[spec.name] + of_sum(self.slopes.size) * np.abs(found.gradient[place])
         return found
 
-    def _stretch(self, depth: int, parameter: str, columns: Array) -> Iterator[tuple[Array, Array, Array]]:
-        """Portions of a stretch: which entries, the loss's derivative by each, whether it moves a unit on a kink."""
+    def _portions(self, depth: int, parameter: str, columns: Array) -> Iterator[tuple[Array, Array, Array]]:
+        """Portions of a tensor: which entries, the loss's derivative by each, whether it moves a unit on a kink."""
         for places, moved, at in self.modes[depth].tangents(parameter, columns, self.most):
             dy, on_kink = moved, np.zeros(len(places), bool)
             for mode in self.modes[depth + 1 :]:

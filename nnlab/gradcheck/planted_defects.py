@@ -26,7 +26,7 @@ from nnlab.networks.layers.elementwise import Elementwise
 from nnlab.networks.layers.layer_norm import LayerNormalization
 from nnlab.networks.layers.rowwise import Rowwise
 from nnlab.networks.layout import Penalties
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Pass
 
 Array = NDArray[Any]
 

@@ -15,8 +15,7 @@ from nnlab.gradcheck.forward_mode import LayerKinks, exact_gradient, penalties
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF
 from nnlab.networks.layout import Layout
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 
 Array = NDArray[Any]
 Batch = tuple[Array, Array]

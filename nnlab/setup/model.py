@@ -16,8 +16,8 @@ from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.metrics import Figures, report
+from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
-from nnlab.networks.passes import Evaluator
 from nnlab.runs.about import ModelAbout, weights_faults
 from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for

@@ -13,7 +13,7 @@ from nnlab.maths.optimizers import Optimizer
 from nnlab.maths.schedules import Plateau
 from nnlab.networks.layout import Layout
 from nnlab.setup.network import dtype_of
-from nnlab.training.health import Update
+from nnlab.training.plan import Update
 
 
 @dataclass(frozen=True)

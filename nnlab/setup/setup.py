@@ -23,9 +23,8 @@ from nnlab.setup.rows import Rows
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.evaluation import Part
-from nnlab.training.health import Timer
 from nnlab.training.loop import fit
-from nnlab.training.plan import Plan, Record, never
+from nnlab.training.plan import Plan, Record, Timer, never
 from nnlab.training.state import State
 from nnlab.training.stopping import Best
 

@@ -14,7 +14,7 @@ from nnlab.networks.network import Network
 Array = NDArray[Any]
 
 
-def clipped_gradient(gradient: Array, value: float | None, norm: float | None) -> Iterator[Callable[[], None]]:
+def gradient_clippers(gradient: Array, value: float | None, norm: float | None) -> Iterator[Callable[[], None]]:
     """What clips a gradient, (R, P), in place before an update: entries at `value`, the norm of a replica at `norm`."""
     if value is not None:
         yield partial(np.clip, gradient, -value, value, out=gradient)
@@ -31,7 +31,7 @@ def _clip_norm(gradient: Array, limit: float) -> None:
     gradient *= np.minimum(1, limit / np.maximum(norm, np.finfo(gradient.dtype).tiny))
 
 
-def bounded_weights(network: Network, theta: Array) -> Iterator[Callable[[], None]]:
+def norm_limiters(network: Network, theta: Array) -> Iterator[Callable[[], None]]:
     """For each tensor with a largest norm, what scales its units' weights in theta, (R, P), after an update."""
     views = network.layout.views(theta)
     for spec in network.bounded:

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import TRAINING_METRICS, Task
-from nnlab.networks.passes import Evaluator
+from nnlab.networks.evaluator import Evaluator
 
 Array = NDArray[Any]
 

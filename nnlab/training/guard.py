@@ -30,10 +30,10 @@ class Steps(Protocol):
     gradient: Array
 
     def differentiate(self, step: int, *, measured: bool = False) -> None:
-        """Write the gradient of the batch after `step` updates."""
+        """Write the gradient for update number `step` + 1."""
 
     def apply(self, step: int) -> None:
-        """Do the update after `step` others."""
+        """Do update number `step` + 1."""
 
 
 class Guard:
@@ -42,27 +42,27 @@ class Guard:
     def __init__(self, state: State, gradient: Array, steps_on: Callable[[State], Steps]) -> None:
         self.state, self.gradient, self.steps_on = state, gradient, steps_on
         self.flat_gradient, self.flat_theta = gradient.ravel(), state.theta.ravel()
-        self.kept: list[tuple[Array, Array]] = []  # each array that an update changes, and the rows of those held
-        self.copy, self.copy_at = state, state.step
+        self.held_rows: list[tuple[Array, Array]] = []  # each array that an update changes, and the rows of those held
+        self.copy, self.next_copy = state, state.step
         self._note_initial_losses()
         self._hold(state.diverged)
 
     # --- around a step ------------------------------------------------------------------------------------------------
 
-    def keeps_copy(self) -> bool:
-        """Keep a copy to which a replica can go back: due before the step that follows `copy_at` others.
+    def keep_copy(self) -> bool:
+        """Keep a copy to which a replica can go back: due before the step that follows `next_copy` others.
 
         False where weights turn out to be not finite, and no replica is left to go on with.
         """
         if self.copy is not self.state:
             self.check_weights()
         self.copy = self.state.copy_moving()
-        self.copy_at = self.state.step + _STEPS_BETWEEN_COPIES
+        self.next_copy = self.state.step + _STEPS_BETWEEN_COPIES
         return bool(self.state.running.any())
 
-    def slots_changed(self) -> None:
+    def copy_again(self) -> None:
         """Slots have changed outside of an update: the next step needs a new copy."""
-        self.copy_at = self.state.step
+        self.next_copy = self.state.step
 
     def admits(self, step: int, *, measured: bool) -> bool:
         """Look at the gradient of the step that follows `step` others, and at its loss where that was `measured`.
@@ -77,13 +77,13 @@ class Guard:
         self._examine(step, is_finite=isfinite(square), measured=measured)
         return bool(self.state.running.any())
 
-    def silence(self) -> None:
+    def clear_held_gradient(self) -> None:
         """Let the gradient of held replicas be 0."""
         self.gradient[self.held] = 0
 
-    def restore(self) -> None:
+    def restore_held(self) -> None:
         """Give the replicas that are held what they had."""
-        for array, rows in self.kept:
+        for array, rows in self.held_rows:
             array[self.held] = rows
 
     # --- looking ------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Guard:
     def _hold(self, held: Array) -> None:
         """From now on, these replicas stay as they are."""
         self.held = held.copy()
-        self.kept = [(array, array[held].copy()) for array in self.state.moving()] if held.any() else []
+        self.held_rows = [(array, array[held].copy()) for array in self.state.moving()] if held.any() else []
 
 
 def is_everywhere(mask: Array) -> bool:

@@ -24,7 +24,6 @@ at this step, with noise, and before clipping.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,15 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Layer, PassContext
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 from nnlab.training.evaluation import Part
-from nnlab.training.plan import Plan
+from nnlab.training.plan import Plan, Timer, Update
 from nnlab.training.state import State
 
 Array = NDArray[Any]
-Update = Callable[..., None]
-Timer = Callable[[], AbstractContextManager[object]]
 
 MOST_ROWS = 256
 DEAD = 1e-6
@@ -183,7 +179,7 @@ def _steepest(bound: BoundLayer) -> Array:
     return floor
 
 
-def watched(
+def watch_health(
     network: Network,
     train: Part,
     seeds: Sequence[int],
@@ -193,7 +189,7 @@ def watched(
     timer: Timer,
 ) -> tuple[Update, Callable[[], dict[str, Array]]]:
     """`update` as it must be called so that its size is known, and what measures health at the state's present step."""
-    looker = Health(network, state.theta, state.statistics, train.x, train.y, seeds, state.watch_health(network))
+    looker = Health(network, state.theta, state.statistics, train.x, train.y, seeds, state.keep_ratios(network))
 
     def figures() -> dict[str, Array]:
         with timer():

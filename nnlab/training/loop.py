@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Evaluator, Pass
+from nnlab.networks.network import Network, Pass
 from nnlab.training.batches import batches_of
-from nnlab.training.clipping import bounded_weights, clipped_gradient
+from nnlab.training.clipping import gradient_clippers, norm_limiters
 from nnlab.training.evaluation import Part, figures_of
 from nnlab.training.guard import Guard, is_everywhere
-from nnlab.training.health import Timer, Update, watched
+from nnlab.training.health import watch_health
 from nnlab.training.objective import Objective
-from nnlab.training.plan import Plan, Record, never
+from nnlab.training.plan import Plan, Record, Timer, Update, never
 from nnlab.training.state import State
 
 Array = NDArray[Any]
@@ -38,15 +38,17 @@ def fit(
 ) -> Iterator[Record]:
     """Train from `state` to the end of `plan`, or until `stop()`, yielding a record wherever something is due.
 
-    Where `pause()` is true there is a record after the present step, without figures if none are due; that changes no
-    bit of what follows. Between two records, and at the end, `state` is consistent: it may be saved, and a later `fit`
-    on it goes on as if it had never ended. `update(theta, gradient, slots, step)` changes theta in place, with steps
-    counted from 1. `timer()` is entered wherever health is measured. A replica that diverges keeps its last sound
-    weights (see `guard`), and the others go on; a step that diverges counts as taken.
+    `pause()` asks for a record after the present step, perhaps without figures; no bit of the results depends on it.
+    Between two records `state` may be saved: a later `fit` goes on from it as if nothing had happened. `update(theta,
+    gradient, slots, step)` changes theta in place, steps counted from 1; rate, schedule and decay are bound in
+    `setup.optimizer`. `timer()` is entered wherever health is measured. A replica that diverges keeps its last sound
+    weights (see `guard`), and the others go on.
     """
     trainer = Trainer(network, parts, seeds, update, plan, state)
     if plan.health:
-        trainer.update, trainer.health = watched(network, parts["train"], seeds, plan, state, trainer.update, timer)
+        trainer.update, trainer.health = watch_health(
+            network, parts["train"], seeds, plan, state, trainer.update, timer
+        )
     while True:
         if state.recorded < state.step:
             yield trainer.record()
@@ -58,7 +60,7 @@ def fit(
 
 
 class Trainer:
-    """The buffers of one training and the two things done with them: advance and measure."""
+    """The buffers of one training; `advance` takes steps, `record` measures."""
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class Trainer:
         state: State,
     ) -> None:
         self.update, self.plan, self.state = update, plan, state
-        self.watched_parts = {name: parts[name] for name in plan.evaluate if name in parts}
+        self.evaluated_parts = {name: parts[name] for name in plan.evaluate if name in parts}
         train = parts["train"]
         if plan.needs_objective:
             self.update = partial(update, objective=Objective(network, train.x, train.y))
@@ -81,9 +83,10 @@ class Trainer:
             for size in sorted(self.batches.sizes())
         }
         self.evaluator = Evaluator(network, state.theta, state.statistics)
-        self.before_update = [*clipped_gradient(self.gradient, plan.clip_value, plan.clip_norm)]
-        self.after_update = [*bounded_weights(network, state.theta)]
-        self.health: Callable[[], dict[str, Array]] = dict
+        self.before_update = [*gradient_clippers(self.gradient, plan.clip_value, plan.clip_norm)]
+        self.after_update = [*norm_limiters(network, state.theta)]
+        self.health: Callable[[], dict[str, Array]] = dict  # no figures, unless `fit` is to watch health
+        # To find the step that broke a replica, the guard does the last steps again, on a copy of the state.
         self.guard = Guard(state, self.gradient, partial(Trainer, network, parts, seeds, update, plan))
 
     def advance(self, until: int, stop: Callable[[], bool], pause: Callable[[], bool]) -> None:
@@ -92,40 +95,39 @@ class Trainer:
         # A replica that runs away makes inf and nan; the guard looks for them, NumPy need not warn.
         with np.errstate(all="ignore"):
             for step in range(state.step, until):
-                if step >= guard.copy_at and not guard.keeps_copy():
-                    break
+                if step >= guard.next_copy and not guard.keep_copy():
+                    break  # no replica is left
                 is_last = step + 1 == until
                 self.differentiate(step, measured=is_last)
                 if not guard.admits(step, measured=is_last):
-                    break
+                    break  # no replica is left; the guard has counted the step
                 self.apply(step)
                 state.step = step + 1
                 if stop() or pause():
                     break
             guard.check_weights()
-            guard.restore()
+            guard.restore_held()
 
     def differentiate(self, step: int, *, measured: bool = False) -> None:
-        """The gradient of the batch after `step` updates, and its loss if it is to be `measured`."""
-        x, y = self.batches.at(step)
+        """Write the gradient for the batch of update number `step` + 1; keep the batch's loss if it is `measured`."""
+        (x, y), self.context.step = self.batches.at(step), step
         batch_pass = self.passes[x.shape[1]]
-        self.context.step = step
         batch_pass.forward(x)
         if measured:
             self.state.batch_loss[...] = batch_pass.loss(y)
         batch_pass.backward(y)
-        if self.guard.kept:
-            self.guard.silence()
+        if self.guard.held_rows:
+            self.guard.clear_held_gradient()
 
     def apply(self, step: int) -> None:
-        """The update after `step` others."""
+        """Update number `step` + 1, with clipping before and max-norm constraints after it."""
         for change in self.before_update:
             change()
         self.update(self.state.theta, self.gradient, self.state.slots, step + 1)
         for change in self.after_update:
             change()
-        if self.guard.kept:
-            self.guard.restore()
+        if self.guard.held_rows:
+            self.guard.restore_held()
 
     def record(self) -> Record:
         """Measure what is due at the present step."""
@@ -135,7 +137,7 @@ class Trainer:
             if plan.logs(state.step):
                 figures["batch/loss"] = state.batch_loss.copy()
             if plan.evaluates(state.step):
-                figures |= figures_of(self.evaluator, plan.task, self.watched_parts) | self.health()
+                figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts) | self.health()
             self.guard.check_losses([values for name, values in figures.items() if name.endswith("/loss")])
         if not is_everywhere(state.running):
             figures = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
@@ -143,6 +145,6 @@ class Trainer:
             state.note_watched(plan.watch, figures[plan.watch.monitor])
             if plan.observe is not None:
                 plan.observe(state.slots, figures[plan.watch.monitor])
-                self.guard.slots_changed()
+                self.guard.copy_again()
         state.recorded = state.step
         return Record(state.step, state.step / self.batches.per_epoch, figures)

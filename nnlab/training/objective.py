@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 
 Array = NDArray[Any]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,8 @@ from nnlab.maths.metrics import Task
 from nnlab.training.stopping import Watch
 
 Array = NDArray[Any]
+Update = Callable[..., None]  # update(theta, gradient, slots, step), in place
+Timer = Callable[[], AbstractContextManager[object]]
 Observe = Callable[[Mapping[str, Array], Array], None]
 
 

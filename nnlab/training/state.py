@@ -71,7 +71,7 @@ class State:
         health = {} if self.ratios is None else {"ratios": self.ratios}
         return own | best | health | {f"slots/{name}": array for name, array in self.slots.items()}
 
-    def watch_health(self, network: Network) -> Array:
+    def keep_ratios(self, network: Network) -> Array:
         """The update ratios, from now on part of the state."""
         if self.ratios is None:
             layers = sum("update_ratio" in layer.health for layer in network.layers)

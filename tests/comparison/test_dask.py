@@ -58,7 +58,9 @@ def started(*words):
 def running_cluster(folder):
     """The address of a scheduler with two workers, each a process of one thread."""
     file = folder / "scheduler.json"
-    scheduler = started("scheduler", "--port", 0, "--no-dashboard", "--scheduler-file", file)
+    # Its web server is there without a dashboard too: on Dask's own port it would be in the way of other clusters.
+    quiet = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+    scheduler = started("scheduler", "--port", 0, *quiet, "--scheduler-file", file)
     own = ("--scheduler-file", file, "--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", folder)
     workers = [started("worker", *own, "--name", f"worker{i}") for i in range(2)]
     try:

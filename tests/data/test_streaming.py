@@ -499,7 +499,7 @@ def test_training_has_the_bits_of_rows_in_memory_in_the_same_order(tmp_path, mon
     for in_blocks in (40, None):
         setup = setup_of(text, seeds, in_blocks=in_blocks, validation=validation)
         state = setup.start()
-        state.watch_health(setup.network)
+        state.keep_ratios(setup.network)
         plan = replace(setup.plan, health=True)
         monkeypatch.setattr(batches_module, "shuffled", in_the_same_order if in_blocks is None else None)
         records = list(fit(setup.network, setup.rows.parts(), seeds, setup.optimizer.update, plan, state))

@@ -22,8 +22,7 @@ from nnlab.maths.dual import FLOOR, STEP
 from nnlab.maths.losses import FUSED
 from nnlab.maths.parameters import Parameter
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 
 CLASSES = next(head for head in HEADS if head[:3] == ("multiclass", "softmax", "cross_entropy"))
 

@@ -19,7 +19,7 @@ from nnlab.maths.parameters import resolved
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.layers.elementwise import BoundElementwise
 from nnlab.networks.layers.rowwise import BoundRowwise
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Pass
 
 # (f(θ + ε) - f(θ - ε)) / 2ε is off by ε²/6 |f'''|, below 1e-8 for the sizes used here, and by 1e-16 |f| / ε, 1e-11 |f|.
 EPSILON, TOLERANCE = 1e-5, 1e-7

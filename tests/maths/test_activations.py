@@ -20,7 +20,7 @@ from nnlab.maths.functions import float32
 from nnlab.maths.functions.exact import product, square, total
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter, resolved
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Pass
 
 INF, NAN = float("inf"), float("nan")
 NAMES = [name for name, entry in ACTIVATIONS.items() if isinstance(entry, Activation)]

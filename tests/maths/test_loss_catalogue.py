@@ -34,7 +34,8 @@ from nnlab.maths.losses import (
 )
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.maths.parameters import resolved
-from nnlab.networks.passes import Evaluator, Pass
+from nnlab.networks.evaluator import Evaluator
+from nnlab.networks.network import Pass
 from nnlab.pictures.style import loss_label
 from nnlab.runs.folder import RunFolder
 from nnlab.training.loop import fit

@@ -32,7 +32,7 @@ class Bound:
     """
 
     def __init__(self, layer, context, *, rows=6, replicas=1, dtype=np.float64):
-        self.layer, self.has_one = layer, replicas == 1
+        self.layer, self.has_one_replica = layer, replicas == 1
         layout, statistics = Layout(layer.parameter_specs((4,))), Layout(layer.statistic_specs((4,)))
         theta, gradient = np.empty((replicas, layout.size), dtype), np.full((replicas, layout.size), np.nan, dtype)
         kept = statistics.fills(replicas, dtype)
@@ -47,10 +47,10 @@ class Bound:
         self.bound = layer.bind(Buffers(*inner, outputs, context))
 
     def inner(self, values):
-        return values[0] if self.has_one else values
+        return values[0] if self.has_one_replica else values
 
     def outer(self, values):
-        return values[None] if self.has_one else values
+        return values[None] if self.has_one_replica else values
 
     def forward(self, x):
         return self.outer(self.bound.forward(self.inner(x)).copy())

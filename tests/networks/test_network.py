@@ -8,12 +8,12 @@ from strategies import HEADS, layer_lists, network_of, targets
 
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import FUSED, unfused
-from nnlab.networks import passes as passes_module
+from nnlab.networks import evaluator as evaluator_module
+from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.layers.dropout import Dropout
 from nnlab.networks.layout import Layout, ParameterSpec, Penalties
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Evaluator, Pass
+from nnlab.networks.network import Network, Pass
 
 BINARY = next(head for head in HEADS if head[:3] == ("binary", "sigmoid", "binary_cross_entropy"))
 REGRESSION = next(head for head in HEADS if head[:2] == ("regression", "identity"))
@@ -258,7 +258,7 @@ def test_a_layer_is_given_a_shape_and_gives_one():
 @pytest.mark.parametrize("block", [1, 7, 23, 40])
 @pytest.mark.parametrize("shared", [True, False])
 def test_evaluation_in_blocks_is_that_of_the_whole(head, block, shared, monkeypatch):
-    monkeypatch.setattr(passes_module, "EVALUATION_ROWS", block)
+    monkeypatch.setattr(evaluator_module, "EVALUATION_ROWS", block)
     network, rows, rng = network_of(head, [4], activation="tanh"), 23, np.random.default_rng(3)
     theta = network.start([1, 2, 3], np.float64)
     x = rng.normal(size=(1 if shared else 3, rows, 3))
@@ -270,7 +270,7 @@ def test_evaluation_in_blocks_is_that_of_the_whole(head, block, shared, monkeypa
 
 
 def test_evaluation_beyond_one_block_and_without_targets():
-    network, rows = network_of(BINARY, [4]), passes_module.EVALUATION_ROWS + 1
+    network, rows = network_of(BINARY, [4]), evaluator_module.EVALUATION_ROWS + 1
     theta = network.start([1], np.float32)
     x = np.random.default_rng(4).normal(size=(1, rows, 3)).astype(np.float32)
     evaluator = Evaluator(network, theta)

@@ -16,8 +16,7 @@ from nnlab.maths.losses import unfused
 from nnlab.maths.parameters import resolved
 from nnlab.networks.layers.elementwise import Elementwise
 from nnlab.networks.layers.rowwise import Rowwise
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Network, Pass
 from nnlab.training import health
 from nnlab.training.loop import fit
 
@@ -280,7 +279,7 @@ def test_a_training_that_goes_on_finds_what_it_would_have_found(step):
     _, whole = fitted(setup, health=True)
     first, before = fitted(setup, health=True, stop_at=step)
     second = setup.start()
-    second.watch_health(setup.network)
+    second.keep_ratios(setup.network)
     second.restore(first.arrays(), first.step, first.recorded)
     _, after = fitted(setup, health=True, state=second)
     pieces = [(r.step, n, v.tobytes()) for r in [*before, *after] for n, v in r.figures.items()]

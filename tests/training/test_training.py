@@ -17,9 +17,9 @@ from nnlab.gates.hold import Measured, hold
 from nnlab.gates.parse import OPERATORS, Gate, parse_gate, unknown_figure
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import unfused
+from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.dense import Dense
-from nnlab.networks.network import Network
-from nnlab.networks.passes import Evaluator, Pass
+from nnlab.networks.network import Network, Pass
 from nnlab.training.batches import Batches
 from nnlab.training.evaluation import Part
 from nnlab.training.loop import fit

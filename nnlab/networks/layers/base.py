@@ -31,7 +31,7 @@ from nnlab.networks.layout import ParameterSpec
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 Views = Mapping[str, Array]
-Start = Callable[[tuple[int, int]], Draws]
+DrawsFor = Callable[[tuple[int, int]], Draws]  # standard random numbers of a shape
 
 
 class PassContext:
@@ -70,7 +70,7 @@ class PassContext:
 class Buffers:
     """What a layer is bound to: views of theta, of its gradient (None: no backward pass) and of the running statistics.
 
-    Outputs go to `outputs`, (R, m, units) or (m, units). `needs_dx` is False for the first layer of a network: nobody
+    Outputs go to `outputs`, (R, m, units) or (m, units). `wants_dx` is False for the first layer of a network: nobody
     wants the derivative by the inputs.
     """
 
@@ -79,7 +79,7 @@ class Buffers:
     statistics: Views
     outputs: Array
     context: PassContext
-    needs_dx: bool = True
+    wants_dx: bool = True
 
 
 class BoundLayer:
@@ -151,7 +151,7 @@ class Layer:
         """The parameters it needs in theta."""
         return ()
 
-    def start(self, _shape: Shape, _draws: Start) -> dict[str, Array]:
+    def start(self, _shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """Initial values of its parameters, in float64; `draws` gives standard random numbers of a shape."""
         return {}
 
@@ -159,11 +159,11 @@ class Layer:
         """The running statistics it keeps beside theta; they start as their `fill` says."""
         return ()
 
-    def operations(self, _shape: Shape, _batch: int, *, needs_dx: bool) -> int:  # noqa: ARG002 - the interface's name
+    def operations(self, _shape: Shape, _batch: int, *, wants_dx: bool) -> int:  # noqa: ARG002 - the interface's name
         """Multiplications and additions in the matrix products of a training step of one replica."""
         return 0
 
-    def workspace(self, shape: Shape, batch: int, itemsize: int, *, needs_dx: bool) -> int:  # noqa: ARG002 - as above
+    def workspace(self, shape: Shape, batch: int, itemsize: int, *, wants_dx: bool) -> int:  # noqa: ARG002 - as above
         """Bytes of the buffers of one replica in a training step: its outputs and as much again on the way back."""
         return 2 * batch * units_of(self.output_shape(shape)) * itemsize
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.initializers import Initializer
 from nnlab.maths.parameters import Value
-from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, Start, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, units_of
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, one_by_one
 from nnlab.networks.layout import NO_PENALTIES, ParameterSpec, Penalties
 
@@ -36,7 +36,7 @@ class Dense(Layer):
 
     @property
     def output_name(self) -> str:
-        """An activation follows."""
+        """What a dense layer computes is the input of an activation."""
         return "pre-activation"
 
     def output_shape(self, _shape: Shape) -> Shape:
@@ -50,46 +50,49 @@ class Dense(Layer):
             ParameterSpec(f"{self.name}/bias", (self.width,)),
         )
 
-    def start(self, shape: Shape, draws: Start) -> dict[str, Array]:
+    def start(self, shape: Shape, draws: DrawsFor) -> dict[str, Array]:
         """Weights by the initialiser, then the bias by its own."""
         inputs = units_of(shape)
         weights = self.initializer.weights(draws((inputs, self.width)), inputs, self.width, **self.chosen)
         (bias,) = self.bias_initializer.weights(draws((1, self.width)), 1, self.width, **self.bias_chosen)
         return {f"{self.name}/weights": weights, f"{self.name}/bias": bias}
 
-    def operations(self, shape: Shape, batch: int, *, needs_dx: bool) -> int:
+    def operations(self, shape: Shape, batch: int, *, wants_dx: bool) -> int:
         """X W, dW and dx each take 2 · batch · inputs · units."""
-        return 2 * batch * units_of(shape) * self.width * (2 + needs_dx)
+        return 2 * batch * units_of(shape) * self.width * (2 + wants_dx)
 
-    def workspace(self, shape: Shape, batch: int, itemsize: int, *, needs_dx: bool) -> int:
+    def workspace(self, shape: Shape, batch: int, itemsize: int, *, wants_dx: bool) -> int:
         """The outputs, the bias written out for each row, and dL/dx."""
-        return batch * (2 * self.width + needs_dx * units_of(shape)) * itemsize
+        return batch * (2 * self.width + wants_dx * units_of(shape)) * itemsize
 
     def bind(self, buffers: Buffers) -> BoundLayer:
-        """At work with the weights and the bias in theta."""
+        """W and b are views of theta, dW and db of its gradient: an update in place is seen at once."""
         return BoundDense(self.name, buffers)
 
 
 class BoundDense(BoundLayer):
-    """A dense layer at work."""
+    """A dense layer at work, for R replicas: W (R, inputs, units), or (inputs, units) where there is one.
+
+    Penalties are not its business: `Pass.backward` adds their gradient for all layers at once.
+    """
 
     def __init__(self, name: str, buffers: Buffers) -> None:
         W, b = buffers.parameters[f"{name}/weights"], buffers.parameters[f"{name}/bias"]
         self.W, self.b, self.y = W, b[..., None, :], buffers.outputs
-        has_one = self.y.ndim == 2
+        has_one_replica = self.y.ndim == 2
         # `dot` has the bits of `matmul` over a stack of matrices, and takes half as long.
-        self.product: Any = np.ndarray.dot if has_one else np.matmul
+        self.product: Any = np.ndarray.dot if has_one_replica else np.matmul
         self.weighted_sum = _row_product if W.shape[-1] == 1 and W.dtype == np.float64 else self.product
-        # To add one row to all takes three times as long as to add one number, or an array of the same shape: in small
-        # layers the bias is written out first.
-        if has_one and W.shape[-1] == 1:
+        # Broadcasting one row over all takes three times as long as adding one number, or an array of the same shape:
+        # the bias is copied into a full array first.
+        if has_one_replica and W.shape[-1] == 1:
             self.b = b.reshape(())
-        self.bias_rows = np.empty_like(self.y) if has_one and W.shape[-1] > 1 else self.b
+        self.bias_rows = np.empty_like(self.y) if has_one_replica and W.shape[-1] > 1 else self.b
         self.x = self.x_transposed = np.empty((0, 0), self.y.dtype)
         if buffers.gradients is not None:
             self.dW, self.db = buffers.gradients[f"{name}/weights"], buffers.gradients[f"{name}/bias"][..., None, :]
             self.W_transposed, self.ones = W.mT, np.ones((1, self.y.shape[-2]), self.y.dtype)
-            self.dx = np.empty((*self.y.shape[:-1], W.shape[-2]), self.y.dtype) if buffers.needs_dx else None
+            self.dx = np.empty((*self.y.shape[:-1], W.shape[-2]), self.y.dtype) if buffers.wants_dx else None
 
     def forward(self, x: Array) -> Array:
         """Y = x W + b."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value
-from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, Start, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, units_of
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
@@ -52,7 +52,7 @@ class Elementwise(Layer):
         size = units_of(shape) if self.per_unit else 1
         return tuple(ParameterSpec(f"{self.name}/{parameter}", (size,)) for parameter in self.learned)
 
-    def start(self, shape: Shape, _draws: Start) -> dict[str, Array]:
+    def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """The values that the experiment gives."""
         specs = zip(self.learned, self.parameter_specs(shape), strict=True)
         return {spec.name: np.full(spec.shape, self.chosen[parameter]) for parameter, spec in specs}

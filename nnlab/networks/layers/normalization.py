@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, Start, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, units_of
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
@@ -35,7 +35,7 @@ class Normalization(Layer):
         units = (units_of(shape),)
         return ParameterSpec(f"{self.name}/gamma", units), ParameterSpec(f"{self.name}/beta", units)
 
-    def start(self, shape: Shape, _draws: Start) -> dict[str, Array]:
+    def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """No change of scale, no shift."""
         units = units_of(shape)
         return {f"{self.name}/gamma": np.ones(units), f"{self.name}/beta": np.zeros(units)}

@@ -12,7 +12,7 @@ from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.dual.rules import SMOOTH, smooth_special
 from nnlab.maths.parameters import resolved
-from nnlab.networks.passes import Pass
+from nnlab.networks.network import Pass
 
 mp.mp.dps = 40
 
