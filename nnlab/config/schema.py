@@ -178,11 +178,15 @@ def _switched(value: Any) -> Any:
     return {} if value is True else value
 
 
-LAYER_KINDS = ("dense", "dropout", "noise", "batch_norm", "layer_norm", "activation")
+# The keys of a layer that are no layers themselves, but say more of a dense one.
+_OF_DENSE = ("init", "l1", "l2", "max_norm")
 
 
 class LayerSpec(FrozenModel):
-    """A layer: dense with a width, perhaps with its own activation; dropout, noise, a norm or an activation alone."""
+    """A layer: dense with a width, perhaps with its own activation; dropout, noise, a norm or an activation alone.
+
+    Each key that says nothing of a dense layer is a kind of layer; `nnlab.setup.network.LAYERS` says what it builds.
+    """
 
     dense: Annotated[StrictInt, Field(ge=1)] | None = None
     dropout: Share | None = None
@@ -199,6 +203,9 @@ class LayerSpec(FrozenModel):
     def kind(self) -> str:
         """What the layer is: `dense`, `dropout`, … or `activation`."""
         return next(key for key in LAYER_KINDS if getattr(self, key) is not None)
+
+
+LAYER_KINDS = tuple(key for key in LayerSpec.model_fields if key not in _OF_DENSE)
 
 
 def _layer(value: Any) -> Any:
@@ -218,7 +225,7 @@ def _kind_fault(value: dict[str, Any]) -> str | None:
         return f"found {shown(value)}, expected a layer with one of {', '.join(LAYER_KINDS)}"
     if len(kinds) > 1 and kinds != ["dense", "activation"]:
         return f"found {' and '.join(kinds)} in one layer, expected a layer for each"
-    only_dense = [key for key in ("init", "l1", "l2", "max_norm") if key in value and "dense" not in value]
+    only_dense = [key for key in _OF_DENSE if key in value and "dense" not in value]
     return f"found {only_dense[0]} without dense, expected it in a dense layer" if only_dense else None
 
 

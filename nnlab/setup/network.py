@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,15 @@ from nnlab.networks.network import Network
 
 # A head that is fused with its loss is a sigmoid or softmax; both get the initialisation of sigmoid.
 _HEAD_INITIALIZER = "glorot_uniform"
+
+# What a key of `LayerSpec` builds, from the layer's name and the key's value. Dense layers and activations are not
+# here: they also look at their neighbours and at the settings of the whole network.
+LAYERS: dict[str, Callable[[str, Any], Layer]] = {
+    "dropout": Dropout,
+    "noise": Noise,
+    "batch_norm": lambda name, norm: BatchNormalization(name, norm.epsilon, norm.momentum),
+    "layer_norm": lambda name, norm: LayerNormalization(name, norm.epsilon),
+}
 
 
 def network_for(
@@ -86,15 +95,8 @@ class _Builder:
         """Add a layer of the experiment file; a dense one with its activation."""
         if layer.kind in {"dense", "activation"}:
             self._add_dense_and_activation(layer, layer.activation or otherwise)
-        elif layer.dropout is not None:
-            self.layers.append(Dropout(self._numbered("dropout"), layer.dropout))
-        elif layer.noise is not None:
-            self.layers.append(Noise(self._numbered("noise"), layer.noise))
-        elif layer.batch_norm is not None:
-            norm = layer.batch_norm
-            self.layers.append(BatchNormalization(self._numbered("batch_norm"), norm.epsilon, norm.momentum))
-        elif layer.layer_norm is not None:
-            self.layers.append(LayerNormalization(self._numbered("layer_norm"), layer.layer_norm.epsilon))
+        else:
+            self.layers.append(LAYERS[layer.kind](self._numbered(layer.kind), getattr(layer, layer.kind)))
 
     def _add_dense_and_activation(self, layer: LayerSpec, activation: ActivationChoice) -> None:
         if layer.dense is not None:
