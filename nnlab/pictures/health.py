@@ -118,7 +118,7 @@ def _explain(figure: Figure, depths: Mapping[str, int]) -> None:
     for depth in named:
         colour, line = _look(depth, deepest)
         handles.append(*figure.axes[0].plot([], [], color=colour, linestyle=line, linewidth=2.2))
-    names = [", ".join(shortened(layer, 24) for layer, number in depths.items() if number == depth) for depth in named]
+    names = [", ".join(shortened(layer, 24) for layer, at in depths.items() if at == depth) for depth in named]
     legend(figure, handles, names)
 
 
