@@ -1,10 +1,9 @@
-"""What the commands call: each function here does what the command of its name says, and returns a typed result.
+"""The functions behind the commands: each does the work of the command of its name and returns a typed result.
 
-Nothing here prints or ends the process. Progress and warnings go to a `Watcher`; what cannot be done is raised as a
-`NnlabError`. A gate that is not met, a gradient that is wrong, a run that cannot be reproduced are results, and it is
-for the caller to say what follows from them.
+Nothing here prints or ends the process. Progress and warnings go to a `Watcher`; failures raise a `NnlabError`. A gate
+that is not met, a wrong gradient and a run that cannot be reproduced are results, which the caller must act upon.
 
-Modules are imported within the functions, so that each loads no more than it needs.
+Modules are imported within the functions, so that each loads only what it needs.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ _NONE: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):
-    """Who looks on while something runs."""
+    """Receives progress and warnings while a function runs."""
 
     def progress(self, what: str, /) -> AbstractContextManager[Callable[[Progress], None]]:
-        """A function that is called with the progress of the training `what`."""
+        """Context with a callback for the progress of the training `what`."""
 
     def arms(self) -> AbstractContextManager[Callable[[str, Progress], None]]:
-        """A function that is called with the label and the progress of each of several trainings."""
+        """Context with a callback for the label and the progress of each of several trainings."""
 
     def warn(self, text: str) -> None:
-        """A warning: what may change the meaning of a result."""
+        """Show a warning: something that may change the meaning of a result."""
 
 
 class Nobody:
-    """A watcher that does not look."""
+    """A watcher that ignores everything."""
 
     @contextmanager
     def progress(self, _what: str, /) -> Iterator[Callable[[Progress], None]]:
@@ -63,7 +62,7 @@ class Nobody:
         yield lambda _label, _progress: None
 
     def warn(self, text: str) -> None:
-        """Warnings are dropped; results carry them as well."""
+        """Warnings are dropped; results contain them as well."""
 
 
 NOBODY = Nobody()
@@ -73,7 +72,7 @@ NOBODY = Nobody()
 
 
 def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("runs")) -> str:
-    """The experiment file to read: the one given, or else that of the run that is gone on with."""
+    """The path of the experiment file: the given one, else that of the resumed run; ConfigError without either."""
     if config is not None:
         return config
     if run is None:
@@ -95,9 +94,9 @@ def resolve(
     threads: int = 1,
     gates: Sequence[str] = (),
 ) -> ExperimentFile:
-    """Read an experiment file with overrides and gates; ConfigError with every fault that it has.
+    """Read an experiment file with overrides and gates; ConfigError with all its faults.
 
-    `set` holds texts such as `optimizer.learning_rate=0.01`; `steps` or `epochs` say how long to train.
+    `set` holds texts such as `optimizer.learning_rate=0.01`; `steps` or `epochs` override the length of the training.
     """
     from nnlab.setup.experiment_file import ExperimentFile, length_settings, settings
 
@@ -108,7 +107,7 @@ def resolve(
 
 
 def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
-    """The experiment set up, and what a training step of it costs; nothing is written."""
+    """Set up an experiment and measure the cost of a training step; nothing is written."""
     from nnlab.experiments.dry_run import dry_run as measure
 
     setup = file.setup()
@@ -126,7 +125,8 @@ def train(
 ) -> TrainingResult:
     """Train the network of an experiment with its seed, in a new run folder under `runs_dir`.
 
-    Gates may compare with the run `baseline`; their outcomes are written to `junit`. `command` is what run.json says.
+    Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
+    run.json.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
@@ -136,7 +136,7 @@ def train(
         result = train_network(
             setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
         )
-    return _told(result, setup, gating, watcher)
+    return _ended(result, setup, gating, watcher)
 
 
 def resume(
@@ -149,7 +149,7 @@ def resume(
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
-    """Go on with a run, bit for bit; `file` is its own experiment, perhaps made longer."""
+    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer."""
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.runs.lookup import find
@@ -158,12 +158,12 @@ def resume(
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
-    return _told(result, setup, gating, watcher)
+    return _ended(result, setup, gating, watcher)
 
 
 @contextmanager
 def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watcher) -> Iterator[Observer]:
-    """What both ways to train begin with: gates that can be held, and the warnings of the data."""
+    """Check the gates, pass on the warnings of the data, and open the progress of a training."""
     gating.check(experiment)
     for warning in setup.rows.of(0).warnings:
         watcher.warn(warning)
@@ -171,8 +171,8 @@ def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watc
         yield observe
 
 
-def _told(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watcher) -> TrainingResult:
-    """What both ways to train end with: the warnings of the training itself, and the gates' report."""
+def _ended(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watcher) -> TrainingResult:
+    """Pass on the warnings of a training that has ended, and write the report on its gates."""
     if result.status != "finished":
         for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
             watcher.warn(warning)
@@ -195,7 +195,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
-    `checkpoint` is best, last or previous. `predictions` is a CSV file to be written.
+    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write.
     """
     import time
 
@@ -236,7 +236,7 @@ def verify(
     plugins: Sequence[Path] = (),
     threads: int = 1,
 ) -> Verification:
-    """Train a run once more, or its first `epochs`, and compare its weights with the hashes that it left."""
+    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes."""
     from nnlab.experiments.evaluate import require_one_network
     from nnlab.experiments.interrupts import leaving
     from nnlab.experiments.verify import verify as verify_run
@@ -268,10 +268,10 @@ def check_gradients(
     threads: int = 1,
     command: Sequence[str] = (),
 ) -> CheckResult:
-    """Check every derivative of the network of an experiment file, or of a run with its weights, in float64.
+    """Check every derivative of a network in float64, at initial weights or, for a run, at its trained weights.
 
     The exact method needs no tolerance; central differences take `epsilon` and `threshold`. With `steps` the check is
-    made before each of the first updates.
+    repeated before each of so many first updates.
     """
     from nnlab.experiments.evaluate import open_run
     from nnlab.gradcheck.results import check, refuse_unfitting
@@ -287,7 +287,7 @@ def check_gradients(
 
 
 def self_test(seed: int = 0) -> SelfTest:
-    """Plant every defect in a small network, and see which ones the gradient check catches."""
+    """Plant known defects in a small network and report which ones the gradient check detects."""
     from nnlab.gradcheck.self_test import run_self_test
 
     return run_self_test(seed)
@@ -315,11 +315,11 @@ def compare(
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> ComparisonResult:
-    """Train an experiment under several activations and so many seeds each, and compare them.
+    """Train an experiment with several activations, each with so many seeds, and compare them.
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
-    layer alone, `init` is same, recommended or both, `tune` tries `KEY=V1,V2` and sets each arm at its best against
-    the others. `needed` uses again what earlier comparisons under `runs_dir` have trained.
+    layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
+    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
@@ -348,10 +348,10 @@ def sweep(
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> ComparisonResult:
-    """Train an experiment at many settings with so many seeds each, and rank these by a figure on validation data.
+    """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
 
-    `grid` crosses `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is how many points to draw, or at
-    most to try of a grid.
+    `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is the number of
+    points to draw, or the largest number to try of a grid.
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
@@ -375,7 +375,7 @@ def _train_arms(
     return result
 
 
-# --- what there is to choose from -------------------------------------------------------------------------------------
+# --- tables of activations, losses and so on --------------------------------------------------------------------------
 
 
 def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
@@ -387,7 +387,7 @@ def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
 
 
 def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequence[Path] = ()) -> Description:
-    """One activation in detail: by its name, or a formula in x, with `values` of its parameters."""
+    """Describe an activation, given by name or as a formula in x, with `values` of its parameters."""
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.catalogue import describe as describe_activation
 
@@ -395,7 +395,7 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
 
 
 def draw_activation(description: Description, path: Path) -> None:
-    """Draw the function and its slope into a PNG file."""
+    """Draw an activation and its slope into a PNG file."""
     from nnlab.experiments.catalogue import picture
 
     picture(description, path)

@@ -1,1 +1,1 @@
-"""The command line: parse, call one function of `nnlab.api`, show what came of it."""
+"""The command line: parse, call one function of `nnlab.api`, show the result."""

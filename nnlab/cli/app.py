@@ -1,7 +1,7 @@
-"""The commands, each in a file beside this one, which parses, calls one experiment function and shows what came of it.
+"""The application: its commands, each in a file of this folder, and its exit codes.
 
-Only the standard library and typer are loaded here; a command loads the rest when it runs, so that `nnlab --help` is
-quick and the number of BLAS threads can be set before NumPy loads.
+Only the standard library and typer are loaded at first; a command loads the rest when it runs. So `nnlab --help` is
+fast, and the number of BLAS threads can be set before NumPy is loaded.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from nnlab.errors import NnlabError
 
 
 class Commands(TyperGroup):
-    """The commands; the beginning of a name is answered with the name."""
+    """The group of all commands; suggests the full name for an abbreviated one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first word names, as typer finds it."""
+        """Resolve the command as typer does, after checking for an abbreviated name."""
         near = [name for name in self.commands if args[0] and name.startswith(args[0])]
         if near and args[0] not in near:
             ctx.fail(f"No such command '{args[0]}'. Did you mean {' or '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
 
 
-# Each with a line that `nnlab --help` can show whole on 80 columns.
+# Each with a line for `nnlab --help` that fits into 80 columns.
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "train": (train, "Train one network and leave a run folder."),
     "eval": (evaluate, "Evaluate a finished run, also on new rows."),
@@ -52,9 +52,9 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
 
 
 def app_of(words: Sequence[str] = ()) -> typer.Typer:
-    """The command line, for these words: where they begin with a command, with this one alone.
+    """The application for these arguments: if they begin with a command, only that one is registered.
 
-    Typer inspects every parameter of every command that it knows, which takes as long as reading an experiment.
+    Typer inspects all parameters of all registered commands, which takes as long as reading an experiment.
     """
     app = typer.Typer(
         cls=Commands,
@@ -75,9 +75,9 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; every way to leave it has its exit code (see README)."""
+    """Run the command line and exit with its exit code (see README)."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     try:
         app_of(sys.argv[1:])()
@@ -85,13 +85,13 @@ def main() -> None:
         complain(str(error))
         sys.exit(error.exit_code)
     except SystemExit as ended:
-        if ended.code == 1 and _reader_is_gone():  # typer's word for a closed pipe
+        if ended.code == 1 and _reader_is_gone():  # typer exits with 1 if a pipe is closed
             sys.exit(0)
         raise
 
 
 def _reader_is_gone() -> bool:
-    """Whether stdout is a pipe that nobody reads any more."""
+    """Whether stdout is a pipe whose reader has closed it."""
     poll = select.poll()
     poll.register(1, select.POLLERR)
     return any(event & select.POLLERR for _, event in poll.poll(0))

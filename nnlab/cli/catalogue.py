@@ -1,4 +1,4 @@
-"""The commands that show what there is to choose from: `nnlab activations list`, `nnlab optimizers list` and so on."""
+"""The commands that list the tables: `nnlab activations list`, `nnlab optimizers list` and so on."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _lister(kind: str) -> Callable[..., None]:
 
 
 def _listed(found: list[dict[str, Any]]) -> Iterator[str]:
-    """A line per entry, and one for each of its parameters."""
+    """A line for each entry and for each of its parameters."""
     width = max(len(entry["name"]) for entry in found)
     for entry in found:
         yield f"{entry['name']:{width}}  {entry['formula']}"
@@ -87,7 +87,7 @@ def show(text: Text, *, sets: Values = None, plugin: o.Plugin = None, output: Ba
 
 
 def _values(words: Sequence[str]) -> dict[str, float]:
-    """The numbers that `NAME=NUMBER` words give; ConfigError otherwise."""
+    """Parse `NAME=NUMBER` arguments; ConfigError for anything else."""
     found: dict[str, float] = {}
     for word in words:
         name, _, number = word.partition("=")
@@ -101,7 +101,7 @@ def _values(words: Sequence[str]) -> dict[str, float]:
 
 
 def _lines(about: dict[str, Any]) -> list[str]:
-    """An activation in words."""
+    """The lines that describe an activation."""
     lines = [f"{about['name']}", f"  f(x)  = {about['formula']}", f"  f'(x) = {about['slope_formula']}"]
     lines += [f"  range {about['range']}; {_start(about)}; {about['source']}"]
     lines += [f"  parameter {_parameter(parameter)}" for parameter in about["parameters"]]
@@ -114,7 +114,7 @@ def _lines(about: dict[str, Any]) -> list[str]:
 
 
 def _png(given: str | Path) -> Path:
-    """The path of a picture, whose ending is to say what it is."""
+    """Parse the path of a picture, which must end in .png."""
     path = Path(given)
     if path.suffix.lower() != ".png":
         raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
@@ -122,8 +122,8 @@ def _png(given: str | Path) -> Path:
 
 
 def _start(about: dict[str, Any]) -> str:
-    """How the layer before an activation is started, unless the experiment file says otherwise."""
-    if about["name"] == "formula":  # of which nobody knows what suits it best
+    """The default initialiser of the layer before an activation, in words."""
+    if about["name"] == "formula":  # for which no recommendation is known
         return f"starts with {about['initializer']}, unless network.init names another"
     return f"starts best with {about['initializer']}"
 

@@ -1,4 +1,4 @@
-"""`nnlab gradcheck`: every derivative of a network against others measured on the function itself."""
+"""`nnlab gradcheck`: every derivative of a network against exact and numeric derivatives."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Options that several commands share, in groups: a command names a group once, and typer sees its single options.
+"""Groups of options that several commands share: a command takes a group as one parameter, typer sees single options.
 
-A command is a function with a parameter for each option of its own, and one for each group, which is annotated with the
-group's class. `command_of` makes of it what typer wants: a function with all single options in its signature.
+A command is a function with a parameter for each specific option and one for each group, annotated with the group's
+class. `command_of` turns it into a function with all single options in its signature, as typer requires.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PluginOptions:
-    """Where runs are, and what chooses the arithmetic."""
+    """The folder of runs, plugins and threads."""
 
     runs_dir: o.RunsDir = Path("runs")
     plugin: o.Plugin = None
@@ -31,38 +31,38 @@ class PluginOptions:
 
     @property
     def plugins(self) -> list[Path]:
-        """The files of plugins."""
+        """The files given by --plugin."""
         return self.plugin or []
 
 
 @dataclass(frozen=True)
 class UnnamedOptions(PluginOptions):
-    """How an experiment file is read, where no run folder will have its name."""
+    """Options for reading an experiment file, for commands without a run folder."""
 
     sets: o.Set = None
     seed: o.Seed = None
 
     @property
     def reading(self) -> dict[str, Any]:
-        """What `nnlab.api.resolve` takes of it."""
+        """The arguments for `nnlab.api.resolve`."""
         return {"set": self.sets or (), "seed": self.seed, "plugins": self.plugins, "threads": self.threads}
 
 
 @dataclass(frozen=True)
 class FileOptions(UnnamedOptions):
-    """How an experiment file is read."""
+    """Options for reading an experiment file."""
 
     name: o.Name = None
 
     @property
     def reading(self) -> dict[str, Any]:
-        """What `nnlab.api.resolve` takes of it."""
+        """The arguments for `nnlab.api.resolve`."""
         return {**super().reading, "name": self.name}
 
 
 @dataclass(frozen=True)
 class WorkOptions:
-    """Where many networks are trained, and what need not be trained again."""
+    """Options for training many networks: processes, cluster, reuse."""
 
     jobs: o.Jobs = 1
     needed: o.Needed = False
@@ -70,13 +70,13 @@ class WorkOptions:
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """What `nnlab.api.compare` takes of it."""
+        """The arguments for `nnlab.api.compare`."""
         return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask}
 
 
 @dataclass(frozen=True)
 class GateOptions:
-    """What must hold, what it is compared with, and where the outcome is reported."""
+    """Gates, the baseline with which they compare, and the JUnit report."""
 
     gate: o.Gate = None
     baseline: o.Baseline = None
@@ -84,7 +84,7 @@ class GateOptions:
 
     @property
     def gates(self) -> list[str]:
-        """The gates as they were typed."""
+        """The gates as texts."""
         return self.gate or []
 
     @property
@@ -95,32 +95,32 @@ class GateOptions:
 
 @dataclass(frozen=True)
 class Debugging:
-    """What is shown of an error."""
+    """The option --debug."""
 
     debug: o.Debug = False
 
 
 @dataclass(frozen=True)
 class BareOutput(Debugging):
-    """How a command that only shows something ends."""
+    """The output options of commands that only list something."""
 
     as_json: o.Json = False
 
     def result(self, document: Any, *lines: str) -> None:
-        """The result on stdout: one JSON document where that is asked for, else the lines."""
+        """Print the result on stdout: one JSON document with --json, else the lines."""
         for line in [as_text(document)] if self.as_json else lines:
             result(line)
 
 
 @dataclass(frozen=True)
 class Output(BareOutput):
-    """What a command shows, and how it ends."""
+    """The output options of commands that train or evaluate."""
 
     quiet: o.Quiet = False
 
     @cached_property
     def screen(self) -> Screen:
-        """Where everything that people read goes."""
+        """The screen on stderr."""
         from nnlab.cli.terminal import Screen
 
         return Screen(quiet=self.quiet or self.as_json)
@@ -129,7 +129,7 @@ class Output(BareOutput):
 def command_of(function: Callable[..., None]) -> Callable[..., None]:
     """The function with the single options of its groups in its signature, errors turned into exit codes.
 
-    BLAS threads are limited before the command loads NumPy, where one of its groups has `threads`.
+    If one of the groups has `threads`, BLAS threads are limited before the command loads NumPy.
     """
     hints, groups, parameters = get_type_hints(function, include_extras=True), dict[str, Any](), []
     for parameter in inspect.signature(function).parameters.values():
@@ -142,12 +142,12 @@ def command_of(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(**given: Any) -> None:
-        own = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
-        with exit_codes(debug=any(group.debug for group in own.values() if isinstance(group, Debugging))):
-            for group in own.values():
+        chosen = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
+        with exit_codes(debug=any(group.debug for group in chosen.values() if isinstance(group, Debugging))):
+            for group in chosen.values():
                 if isinstance(group, PluginOptions):
                     o.use_threads(group.threads)
-            function(**given, **own)
+            function(**given, **chosen)
 
     command.__signature__ = inspect.Signature(sorted(parameters, key=lambda one: one.kind))  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}

@@ -1,4 +1,4 @@
-"""The options of the commands, each once, and their parsers."""
+"""The options that several commands share, and their parsers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnlab.errors import printable, suggestion
 
 LARGEST_SEED = 2**63 - 1
 
-# Whatever BLAS NumPy was built with, one of these tells it how many threads to use, if set before NumPy loads.
+# The environment variables for the number of threads of the BLAS libraries; they work only before NumPy is loaded.
 _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -24,11 +24,11 @@ _THREAD_VARIABLES = (
 )
 
 
-# typer hands defaults to a parser too, as they are.
+# Typer passes defaults to a parser as well, already converted.
 
 
 def _whole_number(given: str | int) -> int:
-    """Digits and nothing else: `int` would also take ' 5 ' and 1_000."""
+    """Parse digits only: `int` would also accept ' 5 ' and 1_000."""
     text = str(given)
     if not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > 20:
         raise typer.BadParameter(f"found {text[:40]!r}, expected a whole number")
@@ -50,14 +50,14 @@ def _seed(text: str | int) -> int:
 
 
 def _path(given: str | Path) -> Path:
-    """A path; '' is most often a variable of the shell that is not set, and not the folder it would stand for."""
+    """Parse a path; '' is refused, for it is most likely an unset shell variable, not the current folder."""
     if not str(given) or "\0" in str(given):
         raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a path")
     return Path(given)
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """A parser for one of a few words."""
+    """A parser that accepts one of these words."""
 
     def parse(given: str) -> str:
         if given not in names:
@@ -173,7 +173,7 @@ count, positive = _count, _positive
 
 
 def use_threads(threads: int) -> None:
-    """Limit BLAS to a number of threads: through the environment before NumPy loads, through its library after."""
+    """Limit BLAS to a number of threads: by environment variables, or by threadpoolctl once NumPy is loaded."""
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
     if "numpy" in sys.modules:

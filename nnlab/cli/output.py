@@ -1,4 +1,4 @@
-"""How a command ends: its result on stdout, its errors on stderr, its exit code."""
+"""The end of a command: result on stdout, errors on stderr, exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnlab.errors import GateError, InputError, NnlabError, StorageError, printa
 
 @contextmanager
 def exit_codes(*, debug: bool) -> Iterator[None]:
-    """Turn nnlab's errors into lines on stderr and an exit code; `--debug` shows where they came from."""
+    """Turn nnlab's errors into lines on stderr and an exit code; `--debug` shows their traceback."""
     with _lasting_stderr():
         try:
             yield
@@ -34,7 +34,7 @@ def exit_codes(*, debug: bool) -> Iterator[None]:
 
 
 class _Lasting:
-    """A stderr that outlives its reader: what can no longer be written is dropped, and the command goes on."""
+    """A wrapper of stderr that drops output which cannot be written, so that the command goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -43,13 +43,13 @@ class _Lasting:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or let it be."""
+        """Write, or drop the text if that fails."""
         with self._dropped():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or let it be."""
+        """Flush, or ignore that it fails."""
         with self._dropped():
             self._stream.flush()
 
@@ -57,16 +57,16 @@ class _Lasting:
     def _dropped(self) -> Iterator[None]:
         try:
             yield
-        except OSError:  # the reader of a pipe has gone, or a disk is full
+        except OSError:  # the pipe is closed, or the disk is full
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 @contextmanager
 def _lasting_stderr() -> Iterator[None]:
-    """Notes and progress are worth less than what they tell of: to write them never fails."""
+    """Context in which writing to stderr never fails: a training must not end for a progress line."""
     before = sys.stderr
-    if before is not None:  # as it is where a command was started with `2>&-`
+    if before is not None:  # None if the command was started with `2>&-`
         sys.stderr = cast("TextIO", _Lasting(before))
     try:
         yield
@@ -75,28 +75,28 @@ def _lasting_stderr() -> Iterator[None]:
 
 
 def _lines(error: NnlabError) -> list[str]:
-    """A line for each fault and each gate; one of a formula has more: the formula, and a caret under the place."""
+    """The lines of a message: one for each fault and gate; with the formula and a caret for faults in formulas."""
     if isinstance(error, InputError):
         return [line for fault in error.faults for line in str(fault).split("\n")]
     return str(error).split("\n") if isinstance(error, GateError) else [str(error)]
 
 
 def complain(line: str) -> None:
-    """A line on stderr, whatever its encoding."""
+    """Print a line on stderr, escaping characters that its encoding lacks."""
     encoding = sys.stderr.encoding or "ascii"
-    with suppress(OSError):  # a terminal that has gone away, as at SIGHUP, must not change the exit code
+    with suppress(OSError):  # a closed terminal, as at SIGHUP, must not change the exit code
         print(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)  # noqa: T201
 
 
 def result(text: str) -> None:
-    """The result, on stdout, whatever its encoding; flushed so that a closed pipe is noticed here."""
+    """Print the result on stdout, escaping characters that its encoding lacks; flush to detect a closed pipe."""
     encoding = sys.stdout.encoding or "ascii"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
     except OSError as error:
-        # Point stdout elsewhere, or Python complains again while it shuts down.
+        # Redirect stdout, or Python reports the error again at shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # that one only means that whoever read has gone
+        if not isinstance(error, BrokenPipeError):  # it only means that the reader has closed the pipe
             raise StorageError(f"stdout: cannot write: {error.strerror}") from error
 
 
@@ -108,5 +108,5 @@ def as_text(document: Any) -> str:
 
 
 def command_line() -> list[str]:
-    """The command that is running, as it can be typed again."""
+    """The words of the current command, as they can be typed again."""
     return ["nnlab", *sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""What each command shows of its result: tables and sentences on stderr, the result on stdout, then its exit code."""
+"""Show the result of each command: tables and sentences on stderr, the result on stdout, then the exit code."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from nnlab.runs.summary import ComparisonSummary, RankedPoint, SweepSummary, TunedSummary
     from nnlab.setup.setup import Setup
 
-_SHOWN = 20  # points of a sweep
+_SHOWN = 20  # points of a sweep that are listed
 
 
 def require(gates: Iterable[Outcome]) -> None:
-    """GateError with a line for each gate that was not met."""
+    """Raise GateError, with a line for each gate that was not met."""
     from nnlab.experiments.gating import missed
 
     lines = [missed(gate) for gate in gates if not gate.met]
@@ -50,7 +50,7 @@ def require(gates: Iterable[Outcome]) -> None:
 
 
 def cost(output: Output, setup: Setup, found: DryRun) -> None:
-    """The network, the data and the cost of a step."""
+    """Show the network, the data and the cost of a step."""
     if not output.as_json:
         screen = Screen(quiet=False)
         for warning in setup.rows.of(0).warnings:
@@ -60,7 +60,7 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
 
 
 def training(output: Output, trained: TrainingResult) -> None:
-    """The figures of a training, its gates, and why it diverged if it did."""
+    """Show the figures of a training, its gates, and the diagnosis if it diverged."""
     screen = output.screen
     if trained.status == "finished":
         screen.say("; ".join(trained.warnings))
@@ -78,14 +78,14 @@ def training(output: Output, trained: TrainingResult) -> None:
 
 
 def _weights(trained: TrainingResult) -> str:
-    """Which weights a training ends with, and whether it stopped before its last step."""
+    """Which weights the figures belong to, and whether the training stopped early, in words."""
     best, steps = trained.summary.best.step, trained.summary.steps
     early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
     return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
 
 
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
-    """The figures of each part, and where predictions went."""
+    """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
     if found.status == "diverged":
         screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
@@ -103,7 +103,7 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
 
 
 def check(output: Output, found: CheckResult) -> None:
-    """A gradient check tensor by tensor; GradientError where it has not passed."""
+    """Show a gradient check tensor by tensor; GradientError if it has not passed."""
     for report in found.central:
         show_check(output.screen, report)
     if found.exact:
@@ -116,7 +116,7 @@ def check(output: Output, found: CheckResult) -> None:
 
 
 def self_test(output: Output, found: SelfTest) -> None:
-    """Each planted defect and what caught it; GradientError where one was missed."""
+    """Show each planted defect with the check that detected it; GradientError if one was missed."""
     rows = [[one.defect, "CAUGHT" if one.caught else "MISSED", " and ".join(one.by)] for one in found.defects]
     output.screen.table("Planted defects", ["defect", "", "by"], rows, numbers_from=3)
     output.result(found.document, found.line)
@@ -128,7 +128,7 @@ def self_test(output: Output, found: SelfTest) -> None:
 
 
 def comparison(output: Output, found: ComparisonResult) -> None:
-    """The arms, what the seeds say about them, and tuned settings."""
+    """Show the arms of a comparison, its verdict, and tuned settings."""
     from nnlab.runs.summary import ComparisonSummary
 
     summary = found.compared.summary
@@ -141,7 +141,7 @@ def comparison(output: Output, found: ComparisonResult) -> None:
 
 
 def sweep(output: Output, found: ComparisonResult) -> None:
-    """The points from the best down."""
+    """Show the ranking of a sweep."""
     from nnlab.runs.summary import SweepSummary
 
     summary = found.compared.summary
@@ -152,7 +152,7 @@ def sweep(output: Output, found: ComparisonResult) -> None:
 
 
 def _begin(screen: Screen, found: ComparisonResult) -> None:
-    """What was reused, and what went wrong."""
+    """Show the number of reused trainings, and warnings."""
     if found.reused:
         screen.say(f"reused {found.reused} trainings of earlier comparisons")
     for warning in found.compared.warnings:
@@ -160,7 +160,7 @@ def _begin(screen: Screen, found: ComparisonResult) -> None:
 
 
 def _end(output: Output, found: ComparisonResult) -> None:
-    """The gates and the result; the exit code is that of the worst failure, if any arm has failed."""
+    """Show gates and result, then raise the error of failed arms, of divergence, or of gates that are not met."""
     summary, outcomes = found.compared.summary, found.compared.gates
     show_gates(output.screen, outcomes)
     output.result(summary.document(), str(found.compared.folder))
@@ -173,7 +173,7 @@ def _end(output: Output, found: ComparisonResult) -> None:
 
 
 def _show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary) -> None:
-    """All arms at the same settings, beside each at its best."""
+    """Show each family at the same and at its best settings."""
     from nnlab.comparison.tables import settings_text
 
     common = settings_text(tuned.same_settings.settings) or "none"
@@ -193,7 +193,7 @@ def _figure(summary: ComparisonSummary, label: str | None) -> str:
 
 
 def _show_points(screen: Screen, summary: SweepSummary) -> None:
-    """What was searched, the best points one a line, and what they say."""
+    """Show the search, a line for each of the best points, and the verdict."""
     found, verdict = summary.sweep, summary.verdict
     ranking, seeds = found.ranking, len(summary.seeds)
     screen.say("")
@@ -209,10 +209,10 @@ def _show_points(screen: Screen, summary: SweepSummary) -> None:
 
 
 def _point(line: RankedPoint) -> list[str]:
-    """A point: its figure, how far it is behind the best, and whether the seeds tell these apart."""
+    """The cells of a point: its figure, its distance from the best, and whether the difference is significant."""
     behind = line.behind
-    own = interval(line.value, line.low, line.high)
+    value = interval(line.value, line.low, line.high)
     if behind is None:
-        return [line.point, own, "–", "–", f"{line.diverged:,}"]
+        return [line.point, value, "–", "–", f"{line.diverged:,}"]
     difference = interval(behind.difference, behind.low, behind.high)
-    return [line.point, own, difference, "yes" if behind.told_apart else "no", f"{line.diverged:,}"]
+    return [line.point, value, difference, "yes" if behind.told_apart else "no", f"{line.diverged:,}"]

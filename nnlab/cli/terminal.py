@@ -1,4 +1,4 @@
-"""What a person sees on stderr: tables, a live line on a terminal, plain dated lines elsewhere."""
+"""Output for people on stderr: tables, and progress as live bars on a terminal or as dated lines elsewhere."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NARROWEST, _WIDTH_OF_A_FILE = 40, 140
 
 
 def console() -> Console:
-    """The console on stderr, never narrower than a table needs; wide where nobody looks at a screen."""
+    """The console on stderr, at least 40 columns wide; 140 if stderr is not a screen and COLUMNS is not set."""
     colours: dict[str, Any] = {"color_system": None} if _is_plain() else {}
     made = Console(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False, **colours)
     if not made.is_terminal and "COLUMNS" not in os.environ:
@@ -42,34 +42,34 @@ def console() -> Console:
 
 
 def is_live() -> bool:
-    """Whether stderr is a terminal on which a line may be redrawn."""
+    """Whether stderr is a terminal on which lines can be redrawn."""
     return sys.stderr.isatty() and not console().is_dumb_terminal and not _is_plain()
 
 
 def _is_plain() -> bool:
-    """Whether plain text is asked for, by NO_COLOR or by a terminal too narrow for anything else."""
+    """Whether to print without colours and live lines: with NO_COLOR, or if COLUMNS is below 40."""
     columns = os.environ.get("COLUMNS", "")
     return bool(os.environ.get("NO_COLOR")) or (columns.isdecimal() and 0 < int(columns[:9]) < _NARROWEST)
 
 
 def _has_width(shown_on: Console) -> bool:
-    """Whether a width is known to be that of a screen, or was asked for."""
+    """Whether the width of the screen is known or was set."""
     return shown_on.is_terminal or "COLUMNS" in os.environ
 
 
 _BAR = 20  # columns of a progress bar
-_GAP = 2  # columns of blanks between two columns of a table
+_GAP = 2  # blanks between two columns of a table
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
-    """How wide each column is, its name among its cells."""
+    """The width of each column, including its heading."""
     return [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
 
 
 def _blocks(cells: Sequence[Sequence[str]], numbers_from: int, width: int) -> list[list[int]]:
-    """The columns of each block of a table: the first ones, then as many of the others as fit beside them.
+    """Split a table that is too wide into blocks: each has the first columns and as many others as fit.
 
-    Text may be broken between its words, but keeps a third of the width where it needs that much.
+    Text may wrap between words, but gets up to a third of the width.
     """
     widths = _widths(cells)
     first, others = list(range(len(widths)))[:numbers_from], list(range(len(widths)))[numbers_from:]
@@ -86,12 +86,12 @@ def _blocks(cells: Sequence[Sequence[str]], numbers_from: int, width: int) -> li
 
 
 def _table(cells: Sequence[Sequence[str]], columns: Sequence[int], numbers_from: int, width: int) -> Table:
-    """These columns of a table."""
+    """A table of the given columns."""
     widths = _widths(cells)
     table = Table(box=None, pad_edge=False, show_header=any(cells[0][index] for index in columns))
     for index in columns:
         is_number = index >= numbers_from
-        keeps = is_number and widths[index] <= width // 2  # what is wider is a sentence
+        keeps = is_number and widths[index] <= width // 2  # wider cells are sentences
         table.add_column(cells[0][index], justify="right" if is_number else "left", overflow="fold", no_wrap=keeps)
     for row in cells[1:]:
         table.add_row(*(row[index] for index in columns))
@@ -99,34 +99,34 @@ def _table(cells: Sequence[Sequence[str]], columns: Sequence[int], numbers_from:
 
 
 class Screen:
-    """Everything a command shows a person; a quiet screen shows warnings and errors only."""
+    """All output of a command for people; a quiet screen shows only warnings and errors."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet, self.console = quiet, console()
 
     def say(self, text: str, *, to_type: bool = False) -> None:
-        """A line of text, which breaks between words on a screen; one that is `to_type` again is left whole."""
+        """Print a line, wrapped on a screen unless it is a command line `to_type`."""
         if not self.quiet:
             self._line(text, whole=to_type)
 
     def warn(self, text: str) -> None:
-        """A warning: shown even to the quiet, for it may change what a result means."""
+        """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
         self._line(f"warning: {text}")
 
     def _line(self, text: str, *, whole: bool = False) -> None:
-        """Text on one line where nobody looks at a screen, for other programs search for it."""
+        """Print text, unwrapped if stderr is not a screen, so that other programs can search it."""
         self.console.print(_encodable(printable(text)), soft_wrap=whole or not _has_width(self.console))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
-        """A table; columns from `numbers_from` on are aligned to the right. Nothing for no rows.
+        """Print a table, or nothing without rows; columns from `numbers_from` on are aligned to the right.
 
-        No number is broken over lines: what is too wide comes in blocks, each of which begins with the first columns.
+        Numbers never wrap: a table that is too wide is split into blocks, each beginning with the first columns.
         """
         if self.quiet or not rows:
             return
         cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *rows)]
         self.console.print()
-        self.console.print(_encodable(title), style="bold")  # not the table's own title, which wraps at its width
+        self.console.print(_encodable(title), style="bold")  # rich's table title would wrap at the table's width
         for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
             if number:
                 self.console.print()
@@ -134,7 +134,7 @@ class Screen:
 
     @contextlib.contextmanager
     def progress(self, what: str) -> Iterator[Callable[[Progress], None]]:
-        """A function that shows how far a training is."""
+        """Context with a function that shows the progress of a training."""
         if self.quiet:
             yield lambda _progress: None
         elif is_live():
@@ -147,7 +147,7 @@ class Screen:
 
     @contextlib.contextmanager
     def arms(self) -> Iterator[Callable[[str, Progress], None]]:
-        """A function that shows how far each of several trainings is: a bar for each that is under way, or lines."""
+        """Context with a function that shows the progress of several trainings, as a bar for each or as lines."""
         if self.quiet:
             yield lambda _label, _progress: None
         elif is_live():
@@ -160,7 +160,7 @@ class Screen:
 
 
 def _show(shown: dict[str, Callable[[Progress], None]], label: str, progress: Progress, new: Callable[[], Any]) -> None:
-    """Show the progress of one of several trainings; its bar or its lines are made when it begins."""
+    """Show the progress of one of several trainings; its bar is made at its first report."""
     if label not in shown:
         shown[label] = new()
     shown[label](progress)
@@ -171,13 +171,13 @@ def _bars(shown_on: Console) -> Bars:
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=_BAR), TextColumn("{task.fields[text]}"))
-    # No thread of rich's own: a bar is drawn when there is news, and a process with threads must not be copied to draw
-    # pictures on several processors.
+    # Without rich's refresh thread: bars are drawn when progress is reported, and a process with threads must not be
+    # forked to draw pictures.
     return Bars(*columns, console=shown_on, transient=True, auto_refresh=False)
 
 
 def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
-    """A function that moves a new bar, which goes when its training is done."""
+    """Add a bar; the returned function moves it, and removes it when its training is done."""
     name = _encodable(_shortened(printable(what), bars.console.width // 4))
     task, room = bars.add_task(name, total=None, text=""), bars.console.width - cell_len(name) - _BAR - _GAP
     latest: dict[str, float] = {}
@@ -203,7 +203,7 @@ def _live(shown_on: Console, what: str) -> Iterator[Callable[[Progress], None]]:
 
 
 class _Lines:
-    """Progress as plain dated lines, one every few seconds at most, and the last."""
+    """Progress as dated lines, at most one every few seconds, and the last one."""
 
     def __init__(self, shown_on: Console, what: str) -> None:
         self.console, self.what, self.latest, self.shown_at = shown_on, what, dict[str, float](), time.monotonic()
@@ -216,7 +216,7 @@ class _Lines:
             self.end()
 
     def end(self) -> None:
-        """Print what has not been printed yet."""
+        """Print the last progress if it has not been printed."""
         if self.waiting is not None:
             stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
             line = f"{stamp} {self.what} {_sentence(self.waiting, self.latest)}"
@@ -225,14 +225,14 @@ class _Lines:
 
 
 def _shortened(text: str, width: int) -> str:
-    """Text of at most that many characters; an ellipsis stands for what is left out."""
+    """Text cut to `width` characters, with an ellipsis at the end."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _sentence(progress: Progress, figures: Mapping[str, float], room: int | None = None) -> str:
-    """Step, figures, time left and speed in one line; where there is little room, the last ones of these are left out.
+    """Step, figures, speed and time left in one line; with little room, the last figures and the speed are left out.
 
-    The step and the time left go last.
+    Step and time left are always kept.
     """
     step = f"step {progress.step:,}/{progress.steps:,}"
     shown = {name: value for name, value in figures.items() if not name.startswith("health/")}
@@ -248,7 +248,7 @@ def _sentence(progress: Progress, figures: Mapping[str, float], room: int | None
 
 
 def duration(seconds: float) -> str:
-    """A time span for people."""
+    """A time span as text: 4.2 s, 3 min 5 s, 2 h 10 min."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -260,12 +260,12 @@ def _short(value: float | None) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A figure in a table; a dash where it could not be measured."""
+    """A figure in a table; a dash if it was not measured."""
     return "–" if value is None else f"{value:.6g}"
 
 
 def _encodable(text: str) -> str:
-    """Text that stderr can write whatever its encoding."""
+    """Text with characters replaced or escaped that the encoding of stderr lacks."""
     encoding = getattr(sys.stderr, "encoding", None) or "ascii"
     try:
         text.encode(encoding)
@@ -283,7 +283,7 @@ _PLAIN = str.maketrans(
 def show_figures(
     screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str, *, by_class: bool = True
 ) -> None:
-    """The main figures of each part, and a table of those by class or target; `weights` says which weights."""
+    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title."""
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
     rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
     screen.table(f"Figures of {weights}", ["", *reports], rows)
@@ -292,7 +292,7 @@ def show_figures(
 
 
 def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None]) -> None:
-    """Figures such as `precision/setosa` as a table with a row for each class or target."""
+    """Print figures such as `precision/setosa` as a table with a row for each class or target."""
     metrics = list(dict.fromkeys(name.split("/", 1)[0] for name in figures))
     classes = list(dict.fromkeys(name.split("/", 1)[1] for name in figures))
     if classes:
@@ -301,7 +301,7 @@ def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None
 
 
 def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
-    """Each gate with its outcome."""
+    """Print each gate with its outcome."""
     if gates:
         rows = [
             [
@@ -315,7 +315,7 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
 
 
 def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
-    """The network layer by layer, the data as read, and what a step costs."""
+    """Print the network layer by layer, the data, and the cost of a step."""
     network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
     rows = [["input", "", str(network.inputs), ""]]
     for layer, shape, width in zip(network.layers, network.shapes, network.widths[1:], strict=False):
@@ -350,7 +350,7 @@ def _inputs(dataset: Any) -> str:
 
 
 def show_check(screen: Screen, report: StepReport) -> None:
-    """A gradient check tensor by tensor, with the worst entry of each."""
+    """Print a check by central differences: the worst entry of each tensor."""
     rows = [
         [
             r.name,
@@ -368,7 +368,7 @@ def show_check(screen: Screen, report: StepReport) -> None:
 
 
 def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, reproduce: str) -> None:
-    """The strong check tensor by tensor, each at the point where it is worst; the units on a kink; its limits."""
+    """Print an exact check: the worst entry of each tensor over all points, the units on a kink, and its limits."""
     from nnlab.gradcheck.report import by_step_of, reasons_of, worst_rows
 
     columns = ["worst entry", "checked", "untested", "analytic", "exact", "differences", "absolute", "relative", "B"]
@@ -410,7 +410,7 @@ def _show_kinks(screen: Screen, report: PointReport) -> None:
 
 
 def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
-    """What came of each arm, from the best down: final figures, and the way to the target; then the verdict."""
+    """Print the arms, best first: final figures and steps to the target; then the verdict."""
     arms, seeds = _ranked(summary), len(summary.seeds)
     split, _, metric = summary.figure.partition("/")
     figures = sorted(
@@ -429,7 +429,7 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
 
 
 def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
-    """Those arms that were set against each other, the best first, then the others unless they are settings tried."""
+    """The compared arms, best first, then the others unless they are tried settings."""
     ranking = summary.verdict.ranking
     others = [label for label in summary.arms if label not in ranking and summary.tuned is None]
     return [(label, summary.arms[label]) for label in (*ranking, *others)]
@@ -457,7 +457,7 @@ def _target_cells(arm: ArmSummary, seeds: int, health: Sequence[str]) -> list[st
 
 
 def _censored(median: float | None, words: str, arm: ArmSummary) -> str:
-    """The median over all seeds, in words where it lies beyond the end: those that never got there are among them."""
+    """The median over all seeds; in words if it lies beyond the end, because most seeds never reached the target."""
     if median is not None:
         return words
     return "never" if not arm.reached else "> half never"
@@ -472,7 +472,7 @@ def _span(seconds: float) -> str:
 
 
 def show_verdict(screen: Screen, sentences: Sequence[str], warnings: Sequence[str]) -> None:
-    """The sentences of a verdict; its warnings only where they are read, for they repeat what summary.json says."""
+    """Print the sentences of a verdict, and its warnings unless the screen is quiet: summary.json has them too."""
     screen.say("")
     for sentence in sentences:
         screen.say(sentence)
@@ -481,7 +481,7 @@ def show_verdict(screen: Screen, sentences: Sequence[str], warnings: Sequence[st
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
-    """An estimate with its bounds: `0.9711 [0.95, 0.9889]`; a dash where there is none."""
+    """An estimate with its bounds: `0.9711 [0.95, 0.9889]`; a dash without an estimate."""
     if value is None:
         return "–"
     return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.4g}, {high:.4g}]"

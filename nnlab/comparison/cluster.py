@@ -78,8 +78,8 @@ def _check_versions(client: Client, address: str) -> None:
     try:
         found = client.run(_version)
     except Exception as error:
-        said = f"{type(error).__name__}: {printable(str(error))[:100]}"
-        raise ConfigError(f"--dask {printable(address)}: a worker cannot load nnlab ({said})") from error
+        reason = f"{type(error).__name__}: {printable(str(error))[:100]}"
+        raise ConfigError(f"--dask {printable(address)}: a worker cannot load nnlab ({reason})") from error
     for worker, version in found.items():
         if version != nnlab.__version__:
             raise ConfigError(f"--dask: found nnlab {version} at {worker}, expected {nnlab.__version__} as here")

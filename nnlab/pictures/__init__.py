@@ -6,20 +6,20 @@ labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
 functions.py  an activation and its slope
-units.py    the activations of a network over the pre-activations that they get
-health.py   units, gradients and updates over the updates and over depth
+units.py    the activations of a network over their pre-activations
+health.py   dead and saturated units, gradients and updates over the steps and over depth
 arms.py     several activations (arms) over many seeds
-survival.py    how soon the arms' seeds reach a target, and how the arms rank
+survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
 sweeps.py      a figure over the keys of a sweep
-boundaries.py  what the arms' networks decide for two inputs, and how they came to it
-arm_units.py, arm_health.py  the arms' activations at work, and the health of their units
-style.py    what they share: palette, type sizes, legends, writing the file
-scales.py   how values meet an axis: percent, logarithm, what is finite
+boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
+arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
+style.py    shared by all: palette, type sizes, legends, writing the file
+scales.py   the scale of an axis: percent, logarithm, finite values
 """
 
 from nnlab.pictures.folder import ensure_matplotlib_folder
 
-ensure_matplotlib_folder()  # before anything below imports matplotlib, which reads and writes there as it is imported
+ensure_matplotlib_folder()  # matplotlib reads and writes this folder when it is imported
 
 from matplotlib.figure import Figure  # noqa: E402
 

@@ -28,10 +28,10 @@ Measured = tuple[NDArray[Any], Mapping[str, NDArray[Any]]]
 
 
 def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> Figure | None:
-    """A row for each quantity, a column for each layer (of many the first, a middle and the last), a line for each arm.
+    """A row for each quantity, a column for each layer (at most first, middle and last), a line for each arm.
 
-    Lines are means over the seeds, bands their 10th to 90th percentiles, which more than five arms do not get. Curves
-    are named `health/<layer>/<quantity>`. None where nothing was measured.
+    Lines are means over the seeds, bands their 10th to 90th percentiles, omitted for more than five arms. Curves
+    are named `health/<layer>/<quantity>`. None if nothing was measured.
     """
     rows = {quantity: columns for quantity in QUANTITIES if (columns := _layers(arms, quantity))}
     if not rows:
@@ -57,7 +57,7 @@ def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> F
 
 
 def _layers(arms: Mapping[str, Measured], quantity: str) -> list[str]:
-    """The layers that have a quantity in any arm: the first, a middle one and the last."""
+    """The layers that have a quantity in any arm; of more than three the first, a middle one and the last."""
     names = {name: None for _, curves in arms.values() for name in curves if name.endswith(f"/{quantity}")}
     layers = sorted({name.split("/")[1] for name in names}, key=_depth)
     return [layers[index] for index in sampled(len(layers), _MOST_LAYERS)] if layers else []
@@ -84,7 +84,7 @@ def _draw(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Styles) -
 
 
 def _scale(axes: Axes, arms: Mapping[str, Measured], quantity: str, layers: list[str]) -> None:
-    """One scale for all layers of a quantity, for the means and the bands that are drawn."""
+    """Scale the y axis, shared by all layers of a quantity, to the drawn means and bands."""
     names = [f"health/{layer}/{quantity}" for layer in layers]
     parts = [_drawn(curves[name]) for _, curves in arms.values() for name in names if name in curves]
     together = np.concatenate(parts)

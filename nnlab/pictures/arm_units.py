@@ -1,4 +1,4 @@
-"""The arms' activations at work: function and slope over the pre-activations that a trained network really has."""
+"""The arms' activations: function and slope over the pre-activations of a trained network."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from nnlab.training.health import Portrait
 _ACROSS = 4
 _BINS = 51
 _MOST_LAYERS = len(LINES)
-_MOST_VALUE, _MOST_SLOPE = 4.0, 2.5  # an unbounded function leaves the frame, or the bounded ones would look flat
-_OUTSIDE = 0.5  # per cent of the pre-activations that may lie outside, on either side
+_MOST_VALUE, _MOST_SLOPE = 4.0, 2.5  # an unbounded function is cut, or bounded ones would look flat
+_OUTSIDE = 0.5  # per cent of the pre-activations outside the frame, on either side
 
 
 def arm_units(arms: Mapping[str, Sequence[Portrait]], *, title: str, styles: Styles) -> Figure:
-    """A column for each arm: its function, its slope, and below the histogram of pre-activations of each layer.
+    """A column for each arm: function, slope, and histograms of the pre-activations of its layers.
 
-    All arms have the same axes, so that they can be compared. Of many layers the first four are drawn.
+    All arms share the same axes. Of more than four layers the first four are drawn.
     """
     bands = -(-len(arms) // _ACROSS)
     across = -(-len(arms) // bands)
@@ -41,8 +41,8 @@ def arm_units(arms: Mapping[str, Sequence[Portrait]], *, title: str, styles: Sty
         for axes, label in zip(grid[3 * band : 3 * band + 3, column], ("f(z)", "f'(z)", "share (%)"), strict=True):
             dress(axes, x="pre-activation z" if label.startswith("share") else "", y=label if column == 0 else "")
             axes.tick_params(labelbottom=label.startswith("share"))
-        told = _told(name, portraits)
-        grid[3 * band, column].set_title(told, loc="left", fontsize=11, color=INK, parse_math=False)
+        above = _sentence(name, portraits)
+        grid[3 * band, column].set_title(above, loc="left", fontsize=11, color=INK, parse_math=False)
     for axes in grid[3 * bands - 3 :, len(arms) - across * (bands - 1) :].ravel():
         axes.set_visible(False)
     for part, most in enumerate((_MOST_VALUE, _MOST_SLOPE, np.inf)):
@@ -52,7 +52,7 @@ def arm_units(arms: Mapping[str, Sequence[Portrait]], *, title: str, styles: Sty
 
 
 def _limits(arms: Mapping[str, Sequence[Portrait]]) -> tuple[float, float]:
-    """One range of pre-activations for all arms."""
+    """The common range of pre-activations of all arms."""
     ends = [np.percentile(one.z, [_OUTSIDE, 100 - _OUTSIDE]) for portraits in arms.values() for one in portraits]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     margin = max(0.04 * (high - low), 0.1)
@@ -60,13 +60,13 @@ def _limits(arms: Mapping[str, Sequence[Portrait]]) -> tuple[float, float]:
 
 
 def _share_scale(rows: Sequence[Axes], most: float) -> None:
-    """Give rows of panels one scale, cut at `most` on either side of 0."""
+    """Give these axes the same y limits, cut at `most` on either side of 0."""
     ends = np.array([axes.get_ylim() for axes in rows])
     for axes in rows:
         axes.set_ylim(max(ends.min(), -most), min(ends.max(), most))
 
 
-def _told(name: str, portraits: Sequence[Portrait]) -> str:
+def _sentence(name: str, portraits: Sequence[Portrait]) -> str:
     dead = float(np.mean([portrait.dead_share for portrait in portraits]))
     saturated = float(np.mean([portrait.saturated_share for portrait in portraits]))
     return f"{in_two_lines(name, 26)}\n{percent(dead)} dead, {percent(saturated)} saturated"

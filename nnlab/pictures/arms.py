@@ -44,10 +44,10 @@ from nnlab.pictures.style import (
 
 MOST_STEPS = 400
 BAND = (10, 90)  # percentiles of the seeds
-MOST_ROOM = 3  # times the seeds' own range, for the intervals of their means; beyond, the frame cuts them
-MOST_SPREADS = 5  # beyond it, the seeds of so many arms hide each other and the means
-_LABEL = 30  # letters of an arm's name beside its row
-FEW_SEEDS = 10  # percentiles of so few say less than the seeds themselves
+MOST_ROOM = 3  # times the range of the seeds; intervals beyond it are cut by the frame
+MOST_SPREADS = 5  # arms; of more, the seeds would hide each other and the means
+_LABEL = 30  # characters of an arm's name beside its row
+FEW_SEEDS = 10  # up to so many seeds are drawn one by one instead of percentiles
 
 
 Styles = Mapping[str, tuple[str, str, str]]
@@ -75,14 +75,14 @@ def compare_curves(
     kept: bool = False,
     styles: Styles | None = None,
 ) -> Figure:
-    """Each arm's mean over its seeds at every step, before the seeds themselves or, where they are many, a band.
+    """Each arm's mean over its seeds at every step, with the single seeds or, if they are many, a band.
 
     Of more than five arms only the means are drawn.
 
-    `steps` (T,); each arm (R, T), one row per seed, nan where nothing was measured. A seed that is not finite any
-    more has diverged: it drops out of mean and band from there on, and the legend counts it. `loss` names the loss
-    where that is the figure; `kept` tells that seeds which stopped early go on with their last value. `styles` are
-    those of `arm_style`, where not all arms are drawn.
+    `steps` (T,); each arm (R, T), one row per seed, nan where nothing was measured. A seed that is no longer finite has
+    diverged: mean and band ignore it from there on, and the legend counts it. `loss` is the loss's name, for a figure
+    that is a loss; `kept`: seeds that stopped early keep their last value, which a sentence explains. `styles` come
+    from `arm_style`; by default that of the drawn arms.
     """
     figure = blank(title, height=5.0)
     axes = figure.subplots()
@@ -99,8 +99,8 @@ def compare_curves(
         names.append(_seeds(name, arms[name], lost[name]))
         drawn.append((at, np.vstack([spread, _mean(runs)])))
     outside = scale_after_start(axes, drawn, metric_name)
-    told = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
-    dress(axes, x="step (updates)", y=_label(metric_name, loss, scaled=scaled_targets), sentence=joined(told))
+    sentence = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
+    dress(axes, x="step (updates)", y=_label(metric_name, loss, scaled=scaled_targets), sentence=joined(sentence))
     scale_steps(axes)
     if not handles:
         say(axes, "no finite value was recorded")
@@ -109,7 +109,7 @@ def compare_curves(
 
 
 def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The steps at which an arm was measured, at most 400 of them, and its seeds there (R, t), nan where not finite."""
+    """At most 400 of the steps at which an arm was measured, and its values there (R, t), nan where not finite."""
     measured = np.flatnonzero(drawable(runs).any(axis=0))
     measured = measured[sampled(measured.size, MOST_STEPS)]
     part = runs[:, measured]
@@ -143,7 +143,7 @@ def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool, many: bool) -> st
 
 
 def _fates(arms: Mapping[str, NDArray[Any]], *, kept: bool, lost: bool) -> list[str]:
-    """What became of the seeds that did not go on to the end, in words."""
+    """Sentences on seeds that did not train to the end: stopped early or diverged."""
     absent = [shortened(name, 22) for name, runs in arms.items() if not drawable(runs).any()]
     return [
         "a seed that stopped early keeps its last value" if kept else "",
@@ -153,7 +153,7 @@ def _fates(arms: Mapping[str, NDArray[Any]], *, kept: bool, lost: bool) -> list[
 
 
 def _seeds(name: str, runs: NDArray[Any], lost: int) -> str:
-    """`relu (20 seeds)`, with those that are not finite at the end counted."""
+    """The legend of an arm: `relu (20 seeds)`, with the number of diverged seeds."""
     seeds = len(runs)
     words = "1 seed" if seeds == 1 else f"{count(seeds)} seeds"
     called = shortened(name, LEGEND)
@@ -161,7 +161,7 @@ def _seeds(name: str, runs: NDArray[Any], lost: int) -> str:
 
 
 def _lost(arms: Mapping[str, NDArray[Any]]) -> dict[str, int]:
-    """How many seeds of each arm have diverged before the last step that any seed of any arm has."""
+    """The number of seeds of each arm that diverged before the last step measured in any arm."""
     good = {name: drawable(runs) for name, runs in arms.items()}
     last = max((int(np.flatnonzero(one.any(axis=0))[-1]) for one in good.values() if one.any()), default=None)
     return {name: 0 if last is None else int((~one[:, last]).sum()) for name, one in good.items()}
@@ -172,14 +172,14 @@ def _draw_band(axes: Axes, at: NDArray[Any], band: NDArray[Any], colour: str) ->
 
 
 def _draw_seeds_behind(axes: Axes, at: NDArray[Any], runs: NDArray[Any], colour: str) -> None:
-    """A thin line per seed; a single seed is its own mean and needs none."""
+    """Draw a thin line per seed; a single seed equals the mean and needs none."""
     if len(runs) > 1:
         lines = [np.column_stack([at, run])[np.isfinite(run)] for run in runs]
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.35, zorder=2))
 
 
 def _draw_mean(axes: Axes, at: NDArray[Any], runs: NDArray[Any], style: tuple[str, str, str], index: int) -> Line2D:
-    """Draw one arm's mean; the markers of different arms stand at different steps."""
+    """Draw one arm's mean, with markers at other steps than those of other arms."""
     colour, line, marker = style
     between = max(1, at.size // 8)
     return axes.plot(at, _mean(runs), color=colour, linestyle=line, linewidth=2.2, marker=marker, markersize=6,
@@ -195,11 +195,11 @@ def compare_finals(
     title: str,
     styles: Styles | None = None,
 ) -> Figure:
-    """Every seed's final value, one row per arm, best arm on top, with the mean and its 95 % interval.
+    """Each seed's final value, one row per arm, best arm on top, with the mean and its 95 % interval.
 
-    Each arm is (R,). An interval holds the mean and both its ends, in any order: the middle one is the mean. Seeds
-    that are not finite cannot be drawn; their number stands below the arm's name. The interval of a share ends at 0
-    and at 100 %, where shares do.
+    Each arm is (R,). An interval holds the mean and both its ends in any order: the middle value is the mean. Seeds
+    that are not finite cannot be drawn; their number is given below the arm's name. The interval of a share is cut at 0
+    and 100 %.
     """
     order = _best_first(intervals, arms, larger_is_better=larger_is_better)
     figure = blank(title, width=9.0, height=1.9 + 0.62 * len(order))
@@ -226,7 +226,7 @@ def _range(values: NDArray[Any]) -> float:
 
 
 def _frame(axes: Axes, values: NDArray[Any], ends: NDArray[Any], metric: str) -> None:
-    """Scale the x axis for the seeds, and for the intervals where these leave the seeds room enough."""
+    """Scale the x axis to the seeds, and to the intervals unless they would leave too little room for the seeds."""
     good, both = values[drawable(values)], np.concatenate([values, ends])
     both = both[drawable(both)]
     logarithmic = not is_share(metric) and wants_logarithm(good)
@@ -241,7 +241,7 @@ def _frame(axes: Axes, values: NDArray[Any], ends: NDArray[Any], metric: str) ->
 def _best_first(
     intervals: Mapping[str, tuple[float, float, float]], arms: Iterable[str], *, larger_is_better: bool
 ) -> list[str]:
-    """The arms by their mean; those without a finite one come last."""
+    """The arms by their mean, best first; arms without a finite mean come last."""
 
     def rank(name: str) -> float:
         values = intervals.get(name)
@@ -253,7 +253,7 @@ def _best_first(
 
 
 def _draw_seeds(axes: Axes, row: int, values: NDArray[Any], style: tuple[str, str, str]) -> None:
-    """Draw the seeds of one arm, moved up and down by a golden-ratio sequence, which spreads without chance."""
+    """Draw the seeds of one arm, spread vertically by a golden-ratio sequence, which is even and deterministic."""
     colour, _, marker = style
     spread = (np.arange(len(values)) * 0.6180339887 + 0.5) % 1 - 0.5
     good = drawable(values)
@@ -278,7 +278,7 @@ def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -
 
 
 def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> None:
-    """Draw the mean and its interval, cut where the axis ends, and write both at the right."""
+    """Draw the mean and its interval, cut at the ends of the axis, and print both on the right."""
     if interval is None or not drawable(np.array(interval)).all():
         return
     low, mean, high = sorted(interval)

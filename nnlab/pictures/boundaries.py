@@ -1,4 +1,4 @@
-"""What networks with two inputs decide: a panel for each arm, and a film strip of how each came to it."""
+"""Decision regions of networks with two inputs: a panel for each arm, and a film strip over its training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ACROSS = 4
 
 @dataclass(frozen=True)
 class Plane:
-    """The points that all networks decide upon: `x` (N, 2), class indices `labels` (N,), and names."""
+    """The data in the plane: `x` (N, 2), class indices `labels` (N,), and names."""
 
     x: NDArray[Any]
     labels: NDArray[np.intp]
@@ -44,7 +44,7 @@ class Plane:
 
 
 def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, title: str) -> Figure:
-    """A panel for each arm, all with one scale and one shading: a line about its network, and what it decides."""
+    """A panel for each arm with its decision regions below a line about its network; all panels share one scale."""
     rows = -(-len(networks) // _ACROSS)
     across = -(-len(networks) // rows)
     figure = blank(title, width=max(6.5, 3.0 * across), height=1.0 + rows * (0.7 + 2.5 * _slenderness(plane)))
@@ -65,7 +65,7 @@ def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, tit
 
 
 def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: str) -> Figure:
-    """A row for each arm and a column for each step: what the network decided then."""
+    """Decision regions in a row for each arm and a column for each step."""
     steps, rows = list(next(iter(strips.values()))), sampled(len(plane.x), _POINTS_FILM)
     thin = replace(plane, x=plane.x[rows], labels=plane.labels[rows])
     thinned = f"; {len(rows):,} of {len(plane.x):,} points" if len(rows) < len(plane.x) else ""
@@ -87,7 +87,7 @@ def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: st
 
 
 def _slenderness(plane: Plane) -> float:
-    """The height of a panel as a share of its width, where one scale is to serve both inputs; else 1."""
+    """Height over width of a panel: to scale if both inputs can share one scale, else 1."""
     left, right, bottom, top = extent = extent_of(plane.x)
     return (top - bottom) / (right - left) if alike(extent) else 1.0
 

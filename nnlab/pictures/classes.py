@@ -32,14 +32,14 @@ from nnlab.pictures.style import (
     wrapped,
 )
 
-MOST_COUNTED = 40  # classes: beyond, the cells are too small for figures
+MOST_COUNTED = 40  # classes; with more, the cells are too small for numbers
 MOST_IMAGES, IMAGE_COLUMNS = 25, 5
 
 
 def confusion(
     matrix: NDArray[Any], classes: Sequence[str], *, split: str, accuracy: float | None, title: str
 ) -> Figure:
-    """How often each true class (row) was predicted as each class (column).
+    """Confusion matrix: how often each true class (row) was predicted as each class (column).
 
     `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. `accuracy` is a share.
     """
@@ -63,7 +63,7 @@ def confusion(
 
 
 def _cell_size(matrix: NDArray[Any]) -> float:
-    """A cell's side in inches, wide enough for the longest count where counts are written."""
+    """A cell's side in inches, wide enough for the longest count if counts are printed."""
     classes = len(matrix)
     if classes > MOST_COUNTED:
         return 16 / classes
@@ -72,7 +72,7 @@ def _cell_size(matrix: NDArray[Any]) -> float:
 
 
 def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]:
-    """The names below the columns, broken to a cell's width; upright, in one line, where that does not do."""
+    """The names below the columns, wrapped to a cell's width, or rotated in one line if that does not fit."""
     letters = max(1, int(11 * cell))
     broken = [textwrap.wrap(name, letters, break_long_words=False) for name in classes]
     if any(len(line) > letters for lines in broken for line in lines):
@@ -81,7 +81,7 @@ def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]
 
 
 def _draw_shares(axes: Axes, matrix: NDArray[Any]) -> AxesImage:
-    """Colour each cell by its share of the row, on a square-root scale that lets small confusions be seen."""
+    """Colour each cell by its share of the row, on a square-root scale that makes small shares visible."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="auto")
     if len(matrix) <= MOST_COUNTED:
@@ -111,15 +111,15 @@ def misclassified(
     total: int,
     title: str,
 ) -> Figure:
-    """Up to 25 images that the network gets wrong, each under its true and its predicted class.
+    """Up to 25 misclassified images, each under its true and its predicted class.
 
-    `images` (M, h, w) in any range, low is black; `confidence` (M,) is the predicted class's probability, nan where
-    there is none. The totals count the whole part. Without a wrong sample the figure says so.
+    `images` (M, h, w) in any range, low is black; `confidence` (M,) is the predicted class's probability, nan if there
+    is none. The totals count the whole part. If `total_wrong` is 0, the figure says so.
     """
     sure = " (confidence)" if np.isfinite(confidence).any() else ""
     captions = [_caption(*one) for one in zip(truth, predicted, confidence.tolist(), strict=True)]
-    told = f"true → predicted class{sure}"
-    return _gallery(images, captions, told, total_wrong=total_wrong, total=total, title=title)
+    explanation = f"true → predicted class{sure}"
+    return _gallery(images, captions, explanation, total_wrong=total_wrong, total=total, title=title)
 
 
 def mislabelled(
@@ -130,17 +130,17 @@ def mislabelled(
     total: int,
     title: str,
 ) -> Figure:
-    """Up to 25 images of which the network gets a label wrong, each under those labels; totals as for `misclassified`.
+    """Up to 25 images with wrong labels, each under these labels; totals as for `misclassified`.
 
-    A mistake is the label's name, whether the network gives it, and the probability of what the network says.
+    A mistake is the label's name, whether the network assigns it, and the probability of this prediction.
     """
     captions = [_label_caption(one) for one in mistakes]
-    told = "+ label wrongly given, − label missed (confidence)"
-    return _gallery(images, captions, told, total_wrong=total_wrong, total=total, title=title)
+    explanation = "+ label wrongly given, − label missed (confidence)"
+    return _gallery(images, captions, explanation, total_wrong=total_wrong, total=total, title=title)
 
 
 def _gallery(
-    images: NDArray[Any], captions: Sequence[str], told: str, *, total_wrong: int, total: int, title: str
+    images: NDArray[Any], captions: Sequence[str], explanation: str, *, total_wrong: int, total: int, title: str
 ) -> Figure:
     """Images in rows of five, each under its caption."""
     shown = min(len(images), MOST_IMAGES)
@@ -149,7 +149,7 @@ def _gallery(
     rows, columns = -(-shown // IMAGE_COLUMNS), min(shown, IMAGE_COLUMNS)
     lines = max(1 + caption.count("\n") for caption in captions[:shown])
     figure = blank(title, width=max(1.9 * columns, 6.0), height=(2.3 + 0.17 * max(0, lines - 2)) * rows + 1.0)
-    sentence = wrapped(joined([*_wrong_share(shown, total_wrong, total), told]), int(12 * figure.get_figwidth()))
+    sentence = wrapped(joined([*_wrong_share(shown, total_wrong, total), explanation]), int(12 * figure.get_figwidth()))
     figure.supxlabel(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     limits = _brightness(images[:shown])
@@ -162,14 +162,14 @@ def _gallery(
 
 
 def _wrong_share(shown: int, wrong: int, total: int) -> list[str]:
-    """How many samples are wrong, and how many of those are shown."""
+    """The number of wrong samples, and the number of those shown, in words."""
     share = f" ({percent(wrong / total)})" if total else ""
     part = f"{shown} of them shown" if shown < wrong else ""
     return [f"{count(wrong)} of {count(total)} are wrong{share}", part]
 
 
 def _caption(truth: str, predicted: str, confidence: float) -> str:
-    """`truth 4 → 9 (87 %)`, over two lines where the names are long."""
+    """A caption such as `truth 4 → 9 (87 %)`, in two lines if the names are long."""
     sure = f" ({number(round(100 * confidence))} %)" if np.isfinite(confidence) else ""
     short = f"truth {legible(truth)} → {legible(predicted)}{sure}"
     if len(short) <= 20:
@@ -178,7 +178,7 @@ def _caption(truth: str, predicted: str, confidence: float) -> str:
 
 
 def _label_caption(mistakes: Sequence[tuple[str, bool, float]]) -> str:
-    """`+ even (93 %)` for a label wrongly given, `− prime (71 %)` for one that was missed; at most three lines."""
+    """`+ even (93 %)` for a label wrongly assigned, `− prime (71 %)` for a missed one; at most three lines."""
     lines = [
         f"{'+' if given else '−'} {shortened(name, 14)}{f' ({round(100 * sure)} %)' if np.isfinite(sure) else ''}"
         for name, given, sure in mistakes
@@ -187,7 +187,7 @@ def _label_caption(mistakes: Sequence[tuple[str, bool, float]]) -> str:
 
 
 def _brightness(images: NDArray[Any]) -> tuple[float, float]:
-    """The darkest and the brightest value over all images, one scale for all of them."""
+    """The smallest and the largest value over all images, for a common grey scale."""
     good = images[drawable(images)]
     return (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
 

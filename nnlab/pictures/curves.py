@@ -43,7 +43,7 @@ from nnlab.pictures.style import (
 
 
 class _Role(NamedTuple):
-    """How one curve is called and drawn."""
+    """Name and look of a curve."""
 
     words: str
     colour: str
@@ -58,7 +58,7 @@ ROLES = {
     "val": _Role("validation", VERMILLION, "--", 2.2, "s"),
     "test": _Role("test", GREEN, "-.", 2.2, "^"),
 }
-MONITORED = ("val", "train", "test", "batch")  # whose value is told: the first that was measured
+MONITORED = ("val", "train", "test", "batch")  # the first one measured is quoted in the sentence
 
 
 def cost(
@@ -71,12 +71,12 @@ def cost(
     title: str,
     scaled_targets: bool = False,
 ) -> Figure:
-    """The loss over the updates: each batch faintly behind, training and validation in bold.
+    """The loss over the steps: batch losses faint, training and validation in bold.
 
-    `steps` (T,) are the logged updates; each curve (T,) is named `batch`, `train`, `val` or `test`, with or without
-    `/loss` behind, and is nan where it was not measured. `epoch_steps` is the number of updates in an epoch; where it
-    is 1, the batch's curve would be the training curve one step late, and is left out. The steps after the last
-    finite value of all are hatched: there the run has diverged. `best_step` is None where the last weights are used.
+    `steps` (T,) are the logged steps; each curve (T,) is named `batch`, `train`, `val` or `test`, perhaps followed by
+    `/loss`, and is nan where it was not measured. `epoch_steps` is the number of steps in an epoch; if it is 1, the
+    batch loss equals the training loss one step later and is left out. The steps after the last finite value of all
+    curves are hatched: the run has diverged. `best_step` is None if the last weights are used.
     """
     known = loss_name if "loss" in loss_name else loss_label("loss", loss_name, scaled=scaled_targets)
     whole = epoch_steps == 1 and any(_kind(name) == "train" and drawable(curves[name]).any() for name in curves)
@@ -95,9 +95,9 @@ def accuracy(
     title: str,
     epoch_steps: float | None = None,
 ) -> Figure:
-    """A metric over the updates, in percent for an accuracy; arrays as for `cost`.
+    """A metric over the steps, in percent for an accuracy; arguments as for `cost`.
 
-    The y axis is chosen for what comes after the first tenth of the steps, so that the start does not squeeze it.
+    The y axis is scaled to the values after the first tenth of the steps, so that the start does not compress the rest.
     """
     lost_from = _lost_from(steps, curves)
     figure, axes = _drawn(steps, curves, best_step, metric_name, title, lost_from=lost_from, late=True)
@@ -120,7 +120,7 @@ def _drawn(
     found = {name: values for name, values in curves.items() if drawable(values).any()}
     for index, (name, values) in enumerate(found.items()):
         _draw(axes, steps, values, _role(name, index))
-    used, star = _tell_used(axes, steps, found, best_step, metric)
+    used, star = _mark_used(axes, steps, found, best_step, metric)
     lost = _shade(axes, lost_from, steps)
     outside = _scale(axes, steps, found, metric, keep=star, late=late)
     sentence = joined([f"{plain_name(metric)} over the updates", used, lost, _infinite(curves), outside])
@@ -139,7 +139,7 @@ def _scale(
     keep: Sequence[float],
     late: bool,
 ) -> str:
-    """Scale the y axis, for all values or for those after the start; what that says, in words."""
+    """Scale the y axis to all values or to those after the start; a sentence if values lie outside."""
     if not found:
         say(axes, "no finite value was recorded")
     elif late:
@@ -154,13 +154,13 @@ def _kind(name: str) -> str:
 
 
 def _role(name: str, index: int) -> _Role:
-    """A known role, or a look of its own for any other curve."""
+    """The role of a known curve, or one made for any other name."""
     colour, line, marker = look(index + 3)
     return ROLES.get(_kind(name)) or _Role(shortened(name, 40), colour, line, 1.6, marker)
 
 
 def _draw(axes: Axes, steps: NDArray[Any], values: NDArray[Any], role: _Role) -> None:
-    """Draw one curve over its measured points, with a marker on each where they are few."""
+    """Draw one curve over its measured points, with markers if these are few."""
     good = drawable(values)
     at, values = steps[good], values[good]
     kept = thinned(values)
@@ -178,10 +178,10 @@ def _draw(axes: Axes, steps: NDArray[Any], values: NDArray[Any], role: _Role) ->
     )
 
 
-def _tell_used(
+def _mark_used(
     axes: Axes, steps: NDArray[Any], found: Mapping[str, NDArray[Any]], best_step: int | None, metric: str
 ) -> tuple[str, list[float]]:
-    """What the monitored curve is at the best step, marked there, or else at the last; in words and as a value."""
+    """Mark the best step; the monitored curve's value there, or at the last step, as a sentence and a number."""
     by_kind = {_kind(name): values for name, values in found.items()}
     kind = next((kind for kind in MONITORED if kind in by_kind), None)
     if best_step is not None and found:
@@ -192,15 +192,15 @@ def _tell_used(
     if good.size == 0:
         return "", []
     step, value = steps[good[-1]], float(by_kind[kind][good[-1]])
-    told = f"{ROLES[kind].words} {metric_value(value, metric)} at"
+    words = f"{ROLES[kind].words} {metric_value(value, metric)} at"
     if best_step is None:
-        return f"{told} {'the last step' if step == steps[-1] else f'step {count(step)}'}", []
+        return f"{words} {'the last step' if step == steps[-1] else f'step {count(step)}'}", []
     axes.scatter([best_step], [value], s=170, marker="*", color=BLACK, edgecolor="white", zorder=5)
-    return f"{told} the best step", [value]
+    return f"{words} the best step", [value]
 
 
 def _lost_from(steps: NDArray[Any], curves: Mapping[str, NDArray[Any]]) -> float | None:
-    """The first of the steps at the end without any finite value. Only the batch's curve is there at every step."""
+    """The step from which on no curve is finite, or None; only the batch loss is measured at every step."""
     if not any(_kind(name) == "batch" for name in curves):
         return None
     finite = np.flatnonzero(np.any([drawable(values) for values in curves.values()], axis=0))
@@ -209,7 +209,7 @@ def _lost_from(steps: NDArray[Any], curves: Mapping[str, NDArray[Any]]) -> float
 
 
 def _shade(axes: Axes, lost_from: float | None, steps: NDArray[Any]) -> str:
-    """Shade the steps at which the loss was no longer finite; what that says, in words."""
+    """Hatch the steps at which the loss was no longer finite, and return a sentence about it."""
     if lost_from is None:
         return ""
     axes.axvspan(lost_from, float(steps.max()), facecolor="#eeeeee", hatch="//", edgecolor=FAINT, linewidth=0)
@@ -217,13 +217,13 @@ def _shade(axes: Axes, lost_from: float | None, steps: NDArray[Any]) -> str:
 
 
 def _infinite(curves: Mapping[str, NDArray[Any]]) -> str:
-    """How many infinite values had to be left out, in words."""
+    """The number of infinite values that are not drawn, in words."""
     left_out = sum(int((~drawable(values) & ~np.isnan(values)).sum()) for values in curves.values())
     return f"{count(left_out)} infinite values left out" if left_out else ""
 
 
 def _add_epochs(axes: Axes, steps: NDArray[Any], epoch_steps: float | None) -> None:
-    """A second x axis above, in epochs, where there was a whole one."""
+    """Add a second x axis in epochs, if there was at least one epoch."""
     if not (epoch_steps and np.isfinite(epoch_steps) and steps.size and steps.max() >= epoch_steps > 0):
         return
     top = axes.secondary_xaxis(

@@ -35,8 +35,8 @@ MOST_POINTS = 3000
 def fit(truth: NDArray[Any], predicted: NDArray[Any], *, targets: Sequence[str], split: str, title: str) -> Figure:
     """Predicted against true values, one panel per target (the first 12), in the targets' own units.
 
-    `truth` and `predicted` are (N, K). A perfect prediction lies on the line; each panel tells its RMSE (root of the
-    mean squared error, in the target's unit) and R² (share of the variance that is explained).
+    `truth` and `predicted` are (N, K). Perfect predictions lie on the line; each panel gives RMSE (root mean
+    squared error, in the target's unit) and R² (share of the variance explained).
     """
     shown = min(len(targets), MOST_TARGETS)
     columns = min(shown, TARGET_COLUMNS)
@@ -74,7 +74,7 @@ def _draw_fit(axes: Axes, truth: NDArray[Any], predicted: NDArray[Any], target: 
 
 
 def _ink(points: int) -> float:
-    """How opaque a point is: the more points, the less."""
+    """The opacity of points, lower the more there are."""
     return 0.8 if points <= 100 else 0.45 if points <= 1000 else 0.25
 
 
@@ -88,7 +88,7 @@ def _common_limits(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[float,
 
 
 def _quality(truth: NDArray[Any], predicted: NDArray[Any]) -> str:
-    """`RMSE 0.123; R² 0.987`; R² has no meaning where the truth does not vary."""
+    """`RMSE 0.123; R² 0.987`; R² is left out if the truth does not vary."""
     if truth.size == 0:
         return ""
     with np.errstate(over="ignore"):
@@ -109,10 +109,10 @@ def fit_curve(
     title: str,
     train_mask: NDArray[np.bool_] | None,
 ) -> Figure:
-    """The samples of a regression with one input, and the network's curve through them.
+    """The samples of a regression with one input, and the network's predictions as a curve.
 
-    `x` and `truth` (N,), `curve_x` and `curve_y` (G,), in their own units. `train_mask` (N,) is true where the
-    network was trained on the sample; the others are drawn hollow.
+    `x` and `truth` (N,), `curve_x` and `curve_y` (G,), in their own units. `train_mask` (N,) is true for samples
+    used in training; the others are drawn hollow.
     """
     figure = blank(title)
     axes = figure.subplots()

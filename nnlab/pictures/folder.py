@@ -1,4 +1,4 @@
-"""A folder for matplotlib's settings and font list on machines whose home cannot be written (containers, CI)."""
+"""A folder for matplotlib's settings and font cache where the home folder is not writable (containers, CI)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def ensure_matplotlib_folder() -> None:
-    """Set MPLCONFIGDIR to a temporary folder, removed at exit, if and only if matplotlib's own cannot be written.
+    """Set MPLCONFIGDIR to a temporary folder, removed at exit, if matplotlib's default one is not writable.
 
-    Matplotlib would find a folder by itself as well, but with a warning on stderr.
+    Matplotlib would do the same, but with a warning on stderr.
     """
     if "matplotlib" in sys.modules or all(_can_be_written(folder) for folder in _default_folders()):
         return
@@ -23,7 +23,7 @@ def ensure_matplotlib_folder() -> None:
 
 
 def _default_folders() -> list[Path | None]:
-    """Where matplotlib keeps settings and caches; None stands for a home that cannot be found."""
+    """Matplotlib's folders for settings and caches; None if there is no home folder."""
     if chosen := os.environ.get("MPLCONFIGDIR"):
         return [Path(chosen)]
     if not sys.platform.startswith(("linux", "freebsd")):
@@ -44,7 +44,7 @@ def _below_home(name: str) -> Path | None:
 
 
 def _can_be_written(folder: Path | None) -> bool:
-    """Whether `folder` is, or could be made, a folder to write to. Nothing is created to find out."""
+    """Whether `folder` is a writable folder or could be created as one; nothing is created to find out."""
     if folder is None:
         return False
     try:

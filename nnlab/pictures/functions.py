@@ -28,7 +28,7 @@ def activation(
     slope_formula: str,
     title: str,
 ) -> Figure:
-    """The function (G,) above its slope (G,) over x (G,); kinks are dotted lines, saturated stretches are shaded."""
+    """The function (G,) above its slope (G,) over x (G,); kinks are dotted lines, saturated ranges are shaded."""
     figure = blank(title, height=6.4)
     above, below = figure.subplots(2, 1, sharex=True)
     above.plot(x, broken(x, value, kinks), color=BLUE, linewidth=2.2, label="function f(x)")
@@ -44,7 +44,7 @@ def activation(
 
 
 def broken(x: NDArray[Any], values: NDArray[Any], kinks: Sequence[float]) -> NDArray[Any]:
-    """The values with a gap where they jump at a kink, so that no line pretends to connect both sides."""
+    """The values with nan where they jump at a kink, so that no line connects the two sides."""
     shown = np.where(np.isfinite(values), values, np.nan)
     step = np.abs(np.diff(shown))
     typical = np.nanmedian(step) if step.size else 0.0
@@ -90,7 +90,7 @@ def _kink_words(kinks: Sequence[float]) -> str:
 
 
 def _first_marks(axes: Axes, kinks: Sequence[float]) -> list[Any]:
-    """One handle for the kinks and one for saturation, where there are any."""
+    """Legend handles for the kinks and for saturation, if there are any."""
     wanted = [_kink_words(kinks)] if kinks else []
     by_label = {str(line.get_label()): line for line in axes.get_lines()}
     return [by_label[label] for label in [*wanted, _SATURATED] if label in by_label]

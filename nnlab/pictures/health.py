@@ -1,4 +1,4 @@
-"""Pictures of a network's health: its units and weights over the updates, and its gradient over depth."""
+"""Pictures of a network's health: units, gradients and updates over the steps, and the gradient over depth."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ MOST_NAMED = 12
 def health(
     steps: NDArray[Any], curves: Mapping[str, NDArray[Any]], depths: Mapping[str, int], *, title: str
 ) -> Figure | None:
-    """Each quantity over the updates, a line per layer; None where nothing was measured.
+    """Each quantity over the steps, a line per layer; None if nothing was measured.
 
     `steps` (T,); `curves` (T,), nan where not measured, are named `health/<layer>/<quantity>`. `depths` gives each
-    layer the number of its dense layer, from 1: an activation belongs to the one before it.
+    layer the number of its dense layer, from 1; an activation layer has that of the dense layer before it.
     """
     found = {name: values for name, values in curves.items() if name.startswith("health/") and drawable(values).any()}
     shown = [quantity for quantity in QUANTITIES if any(_quantity(name) == quantity for name in found)]
@@ -58,8 +58,8 @@ def health(
     figure = blank(title, width=10.0, height=0.7 + 2.75 * rows)
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     for axes, quantity in zip(grid, shown, strict=False):
-        own = {_layer(name): values for name, values in found.items() if _quantity(name) == quantity}
-        _draw(axes, steps, own, depths, quantity)
+        by_layer = {_layer(name): values for name, values in found.items() if _quantity(name) == quantity}
+        _draw(axes, steps, by_layer, depths, quantity)
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
     for axes in grid[max(0, len(shown) - 2) : len(shown)]:
@@ -80,7 +80,7 @@ def _layer(name: str) -> str:
 def _draw(
     axes: Axes, steps: NDArray[Any], curves: Mapping[str, NDArray[Any]], depths: Mapping[str, int], quantity: str
 ) -> None:
-    """One quantity of every layer that has it."""
+    """Draw one quantity of every layer that has it."""
     for layer, values in curves.items():
         colour, line = _look(depths[layer], max(depths.values()))
         good = drawable(values)
@@ -102,23 +102,23 @@ def _draw(
 
 
 def _look(depth: int, deepest: int) -> tuple[str, str]:
-    """Colour and line of a depth: from dark to light, which every colour vision and a grey print show.
+    """Colour and line style of a depth: from dark to light, which works for every colour vision and in grey print.
 
-    It ends at a green that is still readable. The lines take turns, so that neighbours differ in that too.
+    The scale ends at a green that is still readable. Line styles alternate, so that neighbours differ in these too.
     """
     share = (depth - 1) / max(1, deepest - 1)
     return to_hex(colormaps["viridis"](0.82 * share)), LINES[(depth - 1) % len(LINES)]
 
 
 def _explain(figure: Figure, depths: Mapping[str, int]) -> None:
-    """A legend with an entry for each depth, thinned where there are many."""
+    """Add a legend with an entry for each depth, or for some of many depths."""
     deepest = max(depths.values())
     named = [int(index) + 1 for index in sampled(deepest, MOST_NAMED)]
     handles: list[Line2D] = []
     for depth in named:
         colour, line = _look(depth, deepest)
         handles.append(*figure.axes[0].plot([], [], color=colour, linestyle=line, linewidth=2.2))
-    names = [", ".join(shortened(layer, 24) for layer, own in depths.items() if own == depth) for depth in named]
+    names = [", ".join(shortened(layer, 24) for layer, at in depths.items() if at == depth) for depth in named]
     legend(figure, handles, names)
 
 
@@ -131,9 +131,9 @@ def gradients(
     *,
     title: str,
 ) -> Figure:
-    """The norm of the gradient by each dense layer, from the inputs to the outputs, at some steps: first and last.
+    """The norm of the gradient of each dense layer, from the inputs to the outputs, at each given step.
 
-    Each profile is (layers,), named by its step.
+    Each profile is (layers,), keyed by its step.
     """
     figure = blank(title, width=max(8.0, min(12.0, 2.0 + 0.5 * len(layers))))
     axes = figure.subplots()
@@ -144,7 +144,7 @@ def gradients(
         words = "at the start" if step == 0 else f"after step {count(step)}"
         axes.plot(places[good], profile[good], color=colour, linestyle=line, marker=marker, linewidth=2.2, label=words)
     everything = np.concatenate(list(profiles.values()))
-    dress(axes, x="dense layer, from the inputs to the outputs", y="norm of the gradient", sentence=_told(profiles))
+    dress(axes, x="dense layer, from the inputs to the outputs", y="norm of the gradient", sentence=_sentence(profiles))
     scale_metric(axes, "y", everything, "gradient_norm")
     if not drawable(everything).any():
         say(axes, "no finite value was recorded")
@@ -153,19 +153,19 @@ def gradients(
     return figure
 
 
-def _told(profiles: Mapping[int, NDArray[Any]]) -> str:
-    """How much of the last layer's gradient the first layer gets, in words."""
+def _sentence(profiles: Mapping[int, NDArray[Any]]) -> str:
+    """The ratio of the first layer's gradient to that of the last layer, in words."""
     parts = []
     for step, profile in profiles.items():
         first, last = float(profile[0]), float(profile[-1])
         if len(profile) > 1 and drawable(profile[[0, -1]]).all() and last > 0:
             parts.append(f"{number(float(f'{first / last:.3g}'))} {'at the start' if step == 0 else 'at the end'}")
-    told = f"; that of the first layer over that of the last: {', '.join(parts)}" if parts else ""
-    return f"The gradient over depth{told}"
+    ratios = f"; that of the first layer over that of the last: {', '.join(parts)}" if parts else ""
+    return f"The gradient over depth{ratios}"
 
 
 def _name_places(axes: Axes, layers: Sequence[str]) -> None:
-    """The layers' names below the axis, as many as have room."""
+    """Label the axis with the layers' names, as many as fit."""
     shown = sampled(len(layers), 2 * MOST_NAMED) + 1
     axes.xaxis.set_major_locator(FixedLocator(shown.tolist()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: shortened(layers[round(place) - 1], 20)))

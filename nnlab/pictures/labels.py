@@ -1,4 +1,4 @@
-"""Picture of a task with several labels: how well each of them is given."""
+"""Picture of a multilabel task: precision, recall and F1 of each label."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from nnlab.pictures.style import (
 )
 
 MOST_LABELS = 30
-THICK = 0.26  # of a bar, where the labels are 1 apart
+THICK = 0.26  # of a bar; the labels are 1 apart
 RATES = {
     "precision": (BLUE, "precision: of those given the label, the share that has it"),
     "recall": (ORANGE, "recall: of those that have the label, the share given it"),
@@ -47,9 +47,9 @@ def label_rates(
     split: str,
     title: str,
 ) -> Figure:
-    """Precision, recall and F1 of each label (the first 30), as bars with their values.
+    """Bars with precision, recall and F1 of each label (the first 30).
 
-    `rates` holds them by name, each (K,) shares; `present` (K,) counts, of all `samples`, those that have the label.
+    `rates` holds them by name, each (K,) shares; `present` (K,) counts those of the `samples` that have the label.
     """
     shown = labels[:MOST_LABELS]
     figure = blank(title, width=9.0, height=1.6 + 0.75 * len(shown))
@@ -68,7 +68,7 @@ def label_rates(
 
 
 def _draw_bars(axes: Axes, shares: NDArray[Any], offset: float, colour: str) -> None:
-    """One bar per label, with the share written behind the frame's right end."""
+    """Draw a bar per label, with the share printed to the right of the frame."""
     rows = np.arange(len(shares)) + offset
     axes.barh(rows, np.nan_to_num(shares), height=0.9 * THICK, color=colour)
     for row, share in zip(rows.tolist(), shares.tolist(), strict=True):
@@ -77,7 +77,7 @@ def _draw_bars(axes: Axes, shares: NDArray[Any], offset: float, colour: str) -> 
 
 
 def _name_labels(axes: Axes, labels: Sequence[str], present: NDArray[Any], samples: int) -> None:
-    """One row per label, the first on top, with how many samples have it."""
+    """Label the rows, first label on top, with the number of samples that have the label."""
     names = [
         f"{shortened(label, 24)}\n{count(having)} of {count(samples)} have it"
         for label, having in zip(labels, present.tolist(), strict=False)

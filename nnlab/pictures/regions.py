@@ -30,10 +30,10 @@ from nnlab.pictures.style import (
     shortened,
 )
 
-GRID_POINTS = 240  # along each axis: two or three pixels each
+GRID_POINTS = 240  # points along each axis: two or three pixels each
 MOST_POINTS = 2000
 UNKNOWN = "#9e9e9e"
-ALIKE = 3  # ranges of the two inputs that differ by less than this factor are drawn to one scale
+ALIKE = 3  # both inputs share one scale if their ranges differ by less than this factor
 
 Extent = tuple[float, float, float, float]
 
@@ -49,11 +49,11 @@ def boundary(
     title: str,
     trained: NDArray[np.bool_] | None = None,
 ) -> Figure:
-    """What the network decides everywhere around the data, and the data on top.
+    """The decision regions around the data, with the data on top.
 
     `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
     of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
-    `trained` (N,) is true where the network was trained on the point; the others get a dark rim.
+    `trained` (N,) is true for points used in training; the others get a dark rim.
     """
     extent = extent_of(x)
     figure = blank(title, width=7.0, height=_height(extent, 5.4, 5.0))
@@ -87,12 +87,12 @@ def extent_of(x: NDArray[Any]) -> Extent:
 
 
 def alike(extent: Extent) -> bool:
-    """Whether both inputs have ranges so alike that one scale for both shows shapes as they are."""
+    """Whether the ranges of both inputs are similar enough to share one scale, which keeps shapes undistorted."""
     return 1 / ALIKE < (extent[3] - extent[2]) / (extent[1] - extent[0]) < ALIKE
 
 
 def _height(extent: Extent, usual: float, across: float) -> float:
-    """A figure's height in inches, fit for axes `across` inches wide where one scale is to serve both inputs."""
+    """A figure's height in inches for axes `across` inches wide, to scale if both inputs share one scale."""
     if not alike(extent):
         return usual
     return min(1.3 + across * (extent[3] - extent[2]) / (extent[1] - extent[0]), 9.0)
@@ -121,7 +121,7 @@ def _shade_winners(_: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent,
 
 
 def shade_probability(axes: Axes, outputs: NDArray[Any], extent: Extent) -> AxesImage:
-    """Shade by the probability of class 1 (G, G, 1), white at one half, where a line is drawn."""
+    """Shade by the probability of class 1 (G, G, 1), white at 0.5, with a line there."""
     probability = np.ma.masked_invalid(outputs[..., -1])
     shades = LinearSegmentedColormap.from_list(
         "probability", [(0.0, pale(0, 0.6)), (0.5, (1.0, 1.0, 1.0)), (1.0, pale(1, 0.6))]
@@ -133,7 +133,7 @@ def shade_probability(axes: Axes, outputs: NDArray[Any], extent: Extent) -> Axes
 
 
 def shade_classes(axes: Axes, outputs: NDArray[Any], extent: Extent, classes: int) -> None:
-    """Colour each place as the class that wins there by outputs (G, G, K), with a line between the classes."""
+    """Colour each point by its class with the largest output (G, G, K), with lines between the classes."""
     known = drawable(outputs).all(axis=-1)
     winner = np.where(known, outputs.argmax(axis=-1), classes)
     colours = np.array([*(pale(k, 0.35) for k in range(classes)), to_rgb(UNKNOWN)])
@@ -151,7 +151,7 @@ def pale(index: int, strength: float) -> tuple[float, float, float]:
 
 
 def class_names(classes: Sequence[str]) -> list[str]:
-    """The classes' names for a legend."""
+    """The class names for a legend."""
     return [shortened(name, 24) for name in classes]
 
 
@@ -163,9 +163,9 @@ def scatter_classes(
     rimmed: NDArray[np.bool_] | None = None,
     shrunk: float = 1.0,
 ) -> tuple[list[Line2D], int]:
-    """Draw points in their class's colour and marker; the handles for a legend, and how many points are drawn.
+    """Draw points in the colour and marker of their class; return legend handles and the number of drawn points.
 
-    Those that are `rimmed` (N,) get a dark rim in place of a white one, and lie on top. `shrunk` makes all smaller.
+    Points in the mask `rimmed` (N,) get a dark instead of a white rim and are drawn on top. `shrunk` scales all sizes.
     """
     rows = sampled(len(x), MOST_POINTS)
     rows = rows[drawable(x[rows]).all(axis=1)]
@@ -181,7 +181,7 @@ def scatter_classes(
 
 
 def _size(points: int) -> float:
-    """How large a point is: the more points, the smaller."""
+    """The size of points, smaller the more there are."""
     return 10.0 if points <= 40 else 6.5 if points <= 400 else 5.0
 
 
@@ -192,7 +192,7 @@ def _points(axes: Axes, points: NDArray[Any], style: tuple[str, str, str], size:
 
 
 def _rim_keys(unseen: NDArray[np.bool_]) -> dict[str, Line2D]:
-    """What the two rims mean, for a legend, where both occur."""
+    """Legend handles that explain the two rims, if both occur."""
     if not unseen.any() or unseen.all():
         return {}
 
@@ -218,7 +218,7 @@ def truth_and_prediction(
     classes: Sequence[str],
     title: str,
 ) -> Figure:
-    """The true classes of points beside the predicted ones, with a ring around each wrong one.
+    """True beside predicted classes, with a ring around each wrong prediction.
 
     `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices.
     """
@@ -231,8 +231,8 @@ def truth_and_prediction(
     missed = int((truth != predicted).sum())
     share = f" ({percent(missed / len(x))})" if len(x) else ""
     dress(left, x=names[0], y=names[1], sentence=joined(["True classes", _part(shown, len(x))]), letters=46)
-    told = f"Predicted classes: {count(missed)} of {count(len(x))} wrong{share}"
-    dress(right, x=names[0], y=names[1], sentence=told, letters=46)
+    sentence = f"Predicted classes: {count(missed)} of {count(len(x))} wrong{share}"
+    dress(right, x=names[0], y=names[1], sentence=sentence, letters=46)
     for axes in (left, right):
         axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal" if alike(extent) else "auto")
         axes.locator_params(nbins=6)
@@ -242,7 +242,7 @@ def truth_and_prediction(
 
 
 def _ring(axes: Axes, x: NDArray[Any], wrong: NDArray[np.bool_], extent: Extent) -> Line2D:
-    """A ring around each point that is wrong; where these lie near each other, smaller and thinner."""
+    """Draw a ring around each wrong point, smaller and thinner where points are dense."""
     rows = sampled(len(x), MOST_POINTS)
     rows = rows[drawable(x[rows]).all(axis=1)]
     ringed = x[rows[wrong[rows]]]
@@ -252,10 +252,10 @@ def _ring(axes: Axes, x: NDArray[Any], wrong: NDArray[np.bool_], extent: Extent)
 
 
 def _spacing(points: NDArray[Any], extent: Extent) -> float:
-    """How far apart neighbours lie, in typographic points on axes of about 3.9 inches; without two points infinite."""
+    """Distance between neighbours in typographic points, on axes of about 3.9 inches; infinite for fewer than two."""
     if len(points) < 2:
         return np.inf
-    from scipy.spatial import KDTree  # noqa: PLC0415 - it takes longer to load than most of these pictures to draw
+    from scipy.spatial import KDTree  # noqa: PLC0415 - loading it takes longer than drawing most pictures
 
     scaled = (points - [extent[0], extent[2]]) / [extent[1] - extent[0], extent[3] - extent[2]]
     distances = np.asarray(KDTree(scaled).query(scaled, k=2)[0])

@@ -1,4 +1,4 @@
-"""How values meet an axis: what can be drawn at all, linear or logarithmic, percent, thinned to what the eye sees."""
+"""The scale of an axis: which values can be drawn, linear or logarithmic, percent, and thinning of long curves."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from nnlab.pictures.style import count, number, percent, plain_name
 
-LARGEST = 1e100  # beyond it, an axis with its margins overflows
-LOG_DECADES = 1.5  # a span that a linear axis no longer shows
-EARLY = 0.1  # the share of the steps that may leave the frame, so that the others can be told apart
-LEAST_CUT = 0.5  # later values that span more than this share of all would gain too little from a cut
+LARGEST = 1e100  # beyond it, the margins of an axis overflow
+LOG_DECADES = 1.5  # a larger span needs a logarithmic axis
+EARLY = 0.1  # share of the steps at the start that may leave the frame, to give the others more room
+LEAST_CUT = 0.5  # no cut if the later values span more than this share of all
 AIR = 0.06  # of the span, above and below
 
 
 def drawable(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where `values` are numbers that an axis can hold: neither nan nor infinite nor next to it."""
+    """Mask of the values that an axis can show: not nan, and below 1e100 in size."""
     small: NDArray[np.bool_] = np.abs(np.asarray(values, float)) < LARGEST
     return small
 
@@ -37,12 +37,12 @@ def possible(ends: Sequence[float], metric: str) -> tuple[float, ...]:
 
 
 def metric_value(value: float, metric: str) -> str:
-    """`value` as it stands in a sentence: 97.2 % for an accuracy, 0.01234 for anything else."""
+    """`value` as text: 97.2 % for a share, 0.01234 for anything else."""
     return percent(value) if is_share(metric) else number(value)
 
 
 def metric_label(metric: str) -> str:
-    """The axis label of a metric, with its unit where it has one."""
+    """The axis label of a metric, with % for a share."""
     return f"{plain_name(metric)} (%)" if is_share(metric) else plain_name(metric)
 
 
@@ -55,7 +55,7 @@ def wants_logarithm(values: NDArray[Any]) -> bool:
 
 
 def scale_metric(axes: Axes, which: Literal["x", "y"], values: NDArray[Any], metric: str) -> None:
-    """Scale one axis for a metric: percent for shares, logarithmic where it must be, else linear."""
+    """Scale one axis for a metric: percent for shares, logarithmic for a large span, else linear."""
     if is_share(metric):
         _scale_percent(axes, which, values)
     elif wants_logarithm(values):
@@ -65,7 +65,7 @@ def scale_metric(axes: Axes, which: Literal["x", "y"], values: NDArray[Any], met
 def scale_after_start(
     axes: Axes, curves: Sequence[tuple[NDArray[Any], NDArray[Any]]], metric: str, *, keep: Sequence[float] = ()
 ) -> str:
-    """Scale the y axis for what a metric does after the first tenth of the steps; in words, where the rest has gone.
+    """Scale the y axis to the values after the first tenth of the steps; a sentence if earlier ones lie outside.
 
     Each curve is its steps (t,) and values (..., t). The values `keep` stay in the frame.
     """
@@ -88,14 +88,14 @@ def scale_after_start(
 
 
 def _span(values: NDArray[Any], *, logarithmic: bool) -> float:
-    """The span of values as their axis shows it, in decades where it is logarithmic; 0 for none."""
+    """The span of values on their axis, in decades if it is logarithmic; 0 without values."""
     if values.size == 0:
         return 0.0
     return float(np.ptp(np.log10(values) if logarithmic else values))
 
 
 def _add_air(axes: Axes, values: NDArray[Any]) -> None:
-    """Limit the y axis to `values` and a little more, on a linear scale as on a logarithmic one."""
+    """Limit the y axis to `values` with a small margin, on a linear or logarithmic scale."""
     scale = axes.yaxis.get_transform()
     low, high = scale.transform(np.array([values.min(), values.max()], float))
     margin = AIR * (high - low)
@@ -103,14 +103,14 @@ def _add_air(axes: Axes, values: NDArray[Any]) -> None:
 
 
 def _outside(axes: Axes, values: NDArray[Any]) -> str:
-    """On which side of the frame some of the values lie, in words."""
+    """On which sides of the frame values lie outside, in words."""
     bottom, top = axes.get_ylim()
     sides = " and ".join(["below"] * bool((values < bottom).any()) + ["above"] * bool((values > top).any()))
     return f"some of the first steps lie {sides} the frame" if sides else ""
 
 
 def _scale_percent(axes: Axes, which: str, values: NDArray[Any]) -> None:
-    """Show shares in percent, close around the values, with no tick beyond 100 %."""
+    """Show shares in percent, limited to the values, without ticks beyond 100 %."""
     good = values[drawable(values)]
     if good.size and good.min() >= 0 and good.max() <= 1:
         low, high = float(good.min()), float(good.max())
@@ -121,7 +121,7 @@ def _scale_percent(axes: Axes, which: str, values: NDArray[Any]) -> None:
 
 
 def _scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
-    """A logarithmic axis whose ticks are plain numbers; over few decades 2 and 5 get theirs as well."""
+    """Make an axis logarithmic with plain numbers as ticks; over few decades also at 2 and 5."""
     good = values[drawable(values)]
     axes.set(**{f"{which}scale": "log"})
     axis = getattr(axes, f"{which}axis")
@@ -132,15 +132,15 @@ def _scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
 
 
 def scale_steps(axes: Axes) -> None:
-    """Whole numbers along the x axis."""
+    """Put integer ticks on the x axis."""
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
 
 
 def thinned(values: NDArray[Any], pieces: int = 1500) -> NDArray[np.intp]:
-    """Indices of `values` that draw the same curve: each piece's lowest and highest, and both ends.
+    """Indices that suffice to draw the curve `values`: minimum and maximum of each chunk, and both ends.
 
-    More points than pixels cost time and, on a noisy curve, overflow the renderer; spikes must still be seen.
+    More points than pixels cost time and, on a noisy curve, overflow the renderer; spikes must stay visible.
     """
     if values.size <= 2 * pieces:
         return np.arange(values.size)

@@ -1,8 +1,7 @@
-"""What all pictures share: one palette, one set of type sizes, words that always fit, and the way to a file.
+"""Style of all pictures: palette, type sizes, texts that fit, and writing the file.
 
-Colours are Okabe and Ito's, which people with any colour vision tell apart (yellow is left out: it fades on white).
-Every colour is paired with a marker and a line style, so that a grey print still reads. Nothing here touches
-matplotlib's global settings.
+The colours are Okabe and Ito's, distinct for any colour vision (without yellow, which is too pale on white). Each
+colour is paired with a marker and a line style, for prints in grey. Matplotlib's global settings are not changed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 
 GRID, FAINT, INK = "#dddddd", "#a6a6a6", "#222222"
 SMALL, NORMAL, LARGE = 10, 11, 13
-LEGEND = 44  # letters of an arm's name in a legend
+LEGEND = 44  # characters of an arm's name in a legend
 DOTS_PER_INCH = 120
 PARTS = {"train": "training", "val": "validation"}
 SHORT = {"rmse": "RMSE", "mae": "MAE", "r2": "R²"}
@@ -66,12 +65,12 @@ def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90) 
 
 
 def say(axes: Axes, words: str) -> None:
-    """Write `words` in the middle of an empty `axes`."""
+    """Print `words` in the middle of an empty `axes`."""
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK)
 
 
 def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> None:
-    """Put a legend of legible names below the axes, where it hides nothing; the figure grows by the legend's rows."""
+    """Put a legend below the axes, where it hides nothing; the figure grows by the rows of the legend."""
     if not handles:
         return
     columns = max(1, min(len(names), int(figure.get_figwidth() * 12.5 / (max(map(len, names)) + 7))))
@@ -93,7 +92,7 @@ def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> N
 
 
 def save(figure: Figure, path: Path | str) -> None:
-    """Write `figure` as a PNG file: whole or not at all, and the same bytes for the same picture.
+    """Write `figure` as a PNG file, atomically; the same figure gives the same bytes.
 
     Raises:
         StorageError: the file cannot be written; nothing of it is left behind.
@@ -119,16 +118,16 @@ def _png(figure: Figure) -> bytes:
 
 
 def _lay_out(figure: Figure) -> None:
-    """Place everything, once and for all: `savefig` would draw the whole figure once more to lay it out."""
+    """Compute the layout once, for `savefig` would draw the whole figure again to do it."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        engine.execute(figure)  # only now is known where tick labels push the titles
-        figure.set_layout_engine("none")  # a third time would move things by fractions of a pixel
+        engine.execute(figure)  # tick labels move the titles after the first pass
+        figure.set_layout_engine("none")  # a third pass would move things by fractions of a pixel
 
 
 def legible(text: str) -> str:
-    """`text` with each character that the font lacks, or that controls the page, written as an escape."""
+    """`text` with control characters and characters that the font lacks written as escapes."""
     return "".join(c if ord(c) in _characters() else c.encode("unicode_escape").decode() for c in printable(text))
 
 
@@ -139,7 +138,7 @@ def _characters() -> frozenset[int]:
 
 
 def shortened(text: str, letters: int) -> str:
-    """`text`, legible, with its middle left out where it is longer than `letters`; its two ends tell most."""
+    """`text`, legible, cut in the middle to `letters` characters: the two ends are most informative."""
     text = legible(text)
     if len(text) <= letters:
         return text
@@ -148,14 +147,14 @@ def shortened(text: str, letters: int) -> str:
 
 
 def in_two_lines(text: str, letters: int) -> str:
-    """`text`, legible, broken between words into two lines of `letters`; shortened only where that is too little."""
+    """`text`, legible, wrapped into two lines of `letters` characters, shortened if it is longer."""
     text = legible(text)
     lines = textwrap.wrap(text, letters)
     return "\n".join(lines) if len(lines) <= 2 else shortened(text, letters)
 
 
 def wrapped(text: str, letters: int) -> str:
-    """`text` broken into at most three lines of `letters`."""
+    """`text` wrapped into at most three lines of `letters` characters."""
     return "\n".join(textwrap.wrap(text, max(letters, 12), max_lines=3, placeholder=" …"))
 
 
@@ -165,7 +164,7 @@ def joined(parts: Iterable[str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A name as a person writes it: binary cross entropy for `binary_cross_entropy`, validation loss for `val/loss`."""
+    """A name in words: binary cross entropy for `binary_cross_entropy`, validation loss for `val/loss`."""
     part, slash, rest = name.rpartition("/")
     return legible(f"{PARTS.get(part, part)}{' ' if slash else ''}{SHORT.get(rest, rest.replace('_', ' '))}")
 
@@ -186,9 +185,9 @@ LOSS_WORDS = {
 
 
 def loss_label(label: str, loss: str, *, scaled: bool) -> str:
-    """`label` with the loss's name in words behind it: loss (mean squared error, scaled targets).
+    """`label` followed by the loss's name in words: loss (mean squared error, scaled targets).
 
-    A loss may bring its parameters along: `huber(delta=1.5)`.
+    The name may include parameters: `huber(delta=1.5)`.
     """
     name, _, chosen = loss.partition("(")
     parts = [LOSS_WORDS.get(name, plain_name(name)), legible(chosen.removesuffix(")").replace("_", " "))]
@@ -209,7 +208,7 @@ def count(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share between 0 and 1 in percent: 97.2 %. It says 0 or 100 only where that is exact."""
+    """A share between 0 and 1 in percent: 97.2 %. 0 and 100 are printed only if exact."""
     if 0.9999 < share < 1:
         return "> 99.99 %"
     return "< 0.01 %" if 0 < share < 0.0001 else f"{number(round(100 * share, 2))} %"

@@ -1,4 +1,4 @@
-"""How soon the seeds of each arm reach the target, and how the arms rank."""
+"""How soon the seeds of each arm reach the target, and the ranking of the arms."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def survival(
 ) -> Figure:
     """The share of seeds that have not reached the target yet, over the steps up to `watched`, with 95 % bands.
 
-    Of more than five arms there are no bands. A cross at the end marks the `censored` seeds of an arm, which never
-    reached it.
+    For more than five arms there are no bands. A cross at the end marks the `censored` seeds of an arm, which never
+    reached the target.
     """
     figure = blank(title, height=5.0)
     axes = figure.subplots()
@@ -70,7 +70,7 @@ def survival(
 def _draw(
     axes: Axes, curve: Survival, watched: int, style: tuple[str, str, str], index: int, *, crossed: bool
 ) -> Line2D:
-    """One arm's steps down from 1."""
+    """Draw one arm's survival curve, a step function that begins at 1."""
     colour, line, marker = style
     at, share = _drawn_at(curve, watched), _until_the_end(curve.share)
     between = max(1, at.size // 6)
@@ -81,7 +81,7 @@ def _draw(
 
 
 def _draw_band(axes: Axes, curve: Survival, watched: int, colour: str) -> None:
-    """The interval around the share; where none is left there is nothing more to tell, and no band."""
+    """Draw the interval around the share, up to the step at which no seed is left."""
     left = _until_the_end(curve.share) > 0
     low, high = (np.where(left, _until_the_end(bound), 0) for bound in (curve.low, curve.high))
     axes.fill_between(_drawn_at(curve, watched), low, high, step="post", color=colour, alpha=0.15, linewidth=0)
@@ -92,7 +92,7 @@ def _drawn_at(curve: Survival, watched: int) -> NDArray[np.float64]:
 
 
 def _until_the_end(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values after each step, from the first to the last: 1 before any, and at the end what they were."""
+    """Values after each step, with 1 in front and the last value repeated at the end."""
     known = np.concatenate([[1.0], values])
     return np.append(known, known[-1])
 
@@ -108,9 +108,9 @@ def rankings(
     title: str,
     styles: Styles,
 ) -> Figure:
-    """The arms from best to worst: the mean of the final figure, and the share that reached the target, with intervals.
+    """The arms from best to worst: mean final figure, and share of seeds at the target, with intervals.
 
-    An interval is its estimate, low and high, and has no bounds where they are unknown.
+    An interval is (estimate, low, high); the bounds are None if unknown.
     """
     figure = blank(title, width=11.0, height=1.9 + 0.55 * len(order))
     left, right = figure.subplots(1, 2, sharey=True)

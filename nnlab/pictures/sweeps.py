@@ -29,14 +29,14 @@ from nnlab.pictures.style import (
 )
 
 _COLUMNS = 3
-_MOST_TICKS = 8  # values of a key that are written below its axis one by one
-_FEW_DECADES = 30  # a span below which powers of ten alone are too few ticks
-_SPREAD = 0.16  # of the distance between two values: how far their seeds are moved aside, so that they are all seen
+_MOST_TICKS = 8  # values of a key that each get a tick
+_FEW_DECADES = 30  # the ratio of the ends of an axis below which powers of ten are too few ticks
+_SPREAD = 0.16  # offset of the seeds, as a share of the distance between two values, so that they do not overlap
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a sweep and its value at each point, numbers or words: of a grid, or drawn, perhaps in the logarithm."""
+    """A key of a sweep with its value at each point; from a grid, or drawn uniformly or log-uniformly."""
 
     name: str
     values: Sequence[float] | Sequence[str]
@@ -44,12 +44,12 @@ class Key:
 
     @property
     def is_number(self) -> bool:
-        """Whether the values lie on a line."""
+        """Whether the values are numbers."""
         return not any(isinstance(value, str) for value in self.values)
 
     @property
     def is_log(self) -> bool:
-        """Whether the axis is logarithmic: as the values were drawn, or where that spreads those of a grid better."""
+        """Whether the axis is logarithmic: for log-uniform draws, or if it spreads the values of a grid more evenly."""
         found = np.unique(np.array(self.values, float)) if self.is_number else np.empty(0)
         if found.size < 2 or found[0] <= 0 or self.source != "grid":
             return self.source == "log" and found.size > 0
@@ -66,10 +66,10 @@ def sweep_keys(
     larger_is_better: bool,
     title: str,
 ) -> Figure:
-    """The final figure of every point and seed over each key, all other keys as they come.
+    """The final figure of every point and seed over each key, whatever the values of the other keys.
 
-    `finals` is (points, R), a row for each point, nan where a seed diverged. A line joins the means of all points that
-    have the same value of a grid, where several do. The point number `best` is marked.
+    `finals` is (points, R), a row for each point, nan where a seed diverged. If several points share a value of a
+    grid, a line joins the means over these points. The point with index `best` is marked.
     """
     columns = min(_COLUMNS, len(keys))
     rows = -(-len(keys) // columns)
@@ -93,7 +93,7 @@ def sweep_keys(
 
 
 def _draw(axes: Axes, key: Key, finals: NDArray[Any], best: int) -> dict[str, Line2D]:
-    """Seeds, points, the best of them, and the means of points that share a value; what the legend says of each."""
+    """Draw seeds, points, the best point, and means over points that share a value; return the legend handles."""
     places, apart = _places(key)
     values = np.where(drawable(finals), finals, np.nan).astype(float)
     known = np.isfinite(values).any(axis=1)
@@ -117,7 +117,7 @@ def _draw(axes: Axes, key: Key, finals: NDArray[Any], best: int) -> dict[str, Li
 
 
 def _places(key: Key) -> tuple[NDArray[np.float64], float]:
-    """Where each point stands along the axis, and how far two values are apart: as a factor on a logarithmic axis."""
+    """Positions of the points on the axis, and the smallest distance of two values, a factor on a logarithmic axis."""
     words = list(dict.fromkeys(key.values))
     if not key.is_number:
         return np.array([float(words.index(value)) for value in key.values]), 1.0
@@ -129,14 +129,14 @@ def _places(key: Key) -> tuple[NDArray[np.float64], float]:
 
 
 def _beside(place: float, seeds: int, apart: float, *, is_log: bool) -> NDArray[np.float64]:
-    """Where the seeds of a point stand, the same seed on the same side everywhere."""
+    """Positions of the seeds of a point, with the same offset for the same seed everywhere."""
     aside = np.linspace(-_SPREAD, _SPREAD, seeds)
     moved: NDArray[np.float64] = place * apart**aside if is_log else place + apart * aside
     return moved
 
 
 def _shared(places: NDArray[np.float64], means: NDArray[Any]) -> NDArray[Any]:
-    """Values of the key and the mean of all points with each, (values, 2); nothing where no two points share one."""
+    """Values of the key and the mean over the points with each, (values, 2); empty if no two points share a value."""
     found = np.unique(places)
     if len(found) == len(places):
         return np.empty((0, 2))
@@ -147,7 +147,7 @@ def _shared(places: NDArray[np.float64], means: NDArray[Any]) -> NDArray[Any]:
 
 
 def _scale_key(axes: Axes, key: Key) -> None:
-    """Ticks at the values where they are few, names where they are words."""
+    """Put ticks at the values if they are few, and names if they are words."""
     if key.is_log:
         axes.set_xscale("log")
     words = list(dict.fromkeys(key.values))

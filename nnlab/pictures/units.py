@@ -1,4 +1,4 @@
-"""The picture of the units at work: each layer's activation and slope, over the pre-activations that it really gets."""
+"""The picture of a network's units: each layer's activation and slope over the pre-activations that occur."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from nnlab.training.health import Portrait
 
 MOST_LAYERS = 6
 _ACROSS = 3
-_BINS = 61  # the edges of 60
+_BINS = 61  # edges of 60 bins
 _TIED = "\N{NO-BREAK SPACE}"
 _SATURATED = "saturated: the slope is at most 5 % of the steepest"
 _PARTS = ("function f(z)", "slope f'(z)", "pre-activations z, share of all (%)")
 
 
 def units(portraits: Sequence[Portrait], *, title: str) -> Figure:
-    """For each layer, one below the other: the function, its slope, and the histogram of pre-activations.
+    """For each layer, in three panels: the function, its slope, and the histogram of pre-activations.
 
-    Of more than six layers the first three and the last three are drawn. Kinks are dotted, saturated stretches shaded.
+    Of more than six layers the first three and the last three are drawn. Kinks are dotted, saturated ranges shaded.
     """
     shown = [*portraits] if len(portraits) <= MOST_LAYERS else [*portraits[:3], *portraits[-3:]]
     across = min(len(shown), _ACROSS)
@@ -77,14 +77,14 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if wide else 5, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
     labels = ("f(z)", "f'(z)", "share of all (%)") if is_first else ("", "", "")
-    dress(above, x="", y=labels[0], sentence=_told(portrait), letters=90 if wide else 42)
+    dress(above, x="", y=labels[0], sentence=_sentence(portrait), letters=90 if wide else 42)
     dress(middle, x="", y=labels[1])
     dress(below, x="pre-activation z", y=labels[2])
     for axes in (above, middle):
         axes.tick_params(labelbottom=False)
 
 
-def _told(portrait: Portrait) -> str:
+def _sentence(portrait: Portrait) -> str:
     dead, saturated = (percent(share).replace(" ", _TIED) for share in (portrait.dead_share, portrait.saturated_share))
     return f"{shortened(portrait.name, 24)}: {dead} dead, {saturated} saturated"
 

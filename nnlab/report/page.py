@@ -1,8 +1,8 @@
-"""report.html: one page that holds everything, opens from disk without a network, prints, and reads on a telephone.
+"""report.html: one self-contained page that works from disk without a network, on paper and on a phone.
 
-A `Page` is a verdict and sections of paragraphs, tables, pictures and text. `write_page` makes one HTML file of it: the
-pictures are inside it, and so are the style and the few lines of JavaScript that sort its tables; without JavaScript it
-reads the same. Its security policy lets it load nothing and run nothing else, whatever the names and texts in it are.
+A `Page` is a verdict and sections of paragraphs, tables, pictures and text. `write_page` makes a single HTML file that
+embeds the pictures, the style sheet and a few lines of JavaScript, which only sort tables. Its Content-Security-Policy
+allows nothing else to be loaded or run, whatever names and texts the page contains.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Tone = Literal["good", "bad", "plain"]
 
 @dataclass(frozen=True)
 class HtmlTable:
-    """Rows under named columns; the first cell of a row names it. Numbers stand to the right and sort as numbers."""
+    """Rows under named columns; the first cell of a row is its heading. Numbers are right-aligned, and sort as such."""
 
     caption: str
     columns: Sequence[str]
@@ -38,7 +38,7 @@ class HtmlTable:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file's bytes, with what it shows in a sentence for those who do not see it."""
+    """The bytes of a PNG file; `shows` is its caption and alternative text."""
 
     name: str
     png: bytes
@@ -47,7 +47,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it; `text` is shown line by line as it is, in a typewriter's letters."""
+    """A heading with its content; `text` is preformatted, shown in a monospaced font."""
 
     title: str
     paragraphs: Sequence[str] = ()
@@ -58,7 +58,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A report: its title, a line about it, the verdict in a sentence or two, and sections."""
+    """A report: title, a line about the run, the verdict in one or two sentences, and sections."""
 
     title: str
     about: str
@@ -111,7 +111,7 @@ def _resource(name: str) -> str:
 
 
 def _fingerprint(content: str) -> str:
-    """What allows a browser to use exactly this style or script."""
+    """The hash in the policy that allows exactly this style or script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
@@ -140,7 +140,7 @@ def _section(section: Section, place: str) -> Iterator[str]:
 
 
 def _table(table: HtmlTable, place: str) -> Iterator[str]:
-    """A table in a box that scrolls where the page is narrow."""
+    """A table in a box that scrolls on narrow pages."""
     numeric = [_is_numeric([row[column] for row in table.rows]) for column in range(len(table.columns))]
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{place}">'
     yield '<table class="sortable">'
@@ -160,7 +160,7 @@ def _table(table: HtmlTable, place: str) -> Iterator[str]:
 
 
 def _is_numeric(values: Sequence[Cell]) -> bool:
-    """Whether a column holds numbers, and some gaps perhaps."""
+    """Whether a column holds numbers, perhaps with gaps."""
     return any(value is not None for value in values) and not any(isinstance(value, str) for value in values)
 
 
@@ -170,12 +170,12 @@ def _cell(value: Cell, *, right: bool) -> str:
     return f"<td{_aligned(right)}{sorts_as}>{_text(shown(value))}</td>"
 
 
-def _aligned(right: bool) -> str:  # noqa: FBT001 - a cell's only property
+def _aligned(right: bool) -> str:  # noqa: FBT001 - the only argument
     return ' class="number"' if right else ""
 
 
 def shown(value: Cell, digits: int = 6) -> str:
-    """A cell's text, a number to so many digits; a dash where there is nothing."""
+    """The text of a cell: numbers with so many significant digits, a dash for None."""
     if isinstance(value, str):
         return value
     if value is None or not math.isfinite(value):
@@ -198,13 +198,13 @@ def _picture(picture: Picture) -> Iterator[str]:
 
 
 def _size(png: bytes) -> tuple[int, int]:
-    """Width and height in pixels: they stand right behind the name of a PNG file's first chunk."""
+    """Width and height in pixels, from the first chunk (IHDR) of a PNG file."""
     width, height = struct.unpack(">II", png[16:24])
     return width, height
 
 
 def _text(value: str) -> str:
-    """Text, or the value of an attribute, that can mean nothing but itself."""
+    """Text escaped for HTML, also for the value of an attribute."""
     return html.escape(printable(value), quote=True)
 
 

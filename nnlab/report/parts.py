@@ -1,4 +1,4 @@
-"""What the pages of trainings and comparisons share: gates, pictures, the experiment file, the environment."""
+"""Parts shared by the pages of trainings and comparisons: gates, pictures, experiment file, environment."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Drawing(Generic[T]):
 
 
 def filled(sections: Sequence[Section]) -> list[Section]:
-    """The sections in which there is something."""
+    """The sections that are not empty."""
     return [part for part in sections if part.paragraphs or part.tables or part.pictures or part.text]
 
 
 def begun_in(run: AnyRun | None) -> str:
-    """When a run was begun, in words."""
+    """The time at which a run was begun, in words."""
     return run.begun if run and run.begun else "at an unknown time"
 
 
@@ -46,7 +46,7 @@ def gates_tables(gates: Sequence[GateLine], caption: str) -> Iterator[HtmlTable]
 
 
 def tone_of(gates: Sequence[GateLine]) -> Tone:
-    """That of a verdict: good or bad as the gates are met, plain where there are none."""
+    """The tone of a verdict: good if all gates are met, else bad; plain without gates."""
     if not gates:
         return "plain"
     return "good" if all(gate.met for gate in gates) else "bad"
@@ -73,21 +73,21 @@ def _read(path: Path) -> bytes:
 
 
 def environment_tables(run: AnyRun | None) -> Iterator[HtmlTable]:
-    """What run.json says of command, data and machine, line by line."""
+    """A table of command, data and machine, from run.json."""
     if run is None:
         return
     threads = run.threads if "threads" in run.model_fields_set else None
     data = {f"data {name}": value for name, value in run.data.document().items()} if run.data else {}
     facts = {"command": shlex.join(run.command), "threads": threads, **data, **run.environment}
-    rows = [[name.replace("_", " "), told] for name, value in facts.items() if (told := _told(value))]
+    rows = [[name.replace("_", " "), text] for name, value in facts.items() if (text := _text(value))]
     if rows:
         yield HtmlTable("Command, data and machine", ["what", "value"], rows)
 
 
-def _told(value: Any) -> str:
-    """A plain value, or a document in one line."""
+def _text(value: Any) -> str:
+    """A value as text, lists and nested documents in one line."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name.replace('_', ' ')} {_told(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name.replace('_', ' ')} {_text(inner)}" for name, inner in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "; ".join(_told(inner) for inner in value)
+        return "; ".join(_text(inner) for inner in value)
     return "" if value is None else str(value)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from nnlab.errors import printable
 from nnlab.report.page import HtmlTable, shown
 
-_DIGITS = 4  # of the numbers in a table for print
+_DIGITS = 4  # significant digits of numbers in tables for print
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -38,7 +38,7 @@ def _markdown_rows(table: HtmlTable) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown takes as it is, within a table or without."""
+    """Text with Markdown's special characters escaped, inside tables and outside."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", printable(text))
 
 
@@ -64,11 +64,11 @@ def _latex_lines(table: HtmlTable) -> Iterator[str]:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX sets as it is."""
+    """Text with LaTeX's special characters escaped."""
     return "".join(_LATEX.get(character, character) for character in printable(text))
 
 
 def _numeric(table: HtmlTable) -> list[bool]:
-    """Which columns hold numbers, and some gaps perhaps."""
+    """Which columns hold numbers, perhaps with gaps."""
     columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
     return [bool(column) and not any(isinstance(value, str) for value in column) for column in columns]

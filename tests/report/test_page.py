@@ -14,8 +14,8 @@ from support import HOUSES, XOR, nnlab_here, read_json, trained, write
 
 from nnlab.errors import StorageError
 from nnlab.experiments.report import training_page, write_training_report
-from nnlab.report.page import HtmlTable, Page, Picture, Section, rendered, write_page
-from nnlab.report.parts import environment_tables
+from nnlab.report.page import HtmlTable, Page, Picture, Section, counted, rendered, write_page
+from nnlab.report.parts import Drawing, environment_tables, pictures_in
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import TrainingRun
 
@@ -102,6 +102,22 @@ def test_a_picture_is_within_the_page_with_its_size_and_its_words():
     (image,) = Reader(rendered(page())).all("img")
     assert base64.b64decode(image["src"].removeprefix("data:image/png;base64,")) == png()
     assert (image["width"], image["height"], image["alt"]) == ("3", "2", "plain")
+
+
+def test_pictures_of_a_folder_have_the_order_and_the_captions_of_their_table(tmp_path):
+    def draw(_data):
+        """A docstring, which is no caption."""
+
+    for name in ("first", "second", "other"):
+        (tmp_path / f"{name}.png").write_bytes(png())
+    table = {name: Drawing(draw, f"The {name} caption.") for name in ("second", "missing", "first")}
+    found = [(picture.name, picture.shows) for picture in pictures_in(tmp_path, table)]
+    assert found == [("plots/second.png", "The second caption."), ("plots/first.png", "The first caption.")]
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 points"), (1, "1 point"), (2000, "2,000 points")])
+def test_a_count_has_its_noun_in_the_right_number(count, text):
+    assert counted(count, "point") == text
 
 
 def test_the_same_page_gives_the_same_bytes(tmp_path):
