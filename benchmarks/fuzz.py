@@ -50,6 +50,7 @@ from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.formula import Formula
 from nnlab.maths.expressions.functions import FUNCTIONS
 from nnlab.runs import checkpoints
+from nnlab.runs.about import ModelAbout
 from nnlab.setup.model import Model
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
@@ -416,8 +417,7 @@ def _experiment() -> tuple[Experiment, Content]:
     model = Model(
         chosen, setup.network, state.theta, state.statistics, rows.dataset.columns, first.scaling, first.target_scaling
     )
-    about = {"step": 0, "seed": 0, "fingerprint": rows.dataset.fingerprint}
-    return chosen, checkpoints.to_bytes(model.to_checkpoint({}, about))
+    return chosen, checkpoints.to_bytes(model.to_checkpoint({}, ModelAbout, {}))
 
 
 _FRESH: list[tuple[Experiment, Content]] = []

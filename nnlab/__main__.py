@@ -1,6 +1,6 @@
-"""The command line's beginning: what listens for signals while everything else is still to be loaded.
+"""The entry point of the command line; it handles signals even while everything else is still being imported.
 
-`python -m nnlab` is `nnlab`.
+`python -m nnlab` is the same as `nnlab`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from types import FrameType
 
 from nnlab.signals import heard
 
-# More than a run with its pictures makes. At Python's 700, a tenth of a short command goes into looking for rubbish.
+# More objects than a run with its plots allocates. At Python's 700, a short command spends a tenth of its time in gc.
 _NEW_OBJECTS = 300_000
 
 
 class Stopped(BaseException):
-    """A signal came, and nothing but `main` is to catch it.
+    """A signal arrived; only `main` may catch this.
 
-    Typer and the reader of plugins make something else of KeyboardInterrupt and SystemExit, and Python ends by SIGINT
-    itself once a KeyboardInterrupt has left an import.
+    KeyboardInterrupt and SystemExit would not do: Typer and the plugin loader convert them, and Python itself dies of
+    SIGINT once a KeyboardInterrupt has escaped from an import.
     """
 
     def __init__(self, number: int) -> None:
@@ -31,34 +31,34 @@ class Stopped(BaseException):
 
 
 def main() -> None:
-    """Run the command line. A signal ends it with its exit code and a line, whenever it comes."""
+    """Run the command line. A signal ends it with its exit code and one line, at any time."""
     gc.set_threshold(_NEW_OBJECTS)
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in every installed package
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would search every installed package for plugins
     listened = heard()
     for number in listened:
         signal.signal(number, _end)
     sys.unraisablehook = _end_at_last
     try:
-        from nnlab.cli.app import main as command_line  # noqa: PLC0415 - loaded where signals are listened to
+        from nnlab.cli.app import main as command_line  # noqa: PLC0415 - imported after the handlers are installed
 
         command_line()
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
     finally:
         for number in listened:
-            signal.signal(number, signal.SIG_DFL)  # while Python shuts down, nobody could catch what `_end` raises
-        gc.freeze()  # lest Python, as its last act, look for rubbish: a sixth of the time of a short command
+            signal.signal(number, signal.SIG_DFL)  # nothing catches what `_end` raises during Python's shutdown
+        gc.freeze()  # skips a last collection, which takes a sixth of the time of a short command
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Say which signal it was, and leave."""
-    with contextlib.suppress(OSError):  # a terminal that has gone away, as at SIGHUP
+    """Print which signal arrived, and raise Stopped."""
+    with contextlib.suppress(OSError):  # the terminal is gone, as after SIGHUP
         os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
     raise Stopped(number)
 
 
 def _end_at_last(lost: sys.UnraisableHookArgs) -> None:
-    """Leave even where Python would go on, as in the callbacks of its imports."""
+    """Exit where Python would swallow the exception, as in import callbacks."""
     if isinstance(lost.exc_value, Stopped):
         os._exit(lost.exc_value.exit_code)
     sys.__unraisablehook__(lost)

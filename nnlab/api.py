@@ -18,6 +18,7 @@ from nnlab.errors import ConfigError
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
+    from nnlab.comparison.prepare import Arms
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
     from nnlab.experiments.dry_run import DryRun
@@ -73,12 +74,12 @@ NOBODY = Nobody()
 
 def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("runs")) -> str:
     """The experiment file to read: the one given, or else that of the run that is gone on with."""
-    from nnlab.runs.lookup import find
-
     if config is not None:
         return config
     if run is None:
         raise ConfigError("found no CONFIG, expected an experiment file, or --resume RUN")
+    from nnlab.runs.lookup import find
+
     return str(find(runs_dir, run).path / "config.yaml")
 
 
@@ -320,24 +321,14 @@ def compare(
     layer alone, `init` is same, recommended or both, `tune` tries `KEY=V1,V2` and sets each arm at its best against
     the others. `needed` uses again what earlier comparisons under `runs_dir` have trained.
     """
-    from nnlab.comparison.prepare import activation_arms, workers_for
+    from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
     gating = Gating(runs_dir, baseline, junit)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    dataset = arms.checked(file.dataset())
-    with workers_for(jobs, dask) as workers, watcher.arms() as report:
-        about: dict[str, Any] = {
-            "runs": runs_dir,
-            "workers": workers,
-            "needed": needed,
-            "command": command,
-            "report": report,
-        }
-        result = arms.compare(dataset, baseline=gating.baseline, **about)
-    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
-    return result
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    return _train_arms(arms, gating, watcher, jobs, dask, **about)
 
 
 def sweep(
@@ -362,21 +353,24 @@ def sweep(
     `grid` crosses `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is how many points to draw, or at
     most to try of a grid.
     """
-    from nnlab.comparison.prepare import sweep_arms, workers_for
+    from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
 
     gating = Gating(runs_dir, None, junit)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
-    dataset = arms.checked(file.dataset())
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    return _train_arms(arms, gating, watcher, jobs, dask, **about)
+
+
+def _train_arms(
+    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: str | None, **about: Any
+) -> ComparisonResult:
+    """Train the arms of a comparison or the points of a sweep, and write the report on their gates."""
+    from nnlab.comparison.prepare import workers_for
+
+    dataset = arms.checked(arms.file.dataset())
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
-        about: dict[str, Any] = {
-            "runs": runs_dir,
-            "workers": workers,
-            "needed": needed,
-            "command": command,
-            "report": report,
-        }
-        result = arms.compare(dataset, **about)
+        result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
     return result
 

@@ -1,17 +1,17 @@
-"""What can go wrong, and the words for it.
+"""The exceptions of nnlab, and helpers for their messages.
 
-    NnlabError                  a fault that nnlab names; its exit code is 1 where no subclass says otherwise
-    ├── InputError         2    what the user gave cannot be used; carries one or more faults with their places
+    NnlabError                  a fault that nnlab reports; its exit code is 1 unless a subclass sets another
+    ├── InputError         2    invalid input of the user; carries one or more faults with their places
     │   ├── ConfigError         an experiment file or an override
     │   ├── DataError           a data set
     │   └── CheckpointError     a run folder or a checkpoint
     ├── GateError          3    a gate was not met
-    ├── DivergedError      4    the training ran away
-    ├── StorageError       5    the disk or its permissions said no
-    ├── GradientError      6    a gradient check failed or could not decide
+    ├── DivergedError      4    the training diverged
+    ├── StorageError       5    a file could not be read or written
+    ├── GradientError      6    a gradient check failed or was inconclusive
     └── InterruptedRunError        129, 130, 143    a signal stopped the command
 
-Nothing here imports anything but the standard library: `nnlab --help` loads this module.
+This module imports only the standard library: `nnlab --help` loads it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, and where: `file:line:column: message`, as far as the place is known.
+    """One fault and its place: `file:line:column: message`, as far as the place is known.
 
-    `key` is the path of the key of an experiment file that causes it, such as `("data", "target", 1)`, where whoever
-    finds the fault knows no file: who does turns it into a place.
+    `key` is the path of the experiment file's key that causes it, such as `("data", "target", 1)`. It is set where the
+    fault is found without knowing the file; a caller that knows the file replaces it by a place.
     """
 
     message: str
@@ -41,13 +41,13 @@ class Fault:
 
 
 class NnlabError(Exception):
-    """A fault that nnlab itself names; the command line prints its text and leaves with `exit_code`."""
+    """A fault that nnlab reports; the command line prints its text and exits with `exit_code`."""
 
     exit_code = 1
 
 
 class InputError(NnlabError):
-    """What the user gave cannot be used. `faults` holds everything that one pass found, at least one fault."""
+    """Invalid input of the user. `faults` holds all faults that one pass found, at least one."""
 
     exit_code = 2
 
@@ -57,7 +57,7 @@ class InputError(NnlabError):
 
 
 class ConfigError(InputError):
-    """An experiment file or an override cannot be used."""
+    """An experiment file or an override is invalid."""
 
 
 class DataError(InputError):
@@ -69,13 +69,13 @@ class CheckpointError(InputError):
 
 
 class GateError(NnlabError):
-    """Gates were not met: a line for each."""
+    """Gates were not met: one line for each."""
 
     exit_code = 3
 
 
 class DivergedError(NnlabError):
-    """The training ran away: a figure that should be finite is not."""
+    """The training diverged: a figure is not finite or too large."""
 
     exit_code = 4
 
@@ -87,7 +87,7 @@ class StorageError(NnlabError):
 
 
 class GradientError(NnlabError):
-    """A gradient check failed or could not decide."""
+    """A gradient check failed or was inconclusive."""
 
     exit_code = 6
 
@@ -107,14 +107,14 @@ def _as_faults(faults: str | Fault | Sequence[Fault]) -> tuple[Fault, ...]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is near `word`, capitals aside; None where none is."""
+    """The known word most similar to `word`, ignoring case; None if none is similar."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
     return by_lower[near[0]] if near else None
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'relu'?` when a known word is near `word`, else the empty string."""
+    """`; did you mean 'relu'?` if a known word is similar to `word`, else the empty string."""
     near = nearest(word, known)
     return "" if near is None else f"; did you mean '{printable(near)}'?"
 
@@ -125,5 +125,5 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def printable(text: str) -> str:
-    r"""`text` with every character that a terminal would act on written as an escape: `\n`, `\x1b`, `\udc80`."""
+    r"""`text` with every unprintable character escaped, so that a terminal cannot act on it: `\n`, `\x1b`, `\udc80`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)

@@ -1,6 +1,6 @@
-"""Signals: which of them end the command, and how a process that it starts is kept from acting on those of a terminal.
+"""Signals: which ones end the command, and how child processes are protected from those of the terminal.
 
-It loads next to nothing: the command line listens before anything else is there.
+It imports next to nothing: the command line installs its handlers before anything else is loaded.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import signal
 from collections.abc import Iterator
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# A terminal sends these to every process; only the one that a person started is to act on them.
+# A terminal sends these to every process of the command; only the main process should act on them.
 _OF_A_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 
 
 def heard() -> list[signal.Signals]:
-    """Those that end the command and that the parent does not ignore, as a shell does for `&`: those stay ignored."""
+    """The signals that end the command, without those that the parent ignores, as a shell does for `&`."""
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextlib.contextmanager
 def children_spared_terminal_signals() -> Iterator[None]:
-    """Processes that begin within it, and those that its threads begin later, have the signals of a terminal blocked.
+    """Block the signals of a terminal in processes that are started within the block or later by its threads.
 
-    What comes for this process meanwhile waits for the end of the block.
+    Signals for this process are delivered at the end of the block.
     """
     from multiprocessing import resource_tracker  # noqa: PLC0415 - see above
 
-    resource_tracker.ensure_running()  # else the first start does, and unblocks SIGINT
+    resource_tracker.ensure_running()  # otherwise the first child starts it, and unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_A_TERMINAL)
     try:
         yield
@@ -36,7 +36,7 @@ def children_spared_terminal_signals() -> Iterator[None]:
 
 
 def ignore_terminal_signals() -> None:
-    """In such a process: ignore the signals of a terminal from now on, also those that came while they were blocked."""
+    """In a child process: ignore the signals of a terminal, including those that arrived while blocked."""
     for number in _OF_A_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_TERMINAL)

@@ -89,4 +89,4 @@ def compare_activations(
 
     experiment = api.resolve(config, **file.reading)
     about: dict[str, Any] = {"runs_dir": file.runs_dir, "command": command_line(), "watcher": output.screen}
-    show.comparison(output, api.compare(experiment, **what.chosen, **work.chosen, **gates.chosen, **about))
+    show.comparison(output, api.compare(experiment, **what.chosen, **work.chosen, **gates.held, **about))

@@ -56,5 +56,5 @@ def evaluate(
     from nnlab.cli import show
 
     which: dict[str, Any] = {"split": split, "data": data, "checkpoint": checkpoint, "predictions": predictions}
-    found = api.evaluate(run, runs_dir=file.runs_dir, plugins=file.plugins, **which, **gates.chosen)
+    found = api.evaluate(run, runs_dir=file.runs_dir, plugins=file.plugins, **which, **gates.held)
     show.evaluation(output, found, predictions)

@@ -88,8 +88,8 @@ class GateOptions:
         return self.gate or []
 
     @property
-    def chosen(self) -> dict[str, Any]:
-        """What the functions of `nnlab.api` take of it."""
+    def held(self) -> dict[str, Any]:
+        """The arguments `gates`, `baseline` and `junit` of a function of `nnlab.api`."""
         return {"gates": self.gates, "baseline": self.baseline, "junit": self.junit}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,9 +174,11 @@ def _end(output: Output, found: ComparisonResult) -> None:
 
 def _show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary) -> None:
     """All arms at the same settings, beside each at its best."""
-    common = _settings(tuned.same_settings.settings) or "none"
+    from nnlab.comparison.tables import settings_text
+
+    common = settings_text(tuned.same_settings.settings) or "none"
     rows = [
-        [family, _figure(summary, arm.same), _figure(summary, arm.best), _settings(arm.settings)]
+        [family, _figure(summary, arm.same), _figure(summary, arm.best), settings_text(arm.settings)]
         for family, arm in tuned.arms.items()
     ]
     title = f"Mean {summary.figure}; the same settings: {common}; each at its best by {tuned.chosen_by}"
@@ -188,10 +190,6 @@ def _figure(summary: ComparisonSummary, label: str | None) -> str:
         return "–"
     found = summary.arms[label].final[summary.figure]
     return interval(found.mean, found.low, found.high)
-
-
-def _settings(settings: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
 def _show_points(screen: Screen, summary: SweepSummary) -> None:

@@ -1,7 +1,7 @@
-"""What a comparison is made of: the activations, its arms, the seeds, and the level that each run should reach.
+"""The parts of a comparison, read and checked: activations (arms), seeds, and the target that each run should reach.
 
-All of it is checked here, before anything is trained or written. An arm is the name of an activation, with parameters
-where it needs them: `relu`, or `leaky_relu:negative_slope=0.1`.
+Nothing is trained or written before these checks have passed. An arm is the name of an activation, if need be with
+parameters: `relu`, or `leaky_relu:negative_slope=0.1`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LARGEST_LEGACY_SEED = 2**32 - 1
 
 
 def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) -> list[ActivationChoice]:
-    """The activations that the words of a command line name; ConfigError for unknown and repeated ones."""
+    """The activations named on a command line; ConfigError for unknown and repeated ones."""
     faults: list[Fault] = []
     choices: list[ActivationChoice] = []
     for word in words:
@@ -51,7 +51,7 @@ def _option(word: str) -> str:
 
 
 def _mapping(word: str) -> dict[str, Any]:
-    """An arm as it would stand in an experiment file: a name, name:key=value,…, or a formula in x; else ConfigError."""
+    """An arm as an experiment file would have it: a name, name:key=value,…, or a formula in x; else ConfigError."""
     if re.search(r"[()*/+ ]", word.partition(":")[0]):
         return {"formula": word}
     name, colon, rest = word.partition(":")
@@ -70,13 +70,13 @@ def _mapping(word: str) -> dict[str, Any]:
 
 
 def arm_experiment(experiment: Experiment, choice: ActivationChoice) -> Experiment:
-    """The experiment with another activation in every hidden layer that does not name its own, and without gates."""
+    """The experiment, without gates, with another activation in each hidden layer that does not name one itself."""
     network = experiment.network.model_copy(update={"activation": choice})
     return experiment.model_copy(update={"network": network, "gates": []})
 
 
 def check_arms_used(experiment: Experiment) -> None:
-    """Refuse an experiment that all activations would leave the same: ConfigError at its layers."""
+    """ConfigError where every hidden layer names its own activation, so that all arms would be the same."""
     layers = experiment.network.layers or []
     if any(layer.dense is not None and layer.activation is None for layer in layers):
         return
@@ -86,7 +86,7 @@ def check_arms_used(experiment: Experiment) -> None:
 
 
 def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], inputs: int, outputs: int) -> None:
-    """Refuse arms that do not fit the widths of the layers, such as glu after an odd number: ConfigError."""
+    """ConfigError for arms that do not fit the widths of the layers, such as glu after an odd number of units."""
     findings = list(_width_findings(arms, inputs, outputs))
     if findings:
         raise refusal(experiment, findings)
@@ -109,7 +109,7 @@ def _width_findings(arms: Mapping[str, Experiment], inputs: int, outputs: int) -
 
 
 def check_seeds(experiment: Experiment, seeds: range) -> None:
-    """Refuse seeds beyond the largest: each seed of a comparison can be trained alone. ConfigError."""
+    """ConfigError for a seed beyond the largest one allowed: `train --seed` must accept each seed of a comparison."""
     legacy = experiment.generator == "legacy"
     largest = LARGEST_LEGACY_SEED if legacy else LARGEST_SEED
     if seeds and seeds[-1] > largest:
@@ -130,12 +130,12 @@ class Target:
 
     @property
     def text(self) -> str:
-        """As a person would write it."""
+        """The target as text, such as `val/accuracy >= 0.95`."""
         return f"{self.figure} {'>=' if self.larger_is_better else '<='} {self.level:g}"
 
 
 def target_for(text: str | None, experiment: Experiment) -> Target:
-    """The target that a command line states, or the task's own; ConfigError if it cannot be read or is not measured."""
+    """The target given on the command line, else the task's default; ConfigError if malformed or never measured."""
     if text is None:
         return default_target(experiment)
     try:
@@ -170,7 +170,7 @@ def default_target(experiment: Experiment) -> Target:
 
 
 def target_from(text: str) -> Target:
-    """The target that `FIGURE >= NUMBER` or `FIGURE <= NUMBER` states; ValueError otherwise."""
+    """Parse `FIGURE >= NUMBER` or `FIGURE <= NUMBER`; ValueError for anything else."""
     gate: Gate = parse_gate(text)
     more = (gate.step, gate.by_epoch, gate.by_step, gate.of)
     if gate.operator not in (">=", "<=") or any(part is not None for part in more):

@@ -1,7 +1,7 @@
-"""The pieces of a comparison on a Dask cluster: one that exists, or one on this machine. Needs `nnlab[dask]`.
+"""Train the pieces of a comparison on a Dask cluster, a remote one or one on this machine. Needs `nnlab[dask]`.
 
-Data and plugins travel with the tasks, so that no file system is shared; nnlab must be installed where workers are. A
-task whose worker dies is done again by another, which changes no bit of its result.
+Data and plugins are sent with the tasks, so no shared file system is needed; nnlab must be installed on the workers.
+A task whose worker dies is repeated by another worker, with the same bits.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _RETRIES = 2
 def dask_workers(address: str) -> Iterator[Dask]:
     """Workers of the cluster whose scheduler is at `address`, or of one on this machine for `local`.
 
-    ConfigError where `distributed` is missing or workers cannot load this nnlab, StorageError where nobody answers.
+    Raises ConfigError if `distributed` is missing or a worker cannot load this version of nnlab, and StorageError if
+    nothing answers at the address.
     """
     if address != LOCAL and not re.fullmatch(r"[a-z]+://[^\s/]+:[0-9]{1,5}", address):
         shown = f"--dask {printable(address)}"
@@ -73,7 +74,7 @@ def _connected(client: type[Client], place: Any, address: str) -> Client:
 
 
 def _check_versions(client: Client, address: str) -> None:
-    """Refuse workers without this nnlab: their figures would be others, or none."""
+    """ConfigError unless each worker has the same version of nnlab: another one may compute other figures."""
     try:
         found = client.run(_version)
     except Exception as error:
@@ -89,7 +90,7 @@ def _version() -> str:
 
 
 class Dask:
-    """The workers of a Dask cluster, as many as it has at a time."""
+    """The workers of a Dask cluster, whose number may change while it runs."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -102,7 +103,7 @@ class Dask:
     def run_all(
         self, tasks: Sequence[Task], shared: Shared, report: Report, stop: Stopping
     ) -> Iterator[tuple[int, Outcome]]:
-        """What comes of each task. Those under way are cancelled where a stop is asked for."""
+        """Yield the outcome of each task. If a stop is requested, unfinished tasks are cancelled."""
         topic, inbox = f"nnlab-{uuid.uuid4().hex}", queue.SimpleQueue[tuple[int, Any]]()
         self.client.subscribe_topic(topic, lambda event: inbox.put(event[1]))
         futures: list[Future] = []
@@ -125,7 +126,7 @@ class Dask:
             self.client.cancel(futures, force=True)
 
     def _submitted(self, tasks: Sequence[Task], shared: Shared, topic: str) -> list[Future]:
-        """What all tasks need, then each task. It is itself the result of a task, so that it can be made again."""
+        """Submit the shared data, then each task. The data are a task's result, so that Dask can recreate them."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
             held = self.client.submit(_held, shared.packed(), key=f"{topic}-shared", retries=_RETRIES)
@@ -139,7 +140,7 @@ class Dask:
 
 
 def _outcome(done: Future) -> Outcome:
-    """The result of a future that is done."""
+    """The outcome of a finished future."""
     if done.status == "finished":
         result: Outcome = done.result()
         return result
@@ -162,7 +163,7 @@ def _unpacked(packed: bytes) -> Shared:
 
 
 def _work(number: int, task: Task, packed: bytes, topic: str) -> Outcome:
-    """A task on a worker of the cluster; it stops where the scheduler wants its result no more."""
+    """Run a task on a worker of the cluster; it stops when the scheduler no longer wants its result."""
     from distributed import get_worker  # noqa: PLC0415 - an extra
 
     worker = get_worker()

@@ -1,6 +1,6 @@
-"""Compare variants of an experiment: each under the same seeds, many trained at once, in one folder with what they say.
+"""Compare variants of an experiment: train each under the same seeds, many at once, and write the results to a folder.
 
-Every seed has its own split, data order and initial draws, and these are the same for every arm.
+A seed determines the split, the order of the rows and the initial draws; all arms share them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ArmReport = Callable[[str, Progress], None]
 
 @dataclass
 class ComparisonResult:
-    """What came of a comparison: its folder and summary, the arms that failed, and how much need not be done again."""
+    """The outcome of a comparison: folder and summary, the failed arms, and how many trainings were reused."""
 
     compared: Compared
     failures: Mapping[str, Failure]
@@ -47,7 +47,7 @@ class ComparisonResult:
 
     @property
     def error(self) -> NnlabError | None:
-        """What went wrong in the arms that failed; None where none has."""
+        """The error that reports the failed arms; None if no arm failed."""
         arms = len(self.failures) + len(self.compared.summary.arms)
         return failure_of(self.failures, arms) if self.failures else None
 
@@ -76,12 +76,12 @@ def compare(
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
 ) -> ComparisonResult:
-    """Train every variant with every seed and write one folder with figures, curves, pictures and weights.
+    """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
 
-    What is done is kept in pieces; with `needed`, those of all comparisons under `runs` are used again. The gates are
-    held against the figures of the arms; ConfigError, before anything is made, for one that could never be met. An arm
-    that fails does not keep the others from ending; NnlabError where all of them do. `conclude` sums up in another way
-    than a comparison does, and `remarks` are what else its verdict says.
+    Finished work is saved in pieces; with `needed`, the pieces of all comparisons under `runs` are reused. Gates are
+    checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
+    The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
+    as a sweep does, and `remarks` are sentences added to the verdict.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -103,7 +103,7 @@ def compare(
             work.do(workers or SerialWorkers(), report, stop)
         arms = work.arms()
         if not arms:
-            raise failure_of(work.failures, len(variants))  # noqa: TRY301 - the status below is the folder's alone
+            raise failure_of(work.failures, len(variants))  # noqa: TRY301 - the status set below is that of the folder only
         trained = Trained(
             experiment,
             folder,
@@ -125,13 +125,13 @@ def compare(
         raise
     finally:
         seconds = round(time.perf_counter() - clock, 3)
-        with contextlib.suppress(StorageError):  # or it would hide what happened before
+        with contextlib.suppress(StorageError):  # it must not replace the original error
             ended: dict[str, Any] = {"ended": now(), "seconds": seconds, "reused": work.reused}
             folder.write_run(ArmsRun(status=status, **about, **ended))
 
 
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
-    """The names of the figures that every arm ends with."""
+    """The names of the final figures of each arm, such as `test/accuracy`."""
     data = experiment.data
     there = {"val": data.validation is not None, "test": data.test is not None or dataset.own_test > 0}
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
@@ -139,11 +139,11 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
 
 
 def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
-    """The error that ends a comparison in which arms have failed, with the exit code of the worst."""
+    """The error of a comparison with failed arms; its exit code is that of the worst failure."""
     reasons = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
     error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}")
     codes = [failure.exit_code for failure in failures.values()]
-    error.exit_code = 1 if 1 in codes else max(codes)  # a bug of ours is the worst
+    error.exit_code = 1 if 1 in codes else max(codes)  # 1 is a bug in nnlab: the worst
     return error
 
 
@@ -155,7 +155,7 @@ def _texts(plugins: Sequence[Path]) -> tuple[tuple[str, str], ...]:
 
 
 class _Work:
-    """What is done and what is left to do, by the key of each variant: two that are the same are trained once."""
+    """Finished and remaining work, by the key of each variant; variants with the same key are trained once."""
 
     def __init__(
         self,
@@ -166,10 +166,10 @@ class _Work:
         surroundings: Mapping[str, Any],
     ) -> None:
         self.folder, self.variants, self.seeds, self.shared = folder, variants, tuple(seeds), shared
-        own = {name: surroundings[name] for name in _DECIDING} | {"threads": shared.threads}
-        own |= {"data": shared.dataset.fingerprint}
+        facts = {name: surroundings[name] for name in _DECIDING} | {"threads": shared.threads}
+        facts |= {"data": shared.dataset.fingerprint}
         self.keys = {
-            variant.label: key_of({**own, "experiment": _deciding(variant.experiment)}) for variant in variants
+            variant.label: key_of({**facts, "experiment": _deciding(variant.experiment)}) for variant in variants
         }
         self.firsts = {self.keys[variant.label]: variant for variant in reversed(variants)}
         self.done: dict[str, list[tuple[tuple[int, ...], Arm]]] = {key: [] for key in self.keys.values()}
@@ -178,7 +178,7 @@ class _Work:
         self.reused = 0
 
     def reuse(self, runs: Path) -> None:
-        """Take what earlier comparisons have left; a piece that cannot be read is trained again."""
+        """Load the pieces of earlier comparisons; a piece that cannot be read is trained again."""
         files = files_of(runs)
         for key, variant in self.firsts.items():
             form = _form_of(variant.experiment, self.shared)
@@ -198,7 +198,7 @@ class _Work:
             self.warnings.append(f"{error}; it is trained again")
 
     def do(self, workers: Workers, report: ArmReport, stop: Stop) -> None:
-        """Train what is left. InterruptedRunError where a signal asks to stop."""
+        """Train the remaining seeds; InterruptedRunError if a signal stops it."""
         wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
         tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
@@ -222,17 +222,17 @@ class _Work:
                 self._keep(key, task.seeds, outcome[index])
 
     def _keep(self, key: str, seeds: tuple[int, ...], arm: Arm) -> None:
-        """Write a piece at once: what is done is not lost, whatever happens next."""
+        """Write a piece as soon as it is trained, so that a later failure does not lose it."""
         write_piece(self.folder.path, key, _piece_of(arm, seeds))
         self.done[key].append((seeds, arm))
 
     @property
     def failures(self) -> dict[str, Failure]:
-        """The arms that have failed, by label."""
+        """The failed arms, by label."""
         return {label: self.failed[key] for label, key in self.keys.items() if key in self.failed}
 
     def arms(self) -> list[Arm]:
-        """Every arm that is complete, its seeds in their order."""
+        """Every complete arm, with its seeds in the order of the comparison."""
         return [
             named(self._whole(self.keys[variant.label]), variant)
             for variant in self.variants
@@ -245,18 +245,18 @@ class _Work:
         return some(joined([arm for _, arm in parts]), [order.index(seed) for seed in self.seeds], 1.0)
 
 
-# What besides the experiment and the data may decide the bits of a figure.
+# Facts beside experiment and data on which the bits of a figure may depend.
 _DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
 
 
 def _deciding(experiment: Experiment) -> dict[str, Any]:
-    """The experiment without what decides no figure, and without its seed."""
+    """The part of an experiment on which figures depend, its seed left out."""
     plain = to_plain(experiment)
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
 
 
 def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
-    """What the pieces of an experiment look like."""
+    """The form that the pieces of an experiment must have."""
     dataset, training = shared.dataset, experiment.training
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
     evaluated = [f"{part}/{name}" for part in evaluated_parts(experiment) for name in watchable(experiment.task)]
@@ -299,7 +299,7 @@ def _arm_of(piece: Piece, variant: Variant) -> Arm:
 
 
 class _Meter:
-    """Turns the progress of tasks into that of arms, whose seeds may be in several; rates that go together are one."""
+    """Adds up the progress of tasks by arm: an arm's seeds may be spread over tasks, a task may train several rates."""
 
     def __init__(self, tasks: Sequence[Task], report: ArmReport) -> None:
         self.report = report
@@ -309,11 +309,11 @@ class _Meter:
         self.begun: dict[str, float] = {}
 
     def __call__(self, number: int, progress: Progress) -> None:
-        """A task has come as far as this."""
+        """Report the progress of task `number`, added to that of the other tasks of its arm."""
         label, present = self.labels[number], time.perf_counter()
         self.steps[number] = progress.step
-        own = [other for other, title in enumerate(self.labels) if title == label]
-        step = sum(self.steps[other] * self.seeds[other] for other in own) // sum(self.seeds[other] for other in own)
+        tasks = [task for task, title in enumerate(self.labels) if title == label]
+        step = sum(self.steps[task] * self.seeds[task] for task in tasks) // sum(self.seeds[task] for task in tasks)
         seconds = present - self.begun.setdefault(label, present - progress.seconds)
         self.report(label, Progress(step, progress.steps, progress.epoch, progress.figures, seconds))
 

@@ -1,40 +1,42 @@
-"""Sum up a comparison: what the seeds of each arm say about the arms.
+"""Conclusions of a comparison: statistics over the seeds of each arm, and of each arm against the others.
 
-summary.json, whose keys scripts rely on; a figure that could not be measured is null:
+The keys of summary.json, on which scripts rely; a figure that could not be measured is null:
 
-    schema                    1: the number of this form
+    schema                    1: the version of this format
     run, status, seconds
     seeds                     the seeds, in the order of all lists of values
-    figure                    the headline: what the arms are ranked and compared by, with `larger_is_better`
-    target                    the level whose steps are counted
+    figure                    the headline figure, by which arms are ranked and compared, with `larger_is_better`
+    target                    the level to reach, as text
     arms.<label>
       activation, family, settings, parameters, seconds
       steps                   updates of all its seeds together
-      time_per_step           seconds of the clock over the updates of all its seeds, those of a seed up to where it
-                              stopped or diverged: what else the machine did, and how many seeds were trained at once,
-                              are in it
-      final.<figure>          mean with low and high (95 %, within what the figure can be) and a note on them, median
-                              with its median_low and median_high, and the values seed by seed, null where one diverged
-      reached                 seeds that reached the target; reached_share their share: estimate, low, high, note
+      time_per_step           wall-clock seconds divided by the updates of all its seeds, counting each seed up to
+                              where it stopped or diverged; it depends on the load of the machine and on how many seeds
+                              were trained at once
+      final.<figure>          mean with low and high (95 % interval, within the range of the figure) and a note on it,
+                              median with median_low and median_high, and the values by seed, null where one diverged
+      reached                 number of seeds that reached the target; reached_share: estimate, low, high, note
       median_steps_to_target  steps_to_target.median
-      steps_to_target         median, low, high, note; null lies beyond the end of training; `censored` seeds never did
-      seconds_to_target       the same steps in seconds
-      area                    the mean height of each seed's curve of the target's figure, summed up as a final figure
-      diverged                seeds that diverged, diverged_share their share, diverged_at the step of each seed
-      health                  with training.health: dead, saturated, as final figures, of the last look, over all layers
-    pairs[]                   better, worse, seeds in common; difference in favour of the better one with low, high,
-                              note; chance that it beats the other on a seed with chance_low, chance_high; p of the
-                              paired permutation test, p_adjusted by Holm; told_apart; seeds_needed, null beyond 10,000
-    shares[]                  better, worse, seeds in common; shares of these that reached the target, better_share and
+      steps_to_target         median, low, high, note; null: beyond the end of training; `censored`: seeds that never
+                              reached it
+      seconds_to_target       the same in seconds
+      area                    the mean over the steps of the target's figure, in the form of a final figure
+      diverged                number of seeds that diverged; diverged_share; diverged_at: the step of each seed
+      health                  with training.health: dead and saturated, in the form of final figures, as last measured,
+                              averaged over the layers
+    pairs[]                   better, worse, common seeds; difference in favour of the better one with low, high,
+                              note; chance that it is better on a seed with chance_low, chance_high; p of the paired
+                              permutation test, p_adjusted by Holm; told_apart; seeds_needed, null beyond 10,000
+    shares[]                  better, worse, common seeds; the shares that reached the target, better_share and
                               worse_share, their difference with low, high; seeds only_better and only_worse; p of
                               McNemar's exact test, p_adjusted by Holm; told_apart; seeds_needed
-    wins.<row>.<column>       share of the seeds on which the arm of the row beats that of the column, ties half
+    wins.<row>.<column>       share of the seeds on which the row's arm beats the column's arm; a tie counts half
     verdict                   ranking, sentences, warnings
-    best.<family>             where settings were tuned, the label of the best arm; pairs, shares, wins and verdict
-                              are then of these best arms alone
-    tuned                     where settings were tuned: chosen_by; same_settings: settings, why; arms.<family>: same
-                              and best, labels of arms, and settings, the best ones
-    failed                    of each arm that could not be trained the reason
+    best.<family>             if settings were tuned: the label of the best arm; pairs, shares, wins and verdict then
+                              compare these best arms only
+    tuned                     if settings were tuned: chosen_by; same_settings: settings, why; arms.<family>: labels
+                              of the arms `same` and `best`, and the best settings
+    failed                    the reason for each arm that could not be trained
     gates                     each gate and its outcome
 """
 
@@ -96,7 +98,7 @@ Array = NDArray[Any]
 
 @dataclass
 class Compared:
-    """The folder of a comparison or a sweep and what its summary.json holds."""
+    """The folder of a comparison or a sweep, with its summary, warnings and gate outcomes."""
 
     folder: Path
     summary: SeveralSummary
@@ -106,11 +108,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Trained:
-    """What there is to conclude from: arms of an experiment, all under the same seeds, and the folder that is theirs.
+    """Input of the conclusions: the trained arms of an experiment, all under the same seeds, and their folder.
 
-    With `dataset` there are also pictures of the networks themselves. `experiments` gives arms that
-    were trained by another experiment than this one with their activation; `failed` tells why arms are missing, and
-    `remarks` what else is to be said.
+    With `dataset`, the networks themselves are drawn too. `experiments` holds, by label, the experiment of each arm
+    that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
+    sentences to add to the verdict.
     """
 
     experiment: Experiment
@@ -125,7 +127,7 @@ class Trained:
     remarks: Sequence[str] = ()
 
     def measured(self) -> dict[str, Measurements]:
-        """What the seeds of each arm did."""
+        """The measurements of each arm, by label."""
         end = watched(self.arms)
         return {arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm)) for arm in self.arms}
 
@@ -133,42 +135,42 @@ class Trained:
         return self.experiments.get(arm.label, self.experiment)
 
     def split(self) -> str:
-        """The part of the data that figures are reported on: test if there is one, else validation, else training."""
+        """The part on which figures are reported: test if there is one, else validation, else training."""
         return next(name for name in ("test", "val", "train") if f"{name}/loss" in self.arms[0].finals)
 
 
 def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | None = None) -> Compared:
-    """Hold the arms against each other and the gates, and write what the folder of a comparison holds.
+    """Compare the arms with each other, evaluate the gates, and write the files of a comparison.
 
-    Where settings were tuned, the best arm of each family is set against the others' best.
+    If settings were tuned, only the best arm of each family is compared.
     """
     experiment = trained.experiment
     metric = next(iter(TRAINING_METRICS[experiment.task]))
     headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
     found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
-    told = _verdict(compared, trained, headline, larger_is_better=larger)
+    verdict = _verdict(compared, trained, headline, larger_is_better=larger)
     arms = {label: one.summary() for label, one in found.items()}
     outcomes = hold(gates, Measured(final=figures_of_arms(arms, len(trained.seeds))), baseline)
     summary = ComparisonSummary(
         **head_of(trained, headline, larger_is_better=larger),
         arms=arms,
-        pairs=tuple(pair_summary(pair) for pair in told.pairs),
-        shares=tuple(_share_pair(pair) for pair in told.shares),
+        pairs=tuple(pair_summary(pair) for pair in verdict.pairs),
+        shares=tuple(_share_pair(pair) for pair in verdict.shares),
         wins=_wins(compared, headline, larger_is_better=larger),
         verdict=VerdictSummary(
-            ranking=told.ranking,
-            sentences=(*told.sentences, *_untold(told), *trained.remarks),
+            ranking=verdict.ranking,
+            sentences=(*verdict.sentences, *_pairs_left_out(verdict), *trained.remarks),
             warnings=(
                 *failures(trained.failed),
                 *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
-                *told.warnings,
+                *verdict.warnings,
             ),
         ),
         **({"best": dict(tuned.best), "tuned": tuned.summary()} if tuned else {}),
         **tail_of(trained, outcomes),
     )
-    drawn = [one.arm for one in compared if one.arm.label in told.ranking[:MOST_DRAWN]]
+    drawn = [one.arm for one in compared if one.arm.label in verdict.ranking[:MOST_DRAWN]]
     median_networks = (
         median_networks_of(experiment, drawn, trained.seeds, headline, trained.dataset, trained.experiments)
         if trained.dataset is not None
@@ -179,7 +181,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
 
 
 def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[str, Any]:
-    """What a summary begins with."""
+    """The first fields of the summary of a comparison or a sweep."""
     return {
         "run": str(trained.folder.path),
         "status": "completed",
@@ -191,7 +193,7 @@ def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[st
 
 
 def tail_of(trained: Trained, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What a summary ends with."""
+    """The last fields of the summary of a comparison or a sweep."""
     failed = {"failed": dict(trained.failed)} if trained.failed else {}
     return {**failed, "seconds": round(trained.seconds, 3), "gates": tuple(gate.line() for gate in outcomes)}
 
@@ -199,7 +201,7 @@ def tail_of(trained: Trained, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def comparison_of(
     trained: Trained, found: Mapping[str, Measurements], summary: SeveralSummary, **networks: Any
 ) -> Comparison:
-    """Everything there is to write of arms, with their `networks` if these are drawn."""
+    """The content of the folder: arms, summary, and the median `networks` if they are drawn."""
     return Comparison(
         trained.experiment.name,
         summary.figure,
@@ -217,12 +219,12 @@ def comparison_of(
 
 
 def watched(arms: Sequence[Arm]) -> int:
-    """The step up to which every seed was given its chance: the end of training."""
+    """The step up to which every seed could reach the target: the end of training."""
     return max(int(arm.steps[-1]) for arm in arms)
 
 
 def _aligned(arm: Arm) -> Arm:
-    """The arm with its activation layers called by their place, activation1 for tanh1, so that arms share columns."""
+    """The arm with its activation layers renamed by position, tanh1 to activation1, so that all arms share columns."""
     layers = dict.fromkeys(name.split("/")[1] for name in arm.curves if name.startswith("health/"))
     own = [layer for layer in layers if f"health/{layer}/mean" in arm.curves]
     names = {f"health/{layer}": f"health/activation{place}" for place, layer in enumerate(own, 1)}
@@ -239,7 +241,7 @@ def _renamed(name: str, names: Mapping[str, str]) -> str:
 
 
 class Measurements:
-    """What the seeds of an arm did, (R,) each, and what they say together."""
+    """Measurements of the seeds of an arm, (R,) each."""
 
     def __init__(self, arm: Arm, target: Target, end: int, experiment: Experiment) -> None:
         self.arm, self.target, self.end, self.experiment = arm, target, end, experiment
@@ -250,7 +252,7 @@ class Measurements:
         self.area = _area(arm, target)
 
     def columns(self) -> dict[str, Array]:
-        """What results.csv has beside the final figures."""
+        """The columns of results.csv beside the final figures."""
         return {
             "steps": self.steps,
             "seconds": self.steps * self.time_per_step,
@@ -287,7 +289,7 @@ class Measurements:
         )
 
     def health(self) -> dict[str, Array]:
-        """Dead and saturated share of each seed at the last look, (R,), the mean of its activation layers."""
+        """Last measured dead and saturated share of each seed, (R,), averaged over the activation layers."""
         found = {}
         for name in ("dead", "saturated"):
             layers = [_last(curve) for key, curve in self.arm.curves.items() if _is_health(key, name)]
@@ -297,7 +299,7 @@ class Measurements:
 
 
 def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
-    """The smallest and the largest that a figure such as `val/accuracy` can be in an experiment."""
+    """The range of a figure such as `val/accuracy` in an experiment: smallest and largest possible value."""
     name = figure.rpartition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
@@ -314,7 +316,7 @@ def reached(arm: Arm, target: Target) -> Array:
 
 
 def over_seeds(values: Array, within: tuple[float, float]) -> OverSeeds:
-    """Mean and median of values (R,), all `within` bounds, with their 95 % intervals, nan left out; and the values."""
+    """Mean and median of values (R,) with 95 % intervals, ignoring nan. All values lie `within` these bounds."""
     known = values[np.isfinite(values)]
     mean = mean_over_seeds(known, within=within) if len(known) else Interval(np.nan, None, None, "no seed has it")
     middle = median_interval(known) if len(known) else mean
@@ -331,7 +333,7 @@ def over_seeds(values: Array, within: tuple[float, float]) -> OverSeeds:
 
 
 def _bounds(steps: Interval, seconds: float = 1) -> dict[str, Any]:
-    """A median of steps, or of the seconds that they take; None for what lies beyond the end of training."""
+    """A median number of steps, or of seconds; None for a bound beyond the end of training."""
     low, high = (None if bound is None else finite(bound * seconds) for bound in (steps.low, steps.high))
     return {"median": finite(steps.estimate * seconds), "low": low, "high": high, "note": steps.note}
 
@@ -342,7 +344,7 @@ def _share(count: int, total: int) -> ShareOfSeeds:
 
 
 def _steps_run(arm: Arm) -> Array:
-    """How many steps each seed took, (R,): to the one at which it diverged, or to the last at which it was measured."""
+    """The number of steps of each seed, (R,): up to its divergence, or else up to its last measurement."""
     known = np.any([np.isfinite(curve) for curve in arm.curves.values()], axis=0)
     last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
     steps: Array = np.where(known.any(axis=1), arm.steps[last], 0)
@@ -350,7 +352,7 @@ def _steps_run(arm: Arm) -> Array:
 
 
 def _area(arm: Arm, target: Target) -> Array:
-    """The mean height of each seed's curve of the target's figure, (R,), nan where it diverged."""
+    """The mean over the steps of the target's figure for each seed, (R,), nan where it diverged."""
     curve = arm.curves.get(target.figure)
     if curve is None:
         return np.full(len(arm.diverged), np.nan)
@@ -373,7 +375,7 @@ def _last(curve: Array) -> Array:
 
 
 def _verdict(arms: Sequence[Measurements], trained: Trained, figure: str, *, larger_is_better: bool) -> Verdict:
-    """The arms by a figure, and by the target where that was measured."""
+    """Statistical verdict on the arms by a figure, and by the target if that was measured."""
     seeds = trained.seeds
     scores = {one.arm.label: scores_of(one.arm, seeds, figure) for one in arms}
     hits = {
@@ -389,25 +391,25 @@ def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
     return dict(zip(seeds, _known(arm.finals[figure]).tolist(), strict=True))
 
 
-def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - Figure's own
-    """A figure as the statistics see it."""
+def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - as in Figure
+    """Description of a figure for the statistics: direction, bounds, whether it is a share."""
     return Figure(larger_is_better, share=figure.endswith("accuracy"), bounds=possible(experiment, figure))
 
 
 def _known(values: Array) -> Array:
-    """Figures that overflowed count as none."""
+    """The values with nan in place of infinite ones, which the statistics treat as missing."""
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _untold(told: Verdict) -> Iterator[str]:
-    """Where the pairs are of which there is no sentence."""
-    if told.untold:
-        pairs = "1 more pair is" if told.untold == 1 else f"{told.untold:,} more pairs are"
+def _pairs_left_out(verdict: Verdict) -> Iterator[str]:
+    """A sentence on the pairs for which the verdict has no sentence."""
+    if verdict.untold:
+        pairs = "1 more pair is" if verdict.untold == 1 else f"{verdict.untold:,} more pairs are"
         yield f"{pairs} in pairs.csv."
 
 
 def pair_summary(pair: Pair) -> PairSummary:
-    """A pair in summary.json."""
+    """A compared pair in the form of summary.json."""
     return PairSummary(
         better=pair.better,
         worse=pair.worse,
@@ -455,6 +457,6 @@ def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) 
 
 
 def failures(failed: Mapping[str, str]) -> Iterator[str]:
-    """That arms are missing, and why."""
+    """A warning for each missing arm, with the reason."""
     for label, reason in failed.items():
         yield f"{printable(label)} is missing: {printable(reason)}"

@@ -1,4 +1,4 @@
-"""What there is to write and to draw of a comparison or a sweep."""
+"""The data from which the files and pictures of a comparison or a sweep are made."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nnlab.training.health import Portrait
 Array = NDArray[Any]
 
 
-MOST_DRAWN = 8  # arms that can be told apart in one frame
+MOST_DRAWN = 8  # arms that a reader can distinguish in one frame
 
 
 class ArmLike(Protocol):
-    """What is written of an arm; curves are (R, T), finals (R,), theta (R, P)."""
+    """The attributes of an arm that files and pictures need; curves are (R, T), finals (R,), theta (R, P)."""
 
     theta: Array
     statistics: Array
@@ -32,7 +32,7 @@ class ArmLike(Protocol):
 
 @dataclass(frozen=True)
 class Frame:
-    """A network after some steps: raw inputs (N, inputs) in, outputs (N, K) out."""
+    """A network at a step of its training; `predict` maps raw inputs (N, inputs) to outputs (N, K)."""
 
     step: int
     predict: Callable[[Array], Array]
@@ -40,7 +40,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class MedianNetwork:
-    """The network of an arm's median seed, how it came to be, and its activation layers at work."""
+    """The network of an arm's median seed: its predictions at several steps, and portraits of its activation layers."""
 
     seed: int
     predict: Callable[[Array], Array]
@@ -50,11 +50,12 @@ class MedianNetwork:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything there is to write about a comparison.
+    """All data of a comparison or a sweep.
 
-    `columns` has what results.csv tells of each arm beside final figures, (R,) each; `health` the dead and saturated
-    share of each seed. Seeds were `watched` up to that step. `loss` names the loss in pictures, and `scaled_targets`
-    tells there that it is measured on scaled targets. Networks can be drawn where there are `median_networks`.
+    `columns` holds the columns of results.csv beside the final figures, (R,) for each arm; `health` the dead and
+    saturated share of each seed. `watched` is the last step at which a seed could reach the target. Pictures use
+    `loss`, the loss's name, and `scaled_targets`, whether the loss is measured on scaled targets. Networks are drawn
+    only for arms in `median_networks`.
     """
 
     name: str
@@ -73,7 +74,7 @@ class Comparison:
 
     @property
     def intervals(self) -> dict[str, tuple[float, float, float]]:
-        """Mean and 95 % interval of the headline of each arm where at least two seeds gave one."""
+        """Mean and 95 % interval of the headline figure of each arm with at least two finite values."""
         finals = {label: arm.final[self.figure] for label, arm in self.summary.arms.items()}
         return {
             label: (final.mean, final.low, final.high)

@@ -1,6 +1,6 @@
-"""One network of each arm for pictures: that of the median seed, and for two inputs how it came to decide as it does.
+"""One network per arm for pictures: that of the median seed; with two inputs also its state at several steps.
 
-A seed trained alone has the bits it had among a thousand, so that its networks on the way need not be kept: it is
+A seed trained alone gives the same bits as among a thousand, so intermediate networks are not stored: the seed is
 trained again.
 """
 
@@ -25,7 +25,7 @@ from nnlab.training.health import Portrait, portraits
 
 Array = NDArray[Any]
 
-# Shares of the steps at which a film shows the network: most happens early.
+# Fractions of the training at which a film shows the network; denser at the start, where most changes.
 _SHARES = (0.0, 0.02, 0.08, 0.25, 0.5, 1.0)
 
 
@@ -37,7 +37,7 @@ def median_networks_of(
     dataset: Dataset,
     experiments: Mapping[str, Experiment],
 ) -> dict[str, MedianNetwork]:
-    """The median network of each arm with a seed that did not diverge; `experiments` has those of arms by label."""
+    """The median network of each arm in which a seed did not diverge; `experiments` maps labels to experiments."""
     steps = film_steps(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
     replicas = []
     for arm in arms:
@@ -51,17 +51,17 @@ def median_networks_of(
 
 
 def is_plane(dataset: Dataset) -> bool:
-    """Whether there are two inputs and classes between them, so that boundaries can be drawn."""
+    """Whether the data have two inputs and classes, so that decision boundaries can be drawn."""
     return dataset.x.shape[1] == 2 and bool(dataset.columns.classes)
 
 
 def film_steps(end: int) -> list[int]:
-    """The steps at which a film shows the network, of `end` steps."""
+    """The steps at which a film shows a network that was trained for `end` steps."""
     return sorted({round(share * end) for share in _SHARES})
 
 
 def median_replica(arm: Arm, figure: str) -> int | None:
-    """The replica in the middle by its final figure, of equals the one in the middle by its loss; None without any."""
+    """The replica with the median final figure, ties broken by the median loss; None if all diverged."""
     split, _, metric = figure.partition("/")
     values = arm.finals[figure] * (1 if metric_of(metric).larger_is_better else -1)
     losses = arm.finals[f"{split}/loss"]
@@ -74,7 +74,7 @@ def median_replica(arm: Arm, figure: str) -> int | None:
 
 @dataclass(frozen=True)
 class _MedianReplica:
-    """A replica of an arm, and the setup of its seed alone."""
+    """A replica of an arm, with the setup that trains its seed alone."""
 
     setup: Setup
     arm: Arm
@@ -96,12 +96,12 @@ class _MedianReplica:
 
 
 def _reach(drawn: Sequence[Portrait]) -> tuple[float, float] | None:
-    """The range of all pre-activations together."""
+    """The common range of all pre-activations."""
     return (min(one.grid[0] for one in drawn), max(one.grid[-1] for one in drawn)) if drawn else None
 
 
 def _weights_at(setup: Setup, at: Sequence[int]) -> Iterator[tuple[int, tuple[Array, Array]]]:
-    """Theta (1, P) and statistics (1, Q) after each of the steps `at`; where training ended before, its last."""
+    """Theta (1, P) and statistics (1, Q) after each of the steps `at`, or the last ones if training ended before."""
     if not at:
         return
     state, waiting = setup.start(), list(at)

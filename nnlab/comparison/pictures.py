@@ -1,6 +1,6 @@
-"""Which pictures suit a comparison: one table, `PICTURES`, from file name to what it shows.
+"""The pictures of a comparison: the table `PICTURES` maps a file name to a drawing function and a caption.
 
-Every arm has its colour, line and marker in all of them. Where more arms were compared than a frame can show, the best
+An arm has the same colour, line and marker in all pictures. If more arms were compared than fit into a frame, the best
 eight are drawn and the title says so.
 
 This module loads matplotlib: import it only to draw.
@@ -8,7 +8,7 @@ This module loads matplotlib: import it only to draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from nnlab.maths.metrics import predictions
 from nnlab.maths.statistics import survival as survival_curve
 from nnlab.pictures import Plane
 from nnlab.pictures.scales import metric_value
+from nnlab.report.parts import Drawing
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
 
 if TYPE_CHECKING:
@@ -29,19 +30,19 @@ Array = NDArray[Any]
 
 
 def cost(comparison: Comparison) -> Any:
-    """The cost of each arm over the steps: mean over the seeds, and the seeds or a band of most of them."""
+    """Draw the validation loss, else the training or batch loss, of each arm over the steps."""
     return _curves(comparison, _first(comparison, ("val/loss", "train/loss", "batch/loss")))
 
 
 def metric(comparison: Comparison) -> Any:
-    """What the arms are compared by, over the steps."""
+    """Draw the headline figure of each arm over the steps; None if it was not measured during training."""
     name = comparison.figure.split("/", 1)[1]
     along = [figure for figure in (f"val/{name}", f"train/{name}") if figure in _all_curves(comparison)]
     return _curves(comparison, along[0]) if along else None
 
 
 def ranking(comparison: Comparison) -> Any:
-    """The arms from best to worst, by the mean of the final figure and by the share that reached the target."""
+    """Draw mean final figure and share of seeds at the target, a row for each of the best 40 arms."""
     arms = comparison.summary.arms
     finals = {label: arm.final[comparison.figure] for label, arm in arms.items()}
     means = {label: (final.mean, final.low, final.high) for label, final in finals.items() if final.mean is not None}
@@ -60,7 +61,7 @@ def ranking(comparison: Comparison) -> Any:
 
 
 def final(comparison: Comparison) -> Any:
-    """The final figure of every seed of each arm, with the mean and its interval."""
+    """Draw the final figure of every seed, a row for each of the best 40 arms."""
     rows = list(dict.fromkeys([*comparison.summary.verdict.ranking, *comparison.arms]))[:_MOST_ROWS]
     return plots.compare_finals(
         {label: comparison.arms[label].finals[comparison.figure] for label in rows},
@@ -73,7 +74,7 @@ def final(comparison: Comparison) -> Any:
 
 
 def survival(comparison: Comparison) -> Any:
-    """The share of each arm's seeds that have not reached the target yet, over the steps."""
+    """Draw the survival curves of each arm; None if no seed reached the target."""
     steps = {label: comparison.columns[label]["steps_to_target"] for label in _shown(comparison)}
     if not any(np.isfinite(found).any() for found in steps.values()):
         return None
@@ -89,36 +90,36 @@ def survival(comparison: Comparison) -> Any:
 
 
 def boundaries(comparison: Comparison) -> Any:
-    """What the median seed's network of each arm decides in the plane of the two inputs."""
+    """Draw the decision regions of each arm's median network; None unless the data have two inputs and classes."""
     plane = _plane(comparison)
     if plane is None:
         return None
     networks = {
-        label: (_about(comparison, label), comparison.median_networks[label].predict)
-        for label in _specimens(comparison)
+        label: (_network_title(comparison, label), comparison.median_networks[label].predict)
+        for label in _with_networks(comparison)
     }
     title = f"{comparison.name}: what the networks decide, median seeds"
     return plots.boundaries(plane, networks, title=_title(comparison, title))
 
 
 def film(comparison: Comparison) -> Any:
-    """How the median seed's network of each arm came to its decisions, from left to right."""
+    """Draw the decision regions of each arm's median network at several steps; None as for `boundaries`."""
     plane = _plane(comparison)
     if plane is None:
         return None
     strips = {
         label: {frame.step: frame.predict for frame in comparison.median_networks[label].frames}
-        for label in _specimens(comparison)
+        for label in _with_networks(comparison)
     }
     title = f"{comparison.name}: what the networks decide while they train, median seeds"
     return plots.film(plane, strips, title=_title(comparison, title))
 
 
 def units(comparison: Comparison) -> Any:
-    """Each arm's activation and slope over the pre-activations of its median seed's trained network."""
+    """Draw activation, slope and pre-activations of each arm's median network; None without portraits."""
     portraits = {
         label: median_network.portraits
-        for label in _specimens(comparison)
+        for label in _with_networks(comparison)
         if (median_network := comparison.median_networks[label]).portraits
     }
     if not portraits:
@@ -128,44 +129,59 @@ def units(comparison: Comparison) -> Any:
 
 
 def health(comparison: Comparison) -> Any:
-    """Dead and saturated units and the gradient of each arm over the steps, layer by layer."""
+    """Draw the health of each arm's layers over the steps; None if it was not measured."""
     measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
     spread = " and 10th to 90th percentile" if len(measured) <= plots.MOST_SPREADS else ""
     title = f"{comparison.name}: mean{spread} of seeds"
     return plots.arm_health(measured, title=_title(comparison, title), styles=_styles(comparison))
 
 
-_MOST_ROWS = 40  # arms that have a row each
+_MOST_ROWS = 40  # arms in pictures with a row for each arm
 
-PICTURES: dict[str, Callable[[Comparison], Any]] = {
-    "ranking": ranking,
-    "final": final,
-    "cost": cost,
-    "metric": metric,
-    "survival": survival,
-    "boundaries": boundaries,
-    "film": film,
-    "units": units,
-    "health": health,
+PICTURES: dict[str, Drawing[Comparison]] = {
+    "ranking": Drawing(
+        ranking,
+        "The arms from best to worst, by the mean of the final figure and by the share that reached the target.",
+    ),
+    "final": Drawing(final, "The final figure of every seed of each arm, with the mean and its interval."),
+    "cost": Drawing(
+        cost,
+        "The cost of each arm over the steps: mean over the seeds, and the seeds or a band of most of them.",
+    ),
+    "metric": Drawing(metric, "What the arms are compared by, over the steps."),
+    "survival": Drawing(
+        survival,
+        "The share of each arm's seeds that have not reached the target yet, over the steps.",
+    ),
+    "boundaries": Drawing(
+        boundaries,
+        "What the median seed's network of each arm decides in the plane of the two inputs.",
+    ),
+    "film": Drawing(film, "How the median seed's network of each arm came to its decisions, from left to right."),
+    "units": Drawing(
+        units,
+        "Each arm's activation and slope over the pre-activations of its median seed's trained network.",
+    ),
+    "health": Drawing(health, "Dead and saturated units and the gradient of each arm over the steps, layer by layer."),
 }
 
 
-def pictures_of(figure: str) -> dict[str, Callable[[Comparison], Any]]:
-    """`PICTURES` with the curves of the compared figure under its own name, such as accuracy."""
-    return {figure.split("/", 1)[1] if name == "metric" else name: draw for name, draw in PICTURES.items()}
+def pictures_of(figure: str) -> dict[str, Drawing[Comparison]]:
+    """`PICTURES` with the entry `metric` renamed to the headline figure, such as accuracy."""
+    return {figure.split("/", 1)[1] if name == "metric" else name: drawing for name, drawing in PICTURES.items()}
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
 
 
 def _styles(comparison: Comparison) -> Any:
-    """Each arm's colour, line and marker; those that are drawn wherever there is room for a few come first."""
+    """Each arm's colour, line and marker; the first, most distinct ones go to the arms that every picture shows."""
     shown = _shown(comparison)
     return plots.arm_style([*shown, *(label for label in comparison.arms if label not in shown)])
 
 
 def _shown(comparison: Comparison) -> list[str]:
-    """The arms that a picture with one frame shows: all, or the best of many, in the order of the comparison."""
+    """The arms in pictures with a single frame: all, or the best eight, in the order of the comparison."""
     best = set(comparison.summary.verdict.ranking[:MOST_DRAWN])
     return [label for label in comparison.arms if label in best]
 
@@ -174,12 +190,12 @@ def _arms(comparison: Comparison) -> dict[str, Any]:
     return {label: comparison.arms[label] for label in _shown(comparison)}
 
 
-def _specimens(comparison: Comparison) -> list[str]:
+def _with_networks(comparison: Comparison) -> list[str]:
     return [label for label in _shown(comparison) if label in comparison.median_networks]
 
 
 def _title(comparison: Comparison, title: str, shown: int | None = None) -> str:
-    """The title, with how many arms are `shown` where these are not all."""
+    """The title, with the number of arms `shown` if these are not all."""
     shown, total = len(_shown(comparison)) if shown is None else shown, len(comparison.arms)
     if shown == total:
         return title
@@ -189,17 +205,17 @@ def _title(comparison: Comparison, title: str, shown: int | None = None) -> str:
     return f"{title} ({which} {shown} of {total:,} {'points' if is_sweep else 'arms'})"
 
 
-def _about(comparison: Comparison, label: str) -> str:
-    """`seed 17: 75 %`, which network it is and how good."""
+def _network_title(comparison: Comparison, label: str) -> str:
+    """Seed and headline figure of an arm's median network: `seed 17: test accuracy 75 %`."""
     seed = comparison.median_networks[label].seed
     value = float(comparison.arms[label].finals[comparison.figure][list(comparison.seeds).index(seed)])
     return f"seed {seed}: {comparison.figure.replace('/', ' ')} {metric_value(value, comparison.figure)}"
 
 
 def _plane(comparison: Comparison) -> Plane | None:
-    """The points of a set with two inputs and classes; None for others, or where no network is left to draw."""
+    """The data of a set with two inputs and classes; None for other data, or without a network to draw."""
     dataset = comparison.dataset
-    if dataset is None or dataset.x.shape[1] != 2 or not dataset.columns.classes or not _specimens(comparison):
+    if dataset is None or dataset.x.shape[1] != 2 or not dataset.columns.classes or not _with_networks(comparison):
         return None
     first, second = dataset.columns.input_names
     labels = predictions(dataset.task, dataset.y).reshape(len(dataset.y)).astype(np.intp)
@@ -232,30 +248,30 @@ def _curves(comparison: Comparison, figure: str) -> Any:
 
 
 def _measured(comparison: Comparison, figure: str) -> tuple[Array, dict[str, Array]]:
-    """The steps (T,) at which any seed of any arm has the figure, and there every arm's seeds (R, T)."""
+    """The steps (T,) at which any seed of any arm has the figure, and the values of each arm at these steps (R, T)."""
     arms = _arms(comparison)
     steps = np.unique(np.concatenate([arm.steps[np.isfinite(arm.curves[figure]).any(axis=0)] for arm in arms.values()]))
     return steps, {label: _at(steps, arm.steps, arm.curves[figure]) for label, arm in arms.items()}
 
 
 def _at(steps: Array, own_steps: Array, curve: Array) -> Array:
-    """A curve (R, t) of an arm's own steps at the `steps` of all (R, T), nan where the arm has none."""
-    _, here, there = np.intersect1d(steps, own_steps, assume_unique=True, return_indices=True)
+    """A curve (R, t) over `own_steps` (t,), spread over `steps` (T,): (R, T), nan where it has no value."""
+    _, target, source = np.intersect1d(steps, own_steps, assume_unique=True, return_indices=True)
     spread = np.full((len(curve), len(steps)), np.nan)
-    spread[:, here] = curve[:, there]
+    spread[:, target] = curve[:, source]
     return spread
 
 
 def carried_on(curve: Array, diverged: Array) -> Array:
-    """A curve (R, T) in which each seed that stopped early keeps its last value to the end, unless it diverged (R,).
+    """Extend a curve (R, T): each seed that stopped early keeps its last value to the end, unless it diverged (R,).
 
-    Without this, a mean over the seeds would jump wherever one of them stops. Steps at which other arms alone were
-    measured stay empty as long as a seed goes on, or the mean would be that of those that have stopped.
+    Otherwise the mean over the seeds would jump wherever one of them stops. Steps at which only other arms were
+    measured stay nan until the last seed has stopped: the mean there would be one over the stopped seeds only.
     """
     known = ~np.isnan(curve)
     last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
     over = known.any(axis=1) & ~diverged
     steps, measured = np.arange(curve.shape[1]), known.any(axis=0)
-    own = measured | (steps > np.flatnonzero(measured).max(initial=-1))
-    ended = over[:, None] & (steps > last[:, None]) & own
+    filled = measured | (steps > np.flatnonzero(measured).max(initial=-1))
+    ended = over[:, None] & (steps > last[:, None]) & filled
     return np.where(ended, np.take_along_axis(curve, last[:, None], axis=1), curve)

@@ -1,7 +1,7 @@
-"""Finished pieces of comparisons, each in a file of its own, so that what is done need not be done again.
+"""Finished pieces of comparisons, a file for each, so that an interrupted or extended comparison can reuse them.
 
-A file `pieces/<key>-<first seed>x<seeds>.npz` is written like a checkpoint, and read as strictly. Its key tells
-everything that decides the figures but the seeds; those stand within.
+A file `pieces/<key>-<first seed>x<seeds>.npz` is written like a checkpoint and validated like one. The key is a hash
+of everything on which the figures depend except the seeds, which the file itself contains.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ from nnlab.runs.files import storage_errors
 Array = NDArray[Any]
 
 FOLDER = "pieces"
-_OWN = ("theta", "statistics", "diverged", "bad_step")  # with a row per seed, as have `curves/…` and `finals/…`
-_KINDS = {"steps": "i", "bad_step": "i", "diverged": "b"}  # of NumPy's types; all others are floats
+_OWN = ("theta", "statistics", "diverged", "bad_step")  # with a row per seed, like `curves/…` and `finals/…`
+_KINDS = {"steps": "i", "bad_step": "i", "diverged": "b"}  # kinds of NumPy types; all other arrays are floats
 _KIND_NAMES = {"i": "whole numbers", "b": "true or false", "f": "numbers"}
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What some seeds came to: arrays with a row per seed (but `steps`), and how many seconds they took together."""
+    """The training results of some seeds: arrays with a row per seed (except `steps`), and their seconds in total."""
 
     seeds: tuple[int, ...]
     arrays: Mapping[str, Array]
     seconds: float
 
     def group(self, prefix: str) -> dict[str, Array]:
-        """The arrays whose names begin with a prefix such as `curves/`, without it."""
+        """The arrays under a prefix such as `curves/`, by their names without the prefix."""
         return _group(self.arrays, prefix)
 
 
 @dataclass(frozen=True)
 class PieceForm:
-    """What every piece of an experiment looks like.
+    """The form of the pieces of an experiment.
 
-    Theta has so many `parameters` and running statistics of a `dtype`, and no step is beyond `last_step`. Its curves
-    are those `always` measured, and others of which `bounds` has the smallest and the largest value, as of `finals`.
+    `parameters` and `statistics` are the sizes of theta and of the running statistics, both of `dtype`; `last_step` is
+    the last possible step. Curves named in `always` must be there; others may, if they have an entry in `bounds`, which
+    holds the smallest and the largest possible value of curves and `finals`.
     """
 
     dtype: np.dtype[Any]
@@ -60,7 +61,7 @@ class PieceForm:
     bounds: Mapping[str, tuple[float, float]]
 
     def faults(self, arrays: Mapping[str, Array]) -> Iterator[str]:
-        """What in the arrays of a piece is not as training gives it."""
+        """Faults of a piece: whatever no training of this experiment could have written."""
         for name, size in (("theta", self.parameters), ("statistics", self.statistics)):
             found = arrays[name]
             if (found.shape[1], found.dtype) != (size, self.dtype):
@@ -86,12 +87,12 @@ def _group(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
 
 
 def key_of(document: Mapping[str, Any]) -> str:
-    """The SHA-256, in hex, of all that decides the figures of a piece, its seeds aside."""
+    """The SHA-256, in hex, of everything on which the figures of a piece depend, except its seeds."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def write_piece(run: Path, key: str, piece: Piece) -> None:
-    """Write a piece into the folder of a comparison, whole or not at all."""
+    """Write a piece into the folder of a comparison, atomically."""
     path = run / FOLDER / f"{key}-{piece.seeds[0]}x{len(piece.seeds)}.npz"
     with storage_errors(path):
         path.parent.mkdir(exist_ok=True)
@@ -110,7 +111,7 @@ def files_of(runs: Path) -> dict[str, list[Path]]:
 
 
 def read_piece(path: Path, key: str) -> Piece:
-    """The piece in a file; CheckpointError if it is damaged, another one than its name says, or says what cannot be."""
+    """Read a piece; CheckpointError if it is damaged, does not match its file name, or holds impossible values."""
     checkpoint, shown = load(path), printable(str(path))
     about, arrays = PieceAbout.of(checkpoint.about, shown), checkpoint.arrays
     if about.key != key:
@@ -120,7 +121,7 @@ def read_piece(path: Path, key: str) -> Piece:
 
 
 def refuse_unfit(piece: Piece, form: PieceForm, path: Path) -> None:
-    """Refuse a piece that is not what training by its experiment gives: CheckpointError."""
+    """CheckpointError for a piece that does not have the form of its experiment's pieces."""
     _raise_first(form.faults(piece.arrays), printable(str(path)))
 
 
@@ -130,7 +131,7 @@ def _raise_first(faults: Iterator[str], shown: str) -> None:
 
 
 def _shape_faults(arrays: Mapping[str, Array], seeds: int) -> Iterator[str]:
-    """What keeps arrays from being those of so many seeds."""
+    """Faults in names, types and shapes of the arrays of so many seeds."""
     missing = [name for name in (*_OWN, "steps") if name not in arrays]
     if missing:
         yield f"found no {missing[0]}"
@@ -146,7 +147,7 @@ def _shape_faults(arrays: Mapping[str, Array], seeds: int) -> Iterator[str]:
 
 
 def _shape(name: str, array: Array, seeds: int, length: int) -> tuple[int, ...] | None:
-    """The shape that an array of that name must have; None where pieces have no such array."""
+    """The shape required of the array `name`; None if a piece has no such array."""
     if name == "steps":
         return (length,)
     if name.startswith("curves/"):
@@ -157,7 +158,7 @@ def _shape(name: str, array: Array, seeds: int, length: int) -> tuple[int, ...] 
 
 
 def _value_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
-    """Values that no training gives."""
+    """Faults in values: those that no training can produce."""
     steps, diverged, bad = arrays["steps"], arrays["diverged"], arrays["bad_step"]
     if not len(steps) or steps[0] < 0 or (np.diff(steps.astype(np.int64)) <= 0).any():
         yield "steps: found some that do not follow each other"
@@ -169,7 +170,7 @@ def _value_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
 
 
 def taken(pieces: Sequence[Piece], seeds: Sequence[int]) -> Iterator[tuple[Piece, list[int]]]:
-    """Which rows of which piece are those of the seeds that are wanted; each seed once."""
+    """The rows to use of each piece for the wanted seeds, each seed once."""
     left = set(seeds)
     for piece in pieces:
         rows = [row for row, seed in enumerate(piece.seeds) if seed in left]

@@ -1,7 +1,7 @@
 """The points of a sweep: every combination of a grid, random draws, or draws on the points of a grid.
 
-Draws are a function of the experiment's seed, the key and the number of the point: a larger budget, or one more key,
-leaves the draws that there were as they are.
+A draw depends only on the experiment's seed, the key and the number of the point, so a larger budget or one more key
+does not change the other draws.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_POINTS = 10_000
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; whole ones where both bounds are; even in their logarithm."""
+    """A range from `low` to `high` inclusive for uniform or log-uniform draws; of integers if both bounds are."""
 
     key: str
     low: float
@@ -38,7 +38,7 @@ class Range:
         share = float(stream(seed, Purpose.SWEEP, zlib.crc32(self.key.encode()), number).random())
         if not self.is_whole:
             return f"{self._at(share, self.low, self.high):.6g}"
-        # Each whole number has an interval of its own.
+        # Rounding down gives each integer an interval of width 1.
         return str(min(int(self.high), math.floor(self._at(share, self.low, self.high + 1))))
 
     def _at(self, share: float, low: float, high: float) -> float:
@@ -46,7 +46,7 @@ class Range:
 
 
 def ranges(texts: Sequence[str]) -> list[Range]:
-    """The ranges that `KEY=low..high[:log]` name; ConfigError with what is wrong with any of them."""
+    """Parse ranges `KEY=low..high[:log]`; ConfigError with the faults of all of them."""
     found: dict[str, Range] = {}
     faults = []
     for text in texts:
@@ -75,10 +75,10 @@ def _range_fault(key: str, match: re.Match[str] | None, before: Mapping[str, Ran
 
 
 def points(grid_texts: Sequence[str], random_texts: Sequence[str], budget: int | None, seed: int) -> list[Settings]:
-    """The settings of each point, at most `budget`. ConfigError with what is wrong with any of the texts.
+    """The settings of each point, at most `budget`; ConfigError with the faults of all texts.
 
-    Without ranges these are the combinations of the grid, and where they are more than the budget, some drawn from
-    them. With ranges there are as many points as the budget says; they take the combinations of the grid in turn.
+    Without ranges, the points are the combinations of the grid, or a random selection if these exceed the budget. With
+    ranges there are `budget` points, which cycle through the combinations of the grid.
     """
     values, drawn = grid(grid_texts, "--grid"), ranges(random_texts)
     _check(values, drawn, budget)

@@ -1,4 +1,4 @@
-"""What a process needs to compute as another one does: its BLAS threads, and files that are known by their text."""
+"""Make one process compute like another: the same number of BLAS threads, and files recreated from their text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from threadpoolctl import threadpool_limits
 
 
 def blas_threads(count: int) -> AbstractContextManager[object]:
-    """While within it, BLAS uses this many threads, wherever NumPy was loaded."""
+    """Context in which BLAS uses this many threads, even if NumPy is already loaded."""
     limits: AbstractContextManager[object] = threadpool_limits(count)
     return limits
 
 
 @contextmanager
 def as_files(texts: Sequence[tuple[str, str]]) -> Iterator[list[Path]]:
-    """Files of these names and texts, each in a folder of its own, while within it."""
+    """Context with temporary files of these names and texts, each in a separate folder."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / str(number) / name for number, (name, _) in enumerate(texts)]
         for file, (_, text) in zip(files, texts, strict=True):

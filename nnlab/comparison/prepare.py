@@ -1,4 +1,4 @@
-"""From the words of a command to the arms of a comparison or a sweep: what is checked before anything is trained."""
+"""From command-line arguments to the arms of a comparison or a sweep, checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from nnlab.setup.experiment_file import ExperimentFile
 
 @dataclass(frozen=True)
 class Arms:
-    """Everything that is to be trained, and how it is concluded.
+    """The variants to train, with everything needed to run and conclude the comparison or sweep.
 
-    `check` looks at the figures that every arm will end with. `conclude` is None for a comparison of activations.
+    `check` validates the names of the final figures. `conclude` is None for a comparison of activations.
     """
 
     file: ExperimentFile
@@ -41,15 +41,15 @@ class Arms:
     conclude: Conclude | None = None
 
     def checked(self, dataset: Dataset) -> Dataset:
-        """The data set itself; ConfigError where the arms do not fit it."""
+        """Return the data set; ConfigError if the arms do not fit it."""
         experiment = self.file.experiment
         self.check(final_figures(experiment, dataset))
-        own = {arm.label: arm.experiment for arm in self.variants}
-        check_widths(experiment, own, dataset.x.shape[1], dataset.y.shape[1])
+        experiments = {arm.label: arm.experiment for arm in self.variants}
+        check_widths(experiment, experiments, dataset.x.shape[1], dataset.y.shape[1])
         return dataset
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
-        """Train all of it; `about` is where and how, as `compare` takes it."""
+        """Train all variants; `about` are further arguments of `compare`, such as `runs` and `workers`."""
         return compare(
             self.file.experiment,
             dataset,
@@ -137,7 +137,7 @@ def _seeds(file: ExperimentFile, count: int) -> range:
 
 @contextlib.contextmanager
 def workers_for(jobs: int, dask: str | None) -> Iterator[Workers]:
-    """Where the work is done: in so many processes, on the Dask cluster at an address, or here."""
+    """The workers: this process for one job, several processes, or the Dask cluster at an address."""
     if dask is None:
         yield SerialWorkers() if jobs == 1 else Processes(jobs)
         return

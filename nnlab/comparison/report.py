@@ -1,4 +1,4 @@
-"""The report of a comparison, made of what its run folder holds."""
+"""The report of a comparison, made from the files in its run folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str
 
 
 def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
-    """The page of a comparison called `name`; a section for which there is nothing is left out."""
+    """The page of the comparison `name`; empty sections are left out."""
     summary, run = folder.summary(ComparisonSummary), folder.read_run()
     sentences = summary.verdict.sentences
     arms, seeds = len(summary.arms), len(summary.seeds)
@@ -43,7 +43,7 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
 
 
 def _varied(summary: ComparisonSummary) -> str:
-    """What makes an arm."""
+    """What differs between the arms, in words."""
     keys = list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
     return f"activation, {' and '.join(keys)}" if keys else "activation"
 

@@ -1,16 +1,16 @@
-"""Sweep: one experiment at many settings, ranked by a figure on validation data; test data have no say in it.
+"""Sweep: one experiment at many settings, ranked by a figure on validation data, never on test data.
 
-summary.json is that of a comparison (conclusions.py), with these differences: `figure` is what the points are ranked
-by; `pairs` set the best point against each other one; there are no shares, wins and best; and
+summary.json is that of a comparison (conclusions.py), with these differences: `figure` ranks the points;
+`pairs` compare the best point with each other point; there are no shares, wins and best; and
 
     sweep
-      searched              keys: of each its values, or low, high and log; points; combinations of the grid;
-                            drawn_by_seed, null where nothing was drawn
+      searched              keys: for each its values, or low, high and log; points; combinations of the grid;
+                            drawn_by_seed, null if nothing was drawn
       ranked_by, best       the best point's label, with its settings
-      test.<figure>         mean, low, high and note of the best point on the test part, which chose nothing
-      ranking[]             point, settings; value, low, high of the figure; diverged; means of all figures but those
-                            of the test part; behind: how far it is behind the best one, difference, low, high,
-                            p_adjusted, told_apart, on so many seeds, null for the best itself
+      test.<figure>         mean, low, high and note of the best point on the test part, not used for ranking
+      ranking[]             point, settings; value, low, high of the figure; diverged; means of all figures except those
+                            of the test part; behind: distance from the best point, as difference, low, high,
+                            p_adjusted, told_apart, seeds; null for the best point itself
     verdict.searched        the search in words
 """
 
@@ -42,6 +42,7 @@ from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figures_of_arms, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.statistics import FEWEST, Pair, compare_with_best, power_warnings, seeds_of
+from nnlab.report.page import counted
 from nnlab.runs.metrics import finite
 from nnlab.runs.summary import (
     ArmSummary,
@@ -60,7 +61,7 @@ BEST = "best"
 
 
 def sweep_variants(experiment: Experiment, points: Sequence[Settings]) -> list[Variant]:
-    """A variant for each point, each once; ConfigError with what is wrong with any of their values."""
+    """A variant for each distinct point; ConfigError with the faults of all values."""
     family = experiment.network.activation.label
     return [
         Variant(
@@ -75,7 +76,7 @@ def sweep_variants(experiment: Experiment, points: Sequence[Settings]) -> list[V
 
 
 def metric_for(text: str | None, experiment: Experiment) -> str:
-    """The figure that ranks the points; ConfigError for one that every arm lacks, or that would spend the test part."""
+    """The figure that ranks the points; ConfigError for one that is not measured, or is measured on the test part."""
     figure = choosing_figure(experiment) if text is None else text
     part, _, name = figure.partition("/")
     known = [f"{part}/{name}" for part in ("val", "train") for name in watchable(experiment.task)]
@@ -95,9 +96,9 @@ def metric_for(text: str | None, experiment: Experiment) -> str:
 
 @dataclass(frozen=True)
 class Search:
-    """What a sweep tries: `grid` has the values of keys that are crossed, `ranges` the keys that are drawn.
+    """The points that a sweep tries: all combinations of the values in `grid`, with draws from `ranges`.
 
-    There are so many `points`; what is drawn is drawn by `seed`.
+    `points` is their number, `seed` that of the draws.
     """
 
     grid: Mapping[str, Sequence[str]]
@@ -107,17 +108,17 @@ class Search:
 
     @property
     def combinations(self) -> int:
-        """How many points the whole grid has."""
+        """The number of combinations of the whole grid."""
         return math.prod(len(values) for values in self.grid.values())
 
     def sentences(self) -> Iterator[str]:
-        """What is tried, in words."""
+        """The search in sentences."""
         for key, values in self.grid.items():
             yield f"{key}: {', '.join(values)}."
         for one in self.ranges:
             even = "even in the logarithm" if one.is_log else "even"
             yield f"{one.key}: from {one.low:g} to {one.high:g}, {even}."
-        yield f"{_counted(self.points, 'point')}: {self._how()}."
+        yield f"{counted(self.points, 'point')}: {self._how()}."
 
     def _how(self) -> str:
         if self.ranges:
@@ -128,7 +129,7 @@ class Search:
         return "every combination of the grid"
 
     def summary(self) -> Searched:
-        """What summary.json says of it."""
+        """The search in the form of summary.json."""
         drawn = {one.key: DrawnRange(low=one.low, high=one.high, log=one.is_log) for one in self.ranges}
         is_drawn = bool(self.ranges) or self.points < self.combinations
         return Searched(
@@ -140,7 +141,7 @@ class Search:
 
 
 def search_of(grid_texts: Sequence[str], random_texts: Sequence[str], points: int, seed: int) -> Search:
-    """The search that the texts of a command line describe, of which there are so many points."""
+    """The search given by the texts of a command line, with its number of points."""
     return Search(grid(grid_texts, "--grid"), ranges(random_texts), points, seed)
 
 
@@ -148,7 +149,7 @@ def search_of(grid_texts: Sequence[str], random_texts: Sequence[str], points: in
 
 
 def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequence[Gate] = ()) -> Compared:
-    """Rank the points by the mean of a figure, hold the best against the others and the gates, and write it all."""
+    """Rank the points by the mean of a figure, compare the best with the others, check gates, and write the files."""
     order, found = ranked(trained.arms, figure), trained.measured()
     about = figure_for(trained.experiment, figure, larger_is_better(figure))
     scores = {arm.label: scores_of(arm, trained.seeds, figure) for arm in order}
@@ -184,7 +185,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
 
 
 def _tested(arm: ArmSummary) -> dict[str, TestedFigure]:
-    """Mean and interval of an arm's figures on the test part; none where there is no such part."""
+    """Mean and interval of an arm's figures on the test part; empty if there is no such part."""
     found = {name: final for name, final in arm.final.items() if name.startswith("test/")}
     return {
         name: TestedFigure(mean=final.mean, low=final.low, high=final.high, note=final.note)
@@ -193,7 +194,7 @@ def _tested(arm: ArmSummary) -> dict[str, TestedFigure]:
 
 
 def _line(label: str, arm: ArmSummary, pair: Pair | None, figure: str) -> RankedPoint:
-    """A point of the ranking."""
+    """The entry of a point in the ranking."""
     return RankedPoint(
         point=label,
         settings=arm.settings,
@@ -207,7 +208,7 @@ def _line(label: str, arm: ArmSummary, pair: Pair | None, figure: str) -> Ranked
 
 
 def _behind(label: str, pair: Pair) -> Behind:
-    """How far a point is behind the best; below 0 where its mean is better, and it ranks lower for seeds it lost."""
+    """Distance of a point from the best; negative if its mean is better but more of its seeds diverged."""
     low, high = (None if end is None else finite(end) for end in (pair.margin.low, pair.margin.high))
     is_behind = pair.worse == label
     if not is_behind:
@@ -226,7 +227,7 @@ def _behind(label: str, pair: Pair) -> Behind:
 
 
 def _best_sentences(label: str, arm: ArmSummary, figure: str, points: int) -> Iterator[str]:
-    """Which point is the best, and what it comes to on rows that had no say in that."""
+    """Sentences on the best point: its ranking figure, and the same figure on the test part."""
     if arm.final[figure].mean is None:
         yield f"No point has {figure}: every seed of each diverged."
         return
@@ -246,7 +247,7 @@ def _mean(final: OverSeeds | TestedFigure, figure: str) -> str:
 
 
 def _other_sentences(order: Sequence[Arm], behind: Mapping[str, Pair], seeds: int) -> Iterator[str]:
-    """Which points are ruled out as the best, and which are not; nothing where so few seeds could tell none."""
+    """Which points are ruled out as the best and which are not; nothing if there are too few seeds for any test."""
     if not behind or [*power_warnings([*behind.values()])]:
         return
     places = {arm.label: place for place, arm in enumerate(order, 1) if arm.label in behind}
@@ -267,21 +268,17 @@ def _placed(places: Sequence[int]) -> str:
         else:
             runs.append([place])
     words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
-    told = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    return f"place{'s' * (len(places) > 1)} {told} of the ranking"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"1 {word}" if count == 1 else f"{count:,} {word}s"
+    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"place{'s' * (len(places) > 1)} {listed} of the ranking"
 
 
 def _warnings(order: Sequence[Arm], behind: Mapping[str, Pair], figure: str, trained: Trained) -> Iterator[str]:
-    """What is wrong with the choice: the rows it was made on, seeds that were lost or are too few."""
+    """Warnings on the ranking: measured on training rows, diverged seeds, too few seeds."""
     if len(order) > 1:
         yield from choice_warnings(figure, order[0].finals)
     lost = [arm for arm in order if arm.diverged.any()]
     if lost:
-        yield f"{_counted(len(lost), 'point')} lost seeds that diverged: fewer lost seeds rank before a better mean"
+        yield f"{counted(len(lost), 'point')} lost seeds that diverged: fewer lost seeds rank before a better mean"
     if len(trained.seeds) == 1:
         yield "1 seed a point: how much seeds differ is unknown, and so is whether points do"
     elif len(trained.seeds) < FEWEST:
@@ -293,7 +290,7 @@ def _warnings(order: Sequence[Arm], behind: Mapping[str, Pair], figure: str, tra
 
 
 def check_best_gates(gates: Sequence[Gate], figures: Sequence[str]) -> None:
-    """Refuse gates on anything but `best.` and a figure of an arm: ConfigError."""
+    """ConfigError for gates on anything but `best.` and a figure of an arm."""
     check_gates(gates, arm_figures(BEST, figures), baseline=False)
 
 

@@ -1,11 +1,11 @@
-"""Which pictures suit a sweep: one table, `PICTURES`, from file name to what it shows.
+"""The pictures of a sweep: the table `PICTURES` maps a file name to a drawing function and a caption.
 
 This module loads matplotlib: import it only to draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ from nnlab import pictures as plots
 from nnlab.comparison import pictures as common
 from nnlab.comparison.sweep_tables import setting_cells
 from nnlab.comparison.tables import settings_keys
+from nnlab.report.parts import Drawing
 from nnlab.runs.summary import DrawnRange, SweepSummary
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def keys(comparison: Comparison) -> Any:
-    """What the points are ranked by, over each of the keys that were varied, point by point and seed by seed."""
+    """Draw the ranking figure of every point and seed over each swept key."""
     summary = comparison.summary
     assert isinstance(summary, SweepSummary)
     labels, searched = summary.verdict.ranking, summary.sweep.searched.keys
@@ -39,29 +40,29 @@ def keys(comparison: Comparison) -> Any:
 
 
 def _source(searched: tuple[str, ...] | DrawnRange) -> Literal["grid", "even", "log"]:
-    """How the values of a key came about."""
+    """How the values of a key were chosen: from a grid, or drawn uniformly, perhaps in the logarithm."""
     if not isinstance(searched, DrawnRange):
         return "grid"
     return "log" if searched.log else "even"
 
 
 def final(comparison: Comparison) -> Any:
-    """What the points are ranked by, at the end of training, for every seed of each of the best points."""
+    """Draw the final ranking figure of every seed of the best points."""
     return common.final(_by_place(comparison))
 
 
 def cost(comparison: Comparison) -> Any:
-    """The cost of the best points over the steps: mean over the seeds, and the seeds or a band of most of them."""
+    """Draw the loss of the best points over the steps."""
     return common.cost(_by_place(comparison))
 
 
 def metric(comparison: Comparison) -> Any:
-    """What the points are ranked by, over the steps, for the best points."""
+    """Draw the ranking figure of the best points over the steps; None if it was not measured during training."""
     return common.metric(_by_place(comparison))
 
 
 def _by_place(comparison: Comparison) -> Comparison:
-    """The points from the best to the worst, each called by its place and its settings, or these values alone."""
+    """The comparison with its points from best to worst, each named by place and settings, shortened if too long."""
     summary = comparison.summary
     ranking = summary.verdict.ranking
     short = max(map(len, ranking)) <= _LONGEST
@@ -83,7 +84,7 @@ def _by_place(comparison: Comparison) -> Comparison:
     )
 
 
-_LONGEST = 40  # letters of a name that a picture has room for
+_LONGEST = 40  # characters of a name that fit into a picture
 
 
 def _values(settings: Mapping[str, str]) -> str:
@@ -92,12 +93,26 @@ def _values(settings: Mapping[str, str]) -> str:
     return " · ".join(f"{cell:.3g}" if isinstance(cell, float) else plots.shortened(str(cell), 18) for cell in cells)
 
 
-PICTURES: dict[str, Callable[[Comparison], Any]] = {"keys": keys, "final": final, "cost": cost, "metric": metric}
+PICTURES: dict[str, Drawing[Comparison]] = {
+    "keys": Drawing(
+        keys,
+        "What the points are ranked by, over each of the keys that were varied, point by point and seed by seed.",
+    ),
+    "final": Drawing(
+        final,
+        "What the points are ranked by, at the end of training, for every seed of each of the best points.",
+    ),
+    "cost": Drawing(
+        cost,
+        "The cost of the best points over the steps: mean over the seeds, and the seeds or a band of most of them.",
+    ),
+    "metric": Drawing(metric, "What the points are ranked by, over the steps, for the best points."),
+}
 
 
-def sweep_pictures(figure: str) -> dict[str, Callable[[Comparison], Any]]:
-    """`PICTURES` with the curves of the ranking figure under its own name, such as accuracy."""
+def sweep_pictures(figure: str) -> dict[str, Drawing[Comparison]]:
+    """`PICTURES` with the entry `metric` renamed to the ranking figure, such as accuracy."""
     name = figure.split("/", 1)[1]
     if name == "loss":  # cost.png shows it
-        return {key: draw for key, draw in PICTURES.items() if key != "metric"}
-    return {name if key == "metric" else key: draw for key, draw in PICTURES.items()}
+        return {key: drawing for key, drawing in PICTURES.items() if key != "metric"}
+    return {name if key == "metric" else key: drawing for key, drawing in PICTURES.items()}

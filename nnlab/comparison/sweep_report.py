@@ -1,4 +1,4 @@
-"""The report of a sweep, made of what its run folder holds."""
+"""The report of a sweep, made from the files in its run folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import settings_keys
 from nnlab.maths.statistics import seeds_of
-from nnlab.report.page import FILE, Page, Section, write_page
+from nnlab.report.page import FILE, Page, Section, counted, write_page
 from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import SweepSummary
@@ -25,7 +25,7 @@ def write_sweep_report(folder: RunFolder, name: str, warnings: Sequence[str] = (
 
 
 def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
-    """The page of a sweep called `name`; a section for which there is nothing is left out."""
+    """The page of the sweep `name`; empty sections are left out."""
     summary, run = folder.summary(SweepSummary), folder.read_run()
     verdict = summary.verdict
     keys = " and ".join(settings_keys(summary))
@@ -40,9 +40,8 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
                 text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]  # fmt: skip
-    points = len(summary.arms)
-    counted = "1 point" if points == 1 else f"{points:,} points"
-    about = f"nnlab sweep, begun {begun_in(run)}, {counted}, {seeds_of(len(summary.seeds))} each"
+    points = counted(len(summary.arms), "point")
+    about = f"nnlab sweep, begun {begun_in(run)}, {points}, {seeds_of(len(summary.seeds))} each"
     return Page(name, about, verdict.sentences[0], tone_of(summary.gates), filled(sections))
 
 

@@ -1,22 +1,22 @@
-"""The tables of a sweep for people: the points from the best to the worst, and all figures of the best."""
+"""The tables of a sweep for people: the ranking, all figures of the best point, and the cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnlab.comparison.tables import TIME_PER_STEP, settings_keys, spread_cells
+from nnlab.comparison.tables import COST, SPREAD, TIME_PER_STEP, cost_cells, settings_keys, spread_cells
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import Cell, HtmlTable
 from nnlab.runs.summary import Behind, SweepSummary
 
 
 def sweep_tables(summary: SweepSummary) -> list[HtmlTable]:
-    """The ranking with a column for each swept key, the best point, and what each took."""
+    """Three tables: the ranking with a column for each swept key, the best point, and the cost of each point."""
     return [_ranking(summary), _best(summary), _cost(summary)]
 
 
 def setting_cells(settings: Sequence[str]) -> list[Cell]:
-    """The values of a key as numbers where all of them are, else as they were written."""
+    """The values of a key as numbers if all are numbers, else as the original texts."""
     numbers = [_number(text) for text in settings]
     return list(settings) if None in numbers else list(numbers)
 
@@ -53,11 +53,11 @@ def _behind(behind: Behind | None) -> list[Cell]:
 
 
 def _best(summary: SweepSummary) -> HtmlTable:
-    """All figures of the best point; those of the test part chose nothing."""
+    """All figures of the best point, including those of the test part, which were not used for ranking."""
     best = summary.sweep.best
     finals = summary.arms[best].final
     rows: list[list[Cell]] = [[figure, *spread_cells(final)] for figure, final in finals.items()]
-    columns = ["figure", "mean", "95 % from", "to", "median", "95 % from", "to"]
+    columns = ["figure", *SPREAD]
     return HtmlTable(f"The best point, {best}: final figures", columns, rows)
 
 
@@ -65,7 +65,6 @@ def _cost(summary: SweepSummary) -> HtmlTable:
     rows: list[list[Cell]] = []
     for place, (line, settings) in enumerate(zip(summary.sweep.ranking, _names(summary), strict=True), 1):
         arm = summary.arms[line.point]
-        microseconds = None if arm.time_per_step is None else 1e6 * arm.time_per_step
-        rows.append([place, *settings, arm.parameters, microseconds, arm.seconds])
-    columns = ["place", *settings_keys(summary), "parameters", "µs per step and seed", "seconds in all"]
+        rows.append([place, *settings, *cost_cells(arm)])
+    columns = ["place", *settings_keys(summary), *COST]
     return HtmlTable(f"What it took; {TIME_PER_STEP}", columns, rows)

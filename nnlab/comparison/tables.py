@@ -1,4 +1,4 @@
-"""The tables of a comparison, made of its summary: tidy rows for scripts, and tables for people."""
+"""The tables of a comparison, made from its summary: tidy rows for scripts, and tables for people."""
 
 from __future__ import annotations
 
@@ -31,22 +31,25 @@ _SHARES = (
     *("only_worse", "p", "p_adjusted", "told_apart", "seeds_needed"),
 )
 
-# --- what an arm is called --------------------------------------------------------------------------------------------
+SPREAD = ("mean", "95 % from", "to", "median", "95 % from", "to")
+COST = ("parameters", "µs per step and seed", "seconds in all")
+
+# --- names of arms --------------------------------------------------------------------------------------------
 
 
 def name_columns(summary: SeveralSummary) -> list[str]:
-    """The columns that name an arm: what its label is called, and each key that was given other values."""
+    """The columns that identify an arm: its label, then each tuned or swept key."""
     return ["point" if isinstance(summary, SweepSummary) else "activation", *settings_keys(summary)]
 
 
 def name_cells(summary: SeveralSummary, label: str) -> list[str]:
-    """What these columns hold of an arm."""
+    """The cells of an arm under `name_columns`."""
     settings = summary.arms[label].settings
     return [label, *(settings.get(key, "") for key in settings_keys(summary))]
 
 
 def settings_keys(summary: SeveralSummary) -> list[str]:
-    """The keys that were given other values in any arm."""
+    """The tuned or swept keys."""
     return list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
 
 
@@ -63,7 +66,7 @@ def arm_rows(summary: SeveralSummary) -> Iterator[list[str]]:
 
 
 def _statistics(arm: ArmSummary) -> Iterator[tuple[Any, ...]]:
-    """Figure, statistic, value, low, high, seeds and note of all there is to tell of an arm."""
+    """Figure, statistic, value, low, high, seeds and note of every statistic of an arm."""
     for figure, found in {**arm.final, "area": arm.area, **arm.health}.items():
         seeds = sum(value is not None for value in found.values)
         yield figure, "mean", found.mean, found.low, found.high, seeds, found.note
@@ -117,7 +120,7 @@ def tables_of(summary: ComparisonSummary) -> list[HtmlTable]:
 
 
 def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
-    """The arms from the best mean to the worst, those without one at the end; where tuned, those told of in words."""
+    """The arms by mean, best first and those without one last; if tuned, only the arms that the verdict mentions."""
     figure, sign = summary.figure, -1 if summary.larger_is_better else 1
 
     def place(arm: ArmSummary) -> float:
@@ -126,26 +129,26 @@ def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
 
     shown = summary.arms
     if summary.tuned:
-        told = [label for arm in summary.tuned.arms.values() for label in (arm.best, arm.same)]
-        shown = {label: arm for label, arm in shown.items() if label in told}
+        mentioned = [label for arm in summary.tuned.arms.values() for label in (arm.best, arm.same)]
+        shown = {label: arm for label, arm in shown.items() if label in mentioned}
     return sorted(shown.items(), key=lambda item: place(item[1]))
 
 
 def _tuned_tables(summary: ComparisonSummary, tuned: TunedSummary) -> list[HtmlTable]:
-    """The families at the same settings beside each at its best; and what the settings were chosen by, all of it."""
+    """Two tables: each family at the same and at its best settings; the figure by which settings were chosen."""
     figure, arms = summary.figure, summary.arms
     order = [arms[label].family for label in summary.verdict.ranking]
     both: list[list[Cell]] = []
     for family in order:
-        own = tuned.arms[family]
-        cells = [_interval(arms[label] if label else None, figure) for label in (own.same, own.best)]
-        both.append([family, *cells[0], *cells[1], _in_words(own.settings)])
+        arm = tuned.arms[family]
+        cells = [_interval(arms[label] if label else None, figure) for label in (arm.same, arm.best)]
+        both.append([family, *cells[0], *cells[1], settings_text(arm.settings)])
     chosen = tuned.figure
-    points = dict.fromkeys(_in_words(arm.settings) for arm in arms.values())
-    means = {(arm.family, _in_words(arm.settings)): arm.final[chosen].mean for arm in arms.values()}
+    points = dict.fromkeys(settings_text(arm.settings) for arm in arms.values())
+    means = {(arm.family, settings_text(arm.settings)): arm.final[chosen].mean for arm in arms.values()}
     tried: list[list[Cell]] = [[point, *(means.get((family, point)) for family in order)] for point in points]
     same = tuned.same_settings
-    common = f"{_in_words(same.settings)}, {same.why}" if same.settings else same.why
+    common = f"{settings_text(same.settings)}, {same.why}" if same.settings else same.why
     at = ("mean", "95 % from", "to")
     columns = ["activation", *(f"same: {word}" for word in at), *(f"best: {word}" for word in at), "its best settings"]
     return [
@@ -157,24 +160,23 @@ def _tuned_tables(summary: ComparisonSummary, tuned: TunedSummary) -> list[HtmlT
 
 
 def _interval(arm: ArmSummary | None, figure: str) -> list[Cell]:
-    """Mean, low and high."""
-    if arm is None:
-        return [None, None, None]
-    return [arm.final[figure].mean, arm.final[figure].low, arm.final[figure].high]
+    """Mean of a figure and its interval; three empty cells without an arm."""
+    return [None, None, None] if arm is None else spread_cells(arm.final[figure])[:3]
 
 
-def _in_words(settings: Mapping[str, str]) -> str:
+def settings_text(settings: Mapping[str, str]) -> str:
+    """Settings as `key=value, key=value`."""
     return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
 def spread_cells(final: OverSeeds) -> list[Cell]:
-    """Mean and median, each with its interval."""
+    """Mean and median, each with its interval: the columns `SPREAD`."""
     return [final.mean, final.low, final.high, final.median, final.median_low, final.median_high]
 
 
 def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
-    """Means and medians; with a column of what speaks against the mean's interval, if anything does."""
-    columns = ["activation", "mean", "95 % from", "to", "median", "95 % from", "to", "diverged"]
+    """Means and medians, with a column for notes on the mean's interval if there are any."""
+    columns = ["activation", *SPREAD, "diverged"]
     arms = _ranked(summary)
     notes = [arm.final[figure].note for _, arm in arms]
     rows: list[list[Cell]] = [
@@ -186,7 +188,7 @@ def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
 
 
 def _target_tables(summary: ComparisonSummary) -> list[HtmlTable]:
-    """Who reached the target, and how soon."""
+    """Two tables: the share of seeds that reached the target, and after how many steps."""
     arms, target = _ranked(summary), summary.target
     reached: list[list[Cell]] = []
     for label, arm in arms:
@@ -219,17 +221,16 @@ def _cost_table(summary: ComparisonSummary) -> HtmlTable:
     rows: list[list[Cell]] = []
     health = [name for name in ("dead", "saturated") if any(name in arm.health for _, arm in _ranked(summary))]
     for label, arm in _ranked(summary):
-        microseconds = None if arm.time_per_step is None else 1e6 * arm.time_per_step
         shares = [_percent(arm.mean_health(name)) for name in health]
-        rows.append([label, arm.parameters, microseconds, arm.seconds, *shares])
-    columns = [
-        "activation",
-        "parameters",
-        "µs per step and seed",
-        "seconds in all",
-        *(f"{name} (%)" for name in health),
-    ]
+        rows.append([label, *cost_cells(arm), *shares])
+    columns = ["activation", *COST, *(f"{name} (%)" for name in health)]
     return HtmlTable(f"What it took; {TIME_PER_STEP}", columns, rows)
+
+
+def cost_cells(arm: ArmSummary) -> list[Cell]:
+    """Parameters, microseconds per step and seed, and seconds: the columns `COST`."""
+    microseconds = None if arm.time_per_step is None else 1e6 * arm.time_per_step
+    return [arm.parameters, microseconds, arm.seconds]
 
 
 def _percent(share: float | None) -> float | None:
@@ -237,7 +238,7 @@ def _percent(share: float | None) -> float | None:
 
 
 def _pair_tables(summary: ComparisonSummary) -> list[HtmlTable]:
-    """By how much one is better, and how often."""
+    """Two tables of pairs: the difference between the arms, and the chance that one is better on a seed."""
     pairs, figure = summary.pairs, summary.figure
     differences: list[list[Cell]] = []
     for pair in pairs:
@@ -259,7 +260,7 @@ def _pair_tables(summary: ComparisonSummary) -> list[HtmlTable]:
 
 
 def _share_table(summary: ComparisonSummary) -> HtmlTable:
-    """Who reaches the target on more seeds."""
+    """Pairs of arms by the share of seeds that reached the target."""
     columns = ["more often", "less often", "share (%)", "against (%)", "points more", "95 % from", "to"]
     columns += ["p (McNemar)", "p by Holm", "told apart", "seeds"]
     rows: list[list[Cell]] = []

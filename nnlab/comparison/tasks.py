@@ -1,7 +1,7 @@
-"""The work of a comparison in pieces: one arm, or arms that differ in their learning rate alone, under some seeds.
+"""The work of a comparison in tasks: one arm, or arms that differ only in their learning rate, under some seeds.
 
-All of a piece is trained at once. Which seeds, and which rates, go into a piece changes no bit of any figure, so pieces
-may be trained anywhere and in any order.
+A task trains all its replicas at once. How seeds and rates are grouped changes no bit of any figure, so tasks may run
+anywhere and in any order.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Stopping = Callable[[], bool]
 
 @dataclass
 class Arm:
-    """What one arm did: `curves` hold each figure as (R, T) over `steps`, `finals` each as (R,).
+    """The training results of an arm: `curves` holds each figure over `steps` as (R, T), `finals` each as (R,).
 
     `bad_step`, (R,), is the first bad step of each replica that `diverged`, -1 for the others. `settings` and `family`
-    are those of its variant.
+    are copied from its variant.
     """
 
     label: str
@@ -59,7 +59,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Task:
-    """Some seeds of one variant, or of several that differ in their learning rate alone."""
+    """Some seeds of one variant, or of several variants that differ only in their learning rate."""
 
     variants: tuple[Variant, ...]
     seeds: tuple[int, ...]
@@ -67,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task could not be done, and the exit code that stands for it."""
+    """The reason why a task failed, with its exit code."""
 
     reason: str
     exit_code: int
@@ -77,39 +77,39 @@ Outcome = list[Arm] | Failure | None
 
 
 class RowSource:
-    """A data set, and its rows as they were prepared last: the next task often wants the same ones."""
+    """A data set, with a cache of the rows prepared last: the next task often needs the same ones."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.last: tuple[object, Rows] | None = None
 
     def rows(self, experiment: Experiment, seeds: tuple[int, ...]) -> Rows:
-        """The rows as an experiment wants them, for each seed; those of all seeds where none are drawn."""
+        """The rows as the experiment prepares them, for each seed; shared by all seeds if nothing is drawn."""
         data = experiment.data
         drawn = data.validation is not None or data.test is not None
         key = (repr(data), experiment.precision, seeds if drawn else ())
         last = self.last
         if last is None or last[0] != key:
-            last = self.last = None  # two of them need not fit into memory
+            last = self.last = None  # two sets of rows may not fit into memory
             last = self.last = (key, prepare_rows(experiment, self.dataset, seeds))
         return replace(last[1], seeds=seeds)
 
 
 def attempt(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> Outcome:
-    """An arm for each variant of a task, what kept it from being done, or None where a stop was asked for."""
+    """Run a task: an arm for each variant, a Failure, or None if a stop was requested."""
     try:
         arms = run(task, source, observe, stop)
     except NnlabError as error:
         return Failure(str(error), error.exit_code)
     except MemoryError:
         return Failure("found too little memory, expected a smaller network, batch or data set", 2)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other arms go on
+    except Exception as error:  # noqa: BLE001 - the other arms must go on
         return Failure(f"{type(error).__name__}: {printable(str(error))}", 1)
     return None if stop() else arms
 
 
 def run(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> list[Arm]:
-    """An arm for each variant of a task, all of its seeds and rates trained at once."""
+    """Train all seeds and rates of a task at once; an arm for each variant."""
     first, count = task.variants[0], len(task.variants)
     rows = source.rows(first.experiment, task.seeds)
     if count == 1:
@@ -126,18 +126,18 @@ def run(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> lis
 
 
 def named(arm: Arm, variant: Variant) -> Arm:
-    """The arm as that of a variant."""
+    """The arm with label, settings and family of a variant."""
     return replace(arm, label=variant.label, choice=variant.choice, settings=variant.settings, family=variant.family)
 
 
 # --- which seeds at once ----------------------------------------------------------------------------------------------
 
-# Rows that are drawn anew for each seed stay within about this many bytes.
+# Bytes for rows that are drawn anew for each seed, roughly.
 _BYTES_OF_ROWS = 2**30
-# What every step touches stays near the cache: measured on 784-50-10 with batches of 64, five seeds at once take about
-# as long, each, as one alone, and ten or twenty half as long again.
+# The memory that a step touches should stay near the cache: on 784-50-10 with batches of 64, five seeds at once take
+# as long per seed as one alone, ten or twenty take 50 % longer per seed.
 _BYTES_OF_A_STEP = 2**22
-# Cut finer than this, pieces for several processes take about as long as they did whole: measured on 2-2-1, where a
+# Smaller pieces for several processes would gain nothing: measured on 2-2-1, where a
 # thousand seeds at once take 0.24 µs each, two hundred 0.4 and twenty 1.4.
 _BYTES_WORTH_SHARING = 2**17
 
@@ -147,7 +147,7 @@ def tasks_for(
     dataset: Dataset,
     jobs: int = 1,
 ) -> list[Task]:
-    """Variants with their seeds in pieces: those that differ in their learning rate alone go together."""
+    """The tasks for variants and seeds; variants that differ only in their learning rate share tasks."""
     groups: dict[tuple[str, tuple[int, ...]], list[Variant]] = {}
     for variant, seeds in wanted:
         has_rate = LEARNING_RATE in dict(variant.settings)
@@ -167,7 +167,7 @@ def chunks(
     jobs: int = 1,
     rates: int = 1,
 ) -> Iterator[Sequence[int]]:
-    """The seeds of each piece, as even as can be: as many as the cache holds, and enough pieces for all processes."""
+    """Split seeds evenly into pieces: small enough for the cache, and enough of them for all processes."""
     rows, step = _bytes_of_rows(experiment, dataset), rates * _bytes_of_a_step(experiment, dataset)
     shared = max(-(-len(seeds) // jobs), _BYTES_WORTH_SHARING // step)
     most = max(1, min(shared, _BYTES_OF_A_STEP // step, _BYTES_OF_ROWS // max(1, rates * rows)))
@@ -177,13 +177,13 @@ def chunks(
 
 
 def _bytes_of_rows(experiment: Experiment, dataset: Dataset) -> int:
-    """What the rows of one seed take, drawn and stacked; nothing where all seeds share them."""
+    """Bytes of the drawn and stacked rows of one seed; 0 if all seeds share them."""
     drawn = experiment.data.validation is not None or experiment.data.test is not None
     return 2 * dataset.x.size * dtype_of(experiment).itemsize if drawn else 0
 
 
 def _bytes_of_a_step(experiment: Experiment, dataset: Dataset) -> int:
-    """What a step of one seed touches: theta, gradient and slots, a batch, and the buffers of the layers."""
+    """Bytes that a step of one seed touches: theta, gradient and slots, a batch, and the buffers of the layers."""
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
     optimizer, batch = experiment.optimizer, experiment.training.batch_size
     slots = optimizer.entry.slots(optimizer.values)
@@ -197,7 +197,7 @@ def _bytes_of_a_step(experiment: Experiment, dataset: Dataset) -> int:
 
 
 def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
-    """Train one arm under the seeds of a setup; it has no name yet."""
+    """Train an arm, not yet named, under the seeds of a setup."""
     state, clock = setup.start(), time.perf_counter()
     records: list[Record] = []
     for record in setup.fit(state, stop=stop):
@@ -227,9 +227,9 @@ def _mean(values: Array) -> float:
 
 
 def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str, Array]]:
-    """Every figure over the steps at which anything was measured, (R, T), nan where this one was not.
+    """Each figure over the steps at which anything was measured, (R, T), nan where it was not.
 
-    Where a loss would have been `logged`, there is a curve of it, although all replicas may have diverged before.
+    A loss in `logged` always has a curve, even if all replicas diverged before it was measured.
     """
     shown = [record for record in records if record.figures]
     names = list(dict.fromkeys(name for record in shown for name in record.figures))
@@ -240,7 +240,7 @@ def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str
 
 
 def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, Array]:
-    """Loss and quick figures of every split for each replica, (R,), nan where it diverged."""
+    """Loss and training metrics of every split for each replica, (R,), nan where it diverged."""
     evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
     with np.errstate(all="ignore"):
         finals = figures_of(evaluator, setup.experiment.task, setup.parts)
@@ -251,7 +251,7 @@ def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, A
 
 
 def some(arm: Arm, replicas: Sequence[int], share: float) -> Arm:
-    """Some replicas of an arm, which took a `share` of its time."""
+    """An arm of the replicas in `rows` only, with a `share` of the time."""
     rows = list(replicas)
     return replace(
         arm,
@@ -266,7 +266,7 @@ def some(arm: Arm, replicas: Sequence[int], share: float) -> Arm:
 
 
 def joined(pieces: Sequence[Arm]) -> Arm:
-    """Chunks of seeds as one arm. Its steps end where the last of its seeds has a figure."""
+    """Join pieces of the same arm. Its steps end at the last figure of any of its seeds."""
     longest = max((piece.steps for piece in pieces), key=len)
     names = list(dict.fromkeys(name for piece in pieces for name in piece.curves))
     curves = {name: np.concatenate([_curve(piece, name, len(longest)) for piece in pieces]) for name in names}
@@ -286,7 +286,7 @@ def joined(pieces: Sequence[Arm]) -> Arm:
 
 
 def _curve(piece: Arm, name: str, length: int) -> Array:
-    """A curve (R, length), nan where the seeds of this piece stopped earlier than others, or have no such figure."""
+    """A curve (R, length), nan where the seeds of this piece stopped earlier, or without this figure."""
     filled = np.full((len(piece.theta), length), np.nan)
     if name in piece.curves:
         filled[:, : len(piece.steps)] = piece.curves[name]

@@ -1,6 +1,6 @@
-"""Everyone at the same settings, and each at its best: which arms of a tuned comparison these are.
+"""Tuned comparisons: find the arms at the settings that all share, and each family's arm at its best settings.
 
-Settings are chosen by the mean of a figure on the validation part; what they are worth is told on the test part.
+Settings are chosen by the mean of a figure on the validation part; the arms are then compared on the test part.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from nnlab.runs.summary import SameSettings, TunedArm, TunedSummary
 
 @dataclass(frozen=True)
 class Tuned:
-    """For each family of arms, which is an activation with its initialiser, the label of an arm.
+    """The chosen arms of each family, an activation with its initialiser.
 
-    `same` has the arm at the settings that all share, `best` the one at the family's own best `settings`. `figure`
-    is what these were chosen by. `common` are the shared settings, `why` says how they were found.
+    `same` holds the label of the family's arm at the `common` settings, `best` that at its best `settings`, chosen by
+    `figure`. `why` explains the choice of the common settings.
     """
 
     figure: str
@@ -37,7 +37,7 @@ class Tuned:
     why: str
 
     def summary(self) -> TunedSummary:
-        """What summary.json says of it."""
+        """The tuning in the form of summary.json."""
         arms = {
             family: TunedArm(same=self.same.get(family), best=best, settings=dict(self.settings[family]))
             for family, best in self.best.items()
@@ -47,22 +47,22 @@ class Tuned:
 
 
 def choosing_figure(experiment: Experiment) -> str:
-    """The figure that settings are chosen by, unless another is asked for: the task's first, on the validation part.
+    """The default figure for choosing settings: the task's first metric on the validation part.
 
-    Where no rows are held out at all, as in exclusive or, it is that of the training part.
+    Without a validation part, as in XOR, it is measured on the training part.
     """
     part = "train" if experiment.data.validation is None else "val"
     return f"{part}/{next(iter(TRAINING_METRICS[experiment.task]))}"
 
 
 def check_choosing(figure: str, figures: Sequence[str]) -> None:
-    """Refuse to choose on training data where rows are held out: ConfigError. Arms end with `figures`."""
+    """ConfigError for choosing on training data although there is a test part. `figures` are the final ones."""
     if not figure.startswith("val/") and any(name.startswith("test/") for name in figures):
         raise ConfigError("found no validation part to choose the best settings on, expected data.validation")
 
 
 def choice_warnings(figure: str, finals: Iterable[str]) -> Iterator[str]:
-    """What is wrong with a figure that settings are chosen by, where arms end with these final figures."""
+    """Warnings on choosing settings by `figure`, given the names of the final figures."""
     if not figure.startswith("val/"):
         yield (
             f"settings are chosen by {figure}, on the very rows that were trained on: it tells which of them fit these "
@@ -76,14 +76,14 @@ def choice_warnings(figure: str, finals: Iterable[str]) -> Iterator[str]:
 
 
 def tuned_from(arms: Sequence[Arm], experiment: Experiment) -> Tuned | None:
-    """The best settings of each family, and those that all share; None where nothing was tuned."""
+    """The best settings of each family and the common settings; None if nothing was tuned."""
     if not any(arm.settings for arm in arms):
         return None
     figure = choosing_figure(experiment)
     families: dict[str, list[Arm]] = {}
     for arm in arms:
         families.setdefault(arm.family, []).append(arm)
-    best = {family: ranked(own, figure)[0] for family, own in families.items()}
+    best = {family: ranked(members, figure)[0] for family, members in families.items()}
     common, why = _common(families, experiment, figure)
     same = {arm.family: arm.label for arm in arms if arm.settings == common}
     labels = {family: arm.label for family, arm in best.items()}
@@ -91,44 +91,44 @@ def tuned_from(arms: Sequence[Arm], experiment: Experiment) -> Tuned | None:
 
 
 def ranked(arms: Sequence[Arm], figure: str) -> list[Arm]:
-    """The arms from the best to the worst: fewest diverged seeds first, then by the mean of the figure, then the loss.
+    """The arms from best to worst: by the number of diverged seeds, then the mean of the figure, then the loss.
 
-    The mean alone would favour an arm of which only the lucky seeds are left.
+    The mean alone would favour an arm whose bad seeds all diverged.
     """
     return sorted(arms, key=lambda arm: merit(arm, figure))
 
 
 def merit(arm: Arm, figure: str) -> tuple[float, float, float]:
-    """What an arm is ranked by, the smaller the better."""
+    """The sort key of an arm; smaller is better."""
     split, sign = figure.partition("/")[0], -1 if larger_is_better(figure) else 1
     diverged = float(arm.diverged.sum())
     return diverged, mean_of(sign * arm.finals[figure]), mean_of(arm.finals[f"{split}/loss"])
 
 
 def larger_is_better(figure: str) -> bool:
-    """Whether of two figures such as `val/accuracy` the larger is the better one."""
+    """Whether larger values of a figure such as `val/accuracy` are better."""
     return metric_of(figure.partition("/")[2]).larger_is_better
 
 
 def mean_of(values: Any) -> float:
-    """The mean of what is known; infinite where nothing is."""
+    """The mean of the finite values; infinite if there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else np.inf
 
 
 def _common(families: Mapping[str, Sequence[Arm]], experiment: Experiment, figure: str) -> tuple[Settings, str]:
-    """The settings of the experiment file where they are among those tried, else those best on average."""
-    tried = list(dict.fromkeys(arm.settings for own in families.values() for arm in own))
+    """The experiment file's settings if they were tried, else those best on average; with the reason."""
+    tried = list(dict.fromkeys(arm.settings for members in families.values() for arm in members))
     plain = to_plain(experiment)
     for settings in tried:
         if all(_at(plain, key) == read_value(value, "").values for key, value in settings):
             return settings, "those of the experiment file"
     merits = {
         settings: np.sum(
-            [merit(arm, figure) for own in families.values() for arm in own if arm.settings == settings], 0
+            [merit(arm, figure) for members in families.values() for arm in members if arm.settings == settings], 0
         )
         for settings in tried
-        if sum(arm.settings == settings for own in families.values() for arm in own) == len(families)
+        if sum(arm.settings == settings for members in families.values() for arm in members) == len(families)
     }
     if not merits:  # arms have failed
         return (), "none: no settings were tried by all"
@@ -136,7 +136,7 @@ def _common(families: Mapping[str, Sequence[Arm]], experiment: Experiment, figur
 
 
 def _at(plain: Any, key: str) -> Any:
-    """The value under a dotted key of a resolved experiment; None where there is none."""
+    """The value under a dotted key of a resolved experiment; None if there is none."""
     for name in key.split("."):
         if isinstance(plain, str):
             plain = {"name": plain}

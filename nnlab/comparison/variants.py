@@ -1,4 +1,4 @@
-"""Variants of an experiment: the same one with another activation, another initialiser, other values of some keys.
+"""Variants of an experiment: with another activation, another initialiser, or other values of some keys.
 
 A variant is a complete experiment with a label. Comparisons and sweeps are lists of them.
 """
@@ -25,7 +25,7 @@ INITIALISATIONS: tuple[Initialisation, ...] = ("same", "recommended", "both")
 TUNE = "--tune"
 LEARNING_RATE = "optimizer.learning_rate"
 
-# What decides which rows are read, or what a seed is: no setting among others.
+# Keys that determine the rows or the meaning of a seed: they cannot be varied.
 _FIXED = ("name", "task", "seed", "gates", "data.source", "data.target", "data.ignore", "data.blanks")
 _COMPARED = "network.activation"
 _MOST_POINTS = 100_000
@@ -38,8 +38,8 @@ Settings = tuple[tuple[str, str], ...]
 class Variant:
     """One arm: a complete experiment under a label.
 
-    `settings` are the keys that were given another value, each with the value's text; `init` is `same` or
-    `recommended` where one of the two was asked for. `family` is the label without the settings.
+    `settings` are the changed keys, each with the text of its value; `init` is `same`, `recommended` or None (as in the
+    experiment file). `family` is the label without the settings.
     """
 
     label: str
@@ -63,12 +63,12 @@ def variants(
     points = tuned(experiment, grid(tune, TUNE), TUNE)
     inits = ("recommended", "same") if init == "both" else (init,)
     found = []
-    for choice, own in product(choices, inits):
-        family = f"{choice.label} [same init]" if init == "both" and own == "same" else choice.label
+    for choice, start in product(choices, inits):
+        family = f"{choice.label} [same init]" if init == "both" and start == "same" else choice.label
         for settings, base in points:
-            started = base if own is None else _with_init(base, own)
+            started = base if start is None else _with_init(base, start)
             changed = _with_activation(started, choice, number)
-            found.append(Variant(_label(family, settings), choice, changed, settings, own, family))
+            found.append(Variant(_label(family, settings), choice, changed, settings, start, family))
     return found
 
 
@@ -77,14 +77,14 @@ def _label(family: str, settings: Settings) -> str:
 
 
 def short(settings: Settings) -> list[str]:
-    """Settings as `key=value`, keys without their parents as long as they differ; an index has its list before it."""
+    """Settings as `key=value`, with the last part of each key if these are distinct; an index keeps its list's name."""
     last = [_SHORT.search(key)[0] for key, _ in settings]  # type: ignore[index]
     names = last if len({*last}) == len(last) else [key for key, _ in settings]
     return [f"{name}={value}" for name, (_, value) in zip(names, settings, strict=True)]
 
 
 def check_init(word: str | None) -> Initialisation | None:
-    """The word as one of those that are known; ConfigError for others."""
+    """Validate the value of --init; ConfigError for unknown words."""
     for known in INITIALISATIONS:
         if word == known:
             return known
@@ -98,7 +98,7 @@ def check_init(word: str | None) -> Initialisation | None:
 
 
 def layer_number(experiment: Experiment, name: str) -> int:
-    """The index in `network.layers` of a hidden dense layer called by number, from 1, or name; ConfigError."""
+    """The index in `network.layers` of a hidden dense layer, given its number from 1 or its name; else ConfigError."""
     dense = [index for index, layer in enumerate(experiment.network.layers or []) if layer.dense is not None]
     known = {f"dense{number}": index for number, index in enumerate(dense, start=1)}
     found = known.get(f"dense{name}" if name.isdecimal() else name)
@@ -109,7 +109,7 @@ def layer_number(experiment: Experiment, name: str) -> int:
 
 
 def _with_activation(experiment: Experiment, choice: ActivationChoice, layer: int | None) -> Experiment:
-    """The experiment with an activation in every hidden layer that does not name its own, or in one layer alone."""
+    """The experiment with an activation in each hidden layer that does not name one itself, or in one `layer` only."""
     if layer is None:
         return arm_experiment(experiment, choice)
     changed = [
@@ -124,9 +124,9 @@ def _with_activation(experiment: Experiment, choice: ActivationChoice, layer: in
 
 
 def _with_init(experiment: Experiment, init: str) -> Experiment:
-    """The experiment whose hidden layers, unless they name their own, all start in one way, or each activation's way.
+    """The experiment with one initialiser for all hidden layers that do not name one (same), or each activation's own.
 
-    The one way is that of `network.init`, or where this is left open, what the activation of the file recommends.
+    The common one is `network.init`, by default the initialiser recommended for the experiment file's activation.
     """
     spec = experiment.network
     weights = spec.init.weights
@@ -147,9 +147,9 @@ def _started(layer: LayerSpec, start: Init) -> LayerSpec:
 
 
 def without_twins(arms: Sequence[Variant]) -> tuple[list[Variant], list[str]]:
-    """The arms without those that are another arm under another name, and a sentence for each family left out.
+    """The arms without duplicates under another label, and a sentence for each family left out.
 
-    Such twins are made by both initialisers of an activation whose own is the one that all share.
+    With `--init both` an activation whose own initialiser is the common one appears twice.
     """
     kept: list[Variant] = []
     sentences: dict[str, None] = {}
@@ -167,12 +167,12 @@ def _are_twins(one: Variant, other: Variant) -> bool:
 
 
 def _recommended(activation: ActivationChoice) -> InitializerChoice:
-    """The initialiser that suits an activation."""
+    """The initialiser recommended for an activation."""
     return choose(activation.entry.initializer, INITIALIZERS, InitializerChoice)
 
 
 def _resolved(experiment: Experiment) -> Experiment:
-    """The experiment whose hidden layers each name their initialiser."""
+    """The experiment with the initialiser written out for each hidden layer."""
     spec = experiment.network
     layers = []
     for layer in spec.layers or []:
@@ -187,7 +187,7 @@ def _resolved(experiment: Experiment) -> Experiment:
 
 
 def grid(texts: Sequence[str], option: str) -> dict[str, list[str]]:
-    """The values of each key that `KEY=V1,V2` names; ConfigError with what is wrong with any of them."""
+    """Parse `KEY=V1,V2` into the values of each key; ConfigError with the faults of all texts."""
     found: dict[str, list[str]] = {}
     faults = []
     for text in texts:
@@ -213,7 +213,7 @@ def _grid_fault(key: str, equals: str, parts: Sequence[str], before: Mapping[str
 
 
 def _compared_fault(key: str, option: str) -> str | None:
-    """Why a key cannot be tuned: it is what makes the arms."""
+    """Why a key cannot be tuned, or None: the compared activation itself cannot."""
     if option != TUNE or not (key == _COMPARED or key.startswith(f"{_COMPARED}.")):
         return None
     return f"found {printable(key)}, which is what is compared; expected it as -a"
@@ -231,7 +231,7 @@ def fixed_fault(key: str) -> str | None:
 
 
 def split_values(text: str) -> list[str]:
-    """The values between commas; those within brackets or quotes belong to a value."""
+    """Split at commas, except those within brackets or quotes."""
     parts, depth, quote = [""], 0, ""
     for character in text:
         if quote:
@@ -249,7 +249,7 @@ def split_values(text: str) -> list[str]:
 def tuned(
     experiment: Experiment, values: Mapping[str, Sequence[str]], option: str
 ) -> list[tuple[Settings, Experiment]]:
-    """Every combination of values, with its experiment; ConfigError with the faults of all of them."""
+    """Every combination of values, with its experiment; ConfigError with the faults of all values."""
     count = 1
     for texts in values.values():
         count *= len(texts)
@@ -263,7 +263,7 @@ def tuned(
 
 
 def settle(experiment: Experiment, points: Sequence[Settings], option: str) -> list[tuple[Settings, Experiment]]:
-    """The experiment with the settings of each point; ConfigError with the faults of all of them."""
+    """The experiment at the settings of each point; ConfigError with the faults of all points."""
     return list(zip(points, _check(points, experiment, option), strict=True))
 
 
@@ -280,7 +280,7 @@ def _check(points: Sequence[Settings], experiment: Experiment, option: str) -> l
 
 
 def _changed(experiment: Experiment, settings: Settings) -> Experiment:
-    """The experiment with other values of some keys, checked like a file."""
+    """The experiment with other values of some keys, validated like a file."""
     if not settings:
         return experiment
     document = experiment.document
@@ -288,13 +288,13 @@ def _changed(experiment: Experiment, settings: Settings) -> Experiment:
     for key, value in settings:
         document = override(document, f"{key}={value}")
     changed = validate(document, experiment.activations)
-    # The path of the data was made absolute after the file was read.
+    # The document has the path of the data as written; the experiment has it made absolute.
     data = changed.data.model_copy(update={"source": experiment.data.source})
     return changed.model_copy(update={"data": data})
 
 
 def _placed(fault: Fault, point: Settings, option: str) -> Fault:
-    """The fault at the value of the command line that caused it."""
+    """The fault, located at the command-line value that caused it."""
     for key, value in point:
         if fault.file == f"--set {key}=…":
             return replace(fault, file=f"{option} {printable(key)}={printable(value)}", line=None, column=None)
@@ -302,7 +302,7 @@ def _placed(fault: Fault, point: Settings, option: str) -> Fault:
 
 
 def same_but_rate(experiment: Experiment) -> Experiment:
-    """The experiment without its learning rate: those that are equal then can be trained side by side."""
+    """The experiment without its learning rate: experiments that are equal then can be trained at once."""
     optimizer = experiment.optimizer
     values = {name: value for name, value in optimizer.values.items() if name != "learning_rate"}
     bare = optimizer.model_copy(update={"values": values, "changed": ()})

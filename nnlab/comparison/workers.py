@@ -1,7 +1,7 @@
-"""Where the pieces of a comparison are trained: here, or in processes of this machine. A cluster is in `cluster`.
+"""Where the tasks of a comparison run: in this process, or in several processes. For Dask see `cluster`.
 
-Each way is a `Workers`: `run_all(tasks, shared, report, stop)` yields the number of each task with what came of it, as
-soon as it is known. `report(number, progress)` is told how far a task is. Which way it is changes no bit of a result.
+Each class implements `Workers`: `run_all(tasks, shared, report, stop)` yields the number and the outcome of each task
+as it finishes, and calls `report(number, progress)` meanwhile. Results do not depend on the class, to the bit.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TRIES = 2
 
 @dataclass(frozen=True)
 class Shared:
-    """What all tasks need. Plugins are (name, text): where they are needed again may be no such file."""
+    """Data that all tasks need. Plugins are (name, text): other machines may not have their files."""
 
     dataset: Dataset
     plugins: tuple[tuple[str, str], ...] = ()
@@ -47,28 +47,28 @@ class Shared:
 
     @cached_property
     def rows(self) -> RowSource:
-        """Where tasks get their rows from."""
+        """The source of prepared rows, shared by the tasks of a process."""
         return RowSource(self.dataset)
 
     def packed(self) -> bytes:
-        """What another process makes the same of."""
+        """Serialise for another process; see `unpacked`."""
         return pickle.dumps((self.dataset, self.plugins, self.threads))
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Shared:
-        """The inverse of `packed`, which comes from this program."""
-        shared = cls(*pickle.loads(packed))  # noqa: S301 - from our own process
+        """The inverse of `packed`; the bytes must come from this program."""
+        shared = cls(*pickle.loads(packed))  # noqa: S301 - it comes from our own process
         shared.activations  # noqa: B018 - a plugin that fails here fails before the first task
         return shared
 
     @cached_property
     def activations(self) -> Mapping[str, AnyActivation]:
-        """The built-in activations and those that the texts of the plugins make."""
+        """The built-in activations and those of the plugins."""
         with as_files(self.plugins) as files:
             return with_plugins(files)
 
     def received(self, task: Task) -> Task:
-        """A task that came from another process, with the entries that its choices had there."""
+        """A task from another process, its choices bound to this process's table entries."""
         for variant in task.variants:
             restore_entries(variant.choice, self.activations)
             restore_entries(variant.experiment, self.activations)
@@ -76,16 +76,16 @@ class Shared:
 
 
 class Workers(Protocol):
-    """A way to have tasks done; `jobs` of them at once."""
+    """Runs tasks, `jobs` of them at once."""
 
     @property
     def jobs(self) -> int:
-        """How many tasks are worked on at once."""
+        """How many tasks run at once."""
 
     def run_all(
         self, tasks: Sequence[Task], shared: Shared, report: Report, stop: Stopping
     ) -> Iterator[tuple[int, Outcome]]:
-        """What comes of each task, in any order; nothing more once a stop is asked for."""
+        """Yield the outcome of each task, in any order; nothing more once a stop is requested."""
 
 
 class SerialWorkers:
@@ -96,7 +96,7 @@ class SerialWorkers:
     def run_all(
         self, tasks: Sequence[Task], shared: Shared, report: Report, stop: Stopping
     ) -> Iterator[tuple[int, Outcome]]:
-        """What comes of each task, in their order."""
+        """Yield the outcome of each task, in their order."""
         for number, task in enumerate(tasks):
 
             def observe(progress: Progress, number: int = number) -> None:
@@ -112,21 +112,21 @@ class SerialWorkers:
 
 
 class Throttled:
-    """Passes on the progress of a task now and then: it costs more to tell than to note."""
+    """Forwards the progress of a task at limited rate: sending costs more than a short step."""
 
-    def __init__(self, tell: Callable[[Progress], None]) -> None:
-        self.tell, self.told_at = tell, -_SECONDS_BETWEEN_REPORTS
+    def __init__(self, send: Callable[[Progress], None]) -> None:
+        self.send, self.sent_at = send, -_SECONDS_BETWEEN_REPORTS
 
     def __call__(self, progress: Progress) -> None:
-        """Pass it on if enough time has passed, or if it is the last."""
+        """Forward the progress if enough time has passed, or if the task is complete."""
         present = time.monotonic()
-        if present - self.told_at >= _SECONDS_BETWEEN_REPORTS or progress.step >= progress.steps:
-            self.told_at = present
-            self.tell(progress)
+        if present - self.sent_at >= _SECONDS_BETWEEN_REPORTS or progress.step >= progress.steps:
+            self.sent_at = present
+            self.send(progress)
 
 
 class Processes:
-    """Several tasks at once, each in a process of its own on this machine."""
+    """Several tasks at once, each in a separate process on this machine."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
@@ -134,31 +134,31 @@ class Processes:
     def run_all(
         self, tasks: Sequence[Task], shared: Shared, report: Report, stop: Stopping
     ) -> Iterator[tuple[int, Outcome]]:
-        """What comes of each task. One whose process is killed is done again, once, in another."""
-        crew = _Crew(self.jobs, tasks, shared.packed())
+        """Yield the outcome of each task. A task whose process is killed is repeated once in another process."""
+        pool = _Pool(self.jobs, tasks, shared.packed())
         try:
-            while crew.has_work() and not stop():
-                crew.fill()
-                for number, message in crew.messages():
+            while pool.has_work() and not stop():
+                pool.fill()
+                for number, message in pool.messages():
                     if isinstance(message, Progress):
                         report(number, message)
                     else:
                         yield number, message
         finally:
-            crew.dismiss()
+            pool.dismiss()
 
 
 @dataclass
 class _Worker:
-    """A process, the pipe to it, and the number of the task it is at."""
+    """A process, the pipe to it, and the number of its current task."""
 
     process: SpawnProcess
     pipe: Connection
     number: int | None = None
 
 
-class _Crew:
-    """Some processes and the tasks that wait for one of them."""
+class _Pool:
+    """A pool of processes and the queue of waiting tasks."""
 
     def __init__(self, size: int, tasks: Sequence[Task], packed: bytes) -> None:
         self.size, self.tasks, self.packed = size, tasks, packed
@@ -170,15 +170,15 @@ class _Crew:
         return bool(self.waiting) or any(worker.number is not None for worker in self.workers)
 
     def fill(self) -> None:
-        """Give each idle process a task, starting processes as long as there are fewer than there may be."""
+        """Give each idle process a task, and start processes up to the size of the pool."""
         idle = [worker for worker in self.workers if worker.number is None]
         while self.waiting and (idle or len(self.workers) < self.size):
-            worker = idle.pop() if idle else self._hired()
+            worker = idle.pop() if idle else self._start_worker()
             worker.number = self.waiting.popleft()
-            with contextlib.suppress(OSError):  # it has gone: the pipe will tell
+            with contextlib.suppress(OSError):  # the process has died: `messages` will notice
                 worker.pipe.send(self.tasks[worker.number])
 
-    def _hired(self) -> _Worker:
+    def _start_worker(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.packed), daemon=True)
@@ -189,7 +189,7 @@ class _Crew:
         return self.workers[-1]
 
     def messages(self) -> Iterator[tuple[int, Progress | Outcome]]:
-        """What the processes have sent within a moment, and failures of tasks that have ended them."""
+        """Messages that arrive within 0.1 s, and failures of tasks whose processes died."""
         ready = pipes.wait([worker.pipe for worker in self.workers], timeout=0.1)
         for worker in [worker for worker in self.workers if worker.pipe in ready]:
             number = worker.number
@@ -203,7 +203,7 @@ class _Crew:
                 yield number, message
 
     def _lost(self, worker: _Worker) -> Failure | None:
-        """Let another process try what this one was at, unless it is the second to end over it."""
+        """Requeue the task of a dead process; a Failure if it was the second to die of this task."""
         self.workers.remove(worker)
         worker.process.join()
         number, code = worker.number, worker.process.exitcode
@@ -217,7 +217,7 @@ class _Crew:
         return Failure(f"its process ended {how}, as did the one that tried before", 1)
 
     def dismiss(self) -> None:
-        """Let the processes leave. Those at work are told to stop; one that does not leave in time is killed."""
+        """End the processes: busy ones are terminated, and those that do not exit in time are killed."""
         for worker in self.workers:
             if worker.number is not None:
                 worker.process.terminate()
@@ -231,7 +231,7 @@ class _Crew:
 
 
 def _serve(pipe: Connection, packed: bytes) -> None:
-    """What a process does: the tasks that come through the pipe, until it is closed or a stop is asked for."""
+    """Main function of a process: run the tasks from the pipe until it is closed or a stop is requested."""
     stop = Stop()
     ignore_terminal_signals()
     signal.signal(signal.SIGTERM, stop.receive)
@@ -242,5 +242,5 @@ def _serve(pipe: Connection, packed: bytes) -> None:
                 outcome = attempt(shared.received(pipe.recv()), shared.rows, Throttled(pipe.send), stop)
                 if outcome is not None:
                     pipe.send(outcome)
-            except (EOFError, OSError):  # nobody waits for it any more
+            except (EOFError, OSError):  # the main process has gone
                 return

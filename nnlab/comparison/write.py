@@ -1,19 +1,19 @@
-"""What a comparison or a sweep leaves behind: tidy tables of all of it, each replica's weights, pictures, the report.
+"""Write the files of a comparison or a sweep: tidy tables, the weights of each replica, pictures, the report.
 
 results.csv   a row per arm and seed       metrics.csv   a row per arm, seed and step
 arms.csv      a row per arm and statistic  pairs.csv     a row per pair of arms, by the figure
 shares.csv    a row per pair of arms, by the share of seeds that reached the target
-table.md, table.tex   the same for people  summary.json  everything that was concluded
+table.md, table.tex   tables for people    summary.json  all conclusions
 
-An arm of a sweep is a point: it has points.csv instead of arms.csv, the pairs are of the best point with each other
-one, and there is no shares.csv. Keys that were tuned or swept have a column each.
+The arms of a sweep are its points: points.csv replaces arms.csv, pairs.csv compares the best point with each other
+point, and there is no shares.csv. Each tuned or swept key has a column.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import arm_rows, name_cells, name_columns, pair_rows, share_rows, tables_of
 from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
+from nnlab.report.parts import Drawing
 from nnlab.report.tables import latex, markdown
 from nnlab.runs.files import write_atomically, write_csv, write_text
 from nnlab.runs.folder import RunFolder
@@ -36,7 +37,7 @@ Array = NDArray[Any]
 
 
 def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
-    """Write tables, weights, pictures, summary and report; the warnings of pictures that failed."""
+    """Write tables, weights, pictures, summary and report of a comparison; a warning for each picture that failed."""
     from nnlab.comparison.pictures import pictures_of
     from nnlab.comparison.report import write_comparison_report
 
@@ -52,7 +53,7 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
 
 
 def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
-    """Write the same of a sweep, whose page and pictures are its own; the warnings of pictures that failed."""
+    """Write tables, weights, pictures, summary and report of a sweep; a warning for each picture that failed."""
     from nnlab.comparison.sweep_pictures import sweep_pictures
     from nnlab.comparison.sweep_report import write_sweep_report
 
@@ -68,7 +69,7 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
 
 
 def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
-    """Write what every arm did, seed by seed and step by step, its pairs and its weights."""
+    """Write results.csv, metrics.csv, pairs.csv and the weights."""
     write_csv(folder.path / "results.csv", _result_rows(comparison))
     write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
     write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
@@ -79,18 +80,20 @@ def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
 def _write_tables(
     folder: RunFolder, comparison: Comparison, tables: Sequence[HtmlTable], sentences: Sequence[str]
 ) -> None:
-    """Write the tables for people, in Markdown below the verdict and in LaTeX."""
+    """Write table.md, which begins with the verdict, and table.tex."""
     warnings = comparison.summary.verdict.warnings
     write_text(folder.path / "table.md", markdown(comparison.name, sentences, warnings, tables))
     write_text(folder.path / "table.tex", latex(tables))
 
 
 def _write_rows_and_draw(
-    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Callable[[Comparison], Any]]
+    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Drawing[Comparison]]
 ) -> list[str]:
-    """Draw every picture for which there is something to show, and write rows; the warnings of those that failed."""
+    """Draw the pictures and meanwhile write the rows; a warning for each picture that failed."""
     rows = partial(_write_rows, folder, comparison)
-    return draw_all({name: partial(draw, comparison) for name, draw in pictures.items()}, folder.plots, [rows])
+    return draw_all(
+        {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}, folder.plots, [rows]
+    )
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
@@ -122,8 +125,8 @@ def _metric_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def _cells(values: Array) -> list[str]:
-    """What `cell` makes of each value (R, T), row by row."""
-    # Many values are alike, as accuracies on few rows are; each is put into words once. By its bits: -0.0 is not 0.0.
+    """The text that `cell` gives for each value (R, T), row by row."""
+    # Values such as accuracies on few rows repeat: format each once. Compare bits, because -0.0 == 0.0.
     different, places = np.unique(values.astype(np.float64).ravel().view(np.int64), return_inverse=True)
     texts = [cell(value) for value in different.view(np.float64).tolist()]
     return list(map(texts.__getitem__, places.tolist()))
@@ -136,7 +139,7 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _file_names(labels: Iterable[str]) -> dict[str, str]:
-    """Labels by the name of their file; those that make the same name, as x+1 and x*1 do, are told apart by number."""
+    """Labels by file name; a number is added where labels give the same name, as x+1 and x*1 do."""
     names: dict[str, str] = {}
     for label in labels:
         plain = "".join(c if c.isalnum() or c in "._-=" else "_" for c in label).strip("_")

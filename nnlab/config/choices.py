@@ -26,13 +26,13 @@ from nnlab.maths.schedules import SCHEDULES, Plateau, Schedule
 
 # A fault inside a value: the path from the value to the wrong part, and what is wrong with it.
 Inner = tuple[tuple[str | int, ...], str]
-# By the shares of the classes, for classes by name, or for all of them in their order.
+# From the class frequencies, by class name, or in the order of the classes.
 ClassWeights = Literal["balanced"] | dict[str, float] | list[float]
 
 
 @dataclass(frozen=True)
 class _TableEntry:
-    """The entry of a choice, which is no part of what the choice says: all compare equal, and none is pickled.
+    """Holds the table entry of a choice, and takes no part in comparing or pickling it: all holders are equal.
 
     An entry holds functions, and those of a plugin cannot be pickled by name; see `restore_entries`.
     """
@@ -64,7 +64,7 @@ class Choice(BaseModel):
 
     @property
     def entry(self) -> Entry:
-        """The entry that is chosen. LookupError for a choice that `choose` did not make, or that was pickled."""
+        """The chosen entry. LookupError if the choice was not made by `choose`, or came out of a pickle."""
         entry: Entry = self._known_entry()
         return entry
 
@@ -74,20 +74,20 @@ class Choice(BaseModel):
         return self._entry.value
 
     def with_entry(self, entry: Entry) -> Self:
-        """The same choice, with `entry` as what it names."""
+        """A copy of this choice that refers to `entry`."""
         choice = self.model_copy()
         choice._entry = _TableEntry(entry)  # noqa: SLF001 - its own
         return choice
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other fields; one that names another entry has none until `with_entry` gives it."""
+        """A copy with changed fields; if its name or formula changes, it has no entry until `with_entry` sets one."""
         choice = super().model_copy(update=update, deep=deep)
         if (choice.name, choice.formula) != (self.name, self.formula):
             choice._entry = _TableEntry()  # noqa: SLF001 - its own
         return choice
 
     def plain(self) -> str | dict[str, Any]:
-        """As it stands in an experiment file: the name alone where there is nothing else to say."""
+        """The choice as in an experiment file: the name alone where nothing else is set."""
         learned = {} if self.learn is None else {"learn": list(self.learn), "per_unit": self.per_unit}
         more: dict[str, Any] = {key: value for key, value in self.values.items() if math.isfinite(value)} | learned
         if self.schedule is not None:
@@ -115,12 +115,12 @@ class Choice(BaseModel):
         return f"{self.name}({inner})" if inner else self.name
 
     def __str__(self) -> str:
-        """The label: a choice as people read it."""
+        """The label."""
         return self.label
 
 
 class ActivationChoice(Choice):
-    """An activation of a table, or one made of a formula."""
+    """An activation from the table, or one given by a formula."""
 
     kind = "activation"
 
@@ -144,7 +144,7 @@ class InitializerChoice(Choice):
 
 
 class LossChoice(Choice):
-    """A loss, perhaps with weights of its classes."""
+    """A loss, optionally with class weights."""
 
     kind = "loss"
 
@@ -168,7 +168,7 @@ class ScheduleChoice(Choice):
 
 
 class OptimizerChoice(Choice):
-    """An optimizer, perhaps with a schedule."""
+    """An optimizer, optionally with a learning-rate schedule."""
 
     kind = "optimizer"
 
@@ -180,9 +180,9 @@ class OptimizerChoice(Choice):
 
 
 def restore_entries(value: Any, activations: Mapping[str, AnyActivation]) -> None:
-    """Give every choice within a model its entry again, in place, after the model came from another process.
+    """Look up the entry of every choice in a model again, in place, after the model came from another process.
 
-    Activations are those of the table given, which has those of plugins. LookupError for a name that it lacks.
+    Activations are looked up in `activations`, which includes those of plugins. LookupError for an unknown name.
     """
     if isinstance(value, Choice):
         value._entry = _TableEntry(_entry_named_by(value, activations))  # noqa: SLF001 - see `Choice`
@@ -213,20 +213,20 @@ def faults_of(error: PydanticCustomError) -> list[Inner]:
 
 
 def activation_table(info: ValidationInfo) -> Mapping[str, AnyActivation]:
-    """The activations that are known here: the built-in ones and those of plugins."""
+    """The activations available to this validation: the built-in ones and those of plugins."""
     table: Mapping[str, AnyActivation] = (info.context or {}).get("activations", ACTIVATIONS)
     return table
 
 
 @lru_cache
 def _from_formula(formula: str, values: tuple[tuple[str, Value], ...]) -> Activation:
-    from nnlab.maths.expressions import Formula  # noqa: PLC0415 - few need it, and all would wait for it
+    from nnlab.maths.expressions import Formula  # noqa: PLC0415 - slow to import, rarely needed
 
     return Formula.parse(formula, tuple(name for name, _ in values)).to_activation("formula", dict(values))
 
 
 def _choose_formula(mapping: dict[str, Any]) -> ActivationChoice:
-    """A formula in x with its parameters: `{formula: "x * sigmoid(beta * x)", beta: 1.0, learn: [beta]}`."""
+    """An activation given by a formula in x: `{formula: "x * sigmoid(beta * x)", beta: 1.0, learn: [beta]}`."""
     from nnlab.maths.expressions import FormulaError  # noqa: PLC0415 - see above
 
     text, given = mapping["formula"], {k: v for k, v in mapping.items() if k not in _BESIDE_A_FORMULA}
@@ -252,9 +252,9 @@ _BESIDE_A_FORMULA = ("formula", "learn", "per_unit")
 
 
 def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> ActivationChoice:
-    """The activation of `table` that `value` names; one that no gradient passes is refused.
+    """The activation of `table` that `value` names; one that passes no gradient is refused.
 
-    ConfigError with all that is wrong with `value`; the faults have no place, since it stands in no file.
+    ConfigError lists everything wrong with `value`; its faults have no place, since `value` comes from no file.
     """
     try:
         return _choose_activation(value, table)
@@ -265,14 +265,14 @@ def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> Activat
 def _choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> ActivationChoice:
     if isinstance(value, dict) and "formula" in value and "name" not in value:
         return _choose_formula(value)
-    chosen = choose(_by_its_own_name(value, table), table, ActivationChoice)
+    chosen = choose(_without_alias(value, table), table, ActivationChoice)
     if chosen.entry.untrainable:
         raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {chosen.entry.untrainable}")])
     return chosen
 
 
-def _by_its_own_name(value: Any, table: Mapping[str, AnyActivation]) -> Any:
-    """A choice that uses another framework's name for an activation, in ours."""
+def _without_alias(value: Any, table: Mapping[str, AnyActivation]) -> Any:
+    """Replace another framework's name for an activation by nnlab's."""
     name = value.get("name") if isinstance(value, dict) else value
     if not isinstance(name, str) or name in table or name not in ALIASES:
         return value
@@ -294,7 +294,7 @@ def _weights(value: Any) -> Any:
 
 
 def _loss(value: Any) -> Any:
-    """A loss with the weights of its classes; the faults of both at once."""
+    """A loss with its class weights; the faults of both are raised together."""
     if isinstance(value, Choice) or not isinstance(value, dict) or "class_weights" not in value:
         return value if isinstance(value, Choice) else choose(value, LOSSES, LossChoice)
     given = {key: item for key, item in value.items() if key != "class_weights"}
@@ -316,7 +316,7 @@ def _loss(value: Any) -> Any:
 
 
 def _weight_faults(loss: dict[str, Any]) -> list[Inner]:
-    """What is wrong with class weights as such; which classes there are is known with the data."""
+    """What is wrong with class weights apart from their class names, which need the data."""
     name, weights = loss.get("name"), loss["class_weights"]
     taking = [entry.name for entry in LOSSES.values() if entry.weighted]
     if isinstance(name, str) and name in LOSSES and name not in taking:
@@ -341,7 +341,7 @@ _CLASS_WEIGHT = Parameter("weight", 1.0, "how much a row of the class counts", l
 
 
 def _optimizer(value: Any) -> Any:
-    """An optimizer, Adam unless another is named; where its rate is a name or a mapping, that is a schedule."""
+    """An optimizer, Adam by default; a learning rate given as a name or a mapping is a schedule."""
     if isinstance(value, Choice):
         return value
     given = {"name": "adam", **value} if isinstance(value, dict) else value
@@ -350,7 +350,7 @@ def _optimizer(value: Any) -> Any:
 
 
 def _with_schedule(given: dict[str, Any], rate: dict[str, Any] | str) -> OptimizerChoice:
-    """An optimizer with a schedule: the faults of both at once."""
+    """An optimizer with a schedule; the faults of both are raised together."""
     rest = {key: item for key, item in given.items() if key != "learning_rate"}
     has_base = isinstance(rate, dict) and "base" in rate
     if isinstance(rate, dict):
@@ -372,7 +372,7 @@ def _with_schedule(given: dict[str, Any], rate: dict[str, Any] | str) -> Optimiz
 
 
 def _base_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Where a fault of the rate stands in the file: it is the base of a schedule."""
+    """The path of a fault of the learning rate in the file, where it is the `base` of the schedule."""
     return ("learning_rate", "base") if path == ("learning_rate",) else path
 
 
@@ -410,7 +410,7 @@ AnyChoice = TypeVar("AnyChoice", bound=Choice)
 
 
 def choose(value: Any, table: Mapping[str, Entry], as_: type[AnyChoice], others: tuple[str, ...] = ()) -> AnyChoice:
-    """The entry of `table` that `value` names, its parameters checked and completed; all faults raised at once."""
+    """The entry of `table` that `value` names, its parameters checked and completed; all faults are raised together."""
     kind = as_.kind
     mapping = {"name": value} if isinstance(value, str) else value
     if not isinstance(mapping, dict) or "name" not in mapping:
@@ -468,7 +468,7 @@ def _parameter_fault(entry: Entry, parameter: Parameter, value: Any) -> Inner | 
 
 
 def _learned(entry: Entry, mapping: dict[str, Any]) -> tuple[tuple[str, ...] | None, list[Inner]]:
-    """The names under `learn`, or those learned by default (None: there is nothing to learn), and their faults."""
+    """The names under `learn`, else those learned by default (None: nothing can be learned), and their faults."""
     learnable = [p.name for p in entry.parameters if p.learnable]
     if not learnable:
         return None, []
@@ -483,7 +483,7 @@ def _learned(entry: Entry, mapping: dict[str, Any]) -> tuple[tuple[str, ...] | N
 
 
 def shown(value: Any) -> str:
-    """A value as the user wrote it, near enough, and short."""
+    """A value roughly as the user wrote it, shortened."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -501,7 +501,7 @@ def _weights_text(weights: ClassWeights) -> str:
 
 
 def _number(value: Value) -> str:
-    """Short where that is exact: two activations that differ must have two labels."""
+    """A number for a label, shortened only if no digit is lost: different activations need different labels."""
     if isinstance(value, bool):
         return str(value).lower()
     short = f"{value:g}"

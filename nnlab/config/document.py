@@ -1,13 +1,13 @@
 r"""The text of an experiment file: YAML read strictly, with the place of every key and value.
 
-Of YAML there is what an experiment needs: mappings, lists, text, numbers, true, false and null, in one document. What
-two readers of YAML could take for two different things (`no`, `017`, `1:30`, `1e400`) is refused, and so are tags,
-anchors and merge keys. `1e-3` is a number. What the values mean is not known here: that is the schema's business.
+Only the YAML that an experiment needs is accepted: mappings, lists, text, numbers, true, false and null, in one
+document. Anything that two YAML readers may interpret differently (`no`, `017`, `1:30`, `1e400`) is refused, and so are
+tags, anchors and merge keys. `1e-3` is a number. What the values mean is checked by the schema, not by this module.
 
     text ──► YAML events ──► plain values + places          read_file, read_text, read_value
     plain values ──► text                                   write
 
-Only PyYAML's events are used, so that nothing is ever constructed, expanded or run.
+Only PyYAML's events are used: no objects are constructed, no aliases expanded, no code run.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ import yaml
 from nnlab.errors import ConfigError, Fault, StorageError, printable
 
 KeyPath = tuple[str | int, ...]  # ("network", "layers", 1)
-Place = tuple[str, int | None, int | None]  # file, line and column, the last two counted from 1; an option has none
+Place = tuple[str, int | None, int | None]  # file, line and column from 1; an option has neither line nor column
 _Event = Any  # PyYAML's stubs allow an event and an error to have no mark; those that a parser makes have one
 _Mark = Any
 
 MOST_BYTES = 2**18  # a hundred pages, and about two seconds of reading
 MOST_DEPTH = 50
-MOST_FAULTS = 50  # more are counted, not shown: nobody reads the thousandth
-LINE_WIDTH = 100  # of a list that is written on one line
+MOST_FAULTS = 50  # further ones are only counted
+LINE_WIDTH = 100  # longest line for a list written on one line
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Document:
 
 
 def read_file(path: str | os.PathLike[str]) -> Document:
-    """The experiment file at `path`. ConfigError: all that is wrong with it; StorageError: the disk said no."""
+    """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read."""
     name = os.fspath(path)
     _require_regular_file(name)
     try:
@@ -64,12 +64,12 @@ def read_file(path: str | os.PathLike[str]) -> Document:
 
 
 def read_text(text: str, file_name: str) -> Document:
-    """An experiment from its text: a mapping at the top level. ConfigError lists every fault, sorted by place."""
+    """Read an experiment from its text, a mapping at the top level. ConfigError lists every fault, sorted by place."""
     return _read(text, file_name, top_level="'key: value' lines")
 
 
 def read_value(text: str, file_name: str) -> Document:
-    """Any value from its text, as it may follow the `=` of an override."""
+    """Read a value from its text, such as the part of an override after the `=`."""
     return _read(text, file_name, top_level=None)
 
 
@@ -85,8 +85,8 @@ def _finite(text: str) -> float:
 
 _QUOTE = "; quote it if text is meant"
 
-# The first pattern that matches the whole scalar decides. A function reads it; a string refuses it and says what is
-# expected in its place; a scalar that matches none is text.
+# The first pattern that matches the whole scalar decides: its function reads the value, or its string says what is
+# expected instead. A scalar that matches no pattern is text.
 _SCALARS: list[tuple[re.Pattern[str], Callable[[str], Any] | str]] = [
     (re.compile(pattern), rule)
     for pattern, rule in (
@@ -111,7 +111,7 @@ _SCALARS: list[tuple[re.Pattern[str], Callable[[str], Any] | str]] = [
 
 
 def _read_scalar(text: str) -> Any:
-    """The value of an unquoted scalar; ValueError says what is expected in place of one that is refused."""
+    """The value of an unquoted scalar. ValueError, with what is expected instead, for one that is refused."""
     rule = next((rule for pattern, rule in _SCALARS if pattern.fullmatch(text)), str)
     if isinstance(rule, str):
         raise ValueError(rule)  # noqa: TRY004 - the value is wrong, not a type
@@ -131,7 +131,7 @@ def _read(text: str, file_name: str, top_level: str | None) -> Document:
 
 
 class _DocumentReader:
-    """Walks the events of one text, and notes the place of each key and value and every fault."""
+    """Walks the events of one text and collects its values, the place of each key and value, and every fault."""
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
@@ -141,7 +141,7 @@ class _DocumentReader:
         self.key_places: dict[KeyPath, Place] = {}
 
     def document(self, top_level: str | None) -> Any:
-        """The value of the whole text; a mapping if `top_level` says in words what is expected there."""
+        """The value of the whole text; `top_level`, if given, requires a mapping and describes it in messages."""
         self.next_event()  # the start of the stream
         first = self.next_event()
         if isinstance(first, yaml.StreamEndEvent):
@@ -210,7 +210,7 @@ class _DocumentReader:
         self.check_characters(event)
         if event.style is not None or event.tag is not None:
             return event.value
-        if event.start_mark.line != event.end_mark.line:  # most often a lost colon or dash
+        if event.start_mark.line != event.end_mark.line:  # usually a missing colon or dash
             self.note(event.start_mark, "found unquoted text over several lines, expected one line or quotes around it")
             return event.value
         try:
@@ -220,7 +220,7 @@ class _DocumentReader:
             return None
 
     def check_properties(self, event: _Event) -> None:
-        """Refuse tags, and stop at the first anchor or alias: what follows it may be a bomb."""
+        """Refuse tags, and stop at the first anchor or alias: expanding aliases may never end."""
         if isinstance(event, yaml.AliasEvent):
             self.stop(event.start_mark, f"found the alias {shown(f'*{event.anchor}')}, expected a value{_QUOTE}")
         if event.anchor is not None:
@@ -230,17 +230,17 @@ class _DocumentReader:
             self.note(event.start_mark, f"found the tag {shown(tag)}, expected a plain value{_QUOTE}")
 
     def check_characters(self, event: _Event) -> None:
-        """Refuse what only an escape can bring in: half of a surrogate pair, which no file can hold."""
+        """Refuse lone surrogates: only an escape sequence can produce them, and no UTF-8 file can hold them."""
         for half in re.findall("[\ud800-\udfff]", event.value):
             self.note(event.start_mark, f"found the escape {printable(half)}, expected the whole character")
 
     def events_until(self, end: type[yaml.Event]) -> Iterator[_Event]:
-        """The events up to the next `end`; whoever iterates takes those of nested values out of the same stream."""
+        """The events up to the next `end`; the caller consumes those of nested values from the same stream."""
         while not isinstance(event := self.next_event(), end):
             yield event
 
     def next_event(self) -> _Event:
-        """The next event; a text that is not YAML has no further ones."""
+        """The next event. ConfigError where the text is no valid YAML."""
         try:
             return self.loader.get_event()  # type: ignore[no-untyped-call]
         except yaml.MarkedYAMLError as error:
@@ -249,21 +249,21 @@ class _DocumentReader:
             self.stop(self.loader.get_mark(), r"found a code beyond \U0010ffff, expected one of a character")
 
     def place(self, mark: _Mark) -> Place:
-        """Where `mark` is, counted from 1."""
+        """The place of `mark`, counted from 1."""
         return self.file, mark.line + 1, mark.column + 1
 
     def note(self, mark: _Mark, message: str) -> None:
-        """Remember a fault and go on."""
+        """Record a fault and continue."""
         self.faults.append(Fault(message, *self.place(mark)))
 
     def stop(self, mark: _Mark, message: str) -> NoReturn:
-        """Note a fault that leaves nothing sensible to read after it, and raise all of them."""
+        """Record a fault after which the rest cannot be read sensibly, and raise all faults."""
         self.note(mark, message)
         raise ConfigError(_in_order(self.faults))
 
 
 def _in_order(faults: list[Fault]) -> list[Fault]:
-    """The faults in the order of the text; those beyond a screenful are only counted."""
+    """The faults in the order of the text; those beyond MOST_FAULTS are only counted."""
     ordered = sorted(faults, key=lambda fault: (fault.line or 0, fault.column or 0))
     if len(ordered) <= MOST_FAULTS:
         return ordered
@@ -271,7 +271,7 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
 
 
 def _is_text(scalar: str) -> bool:
-    """Whether the scalar, without quotes, is read as the text that it is."""
+    """Whether the scalar, without quotes, is read as text."""
     try:
         return isinstance(_read_scalar(scalar), str)
     except ValueError:
@@ -279,7 +279,7 @@ def _is_text(scalar: str) -> bool:
 
 
 def shown(text: str, *, quotes: bool = True) -> str:
-    """`text` for a message: escaped, not too long, in quotes unless they would change what it is."""
+    """`text` for a message: escaped, shortened, and by default in quotes."""
     short = printable(text if len(text) <= 60 else text[:59] + "…")
     return f"'{short}'" if quotes else short
 
@@ -322,14 +322,14 @@ _TERMS = {
 
 
 def _in_plain_words(error: Any) -> tuple[_Mark, str]:
-    """Where YAML broke off, and why."""
+    """Where the YAML parser failed, and why."""
     pattern, message = next(row for row in _SYNTAX if re.fullmatch(row[0], error.problem or "", re.DOTALL))
     message = re.sub(pattern, message, error.problem or "", count=1, flags=re.DOTALL)
     for term, words in _TERMS.items():
         message = message.replace(term, words)
     if "flow" in (error.context or ""):
         message += f" (of the bracket that opens on line {error.context_mark.line + 1})"
-    # What lacks its end is shown where it starts: the end of the file tells nothing.
+    # A missing end is reported at its start: the end of the file is no help.
     starts_earlier = message.startswith(("found a quote", "found a line without"))
     return error.context_mark if starts_earlier else error.problem_mark, printable(message)
 
@@ -343,13 +343,13 @@ _SPECIAL_FILES = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-# What YAML holds unprintable, and what some editors and readers count as the end of a line and others do not: in two
-# classes of which neither spans much, since `re` takes ten times as long over one that does.
+# Characters that YAML calls unprintable, and those that some editors and readers take for the end of a line. There are
+# two classes because `re` is ten times slower with a single one that spans a wide range.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]")
 
 
 def _require_regular_file(name: str) -> None:
-    """Ask before opening: to open a named pipe is to wait until somebody writes into it."""
+    """Check before opening: opening a named pipe would block until somebody writes into it."""
     try:
         mode = os.stat(name).st_mode  # noqa: PTH116 - a Path would turn '' into '.'
     except PermissionError as error:
@@ -380,7 +380,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 def _require_printable(text: str, file_name: str) -> None:
-    """Refuse control characters and lone surrogates: each kind once, where it first stands."""
+    """Refuse control characters and lone surrogates; each kind is reported once, at its first place."""
     faults = []
     for character, count in Counter(_UNPRINTABLE.findall(text)).items():
         times = f" ({count} times, here first)" if count > 1 else ""
@@ -391,7 +391,7 @@ def _require_printable(text: str, file_name: str) -> None:
 
 
 def _line_and_column(before: str) -> tuple[int, int]:
-    """Where the text goes on after `before`, counted from 1."""
+    """Line and column, from 1, of the character after the text `before`."""
     lines = re.split(r"\r\n?|\n", before)
     return len(lines), len(lines[-1]) + 1
 
@@ -402,10 +402,10 @@ _PLAIN = re.compile(r"[A-Za-z_/]([\w ./<>=+@-]*[\w./<>=+@-])?", re.ASCII)
 
 
 def write(values: Mapping[str, Any]) -> str:
-    """YAML text that `read_text`, and any other reader of YAML, reads back to exactly these values.
+    """YAML text that `read_text` and any other YAML reader read back to exactly these values.
 
-    Mappings are written one key to a line, lists of scalars on one line where they fit. A tuple is written as a list.
-    ValueError for what could not be read back (nan, a lone surrogate), TypeError for what is no plain value.
+    Mappings are written one key per line, lists of scalars on one line if they fit. A tuple is written as a list.
+    ValueError for values that cannot be read back (nan, a lone surrogate), TypeError for values that are not plain.
     """
     return "".join(line + "\n" for line in _block(values))
 
@@ -438,7 +438,7 @@ def _indented(first: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _inline(value: Any) -> str | None:
-    """A scalar, or a short list of such, on one line; None for what needs several."""
+    """A scalar, or a short list of scalars, on one line; None if several lines are needed."""
     if isinstance(value, Mapping):
         return None if value else "{}"
     if not isinstance(value, list | tuple):
@@ -454,17 +454,17 @@ def _scalar(value: Any) -> str:
     if not isinstance(value, int | float | None):
         raise TypeError(f"no plain value: {value!r}")
     text = _float(value) if isinstance(value, float) else json.dumps(value)
-    _read_scalar(text)  # what could not be read back is not written
+    _read_scalar(text)  # raises for text that would not be read back
     return text
 
 
 def _float(value: float) -> str:
-    """The shortest text that reads back to `value`, with the point that YAML 1.1 wants before an exponent."""
+    """The shortest text that reads back to `value`, with the point that YAML 1.1 requires before an exponent."""
     return re.sub(r"^(-?[0-9]+)e", r"\1.0e", repr(float(value)))
 
 
 def _text(text: str) -> str:
-    """`text` as it is where no reader can mistake it, else in double quotes with all that is invisible escaped."""
+    """`text` unquoted if every reader takes it for text, else in double quotes with invisible characters escaped."""
     text.encode()  # half of a surrogate pair is a ValueError: no file can hold it
     if _PLAIN.fullmatch(text) and _is_text(text):
         return text

@@ -48,7 +48,7 @@ def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTI
 
 
 def refusal(experiment: Experiment, findings: Sequence[Finding]) -> ConfigError:
-    """An error with what is wrong with an experiment, each at its place in the file that it was read from."""
+    """A ConfigError with the findings about an experiment, each at its place in the file it was read from."""
     if experiment.document is not None:
         return ConfigError(faults_at(experiment.document, findings))
     return ConfigError([Fault(f"{'.'.join(map(str, path))}: {message}") for path, message in findings])
@@ -97,7 +97,7 @@ def with_defaults(experiment: Experiment) -> Experiment:
 # --- fields -----------------------------------------------------------------------------------------------------------
 
 
-# What stands in for a key that must be there while the others are looked at.
+# Values in place of required keys that are missing or wrong, so that the other keys can be validated.
 _PLACEHOLDERS: dict[KeyPath, Any] = {
     ("name",): "placeholder",
     ("task",): "regression",
@@ -105,14 +105,14 @@ _PLACEHOLDERS: dict[KeyPath, Any] = {
     ("data", "source"): "xor",
     ("data", "source", "name"): "xor",
 }
-_CUT = object()  # stands where a wrong value stood, so that the items after it keep their numbers
+_CUT = object()  # replaces a wrong value, so that the items after it keep their indexes
 
 
 class _Fields:
-    """What is wrong with single fields, and the experiment that is left without them.
+    """The faults of single fields, and the experiment without the faulty fields.
 
-    Wrong parts are cut out and the rest is looked at again, so that one mistake does not hide another. What a cut
-    leaves behind, such as a list that is now empty, is cut in its turn, but is no finding.
+    Faulty values are removed and the rest is validated again, so that one mistake does not hide another. A value that
+    becomes invalid by a removal, such as a list that is now empty, is removed as well but not reported.
     """
 
     def __init__(self, values: Any, activations: Mapping[str, AnyActivation]) -> None:
@@ -122,29 +122,29 @@ class _Fields:
         self.experiment: Experiment | None = None
         more = True
         while self.experiment is None and more:
-            more = self._look(activations)
+            more = self._validate_rest(activations)
 
-    def _look(self, activations: Mapping[str, AnyActivation]) -> bool:
-        """Validate what is left; whether another look may find more."""
+    def _validate_rest(self, activations: Mapping[str, AnyActivation]) -> bool:
+        """Validate the remaining values; returns whether another pass may find more."""
         left = _without_cut(self.values)
         try:
             self.experiment = Experiment.model_validate(left, context={"activations": activations})
         except ValidationError as error:
             lines = error.errors(include_url=False)
             found = [(self.original(path), text) for line in lines for path, text in _findings(line, left)]
-            self.findings += [finding for finding in found if finding[1] and not self._left_behind(finding[0])]
+            self.findings += [finding for finding in found if finding[1] and not self._is_consequence(finding[0])]
             cut = {_cut(self.values, _whole_choice(path)) for path, _ in found}
             is_new = () not in cut and not cut <= self.cut
             self.cut |= cut | {path for path, _ in found}
             return is_new
         return False
 
-    def _left_behind(self, path: KeyPath) -> bool:
-        """Whether a finding only says what an earlier cut left there."""
+    def _is_consequence(self, path: KeyPath) -> bool:
+        """Whether a finding is only the consequence of an earlier removal."""
         return any(path == cut[: len(path)] for cut in self.cut)
 
     def original(self, path: KeyPath) -> KeyPath:
-        """A path within what is left as a path within the file, whose lists are longer."""
+        """The path in the file for a path in the remaining values, in which lists may be shorter."""
         values, found = self.values, list[str | int]()
         for part in path:
             if isinstance(values, list) and isinstance(part, int):
@@ -154,13 +154,13 @@ class _Fields:
             found.append(part)
         return tuple(found)
 
-    def spare(self, path: KeyPath) -> bool:
-        """Whether nothing was cut at this path, in it or around it, nor a mistyped key that was to be this one."""
+    def is_intact(self, path: KeyPath) -> bool:
+        """Whether nothing was removed at, within or around this path, nor a key that was probably mistyped for it."""
         return not any(path[: len(cut)] == cut[: len(path)] for cut in (*self.cut, *map(_meant, self.cut)))
 
 
 def _meant(path: KeyPath) -> KeyPath:
-    """The path with the key that its last one was to be, if that is none that is known."""
+    """The path with an unknown last key replaced by the known key it was probably mistyped for."""
     known = _sibling_keys(path) if path and isinstance(path[-1], str) else []
     return path if not known or path[-1] in known else (*path[:-1], nearest(str(path[-1]), known) or path[-1])
 
@@ -174,12 +174,12 @@ def _without_cut(value: Any) -> Any:
 
 
 def _whole_choice(path: KeyPath) -> KeyPath:
-    """With a wrong name, what stands beside it means nothing either."""
+    """The path of the whole choice if its name is wrong: the keys beside a wrong name cannot be checked."""
     return path[:-1] if path[-1:] == ("name",) and len(path) > 1 else path
 
 
 def _cut(values: Any, path: KeyPath) -> KeyPath:
-    """Cut the value at `path`, or what holds it where it is missing; the path that was cut, () for none."""
+    """Remove the value at `path`, or its parent if it is missing; returns the path removed, () for none."""
     while path and path not in _PLACEHOLDERS and not _reachable(values, path):
         path = path[:-1]
     for part in path[:-1]:
@@ -204,14 +204,14 @@ def _has(values: Any, part: str | int) -> bool:
 
 
 def _findings(line: Mapping[str, Any], values: Any) -> Iterator[Finding]:
-    """The findings of one pydantic error, its path reduced to what stands in the file; "" for what another tells."""
+    """The findings of one pydantic error, with paths as in the file; a message is "" if another finding covers it."""
     path = _path_in(values, line["loc"])
     if line["type"] == "inner":
         for inner, message in line["ctx"]["faults"]:
             yield (*path, *inner), message
     elif line["type"] == "extra_forbidden":
         key = str(path[-1])
-        yield path, f"unknown key {shown(key)}{suggestion(key, _sibling_keys(path)) or _at_home(path)}"
+        yield path, f"unknown key {shown(key)}{suggestion(key, _sibling_keys(path)) or _section_hint(path)}"
     elif line["type"] == "missing":
         key = str(line["loc"][-1])
         missing = f"missing key '{key}'{_expected_of(line['loc'])}"
@@ -221,7 +221,7 @@ def _findings(line: Mapping[str, Any], values: Any) -> Iterator[Finding]:
 
 
 def _is_mistyped(path: KeyPath, values: Any, key: str) -> bool:
-    """Whether a key that is missing is what an unknown one beside it was meant to be: that fault tells it all."""
+    """Whether a missing key was probably mistyped as an unknown key beside it, which is reported already."""
     for part in path:
         values = values[part]
     known = _sibling_keys((*path, key))
@@ -229,7 +229,7 @@ def _is_mistyped(path: KeyPath, values: Any, key: str) -> bool:
 
 
 def _path_in(values: Any, loc: Sequence[str | int]) -> KeyPath:
-    """Pydantic's location without the parts that name branches of unions or shorthands written out."""
+    """Pydantic's location without union branches and expanded shorthands, which are not in the file."""
     path: list[str | int] = []
     for part in loc:
         if _has(values, part):
@@ -239,7 +239,7 @@ def _path_in(values: Any, loc: Sequence[str | int]) -> KeyPath:
 
 
 def _sibling_keys(path: KeyPath) -> list[str]:
-    """The keys that are known where an unknown one was found."""
+    """The keys that are allowed where an unknown one was found."""
     model: Any = Experiment
     for part in path[:-1]:
         if isinstance(part, str) and model is not None and part in model.model_fields:
@@ -247,8 +247,8 @@ def _sibling_keys(path: KeyPath) -> list[str]:
     return list(model.model_fields) if model is not None else []
 
 
-def _at_home(path: KeyPath) -> str:
-    """Where a key belongs that stands at the top level and is known one level below."""
+def _section_hint(path: KeyPath) -> str:
+    """A hint at the section for a top-level key that belongs one level below; "" for other keys."""
     sections = {name: _model_in(field.annotation) for name, field in Experiment.model_fields.items()}
     homes = [name for name, model in sections.items() if model and path[-1] in model.model_fields]
     return f"; expected it in '{homes[0]}'" if len(path) == 1 and homes else ""
@@ -306,12 +306,12 @@ def _expected(line: Mapping[str, Any]) -> str:
 
 
 def _meaning_findings(fields: _Fields) -> list[Finding]:
-    """What is wrong between fields that are each fine alone; a check that needs a field that was cut is left out."""
+    """Faults between fields that are each valid alone; checks that need a faulty field are skipped."""
     assert fields.experiment is not None
     return [
         (fields.original(path), message)
         for check, needed in _CHECKS.items()
-        if all(fields.spare(tuple(key.split("."))) for key in needed)
+        if all(fields.is_intact(tuple(key.split("."))) for key in needed)
         for path, message in check(fields.experiment)
     ]
 
@@ -331,7 +331,7 @@ def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
-    """What a line search cannot go with: an objective that changes from step to step, and hands in its way."""
+    """Settings that a line search excludes: changing objectives, and whatever alters its steps or weights."""
     name, training, network = experiment.optimizer.name, experiment.training, experiment.network
     if not experiment.optimizer.entry.needs_objective:
         return
@@ -380,7 +380,7 @@ def _scale_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _block_findings(experiment: Experiment) -> Iterator[Finding]:
-    """What rows that are never all in memory cannot go with."""
+    """Settings that need all rows in memory, and so exclude `in_blocks`."""
     blocks, batch, optimizer = experiment.data.in_blocks, experiment.training.batch_size, experiment.optimizer
     if blocks is None:
         return
@@ -409,7 +409,7 @@ def _evaluate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def evaluated_parts(experiment: Experiment) -> list[str]:
-    """The parts that are measured while the network trains, as far as they exist."""
+    """The parts that exist and are evaluated during training."""
     return [part for part in experiment.training.evaluate if part != "val" or experiment.data.validation is not None]
 
 
@@ -429,7 +429,7 @@ def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def watchable(task: Task) -> list[str]:
-    """The figures that are measured while a task trains."""
+    """The figures that are measured during training for a task."""
     return ["loss", *TRAINING_METRICS[task]]
 
 
@@ -440,7 +440,7 @@ def _precision_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _size_findings(experiment: Experiment) -> Iterator[Finding]:
-    """Networks that are too large whatever the data: each weight matrix has at least one row."""
+    """Networks that are too large for any data: each weight matrix has at least one row."""
     widths = [layer.dense for layer in experiment.network.layers or [] if layer.dense]
     parameters = sum(width * (before + 1) for before, width in zip([1, *widths], widths, strict=False))
     fault = memory_fault(parameters, experiment)
@@ -449,7 +449,7 @@ def _size_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def memory_fault(parameters: int, experiment: Experiment, workspace: int = 0) -> str | None:
-    """Why a network of this size, whose layers need so many bytes for a batch, is refused, or None."""
+    """Why a network with this many parameters and bytes of workspace for a batch is too large, or None."""
     kept = parameters * bytes_kept(experiment)
     if kept + workspace <= MOST_BYTES:
         return None
@@ -464,10 +464,10 @@ def memory_fault(parameters: int, experiment: Experiment, workspace: int = 0) ->
 
 
 def bytes_kept(experiment: Experiment) -> int:
-    """How many bytes a training keeps for each parameter, whatever the batch.
+    """How many bytes a training keeps for each parameter, independent of the batch.
 
-    Theta, its gradient, the best weights and the optimizer's slots; and of all but the gradient a copy, to which a
-    replica goes back whose update fails. A line search has weights and a gradient of its own, in float64.
+    These are theta, its gradient, the best weights and the optimizer's slots, and a copy of all but the gradient, from
+    which a replica is restored if its update fails. A line search has its own weights and gradient, in float64.
     """
     optimizer = experiment.optimizer.entry
     arrays = 1 + 2 * (2 + len(optimizer.slots(experiment.optimizer.values)))
@@ -475,7 +475,7 @@ def bytes_kept(experiment: Experiment) -> int:
 
 
 def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
-    """Gates on figures that no data and no network can make known; the others wait until these are there."""
+    """Gates on figures that no data or network can provide; the others are checked once these are known."""
     for index, gate in enumerate(experiment.parsed_gates):
         for asked in gate.asks:
             fault = _missing_part(experiment, asked) or _unknown_figure(experiment, asked)
@@ -519,7 +519,7 @@ def _tasks_of(metric: str) -> Sequence[str]:
 SPLITS = ("train", "val", "test")
 _OF_EACH_CLASS = ("precision", "recall", "f1")
 
-# Each check with the keys it looks at.
+# Each check with the keys it needs.
 _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     _seed_findings: ("generator", "seed"),
     _optimizer_findings: ("optimizer",),

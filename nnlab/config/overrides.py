@@ -26,7 +26,7 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True)
 class Setting:
-    """What an option of its own puts under a key, as `--name` does: it is the place that a fault is told with."""
+    """A value that an option such as `--name` sets under a key; the option is its place in messages."""
 
     key: str
     value: str | int | None
@@ -34,7 +34,7 @@ class Setting:
 
 
 def override_all(document: Document, settings: Iterable[str | Setting]) -> Document:
-    """`document` with each KEY=VALUE or setting put in, in order. ConfigError lists the faults of all of them."""
+    """A changed copy of `document` with each KEY=VALUE or setting put in, in order. ConfigError lists all faults."""
     faults: list[Fault] = []
     for setting in settings:
         try:
@@ -47,16 +47,16 @@ def override_all(document: Document, settings: Iterable[str | Setting]) -> Docum
 
 
 def override(document: Document, text: str) -> Document:
-    """`document` with one KEY=VALUE put in; it is left as it is, and a changed copy returned.
+    """A changed copy of `document` with one KEY=VALUE put in.
 
-    The position of the new value is `--set KEY=…`, with the line and column counted in `text`.
+    The place of the new value is `--set KEY=…`, with the line and column counted in `text`.
     """
     key, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(Fault("found no '=', expected KEY=VALUE", f"--set {shown(text, quotes=False)}"))
     file = f"--set {shown(key, quotes=False)}=…"
     names = _names(key, file)
-    # Blanks in the place of the key: the columns come out as those of the whole text.
+    # Blanks in place of the key, so that columns count in the whole text.
     assigned = read_value(" " * (len(key) + 1) + value, file)
     columns = accumulate((len(name) + 1 for name in names), initial=1)
     draft = _Draft(document)
@@ -65,7 +65,7 @@ def override(document: Document, text: str) -> Document:
 
 
 def _set(document: Document, setting: Setting) -> Document:
-    """`document` with what an option of its own says."""
+    """A changed copy of `document` with the value of one option."""
     place: Place = (setting.option, None, None)
     draft = _Draft(document)
     draft.put([(name, place) for name in setting.key.split(".")], Document(setting.value, {(): place}, {}))
@@ -73,9 +73,9 @@ def _set(document: Document, setting: Setting) -> Document:
 
 
 def with_gates(document: Document, texts: Iterable[str]) -> Document:
-    """`document` with more gates behind those that it has; the place of each is the option that brought it."""
+    """`document` with more gates after its own; the place of each is the option that set it."""
     gates = document.values.get("gates")
-    texts = [text for text in texts if gates is None or isinstance(gates, list)]  # else the file's own fault is told
+    texts = [text for text in texts if gates is None or isinstance(gates, list)]  # else the file's own fault is enough
     more: dict[KeyPath, Place] = {
         ("gates", index): (option(text), None, None) for index, text in enumerate(texts, start=len(gates or []))
     }
@@ -96,7 +96,7 @@ def _names(key: str, file: str) -> list[str]:
 
 
 class _Draft:
-    """A copy of a document on its way to becoming the next one."""
+    """A copy of a document while it is being changed."""
 
     def __init__(self, document: Document) -> None:
         self.values = copy.deepcopy(document.values)
@@ -104,7 +104,7 @@ class _Draft:
         self.key_places = dict(document.key_places)
 
     def put(self, steps: list[tuple[str, Place]], assigned: Document) -> None:
-        """Walk down to the last container, making those that are missing, and set the value in it."""
+        """Walk down to the last container, creating missing ones, and set the value in it."""
         container: Any = self.values
         path: KeyPath = ()
         for name, place in steps[:-1]:
@@ -117,7 +117,7 @@ class _Draft:
         self.record(path, place, assigned)
 
     def open(self, container: Any, path: KeyPath, place: Place) -> None:
-        """Make the value under `path` something to step into: missing ones and null become {}, a name {name: …}."""
+        """Turn the value under `path` into a container: missing or null becomes {}, a name becomes {name: …}."""
         child = container.get(path[-1]) if isinstance(container, dict) else container[path[-1]]
         if child is None:
             container[path[-1]] = {}
@@ -133,7 +133,7 @@ class _Draft:
             )
 
     def record(self, path: KeyPath, place: Place, assigned: Document) -> None:
-        """Forget the places of what stood under `path`, and note those of what stands there now."""
+        """Replace the places of the old value under `path` by those of the new one."""
         for places, new in ((self.places, assigned.places), (self.key_places, assigned.key_places)):
             for old in [old for old in places if old[: len(path)] == path]:
                 del places[old]
@@ -142,7 +142,7 @@ class _Draft:
 
 
 def _key_in(container: dict[str, Any] | list[Any], name: str, place: Place) -> str | int:
-    """`name` as a key of a mapping, or as an index of an item that the list has."""
+    """`name` as a key of a mapping, or as an existing index of a list."""
     if isinstance(container, dict):
         return name
     if not _INDEX.fullmatch(name) or int(name) >= len(container):

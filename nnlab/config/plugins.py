@@ -1,6 +1,6 @@
-"""Plugins: Python files, named on the command line alone, that add activations to the table of a run.
+"""Plugins: Python files, named only on the command line, that add activations to the table of a run.
 
-Each function of a plugin is tried on small arrays as soon as it is read: what is wrong with it is said then, in one
+Each function of a plugin is tried on small arrays when it is loaded, so that a faulty one is reported at once, in one
 line, and not in the middle of a training.
 """
 
@@ -26,7 +26,7 @@ from nnlab.maths.parameters import Parameter, Value
 
 Array = NDArray[Any]
 
-_RESERVED = ("name", "learn", "per_unit")  # what else may stand beside a parameter in an experiment file
+_RESERVED = ("name", "learn", "per_unit")  # other keys beside the parameters in an experiment file
 
 
 def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:
@@ -58,7 +58,7 @@ def _activations_of(file: Path) -> list[AnyActivation]:
 
 
 def _with_kinks(activation: AnyActivation) -> AnyActivation:
-    """The activation with its kinks as a function, where a plugin gives the points themselves."""
+    """The activation with `kinks` as a function, where a plugin gives a list of points."""
     if isinstance(activation, Activation) and isinstance(activation.kinks, tuple | list):
         points = tuple(activation.kinks)
         return replace(activation, kinks=lambda **_parameters: points)
@@ -83,7 +83,7 @@ def _said(error: BaseException) -> str:
 
 
 class _Wrong(Exception):  # noqa: N818 - it never leaves this module
-    """What is wrong with what a function gave."""
+    """A function returned something wrong."""
 
 
 def _fault(activation: AnyActivation) -> str | None:
@@ -111,7 +111,7 @@ Trial = tuple[str, Callable[[], object]]
 
 
 def _trials(activation: Activation) -> Iterator[Trial]:
-    """Each function on one replica and on two, and with as many values of the parameters as a gradient check has."""
+    """Each function on one replica and on two, and with an array of parameter values as in a gradient check."""
     fixed = {parameter.name: _usual(parameter) for parameter in activation.parameters}
     learnable = [parameter.name for parameter in activation.parameters if parameter.learnable]
     missing = [name for name in learnable if name not in activation.parameter_slopes]
@@ -152,7 +152,7 @@ def _functions(activation: Activation, z: Array, parameters: Mapping[str, Any]) 
 
 
 def _try(call: Callable[[Array], Array], z: Array) -> None:
-    """Hold what a function gives for all of z against what it gives for each column alone."""
+    """Compare what a function gives for all of z with what it gives for each column alone."""
     values = call(z)
     if not np.isfinite(values).any():
         raise _Wrong(f"no finite number for x from {z.min():g} to {z.max():g}, expected an array shaped like x")
@@ -162,12 +162,12 @@ def _try(call: Callable[[Array], Array], z: Array) -> None:
 
 
 def _sample(replicas: int) -> Array:
-    """Inputs (R, 4, 3) of either sign."""
+    """Inputs (R, 4, 3) of both signs."""
     return np.linspace(-2.05, 1.95, 12 * replicas).reshape(replicas, 4, 3)
 
 
 def _usual(parameter: Parameter) -> Value:
-    """The default of a parameter, or a value in its range where it has none."""
+    """The default of a parameter, or a value in its range if it has none."""
     if parameter.default is not None:
         return parameter.default
     low, high = parameter.low, parameter.high

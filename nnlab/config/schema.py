@@ -85,7 +85,7 @@ def _share_or_count(value: Any) -> Any:
 
 
 class FrozenModel(BaseModel):
-    """What all models share: frozen, no unknown keys, defaults checked like given values."""
+    """Base of all models: frozen, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -132,8 +132,8 @@ def _listed(value: Any) -> Any:
 class Data(FrozenModel):
     """The rows, how they are read, scaled and split.
 
-    With `in_blocks`, inputs in arrays stay in their files, and while a network trains about this many rows of them are
-    in memory at once: by default, `null`, all are. It changes the order in which rows are visited, whatever the memory.
+    With `in_blocks`, inputs in arrays stay in their files, and about this many rows are in memory at once during
+    training; with `null`, the default, all are. It also changes the order in which rows are visited.
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
@@ -148,7 +148,7 @@ class Data(FrozenModel):
 
 
 class Init(FrozenModel):
-    """How a dense layer starts."""
+    """The initial weights and biases of a dense layer."""
 
     weights: WeightsField = "recommended"
     bias: InitializerField = choose("zeros", INITIALIZERS, InitializerChoice)
@@ -266,7 +266,7 @@ class EarlyStopping(FrozenModel):
 class GradientCheck(FrozenModel):
     """Check the gradient before each of the first steps; a failure stops the run or is only recorded.
 
-    `epsilon` and `threshold` belong to central differences; the exact method needs neither.
+    `epsilon` and `threshold` belong to central differences; the exact method uses neither.
     """
 
     steps: Count = 3
@@ -306,7 +306,7 @@ class Duration(FrozenModel):
 
 
 def _saving(value: Any) -> Any:
-    """Steps or `{seconds: …}`, checked here so that one fault is found once and not for each of the two."""
+    """Steps or `{seconds: …}`, checked by hand: a union would report one fault for each of its members."""
     if isinstance(value, Duration) or value is None:
         return value
     if isinstance(value, dict) and "seconds" in value:
@@ -352,9 +352,9 @@ class TrainingSpec(FrozenModel):
 
 @dataclass(frozen=True)
 class _Origin:
-    """The document an experiment was read from, and the activations known there, which are not pickled with it.
+    """The document an experiment was read from, and the activations known then, which are not pickled with it.
 
-    It is no part of what the experiment is: all origins are equal.
+    It takes no part in comparing experiments: all origins are equal.
     """
 
     document: Document | None = field(default=None, compare=False)
@@ -368,9 +368,9 @@ class _Origin:
 
 
 class Experiment(FrozenModel):
-    """A whole experiment file. `document` is what it was read from, where each of its keys has a place.
+    """A whole experiment file. `document` is the text it was read from, with the place of each key.
 
-    `activations` are those that were known when it was read: the built-in ones and those of plugins.
+    `activations` are those known when it was read: the built-in ones and those of plugins.
     """
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -405,16 +405,16 @@ class Experiment(FrozenModel):
 
     @property
     def document(self) -> Document | None:
-        """What the experiment was read from; None where it was not read."""
+        """The document it was read from, or None."""
         return self._origin.document
 
     @property
     def activations(self) -> Mapping[str, AnyActivation]:
-        """The table that names of activations were looked up in."""
+        """The table in which names of activations were looked up."""
         return self._origin.activations
 
     def read_from(self, document: Document, activations: Mapping[str, AnyActivation] | None = None) -> Experiment:
-        """The same experiment, with `document` as what it was read from; without `activations` it keeps its own."""
+        """A copy that was read from `document`; without `activations` it keeps its own."""
         experiment = self.model_copy()
         known = self.activations if activations is None else activations
         experiment._origin = _Origin(document, known)  # noqa: SLF001 - its own

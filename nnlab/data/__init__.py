@@ -1,1 +1,1 @@
-"""Level 1, data: file formats, synthetic sets, the catalogue, scaling, splits and batches."""
+"""Data: file formats, synthetic sets, the catalogue, scaling, splits and batches."""

@@ -33,14 +33,14 @@ def read_npz(path: Path | str, *, task: Task, in_blocks: int | None = None) -> D
     """The data set of an .npz file.
 
     `x` is (N, inputs) of numbers, or (N, height, width) for images; uint8 stays uint8, all else becomes float64. `y` is
-    (N,) class labels from 0, one-hot (N, classes), 0 or 1 per label, or numbers to predict. With `in_blocks`, the rows
-    that are to be in memory at once, `x` stays in its file.
+    (N,) class labels from 0, one-hot (N, classes), 0 or 1 per label, or numbers to predict. With `in_blocks`, the
+    number of rows to hold in memory at once, `x` stays in its file.
     """
     return _read(read_members, Path(path), Path(path).stem, task, in_blocks)
 
 
 def read_npy_folder(folder: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
-    """The data set of a folder with x.npy and y.npy, or x_train.npy and so on; as `read_npz` in all else."""
+    """The data set of a folder with x.npy and y.npy, or x_train.npy and so on; otherwise like `read_npz`."""
     return _read(read_files, Path(folder), Path(folder).resolve().name, task, in_blocks)
 
 
@@ -60,15 +60,15 @@ def _read(read: Read, path: Path, name: str, task: Task, in_blocks: int | None) 
 
 
 def read_npz_like(path: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
-    """The rows of an .npz file with `x` and perhaps `y`, for a model whose inputs and classes `columns` tell.
+    """The rows of an .npz file with `x` and perhaps `y`, for a model with the inputs and classes of `columns`.
 
-    Of a file that has a test part, the test part is read.
+    If the file has a test part, only that is read.
     """
     return _read_like(read_members, Path(path), columns, task, in_blocks)
 
 
 def read_npy_folder_like(folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
-    """The rows of such a folder, as `read_npz_like` reads those of a file."""
+    """The rows of a folder of .npy files, otherwise like `read_npz_like`."""
     return _read_like(read_files, Path(folder), columns, task, in_blocks)
 
 
@@ -88,7 +88,7 @@ def _read_like(read: Read, path: Path, columns: Columns, task: Task, in_blocks: 
 
 
 def _check_parts(arrays: Arrays, path: Path) -> None:
-    """Refuse anything but a whole set, or its training and test part, with as many targets as inputs in each."""
+    """Refuse all but a whole set or a training and a test part, each with as many targets as inputs."""
     if arrays.keys() != set(_WHOLE) and arrays.keys() != set(_SPLIT):
         found = ", ".join(arrays) or "none of them"
         refuse(path, f"found arrays {found}, expected x and y, or x_train, y_train, x_test and y_test")
@@ -134,7 +134,7 @@ def _inputs(arrays: list[NDArray[Any] | StoredArray], in_blocks: int | None, pat
 
 
 def _check_finite(values: NDArray[Any] | StoredRows, name: str, path: Path) -> None:
-    """Refuse nan and infinity in (N, columns), with row and column from 1."""
+    """Refuse nan and infinity in (N, columns); messages count rows and columns from 1."""
     faults = FaultList(path)
     rows = max(1, _BLOCK // values.shape[1])
     for start in range(0, len(values) if values.dtype.kind == "f" else 0, rows):
@@ -166,7 +166,7 @@ def _first_targets(
 
 
 def _later_targets(y: NDArray[Any], columns: Columns, task: Task, path: Path) -> NDArray[np.float64]:
-    """The targets (N, outputs) of a file that is not the first."""
+    """The targets (N, outputs) of a file for a model that exists, whose classes are in `columns`."""
     y = _two_dimensional(y, path)
     outputs = len(columns.classes) if task == "multiclass" else len(columns.targets)
     if task in ("regression", "multilabel") or (task == "multiclass" and y.shape[1] > 1):
@@ -194,7 +194,7 @@ def _label_column(y: NDArray[Any], path: Path) -> NDArray[np.int64]:
 
 
 def _plain_targets(y: NDArray[Any], task: Task, path: Path) -> NDArray[np.float64]:
-    """Targets that are what they are: numbers for a regression, else 0 and 1, and a single 1 per row if multiclass."""
+    """Targets used as they are: numbers for a regression, else 0 and 1, with one 1 per row if multiclass."""
     _check_finite(y, "y", path)
     values = y.astype(np.float64)
     if task == "regression":

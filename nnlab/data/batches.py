@@ -16,18 +16,18 @@ def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def shuffled_in_blocks(rows: int, block: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Such a permutation for rows that are read `block` at a time: each block is 32 stretches of the file, well mixed.
+    """A permutation (rows,) for rows that are read `block` at a time: each block mixes 32 runs of neighbouring rows.
 
-    The file is cut into runs of block / 32 neighbours. The runs are put in a random order, and what then stands in each
-    block is shuffled. A block is thus read in about 32 pieces, one after the other, and the next block holds others.
+    The file is cut into runs of block / 32 neighbouring rows. The runs are put in a random order, and then the rows
+    within each block are shuffled. A block is thus read in about 32 pieces.
 
     How well it mixes: two rows of a batch are of the same run with probability about 1/32, and else of two runs drawn
     at random. With r the correlation of a figure between the rows of a run, the mean of it over a batch of m rows has
     the variance of a full shuffle times 1 + (m - 1) r / 32, the design effect of cluster sampling (Kish, Survey
-    Sampling, 1965, section 5.4), as long as 32 runs are few of all. A file whose rows are in no order has r = 0, and
-    nothing is lost. A file sorted by class has r near 1: the classes of a block vary as if 32 rows had been drawn, and
-    so do those of its batches together. Rows of a run always stay within one or two blocks of each other; over the
-    epochs, which runs meet in a block changes, the runs do not. Shuffle a sorted file once before it is stored.
+    Sampling, 1965, section 5.4), as long as 32 runs are few of all. A file in random order has r = 0, and nothing is
+    lost. A file sorted by class has r near 1: the classes of a block vary as if only 32 rows had been drawn, and so do
+    those of its batches together. Rows of a run always stay within one or two blocks of each other: each epoch combines
+    runs anew, but never splits the file into other runs. Shuffle a sorted file once before storing it.
     """
     run = max(1, block // RUNS)
     random = stream(seed, Purpose.SHUFFLE, epoch)

@@ -1,4 +1,4 @@
-"""The catalogue of data sets by name, and the one way to any data set: `load`.
+"""The catalogue of data sets by name, and `load`, the single entry point to every data set.
 
 A new set is one entry in CATALOGUE.
 """
@@ -37,7 +37,7 @@ _EXPECTED = ".csv, .csv.gz, .npz or a folder of IDX or .npy files"
 
 @dataclass(frozen=True)
 class _Options:
-    """What the config says about a table, where `target` may be None for nothing, and about arrays in blocks."""
+    """How the experiment wants tables read (`target` may be None), and arrays in blocks."""
 
     target: Strings | None
     ignore: Strings
@@ -49,8 +49,8 @@ class _Options:
 class DataEntry:
     """A data set of the catalogue: made by a function, or read from a file or folder of the data folder.
 
-    `task` is what the set is for; `target`, `ignore` and `image_shape` tell how a table is read, and `derive` makes
-    another set of what was read.
+    `task` is what the set is for; `target`, `ignore` and `image_shape` say how a table is read, and `derive` makes
+    another set from what was read.
     """
 
     description: str
@@ -65,7 +65,7 @@ class DataEntry:
 
 
 def _fixed(make: Callable[[Task], Dataset]) -> Callable[[Task, Parameters], Dataset]:
-    """A set without parameters."""
+    """The maker of a set without parameters."""
 
     def made(task: Task, parameters: Parameters) -> Dataset:
         _refuse_parameters(parameters)
@@ -187,9 +187,9 @@ def load(
 ) -> Dataset:
     """The data set that `source` names: one of CATALOGUE, or a path, relative to `base` or to the working directory.
 
-    `parameters` are for sets that are made; `target`, `ignore` and `blanks` (see `read_csv`) for tables, where they add
-    to what the catalogue says; with `in_blocks`, inputs in arrays stay in their files. DataError where the set cannot
-    be found or read, or does not fit the task.
+    `parameters` are for synthetic sets; `target`, `ignore` and `blanks` (see `read_csv`) for tables, where `target`
+    replaces the catalogue's and `ignore` is added to it; with `in_blocks`, inputs in arrays stay in their files.
+    DataError if the set cannot be found or read, or does not fit the task.
     """
     options = _Options(target, ignore, blanks, in_blocks)
     if source in CATALOGUE:
@@ -215,9 +215,9 @@ def load_new(
     in_blocks: int | None = None,
     base: Path | None = None,
 ) -> NewRows:
-    """The rows of a file or folder that a model never saw, read in the way that `columns` of its own data set say.
+    """New rows for a model, read from a file or folder in the way that `columns` of its own data set describe.
 
-    `source` is a path as for `load`; of a file or folder with a test part, the test part is read. With `in_blocks`,
+    `source` is a path as for `load`; of a file or folder with a test part, only that part is read. With `in_blocks`,
     inputs in arrays stay in their files.
     """
     path = _existing_path(source, base)
@@ -258,7 +258,7 @@ def _read_entry(name: str, entry: DataEntry, task: Task, options: _Options) -> D
 
 
 def _check_task(name: str, entry: DataEntry, task: Task) -> None:
-    """Refuse a task that the set is not for. A choice of two may be learned as binary or as multiclass."""
+    """Refuse a task that the set is not for. A set with two classes may be used for binary or multiclass."""
     classes = ("binary", "multiclass")
     if task != entry.task and not (task in classes and entry.task in classes):
         refuse(None, f"found task {task} for {name}, expected {entry.task}: it is {entry.description}", key=("task",))
@@ -298,7 +298,7 @@ def _is_folder(path: Path) -> bool:
 
 def _require_npz(path: Path) -> Path:
     if path.suffix.lower() != ".npz":
-        size_of(path)  # a FIFO or a device is named as such
+        size_of(path)  # refuses a FIFO or a device by its kind
         refuse(path, f"found file name {quoted(path.name)}, expected {_EXPECTED}", key=SOURCE)
     return path
 

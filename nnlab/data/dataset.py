@@ -1,4 +1,4 @@
-"""A data set as read: rows of inputs and targets, not yet split or scaled, and how its columns became them."""
+"""A data set as read: rows of inputs and targets, not yet split or scaled, and how table columns were encoded."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 @dataclass(frozen=True)
 class InputColumn:
-    """One column of a table that feeds the network: a number, or text that is one-hot encoded over `categories`."""
+    """One input column of a table: a number, or text that is one-hot encoded over `categories`."""
 
     name: str
     categories: tuple[str, ...] | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """One name per input that the column becomes: `size`, or `island=Biscoe`, `island=Dream`."""
+        """One name per network input: `size`, or `island=Biscoe`, `island=Dream`."""
         return (self.name,) if self.categories is None else tuple(f"{self.name}={text}" for text in self.categories)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How a table's columns become inputs and targets. Kept with a model, so that a new file is read the same way.
+    """How a table's columns become inputs and targets. Stored with a model, so that new files are read the same way.
 
     `classes` names the classes in the order of their index: two for a binary task, n for a multiclass one, and empty
     for the others. `targets` names one column for binary and multiclass tasks, one per output for the others.
@@ -64,12 +64,12 @@ class Columns:
 class Dataset:
     """Rows of inputs and targets.
 
-    Shapes: `x` is (N, inputs), float64, or uint8 where the inputs are image pixels; a blank cell that the config
+    Shapes: `x` is (N, inputs), float64, or uint8 where the inputs are image pixels; a blank cell that the experiment
     allows is nan. It may stay in its file. `y` is (N, outputs) float64: 0 or 1 in one column for a binary task, one-hot
     over the classes for a multiclass one, 0 or 1 per label for a multilabel one, the values themselves for a
     regression.
 
-    The last `own_test` rows are the test part that comes with the set (0: it has none). `image_shape` is (height,
+    The last `own_test` rows are the test part that comes with the set (0 if there is none). `image_shape` is (height,
     width) where a row of `x` is an image, row by row. `fingerprint` is the SHA-256 of what was read, in hex.
     """
 
@@ -92,7 +92,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class NewRows:
-    """Rows read later, as an earlier set was: `x` and `y` as in `Dataset`; `y` is None where there are no targets."""
+    """New rows, read in the way of an earlier set: `x` and `y` as in `Dataset`; `y` is None without targets."""
 
     x: NDArray[Any] | StoredRows
     y: NDArray[np.float64] | None
@@ -102,8 +102,7 @@ class NewRows:
 def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    The same values give the same fingerprint on every machine and whatever the file's format or byte order was, in
-    memory or not.
+    The same values give the same fingerprint on every machine, for every file format and byte order, in memory or not.
     """
     digest = hashlib.sha256()
     for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):

@@ -1,4 +1,4 @@
-"""What all readers share: faults gathered in one pass, and files that are what they seem to be."""
+"""Shared by all readers: collecting faults in one pass, and checking files before and while they are read."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from nnlab.errors import DataError, Fault, StorageError, printable
 
 MOST_FAULTS = 20
 CHUNK = 2**20
-TEXT_LIMIT = 2**28  # bytes of one table, unpacked: its cells then need a few GB as Python strings
+TEXT_LIMIT = 2**28  # bytes of one unpacked table, whose cells need a few GB as Python strings
 ARRAY_LIMIT = 2**32  # bytes of one array, unpacked
-UNSUSPECTED = 2**26  # bytes that a packed array may always unpack to
-UNSUSPECTED_TEXT = 2**24  # and a packed table, whose cells take more room than its text
+UNSUSPECTED = 2**26  # bytes that a packed array may always unpack to, whatever its ratio
+UNSUSPECTED_TEXT = 2**24  # the same for a packed table, whose cells need more memory than its text
 HIGHEST_RATIO = (
     200  # beyond that: real data pack to a tenth, MNIST as float64 to a twenty-fifth, a bomb to a thousandth
 )
@@ -63,13 +63,13 @@ class FaultList:
         self.more = 0
 
     def __len__(self) -> int:
-        """How many there are, those that are only counted too."""
+        """The number of faults, including those that are only counted."""
         return len(self.faults) + self.more
 
     def add(self, message: str, line: int | None = None, column: int | None = None, *, key: Key | None = None) -> None:
-        """Note one fault; `line` is the file's line and `column` the cell's number in it, both from 1.
+        """Record one fault; `line` is the file's line and `column` the cell's number in it, both from 1.
 
-        `key` is that of the experiment file that causes it.
+        `key` is the key of the experiment file that causes it.
         """
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(Fault(message, self.file, line, column, key))
@@ -77,7 +77,7 @@ class FaultList:
             self.more += 1
 
     def take(self, items: Wrong) -> Wrong:
-        """The first of `items` that there is still room for; the others are counted, which spares their messages."""
+        """The first of `items` that still fit; the others are only counted, so that no messages are made for them."""
         room = MOST_FAULTS - len(self.faults)
         self.more += max(0, len(items) - room)
         return items[:room]
@@ -90,7 +90,7 @@ class FaultList:
 
 
 def refuse(file: Path | str | None, message: str, line: int | None = None, *, key: Key | None = None) -> NoReturn:
-    """Raise a DataError with one fault, in a file or caused by a key of the experiment file, or both."""
+    """Raise a DataError with one fault, of a file, of a key of the experiment file, or of both."""
     raise DataError(Fault(message, None if file is None else str(file), line, key=key))
 
 
@@ -106,7 +106,7 @@ def counted(count: int, noun: str, nouns: str = "") -> str:
 
 
 def stat_of(path: Path | str) -> os.stat_result:
-    """The status of what `path` names, links followed. DataError where there is nothing."""
+    """The status of the file at `path`, following links. DataError if there is none."""
     try:
         if str(path):
             return Path(path).stat()
@@ -129,25 +129,25 @@ def size_of(path: Path | str) -> int:
 
 
 def unpacked_limit(packed: int, *, text: bool = False) -> int:
-    """The most bytes that a file of `packed` bytes may unpack to before it is taken for a bomb."""
+    """The most bytes that a file of `packed` bytes may unpack to before it is refused as a decompression bomb."""
     return max(UNSUSPECTED_TEXT if text else UNSUSPECTED, HIGHEST_RATIO * packed)
 
 
 def is_packed(path: Path) -> bool:
-    """Whether the file's name says that it is gzip-compressed."""
+    """Whether the file's name ends as that of a gzip file."""
     return path.name.lower().endswith(".gz")
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked where its name ends in .gz. DataError for a corrupt file, StorageError for a disk."""
+    """The file opened for reading, unpacked if its name ends in .gz; errors as in `reading`."""
     with reading(path), path.open("rb") as file:
         yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if is_packed(path) else file
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Name what goes wrong while `path` is read: a corrupt file is a DataError, a disk that fails a StorageError."""
+    """Translate errors while `path` is read: DataError for a corrupt file, StorageError for a failing disk."""
     try:
         yield
     except _CORRUPT as error:
@@ -159,7 +159,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_all(path: Path) -> bytes:
-    """All bytes of a table, unpacked where the name ends in .gz; more than a limit is refused, not read."""
+    """All bytes of a table, unpacked if the name ends in .gz; refused without reading on beyond a limit."""
     size = size_of(path)
     limit = min(TEXT_LIMIT, unpacked_limit(size, text=True)) if is_packed(path) else TEXT_LIMIT
     with opened(path) as stream:
@@ -179,7 +179,7 @@ def fill(stream: IO[bytes], buffer: memoryview) -> int:
 
 
 def _chunks(stream: IO[bytes], limit: int) -> Iterator[bytes]:
-    """What the stream holds, piece by piece, up to `limit` bytes in all."""
+    """The content of the stream in chunks, up to `limit` bytes in all."""
     while limit > 0 and (chunk := stream.read(min(CHUNK, limit))):
         limit -= len(chunk)
         yield chunk

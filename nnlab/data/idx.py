@@ -29,8 +29,8 @@ _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 def read_idx_folder(folder: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
     """The data set of a folder with MNIST's four file names, each with or without .gz; the t10k pair may be absent.
 
-    `x` is uint8 (N, height × width), and the t10k images are its last rows, the test part. With `in_blocks`, the rows
-    that are to be in memory at once, the images stay in their files.
+    `x` is uint8 (N, height × width), and the t10k images are its last rows, the test part. With `in_blocks`, the number
+    of rows to hold in memory at once, the images stay in their files.
     """
     folder = Path(folder)
     if not stat.S_ISDIR(stat_of(folder).st_mode):
@@ -59,7 +59,7 @@ def _pixels(parts: Sequence[NDArray[np.uint8] | StoredArray], in_blocks: int | N
 
 
 def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
-    """The t10k rows of such a folder, or the train rows where there are no others, for the classes of `columns`."""
+    """The t10k rows of a folder, or the train rows if it has no others, for the classes of `columns`."""
     dataset = read_idx_folder(folder, task=task, in_blocks=in_blocks)
     if len(dataset.columns.inputs) != len(columns.input_names):
         refuse(folder, f"found {len(dataset.columns.inputs)} pixels, expected {len(columns.input_names)} inputs")
@@ -80,8 +80,8 @@ def pixel_columns(height: int, width: int) -> tuple[InputColumn, ...]:
 def read_idx(path: Path | str, rank: int) -> NDArray[np.uint8]:
     """The bytes of an IDX file as an array of `rank` dimensions.
 
-    The sizes in the header must be those of the file: nothing is allocated for a header that promises more, and at most
-    one byte more than promised is ever unpacked.
+    The sizes in the header are compared with the size of the file before anything is allocated, and at most one byte
+    more than promised is unpacked.
     """
     path = Path(path)
     size = size_of(path)
@@ -96,7 +96,7 @@ def read_idx(path: Path | str, rank: int) -> NDArray[np.uint8]:
 
 
 def stored_idx(path: Path | str, rank: int) -> StoredArray:
-    """The bytes of an IDX file as `read_idx` reads them, left where they are, or unpacked to a temporary file."""
+    """An IDX file as an array whose bytes stay in the file, or in a temporary file if it is packed."""
     path = Path(path)
     size, begin = size_of(path), 4 + 4 * rank
     with opened(path) as stream:
@@ -147,7 +147,7 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _read_pair(folder: Path, part: str, read: Read) -> tuple[NDArray[np.uint8] | StoredArray, NDArray[np.uint8]]:
-    """Images (N, height, width), read in one of two ways, and labels (N,) of one part."""
+    """Images (N, height, width), read by the given function, and labels (N,) of one part."""
     images = read(_find(folder, f"{part}-{_IMAGES}"), 3)
     labels = read_idx(_find(folder, f"{part}-{_LABELS}"), 1)
     if len(images) != len(labels):

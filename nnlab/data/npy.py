@@ -1,7 +1,7 @@
-"""Single arrays in NumPy's format, of a file or a member of an .npz archive: in memory, or left where they are.
+"""Single arrays in NumPy's format, from a file or a member of an .npz archive: read into memory or left in the file.
 
-The headers are read here, not by `numpy.load`: what a header promises is held against the file's real sizes before
-anything is allocated, and nothing but plain numbers is ever built, so that no file can run code.
+The headers are parsed here, not by `numpy.load`: the size that a header promises is compared with the file's real size
+before anything is allocated, and only plain numbers are read, so that no file can run code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nnlab.data.files import ARRAY_LIMIT, CHUNK, fill, quoted, reading, refuse, 
 from nnlab.data.stored import StoredArray, unpacked
 
 Arrays = dict[str, NDArray[Any] | StoredArray]
-Leave = Container[str]  # the names of the arrays that are to stay where they are
+Leave = Container[str]  # the names of the arrays to leave in their files
 
 _LONGEST_HEADER = 10_000
 _HEADER = re.compile(
@@ -90,7 +90,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _require_nothing_around(archive: zipfile.ZipFile, file: IO[bytes], path: Path) -> None:
-    """Refuse bytes before the first member or after the archive's end, which `zipfile` would step over."""
+    """Refuse bytes before the first member or after the archive's end, which `zipfile` would skip."""
     end = b"PK\x05\x06"  # begins the record of 22 bytes and a comment with which every archive ends
     file.seek(-22 - len(archive.comment), os.SEEK_END)
     if file.read(4) != end or min((info.header_offset for info in archive.infolist()), default=0) != 0:
@@ -118,7 +118,7 @@ def _check_member(info: zipfile.ZipInfo, path: Path) -> None:
 
 
 def _stored_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> StoredArray:
-    """One array of the file, which stays there if it is not packed, else in a temporary file; read once as a check."""
+    """One array left in its file, or in a temporary file if it is packed; read once to check it."""
     _check_member(info, path)
     with archive.open(info) as stream:
         header = _header(stream, info.filename, path)
@@ -142,9 +142,10 @@ def _stored_member_again(path: Path, filename: str) -> StoredArray:
 
 
 def _place(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, int]:
-    """A descriptor of the archive, and where the bytes of a member that is not packed begin in it.
+    """A descriptor of the archive, and the offset of the bytes of a member that is not packed.
 
-    Before them stands a header of 30 bytes, a name and extra fields, whose lengths it tells. Source: APPNOTE 4.3.7.
+    Before them is a header of 30 bytes with the lengths of a name and extra fields that follow it. Source: APPNOTE
+    4.3.7.
     """
     file = archive.fp
     assert file is not None
@@ -159,7 +160,7 @@ def _place(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _Header:
-    """What the header of `length` bytes says of the array `name` in the file `path`."""
+    """The header of `length` bytes of the array `name` in the file `path`."""
 
     path: Path
     name: str
@@ -170,11 +171,11 @@ class _Header:
 
     @property
     def size(self) -> int:
-        """The bytes of the values."""
+        """The size of the values in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def check_size(self, found: int) -> None:
-        """Refuse a header that promises other than what is there, `found` bytes with the header."""
+        """Refuse a header that promises another size than `found` bytes, header included."""
         if self.length + self.size != found:
             words = "more bytes than" if self.length + self.size < found else "fewer bytes than"
             promised = f"expected {self.size} for shape {self.shape}"
@@ -185,7 +186,7 @@ class _Header:
         refuse(self.path, f"found a corrupt array {self.name}, expected {self.size} bytes")
 
     def values(self, stream: IO[bytes]) -> NDArray[Any]:
-        """What follows the header, in C's order and this machine's byte order."""
+        """The values after the header, in C order and this machine's byte order."""
         raw = np.empty(self.size, np.uint8)
         if fill(stream, raw.data) + len(stream.read(1)) != self.size:
             self.refuse_corrupt()
@@ -196,7 +197,7 @@ class _Header:
     def stored(
         self, descriptor: int, begin: int, opening: tuple[Callable[..., StoredArray], tuple[Any, ...]]
     ) -> StoredArray:
-        """The array that stays behind the header, which begins at byte `begin`."""
+        """The array left in the file, with its header at byte `begin`."""
         if self.is_fortran and len(self.shape) > 1:
             os.close(descriptor)
             found = f"found {self.name} column by column, in Fortran's order, with data.in_blocks"
@@ -205,7 +206,7 @@ class _Header:
 
 
 def _header(stream: IO[bytes], name: str, path: Path) -> _Header:
-    """The header with which a stream begins. Source: NEP 1, the .npy format."""
+    """The header at the beginning of a stream. Source: NEP 1, the .npy format."""
     start = stream.read(8)
     width = {b"\x01\x00": 2, b"\x02\x00": 4}.get(start[6:], 0)
     if start[:6] != b"\x93NUMPY" or not width:

@@ -17,7 +17,7 @@ from nnlab.data.tables import identifiers
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous as far as in memory."""
+    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory."""
 
     x: Any
     y: NDArray[Any]
@@ -27,7 +27,7 @@ class Examples:
 class Prepared:
     """The parts of a data set, `val` and `test` None where absent, and how they were made.
 
-    `target_scaling` is None unless targets were scaled. `warnings` are sentences for a person.
+    `target_scaling` is None unless targets were scaled. `warnings` are sentences to show to the user.
     """
 
     train: Examples
@@ -52,10 +52,10 @@ def prepare(
     scale_targets: bool,
     dtype: DTypeLike,
 ) -> Prepared:
-    """Split and scale a data set; the scaling is learned from the training part alone.
+    """Split and scale a data set; the scaling is fitted on the training part alone.
 
     `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
-    regression, and means nothing for other tasks. DataError as `split` and `Scaling` raise it.
+    regression and is ignored for other tasks. DataError as raised by `split` and `Scaling`.
     """
     parts = split(dataset.y, dataset.task, dataset.own_test, test=test, validation=validation, seed=seed)
     fill = blanks if blanks in FILLS else None

@@ -1,9 +1,9 @@
-"""Scaling: what the training part teaches about the size of each column, applied to every part alike.
+"""Scaling: shift and divisor of each column, fitted on the training part and applied to every part alike.
 
-The statistics are taken of the columns divided by a power of two, which brings them below 1 and changes no bit of the
-result: columns near 1e308 overflow neither in sums nor in squares. All work is done block by block in float64, so that
-a set of uint8 images is never there as a whole in float64; where all 256 bytes come to the same bits without it, images
-are scaled in the precision that is asked for, which takes an eighth of the time.
+Statistics are computed on the columns divided by a power of two that brings them below 1. This changes no bit of the
+result, and neither sums nor squares of columns near 1e308 overflow. All work is done block by block in float64, so that
+a set of uint8 images is never held in float64 as a whole. Where all 256 byte values give the same bits in the target
+precision, images are scaled in that precision, which is eight times faster.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class Scaling:
         fill: str | None = None,
         rows: Rows | None = None,
     ) -> Scaling:
-        """The scaling that the training part (N, inputs) asks for; `rows` picks it from a larger `x_train`.
+        """Fit a scaling on the training part (N, inputs), or on the `rows` of a larger `x_train`.
 
-        `fill` is "mean" or "median" of the known values, None where no blanks are expected. DataError for a blank
-        then, for a column that is blank throughout, and for a range beyond float64's.
+        `fill` is "mean" or "median" of the known values, None if blanks are refused. DataError for a blank that is
+        refused, for a column that is all blank, and for a range beyond float64's.
         """
         _check_option("scaling", name, NAMES)
         filling = None if fill is None else _fit_fill(x_train, rows, fill)
@@ -85,10 +85,10 @@ class Scaling:
     def apply(self, x: StoredRows, dtype: DTypeLike = ..., rows: Rows | None = ...) -> ScaledRows: ...
 
     def apply(self, x: Inputs, dtype: DTypeLike = np.float64, rows: Rows | None = None) -> NDArray[Any] | ScaledRows:
-        """The scaled rows of `x` (N, inputs), or those that `rows` picks, as a new C-contiguous array.
+        """The scaled rows of `x` (N, inputs), or its `rows`, as a new C-contiguous array.
 
-        What stays in its file is looked through here, but scaled when it is asked for: as `ScaledRows`. DataError for a
-        blank that there is nothing to fill with, and for a value that is not finite once scaled.
+        Rows that stay in their file are checked now and scaled on access, as `ScaledRows`. DataError for a blank
+        without a fill value, and for a value that is not finite once scaled.
         """
         if x.shape[1] != len(self.shift):
             raise DataError(f"found {x.shape[1]} input columns, expected {len(self.shift)}")
@@ -99,7 +99,7 @@ class Scaling:
         return self.applied(x, np.dtype(dtype), rows)
 
     def applied(self, x: Inputs, dtype: np.dtype[Any], rows: Rows | None = None) -> NDArray[Any]:
-        """The scaled rows as an array, wherever `x` is."""
+        """The scaled rows as an array, whether `x` is in memory or not."""
         scaled = np.empty((len(x) if rows is None else len(rows), x.shape[1]), dtype)
         if x.dtype == np.uint8 and self._common is not None and _keeps_bits(*self._common, dtype):
             _scale_bytes(x, rows, *self._common, scaled)
@@ -113,7 +113,7 @@ class Scaling:
 
     @cached_property
     def _common(self) -> tuple[float, float] | None:
-        """The shift and the divisor of all columns, where they have them in common."""
+        """The shift and the divisor of all columns if all are equal, else None."""
         alike = self.shift.size and all((values == values[0]).all() for values in (self.shift, self.divisor))
         return (float(self.shift[0]), float(self.divisor[0])) if alike else None
 
@@ -126,12 +126,12 @@ class Scaling:
             yield start, block
 
     def invert(self, y: NDArray[Any]) -> Floats:
-        """What `apply` made `y` (…, inputs) from, in float64."""
+        """The inverse of `apply` for `y` (…, inputs), in float64."""
         with np.errstate(over="ignore", invalid="ignore"):  # predictions of a network that diverged stay infinite
             return np.asarray(y, np.float64) * np.where(np.isinf(self.divisor), 0.0, self.divisor) + self.shift
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays of numbers, for an .npz file; the name is there as its ASCII bytes."""
+        """Plain arrays of numbers, for an .npz file; the name is stored as its ASCII bytes."""
         arrays: dict[str, NDArray[Any]] = {
             "name": np.frombuffer(self.name.encode("ascii"), np.uint8),
             "epsilon": np.array(self.epsilon),
@@ -144,7 +144,7 @@ class Scaling:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Scaling:
-        """The inverse of `to_arrays`. ValueError or KeyError for arrays that no scaling gives."""
+        """The inverse of `to_arrays`. ValueError or KeyError for arrays that are no scaling."""
         name = arrays["name"].tobytes().decode("ascii")
         constant = tuple(int(i) for i in arrays["constant"])
         shift, divisor, fill = arrays["shift"], arrays["divisor"], arrays.get("fill")
@@ -158,7 +158,7 @@ class Scaling:
 
 @lru_cache
 def _keeps_bits(shift: float, divisor: float, dtype: np.dtype[Any]) -> bool:
-    """Whether bytes scaled in `dtype` itself are finite and have float64's bits, rounded once: all 256 are tried."""
+    """Whether scaling in `dtype` itself gives the bits of float64 rounded once, finite, for each of the 256 bytes."""
     every, tried = np.arange(256, dtype=np.uint8)[:, None], np.empty((256, 1), dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         exact = ((every.astype(np.float64) - shift) / divisor).astype(dtype)
@@ -177,7 +177,7 @@ def _scale_bytes(x: Inputs, rows: Rows | None, shift: float, divisor: float, sca
 
 
 class ScaledRows:
-    """Rows that stay in their file and are scaled whenever they are read, to the bits of `Scaling.apply`."""
+    """Rows that stay in their file and are scaled on access, with the same bits as `Scaling.apply`."""
 
     def __init__(self, scaling: Scaling, stored: StoredRows, dtype: np.dtype[Any]) -> None:
         self.scaling, self.stored, self.dtype = scaling, stored, dtype
@@ -192,7 +192,7 @@ class ScaledRows:
         return self.scaling.applied(self.stored, self.dtype, numbers(key, len(self)))
 
     def check(self) -> None:
-        """DataError for a value that is not finite once scaled: whole numbers of 64 bits always are."""
+        """DataError for a value that is not finite once scaled."""
         if self.stored.raw.kind == "f":
             for start, block in self.scaling.blocks(self.stored):
                 with np.errstate(over="ignore"):
@@ -200,7 +200,7 @@ class ScaledRows:
 
 
 class _Blocks:
-    """Statistics of the columns of a set that is read block by block; of all its values as one column if together."""
+    """Statistics of the columns of a set read block by block, or with `together` of all its values as one column."""
 
     def __init__(self, x: Inputs, rows: Rows | None, fill: Floats | None, *, together: bool) -> None:
         self.x, self.rows, self.fill, self.together = x, rows, fill, together
@@ -217,7 +217,7 @@ class _Blocks:
 
     def extremes(self) -> tuple[Floats, Floats]:
         """The least and the largest value of each column."""
-        # Bytes need not be numbers of eight bytes to be compared.
+        # Bytes can be compared without converting them to float64.
         blocks = self._in_columns(_blocks(self.x, self.rows)) if self.x.dtype == np.uint8 else self
         ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks]
         low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
@@ -229,13 +229,13 @@ class _Blocks:
             return self._of_bytes()
         unit = _unit(low, high)
         mean = np.sum([(block * unit).sum(axis=0) for block in self], axis=0) / self.count
-        mean = np.clip(mean, low * unit, high * unit)  # of equal values exactly the value, so that they deviate by 0
+        mean = np.clip(mean, low * unit, high * unit)  # exact for equal values, so that their deviation is 0
         squares = np.sum([np.square(block * unit - mean).sum(axis=0) for block in self], axis=0)
         with np.errstate(over="ignore"):
             return mean / unit, _finite_range(np.sqrt(squares / self.count) / unit)
 
     def _of_bytes(self) -> tuple[Floats, Floats]:
-        """The same for bytes, whose sums are exact: the deviation is the root of (N Σx² - (Σx)²) / N²."""
+        """The mean and deviation of bytes, whose sums are exact: the deviation is √(N Σx² - (Σx)²) / N."""
         n = self.count
         sums = np.sum([block.sum(axis=0) for block in self], axis=0)
         squares = np.sum([np.square(block).sum(axis=0) for block in self], axis=0)
@@ -244,7 +244,7 @@ class _Blocks:
 
 
 def _unit(low: Floats, high: Floats) -> Floats:
-    """Per column the power of two that brings its values below 1; it changes no bit of a sum, and none overflows."""
+    """Per column the power of two that brings its values below 1: exact, and no sum of them overflows."""
     _, exponent = np.frexp(np.maximum(np.abs(low), np.abs(high)))
     return np.ldexp(1.0, -np.maximum(exponent, -1000))
 
@@ -261,14 +261,14 @@ def _range(low: Floats, high: Floats) -> Floats:
 
 
 def _blocks(x: Inputs, rows: Rows | None) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Blocks (n, inputs) of the rows as they are, each with the number of its first row."""
+    """Blocks (n, inputs) of the unscaled rows, each with the number of its first row."""
     step = max(1, _BLOCK // max(1, x.shape[1]))
     for start in range(0, len(x) if rows is None else len(rows), step):
         yield start, x[start : start + step] if rows is None else x[rows[start : start + step]]
 
 
 def _float_blocks(x: Inputs, rows: Rows | None, fill: Floats | None) -> Iterator[tuple[int, Floats]]:
-    """The same as new float64 blocks, blanks filled."""
+    """Blocks of the unscaled rows as new float64 arrays, blanks filled."""
     for start, picked in _blocks(x, rows):
         block = picked.astype(np.float64)
         if x.dtype.kind == "f":
@@ -284,7 +284,7 @@ def _require_scaled(part: NDArray[Any], start: int) -> None:
 
 
 def _require_finite(block: NDArray[Any], start: int, expected: str, key: Key) -> None:
-    """Refuse nan and infinity in a block whose first row is row `start` of a part; `key` is what would help."""
+    """Refuse nan and infinity in a block whose first row is row `start` of a part; `key` is the key to change."""
     if not np.isfinite(block).all():
         row, column = np.argwhere(~np.isfinite(block))[0]
         found = "a blank" if np.isnan(block[row, column]) else "a value that is too large"
@@ -293,7 +293,7 @@ def _require_finite(block: NDArray[Any], start: int, expected: str, key: Key) ->
 
 
 def _fit_fill(x: Any, rows: Rows | None, fill: str) -> Floats:
-    """What fills a blank of each column (inputs,): the mean or the median of its known values."""
+    """The fill value of each column (inputs,): the mean or the median of its known values."""
     _check_option("filling of blanks", fill, FILLS)
     columns = range(x.shape[1])
     return np.array([_centre(x[:, i] if rows is None else x[rows, i], fill, i) for i in columns], np.float64)

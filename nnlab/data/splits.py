@@ -1,4 +1,4 @@
-"""Which rows train, validate and test: a function of the seed and the rows' classes, and of nothing else."""
+"""Which rows are for training, validation and test: a function of the seed and the rows' classes alone."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def split(
     validation: float | None,
     seed: int,
 ) -> Split:
-    """The rows of targets `y` (N, outputs) in parts: first the test part, then the validation part of what is left.
+    """The rows of targets `y` (N, outputs) in parts: first the test part, then the validation part of the rest.
 
     `test` and `validation` are None for no such part, a share between 0 and 1 (rounded, at least one row), or a count.
-    Binary and multiclass tasks keep the classes' shares in each part. The last `own_test` rows are the test part of
-    a set that has one of its own. DataError where a part cannot be made, or no row would be left to train on.
+    Binary and multiclass tasks are stratified: parts keep the shares of the classes. The last `own_test` rows are the
+    test part of a set that comes with one. DataError if a part cannot be made, or no row would be left for training.
     """
     if own_test and test is not None:
         expected = f"expected none: the set comes with a test part of {counted(own_test, 'row')}"
@@ -58,13 +58,13 @@ def class_indices(y: NDArray[np.float64]) -> Rows:
 
 
 def missing_classes(y: NDArray[np.float64], part: Rows) -> tuple[int, ...]:
-    """The classes, by index, that no row of `part` has; `y` (N, 1) is binary, (N, classes) one-hot."""
+    """The classes, by index, without a row in `part`; `y` is binary (N, 1) or one-hot (N, classes)."""
     rows_of = np.bincount(class_indices(y[part]), minlength=max(2, y.shape[1]))
     return tuple(np.flatnonzero(rows_of == 0).tolist())
 
 
 def _part(rows: Rows, labels: Rows, size: float | None, name: str, random: np.random.Generator) -> tuple[Rows, Rows]:
-    """What is left of `rows`, and a part of the wanted size."""
+    """The rest of `rows`, and a part of the wanted size."""
     if size is None:
         return rows, rows[:0]
     wanted = _row_count(size, len(rows), name)
@@ -76,7 +76,7 @@ def _part(rows: Rows, labels: Rows, size: float | None, name: str, random: np.ra
 
 
 def _row_count(size: float, available: int, name: str) -> int:
-    """The number of rows that a share or a count means, of those available."""
+    """The number of rows that a share or a count asks for, of those available."""
     if isinstance(size, bool) or not (size >= 1 if isinstance(size, int) else 0 < size < 1):
         expected = "expected a share between 0 and 1, or a count of at least 1"
         refuse(None, f"found data.{name}: {size}, {expected}", key=("data", name))
@@ -89,7 +89,7 @@ def _row_count(size: float, available: int, name: str) -> int:
 
 
 def _largest_remainder(wanted: int, sizes: list[int]) -> list[int]:
-    """`wanted` seats shared out in proportion to `sizes`, in whole numbers that add up; ties go to the first."""
+    """Distribute `wanted` seats in proportion to `sizes`, in whole numbers; ties go to the first."""
     total = sum(sizes)
     shares = [wanted * size // total for size in sizes]
     order = sorted(range(len(sizes)), key=lambda i: -(wanted * sizes[i] % total))

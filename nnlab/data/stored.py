@@ -1,8 +1,8 @@
-"""Rows that stay in their file and are read when they are asked for: a data set need not fit into memory.
+"""Rows that stay in their file and are read on access, for data sets that do not fit into memory.
 
-They are read, not memory-mapped: a file that is cut short under a map ends the process by a signal, where a read is a
-line on stderr, and the pages of a map count as the process's own memory. A packed file is unpacked once, into a file
-without a name in the folder for temporary files, and read there.
+They are read, not memory-mapped: if the file is truncated meanwhile, a map ends the process by SIGBUS, where a read is
+an ordinary error, and mapped pages count as the process's own memory. A packed file is unpacked once, into an unnamed
+temporary file, and read there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from nnlab.errors import StorageError, printable
 Array = NDArray[Any]
 
 _MOST_BYTES = 2**23  # read at once
-_SMALLEST_GAP = 2**16  # bytes between two wanted rows that are stepped over; fewer are read along
+_SMALLEST_GAP = 2**16  # bytes; smaller gaps between wanted rows are read as well
 _CHANGED = "the file has changed since it was opened, expected it to stay as it was while it is read in blocks"
 
 
 class LazyRows(Protocol):
-    """What stands for an array (N, columns) without being one: indexing with row numbers or a slice gives arrays."""
+    """Stands for an array (N, columns) in a file: indexing with row numbers or a slice reads arrays."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +42,7 @@ class LazyRows(Protocol):
 
     @property
     def in_blocks(self) -> int:
-        """How many rows are to be in memory at once while a network trains."""
+        """How many rows are in memory at once during training."""
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -52,9 +52,9 @@ class LazyRows(Protocol):
 
 
 class StoredArray:
-    """An array of `shape` in C's order from byte `offset` of a file on, or of what the packed file `path` unpacks to.
+    """An array of `shape` in C order, from byte `offset` of a file or of what the packed file `path` unpacks to.
 
-    `open_again`, with arguments, gives the same array in another process; it is an error if the file has changed.
+    `open_again`, with arguments, opens the same array in another process; it is an error if the file has changed.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class StoredArray:
         return self.shape[0]
 
     def read(self, first: int, last: int) -> Array:
-        """The rows from `first` up to `last`, flat (last - first, columns). DataError if the file has changed."""
+        """Rows `first` to `last` (exclusive) as (last - first, columns). DataError if the file has changed."""
         size, position = (last - first) * self.row_bytes, self.offset + first * self.row_bytes
         with reading(self.path):
             chunks = [os.pread(self._descriptor, size, position)]
@@ -93,7 +93,7 @@ class StoredArray:
         return np.frombuffer(b"".join(chunks), self.dtype).reshape(last - first, -1)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process, what opens the same file there."""
+        """Pickle by the arguments that open the same file again in another process."""
         return _open_unchanged, (self._origin, *self._open_again)
 
 
@@ -107,14 +107,14 @@ def _open_unchanged(
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int]:
-    """What tells that a file has changed: its size and the time of its last change."""
+    """The size and modification time of a file, by which a change is noticed."""
     return status.st_size, status.st_mtime_ns
 
 
 def unpacked(stream: IO[bytes], path: Path, most: int) -> tuple[int, int]:
-    """A descriptor of what the stream unpacks `path` to, in a temporary file without a name, and its size.
+    """Unpack the stream of `path` to an unnamed temporary file; returns its descriptor and size.
 
-    No more than `most` + 1 bytes are unpacked. StorageError where there is no room for them.
+    At most `most` + 1 bytes are unpacked. StorageError if there is no space for them.
     """
     size = 0
     with tempfile.TemporaryFile(buffering=0) as file:
@@ -125,7 +125,7 @@ def unpacked(stream: IO[bytes], path: Path, most: int) -> tuple[int, int]:
 
 
 def _write(file: Any, chunk: bytes, path: Path) -> None:
-    """Write all of a chunk of what `path` unpacks to."""
+    """Write all of a chunk of the unpacked content of `path`."""
     rest = memoryview(chunk)
     try:
         while rest:
@@ -136,10 +136,10 @@ def _write(file: Any, chunk: bytes, path: Path) -> None:
 
 
 class StoredRows:
-    """The rows (N, columns) of one or two arrays of files that follow each other, or those of them that are `picked`.
+    """The rows (N, columns) of one array or two consecutive ones in files, or the `picked` rows among them.
 
-    Bytes stay uint8, all else becomes float64, as where rows are in memory. `in_blocks` is how many are to be there at
-    once.
+    Bytes stay uint8, all else becomes float64, as for rows in memory. `in_blocks` is the number of rows to hold in
+    memory at once.
     """
 
     def __init__(self, arrays: Sequence[StoredArray], in_blocks: int, picked: NDArray[np.int64] | None = None) -> None:
@@ -164,7 +164,7 @@ class StoredRows:
         return int(self.starts[-1]) if self.picked is None else len(self.picked)
 
     def pick(self, rows: NDArray[np.int64]) -> StoredRows:
-        """Some of the rows, which stay in their file too."""
+        """Some of the rows, left in their file."""
         return StoredRows(self.arrays, self.in_blocks, rows if self.picked is None else self.picked[rows])
 
     def blocks(self) -> Iterator[Array]:
@@ -173,7 +173,7 @@ class StoredRows:
         return (self[start : start + step] for start in range(0, len(self), step))
 
     def __array__(self, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Array:
-        """All rows in memory: for sets of a column or two, which are drawn."""
+        """All rows in memory: for sets of a column or two, which are plotted."""
         values: Array = np.asarray(self[:], dtype)
         return values
 
@@ -190,9 +190,9 @@ class StoredRows:
         return self._ascending(different)[places]
 
     def _ascending(self, rows: NDArray[np.int64]) -> Array:
-        """The rows of these different numbers, read with what lies between those that are near each other."""
+        """The rows with these distinct numbers; rows between neighbours that are close are read as well."""
         taken = np.empty((len(rows), self.shape[1]), self.dtype)
-        of = np.searchsorted(self.starts, rows, side="right") - 1  # which of the arrays
+        of = np.searchsorted(self.starts, rows, side="right") - 1  # index of the array that holds each row
         places = (rows - self.starts[of]) * self.row_bytes
         is_far = (np.diff(places) > self.row_bytes + _SMALLEST_GAP) | (np.diff(of) != 0)
         cuts = np.flatnonzero(is_far | (np.diff(places // _MOST_BYTES) != 0)) + 1
@@ -205,12 +205,12 @@ class StoredRows:
 
 
 def numbers(key: Any, rows: int) -> NDArray[np.int64]:
-    """The row numbers that a slice of `rows` rows means, or the numbers as they are."""
+    """The row numbers of a slice of `rows` rows, or the given numbers unchanged."""
     return np.arange(*key.indices(rows)) if isinstance(key, slice) else np.asarray(key, np.int64)
 
 
 class Stacked:
-    """Rows that stay in their files for each replica, or for all of them together: (R or 1, N, columns)."""
+    """Rows that stay in their files, for each replica or shared by all: (R or 1, N, columns)."""
 
     def __init__(self, parts: Sequence[LazyRows]) -> None:
         self.parts = tuple(parts)
@@ -232,11 +232,11 @@ class Stacked:
 
     @property
     def in_blocks(self) -> int:
-        """How many rows of each replica are to be in memory at once."""
+        """How many rows of each replica are in memory at once."""
         return self.parts[0].in_blocks
 
     def __len__(self) -> int:
-        """The number of replicas, or 1 where they share their rows."""
+        """The number of replicas, or 1 if they share their rows."""
         return len(self.parts)
 
     def __getitem__(self, key: tuple[slice, Any]) -> Array:
@@ -247,26 +247,26 @@ class Stacked:
         return self.take([rows] * len(self.parts))
 
     def take(self, rows: Sequence[Any]) -> Array:
-        """Rows of its own for each replica, (len(rows), n, columns)."""
+        """Different rows for each replica, (len(rows), n, columns)."""
         parts = self.parts if len(self.parts) > 1 else self.parts * len(rows)
         read = [part[own] for part, own in zip(parts, rows, strict=True)]
         return read[0][None] if len(read) == 1 else np.stack(read)
 
 
 def is_lazy(x: Any) -> TypeGuard[LazyRows]:
-    """Whether rows are read only when they are asked for."""
+    """Whether rows are read only on access."""
     return not isinstance(x, np.ndarray)
 
 
 def stack(arrays: Sequence[Any]) -> Any:
-    """Rows along a new first axis, read or not; a single array without a copy."""
+    """Rows along a new first axis, in memory or not; a single array is not copied."""
     if is_lazy(arrays[0]):
         return Stacked(arrays)
     return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 
 def pick(x: Any, rows: NDArray[np.int64] | None = None) -> Any:
-    """Some rows of a data set, or all: in memory, unless they are wider than can be drawn and stay in their file."""
+    """Some rows of a data set, or all, in memory; rows of more than two columns that are in a file stay there."""
     if isinstance(x, StoredRows) and x.shape[1] > 2:
         return x if rows is None else x.pick(rows)
     return x[:] if rows is None else x[rows]

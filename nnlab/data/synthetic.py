@@ -1,4 +1,4 @@
-"""Data sets that are made, not read: a few points, or clouds in the plane that depend on their parameters alone."""
+"""Synthetic data sets: a few points, or clouds in the plane that depend on their parameters alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_SEED = 2**63 - 1
 
 
 def moons(samples: int, noise: float, random: np.random.Generator) -> Points:
-    """Two half circles that reach into each other: (cos t, sin t) and (1 - cos t, 1/2 - sin t) for t in [0, π]."""
+    """Two interleaving half circles: (cos t, sin t) and (1 - cos t, 1/2 - sin t) for t in [0, π]."""
     first, second = (np.linspace(0, np.pi, count) for count in _shares(samples, 2))
     upper = np.column_stack([np.cos(first), np.sin(first)])
     lower = np.column_stack([1 - np.cos(second), 0.5 - np.sin(second)])
@@ -38,7 +38,7 @@ def circles(samples: int, noise: float, random: np.random.Generator) -> Points:
 
 
 def spirals(samples: int, noise: float, random: np.random.Generator, classes: int = 2) -> Points:
-    """Arms that turn around the origin once and a half, from radius 0 to 1."""
+    """Spiral arms of one and a half turns around the origin, from radius 0 to 1."""
     arms = []
     for arm, count in enumerate(_shares(samples, classes)):
         radius = np.linspace(0, 1, count)
@@ -48,7 +48,7 @@ def spirals(samples: int, noise: float, random: np.random.Generator, classes: in
 
 
 def blobs(samples: int, noise: float, random: np.random.Generator, classes: int = 3) -> Points:
-    """Round clouds whose centres stand evenly on a circle of radius 4."""
+    """Round clouds whose centres are evenly spaced on a circle of radius 4."""
     angles = 2 * np.pi * np.arange(classes) / classes
     centres = 4 * np.column_stack([np.cos(angles), np.sin(angles)])
     repeated = [np.tile(centre, (count, 1)) for centre, count in zip(centres, _shares(samples, classes), strict=True)]
@@ -65,7 +65,7 @@ CLOUDS: Mapping[str, tuple[int, Callable[..., Points], Mapping[str, int | float]
 
 
 def cloud(name: str, task: Task, parameters: Mapping[str, object]) -> Dataset:
-    """One of CLOUDS as a data set with columns x1, x2 and class. DataError for a parameter that cannot be meant."""
+    """One of CLOUDS as a data set with columns x1, x2 and class. DataError for a parameter out of range."""
     number, make, defaults = CLOUDS[name]
     values = {**defaults, **_checked(name, parameters, defaults)}
     random = stream(int(values.pop("seed")), Purpose.DATA, number)
@@ -99,7 +99,7 @@ def _dataset(name: str, task: Task, x: NDArray[np.float64], y: NDArray[np.float6
 
 
 def _shares(samples: int, classes: int) -> list[int]:
-    """The number of points of each class; the first ones get what does not divide."""
+    """The number of points of each class; the first classes get the remainder."""
     return [samples // classes + (i < samples % classes) for i in range(classes)]
 
 

@@ -1,7 +1,7 @@
-"""Tables in CSV: read strictly, every fault with its line, and turned into numbers in one documented way.
+"""Tables in CSV: read strictly, every fault with its line, and converted to numbers.
 
 A column whose cells are numbers is one input; a column of text is one-hot encoded over its sorted texts. An empty cell
-and `NA` are blank. Spaces around a cell do not count. How a table was read is kept in `Columns`, and `read_csv_like`
+and `NA` are blank. Spaces around a cell are ignored. `Columns` records how a table was read, so that `read_csv_like`
 reads another file in the same way.
 """
 
@@ -26,17 +26,17 @@ from nnlab.errors import DataError, Fault, suggestion
 BLANKS = ("refuse", "drop", "mean", "median")
 BLANK_CELLS = frozenset({"", "NA"})
 MOST_CATEGORIES = 1000
-_FEW = 10  # texts, which may all be different in a small table and yet be a category
+_FEW = 10  # up to so many texts count as categories even if each row has its own
 MOST_VALUES = 2**29  # of the inputs together: 4 GiB
 _BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_MEANT_AS_NUMBER = re.compile(  # 1_000, 1,5, 0x1F and nan too: a column of these is one of faulty numbers, not of text
+_MEANT_AS_NUMBER = re.compile(  # 1_000, 1,5, 0x1F and nan too: such a column holds faulty numbers, not text
     r"[+-]?(?:[0-9][0-9_,]*(?:\.[0-9_]*)?(?:e[+-]?[0-9]+)?|\.[0-9]+(?:e[+-]?[0-9]+)?|0x[0-9a-f]+|nan|inf(?:inity)?)",
     re.IGNORECASE,
 )
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0*)?")
-_UNSAID = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _YES_OR_NO = {"0": 0.0, "1": 1.0, "no": 0.0, "yes": 1.0, "false": 0.0, "true": 1.0}
 _BLANK_ADVICE = "a value (data.blanks in the config may be drop, mean or median)"
@@ -47,7 +47,7 @@ _SINGLE_COLUMN_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of a CSV file as text. `lines` holds the file's line on which each row begins, `numbers` its number."""
+    """The cells of a CSV file as text; `lines` has the first line of each row in the file, `numbers` its number."""
 
     file: str
     names: tuple[str, ...]
@@ -56,7 +56,7 @@ class Table:
     numbers: Sequence[int]
 
     def position(self, name: str) -> int:
-        """Where the column stands among the others, from 0."""
+        """The index of a column, from 0."""
         return self.names.index(name)
 
     def column(self, name: str) -> list[str]:
@@ -65,7 +65,7 @@ class Table:
         return [row[position] for row in self.rows]
 
     def without_blanks(self, names: Collection[str]) -> Table:
-        """The rows that are blank in none of the columns `names`. DataError where no row is left."""
+        """The rows without a blank in the columns `names`. DataError if no row is left."""
         positions = [self.position(name) for name in names]
         kept = [i for i, row in enumerate(self.rows) if not any(row[p] in BLANK_CELLS for p in positions)]
         if not kept:
@@ -81,7 +81,7 @@ class Table:
 def read_table(path: Path | str) -> Table:
     """The cells of a CSV file (`.gz` is unpacked), which has a line of names and then rows of the same length.
 
-    UTF-8, with or without BOM; lines end in LF, CRLF or CR; empty lines at the end do not count. DataError for anything
+    UTF-8, with or without BOM; lines end in LF, CRLF or CR; empty lines at the end are ignored. DataError for anything
     else: a ragged row, an open quote, a name that is empty or given twice, no rows.
     """
     path = Path(path)
@@ -111,7 +111,7 @@ def _text(path: Path) -> str:
 
 
 def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, and its cells without the spaces around them."""
+    """The first line and the stripped cells of each record."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     line = 1
     try:
@@ -132,7 +132,7 @@ def _csv_message(error: str) -> str:
 
 
 def _separated_by(line: str) -> str:
-    """A hint where a line looks as if its cells were separated by something else than commas."""
+    """A hint if the cells of a line seem to be separated by something other than commas."""
     words = next((words for sign, words in _SINGLE_COLUMN_SEPARATORS.items() if sign in line), "")
     return f" (the file looks separated by {words}: save it with commas, and a point in decimals)" if words else ""
 
@@ -180,11 +180,11 @@ def read_csv(
     ignore: Sequence[str] = (),
     blanks: str = "refuse",
 ) -> Dataset:
-    """The data set of a CSV file. `target` names the columns to predict (default: the last), `ignore` those to leave.
+    """The data set of a CSV file. `target` names the columns to predict (default: the last), `ignore` those to skip.
 
-    `blanks`: "refuse" them, "drop" rows that have one in a column that is used, or let the training part's "mean" or
-    "median" fill them later: a blank number is then nan in `x`, a blank text 0 in all its one-hot columns. A blank
-    target is always refused, unless its row is dropped.
+    `blanks`: "refuse" them, "drop" rows with a blank in a column that is used, or fill them later with the training
+    part's "mean" or "median": until then a blank number is nan in `x`, and a blank text 0 in all its one-hot columns. A
+    blank target is always refused, unless its row is dropped.
     """
     table = read_table(path)
     inputs, targets = _roles(table, task, target, ignore)
@@ -254,14 +254,14 @@ def _input_column(table: Table, name: str, faults: FaultList) -> InputColumn:
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
-    """Whether more than half of the cells that are not blank are numbers, or were meant as such."""
+    """Whether more than half of the cells that are not blank are numbers or look like faulty ones."""
     known = Counter(cell for cell in cells if cell not in BLANK_CELLS)
     numbers = sum(count for cell, count in known.items() if _MEANT_AS_NUMBER.fullmatch(cell))
     return 2 * numbers > known.total()
 
 
 def identifiers(dataset: Dataset) -> list[InputColumn]:
-    """The text columns in which most rows have a text of their own: names of rows, which say nothing of others."""
+    """The text columns in which most rows have a unique text: names of rows, from which nothing can be learned."""
     return [
         column
         for column in dataset.columns.inputs
@@ -273,10 +273,10 @@ def identifiers(dataset: Dataset) -> list[InputColumn]:
 
 
 def read_csv_like(path: Path | str, columns: Columns, *, task: Task, blanks_allowed: bool) -> NewRows:
-    """The rows of a CSV file, read as the file was from which `columns` come.
+    """The rows of a CSV file, read in the same way as the file that `columns` come from.
 
-    The columns may stand in any order, and others among them are left aside. The targets may be absent. A text or a
-    class that the first file did not have is refused; a blank number is nan in `x` where `blanks_allowed`.
+    The columns may be in any order, and unknown columns are ignored. The targets may be absent. A text or a class that
+    the first file did not have is refused; a blank number is nan in `x` where `blanks_allowed`.
     """
     table = read_table(path)
     has_targets = _find_columns(table, columns)
@@ -288,7 +288,7 @@ def read_csv_like(path: Path | str, columns: Columns, *, task: Task, blanks_allo
 
 
 def _find_columns(table: Table, columns: Columns) -> bool:
-    """Whether the targets are there. DataError for an input that is not, or for some targets without the others."""
+    """Whether the table has the targets. DataError for a missing input, or if only some targets are there."""
     missing = [("input", column.name) for column in columns.inputs if column.name not in table.names]
     absent = [("target", name) for name in columns.targets if name not in table.names]
     has_targets = len(absent) < len(columns.targets)
@@ -327,10 +327,10 @@ def _inputs(
 def _numbers(
     table: Table, name: str, faults: FaultList, advice: str = _BLANK_ADVICE, *, blanks_allowed: bool = False
 ) -> NDArray[np.float64]:
-    """The numbers (N,) of a column; a cell that is none becomes nan and, unless it is an allowed blank, a fault."""
+    """The numbers (N,) of a column; other cells become nan and, unless they are allowed blanks, faults."""
 
     def what_is_wrong(cell: str) -> str:
-        is_number = _NUMBER.fullmatch(cell) or _UNSAID.fullmatch(cell)
+        is_number = _NUMBER.fullmatch(cell) or _NOT_FINITE.fullmatch(cell)
         where = f"column {quoted(name)}" if is_number else f"number column {quoted(name)}"
         return f"found {quoted(cell)} in {where}, expected a {'finite ' if is_number else ''}number"
 
@@ -347,7 +347,7 @@ def _number(cell: str) -> float:
 def _codes(
     table: Table, name: str, categories: Sequence[str], faults: FaultList, *, blanks_allowed: bool
 ) -> NDArray[np.int64]:
-    """The index (N,) of each cell's text among the categories; -1 for a blank, and for a text that is a fault."""
+    """The category index (N,) of each cell; -1 for a blank, and for an unknown text, which is a fault."""
 
     def what_is_wrong(cell: str) -> str:
         if _CONTROL.search(cell):
@@ -363,7 +363,7 @@ def _codes(
 
 
 def _translated(table: Table, name: str, translate: Callable[[str], float]) -> NDArray[np.float64]:
-    """A column with `translate` applied to each of its cells, once for each different one."""
+    """`translate` applied to a column, once for each distinct cell."""
     cells = table.column(name)
     known = {cell: translate(cell) for cell in set(cells)}
     return np.fromiter((known[cell] for cell in cells), np.float64, len(cells))
@@ -379,7 +379,7 @@ def _add_faults(
     *,
     blanks_allowed: bool = False,
 ) -> None:
-    """Note a fault for each row in `wrong`, in the column's own words, and one for all blanks, with `advice`."""
+    """Record a fault for each row in `wrong`, described by `what_is_wrong`, and one for all blanks, with `advice`."""
     position, rows = table.position(name), wrong.tolist()
     blanks = [row for row in rows if table.rows[row][position] in BLANK_CELLS]
     if blanks and not blanks_allowed:
@@ -397,7 +397,7 @@ def _add_faults(
 def _targets(
     table: Table, names: Sequence[str], task: Task, classes: tuple[str, ...] | None, faults: FaultList
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The classes and the targets (N, outputs). `classes` is None where they are still to be found in the table."""
+    """The classes and the targets (N, outputs). `classes` is None if they are to be found in the table."""
     advice = _BLANK_TARGET_ADVICE if classes is None else _NEW_BLANK_TARGET_ADVICE
     wrong = {name: _unfit(table.column(name), name, task) for name in names} if classes is None else {}
     if any(wrong.values()):
@@ -420,7 +420,7 @@ def _targets(
 
 
 def _unfit(cells: Sequence[str], name: str, task: Task) -> str:
-    """Why a target column as a whole is not for the task, and which task it is for: one fault instead of a thousand."""
+    """Why a whole target column does not fit the task, and which task would: one fault instead of a thousand."""
     known = Counter(cell for cell in cells if cell not in BLANK_CELLS)
     of_classes = "binary" if len(known) == 2 else "multiclass"
     if task == "regression":
@@ -451,7 +451,7 @@ def _yes_or_no(table: Table, name: str, faults: FaultList, advice: str) -> NDArr
 
 
 def _labels(table: Table, name: str, faults: FaultList, advice: str, known: Sequence[str]) -> list[str]:
-    """Each row's class as text, integers written in one way. With `known` classes, a label must be one of them."""
+    """Each row's class as text, integers in one spelling. If `known` classes are given, a label must be one of them."""
     cells = table.column(name)
     as_integers = all(_INTEGER.fullmatch(text) for text in known) if known else _is_numeric(cells)
     named = {cell: cell if cell in known else _class_name(cell, as_integers=as_integers) for cell in set(cells)}
@@ -469,15 +469,15 @@ def _labels(table: Table, name: str, faults: FaultList, advice: str, known: Sequ
 
 
 def _class_name(cell: str, *, as_integers: bool) -> str:
-    """The name of the class that a cell means; empty where it can be none."""
+    """The class name in a cell; empty if it is not a valid one."""
     if as_integers:
         return str(int(cell.partition(".")[0])) if _INTEGER.fullmatch(cell) else ""
-    faulty = cell in BLANK_CELLS or _UNSAID.fullmatch(cell) or _CONTROL.search(cell)
+    faulty = cell in BLANK_CELLS or _NOT_FINITE.fullmatch(cell) or _CONTROL.search(cell)
     return "" if faulty else cell
 
 
 def _allowed(names: Collection[str]) -> frozenset[str]:
-    """The names that may be classes. A negative label is a mistake, except where the two classes are -1 and 1."""
+    """The names that may be classes. Negative integers are refused, except for the two classes -1 and 1."""
     found = frozenset(names) - {""}
     return found if found == {"-1", "1"} else frozenset(name for name in found if not re.fullmatch("-[0-9]+", name))
 

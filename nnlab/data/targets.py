@@ -27,7 +27,7 @@ def class_targets(codes: NDArray[np.integer[Any]], count: int, task: Task) -> ND
 
 
 def check_classes(classes: Sequence[str], task: Task, file: Path | str | None) -> None:
-    """Refuse what is no choice between classes: one class only, or any but two of them for a binary task."""
+    """Refuse a number of classes that does not fit: below two, above MOST_CLASSES, or not two for a binary task."""
     found = counted(len(classes), "class", "classes")
     listed = ", ".join(quoted(name) for name in classes[:5]) + (", …" if len(classes) > 5 else "")
     expected = ""
@@ -43,7 +43,7 @@ def check_classes(classes: Sequence[str], task: Task, file: Path | str | None) -
 
 
 def integer_labels(y: NDArray[Any], file: Path | str, name: str) -> NDArray[np.int64]:
-    """Class labels (N,) as integers from 0, from a numeric array. DataError for -1, 2.7, nan: with the row."""
+    """Class labels (N,) as integers from 0, from a numeric array. DataError, with the row, for -1, 2.7 or nan."""
     with np.errstate(invalid="ignore"):
         good = (y >= 0) & (y < _LARGEST_LABEL) & (np.floor(y) == y) if y.dtype.kind != "b" else np.ones_like(y)
     faults = FaultList(file)
@@ -56,7 +56,7 @@ def integer_labels(y: NDArray[Any], file: Path | str, name: str) -> NDArray[np.i
 def labelled(
     labels: NDArray[np.int64], own_test: int, task: Task, file: Path | str
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The classes of integer labels (N,), and the targets. A label that only the test part knows is refused."""
+    """The classes of integer labels (N,), and the targets. A label that occurs only in the test part is refused."""
     require_class_task(task, file)
     known = np.unique(labels[: len(labels) - own_test])
     classes = tuple(str(label) for label in known)

@@ -1,4 +1,4 @@
-"""What there is to choose from, as plain documents: every table of the mathematics, and one activation in detail."""
+"""The tables of activations, losses, optimizers and so on as plain documents, and one activation in detail."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Description:
-    """One activation in detail; `x`, `value` and `slope` are (G,) on the stretch that a picture shows."""
+    """One activation in detail; `x`, `value` and `slope` are (G,), over the range that a picture shows."""
 
     about: dict[str, Any]
     x: Array
@@ -91,9 +91,9 @@ class Description:
 def describe(
     text: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS, values: Mapping[str, float] | None = None
 ) -> Description:
-    """The activation that a name or a formula means, with these values of its parameters.
+    """Describe an activation, given by name or formula, with these values of its parameters.
 
-    ConfigError with a caret where a formula is wrong, and for parameters that it does not have.
+    Raises ConfigError, with a caret at the place for a malformed formula, and for unknown parameters.
     """
     values = dict(values or {})
     entry = activations.get(ALIASES.get(text, text)) or _from_formula(text, activations, values)
@@ -114,7 +114,7 @@ def describe(
 
 
 def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str, float]:
-    """A kink with the slopes on both sides and the one that is taken."""
+    """A kink with the slopes on both sides and the slope used there."""
     x = np.array([np.nextafter(kink, -np.inf), np.nextafter(kink, np.inf), kink])
     value, slope = np.empty_like(x), np.empty_like(x)
     entry.value(x, value, **chosen)
@@ -123,7 +123,7 @@ def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str
 
 
 def _chosen(entry: AnyActivation, values: Mapping[str, float]) -> dict[str, Any]:
-    """The values of an activation's parameters, those given and else the defaults."""
+    """The values of an activation's parameters: given ones, else defaults."""
     try:
         return resolved(entry, values)
     except ValueError as error:

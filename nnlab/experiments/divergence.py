@@ -1,7 +1,7 @@
-"""What went wrong in a training that diverged: the bad step is done once more at the last sound weights, and looked at.
+"""Diagnose a training that diverged: repeat the bad step at the last finite weights and examine it.
 
-Each quantity of the pass is examined in the order in which it is computed, and the first with a number that is not
-finite is the culprit. Where there is none, the update or the size of the loss is. Steps and rows count from 1.
+The quantities of the pass are examined in the order of computation; the first with a value that is not finite is the
+culprit. If there is none, it is the update or the size of the loss. Steps and rows are numbered from 1.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Array = NDArray[Any]
 
 _MOST_ROWS = 100  # of a batch that are listed
 _SHOWN_ROWS = 5  # whose largest inputs are listed
-_GREW = 100.0  # weights or gradients that grew by this factor did run away
-_LARGE_INPUT = 100.0  # inputs this large are not scaled
-_MODERATE = 1e6  # what an activation may be expected to bear
+_GREW = 100.0  # growth of weights or gradients that counts as running away
+_LARGE_INPUT = 100.0  # inputs beyond it count as not scaled
+_MODERATE = 1e6  # inputs for which an activation should not overflow
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One array of a pass for one network; where `by_row`, its first axis is that of the batch's rows."""
+    """One array of a pass of one network; if `by_row`, its first axis is the rows of the batch."""
 
     layer: str
     name: str
@@ -44,11 +44,11 @@ class Quantity:
 
     @property
     def bad(self) -> Array:
-        """Where its entries are not finite."""
+        """Mask of the entries that are not finite."""
         return np.logical_not(np.isfinite(self.values))
 
     def document(self) -> dict[str, Any]:
-        """Its size, for JSON."""
+        """Largest finite entry and number of entries that are not finite, for JSON."""
         known = np.abs(self.values[np.isfinite(self.values)])
         largest = float(known.max()) if known.size else None
         return {"layer": self.layer, "quantity": self.name, "largest": largest, "not_finite": int(self.bad.sum())}
@@ -56,20 +56,20 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that may have led to it, what speaks for it, and the keys to try, each with a value."""
+    """A possible cause of the divergence, the evidence for it, and settings to try."""
 
     cause: str
     evidence: str
     tries: Mapping[str, Any]
 
     def document(self) -> dict[str, Any]:
-        """The same, for JSON."""
+        """The cause, for JSON."""
         return {"cause": self.cause, "evidence": self.evidence, "try": dict(self.tries)}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known: the rows that were looked at, (m,) of the data set, every quantity up to the culprit."""
+    """The bad quantity, the quantities computed before it, and the examined rows: indices (m,) into the data set."""
 
     part: str
     rows: Array
@@ -80,7 +80,7 @@ class Finding:
 
     @property
     def bad_rows(self) -> Array:
-        """Which of the rows have entries that are not finite, (m,); none where the culprit is no matter of rows."""
+        """Mask (m,) of the rows with entries that are not finite; all false if the culprit has no row axis."""
         if not self.culprit.by_row:
             return np.zeros(len(self.rows), bool)
         bad: Array = np.asarray(self.culprit.bad.reshape(len(self.rows), -1).any(axis=1))
@@ -89,19 +89,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Autopsy:
-    """The document that autopsy.json holds, and the same as lines for a person."""
+    """The content of autopsy.json, and the same in sentences."""
 
     document: dict[str, Any]
     lines: list[str]
 
     @property
     def headline(self) -> str:
-        """When and where it happened."""
+        """The first line: step and quantity."""
         return self.lines[0]
 
 
 def examine(setup: Setup, state: State) -> Autopsy:
-    """Look into a training of one seed that has diverged; `state` stays as it is."""
+    """Diagnose a diverged training of one seed; `state` is not changed."""
     with np.errstate(all="ignore"):
         case = _after_update(setup, state) if state.update_done[0] else _in_step(setup, state)
         causes = list(_causes(setup, state, case))
@@ -114,7 +114,7 @@ def examine(setup: Setup, state: State) -> Autopsy:
 
 
 def _in_step(setup: Setup, state: State) -> Finding:
-    """The first bad quantity of the batch, or of the update that it led to."""
+    """The first bad quantity in the pass over the batch, or else in the update."""
     step, batches = int(state.bad_step[0]) - 1, setup.batches()
     x, y = batches.at(step)
     rows = setup.rows.of(0).split.train[batches.positions(step)[0]]
@@ -135,7 +135,7 @@ def _in_step(setup: Setup, state: State) -> Finding:
 
 
 def _one_step_later(setup: Setup, state: State) -> State:
-    """The state after one more step than `state`, which stays as it is; nothing is checked."""
+    """A copy of `state` advanced by one step, without checks for divergence."""
     after = state.copy_moving()
     after.step = state.step
     trainer = Trainer(setup.network, setup.parts, setup.rows.seeds, setup.optimizer.update, setup.plan, after)
@@ -147,7 +147,7 @@ def _one_step_later(setup: Setup, state: State) -> State:
 
 
 def _after_update(setup: Setup, state: State) -> Finding:
-    """The split whose loss was bad, and there the first bad quantity."""
+    """The first bad quantity on the split whose loss was bad."""
     parts, prepared = setup.parts, setup.rows.of(0)
     split = {"train": prepared.split.train, "val": prepared.split.validation}
     found: list[Finding] = []
@@ -164,7 +164,7 @@ def _after_update(setup: Setup, state: State) -> Finding:
 
 
 def _first_bad(quantities: Iterator[Quantity]) -> tuple[list[Quantity], Quantity | None]:
-    """All quantities up to the first with an entry that is not finite, as copies, and that one."""
+    """Copies of all quantities up to the first that is not finite, and that one, or None."""
     seen: list[Quantity] = []
     for quantity in quantities:
         seen.append(Quantity(quantity.layer, quantity.name, quantity.values.copy(), quantity.by_row))
@@ -174,7 +174,7 @@ def _first_bad(quantities: Iterator[Quantity]) -> tuple[list[Quantity], Quantity
 
 
 def _quantities(setup: Setup, state: State, x: Array, y: Array, context: PassContext) -> Iterator[Quantity]:
-    """Every quantity of a pass over a batch, in the order of computation; a training pass goes back as well."""
+    """Every quantity of a pass over a batch, in the order of computation; for training also the backward pass."""
     network, theta = setup.network, state.theta
     gradient = np.zeros_like(theta) if context.trains else None
     examined = Pass(network, theta, gradient, x.shape[1], state.statistics.copy(), context)
@@ -189,7 +189,7 @@ def _quantities(setup: Setup, state: State, x: Array, y: Array, context: PassCon
 
 
 def _backward(setup: Setup, examined: Pass, y: Array, gradient: Array) -> Iterator[Quantity]:
-    """The gradients, from the head to the first layer; last that of the whole objective, with its penalties."""
+    """The gradients, from the head to the first layer, and finally that of the objective with penalties."""
     network, views = setup.network, setup.network.layout.views(gradient)
     derivatives = examined.backward_by_layer(y)
     next(derivatives)
@@ -226,14 +226,14 @@ def _grown(mean: float, state: State) -> str:
 
 
 def _causes(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
-    """What may have led to it, the likeliest first."""
+    """Possible causes, the likeliest first."""
     checks = (_ran_away, _bad_slope, _no_value, _unscaled, _overflowing_activation, _rounded_probabilities)
     found = [cause for check in checks for cause in check(setup, state, case)]
     yield from found or [_range_left(setup)]
 
 
 def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
-    """Weights or gradients grew from step to step."""
+    """Growing weights or gradients: the learning rate is too large."""
     choice = setup.experiment.optimizer
     rate, default = float(choice.values["learning_rate"]), float(choice.entry.parameters[0].default or 1)
     before, now = (float(np.abs(theta).max(initial=0)) for theta in (setup.start().theta, state.theta))
@@ -251,31 +251,31 @@ def _ran_away(setup: Setup, state: State, case: Finding) -> Iterator[Cause]:
 
 
 def _bad_slope(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
-    """An activation has no slope somewhere, although all that it was made of is finite."""
+    """A slope of an activation that is not finite although the input is."""
     layer = _layer(setup, case.culprit.layer)
     if case.culprit.name != "gradient by its input" or layer.output_name != "activation":
         return
-    where = _input_at(setup, case)
+    where, name = _input_at(setup, case), _activation_name(setup, layer)
     yield Cause(
-        f"the slope of the activation '{_called(setup, layer)}' is {case.culprit.values[case.culprit.bad].flat[0]:g}",
+        f"the slope of the activation '{name}' is {case.culprit.values[case.culprit.bad].flat[0]:g}",
         f"at x = {where:.6g}, where its value is finite; see `nnlab gradcheck`",
         {"network.activation": "relu"},
     )
 
 
 def _no_value(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
-    """An activation that is not a number for a finite input, as the logarithm of a negative number is not."""
+    """An activation that is nan for a finite input, like the logarithm of a negative number."""
     layer = _layer(setup, case.culprit.layer)
     if case.culprit.name == "activation" and np.isnan(case.culprit.values).any():
         yield Cause(
-            f"the activation '{_called(setup, layer)}' has no value there",
+            f"the activation '{_activation_name(setup, layer)}' has no value there",
             f"at x = {_input_at(setup, case):.6g}; logarithms and roots of negative numbers have none",
             {"network.activation": "relu"},
         )
 
 
 def _unscaled(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
-    """Columns with values far from 1."""
+    """Input columns with large values."""
     largest = np.abs(case.x).max(axis=0, initial=0)
     columns = np.argsort(-largest, kind="stable")[:3]
     names = setup.rows.dataset.columns.input_names
@@ -285,7 +285,7 @@ def _unscaled(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
 
 
 def _overflowing_activation(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
-    """An activation that makes numbers too large to be squared of moderate ones, as the exponential does."""
+    """An activation that maps moderate inputs to values whose squares overflow, like the exponential."""
     precision = setup.experiment.precision
     for before, after in pairwise(case.seen):
         sizes = np.nan_to_num(np.abs(after.values), nan=0.0, posinf=np.inf)
@@ -293,16 +293,16 @@ def _overflowing_activation(setup: Setup, _state: State, case: Finding) -> Itera
             continue
         largest, x = sizes.max(), before.values.flat[sizes.argmax()]
         if largest > np.sqrt(np.finfo(precision).max) and abs(x) < _MODERATE:
-            called = _called(setup, _layer(setup, after.layer))
+            name = _activation_name(setup, _layer(setup, after.layer))
             tries: dict[str, Any] = {"network.activation": "tanh"}
             if precision == "float32":
                 tries["precision"] = "float64"
-            yield Cause(f"the activation '{called}' overflows {precision}", f"{largest:.3g} at x = {x:.6g}", tries)
+            yield Cause(f"the activation '{name}' overflows {precision}", f"{largest:.3g} at x = {x:.6g}", tries)
             return
 
 
 def _rounded_probabilities(setup: Setup, _state: State, case: Finding) -> Iterator[Cause]:
-    """A loss worked out from probabilities that have rounded to 0 or 1."""
+    """A loss computed from probabilities that were rounded to 0 or 1."""
     if case.culprit.layer == "head" and not setup.experiment.network.head.logits:
         evidence = "the loss is worked out from probabilities, and the logarithm of 0 is infinite"
         yield Cause("a probability has rounded to 0 or 1", evidence, {"network.head.logits": True})
@@ -321,8 +321,8 @@ def _layer(setup: Setup, name: str) -> Any:
     return next((layer for layer in setup.network.layers if layer.name == name), None)
 
 
-def _called(setup: Setup, layer: Any) -> str:
-    """An activation as the experiment names it: its name, or its formula."""
+def _activation_name(setup: Setup, layer: Any) -> str:
+    """The name of a layer's activation in the experiment file, or its formula."""
     choices = [layer.activation for layer in setup.experiment.network.layers or [] if layer.activation]
     choices.append(setup.experiment.network.activation)
     formulas = [choice.formula for choice in choices if choice.formula is not None]
@@ -331,7 +331,7 @@ def _called(setup: Setup, layer: Any) -> str:
 
 
 def _input_at(setup: Setup, case: Finding) -> float:
-    """What went into the culprit's layer where its first bad entry is; nan where the two have other shapes."""
+    """The input of the culprit's layer at the first bad entry; nan if input and output differ in shape."""
     names = [layer.name for layer in setup.network.layers]
     depth = names.index(case.culprit.layer)
     before = "input" if depth == 0 else names[depth - 1]
@@ -371,13 +371,13 @@ def _document(setup: Setup, state: State, case: Finding, causes: Sequence[Cause]
 
 
 def _entry(culprit: Quantity) -> list[int] | None:
-    """The index of the first bad entry, counted from 0."""
+    """The index of the first bad entry, from 0."""
     bad = np.argwhere(culprit.bad)
     return [int(i) for i in bad[0]] if len(bad) else None
 
 
 def _row_document(setup: Setup, case: Finding) -> dict[str, Any]:
-    """The rows by their number in the data set, and those with the largest inputs, bad rows before others."""
+    """Numbers of the examined rows in the data set, and the rows with the largest inputs, bad rows first."""
     bad, dataset = case.bad_rows, setup.rows.dataset
     order = np.lexsort((-np.abs(case.x).max(axis=1), ~bad))[:_SHOWN_ROWS]
     names = dataset.columns.input_names
@@ -400,7 +400,7 @@ def _row_document(setup: Setup, case: Finding) -> dict[str, Any]:
 
 
 def _strict(value: Any) -> Any:
-    """The same with numbers that JSON does not know as text: "inf", "-inf", "nan"."""
+    """The value with numbers that JSON lacks as text: "inf", "-inf", "nan"."""
     if isinstance(value, Mapping):
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -433,7 +433,7 @@ def _listed(numbers: Sequence[int], count: int) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value as an experiment file has it."""
+    """A value in the syntax of an experiment file."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

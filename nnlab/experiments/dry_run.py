@@ -1,4 +1,4 @@
-"""A look before a run: what a step will cost, in arithmetic, memory and time."""
+"""Dry run: what a training step will cost in operations, memory and time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nnlab.networks.network import Pass
 from nnlab.setup.setup import Setup
 from nnlab.training.objective import Objective
 
-_SECONDS = 0.002  # of trying; the fastest step counts, as the least disturbed one
+_SECONDS = 0.002  # spent measuring; the fastest step counts, as the one least disturbed by other load
 
 
 def _amount(count: int) -> str:
-    """A large count in words, with three digits: 4,350, 2.59 million, 12 billion."""
+    """A large count with three digits: 4,350, 2.59 million, 12 billion."""
     for word, size in (("billion", 1e9), ("million", 1e6)):
         if count >= size:
             return f"{count / size:,.3g} {word}"
@@ -47,7 +47,7 @@ class DryRun:
         )
 
     def document(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The cost as a document for `--json`."""
         return {
             "parameters": self.parameters,
             "rows": self.rows,
@@ -94,7 +94,7 @@ def _fastest_step(setup: Setup, state: Any) -> float:
     more = {"objective": Objective(setup.network, train.x, train.y)} if setup.plan.needs_objective else {}
     with np.errstate(all="ignore"):
         if more:
-            update(state.theta, gradient, state.slots, 1, **more)  # a first one loads the line search
+            update(state.theta, gradient, state.slots, 1, **more)  # the first step loads the line search
         while time.perf_counter() - begun < _SECONDS or not np.isfinite(fastest):
             before = time.perf_counter()
             x, y = batches.at(0)

@@ -1,4 +1,4 @@
-"""Evaluate a finished run: on one of its own parts, or on a file it never saw."""
+"""Evaluate a finished run on its own parts, or on a file with new rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Predicted:
-    """The outputs (N, K) for the rows of a part, their numbers (N,) among all rows read, from 1, and known targets."""
+    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets."""
 
     outputs: Array
     numbers: Array
@@ -45,7 +45,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures and predictions of each part evaluated; no figures where targets are unknown."""
+    """Figures and predictions of each evaluated part; no figures without targets."""
 
     run: Path
     status: str
@@ -58,11 +58,11 @@ class Evaluation:
 
     @property
     def rows(self) -> int:
-        """How many rows were evaluated."""
+        """The number of evaluated rows."""
         return sum(len(part.outputs) for part in self.predicted.values())
 
     def document(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The evaluation as a document for `--json`."""
         return {
             "run": str(self.run),
             "status": self.status,
@@ -75,7 +75,7 @@ class Evaluation:
 
 
 def _flat(figures: Mapping[str, Figures]) -> Figures:
-    """Figures by part and name as figures by `part/name`."""
+    """Figures keyed by `part/name` instead of by part and name."""
     return {f"{part}/{name}": value for part, report in figures.items() for name, value in report.items()}
 
 
@@ -90,14 +90,14 @@ class Opened:
 
 
 def weights_of(experiment: Experiment) -> str:
-    """The checkpoint whose figures a run reports: the best weights if it stops early, else the last."""
+    """The name of the checkpoint whose figures a run reports: best with early stopping, else last."""
     return "best" if experiment.training.early_stopping else "last"
 
 
 def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActivation]) -> Opened:
-    """The experiment of a run, and its model and the checkpoint behind it; without a name the run's own result.
+    """Open a run with the model of a checkpoint; without a name, the checkpoint whose figures the run reports.
 
-    CheckpointError where the experiment file is no longer the one that the checkpoint was made by.
+    CheckpointError if the experiment file is no longer the one from which the checkpoint was trained.
     """
     require_one_network(run)
     document = read_file(run.path / CONFIG)
@@ -113,7 +113,7 @@ _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "s
 
 
 def require_one_network(run: RunFolder) -> None:
-    """CheckpointError for the folder of a comparison or a sweep, with the way to a run of one of its networks."""
+    """CheckpointError for the folder of a comparison or a sweep, with a hint how to train one of its networks."""
     found = run.read_run()
     if isinstance(found, ArmsRun):
         name, setting = _SEVERAL[found.kind]
@@ -134,9 +134,9 @@ def evaluate(
     gates: Sequence[Gate] = (),
     baseline: Measured | None = None,
 ) -> Evaluation:
-    """Evaluate a run's checkpoint (None: its result) on a split (None: every one it has), or on the rows of a file.
+    """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
-    The gates are held against the figures found; ConfigError for one on what is never measured here.
+    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured.
     """
     opened = open_run(run, checkpoint, activations)
     experiment, model = opened.experiment, opened.model
@@ -158,7 +158,7 @@ def _held(
     parts: Sequence[str],
     baseline: Measured | None,
 ) -> tuple[Outcome, ...]:
-    """The outcomes of gates on figures of these parts, and on entries of theta."""
+    """The outcomes of gates on figures of these parts and on entries of theta."""
     layout, measured = model.network.layout, Measured(final=dict(_flat(figures)))
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
@@ -168,7 +168,7 @@ def _held(
 
 
 def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Figures where the file has targets, and predictions."""
+    """Predictions for the rows of a file, with figures if it has targets."""
     blanks_allowed = model.scaling.fill is not None
     blocks = experiment.data.in_blocks
     rows = load_new(data, model.columns, task=experiment.task, blanks_allowed=blanks_allowed, in_blocks=blocks)
@@ -204,9 +204,9 @@ def _on_splits(
 
 
 def write_predictions(evaluation: Evaluation, path: Path) -> None:
-    """Write a line for each row as CSV: its number, what is decided and what is behind it, and the truth if known.
+    """Write a CSV row for each data row: its number, the prediction, the outputs, and the target if known.
 
-    Where there are several parts, each row says its own first. A row's number counts the rows that were read, from 1.
+    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1.
     """
     model, several = evaluation.model, len(evaluation.predicted) > 1
     knows = all(part.targets is not None for part in evaluation.predicted.values())
@@ -216,7 +216,7 @@ def write_predictions(evaluation: Evaluation, path: Path) -> None:
 
 
 def _header(model: Model) -> list[str]:
-    """What is decided, then the outputs behind it."""
+    """The columns of the prediction and of the outputs."""
     columns, task = model.columns, model.experiment.task
     if columns.classes:
         return [columns.targets[0], *_probability_names(task, columns.classes)]
@@ -236,12 +236,12 @@ def _rows(model: Model, part: Predicted) -> list[list[str]]:
 
 
 def _truth(model: Model, targets: Array) -> Array:
-    """Targets (N, outputs) as `predictions` gives decisions: a class as its index (N, 1)."""
+    """Targets (N, outputs) in the form of `predictions`: a class as its index (N, 1)."""
     return class_indices(targets)[:, np.newaxis] if model.columns.classes else targets
 
 
 def _named(model: Model, values: Array) -> list[list[str]]:
-    """Decisions or the truth, (N, 1) or (N, targets), as cells: names of classes, 0 and 1, or numbers."""
+    """Predictions or targets, (N, 1) or (N, targets), as cells: names of classes, 0 and 1, or numbers."""
     if model.columns.classes:
         return [[_class_name(model.columns.classes, row[0])] for row in values]
     as_text = (lambda value: str(int(value))) if model.experiment.task == "multilabel" else cell

@@ -1,4 +1,4 @@
-"""What commands that hold gates share: the run that gates compare with, and the report for build servers."""
+"""Gates of a command: the baseline run with which they compare, and the JUnit report for build servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnlab.runs.lookup import find
 
 @dataclass(frozen=True)
 class Gating:
-    """A baseline, by name among `runs`, and the place of a JUnit report: checked before anything runs, used after."""
+    """A baseline run in `runs` and the path of a JUnit report; both are checked before training and used after it."""
 
     runs: Path
     baseline_name: str | None = None
@@ -31,28 +31,28 @@ class Gating:
 
     @cached_property
     def baseline(self) -> Measured | None:
-        """What the baseline measured; None without one."""
+        """The measurements of the baseline; None without a baseline."""
         return None if self.baseline_name is None else read_baseline(find(self.runs, self.baseline_name))
 
     def check(self, experiment: Experiment) -> None:
-        """Refuse gates on a baseline without one, at their places, and a baseline without such gates: ConfigError."""
+        """ConfigError for gates on a baseline if there is none, and for a baseline that no gate uses."""
         self.check_used(experiment.parsed_gates)
         if self.baseline is None and (needing := needs_baseline(experiment.parsed_gates)):
             raise refusal(experiment, [(("gates", index), NO_BASELINE) for index in needing])
 
     def check_used(self, gates: Sequence[Gate]) -> None:
-        """Refuse a baseline with which no gate compares: nothing would be held against it."""
+        """ConfigError for a baseline that no gate uses."""
         if self.baseline is not None and not needs_baseline(gates):
             raise ConfigError("--baseline: found no gate that uses it, expected one such as 'val/loss <= baseline'")
 
     def write(self, run: Path, gates: Sequence[Outcome], seconds: float) -> None:
-        """Write the outcomes where a JUnit report is wanted, as a suite named after the run."""
+        """Write the JUnit report, if requested, as a test suite named after the run."""
         if self.junit is not None:
             cases = [JUnitCase(gate.gate, "" if gate.met else missed(gate)) for gate in gates]
             write_junit(self.junit, run.name, cases, seconds)
 
 
 def missed(gate: Outcome) -> str:
-    """A gate that was not met, in words."""
+    """A sentence on a gate that was not met."""
     found = gate.found if gate.value is None else f"found {gate.found}"
     return f"gate not met: {printable(gate.gate)} ({found})"

@@ -1,4 +1,4 @@
-"""Signals: during a training the first asks it to stop between two updates, elsewhere it ends the command at once."""
+"""Signals: during training the first one requests a stop between two updates; elsewhere it ends the command at once."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from nnlab.signals import heard
 
 
 class _Leaving(BaseException):
-    """A signal came that is not waited for: nothing but `leaving` is to catch it."""
+    """Raised at a signal within `leaving`, which alone catches it."""
 
 
 class Stop:
-    """Whether, and by which signal, the command was asked to stop. A patient one waits to be asked what came."""
+    """Whether a signal requested a stop, and which. Unless `patient`, a signal raises an exception at once."""
 
     def __init__(self, *, patient: bool = True) -> None:
         self.number: int | None = None
         self.patient = patient
 
     def __call__(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether a stop was requested."""
         return self.number is not None
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Note the signal; a second Ctrl-C interrupts wherever the program is."""
+        """Signal handler: record the signal; a second Ctrl-C raises KeyboardInterrupt."""
         is_first = self.number is None
         self.number = number
         if not self.patient:
@@ -44,7 +44,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[Stop]:
-    """Listen for signals; whoever trains asks between two updates whether there was one."""
+    """Context in which signals are recorded; training loops poll the `Stop` between two updates."""
     stop = Stop()
     with _listening(stop):
         yield stop
@@ -52,7 +52,7 @@ def stopping() -> Iterator[Stop]:
 
 @contextlib.contextmanager
 def leaving(where: Callable[[], str]) -> Iterator[None]:
-    """Leave at once at a signal, with its exit code and a line that says `where` that leaves things."""
+    """Context that a signal ends at once, with its exit code and a message that ends in `where()`."""
     stop = Stop(patient=False)
     try:
         with _listening(stop):
@@ -63,7 +63,7 @@ def leaving(where: Callable[[], str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _listening(stop: Stop) -> Iterator[None]:
-    """Hand the signals that are heard to `stop`."""
+    """Context in which `stop` handles the signals."""
     before = {}
     try:
         if threading.current_thread() is threading.main_thread():
@@ -76,5 +76,5 @@ def _listening(stop: Stop) -> Iterator[None]:
 
 
 def is_pause(error: BaseException) -> bool:
-    """Whether work ended for a signal, not for a fault."""
+    """Whether an exception is due to a signal, not to a fault."""
     return isinstance(error, InterruptedRunError) or not isinstance(error, Exception)

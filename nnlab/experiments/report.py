@@ -1,4 +1,4 @@
-"""The report of a training, made of what its run folder holds."""
+"""The report of a training, made from the files in its run folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import TRAINING_METRICS
-from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, write_page
+from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, counted, write_page
 from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import TrainingSummary
@@ -31,7 +31,7 @@ def write_training_report(folder: RunFolder, name: str, warnings: Sequence[str] 
 
 
 def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
-    """The page of a training called `name`; a section for which there is nothing is left out."""
+    """The page of the training `name`; empty sections are left out."""
     summary, run = folder.summary(TrainingSummary), folder.read_run()
     verdict, tone = _verdict(summary)
     sections = [
@@ -48,23 +48,23 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
     return Page(name, about, verdict, tone, filled(sections))
 
 
-# --- what came of it --------------------------------------------------------------------------------------------------
+# --- outcome --------------------------------------------------------------------------------------------------
 
 
 def _verdict(summary: TrainingSummary) -> tuple[str, Tone]:
-    """The outcome in a sentence or two, and whether it is good or bad."""
+    """The outcome in one or two sentences, and its tone."""
     steps, status, gates = summary.steps, summary.status, summary.gates
     ended = _ENDS.get(status, "Ended after {steps} and {seconds}")
-    told = ended.format(steps=f"{steps:,} step{'' if steps == 1 else 's'}", seconds=f"{summary.seconds:,.3g} s")
+    outcome = ended.format(steps=counted(steps, "step"), seconds=f"{summary.seconds:,.3g} s")
     main = _main_figure(summary.final)
     missed = [gate for gate in gates if not gate.met]
-    words = [f"{told}: {main}." if main else f"{told}.", _gates_told(len(gates), len(missed))]
+    words = [f"{outcome}: {main}." if main else f"{outcome}.", _gates_sentence(len(gates), len(missed))]
     tone: Tone = "bad" if missed or status == "diverged" else "good" if gates else "plain"
     return " ".join(filter(None, words)), tone
 
 
 def _main_figure(final: Mapping[str, float | None]) -> str:
-    """The figure that the task is about, of the rows least seen: test accuracy 97.2 %."""
+    """The headline figure, on the test part if there is one: `test accuracy 97.2 %`."""
     metrics = dict.fromkeys([*(next(iter(metrics)) for metrics in TRAINING_METRICS.values()), "loss"])
     for split in _SPLITS:
         for metric in metrics:
@@ -75,7 +75,7 @@ def _main_figure(final: Mapping[str, float | None]) -> str:
     return ""
 
 
-def _gates_told(count: int, missed: int) -> str:
+def _gates_sentence(count: int, missed: int) -> str:
     if not count:
         return ""
     if missed:
@@ -91,7 +91,7 @@ def _best(summary: TrainingSummary) -> list[str]:
 
 
 def _autopsy(document: Mapping[str, Any]) -> Section:
-    """Why the training diverged: in sentences, and every quantity of the pass up to the one that went wrong."""
+    """Why the training diverged: sentences, and a table of the quantities of the pass up to the bad one."""
     quantities = document.get("quantities", [])
     rows = [[q["layer"], q["quantity"], q["largest"], q["not_finite"]] for q in quantities]
     columns = ["layer", "quantity", "largest finite entry", "entries not finite"]
@@ -111,7 +111,7 @@ def _splits(summary: TrainingSummary) -> list[str]:
 
 
 def _names(summary: TrainingSummary, *, by_one: bool) -> list[str]:
-    """The figures without their split; those of one class or target have a slash."""
+    """The names of figures without their split; `by_one` selects those of single classes or targets, with a slash."""
     names = dict.fromkeys(name.split("/", 1)[1] for name in summary.final)
     return [name for name in names if ("/" in name) == by_one]
 

@@ -1,4 +1,4 @@
-"""What a training comes to: figures of every split, the summary, and what its pictures are drawn from."""
+"""The results of a training: figures of every split, the summary, and the data of its pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Reports = dict[str, dict[str, float | None]]
 
 
 def evaluate_parts(model: Model, setup: Setup) -> Reports:
-    """The whole report of each split that exists."""
+    """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
     return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
@@ -51,7 +51,7 @@ def summary_of(
     gates: Sequence[Outcome],
     seconds: float,
 ) -> TrainingSummary:
-    """What summary.json holds."""
+    """The content of summary.json."""
     best, step = state.best, int(state.best.step[0])
     at_best = {
         n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
@@ -73,8 +73,8 @@ def summary_of(
     )
 
 
-def material_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:
-    """What the pictures of a training show."""
+def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:
+    """The data of the pictures of a training."""
     rows, prepared, names = setup.rows, setup.rows.of(0), figure_names(setup)
     split, picked = _shown_rows(prepared.split)
     dataset = rows.dataset
@@ -109,7 +109,7 @@ def material_of(setup: Setup, state: State, measured: Measured, model: Model) ->
 
 
 def data_facts(setup: Setup) -> dict[str, Any]:
-    """What run.json says of the data."""
+    """The facts about the data in run.json."""
     dataset, split = setup.rows.dataset, setup.rows.of(0).split
     return {
         "name": dataset.name,
@@ -124,7 +124,7 @@ def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) ->
 
 
 def _shown_rows(split: Any) -> tuple[str, Array]:
-    """The part that pictures show: test if there is one, else validation, else training."""
+    """Name and rows of the part that pictures show: test if there is one, else validation, else training."""
     if len(split.test):
         return "test", split.test
     return ("validation", split.validation) if len(split.validation) else ("training", split.train)

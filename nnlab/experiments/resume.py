@@ -1,4 +1,4 @@
-"""Go on with a run that was paused, killed or is to be longer, so that it ends as if nothing had happened."""
+"""Resume a run that was paused or killed, or extend it, with the same bits as an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -34,39 +34,38 @@ def resume(
     say: Callable[[str], None] = ignore,
     baseline: Measured | None = None,
 ) -> TrainingResult:
-    """Go on with the run in `folder` as `setup` says, whose experiment is the run's own, perhaps made longer.
+    """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
 
-    CheckpointError if the run cannot be gone on with: another experiment, other data, no checkpoint that is whole, a
-    file that is not what was written, or another process at work on it; then nothing was changed. What the user should
-    know before is told to `say`. A run that is finished stays as it is, and its status is `finished`; the gates are
-    held against what it measured.
+    CheckpointError, before anything is changed, if the run cannot be resumed: another experiment, other data, no intact
+    checkpoint, a file that was modified, or another process that works on the run. Warnings are passed to `say` before
+    training. A finished run is not changed, and its status is `finished`; the gates are checked against its figures.
     """
     if isinstance(folder.read_run(), ArmsRun):
         raise CheckpointError(f"{printable(str(folder.path))}: found a comparison, expected a run of `nnlab train`")
     with folder.locked():
         refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, values_of(setup.experiment))
-        begin, said = newest(folder)
+        begin, notes = newest(folder)
         if begin is not None:
             refuse_another(folder, setup, begin.about)
             if ended := _ended(folder, setup, begin):
                 training = Training(setup, folder, command, facts or {}, observe, baseline, begin)
                 return _finished(training, begin, ended)
             check_tables(setup, folder, begin)
-            said += [f"not bit-exact: {text}" for text in changes(begin.about, (facts or {}).get("plugins", ()))]
-            said += _stretched(setup, begin)
+            notes += [f"not bit-exact: {text}" for text in changes(begin.about, (facts or {}).get("plugins", ()))]
+            notes += _schedule_warnings(setup, begin)
         else:
-            said.append("found no checkpoint: the run begins anew")
-        for text in said:
+            notes.append("found no checkpoint: the run begins anew")
+        for text in notes:
             say(text)
-        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, said)
+        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, notes)
         _make_ready(folder, setup, begin)
         return training.run()
 
 
 def newest(folder: RunFolder) -> tuple[SavedState | None, list[str]]:
-    """The newest checkpoint that is whole, None if there never was one, and what is to be said about it.
+    """The newest intact checkpoint, or None if there never was one, with warnings.
 
-    CheckpointError if there are checkpoints and none is whole, or one that must not be passed over.
+    CheckpointError if all checkpoints are damaged, or if one cannot be used for another reason.
     """
     damaged: list[str] = []
     for name in ("last", "previous"):
@@ -85,7 +84,7 @@ def newest(folder: RunFolder) -> tuple[SavedState | None, list[str]]:
 
 
 def changes(about: WeightsAbout, plugins: Sequence[str]) -> list[str]:
-    """What is no longer as it was when a checkpoint was saved and may change bits."""
+    """Changes of the environment since a checkpoint was saved that may change bits."""
     found = list(differences(about.environment, environment(plugins)))
     return found if about.streams == streams() else [*found, "the random streams of this version are others"]
 
@@ -94,7 +93,7 @@ def changes(about: WeightsAbout, plugins: Sequence[str]) -> list[str]:
 
 
 def refuse_another(folder: RunFolder, setup: Setup, about: WeightsAbout) -> None:
-    """Refuse a checkpoint of another experiment, of other data, or one that is already beyond the planned end."""
+    """CheckpointError for a checkpoint of another experiment, of other data, or beyond the planned end."""
     path = str(folder.path)
     refuse_edited(folder, about, setup.experiment)
     fingerprint = setup.rows.dataset.fingerprint
@@ -113,7 +112,7 @@ def refuse_another(folder: RunFolder, setup: Setup, about: WeightsAbout) -> None
 
 
 def _ended(folder: RunFolder, setup: Setup, begin: SavedState) -> TrainingSummary | None:
-    """The summary of a run with nothing left to train, of which all that comes after has been written; else None."""
+    """The summary of a run that is completely trained and written; else None."""
     trained = begin.about.step >= setup.plan.steps or not begin.arrays["running"].any()
     run = folder.read_run()
     is_over = trained and run is not None and run.status in {"completed", "stopped"}
@@ -121,16 +120,16 @@ def _ended(folder: RunFolder, setup: Setup, begin: SavedState) -> TrainingSummar
 
 
 def _finished(training: Training, begin: SavedState, summary: TrainingSummary) -> TrainingResult:
-    said = f"nothing to do: the run is {summary.status}, at step {begin.about.step}"
+    message = f"nothing to do: the run is {summary.status}, at step {begin.about.step}"
     if not begin.arrays["running"].any():
-        said = _stopped_early(training)
+        message = _stopped_early(training)
     gates = training.hold_again(begin)
     held = summary.model_copy(update={"gates": tuple(gate.line() for gate in gates)})
-    return TrainingResult(training.folder.path, "finished", {}, gates, held, [said])
+    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message])
 
 
 def _stopped_early(training: Training) -> str:
-    """Why there is nothing to do, however long the run is to be; and what to do."""
+    """Message for a run that stopped early, which cannot be extended."""
     watch, anew = training.setup.plan.watch, shlex.join(["nnlab", "train", str(training.folder.path / CONFIG)])
     return (
         f"nothing to do: the run stopped early, at step {training.state.step}, after {watch.patience} evaluations "
@@ -138,8 +137,8 @@ def _stopped_early(training: Training) -> str:
     )
 
 
-def _stretched(setup: Setup, begin: SavedState) -> list[str]:
-    """What is to be said of a schedule that follows the number of steps, where that number changes."""
+def _schedule_warnings(setup: Setup, begin: SavedState) -> list[str]:
+    """A warning if there is a learning-rate schedule and the number of steps changes."""
     schedule, before = setup.experiment.optimizer.schedule, begin.about.planned[-1][1]
     if schedule is None or before == setup.plan.steps:
         return []
@@ -147,7 +146,7 @@ def _stretched(setup: Setup, begin: SavedState) -> list[str]:
 
 
 def _make_ready(folder: RunFolder, setup: Setup, begin: SavedState | None) -> None:
-    """Put away a damaged checkpoint, and note how long the run is now to be."""
+    """Set aside a damaged checkpoint, and write the experiment with its new length."""
     folder.make_inner()
     if begin is not None:
         try:

@@ -1,4 +1,4 @@
-"""What a training leaves on the disk while it runs: metrics, hashes of its weights, and checkpoints to go on from."""
+"""The files written during a training: metrics, hashes of the weights, and checkpoints."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Array = NDArray[Any]
 METRICS: Final = "metrics.csv"
 HASHES: Final = "hashes.csv"
 SECONDS_BETWEEN_SAVES = 30.0
-_LARGEST_SHARE = 0.01  # of the time, that saving may take where its interval is given in seconds
-_MOST_HASHES = 100  # epochs whose weights are hashed, about
+_LARGEST_SHARE = 0.01  # largest share of the time spent on saving, if checkpoints are saved by the clock
+_MOST_HASHES = 100  # approximate number of epochs whose weights are hashed
 
 
 def marked_steps(setup: Setup) -> frozenset[int]:
@@ -41,19 +41,19 @@ def marked_steps(setup: Setup) -> frozenset[int]:
 
 
 def tensors(setup: Setup, state: State) -> Iterator[tuple[str, Array]]:
-    """Every tensor that training changes in the network: those of theta, then the running statistics."""
+    """All tensors that training changes: those of theta, then the running statistics."""
     for layout, values in ((setup.network.layout, state.theta), (setup.network.statistics, state.statistics)):
         for name, view in layout.views(values).items():
             yield name, view[0]
 
 
 def tensor_names(setup: Setup) -> list[str]:
-    """The names of these tensors, which are the columns of hashes.csv after step and epoch."""
+    """The names of these tensors: the columns of hashes.csv after step and epoch."""
     return [spec.name for layout in (setup.network.layout, setup.network.statistics) for spec in layout.specs]
 
 
 def check_tables(setup: Setup, folder: RunFolder, begin: SavedState) -> None:
-    """Refuse metrics.csv and hashes.csv that are not what they were when a checkpoint was saved: CheckpointError."""
+    """CheckpointError if metrics.csv or hashes.csv was modified since a checkpoint was saved."""
     for _ in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
         pass
     read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark())
@@ -65,7 +65,7 @@ def hashes(setup: Setup, state: State) -> dict[str, str]:
 
 
 class Saver:
-    """Writes what a training must not lose. It begins the files, or goes on with them where a checkpoint left off."""
+    """Writes the files of a training: new ones, or the existing ones from the point where a checkpoint was saved."""
 
     def __init__(
         self,
@@ -103,16 +103,16 @@ class Saver:
         self._opened.close()
 
     def is_due(self) -> bool:
-        """Whether it is time to save, where that goes by the clock."""
+        """Whether it is time to save; always false if checkpoints are saved every so many steps."""
         return self._steps is None and time.monotonic() >= self._next
 
     def note(self, step: int, epoch: float) -> None:
-        """Take note of a record: hash the weights if this step is marked, or the last."""
+        """Handle a record of the loop: hash the weights if its step is marked or the last one."""
         if step in self._marked or not self.state.running.any():
             self.hashes.add_row([str(step), cell(epoch), *hashes(self.setup, self.state).values()])
 
     def save_if_due(self) -> bool:
-        """Save where it is time for that, and say so."""
+        """Save if it is time, and return whether it was."""
         step = self.state.step
         due = self.is_due() if self._steps is None else step > 0 and step % self._steps == 0
         if due:
@@ -120,7 +120,7 @@ class Saver:
         return due
 
     def save(self) -> None:
-        """Save the whole state, and the best weights so far; nothing is done if that is what the disk has already.
+        """Save the state and the best weights, unless this state is already saved.
 
         Weights that are not finite are never written.
         """
@@ -128,7 +128,7 @@ class Saver:
         if now == self.saved_at or not sound(self.state.theta, self.state.statistics).all():
             return
         begun = time.monotonic()
-        # What a checkpoint says of these files must be on the disk before it is.
+        # These files must be on disk before the checkpoint that refers to them.
         marks = {table.path.name: MarkFacts(**asdict(table.mark())) for table in (self.metrics, self.hashes)}
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
@@ -141,7 +141,7 @@ class Saver:
         self._next = ended + max(self._interval, (ended - begun) / _LARGEST_SHARE)
 
     def save_best(self) -> None:
-        """Save the best weights so far, if these are others than those saved before."""
+        """Save the best weights so far, if they have changed since they were last saved."""
         best = self.state.best
         step = int(best.step[0])
         if step != self._best_saved:
@@ -150,11 +150,11 @@ class Saver:
             self._best_saved = step
 
     def _gradient_errors(self) -> Array:
-        """What the gradient check of the first steps found, (checks, P)."""
+        """The errors found by the gradient check of the first steps, (checks, P)."""
         return np.array(self.gradient_errors, np.float64).reshape(-1, self.setup.network.layout.size)
 
     def _about(self, step: int) -> dict[str, Any]:
-        """Where a checkpoint stands, and all that decides how it goes on from there."""
+        """The facts stored with a checkpoint: its position, and everything on which the further training depends."""
         setup, config = self.setup, to_yaml(self.setup.experiment)
         schedule = setup.experiment.optimizer.schedule
         return {
@@ -173,13 +173,13 @@ class Saver:
 
 
 def streams() -> StreamFacts:
-    """How random numbers follow from a seed, a purpose and an epoch, layer or step: the key of every stream."""
+    """How the key of a random stream is made from seed, purpose and index (an epoch, layer or step)."""
     purposes = {purpose.name: int(purpose) for purpose in Purpose}
     return StreamFacts(generator="PCG64", spawn_key=("purpose", "index"), purposes=purposes)
 
 
 def restore(state: State, begin: SavedState) -> None:
-    """Make `state` that of a checkpoint. CheckpointError if it is one of another network or optimizer."""
+    """Restore `state` from a checkpoint; CheckpointError if its network or optimizer is another one."""
     try:
         state.restore(begin.arrays, begin.about.step, begin.about.recorded)
     except (KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Independent tasks on several processors at once, each in a copy of this process as it is now.
+"""Run independent tasks in parallel, in forked copies of this process.
 
-A copy begins with all that was loaded and computed so far, and costs a few milliseconds. That pays for pictures, which
-take a tenth of a second each and share nothing but what they show.
+A fork takes a few milliseconds and inherits all loaded modules and data. That pays for pictures, which take a tenth of
+a second each and only read the data.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from nnlab.signals import ignore_terminal_signals
 
 T = TypeVar("T")
 
-_MOST = 4  # the longest task ends last: more copies gain little
+_MOST = 4  # processes; more gain little, for the longest task takes as long as it does
 _NUMBER = struct.Struct("i")
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """What each of at most some thousand tasks returns, in their order; none must depend on what another does.
+    """The results of independent tasks, at most some thousand, in their order.
 
-    Who is free begins the next task, so that those which take longest should come first. A copy in which a task fails
-    is forgotten, and its tasks are done once more in this process: that is where their exceptions are raised. All is
-    done here, one after the other, where a process cannot be copied safely: on other systems than Linux, and beside
-    threads, whose locks a copy would inherit as they are.
+    An idle process takes the next task, so the longest tasks should come first. If a task fails in a copy, all tasks of
+    that copy are run again in this process, which raises the exception. Everything runs in this process where forking
+    is not safe: on systems other than Linux, and if there are threads, whose locks a copy would inherit.
     """
     with _Queue(len(tasks)) as queue:
         copies = [_Copy(tasks, queue) for _ in range(1, min(len(tasks), _processors(), _MOST))]
@@ -44,14 +43,14 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def _processors() -> int:
-    """How many processors tasks can be given to."""
+    """The number of processors for tasks; 1 where forking is not safe."""
     if not sys.platform.startswith("linux") or len(list(Path("/proc/self/task").iterdir())) > 1:
         return 1
     return len(os.sched_getaffinity(0))
 
 
 class _Queue:
-    """The numbers of the tasks that nobody has begun, in a pipe: each is read once, by whichever process is free."""
+    """The numbers of the waiting tasks, in a pipe: each is read once, by the next idle process."""
 
     def __init__(self, count: int) -> None:
         self.reading, writing = os.pipe()
@@ -70,7 +69,7 @@ class _Queue:
 
 
 class _Copy:
-    """A copy of this process at work on tasks."""
+    """A forked copy of this process that runs tasks."""
 
     def __init__(self, tasks: Sequence[Callable[[], Any]], queue: Iterable[int]) -> None:
         self.reading, writing = os.pipe()
@@ -80,23 +79,23 @@ class _Copy:
         os.close(writing)
 
     def results(self) -> dict[int, Any]:
-        """What its tasks returned, by number; nothing if one of them failed."""
+        """The results of its tasks by number; empty if one of them failed."""
         with os.fdopen(os.dup(self.reading), "rb") as pipe:
             try:
-                found: dict[int, Any] = pickle.load(pipe)  # noqa: S301 - it comes from this very program
-            except (EOFError, pickle.UnpicklingError):  # nothing was sent, or not all
+                found: dict[int, Any] = pickle.load(pipe)  # noqa: S301 - it comes from our own process
+            except (EOFError, pickle.UnpicklingError):  # nothing was sent, or only a part
                 return {}
         return found
 
     def end(self) -> None:
-        """Leave nothing behind: one that is still at work is not waited for."""
+        """End the process, even if it is still running."""
         os.close(self.reading)
-        os.kill(self.pid, signal.SIGKILL)  # until it is waited for, its number is nobody else's
+        os.kill(self.pid, signal.SIGKILL)  # the pid cannot be reused before waitpid
         os.waitpid(self.pid, 0)
 
 
 def _work(tasks: Sequence[Callable[[], Any]], queue: Iterable[int], writing: int) -> NoReturn:
-    """Do tasks, send what they return, and leave without any of the ends that are the first process's to make."""
+    """Main function of a copy: run tasks, send the results, and exit without the clean-up of the first process."""
     ignore_terminal_signals()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:

@@ -19,7 +19,7 @@ from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
 from nnlab.experiments.pictures import draw
 from nnlab.experiments.report import write_training_report
-from nnlab.experiments.results import Reports, data_facts, evaluate_parts, material_of, summary_of
+from nnlab.experiments.results import Reports, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
@@ -39,7 +39,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is: shown while it runs."""
+    """Progress of a training, shown while it runs."""
 
     step: int
     steps: int
@@ -53,7 +53,7 @@ Observer = Callable[[Progress], None]
 
 @dataclass
 class TrainingResult:
-    """What came of a training."""
+    """The outcome of a training."""
 
     folder: Path
     status: str
@@ -63,7 +63,7 @@ class TrainingResult:
     warnings: list[str] = field(default_factory=list)
     costs: list[str] = field(default_factory=list)
     autopsy: Autopsy | None = None
-    uses_best: bool = False  # the figures are those of the best weights, as early stopping asks for
+    uses_best: bool = False  # the figures belong to the best weights, as with early stopping
 
 
 def train(
@@ -77,7 +77,7 @@ def train(
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
-    A training that is interrupted or fails leaves a folder that says so, with the state it had reached.
+    If the training is interrupted or fails, the folder records that, with the state reached so far.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
     with folder.locked():
@@ -85,7 +85,7 @@ def train(
 
 
 class Training:
-    """One training and the folder it writes, from the start or from a checkpoint `begin`."""
+    """A training and its run folder, from the start or from the checkpoint `begin`."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Training:
         observe: Observer,
         baseline: Measured | None,
         begin: SavedState | None = None,
-        said: Sequence[str] = (),
+        notes: Sequence[str] = (),
     ) -> None:
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
         self.state = setup.start()
@@ -110,14 +110,14 @@ class Training:
         self.environment = environment(facts.get("plugins", ()))
         earlier = folder.read_run()
         assert not isinstance(earlier, ArmsRun), "a comparison is refused before"
-        self.sessions = Sessions(earlier, self.state.step, command, self.environment, said)
+        self.sessions = Sessions(earlier, self.state.step, command, self.environment, notes)
         own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
         before = {} if earlier is None else earlier.document()
         self.facts = {name: before.get(name, value) for name, value in own.items()}
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> TrainingResult:
-        """Train, and leave the folder complete whatever happens."""
+        """Train, and complete the folder in any case."""
         with contextlib.closing(self._saver()) as saver:
             try:
                 self._write_run("running")
@@ -126,14 +126,14 @@ class Training:
                 with leaving(self._resumed_by):
                     result = self._finish(ended)
             except BaseException as error:
-                with contextlib.suppress(StorageError):  # or it would hide what happened before
+                with contextlib.suppress(StorageError):  # it must not replace the original error
                     self._end("interrupted" if is_pause(error) else "failed")
                 raise
             self._end(ended)
             return result
 
     def hold_again(self, begin: SavedState) -> list[Outcome]:
-        """The gates of a run that has ended with this checkpoint, held against what it measured; nothing is written."""
+        """Check the gates of a finished run against its figures; nothing is written."""
         self.measured = read_baseline(self.folder)
         for step, errors in enumerate(begin.arrays["gradient_errors"]):
             self._note_gradient(step, errors)
@@ -141,12 +141,12 @@ class Training:
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:
-        """Write down how it ended."""
+        """Record how the training ended."""
         self.folder.log(f"{status} at step {self.state.step}")
         self._write_run(status)
 
     def _saver(self) -> Saver:
-        """What goes on with the files of the run, and with what was measured before."""
+        """Open the files of the run, and load the figures measured before a resume."""
         saver = Saver(self.setup, self.folder, self.state, self.environment, self.begin)
         with contextlib.ExitStack() as opened:
             opened.callback(saver.close)
@@ -162,14 +162,14 @@ class Training:
         return f"{begun}: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters"
 
     def _resumed_by(self) -> str:
-        """Where the state is, and the line that goes on with it; what chooses the arithmetic must be said again."""
+        """A message with the command to resume; it repeats the options that affect the arithmetic."""
         threads = [] if self.facts.get("threads", 1) == 1 else ["--threads", str(self.facts["threads"])]
         plugins = [word for plugin in self.facts.get("plugins", ()) for word in ("--plugin", plugin)]
         line = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *threads, *plugins])
         return f"the weights of step {self.state.step} are in {self.folder.path}; to go on: {line}"
 
     def _train(self, saver: Saver) -> Status:
-        """Train until the end or a signal, and save; the status it ends with."""
+        """Train until the end or a signal, save, and return the final status."""
         with stopping() as stop:
             with self.training():
                 ended = self._loop(saver, stop)
@@ -179,13 +179,13 @@ class Training:
         return ended
 
     def _loop(self, saver: Saver, stop: Stop) -> Status:
-        """Iterate the training loop, writing and showing what it yields; the status it ends with."""
+        """Iterate the training loop, write and show its records, and return the final status."""
         setup, state = self.setup, self.state
         plan = own_plan(setup)
         plan = replace(plan, steps_to_mark=plan.steps_to_mark | frozenset(self.checked_again))
         loop = setup.fit(state, plan, stop=stop, pause=saver.is_due, timer=self.health)
         batches = setup.batches()
-        if self.begin and state.recorded == state.step:  # this step is not measured again, but its update is to come
+        if self.begin and state.recorded == state.step:  # this step was measured before the pause, but not updated
             self._check_gradient(batches, state.step, saver)
         for record in loop:
             self._note(record, saver)
@@ -202,20 +202,20 @@ class Training:
         if figures:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
-        with contextlib.suppress(OSError):  # a terminal that has gone away costs no run
+        with contextlib.suppress(OSError):  # a closed terminal must not end the run
             self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, figures, self.sessions.seconds()))
 
     def _checked_again(self) -> range:
-        """The first steps after a resume, whose gradients are checked as those of the first steps are."""
+        """The first steps after a resume, whose gradients are checked like those of the first steps."""
         wanted, begun = self.setup.experiment.training.gradcheck, self.state.step
         if wanted is None or self.begin is None:
             return range(0)
         return range(begun, min(begun + wanted.steps, self.setup.plan.steps))
 
     def _check_gradient(self, batches: Batches, step: int, saver: Saver) -> None:
-        """The config's gradient check, before the update of each of its first steps; `step` updates are done.
+        """The config's gradient check before the updates of the first steps; `step` is the number of updates done.
 
-        What is found after a resume is said in train.log alone: the figures are those of a run that never stopped.
+        After a resume the result goes to train.log only, so that figures equal those of an uninterrupted run.
         """
         wanted = self.setup.experiment.training.gradcheck
         is_first = wanted is not None and step < min(wanted.steps, self.setup.plan.steps)
@@ -232,14 +232,14 @@ class Training:
             raise failures(self.setup.network, check, step)
 
     def _note_gradient(self, step: int, errors: Array) -> None:
-        """Take note of a gradient check, errors (P,), before update number `step` + 1."""
+        """Record the errors (P,) of a gradient check before update number `step` + 1."""
         layout = self.setup.network.layout
         figures = {f"gradcheck/{layout.label(column)}": float(error) for column, error in enumerate(errors)}
         epoch = step / self.setup.epoch_steps
         self.measured.add(step + 1, epoch, figures | {"gradcheck/error": float(np.max(errors))})
 
     def _finish(self, status: Status) -> TrainingResult:
-        """Evaluate, draw and sum up."""
+        """Evaluate, draw, and write summary and report."""
         chosen = self.setup.chosen(self.state)
         model = self.setup.model(chosen.theta, chosen.statistics)
         reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
@@ -247,7 +247,7 @@ class Training:
         self._measure_final(reports, chosen.theta)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
-            self.warnings += draw(material_of(self.setup, self.state, self.measured, model), self.folder.plots)
+            self.warnings += draw(plot_data_of(self.setup, self.state, self.measured, model), self.folder.plots)
         for line in (*self._costs(), *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(
@@ -275,7 +275,7 @@ class Training:
         )
 
     def _examine(self) -> Autopsy:
-        """Find out why the training diverged, and write it down."""
+        """Diagnose why the training diverged, and write autopsy.json."""
         autopsy = examine(self.setup, self.state)
         self.folder.write_autopsy(autopsy.document)
         for line in autopsy.lines:
@@ -283,7 +283,7 @@ class Training:
         return autopsy
 
     def _costs(self) -> list[str]:
-        """What looking at the units has cost."""
+        """The time that measuring the health of units has taken, in words."""
         if not self.setup.experiment.training.health:
             return []
         return [f"health: {100 * self.health.seconds / self.training.seconds:.2g} % of the time"]
@@ -303,7 +303,7 @@ class Training:
 
 
 class Sessions:
-    """The times at which a run was worked on: from its start, and from each time it was resumed, to a pause or end."""
+    """The sessions of a run: each from the start or a resume to a pause or the end."""
 
     def __init__(
         self,
@@ -311,21 +311,21 @@ class Sessions:
         step: int,
         command: Sequence[str],
         environment: Mapping[str, Any],
-        said: Sequence[str],
+        notes: Sequence[str],
     ) -> None:
         self.earlier, self.clock, self.begun = earlier, time.perf_counter(), now()
         self.before = [_ended(session) for session in earlier.sessions] if earlier else []
-        self.own = {"from_step": step, "command": list(command), "warnings": [*said], "environment": dict(environment)}
+        self.own = {"from_step": step, "command": list(command), "warnings": [*notes], "environment": dict(environment)}
 
     def seconds(self) -> float:
-        """How long the run has been worked on, all sessions together."""
+        """The total seconds of all sessions."""
         return self._present() + sum(float(session.seconds) for session in self.before)
 
     def _present(self) -> float:
-        return time.perf_counter() - self.clock  # never negative, whatever happens to the time of day
+        return time.perf_counter() - self.clock  # never negative, even if the time of day is set back
 
     def document(self, status: str) -> dict[str, Any]:
-        """What run.json says of them, and of the run as a whole."""
+        """The fields of run.json on the sessions and on the whole run."""
         times = {"begun": self.begun, "ended": None if status == "running" else now()}
         present = {**times, "status": status, "seconds": round(self._present(), 3), **self.own}
         begun = self.earlier.begun if self.earlier and self.earlier.begun else self.begun
@@ -334,12 +334,12 @@ class Sessions:
 
 
 def _ended(session: Session) -> Session:
-    """An earlier session; one that never came to say how it ended was killed."""
+    """An earlier session; one without a recorded end was killed."""
     return session.model_copy(update={"status": "killed"}) if session.status == "running" else session
 
 
 def own_plan(setup: Setup) -> Plan:
-    """The plan, with a pause at every step whose gradient is to be checked or whose weights are to be hashed."""
+    """The plan, with a record at every step at which the gradient is checked or the weights are hashed."""
     check = setup.experiment.training.gradcheck
     extra = frozenset(range(min(check.steps, setup.plan.steps))) if check else frozenset()
     measured = setup.plan.steps_to_measure | extra
@@ -354,7 +354,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
-        """Go while within it."""
+        """Context whose duration is added."""
         begun = time.perf_counter()
         yield
         self.seconds += time.perf_counter() - begun

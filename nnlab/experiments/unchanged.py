@@ -1,4 +1,4 @@
-"""Whether the experiment file of a run is still the one that its checkpoints were made by."""
+"""Check that the experiment file of a run is still the one from which its checkpoints were trained."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MAY_CHANGE = ("training.steps", "training.epochs")
 
 
 def refuse_edited(folder: RunFolder, about: WeightsAbout, experiment: Experiment, values: Any = None) -> None:
-    """Refuse an experiment that is not the one a checkpoint of the run was made by: CheckpointError with each change.
+    """CheckpointError, with each change, if the experiment is not the one from which a checkpoint was trained.
 
-    Where the run's file has the very `values` that the checkpoint has, they need not be resolved to be compared: a
-    later nnlab may have more keys.
+    If the run's file has exactly the `values` of the checkpoint, they are compared without resolving them: a later
+    version of nnlab may have more keys.
     """
     saved = read_text(about.config, "checkpoint").values
     if values != saved:
@@ -28,19 +28,19 @@ def refuse_edited(folder: RunFolder, about: WeightsAbout, experiment: Experiment
 
 
 def values_of(experiment: Experiment) -> Any:
-    """The values of an experiment's resolved file."""
+    """The values of a resolved experiment file."""
     return read_text(to_yaml(experiment), CONFIG).values
 
 
 def refuse_changes(what: str, saved_values: Any, values: Any) -> None:
-    """Refuse an experiment that differs from the one saved in more than its length, with each difference."""
-    saved, own = _plain(saved_values), _plain(values)
-    names = [name for name in dict.fromkeys((*saved, *own)) if name not in _MAY_CHANGE]
-    changed = [name for name in names if saved.get(name) != own.get(name)]
+    """CheckpointError, with each difference, if an experiment differs from the saved one in more than its length."""
+    saved, current = _plain(saved_values), _plain(values)
+    names = [name for name in dict.fromkeys((*saved, *current)) if name not in _MAY_CHANGE]
+    changed = [name for name in names if saved.get(name) != current.get(name)]
     if changed:
-        said = f"{printable(what)} is of another experiment; only {' and '.join(_MAY_CHANGE)} may change"
-        lines = [f"{name}: found {_shown(own, name)}, there it is {_shown(saved, name)}" for name in changed]
-        raise CheckpointError([Fault(said), *map(Fault, lines)])
+        message = f"{printable(what)} is of another experiment; only {' and '.join(_MAY_CHANGE)} may change"
+        lines = [f"{name}: found {_shown(current, name)}, there it is {_shown(saved, name)}" for name in changed]
+        raise CheckpointError([Fault(message), *map(Fault, lines)])
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
@@ -48,7 +48,7 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 
 
 def _plain(values: Any) -> dict[str, Any]:
-    """An experiment as one flat mapping from dotted keys to values."""
+    """An experiment as a flat mapping from dotted keys to values."""
     return dict(_leaves(values, ()))
 
 

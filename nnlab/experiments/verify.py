@@ -1,4 +1,4 @@
-"""Replay a run and compare its weights, bit for bit, with the hashes that it left in hashes.csv."""
+"""Replay a run and compare its weights, bit for bit, with the hashes in its hashes.csv."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Hashed:
 
 @dataclass(frozen=True)
 class Verification:
-    """How many of the hashed epochs were compared, the first that differs and in which tensor, and what has changed."""
+    """The number of compared hashes, the first difference with its tensor, and changes of the environment."""
 
     run: Path
     compared: int
@@ -43,7 +43,7 @@ class Verification:
     environment: list[str]
 
     def document(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The verification as a document for `--json`."""
         first = None
         if self.differs is not None:
             hashed, tensor = self.differs
@@ -58,14 +58,14 @@ class Verification:
         }
 
     def sentence(self) -> str:
-        """The outcome in words; what has changed in the environment follows, a line each."""
+        """The outcome in words, followed by a line for each change of the environment."""
         if self.differs is None:
             times = f"{self.compared} step{'' if self.compared == 1 else 's'}, the last of them {self.last.step}"
-            said = f"reproduced: the weights are the same bits at {times}"
+            outcome = f"reproduced: the weights are the same bits at {times}"
         else:
             hashed, tensor = self.differs
-            said = f"not reproduced: {tensor} first differs at epoch {hashed.epoch:g}, step {hashed.step}"
-        return "\n".join([said, *(f"the environment has changed: {text}" for text in self.environment)])
+            outcome = f"not reproduced: {tensor} first differs at epoch {hashed.epoch:g}, step {hashed.step}"
+        return "\n".join([outcome, *(f"the environment has changed: {text}" for text in self.environment)])
 
 
 def verify(
@@ -75,11 +75,11 @@ def verify(
     epochs: int | None = None,
     plugins: Sequence[str] = (),
 ) -> Verification:
-    """Replay a run as far as its newest checkpoint, or the first `epochs` of it, to the next epoch that has hashes.
+    """Replay a run up to its newest checkpoint, or to the first hashed epoch that is not before `epochs`.
 
-    `setup` is that of the run's own experiment.
+    `setup` must be made from the run's own experiment.
 
-    CheckpointError where there is nothing to compare with, or where experiment or data are no longer the run's.
+    CheckpointError without hashes to compare with, or if experiment or data have changed since the run.
     """
     begin, _ = newest(folder)
     if begin is not None:
@@ -96,7 +96,7 @@ def verify(
             differs = (row, tensor)
             break
     else:
-        if compared < len(wanted):  # the replay ended before the run did
+        if compared < len(wanted):  # the replay ended earlier than the run
             differs = (wanted[compared], next(iter(wanted[compared].tensors)))
     return Verification(folder.path, compared, wanted[-1], differs, changes(begin.about, plugins) if begin else [])
 
@@ -114,7 +114,7 @@ def _read(folder: RunFolder, setup: Setup) -> Iterator[Hashed]:
 def _replayed(
     setup: Setup, wanted: Sequence[Hashed], begin: SavedState | None
 ) -> Iterator[tuple[Hashed, dict[str, str]]]:
-    """Each wanted row with what the replay has in its place."""
+    """Each wanted row of hashes, paired with that of the replay."""
     rows, state = {row.step: row for row in wanted}, setup.start()
     for planned, end in _segments(setup, begin):
         segment = set_up(_of_length(setup.experiment, planned), setup.rows)
@@ -132,7 +132,7 @@ def _has_done(state: State, steps: int) -> bool:
 
 
 def _segments(setup: Setup, begin: SavedState | None) -> Iterator[tuple[int, int]]:
-    """For each segment of the run between two changes of its length: the steps then planned, the step at its end."""
+    """For each segment between two changes of the run's length: the steps planned then, and its last step."""
     planned = begin.about.planned if begin else ((0, setup.plan.steps),)
     yield from ((steps, following) for (_, steps), (following, _) in pairwise(planned))
     yield planned[-1][1], planned[-1][1]

@@ -1,1 +1,1 @@
-"""Gates: what figures must be. Parsing, which figures there are, holding a run against them, JUnit reports."""
+"""Gates: conditions on the figures of a run. Parsing, checking names, evaluating, JUnit reports."""

@@ -1,4 +1,4 @@
-"""Gates held against what a run measured, and where needed against another run."""
+"""Gates evaluated on the figures that a run measured, and on those of a baseline run where needed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
 @dataclass
 class Measured:
-    """Every figure a run measured: the final ones, and those along the way as (step, epoch, value)."""
+    """All figures of a run: the final ones, and those during training as (step, epoch, value)."""
 
     final: dict[str, float | None] = field(default_factory=dict)
     history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
 
     def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
-        """Take note of figures measured at a step."""
+        """Record figures measured at a step."""
         for name, value in figures.items():
             self.history.setdefault(name, []).append((step, epoch, value))
 
     def add_parameters(self, gates: Iterable[Gate], layout: Layout, theta: Any) -> None:
-        """Take note of the entries of theta (P,) that gates ask for, such as `dense1/weights[0,0]`."""
+        """Record the entries of theta (P,) that gates ask for, such as `dense1/weights[0,0]`."""
         for asked in _asks(gates):
             column = layout.column(asked.figure)
             if column is not None:
@@ -37,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A gate, the value it was held against, the bound, and whether they meet it; None is what was not measured."""
+    """A gate, the measured value, the bound, and whether the value meets it; None stands for not measured."""
 
     gate: str
     value: float | None
@@ -46,7 +46,7 @@ class Outcome:
     compares: bool = False
 
     def line(self) -> GateLine:
-        """The outcome as summary.json has it: the bound only where it is not a plain number of the gate."""
+        """The outcome for summary.json, with the bound if it is not a plain number of the gate."""
         bound = {"bound": self.bound} if self.compares else {}
         return GateLine(gate=self.gate, value=self.value, met=self.met, **bound)
 
@@ -56,7 +56,7 @@ class Outcome:
 
     @property
     def found(self) -> str:
-        """What was found, in words."""
+        """The measured value, in words."""
         value = "not measured" if self.value is None else f"{self.value:.9g}"
         if not self.compares:
             return value
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def hold(gates: Sequence[Gate], measured: Measured, baseline: Measured | None = None) -> list[Outcome]:
-    """The outcome of each gate; `baseline` is what the run measured with which some compare."""
+    """The outcome of each gate; `baseline` holds the figures of the run that some gates compare with."""
     return [_outcome(gate, measured, baseline or Measured()) for gate in gates]
 
 
@@ -75,7 +75,7 @@ def _outcome(gate: Gate, measured: Measured, baseline: Measured) -> Outcome:
 
 
 def _bound(gate: Gate, measured: Measured, baseline: Measured) -> float | None:
-    """What the figure is held against, or None where that was not measured."""
+    """The bound of a gate, or None if it depends on a figure that was not measured."""
     if gate.of is None:
         return gate.bound
     name, where = (gate.figure, baseline) if gate.of == BASELINE else (gate.of.name, measured)
@@ -108,18 +108,18 @@ def _asks(gates: Iterable[Gate]) -> Iterator[Gate]:
 
 
 def needs_baseline(gates: Iterable[Gate]) -> list[int]:
-    """Which of the gates compare with a baseline."""
+    """The gates that compare with a baseline."""
     return [index for index, gate in enumerate(gates) if gate.of == BASELINE]
 
 
 def read_baseline(run: RunFolder) -> Measured:
-    """What a finished run, or a comparison, measured. CheckpointError where its files cannot be used."""
+    """The figures of a finished run or comparison. CheckpointError if its files cannot be used."""
     summary = run.read_summary()
     if summary is None:
         raise CheckpointError(f"{printable(str(run.path))}: found no summary.json, expected a finished run")
     if isinstance(summary, TrainingSummary):
         measured = Measured({name: finite(value) for name, value in summary.final.items()})
-        # metrics.csv of a comparison has rows of many seeds, which are no figures of its own.
+        # metrics.csv of a comparison has rows of single seeds, which are not figures of the comparison.
         for step, epoch, figures in read_figures(run.path / "metrics.csv"):
             measured.add(step, epoch, figures)
         return measured
@@ -133,13 +133,13 @@ _STATISTICS = ("mean", "low", "high", "median", "min", "max")
 
 
 def arm_figures(label: str, figures: Iterable[str]) -> list[str]:
-    """The names under which gates find the figures of an arm: `relu.val/loss` is their mean over the seeds."""
+    """The names of the figures of an arm in gates: `relu.val/loss` is the mean over the seeds."""
     spread = [f"{figure}{end}" for figure in figures for end in ("", *(f".{name}" for name in _STATISTICS))]
     return [f"{label}.{name}" for name in (*spread, *_COUNTS)]
 
 
 def figures_of_arms(arms: Mapping[str, ArmSummary], seeds: int) -> dict[str, float | None]:
-    """Every figure of a comparison's arms, of so many seeds each, under such a name; None where no seed has it."""
+    """All figures of a comparison's arms, by these names; None if no seed has a value."""
     found: dict[str, float | None] = {}
     for label, arm in arms.items():
         values = [value for final in arm.final.values() for value in _spread(final)]
@@ -157,7 +157,7 @@ def _spread(final: OverSeeds) -> list[float | None]:
 
 
 def name_arms(gates: Iterable[Gate], labels: Mapping[str, str]) -> list[Gate]:
-    """The gates with arms that are called as on the command line called by their labels: `labels` by word."""
+    """The gates with arms named as on the command line renamed to their labels; `labels` maps word to label."""
     return [_relabelled(gate, labels) for gate in gates]
 
 
@@ -177,7 +177,7 @@ def _label(name: str, labels: Mapping[str, str]) -> str:
 def check_arm_gates(
     gates: Sequence[Gate], labels: Sequence[str], figures: Sequence[str], seeds: int, *, baseline: bool
 ) -> None:
-    """Refuse gates on what a comparison of these arms, with these final figures, does not measure: ConfigError."""
+    """ConfigError for gates on figures that a comparison of these arms does not measure."""
     known = {name for label in labels for name in arm_figures(label, figures)}
     bounds = {f"{label}.{figure}.{end}" for label in labels for figure in figures for end in ("low", "high")}
     faults = []
@@ -189,7 +189,7 @@ def check_arm_gates(
 
 
 def check_gates(gates: Sequence[Gate], known: Iterable[str], *, baseline: bool, faults: Sequence[Fault] = ()) -> None:
-    """Refuse gates on figures that are not `known`, or at steps; and on a baseline where there is none: ConfigError."""
+    """ConfigError for gates on figures that are not `known`, or at steps, and on a baseline if there is none."""
     known = sorted(known)
     found = [*faults]
     for asked in _asks(gates):

@@ -1,6 +1,6 @@
-"""Outcomes as JUnit XML, which build servers show: one suite, one test case for each thing that was asked.
+"""Outcomes as JUnit XML, which build servers show: one suite with one test case for each gate or check.
 
-Source of the form: the schema of the Apache Ant JUnit task, as Jenkins and GitLab read it.
+Source of the format: the schema of the Apache Ant JUnit task, as Jenkins and GitLab read it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nnlab.runs.folder import now
 
 @dataclass(frozen=True)
 class JUnitCase:
-    """One test case; `failure` says what was found and expected, and is empty where it passed."""
+    """One test case; `failure` says what was found and expected, and is empty if it passed."""
 
     name: str
     failure: str = ""

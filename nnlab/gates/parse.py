@@ -1,13 +1,13 @@
-"""Gates: sentences about figures that a run must make true, such as `test/accuracy >= 0.97`.
+"""Gates: conditions on the figures of a run, such as `test/accuracy >= 0.97`.
 
     gate     = figure OP factor {* factor} [+- NUMBER] [by epoch N | by step N]
     OP       = >= | <= | > | < | ==
-    factor   = NUMBER | figure | baseline       at most one of them no number
+    factor   = NUMBER | figure | baseline       at most one of them is not a number
     figure   = NAME [@STEP]
 
 A figure without a step is the run's final one. `by` asks for the best value reached until then. `baseline` is the
 same figure of another run. In comparisons a name begins with an arm and may end in a statistic over the seeds:
-`relu.val/accuracy.low`. What stands between double quotes in a name is taken as it is: spaces, `=`, `*`, `@`.
+`relu.val/accuracy.low`. Text in double quotes within a name is taken literally: spaces, `=`, `*`, `@`.
 A figure that was not measured fails its gate.
 """
 
@@ -33,7 +33,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class GateFigure:
-    """What a gate compares with, besides a number: a figure of the run, at a step or at the end."""
+    """A figure that a gate compares with, at a step or at the end."""
 
     name: str
     step: int | None = None
@@ -44,7 +44,7 @@ BASELINE = GateFigure("baseline")  # the gate's own figure, of another run
 
 @dataclass(frozen=True)
 class Gate:
-    """One parsed gate; `text` is how it was written. With `of`, the bound is `bound` times what that figure is."""
+    """One parsed gate; `text` is as written. With `of`, the bound is `bound` times that figure."""
 
     text: str
     figure: str
@@ -57,9 +57,9 @@ class Gate:
     of: GateFigure | None = None
 
     def met(self, value: float | None, bound: float | None = None) -> bool:
-        """Whether a measured value meets the gate; None and what is not finite, not measured, never do.
+        """Whether a measured value meets the gate; None (not measured) and values that are not finite never do.
 
-        `bound` is the bound where it had to be computed.
+        `bound` replaces the gate's own where it had to be computed.
         """
         bound = self.bound if self.of is None else bound
         if value is None or bound is None or not math.isfinite(value) or not math.isfinite(bound):
@@ -69,7 +69,7 @@ class Gate:
         return OPERATORS[self.operator](value, bound)
 
     def best(self, values: Sequence[float], bound: float | None = None) -> float | None:
-        """The value among several that comes nearest to meeting the gate, or None of none."""
+        """The value that is nearest to meeting the gate, or None if there is none."""
         centre = self.bound if bound is None else bound
         values = [value for value in values if not math.isnan(value)]
         if not values:
@@ -80,7 +80,7 @@ class Gate:
 
     @property
     def asks(self) -> tuple[Gate, ...]:
-        """The gate itself, and one in whose place of the figure stands the one it is compared with, if any."""
+        """The gate itself and, if it compares with another figure, a copy that asks for that figure."""
         if self.of is None or self.of == BASELINE:
             return (self,)
         return self, replace(self, figure=self.of.name, step=self.of.step, by_epoch=None, by_step=None, of=None)
@@ -93,13 +93,13 @@ _TOKEN = re.compile(
     rf"\s*(?:(?P<operator>!?[<>=]+)|(?P<mark>\+-|[*@])|(?P<number>{_NUMBER})(?=\+-|[\s@<>=*]|\Z)"
     r'|(?P<word>(?:"[^"]*"|(?!\+-)[^\s@<>=*"])+)|(?P<end>\Z)|(?P<quote>"))'
 )
-_COMPARABLE = re.compile(r"(?![0-9.+-])[^/.]+[/.].+", re.DOTALL)  # a figure, and not `high`, `nan` or `1.5x`
+_COMPARABLE = re.compile(r"(?![0-9.+-])[^/.]+[/.].+", re.DOTALL)  # a figure, not `high`, `nan` or `1.5x`
 _FORM = "FIGURE OP NUMBER such as 'test/accuracy >= 0.95' or 'batch/loss@999 == 0.0142 +- 5e-5'"
 _COMPARED = "a number, baseline or a figure such as val/loss"
 
 
 def parse_gate(text: str) -> Gate:
-    """The gate that `text` states. ValueError says in one line what was found, where, and expected."""
+    """The gate that `text` describes. ValueError says in one line what was found, where, and what was expected."""
     return _GateReader(text).gate()
 
 
@@ -118,18 +118,18 @@ def gates_from(texts: Iterable[str]) -> list[Gate]:
 
 
 def option(text: str) -> str:
-    """How a gate of the command line is named in a message."""
+    """The name of a command-line gate in messages."""
     return f"--gate {_shown(text)}"
 
 
 def _shown(text: str) -> str:
-    """`text` for a message: escaped, and not too long."""
+    """`text` for a message: escaped and shortened."""
     short = printable(text)
     return short if len(short) <= 80 else short[:79] + "…"
 
 
 class _GateReader:
-    """The tokens of one gate, from left to right; `kind`, `token` and `place` are those of the next one."""
+    """Reads the tokens of one gate from left to right; `kind`, `token` and `place` are those of the next one."""
 
     def __init__(self, text: str) -> None:
         self.text, self.position = text, 0
@@ -138,13 +138,13 @@ class _GateReader:
     def advance(self) -> None:
         """Go on to the next token."""
         match = _TOKEN.match(self.text, self.position)
-        assert match is not None  # one of its branches takes any character, and the end
+        assert match is not None  # its last branches match any character, and the end
         assert match.lastgroup is not None
         self.kind, self.token, self.place = match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1
         self.position = match.end()
 
     def gate(self) -> Gate:
-        """The whole gate."""
+        """Read the whole gate."""
         figure = self.figure("the name of a figure")
         operator_ = self.one_of(OPERATORS, f"one of {' '.join(OPERATORS)}")
         bound, of = self.side()
@@ -158,7 +158,7 @@ class _GateReader:
         return gate
 
     def figure(self, expected: str) -> GateFigure:
-        """A name, and @STEP."""
+        """Read a name and an optional @STEP."""
         name = self.token.replace('"', "")
         if self.kind != "word" or not name or self.token[0].isdigit():
             self.fail(expected)
@@ -166,7 +166,7 @@ class _GateReader:
         return GateFigure(name, self.count("a step") if self.took("@") else None)
 
     def side(self) -> tuple[float, GateFigure | None]:
-        """The product on the right: its numbers, and the figure among them."""
+        """Read the product on the right: the product of its numbers, and the figure among its factors."""
         bound, of = 1.0, None
         while True:
             if self.kind == "number":
@@ -181,43 +181,43 @@ class _GateReader:
                 return bound, of
 
     def limits(self) -> dict[str, int]:
-        """What follows `by`."""
+        """Read the limit after `by`."""
         unit = self.one_of(("epoch", "step"), "epoch N or step N")
         return {f"by_{unit}": self.count(f"the number of the {unit}")}
 
     def took(self, token: str) -> bool:
-        """Whether the next token is this one, which is then passed."""
+        """Consume the next token if it is this one; returns whether it was."""
         found = self.token == token
         if found:
             self.advance()
         return found
 
     def one_of(self, tokens: Iterable[str], expected: str) -> str:
-        """One of some tokens."""
+        """Read one of these tokens."""
         token = self.token if self.token in tokens else self.fail(expected)
         self.advance()
         return token
 
     def number(self, expected: str) -> float:
-        """A number."""
+        """Read a number."""
         token = self.token if self.kind == "number" else self.fail(expected)
         self.advance()
         return float(token)
 
     def count(self, expected: str) -> int:
-        """Digits and nothing else."""
+        """Read a whole number of digits only."""
         token = self.token if re.fullmatch("[0-9]{1,10}", self.token) else self.fail(expected)
         self.advance()
         return int(token)
 
     def fail(self, expected: str) -> NoReturn:
-        """Refuse the next token."""
+        """ValueError for the next token."""
         found = {"end": "the end", "quote": "a quote that is never closed"}.get(self.kind, f"'{_shown(self.token)}'")
         where = f"at character {self.place} found {found} instead of {expected}"
         raise ValueError(f"found gate '{_shown(self.text)}', expected {_FORM}; {where}")
 
     def check(self, gate: Gate, *, toleranced: bool) -> None:
-        """Refuse what can be read but means nothing."""
+        """Refuse gates that are well formed but make no sense."""
         shown = f"gate '{_shown(self.text)}'"
         if not math.isfinite(gate.bound) or not math.isfinite(gate.tolerance) or gate.tolerance < 0:
             raise ValueError(f"found {shown}, expected finite numbers and a tolerance of at least 0")
@@ -231,7 +231,7 @@ class _GateReader:
 
 
 def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
-    """Why the gate's figure can never be measured, with a near name, or None if it is known."""
+    """Why the gate's figure is never measured, with a similar name, or None if it is known."""
     known = list(known)
     if gate.figure in known:
         return None
@@ -239,7 +239,7 @@ def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
 
 
 def _hint(figure: str, known: Sequence[str]) -> str:
-    """A near name; for a name that lacks its split, the names that end in it."""
+    """A similar name; for a name without its split, the names that end in it."""
     ends = [name for name in known if name.endswith(f"/{figure}")]
     return suggestion(figure, known) or (f"; expected {' or '.join(ends)}" if ends else "")
 
@@ -251,9 +251,9 @@ def names_a_parameter(figure: str) -> bool:
 
 @dataclass(frozen=True)
 class WhenMeasured:
-    """When a figure is measured: at the end of a run (`final`), and at some steps on the way (none: an empty range).
+    """When a figure is measured: at the end of a run (`final`), and at some steps during it (none: an empty range).
 
-    A gate may ask for any of `steps`. Without being asked, the figure is first measured at `first` = (step, epoch).
+    A gate may ask for any of `steps`; otherwise the figure is first measured at `first` = (step, epoch).
     """
 
     final: bool
@@ -262,7 +262,7 @@ class WhenMeasured:
 
 
 def never_met(gate: Gate, moments: WhenMeasured) -> str | None:
-    """Why a gate asks for a moment at which its figure is not measured, or None."""
+    """Why a gate asks for a time at which its figure is not measured, or None."""
     asks_on_the_way = gate.step is not None or gate.by_step is not None or gate.by_epoch is not None
     name, steps, (first, first_epoch) = printable(gate.figure), moments.steps, moments.first
     if not asks_on_the_way:

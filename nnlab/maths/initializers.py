@@ -1,7 +1,7 @@
-"""Initial weights: each entry turns standard random numbers into a weight matrix, and one table holds them all.
+"""Initial weights: each entry turns standard random numbers into a weight matrix; one table holds all entries.
 
-A scheme's `scale` maps fan-in and fan-out to the bounds or the deviation. Every scheme draws the same standard
-uniforms or normals for a seed and a layer and then scales them, so that two activations compared under different
+A scheme's `scale` maps fan-in and fan-out to the bounds or the standard deviation. For a seed and a layer, every scheme
+draws the same standard uniforms or normals and then scales them, so that two activations compared under different
 schemes still start from matched draws.
 """
 
@@ -23,10 +23,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Initializer:
-    """How a weight matrix of shape (fan_in, fan_out) starts.
+    """How a weight matrix of shape (fan_in, fan_out) is initialised.
 
-    `weights(draws, fan_in, fan_out, **parameters)` gives the matrix; `draws(kind)` gives standard numbers of that
-    shape: "uniform" in [0, 1), "normal" with mean 0 and deviation 1.
+    `weights(draws, fan_in, fan_out, **parameters)` gives the matrix; `draws(kind)` gives standard random numbers of
+    that shape: "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1.
     """
 
     name: str
@@ -60,9 +60,9 @@ def normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, std: float
 
 
 def truncated_normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, std: float) -> Array:
-    """Normal, cut at two standard deviations: x = Φ⁻¹(Φ(-2) + u (Φ(2) - Φ(-2))) for a standard uniform u.
+    """Normal, truncated at two standard deviations: x = Φ⁻¹(Φ(-2) + u (Φ(2) - Φ(-2))), u a standard uniform.
 
-    `std` is that of the normal before the cut; afterwards it is 0.8796 of that.
+    `std` is the standard deviation before truncation; after it, it is 0.8796 of that.
     """
     low, high = special.ndtr(-2.0), special.ndtr(2.0)
     cut: Array = np.clip(special.ndtri(low + (high - low) * draws("uniform")), -2, 2)
@@ -70,10 +70,10 @@ def truncated_normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, 
 
 
 def orthogonal(draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array:
-    """Orthonormal columns, or rows where these are fewer, times `gain`: every rotation is equally likely.
+    """Orthonormal columns, or rows if there are fewer, times `gain`; every rotation is equally likely.
 
     Q of the QR decomposition of a matrix of normals, each column with the sign that makes R's diagonal positive;
-    without that the signs would be those of the algorithm (Mezzadri 2007, arXiv:math-ph/0609050).
+    otherwise the signs would depend on the algorithm (Mezzadri 2007, arXiv:math-ph/0609050).
     """
     normals = draws("normal")
     q, r = np.linalg.qr(normals if fan_in >= fan_out else normals.T)
@@ -82,7 +82,7 @@ def orthogonal(draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array
 
 
 def identity(_draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array:
-    """`gain` on the diagonal, 0 elsewhere: the layer starts by handing its input on, as far as it is wide enough."""
+    """`gain` on the diagonal, 0 elsewhere: the layer starts by passing its input on, as far as it is wide enough."""
     return gain * np.eye(fan_in, fan_out)
 
 
@@ -154,7 +154,7 @@ INITIALIZERS: dict[str, Initializer] = by_name(
 
 
 def draws_from(generator: np.random.Generator, shape: tuple[int, int]) -> Draws:
-    """Standard numbers of `shape` from a stream: uniforms or normals, whichever a scheme asks for."""
+    """Standard uniforms or normals of `shape` from a random stream."""
 
     def draws(kind: str) -> Array:
         return generator.random(shape) if kind == "uniform" else generator.standard_normal(shape)
@@ -163,7 +163,7 @@ def draws_from(generator: np.random.Generator, shape: tuple[int, int]) -> Draws:
 
 
 def legacy_draws(state: np.random.RandomState, shape: tuple[int, int]) -> Draws:
-    """As the notebooks draw: from one `RandomState`, layer by layer, the matrix drawn as (out, in)."""
+    """The notebooks' draws: from one `RandomState`, layer by layer, each matrix drawn as (out, in)."""
     fan_in, fan_out = shape
 
     def draws(kind: str) -> Array:

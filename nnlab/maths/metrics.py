@@ -1,6 +1,6 @@
-"""Figures of merit: how good a network's outputs are, from the quick ones of a training to a whole report.
+"""Metrics: how good a network's outputs are, from the quick ones during training to a full report.
 
-`outputs` are the head's activations and `targets` what they should have been, N rows of K columns each:
+`outputs` are the head's activations and `targets` their true values, N rows of K columns each:
 
     task         outputs                               targets       a decision is
     binary       (N, 1) probability of class 1         0 or 1        class 1 where the output is above 0.5
@@ -8,8 +8,8 @@
     multilabel   (N, K) one probability per label      0 or 1        label by label, yes where the output is above 0.5
     regression   (N, K) values                         values        the value itself
 
-An output that is nan decides nothing and is never counted right. Definitions, and the conventions for what is
-undefined (0/0 is 0, a constant target's r2 is 1 or 0), are scikit-learn's; the tests hold the figures against it.
+An output that is nan decides nothing and never counts as right. Definitions, and the conventions for undefined cases
+(0/0 is 0, a constant target's r2 is 1 or 0), are scikit-learn's; the tests compare the figures with it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ QuickFigure = Callable[[Array, Array], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Metric:
-    """What a figure of merit means, for which tasks it is measured, and the smallest and largest that it can be."""
+    """What a metric means, the tasks it is for, whether larger is better, and its smallest and largest value."""
 
     tasks: tuple[Task, ...]
     better: Literal["larger", "smaller"]
@@ -43,7 +43,7 @@ class Metric:
 
     @property
     def larger_is_better(self) -> bool:
-        """Whether of two figures the larger is the better one."""
+        """Whether the larger of two values is the better one."""
         return self.better == "larger"
 
 
@@ -55,9 +55,9 @@ _BINARY: tuple[Task, ...] = ("binary",)
 _MULTICLASS: tuple[Task, ...] = ("multiclass",)
 _VALUES: tuple[Task, ...] = ("regression",)
 _POSITIVE = (0.0, math.inf)
-_OF_THE_LOSS = (-math.inf, math.inf)  # it depends on which: see `least` in the table of losses
+_OF_THE_LOSS = (-math.inf, math.inf)  # it depends on the loss: see `least` in the table of losses
 
-# TP, FP and FN count, for one class or label, the rows rightly given it, wrongly given it, and wrongly denied it.
+# TP, FP and FN are the true positives, false positives and false negatives of one class or label.
 METRICS: dict[str, Metric] = {
     "loss": Metric(_ALL, "smaller", "mean loss of a row", "what the training makes smaller", _OF_THE_LOSS),
     "accuracy": Metric(_CLASSES, "larger", "right / N", "share of the rows given their class"),
@@ -102,10 +102,10 @@ def metric_of(name: str) -> Metric:
 
 
 def predictions(task: Task, outputs: Array) -> Array:
-    """What the outputs decide, row by row; on targets, the truth in the same form.
+    """The decisions for outputs, row by row; for targets, the true values in the same form.
 
     Shapes: (..., N) class indices for binary and multiclass tasks, (..., N, K) of 0 and 1 for multilabel ones, and the
-    outputs themselves for a regression. A decision is -1 where nan left none.
+    outputs themselves for a regression. A decision is -1 where the output is nan.
     """
     if task == "regression":
         return outputs
@@ -116,9 +116,9 @@ def predictions(task: Task, outputs: Array) -> Array:
 
 
 def confusion_matrix(outputs: Array, targets: Array) -> NDArray[np.int64]:
-    """How often each class was taken for each: (K, K) counts, rows the truth, columns the prediction.
+    """How often each class was predicted as each: (K, K) counts, rows are true classes, columns predicted ones.
 
-    For outputs (N, 1) of a binary task K is 2. A row that nan left without a prediction is in no column.
+    For outputs (N, 1) of a binary task K is 2. Rows whose output is nan are not counted.
     """
     task: Task = "binary" if outputs.shape[-1] == 1 else "multiclass"
     predicted, truth = predictions(task, outputs), predictions(task, targets)
@@ -128,26 +128,26 @@ def confusion_matrix(outputs: Array, targets: Array) -> NDArray[np.int64]:
 
 
 def _winners(outputs: Array) -> Array:
-    """The first of the largest outputs in each row, (..., N, K) -> (..., N); -1 in a row with a nan."""
+    """The index of the largest output of each row, first of equals, (..., N, K) -> (..., N); -1 in a row with a nan."""
     winners = outputs.argmax(axis=-1)
-    # argmax stops at a nan, so that the winning output tells whether there is one.
+    # argmax returns the first nan, if there is one.
     best = np.take_along_axis(outputs, winners[..., None], axis=-1)[..., 0]
     return np.where(np.isnan(best), -1, winners)
 
 
 def _right(outputs: Array, targets: Array) -> NDArray[np.bool_]:
-    """Whether each yes-or-no decision is right, elementwise; a nan is on neither side of 0.5."""
+    """Whether each yes-or-no decision is right, elementwise; never for nan."""
     return np.where(targets > 0.5, outputs > 0.5, outputs <= 0.5)
 
 
 def _share(right: Array) -> NDArray[np.float64]:
-    """The share that is True along the last axis; counts are exact, and so the same in a batch as alone."""
+    """The share of True along the last axis; counts are exact, so the bits are the same in a batch as alone."""
     share: NDArray[np.float64] = right.sum(axis=-1, dtype=np.intp) / np.float64(right.shape[-1])
     return share
 
 
 def _mean(figures: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """The mean along an axis; too large is inf."""
+    """The mean along an axis; inf on overflow."""
     with np.errstate(over="ignore"):
         mean: NDArray[np.float64] = figures.mean(axis=axis)
     return mean
@@ -162,7 +162,7 @@ def binary_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
 
 
 def multiclass_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
-    """Share of the rows whose largest output is that of their class, (..., N, K) -> (...)."""
+    """Share of the rows whose largest output is at the true class, (..., N, K) -> (...)."""
     return _share(_winners(outputs) == targets.argmax(axis=-1))
 
 
@@ -185,8 +185,8 @@ def rmse(outputs: Array, targets: Array) -> NDArray[np.float64]:
 def r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
     """Coefficient of determination 1 - Σ(a - y)² / Σ(y - mean y)² of each target, then their mean.
 
-    Shapes: (..., N, K) -> (...). A constant target has 1 where every output hits it and 0 otherwise. nan from nan, and
-    from fewer than two rows.
+    Shapes: (..., N, K) -> (...). For a constant target it is 1 if every output equals it, else 0. It is nan if any
+    value is nan, or for fewer than two rows.
     """
     return _mean(_target_r2(outputs, targets), axis=-1)
 
@@ -205,7 +205,7 @@ def _difference(outputs: Array, targets: Array) -> NDArray[np.float64]:
 
 
 def _sum_of_squares(difference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over the rows of the squares, (..., N, K) -> (..., K); overwrites `difference`. Too large is inf."""
+    """The sum of squares over the rows, (..., N, K) -> (..., K); overwrites `difference`. inf on overflow."""
     with np.errstate(over="ignore"):
         total: NDArray[np.float64] = np.square(difference, out=difference).sum(axis=-2)
     return total
@@ -229,7 +229,7 @@ def _target_r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
     if outputs.shape[-2] < 2:
         return np.full_like(residual, np.nan)
     total = _sum_of_squares(_centred(targets))
-    # 0/0 becomes 0/1 and so r2 = 1; x/0 becomes x/x and so r2 = 0.
+    # For a constant target: 0/0 becomes 0/1, so r2 = 1, and x/0 becomes x/x, so r2 = 0.
     total = np.where(total > 0, total, np.where(residual > 0, residual, 1.0))
     with np.errstate(invalid="ignore", over="ignore"):
         explained: NDArray[np.float64] = 1.0 - residual / total
@@ -237,8 +237,8 @@ def _target_r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
 
 
 def _centred(targets: Array) -> NDArray[np.float64]:
-    """The targets less their mean over the rows, (..., N, K); exactly 0 where they are constant."""
-    # Measured from the first row, a constant target is 0, and so is its mean: no rounding hides it.
+    """The targets minus their mean over the rows, (..., N, K); exactly 0 for constant targets."""
+    # Subtracting the first row makes a constant target exactly 0, and so its mean: no rounding remains.
     shifted = _difference(targets, targets[..., :1, :])
     shifted -= shifted.mean(axis=-2, keepdims=True)
     return shifted
@@ -256,13 +256,13 @@ def report(
     target_names: Sequence[str] = (),
     top_k: Sequence[int] = (),
 ) -> Figures:
-    """Every figure of merit of one network on one set, by name, in the order to show them.
+    """Every metric of one network on one set, by name, in display order.
 
     Shapes: outputs and targets (N, K), N >= 1. `classes` names the classes of a binary or multiclass task and
     `target_names` the labels of a multilabel task or the targets of a regression, as in `precision/cat` or `mae/price`;
     without them they are 0, 1, …. `top_k` asks for `top_3_accuracy` and so on, measured for more than two classes.
 
-    Every figure is a finite number, or None where it cannot be measured: a `roc_auc` of one class only, the f1 of a
+    Every value is a finite number, or None where it is undefined: a `roc_auc` of one class only, the f1 of a
     class that neither occurs nor is predicted, an error from outputs that are not finite.
 
     Raises ValueError for shapes that do not fit the task, for names that do not fit the shapes, for a k below 1.
@@ -278,7 +278,7 @@ def report(
 
 
 def _check_shapes(task: Task, outputs: Array, targets: Array) -> None:
-    """Raises ValueError unless both are (N, K) with rows, and with a K that the task can have."""
+    """ValueError unless both are (N, K) with N >= 1, and with a K that is possible for the task."""
     if outputs.ndim != 2 or outputs.shape != targets.shape or 0 in outputs.shape:
         raise ValueError(f"outputs {outputs.shape} and targets {targets.shape} must be (N, K) alike, with N, K >= 1")
     columns = outputs.shape[1]
@@ -287,7 +287,7 @@ def _check_shapes(task: Task, outputs: Array, targets: Array) -> None:
 
 
 def _names(names: Sequence[str], count: int) -> Sequence[str]:
-    """The names given, or 0, 1, … where none are."""
+    """The given names, by default 0, 1, …."""
     names = names or [str(index) for index in range(count)]
     if len(names) != count or len(set(names)) != count:
         raise ValueError(f"expected {count} different names, got {list(names)}")
@@ -298,10 +298,10 @@ def _class_report(
     task: Task, outputs: Array, targets: Array, names: Sequence[str], top_k: Sequence[int]
 ) -> dict[str, float]:
     matrix = confusion_matrix(outputs, targets)
-    # The truth is counted apart from the matrix, which leaves out the rows that have no prediction.
+    # True classes are counted separately, since the matrix leaves out rows without a prediction.
     actual = np.bincount(predictions(task, targets), minlength=len(names))
     rates = _rates(matrix.diagonal(), matrix.sum(axis=0), actual)
-    # A class that neither occurs nor is predicted has no figures, and no part in a mean.
+    # A class that neither occurs nor is predicted has no figures and is left out of means.
     seen = (matrix.sum(axis=0) + actual) > 0
     figures = {
         "accuracy": matrix.trace() / len(outputs),
@@ -356,7 +356,7 @@ def _rates(right: Array, predicted: Array, actual: Array) -> dict[str, NDArray[n
 
 
 def _ratio(part: Array, whole: Array) -> NDArray[np.float64]:
-    """The share part / whole, where 0/0 is 0; `part` is never more than `whole`."""
+    """Part / whole, where 0/0 is 0; `part` is never larger than `whole`."""
     return np.divide(part, np.maximum(whole, 1))
 
 
@@ -375,10 +375,10 @@ def _roc_auc(scores: Array, positive: NDArray[np.bool_]) -> float:
 
 
 def _top_k_accuracy(outputs: Array, targets: Array, k: int) -> float:
-    """Share of the rows whose class is among the k largest outputs; of equal outputs the one of higher index is larger.
+    """Share of the rows whose true class is among the k largest outputs; of equal outputs the last ranks first.
 
-    The tie rule is scikit-learn's, and not that of `accuracy`, which takes the first of equals: with ties the two may
-    differ at k = 1. A row with a nan is not counted right.
+    The order of ties is scikit-learn's, and not that of `accuracy`, which takes the first of equals: with ties the two
+    may differ at k = 1. A row with a nan does not count as right.
     """
     if k < 1:
         raise ValueError(f"top_k must be at least 1, got {k}")

@@ -1,16 +1,21 @@
-"""Optimizers: each is a few in-place lines on whole arrays, and one table, `OPTIMIZERS`, holds them all.
+"""Optimizers: each is a few in-place operations on whole arrays; one table, `OPTIMIZERS`, holds them all.
 
-`update(theta, gradient, slots, step, rate, **parameters)` changes theta, (R, P), and its slots in place; `gradient`
-may be overwritten. `step` counts updates from 1. `rate` is the learning rate, a Python number or an array (R, 1) of
-theta's dtype. Where an entry `decays`, its update also takes `decay_mask`, (P,) of theta's dtype: decoupled weight
-decay acts where it is 1 and leaves theta alone where it is 0; None decays everything. Where an entry `needs_objective`,
-its update also takes `objective(theta, replica)`, which gives the value and the gradient (P,), in float64, at any theta
-(P,) of a replica.
+`update(theta, gradient, slots, step, rate, **parameters)` changes theta and its slots in place:
 
-Definitions and defaults are PyTorch's where PyTorch has the optimizer; only the order of rounding differs. A running
-mean m ← β m + (1 - β) g is kept as m / (1 - β), the sum s ← β s + g with a fading memory: it needs a pass less over
-the arrays, and its constant goes into the numbers around it. After t steps the weights in that sum add up to
-(1 - β^t) / (1 - β), so that s over this `_weight` is the mean corrected for its start at zero.
+    theta      the parameters of all replicas, (R, P)
+    gradient   the gradient of the loss, (R, P); may be overwritten
+    slots      the optimizer's state: arrays (R, P) by name, zero before the first step
+    step       the number of this update, from 1
+    rate       the learning rate: a Python number, or an array (R, 1) of theta's dtype
+
+If an entry `decays`, its update also takes `decay_mask`, (P,) of theta's dtype: decoupled weight decay applies where it
+is 1 and not where it is 0; None applies it everywhere. If an entry `needs_objective`, its update also takes
+`objective(theta, replica)`, which returns the loss and its gradient (P,), in float64, at any theta (P,) of a replica.
+
+Definitions and defaults are PyTorch's where PyTorch has the optimizer; only the order of rounding differs. Instead of a
+running mean m ← β m + (1 - β) g, the sum s = m / (1 - β) is stored, with s ← β s + g: this saves one pass over the
+arrays, and the factor 1 - β is merged into scalars. After t steps the weights in that sum add up to
+(1 - β^t) / (1 - β), so that s divided by this `_weight` is the bias-corrected mean.
 """
 
 from __future__ import annotations
@@ -34,8 +39,8 @@ Slots = Mapping[str, Array]
 class Optimizer:
     """An update rule, its parameters, and the names of its slots: arrays shaped like theta that start at zero.
 
-    `decays` where the update takes a `decay_mask`; `follows_rate` unless it looks at the learning rate in step 1 only;
-    `needs_objective` where it takes an `objective`, so that all steps must see the same rows.
+    `decays`: the update takes a `decay_mask`. `follows_rate`: it uses the learning rate in every step, not only in the
+    first. `needs_objective`: it takes an `objective`, so that all steps must use the same rows.
     """
 
     name: str
@@ -49,7 +54,7 @@ class Optimizer:
     needs_objective: bool = False
 
     def start(self, theta: Array, chosen: Mapping[str, Value]) -> dict[str, Array]:
-        """Fresh slots for theta."""
+        """New slots for theta, all zero."""
         return {name: np.zeros_like(theta) for name in self.slots(chosen)}
 
 
@@ -73,7 +78,7 @@ def adagrad(
     theta: Array, gradient: Array, slots: Slots, step: int, rate: Any, *,
     rate_decay: float, initial: float, epsilon: float,
 ) -> None:  # fmt: skip
-    """AdaGrad: the gradient over the root of the sum of all its squares.
+    """AdaGrad: divides the gradient by the root of the sum of all its squares.
 
     v ← v + g², from v = initial; θ ← θ - rate / (1 + (t - 1) · rate_decay) · g / (√v + ε).
     """
@@ -93,9 +98,9 @@ def rmsprop(
     theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *,
     beta: float, epsilon: float, momentum: float, centered: bool,
 ) -> None:  # fmt: skip
-    """RMSProp: the gradient over the root of the running mean of its squares, or of its variance if centered.
+    """RMSProp: divides the gradient by the root of the running mean of its squares, or of its variance if centered.
 
-    v ← β v + (1 - β) g²; n = g / (√v + ε), centered with v - m² for v, where m ← β m + (1 - β) g.
+    v ← β v + (1 - β) g²; n = g / (√v + ε), or if centered with v - m² in place of v, where m ← β m + (1 - β) g.
     θ ← θ - rate · n, or with momentum u ← momentum · u + n; θ ← θ - rate · u.
     """
     square, share = slots["square"], 1 - beta
@@ -106,7 +111,7 @@ def rmsprop(
         root = _root_of_variance(slots["mean"], square, share, out=scratch)
     else:
         root = np.sqrt(square, out=scratch)
-    # What the slots hold is v / share: √v + ε = √share · (root + ε / √share).
+    # The slot stores v / share, and root is its root: √v + ε = √share · (root + ε / √share).
     root += epsilon / math.sqrt(share)
     gradient /= root
     if momentum:
@@ -119,7 +124,7 @@ def rmsprop(
 def _root_of_variance(mean: Array, square: Array, share: float, out: Array) -> Array:
     """√(v - m²) / √share from the sums v / share and m / share.
 
-    Written as √((√v - m)(√v + m)): no square of m may overflow, and rounding must not make the variance negative.
+    Computed as √((√v - m)(√v + m)), so that no m² overflows, and clipped at 0, since rounding may make it negative.
     """
     np.sqrt(square, out=out)
     mean = mean * math.sqrt(share)
@@ -133,7 +138,7 @@ def _root_of_variance(mean: Array, square: Array, share: float, out: Array) -> A
 def adadelta(
     theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *, beta: float, epsilon: float
 ) -> None:
-    """AdaDelta: the gradient in units of past steps, so that a rate of 1 suits any scale.
+    """AdaDelta: scales the gradient by the size of past steps, so that a rate of 1 suits every scale of the loss.
 
     v ← β v + (1 - β) g²; d = √(u + ε) / √(v + ε) · g; u ← β u + (1 - β) d²; θ ← θ - rate · d.
     """
@@ -151,7 +156,7 @@ def adadelta(
 def adam(
     theta: Array, gradient: Array, slots: Slots, step: int, rate: Any, *, beta1: float, beta2: float, epsilon: float
 ) -> None:
-    """Adam: the running mean of g over the root of the running mean of g², both corrected for their start at zero.
+    """Adam: divides the running mean of g by the root of the running mean of g², both bias-corrected.
 
     m ← β1 m + (1 - β1) g; v ← β2 v + (1 - β2) g²; θ ← θ - rate · (m / (1 - β1^t)) / (√(v / (1 - β2^t)) + ε).
     """
@@ -163,7 +168,7 @@ def adam(
 def amsgrad(
     theta: Array, gradient: Array, slots: Slots, step: int, rate: Any, *, beta1: float, beta2: float, epsilon: float
 ) -> None:
-    """AMSGrad: Adam with the largest running mean of g² so far, so that no step grows back.
+    """AMSGrad: Adam with the largest running mean of g² so far, so that the step size of a parameter never grows.
 
     v' ← max(v', v); θ ← θ - rate · (m / (1 - β1^t)) / (√(v' / (1 - β2^t)) + ε), with Adam's m and v.
     """
@@ -177,7 +182,7 @@ def adamw(
     theta: Array, gradient: Array, slots: Slots, step: int, rate: Any, *,
     beta1: float, beta2: float, epsilon: float, weight_decay: float, decay_mask: Array | None = None,
 ) -> None:  # fmt: skip
-    """AdamW: Adam after a weight decay of its own, which the division by the root does not weaken.
+    """AdamW: Adam with decoupled weight decay, which is not divided by the root.
 
     θ ← (1 - rate · weight_decay) θ; then Adam's step.
     """
@@ -205,13 +210,13 @@ def nadam(
 
 
 def _nadam_momentum(step: Any, beta1: float, momentum_decay: float) -> Any:
-    """μ of a step, or of an array of steps."""
+    """The momentum μ of a step, or of an array of steps."""
     return beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay))
 
 
 def _nadam_product(step: int, beta1: float, momentum_decay: float) -> float:
-    """μ_1 · … · μ_step: a function of the step, so that no slot has to hold it."""
-    if beta1**step < 1e-17:  # the product is smaller still, and 1 - product is 1
+    """μ_1 · … · μ_step, computed from the step, so that no slot is needed."""
+    if beta1**step < 1e-17:  # the product is even smaller, so 1 - product rounds to 1
         return 0.0
     return float(np.prod(_nadam_momentum(np.arange(1, step + 1), beta1, momentum_decay)))
 
@@ -219,7 +224,7 @@ def _nadam_product(step: int, beta1: float, momentum_decay: float) -> float:
 def radam(
     theta: Array, gradient: Array, slots: Slots, step: int, rate: Any, *, beta1: float, beta2: float, epsilon: float
 ) -> None:
-    """RAdam: Adam that divides by the root only once enough squares make it trustworthy, and the more, the longer.
+    """RAdam: Adam without the division by the root in the first steps, and then with a variance correction r.
 
     ρ∞ = 2 / (1 - β2) - 1; ρ = ρ∞ - 2 t β2^t / (1 - β2^t); with Adam's m and v, and m̂ = m / (1 - β1^t),
     θ ← θ - rate · m̂ while ρ <= 5, then θ ← θ - rate · r · m̂ · √(1 - β2^t) / (√v + ε),
@@ -233,7 +238,7 @@ def radam(
         theta -= np.multiply(slots["mean"], step_size, out=gradient)
         return
     trust = math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-    # ε is not corrected for the start at zero: √v + ε is Adam's denominator with ε / √(1 - β2^t) for ε.
+    # Here ε is added to the uncorrected √v: that is Adam's denominator with ε / √(1 - β2^t) in place of ε.
     epsilon /= math.sqrt(1 - beta2**step)
     root = np.sqrt(slots["square"], out=gradient)
     _adam_step(theta, slots["mean"], root, step_size * trust, _weight(beta2, step), epsilon)
@@ -243,7 +248,7 @@ def lion(
     theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *,
     beta1: float, beta2: float, weight_decay: float, decay_mask: Array | None = None,
 ) -> None:  # fmt: skip
-    """Lion: steps of one size, in the direction of the sign of a mean of the mean and the gradient.
+    """Lion: the sign of a mix of the running mean and the gradient, so that every entry moves by the learning rate.
 
     c = β1 m + (1 - β1) g; θ ← θ - rate · (sign(c) + weight_decay · θ); m ← β2 m + (1 - β2) g.
     """
@@ -261,11 +266,11 @@ def rprop(
     theta: Array, gradient: Array, slots: Slots, step: int, rate: Any, *,
     shrink: float, grow: float, smallest: float, largest: float,
 ) -> None:  # fmt: skip
-    """Rprop: every parameter has a step size of its own, and only the signs of gradients count. For full batches.
+    """Rprop: each parameter has its own step size, and only the sign of the gradient is used. For full batches.
 
-    The sizes start at the learning rate. Where g keeps its sign, size ← grow · size; where it turns,
-    size ← shrink · size and g ← 0, which also makes the next step neither grow nor shrink; sizes stay in
-    [smallest, largest]. θ ← θ - size · sign(g). The rate of later steps is not looked at.
+    Step sizes start at the learning rate. If the sign of g stays, size ← grow · size; if it changes, size ← shrink ·
+    size and g ← 0, so that the next step neither grows nor shrinks; sizes stay in [smallest, largest]. θ ← θ - size ·
+    sign(g). The learning rate of later steps is ignored.
     """
     size, sign = slots["size"], slots["sign"]
     if step == 1:
@@ -288,19 +293,19 @@ Objective = Callable[[Array, int], tuple[float, Array]]
 def lbfgs(
     theta: Array, _gradient: Array, slots: Slots, step: int, rate: Any, *, memory: float, objective: Objective
 ) -> None:
-    """L-BFGS: Newton's step with what the last `memory` steps have told of the curvature; its length is searched for.
+    """L-BFGS: an approximate Newton step, from the curvature seen in the last `memory` steps, with a line search.
 
-    d = -H g, where H is built from pairs of a step s and the change y of the gradient over it; θ ← θ + α · rate · d,
-    with α by a line search for the strong Wolfe conditions, which tries α = 1 first. The pair of step t lies in the
-    slots number (t - 1) % memory + 1. Only pairs with s · y > 0 count; zeros stand where there is none. Each replica
-    is handled by itself, in float64, and no step raises its objective.
+    d = -H g, where the inverse Hessian H is approximated from pairs of a step s and the change y of the gradient over
+    it; θ ← θ + α · rate · d, with α from a line search for the strong Wolfe conditions, which tries α = 1 first. The
+    pair of step t is stored in the slots with number (t - 1) % memory + 1. Only pairs with s · y > 0 are used; unused
+    slots are zero. Each replica is updated separately, in float64, and no step raises its objective.
     """
     rates = np.broadcast_to(np.ravel(np.asarray(rate, np.float64)), len(theta))
     count = int(memory)
-    own, *order = [(t - 1) % count + 1 for t in range(step, step - 1 - count, -1)]  # then from the newest to the oldest
+    own, *order = [(t - 1) % count + 1 for t in range(step, step - 1 - count, -1)]  # order: newest first
     for replica, row in enumerate(theta):
         pairs = [(slots[f"step{i}"][replica], slots[f"change{i}"][replica]) for i in order]
-        at = _Along(objective, replica, row.dtype)
+        at = _CachedObjective(objective, replica, row.dtype)
         start = row.astype(np.float64)
         direction = _two_loops(at.gradient(start), [(s.astype(np.float64), y.astype(np.float64)) for s, y in pairs])
         end = _searched(at, start, rates[replica] * direction)
@@ -312,7 +317,7 @@ def lbfgs(
 def _two_loops(gradient: Array, pairs: list[tuple[Array, Array]]) -> Array:
     """The direction -H g from pairs (s, y), the newest first (Nocedal, Wright 2006, algorithm 7.4).
 
-    The H that the pairs change is s · y / y · y of the newest; without pairs it makes the direction at most 1 long.
+    The initial H is s · y / y · y of the newest pair; without pairs it limits the length of the direction to 1.
     """
     number = np.finfo(np.float64)
     used = [(s, y, 1 / s.dot(y)) for s, y in pairs if s.dot(y) > max(number.eps * y.dot(y), number.tiny)]
@@ -330,10 +335,10 @@ def _two_loops(gradient: Array, pairs: list[tuple[Array, Array]]) -> Array:
     return direction
 
 
-class _Along:
-    """The objective of one replica as a line search asks for it, value and slope apart, remembered.
+class _CachedObjective:
+    """The objective of one replica for a line search, which asks for value and gradient separately; caches both.
 
-    Points are rounded to the precision of theta first: where the search ends is then exactly where theta goes.
+    Points are first rounded to the precision of theta, so that the end of the search is exactly the new theta.
     """
 
     def __init__(self, objective: Objective, replica: int, dtype: Any) -> None:
@@ -341,16 +346,16 @@ class _Along:
         self.seen: dict[bytes, tuple[float, Array]] = {}
 
     def rounded(self, theta: Array) -> Array:
-        """A point that theta can hold."""
+        """A point rounded to the precision of theta."""
         return theta.astype(self.dtype).astype(np.float64)
 
     def value(self, theta: Array) -> float:
-        """The objective there; infinite where it is not a number, so that a search turns back."""
+        """The objective at a point; inf if it is nan, so that the search turns back."""
         value = self._at(theta)[0]
         return value if math.isfinite(value) else math.inf
 
     def gradient(self, theta: Array) -> Array:
-        """Its gradient there."""
+        """The gradient at a point."""
         return self._at(theta)[1]
 
     def _at(self, theta: Array) -> tuple[float, Array]:
@@ -361,9 +366,9 @@ class _Along:
         return self.seen[key]
 
 
-def _searched(at: _Along, start: Array, direction: Array) -> Array:
-    """Where a line search from `start` ends: along `direction`, or else down the gradient, or else at `start`."""
-    from scipy.optimize import line_search  # noqa: PLC0415 - takes a tenth of a second to load, and few need it
+def _searched(at: _CachedObjective, start: Array, direction: Array) -> Array:
+    """The end of a line search from `start` along `direction`; if it fails, down the gradient; else `start`."""
+    from scipy.optimize import line_search  # noqa: PLC0415 - takes a tenth of a second to load, rarely needed
 
     value, gradient = at.value(start), at.gradient(start)
     slope = float(gradient.dot(direction))
@@ -371,7 +376,7 @@ def _searched(at: _Along, start: Array, direction: Array) -> Array:
         return start
     if slope < 0:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of a search that fails; that is seen by its result
+            warnings.simplefilter("ignore")  # a failed search is noticed by its result
             share = line_search(at.value, at.gradient, start, direction, gradient, value)[0]
         if share is not None:
             end = at.rounded(start + share * direction)
@@ -380,8 +385,8 @@ def _searched(at: _Along, start: Array, direction: Array) -> Array:
     return _backtracked(at, start, -gradient / max(1.0, float(np.linalg.norm(gradient))))
 
 
-def _backtracked(at: _Along, start: Array, direction: Array) -> Array:
-    """The first of start + direction, start + direction / 2, … that is lower by a share of what the slope promises."""
+def _backtracked(at: _CachedObjective, start: Array, direction: Array) -> Array:
+    """The first of start + direction, start + direction / 2, … with a sufficient decrease (Armijo); else `start`."""
     value, slope = at.value(start), float(at.gradient(start).dot(direction))
     for share in 0.5 ** np.arange(50):
         end = at.rounded(start + share * direction)
@@ -391,25 +396,25 @@ def _backtracked(at: _Along, start: Array, direction: Array) -> Array:
 
 
 def _fade(total: Array, value: Array, memory: float) -> None:
-    """The sum with a fading memory: total ← memory · total + value."""
+    """Exponentially weighted sum: total ← memory · total + value."""
     total *= memory
     total += value
 
 
 def _weight(memory: float, step: int) -> float:
-    """What the weights in a fading sum of `step` values add up to: 1 + memory + … + memory^(step - 1)."""
+    """The sum of the weights in such a sum of `step` values: 1 + memory + … + memory^(step - 1)."""
     return (1 - memory**step) / (1 - memory)
 
 
 def _moments(gradient: Array, slots: Slots, beta1: float, beta2: float) -> None:
-    """Take the gradient into Adam's two sums; it is squared on the way."""
+    """Add the gradient to Adam's two sums; squares it in place."""
     _fade(slots["mean"], gradient, beta1)
     gradient *= gradient
     _fade(slots["square"], gradient, beta2)
 
 
 def _adam_step(theta: Array, direction: Array, root: Array, rate: Any, weight: float, epsilon: float) -> None:
-    """θ ← θ - rate · direction / (root / √weight + ε); `root` is overwritten."""
+    """θ ← θ - rate · direction / (root / √weight + ε); overwrites `root`."""
     scale = math.sqrt(weight)
     root += epsilon * scale
     np.divide(direction, root, out=root)
@@ -418,7 +423,7 @@ def _adam_step(theta: Array, direction: Array, root: Array, rate: Any, weight: f
 
 
 def _decay(theta: Array, rate: Any, weight_decay: float, mask: Array | None) -> None:
-    """Decoupled weight decay: θ ← (1 - rate · weight_decay) θ, where the mask allows it."""
+    """Decoupled weight decay: θ ← (1 - rate · weight_decay) θ, where the mask is 1."""
     if weight_decay:
         share = rate * weight_decay
         theta *= 1 - (share if mask is None else share * mask)

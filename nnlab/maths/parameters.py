@@ -1,7 +1,7 @@
-"""What a table entry lets its user choose: a number or a switch, with its default and its range.
+"""The parameters of table entries: numbers or switches, with defaults and ranges.
 
-Activations, losses, initialisers and optimizers all describe their parameters with `Parameter`, so that one piece of
-code validates them, one prints them, and a new entry needs nothing beyond itself.
+Activations, losses, initialisers and optimizers all describe their parameters with `Parameter`, so that the same code
+validates and prints all of them, and a new entry needs no code elsewhere.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Value = float | bool
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number in [low, high] (bounds in `open_` are excluded), or a switch where the default is True or False.
+    """A number in [low, high] (bounds in `open_` are excluded), or a switch if the default is True or False.
 
-    A default of None means that the value must be given. `learnable` parameters may be stretches of theta; those
-    that also `learn_by_default` are so unless the experiment says otherwise.
+    A parameter whose default is None must be given. `learnable` parameters may be part of theta; those that also
+    `learn_by_default` are learned unless the experiment says otherwise.
     """
 
     name: str
@@ -58,15 +58,15 @@ class Parameter:
 
 
 class Entry(Protocol):
-    """What every table's entries have in common."""
+    """The interface of all table entries."""
 
     @property
     def name(self) -> str:
-        """The word that stands in an experiment file."""
+        """The name in an experiment file."""
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What the experiment file may set."""
+        """The parameters that an experiment file may set."""
 
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
@@ -78,7 +78,7 @@ def by_name(*entries: AnyEntry) -> dict[str, AnyEntry]:
 
 
 def resolved(entry: Entry, given: Mapping[str, Value]) -> dict[str, Value]:
-    """`given` completed by the entry's defaults. ValueError names what is missing, unknown or out of range."""
+    """`given` completed by the entry's defaults. ValueError for what is missing, unknown or out of range."""
     unknown = set(given) - {parameter.name for parameter in entry.parameters}
     if unknown:
         raise ValueError(f"{entry.name} has no parameter '{min(unknown)}'")
@@ -86,7 +86,7 @@ def resolved(entry: Entry, given: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def of_type(value: Any, dtype: np.dtype[Any]) -> Any:
-    """A parameter's value, a number, an array or a dual array, in this dtype."""
+    """A parameter's value (number, array or dual array) in this dtype."""
     return value.astype(dtype, copy=False) if hasattr(value, "astype") else dtype.type(value)
 
 

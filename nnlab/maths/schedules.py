@@ -1,13 +1,13 @@
-"""Learning rates that change with the step: pure functions, and one table, `SCHEDULES`, that holds them all.
+"""Learning-rate schedules: pure functions of the step, in one table, `SCHEDULES`.
 
-A schedule gives the share of the base rate, in [0, 1], that a step has; the base is the highest rate it reaches.
-`step` counts updates from 1 to `steps`, all that are planned. Where an experiment says a number, `constant` is meant.
+A schedule gives the share of the base rate, in [0, 1], for each step; the base rate is the highest that is reached.
+`step` counts updates from 1 to `steps`, the planned number. A plain number in an experiment is the schedule `constant`.
 
-A `final` share is what the step after the last would have, as in PyTorch with its period set to `steps`. A length of
-time below 1 is a share of all steps, any other a count. Warm-up rises in a straight line and ends at its last step,
-with the base rate; the schedule then goes on as if that had been its first step.
+A `final` share would be reached in the step after the last, as in PyTorch with its period set to `steps`. A duration
+below 1 is a share of all steps, any other a number of steps. Warm-up rises linearly and reaches the base rate in its
+last step; the schedule then continues as if that were its first step.
 
-`Plateau` is the one rule that depends on what was measured; its state is a few arrays that a checkpoint can hold.
+`Plateau` is the only schedule that depends on measurements; its state is a few arrays for checkpoints.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Schedule:
     parameters: tuple[Parameter, ...] = ()
 
     def rate(self, base: float, step: int, steps: int, **parameters: float) -> float:
-        """The learning rate of a step, in (0, base]: what would underflow is the smallest normal number."""
+        """The learning rate of a step, in (0, base]; never below the smallest normal number."""
         return max(base * self.share(step, steps, **parameters), min(base, sys.float_info.min))
 
 
@@ -52,12 +52,12 @@ def linear(step: int, steps: int, *, warmup: float, final: float) -> float:
 
 
 def exponential(step: int, steps: int, *, warmup: float, final: float) -> float:
-    """The same factor in every step, down to a final share: final^(t / T)."""
+    """The same factor in every step, down to the final share: final^(t / T)."""
     return _warmed(step, steps, warmup, lambda t, period: float(final ** (t / period)))
 
 
 def step_down(step: int, steps: int, *, warmup: float, factor: float, every: float) -> float:
-    """A drop by `factor` after each stretch of `every` steps: factor^⌊t / every⌋."""
+    """A drop by `factor` every `every` steps: factor^⌊t / every⌋."""
     length = max(1, _count(every, steps))
     return _warmed(step, steps, warmup, lambda t, _period: float(factor ** (t // length)))
 
@@ -65,9 +65,10 @@ def step_down(step: int, steps: int, *, warmup: float, factor: float, every: flo
 def cosine(step: int, steps: int, *, warmup: float, cycles: float, final: float) -> float:
     """Half a cosine from the base rate to its final share, or several, each starting again at the base rate.
 
-    final + (1 - final) (1 + cos πp) / 2, where p in [0, 1) is how far the present one of the equal cycles is.
+    final + (1 - final) (1 + cos πp) / 2, where p in [0, 1) is the position within the current cycle; all are equally
+    long.
     """
-    # Whole numbers are multiplied before they are divided: no rounding may move the start of a cycle.
+    # Multiplied before divided, in whole numbers, so that rounding cannot shift the start of a cycle.
     return _warmed(step, steps, warmup, lambda t, period: _half_cosine(1.0, final, (t * cycles % period) / period))
 
 
@@ -78,9 +79,9 @@ def inverse_sqrt(step: int, steps: int, *, warmup: float) -> float:
 
 
 def one_cycle(step: int, steps: int, *, rise: float, start: float, final: float) -> float:
-    """Half a cosine up from a start share to the base rate and a longer one down to a final share, at the last step.
+    """Half a cosine up from a start share to the base rate, and a longer one down to a final share, at the last step.
 
-    PyTorch's two-phase form, whose peak lies `rise` · steps - 1 steps after the first; momentum is left alone.
+    As PyTorch's two-phase form, whose peak is `rise` · steps - 1 steps after the first; momentum does not change.
     """
     t, last = step - 1, steps - 1
     peak = max(rise * steps - 1, 0.0)
@@ -95,13 +96,13 @@ def _half_cosine(begin: float, end: float, p: float) -> float:
 
 
 def _warmed(step: int, steps: int, warmup: float, after: Callable[[int, int], float]) -> float:
-    """Before the last step w of the warm-up step / w, then `after(t, T)` with t = step - w and T = steps - w + 1."""
+    """Step / w up to the last step w of the warm-up, then `after(t, T)` with t = step - w and T = steps - w + 1."""
     peak = max(1, _count(warmup, steps))
     return step / peak if step < peak else after(step - peak, steps - peak + 1)
 
 
 def _count(length: float, steps: int) -> int:
-    """A share of all steps, or a count, as a count."""
+    """A duration as a number of steps; below 1 it is a share of `steps`."""
     return round(length if length >= 1 else length * steps)
 
 
@@ -153,10 +154,10 @@ SCHEDULES: dict[str, Schedule] = by_name(
 
 @dataclass(frozen=True)
 class Plateau:
-    """A rule that lowers a replica's rate by `factor` after `patience` observations in a row without improvement.
+    """Lowers a replica's rate by `factor` after `patience` observations in a row without improvement.
 
-    `observe(values, state)` takes the watched figure, (R,), changes `state` in place and returns what the learning
-    rate is multiplied by, (R,), in [min_scale, 1]. A value improves on the best so far if it is better by more than
+    `observe(values, state)` takes the monitored figure, (R,), changes `state` in place and returns the factor of the
+    learning rate, (R,), in [min_scale, 1]. A value improves on the best so far if it is better by more than
     `min_delta`; nan never does. Early stopping counts in the same way; PyTorch's patience is one less.
     """
 
@@ -177,14 +178,14 @@ class Plateau:
     )
 
     def start(self, replicas: int) -> dict[str, Array]:
-        """The state before the first observation, plain arrays (R,) for a checkpoint to hold."""
+        """The state before the first observation: arrays (R,) for checkpoints."""
         worst = -np.inf if self.larger_is_better else np.inf
         return {"best": np.full(replicas, worst), "waited": np.zeros(replicas, np.int64), "scale": np.ones(replicas)}
 
     def observe(self, values: Array, state: Mapping[str, Array]) -> Array:
-        """Take note of each replica's figure; the scales of their rates."""
+        """Record each replica's figure; returns the factors of their rates."""
         best, waited, scale = state["best"], state["waited"], state["scale"]
-        # Compared, not subtracted: a loss may be infinite, and so is the best before the first observation.
+        # No subtraction: a loss may be infinite, as is the best value before the first observation.
         improved = values > best + self.min_delta if self.larger_is_better else values < best - self.min_delta
         best[improved] = values[improved]
         waited += 1

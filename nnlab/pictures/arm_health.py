@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nnlab.pictures.arms import MOST_SPREADS, Styles, style_of
+from nnlab.pictures.arms import BAND, MOST_SPREADS, Styles, style_of
+from nnlab.pictures.health import LEAST_SHARE, SHARES
 from nnlab.pictures.scales import drawable, sampled, scale_metric, scale_steps
 from nnlab.pictures.style import LEGEND, blank, dress, legend, shortened
 
@@ -20,10 +21,7 @@ QUANTITIES = {
     "saturated": "saturated (%)",
     "gradient_norm": "norm of the gradient",
 }
-_SHARES = ("dead", "saturated")
-_LEAST_SHARE = 0.1  # the axis of a share reaches up to here at least, so that 0 does not look like noise
 _MOST_LAYERS = 3
-BAND = (10, 90)  # percentiles of the seeds
 
 # The steps (T,) of an arm and its seeds' curves (R, T) by name.
 Measured = tuple[NDArray[Any], Mapping[str, NDArray[Any]]]
@@ -90,8 +88,8 @@ def _scale(axes: Axes, arms: Mapping[str, Measured], quantity: str, layers: list
     names = [f"health/{layer}/{quantity}" for layer in layers]
     parts = [_drawn(curves[name]) for _, curves in arms.values() for name in names if name in curves]
     together = np.concatenate(parts)
-    if quantity in _SHARES:
-        scale_metric(axes, "y", np.append(together, [0, _LEAST_SHARE]), quantity)
+    if quantity in SHARES:
+        scale_metric(axes, "y", np.append(together, [0, LEAST_SHARE]), quantity)
         axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])
     else:
         scale_metric(axes, "y", together[together > 0], quantity)

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnlab.pictures.arms import Styles, style_of
-from nnlab.pictures.functions import broken
+from nnlab.pictures.functions import broken, mark_portrait
 from nnlab.pictures.style import BLACK, FAINT, INK, LINES, blank, dress, in_two_lines, legend, percent
 from nnlab.training.health import Portrait
 
@@ -84,22 +84,13 @@ def _draw(panels: Sequence[Axes], portraits: Sequence[Portrait], limits: tuple[f
         below.stairs(shares, edges, color=colour, alpha=0.18, fill=True)
     widest = max(portraits, key=lambda portrait: float(np.ptp(portrait.grid)))
     for axes in panels:
-        _mark(axes, widest)
+        mark_portrait(axes, widest, 1.0)
         axes.set_xlim(limits)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
     for axes in (above, middle):
         axes.axhline(0, color=INK, linewidth=0.6)
     below.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
-
-
-def _mark(axes: Axes, portrait: Portrait) -> None:
-    """Kinks as dotted lines, the saturated zone in grey."""
-    for kink in portrait.kinks:
-        axes.axvline(kink, color=INK, linewidth=1.0, linestyle=":")
-    if portrait.saturated.any():
-        axes.fill_between(portrait.grid, 0, 1, where=portrait.saturated.tolist(), zorder=0, color=FAINT, alpha=0.3,
-                          transform=axes.get_xaxis_transform(), linewidth=0)  # fmt: skip
 
 
 def _explain(figure: Figure, layers: int) -> None:

@@ -17,6 +17,7 @@ from nnlab.pictures.scales import (
     is_share,
     metric_label,
     metric_value,
+    possible,
     sampled,
     scale_after_start,
     scale_metric,
@@ -211,18 +212,13 @@ def compare_finals(
     dress(axes, x=f"final {metric_label(metric_name)}; {better}", y="", sentence=sentence)
     values = np.concatenate([np.empty(0), *arms.values()])
     _name_rows(axes, order, arms)
-    possible = {name: _possible(interval, metric_name) for name, interval in intervals.items()}
-    _frame(axes, values, np.array([*possible.values()], float).ravel(), metric_name)
+    cut = {name: possible(interval, metric_name) for name, interval in intervals.items()}
+    _frame(axes, values, np.array([*cut.values()], float).ravel(), metric_name)
     for row, name in enumerate(order):
-        _draw_interval(axes, row, possible.get(name), metric_name)
+        _draw_interval(axes, row, cut.get(name), metric_name)
     if not drawable(values).any():
         say(axes, "no seed has a finite value")
     return figure
-
-
-def _possible(interval: tuple[float, ...], metric: str) -> tuple[float, ...]:
-    """An interval without what a share cannot be."""
-    return tuple(min(max(value, 0.0), 1.0) for value in interval) if is_share(metric) else interval
 
 
 def _range(values: NDArray[Any]) -> float:

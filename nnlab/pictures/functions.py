@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.statistics import SATURATED_BELOW
 from nnlab.pictures.style import BLUE, FAINT, INK, VERMILLION, blank, dress, legend, number, shortened
+from nnlab.training.health import Portrait
 
 _SATURATED = f"saturated: the slope is below {100 * SATURATED_BELOW:g} % of the steepest"
 
@@ -52,6 +53,24 @@ def broken(x: NDArray[Any], values: NDArray[Any], kinks: Sequence[float]) -> NDA
         if 0 < at < step.size and max(step[at - 1], step[at]) > 50 * typical + 1e-3:
             shown[at] = np.nan
     return shown
+
+
+def mark_portrait(axes: Axes, portrait: Portrait, width: float) -> None:
+    """Draw the kinks of an activation as dotted lines of this width, and shade where it is saturated."""
+    for kink in portrait.kinks:
+        axes.axvline(kink, color=INK, linewidth=width, linestyle=":")
+    if portrait.saturated.any():
+        axes.fill_between(
+            portrait.grid,
+            0,
+            1,
+            where=portrait.saturated.tolist(),
+            transform=axes.get_xaxis_transform(),
+            color=FAINT,
+            alpha=0.3,
+            linewidth=0,
+            zorder=0,
+        )
 
 
 def _mark(axes: Axes, x: NDArray[Any], kinks: Sequence[float], saturated: NDArray[np.bool_]) -> None:

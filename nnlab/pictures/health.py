@@ -37,8 +37,8 @@ QUANTITIES = {
     "gradient_norm": ("norm of the gradient", "Gradient by a layer's weights and bias"),
     "update_ratio": ("update / weights", "Norm of an update over that of the weights"),
 }
-_SHARES = ("dead", "saturated")
-_LEAST_SHARE = 0.1  # the axis of a share reaches up to here at least, so that 0 does not look like noise
+SHARES = ("dead", "saturated")
+LEAST_SHARE = 0.1  # the axis of a share reaches up to here at least, so that 0 does not look like noise
 MOST_NAMED = 12
 
 
@@ -92,8 +92,8 @@ def _draw(
     label, sentence = QUANTITIES[quantity]
     dress(axes, x="", y=label, sentence=sentence, letters=60)
     together = np.concatenate(list(curves.values()))
-    if quantity in _SHARES:
-        scale_metric(axes, "y", np.append(together[drawable(together)], [0, _LEAST_SHARE]), quantity)
+    if quantity in SHARES:
+        scale_metric(axes, "y", np.append(together[drawable(together)], [0, LEAST_SHARE]), quantity)
         axes.set_ylim(bottom=-0.015)
     else:
         scale_metric(axes, "y", together, quantity)

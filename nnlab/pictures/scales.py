@@ -31,6 +31,11 @@ def is_share(metric: str) -> bool:
     return name.endswith("accuracy") or name in {"dead", "saturated"}
 
 
+def possible(ends: Sequence[float], metric: str) -> tuple[float, ...]:
+    """The ends of an interval, cut to between 0 and 1 where the metric is a share."""
+    return tuple(min(max(end, 0.0), 1.0) for end in ends) if is_share(metric) else tuple(ends)
+
+
 def metric_value(value: float, metric: str) -> str:
     """`value` as it stands in a sentence: 97.2 % for an accuracy, 0.01234 for anything else."""
     return percent(value) if is_share(metric) else number(value)

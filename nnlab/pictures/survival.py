@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.statistics import Survival
 from nnlab.pictures.arms import MOST_SPREADS, Styles
-from nnlab.pictures.scales import drawable, is_share, metric_label, metric_value, scale_steps
+from nnlab.pictures.scales import drawable, is_share, metric_label, metric_value, possible, scale_steps
 from nnlab.pictures.style import (
     BLACK,
     GRID,
@@ -148,15 +148,10 @@ def _draw_ranks(axes: Axes, order: Sequence[str], found: Mapping[str, Bounds], s
         colour, _, marker = styles[name]
         words = metric_value(estimate, metric)
         if low is not None and high is not None:
-            low, high = ends = _possible([low, high], metric)
+            low, high = ends = possible([low, high], metric)
             axes.plot(ends, [row, row], color=colour, linewidth=2.6, marker="|", markersize=11, markeredgewidth=2)
             words += f"\n[{metric_value(low, metric)}, {metric_value(high, metric)}]"
         axes.plot([estimate], [row], color=colour, marker=marker, markersize=8, markeredgecolor=BLACK, zorder=4)
         axes.text(1.02, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=INK)
     for row in range(1, len(order)):
         axes.axhline(row - 0.5, color=GRID, linewidth=0.6)
-
-
-def _possible(ends: Sequence[float], metric: str) -> list[float]:
-    """An interval without what a share cannot be."""
-    return [min(max(end, 0.0), 1.0) for end in ends] if is_share(metric) else list(ends)

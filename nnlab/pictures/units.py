@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nnlab.pictures.functions import broken
+from nnlab.pictures.functions import broken, mark_portrait
 from nnlab.pictures.style import (
     BLUE,
     FAINT,
@@ -72,7 +72,7 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
     below.hist(portrait.z, bins=edges, weights=shares, color=GREEN)
     below.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
     for axes in panels:
-        _mark(axes, portrait)
+        mark_portrait(axes, portrait, 1.2)
         axes.set_xlim(portrait.grid[0], portrait.grid[-1])
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if wide else 5, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
@@ -87,24 +87,6 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
 def _told(portrait: Portrait) -> str:
     dead, saturated = (percent(share).replace(" ", _TIED) for share in (portrait.dead_share, portrait.saturated_share))
     return f"{shortened(portrait.name, 24)}: {dead} dead, {saturated} saturated"
-
-
-def _mark(axes: Axes, portrait: Portrait) -> None:
-    """Kinks as dotted lines, the saturated zone in grey."""
-    for kink in portrait.kinks:
-        axes.axvline(kink, color=INK, linewidth=1.2, linestyle=":")
-    if portrait.saturated.any():
-        axes.fill_between(
-            portrait.grid,
-            0,
-            1,
-            where=portrait.saturated.tolist(),
-            transform=axes.get_xaxis_transform(),
-            color=FAINT,
-            alpha=0.3,
-            linewidth=0,
-            zorder=0,
-        )
 
 
 def _explain(figure: Figure, shown: Sequence[Portrait]) -> None:

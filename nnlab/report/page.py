@@ -183,6 +183,11 @@ def shown(value: Cell, digits: int = 6) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 point`, `2,000 points`."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _picture(picture: Picture) -> Iterator[str]:
     width, height = _size(picture.png)
     source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from nnlab.errors import StorageError, printable
 from nnlab.report.page import Cell, HtmlTable, Picture, Section, Tone
 from nnlab.runs.folder import CONFIG
 from nnlab.runs.run import AnyRun
 from nnlab.runs.summary import GateLine
+
+T = TypeVar("T")  # the data that is drawn
+
+
+@dataclass(frozen=True)
+class Drawing(Generic[T]):
+    """An entry of a table of pictures: `draw` makes a figure of some data, `caption` is the sentence that explains it.
+
+    `draw` returns None where the data have nothing to show. This room does not know matplotlib, hence Any.
+    """
+
+    draw: Callable[[T], Any]
+    caption: str
 
 
 def filled(sections: Sequence[Section]) -> list[Section]:
@@ -38,12 +52,12 @@ def tone_of(gates: Sequence[GateLine]) -> Tone:
     return "good" if all(gate.met for gate in gates) else "bad"
 
 
-def pictures_in(folder: Path, drawings: Mapping[str, Callable[..., Any]]) -> Iterator[Picture]:
-    """Every picture that there is of those that `drawings` make, in their order, with what their docstrings say."""
-    for name, draws in drawings.items():
+def pictures_in(folder: Path, drawings: Mapping[str, Drawing[Any]]) -> Iterator[Picture]:
+    """The pictures of the table `drawings` that are in the folder, in the table's order, with their captions."""
+    for name, drawing in drawings.items():
         path = folder / f"{name}.png"
         if path.is_file():
-            yield Picture(f"plots/{path.name}", _read(path), (draws.__doc__ or name).split("\n")[0])
+            yield Picture(f"plots/{path.name}", _read(path), drawing.caption)
 
 
 def config_text(folder: Path) -> str:

@@ -1,1 +1,1 @@
-"""Runs: the folders that commands leave on the disk, and every document in them."""
+"""Runs: the folders that commands write, and every document in them."""

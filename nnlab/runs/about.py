@@ -1,4 +1,4 @@
-"""What checkpoints and finished pieces say of themselves beside their arrays, and whether the arrays agree with it."""
+"""The JSON documents in checkpoints and finished pieces, and whether their arrays agree with them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
 
 class ColumnFacts(DocumentPart):
-    """A column that feeds the network; text has its categories."""
+    """An input column; a text column has its categories."""
 
     name: Text
     categories: tuple[Text, ...] | None
 
 
 class ColumnsFacts(DocumentPart):
-    """How the columns of a table became inputs and targets, as `Columns` has it."""
+    """How the columns of a table became inputs and targets; the JSON form of `Columns`."""
 
     inputs: Annotated[tuple[ColumnFacts, ...], Field(min_length=1)]
     targets: Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -40,14 +40,14 @@ class ColumnsFacts(DocumentPart):
 
 
 class ScheduleFacts(DocumentPart):
-    """The schedule of the learning rate, and of how many steps it is one."""
+    """The learning-rate schedule and its number of steps."""
 
     name: Text
     of: Whole
 
 
 class StreamFacts(DocumentPart):
-    """How random numbers follow from a seed and a purpose."""
+    """How random streams are derived from a seed and a purpose."""
 
     generator: Text
     spawn_key: tuple[Text, ...]
@@ -55,18 +55,18 @@ class StreamFacts(DocumentPart):
 
 
 class MarkFacts(DocumentPart):
-    """How far a file had been written: its length in bytes and the SHA-256 of them."""
+    """How far a file was written: its length in bytes and their SHA-256."""
 
     length: Annotated[StrictInt, Field(ge=0, lt=2**63)]
     digest: Digest
 
     def mark(self) -> Mark:
-        """The same as the file's own."""
+        """The same as a `Mark`."""
         return Mark(self.length, self.digest)
 
 
 class ModelAbout(RunDocument):
-    """What the model of a checkpoint is: its columns, the shape of an image, and the layout of theta."""
+    """The model in a checkpoint: its columns, the shape of an image, and the layout of theta."""
 
     columns: ColumnsFacts
     image_shape: tuple[Positive, Positive] | None
@@ -74,12 +74,12 @@ class ModelAbout(RunDocument):
 
     @property
     def parameters(self) -> int:
-        """How many numbers theta has."""
+        """The number of parameters in theta."""
         return sum(math.prod(shape) for _, shape in self.layout)
 
 
 class WeightsAbout(ModelAbout):
-    """A checkpoint of a training: where it stands, and all that decides how it went there."""
+    """A checkpoint of a training: its position, and everything that determined its course."""
 
     step: Step
     epoch: Step
@@ -105,7 +105,7 @@ class WeightsAbout(ModelAbout):
 
 
 class StateAbout(WeightsAbout):
-    """A checkpoint to go on from: with how far the run's files had been written, and the last step measured."""
+    """A checkpoint to resume from: how far the run's files were written, and the last step measured."""
 
     marks: dict[Literal["metrics.csv", "hashes.csv"], MarkFacts]
     recorded: Annotated[StrictInt, Field(ge=-1, lt=2**63)]
@@ -122,12 +122,12 @@ class StateAbout(WeightsAbout):
 
 
 class PieceAbout(RunDocument):
-    """A finished piece: its key, its seeds as text, and the seconds that they took together."""
+    """A finished piece: its key, its seeds as text, and the seconds they took together."""
 
     kind: Literal["piece"]
     key: Digest
     seconds: Seconds
-    # Large seeds do not fit into the integers of JSON's readers, nor do some into int64: they are text.
+    # Seeds are text: large ones exceed the exact integers of JSON readers, some even int64.
     seeds: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9]{1,20}\z", strict=True)], ...], Field(min_length=1, max_length=10**6)
     ]
@@ -141,14 +141,14 @@ class PieceAbout(RunDocument):
 
 @dataclass(frozen=True)
 class SavedState:
-    """A checkpoint that a training can go on from: its arrays, and what it says of itself."""
+    """A checkpoint that a training can resume from: its arrays and its document."""
 
     arrays: Mapping[str, Array]
     about: StateAbout
 
     @classmethod
     def of(cls, arrays: Mapping[str, Array], about: Mapping[str, Any], shown: str) -> Self:
-        """The state in a file that is whole. CheckpointError where it says what cannot be, or its arrays disagree."""
+        """The state from an intact file. CheckpointError if its document is invalid or its arrays disagree with it."""
         state = cls(arrays, StateAbout.of(about, shown))
         faults = list(_state_faults(arrays, state.about))
         if faults:
@@ -157,12 +157,16 @@ class SavedState:
 
 
 def _state_faults(arrays: Mapping[str, Array], about: StateAbout) -> Iterator[str]:
-    """Which arrays disagree with what is said of them; those of the optimizer are held against its own later."""
+    """Arrays that disagree with the document; those of the optimizer are checked later, by the optimizer."""
     yield from weights_faults(arrays, about.parameters)
-    running, step = arrays.get("running"), arrays.get("best/step")
+    running, diverged, step = arrays.get("running"), arrays.get("diverged"), arrays.get("best/step")
     errors = arrays.get("gradient_errors")
     if running is None or (running.shape, running.dtype) != ((1,), np.dtype(bool)):
         yield f"running: found {shape_of(running)}, expected bool of shape [1]"
+    elif diverged is None or (diverged.shape, diverged.dtype) != ((1,), np.dtype(bool)):
+        yield f"diverged: found {shape_of(diverged)}, expected bool of shape [1]"
+    elif (running & diverged).any():
+        yield "running: found true, expected false for what has diverged"
     if step is None or (step.shape, step.dtype.kind) != ((1,), "i"):
         yield f"best/step: found {shape_of(step)}, expected whole numbers of shape [1]"
     elif not 0 <= int(step[0]) <= about.step:
@@ -172,7 +176,7 @@ def _state_faults(arrays: Mapping[str, Array], about: StateAbout) -> Iterator[st
 
 
 def weights_faults(arrays: Mapping[str, Array], parameters: int) -> Iterator[str]:
-    """Whether theta (1, `parameters`) and the running statistics (1, Q) are what a checkpoint of weights has."""
+    """What is wrong with theta (1, `parameters`) and the running statistics (1, Q) of a checkpoint."""
     for name in ("theta", "statistics"):
         found = arrays.get(name)
         size = parameters if name == "theta" else -1

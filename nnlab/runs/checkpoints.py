@@ -1,7 +1,7 @@
-"""Checkpoints: one self-contained file each that says what it holds and proves that not a bit of it has changed.
+"""Checkpoints: self-contained files, each with a document about its content and checksums of every bit.
 
 A file is an .npz archive, so that `numpy.load` reads it, without pickle. Its member `about` is a JSON document with the
-format and the SHA-256 of every other member; a SHA-256 of all its bytes stands at its end, as the archive's comment.
+format and the SHA-256 of every other member; the archive's comment, at its end, is a SHA-256 of all bytes before.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Array = NDArray[Any]
 FORMAT = 2
 
 _SEAL = 64  # hexadecimal digits of a SHA-256
-_PICKLES = b"\x80"  # what a pickle begins with, and no zip archive
+_PICKLES = b"\x80"  # the first byte of a pickle; no zip archive begins with it
 
-# What NumPy and zipfile raise on a file that is cut, changed, or of another kind.
+# What NumPy and zipfile raise for a file that is truncated, changed, or of another kind.
 _CORRUPT = (
     OSError,
     ValueError,
@@ -51,27 +51,27 @@ _CORRUPT = (
 
 
 class DamagedCheckpointError(CheckpointError):
-    """A checkpoint is not the file that was written: empty, cut, or changed."""
+    """A checkpoint is empty, truncated or changed since it was written."""
 
 
 class MissingCheckpointError(CheckpointError):
-    """There is no such checkpoint."""
+    """The checkpoint does not exist."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Named arrays (theta, `slots/…`, `scaling/…`, …) and a JSON document with everything that is not an array."""
+    """Named arrays (theta, `slots/…`, `scaling/…`, …), and a JSON document with everything else."""
 
     arrays: Mapping[str, Array]
     about: Mapping[str, Any]
 
     def group(self, prefix: str) -> dict[str, Array]:
-        """The arrays whose names begin with `prefix/`, without it."""
+        """The arrays whose names begin with `prefix/`, by their names without it."""
         return {name.removeprefix(f"{prefix}/"): a for name, a in self.arrays.items() if name.startswith(f"{prefix}/")}
 
 
 def save(path: Path, checkpoint: Checkpoint, *, keep: Path | None = None) -> None:
-    """Write a checkpoint; the file appears whole or not at all. The one before is kept as `keep`."""
+    """Write a checkpoint atomically. The previous one is kept as `keep`."""
     sealed = to_bytes(checkpoint)
     write_atomically(path, lambda stream: _write_all(stream, sealed), keep=keep)
 
@@ -81,7 +81,7 @@ def _write_all(stream: Any, content: bytes) -> None:
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """The file of a checkpoint; the same bytes for the same content."""
+    """The bytes of a checkpoint file; the same content gives the same bytes."""
     members = {name: np.asanyarray(array) for name, array in checkpoint.arrays.items()}
     digests = {name: digest(array) for name, array in members.items()}
     about = {"format": FORMAT, **checkpoint.about, "members": digests}
@@ -102,9 +102,9 @@ def digest(array: Array) -> str:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint, or raise CheckpointError with the reason why it cannot be used.
+    """Read a checkpoint. CheckpointError, with the reason, if it cannot be used.
 
-    DamagedCheckpointError where it is no longer what was written, MissingCheckpointError where there is none.
+    DamagedCheckpointError if it has changed since it was written, MissingCheckpointError if there is none.
     """
     shown = printable(str(path))
     content = _content(path)
@@ -124,7 +124,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file that may not be there, or not be readable."""
+    """The bytes of a file; errors as for `load`."""
     shown = printable(str(path))
     try:
         descriptor = open_plain(path, os.O_RDONLY)
@@ -132,7 +132,7 @@ def _content(path: Path) -> bytes:
         raise MissingCheckpointError(f"{shown}: found no such checkpoint") from error
     except NotAFileError as error:
         raise DamagedCheckpointError(str(error)) from error
-    except OSError as error:  # it may be whole: what is in the way is a permission, or too many open files
+    except OSError as error:  # not damage: a permission is missing, or too many files are open
         raise StorageError(f"{shown}: cannot read: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "rb") as stream:
@@ -142,7 +142,7 @@ def _content(path: Path) -> bytes:
 
 
 def _arrays(content: bytes, shown: str) -> dict[str, Array]:
-    """Every member of an archive; a pickle is refused without a look inside."""
+    """Every member of an archive; a pickle is refused without reading it."""
     if content.startswith(_PICKLES):
         raise CheckpointError(f"{shown}: found a pickle, which could run code, expected an nnlab checkpoint")
     try:
@@ -154,14 +154,14 @@ def _arrays(content: bytes, shown: str) -> dict[str, Array]:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
-    """The bytes of one member of an archive of `size` bytes, in which none is compressed."""
+    """The bytes of one member of an archive of `size` bytes whose members are not compressed."""
     if info.file_size > size:
         raise ValueError(f"{info.filename} is said to have {info.file_size:,} bytes, in a file of {size:,}")
     return archive.read(info)
 
 
 def _array(member: bytes, shown: str) -> Array:
-    """One member, whose bytes the archive's own checksum has confirmed; nothing is allocated that they do not fill."""
+    """One member, whose bytes match the archive's checksum; its header is checked before anything is allocated."""
     stream = io.BytesIO(member)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
@@ -178,7 +178,7 @@ def _array(member: bytes, shown: str) -> Array:
 
 
 def _about(arrays: dict[str, Array], shown: str, *, is_sealed: bool) -> dict[str, Any]:
-    """What a checkpoint says of itself; a file that is whole and says what cannot be was not written by us."""
+    """The document of a checkpoint; an invalid one in an intact file was not written by nnlab."""
     kind = CheckpointError if is_sealed else DamagedCheckpointError
     reason = f"{shown}: found no description, expected an nnlab checkpoint"
     try:
@@ -191,5 +191,5 @@ def _about(arrays: dict[str, Array], shown: str, *, is_sealed: bool) -> dict[str
 
 
 def theta_group(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Arrays under names with a prefix, the inverse of `Checkpoint.group`."""
+    """Arrays under names with a prefix: the inverse of `Checkpoint.group`."""
     return {f"{prefix}/{name}": array for name, array in arrays.items()}

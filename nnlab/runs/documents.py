@@ -1,7 +1,7 @@
-"""Documents that runs leave on the disk for later: frozen models, each with a `schema` number, validated when read.
+"""Documents of runs: frozen models, each with a `schema` number, validated when read.
 
 A file that was edited, cut or comes from elsewhere is a CheckpointError with its place: `run.json: sessions: found 5,
-expected a list`. Files written before there was a `schema` have the same keys and are read as well.
+expected a list`. Files written before there was a `schema` number have the same keys and are read as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_FAULTS, _MOST_LETTERS = 5, 60
 
 @dataclass(frozen=True)
 class _Finite:
-    """Marks a finite int or float, kept as it is: text is none, and true is not 1."""
+    """Marks a finite int or float, kept as it is; text and booleans are refused."""
 
     least: int | None = None
     most: int | None = None
@@ -51,7 +51,7 @@ Whole = Annotated[StrictInt, Field(ge=0, le=_LARGEST)]
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has them, whose numbers are finite; it may be of any depth that the parser allows."""
+    """A JSON value whose numbers are finite, nested as deep as the parser allows."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"found {value}, expected finite numbers")
     if isinstance(value, Mapping):
@@ -63,33 +63,33 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# A value of which the document says nothing more, such as a version or a list of libraries.
+# A value without a schema of its own, such as a version or a list of libraries.
 Plain = Annotated[Any, BeforeValidator(_plain)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z", strict=True)]
 
 
 class DocumentPart(BaseModel):
-    """A part of a document. Keys that it does not know are left aside: a later nnlab may write more of them."""
+    """A part of a document. Unknown keys are ignored: a later nnlab may write more of them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
     def document(self) -> dict[str, Any]:
-        """The part as JSON has it; a key that was never given a value is left out."""
+        """The part as JSON values; keys that were not set are left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class RunDocument(DocumentPart):
-    """A whole document, with the number of its schema."""
+    """A whole document, with its schema number."""
 
     version: Annotated[StrictInt, Field(ge=1)] = Field(SCHEMA, alias="schema")
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Write the number also where a caller, or a file of before, gives none."""
+        """Set the schema number, so that it is written even if a caller or an old file gives none."""
         self.__pydantic_fields_set__.add("version")
 
     @classmethod
     def of(cls, values: Any, shown: str) -> Self:
-        """The document that `values`, read from the file `shown`, are. CheckpointError with every fault."""
+        """The document in `values`, which were read from the file `shown`. CheckpointError lists every fault."""
         try:
             return cls.model_validate(checked_schema(values, shown))
         except ValidationError as error:
@@ -97,9 +97,9 @@ class RunDocument(DocumentPart):
 
 
 def checked_schema(values: Any, shown: str) -> dict[str, Any]:
-    """The values of a document, once these are a mapping and their schema is not a newer one. CheckpointError."""
+    """The values of a document. CheckpointError if they are no mapping, or their schema is newer than known."""
     if not isinstance(values, dict):
-        raise CheckpointError(f"{shown}: found {_told(values)}, expected a mapping")
+        raise CheckpointError(f"{shown}: found {_described(values)}, expected a mapping")
     schema = values.get("schema", SCHEMA)
     if isinstance(schema, int) and schema > SCHEMA:
         found = f"found {schema}, written by a newer nnlab, expected at most {SCHEMA}"
@@ -108,7 +108,7 @@ def checked_schema(values: Any, shown: str) -> dict[str, Any]:
 
 
 def read_values(path: Path) -> dict[str, Any] | None:
-    """What a JSON file of a run holds, not yet validated; None where there is no such file.
+    """The content of a JSON file of a run, not yet validated; None if there is no such file.
 
     Raises:
         CheckpointError: it is no plain file, no JSON in UTF-8, or no mapping.
@@ -124,7 +124,7 @@ def read_values(path: Path) -> dict[str, Any] | None:
 
 
 def parsed(content: bytes, shown: str) -> Any:
-    """The value of a JSON text. CheckpointError where it is none; nesting beyond 200 levels is none."""
+    """The value of a JSON text. CheckpointError if it is invalid or nested more than 200 levels deep."""
     try:
         return from_json(content, allow_inf_nan=False)
     except ValueError as error:
@@ -156,7 +156,7 @@ _EXPECTED = {
 
 
 def _faults(error: ValidationError, values: Any, shown: str) -> list[Fault]:
-    """Each thing that is wrong with a document, with its place; the first few."""
+    """The first few faults of a document, each with its place."""
     found = error.errors(include_url=False)
     return [Fault(f"{shown}: {_fault(dict(one), values)}") for one in found[:_MOST_FAULTS]]
 
@@ -170,11 +170,11 @@ def _fault(found: dict[str, Any], values: Any) -> str:
     if found["type"] == "value_error":
         return f"{begin}{context['error']}"
     expected = _EXPECTED.get(found["type"], printable(found["msg"])).format(**context)
-    return f"{begin}found {_told(found['input'])}, expected {expected}"
+    return f"{begin}found {_described(found['input'])}, expected {expected}"
 
 
 def _place(path: tuple[int | str, ...], values: Any) -> str:
-    """Keys and indexes of a value, with dots; what pydantic adds to tell the members of a union apart is left out."""
+    """Keys and indexes joined by dots, without the labels that pydantic adds for union members."""
     names = []
     for name in path:
         inner = _inner(values, name)
@@ -185,7 +185,7 @@ def _place(path: tuple[int | str, ...], values: Any) -> str:
 
 
 def _inner(values: Any, name: int | str) -> Any:
-    """The value of a key or an index; None where there is none."""
+    """The value of a key or an index; None if there is none."""
     if isinstance(values, Mapping):
         return values.get(name)
     return values[name] if isinstance(values, list | tuple) and isinstance(name, int) and name < len(values) else None
@@ -194,7 +194,7 @@ def _inner(values: Any, name: int | str) -> Any:
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
-def _told(value: Any) -> str:
+def _described(value: Any) -> str:
     """A value in a few words."""
     if isinstance(value, Mapping):
         return "a mapping"

@@ -16,12 +16,12 @@ from threadpoolctl import threadpool_info
 
 import nnlab
 
-# What may differ between two machines without changing a bit of what they compute.
+# Facts that may differ between two machines without changing a bit of the results.
 _HARMLESS = ("system", "cores")
 
 
 def environment(plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
-    """Everything that may decide the last bits of a result, for run.json."""
+    """Everything that may change the last bits of a result, for run.json."""
     return {
         "nnlab": nnlab.__version__,
         "python": platform.python_version(),
@@ -40,7 +40,7 @@ def environment(plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], present: Mapping[str, Any]) -> Iterator[str]:
-    """What may make the bits of two environments differ, each as `numpy: 2.1.0, now 2.2.0`."""
+    """Differences that may change bits between two environments, each as `numpy: 2.1.0, now 2.2.0`."""
     for name in dict.fromkeys((*before, *present)):
         if name not in _HARMLESS and before.get(name) != present.get(name):
             yield f"{name}: {_shown(before.get(name))}, now {_shown(present.get(name))}"
@@ -62,9 +62,9 @@ def _digest(path: Path) -> str | None:
 
 
 def _blas() -> list[dict[str, Any]]:
-    """The libraries that NumPy's products may come from: its own if it brought one, else whatever is loaded.
+    """The libraries that NumPy's products may come from: its bundled one, else every one that is loaded.
 
-    SciPy brings another, which computes nothing here and is loaded sooner or later.
+    SciPy bundles another, which is loaded at times but not used for products.
     """
     found = threadpool_info()
     own = [info for info in found if "numpy" in str(info.get("filepath"))]
@@ -81,11 +81,11 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()  # which starts a process to ask
+    return names[0] if names else platform.processor()  # slow: it starts a process
 
 
 def _git_commit() -> str | None:
-    """The commit of the checkout that nnlab runs from, or None where it is installed."""
+    """The commit of the checkout that nnlab runs from, or None if it is installed."""
     root = Path(nnlab.__file__).resolve().parents[1]
     if not (root / ".git").exists():
         return None

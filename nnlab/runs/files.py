@@ -1,6 +1,7 @@
-"""Writing files so that a reader never sees half of one: a temporary neighbour, flushed to disk, then renamed.
+"""Writing files so that a reader never sees half of one: a temporary file in the same folder, flushed, then renamed.
 
-A run's own files are opened without following links and without waiting, so that nothing outside its folder is written.
+A run's own files are opened without following links and without blocking, so that nothing outside its folder is
+written.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from typing import IO, Any
 
 from nnlab.errors import CheckpointError, StorageError, printable
 
-TEMPORARY = ".part"  # the ending of files that are being written
+TEMPORARY = ".part"  # suffix of files that are being written
 _OURS = re.compile(rf"\..+\.(\d+){re.escape(TEMPORARY)}")
 
-# What a file system says that knows no second name for a file.
+# Errors of file systems without hard links.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
-# What opening without following links or waiting says of a link, a folder, and a pipe or socket that nobody reads.
+# Errors of opening, without following links or blocking, a link, a folder, and a pipe or socket without a reader.
 _NO_PLAIN_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO}
 
 
 class NotAFileError(CheckpointError):
-    """A link, a pipe, a device or a folder stands where a run has a file."""
+    """A link, a pipe, a device or a folder is in the place of a run's file."""
 
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk says into a StorageError that names the file."""
+    """Turn an OSError into a StorageError that names the file."""
     try:
         yield
     except OSError as error:
@@ -49,7 +50,7 @@ def open_plain(path: Path, flags: int) -> int:
     """A descriptor of a run's own file, opened with `flags` of `os.open`.
 
     Raises:
-        NotAFileError: a link, a pipe, a device or a folder is there; it is neither followed nor waited for.
+        NotAFileError: it is a link, a pipe, a device or a folder, which is neither followed nor waited for.
         OSError: the file cannot be opened.
 
     """
@@ -70,7 +71,7 @@ def read_plain(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is none.
-        NotAFileError: a link, a pipe, a device or a folder is there.
+        NotAFileError: it is a link, a pipe, a device or a folder.
         StorageError: it cannot be read.
 
     """
@@ -84,13 +85,13 @@ def read_plain(path: Path) -> bytes:
 
 
 def refuse_other_than_file(path: Path) -> None:
-    """Refuse a place at which a run writes a file and there is something else: NotAFileError."""
+    """NotAFileError if the path of a run's file exists and is anything else."""
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
         raise _not_a_file(path)
 
 
 def refuse_other_than_folder(path: Path) -> None:
-    """Refuse a place at which a run has a folder and there is something else, or a link to one: NotAFileError."""
+    """NotAFileError if the path of a run's folder exists and is anything else, or a link to a folder."""
     if os.path.lexists(path) and not stat.S_ISDIR(path.lstat().st_mode):
         raise _not_a_file(path, "a folder")
 
@@ -115,15 +116,14 @@ _KINDS = (
 
 
 def temporary_for(path: Path) -> Path:
-    """The neighbour under which this process writes what will become `path`."""
+    """The temporary file, in the same folder, that this process renames to `path` once it is written."""
     return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], None], *, keep: Path | None = None) -> None:
-    """Have `write` fill a temporary file beside `path`, then put it in path's place; nothing is left if it fails.
+    """Let `write` fill a temporary file beside `path`, then rename it to `path`; removed if writing fails.
 
-    What stood at `path` is kept as `keep`: once the new file is on the disk, and without an instant in which `path`
-    does not exist.
+    The previous file is kept as `keep`, after the new one is on the disk; `path` exists at every moment.
     """
     _refuse_what_is_no_file(path)
     temporary = temporary_for(path)
@@ -143,7 +143,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None], *, keep: Pa
 
 
 def check_place(path: Path) -> None:
-    """Refuse, before anything is computed, a path at which no file can be written. StorageError."""
+    """StorageError if no file can be written at a path; called before anything is computed."""
     _refuse_what_is_no_file(path)
     probe = temporary_for(path)
     with storage_errors(path):
@@ -154,7 +154,7 @@ def check_place(path: Path) -> None:
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
-    """A rename would put a file in the place of a device, such as /dev/null, and nobody else could use it any more."""
+    """Refuse devices such as /dev/null: a rename would replace them by a file, for everybody."""
     expected = "expected the name of a file"
     if not path.name:
         raise StorageError(f"{printable(str(path))}: cannot write: it is a folder, {expected}")
@@ -165,7 +165,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 
 def _keep(path: Path, keep: Path) -> None:
-    """Give the file at `path` the name `keep` as well; where files have one name only, rename it."""
+    """Give the file at `path` the second name `keep`, by a hard link or, where there are none, by a rename."""
     link = temporary_for(keep)
     try:
         remove(link)
@@ -180,7 +180,7 @@ def _keep(path: Path, keep: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a temporary file or folder as far as that is possible; nobody reads it."""
+    """Remove a temporary file or folder as far as possible, ignoring errors."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -189,7 +189,7 @@ def remove(path: Path) -> None:
 
 
 def sweep(folder: Path, *, is_locked: bool = False) -> None:
-    """Remove temporary files of ours whose process was killed before it could; in a locked folder, every one."""
+    """Remove temporary files of processes that were killed; in a locked folder, all of them."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             ours = _OURS.fullmatch(path.name)
@@ -198,7 +198,7 @@ def sweep(folder: Path, *, is_locked: bool = False) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this number runs on this machine."""
+    """Whether a process with this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -219,14 +219,14 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write a CSV file atomically, quoting where a cell needs it."""
+    """Write a CSV file atomically, quoting cells as needed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_text(path, text.getvalue())
 
 
 def to_json(document: Any) -> str:
-    """JSON as nnlab writes it: strict (a figure that is not a number must have become null before), indented."""
+    """Indented, strict JSON; numbers that are not finite must have been replaced by None."""
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -235,7 +235,7 @@ def ignore(_value: object) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut."""
+    """Flush a folder to disk, so that a rename in it survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

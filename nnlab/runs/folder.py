@@ -1,4 +1,4 @@
-"""Run folders: how they are named, made, found again, and what is written into them."""
+"""Run folders: naming, creating and finding them, and writing their files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LATEST = "latest"
 CONFIG = "config.yaml"
 INNER = ("checkpoints", "plots")
 
-# What a training writes. A checkpoint that is no file counts as damaged, for there is one before it.
+# The files of a training. A checkpoint that is no file is not refused but counts as damaged: there is an older one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
     *("report.html", "checkpoints/best.npz"),
@@ -49,9 +49,9 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, name: str, inner: Sequence[str] = INNER, config: str | None = None) -> RunFolder:
-        """Make `<root>/<time>_<name>` with folders and the experiment file in it; `latest` points to it.
+        """Create `<root>/<time>_<name>` with its folders and the experiment file; `latest` points to it.
 
-        It appears whole or not at all, and never in place of another: a clash gets -2, -3 …
+        It appears complete or not at all, and never replaces another: a clash gets -2, -3 …
         """
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
@@ -72,21 +72,21 @@ class RunFolder:
 
     @property
     def plots(self) -> Path:
-        """The folder of pictures."""
+        """The folder of plots."""
         return self.path / "plots"
 
     def checkpoint(self, name: str) -> Path:
-        """The file of a checkpoint such as `best`."""
+        """The path of a checkpoint such as `best`."""
         return self.path / "checkpoints" / f"{name}.npz"
 
     def make_inner(self) -> None:
-        """Make the folders that a training writes into, where somebody has removed them."""
+        """Create the folders that a training writes into, in case somebody has removed them."""
         for name in INNER:
             with storage_errors(self.path / name):
                 (self.path / name).mkdir(exist_ok=True)
 
     def set_aside(self, name: str) -> None:
-        """Rename a checkpoint that cannot be used, so that no save takes it for one to keep."""
+        """Rename a checkpoint that cannot be used, so that the next save does not keep it as the previous one."""
         path = self.checkpoint(name)
         with storage_errors(path), contextlib.suppress(FileNotFoundError):
             path.replace(self.checkpoint("damaged"))
@@ -94,10 +94,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from writing into this run; the lock ends with the process, however it ends.
+        """Keep other processes from writing into this run; the lock ends with the process, even if it is killed.
 
-        CheckpointError if another one has it, or if what is to be written lies behind a link or is no file. Temporary
-        files that a killed process left are removed.
+        CheckpointError if another process holds it, or if a file to be written is behind a link or is no file.
+        Temporary files of killed processes are removed.
         """
         self._refuse_what_leads_elsewhere()
         path = self.path / ".lock"
@@ -119,27 +119,27 @@ class RunFolder:
                 refuse_other_than_file(self.path / name)
 
     def write_config(self, text: str) -> None:
-        """The resolved experiment file."""
+        """Write the resolved experiment file."""
         write_text(self.path / CONFIG, text)
 
     def write_run(self, document: AnyRun) -> None:
-        """run.json: status, command, environment, times."""
+        """Write run.json: status, command, environment, times."""
         self._write(document, "run.json")
 
     def read_run(self) -> AnyRun | None:
-        """What run.json holds; None if it was never written. CheckpointError where it is no such document."""
+        """The content of run.json; None if there is none. CheckpointError if it is invalid."""
         return read_run(self.path / "run.json")
 
     def write_summary(self, document: AnySummary) -> None:
-        """summary.json: what came of it."""
+        """Write summary.json: the results."""
         self._write(document, "summary.json")
 
     def read_summary(self) -> AnySummary | None:
-        """What summary.json holds; None before the end of a run. CheckpointError where it is no such document."""
+        """The content of summary.json; None before the end of a run. CheckpointError if it is invalid."""
         return read_summary(self.path / "summary.json")
 
     def summary(self, kind: type[SummaryKind]) -> SummaryKind:
-        """The summary, which is of this kind of run. CheckpointError where there is none, or one of another kind."""
+        """The summary of this kind of run. CheckpointError if there is none, or if it is of another kind."""
         found = self.read_summary()
         if not isinstance(found, kind):
             what = "no summary" if found is None else "the summary of another kind of run"
@@ -150,11 +150,11 @@ class RunFolder:
         write_json(self.path / name, document.document())
 
     def write_autopsy(self, document: Mapping[str, Any]) -> None:
-        """autopsy.json: why a training diverged."""
+        """Write autopsy.json: why a training diverged."""
         write_json(self.path / "autopsy.json", document)
 
     def read_autopsy(self) -> dict[str, Any]:
-        """What autopsy.json holds; empty where the training did not diverge."""
+        """The content of autopsy.json; empty if the training did not diverge."""
         return read_values(self.path / "autopsy.json") or {}
 
     def log(self, line: str) -> None:
@@ -172,7 +172,7 @@ def now() -> str:
 
 
 def _take_free_name(draft: Path, root: Path, name: str) -> Path:
-    """Give a folder the first name that is free. A rename replaces no folder that has something in it."""
+    """Rename a folder to the first name that is free. A rename never replaces a folder that is not empty."""
     for attempt in range(1, 10_000):
         path = root / (name if attempt == 1 else f"{name}-{attempt}")
         try:
@@ -186,7 +186,7 @@ def _take_free_name(draft: Path, root: Path, name: str) -> Path:
 
 
 def _point_latest(root: Path, name: str) -> None:
-    """Swing `latest` over in one rename. Where links cannot be made there is no `latest`, and that is no fault."""
+    """Point `latest` to a folder, in one rename. Without support for links there is no `latest`, which is no error."""
     link = temporary_for(root / LATEST)
     with contextlib.suppress(OSError):
         link.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One process at a time works on a run: the lock file, which ends with the process, however that ends."""
+"""The lock file of a run: only one process works on it, and the lock ends with that process, even if killed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from nnlab.errors import CheckpointError, printable
 from nnlab.runs.files import open_plain
 
-# A process that is killed while it starts another leaves that one with its lock, until it begins its own program.
+# A child inherits the lock until it executes its program, so it may hold it for a moment after its parent was killed.
 _AFTERLIFE = 2.0  # seconds
 
 
 def take_lock(path: Path) -> int:
-    """An open descriptor of the lock file, with this process's number in it."""
+    """An open descriptor of the lock file, which contains this process's number."""
     deadline = time.monotonic() + _AFTERLIFE
     while True:
         descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(path, descriptor):  # whoever had the lock before removes the file
+            if _is_still(path, descriptor):  # the previous holder may have removed the file meanwhile
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()}\n".encode())
                 return descriptor

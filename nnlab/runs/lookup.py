@@ -1,4 +1,4 @@
-"""Find the run that a name means."""
+"""Find a run by its name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nnlab.runs.folder import CONFIG, LATEST, RunFolder
 
 
 def find(root: Path, name: str) -> RunFolder:
-    """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique beginning of one.
+    """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique prefix of one.
 
-    The name without its time is fine too. CheckpointError if there is none, or more than one.
+    The time in the name may be left out. CheckpointError if there is no such run, or more than one.
     """
     for path in (Path(name), root / name):
         if _is_run(path):
@@ -41,7 +41,7 @@ def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> s
 
 
 def _is_run(path: Path) -> bool:
-    """Whether a path is a run folder; one that the file system cannot even look up is not."""
+    """Whether a path is a run folder; not if the file system cannot look it up."""
     with contextlib.suppress(OSError):
         return (path / CONFIG).is_file()
     return False
@@ -56,7 +56,7 @@ def _runs_in(root: Path) -> list[str]:
 
 
 def config_or_run(target: str | Path, root: Path) -> tuple[Path, Path | None]:
-    """The experiment file that `target` names, or that of the run it names; and that run's folder, if it is one."""
+    """The experiment file at `target`, or that of the run it names; and the run's folder, if it is one."""
     path = Path(target)
     if path.suffix in {".yaml", ".yml"} or _is_file(path):
         return path, None
@@ -67,5 +67,5 @@ def config_or_run(target: str | Path, root: Path) -> tuple[Path, Path | None]:
 def _is_file(path: Path) -> bool:
     try:
         return path.exists() and not path.is_dir()
-    except OSError:  # a name that the file system cannot even look up
+    except OSError:  # a name that the file system cannot look up
         return False

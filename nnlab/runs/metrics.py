@@ -1,4 +1,4 @@
-"""Tables that grow while a run goes on, metrics.csv above all, and how numbers are written."""
+"""Tables that grow during a run, such as metrics.csv, and how numbers are written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnlab.runs.files import open_plain, read_plain, storage_errors
 
 @dataclass(frozen=True)
 class Mark:
-    """How far a file had been written when a checkpoint was saved: its length in bytes and the SHA-256 of them."""
+    """How far a file was written when a checkpoint was saved: its length in bytes and their SHA-256."""
 
     length: int
     digest: str
@@ -27,7 +27,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class StepRow:
-    """A row of such a table: its line in the file, step and epoch, and the other cells by column."""
+    """A row of such a table: its line in the file, step, epoch, and the other cells by column."""
 
     line: int
     step: int
@@ -36,11 +36,11 @@ class StepRow:
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None) -> list[StepRow]:
-    """The rows of a table, of a file with a `mark` those before it; none where rows are not of steps and epochs.
+    """The rows of a table, up to the `mark` if given; none if its rows are not of steps and epochs.
 
     Raises:
-        CheckpointError: there is no such file, its first bytes are not those of the mark, it is no table, or it has
-            other columns than those given, after step and epoch.
+        CheckpointError: there is no such file, its content differs from the mark, it is no table, or it has other
+            columns than those given, after step and epoch.
         StorageError: the file cannot be read.
 
     """
@@ -91,7 +91,7 @@ def _row(number: int, header: Sequence[str], cells: Sequence[str], place: str) -
 
 
 def number_in(text: str, place: str) -> float:
-    """The number that a cell holds. CheckpointError where it holds none, or one that is not finite."""
+    """The number in a cell. CheckpointError if it is not a finite number."""
     if re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[-+]?[0-9]{1,3})?", text) and math.isfinite(float(text)):
         return float(text)
     raise CheckpointError(f"{place}: found {printable(text[:40])}, expected a number")
@@ -100,7 +100,7 @@ def number_in(text: str, place: str) -> float:
 def read_figures(
     path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None
 ) -> Iterator[tuple[int, float, dict[str, float]]]:
-    """Step, epoch and figures of every row of metrics.csv, as `read_rows` reads it; empty cells are left out."""
+    """Step, epoch and figures of every row of metrics.csv, read by `read_rows`; empty cells are left out."""
     for row in read_rows(path, columns, mark):
         place = f"{printable(str(path))}:{row.line}"
         cells = {name: text for name, text in row.cells.items() if text}
@@ -108,10 +108,10 @@ def read_figures(
 
 
 class GrowingTable:
-    """A CSV file that only grows: one header, then a row at a time, cut back to a mark when a run is resumed."""
+    """A CSV file that only grows: a header, then row by row; truncated to a mark when a run is resumed."""
 
     def __init__(self, path: Path, columns: Sequence[str], mark: Mark | None = None) -> None:
-        """Begin the file, or cut it to `mark` and go on. CheckpointError if it no longer is what it was there."""
+        """Create the file, or truncate it to `mark` and continue. CheckpointError if it differs from the mark."""
         self.path, self.columns = path, list(columns)
         self._digest = hashlib.sha256()
         self._stream: BinaryIO | None = None
@@ -143,12 +143,12 @@ class GrowingTable:
         self._digest.update(content)
 
     def add_row(self, cells: Sequence[str]) -> None:
-        """Write a row, for others to read at once; cells need no quotes."""
+        """Append a row and flush it; cells must not need quotes."""
         with storage_errors(self.path):
             self._write(",".join(cells) + "\n")
 
     def mark(self) -> Mark:
-        """How far the file has been written, once that is on the disk."""
+        """How far the file has been written; it is flushed to disk first."""
         assert self._stream is not None
         with storage_errors(self.path):
             os.fsync(self._stream.fileno())
@@ -162,13 +162,13 @@ class GrowingTable:
 
 
 class Metrics(GrowingTable):
-    """metrics.csv: one header, one row per step at which something was measured, an empty cell where not."""
+    """metrics.csv: a header, then one row per step with measurements; a figure not measured is an empty cell."""
 
     def __init__(self, path: Path, figures: Sequence[str], mark: Mark | None = None) -> None:
         super().__init__(path, ["step", "epoch", *figures], mark)
 
     def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
-        """Write the row of a step; figures that are not numbers become empty cells."""
+        """Append the row of a step; figures that are not finite become empty cells."""
         self.add_row([str(step), cell(epoch), *(cell(figures.get(name)) for name in self.columns[2:])])
 
     def rows(self) -> Iterator[tuple[int, float, dict[str, float]]]:
@@ -177,10 +177,10 @@ class Metrics(GrowingTable):
 
 
 def cell(value: float | None) -> str:
-    """A number as a CSV cell that reads back to the same bits; empty if there is none."""
+    """A number as a CSV cell that reads back to the same bits; empty if it is None or not finite."""
     return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
 def finite(value: float | None) -> float | None:
-    """A number for JSON, or None if it is not one."""
+    """A number for JSON, or None if it is not finite."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -14,7 +14,7 @@ Text = StrictStr
 
 
 class DataFacts(DocumentPart):
-    """The data of a run: their name, the SHA-256 of their values, and the rows of each part."""
+    """The data of a run: name, SHA-256 of the values, and number of rows of each part."""
 
     name: Text
     fingerprint: Text
@@ -22,7 +22,7 @@ class DataFacts(DocumentPart):
 
 
 class Session(DocumentPart):
-    """A time at which a run was worked on: from its start, or a resume, to a pause or its end."""
+    """A session of work on a run, from its start or a resume to a pause or its end."""
 
     begun: Text | None = None
     ended: Text | None = None
@@ -52,7 +52,7 @@ class TrainingRun(RunDocument):
 
 
 class ArmsRun(RunDocument):
-    """run.json of a comparison or a sweep, in which many networks are trained."""
+    """run.json of a comparison or a sweep."""
 
     status: Status
     ended: Text | None = None
@@ -72,7 +72,7 @@ AnyRun = TrainingRun | ArmsRun
 
 
 def read_run(path: Path) -> AnyRun | None:
-    """The run.json at a path; None where there is none. CheckpointError where it is no such document."""
+    """The run.json at a path; None if there is none. CheckpointError if it is invalid."""
     values = read_values(path)
     if values is None:
         return None

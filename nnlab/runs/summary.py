@@ -1,4 +1,4 @@
-"""summary.json: what came of a training, of a comparison, of a sweep. Scripts rely on the keys.
+"""summary.json: the results of a training, of a comparison, or of a sweep. Scripts rely on its keys.
 
 The keys of a comparison and a sweep are explained in `nnlab.comparison.conclusions` and `nnlab.comparison.sweep`.
 """
@@ -21,7 +21,7 @@ TextPairs = dict[Text, Text]
 
 
 class GateLine(DocumentPart):
-    """A gate and its outcome; the bound only where it is not a plain number of the gate."""
+    """A gate and its outcome, with the bound if it is not a plain number of the gate."""
 
     gate: Text
     value: Number | None
@@ -33,7 +33,7 @@ class GateLine(DocumentPart):
 
 
 class BestStep(DocumentPart):
-    """The step with the best value of the monitored figure, and under their names all figures measured there."""
+    """The step with the best value of the monitored figure, and all figures measured there, by name."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: Figures = Field(init=False)
@@ -79,7 +79,7 @@ class OverSeeds(DocumentPart):
 
 
 class ShareOfSeeds(DocumentPart):
-    """The share of an arm's seeds that did something, with its 95 % interval."""
+    """The share of an arm's seeds, such as those that diverged, with its 95 % interval."""
 
     estimate: Number
     low: Number | None
@@ -88,7 +88,7 @@ class ShareOfSeeds(DocumentPart):
 
 
 class SecondsToTarget(DocumentPart):
-    """The median over the seeds, with its 95 % interval; None lies beyond the end of training."""
+    """The median over the seeds with its 95 % interval; None is beyond the end of training."""
 
     median: Number | None
     low: Number | None
@@ -97,7 +97,7 @@ class SecondsToTarget(DocumentPart):
 
 
 class StepsToTarget(SecondsToTarget):
-    """The same in steps; `censored` seeds never reached the target."""
+    """The same in steps; `censored` counts the seeds that never reached the target."""
 
     censored: Whole
 
@@ -125,11 +125,11 @@ class ArmSummary(DocumentPart):
     health: dict[Text, OverSeeds] = Field(default_factory=dict)
 
     def mean_health(self, name: str) -> float | None:
-        """The mean share of `dead` or `saturated` units; None where it was not measured."""
+        """The mean share of `dead` or `saturated` units; None if it was not measured."""
         return self.health[name].mean if name in self.health else None
 
     def faults(self, figure: str, seeds: int) -> Iterator[str]:
-        """What does not fit together, in an arm of so many seeds that is compared by `figure`."""
+        """What is inconsistent in an arm of so many seeds that is compared by `figure`."""
         if figure not in self.final:
             yield f"final: found no {figure}, expected the figure of the comparison"
         for name, found in {**self.final, "area": self.area, **self.health}.items():
@@ -141,7 +141,7 @@ class ArmSummary(DocumentPart):
 
 
 class PairSummary(DocumentPart):
-    """Two arms by a figure, on the seeds of both."""
+    """Two arms compared by a figure, on the seeds that both have."""
 
     better: Text
     worse: Text
@@ -160,7 +160,7 @@ class PairSummary(DocumentPart):
 
 
 class SharePairSummary(DocumentPart):
-    """Two arms by the share of their seeds that reached the target."""
+    """Two arms compared by the share of their seeds that reached the target."""
 
     better: Text
     worse: Text
@@ -179,7 +179,7 @@ class SharePairSummary(DocumentPart):
 
 
 class VerdictSummary(DocumentPart):
-    """The arms from the best to the worst, and what there is to say."""
+    """The arms from best to worst, and the conclusions in sentences."""
 
     ranking: tuple[Text, ...]
     sentences: tuple[Text, ...]
@@ -187,7 +187,7 @@ class VerdictSummary(DocumentPart):
 
 
 class SweepVerdict(DocumentPart):
-    """The same of a sweep, with the search in words."""
+    """The same for a sweep, with a description of the search."""
 
     ranking: tuple[Text, ...]
     searched: tuple[Text, ...]
@@ -203,7 +203,7 @@ class SameSettings(DocumentPart):
 
 
 class TunedArm(DocumentPart):
-    """A family of arms: the labels of its arm at the shared settings and of its best one, with the settings of that."""
+    """A family of arms: the labels of its arm at the shared settings and of its best arm, with the best settings."""
 
     same: Text | None
     best: Text
@@ -211,7 +211,7 @@ class TunedArm(DocumentPart):
 
 
 class TunedSummary(DocumentPart):
-    """Where settings were tuned: what chose them, and each family at the same settings and at its best."""
+    """Results of tuning: the figure that chose the settings, and each family at shared and at its best settings."""
 
     chosen_by: Text
     same_settings: SameSettings
@@ -224,7 +224,7 @@ class TunedSummary(DocumentPart):
 
 
 class ArmsSummary(RunDocument):
-    """What the summaries of a comparison and of a sweep begin with."""
+    """The keys that the summaries of a comparison and of a sweep share."""
 
     run: Text
     status: Status
@@ -236,7 +236,7 @@ class ArmsSummary(RunDocument):
     pairs: tuple[PairSummary, ...]
 
     def check_arms(self, ranking: Iterable[str]) -> None:
-        """Refuse arms that have another number of seeds, and pairs and places of arms that are not there."""
+        """ValueError for arms with different numbers of seeds, and for pairs or ranks of unknown arms."""
         figures = next(iter(self.arms.values())).final
         for label, arm in self.arms.items():
             if arm.final.keys() != figures.keys():
@@ -280,7 +280,7 @@ class ComparisonSummary(ArmsSummary):
 
 
 class DrawnRange(DocumentPart):
-    """A key whose values were drawn between two bounds, even in the logarithm or not."""
+    """A key whose values were drawn between two bounds, uniformly or, with `log`, log-uniformly."""
 
     low: Number
     high: Number
@@ -288,7 +288,7 @@ class DrawnRange(DocumentPart):
 
 
 class Searched(DocumentPart):
-    """What a sweep tried: of each key its values or its range, and how many points of which grid."""
+    """The search of a sweep: the values or the range of each key, and how many points of which grid."""
 
     keys: dict[Text, tuple[Text, ...] | DrawnRange]
     points: Whole
@@ -297,7 +297,7 @@ class Searched(DocumentPart):
 
 
 class TestedFigure(DocumentPart):
-    """A figure of the best point on the test part, which chose nothing."""
+    """A figure of the best point on the test part, which was not used for choosing."""
 
     mean: Number | None
     low: Number | None
@@ -306,7 +306,7 @@ class TestedFigure(DocumentPart):
 
 
 class Behind(DocumentPart):
-    """How far a point is behind the best one, on the seeds of both."""
+    """How far a point is behind the best one, on the seeds that both have."""
 
     difference: Number
     low: Number | None
@@ -317,7 +317,7 @@ class Behind(DocumentPart):
 
 
 class RankedPoint(DocumentPart):
-    """A point in the ranking of a sweep; the best one is behind none."""
+    """A point in the ranking of a sweep; `behind` is None for the best one."""
 
     point: Text
     settings: TextPairs
@@ -330,7 +330,7 @@ class RankedPoint(DocumentPart):
 
 
 class SweepResult(DocumentPart):
-    """What a sweep searched and found."""
+    """What a sweep searched, and its result."""
 
     searched: Searched
     ranked_by: Text
@@ -364,7 +364,7 @@ class SweepSummary(ArmsSummary):
 
 
 def require_known(place: str, names: Iterable[str], known: Mapping[str, object], expected: str = "") -> None:
-    """ValueError for a name that is not among those known."""
+    """ValueError for a name that is not in `known`."""
     for name in names:
         if name not in known:
             few = ", ".join([*known][:5])
@@ -376,13 +376,13 @@ AnySummary = TrainingSummary | SeveralSummary
 
 
 def summary_from(values: dict[str, object], shown: str) -> AnySummary:
-    """The summary that the values of a document are; its keys say of what. CheckpointError with every fault."""
+    """The summary in the values of a document, of the kind that its keys show. CheckpointError lists every fault."""
     if "arms" not in values:
         return TrainingSummary.of(values, shown)
     return (SweepSummary if "sweep" in values else ComparisonSummary).of(values, shown)
 
 
 def read_summary(path: Path) -> AnySummary | None:
-    """The summary.json at a path; None where there is none. CheckpointError where it is no such document."""
+    """The summary.json at a path; None if there is none. CheckpointError if it is invalid."""
     values = read_values(path)
     return None if values is None else summary_from(values, str(path))

@@ -1,1 +1,1 @@
-"""Setup: from a validated experiment and a data set to what runs: rows, network, optimizer, plan."""
+"""Setup: from a validated experiment and a data set to the rows, network, optimizer and plan of a training."""

@@ -1,4 +1,4 @@
-"""An experiment file as it is to be run: read, overridden, checked, with the facts that run.json tells of it."""
+"""An experiment file ready to run: read, overridden and validated, with the facts for run.json."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nnlab.setup.setup import Setup, set_up
 
 @dataclass(frozen=True)
 class ExperimentFile:
-    """A validated experiment and where it comes from; `activations` are the built-in ones and those of plugins."""
+    """A validated experiment and its origin; `activations` are the built-in ones and those of plugins."""
 
     path: str
     experiment: Experiment
@@ -39,7 +39,7 @@ class ExperimentFile:
         threads: int = 1,
         gates: Sequence[str] = (),
     ) -> ExperimentFile:
-        """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
+        """Read, override and validate an experiment file, with `gates` after its own. ConfigError lists every fault."""
         activations = with_plugins(plugins)
         experiment, document = load(str(path), overrides, activations, gates)
         experiment = with_absolute_source(experiment, Path(path).parent)
@@ -47,7 +47,7 @@ class ExperimentFile:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What run.json says of the file, and of what chooses the arithmetic."""
+        """The facts for run.json: the file, its plugins, and the number of threads, which may change the last bits."""
         return {"config": self.path, "plugins": [str(plugin) for plugin in self.plugins], "threads": self.threads}
 
     def to_yaml(self) -> str:
@@ -65,13 +65,13 @@ class ExperimentFile:
 
 
 def settings(sets: Sequence[str], **given: str | int | None) -> list[str | Setting]:
-    """Overrides: `KEY=VALUE` texts, then the keys that have options of their own, such as `seed`."""
+    """Overrides: `KEY=VALUE` texts, then the keys with options of their own, such as `--seed`."""
     own = [Setting(key, value, f"--{key}") for key, value in given.items() if value is not None]
     return [*sets, *own]
 
 
 def length_settings(steps: int | None, epochs: int | None) -> list[str | Setting]:
-    """How long to train, as overrides: the one given takes the place of the other in the file."""
+    """The length of the training as overrides: `steps` or `epochs`, whichever is given, replaces both in the file."""
     given, other, count = ("steps", "epochs", steps) if steps is not None else ("epochs", "steps", epochs)
     if count is None:
         return []

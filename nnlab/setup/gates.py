@@ -1,4 +1,4 @@
-"""Gates that a run could never meet: found before it begins, from what it will measure and when."""
+"""Gates that a run can never meet, found before it starts from what it will measure and when."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 def gate_findings(
     experiment: Experiment, rows: Rows, network: Network, plan: Plan, parts: Sequence[str]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """The gates that a training of this network can never meet, each with the reason; `parts` are those it has."""
+    """The gates that a training of this network can never meet, each with the reason; `parts` are its splits."""
     if not experiment.gates:
         return
     measured = _measured_when(experiment, rows, network, plan, parts)
@@ -73,13 +73,13 @@ def _measured_when(
 
 
 def _health_measured_when(name: str, steps: int) -> WhenMeasured:
-    """Before the first step there is no update."""
+    """When a health figure is measured; update ratios need an update, and so start at step 1."""
     is_update = name.endswith("/update_ratio")
     return WhenMeasured(final=steps > 0 or not is_update, steps=range(1 if is_update else 0, steps + 1))
 
 
 def report_names(task: Task, columns: Columns, outputs: int) -> list[str]:
-    """The figures of a part at the end of a run, as `Model.report` names them."""
+    """The figures of a split at the end of a run, named as by `Model.report`."""
     nothing = np.zeros((1, outputs))
     top_k = (3, 5) if task == "multiclass" and outputs > 5 else ()
     figures = report(task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)

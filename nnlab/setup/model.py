@@ -1,4 +1,4 @@
-"""A trained network: theta with everything needed to use it on rows it never saw."""
+"""A trained network: theta and everything needed to use it on new rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Model:
-    """One network: theta (1, P) and its running statistics (1, Q), and how raw rows become inputs and targets."""
+    """One network: theta (1, P), its running statistics (1, Q), and how raw rows become inputs and targets."""
 
     experiment: Experiment
     network: Network
@@ -39,15 +39,15 @@ class Model:
     image_shape: tuple[int, int] | None = None
 
     def scaled(self, x: Any) -> Any:
-        """Raw inputs (N, inputs) as the network wants them; those that stay in their file do."""
+        """Raw inputs (N, inputs) scaled for the network; rows that are in a file are scaled on access."""
         return self.scaling.apply(x, self.theta.dtype)
 
     def outputs(self, x: Array) -> Array:
-        """The outputs (N, K) for raw inputs, in the targets' own units."""
+        """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
         return self.outputs_of_scaled(self.scaled(x))
 
     def outputs_of_scaled(self, x: Array) -> Array:
-        """The outputs (N, K) for scaled inputs, in the targets' own units."""
+        """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
         with np.errstate(all="ignore"):
             outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
         return self._in_own_units(outputs[0])
@@ -56,7 +56,7 @@ class Model:
         return Evaluator(self.network, self.theta, self.statistics)
 
     def report(self, x: Array, y: Array) -> Figures:
-        """Loss and every figure of merit for scaled inputs x and scaled targets y."""
+        """Loss and all metrics for scaled inputs x and scaled targets y."""
         with np.errstate(all="ignore"):
             outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
         assert loss is not None
@@ -75,13 +75,13 @@ class Model:
         return values if self.target_scaling is None else self.target_scaling.invert(values)
 
     def scaled_targets(self, y: Array) -> Array:
-        """Raw targets as the loss wants them."""
+        """Raw targets scaled for the loss."""
         if self.target_scaling is None:
             return np.ascontiguousarray(y, self.theta.dtype)
         return self.target_scaling.apply(y, self.theta.dtype)
 
     def to_checkpoint(self, extra: Mapping[str, Array], kind: type[ModelAbout], about: Mapping[str, Any]) -> Checkpoint:
-        """The model as a checkpoint, with more arrays beside it, and more facts about it as `kind` wants them."""
+        """The model as a checkpoint with `extra` arrays and a document of `kind` with the facts in `about`."""
         arrays = {
             "theta": self.theta,
             "statistics": self.statistics,
@@ -95,12 +95,12 @@ class Model:
         return Checkpoint({**arrays, **extra}, kind(**facts, **about).document())
 
     def _layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """The name and the shape of each tensor of theta, in their order."""
+        """The name and the shape of each tensor of theta, in order."""
         return tuple((spec.name, tuple(spec.shape)) for spec in self.network.layout.specs)
 
     @classmethod
     def from_checkpoint(cls, experiment: Experiment, checkpoint: Checkpoint) -> Model:
-        """The model that a checkpoint of this experiment holds."""
+        """The model in a checkpoint of this experiment. CheckpointError if it is of another or damaged."""
         about = ModelAbout.of(checkpoint.about, "the checkpoint")
         for fault in weights_faults(checkpoint.arrays, about.parameters):
             raise CheckpointError(f"the checkpoint: {fault}")
@@ -115,7 +115,7 @@ class Model:
         return model
 
     def _fits(self) -> bool:
-        """Whether theta, statistics, columns and scalings have the sizes and types that go together."""
+        """Whether theta, statistics, columns and scalings have the sizes and types of the network."""
         network, dtype = self.network, dtype_of(self.experiment)
         scaled = [(self.scaling, network.inputs)]
         scaled += [(self.target_scaling, network.outputs)] if self.target_scaling else []

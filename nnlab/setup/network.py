@@ -1,4 +1,4 @@
-"""From the layers and the head of an experiment to the network that computes."""
+"""From the layers and the head of an experiment to a network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nnlab.networks.layers.rowwise import Rowwise
 from nnlab.networks.layout import Penalties
 from nnlab.networks.network import Network
 
-# A head's last dense layer feeds a sigmoid or softmax where the pair is fused; both want what sigmoid wants.
+# A head that is fused with its loss is a sigmoid or softmax; both get the initialisation of sigmoid.
 _HEAD_INITIALIZER = "glorot_uniform"
 
 # What a key of `LayerSpec` builds, from the layer's name and the key's value. Dense layers and activations are not
@@ -45,9 +45,9 @@ def network_for(
     outputs: int,
     weights: Any = None,
 ) -> Network:
-    """The experiment's network from samples of a shape to `outputs` targets; `weights` are those of the classes.
+    """The experiment's network from samples of `shape` to `outputs` targets; `weights` are the class weights.
 
-    No layer there is looks at rows and columns, so that images come in as rows of numbers.
+    No layer uses rows and columns of images yet, so they are flattened.
     """
     spec = experiment.network
     head = spec.head
@@ -69,7 +69,7 @@ def network_for(
 
 
 def _inputs_for(outputs: int, entry: AnyActivation, choice: Choice) -> int:
-    """How many units an activation makes `outputs` of: maxout and glu have fewer outputs than inputs."""
+    """How many inputs an activation needs for `outputs` outputs: maxout and glu have fewer outputs than inputs."""
     if not isinstance(entry, RowActivation):
         return outputs
     share = int(choice.values.get("pieces", 2))
@@ -84,7 +84,7 @@ def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
 
 
 class _Builder:
-    """Collects layers, numbering each kind from 1."""
+    """Collects layers, and numbers the layers of each kind from 1."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.spec = experiment.network
@@ -92,7 +92,7 @@ class _Builder:
         self.counts: Counter[str] = Counter()
 
     def add(self, layer: LayerSpec, otherwise: ActivationChoice) -> None:
-        """A layer of the experiment file; a dense one comes with its activation."""
+        """Add a layer of the experiment file; a dense one with its activation."""
         if layer.kind in {"dense", "activation"}:
             self._add_dense_and_activation(layer, layer.activation or otherwise)
         else:
@@ -110,7 +110,7 @@ class _Builder:
         return Penalties(self.spec.l1, self.spec.l2, limit)
 
     def add_last(self, outputs: int, recommended: str) -> None:
-        """The dense layer of the head."""
+        """Add the dense layer of the head."""
         self._add_dense(outputs, self.spec.init, recommended, self._penalties())
 
     def _add_dense(self, width: int, init: Init, recommended: str, penalties: Penalties) -> None:
@@ -120,7 +120,7 @@ class _Builder:
         self.layers.append(Dense(name, width, weights, values, bias, bias_values, penalties))
 
     def add_activation(self, choice: ActivationChoice) -> None:
-        """An activation as a layer of its own; identity needs none."""
+        """Add an activation as a layer; identity adds none."""
         if choice.name != "identity":
             entry = choice.entry
             name = self._numbered(choice.name)

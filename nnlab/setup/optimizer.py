@@ -1,4 +1,4 @@
-"""From the optimizer of an experiment to the update that the training loop calls, with its schedule and its slots."""
+"""From the optimizer of an experiment to the update that the training loop calls, with its schedule and slots."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from nnlab.training.plan import Update
 
 @dataclass(frozen=True)
 class BoundOptimizer:
-    """An optimizer with its chosen parameters and its schedule; `decayed`, (P,), is 1 where its own decay acts.
+    """An optimizer with its parameters and schedule; `decayed`, (P,), is 1 where decoupled weight decay acts.
 
-    With `rates` the replicas fall into as many blocks of the same length, each with a learning rate of its own.
+    With `rates`, the replicas form that many blocks of equal length, each with its own learning rate.
     """
 
     entry: Optimizer
@@ -38,7 +38,7 @@ class BoundOptimizer:
 
     @cached_property
     def update(self) -> Update:
-        """The in-place update as the training loop calls it."""
+        """The in-place update that the training loop calls."""
         updates = [self._update_from(base) for base in self.rates or (self._base,)]
         return updates[0] if len(updates) == 1 else partial(_update_blocks, updates)
 
@@ -46,7 +46,7 @@ class BoundOptimizer:
         others = {key: value for key, value in self.choice.values.items() if key != "learning_rate"}
         if self.entry.decays:
             others["decay_mask"] = self.decayed
-        if self.choice.schedule is None:  # two calls less in every step
+        if self.choice.schedule is None:  # saves two calls in every step
             return partial(self.entry.update, rate=base, **others)
         return partial(_update, self.entry.update, self.rate_from(base), others)
 
@@ -60,7 +60,7 @@ class BoundOptimizer:
         return self.rate_from(self._base)
 
     def rate_from(self, base: float) -> Callable[[Any, Any, int], Any]:
-        """The learning rate over another base."""
+        """The learning rate that the schedule gives for another base rate."""
         schedule = self.choice.schedule
         if schedule is None:
             return lambda _theta, _slots, _step: base
@@ -71,7 +71,7 @@ class BoundOptimizer:
         return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
 
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
-        """Tell a plateau schedule the watched figure of an evaluation, (R,)."""
+        """Pass the monitored figure of an evaluation, (R,), to a plateau schedule."""
         if self.plateau is not None:
             state = {name.removeprefix(_PLATEAU): array for name, array in slots.items() if name.startswith(_PLATEAU)}
             self.plateau.observe(values, state)
@@ -89,10 +89,10 @@ def _update(
 def _update_blocks(
     updates: Sequence[Update], theta: Any, gradient: Any, slots: Mapping[str, Any], step: int, **more: Any
 ) -> None:
-    """An update of its own for each block of replicas.
+    """Update each block of replicas with its own learning rate.
 
-    A column of rates would be one call, but with other bits: an update rounds what it makes of a plain number once, and
-    what it makes of a float32 array at every operation.
+    One call with a column of rates would give other bits: with a Python number an update combines constants in float64
+    and rounds once, with a float32 array it rounds at every operation.
     """
     length = len(theta) // len(updates)
     for first, update in zip(range(0, len(theta), length), updates, strict=True):
@@ -110,7 +110,7 @@ def optimizer_for(
 ) -> BoundOptimizer:
     """The experiment's optimizer for a network with this layout and a training of so many steps.
 
-    `larger_is_better` tells of the watched figure, which a plateau schedule follows.
+    `larger_is_better` is about the monitored figure, which a plateau schedule follows.
     """
     choice, plateau = experiment.optimizer, None
     if choice.schedule is not None and choice.schedule.name == Plateau.name:

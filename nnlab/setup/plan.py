@@ -1,4 +1,4 @@
-"""From an experiment and its number of rows to a plan: how long to train, and when to measure and to save."""
+"""From an experiment and its number of rows to a plan: how long to train, when to measure and when to save."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nnlab.training.stopping import Watch
 
 
 def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe: Observe | None = None) -> Plan:
-    """When to update, measure, evaluate and save, for a training part of `rows` rows; `parts` names those there are.
+    """When to update, measure, evaluate and save, for a training part of `rows` rows; `parts` names the splits.
 
-    `observe` gets the watched figure, for a schedule that follows it. ConfigError where the optimizer searches along
-    lines and something is in its way, as are batches of some rows.
+    `observe` receives the monitored figure, for a plateau schedule. ConfigError for settings that a line search
+    excludes, such as batches of some rows.
     """
     training, optimizer = experiment.training, experiment.optimizer
     batch, steps = batch_size_for(experiment, rows), steps_for(experiment, rows)
@@ -27,7 +27,7 @@ def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe:
         findings.append((("training", "batch_size"), f"{found} losses of the same rows; expected all"))
     if findings:
         raise refusal(experiment, findings)
-    # About a hundred points make a curve; more cost time and show nothing new.
+    # About a hundred points make a curve; more cost time and show no more.
     log_every = training.log_every or max(1, steps // 100)
     return Plan(
         task=experiment.task,
@@ -49,13 +49,13 @@ def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe:
 
 
 def batch_size_for(experiment: Experiment, rows: int) -> int:
-    """How many of the training part's rows a batch has; the last one of an epoch may have fewer."""
+    """The number of rows of a batch; the last one of an epoch may have fewer."""
     size = experiment.training.batch_size
     return rows if size == "all" else min(size, rows)
 
 
 def steps_for(experiment: Experiment, rows: int) -> int:
-    """How many updates the training takes, with a training part of `rows` rows."""
+    """The number of updates of the training, for a training part of `rows` rows."""
     training = experiment.training
     if training.steps is not None:
         return training.steps
@@ -63,7 +63,7 @@ def steps_for(experiment: Experiment, rows: int) -> int:
 
 
 def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> int:
-    """Once an epoch; where epochs are short and nobody waits for an early stop, only as often as the log."""
+    """Once per epoch; as often as the log if epochs are short and there is no early stopping."""
     return per_epoch if experiment.training.early_stopping else max(per_epoch, log_every)
 
 
@@ -73,7 +73,7 @@ def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:
 
 
 def watch_for(experiment: Experiment, parts: tuple[str, ...]) -> Watch:
-    """Early stopping as the experiment says; without it the best weights by loss are still kept."""
+    """Early stopping as in the experiment; without it the best weights by loss are still kept."""
     stopping = experiment.training.early_stopping
     if stopping is None:
         evaluated = [part for part in experiment.training.evaluate if part in parts]

@@ -32,14 +32,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """A data set prepared for some seeds: one `Prepared` for each, or a single one that all of them share."""
+    """A data set prepared for some seeds: one `Prepared` for each, or one that all share."""
 
     dataset: Dataset
     seeds: tuple[int, ...]
     prepared: tuple[Prepared, ...]
 
     def of(self, replica: int) -> Prepared:
-        """What replica number `replica` sees."""
+        """The rows of replica number `replica`."""
         return self.prepared[replica if len(self.prepared) > 1 else 0]
 
     def parts(self) -> dict[str, Part]:
@@ -52,7 +52,7 @@ class Rows:
         return Part(x, y, self._unit())
 
     def _unit(self) -> tuple[Array, Array] | None:
-        """How scaled targets turn back: mean and divisor, (R or 1, 1, outputs)."""
+        """Mean and divisor by which scaled targets are inverted, (R or 1, 1, outputs)."""
         scalings = [prepared.target_scaling for prepared in self.prepared]
         if any(scaling is None for scaling in scalings):
             return None
@@ -62,13 +62,13 @@ class Rows:
 
 
 def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
-    """The experiment with the path of its data, if it is one, made absolute: its run folder lies elsewhere."""
+    """The experiment with the path of its data, if it is one, made absolute, since its run folder is elsewhere."""
     source = experiment.data.source
-    # As the data are looked for: beside the experiment file, then from the working directory.
+    # In the order of the search for data: beside the experiment file, then in the working directory.
     places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
     if source.name in CATALOGUE or not places:
         return experiment
-    # A link that leads nowhere keeps its own name, which the message is to tell.
+    # A broken link keeps its own name, for the message.
     path = os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
     absolute = source.model_copy(update={"name": path})
     data = experiment.data.model_copy(update={"source": absolute})
@@ -76,7 +76,7 @@ def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
 
 
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
-    """The data set of an experiment; what the experiment says about its columns is checked here."""
+    """The data set of an experiment, checked against what the experiment says about its columns."""
     experiment = experiment if document is None else experiment.read_from(document)
     data = experiment.data
     with _placed(experiment):
@@ -98,7 +98,7 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
 
 @contextlib.contextmanager
 def _placed(experiment: Experiment) -> Iterator[None]:
-    """Give the faults of data the place of the key that causes them; those of a line of a data file have their own."""
+    """Give faults of data the place of the key that causes them; faults in a data file keep theirs."""
     try:
         yield
     except MemoryError as error:
@@ -115,12 +115,12 @@ _SMALLER = "expected a smaller one (inputs in .npz, .npy and IDX files may stay 
 
 
 def _cause(fault: Fault) -> KeyPath | None:
-    """The key that a fault of the data comes from; None for one within a data file."""
+    """The key that causes a fault of the data; None for a fault within a data file."""
     return ("data", "source") if fault.key is None and fault.file is None else fault.key
 
 
 def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPath, str]]:
-    """What is wrong between the experiment and the data: input size, output size, network size."""
+    """Mismatches between experiment and data: input size, output size, network size."""
     inputs, outputs = dataset.x.shape[1], dataset.y.shape[1]
     spec = experiment.network
     findings: list[tuple[KeyPath, str]] = [*_loss_findings(experiment, dataset)]
@@ -133,7 +133,7 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
 
 
 def _size_fault(experiment: Experiment, network: Network, rows: int) -> str | None:
-    """Why a network is too large to be trained, or None; layers that do not fit each other are refused elsewhere."""
+    """Why a network is too large to be trained, or None; layers that do not fit each other are reported elsewhere."""
     with contextlib.suppress(ValueError):
         workspace = network.workspace(batch_size_for(experiment, rows), dtype_of(experiment).itemsize)
         return memory_fault(network.layout.size, experiment, workspace)
@@ -141,7 +141,7 @@ def _size_fault(experiment: Experiment, network: Network, rows: int) -> str | No
 
 
 def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
-    """What is wrong between the loss and the targets: classes that there are not, counts below 0."""
+    """Mismatches between loss and targets: unknown classes, counts below 0."""
     yield from weight_findings(experiment, dataset.columns)
     loss = experiment.network.head.loss
     if loss is not None and loss.name == "poisson" and dataset.y.min(initial=0) < 0:
@@ -151,7 +151,7 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all of them where no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn."""
     data = experiment.data
     drawn = data.validation is not None or data.test is not None
     with _placed(experiment):

@@ -1,4 +1,4 @@
-"""What every experiment starts from: the rows as each replica sees them, the network, the optimizer and the plan."""
+"""Everything a training needs: the rows of each replica, the network, the optimizer and the plan."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Setup:
 
     @cached_property
     def parts(self) -> dict[str, Part]:
-        """The splits that exist, stacked along the axis of replicas."""
+        """The splits that exist, stacked along the replica axis."""
         return self.rows.parts()
 
     @cached_property
     def epoch_steps(self) -> int:
-        """How many steps an epoch has."""
+        """The number of steps in an epoch."""
         return -(-len(self.rows.of(0).split.train) // self.plan.batch_size)
 
     def start(self) -> State:
@@ -70,21 +70,21 @@ class Setup:
         pause: Callable[[], bool] = never,
         timer: Timer = nullcontext,
     ) -> Iterator[Record]:
-        """Train from `state` by the setup's plan, or by another; see `nnlab.training.loop.fit`."""
+        """Train from `state` by this setup's plan, or by another; see `nnlab.training.loop.fit`."""
         seeds, update = self.rows.seeds, self.optimizer.update
         return fit(self.network, self.parts, seeds, update, plan or self.plan, state, stop, pause, timer)
 
     def chosen(self, state: State) -> Best | State:
-        """The weights whose figures a run reports: the best ones if it stops early, else the last."""
+        """The weights whose figures a run reports: the best ones with early stopping, else the last."""
         return state.best if self.stops_early else state
 
     @property
     def stops_early(self) -> bool:
-        """Whether the best weights are wanted, and training ends where they no longer improve."""
+        """Whether the training stops early and reports the best weights."""
         return self.experiment.training.early_stopping is not None
 
     def model(self, theta: Array, statistics: Array) -> Model:
-        """The network of the first seed with theta (1, P) and running statistics (1, Q), ready for other rows."""
+        """The network of the first seed with theta (1, P) and running statistics (1, Q), for use on new rows."""
         prepared, dataset = self.rows.of(0), self.rows.dataset
         return Model(
             self.experiment,
@@ -98,12 +98,12 @@ class Setup:
         )
 
     def with_rates(self, rates: Iterable[float]) -> Setup:
-        """The same with a learning rate for each of as many blocks of replicas."""
+        """A copy with one learning rate for each of as many blocks of replicas."""
         return replace(self, optimizer=replace(self.optimizer, rates=tuple(rates)))
 
 
 def set_up(experiment: Experiment, rows: Rows) -> Setup:
-    """Network, optimizer and plan for rows that are ready. ConfigError for layers that do not fit, and for gates."""
+    """Network, optimizer and plan for prepared rows. ConfigError for layers that do not fit and gates never met."""
     dataset, first = rows.dataset, rows.prepared[0]
     weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], weights)

@@ -1,4 +1,4 @@
-"""Class weights: from what an experiment says about its loss to the numbers that the head multiplies with."""
+"""Class weights: from the loss of an experiment to the numbers that the head multiplies with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATH: KeyPath = ("network", "head", "loss", "class_weights")
 
 
 def weight_findings(experiment: Experiment, columns: Columns) -> Iterator[Finding]:
-    """Weights of classes that the data do not have, or too few or too many of them."""
+    """Weights for unknown classes, or too few or too many weights."""
     weights, names = _asked(experiment), _names(columns)
     if isinstance(weights, dict):
         for name in weights:
@@ -35,10 +35,10 @@ def weight_findings(experiment: Experiment, columns: Columns) -> Iterator[Findin
 
 
 def class_weights(experiment: Experiment, columns: Columns, training: Sequence[Array]) -> Array | None:
-    """The weights (R, 2, K) as `nnlab.maths.losses.weights` takes them; None where the experiment asks for none.
+    """The weights (R, 2, K) as `nnlab.maths.losses.weights` takes them; None if the experiment has none.
 
-    `training` holds the targets (n, K) of each replica's training part, from which `balanced` follows. ConfigError
-    where one of them has no row of a class.
+    `training` holds the targets (n, K) of each replica's training part, from which `balanced` is computed. ConfigError
+    if one of them has no row of a class.
     """
     weights = _asked(experiment)
     if weights is None:
@@ -59,12 +59,12 @@ def _asked(experiment: Experiment) -> ClassWeights | None:
 
 
 def _names(columns: Columns) -> tuple[str, ...]:
-    """What weights are for: classes, or labels where a row may have several."""
+    """The names that weights are for: classes, or labels if a row may have several."""
     return columns.classes or columns.targets
 
 
 def _given(weights: dict[str, float] | list[float], task: str, names: Sequence[str]) -> Array:
-    """Weights (2, K) as numbers say; a class that is not named counts 1, and so does a label that a row has not."""
+    """Weights (2, K) as given; classes without a weight, and labels that a row does not have, count 1."""
     each = np.array([weights.get(name, 1.0) for name in names] if isinstance(weights, dict) else weights)
     if task == "binary":
         return each[:, np.newaxis]
@@ -72,6 +72,6 @@ def _given(weights: dict[str, float] | list[float], task: str, names: Sequence[s
 
 
 def _lacking(found: Array, task: str) -> int:
-    """The first class or label whose balanced weight is infinite."""
+    """The first class or label without a row, whose balanced weight is infinite."""
     _, value, output = np.argwhere(~np.isfinite(found))[0]
     return int(value if task == "binary" else output)

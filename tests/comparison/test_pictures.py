@@ -78,7 +78,7 @@ def compared(arms, reached=(10.0, NAN), ranking=None, **more):
 
 
 def picture(name, one):
-    return PICTURES[name](one)
+    return PICTURES[name].draw(one)
 
 
 def words(figure):
@@ -352,10 +352,10 @@ def test_points_of_a_sweep_are_called_by_their_place_and_long_names_by_their_val
         one = compared({label: arm() for label in labels}, ranking=labels[::-1])
         own = summary_of(labels, labels[::-1], SweepSummary, lambda label, key=key: {key: label.partition("=")[2]})
         one = replace(one, summary=own)
-        figure = sweep_pictures("val/accuracy")["final"](one)
+        figure = sweep_pictures("val/accuracy")["final"].draw(one)
         assert figure.axes[0].get_yticklabels()[0].get_text().replace("\n", " ") == name
         assert figure.get_suptitle().replace("\n", " ") == title
-        legend = sweep_pictures("val/accuracy")["cost"](one).legends[0]
+        legend = sweep_pictures("val/accuracy")["cost"].draw(one).legends[0]
         assert legend.get_texts()[0].get_text().startswith(f"{name} (")
 
 
@@ -482,7 +482,7 @@ def test_without_health_there_is_no_picture_of_it():
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_says_what_it_shows_and_can_be_saved(name, tmp_path):
     one = with_networks(("a" * 40, "$x_{", "猫"))
-    assert PICTURES[name].__doc__.split("\n")[0].endswith(".")
+    assert PICTURES[name].caption.endswith(".")
     figure = picture(name, one)
     if figure is not None:
         plots.save(figure, tmp_path / "picture.png")

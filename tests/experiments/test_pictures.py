@@ -132,7 +132,7 @@ def test_the_same_run_gets_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("name", ["cost", "accuracy"])
 def test_the_best_step_is_told_only_where_its_weights_are_used(name):
-    best, last = (words(PICTURES[name](replace(binary(), uses_best=used))) for used in (True, False))
+    best, last = (words(PICTURES[name].draw(replace(binary(), uses_best=used))) for used in (True, False))
     assert "at the best step" in best
     assert "best step (20)" in best
     assert "at the last step" in last
@@ -141,19 +141,19 @@ def test_the_best_step_is_told_only_where_its_weights_are_used(name):
 
 def test_the_loss_of_scaled_targets_is_called_that():
     one = regression()
-    assert PICTURES["cost"](one).axes[0].get_ylabel() == "loss (mean squared error)"
-    scaled = PICTURES["cost"](replace(one, scaled_targets=True))
+    assert PICTURES["cost"].draw(one).axes[0].get_ylabel() == "loss (mean squared error)"
+    scaled = PICTURES["cost"].draw(replace(one, scaled_targets=True))
     assert scaled.axes[0].get_ylabel() == "loss (mean squared error, scaled\ntargets)"
 
 
 def test_accuracy_has_epochs_above():
-    assert PICTURES["accuracy"](binary()).axes[0].child_axes
+    assert PICTURES["accuracy"].draw(binary()).axes[0].child_axes
 
 
 def test_the_rates_of_a_label_are_those_of_its_rows():
     one = multilabel()
     given, has = one.outputs[:, 0] > 0.5, one.y[:, 0] > 0.5
-    figure = PICTURES["labels"](one)
+    figure = PICTURES["labels"].draw(one)
     precision, recall, _ = (bars[0].get_width() for bars in figure.axes[0].containers)
     assert precision == (given & has).sum() / given.sum()
     assert recall == (given & has).sum() / has.sum()
@@ -164,7 +164,7 @@ def test_wrong_images_come_with_the_most_confident_mistake_first():
     one = binary(4, image_shape=(2, 2))
     outputs = one.outputs.copy()
     outputs[[0, 5]] = [[0.98], [0.01]]  # class 0 taken for 1, and class 1 taken for 0, even more surely
-    captions = [axes.get_title() for axes in PICTURES["misclassified"](replace(one, outputs=outputs)).axes]
+    captions = [axes.get_title() for axes in PICTURES["misclassified"].draw(replace(one, outputs=outputs)).axes]
     assert captions[:2] == ["truth yes\n→ no (99 %)", "truth no\n→ yes (98 %)"]
 
 
@@ -173,12 +173,12 @@ def test_an_output_that_decides_nothing_is_undecided():
     outputs = one.outputs.copy()
     outputs[1] = NAN
     assert "truth b → undecided" in [
-        a.get_title() for a in PICTURES["misclassified"](replace(one, outputs=outputs)).axes
+        a.get_title() for a in PICTURES["misclassified"].draw(replace(one, outputs=outputs)).axes
     ]
 
 
 def test_outputs_that_are_no_probabilities_are_no_confidence():
-    figure = PICTURES["misclassified"](multiclass(4, image_shape=(2, 2), right=1.2))
+    figure = PICTURES["misclassified"].draw(multiclass(4, image_shape=(2, 2), right=1.2))
     assert "%)" not in figure.axes[0].get_title()
     assert "confidence" not in words(figure)
 
@@ -187,7 +187,7 @@ def test_wrong_labels_stand_above_their_image():
     one = multilabel(4, image_shape=(2, 2))
     outputs = one.y.copy()
     outputs[3] = [0.2, 1.0, 0.7]  # the row has p and q, and is given q and r
-    figure = PICTURES["misclassified"](replace(one, outputs=outputs))
+    figure = PICTURES["misclassified"].draw(replace(one, outputs=outputs))
     assert [axes.get_title() for axes in figure.axes] == ["− p (80 %)\n+ r (70 %)"]
     assert "1 of 24 are wrong" in words(figure)
 
@@ -197,7 +197,7 @@ def test_the_gradient_is_drawn_at_the_first_and_the_last_step_at_which_it_was_me
     never = np.array([NAN, NAN, NAN])
     gone = {**one.curves, "health/dense1/gradient_norm": np.array([0.5, 0.25, NAN]), "health/tanh1/mean": never}
     gone["health/dense2/gradient_norm"] = np.array([1.0, 2.0, NAN])
-    figure = PICTURES["gradients"](replace(one, curves=gone))
+    figure = PICTURES["gradients"].draw(replace(one, curves=gone))
     start, end = figure.axes[0].get_lines()
     assert (start.get_ydata().tolist(), end.get_ydata().tolist()) == ([0.5, 1.0], [0.25, 2.0])
     assert (start.get_label(), end.get_label()) == ("at the start", "after step 10")
@@ -206,7 +206,7 @@ def test_the_gradient_is_drawn_at_the_first_and_the_last_step_at_which_it_was_me
 
 def test_a_run_whose_units_nobody_looked_at_has_no_picture_of_health():
     one = replace(regression(), depths={"dense1": 1})
-    assert [PICTURES[name](one) for name in ("units", "health", "gradients")] == [None] * 3
+    assert [PICTURES[name].draw(one) for name in ("units", "health", "gradients")] == [None] * 3
 
 
 def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, monkeypatch):

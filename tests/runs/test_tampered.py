@@ -243,6 +243,7 @@ REFUSED = {
     "nested deep": (lying(LAST, ending=', "deep": ' + DEEP), LONGER, "last.npz: found no description"),
     "no running": (lying(LAST, arrays=without("running")), LONGER, "running: found none"),
     "running of another type": (lying(LAST, arrays=says(running=np.array(["x"]))), LONGER, "running: found <U1"),
+    "running, though diverged": (lying(LAST, arrays=says(diverged=np.array([True]))), LONGER, "running: found true"),
     "theta not finite": (lying(LAST, arrays=lambda a: a["theta"].fill(np.nan)), LONGER, "theta: found numbers"),
     "theta not finite, evaluated": (lying(LAST, arrays=lambda a: a["theta"].fill(np.inf)), EVALUATE, "not finite"),
     "theta wide": (lying(LAST, arrays=says(theta=np.ones((1, 99), np.float32))), EVALUATE, "theta: found 99 numbers"),
