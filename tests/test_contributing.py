@@ -7,10 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from support import ROOT, environment
+from support import ROOT, XOR, environment
 from test_package import LIBRARIES, ROOMS
+
+from nnlab.setup.experiment_file import ExperimentFile
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -108,6 +111,34 @@ def test_every_step_of_a_way_names_what_its_file_defines(title):
 
 def test_the_learning_rate_passes_at_most_six_files():
     assert len({file for file, _ in steps("The learning rate")}) <= 6
+
+
+@pytest.mark.parametrize("rate", ["0.0123456789", "{name: cosine, base: 0.0123456789}"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_training_holds_the_learning_rate_only_in_files_of_the_list(rate, optimizer):
+    """Whatever is called after the experiment has been read, which of its variables is that number?"""
+    settings = [f"optimizer={{name: {optimizer}, learning_rate: {rate}}}", "training={steps: 3}"]
+    setup_of = ExperimentFile.read(XOR, settings).setup
+    found = set()
+
+    def look(frame, event, _argument):
+        file = Path(frame.f_code.co_filename)
+        if event in {"call", "return"} and file.is_relative_to(ROOT / "nnlab"):
+            found.update(str(file.relative_to(ROOT)) for held in frame.f_locals.values() if is_rate(held))
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        setup = setup_of()
+        list(setup.fit(setup.start()))
+    finally:
+        sys.setprofile(before)
+    listed = [file for file, _ in steps("The learning rate")]
+    assert {"nnlab/setup/optimizer.py", "nnlab/maths/optimizers.py"} <= found <= {*listed}
+
+
+def is_rate(value):
+    return isinstance(value, float) and value == 0.0123456789
 
 
 def test_each_extension_has_the_tables_and_models_that_the_page_names():
