@@ -17,6 +17,7 @@ from nnlab.comparison.points import points, ranges
 from nnlab.comparison.sweep import _placed
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.errors import ConfigError
+from nnlab.runs.summary import SweepSummary
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 
@@ -361,7 +362,7 @@ def test_the_report_is_that_of_a_sweep(big):
 
 def test_tables_rank_by_validation_with_a_column_for_each_key_and_the_test_figure_of_the_best_alone(big):
     path, summary = big
-    ranking, best, cost = sweep_tables(summary)
+    ranking, best, cost = sweep_tables(SweepSummary.of(summary, "summary"))
     assert list(ranking.columns)[:4] == ["place", "optimizer.learning_rate", "network.layers.0", "val/accuracy"]
     assert [row[3] for row in ranking.rows] == [line["value"] for line in summary["sweep"]["ranking"]]
     assert [row[0] for row in ranking.rows] == [1, 2, 3, 4, 5, 6]

@@ -227,7 +227,7 @@ def test_each_has_its_best_settings_and_all_share_those_that_are_best_on_average
     assert found.best == {"tanh": "tanh network.l2=0.1", "relu": "relu network.l2=0.2"}
     assert found.common == SLOW
     assert found.same == {"tanh": "tanh network.l2=0.1", "relu": "relu network.l2=0.1"}
-    assert found.document()["arms"]["relu"] == {
+    assert found.summary().document()["arms"]["relu"] == {
         "same": "relu network.l2=0.1", "best": "relu network.l2=0.2", "settings": {"network.l2": "0.2"},
     }  # fmt: skip
 

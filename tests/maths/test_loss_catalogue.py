@@ -37,6 +37,7 @@ from nnlab.maths.parameters import resolved
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Pass
 from nnlab.pictures.style import loss_label
+from nnlab.runs import checkpoints
 from nnlab.runs.folder import RunFolder
 from nnlab.training.loop import fit
 from nnlab.training.state import State
@@ -715,9 +716,12 @@ def test_the_weights_of_the_classes_go_with_the_checkpoint(tmp_path):
 
 
 def test_a_checkpoint_without_the_weights_that_its_experiment_asks_for_is_refused(tmp_path):
-    run_folder = trained(tmp_path, write(tmp_path, text("multiclass", "loss: focal")))
-    config = run_folder / "config.yaml"
-    config.write_text(config.read_text().replace("gamma: 2.0", "gamma: 2.0\n      class_weights: balanced"))
+    loss = "loss: {name: focal, class_weights: balanced}"
+    run_folder = trained(tmp_path, write(tmp_path, text("multiclass", loss)))
+    path = run_folder / "checkpoints" / "last.npz"
+    found = checkpoints.load(path)
+    arrays = {name: array for name, array in found.arrays.items() if name != "class_weights"}
+    checkpoints.save(path, checkpoints.Checkpoint(arrays, found.about))
     result = nnlab_here("eval", run_folder, cwd=tmp_path)
     assert result.exit_code == 2
     assert "not one of this experiment" in result.stderr

@@ -431,7 +431,7 @@ def shown(run, kind):
 def setup_in(case):
     experiment, document = load(case / "experiment.yaml", ["training.steps=25", "training.epochs=null"], ACTIVATIONS)
     dataset = read_rows(experiment, document, case)
-    return set_up(experiment, prepare_rows(experiment, dataset, [experiment.seed]), ACTIVATIONS)
+    return set_up(experiment, prepare_rows(experiment, dataset, [experiment.seed]))
 
 
 @pytest.fixture
@@ -516,7 +516,7 @@ def test_tables_with_any_other_bytes_are_refused_even_with_a_mark_that_fits(base
         marks = {name: {"length": len(other), "digest": hashlib.sha256(other).hexdigest()}}
         lying(LAST, lambda about: about["marks"].update(marks))(run.path)
     with suppress(InputError):
-        verify(run, setup_in(case), ACTIVATIONS, epochs=1)
+        verify(run, setup_in(case), epochs=1)
     with suppress(InputError):
         read_baseline(run)
     with pytest.MonkeyPatch.context() as patch:
