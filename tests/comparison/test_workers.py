@@ -172,12 +172,12 @@ CREWS = []
 
 @pytest.fixture
 def crews(monkeypatch):
-    class Known(workers_module._Crew):
+    class Known(workers_module._Pool):
         def __init__(self, *words):
             super().__init__(*words)
             CREWS.append(self)
 
-    monkeypatch.setattr(workers_module, "_Crew", Known)
+    monkeypatch.setattr(workers_module, "_Pool", Known)
 
 
 @pytest.mark.slow
