@@ -754,7 +754,7 @@ def test_a_gaussian_head_gives_the_mean_and_learns_how_far_it_is_off():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(1, 4000, 1))
     y = np.concatenate([2 * x + 0.5 * rng.normal(size=x.shape), -x + 2 * rng.normal(size=x.shape)], axis=-1)
-    network = replace(setup.network, inputs=1, layers=setup.network.layers[-1:])
+    network = replace(setup.network, shape=(1,), layers=setup.network.layers[-1:])
     theta, part = np.zeros((1, network.layout.size)), replace(setup.rows.parts()["train"], x=x, y=y)
     state = State.start(theta, setup.optimizer.start(theta))
     list(fit(network, {"train": part}, [0], setup.optimizer.update, setup.plan, state))
