@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 from nnlab.errors import InterruptedRunError
 from nnlab.signals import heard
+
+# `timeout`, and a terminal with a shell that passes Ctrl-C on, send one signal twice at nearly the same time.
+_SECONDS_OF_ONE_SIGNAL = 0.5
 
 
 class _Leaving(BaseException):
@@ -21,6 +25,7 @@ class Stop:
 
     def __init__(self, *, patient: bool = True) -> None:
         self.number: int | None = None
+        self.time = 0.0
         self.patient = patient
 
     def __call__(self) -> bool:
@@ -28,12 +33,14 @@ class Stop:
         return self.number is not None
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
-        """Signal handler: record the signal; a second Ctrl-C raises KeyboardInterrupt."""
-        is_first = self.number is None
+        """Signal handler: record the signal; a second Ctrl-C, half a second later, raises KeyboardInterrupt."""
+        before, now = self.number, time.monotonic()
         self.number = number
         if not self.patient:
             raise _Leaving
-        if number == signal.SIGINT and not is_first:
+        if before is None:
+            self.time = now
+        elif number == signal.SIGINT and now - self.time > _SECONDS_OF_ONE_SIGNAL:
             raise KeyboardInterrupt
 
     def error(self, where: str) -> InterruptedRunError:

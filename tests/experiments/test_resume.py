@@ -804,6 +804,7 @@ def test_a_second_interrupt_leaves_at_once(tmp_path, without_pictures):
         def update(self, *words, **more):
             super().update(*words, **more)
             if words[3] == self.at:
+                time.sleep(0.6)
                 signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -811,6 +812,21 @@ def test_a_second_interrupt_leaves_at_once(tmp_path, without_pictures):
     folder = RunFolder((tmp_path / "latest").resolve())
     assert checkpoints.load(folder.checkpoint("last")).about["step"] == 7
     assert folder.read_run().status == "interrupted"
+
+
+def test_one_interrupt_that_arrives_twice_is_one(tmp_path, without_pictures):
+    """`timeout --signal INT` sends it to the command, and again to its process group."""
+    setup = setup_of(text_of())
+
+    class AtOnce(Signalling):
+        def update(self, *words, **more):
+            super().update(*words, **more)
+            if words[3] == self.at:
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(InterruptedRunError, match="to go on: nnlab train --resume"):
+        train(replace(setup, optimizer=AtOnce(setup.optimizer, 9, signal.SIGINT)), runs=tmp_path)
+    assert RunFolder((tmp_path / "latest").resolve()).read_run().status == "interrupted"
 
 
 def test_signals_are_listened_to_as_before_once_a_run_is_over(tmp_path, without_pictures):
