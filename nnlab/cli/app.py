@@ -22,7 +22,7 @@ from nnlab.cli.compare import compare_activations
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
-from nnlab.cli.output import complain, result
+from nnlab.cli.output import complain, result, unwritten
 from nnlab.cli.sweep import sweep
 from nnlab.cli.train import train
 from nnlab.cli.verify import verify
@@ -80,7 +80,7 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     try:
-        app_of(sys.argv[1:])()
+        _run(sys.argv[1:])
     except NnlabError as error:
         complain(str(error))
         sys.exit(error.exit_code)
@@ -88,6 +88,16 @@ def main() -> None:
         if ended.code == 1 and _reader_is_gone():  # typer exits with 1 if a pipe is closed
             sys.exit(0)
         raise
+
+
+def _run(words: Sequence[str]) -> None:
+    """Run a command; StorageError where typer could not write its help."""
+    try:
+        app_of(words)()
+    except OSError as error:
+        if "--help" not in words:
+            raise
+        raise unwritten(error) from error
 
 
 def _reader_is_gone() -> bool:

@@ -93,11 +93,21 @@ def result(text: str) -> None:
     encoding = sys.stdout.encoding or "ascii"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
+    except BrokenPipeError:  # it only means that the reader has closed the pipe
+        _give_up_stdout()
     except OSError as error:
-        # Redirect stdout, or Python reports the error again at shutdown.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # it only means that the reader has closed the pipe
-            raise StorageError(f"stdout: cannot write: {error.strerror}") from error
+        raise unwritten(error) from error
+
+
+def unwritten(error: OSError) -> StorageError:
+    """The error of a command that could not write to stdout, to which nothing more is then written."""
+    _give_up_stdout()
+    return StorageError(f"stdout: cannot write: {error.strerror}")
+
+
+def _give_up_stdout() -> None:
+    """Redirect stdout, or Python reports the error again at shutdown."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_text(document: Any) -> str:
