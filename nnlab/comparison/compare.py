@@ -18,7 +18,7 @@ from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
 from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
-from nnlab.comparison.variants import LEARNING_RATE, Variant, short
+from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
 from nnlab.config.experiment import evaluated_parts, to_plain, to_yaml, watchable
 from nnlab.config.schema import Experiment
@@ -319,8 +319,10 @@ class _Meter:
 
 
 def _title(task: Task) -> str:
+    """The name under which a task's progress is shown; in a sweep the settings may name the activation themselves."""
     first, count = task.variants[0], len(task.variants)
     if count == 1:
         return first.label
     others = tuple(setting for setting in first.settings if setting[0] != LEARNING_RATE)
-    return " ".join([first.family, *short(others), f"at {count} learning rates"])
+    family = [] if any(key == COMPARED for key, _ in others) else [first.family]
+    return " ".join([*family, *short(others), f"at {count} learning rates"])

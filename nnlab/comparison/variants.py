@@ -27,7 +27,7 @@ LEARNING_RATE = "optimizer.learning_rate"
 
 # Keys that determine the rows or the meaning of a seed: they cannot be varied.
 _FIXED = ("name", "task", "seed", "gates", "data.source", "data.target", "data.ignore", "data.blanks")
-_COMPARED = "network.activation"
+COMPARED = "network.activation"
 _MOST_POINTS = 100_000
 _SHORT = re.compile(r"[^.]*(\.\d+)*$")
 
@@ -214,7 +214,7 @@ def _grid_fault(key: str, equals: str, parts: Sequence[str], before: Mapping[str
 
 def _compared_fault(key: str, option: str) -> str | None:
     """Why a key cannot be tuned, or None: the compared activation itself cannot."""
-    if option != TUNE or not (key == _COMPARED or key.startswith(f"{_COMPARED}.")):
+    if option != TUNE or not (key == COMPARED or key.startswith(f"{COMPARED}.")):
         return None
     return f"found {printable(key)}, which is what is compared; expected it as -a"
 

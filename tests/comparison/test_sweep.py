@@ -194,6 +194,15 @@ def test_activations_are_swept_like_any_other_key(tmp_path):
     assert float(row["val/loss"]) == pytest.approx(read_json(alone / "summary.json")["final"]["val/loss"], rel=1e-12)
 
 
+def test_progress_names_the_activation_that_is_trained(tmp_path):
+    grid = ("--grid", "network.activation=tanh,elu", "--grid", "optimizer.learning_rate=0.1,0.2")
+    result = nnlab_here("sweep", write(tmp_path, TEXT), *grid, "--seeds", "2", cwd=tmp_path)
+    assert result.exit_code == 0
+    for name in ("tanh", "elu"):
+        assert f" activation={name} at 2 learning rates step" in result.stderr
+    assert "tanh activation=" not in result.stderr
+
+
 def test_a_point_is_the_run_that_train_makes_with_its_settings(tmp_path):
     words = ("--grid", "optimizer.learning_rate=0.01,0.1", "--grid", "network.layers.0=3,5", "--seeds", "2")
     found = swept(tmp_path, *words)
