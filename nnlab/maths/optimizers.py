@@ -3,7 +3,7 @@
 `update(theta, gradient, slots, step, rate, **parameters)` changes theta and its slots in place:
 
     theta      the parameters of all replicas, (R, P)
-    gradient   the gradient of the loss, (R, P); may be overwritten
+    gradient   the gradient of the loss, (R, P); is overwritten, with what is computed on the way
     slots      the optimizer's state: arrays (R, P) by name, zero before the first step
     step       the number of this update, from 1
     rate       the learning rate: a Python number, or an array (R, 1) of theta's dtype
@@ -159,6 +159,7 @@ def adam(
     """Adam: divides the running mean of g by the root of the running mean of g², both bias-corrected.
 
     m ← β1 m + (1 - β1) g; v ← β2 v + (1 - β2) g²; θ ← θ - rate · (m / (1 - β1^t)) / (√(v / (1 - β2^t)) + ε).
+    The slots hold m / (1 - β1) and v / (1 - β2), as said at the top.
     """
     _moments(gradient, slots, beta1, beta2)
     root = np.sqrt(slots["square"], out=gradient)
@@ -321,17 +322,17 @@ def _two_loops(gradient: Array, pairs: list[tuple[Array, Array]]) -> Array:
     """
     number = np.finfo(np.float64)
     used = [(s, y, 1 / s.dot(y)) for s, y in pairs if s.dot(y) > max(number.eps * y.dot(y), number.tiny)]
-    direction, shares = -gradient, []
+    direction, alphas = -gradient, []
     for s, y, weight in used:
-        shares.append(weight * s.dot(direction))
-        direction = direction - shares[-1] * y
+        alphas.append(weight * s.dot(direction))
+        direction = direction - alphas[-1] * y
     if used:
         s, y, weight = used[0]
         direction = direction / (weight * y.dot(y))
     else:
         direction = direction / max(1.0, float(np.linalg.norm(gradient)))
-    for (s, y, weight), share in zip(reversed(used), reversed(shares), strict=True):
-        direction = direction + (share - weight * y.dot(direction)) * s
+    for (s, y, weight), alpha in zip(reversed(used), reversed(alphas), strict=True):
+        direction = direction + (alpha - weight * y.dot(direction)) * s
     return direction
 
 
@@ -377,9 +378,9 @@ def _searched(at: _CachedObjective, start: Array, direction: Array) -> Array:
     if slope < 0:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # a failed search is noticed by its result
-            share = line_search(at.value, at.gradient, start, direction, gradient, value)[0]
-        if share is not None:
-            end = at.rounded(start + share * direction)
+            alpha = line_search(at.value, at.gradient, start, direction, gradient, value)[0]
+        if alpha is not None:
+            end = at.rounded(start + alpha * direction)
             if at.value(end) <= value:
                 return end
     return _backtracked(at, start, -gradient / max(1.0, float(np.linalg.norm(gradient))))
@@ -388,22 +389,22 @@ def _searched(at: _CachedObjective, start: Array, direction: Array) -> Array:
 def _backtracked(at: _CachedObjective, start: Array, direction: Array) -> Array:
     """The first of start + direction, start + direction / 2, … with a sufficient decrease (Armijo); else `start`."""
     value, slope = at.value(start), float(at.gradient(start).dot(direction))
-    for share in 0.5 ** np.arange(50):
-        end = at.rounded(start + share * direction)
-        if at.value(end) < value + 1e-4 * share * slope:
+    for alpha in 0.5 ** np.arange(50):
+        end = at.rounded(start + alpha * direction)
+        if at.value(end) < value + 1e-4 * alpha * slope:
             return end
     return start
 
 
-def _fade(total: Array, value: Array, memory: float) -> None:
-    """Exponentially weighted sum: total ← memory · total + value."""
-    total *= memory
+def _fade(total: Array, value: Array, beta: float) -> None:
+    """Exponentially weighted sum: total ← beta · total + value."""
+    total *= beta
     total += value
 
 
-def _weight(memory: float, step: int) -> float:
-    """The sum of the weights in such a sum of `step` values: 1 + memory + … + memory^(step - 1)."""
-    return (1 - memory**step) / (1 - memory)
+def _weight(beta: float, step: int) -> float:
+    """The sum of the weights in such a sum of `step` values: 1 + beta + … + beta^(step - 1)."""
+    return (1 - beta**step) / (1 - beta)
 
 
 def _moments(gradient: Array, slots: Slots, beta1: float, beta2: float) -> None:
@@ -425,8 +426,8 @@ def _adam_step(theta: Array, direction: Array, root: Array, rate: Any, weight: f
 def _decay(theta: Array, rate: Any, weight_decay: float, mask: Array | None) -> None:
     """Decoupled weight decay: θ ← (1 - rate · weight_decay) θ, where the mask is 1."""
     if weight_decay:
-        share = rate * weight_decay
-        theta *= 1 - (share if mask is None else share * mask)
+        decay = rate * weight_decay
+        theta *= 1 - (decay if mask is None else decay * mask)
 
 
 def _rate(default: float) -> Parameter:

@@ -68,7 +68,7 @@ class Network:
 
     def _with_inputs(self) -> Iterator[tuple[Layer, Shape]]:
         """Each layer with the shape of a sample that it is given."""
-        return zip(self.layers, self.shapes, strict=False)
+        return zip(self.layers, self.shapes[:-1], strict=True)
 
     @cached_property
     def bounded(self) -> tuple[ParameterSpec, ...]:
@@ -140,7 +140,7 @@ class Pass:
         self.a = np.empty((len(theta), batch, network.outputs), theta.dtype)
         self.dz = np.empty((len(theta), batch, network.widths[-1]), theta.dtype)
         self.inner_dz = self._inner(self.dz)
-        self.x = self.inner_x = self.inner_z = np.empty(0)
+        self.x = self.inner_x = self.inner_z = np.empty(0)  # the arrays that came last: none yet
         self.l1 = network.layout.coefficients("l1", theta.dtype)
         self.l2 = network.layout.coefficients("l2", theta.dtype)
         self.share = np.asarray(1 / batch, theta.dtype)
@@ -169,7 +169,7 @@ class Pass:
         return values[None] if self.has_one_replica else values
 
     def _enter(self, x: Array) -> Array:
-        """The inputs as the first layer wants them, kept while the same array comes in: a view takes time to make."""
+        """The inputs as the first layer wants them. Making a view takes time: it is kept while x is the same."""
         self.x, self.inner_x = x, self._inner(x)
         return self.inner_x
 

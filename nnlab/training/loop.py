@@ -42,7 +42,7 @@ def fit(
     Between two records `state` may be saved: a later `fit` goes on from it as if nothing had happened. `update(theta,
     gradient, slots, step)` changes theta in place, steps counted from 1; rate, schedule and decay are bound in
     `setup.optimizer`. `timer()` is entered wherever health is measured. A replica that diverges keeps its last sound
-    weights (see `guard`), and the others go on.
+    weights: it is held (see `guard`), and the others go on.
     """
     trainer = Trainer(network, parts, seeds, update, plan, state)
     if plan.health:
@@ -85,7 +85,7 @@ class Trainer:
         self.evaluator = Evaluator(network, state.theta, state.statistics)
         self.before_update = [*gradient_clippers(self.gradient, plan.clip_value, plan.clip_norm)]
         self.after_update = [*norm_limiters(network, state.theta)]
-        self.health: Callable[[], dict[str, Array]] = dict  # no figures, unless `fit` is to watch health
+        self.health: Callable[[], dict[str, Array]] = dict  # gives {}; `fit` replaces it where health is watched
         # To find the step that broke a replica, the guard does the last steps again, on a copy of the state.
         self.guard = Guard(state, self.gradient, partial(Trainer, network, parts, seeds, update, plan))
 
@@ -109,7 +109,7 @@ class Trainer:
             guard.restore_held()
 
     def differentiate(self, step: int, *, measured: bool = False) -> None:
-        """Write the gradient for the batch of update number `step` + 1; keep the batch's loss if it is `measured`."""
+        """Write the gradient for the batch of update `step` + 1; keep the batch's loss if it is `measured`."""
         (x, y), self.context.step = self.batches.at(step), step
         batch_pass = self.passes[x.shape[1]]
         batch_pass.forward(x)
@@ -120,7 +120,7 @@ class Trainer:
             self.guard.clear_held_gradient()
 
     def apply(self, step: int) -> None:
-        """Update number `step` + 1, with clipping before and max-norm constraints after it."""
+        """Do update `step` + 1, with clipping before and max-norm constraints after it."""
         for change in self.before_update:
             change()
         self.update(self.state.theta, self.gradient, self.state.slots, step + 1)

@@ -80,11 +80,12 @@ class BoundDense(BoundLayer):
         W, b = buffers.parameters[f"{name}/weights"], buffers.parameters[f"{name}/bias"]
         self.W, self.b, self.y = W, b[..., None, :], buffers.outputs
         has_one_replica = self.y.ndim == 2
-        # `dot` has the bits of `matmul` over a stack of matrices, and takes half as long.
+        # On two-axis arrays `dot` takes half the time of `matmul`, and gives the same bits.
         self.product: Any = np.ndarray.dot if has_one_replica else np.matmul
         self.weighted_sum = _row_product if W.shape[-1] == 1 and W.dtype == np.float64 else self.product
-        # Broadcasting one row over all takes three times as long as adding one number, or an array of the same shape:
-        # the bias is copied into a full array first.
+        # y = x W + b is all that this computes. The bias has several shapes for speed alone: to add one row to all rows
+        # takes three times as long as to add a number (one unit) or an array of y's shape (`bias_rows`, a copy of the
+        # row for each sample). For several replicas it is broadcast.
         if has_one_replica and W.shape[-1] == 1:
             self.b = b.reshape(())
         self.bias_rows = np.empty_like(self.y) if has_one_replica and W.shape[-1] > 1 else self.b
