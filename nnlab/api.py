@@ -131,7 +131,7 @@ def train(
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(
             setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
@@ -154,7 +154,8 @@ def resume(
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.runs.lookup import find
 
-    folder, setup, gating = find(runs_dir, run), file.setup(), Gating(runs_dir, baseline, junit)
+    folder, setup = find(runs_dir, run), file.setup()
+    gating = Gating(runs_dir, baseline, junit, file.read_files)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
@@ -205,16 +206,21 @@ def evaluate(
     from nnlab.experiments.gating import Gating
     from nnlab.gates.parse import gates_from
     from nnlab.runs.files import check_place
+    from nnlab.runs.folder import CONFIG
     from nnlab.runs.lookup import find
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
+    folder = find(runs_dir, run)
+    read: tuple[str | Path, ...] = () if data is None else (data,)
+    if predictions is not None or junit is not None:
+        read += resolve(folder.path / CONFIG, plugins=plugins).read_files
     if predictions is not None:
-        check_place(predictions)
-    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit), time.perf_counter()
+        check_place(predictions, read)
+    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit, read), time.perf_counter()
     gating.check_used(parsed)
     found = evaluate_run(
-        find(runs_dir, run),
+        folder,
         activations=with_plugins(plugins),
         checkpoint=checkpoint,
         split=split,
@@ -274,6 +280,7 @@ def check_gradients(
     repeated before each of so many first updates.
     """
     from nnlab.experiments.evaluate import open_run
+    from nnlab.experiments.unchanged import refuse_other_rows
     from nnlab.gradcheck.results import check, refuse_unfitting
     from nnlab.runs.folder import RunFolder
     from nnlab.runs.lookup import config_or_run
@@ -281,9 +288,14 @@ def check_gradients(
     refuse_unfitting(method, epsilon, threshold, strict=strict)
     path, run = config_or_run(target, runs_dir)
     file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
-    theta = None if run is None else open_run(RunFolder(run), None, file.activations).model.theta
+    theta, setup = None, file.setup()
+    if run is not None:
+        opened = open_run(RunFolder(run), None, file.activations)
+        if file.experiment.data == opened.experiment.data:
+            refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint)
+        theta = opened.model.theta
     about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
-    return check(file.setup(), method, theta, strict=strict, command=command, **about)
+    return check(setup, method, theta, strict=strict, command=command, **about)
 
 
 def self_test(seed: int = 0) -> SelfTest:
@@ -324,7 +336,7 @@ def compare(
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit)
+    gating = Gating(runs_dir, baseline, junit, file.read_files)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
@@ -356,7 +368,7 @@ def sweep(
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, None, junit)
+    gating = Gating(runs_dir, None, junit, file.read_files)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
     return _train_arms(arms, gating, watcher, jobs, dask, **about)

@@ -16,7 +16,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, printable
-from nnlab.experiments.unchanged import refuse_edited
+from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
 from nnlab.gates.hold import Measured, Outcome, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
@@ -182,11 +182,7 @@ def _on_splits(
     model: Model, experiment: Experiment, run: RunFolder, split: str | None, fingerprint: str
 ) -> tuple[dict[str, Figures], dict[str, Predicted]]:
     dataset = read_rows(experiment, None, run.path)
-    if dataset.fingerprint != fingerprint:
-        raise CheckpointError(
-            f"{run.path}: the data have changed since the run (fingerprint {dataset.fingerprint[:12]}, then "
-            f"{fingerprint[:12]}), expected the same rows; use --data for other rows"
-        )
+    refuse_other_rows(run.path, dataset, fingerprint, "; use --data for other rows")
     if dataset.columns != model.columns:
         raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
     prepared = prepare_rows(experiment, dataset, [experiment.seed]).of(0)

@@ -19,15 +19,19 @@ from nnlab.runs.lookup import find
 
 @dataclass(frozen=True)
 class Gating:
-    """A baseline run in `runs` and the path of a JUnit report; both are checked before training and used after it."""
+    """A baseline run in `runs` and the path of a JUnit report; both are checked before training and used after it.
+
+    The report must be none of the files that the command has `read`.
+    """
 
     runs: Path
     baseline_name: str | None = None
     junit: Path | None = None
+    read: tuple[str | Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.junit is not None:
-            check_place(self.junit)
+            check_place(self.junit, self.read)
 
     @cached_property
     def baseline(self) -> Measured | None:

@@ -11,7 +11,7 @@ from nnlab.config.experiment import to_yaml
 from nnlab.errors import CheckpointError, Fault, printable
 from nnlab.experiments.saving import check_tables, streams
 from nnlab.experiments.train import Observer, Training, TrainingResult
-from nnlab.experiments.unchanged import refuse_changes, refuse_edited, values_of
+from nnlab.experiments.unchanged import refuse_changes, refuse_edited, refuse_other_rows, values_of
 from nnlab.gates.hold import Measured
 from nnlab.runs import checkpoints
 from nnlab.runs.about import SavedState, WeightsAbout
@@ -96,10 +96,7 @@ def refuse_another(folder: RunFolder, setup: Setup, about: WeightsAbout) -> None
     """CheckpointError for a checkpoint of another experiment, of other data, or beyond the planned end."""
     path = str(folder.path)
     refuse_edited(folder, about, setup.experiment)
-    fingerprint = setup.rows.dataset.fingerprint
-    if about.fingerprint != fingerprint:
-        found = f"fingerprint {fingerprint[:12]}, then {printable(about.fingerprint[:12])}"
-        raise CheckpointError(f"{printable(path)}: the data have changed since the run ({found}), expected the same")
+    refuse_other_rows(folder.path, setup.rows.dataset, about.fingerprint)
     if about.seed != setup.rows.seeds[0]:
         found = f"found seed {about.seed}, expected that of its experiment, {setup.rows.seeds[0]}"
         raise CheckpointError(f"{printable(path)}: the checkpoint: seed: {found}")

@@ -1,13 +1,15 @@
-"""Check that the experiment file of a run is still the one from which its checkpoints were trained."""
+"""Check that the experiment file and the data of a run are still those from which its checkpoints were trained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Experiment
+from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, Fault, printable
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.folder import CONFIG, RunFolder
@@ -41,6 +43,14 @@ def refuse_changes(what: str, saved_values: Any, values: Any) -> None:
         message = f"{printable(what)} is of another experiment; only {' and '.join(_MAY_CHANGE)} may change"
         lines = [f"{name}: found {_shown(current, name)}, there it is {_shown(saved, name)}" for name in changed]
         raise CheckpointError([Fault(message), *map(Fault, lines)])
+
+
+def refuse_other_rows(folder: Path, dataset: Dataset, fingerprint: str, hint: str = "") -> None:
+    """CheckpointError if the data of a run no longer have the fingerprint that its checkpoint recorded."""
+    if dataset.fingerprint != fingerprint:
+        found = f"fingerprint {dataset.fingerprint[:12]}, then {printable(fingerprint[:12])}"
+        where = printable(str(folder))
+        raise CheckpointError(f"{where}: the data have changed since the run ({found}), expected the same rows{hint}")
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:

@@ -142,9 +142,15 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None], *, keep: Pa
             raise
 
 
-def check_place(path: Path) -> None:
-    """StorageError if no file can be written at a path; called before anything is computed."""
+def check_place(path: Path, read: Iterable[str | Path] = ()) -> None:
+    """StorageError if no file can be written at a path, or if it is one of those that are `read`, or in such a folder.
+
+    Called before anything is computed.
+    """
     _refuse_what_is_no_file(path)
+    for source in map(Path, read):
+        if path.exists() and source.exists() and (path.samefile(source) or source.resolve() in path.resolve().parents):
+            raise StorageError(f"{printable(str(path))}: cannot write: this command reads it, expected another file")
     probe = temporary_for(path)
     with storage_errors(path):
         if path.is_dir():

@@ -46,6 +46,12 @@ class ExperimentFile:
         return cls(str(path), experiment, document, activations, tuple(plugins), threads)
 
     @property
+    def read_files(self) -> tuple[str | Path, ...]:
+        """The files and folders that the experiment is read from: itself, its plugins and its own data."""
+        source = self.experiment.data.source.name
+        return (self.path, *self.plugins, *([source] if Path(source).is_absolute() else []))
+
+    @property
     def facts(self) -> dict[str, Any]:
         """The facts for run.json: the file, its plugins, and the number of threads, which may change the last bits."""
         return {"config": self.path, "plugins": [str(plugin) for plugin in self.plugins], "threads": self.threads}

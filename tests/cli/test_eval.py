@@ -284,6 +284,49 @@ def test_data_that_changed_since_the_run_are_refused(change, tmp_path):
     assert "the data have changed since the run" in result.stderr
 
 
+def test_gradients_at_a_runs_weights_are_not_checked_on_other_rows(tmp_path):
+    path = write(tmp_path, table(INPUTS | TARGETS["binary"]), "rows.csv")
+    trained(tmp_path, write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false")))
+    assert nnlab_here("gradcheck", "latest", cwd=tmp_path).exit_code == 0
+    lines = path.read_text(encoding="utf-8").splitlines()
+    write(tmp_path, "\n".join([*lines, lines[-1]]), "rows.csv")
+    result = nnlab_here("gradcheck", "latest", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "the data have changed since the run" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--predictions", "--junit"])
+@pytest.mark.parametrize("victim", ["rows.csv", "new.csv", "link.csv", "runs/latest/config.yaml", "plugin.py"])
+def test_an_evaluation_overwrites_nothing_that_it_reads(option, victim, tmp_path):
+    rows = table(INPUTS | TARGETS["binary"])
+    for name in ("rows.csv", "new.csv"):
+        write(tmp_path, rows, name)
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    write(tmp_path, "ACTIVATIONS = []\n", "plugin.py")
+    trained(tmp_path, write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false")))
+    before = (tmp_path / victim).read_bytes()
+    words = ("eval", "latest", "--data", "new.csv", "--plugin", "plugin.py")
+    assert nnlab_here(*words, option, "other.csv", cwd=tmp_path).exit_code == 0
+    result = nnlab_here(*words, option, victim, cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr == f"{victim}: cannot write: this command reads it, expected another file\n"
+    assert (tmp_path / victim).read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep"])
+@pytest.mark.parametrize("victim", ["rows.csv", "experiment.yaml"])
+def test_the_report_on_gates_overwrites_nothing_that_is_read(command, victim, tmp_path):
+    write(tmp_path, table(INPUTS | TARGETS["binary"]), "rows.csv")
+    config = write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false"), "experiment.yaml")
+    before = (tmp_path / victim).read_bytes()
+    words = ("--grid", "optimizer.learning_rate=0.1,0.2") if command == "sweep" else ()
+    result = nnlab_here(command, config, *words, "--junit", victim, cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr == f"{victim}: cannot write: this command reads it, expected another file\n"
+    assert (tmp_path / victim).read_bytes() == before
+    assert not (tmp_path / "runs").exists()
+
+
 def test_data_written_otherwise_with_the_same_values_are_the_same(tmp_path):
     path = write(tmp_path, table(INPUTS | TARGETS["binary"]), "rows.csv")
     trained(tmp_path, write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false")))
