@@ -1,5 +1,6 @@
 """What every test takes for granted, set before any of them loads NumPy, whatever started pytest."""
 
+import gc
 import os
 import signal
 
@@ -17,9 +18,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL)
 
+# Ten thousand collected tests are a million objects, which each collection of garbage would look through.
+gc.set_threshold(50_000)
+
 # A check before a merge must say the same twice; elsewhere each run tries other examples.
 settings.register_profile("nnlab", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("nnlab")
+
+
+def pytest_collection_finish():
+    """Leave the collected tests out of all later collections of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")
