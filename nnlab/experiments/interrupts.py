@@ -12,7 +12,7 @@ from types import FrameType
 from nnlab.errors import InterruptedRunError
 from nnlab.signals import heard
 
-# `timeout`, and a terminal with a shell that passes Ctrl-C on, send one signal twice at nearly the same time.
+# `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
 
 

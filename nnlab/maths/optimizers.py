@@ -3,7 +3,7 @@
 `update(theta, gradient, slots, step, rate, **parameters)` changes theta and its slots in place:
 
     theta      the parameters of all replicas, (R, P)
-    gradient   the gradient of the loss, (R, P); is overwritten, with what is computed on the way
+    gradient   the gradient of the loss, (R, P); most overwrite it with what they compute on the way
     slots      the optimizer's state: arrays (R, P) by name, zero before the first step
     step       the number of this update, from 1
     rate       the learning rate: a Python number, or an array (R, 1) of theta's dtype

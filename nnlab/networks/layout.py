@@ -71,11 +71,6 @@ class Layout:
             return None
         return np.repeat(np.array(values, dtype), [spec.size for spec in self.specs])
 
-    @property
-    def is_penalised(self) -> bool:
-        """Whether any parameter adds to the objective."""
-        return any(any(self._penalties(penalty)) for penalty in ("l1", "l2"))
-
     def _penalties(self, penalty: str) -> list[float]:
         """One penalty's coefficient for each tensor."""
         return [getattr(spec.penalties or NO_PENALTIES, penalty) for spec in self.specs]
