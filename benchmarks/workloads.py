@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-# W (inputs, units) and b (units,) of each layer; a leading seeds axis if seeds > 1. A convolution's inputs are those of a
-# unit: its kernel channel by channel, each row by row.
+# W (inputs, units) and b (units,) of each layer; a leading seeds axis if seeds > 1. The units of a convolution are its
+# filters, their inputs the kernel channel by channel, each row by row.
 Weights = list[tuple[Array, Array]]
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -22,8 +22,9 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 @dataclass(frozen=True)
 class Convolutions:
-    """What stands before the dense layers of an image network: one convolution, relu and max pooling of 2 for each
-    number of filters, without padding. Images are (channels, rows, columns).
+    """The layers before the dense ones: for each number of filters a convolution without padding, relu, max pooling.
+
+    An image is (channels, rows, columns); it is pooled by 2.
     """
 
     image: tuple[int, int, int]
@@ -136,15 +137,14 @@ WORKLOADS: dict[str, Workload] = {
             "mnist", (784, 1024, 1024, 10), "relu", "softmax", 256, "sgd", 0.1, "epochs: 1", 118, 40, shuffle=True,
         ),
         _lenet(
-            "W8b4", "LeNet, 32×32 in colour: conv 6, 16 @5×5, relu, pool 2, 120-84-10 relu, softmax + CE, batch 4 shuffled, "
-            "SGD with momentum", 4, 20000, 800, 200,
+            "W8b4", "LeNet, 32×32×3: conv 6, 16 @5×5, relu, pool 2, 120-84-10 relu, softmax + CE, batch 4, momentum",
+            4, 20000, 800, 200,
         ),
         _lenet("W8b32", "LeNet, batch 32", 32, 4000, 200, 40),
         _lenet("W8b128", "LeNet, batch 128", 128, 1000, 40, 10),
         _lenet("W8x4", "LeNet, batch 32, 4 seeds at once", 32, 1000, 40, 10, 4),
         Workload(
-            "W9", "faces, 64×64 in colour: conv 64, 128, 256, 512 @3×3, pool 2, relu, dropout, 1024-256-40, sigmoid + BCE, "
-            "batch 16 shuffled, SGD",
+            "W9", "faces, 64×64×3: conv 64, 128, 256, 512 @3×3, pool 2, relu, dropout, 1024-256-40, sigmoid + BCE",
             "faces", (2048, 1024, 256, 40), "identity", "sigmoid", 16, "sgd", 0.001, "steps: 200", 4, 2,
             shuffle=True, convolutions=FACES,
         ),

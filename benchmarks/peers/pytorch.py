@@ -1,4 +1,4 @@
-"""PyTorch: an eager module with a fused optimizer, for images channels last too, and tensors by hand without autograd."""
+"""PyTorch: an eager module with a fused optimizer, images channels last or not; tensors by hand without autograd."""
 
 from __future__ import annotations
 
