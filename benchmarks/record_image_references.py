@@ -181,11 +181,12 @@ def norm_arrays(name: str, shape: Shape, momentum: float) -> Arrays:
     return arrays | running | {"batches": batches.numpy(), "evaluated": model(batches[0]).detach().numpy()}
 
 
-IMAGES, BATCH, STEPS = (40, 3, 12, 12), 8, 100
-# (name, task, outputs, nnlab's layers, L2, nnlab's optimizer, PyTorch's layers, its optimizer).
+IMAGES, STEPS = (40, 3, 12, 12), 100
+# (name, task, outputs, batch, nnlab's layers, L2, nnlab's optimizer, PyTorch's layers, its optimizer).
 Case = tuple[
     str,
     str,
+    int,
     int,
     list[Any],
     float,
@@ -195,7 +196,7 @@ Case = tuple[
 ]
 NETWORKS: list[Case] = [
     (
-        "lenet", "multiclass", 5,
+        "lenet", "multiclass", 5, 8,
         [
             {"conv2d": 4, "kernel": 5, "activation": "relu"}, {"max_pool": 2},
             {"conv2d": 6, "kernel": 3, "activation": "relu"}, {"max_pool": 2}, {"dense": 10, "activation": "relu"},
@@ -208,7 +209,7 @@ NETWORKS: list[Case] = [
         lambda groups: torch.optim.SGD(groups, lr=0.02, momentum=0.9),
     ),
     (
-        "normalized", "multiclass", 5,
+        "normalized", "multiclass", 5, 8,
         [
             {"conv2d": 4, "kernel": 3, "padding": 1, "activation": "identity"},
             {"batch_norm": {"epsilon": EPSILON, "momentum": 0.1}}, {"activation": "relu"}, {"avg_pool": 2},
@@ -222,7 +223,7 @@ NETWORKS: list[Case] = [
         lambda groups: torch.optim.Adam(groups, lr=0.003, eps=1e-3),
     ),
     (
-        "labels", "multilabel", 4,
+        "labels", "multilabel", 4, 20,
         [
             {"conv2d": 4, "kernel": 3, "activation": "relu"}, {"max_pool": 3, "stride": 2},
             {"conv2d": 5, "kernel": 3, "padding": "same", "activation": "relu"}, {"max_pool": 2},
@@ -247,7 +248,7 @@ def data(task: str, outputs: int, random: np.random.Generator) -> tuple[np.ndarr
 
 def trained(case: Case, dtype: torch.dtype) -> Arrays:
     """The loss of each step before its update, and where the parameters start and end."""
-    name, task, outputs, _, l2, _, layers, optimizer_of = case
+    name, task, outputs, batch, _, l2, _, layers, optimizer_of = case
     random, model = random_for(name), nn.Sequential(*layers())
     drawn(model, random)
     start = parameters(model, "start")
@@ -255,7 +256,7 @@ def trained(case: Case, dtype: torch.dtype) -> Arrays:
     model.to(dtype)
     optimizer = optimizer_of(groups(model, l2))
     loss = F.cross_entropy if task == "multiclass" else summed_over_labels
-    losses = [step(model, optimizer, loss, *batch) for batch in batches(x, y, dtype)]
+    losses = [step(model, optimizer, loss, *rows) for rows in batches(x, y, batch, dtype)]
     end = parameters(model, "end") | running(model)
     if dtype is torch.float64:
         return start | {"x": x, "y": y, "losses": np.array(losses)} | end
@@ -269,10 +270,11 @@ def groups(model: nn.Module, l2: float) -> list[dict[str, Any]]:
     return [{"params": weights, "weight_decay": l2}, {"params": others}]
 
 
-def batches(x: Any, y: Any, dtype: torch.dtype) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(x: Any, y: Any, batch: int, dtype: torch.dtype) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The images in order, again and again."""
     for number in range(STEPS):
-        rows = slice(number * BATCH % len(x), number * BATCH % len(x) + BATCH)
+        begin = number * batch % len(x)
+        rows = slice(begin, begin + batch)
         yield torch.from_numpy(x[rows]).to(dtype), torch.from_numpy(y[rows]).to(dtype)
 
 
@@ -312,8 +314,8 @@ def main() -> None:
         cases["norms"].append({"name": name, "layer": {"batch_norm": {"epsilon": EPSILON, "momentum": momentum}}})
         arrays |= {f"{name}/{key}": values for key, values in norm_arrays(name, shape, momentum).items()}
     for case in NETWORKS:
-        name, task, _, layers, l2, optimizer, torch_layers, _ = case
-        about = {"name": name, "task": task, "layers": layers, "l2": l2, "optimizer": optimizer, "batch": BATCH}
+        name, task, _, batch, layers, l2, optimizer, torch_layers, _ = case
+        about = {"name": name, "task": task, "layers": layers, "l2": l2, "optimizer": optimizer, "batch": batch}
         cases["networks"].append({**about, "torch": [str(module) for module in torch_layers()]})
         for dtype in (torch.float64, torch.float32):
             arrays |= {f"{name}/{key}": values for key, values in trained(case, dtype).items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from workloads import IMAGES, Convolutions, SkipError, Weights, Workload
+from workloads import IMAGES, Array, Convolutions, SkipError, Weights, Workload
 
 from nnlab.config.experiment import load
 from nnlab.setup.rows import prepare_rows, read_rows
@@ -107,8 +107,15 @@ class Fit:
         if len(self.state.theta) == 1:
             views = {name: view[0] for name, view in views.items()}
         names = [name.removesuffix("/weights") for name in views if name.endswith("/weights")]
-        tensors = [(views[f"{name}/weights"], views[f"{name}/bias"]) for name in names]
-        return [(W.reshape(*b.shape[:-1], -1, b.shape[-1]), b) for W, b in tensors]
+        return [(_matrix(name, views[f"{name}/weights"]), views[f"{name}/bias"]) for name in names]
+
+
+def _matrix(layer: str, W: Array) -> Array:
+    """A convolution's weights (…, kernel rows, kernel columns, channels, filters) as (…, inputs, units)."""
+    if not layer.startswith("conv2d"):
+        return W
+    by_channel = np.moveaxis(W, -2, -4)
+    return by_channel.reshape(*by_channel.shape[:-4], -1, by_channel.shape[-1])
 
 
 def evaluating(workload: Workload) -> Fit:
