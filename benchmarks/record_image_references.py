@@ -11,6 +11,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -182,58 +183,63 @@ def norm_arrays(name: str, shape: Shape, momentum: float) -> Arrays:
 
 
 IMAGES, STEPS = (40, 3, 12, 12), 100
-# (name, task, outputs, batch, nnlab's layers, L2, nnlab's optimizer, PyTorch's layers, its optimizer).
-Case = tuple[
-    str,
-    str,
-    int,
-    int,
-    list[Any],
-    float,
-    dict[str, Any],
-    Callable[[], list[nn.Module]],
-    Callable[[Any], torch.optim.Optimizer],
-]
-NETWORKS: list[Case] = [
-    (
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in nnlab's words and in PyTorch's; `groups` below gives the optimizer its parameters."""
+
+    name: str
+    task: str
+    outputs: int
+    batch: int
+    layers: list[Any]
+    optimizer: dict[str, Any]
+    modules: Callable[[], list[nn.Module]]
+    updates: Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+    l2: float = 0.0
+
+
+NETWORKS: list[Network] = [
+    Network(
         "lenet", "multiclass", 5, 8,
         [
             {"conv2d": 4, "kernel": 5, "activation": "relu"}, {"max_pool": 2},
             {"conv2d": 6, "kernel": 3, "activation": "relu"}, {"max_pool": 2}, {"dense": 10, "activation": "relu"},
         ],
-        0.0, {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9},
+        {"name": "sgd", "learning_rate": 0.02, "momentum": 0.9},
         lambda: [
             nn.Conv2d(3, 4, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.MaxPool2d(2),
             nn.Flatten(), nn.Linear(6, 10), nn.ReLU(), nn.Linear(10, 5),
         ],
         lambda groups: torch.optim.SGD(groups, lr=0.02, momentum=0.9),
     ),
-    (
+    Network(
         "normalized", "multiclass", 5, 8,
         [
             {"conv2d": 4, "kernel": 3, "padding": 1, "activation": "identity"},
             {"batch_norm": {"epsilon": EPSILON, "momentum": 0.1}}, {"activation": "relu"}, {"avg_pool": 2},
             {"conv2d": 6, "kernel": 3, "stride": 2, "activation": "relu"}, "global_avg_pool",
         ],
-        0.0, {"name": "adam", "learning_rate": 0.003, "epsilon": 1e-3},
+        {"name": "adam", "learning_rate": 0.003, "epsilon": 1e-3},
         lambda: [
             nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4, eps=EPSILON), nn.ReLU(), nn.AvgPool2d(2),
             nn.Conv2d(4, 6, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5),
         ],
         lambda groups: torch.optim.Adam(groups, lr=0.003, eps=1e-3),
     ),
-    (
+    Network(
         "labels", "multilabel", 4, 20,
         [
             {"conv2d": 4, "kernel": 3, "activation": "relu"}, {"max_pool": 3, "stride": 2},
             {"conv2d": 5, "kernel": 3, "padding": "same", "activation": "relu"}, {"max_pool": 2},
         ],
-        0.01, {"name": "sgd", "learning_rate": 0.02},
+        {"name": "sgd", "learning_rate": 0.02},
         lambda: [
             nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(4, 5, 3, padding="same"), nn.ReLU(),
             nn.MaxPool2d(2), nn.Flatten(), nn.Linear(20, 4),
         ],
-        lambda groups: torch.optim.SGD(groups, lr=0.02),
+        lambda groups: torch.optim.SGD(groups, lr=0.02), 0.01,
     ),
 ]  # fmt: skip
 
@@ -246,17 +252,16 @@ def data(task: str, outputs: int, random: np.random.Generator) -> tuple[np.ndarr
     return x, np.eye(outputs)[random.integers(0, outputs, len(x))]
 
 
-def trained(case: Case, dtype: torch.dtype) -> Arrays:
+def trained(network: Network, dtype: torch.dtype) -> Arrays:
     """The loss of each step before its update, and where the parameters start and end."""
-    name, task, outputs, batch, _, l2, _, layers, optimizer_of = case
-    random, model = random_for(name), nn.Sequential(*layers())
+    random, model = random_for(network.name), nn.Sequential(*network.modules())
     drawn(model, random)
     start = parameters(model, "start")
-    x, y = data(task, outputs, random)
+    x, y = data(network.task, network.outputs, random)
     model.to(dtype)
-    optimizer = optimizer_of(groups(model, l2))
-    loss = F.cross_entropy if task == "multiclass" else summed_over_labels
-    losses = [step(model, optimizer, loss, *rows) for rows in batches(x, y, batch, dtype)]
+    optimizer = network.updates(groups(model, network.l2))
+    loss = F.cross_entropy if network.task == "multiclass" else summed_over_labels
+    losses = [step(model, optimizer, loss, *rows) for rows in batches(x, y, network.batch, dtype)]
     end = parameters(model, "end") | running(model)
     if dtype is torch.float64:
         return start | {"x": x, "y": y, "losses": np.array(losses)} | end
@@ -307,18 +312,21 @@ def main() -> None:
     torch.set_default_dtype(torch.float64)
     arrays: Arrays = {}
     cases: dict[str, list[dict[str, Any]]] = {"layers": [], "norms": [], "networks": []}
+
+    def keep(kind: str, name: str, about: dict[str, Any], found: Arrays) -> None:
+        cases[kind].append({"name": name, **about})
+        arrays.update({f"{name}/{key}": values for key, values in found.items()})
+
     for name, shape, (layer, model) in LAYERS:
-        cases["layers"].append({"name": name, "layer": layer, "torch": str(model.double())})
-        arrays |= {f"{name}/{key}": values for key, values in layer_arrays(name, shape, model).items()}
+        about = {"layer": layer, "torch": str(model.double())}
+        keep("layers", name, about, layer_arrays(name, shape, model))
     for name, shape, momentum in NORMS:
-        cases["norms"].append({"name": name, "layer": {"batch_norm": {"epsilon": EPSILON, "momentum": momentum}}})
-        arrays |= {f"{name}/{key}": values for key, values in norm_arrays(name, shape, momentum).items()}
-    for case in NETWORKS:
-        name, task, _, batch, layers, l2, optimizer, torch_layers, _ = case
-        about = {"name": name, "task": task, "layers": layers, "l2": l2, "optimizer": optimizer, "batch": batch}
-        cases["networks"].append({**about, "torch": [str(module) for module in torch_layers()]})
-        for dtype in (torch.float64, torch.float32):
-            arrays |= {f"{name}/{key}": values for key, values in trained(case, dtype).items()}
+        layer = {"batch_norm": {"epsilon": EPSILON, "momentum": momentum}}
+        keep("norms", name, {"layer": layer, "torch": "BatchNorm2d"}, norm_arrays(name, shape, momentum))
+    for network in NETWORKS:
+        about = {key: getattr(network, key) for key in ("task", "layers", "l2", "optimizer", "batch")}
+        about["torch"] = [str(module) for module in network.modules()]
+        keep("networks", network.name, about, trained(network, torch.float64) | trained(network, torch.float32))
     write(cases, arrays)
 
 
