@@ -56,12 +56,17 @@ def assert_near(found, expected, precision):
     np.testing.assert_allclose(found, expected, rtol=0, atol=NEAR[precision] * np.abs(expected).max())
 
 
-def network_of(images, layers, *, task="regression", outputs=1, l2=0.0, head=None):
-    """The network of an experiment file for images (N, channels, rows, columns)."""
+def shape_of(images):
+    """A sample of images (N, channels, rows, columns)."""
     _, channels, height, width = images.shape
+    return height, width, channels
+
+
+def network_of(images, layers, *, task="regression", outputs=1, l2=0.0, head=None):
+    """The network of an experiment file for these images."""
     spec = {"layers": layers, "activation": "identity", "l2": l2, **({"head": head} if head else {})}
     values = {"name": "n", "task": task, "data": {"source": "xor"}, "network": spec}
-    return network_for(with_defaults(Experiment.model_validate(values)), (height, width, channels), outputs)
+    return network_for(with_defaults(Experiment.model_validate(values)), shape_of(images), outputs)
 
 
 def started(network, parameters, precision, replicas=1):
@@ -88,7 +93,7 @@ class Layer:
         x = self.recorded["x"]
         network = network_of(x, [case["layer"]], head={"activation": "identity", "loss": "mse", "dense": False})
         # Behind a layer that does nothing, since nobody wants dL/dx of a first layer.
-        self.network = Network(network.shape, (Dropout("nothing", 0.0), *network.layers), GIVEN)
+        self.network = Network(shape_of(x), (Dropout("nothing", 0.0), *network.layers), GIVEN)
         self.theta = started(self.network, below(self.recorded, "parameters"), precision, replicas)
         self.gradient = np.full_like(self.theta, np.nan)
         self.statistics = self.network.statistics.fills(replicas, precision)
