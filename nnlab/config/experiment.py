@@ -322,7 +322,7 @@ def _seed_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
-    values = experiment.optimizer.values
+    values: dict[str, Any] = experiment.optimizer.values
     if values.get("nesterov") and not values.get("momentum"):
         yield ("optimizer", "nesterov"), "found nesterov: true without momentum, expected momentum above 0"
     if values.get("smallest", 0) > values.get("largest", math.inf):

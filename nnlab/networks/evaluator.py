@@ -28,8 +28,9 @@ class Evaluator:
         rows = x.shape[1]
         outputs = np.empty((len(self.theta), rows, self.network.outputs), self.theta.dtype)
         losses = np.empty((len(self.theta), rows), self.theta.dtype)
-        for begin in range(0, rows, EVALUATION_ROWS):
-            part = slice(begin, min(begin + EVALUATION_ROWS, rows))
+        at_once = self.network.rows_at_once(EVALUATION_ROWS, trains=False)
+        for begin in range(0, rows, at_once):
+            part = slice(begin, min(begin + at_once, rows))
             evaluation = self._pass(part.stop - part.start)
             outputs[:, part] = evaluation.forward(x[:, part])
             if y is not None:
