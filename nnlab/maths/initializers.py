@@ -27,10 +27,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Initializer:
-    """How a weight matrix is initialised, or the one row of a bias, which knows the fans of its layer.
+    """How a weight matrix is initialised, or the one row of a bias.
 
     `weights(draws, shape, fans, **parameters)` gives the matrix, with `fans` (fan_in, fan_out); `draws(kind)` gives
-    standard random numbers of that shape: "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1.
+    standard random numbers of that shape: "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1. A bias
+    has one input, or the fans of its layer where the scheme is `by_layer`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Initializer:
     formula: str
     source: str
     parameters: tuple[Parameter, ...] = ()
+    by_layer: bool = False
 
 
 Draws = Callable[[str], Array]
@@ -180,6 +182,7 @@ INITIALIZERS: dict[str, Initializer] = by_name(
                 choices=("normal", "truncated_normal", "uniform"),
             ),
         ),
+        by_layer=True,
     ),
     Initializer("glorot_uniform", _uniform_with(_glorot_variance), "U[-√(6/(fan_in+fan_out)), …)", _GLOROT),
     Initializer("glorot_normal", _normal_with(_glorot_variance), "N(0, 2/(fan_in+fan_out))", _GLOROT),

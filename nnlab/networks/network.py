@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -61,13 +61,22 @@ class Network:
         """How many numbers these samples have: the widths of the inputs and of each layer's outputs."""
         return tuple(map(units_of, self.shapes))
 
+    @property
+    def has_images(self) -> bool:
+        """Whether there are layers of images."""
+        return any(layer.needs_image for layer in self.layers)
+
+    def of_replica(self, replica: int) -> Network:
+        """The network of one replica, whose head may weigh classes differently."""
+        return replace(self, head=self.head.of_replica(replica))
+
     def rows_at_once(self, batch: int, *, trains: bool) -> int:
         """How many samples of a batch go through the network together: all, or 16 where there are layers of images.
 
         The buffers of 16 images stay in the processor's cache from layer to layer. A layer that mixes samples in
         training has to see the whole batch.
         """
-        if not any(layer.needs_image for layer in self.layers):
+        if not self.has_images:
             return batch
         return batch if trains and any(layer.mixes_samples for layer in self.layers) else min(batch, IMAGES_AT_ONCE)
 

@@ -1,4 +1,7 @@
-"""Batches of images go through a network a few samples at a time: whole ones would leave the cache between layers."""
+"""Batches of images go through a network in parts that stay in the cache: a replica at a time, a few samples at a time.
+
+Replicas compute nothing together that they would not compute alone, so that no bit depends on these parts' order.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +65,53 @@ class PassInPieces:
         return next(iter(self.passes.values())).penalty()
 
 
+class PassByReplica:
+    """`Pass.differentiate` for several replicas one after the other: the buffers of one stay in the cache."""
+
+    def __init__(
+        self,
+        network: Network,
+        theta: Array,
+        gradient: Array,
+        batch: int,
+        statistics: Array | None = None,
+        context: PassContext | None = None,
+    ) -> None:
+        context = PassContext() if context is None else context
+        self.passes = [
+            training_pass(
+                network.of_replica(replica),
+                theta[replica : replica + 1],
+                gradient[replica : replica + 1],
+                batch,
+                None if statistics is None else statistics[replica : replica + 1],
+                context.of_replica(replica),
+            )
+            for replica in range(len(theta))
+        ]
+        self.x = self.y = np.empty(0)  # the arrays that came last: none yet
+        self.parts: list[tuple[Array, Array]] = []
+
+    def differentiate(self, x: Array, y: Array, *, measured: bool = False) -> Array | None:
+        """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
+        if x is not self.x or y is not self.y:
+            self.x, self.y = x, y
+            replicas = range(len(self.passes))
+            self.parts = list(zip(by_replica(x, replicas), by_replica(y, replicas), strict=True))
+        pairs = zip(self.passes, self.parts, strict=True)
+        losses = [own.differentiate(x, y, measured=measured) for own, (x, y) in pairs]
+        return np.concatenate([loss for loss in losses if loss is not None]) if measured else None
+
+    def penalty(self) -> Array:
+        """As `Pass.penalty`."""
+        return np.concatenate([own.penalty() for own in self.passes])
+
+
+def by_replica(values: Array, replicas: range) -> list[Array]:
+    """Each replica's own rows, (1, m, columns), of values (R or 1, m, columns)."""
+    return [values[replica : replica + 1] if len(values) > 1 else values for replica in replicas]
+
+
 def training_pass(
     network: Network,
     theta: Array,
@@ -69,8 +119,10 @@ def training_pass(
     batch: int,
     statistics: Array | None = None,
     context: PassContext | None = None,
-) -> Pass | PassInPieces:
-    """What trains a network on batches of one size, at once or in pieces; which, follows from shapes and size alone."""
+) -> Pass | PassInPieces | PassByReplica:
+    """What trains a network on batches of one size, at once or in parts; which, follows from shapes and size alone."""
+    if network.has_images and len(theta) > 1:
+        return PassByReplica(network, theta, gradient, batch, statistics, context)
     rows = network.rows_at_once(batch, trains=True)
     if rows == batch:
         return Pass(network, theta, gradient, batch, statistics, context)

@@ -55,6 +55,10 @@ class PassContext:
         """Whether this is a training pass."""
         return self.seeds is not None
 
+    def of_replica(self, replica: int) -> PassContext:
+        """The same pass for one of its seeds."""
+        return _ReplicaContext(self, replica)
+
     def uniforms(self, layer: str, like: Array) -> Array:
         """Uniform numbers in [0, 1) for the units of `like`, in its dtype: each replica's own."""
         return self._drawn(layer, like, lambda numbers, shape: numbers.random(shape, np.float64))
@@ -72,12 +76,26 @@ class PassContext:
         return drawn[0] if like.ndim == 2 else drawn
 
 
+class _ReplicaContext(PassContext):
+    """One replica of a pass: at the step and the piece at which that is."""
+
+    def __init__(self, whole: PassContext, replica: int) -> None:
+        self.whole, self.learns = whole, whole.learns
+        self.seeds = None if whole.seeds is None else whole.seeds[replica : replica + 1]
+        self.piece = 0
+
+    @property
+    def step(self) -> int:  # type: ignore[override]
+        """The step of the whole."""
+        return self.whole.step
+
+
 @dataclass(frozen=True)
 class Buffers:
-    """What a layer is bound to: views of theta, of its gradient (None: no backward pass) and of the running statistics.
+    """What a layer is bound to: views of theta, its gradient (None: no backward pass) and the running statistics.
 
-    `shape` is that of a sample as the layer gets it. Outputs go to `outputs`, (R, m, units) or (m, units). `wants_dx` is
-    False for the first layer of a network: nobody wants the derivative by the inputs.
+    `shape` is that of a sample as the layer gets it. Outputs go to `outputs`, (R, m, units) or (m, units). `wants_dx`
+    is False for the first layer of a network: nobody wants the derivative by the inputs.
     """
 
     parameters: Views

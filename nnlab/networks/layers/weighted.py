@@ -54,9 +54,10 @@ class Weighted(Layer):
         )
 
     def start(self, shape: Shape, draws: DrawsFor) -> dict[str, Array]:
-        """Weights by the initialiser, then the bias by its own; both know the fans of the layer."""
+        """Weights by the initialiser, then the bias by its own, which sees one input or the fans of the layer."""
         wanted, fans = self.weights_shape(shape), self.fans(shape)
         matrix, row = (math.prod(wanted[:-1]), self.width), (1, self.width)
         weights = self.initializer.weights(draws(matrix), matrix, fans, **self.chosen)
-        (bias,) = self.bias_initializer.weights(draws(row), row, fans, **self.bias_chosen)
+        bias_fans = fans if self.bias_initializer.by_layer else row
+        (bias,) = self.bias_initializer.weights(draws(row), row, bias_fans, **self.bias_chosen)
         return {f"{self.name}/weights": weights.reshape(wanted), f"{self.name}/bias": bias}
