@@ -322,7 +322,7 @@ def _seed_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
-    values = experiment.optimizer.values
+    values: dict[str, Any] = experiment.optimizer.values
     if values.get("nesterov") and not values.get("momentum"):
         yield ("optimizer", "nesterov"), "found nesterov: true without momentum, expected momentum above 0"
     if values.get("smallest", 0) > values.get("largest", math.inf):
@@ -441,8 +441,11 @@ def _precision_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def _size_findings(experiment: Experiment) -> Iterator[Finding]:
     """Networks that are too large for any data: each weight matrix has at least one row."""
-    widths = [layer.dense for layer in experiment.network.layers or [] if layer.dense]
-    parameters = sum(width * (before + 1) for before, width in zip([1, *widths], widths, strict=False))
+    weighted = [layer for layer in experiment.network.layers or [] if layer.width]
+    parameters, before = 0, 1
+    for layer in weighted:
+        parameters += (layer.width or 0) * (before * math.prod(layer.kernel or (1, 1)) + 1)
+        before = layer.width or 1
     fault = memory_fault(parameters, experiment)
     if fault:
         yield ("network", "layers"), fault
