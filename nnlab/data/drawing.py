@@ -12,15 +12,16 @@ Source of the distances: Quilez, "2D distance functions".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+Float = NDArray[np.floating[Any]]
 Length = float | Float
 """One for all pictures, or one for each, (N, 1, 1)."""
 
-_TINY = np.float32(1e-6)
+_TINY = 1e-6
 
 
 class Canvas:
@@ -31,24 +32,25 @@ class Canvas:
     """
 
     def __init__(self, size: int, shift: tuple[Float, Float], scale: Float, slope: Float) -> None:
-        centres = (2 * np.arange(size, dtype=np.float32) + 1) / np.float32(size) - 1
+        centres = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1
         right, down = centres - shift[0], centres[:, np.newaxis] - shift[1]
         divisor = (1 + slope * slope) * scale
         cosine, sine = (1 - slope * slope) / divisor, 2 * slope / divisor
         self.x = cosine * right + sine * down
         self.y = cosine * down - sine * right
-        self._per_pixel = scale * np.float32(size / 2)
+        self._per_pixel = scale * (size / 2)
         self.picture = np.zeros((len(scale), 3, size, size), np.float32)
 
     def fill(self, distance: Float, colour: Float, opacity: Length = 1.0) -> None:
         """Paint a figure, given by its signed distances, in a colour (N or 1, 3); edges are one pixel wide."""
-        covered = np.clip(np.float32(0.5) - distance * self._per_pixel, 0, 1) * opacity
+        covered = np.clip(0.5 - distance * self._per_pixel, 0, 1) * opacity
         self.picture += covered[:, np.newaxis] * (colour[:, :, np.newaxis, np.newaxis] - self.picture)
 
 
 def length(x: Float, y: Float) -> Float:
     """The length of the vector (x, y)."""
-    return np.sqrt(x * x + y * y)
+    root: Float = np.sqrt(x * x + y * y)
+    return root
 
 
 def circle(x: Float, y: Float, radius: Length) -> Float:
@@ -58,7 +60,8 @@ def circle(x: Float, y: Float, radius: Length) -> Float:
 
 def ring(x: Float, y: Float, radius: Length, thickness: Length) -> Float:
     """A circular line, half as thick on either side as `thickness`."""
-    return np.abs(length(x, y) - radius) - thickness / 2
+    distance: Float = np.abs(length(x, y) - radius) - thickness / 2
+    return distance
 
 
 def ellipse(x: Float, y: Float, width: Length, height: Length) -> Float:
@@ -84,13 +87,13 @@ def bow(x: Float, y: Float, bend: Length, width: Length, thickness: Length) -> F
 
 def polygon(x: Float, y: Float, corners: Sequence[tuple[float, float]]) -> Float:
     """A polygon: the distance to the nearest side, negative where a ray crosses an odd number of sides."""
-    nearest = np.full(x.shape, np.float32(np.inf))
+    nearest = np.full_like(x, np.inf)
     inside = np.zeros(x.shape, bool)
     for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):
-        dx, dy = np.float32(bx) - np.float32(ax), np.float32(by) - np.float32(ay)
-        px, py = x - np.float32(ax), y - np.float32(ay)
+        dx, dy = bx - ax, by - ay
+        px, py = x - ax, y - ay
         along = np.clip((px * dx + py * dy) / (dx * dx + dy * dy), 0, 1)
         nearest = np.minimum(nearest, length(px - along * dx, py - along * dy))
         left_of_line = (px * dy < py * dx) == (dy > 0)
-        inside ^= ((py < 0) != (y - np.float32(by) < 0)) & left_of_line
+        inside ^= ((py < 0) != (y - by < 0)) & left_of_line
     return np.where(inside, -nearest, nearest)

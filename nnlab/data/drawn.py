@@ -54,7 +54,8 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and bl
 
 def _one_of_each(rows: NDArray[np.int64], _: Draws) -> NDArray[np.bool_]:
     """Classes in turn, one-hot: row i has class i modulo 6."""
-    return rows[:, np.newaxis] % len(FIGURES) == np.arange(len(FIGURES))
+    classes: NDArray[np.bool_] = rows[:, np.newaxis] % len(FIGURES) == np.arange(len(FIGURES))
+    return classes
 
 
 def draw_shapes(classes: NDArray[np.bool_], draws: Draws, size: int) -> Float:
@@ -64,12 +65,12 @@ def draw_shapes(classes: NDArray[np.bool_], draws: Draws, size: int) -> Float:
     figure and ground differ by LEAST_CONTRAST or more.
     """
     numbers = draws.astype(np.float32)
-    scale = np.float32(0.35) + np.float32(0.45) * numbers[:, 0]
-    room = np.float32(0.95) - scale
+    scale = 0.35 + 0.45 * numbers[:, 0]
+    room = 0.95 - scale
     right, down, slope = ((2 * numbers[:, i] - 1) for i in (1, 2, 3))
     placed = [value[:, np.newaxis, np.newaxis] for value in (right * room, down * room, scale, slope)]
     figure, ground = numbers[:, 4:7], _contrasting(numbers[:, 7:10], numbers[:, 4:7])
-    picture = np.empty((len(draws), 3, size, size), np.float32)
+    picture: Float = np.empty((len(draws), 3, size, size), np.float32)
     for has, distance in zip(classes.T, FIGURES.values(), strict=True):
         x, y, scales, slopes = (value[has] for value in placed)
         canvas = Canvas(size, (x, y), scales, slopes)
@@ -82,18 +83,20 @@ def draw_shapes(classes: NDArray[np.bool_], draws: Draws, size: int) -> Float:
 def luminance(colours: Float) -> Float:
     """How light colours (N, 3) are, (N, 1), from 0 to 1."""
     red, green, blue = (colours[:, i : i + 1] * _LUMINANCE[i] for i in range(3))
-    return red + green + blue
+    light: Float = red + green + blue
+    return light
 
 
 def _contrasting(ground: Float, figure: Float) -> Float:
     """Ground colours (N, 3), mixed with white behind dark figures, with black behind light ones, as far as needed."""
     of_figure, of_ground = luminance(figure), luminance(ground)
     dark = of_figure < 0.5
-    lighter = np.maximum(of_ground, of_figure + np.float32(LEAST_CONTRAST))
-    darker = np.minimum(of_ground, of_figure - np.float32(LEAST_CONTRAST))
+    lighter = np.maximum(of_ground, of_figure + LEAST_CONTRAST)
+    darker = np.minimum(of_ground, of_figure - LEAST_CONTRAST)
     end = dark.astype(np.float32)  # the luminance of white or black
     share = (np.where(dark, lighter, darker) - of_ground) / (end - of_ground)
-    return ground + share * (end - ground)
+    mixed: Float = ground + share * (end - ground)
+    return mixed
 
 
 # --- the sets ---------------------------------------------------------------------------------------------------------
@@ -158,11 +161,12 @@ def _drawn_rows(
     targets = kind.targets(rows, draws)
     images = kind.draw(targets, draws, size).reshape(len(rows), -1)
     if noise:
-        images += np.float32(noise) * np.array([_noise(random, images.shape[1]) for random in streams])
+        images += noise * np.array([_noise(random, images.shape[1]) for random in streams])
     return np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8), targets
 
 
-def _noise(random: np.random.Generator, count: int) -> NDArray[np.float32]:
+def _noise(random: np.random.Generator, count: int) -> Float:
     """Numbers of mean 0 and standard deviation 1, nearly normal, each from the sum of four random bytes."""
     total = np.frombuffer(random.bytes(4 * count), np.uint8).reshape(4, count).sum(axis=0, dtype=np.int32)
-    return (total.astype(np.float32) - 510) / np.float32(_BYTES_DEVIATION)
+    centred: Float = total.astype(np.float32) - 510
+    return centred / _BYTES_DEVIATION

@@ -80,8 +80,8 @@ LIGHT_HAIR: Colours = ((0.97, 0.8, 0.3), (0.99, 0.9, 0.6), (0.86, 0.86, 0.84))
 SHIRTS: Colours = ((0.75, 0.2, 0.22), (0.2, 0.55, 0.42), (0.35, 0.3, 0.6), (0.85, 0.6, 0.2), (0.3, 0.35, 0.4))
 HATS: Colours = ((0.15, 0.3, 0.6), (0.7, 0.15, 0.2), (0.1, 0.45, 0.4), (0.45, 0.25, 0.55), (0.95, 0.92, 0.85))
 TIES: Colours = ((0.7, 0.1, 0.15), (0.1, 0.2, 0.45), (0.08, 0.08, 0.1))
-BLUE: Colours = ((0.2, 0.42, 0.75), (0.35, 0.6, 0.88), (0.25, 0.5, 0.7))
-WARM: Colours = ((0.95, 0.84, 0.52), (0.88, 0.74, 0.4), (0.84, 0.8, 0.68))
+BLUE: Colours = ((0.16, 0.3, 0.6), (0.32, 0.58, 0.9), (0.68, 0.85, 0.98))
+WARM: Colours = ((0.62, 0.46, 0.22), (0.92, 0.74, 0.38), (0.97, 0.92, 0.78))
 INK, WHITE, LENS, GOLD, MOUTH, LIPS = (
     np.array([colour], np.float32)
     for colour in (
@@ -121,16 +121,18 @@ class Face(Canvas):
 
     def blend(self, colours: Colours, by: str) -> Float:
         """Colours (N, 3) between neighbours of a row of colours: a variation from 0 to 1 says how far along."""
-        place = self.of[by][:, :, 0] * np.float32(len(colours) - 1)
+        place = self.of[by][:, :, 0] * (len(colours) - 1)
         left = np.minimum(place.astype(np.int64), len(colours) - 2)
-        table = np.array(colours, np.float32)
         share = place - left.astype(np.float32)
-        return table[left[:, 0]] + share * (table[left[:, 0] + 1] - table[left[:, 0]])
+        start, end = (np.array(colours, np.float32)[left[:, 0] + i] for i in (0, 1))
+        mixed: Float = start + share * (end - start)
+        return mixed
 
     def pick(self, colours: Colours, by: str) -> Float:
         """One of the colours for each face, (N, 3)."""
-        place = (self.of[by][:, 0, 0] * np.float32(len(colours))).astype(np.int64)
-        return np.array(colours, np.float32)[np.minimum(place, len(colours) - 1)]
+        place = (self.of[by][:, 0, 0] * len(colours)).astype(np.int64)
+        picked: Float = np.array(colours, np.float32)[np.minimum(place, len(colours) - 1)]
+        return picked
 
     def either(self, attribute: str, yes: Float, no: Float) -> Float:
         """Colours (N, 3) that depend on an attribute."""
@@ -138,7 +140,7 @@ class Face(Canvas):
 
     def outlined(self, distance: Float, colour: Float, shown: Length = 1.0, line: float = 0.035) -> None:
         """Fill a figure that has a dark line around it, so that it stands out from any colour behind it."""
-        self.fill(distance - np.float32(line), colour * np.float32(0.35), shown)
+        self.fill(distance - line, colour * 0.35, shown)
         self.fill(distance, colour, shown)
 
 
@@ -156,8 +158,8 @@ def _background(face: Face) -> None:
 
 def _long_hair(face: Face, shown: Length) -> None:
     length = face.of["hair_length"]
-    middle = (length - np.float32(0.4)) / 2
-    half = (length + np.float32(0.4)) / 2
+    middle = (length - 0.4) / 2
+    half = (length + 0.4) / 2
     face.outlined(box(face.x, face.y - middle, face.of["head_width"] + 0.13, half, 0.2), face.hair, shown)
 
 
@@ -166,21 +168,21 @@ def _shirt(face: Face) -> None:
 
 
 def _neck(face: Face) -> None:
-    face.fill(box(face.x, face.y - 0.5, 0.17, 0.22, 0.1), face.skin * np.float32(0.8))
+    face.fill(box(face.x, face.y - 0.5, 0.17, 0.22, 0.1), face.skin * 0.8)
 
 
 def _tie(face: Face, shown: Length) -> None:
     colour = face.pick(TIES, "tie_colour")
     face.fill(polygon(face.x, face.y, [(-0.3, 0.58), (0.3, 0.58), (0.16, 1.3), (-0.16, 1.3)]), WHITE, shown)
     blade = [(-0.08, 0.6), (0.08, 0.6), (0.05, 0.7), (0.12, 1.3), (-0.12, 1.3), (-0.05, 0.7)]
-    face.fill(polygon(face.x, face.y, blade) - np.float32(0.02), colour, shown)
+    face.fill(polygon(face.x, face.y, blade) - 0.02, colour, shown)
 
 
 def _head(face: Face) -> None:
     width, height = face.of["head_width"], face.of["head_height"]
     face.outlined(ellipse(face.x, face.y + 0.12, width + 0.07, height + 0.05), face.hair)
     for side in (-1, 1):
-        face.outlined(ellipse(face.x - side * width, face.y + 0.02, 0.09, 0.12), face.skin * np.float32(0.9))
+        face.outlined(ellipse(face.x - side * width, face.y + 0.02, 0.09, 0.12), face.skin * 0.9)
     face.outlined(_outline(face), face.skin, line=0.03)
 
 
@@ -191,38 +193,38 @@ def _outline(face: Face) -> Float:
 def _fringe(face: Face) -> None:
     width = face.of["head_width"]
     below = ellipse(face.x - face.of["parting"], face.y - 0.22, width + 0.08, 0.56)
-    face.fill(np.maximum(_outline(face) - np.float32(0.05), np.maximum(-below, face.y + 0.2)), face.hair)
+    face.fill(np.maximum(_outline(face) - 0.05, np.maximum(-below, face.y + 0.2)), face.hair)
 
 
 def _earrings(face: Face, shown: Length) -> None:
     for side in (-1, 1):
-        place = circle(face.x - side * (face.of["head_width"] + np.float32(0.04)), face.y - 0.2, 0.075)
+        place = circle(face.x - side * (face.of["head_width"] + 0.04), face.y - 0.2, 0.075)
         face.outlined(place, GOLD, shown)
 
 
 def _freckles(face: Face, shown: Length) -> None:
     places = [(side * x, y) for side in (-1, 1) for x, y in ((0.14, 0.11), (0.26, 0.08), (0.2, 0.2), (0.36, 0.12))]
     for i, (x, y) in enumerate(places):
-        right, down = face.of[f"freckle_{i}_right"] + np.float32(x), face.of[f"freckle_{i}_down"] + np.float32(y)
-        face.fill(circle(face.x - right, face.y - down, 0.036), face.skin * np.float32(0.42), shown)
+        right, down = face.of[f"freckle_{i}_right"] + x, face.of[f"freckle_{i}_down"] + y
+        face.fill(circle(face.x - right, face.y - down, 0.036), face.skin * 0.42, shown)
 
 
 def _eyes(face: Face) -> None:
     for side in (-1, 1):
-        x, y = face.x - np.float32(side * 0.2), face.y - face.of["eye_height"]
+        x, y = face.x - side * 0.2, face.y - face.of["eye_height"]
         face.fill(ellipse(x, y, 0.1, 0.085), WHITE)
         face.fill(circle(x - face.of["gaze"], y, 0.055), INK)
-        face.fill(bow(x, y + 0.16, -1.5, 0.1, 0.05), face.hair * np.float32(0.6))
+        face.fill(bow(x, y + 0.16, -1.5, 0.1, 0.05), face.hair * 0.6)
 
 
 def _nose(face: Face) -> None:
-    face.fill(ellipse(face.x - 0.01, face.y - 0.04, 0.045, 0.065), face.skin * np.float32(0.75))
+    face.fill(ellipse(face.x - 0.01, face.y - 0.04, 0.045, 0.065), face.skin * 0.75)
 
 
 def _beard(face: Face, shown: Length) -> None:
     chin = ellipse(face.x, face.y - 0.03, face.of["head_width"] + 0.01, face.of["head_height"])
     cheeks = ellipse(face.x, face.y - 0.05, face.of["head_width"] - 0.08, 0.17)
-    shape = np.maximum(np.maximum(chin, -cheeks), np.float32(0.05) - face.y)
+    shape = np.maximum(np.maximum(chin, -cheeks), 0.05 - face.y)
     face.outlined(shape, face.hair, shown)
     window = ellipse(face.x, face.y - face.of["mouth_height"] - 0.01, face.of["mouth_width"] + 0.06, 0.12)
     face.fill(window, face.skin, shown)
@@ -230,28 +232,28 @@ def _beard(face: Face, shown: Length) -> None:
 
 def _moustache(face: Face, shown: Length) -> None:
     for side in (-1, 1):
-        x, y = face.x - np.float32(side * 0.09), face.y - face.of["mouth_height"] + np.float32(0.14)
-        face.outlined(ellipse(x, y - side * x * np.float32(0.35), 0.13, 0.045), face.hair, shown, 0.025)
+        x, y = face.x - side * 0.09, face.y - face.of["mouth_height"] + 0.14
+        face.outlined(ellipse(x, y - side * x * 0.35, 0.13, 0.045), face.hair, shown, 0.025)
 
 
 def _mouth(face: Face) -> None:
     smile, opened = face.has["smile"], face.has["open_mouth"]
     x, y = face.x, face.y - face.of["mouth_height"]
     width = face.of["mouth_width"]
-    bend = smile * np.float32(4.0) - np.float32(1.2)
-    face.fill(bow(x, y - smile * np.float32(0.04), bend, width, 0.06), LIPS, 1 - opened)
+    bend = smile * 6.0 - 2.2
+    face.fill(bow(x, y + 0.05 - smile * 0.1, bend, width, 0.06), LIPS, 1 - opened)
     face.fill(ellipse(x, y - 0.03, 0.1, 0.12), LIPS, opened * (1 - smile))
     face.fill(ellipse(x, y - 0.03, 0.065, 0.085), MOUTH, opened * (1 - smile))
-    grin = np.maximum(ellipse(x, y + 0.05, width + 0.03, 0.2), -y - np.float32(0.05))
+    grin = np.maximum(ellipse(x, y + 0.05, width + 0.03, 0.2), -y - 0.05)
     face.fill(grin, MOUTH, opened * smile)
-    face.fill(np.maximum(grin, y - np.float32(0.02)), WHITE, opened * smile)
+    face.fill(np.maximum(grin, y - 0.02), WHITE, opened * smile)
 
 
 def _glasses(face: Face, shown: Length) -> None:
     y = face.y - face.of["eye_height"]
     for side in (-1, 1):
-        x = face.x - np.float32(side * 0.2)
-        face.fill(circle(x, y, 0.17), LENS, shown * np.float32(0.45))
+        x = face.x - side * 0.2
+        face.fill(circle(x, y, 0.17), LENS, shown * 0.45)
         face.fill(ring(x, y, 0.17, 0.06), INK, shown)
     face.fill(box(np.abs(face.x) - 0.42, y, 0.06, 0.03), INK, shown)
     face.fill(box(face.x, y, 0.05, 0.03), INK, shown)
@@ -261,7 +263,7 @@ def _hat(face: Face, shown: Length) -> None:
     colour = face.pick(HATS, "hat_colour")
     width = face.of["head_width"]
     face.outlined(box(face.x, face.y + 0.66, width - 0.04, 0.3, 0.12), colour, shown)
-    face.fill(box(face.x, face.y + 0.5, width - 0.04, 0.06), colour * np.float32(0.45), shown)
+    face.fill(box(face.x, face.y + 0.5, width - 0.04, 0.06), colour * 0.45, shown)
     face.outlined(box(face.x, face.y + 0.4, width + 0.2, 0.05, 0.05), colour, shown)
 
 
