@@ -42,7 +42,7 @@ _STAR = [
 FIGURES: Mapping[str, Callable[[Float, Float], Float]] = {
     # Signed distances to figures that reach about 1 from their centre. The order is that of the classes.
     "circle": partial(circle, radius=0.85),
-    "square": partial(box, width=0.75, height=0.75),
+    "square": partial(box, width=0.68, height=0.68),
     "triangle": partial(polygon, corners=_TRIANGLE),
     "star": partial(polygon, corners=_STAR),
     "cross": lambda x, y: np.minimum(box(x, y, 0.95, 0.3), box(x, y, 0.3, 0.95)),
@@ -66,7 +66,7 @@ def draw_shapes(classes: NDArray[np.bool_], draws: Draws, size: int) -> Float:
     """
     numbers = draws.astype(np.float32)
     scale = 0.35 + 0.45 * numbers[:, 0]
-    room = 0.95 - scale
+    room = 0.9 - scale
     right, down, slope = ((2 * numbers[:, i] - 1) for i in (1, 2, 3))
     placed = [value[:, np.newaxis, np.newaxis] for value in (right * room, down * room, scale, slope)]
     figure, ground = numbers[:, 4:7], _contrasting(numbers[:, 7:10], numbers[:, 4:7])
@@ -103,7 +103,7 @@ def _contrasting(ground: Float, figure: Float) -> Float:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawnSet:
     """A set that is drawn.
 
     `number` is that of its random streams: part of every result, never reused. A row needs `draws` random numbers;
@@ -118,12 +118,12 @@ class Drawing:
     classes: tuple[str, ...] = ()
 
 
-DRAWN: Mapping[str, Drawing] = {
-    "portraits": Drawing(
+DRAWN: Mapping[str, DrawnSet] = {
+    "portraits": DrawnSet(
         4, portraits.DRAWS, lambda _, draws: portraits.attributes_of(draws), portraits.draw_portraits,
         tuple(portraits.ATTRIBUTES),
     ),
-    "shapes": Drawing(5, 10, _one_of_each, draw_shapes, ("shape",), tuple(FIGURES)),
+    "shapes": DrawnSet(5, 10, _one_of_each, draw_shapes, ("shape",), tuple(FIGURES)),
 }  # fmt: skip
 DEFAULTS: Mapping[str, int | float] = MappingProxyType({"samples": 2000, "noise": 0.04, "size": 32, "seed": 0})
 
@@ -153,7 +153,7 @@ def drawn(name: str, task: Task, parameters: Mapping[str, object]) -> Dataset:
 
 
 def _drawn_rows(
-    kind: Drawing, rows: NDArray[np.int64], size: int, noise: float, seed: int
+    kind: DrawnSet, rows: NDArray[np.int64], size: int, noise: float, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Images (rows, 3 × size × size) and labels of some rows, each from its own stream."""
     streams = [stream(seed, Purpose.DATA, kind.number, int(row)) for row in rows]

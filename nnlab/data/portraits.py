@@ -1,5 +1,17 @@
 """Drawn faces with twelve yes or no attributes: which ones a face has, and how each is drawn.
 
+Six attributes depend on another one, with these probabilities where that is present and where it is absent:
+
+    P(beard | long_hair) = 0.1, else 0.5
+    P(moustache | beard) = 0.65, else 0.2
+    P(earrings | long_hair) = 0.6, else 0.2
+    P(freckles | dark_hair) = 0.2, else 0.5
+    P(open_mouth | smile) = 0.5, else 0.25
+    P(tie | beard) = 0.55, else 0.25
+
+The others are independent. Colours, place, size and turn of a face vary, so that no pixel alone tells an attribute, and
+what tells them does not need colour vision: hair is dark or light, grounds are blue or yellow to brown.
+
 A new attribute is a line in ATTRIBUTES and a function in LAYERS.
 """
 
@@ -66,7 +78,7 @@ VARIATIONS: Mapping[str, tuple[float, float]] = {
     "eye_height": (-0.12, -0.06),
     "mouth_height": (0.28, 0.32),
     "mouth_width": (0.16, 0.2),
-    "hair_length": (0.35, 0.62),
+    "hair_length": (0.42, 0.64),
     **{f"spot_{i}_{axis}": (-1.0, 1.0) for i in range(3) for axis in ("right", "down")},
     **{f"spot_{i}_radius": (0.15, 0.4) for i in range(3)},
     **{f"freckle_{i}_{axis}": (-0.03, 0.03) for i in range(8) for axis in ("right", "down")},
@@ -203,10 +215,10 @@ def _earrings(face: Face, shown: Length) -> None:
 
 
 def _freckles(face: Face, shown: Length) -> None:
-    places = [(side * x, y) for side in (-1, 1) for x, y in ((0.14, 0.11), (0.26, 0.08), (0.2, 0.2), (0.36, 0.12))]
+    places = [(side * x, y) for side in (-1, 1) for x, y in ((0.16, 0.11), (0.29, 0.1), (0.23, 0.17), (0.36, 0.14))]
     for i, (x, y) in enumerate(places):
         right, down = face.of[f"freckle_{i}_right"] + x, face.of[f"freckle_{i}_down"] + y
-        face.fill(circle(face.x - right, face.y - down, 0.036), face.skin * 0.42, shown)
+        face.fill(circle(face.x - right, face.y - down, 0.042), face.skin * 0.38, shown)
 
 
 def _eyes(face: Face) -> None:
@@ -223,7 +235,7 @@ def _nose(face: Face) -> None:
 
 def _beard(face: Face, shown: Length) -> None:
     chin = ellipse(face.x, face.y - 0.03, face.of["head_width"] + 0.01, face.of["head_height"])
-    cheeks = ellipse(face.x, face.y - 0.05, face.of["head_width"] - 0.08, 0.17)
+    cheeks = ellipse(face.x, face.y - 0.05, face.of["head_width"] - 0.05, 0.23)
     shape = np.maximum(np.maximum(chin, -cheeks), 0.05 - face.y)
     face.outlined(shape, face.hair, shown)
     window = ellipse(face.x, face.y - face.of["mouth_height"] - 0.01, face.of["mouth_width"] + 0.06, 0.12)
