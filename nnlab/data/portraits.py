@@ -304,9 +304,9 @@ def draw_portraits(has: NDArray[np.bool_], draws: NDArray[np.float64], size: int
     """Pictures (N, 3, size, size) from 0 to 1 of faces with attributes (N, 12), varied by draws (N, DRAWS)."""
     face = Face(has, draws, size)
     for name, draw in LAYERS.items():
-        if name in ATTRIBUTES:
-            draw(face, face.has[name])
-        else:
+        if name not in ATTRIBUTES:
             draw(face)
+        elif face.has[name].any():
+            draw(face, face.has[name])
     face.picture *= face.of["light"][:, np.newaxis]
     return face.picture
