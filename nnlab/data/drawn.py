@@ -15,11 +15,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data import portraits
 from nnlab.data.dataset import Columns, Dataset, Task, fingerprint_of
 from nnlab.data.drawing import Canvas, Float, box, circle, polygon, ring
+from nnlab.data.faces import draw_portraits
 from nnlab.data.files import SOURCE, refuse
 from nnlab.data.idx import pixel_columns
+from nnlab.data.portraits import ATTRIBUTES, DRAWS, attributes_of
 from nnlab.data.synthetic import checked
 from nnlab.data.targets import check_classes
 from nnlab.maths.randomness import Purpose, stream
@@ -52,7 +53,7 @@ LEAST_CONTRAST = 0.35
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue: ITU-R BT.601
 
 
-def _one_of_each(rows: NDArray[np.int64], _: Draws) -> NDArray[np.bool_]:
+def _in_turn(rows: NDArray[np.int64], _: Draws) -> NDArray[np.bool_]:
     """Classes in turn, one-hot: row i has class i modulo 6."""
     classes: NDArray[np.bool_] = rows[:, np.newaxis] % len(FIGURES) == np.arange(len(FIGURES))
     return classes
@@ -119,12 +120,9 @@ class DrawnSet:
 
 
 DRAWN: Mapping[str, DrawnSet] = {
-    "portraits": DrawnSet(
-        4, portraits.DRAWS, lambda _, draws: portraits.attributes_of(draws), portraits.draw_portraits,
-        tuple(portraits.ATTRIBUTES),
-    ),
-    "shapes": DrawnSet(5, 10, _one_of_each, draw_shapes, ("shape",), tuple(FIGURES)),
-}  # fmt: skip
+    "portraits": DrawnSet(4, DRAWS, lambda _, draws: attributes_of(draws), draw_portraits, tuple(ATTRIBUTES)),
+    "shapes": DrawnSet(5, 10, _in_turn, draw_shapes, ("shape",), tuple(FIGURES)),
+}
 DEFAULTS: Mapping[str, int | float] = MappingProxyType({"samples": 2000, "noise": 0.04, "size": 32, "seed": 0})
 
 

@@ -15,7 +15,8 @@ from nnlab.data import portraits as portrait_drawing
 from nnlab.data.catalogue import load
 from nnlab.data.drawing import Canvas, bow, box, circle, ellipse, polygon, ring
 from nnlab.data.drawn import DRAWN, FIGURES, LEAST_CONTRAST, draw_shapes, luminance
-from nnlab.data.portraits import ATTRIBUTES, DRAWS, LAYERS, VARIATIONS, attributes_of, draw_portraits
+from nnlab.data.faces import LAYERS, draw_portraits
+from nnlab.data.portraits import ATTRIBUTES, DRAWS, VARIATIONS, attributes_of
 from nnlab.errors import DataError
 
 TASKS = {"portraits": "multilabel", "shapes": "multiclass"}
