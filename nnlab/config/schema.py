@@ -97,6 +97,7 @@ class Source(FrozenModel):
     samples: Count | None = None
     noise: NotNegative | None = None
     classes: Count | None = None
+    size: Count | None = None
     seed: Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)] | None = None
 
     @property
