@@ -492,6 +492,8 @@ def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if gate.figure.startswith("gradcheck/") and experiment.training.gradcheck is None:
         return f"{name} is never measured: there is no gradient check; expected training.gradcheck"
+    if gate.figure == "batch/running_loss" and not experiment.training.running_loss:
+        return f"{name} is never measured: nobody adds up the losses; expected training.running_loss: true"
     if gate.figure.startswith("health/") and not experiment.training.health:
         return f"{name} is never measured: nobody looks at the units; expected training.health: true"
     return None
@@ -508,7 +510,7 @@ def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
         return None
     metrics = [name for name in METRICS if experiment.task in _tasks_of(name) and name not in _OF_EACH_CLASS]
     known = [f"{split}/{name}" for split in SPLITS for name in metrics]
-    return unknown_figure(gate, [*known, "batch/loss", "gradcheck/error"])
+    return unknown_figure(gate, [*known, "batch/loss", "batch/running_loss", "gradcheck/error"])
 
 
 def _tasks_of(metric: str) -> Sequence[str]:

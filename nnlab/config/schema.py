@@ -430,6 +430,7 @@ class TrainingSpec(FrozenModel):
     clip_value: Positive | None = None
     gradcheck: GradientCheck | None = None
     health: StrictBool = False
+    running_loss: StrictBool = False
 
 
 @dataclass(frozen=True)

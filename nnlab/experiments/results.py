@@ -37,7 +37,13 @@ def figure_names(setup: Setup) -> list[str]:
     """The columns of metrics.csv after step and epoch."""
     metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
     quick = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics]
-    return ["batch/loss", *quick, *(health.figure_names(setup.network) if setup.experiment.training.health else ())]
+    running = ["batch/running_loss"] if setup.plan.running_loss else []
+    return [
+        "batch/loss",
+        *running,
+        *quick,
+        *(health.figure_names(setup.network) if setup.experiment.training.health else ()),
+    ]
 
 
 def summary_of(

@@ -289,9 +289,8 @@ class Training:
         return [f"health: {100 * self.health.seconds / self.training.seconds:.2g} % of the time"]
 
     def _measure_final(self, reports: Mapping[str, Mapping[str, float | None]], theta: Array) -> None:
-        if "batch/loss" in self.measured.history:
-            self.measured.final["batch/loss"] = self.measured.history["batch/loss"][-1][2]
-        looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith("health/")}
+        along = ("batch/", "health/")
+        looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith(along)}
         self.measured.final |= looked_at
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}

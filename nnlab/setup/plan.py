@@ -45,6 +45,7 @@ def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe:
         observe=observe,
         needs_objective=optimizer.entry.needs_objective,
         health=training.health,
+        running_loss=training.running_loss,
     )
 
 

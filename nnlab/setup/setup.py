@@ -54,7 +54,11 @@ class Setup:
     def start(self) -> State:
         """The state before the first step, one replica per seed."""
         theta = self.network.start(self.rows.seeds, dtype_of(self.experiment), self.experiment.generator)
-        return State.start(theta, self.optimizer.start(theta), self.network.statistics.fills(len(theta), theta.dtype))
+        statistics = self.network.statistics.fills(len(theta), theta.dtype)
+        state = State.start(theta, self.optimizer.start(theta), statistics)
+        if self.plan.running_loss:
+            state.keep_losses()
+        return state
 
     def batches(self) -> Batches:
         """The batches of the training part."""

@@ -98,9 +98,9 @@ class Trainer:
             for step in range(state.step, until):
                 if step >= guard.next_copy and not guard.keep_copy():
                     break  # no replica is left
-                is_last = step + 1 == until
-                self.differentiate(step, measured=is_last)
-                if not guard.admits(step, measured=is_last):
+                measured = state.losses is not None or step + 1 == until
+                self.differentiate(step, measured=measured)
+                if not guard.admits(step, measured=measured):
                     break  # no replica is left; the guard has counted the step
                 self.apply(step)
                 state.step = step + 1
@@ -114,7 +114,7 @@ class Trainer:
         (x, y), self.context.step = self.batches.at(step), step
         loss = self.passes[x.shape[1]].differentiate(x, y, measured=measured)
         if loss is not None:
-            self.state.batch_loss[...] = loss
+            self.state.note_loss(loss)
         if self.guard.held_rows:
             self.guard.clear_held_gradient()
 
@@ -135,6 +135,7 @@ class Trainer:
         with np.errstate(all="ignore"):
             if plan.logs(state.step):
                 figures["batch/loss"] = state.batch_loss.copy()
+                figures |= {} if state.losses is None else {"batch/running_loss": state.mean_loss()}
             if plan.evaluates(state.step):
                 figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts) | self.health()
             self.guard.check_losses([values for name, values in figures.items() if name.endswith("/loss")])

@@ -30,7 +30,7 @@ class Plan:
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
-    looked at wherever whole splits are measured.
+    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean.
     """
 
     task: Task
@@ -49,6 +49,7 @@ class Plan:
     observe: Observe | None = None
     needs_objective: bool = False
     health: bool = False
+    running_loss: bool = False
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -71,7 +72,8 @@ class Record:
     """What was measured at a step: each figure (R,), nan where a replica had stopped. Empty at a mere checkpoint.
 
     Steps count from 1, so that `step` is also the number of updates done. `batch/loss` is the loss of this step's batch
-    before its update; whole splits are measured after it. Step 0 is the network as it starts.
+    before its update, `batch/running_loss` the mean of those since the last log; whole splits are measured after it.
+    Step 0 is the network as it starts.
     """
 
     step: int

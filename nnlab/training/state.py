@@ -27,6 +27,8 @@ class State:
     split was the first that was bad, and they are those after it. `initial_loss` is nan until a loss was measured.
     `squares`, (20,), holds the squared norm of the gradient of step k, summed over the replicas, at (k - 1) % 20.
     `ratios`, (R, layers with weights), are the update ratios of the last step where health is measured, else None.
+    `losses`, (2, R), are the sum and the number of batch losses since the last log, where their mean is wanted, else
+    None.
     """
 
     theta: Array
@@ -43,6 +45,7 @@ class State:
     squares: Array
     recorded: int = -1  # the last step that was measured: going on from a pause does not measure it again
     ratios: Array | None = None
+    losses: Array | None = None
 
     @classmethod
     def start(cls, theta: Array, slots: dict[str, Array], statistics: Array | None = None) -> State:
@@ -68,8 +71,9 @@ class State:
         """Every array by name, no copies. With `step` and `recorded` they are the whole state."""
         own = {name: getattr(self, name) for name in _ARRAYS}
         best = {f"best/{name}": array for name, array in self.best.arrays().items()}
-        health = {} if self.ratios is None else {"ratios": self.ratios}
-        return own | best | health | {f"slots/{name}": array for name, array in self.slots.items()}
+        asked = {"ratios": self.ratios, "losses": self.losses}
+        some = {name: array for name, array in asked.items() if array is not None}
+        return own | best | some | {f"slots/{name}": array for name, array in self.slots.items()}
 
     def keep_ratios(self, network: Network) -> Array:
         """The update ratios, from now on part of the state."""
@@ -77,6 +81,24 @@ class State:
             layers = sum("update_ratio" in layer.health for layer in network.layers)
             self.ratios = np.full((len(self.theta), layers), np.nan)
         return self.ratios
+
+    def keep_losses(self) -> None:
+        """Keep the sum of the batch losses since the last log, from now on part of the state."""
+        if self.losses is None:
+            self.losses = np.zeros((2, len(self.theta)))
+
+    def note_loss(self, loss: Array) -> None:
+        """Take note of a batch's loss, (R,)."""
+        self.batch_loss[...] = loss
+        if self.losses is not None:
+            self.losses += [loss, np.ones_like(loss)]
+
+    def mean_loss(self) -> Array:
+        """The mean of the batch losses since it was asked for last, (R,)."""
+        assert self.losses is not None
+        mean: Array = self.losses[0] / self.losses[1]
+        self.losses[...] = 0
+        return mean
 
     def note_watched(self, watch: Watch, values: Array) -> None:
         """Take note of the watched figure, (R,): keep the best weights, and stop replicas that improve no longer."""

@@ -244,3 +244,42 @@ def test_pytorchs_default_start(tmp_path):
             limit = 1 / np.sqrt(fan_in)
             assert 0.98 * limit < np.abs(values).max() <= limit
             assert abs(values.var() / (limit**2 / 3) - 1) < 0.1
+
+
+# --- the mean of the losses since the last log ------------------------------------------------------------------------
+
+
+RUNNING = DIGITS.replace("log_every: 4", "log_every: 7, running_loss: true")
+
+
+def logged(run, name):
+    return {int(row["step"]): float(row[name]) for row in read_rows(run / "metrics.csv") if row[name]}
+
+
+def test_the_running_loss_is_the_mean_of_the_batch_losses_since_the_last_log(tmp_path):
+    each = trained(tmp_path, write(tmp_path, DIGITS), "--set", "training.log_every=1")
+    mean = trained(tmp_path, write(tmp_path, RUNNING))
+    losses, means = logged(each, "batch/loss"), logged(mean, "batch/running_loss")
+    assert list(means) == [*range(7, 61, 7)]
+    for step, value in means.items():
+        assert value == pytest.approx(np.mean([losses[k] for k in range(step - 6, step + 1)]), rel=1e-12)
+    assert weights(each) == weights(mean)
+
+
+def test_a_pause_between_two_logs_changes_no_running_loss(tmp_path):
+    file = write(tmp_path, RUNNING)
+    whole, first = trained(tmp_path, file), trained(tmp_path, file, "--steps", 31)
+    assert nnlab_here("train", "--resume", first, "--epochs", 3, "--quiet", cwd=tmp_path).exit_code == 0
+    found, expected = logged(first, "batch/running_loss"), logged(whole, "batch/running_loss")
+    assert {step: found[step] for step in expected} == expected
+
+
+def test_a_gate_on_a_running_loss_that_nobody_measures_is_refused():
+    (found,) = faults(DIGITS + 'gates: ["batch/running_loss <= 2"]\n')
+    assert found.endswith("is never measured: nobody adds up the losses; expected training.running_loss: true")
+
+
+def test_a_gate_holds_the_running_loss(tmp_path):
+    file = write(tmp_path, RUNNING)
+    result = nnlab_here("train", file, "--gate", "batch/running_loss <= 0.001", "--quiet", cwd=tmp_path)
+    assert result.exit_code == 3
