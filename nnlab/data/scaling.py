@@ -253,6 +253,9 @@ class _Blocks:
 
     def extremes(self) -> tuple[Floats, Floats]:
         """The least and the largest value of each column."""
+        if self._counts_bytes:
+            there = self._counts > 0
+            return there.argmax(axis=1).astype(np.float64), 255.0 - there[:, ::-1].argmax(axis=1)
         # Bytes can be compared without converting them to float64.
         blocks = self._in_columns(_blocks(self.x, self.rows)) if self.x.dtype == np.uint8 else self
         ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks]
@@ -272,11 +275,29 @@ class _Blocks:
 
     def _of_bytes(self) -> tuple[Floats, Floats]:
         """The mean and deviation of bytes, whose sums are exact: the deviation is √(N Σx² - (Σx)²) / N."""
-        n = self.count
-        sums = np.sum([block.sum(axis=0) for block in self], axis=0)
-        squares = np.sum([np.square(block).sum(axis=0) for block in self], axis=0)
+        n, values = self.count, np.arange(256.0)
+        if self._counts_bytes:
+            sums, squares = self._counts @ values, self._counts @ np.square(values)
+        else:
+            sums = np.sum([block.sum(axis=0) for block in self], axis=0)
+            squares = np.sum([np.square(block).sum(axis=0) for block in self], axis=0)
         totals = [(int(s), int(q)) for s, q in zip(sums, squares, strict=True)]
         return sums / n, np.sqrt([(n * q - s * s) / (n * n) for s, q in totals])
+
+    @property
+    def _counts_bytes(self) -> bool:
+        """Whether a few groups of bytes are described by how often each byte occurs, which is quick to count."""
+        return self.x.dtype == np.uint8 and self.groups is not None
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """How often each byte occurs in each group, (groups, 256)."""
+        assert self.groups is not None
+        counts = np.zeros((self.groups, 256), np.int64)
+        for _, block in _blocks(self.x, self.rows):
+            for group, values in enumerate(block.reshape(len(block), self.groups, -1).swapaxes(0, 1)):
+                counts[group] += np.bincount(values.reshape(-1), minlength=256)
+        return counts
 
 
 def _unit(low: Floats, high: Floats) -> Floats:

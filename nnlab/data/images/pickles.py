@@ -32,6 +32,7 @@ _NAMES = {
     "numpy ndarray": "array type",
     "numpy dtype": "new type",
     "_codecs encode": "encode",
+    "__builtin__ bytes": "no bytes",
 }
 
 
@@ -245,11 +246,18 @@ def _encode(text: Any, codec: Any, _a: Any, _b: Any) -> bytes:
     return encoded
 
 
+def _no_bytes(argument: Any, *_none: Any) -> bytes:
+    """Empty bytes, which Python 3 writes as a call without arguments."""
+    _require(argument is None, "bytes made of something in a pickle", "none")
+    return b""
+
+
 _CALLS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "new type": _new_type,
     "new array": _new_array,
     "array of bytes": _array_of_bytes,
     "encode": _encode,
+    "no bytes": _no_bytes,
 }
 
 
@@ -260,7 +268,7 @@ def _whole(text: str) -> int | bool:
     """A whole number as text; Python 2 writes booleans as 00 and 01."""
     if text in ("00", "01"):
         return text == "01"
-    _require(len(text) <= 20 and bool(re.fullmatch(r"-?[0-9]+L?", text)), "a number of another form", "a whole one")
+    _require(len(text) <= 22 and bool(re.fullmatch(r"-?[0-9]+L?", text)), "a number of another form", "a whole one")
     return int(text.rstrip("L"))
 
 
