@@ -52,6 +52,7 @@ LIBRARIES = {
     "pydantic_core": {"config", "runs"},
     "yaml": {"config"},
     "matplotlib": {"pictures"},
+    "PIL": {"data"},
     "threadpoolctl": {"runs", "comparison", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},
@@ -188,7 +189,7 @@ main()
 """
     )
     assert code == 0
-    assert loaded & {"scipy", "matplotlib", "dask"} == set()
+    assert loaded & {"scipy", "matplotlib", "dask", "PIL"} == set()
 
 
 def test_a_command_is_built_alone_and_any_other_word_builds_all():

@@ -133,7 +133,10 @@ def compare(
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
     """The names of the final figures of each arm, such as `test/accuracy`."""
     data = experiment.data
-    there = {"val": data.validation is not None, "test": data.test is not None or dataset.own_test > 0}
+    there = {
+        "val": data.validation is not None or dataset.own_validation > 0,
+        "test": data.test is not None or dataset.own_test > 0,
+    }
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
     return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
 

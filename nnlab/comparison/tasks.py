@@ -86,7 +86,7 @@ class RowSource:
     def rows(self, experiment: Experiment, seeds: tuple[int, ...]) -> Rows:
         """The rows as the experiment prepares them, for each seed; shared by all seeds if nothing is drawn."""
         data = experiment.data
-        drawn = data.validation is not None or data.test is not None
+        drawn = data.draws_a_part
         key = (repr(data), experiment.precision, seeds if drawn else ())
         last = self.last
         if last is None or last[0] != key:
@@ -178,7 +178,7 @@ def chunks(
 
 def _bytes_of_rows(experiment: Experiment, dataset: Dataset) -> int:
     """Bytes of the drawn and stacked rows of one seed; 0 if all seeds share them."""
-    drawn = experiment.data.validation is not None or experiment.data.test is not None
+    drawn = experiment.data.draws_a_part
     return 2 * dataset.x.size * dtype_of(experiment).itemsize if drawn else 0
 
 

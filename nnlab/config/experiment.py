@@ -77,7 +77,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     if hasattr(value, "model_fields_set"):
-        return {key: to_plain(item) for key, item in value if item is not None}
+        fields = type(value).model_fields
+        return {fields[key].alias or key: to_plain(item) for key, item in value if item is not None}
     return value
 
 
@@ -244,7 +245,7 @@ def _sibling_keys(path: KeyPath) -> list[str]:
     for part in path[:-1]:
         if isinstance(part, str) and model is not None and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation)
-    return list(model.model_fields) if model is not None else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model is not None else []
 
 
 def _section_hint(path: KeyPath) -> str:

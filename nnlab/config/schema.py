@@ -57,6 +57,7 @@ Positive = Annotated[Number, Field(gt=0)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)]
+Side = Annotated[StrictInt, Field(ge=1, le=4096)]
 
 
 def _batch_size(value: Any) -> Any:
@@ -82,6 +83,10 @@ def _share_or_count(value: Any) -> Any:
     if isinstance(value, float) and 0 < value < 1:
         return value
     raise inner_faults([((), f"found {shown(value)}, expected a share in (0, 1) or a count of at least 1 row")])
+
+
+def _share_count_or_own(value: Any) -> Any:
+    return value if value == "own" else _share_or_count(value)
 
 
 class FrozenModel(BaseModel):
@@ -110,12 +115,52 @@ class Scale(FrozenModel):
     """How inputs are scaled; fitted on the training part alone.
 
     `standard` gives (x - mean) / (deviation + epsilon), `minmax` (x - min) / (max - min), each per column, or over all
-    columns `together`, as is right for the pixels of an image.
+    columns `together`, as is right for the pixels of an image, or `per_channel` of it. `range` brings `source_range`,
+    the key `from`, to `low` … `high`, whatever the data are; bytes are from 0 to 255.
     """
 
-    name: Literal["none", "standard", "minmax"] = "none"
+    name: Literal["none", "standard", "minmax", "range"] = "none"
     epsilon: NotNegative = 0.0
     together: StrictBool = False
+    per_channel: StrictBool = False
+    low: Number | None = None
+    high: Number | None = None
+    source_range: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = Field(None, alias="from")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        found = [*self._misplaced(), *self._reversed()]
+        if found:
+            raise inner_faults(found)
+        return self
+
+    def _misplaced(self) -> Iterator[Inner]:
+        """Keys of another scaling."""
+        for key, value in (("low", self.low), ("high", self.high), ("from", self.source_range)):
+            if value is not None and self.name != "range":
+                yield (key,), f"found {key} with {self.name}, expected it with range"
+        if self.per_channel and self.name not in ("standard", "minmax"):
+            yield ("per_channel",), f"found per_channel with {self.name}, expected it with standard or minmax"
+        if self.per_channel and self.together:
+            yield ("per_channel",), "found per_channel and together, expected one of them"
+
+    def _reversed(self) -> Iterator[Inner]:
+        """Ranges that do not go upwards."""
+        low, high = self.target_range
+        if not low < high:
+            yield ("high" if self.high is not None else "low",), f"found {low:g} … {high:g}, expected low below high"
+        if self.source_range and not self.source_range[0] < self.source_range[1]:
+            yield ("from",), f"found {self.source_range}, expected the lower end first"
+
+    @property
+    def from_range(self) -> tuple[float, float] | None:
+        """The range that is brought to another, if it is given."""
+        return None if self.source_range is None else (self.source_range[0], self.source_range[1])
+
+    @property
+    def target_range(self) -> tuple[float, float]:
+        """Where a range is brought to."""
+        return (0.0 if self.low is None else self.low, 1.0 if self.high is None else self.high)
 
 
 def _named(value: Any) -> Any:
@@ -134,7 +179,9 @@ class Data(FrozenModel):
     """The rows, how they are read, scaled and split.
 
     With `in_blocks`, inputs in arrays stay in their files, and about this many rows are in memory at once during
-    training; with `null`, the default, all are. It also changes the order in which rows are visited.
+    training; with `null`, the default, all are. It also changes the order in which rows are visited. Of image files,
+    `resize` is [rows, columns] and `channels` rgb or gray; of arrays with channels, `channels` is first or last.
+    `validation: own` is the validation part that the set comes with.
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
@@ -144,8 +191,16 @@ class Data(FrozenModel):
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
     scale_targets: StrictBool = False
     in_blocks: Count | None = None
+    resize: Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
+    channels: Literal["rgb", "gray", "first", "last"] | None = None
+    bad_images: Literal["error", "skip"] = "error"
     test: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
-    validation: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
+    validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
+
+    @property
+    def draws_a_part(self) -> bool:
+        """Whether each seed has rows of its own for validation or test."""
+        return self.test is not None or self.validation not in (None, "own")
 
 
 class Init(FrozenModel):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
+from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of, image_column
 from nnlab.data.files import FaultList, counted, refuse
-from nnlab.data.idx import pixel_columns
+from nnlab.data.images.planes import ORDERS, Planes, check_order, described, flat, flat_stored, planes_of
 from nnlab.data.npy import Arrays, read_files, read_members
 from nnlab.data.stored import StoredArray, StoredRows
 from nnlab.data.targets import check_classes, class_targets, codes_of, integer_labels, labelled
@@ -29,62 +29,82 @@ def is_npy_folder(folder: Path) -> bool:
     return any((folder / f"{name}.npy").exists() for name in _INPUTS)
 
 
-def read_npz(path: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
+def read_npz(path: Path | str, *, task: Task, in_blocks: int | None = None, channels: str | None = None) -> Dataset:
     """The data set of an .npz file.
 
-    `x` is (N, inputs) of numbers, or (N, height, width) for images; uint8 stays uint8, all else becomes float64. `y` is
-    (N,) class labels from 0, one-hot (N, classes), 0 or 1 per label, or numbers to predict. With `in_blocks`, the
-    number of rows to hold in memory at once, `x` stays in its file.
+    `x` is (N, inputs) of numbers, or images: (N, rows, columns), (N, rows, columns, channels), or with `channels`
+    "first" (N, channels, rows, columns); uint8 stays uint8, all else becomes float64. `y` is (N,) class labels from 0,
+    one-hot (N, classes), 0 or 1 per label, or numbers to predict. With `in_blocks`, the number of rows to hold in
+    memory at once, `x` stays in its file.
     """
-    return _read(read_members, Path(path), Path(path).stem, task, in_blocks)
+    return _read(read_members, Path(path), Path(path).stem, task, in_blocks, channels)
 
 
-def read_npy_folder(folder: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
+def read_npy_folder(
+    folder: Path | str, *, task: Task, in_blocks: int | None = None, channels: str | None = None
+) -> Dataset:
     """The data set of a folder with x.npy and y.npy, or x_train.npy and so on; otherwise like `read_npz`."""
-    return _read(read_files, Path(folder), Path(folder).resolve().name, task, in_blocks)
+    return _read(read_files, Path(folder), Path(folder).resolve().name, task, in_blocks, channels)
 
 
-def _read(read: Read, path: Path, name: str, task: Task, in_blocks: int | None) -> Dataset:
+def _read(read: Read, path: Path, name: str, task: Task, in_blocks: int | None, channels: str | None) -> Dataset:
     arrays = read(path, (*_WHOLE, *_SPLIT), _INPUTS if in_blocks else ())
     _check_parts(arrays, path)
     pairs = [("x", "y")] if "x" in arrays else [("x_train", "y_train"), ("x_test", "y_test")]
     shape = arrays[pairs[0][0]].shape
-    x = _inputs([arrays[x] for x, _ in pairs], in_blocks, path)
+    check_order(channels, len(shape), path)
+    planes = planes_of(shape, channels, path)
+    x = _inputs([arrays[x] for x, _ in pairs], in_blocks, channels, path)
     own_test = len(arrays["y_test"]) if "y_test" in arrays else 0
     classes, y = _first_targets(_joined([_array(arrays[y]) for _, y in pairs]), own_test, task, path)
-    image_shape = (shape[1], shape[2]) if len(shape) == 3 else None
-    inputs = pixel_columns(*image_shape) if image_shape else _numbered("x", x.shape[1])
+    inputs = image_column(*planes, is_bytes=x.dtype == np.uint8) if planes else _numbered("x", x.shape[1])
     names = ("y",) if classes else tuple(column.name for column in _numbered("y", y.shape[1]))
     columns = Columns(inputs, names, classes)
+    image_shape = planes[1:] if planes else None
     return Dataset(name, task, x, y, columns, own_test, image_shape, fingerprint_of(x, y, columns))
 
 
-def read_npz_like(path: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
+def read_npz_like(
+    path: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None, channels: str | None = None
+) -> NewRows:
     """The rows of an .npz file with `x` and perhaps `y`, for a model with the inputs and classes of `columns`.
 
-    If the file has a test part, only that is read.
+    If the file has a test part, only that is read. `channels` is as for `read_npz` where there are four dimensions.
     """
-    return _read_like(read_members, Path(path), columns, task, in_blocks)
+    return _read_like(read_members, Path(path), columns, task, in_blocks, channels)
 
 
-def read_npy_folder_like(folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
+def read_npy_folder_like(
+    folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None, channels: str | None = None
+) -> NewRows:
     """The rows of a folder of .npy files, otherwise like `read_npz_like`."""
-    return _read_like(read_files, Path(folder), columns, task, in_blocks)
+    return _read_like(read_files, Path(folder), columns, task, in_blocks, channels)
 
 
-def _read_like(read: Read, path: Path, columns: Columns, task: Task, in_blocks: int | None) -> NewRows:
+def _read_like(
+    read: Read, path: Path, columns: Columns, task: Task, in_blocks: int | None, channels: str | None
+) -> NewRows:
     arrays = read(path, (*_WHOLE, "x_test", "y_test"), _INPUTS if in_blocks else ())
     if not arrays.keys() & {"x", "x_test"}:
         refuse(path, "found neither array 'x' nor 'x_test', expected one of them")
     suffix = "" if "x" in arrays else "_test"
     _check_shape(arrays[f"x{suffix}"], f"x{suffix}", path)
-    x = _inputs([arrays[f"x{suffix}"]], in_blocks, path)
-    if x.shape[1] != len(columns.input_names):
-        refuse(path, f"found {counted(x.shape[1], 'input column')}, expected {len(columns.input_names)}")
+    order = channels if channels in ORDERS else None
+    _check_planes(planes_of(arrays[f"x{suffix}"].shape, order, path), columns, path)
+    x = _inputs([arrays[f"x{suffix}"]], in_blocks, order, path)
+    if x.shape[1] != columns.width:
+        refuse(path, f"found {counted(x.shape[1], 'input column')}, expected {columns.width}")
     y = _later_targets(_array(arrays[f"y{suffix}"]), columns, task, path) if f"y{suffix}" in arrays else None
     if y is not None and len(y) != len(x):
         refuse(path, f"found {counted(len(y), 'row')} in y, expected {len(x)} as in x")
     return NewRows(x, y, fingerprint_of(x, np.zeros(0) if y is None else y, columns))
+
+
+def _check_planes(planes: Planes | None, columns: Columns, path: Path) -> None:
+    """Refuse images of another shape than those of a model."""
+    expected = columns.image.shape if columns.image else None
+    if planes and expected and planes != expected:
+        refuse(path, f"found images of {described(planes)}, expected {described(expected)}")
 
 
 def _check_parts(arrays: Arrays, path: Path) -> None:
@@ -105,8 +125,9 @@ def _check_parts(arrays: Arrays, path: Path) -> None:
 
 
 def _check_shape(x: NDArray[Any] | StoredArray, name: str, path: Path) -> None:
-    if x.ndim not in (2, 3):
-        refuse(path, f"found shape {x.shape} in {name}, expected (rows, inputs) or (rows, height, width)")
+    if x.ndim not in (2, 3, 4):
+        expected = "(rows, inputs), (rows, height, width) or (rows, height, width, channels)"
+        refuse(path, f"found shape {x.shape} in {name}, expected {expected}")
     if 0 in x.shape:
         refuse(path, f"found shape {x.shape} in {name}, expected at least one row and one column")
 
@@ -120,17 +141,19 @@ def _joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-def _inputs(arrays: list[NDArray[Any] | StoredArray], in_blocks: int | None, path: Path) -> NDArray[Any] | StoredRows:
+def _inputs(
+    arrays: list[NDArray[Any] | StoredArray], in_blocks: int | None, channels: str | None, path: Path
+) -> NDArray[Any] | StoredRows:
     """The inputs (N, inputs) as uint8 or float64. DataError for values that are not finite."""
     if in_blocks:
-        stored = StoredRows([array for array in arrays if isinstance(array, StoredArray)], in_blocks)
+        left = [flat_stored(array, channels) for array in arrays if isinstance(array, StoredArray)]
+        stored = StoredRows(left, in_blocks)
         if stored.raw.kind == "f":
             _check_finite(stored, "x", path)
         return stored
-    joined = _joined([_array(array) for array in arrays])
-    flat = joined.reshape(len(joined), -1)
-    _check_finite(flat, "x", path)
-    return flat if flat.dtype == np.uint8 else flat.astype(np.float64, copy=False)
+    rows = _joined([flat(_array(array), channels) for array in arrays])
+    _check_finite(rows, "x", path)
+    return rows if rows.dtype == np.uint8 else rows.astype(np.float64, copy=False)
 
 
 def _check_finite(values: NDArray[Any] | StoredRows, name: str, path: Path) -> None:

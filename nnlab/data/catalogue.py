@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,27 +24,35 @@ from nnlab.data.arrays import (
 )
 from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of
 from nnlab.data.drawn import drawn
-from nnlab.data.files import SOURCE, counted, quoted, refuse, size_of, stat_of
-from nnlab.data.idx import read_idx_folder, read_idx_folder_like
+from nnlab.data.files import SOURCE, counted, quoted, reading, refuse, size_of, stat_of
+from nnlab.data.idx import is_idx_folder, read_idx_folder, read_idx_folder_like
+from nnlab.data.images.cifar import ARCHIVES, is_cifar_folder, read_cifar, read_cifar_like
+from nnlab.data.images.listing import is_celeba_folder, is_image_folder
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import DataError, Fault, suggestion
+
+if TYPE_CHECKING:
+    from nnlab.data.images.pixels import Cache
 
 Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
 _TABLES = (".csv", ".csv.gz")
-_EXPECTED = ".csv, .csv.gz, .npz or a folder of IDX or .npy files"
+_EXPECTED = ".csv, .csv.gz, .npz, CIFAR's .tar.gz or a folder of images, IDX or .npy files"
 
 
 @dataclass(frozen=True)
 class _Options:
-    """How the experiment wants tables read (`target` may be None), and arrays in blocks."""
+    """How the experiment wants its data to be read; names and values are those of `load`."""
 
     target: Strings | None
     ignore: Strings
     blanks: str
     in_blocks: int | None
+    resize: Sequence[int] | None
+    channels: str | None
+    bad_images: str
 
 
 @dataclass(frozen=True)
@@ -202,27 +211,39 @@ def load(
     ignore: Sequence[str] = (),
     blanks: str = "refuse",
     in_blocks: int | None = None,
+    resize: Sequence[int] | None = None,
+    channels: str | None = None,
+    bad_images: str = "error",
+    cache: Cache | None = None,
     base: Path | None = None,
 ) -> Dataset:
     """The data set that `source` names: one of CATALOGUE, or a path, relative to `base` or to the working directory.
 
     `parameters` are for synthetic sets; `target`, `ignore` and `blanks` (see `read_csv`) for tables, where `target`
-    replaces the catalogue's and `ignore` is added to it; with `in_blocks`, inputs in arrays stay in their files.
-    DataError if the set cannot be found or read, or does not fit the task.
+    replaces the catalogue's and `ignore` is added to it; with `in_blocks`, inputs in arrays stay in their files. Of
+    image files, `resize` is (rows, columns), `channels` "gray" or "rgb", and `bad_images` "error" or "skip"; pixels are
+    kept in `cache`. Of arrays, `channels` is "first" or "last". DataError if the set cannot be found or read, or does
+    not fit the task.
     """
-    options = _Options(target, ignore, blanks, in_blocks)
+    options = _Options(target, ignore, blanks, in_blocks, resize, channels, bad_images)
     if source in CATALOGUE:
         return _load_entry(source, task, parameters, options)
     path = _existing_path(source, base)
     _refuse_parameters(parameters)
-    if path.name.lower().endswith(_TABLES):
-        _refuse_blocks(source, options)
+    kind = _kind_of(path)
+    _refuse_options(source, kind, options)
+    if kind == "table":
         return read_csv(path, task=task, target=target, ignore=ignore, blanks=blanks)
-    _refuse_table_options(source, options)
-    if _is_folder(path):
-        read = read_npy_folder if is_npy_folder(path) else read_idx_folder
-        return read(path, task=task, in_blocks=in_blocks)
-    return read_npz(_require_npz(path), task=task, in_blocks=in_blocks)
+    if kind == "cifar":
+        return read_cifar(path, task=task, target=target)
+    if kind in _ARRAYS:
+        return _ARRAYS[kind][0](path, task=task, in_blocks=in_blocks, channels=channels)
+    from nnlab.data.images import celeba, folder
+
+    images = folder.image_options(resize, channels, bad_images, in_blocks, cache)
+    if kind == "celeba":
+        return celeba.read_celeba(path, task=task, options=images, target=target)
+    return folder.read_image_folder(path, task=task, options=images)
 
 
 def load_new(
@@ -232,41 +253,77 @@ def load_new(
     task: Task,
     blanks_allowed: bool = False,
     in_blocks: int | None = None,
+    channels: str | None = None,
+    bad_images: str = "error",
+    cache: Cache | None = None,
     base: Path | None = None,
 ) -> NewRows:
     """New rows for a model, read from a file or folder in the way that `columns` of its own data set describe.
 
     `source` is a path as for `load`; of a file or folder with a test part, only that part is read. With `in_blocks`,
-    inputs in arrays stay in their files.
+    inputs in arrays and pixels stay in files. Image files are brought to the size and the channels that the model sees.
     """
     path = _existing_path(source, base)
-    if path.name.lower().endswith(_TABLES):
+    kind = _kind_of(path)
+    if kind == "table":
         return read_csv_like(path, columns, task=task, blanks_allowed=blanks_allowed)
-    if _is_folder(path):
-        read = read_npy_folder_like if is_npy_folder(path) else read_idx_folder_like
-        return read(path, columns, task=task, in_blocks=in_blocks)
-    return read_npz_like(_require_npz(path), columns, task=task, in_blocks=in_blocks)
+    if kind == "cifar":
+        return read_cifar_like(path, columns, task=task)
+    if kind in _ARRAYS:
+        return _ARRAYS[kind][1](path, columns, task=task, in_blocks=in_blocks, channels=channels)
+    from nnlab.data.images import celeba, folder
+
+    images = folder.image_options(None, None, bad_images, in_blocks, cache)
+    read = celeba.read_celeba_like if kind == "celeba" else folder.read_image_folder_like
+    return read(path, columns, task=task, options=images)
+
+
+# The readers of arrays: of a set, and of new rows for a model.
+_ARRAYS: Mapping[str, tuple[Callable[..., Dataset], Callable[..., NewRows]]] = {
+    "npz": (read_npz, read_npz_like),
+    "npy": (read_npy_folder, read_npy_folder_like),
+    "idx": (read_idx_folder, read_idx_folder_like),
+}
+
+
+def _kind_of(path: Path) -> str:
+    """What a file is by its name, or a folder by the files in it: a key of _ARRAYS, or table, cifar, celeba, images."""
+    name = path.name.lower()
+    if name.endswith(_TABLES):
+        return "table"
+    if name.endswith(ARCHIVES):
+        return "cifar"
+    if not stat.S_ISDIR(stat_of(path).st_mode):
+        return "npz" if _require_npz(path) else ""
+    kinds = {"npy": is_npy_folder, "cifar": is_cifar_folder, "idx": is_idx_folder, "celeba": is_celeba_folder}
+    with reading(path):
+        found = next((kind for kind, is_one in kinds.items() if is_one(path)), "")
+    if not found and not is_image_folder(path):
+        refuse(path, f"found a folder with none of the known files, expected {_EXPECTED}", key=SOURCE)
+    return found or "images"
 
 
 def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options) -> Dataset:
     entry = CATALOGUE[name]
-    is_table = bool(entry.target) and not entry.derive
-    if not is_table:
-        _refuse_table_options(name, options)
+    _refuse_options(name, _kind_of_entry(entry), options)
     if options.target is None:
         _check_task(name, entry, task)
-    if entry.make or entry.target:
-        _refuse_blocks(name, options)
     if entry.make:
         return entry.make(task, parameters)
     _refuse_parameters(parameters)
     return replace(_read_entry(name, entry, task, options), name=name)
 
 
+def _kind_of_entry(entry: DataEntry) -> str:
+    if entry.make or entry.derive:
+        return "made"
+    return "table" if entry.target else "idx"
+
+
 def _read_entry(name: str, entry: DataEntry, task: Task, options: _Options) -> Dataset:
     path = data_path(name, entry.file)
     if not entry.target:
-        return read_idx_folder(path, task=task, in_blocks=options.in_blocks)
+        return read_idx_folder(path, task=task, in_blocks=options.in_blocks, channels=options.channels)
     targets = entry.target if options.target is None else tuple(options.target)
     left = [column for column in entry.ignore if column not in targets]
     read_as: Task = "multiclass" if entry.derive else task
@@ -311,10 +368,6 @@ def _existing_path(source: str, base: Path | None) -> Path:
     raise DataError(Fault(f"found no file {looked if source else quoted(source)}, expected {_EXPECTED}", key=SOURCE))
 
 
-def _is_folder(path: Path) -> bool:
-    return stat.S_ISDIR(stat_of(path).st_mode)
-
-
 def _require_npz(path: Path) -> Path:
     if path.suffix.lower() != ".npz":
         size_of(path)  # refuses a FIFO or a device by its kind
@@ -328,17 +381,24 @@ def _refuse_parameters(parameters: Parameters) -> None:
         refuse(None, found, key=(*SOURCE, next(iter(parameters))))
 
 
-def _refuse_table_options(source: str, options: _Options) -> None:
-    if options.target is not None or options.ignore:
-        given = "ignore" if options.target is None else "target"
-        found = f"found data.{given} for {quoted(source)}, expected it for tables in CSV only"
-        refuse(None, found, key=("data", given))
+# Which keys of `data:` say something of which kinds of files.
+_KINDS_OF_KEYS = {
+    "target": ({"table", "cifar", "celeba"}, "tables, CIFAR-100 and CelebA"),
+    "ignore": ({"table"}, "tables in CSV"),
+    "in_blocks": ({*_ARRAYS, "celeba", "images"}, ".npz, .npy, IDX and image files"),
+    "resize": ({"celeba", "images"}, "image files"),
+    "channels": ({*_ARRAYS, "celeba", "images"}, "image files and arrays of images"),
+    "bad_images": ({"celeba", "images"}, "image files"),
+}
 
 
-def _refuse_blocks(source: str, options: _Options) -> None:
-    if options.in_blocks is not None:
-        found = f"found data.in_blocks for {quoted(source)}, which is read as a whole"
-        refuse(None, f"{found}; expected it for .npz, .npy and IDX files only", key=("data", "in_blocks"))
+def _refuse_options(source: str, kind: str, options: _Options) -> None:
+    """Refuse what the experiment says of files of another kind."""
+    given = {**vars(options), "bad_images": options.bad_images if options.bad_images != "error" else None}
+    for key, (kinds, words) in _KINDS_OF_KEYS.items():
+        if given[key] not in (None, (), []) and kind not in kinds:
+            found = f"found data.{key} for {quoted(source)}{', which is read as a whole' if key == 'in_blocks' else ''}"
+            refuse(None, f"{found}; expected it for {words} only", key=("data", key))
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal
 
@@ -16,20 +17,63 @@ from nnlab.data.stored import StoredRows
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 
+MOST_PIXELS = 2**22  # inputs of one image, each of which has a name
+
+_COLOURS = ("red", "green", "blue")
+
+
 @dataclass(frozen=True)
 class InputColumn:
-    """One input column of a table: a number, or text that is one-hot encoded over `categories`."""
+    """One input column: a number, text that is one-hot encoded over `categories`, or all pixels of an image.
+
+    An image has a `shape`: (channels, rows, columns). Its pixels are inputs channel after channel, each row by row;
+    `is_bytes` says that they are the bytes 0 to 255 of an image file, and not numbers of any kind.
+    """
 
     name: str
     categories: tuple[str, ...] | None = None
+    shape: tuple[int, int, int] | None = None
+    is_bytes: bool = False
+
+    @property
+    def width(self) -> int:
+        """The number of network inputs."""
+        return math.prod(self.shape) if self.shape else len(self.input_names)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """One name per network input: `size`, or `island=Biscoe`, `island=Dream`."""
+        """One name per network input: `size`; `island=Biscoe`, `island=Dream`; `pixel_0_0`, or `red_0_0`."""
+        if self.shape:
+            return _pixel_names(self.name, self.shape)
         return (self.name,) if self.categories is None else tuple(f"{self.name}={text}" for text in self.categories)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `shape` and `is_bytes` only for an image."""
+        plain = {"name": self.name, "categories": self.categories}
+        return {**plain, "shape": self.shape, "is_bytes": self.is_bytes} if self.shape else plain
 
-@dataclass(frozen=True)
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> InputColumn:
+        """The inverse of `to_dict`, also after a round trip through JSON."""
+        categories, shape = values["categories"], values.get("shape")
+        return cls(
+            values["name"],
+            None if categories is None else tuple(categories),
+            None if shape is None else (shape[0], shape[1], shape[2]),
+            bool(values.get("is_bytes", False)),
+        )
+
+
+@lru_cache(maxsize=4)
+def _pixel_names(name: str, shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """The name of each pixel of an image: `pixel_0_0` of one channel, `red_0_0` of three, else `channel1_0_0`."""
+    channels, rows, columns = shape
+    several = _COLOURS if channels == 3 else tuple(f"channel{number}" for number in range(1, channels + 1))
+    ends = [f"_{row}_{column}" for row in range(rows) for column in range(columns)]
+    return tuple([channel + end for channel in ((name,) if channels == 1 else several) for end in ends])
+
+
+@dataclass(frozen=True, eq=False)
 class Columns:
     """How a table's columns become inputs and targets. Stored with a model, so that new files are read the same way.
 
@@ -42,22 +86,52 @@ class Columns:
     classes: tuple[str, ...] = ()
 
     @property
+    def width(self) -> int:
+        """The number of inputs of the network."""
+        return sum(column.width for column in self.inputs)
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """One name per input of the network, in order: a text column has one for each of its categories."""
-        return tuple(name for column in self.inputs for name in column.input_names)
+        return tuple(chain.from_iterable(column.input_names for column in self.inputs))
+
+    @property
+    def image(self) -> InputColumn | None:
+        """The column of an image, if the inputs are one."""
+        return self.inputs[0] if len(self.inputs) == 1 and self.inputs[0].shape else None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both read a row alike; an image equals the list of its pixels, as older checkpoints have it."""
+        if not isinstance(other, Columns):
+            return NotImplemented
+        if (self.targets, self.classes) != (other.targets, other.classes):
+            return False
+        return self.inputs == other.inputs or (self.width == other.width and self.listed() == other.listed())
+
+    def __hash__(self) -> int:
+        return hash((self.targets, self.classes, self.width))
+
+    def listed(self) -> tuple[InputColumn, ...]:
+        """The inputs with a column for each pixel of an image, as in a table."""
+        if self.image is None:
+            return self.inputs
+        return tuple([InputColumn(name) for name in self.image.input_names])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and strings, for JSON."""
-        return asdict(self)
+        inputs = [column.to_dict() for column in self.inputs]
+        return {"inputs": inputs, "targets": self.targets, "classes": self.classes}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Columns:
         """The inverse of `to_dict`, also after a round trip through JSON."""
-        inputs = tuple(
-            InputColumn(column["name"], None if column["categories"] is None else tuple(column["categories"]))
-            for column in values["inputs"]
-        )
+        inputs = tuple(InputColumn.from_dict(column) for column in values["inputs"])
         return cls(inputs, tuple(values["targets"]), tuple(values["classes"]))
+
+
+def image_column(channels: int, rows: int, columns: int, *, is_bytes: bool) -> tuple[InputColumn]:
+    """The inputs of a set of images."""
+    return (InputColumn("pixel", shape=(channels, rows, columns), is_bytes=is_bytes),)
 
 
 @dataclass(frozen=True)
@@ -69,8 +143,10 @@ class Dataset:
     over the classes for a multiclass one, 0 or 1 per label for a multilabel one, the values themselves for a
     regression.
 
-    The last `own_test` rows are the test part that comes with the set (0 if there is none). `image_shape` is (height,
-    width) where a row of `x` is an image, row by row. `fingerprint` is the SHA-256 of what was read, in hex.
+    The last `own_test` rows are the test part that comes with the set (0 if there is none), and the `own_validation`
+    rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
+    channel and each row by row. `fingerprint` is the SHA-256 of what was read, in hex. `notes` are sentences about the
+    set, and `warnings` those that a user must see before training.
     """
 
     name: str
@@ -81,6 +157,9 @@ class Dataset:
     own_test: int = 0
     image_shape: tuple[int, int] | None = None
     fingerprint: str = ""
+    own_validation: int = 0
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -95,11 +174,16 @@ def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int,
 
 @dataclass(frozen=True)
 class NewRows:
-    """New rows, read in the way of an earlier set: `x` and `y` as in `Dataset`; `y` is None without targets."""
+    """New rows, read in the way of an earlier set: `x` and `y` as in `Dataset`; `y` is None without targets.
+
+    `names` are the names of the files of images, (N,), or empty; `warnings` are as in `Dataset`.
+    """
 
     x: NDArray[Any] | StoredRows
     y: NDArray[np.float64] | None
     fingerprint: str
+    names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:

@@ -15,11 +15,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.dataset import Columns, Dataset, Task, fingerprint_of
+from nnlab.data.dataset import Columns, Dataset, Task, fingerprint_of, image_column
 from nnlab.data.drawing import Canvas, Float, box, circle, polygon, ring
 from nnlab.data.faces import draw_portraits
 from nnlab.data.files import SOURCE, refuse
-from nnlab.data.idx import pixel_columns
 from nnlab.data.portraits import ATTRIBUTES, DRAWS, attributes_of
 from nnlab.data.synthetic import checked
 from nnlab.data.targets import check_classes
@@ -146,7 +145,7 @@ def drawn(name: str, task: Task, parameters: Mapping[str, object]) -> Dataset:
     for start in range(0, samples, together):
         rows = np.arange(start, min(start + together, samples))
         x[rows], y[rows] = _drawn_rows(kind, rows, size, float(values["noise"]), int(values["seed"]))
-    columns = Columns(pixel_columns(size, size, 3), kind.columns, kind.classes)
+    columns = Columns(image_column(3, size, size, is_bytes=True), kind.columns, kind.classes)
     return Dataset(name, task, x, y, columns, 0, (size, size), fingerprint_of(x, y, columns))
 
 

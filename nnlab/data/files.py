@@ -51,7 +51,7 @@ _CORRUPT = (
 Key = tuple[str | int, ...]  # the path of a key of an experiment file: ("data", "target", 1)
 SOURCE: Key = ("data", "source")
 
-Wrong = TypeVar("Wrong", list[int], NDArray[Any])
+Wrong = TypeVar("Wrong", list[int], list[str], NDArray[Any])
 
 
 class FaultList:

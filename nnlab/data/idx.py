@@ -15,22 +15,32 @@ from typing import IO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
+from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of, image_column
 from nnlab.data.files import SOURCE, counted, fill, is_packed, opened, refuse, size_of, stat_of, unpacked_limit
+from nnlab.data.images.planes import check_order, described, flat, flat_stored, planes_of
 from nnlab.data.stored import StoredArray, StoredRows, pick, unpacked
 from nnlab.data.targets import labelled, require_class_task
 
 Read = Callable[[Path, int], NDArray[np.uint8] | StoredArray]
 
 _PARTS = ("train", "t10k")
-_IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
+_IMAGES = {3: "images-idx3-ubyte", 4: "images-idx4-ubyte"}
+_LABELS = "labels-idx1-ubyte"
 
 
-def read_idx_folder(folder: Path | str, *, task: Task, in_blocks: int | None = None) -> Dataset:
+def is_idx_folder(folder: Path) -> bool:
+    """Whether a folder has a file with one of MNIST's names, or nearly so."""
+    return any(path.name.removesuffix(".gz").endswith("-ubyte") for path in folder.iterdir())
+
+
+def read_idx_folder(
+    folder: Path | str, *, task: Task, in_blocks: int | None = None, channels: str | None = None
+) -> Dataset:
     """The data set of a folder with MNIST's four file names, each with or without .gz; the t10k pair may be absent.
 
-    `x` is uint8 (N, height × width), and the t10k images are its last rows, the test part. With `in_blocks`, the number
-    of rows to hold in memory at once, the images stay in their files.
+    Images in colour are in files named idx4, of (N, rows, columns, channels), or with `channels` "first" (N, channels,
+    rows, columns). `x` is uint8 (N, channels × rows × columns), and the t10k images are its last rows, the test part.
+    With `in_blocks`, the number of rows to hold in memory at once, the images stay in their files.
     """
     folder = Path(folder)
     if not stat.S_ISDIR(stat_of(folder).st_mode):
@@ -43,26 +53,31 @@ def read_idx_folder(folder: Path | str, *, task: Task, in_blocks: int | None = N
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
     own_test = sum(len(labels) for _, labels in parts[1:])
     classes, y = labelled(labels, own_test, task, folder)
-    height, width = parts[0][0].shape[1:]
-    columns = Columns(pixel_columns(height, width), ("label",), classes)
-    x = _pixels([images for images, _ in parts], in_blocks)
+    shape = parts[0][0].shape
+    check_order(channels, len(shape), folder)
+    planes = planes_of(shape, channels, folder)
+    assert planes is not None
+    columns = Columns(image_column(*planes, is_bytes=True), ("label",), classes)
+    x = _pixels([images for images, _ in parts], in_blocks, channels)
     print_of = fingerprint_of(x, y, columns)
-    return Dataset(folder.resolve().name, task, x, y, columns, own_test, (height, width), print_of)
+    return Dataset(folder.resolve().name, task, x, y, columns, own_test, planes[1:], print_of)
 
 
-def _pixels(parts: Sequence[NDArray[np.uint8] | StoredArray], in_blocks: int | None) -> NDArray[np.uint8] | StoredRows:
-    """The images of all parts as rows (N, height × width)."""
-    stored = [images for images in parts if isinstance(images, StoredArray)]
+def _pixels(
+    parts: Sequence[NDArray[np.uint8] | StoredArray], in_blocks: int | None, channels: str | None
+) -> NDArray[np.uint8] | StoredRows:
+    """The images of all parts as rows (N, channels × rows × columns)."""
     if in_blocks is not None:
-        return StoredRows(stored, in_blocks)
-    return np.concatenate([images.reshape(len(images), -1) for images in parts if isinstance(images, np.ndarray)])
+        return StoredRows([flat_stored(part, channels) for part in parts if isinstance(part, StoredArray)], in_blocks)
+    return np.concatenate([flat(images, channels) for images in parts if isinstance(images, np.ndarray)])
 
 
-def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None) -> NewRows:
+def read_idx_folder_like(
+    folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None, channels: str | None = None
+) -> NewRows:
     """The t10k rows of a folder, or the train rows if it has no others, for the classes of `columns`."""
-    dataset = read_idx_folder(folder, task=task, in_blocks=in_blocks)
-    if len(dataset.columns.inputs) != len(columns.input_names):
-        refuse(folder, f"found {len(dataset.columns.inputs)} pixels, expected {len(columns.input_names)} inputs")
+    dataset = read_idx_folder(folder, task=task, in_blocks=in_blocks, channels=channels)
+    check_inputs(dataset, columns, folder)
     if dataset.columns.classes != columns.classes:
         found, expected = (", ".join(classes) for classes in (dataset.columns.classes, columns.classes))
         refuse(folder, f"found classes {found}, expected {expected}")
@@ -72,14 +87,13 @@ def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task, in
     return NewRows(x, y, fingerprint_of(x, y, columns))
 
 
-def pixel_columns(height: int, width: int, channels: int = 1) -> tuple[InputColumn, ...]:
-    """The input columns of an image, row by row: pixel_0_0, pixel_0_1 and so on.
-
-    Of three channels, plane by plane: all of red_0_0, red_0_1, …, then green_0_0, …, then blue_0_0, …
-    """
-    planes = ("red", "green", "blue") if channels == 3 else ("pixel",)
-    places = [f"{row}_{column}" for row in range(height) for column in range(width)]
-    return tuple(InputColumn(f"{plane}_{place}") for plane in planes for place in places)
+def check_inputs(dataset: Dataset, columns: Columns, path: Path | str) -> None:
+    """Refuse images of another shape, or another number of pixels, than the inputs of a model."""
+    found, expected = dataset.columns.image, columns.image
+    if found and found.shape and expected and expected.shape and found.shape != expected.shape:
+        refuse(path, f"found images of {described(found.shape)}, expected {described(expected.shape)}")
+    if dataset.columns.width != columns.width:
+        refuse(path, f"found {dataset.columns.width} pixels, expected {columns.width} inputs")
 
 
 def read_idx(path: Path | str, rank: int) -> NDArray[np.uint8]:
@@ -152,8 +166,11 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _read_pair(folder: Path, part: str, read: Read) -> tuple[NDArray[np.uint8] | StoredArray, NDArray[np.uint8]]:
-    """Images (N, height, width), read by the given function, and labels (N,) of one part."""
-    images = read(_find(folder, f"{part}-{_IMAGES}"), 3)
+    """Images (N, rows, columns) or of four dimensions, read by the given function, and labels (N,) of one part."""
+    rank = 4 if _candidates(folder, f"{part}-{_IMAGES[4]}") else 3
+    if rank == 4 and _candidates(folder, f"{part}-{_IMAGES[3]}"):
+        refuse(folder, f"found both {part}-{_IMAGES[3]} and {part}-{_IMAGES[4]}, expected one of them")
+    images = read(_find(folder, f"{part}-{_IMAGES[rank]}"), rank)
     labels = read_idx(_find(folder, f"{part}-{_LABELS}"), 1)
     if len(images) != len(labels):
         refuse(folder, f"found {counted(len(labels), f'{part} label')}, expected {len(images)}, one per image")
@@ -161,7 +178,7 @@ def _read_pair(folder: Path, part: str, read: Read) -> tuple[NDArray[np.uint8] |
 
 
 def _has_part(folder: Path, part: str) -> bool:
-    return any(_candidates(folder, f"{part}-{name}") for name in (_IMAGES, _LABELS))
+    return any(_candidates(folder, f"{part}-{name}") for name in (*_IMAGES.values(), _LABELS))
 
 
 def _candidates(folder: Path, name: str) -> list[Path]:

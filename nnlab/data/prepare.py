@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import DTypeLike, NDArray
 
 from nnlab.data.dataset import Dataset
-from nnlab.data.files import counted, quoted
-from nnlab.data.scaling import FILLS, Scaling
+from nnlab.data.files import counted, quoted, refuse
+from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.tables import identifiers
 
@@ -44,22 +44,36 @@ def prepare(
     *,
     seed: int,
     test: float | None,
-    validation: float | None,
+    validation: float | Literal["own"] | None,
     scale_name: str,
     epsilon: float,
     together: bool,
     blanks: str,
     scale_targets: bool,
     dtype: DTypeLike,
+    per_channel: bool = False,
+    source_range: tuple[float, float] | None = None,
+    target_range: tuple[float, float] = (0.0, 1.0),
 ) -> Prepared:
     """Split and scale a data set; the scaling is fitted on the training part alone.
 
     `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
-    regression and is ignored for other tasks. DataError as raised by `split` and `Scaling`.
+    regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
+    are those of the scaling "range". DataError as raised by `split` and `Scaling`.
     """
-    parts = split(dataset.y, dataset.task, dataset.own_test, test=test, validation=validation, seed=seed)
-    fill = blanks if blanks in FILLS else None
-    scaling = Scaling.fit(dataset.x, scale_name, epsilon, together=together, fill=fill, rows=parts.train)
+    own = dataset.own_test, dataset.own_validation
+    parts = split(dataset.y, dataset.task, *own, test=test, validation=validation, seed=seed)
+    scaling = Scaling.fit(
+        dataset.x,
+        scale_name,
+        epsilon,
+        together=together,
+        channels=_channels(dataset) if per_channel else None,
+        fill=blanks if blanks in FILLS else None,
+        rows=parts.train,
+        source_range=source_range,
+        target_range=target_range,
+    )
     scales = scale_targets and dataset.task == "regression"
     targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
@@ -77,7 +91,15 @@ def prepare(
     )
 
 
+def _channels(dataset: Dataset) -> int:
+    """The number of channels of images. DataError for other data."""
+    if dataset.image_shape is None:
+        refuse(None, "found per_channel for data that are no images, expected together", key=SCALE_KEY)
+    return dataset.sample_shape[-1]
+
+
 def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling) -> Iterator[str]:
+    yield from dataset.warnings
     for column in identifiers(dataset):
         texts = len(column.categories or ())
         found = f"column {quoted(column.name)} has {texts:,} different texts in {counted(len(dataset.y), 'row')}"

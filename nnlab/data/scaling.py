@@ -8,9 +8,10 @@ precision, images are scaled in that precision, which is eight times faster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -24,9 +25,11 @@ Inputs = NDArray[Any] | StoredRows
 Floats = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
-NAMES = ("none", "standard", "minmax")
+NAMES = ("none", "standard", "minmax", "range")
 FILLS = ("mean", "median")
-_BLANKS_KEY, _SCALE_KEY = ("data", "blanks"), ("data", "scale")
+_BLANKS_KEY: Key = ("data", "blanks")
+SCALE_KEY: Key = ("data", "scale")
+_MOST_RUNS = 4  # of neighbouring columns that are scaled alike: the channels of an image
 _BLOCK = 2**20  # values at a time: 8 MB in float64, about a processor's cache
 
 
@@ -36,9 +39,10 @@ class Scaling:
 
     `shift`, `divisor` and `fill` have shape (inputs,); `fill` is None where blanks are refused. `standard` shifts by
     the mean and divides by the standard deviation (of the N values, not N - 1) plus `epsilon`; `minmax` shifts by the
-    least value and divides by the range. With `together`, all columns share one shift and one divisor. `constant` names
-    the columns that do not vary in the training part; their divisor is infinite where it would be 0, so that they
-    become 0 everywhere.
+    least value and divides by the range. With `together`, all columns share one shift and one divisor; with several
+    `channels`, those of a channel do, which are neighbours. `range` brings one given range to another, whatever the
+    values are. `constant` names the columns that do not vary in the training part; their divisor is infinite where it
+    would be 0, so that they become 0 everywhere.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Scaling:
     divisor: Floats
     fill: Floats | None = None
     constant: tuple[int, ...] = ()
+    channels: int | None = None
 
     @classmethod
     def fit(
@@ -57,27 +62,34 @@ class Scaling:
         epsilon: float = 0.0,
         *,
         together: bool = False,
+        channels: int | None = None,
         fill: str | None = None,
         rows: Rows | None = None,
+        source_range: tuple[float, float] | None = None,
+        target_range: tuple[float, float] = (0.0, 1.0),
     ) -> Scaling:
         """Fit a scaling on the training part (N, inputs), or on the `rows` of a larger `x_train`.
 
-        `fill` is "mean" or "median" of the known values, None if blanks are refused. DataError for a blank that is
-        refused, for a column that is all blank, and for a range beyond float64's.
+        `fill` is "mean" or "median" of the known values, None if blanks are refused. `source_range` and `target_range`
+        are for "range"; the source is 0 to 255 for bytes, and must be given for other numbers. DataError for a blank
+        that is refused, for a column that is all blank, and for a range beyond float64's.
         """
         _check_option("scaling", name, NAMES)
         filling = None if fill is None else _fit_fill(x_train, rows, fill)
         inputs = x_train.shape[1]
-        if name == "none":
-            return cls(name, epsilon, together, np.zeros(inputs), np.ones(inputs), filling)
-        blocks = _Blocks(x_train, rows, filling, together=together)
+        if name in ("none", "range"):
+            known = source_range or ((0.0, 255.0) if x_train.dtype == np.uint8 else None)
+            one, by = (0.0, 1.0) if name == "none" else _between(known, target_range)
+            return cls(name, epsilon, together, np.full(inputs, one), np.full(inputs, by), filling)
+        groups = 1 if together else channels
+        blocks = _Blocks(x_train, rows, filling, groups=groups)
         low, high = blocks.extremes()
         shift, divisor = (low, _range(low, high)) if name == "minmax" else blocks.mean_and_deviation(low, high)
         divisor = divisor + epsilon if name == "standard" else divisor
         divisor = np.where(divisor == 0, np.inf, divisor)
-        shift, divisor = (np.broadcast_to(values, inputs).copy() for values in (shift, divisor))
-        constant = np.flatnonzero(np.broadcast_to(low == high, inputs))
-        return cls(name, epsilon, together, shift, divisor, filling, tuple(constant.tolist()))
+        shift, divisor, same = (np.repeat(values, inputs // len(values)) for values in (shift, divisor, low == high))
+        constant = tuple(np.flatnonzero(same).tolist())
+        return cls(name, epsilon, together, shift, divisor, filling, constant, channels)
 
     @overload
     def apply(self, x: NDArray[Any], dtype: DTypeLike = ..., rows: Rows | None = ...) -> NDArray[Any]: ...
@@ -101,8 +113,8 @@ class Scaling:
     def applied(self, x: Inputs, dtype: np.dtype[Any], rows: Rows | None = None) -> NDArray[Any]:
         """The scaled rows as an array, whether `x` is in memory or not."""
         scaled = np.empty((len(x) if rows is None else len(rows), x.shape[1]), dtype)
-        if x.dtype == np.uint8 and self._common is not None and _keeps_bits(*self._common, dtype):
-            _scale_bytes(x, rows, *self._common, scaled)
+        if x.dtype == np.uint8 and self._keeps_bytes_exact(dtype):
+            _scale_bytes(x, rows, self._runs, scaled)
             return scaled
         for start, block in self.blocks(x, rows):
             part = scaled[start : start + len(block)]
@@ -112,10 +124,16 @@ class Scaling:
         return scaled
 
     @cached_property
-    def _common(self) -> tuple[float, float] | None:
-        """The shift and the divisor of all columns if all are equal, else None."""
-        alike = self.shift.size and all((values == values[0]).all() for values in (self.shift, self.divisor))
-        return (float(self.shift[0]), float(self.divisor[0])) if alike else None
+    def _runs(self) -> list[_Run]:
+        """The runs of neighbouring columns that share a shift and a divisor; empty if there are many."""
+        changes = np.diff(self.shift).astype(bool) | (self.divisor[1:] != self.divisor[:-1])
+        ends = [0, *(np.flatnonzero(changes) + 1).tolist(), len(self.shift)] if len(self.shift) else []
+        runs = pairwise(ends if len(ends) <= _MOST_RUNS + 1 else [])
+        return [_Run(slice(a, b), float(self.shift[a]), float(self.divisor[a])) for a, b in runs]
+
+    def _keeps_bytes_exact(self, dtype: np.dtype[Any]) -> bool:
+        """Whether bytes may be scaled in `dtype` itself, run by run."""
+        return bool(self._runs) and all(_keeps_bits(run.shift, run.divisor, dtype) for run in self._runs)
 
     def blocks(self, x: Inputs, rows: Rows | None = None) -> Iterator[tuple[int, Floats]]:
         """Blocks of scaled rows in float64, each with the number of its first row."""
@@ -140,6 +158,8 @@ class Scaling:
             "divisor": self.divisor,
             "constant": np.array(self.constant, np.int64),
         }
+        if self.channels is not None:
+            arrays["channels"] = np.array(self.channels)
         return arrays if self.fill is None else {**arrays, "fill": self.fill}
 
     @classmethod
@@ -153,7 +173,17 @@ class Scaling:
             raise ValueError("found a scaling of another kind or size")
         if not all(np.isfinite(values).all() for values in (shift, *columns[2:])) or not (divisor > 0).all():
             raise ValueError("found a scaling by numbers that are not finite, or not above 0")
-        return cls(name, float(arrays["epsilon"]), bool(arrays["together"]), shift, divisor, fill, constant)
+        channels = int(arrays["channels"]) if "channels" in arrays else None
+        return cls(name, float(arrays["epsilon"]), bool(arrays["together"]), shift, divisor, fill, constant, channels)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring columns with one shift and one divisor."""
+
+    columns: slice
+    shift: float
+    divisor: float
 
 
 @lru_cache
@@ -162,18 +192,20 @@ def _keeps_bits(shift: float, divisor: float, dtype: np.dtype[Any]) -> bool:
     every, tried = np.arange(256, dtype=np.uint8)[:, None], np.empty((256, 1), dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         exact = ((every.astype(np.float64) - shift) / divisor).astype(dtype)
-    _scale_bytes(every, None, shift, divisor, tried)
+    _scale_bytes(every, None, [_Run(slice(None), shift, divisor)], tried)
     return bool(np.isfinite(exact).all()) and exact.tobytes() == tried.tobytes()
 
 
-def _scale_bytes(x: Inputs, rows: Rows | None, shift: float, divisor: float, scaled: NDArray[Any]) -> None:
+def _scale_bytes(x: Inputs, rows: Rows | None, runs: Sequence[_Run], scaled: NDArray[Any]) -> None:
     """Scale bytes in the precision of `scaled`."""
     with np.errstate(all="ignore"):
         for start, block in _blocks(x, rows):
             part = scaled[start : start + len(block)]
             part[...] = block
-            np.subtract(part, scaled.dtype.type(shift), out=part)
-            np.divide(part, scaled.dtype.type(divisor), out=part)
+            for run in runs:
+                columns = part[:, run.columns]
+                np.subtract(columns, scaled.dtype.type(run.shift), out=columns)
+                np.divide(columns, scaled.dtype.type(run.divisor), out=columns)
 
 
 class ScaledRows:
@@ -200,11 +232,11 @@ class ScaledRows:
 
 
 class _Blocks:
-    """Statistics of the columns of a set read block by block, or with `together` of all its values as one column."""
+    """Statistics of the columns of a set read block by block, or of as many `groups` of neighbouring columns."""
 
-    def __init__(self, x: Inputs, rows: Rows | None, fill: Floats | None, *, together: bool) -> None:
-        self.x, self.rows, self.fill, self.together = x, rows, fill, together
-        self.count = (len(x) if rows is None else len(rows)) * (x.shape[1] if together else 1)
+    def __init__(self, x: Inputs, rows: Rows | None, fill: Floats | None, *, groups: int | None) -> None:
+        self.x, self.rows, self.fill, self.groups = x, rows, fill, groups
+        self.count = (len(x) if rows is None else len(rows)) * (x.shape[1] // groups if groups else 1)
         if not self.count:
             raise DataError("found no row to learn the scaling from, expected at least one")
 
@@ -212,11 +244,18 @@ class _Blocks:
         yield from self._in_columns(_float_blocks(self.x, self.rows, self.fill))
 
     def _in_columns(self, blocks: Iterator[tuple[int, NDArray[Any]]]) -> Iterator[NDArray[Any]]:
+        """Blocks with a column for each column or group of them."""
         for _, block in blocks:
-            yield block.reshape(-1, 1) if self.together else block
+            if self.groups is None:
+                yield block
+            else:
+                yield block.reshape(len(block), self.groups, -1).swapaxes(1, 2).reshape(-1, self.groups)
 
     def extremes(self) -> tuple[Floats, Floats]:
         """The least and the largest value of each column."""
+        if self._counts_bytes:
+            there = self._counts > 0
+            return there.argmax(axis=1).astype(np.float64), 255.0 - there[:, ::-1].argmax(axis=1)
         # Bytes can be compared without converting them to float64.
         blocks = self._in_columns(_blocks(self.x, self.rows)) if self.x.dtype == np.uint8 else self
         ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks]
@@ -236,11 +275,29 @@ class _Blocks:
 
     def _of_bytes(self) -> tuple[Floats, Floats]:
         """The mean and deviation of bytes, whose sums are exact: the deviation is √(N Σx² - (Σx)²) / N."""
-        n = self.count
-        sums = np.sum([block.sum(axis=0) for block in self], axis=0)
-        squares = np.sum([np.square(block).sum(axis=0) for block in self], axis=0)
+        n, values = self.count, np.arange(256.0)
+        if self._counts_bytes:
+            sums, squares = self._counts @ values, self._counts @ np.square(values)
+        else:
+            sums = np.sum([block.sum(axis=0) for block in self], axis=0)
+            squares = np.sum([np.square(block).sum(axis=0) for block in self], axis=0)
         totals = [(int(s), int(q)) for s, q in zip(sums, squares, strict=True)]
         return sums / n, np.sqrt([(n * q - s * s) / (n * n) for s, q in totals])
+
+    @property
+    def _counts_bytes(self) -> bool:
+        """Whether a few groups of bytes are described by how often each byte occurs, which is quick to count."""
+        return self.x.dtype == np.uint8 and self.groups is not None
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """How often each byte occurs in each group, (groups, 256)."""
+        assert self.groups is not None
+        counts = np.zeros((self.groups, 256), np.int64)
+        for _, block in _blocks(self.x, self.rows):
+            for group, values in enumerate(block.reshape(len(block), self.groups, -1).swapaxes(0, 1)):
+                counts[group] += np.bincount(values.reshape(-1), minlength=256)
+        return counts
 
 
 def _unit(low: Floats, high: Floats) -> Floats:
@@ -249,9 +306,21 @@ def _unit(low: Floats, high: Floats) -> Floats:
     return np.ldexp(1.0, -np.maximum(exponent, -1000))
 
 
+def _between(source: tuple[float, float] | None, target: tuple[float, float]) -> tuple[float, float]:
+    """The shift and the divisor that bring one range to another."""
+    if source is None:
+        found = "found scaling range for numbers that are no bytes, expected from: [a, b], the range that they are in"
+        refuse(None, found, key=SCALE_KEY)
+    divisor = (source[1] - source[0]) / (target[1] - target[0])
+    shift = source[0] - target[0] * divisor
+    if not 0 < divisor < np.inf or not np.isfinite(shift):
+        refuse(None, "found ranges beyond float64, expected others", key=SCALE_KEY)
+    return shift, divisor
+
+
 def _finite_range(values: Floats) -> Floats:
     for column in np.flatnonzero(~np.isfinite(values)):
-        refuse(None, f"found a range beyond float64 in column {column + 1}, expected smaller values", key=_SCALE_KEY)
+        refuse(None, f"found a range beyond float64 in column {column + 1}, expected smaller values", key=SCALE_KEY)
     return values
 
 
@@ -280,7 +349,7 @@ def _float_blocks(x: Inputs, rows: Rows | None, fill: Floats | None) -> Iterator
 
 
 def _require_scaled(part: NDArray[Any], start: int) -> None:
-    _require_finite(part, start, f"one that is finite once scaled and in {part.dtype}", _SCALE_KEY)
+    _require_finite(part, start, f"one that is finite once scaled and in {part.dtype}", SCALE_KEY)
 
 
 def _require_finite(block: NDArray[Any], start: int, expected: str, key: Key) -> None:

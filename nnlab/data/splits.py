@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,27 +30,48 @@ def split(
     y: NDArray[np.float64],
     task: Task,
     own_test: int,
+    own_validation: int = 0,
     *,
     test: float | None,
-    validation: float | None,
+    validation: float | Literal["own"] | None,
     seed: int,
 ) -> Split:
     """The rows of targets `y` (N, outputs) in parts: first the test part, then the validation part of the rest.
 
     `test` and `validation` are None for no such part, a share between 0 and 1 (rounded, at least one row), or a count.
     Binary and multiclass tasks are stratified: parts keep the shares of the classes. The last `own_test` rows are the
-    test part of a set that comes with one. DataError if a part cannot be made, or no row would be left for training.
+    test part of a set that comes with one, and the `own_validation` rows before them its validation part; no other is
+    drawn then, and `validation` may be "own". DataError if a part cannot be made, or no row would be left for training.
     """
-    if own_test and test is not None:
-        expected = f"expected none: the set comes with a test part of {counted(own_test, 'row')}"
-        refuse(None, f"found data.test: {test}, {expected}", key=("data", "test"))
-    rows = np.arange(len(y) - own_test)
-    own_rows = np.arange(len(rows), len(y))
+    _refuse_a_second_part(own_test, own_validation, test, validation)
+    rows, own_validated, own_tested = _own_parts(len(y), own_validation, own_test)
     labels = class_indices(y) if task in ("binary", "multiclass") else np.zeros(len(y), np.int64)
     rows, tested = _part(rows, labels, test, "test", stream(seed, Purpose.SPLIT, _TEST))
     random = stream(seed, Purpose.SPLIT, _VALIDATION)
-    rows, validated = _part(rows, labels, validation, "validation", random)
-    return Split(rows, validated, own_rows if own_test else tested)
+    share = None if validation == "own" else validation
+    rows, validated = _part(rows, labels, share, "validation", random)
+    return Split(rows, own_validated if own_validation else validated, own_tested if own_test else tested)
+
+
+def _refuse_a_second_part(
+    own_test: int, own_validation: int, test: float | None, validation: float | str | None
+) -> None:
+    """Refuse to draw a part that the set comes with, and to use one that it does not come with."""
+    if own_test and test is not None:
+        expected = f"expected none: the set comes with a test part of {counted(own_test, 'row')}"
+        refuse(None, f"found data.test: {test}, {expected}", key=("data", "test"))
+    if own_validation and validation not in (None, "own"):
+        expected = f"expected own: the set comes with a validation part of {counted(own_validation, 'row')}"
+        refuse(None, f"found data.validation: {validation}, {expected}", key=("data", "validation"))
+    if validation == "own" and not own_validation:
+        expected = "expected a share or a count: the set comes without a validation part"
+        refuse(None, f"found data.validation: own, {expected}", key=("data", "validation"))
+
+
+def _own_parts(count: int, validation: int, test: int) -> tuple[Rows, Rows, Rows]:
+    """The rows of a set of `count` rows that are left, and those of its own last parts."""
+    begin, end = count - test - validation, count - test
+    return np.arange(begin), np.arange(begin, end), np.arange(end, count)
 
 
 def class_indices(y: NDArray[np.float64]) -> Rows:

@@ -11,7 +11,8 @@ import math
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeGuard
@@ -97,6 +98,47 @@ class StoredArray:
         return _open_unchanged, (self._origin, *self._open_again)
 
 
+@dataclass(frozen=True)
+class InPlanes:
+    """A stored array of images (N, rows, columns, channels) whose rows are read channel after channel."""
+
+    array: StoredArray
+
+    @property
+    def path(self) -> Path:
+        """The file of the array."""
+        return self.array.path
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self.array.dtype
+
+    @property
+    def row_bytes(self) -> int:
+        """The size of a row in bytes."""
+        return self.array.row_bytes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Images, channels, rows and columns."""
+        count, rows, columns, channels = self.array.shape
+        return (count, channels, rows, columns)
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.array)
+
+    def read(self, first: int, last: int) -> Array:
+        """Rows `first` to `last` (exclusive) as (last - first, channels × rows × columns)."""
+        return in_planes(self.array.read(first, last).reshape(last - first, *self.array.shape[1:]))
+
+
+def in_planes(images: Array) -> Array:
+    """Images (N, rows, columns, channels) as flat rows, channel after channel: (N, channels × rows × columns)."""
+    return images.transpose(0, 3, 1, 2).reshape(len(images), -1)
+
+
 def _open_unchanged(
     origin: tuple[int, int], opening: Callable[..., StoredArray], arguments: tuple[Any, ...]
 ) -> StoredArray:
@@ -116,15 +158,26 @@ def unpacked(stream: IO[bytes], path: Path, most: int) -> tuple[int, int]:
 
     At most `most` + 1 bytes are unpacked. StorageError if there is no space for them.
     """
+    return spooled(_chunks(stream, most + 1), path)
+
+
+def _chunks(stream: IO[bytes], left: int) -> Iterator[bytes]:
+    while left > 0 and (chunk := stream.read(min(CHUNK, left))):
+        yield chunk
+        left -= len(chunk)
+
+
+def spooled(chunks: Iterable[Any], path: Path) -> tuple[int, int]:
+    """Write what was unpacked or decoded of `path` to an unnamed temporary file; returns its descriptor and size."""
     size = 0
     with tempfile.TemporaryFile(buffering=0) as file:
-        while size <= most and (chunk := stream.read(min(CHUNK, most + 1 - size))):
+        for chunk in chunks:
             _write(file, chunk, path)
-            size += len(chunk)
+            size += memoryview(chunk).nbytes
         return os.dup(file.fileno()), size
 
 
-def _write(file: Any, chunk: bytes, path: Path) -> None:
+def _write(file: Any, chunk: Any, path: Path) -> None:
     """Write all of a chunk of the unpacked content of `path`."""
     rest = memoryview(chunk)
     try:
@@ -136,13 +189,15 @@ def _write(file: Any, chunk: bytes, path: Path) -> None:
 
 
 class StoredRows:
-    """The rows (N, columns) of one array or two consecutive ones in files, or the `picked` rows among them.
+    """The rows (N, columns) of one array or of several consecutive ones in files, or the `picked` rows among them.
 
     Bytes stay uint8, all else becomes float64, as for rows in memory. `in_blocks` is the number of rows to hold in
     memory at once.
     """
 
-    def __init__(self, arrays: Sequence[StoredArray], in_blocks: int, picked: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self, arrays: Sequence[StoredArray | InPlanes], in_blocks: int, picked: NDArray[np.int64] | None = None
+    ) -> None:
         self.arrays, self.in_blocks, self.picked = tuple(arrays), in_blocks, picked
         self.starts = np.cumsum([0, *map(len, arrays)])
         self.row_bytes = max(array.row_bytes for array in arrays)

@@ -279,6 +279,7 @@ def read_csv_like(path: Path | str, columns: Columns, *, task: Task, blanks_allo
     the first file did not have is refused; a blank number is nan in `x` where `blanks_allowed`.
     """
     table = read_table(path)
+    columns = Columns(columns.listed(), columns.targets, columns.classes)
     has_targets = _find_columns(table, columns)
     faults = FaultList(table.file)
     x = _inputs(table, columns.inputs, faults, blanks_allowed=blanks_allowed)

@@ -23,6 +23,7 @@ from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import Figures, predictions
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
+from nnlab.runs.cache import UserCache
 from nnlab.runs.files import write_csv
 from nnlab.runs.folder import CONFIG, RunFolder
 from nnlab.runs.metrics import cell
@@ -171,7 +172,16 @@ def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str,
     """Predictions for the rows of a file, with figures if it has targets."""
     blanks_allowed = model.scaling.fill is not None
     blocks = experiment.data.in_blocks
-    rows = load_new(data, model.columns, task=experiment.task, blanks_allowed=blanks_allowed, in_blocks=blocks)
+    rows = load_new(
+        data,
+        model.columns,
+        task=experiment.task,
+        blanks_allowed=blanks_allowed,
+        in_blocks=blocks,
+        channels=experiment.data.channels,
+        bad_images=experiment.data.bad_images,
+        cache=UserCache.of(),
+    )
     x = model.scaled(rows.x)
     figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
     outputs = model.outputs_of_scaled(x)

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StrictInt, StrictStr, model_validator
+from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
+from nnlab.data.dataset import MOST_PIXELS
 from nnlab.errors import CheckpointError, Fault, printable
 from nnlab.runs.documents import Digest, DocumentPart, Plain, RunDocument, Seconds, Whole
 from nnlab.runs.metrics import Mark
@@ -25,10 +26,18 @@ Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
 
 class ColumnFacts(DocumentPart):
-    """An input column; a text column has its categories."""
+    """An input column; a text column has its categories, an image its channels, rows and columns."""
 
     name: Text
     categories: tuple[Text, ...] | None
+    shape: tuple[Positive, Positive, Positive] | None = None
+    is_bytes: StrictBool = False
+
+    @model_validator(mode="after")
+    def _is_no_larger_than_what_is_read(self) -> Self:
+        if self.shape and math.prod(self.shape) > MOST_PIXELS:
+            raise ValueError(f"shape: found {list(self.shape)}, expected at most {MOST_PIXELS:,} pixels")
+        return self
 
 
 class ColumnsFacts(DocumentPart):

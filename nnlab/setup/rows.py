@@ -22,6 +22,7 @@ from nnlab.data.prepare import Prepared, prepare
 from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault
 from nnlab.networks.network import Network
+from nnlab.runs.cache import UserCache
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.plan import batch_size_for
 from nnlab.setup.weights import weight_findings
@@ -88,6 +89,10 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             ignore=data.ignore,
             blanks=data.blanks,
             in_blocks=data.in_blocks,
+            resize=data.resize,
+            channels=data.channels,
+            bad_images=data.bad_images,
+            cache=UserCache.of(),
             base=base,
         )
     findings = list(_data_findings(experiment, dataset))
@@ -111,7 +116,7 @@ def _placed(experiment: Experiment) -> Iterator[None]:
         raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
 
 
-_SMALLER = "expected a smaller one (inputs in .npz, .npy and IDX files may stay there: data.in_blocks: 16384)"
+_SMALLER = "expected a smaller one (inputs in .npz, .npy, IDX and image files may stay there: data.in_blocks: 16384)"
 
 
 def _cause(fault: Fault) -> KeyPath | None:
@@ -153,9 +158,8 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
     """Split and scale for each seed; once for all seeds if no split is drawn."""
     data = experiment.data
-    drawn = data.validation is not None or data.test is not None
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if drawn else seeds[:1]))
+        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
     return Rows(dataset, tuple(seeds), prepared)
 
 
@@ -169,6 +173,11 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         scale_name=data.scale.name,
         epsilon=data.scale.epsilon,
         together=data.scale.together,
+        per_channel=data.scale.per_channel,
+        source_range=None
+        if data.scale.source_range is None
+        else (data.scale.source_range[0], data.scale.source_range[1]),
+        target_range=data.scale.target_range,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
         dtype=dtype_of(experiment),

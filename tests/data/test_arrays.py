@@ -126,7 +126,7 @@ def test_targets_that_are_none(save, task, y, words):
     ("x", "words"),
     [
         (np.array([1.0, 2, 3]), "shape (3,)"),
-        (np.zeros((3, 2, 2, 2)), "shape"),
+        (np.zeros((3, 2, 2, 2, 2)), "shape"),
         (np.zeros((3, 0)), "at least one"),
         (np.zeros((0, 3)), "at least one"),
         (np.array([[1.0, 2], [3, np.nan], [5, 6]]), "found nan in row 2, column 2 of x"),

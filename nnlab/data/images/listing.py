@@ -1,0 +1,60 @@
+"""What is in a folder of images, by names alone.
+
+What is no image by its name, is hidden, or is left behind by file managers, is passed over. Links are followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnlab.data.files import reading
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+
+# The tables of CelebA's layout.
+ATTRIBUTES = "list_attr_celeba.txt"
+PARTITION = "list_eval_partition.txt"
+
+_LEFT_BEHIND = {"thumbs.db", "desktop.ini", "__macosx"}  # by file managers; .DS_Store is hidden
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The names of the images and of the folders in a folder, sorted."""
+
+    images: list[str]
+    folders: list[str]
+
+
+def list_folder(folder: Path) -> Listing:
+    """What is in a folder. StorageError if it cannot be listed.
+
+    What has the name of an image counts as one, so that a folder or a pipe of such a name is reported.
+    """
+    with reading(folder):
+        names = sorted(path.name for path in folder.iterdir())
+    shown = [name for name in names if not name.startswith(".") and name.lower() not in _LEFT_BEHIND]
+    images = [name for name in shown if name.lower().endswith(SUFFIXES)]
+    others = [name for name in shown if not name.lower().endswith(SUFFIXES)]
+    return Listing(images, [name for name in others if _is_folder(folder / name)])
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:  # a link that leads nowhere
+        return False
+
+
+def is_image_folder(folder: Path) -> bool:
+    """Whether a folder holds images, or folders that may."""
+    listing = list_folder(folder)
+    return bool(listing.images or listing.folders)
+
+
+def is_celeba_folder(folder: Path) -> bool:
+    """Whether a folder has one of the tables of CelebA."""
+    return any(os.path.lexists(folder / name) for name in (ATTRIBUTES, PARTITION))
