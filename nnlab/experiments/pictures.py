@@ -291,7 +291,9 @@ def filters(data: RunPlotData) -> Figure | None:
     """Draw the kernels of the first convolution; None without one."""
     from nnlab import pictures as plots
 
-    return plots.filters(data.kernels, title=f"{data.title}, first kernels") if data.kernels else None
+    return (
+        plots.filters(data.kernels, title=f"{data.title}, filters of the first convolution") if data.kernels else None
+    )
 
 
 def feature_maps(data: RunPlotData) -> Figure | None:
@@ -304,7 +306,7 @@ def feature_maps(data: RunPlotData) -> Figure | None:
     return plots.feature_maps(
         _images(data, data.x[:1])[0],
         data.stages,
-        about=f"the first of the {data.split} part ({labels})",
+        about=f"the first of the {data.split} part: {labels}",
         channels=data.shape[2],
         title=f"{data.title}, feature maps",
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -71,13 +72,13 @@ def filters(kernels: Kernels, *, title: str) -> Figure:
 def _about_kernels(kernels: Kernels, shown: int, total: int, limit: float) -> str:
     """Which kernels are drawn, and how, in words."""
     rows, columns, channels, _ = kernels.weights.shape
-    which = f"the {count(total)} kernels" if shown == total else f"the first {shown} of {count(total)} kernels"
-    names = f"{which} of {legible(kernels.layer)}, {rows} × {columns} pixels, numbered from 0"
+    which = f"{count(total)} filters" if shown == total else f"the first {shown} of {count(total)} filters"
+    names = f"{'1 filter' if total == 1 else which} of {legible(kernels.layer)}, {rows} × {columns} pixels each"
     if channels == RGB:
         reach = number(float(f"{limit:.2g}"))
-        how = f"red, green and blue: weights by the three channels, from −{reach} (dark) over 0 (mid-grey) to {reach}"
+        how = f"red, green and blue are its weights by the three channels, from −{reach} (dark) over 0 (mid) to {reach}"
     else:
-        how = "" if channels == 1 else f"mean of each kernel over its {channels} channels"
+        how = "" if channels == 1 else f"the mean of the weights by its {channels} channels"
     return joined([names, how])
 
 
@@ -106,9 +107,14 @@ def _draw_source(part: SubFigure, image: NDArray[Any], about: str) -> None:
     axes, beside = part.subplots(1, 2, width_ratios=[1, 4])
     draw_image(axes, image)
     beside.axis("off")
-    words = f"The image: {about}.\n\nBelow it what each convolution makes of it, with the layers up to the next one."
-    text = "\n".join(wrapped(line, 80) for line in words.split("\n"))
+    text = "\n\n".join(wrapped(sentence, 80) for sentence in (f"The image is {about}.", _BELOW))
     beside.text(0, 0.5, text, va="center", fontsize=NORMAL, color=INK, parse_math=False)
+
+
+_BELOW = (
+    "Below is what each convolution makes of it, with the layers up to the next one. The numbers above the maps are "
+    "their channels; the maps of a convolution have one scale."
+)
 
 
 def _draw_stage(part: SubFigure, stage: FeatureMaps, rows: int, most: int) -> None:
@@ -117,11 +123,14 @@ def _draw_stage(part: SubFigure, stage: FeatureMaps, rows: int, most: int) -> No
     grid = part.subplots(rows, MAP_COLUMNS, squeeze=False).ravel()
     is_signed = bool((shown[drawable(shown)] < 0).any())
     limit = _largest(shown)
-    scale: dict[str, Any] = {"cmap": SIGNED if is_signed else POSITIVE, "vmin": -limit if is_signed else 0}
+    # The square root makes weak maps visible beside strong ones.
+    norm = Normalize(-limit, limit) if is_signed else PowerNorm(0.5, vmin=0, vmax=limit)
     for index, axes in enumerate(grid):
         axes.axis("off")
         if index < len(shown):
-            image = axes.imshow(shown[index], vmax=limit, interpolation="nearest", **scale)
+            image = axes.imshow(
+                shown[index], cmap=SIGNED if is_signed else POSITIVE, norm=norm, interpolation="nearest"
+            )
             _frame(axes)
             _head(axes, f"{index}: all 0" if not shown[index].any() else f"{index}")
     _add_bar(part, image, [*grid], "output")
@@ -151,6 +160,7 @@ def _add_bar(figure: Figure | SubFigure, image: AxesImage, grid: Sequence[Axes],
     bar = figure.colorbar(image, ax=grid, aspect=14, pad=0.02, shrink=0.9)
     bar.locator = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
     bar.formatter = FuncFormatter(lambda value, _: number(float(f"{value:.3g}")))
+    bar.minorticks_off()
     bar.update_ticks()
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
     bar.set_label(label, fontsize=NORMAL, color=INK)
