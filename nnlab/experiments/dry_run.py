@@ -44,8 +44,8 @@ class DryRun:
         return (
             f"A step on {self.batch:,} rows: {_amount(self.operations)} operations in matrix products, about "
             f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
-            f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers, {_amount(self.workspace)} of them for "
-            "the buffers of a step."
+            f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers, {_amount(self.workspace)} of them "
+            "for the buffers of a step."
         )
 
     def document(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def feature_maps(network: Network, theta: Array, statistics: Array, x: Array) ->
 def _stages(network: Network) -> Iterator[range]:
     """The layers of each stage, by their numbers: they end before the next convolution, or where images end."""
     starts = [depth for depth, layer in enumerate(network.layers) if isinstance(layer, Conv2D)]
-    for start, following in zip(starts, [*starts[1:], len(network.layers)], strict=True):
+    for start, following in pairwise([*starts, len(network.layers)]):
         given = range(start, following)
         yield range(start, next((depth for depth in given if not is_image(network.shapes[depth + 1])), following))
 

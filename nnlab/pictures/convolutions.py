@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -35,7 +35,7 @@ from nnlab.pictures.style import (
 from nnlab.training.health import Portrait
 
 SIGNED, POSITIVE = "PuOr", "viridis"  # both told apart with any colour vision and in grey print
-MOST_KERNELS, KERNEL_COLUMNS = 64, 8
+MOST_KERNELS = 64
 MOST_STAGES, MAP_COLUMNS = 6, 8
 MOST_MAPS = 16  # of a stage, and half as many where there are more than three stages
 
@@ -47,7 +47,7 @@ def filters(kernels: Kernels, *, title: str) -> Figure:
     """
     *_, channels, total = kernels.weights.shape
     weights = kernels.weights[..., :MOST_KERNELS].astype(float)
-    shown, columns = weights.shape[-1], min(KERNEL_COLUMNS, max(weights.shape[-1], 5))
+    shown, columns = weights.shape[-1], min(MAP_COLUMNS, max(weights.shape[-1], 5))
     rows = -(-shown // columns)
     figure = blank(title, width=1.05 * columns + 1.2, height=1.25 * rows + 1.4)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -63,7 +63,7 @@ def filters(kernels: Kernels, *, title: str) -> Figure:
             _frame(axes)
             _head(axes, f"{index}")
     if not coloured:
-        _add_bar(figure, image, [*grid], "weight")
+        _add_bar(figure, image, grid[:shown], "weight")
     sentence = wrapped(_about_kernels(kernels, shown, total, limit), int(11.5 * figure.get_figwidth()))
     figure.supxlabel(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
     return figure
@@ -73,12 +73,12 @@ def _about_kernels(kernels: Kernels, shown: int, total: int, limit: float) -> st
     """Which kernels are drawn, and how, in words."""
     rows, columns, channels, _ = kernels.weights.shape
     which = f"{count(total)} filters" if shown == total else f"the first {shown} of {count(total)} filters"
-    names = f"{'1 filter' if total == 1 else which} of {legible(kernels.layer)}, {rows} × {columns} pixels each"
+    names = f"{legible(kernels.layer)}: {'1 filter' if total == 1 else which} of {rows} × {columns} pixels"
     if channels == RGB:
         reach = number(float(f"{limit:.2g}"))
-        how = f"red, green and blue are its weights by the three channels, from −{reach} (dark) over 0 (mid) to {reach}"
+        how = f"red, green and blue are the weights by the three channels, from −{reach} (dark) over 0 (mid) to {reach}"
     else:
-        how = "" if channels == 1 else f"the mean of the weights by its {channels} channels"
+        how = "" if channels == 1 else f"the mean of the weights by the {channels} channels"
     return joined([names, how])
 
 
@@ -92,15 +92,21 @@ def feature_maps(
     """
     shown = [*stages] if len(stages) <= MOST_STAGES else [*stages[:3], *stages[-3:]]
     most = MOST_MAPS if len(shown) <= MOST_STAGES // 2 else MOST_MAPS // 2
-    rows = [-(-min(len(stage.maps), most) // MAP_COLUMNS) for stage in shown]
     left_out = f"the first and the last three of {count(len(stages))} stages" if len(shown) < len(stages) else ""
-    heights = [2.0, *(1.35 * band + 0.35 for band in rows)]
+    rows = [-(-min(len(stage.maps), most) // MAP_COLUMNS) for stage in shown]
+    cells = [0.25 + _tall(stage.maps[0], 1.15) for stage in shown]
+    heights = [max(_tall(image, 2.0), 1.3), *(0.4 + cell * band for cell, band in zip(cells, rows, strict=True))]
     figure = blank(joined([title, left_out]), width=10.8, height=sum(heights) + 0.5)
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).ravel()
     _draw_source(parts[0], image, joined([about, channels_sentence(channels)]))
     for part, stage, band in zip(parts[1:], shown, rows, strict=True):
         _draw_stage(part, stage, band, most)
     return figure
+
+
+def _tall(image: NDArray[Any], width: float) -> float:
+    """The height of an image of this width, within bounds."""
+    return float(np.clip(image.shape[0] / image.shape[1], 0.4, 1.5)) * width
 
 
 def _draw_source(part: SubFigure, image: NDArray[Any], about: str) -> None:
@@ -133,7 +139,7 @@ def _draw_stage(part: SubFigure, stage: FeatureMaps, rows: int, most: int) -> No
             )
             _frame(axes)
             _head(axes, f"{index}: all 0" if not shown[index].any() else f"{index}")
-    _add_bar(part, image, [*grid], "output")
+    _add_bar(part, image, grid[: len(shown)], "output")
     layers = shortened(" → ".join(stage.layers), 70)
     which = f"channels 0 to {len(shown) - 1} of {count(total)}" if len(shown) < total else f"{count(total)} channels"
     sentence = f"{layers}: {height} × {width} pixels, {'1 channel' if total == 1 else which}"
@@ -156,12 +162,17 @@ def _head(axes: Axes, words: str) -> None:
     axes.set_title(words, fontsize=SMALL, color=INK, pad=3)
 
 
-def _add_bar(figure: Figure | SubFigure, image: AxesImage, grid: Sequence[Axes], label: str) -> None:
-    bar = figure.colorbar(image, ax=grid, aspect=14, pad=0.02, shrink=0.9)
-    bar.locator = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
-    bar.formatter = FuncFormatter(lambda value, _: number(float(f"{value:.3g}")))
+def _add_bar(figure: Figure | SubFigure, image: AxesImage, beside: NDArray[Any], label: str) -> None:
+    """A scale beside these axes, with ticks at its ends and in the middle."""
+    low, high = image.get_clim()
+    assert low is not None, "the scale is set"
+    assert high is not None, "the scale is set"
+    ticks = [low, 0, high] if low < 0 else [0, high / 4, high]  # a quarter is in the middle of square roots
+    rows, columns = -(-len(beside) // MAP_COLUMNS), min(len(beside), MAP_COLUMNS)
+    pad = 0.01 + 0.08 / columns
+    bar = figure.colorbar(image, ax=[*beside], aspect=12 * rows, pad=pad, shrink=0.9, ticks=ticks)
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(float(f"{value:.2g}"))))
     bar.minorticks_off()
-    bar.update_ticks()
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
     bar.set_label(label, fontsize=NORMAL, color=INK)
     bar.outline.set_visible(False)
@@ -204,7 +215,7 @@ def _draw_channels(axes: Axes, portrait: Portrait, rows: int, across: int) -> Ax
     shares = portrait.saturated_by_channel
     cells = np.full(rows * across, np.nan)
     cells[: shares.size] = shares
-    image = axes.imshow(cells.reshape(rows, across), cmap="cividis_r", vmin=0, vmax=1, aspect="equal")
+    image = axes.imshow(cells.reshape(rows, across), cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
     dead = np.flatnonzero(portrait.dead_channels)
     axes.plot(
         dead % across, dead // across, linestyle="", marker="x", color=VERMILLION, markersize=7, markeredgewidth=1.8
