@@ -316,19 +316,24 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
 
 def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     """Print the network layer by layer, the data, and the cost of a step."""
+    from nnlab.networks.layers.windows import times
+
     network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
-    rows = [["input", "", str(network.inputs), ""]]
-    for layer, shape, width in zip(network.layers, network.shapes, network.widths[1:], strict=False):
+    rows = [["input", "", times(network.shape), ""]]
+    for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True):
         specs = layer.parameter_specs(shape)
         shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
-        rows.append([layer.name, shapes, str(width), f"{sum(s.size for s in specs):,}" if specs else ""])
+        rows.append([layer.name, shapes, times(given), f"{sum(s.size for s in specs):,}" if specs else ""])
     head = setup.experiment.network.head
     rows.append(
         [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.widths[-1]), ""]
     )
     rows.append(["total", "", "", f"{network.layout.size:,}"])
     screen.table(
-        f"Network of {setup.experiment.name}", ["layer", "shapes", "units", "parameters"], rows, numbers_from=2
+        f"Network of {setup.experiment.name}",
+        ["layer", "parameter shapes", "outputs", "parameters"],
+        rows,
+        numbers_from=2,
     )
     parts = [["train", len(split.train)], ["val", len(split.validation)], ["test", len(split.test)]]
     columns = dataset.columns
@@ -344,7 +349,10 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
 def _inputs(dataset: Any) -> str:
     count = dataset.x.shape[1]
     if dataset.image_shape:
-        return f"{count} pixels ({dataset.image_shape[0]} × {dataset.image_shape[1]})"
+        rows, columns, channels = dataset.sample_shape
+        if channels == 1:
+            return f"{count:,} pixels ({rows} × {columns})"
+        return f"{count:,} numbers ({rows} × {columns} pixels in {channels} channels)"
     names = [column.name for column in dataset.columns.inputs]
     return f"{count} columns ({', '.join(names[:8])}{', …' if len(names) > 8 else ''})"
 

@@ -1,14 +1,16 @@
 """Diagnose a training that diverged: repeat the bad step at the last finite weights and examine it.
 
 The quantities of the pass are examined in the order of computation; the first with a value that is not finite is the
-culprit. If there is none, it is the update or the size of the loss. Steps and rows are numbered from 1.
+culprit. If there is none, it is the update or the size of the loss. Steps and rows are numbered from 1, units, channels
+and pixels from 0, as the columns of a data set are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from nnlab.gradcheck.points import frozen
 from nnlab.networks.evaluator import EVALUATION_ROWS
-from nnlab.networks.layers.base import PassContext
+from nnlab.networks.layers.base import PassContext, Shape, features_of, is_image
 from nnlab.networks.network import Pass
 from nnlab.setup.setup import Setup
 from nnlab.training.guard import LARGEST_GROWTH
@@ -35,17 +37,31 @@ _MODERATE = 1e6  # inputs for which an activation should not overflow
 
 @dataclass(frozen=True)
 class Quantity:
-    """One array of a pass of one network; if `by_row`, its first axis is the rows of the batch."""
+    """One array of a pass of one network; if `by_row`, its first axis is rows of the batch, from number `begin` on.
+
+    `shape` is that of a sample, if the other axis is its units.
+    """
 
     layer: str
     name: str
     values: Array
     by_row: bool = True
+    shape: Shape = ()
+    begin: int = 0
 
     @property
     def bad(self) -> Array:
         """Mask of the entries that are not finite."""
         return np.logical_not(np.isfinite(self.values))
+
+    @property
+    def first_bad(self) -> tuple[int, ...] | None:
+        """The index of the first entry that is not finite, from 0, in arrays by row from the batch's first row."""
+        bad = np.argwhere(self.bad)
+        if not len(bad):
+            return None
+        row, *others = (int(i) for i in bad[0])
+        return (row + self.begin, *others) if self.by_row else (row, *others)
 
     def document(self) -> dict[str, Any]:
         """Largest finite entry and number of entries that are not finite, for JSON."""
@@ -83,8 +99,31 @@ class Finding:
         """Mask (m,) of the rows with entries that are not finite; all false if the culprit has no row axis."""
         if not self.culprit.by_row:
             return np.zeros(len(self.rows), bool)
-        bad: Array = np.asarray(self.culprit.bad.reshape(len(self.rows), -1).any(axis=1))
+        bad, examined = np.zeros(len(self.rows), bool), self.culprit.bad
+        own = slice(self.culprit.begin, self.culprit.begin + len(examined))
+        bad[own] = examined.reshape(len(examined), -1).any(axis=1)
         return bad
+
+    @property
+    def place(self) -> str | None:
+        """Where the first entry is that is not finite, in words."""
+        index = self.culprit.first_bad
+        if index is None:
+            return None
+        if not self.culprit.by_row:
+            return f"entry [{', '.join(map(str, index))}]"
+        return ", ".join([f"row {int(self.rows[index[0]]) + 1}", *_unit(index[1:], self.culprit.shape)])
+
+
+def _unit(index: tuple[int, ...], shape: Shape) -> list[str]:
+    """Which unit of a sample of this shape, in words."""
+    if not index:
+        return []
+    if not is_image(shape):
+        return [f"unit {index[0]}"]
+    rows, columns, _ = shape
+    channel, row, column = np.unravel_index(index[0], (features_of(shape), rows, columns))
+    return [f"channel {channel}", f"pixel ({row}, {column})"]
 
 
 @dataclass(frozen=True)
@@ -118,10 +157,10 @@ def _in_step(setup: Setup, state: State) -> Finding:
     step, batches = int(state.bad_step[0]) - 1, setup.batches()
     x, y = batches.at(step)
     rows = setup.rows.of(0).split.train[batches.positions(step)[0]]
-    seen, culprit = _first_bad(_quantities(setup, state, x, y, frozen(setup, step)))
+    seen, culprit, losses = _first_bad_of_batch(setup, state, x, y, step)
     if culprit is not None:
         return Finding("batch", rows, x[0], seen, culprit, _counted(culprit))
-    loss = next(quantity for quantity in seen if quantity.name == "loss")
+    loss = Quantity("head", "loss", losses)
     mean, limit = float(loss.values.mean(dtype=np.float64)), LARGEST_GROWTH * abs(float(state.initial_loss[0]))
     if mean > limit > 0 or not math.isfinite(float(loss.values.mean())):
         return Finding("batch", rows, x[0], seen, loss, _grown(mean, state))
@@ -132,6 +171,21 @@ def _in_step(setup: Setup, state: State) -> Finding:
     more, culprit = _first_bad(iter(updated))
     culprit = culprit or max(updated, key=lambda quantity: float(np.abs(quantity.values).max(initial=0)))
     return Finding("update", rows, x[0], seen + more, culprit, _counted(culprit))
+
+
+def _first_bad_of_batch(
+    setup: Setup, state: State, x: Array, y: Array, step: int
+) -> tuple[list[Quantity], Quantity | None, Array]:
+    """As `_first_bad`, and the losses (m,), for a batch in the pieces in which it trains: of the last one examined."""
+    batch, losses = x.shape[1], []
+    rows, context = setup.network.rows_at_once(batch, trains=True), frozen(setup, step)
+    for number, begin in enumerate(range(0, batch, rows)):
+        context.piece, piece = number, slice(begin, begin + rows)
+        seen, culprit = _first_bad(_quantities(setup, state, x[:, piece], y[:, piece], context, begin, batch))
+        losses += [quantity.values for quantity in seen if quantity.name == "loss"]
+        if culprit is not None:
+            break
+    return seen, culprit, np.concatenate(losses) if losses else np.empty(0)
 
 
 def _one_step_later(setup: Setup, state: State) -> State:
@@ -147,59 +201,70 @@ def _one_step_later(setup: Setup, state: State) -> State:
 
 
 def _after_update(setup: Setup, state: State) -> Finding:
-    """The first bad quantity on the split whose loss was bad."""
+    """The first bad quantity on the split whose loss was bad, else the block of rows with the largest loss."""
     parts, prepared = setup.parts, setup.rows.of(0)
     split = {"train": prepared.split.train, "val": prepared.split.validation}
-    found: list[Finding] = []
+    worst, largest = None, -math.inf
+    at_once = setup.network.rows_at_once(EVALUATION_ROWS, trains=False)
     for name in setup.plan.evaluate:
-        for begin in range(0, parts[name].x.shape[1], EVALUATION_ROWS):
-            block = slice(begin, begin + EVALUATION_ROWS)
+        for begin in range(0, parts[name].x.shape[1], at_once):
+            block = slice(begin, begin + at_once)
             x, y, rows = parts[name].x[:, block], parts[name].y[:, block], split[name][block]
             seen, culprit = _first_bad(_quantities(setup, state, x, y, PassContext()))
             if culprit is not None:
                 return Finding(name, rows, x[0], seen, culprit, _counted(culprit))
             mean = float(seen[-1].values.mean(dtype=np.float64))
-            found.append(Finding(name, rows, x[0], seen, seen[-1], _grown(mean, state)))
-    return max(found, key=lambda case: float(case.culprit.values.mean(dtype=np.float64)))
+            if worst is None or mean > largest:
+                worst, largest = Finding(name, rows, x[0], seen, seen[-1], _grown(mean, state)), mean
+    assert worst is not None, "a split whose loss was bad has rows"
+    return worst
 
 
 def _first_bad(quantities: Iterator[Quantity]) -> tuple[list[Quantity], Quantity | None]:
     """Copies of all quantities up to the first that is not finite, and that one, or None."""
     seen: list[Quantity] = []
     for quantity in quantities:
-        seen.append(Quantity(quantity.layer, quantity.name, quantity.values.copy(), quantity.by_row))
+        seen.append(replace(quantity, values=quantity.values.copy()))
         if quantity.bad.any():
             return seen, seen[-1]
     return seen, None
 
 
-def _quantities(setup: Setup, state: State, x: Array, y: Array, context: PassContext) -> Iterator[Quantity]:
-    """Every quantity of a pass over a batch, in the order of computation; for training also the backward pass."""
+def _quantities(
+    setup: Setup, state: State, x: Array, y: Array, context: PassContext, begin: int = 0, part_of: int | None = None
+) -> Iterator[Quantity]:
+    """Every quantity of a pass over rows, in the order of computation; for training also the backward pass.
+
+    The rows are those from number `begin` on of a batch of `part_of` rows.
+    """
     network, theta = setup.network, state.theta
     gradient = np.zeros_like(theta) if context.trains else None
-    examined = Pass(network, theta, gradient, x.shape[1], state.statistics.copy(), context)
-    yield Quantity("input", "input", x[0])
-    for layer, outputs in zip(network.layers, examined.forward_by_layer(x), strict=True):
-        yield Quantity(layer.name, layer.output_name, outputs[0])
+    examined = Pass(network, theta, gradient, x.shape[1], state.statistics.copy(), context, part_of)
+    by_row = partial(Quantity, begin=begin)
+    yield by_row("input", "input", x[0], shape=network.shape)
+    for layer, shape, outputs in zip(network.layers, network.shapes[1:], examined.forward_by_layer(x), strict=True):
+        yield by_row(layer.name, layer.output_name, outputs[0], shape=shape)
     examined.forward(x)
-    yield Quantity("head", "output", examined.a[0])
-    yield Quantity("head", "loss", examined.head.losses(examined.z, y)[0])
+    yield by_row("head", "output", examined.a[0])
+    yield by_row("head", "loss", examined.head.losses(examined.z, y)[0])
     if gradient is not None:
-        yield from _backward(setup, examined, y, gradient)
+        yield from _backward(setup, examined, y, gradient, by_row)
 
 
-def _backward(setup: Setup, examined: Pass, y: Array, gradient: Array) -> Iterator[Quantity]:
+def _backward(
+    setup: Setup, examined: Pass, y: Array, gradient: Array, by_row: Callable[..., Quantity]
+) -> Iterator[Quantity]:
     """The gradients, from the head to the first layer, and finally that of the objective with penalties."""
     network, views = setup.network, setup.network.layout.views(gradient)
     derivatives = examined.backward_by_layer(y)
     next(derivatives)
-    yield Quantity("head", "gradient by the logits", examined.dz[0])
+    yield by_row("head", "gradient by the logits", examined.dz[0])
     for depth, dx in zip(range(len(network.layers) - 1, -1, -1), derivatives, strict=True):
         layer = network.layers[depth]
         for spec in layer.parameter_specs(network.shapes[depth]):
             yield Quantity(layer.name, f"gradient of {spec.name}", views[spec.name][0], by_row=False)
         if dx is not None:
-            yield Quantity(layer.name, "gradient by its input", dx[0])
+            yield by_row(layer.name, "gradient by its input", dx[0], shape=network.shapes[depth])
     examined.backward(y)
     yield Quantity("penalties", "gradient of the penalties", gradient[0], by_row=False)
 
@@ -356,7 +421,8 @@ def _document(setup: Setup, state: State, case: Finding, causes: Sequence[Cause]
         "layer": culprit.layer,
         "quantity": culprit.name,
         "what": case.what,
-        "entry": _entry(culprit),
+        "entry": None if culprit.first_bad is None else [*culprit.first_bad],
+        "place": case.place,
         "batch": {"number": (step - 1) % per_epoch + 1, "of": per_epoch} if case.part in {"batch", "update"} else None,
         "rows": _row_document(setup, case),
         "loss": {"initial": float(state.initial_loss[0]), "limit": LARGEST_GROWTH * abs(float(state.initial_loss[0]))},
@@ -368,12 +434,6 @@ def _document(setup: Setup, state: State, case: Finding, causes: Sequence[Cause]
     }
     strict: dict[str, Any] = _strict(document)
     return strict
-
-
-def _entry(culprit: Quantity) -> list[int] | None:
-    """The index of the first bad entry, from 0."""
-    bad = np.argwhere(culprit.bad)
-    return [int(i) for i in bad[0]] if len(bad) else None
 
 
 def _row_document(setup: Setup, case: Finding) -> dict[str, Any]:
@@ -412,7 +472,8 @@ def _account(document: Mapping[str, Any], what: str, causes: Sequence[Cause]) ->
     """The document in sentences."""
     rows, place = document["rows"], document["found_in"]
     where = "" if place == "batch" else " (in the update)" if place == "update" else f" (on the {place} part)"
-    yield f"diverged at step {document['step']}: {document['layer']}, {document['quantity']}{where}: {what}"
+    at = f" at {document['place']}" if document["place"] else ""
+    yield f"diverged at step {document['step']}: {document['layer']}, {document['quantity']}{where}: {what}{at}"
     kind = f"batch {document['batch']['number']} of {document['batch']['of']}" if document["batch"] else f"{place} part"
     yield f"{kind}, {rows['count']:,} rows: {_listed(rows['numbers'], rows['count'])}"
     if rows["bad_count"]:

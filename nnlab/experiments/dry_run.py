@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.experiment import bytes_kept
-from nnlab.networks.layers.base import PassContext
+from nnlab.networks.layers.base import PassContext, units_of
 from nnlab.networks.pieces import training_pass
 from nnlab.setup.setup import Setup
 from nnlab.training.objective import Objective
@@ -34,6 +34,7 @@ class DryRun:
     steps: int
     operations: int
     bytes: int
+    workspace: int
     seconds: float
     rows: dict[str, int]
     layers: list[dict[str, Any]]
@@ -43,7 +44,8 @@ class DryRun:
         return (
             f"A step on {self.batch:,} rows: {_amount(self.operations)} operations in matrix products, about "
             f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
-            f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers."
+            f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers, {_amount(self.workspace)} of them "
+            "for the buffers of a step."
         )
 
     def document(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class DryRun:
             "steps": self.steps,
             "flops_per_step": self.operations,
             "bytes": self.bytes,
+            "workspace_bytes": self.workspace,
             "seconds_per_step": self.seconds,
         }
 
@@ -65,22 +68,25 @@ def dry_run(setup: Setup) -> DryRun:
     split, network, batch = setup.rows.of(0).split, setup.network, setup.plan.batch_size
     state = setup.start()
     itemsize = state.theta.itemsize
-    buffers = network.workspace(batch, itemsize) + batch * network.inputs * itemsize
+    workspace = network.workspace(batch, itemsize)
+    buffers = workspace + batch * network.inputs * itemsize
     return DryRun(
         network.layout.size,
         batch,
         setup.plan.steps,
         network.operations(batch),
         network.layout.size * bytes_kept(setup.experiment) + buffers,
+        workspace,
         _fastest_step(setup, state),
         {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
         [
             {
                 "name": layer.name,
-                "units": units,
+                "units": units_of(given),
+                "shape": list(given),
                 "shapes": {s.name: list(s.shape) for s in layer.parameter_specs(shape)},
             }
-            for layer, shape, units in zip(network.layers, network.shapes, network.widths[1:], strict=False)
+            for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
         ],
     )
 

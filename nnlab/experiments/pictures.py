@@ -5,6 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.report.parts import Drawing
 from nnlab.training.health import Portrait
 
@@ -40,8 +42,11 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
-    `portraits` describe the activation layers; `depths` numbers the dense layers from 1 and gives each activation layer
-    the number of the dense layer before it.
+    `portraits` describe the activation layers; `depths` numbers the layers with weights from 1 and gives each
+    activation layer the number of the one before it.
+
+    `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
+    convolution.
     """
 
     title: str
@@ -65,11 +70,18 @@ class RunPlotData:
     scaled_targets: bool = False
     portraits: Sequence[Portrait] = ()
     depths: Mapping[str, int] = field(default_factory=dict)
+    kernels: Kernels | None = None
+    stages: Sequence[FeatureMaps] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self.columns.classes
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """Rows, columns and channels of an image; None for tables."""
+        return (*self.image_shape, self.x.shape[1] // math.prod(self.image_shape)) if self.image_shape else None
 
     @property
     def used_step(self) -> int | None:
@@ -158,7 +170,7 @@ def _taken_for_others(data: RunPlotData) -> Figure:
     wrong, first = _surest(truth != predicted, confidence)
     names = [*data.classes, "undecided"]  # a prediction of -1 means that no class was chosen
     return plots.misclassified(
-        _images(data, first),
+        _images(data, data.x[first]),
         [names[i] for i in truth[first]],
         [names[i] for i in predicted[first]],
         confidence[first],
@@ -178,7 +190,7 @@ def _mislabelled(data: RunPlotData) -> Figure:
     wrong, first = _surest(mistaken.any(axis=1), np.where(mistaken, confidence, -np.inf).max(axis=1))
     names = data.columns.targets
     return plots.mislabelled(
-        _images(data, first),
+        _images(data, data.x[first]),
         [
             [(names[k], bool(given[row, k] > 0), float(confidence[row, k])) for k in np.flatnonzero(mistaken[row])]
             for row in first
@@ -203,9 +215,109 @@ def _surest(wrong: Array, confidence: Array) -> tuple[int, Array]:
     return len(rows), rows[np.argsort(-confidence[rows], kind="stable")][:25]
 
 
-def _images(data: RunPlotData, rows: Array) -> Array:
-    assert data.image_shape is not None
-    return data.x[rows].reshape(-1, *data.image_shape)
+def _images(data: RunPlotData, x: Array) -> Array:
+    """Raw rows x (N, inputs) as pictures; black is the smallest and full the largest value in some rows of the set."""
+    from nnlab import pictures as plots
+
+    assert data.shape is not None
+    everything = data.all_x if len(data.all_x) else data.x
+    some = np.asarray(
+        everything[np.unique(np.linspace(0, len(everything) - 1, _ROWS_FOR_RANGE).astype(np.intp))], float
+    )
+    known = some[np.isfinite(some)]
+    limits = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    return plots.as_pictures(x, data.shape, limits)
+
+
+_ROWS_FOR_RANGE = 256  # of a set, whose values tell the range of all
+
+
+def samples(data: RunPlotData) -> Figure | None:
+    """Draw images of the training part with their labels, each class in turn; None unless the rows are images."""
+    from nnlab import pictures as plots
+
+    if data.shape is None or not data.trained.any():
+        return None
+    rows = np.flatnonzero(data.trained)
+    groups, columns = _groups(data, rows)
+    shown = rows[in_turn(groups, min(max(_SAMPLES, groups.shape[1] if data.classes else 0), 2 * _SAMPLES))]
+    return plots.samples(
+        _images(data, data.all_x[shown]),
+        [_labels_of(data, data.all_y[row]) for row in shown],
+        columns=columns,
+        total=len(rows),
+        channels=data.shape[2],
+        title=f"{data.title}, training images",
+    )
+
+
+_SAMPLES = 30  # training images, or as many as there are classes, up to twice as many
+
+
+def _groups(data: RunPlotData, rows: Array) -> tuple[Array, int]:
+    """To which groups the rows belong, (rows, groups): classes or labels; and the columns of the picture."""
+    y = data.all_y[rows]
+    if data.task == "regression":
+        return np.ones((len(rows), 1), bool), 6
+    if data.task == "binary":
+        return np.hstack([y < 0.5, y >= 0.5]), 6
+    return y > 0.5, y.shape[1] if data.classes and 5 <= y.shape[1] <= 10 else 6
+
+
+def in_turn(groups: Array, count: int) -> Array:
+    """The numbers of at most `count` rows of groups (N, K): each group in turn gives its next."""
+    waiting = [iter(np.flatnonzero(members)) for members in groups.T]
+    taken: dict[int, None] = {}
+    while waiting and len(taken) < count:
+        for members in [*waiting]:
+            row = next((row for row in members if int(row) not in taken), None)
+            if row is None:
+                waiting.remove(members)
+            elif len(taken) < count:
+                taken[int(row)] = None
+    return np.array([*taken], np.intp)
+
+
+def _labels_of(data: RunPlotData, y: Array) -> list[str]:
+    """The class of a row, its labels, or its values."""
+    if data.task == "regression":
+        return [f"{name} = {value:.4g}" for name, value in zip(data.columns.targets, y, strict=True)]
+    if data.task == "multilabel":
+        return [name for name, has in zip(data.columns.targets, y > 0.5, strict=True) if has]
+    return [data.classes[int(y[0] >= 0.5) if data.task == "binary" else int(y.argmax())]]
+
+
+def filters(data: RunPlotData) -> Figure | None:
+    """Draw the kernels of the first convolution; None without one."""
+    from nnlab import pictures as plots
+
+    return (
+        plots.filters(data.kernels, title=f"{data.title}, filters of the first convolution") if data.kernels else None
+    )
+
+
+def feature_maps(data: RunPlotData) -> Figure | None:
+    """Draw the first image of the shown part on its way through the convolutions; None without convolutions."""
+    from nnlab import pictures as plots
+
+    if not data.stages or data.shape is None:
+        return None
+    labels = ", ".join(_labels_of(data, data.y[0])) or "no label"
+    return plots.feature_maps(
+        _images(data, data.x[:1])[0],
+        data.stages,
+        about=f"the first of the {data.split} part: {labels}",
+        channels=data.shape[2],
+        title=f"{data.title}, feature maps",
+    )
+
+
+def channels(data: RunPlotData) -> Figure | None:
+    """Draw how often each channel is saturated; None without activation layers of images."""
+    from nnlab import pictures as plots
+
+    found = [portrait for portrait in data.portraits if portrait.saturated_by_channel.size]
+    return plots.channels(found, title=f"{data.title}, channels") if found else None
 
 
 def boundary(data: RunPlotData) -> Figure | None:
@@ -282,7 +394,8 @@ def health(data: RunPlotData) -> Figure | None:
     """Draw the health of each layer over the steps; None if it was not measured."""
     from nnlab import pictures as plots
 
-    return plots.health(data.steps, data.curves, data.depths, title=data.title)
+    channels = [portrait.name for portrait in data.portraits if portrait.saturated_by_channel.size]
+    return plots.health(data.steps, data.curves, data.depths, title=data.title, channels=channels)
 
 
 def gradients(data: RunPlotData) -> Figure | None:
@@ -311,6 +424,16 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "confusion": Drawing(confusion, "Which class is taken for which."),
     "labels": Drawing(labels, "How well each label is given, where a row may have several."),
     "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
+    "samples": Drawing(samples, "Training images with their labels, each class in turn."),
+    "filters": Drawing(
+        filters, "The kernels of the first convolution: what each of its channels looks for in a small window."
+    ),
+    "feature_maps": Drawing(
+        feature_maps, "One image on its way through the convolutions: what each channel makes of it, stage by stage."
+    ),
+    "channels": Drawing(
+        channels, "How often each channel of an activation layer is saturated, and which channels are dead."
+    ),
     "boundary": Drawing(
         boundary,
         "What the network decides everywhere in the plane of its two inputs, with all rows on top.",
@@ -334,7 +457,15 @@ def draw(data: RunPlotData, folder: Path) -> list[str]:
     return draw_all({name: partial(drawing.draw, data) for name, drawing in PICTURES.items()}, folder)
 
 
-_SLOW = {"boundary", "boundaries", "film", "health", "units"}  # two to five times as slow as others
+_SLOW = {
+    "boundary",
+    "boundaries",
+    "film",
+    "feature_maps",
+    "health",
+    "samples",
+    "units",
+}  # two to five times as slow as others
 
 
 def draw_all(

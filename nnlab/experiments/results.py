@@ -14,6 +14,7 @@ from nnlab.data.stored import pick
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.runs.metrics import finite
 from nnlab.runs.run import Status
 from nnlab.runs.summary import BestStep, TrainingSummary
@@ -111,6 +112,8 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         scaled_targets=prepared.target_scaling is not None,
         portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
         depths=health.depths(setup.network),
+        kernels=first_kernels(setup.network, model.theta),
+        stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),
     )
 
 

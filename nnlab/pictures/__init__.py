@@ -6,6 +6,8 @@ labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
 functions.py  an activation and its slope
+images.py   rows of images as pictures, galleries of them, samples with their labels
+convolutions.py  kernels, feature maps, the health of channels
 units.py    the activations of a network over their pre-activations
 health.py   dead and saturated units, gradients and updates over the steps and over depth
 arms.py     several activations (arms) over many seeds
@@ -28,10 +30,12 @@ from nnlab.pictures.arm_units import arm_units  # noqa: E402
 from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
 from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
 from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa: E402
+from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
 from nnlab.pictures.curves import accuracy, cost  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
 from nnlab.pictures.functions import activation  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
+from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.regions import boundary, truth_and_prediction  # noqa: E402
 from nnlab.pictures.style import save, shortened  # noqa: E402
@@ -49,13 +53,17 @@ __all__ = [
     "arm_health",
     "arm_style",
     "arm_units",
+    "as_pictures",
     "boundaries",
     "boundary",
+    "channels",
     "compare_curves",
     "compare_finals",
     "confusion",
     "cost",
+    "feature_maps",
     "film",
+    "filters",
     "fit",
     "fit_curve",
     "gradients",
@@ -64,6 +72,7 @@ __all__ = [
     "misclassified",
     "mislabelled",
     "rankings",
+    "samples",
     "save",
     "shortened",
     "survival",

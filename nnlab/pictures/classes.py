@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from nnlab.pictures.scales import drawable
+from nnlab.pictures.images import gallery
 from nnlab.pictures.style import (
     BLUE,
     INK,
@@ -29,7 +29,6 @@ from nnlab.pictures.style import (
     percent,
     say,
     shortened,
-    wrapped,
 )
 
 MOST_COUNTED = 40  # classes; with more, the cells are too small for numbers
@@ -113,8 +112,8 @@ def misclassified(
 ) -> Figure:
     """Up to 25 misclassified images, each under its true and its predicted class.
 
-    `images` (M, h, w) in any range, low is black; `confidence` (M,) is the predicted class's probability, nan if there
-    is none. The totals count the whole part. If `total_wrong` is 0, the figure says so.
+    `images` are pictures of `as_pictures`; `confidence` (M,) is the predicted class's probability, nan if there is
+    none. The totals count the whole part. If `total_wrong` is 0, the figure says so.
     """
     sure = " (confidence)" if np.isfinite(confidence).any() else ""
     captions = [_caption(*one) for one in zip(truth, predicted, confidence.tolist(), strict=True)]
@@ -146,19 +145,8 @@ def _gallery(
     shown = min(len(images), MOST_IMAGES)
     if shown == 0:
         return _nothing_wrong(total_wrong, total, title)
-    rows, columns = -(-shown // IMAGE_COLUMNS), min(shown, IMAGE_COLUMNS)
-    lines = max(1 + caption.count("\n") for caption in captions[:shown])
-    figure = blank(title, width=max(1.9 * columns, 6.0), height=(2.3 + 0.17 * max(0, lines - 2)) * rows + 1.0)
-    sentence = wrapped(joined([*_wrong_share(shown, total_wrong, total), explanation]), int(12 * figure.get_figwidth()))
-    figure.supxlabel(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    limits = _brightness(images[:shown])
-    for index, axes in enumerate(grid):
-        axes.axis("off")
-        if index < shown:
-            axes.imshow(images[index], cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
-            axes.set_title(captions[index], fontsize=SMALL, color=INK, parse_math=False)
-    return figure
+    sentence = joined([*_wrong_share(shown, total_wrong, total), explanation])
+    return gallery(images[:shown], captions[:shown], sentence, columns=IMAGE_COLUMNS, cell=1.9, title=title)
 
 
 def _wrong_share(shown: int, wrong: int, total: int) -> list[str]:
@@ -184,12 +172,6 @@ def _label_caption(mistakes: Sequence[tuple[str, bool, float]]) -> str:
         for name, given, sure in mistakes
     ]
     return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"and {len(lines) - 2} more"])
-
-
-def _brightness(images: NDArray[Any]) -> tuple[float, float]:
-    """The smallest and the largest value over all images, for a common grey scale."""
-    good = images[drawable(images)]
-    return (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
 
 
 def _nothing_wrong(total_wrong: int, total: int, title: str) -> Figure:

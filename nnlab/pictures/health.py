@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from nnlab.pictures.style import (
 )
 
 QUANTITIES = {
-    "dead": ("dead units (%)", "Units without a slope on any row"),
+    "dead": ("dead {units} (%)", "{Units} without a slope on any row"),
     "saturated": ("saturated (%)", "Slopes at most 5 % of the steepest"),
     "mean": ("mean", "Mean of the activations"),
     "deviation": ("standard deviation", "Spread of the activations"),
@@ -43,12 +43,18 @@ MOST_NAMED = 12
 
 
 def health(
-    steps: NDArray[Any], curves: Mapping[str, NDArray[Any]], depths: Mapping[str, int], *, title: str
+    steps: NDArray[Any],
+    curves: Mapping[str, NDArray[Any]],
+    depths: Mapping[str, int],
+    *,
+    title: str,
+    channels: Collection[str] = (),
 ) -> Figure | None:
     """Each quantity over the steps, a line per layer; None if nothing was measured.
 
     `steps` (T,); `curves` (T,), nan where not measured, are named `health/<layer>/<quantity>`. `depths` gives each
-    layer the number of its dense layer, from 1; an activation layer has that of the dense layer before it.
+    layer the number of its layer with weights, from 1; an activation layer has that of the one before it. `channels`
+    are the activation layers whose units are channels of images.
     """
     found = {name: values for name, values in curves.items() if name.startswith("health/") and drawable(values).any()}
     shown = [quantity for quantity in QUANTITIES if any(_quantity(name) == quantity for name in found)]
@@ -59,7 +65,7 @@ def health(
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     for axes, quantity in zip(grid, shown, strict=False):
         by_layer = {_layer(name): values for name, values in found.items() if _quantity(name) == quantity}
-        _draw(axes, steps, by_layer, depths, quantity)
+        _draw(axes, steps, by_layer, depths, quantity, words_of(by_layer, channels))
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
     for axes in grid[max(0, len(shown) - 2) : len(shown)]:
@@ -67,6 +73,12 @@ def health(
         axes.tick_params(labelbottom=True)
     _explain(figure, depths)
     return figure
+
+
+def words_of(layers: Collection[str], channels: Collection[str]) -> str:
+    """What the units of these layers are called, where those of `channels` are channels of images."""
+    of_images = sum(layer in channels for layer in layers)
+    return "units" if not of_images else "channels" if of_images == len(layers) else "channels or units"
 
 
 def _quantity(name: str) -> str:
@@ -78,7 +90,12 @@ def _layer(name: str) -> str:
 
 
 def _draw(
-    axes: Axes, steps: NDArray[Any], curves: Mapping[str, NDArray[Any]], depths: Mapping[str, int], quantity: str
+    axes: Axes,
+    steps: NDArray[Any],
+    curves: Mapping[str, NDArray[Any]],
+    depths: Mapping[str, int],
+    quantity: str,
+    units: str,
 ) -> None:
     """Draw one quantity of every layer that has it."""
     for layer, values in curves.items():
@@ -89,7 +106,7 @@ def _draw(
         axes.plot(
             at[kept], values[good][kept], color=colour, linestyle=line, marker=marker, markersize=4, linewidth=1.8
         )
-    label, sentence = QUANTITIES[quantity]
+    label, sentence = (text.format(units=units, Units=units.capitalize()) for text in QUANTITIES[quantity])
     dress(axes, x="", y=label, sentence=sentence, letters=60)
     together = np.concatenate(list(curves.values()))
     if quantity in SHARES:
@@ -131,7 +148,7 @@ def gradients(
     *,
     title: str,
 ) -> Figure:
-    """The norm of the gradient of each dense layer, from the inputs to the outputs, at each given step.
+    """The norm of the gradient of each layer with weights, from the inputs to the outputs, at each given step.
 
     Each profile is (layers,), keyed by its step.
     """
@@ -144,7 +161,12 @@ def gradients(
         words = "at the start" if step == 0 else f"after step {count(step)}"
         axes.plot(places[good], profile[good], color=colour, linestyle=line, marker=marker, linewidth=2.2, label=words)
     everything = np.concatenate(list(profiles.values()))
-    dress(axes, x="dense layer, from the inputs to the outputs", y="norm of the gradient", sentence=_sentence(profiles))
+    dress(
+        axes,
+        x="layer with weights, from the inputs to the outputs",
+        y="norm of the gradient",
+        sentence=_sentence(profiles),
+    )
     scale_metric(axes, "y", everything, "gradient_norm")
     if not drawable(everything).any():
         say(axes, "no finite value was recorded")

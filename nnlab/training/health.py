@@ -1,14 +1,17 @@
 """How the units of a network fare while it trains: who is dead or saturated, how signals, gradients and updates spread.
 
 Everything is measured on a sample of the training part: at most 256 rows, evenly spread over it (the rows of a file are
-often sorted by class) and the same at every step, so that figures differ only by what the network has learned.
+often sorted by class) and the same at every step, so that figures differ only by what the network has learned. Of large
+images there are fewer rows, down to 16, since each row needs memory in every layer.
 
     health/<activation layer>/dead           share of units whose |slope| is at most 1e-6 of the steepest on every row
     health/<activation layer>/saturated      share of units and rows whose |slope| is at most 5 % of the steepest
     health/<activation layer>/mean           mean of the activations over units and rows
     health/<activation layer>/deviation      their standard deviation
-    health/<dense layer>/gradient_norm       Euclidean norm of the gradient by the layer's weights and bias
-    health/<dense layer>/update_ratio        norm of the last update of the weights over the norm they had before it
+    health/<layer>/gradient_norm             Euclidean norm of the gradient by the layer's weights and bias
+    health/<layer>/update_ratio              norm of the last update of the weights over the norm they had before it
+
+In layers of images a unit is a channel, and its rows are the pixels of all rows: a dead channel is dead at every pixel.
 
 Both shares look at |f'| alone, and so mean the same for every activation. The steepest is the largest |f'| within ±3,
 where units live whose pre-activations have a deviation of 1, as initialisers want it, or up to half as far again as
@@ -23,14 +26,16 @@ at this step, with noise, and before clipping.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Layer, PassContext
+from nnlab.networks.layers.over_channels import OverChannels
 from nnlab.networks.network import Network, Pass
 from nnlab.training.evaluation import Part
 from nnlab.training.plan import Plan, Timer, Update
@@ -38,10 +43,12 @@ from nnlab.training.state import State
 
 Array = NDArray[Any]
 
-MOST_ROWS = 256
+MOST_ROWS, LEAST_ROWS = 256, 16
+_MOST_NUMBERS = 1 << 24  # that the sampled rows have in all layers together, if they are more than 16 rows
 DEAD = 1e-6
 SATURATED = 0.05
 _REACH, _POINTS = 3.0, 601
+_MOST_DRAWN = 1 << 18  # pre-activations of a layer that a portrait keeps
 
 _SLOPES, _SPREAD, _WEIGHTS = ("dead", "saturated"), ("mean", "deviation"), ("gradient_norm", "update_ratio")
 
@@ -52,7 +59,7 @@ def figure_names(network: Network) -> list[str]:
 
 
 def depths(network: Network) -> dict[str, int]:
-    """The number of the dense layer, from 1, of each layer that figures tell of: an activation's is the one before."""
+    """For each layer with figures the number of the layer with weights, from 1, that it is or that stands before it."""
     found, depth = {}, 0
     for layer in network.layers:
         depth += _has_weights(layer)
@@ -69,9 +76,12 @@ def _with_weights(network: Network) -> list[str]:
     return [layer.name for layer in network.layers if _has_weights(layer)]
 
 
-def sampled(rows: int) -> NDArray[np.intp]:
-    """The numbers of at most 256 out of `rows` rows, evenly spread, the first among them."""
-    taken = min(rows, MOST_ROWS)
+def sampled(network: Network, rows: int) -> NDArray[np.intp]:
+    """The numbers of at most 256 out of `rows` rows, evenly spread, the first among them.
+
+    They are fewer where samples are large, but 16 at least: all layers together get at most 2^24 numbers of them.
+    """
+    taken = min(rows, MOST_ROWS, max(LEAST_ROWS, _MOST_NUMBERS // sum(network.widths)))
     numbers: NDArray[np.intp] = np.arange(taken) * rows // taken
     return numbers
 
@@ -87,17 +97,11 @@ class Health:
     def __init__(
         self, network: Network, theta: Array, statistics: Array, x: Array, y: Array, seeds: Sequence[int], ratios: Array
     ) -> None:
-        rows = sampled(x.shape[1])
-        self.network, self.ratios = network, ratios
-        self.x, self.y = x[:, rows], y[:, rows]
-        self.context, self.gradient = PassContext(tuple(seeds), learns=False), np.zeros_like(theta)
-        self.evaluation = Pass(network, theta, None, len(rows), statistics)
-        self.training = Pass(network, theta, self.gradient, len(rows), statistics, self.context)
-        # Only learned parameters change the steepest slope while a network trains.
-        learning = {spec.name.partition("/")[0] for spec in network.layout.specs}
-        bounds = {layer.name: bound for layer, bound in _curves(network, self.evaluation)}
-        with np.errstate(all="ignore"):
-            self.steepest = {name: _steepest(bound) for name, bound in bounds.items() if name not in learning}
+        rows = sampled(network, x.shape[1])
+        self.network, self.theta, self.statistics, self.ratios = network, theta, statistics, ratios
+        self.x, self.y, self.seeds = x[:, rows], y[:, rows], tuple(seeds)
+        # The buffers of images are large: one replica has them at a time, and only while it is looked at.
+        self.kept = None if network.has_images else _Look(network, theta, statistics, self.seeds, self.x, self.y)
 
     def watched(self, update: Update, is_due: Callable[[int], bool]) -> Update:
         """`update`, which takes note of its size where it `is_due` after that step."""
@@ -119,12 +123,46 @@ class Health:
     def figures(self, step: int) -> dict[str, Array]:
         """Every figure, (R,), after `step` updates; nan for updates where there was none."""
         with np.errstate(all="ignore"):
-            self.evaluation.forward(self.x)
-            self.context.step = step
-            self.training.forward(self.x)
-            self.training.backward(self.y)
-            measured = dict(self._of_units()) | dict(self._of_weights())
+            found = [look.figures(step) for look in self._looks()]
+        measured = {name: np.concatenate([own[name] for own in found]) for name in found[0]}
+        for index, name in enumerate(_with_weights(self.network)):
+            measured[f"health/{name}/update_ratio"] = self.ratios[:, index].copy()
         return {name: measured[name] for name in figure_names(self.network)}
+
+    def _looks(self) -> Iterator[_Look]:
+        if self.kept is not None:
+            yield self.kept
+            return
+        for replica in range(len(self.theta)):
+            one = slice(replica, replica + 1)
+            own = (values[one] if len(values) > 1 else values for values in (self.x, self.y))
+            network = self.network.of_replica(replica)
+            yield _Look(network, self.theta[one], self.statistics[one], self.seeds[one], *own)
+
+
+class _Look:
+    """A look at some replicas, all arguments as in `Health`: an evaluation of the sampled rows and a training pass."""
+
+    def __init__(
+        self, network: Network, theta: Array, statistics: Array, seeds: Sequence[int], x: Array, y: Array
+    ) -> None:
+        self.network, self.x, self.y = network, x, y
+        self.context, self.gradient = PassContext(seeds, learns=False), np.zeros_like(theta)
+        self.evaluation = Pass(network, theta, None, x.shape[1], statistics)
+        self.training = Pass(network, theta, self.gradient, x.shape[1], statistics, self.context)
+        # Only learned parameters change the steepest slope while a network trains.
+        learning = {spec.name.partition("/")[0] for spec in network.layout.specs}
+        bounds = {layer.name: bound for layer, bound in _curves(network, self.evaluation)}
+        with np.errstate(all="ignore"):
+            self.steepest = {name: _steepest(bound) for name, bound in bounds.items() if name not in learning}
+
+    def figures(self, step: int) -> dict[str, Array]:
+        """Every figure but the updates'."""
+        self.evaluation.forward(self.x)
+        self.context.step = step
+        self.training.forward(self.x)
+        self.training.backward(self.y)
+        return dict(self._of_units()) | dict(self._of_gradients())
 
     def _of_units(self) -> Iterator[tuple[str, Array]]:
         for layer, bound in _curves(self.network, self.evaluation):
@@ -139,10 +177,9 @@ class Health:
                 yield f"health/{layer.name}/mean", mean
                 yield f"health/{layer.name}/deviation", np.sqrt(_mean((values - mean[:, None, None]) ** 2))
 
-    def _of_weights(self) -> Iterator[tuple[str, Array]]:
-        for index, name in enumerate(_with_weights(self.network)):
+    def _of_gradients(self) -> Iterator[tuple[str, Array]]:
+        for name in _with_weights(self.network):
             yield f"health/{name}/gradient_norm", _norm(self.gradient[:, self.network.layout.place_of(name)])
-            yield f"health/{name}/update_ratio", self.ratios[:, index].copy()
 
 
 def _curves(network: Network, evaluation: Pass) -> Iterator[tuple[Layer, BoundLayer]]:
@@ -206,7 +243,9 @@ class Portrait:
     """An activation layer of one network at work: the function and its slope over the range of its pre-activations.
 
     `grid`, `value` and `slope` are (G,), with the parameters of the units averaged; `saturated` (G,) is true where the
-    slope is at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows.
+    slope is at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some
+    262,144 of them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
+    saturated pixels, and `dead_channels` (channels,) is true for channels that are dead at all of them.
     """
 
     name: str
@@ -218,6 +257,8 @@ class Portrait:
     z: Array
     dead_share: float
     saturated_share: float
+    saturated_by_channel: Array = field(default_factory=lambda: np.empty(0))
+    dead_channels: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
 
 
 def portraits(
@@ -228,7 +269,7 @@ def portraits(
     Its curves go at least from one end of `reach` to the other. A layer none of whose pre-activations is finite has
     none.
     """
-    rows = sampled(len(x))
+    rows = sampled(network, len(x))
     evaluation = Pass(network, theta, None, len(rows), statistics)
     with np.errstate(all="ignore"):
         evaluation.forward(x[rows][None])
@@ -237,15 +278,18 @@ def portraits(
 
 
 def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None) -> Portrait | None:
-    z = bound.z[np.isfinite(bound.z)].astype(np.float64)
+    z = bound.z[np.isfinite(bound.z)]
     if not z.size:
         return None
     steepest = _steepest(bound)
     flat = _flatness(bound, steepest)
-    margin = max(0.05 * np.ptp(z), 0.1)
-    least, most = reach or (z.min(), z.max())
-    grid = np.linspace(min(z.min() - margin, least), max(z.max() + margin, most), 2 * _POINTS)
+    lowest, highest = float(z.min()), float(z.max())
+    margin = max(0.05 * (highest - lowest), 0.1)
+    least, most = reach or (lowest, highest)
+    grid = np.linspace(min(lowest - margin, least), max(highest + margin, most), 2 * _POINTS)
     value, slope = (values.mean(axis=-1) for values in bound.curve_at(grid[:, None].astype(bound.y.dtype)))
+    dead, saturated = np.all(flat <= DEAD, axis=0, keepdims=True)[0], (flat <= SATURATED).mean(axis=0)
+    has_channels = isinstance(bound, OverChannels)
     return Portrait(
         name=name,
         grid=grid,
@@ -253,7 +297,17 @@ def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None) -
         slope=slope,
         saturated=np.abs(slope) <= SATURATED * float(steepest.mean()),
         kinks=tuple(kink for kink in bound.typical_kinks() if grid[0] < kink < grid[-1]),
-        z=z,
-        dead_share=float((flat <= DEAD).all(axis=0).mean()),
-        saturated_share=float((flat <= SATURATED).mean()),
+        z=_thinned(z, bound.z.shape[-1]).astype(np.float64),
+        dead_share=float(dead.mean()),
+        saturated_share=float(saturated.mean()),
+        saturated_by_channel=saturated if has_channels else np.empty(0),
+        dead_channels=dead if has_channels else np.empty(0, bool),
     )
+
+
+def _thinned(z: Array, units: int) -> Array:
+    """Every n-th of the values of rows of `units`; n shares no factor with these, so that every unit has its part."""
+    step = -(-z.size // _MOST_DRAWN)
+    while step > 1 and math.gcd(step, units) > 1:
+        step += 1
+    return z[::step]
