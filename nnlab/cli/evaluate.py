@@ -21,7 +21,9 @@ Split = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option("--data", metavar="FILE", help="Rows never seen: same columns in any order, targets may be absent."),
+    typer.Option(
+        "--data", metavar="FILE", help="Rows never seen, targets may be absent: a table, arrays, or a folder of images."
+    ),
 ]
 Checkpoint = Annotated[
     str | None,

@@ -89,14 +89,42 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     screen = output.screen
     if found.status == "diverged":
         screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
+    for warning in found.warnings:
+        screen.warn(warning)
     show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
+    _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")
-    elif not found.figures:
+    elif not found.figures and not found.answers:
         screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
     show_gates(screen, found.gates)
     output.result(found.document(), str(found.run))
     require(found.gates)
+
+
+_MOST_ANSWERS = 50
+
+
+def _show_answers(screen: Screen, found: Evaluation) -> None:
+    """Show what each image is, and where there is a picture of them."""
+    if not found.answers:
+        return
+    knows = any(one.truth is not None for one in found.answers)
+    rows = [
+        [
+            one.file,
+            ", ".join(one.says) or "no label",
+            "" if one.confidence is None else f"{100 * one.confidence:.3g} %",
+            *([", ".join(one.truth or ()) if one.is_wrong else ""] if knows else []),
+        ]
+        for one in found.answers[:_MOST_ANSWERS]
+    ]
+    screen.table("What each image is", ["file", "answer", "sure", *(["truth, where wrong"] if knows else [])], rows, 2)
+    if len(found.answers) > _MOST_ANSWERS:
+        left = len(found.answers) - _MOST_ANSWERS
+        screen.say(f"and {left:,} more; --predictions FILE.csv writes all")
+    if found.picture:
+        screen.say(f"a picture of them: {found.picture}")
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------

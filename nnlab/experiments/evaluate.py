@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.splits import class_indices
-from nnlab.errors import CheckpointError, printable
+from nnlab.errors import CheckpointError, StorageError, printable
+from nnlab.experiments.answers import Answer, answers_of, drawn
+from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
 from nnlab.gates.hold import Measured, Outcome, check_gates, hold
 from nnlab.gates.parse import Gate
@@ -37,11 +40,15 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Predicted:
-    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets."""
+    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets.
+
+    `names` are those of the files of images, or none.
+    """
 
     outputs: Array
     numbers: Array
     targets: Array | None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,9 @@ class Evaluation:
     model: Model
     predicted: dict[str, Predicted]
     gates: tuple[Outcome, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    picture: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -72,6 +82,7 @@ class Evaluation:
             "rows": self.rows,
             "figures": _flat(self.figures),
             "gates": [gate.document() for gate in self.gates],
+            **({"images": [one.document() for one in self.answers], "picture": self.picture} if self.answers else {}),
         }
 
 
@@ -140,16 +151,28 @@ def evaluate(
     Gates are checked against the figures; ConfigError for a gate on a figure that is not measured.
     """
     opened = open_run(run, checkpoint, activations)
-    experiment, model = opened.experiment, opened.model
-    figures, predicted = (
-        _on_file(model, experiment, data)
-        if data is not None
-        else _on_splits(model, experiment, run, split, opened.about.fingerprint)
-    )
+    experiment, model, asked = opened.experiment, opened.model, _NOTHING_ASKED
+    if data is not None:
+        figures, predicted, asked = _on_file(model, experiment, data, run)
+    else:
+        figures, predicted = _on_splits(model, experiment, run, split, opened.about.fingerprint)
     outcomes = _held(gates, model, figures, list(predicted), baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
-    return Evaluation(run.path, status, opened.checkpoint, opened.about.step, figures, model, predicted, outcomes)
+    about = (run.path, status, opened.checkpoint, opened.about.step)
+    return Evaluation(*about, figures, model, predicted, outcomes, **vars(asked))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a network says of images, the path of a picture of them, and what a user should know of their files."""
+
+    answers: tuple[Answer, ...] = ()
+    picture: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+_NOTHING_ASKED = _Asked()
 
 
 def _held(
@@ -168,8 +191,10 @@ def _held(
     return tuple(hold(gates, measured, baseline))
 
 
-def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Predictions for the rows of a file, with figures if it has targets."""
+def _on_file(
+    model: Model, experiment: Experiment, data: str, run: RunFolder
+) -> tuple[dict[str, Figures], dict[str, Predicted], _Asked]:
+    """Predictions for the rows of a file, with figures if it has targets; of image files, what each is."""
     blanks_allowed = model.scaling.fill is not None
     blocks = experiment.data.in_blocks
     rows = load_new(
@@ -185,7 +210,24 @@ def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str,
     x = model.scaled(rows.x)
     figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
     outputs = model.outputs_of_scaled(x)
-    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y)}
+    predicted = Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)
+    if not rows.names:
+        return figures, {"data": predicted}, _Asked(warnings=rows.warnings)
+    answers = answers_of(model, rows.names, outputs, rows.y)
+    failures = _draw(run, partial(drawn, model, rows.x, answers))
+    picture = "" if failures else str(run.plots / f"{PICTURE}.png")
+    return figures, {"data": predicted}, _Asked(answers, picture, (*rows.warnings, *failures))
+
+
+PICTURE = "answers"
+
+
+def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
+    """Draw the answers into the run's plots; a warning where that failed, also where nothing can be written there."""
+    try:
+        return draw_all({PICTURE: picture}, run.plots)
+    except StorageError as error:
+        return [f"no picture of the images: {error}"]
 
 
 def _on_splits(
@@ -212,11 +254,13 @@ def _on_splits(
 def write_predictions(evaluation: Evaluation, path: Path) -> None:
     """Write a CSV row for each data row: its number, the prediction, the outputs, and the target if known.
 
-    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1.
+    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1. Of image
+    files, the second column is the file's name.
     """
     model, several = evaluation.model, len(evaluation.predicted) > 1
     knows = all(part.targets is not None for part in evaluation.predicted.values())
-    header = ["row", *_header(model), *(f"true/{name}" for name in model.columns.targets if knows)]
+    files = ["file"] if any(part.names for part in evaluation.predicted.values()) else []
+    header = ["row", *files, *_header(model), *(f"true/{name}" for name in model.columns.targets if knows)]
     rows = [[name, *row] for name, part in evaluation.predicted.items() for row in _rows(model, part)]
     write_csv(path, [["split", *header], *rows] if several else [header, *(row[1:] for row in rows)])
 
@@ -235,9 +279,12 @@ def _rows(model: Model, part: Predicted) -> list[list[str]]:
     decided = predictions(task, outputs).reshape(len(outputs), -1)
     named = _named(model, decided) if task != "regression" else [[] for _ in outputs]
     truth = [[] for _ in outputs] if part.targets is None else _named(model, _truth(model, part.targets))
+    files = [[name] for name in part.names] or [[] for _ in outputs]
     return [
-        [str(number), *names, *map(cell, row), *known]
-        for number, names, row, known in zip(part.numbers.tolist(), named, outputs.tolist(), truth, strict=True)
+        [str(number), *file, *names, *map(cell, row), *known]
+        for number, file, names, row, known in zip(
+            part.numbers.tolist(), files, named, outputs.tolist(), truth, strict=True
+        )
     ]
 
 

@@ -6,6 +6,7 @@ labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
 functions.py  an activation and its slope
+answers.py  images that a network was asked about, with its answers
 images.py   rows of images as pictures, galleries of them, samples with their labels
 convolutions.py  kernels, feature maps, the health of channels
 units.py    the activations of a network over their pre-activations
@@ -25,6 +26,7 @@ ensure_matplotlib_folder()  # matplotlib reads and writes this folder when it is
 
 from matplotlib.figure import Figure  # noqa: E402
 
+from nnlab.pictures.answers import answered  # noqa: E402
 from nnlab.pictures.arm_health import arm_health  # noqa: E402
 from nnlab.pictures.arm_units import arm_units  # noqa: E402
 from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
@@ -50,6 +52,7 @@ __all__ = [
     "Plane",
     "accuracy",
     "activation",
+    "answered",
     "arm_health",
     "arm_style",
     "arm_units",

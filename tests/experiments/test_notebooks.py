@@ -13,8 +13,9 @@ from nnlab.gates.parse import parse_gate
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
-# Those that read 70,000 images take longer than a test should: they are trained by hand, and only read here.
-QUICK = sorted(path for path in NOTEBOOKS.glob("*.yaml") if not path.stem.startswith("digits"))
+# Those that read 70,000 images take longer than a test should, and two sets of images do not ship: they are only read
+# here. For the images see test_image_notebooks.py.
+QUICK = sorted(path for path in NOTEBOOKS.glob("*.yaml") if not path.stem.startswith(("digits", "cifar10", "celeba")))
 ALL = sorted(NOTEBOOKS.glob("*.yaml"))
 
 # What the pages print.
