@@ -15,7 +15,7 @@ from nnlab.maths.metrics import predictions
 from nnlab.setup.model import Model
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from nnlab.pictures import Figure
 
 Array = NDArray[Any]
 

@@ -66,7 +66,7 @@ _CLASS_WEIGHTS = {
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     default = parameter.default
-    finite = isinstance(default, bool) or (default is not None and np.isfinite(default))
+    finite = isinstance(default, bool | str) or (default is not None and np.isfinite(default))
     return {
         "name": parameter.name,
         "default": default if finite else None,
