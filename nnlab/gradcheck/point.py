@@ -87,7 +87,7 @@ def examine(
         # The second oracle has nothing to say where a unit stands on a kink: it sees both sides at once.
         columns = _looked_at(network.layout, seed)
         parts = list(_from_each_layer(network, theta, inputs[:-1], y, context))
-        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs[:-1], adjoints))
+        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs[1:-1], adjoints[:-1]))
         checks = {BOTH: second.check(analytic[BOTH], found.gradient + regulariser, found.bound + its_bound)}
     unseen = np.full(len(on_kink), np.nan)
     if REGULARISER in analytic:
@@ -175,8 +175,8 @@ def _from_each_layer(
 
 def _noise(inputs: list[Array], adjoints: list[Array]) -> float:
     """What the rounding of what goes from layer to layer may have done to the loss."""
-    shares = [np.abs(x * dy) for x, dy in zip(inputs, adjoints, strict=False)]
-    return 2 * UNIT_ROUNDOFF * float(sum(np.nan_to_num(share).sum() for share in shares[1:]))
+    shares = [np.abs(x * dy) for x, dy in zip(inputs, adjoints, strict=True)]
+    return 2 * UNIT_ROUNDOFF * float(sum(np.nan_to_num(share).sum() for share in shares))
 
 
 def _looked_at(layout: Layout, seed: int) -> Array:
