@@ -83,7 +83,7 @@ class BoundMaxPooling(BoundPooling):
         least = self.pooled - _ROUNDING * np.abs(self.pooled)
         winners = np.zeros(self.pooled.shape, np.int16)
         for number, place in reversed(list(enumerate(self.places))):
-            winners[place >= least] = number
+            np.copyto(winners, number, where=place >= least, casting="unsafe")
         return [flat_view(winners)]
 
 
