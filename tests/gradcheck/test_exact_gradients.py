@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from strategies import ACTIVATIONS, HEADS, NARROWING, TRAINABLE, experiment, network_of, setup_for, targets
-from support import NOTEBOOKS
+from support import NOTEBOOKS, ROOT
 
 from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError
@@ -13,6 +13,7 @@ from nnlab.gradcheck.checks import check_exactly, check_step, failures
 from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck
 from nnlab.gradcheck.differences import confirmed, extrapolated
 from nnlab.gradcheck.planted_defects import DEFECTS, act, dense
+from nnlab.gradcheck.planted_image_defects import IMAGE_DEFECTS
 from nnlab.gradcheck.point import BOTH, DATA, REGULARISER, examine, nothing
 from nnlab.gradcheck.points import check_points
 from nnlab.gradcheck.report import PointReport, exact_document, rows_of, share_tested, summary, verdict_of
@@ -96,9 +97,9 @@ def test_the_forward_pass_of_the_check_is_the_ordinary_one():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_planted_defect_is_caught(seed):
     found = list(self_test(seed))
-    assert len(found) == len(DEFECTS) >= 24
     assert [one.defect for one in found if not one.caught] == []
-    assert len({defect.name for defect in DEFECTS}) == len(DEFECTS)
+    assert len({one.defect for one in found}) == len(found) == len((*DEFECTS, *IMAGE_DEFECTS)) >= 70
+    assert f"`--self-test` plants {len(found)} defects" in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_a_defect_that_does_nothing_is_missed():

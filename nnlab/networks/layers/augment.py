@@ -44,7 +44,8 @@ class BoundAugment(BoundLayer):
 
     def forward(self, x: Array) -> Array:
         """Draw for each image where each of its rows and columns comes from, and copy."""
-        draws = self.context.uniforms(self.layer.name, np.empty((*self.y.shape[:-1], 4), np.float64))
+        drawn = self.context.uniforms(self.layer.name, np.empty((*self.y.shape[:-1], 4), np.float64))
+        draws = np.broadcast_to(drawn, (*self.y.shape[:-1], 4))  # replicas may share one seed
         self.sources = sources(draws, self.layer, self.shape)
         given = np.broadcast_to(image_view(x, self.shape), self.images.shape)
         for at in np.ndindex(draws.shape[:-1]):
