@@ -72,9 +72,14 @@ def read_idx_folder_like(folder: Path | str, columns: Columns, *, task: Task, in
     return NewRows(x, y, fingerprint_of(x, y, columns))
 
 
-def pixel_columns(height: int, width: int) -> tuple[InputColumn, ...]:
-    """The input columns of an image, row by row: pixel_0_0, pixel_0_1 and so on."""
-    return tuple(InputColumn(f"pixel_{row}_{column}") for row in range(height) for column in range(width))
+def pixel_columns(height: int, width: int, channels: int = 1) -> tuple[InputColumn, ...]:
+    """The input columns of an image, row by row: pixel_0_0, pixel_0_1 and so on.
+
+    Of three channels, plane by plane: all of red_0_0, red_0_1, …, then green_0_0, …, then blue_0_0, …
+    """
+    planes = ("red", "green", "blue") if channels == 3 else ("pixel",)
+    places = [f"{row}_{column}" for row in range(height) for column in range(width)]
+    return tuple(InputColumn(f"{plane}_{place}") for plane in planes for place in places)
 
 
 def read_idx(path: Path | str, rank: int) -> NDArray[np.uint8]:
