@@ -111,7 +111,7 @@ def _bounds(network: Network, modes: list[ForwardMode], adjoints: list[Array], d
     """B for each tensor of theta, by a pass from the loss to the inputs."""
     bounds: dict[str, Array] = {}
     error = doubt
-    for layer, mode, dy in reversed(list(zip(network.layers, modes, adjoints[1:], strict=True))):
+    for layer, mode, dy in reversed(list(zip(network.layers, modes, adjoints, strict=True))):
         own, error = mode.errors(dy[0], error)
         bounds |= {f"{layer.name}/{parameter}": bound.ravel() for parameter, bound in own.items()}
     return bounds
@@ -119,7 +119,7 @@ def _bounds(network: Network, modes: list[ForwardMode], adjoints: list[Array], d
 
 def _noise(modes: list[ForwardMode], adjoints: list[Array]) -> float:
     """What the rounding within activations may have done to the loss."""
-    pairs = [(mode.noise, dy) for mode, dy in zip(modes, adjoints[1:], strict=True) if mode.noise is not None]
+    pairs = [(mode.noise, dy) for mode, dy in zip(modes, adjoints, strict=True) if mode.noise is not None]
     return float(sum(np.nan_to_num(noise * np.abs(dy)).sum() for noise, dy in pairs))
 
 
@@ -128,12 +128,11 @@ class _Tangents:
 
     def __init__(self, network: Network, modes: list[ForwardMode], slopes: Array, differ: Array) -> None:
         self.network, self.modes, self.slopes, self.differ = network, modes, slopes, differ
-        self.most = max(1, _NUMBERS_AT_ONCE // (len(slopes) * max(network.widths)))
 
     def measured(self, bounds: dict[str, Array]) -> ExactGradient:
         """The derivative by every tensor of every layer."""
         size, places = self.network.layout.size, self.network.layout.places
-        found = ExactGradient(np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, bool), self._kinks())
+        found = ExactGradient(np.full(size, np.nan), np.full(size, np.nan), np.zeros(size, bool))
         for depth, (layer, shape) in enumerate(zip(self.network.layers, self.network.shapes, strict=False)):
             for spec in layer.parameter_specs(shape):
                 place, parameter = places[spec.name], spec.name.rsplit("/", 1)[1]
@@ -144,15 +143,17 @@ class _Tangents:
                 except NotAnalyticError as error:
                     found.refused[spec.name] = str(error)
                 found.bound[place] = bounds[spec.name] + of_sum(self.slopes.size) * np.abs(found.gradient[place])
-        return found
+        return replace(found, kinks=self._kinks())
 
     def _portions(self, depth: int, parameter: str, columns: Array) -> Iterator[tuple[Array, Array, Array]]:
         """Portions of a tensor: which entries, the loss's derivative by each, whether it moves a unit on a kink."""
-        for places, moved, at in self.modes[depth].tangents(parameter, columns, self.most):
+        widest = max(self.network.widths[depth + 1 :])
+        most = max(1, _NUMBERS_AT_ONCE // (len(self.slopes) * widest))
+        for places, moved, at in self.modes[depth].tangents(parameter, columns, most):
             dy, on_kink = moved, np.zeros(len(places), bool)
             for mode in self.modes[depth + 1 :]:
-                if mode.on_kink is not None:
-                    on_kink |= np.any((dy != 0) & mode.on_kink[:, at], axis=(1, 2))
+                met = mode.meets_kink(dy, at)
+                on_kink |= False if met is None else met
                 dy, at = mode.push(dy, at)  # noqa: PLW2901 - from layer to layer
             if self.differ.any():
                 on_kink |= np.any((dy != 0) & self.differ[:, at], axis=(1, 2))

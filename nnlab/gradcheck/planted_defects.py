@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from nnlab.gradcheck.point import Plant
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
-from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import FUSED, Head, unfused
-from nnlab.maths.parameters import resolved
-from nnlab.networks.layers.base import Layer
+from nnlab.maths.parameters import Value, resolved
+from nnlab.networks.layers.base import Layer, Shape
 from nnlab.networks.layers.batch_norm import BatchNormalization
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.layers.dropout import Dropout
@@ -34,20 +34,24 @@ INPUTS, ROWS = 4, 6
 _DRAWN = INITIALIZERS["normal"], {"mean": 0.0, "std": 0.5}
 
 
+def drawn() -> tuple[Initializer, dict[str, Value]]:
+    """How weights and biases start."""
+    return _DRAWN[0], resolved(_DRAWN[0], _DRAWN[1])
+
+
 def dense(name: str, width: int, penalties: Penalties | None = None) -> Dense:
     """A dense layer whose weights and biases are drawn."""
-    chosen = resolved(_DRAWN[0], _DRAWN[1])
-    return Dense(name, width, _DRAWN[0], chosen, _DRAWN[0], chosen, penalties or Penalties())
+    return Dense(name, width, *drawn(), *drawn(), penalties or Penalties())
 
 
-def act(name: str, learned: tuple[str, ...] = ()) -> Layer:
+def act(name: str, learned: tuple[str, ...] = (), *, per_unit: bool = False) -> Layer:
     """An activation of the catalogue with its defaults."""
     entry = ACTIVATIONS[name]
     chosen = resolved(entry, {})
     if isinstance(entry, RowActivation):
         return Rowwise(f"{name}1", entry, chosen)
     assert isinstance(entry, Activation)
-    return Elementwise(f"{name}1", entry, chosen, learned)
+    return Elementwise(f"{name}1", entry, chosen, learned, per_unit)
 
 
 _CLASSES, _SQUARES = FUSED["softmax", "cross_entropy"], unfused("mse")
@@ -57,7 +61,8 @@ _CLASSES, _SQUARES = FUSED["softmax", "cross_entropy"], unfused("mse")
 class Defect:
     """One kind of mistake, the network that can show it, and how it is planted.
 
-    `on_kink` puts the first unit exactly on the kink of its activation.
+    `on_kink` puts the first sample's units exactly on the kink of their activation; `tied` sets the first weights to 0,
+    so that all entries of a window are equal. `shape` is that of a sample.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Defect:
     plant: Plant
     head: Head = field(default_factory=lambda: _CLASSES)
     on_kink: bool = False
+    tied: bool = False
+    shape: Shape = (INPUTS,)
 
 
 # --- ways to plant ----------------------------------------------------------------------------------------------------

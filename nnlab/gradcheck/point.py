@@ -22,8 +22,9 @@ Batch = tuple[Array, Array]
 Plant = Callable[[Pass], None]
 
 BOTH, DATA, REGULARISER = "both", "data loss alone", "regulariser alone"
-# The second oracle looks at every entry of a theta up to this size, else at some of each tensor.
-_ALL, _SOME = 2_000, 64
+# The second oracle looks at every entry of a theta up to this size, else at some of each tensor. Of the weights of a
+# convolution, each of which is used at many pixels, it looks at more: at this many, divided by the samples.
+_ALL, _SOME, _OF_CONVOLUTION = 2_000, 64, 5_000
 _NUMBERS_AT_ONCE = 1_000_000
 
 
@@ -85,9 +86,9 @@ def examine(
         regulariser, its_bound, on_kink = penalties(checked)
         on_kink |= found.on_kink
         # The second oracle has nothing to say where a unit stands on a kink: it sees both sides at once.
-        columns = _looked_at(network.layout, seed)
+        columns = _looked_at(network.layout, x.shape[1], seed)
         parts = list(_from_each_layer(network, theta, inputs[:-1], y, context))
-        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs[:-1], adjoints))
+        second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs[1:-1], adjoints[:-1]))
         checks = {BOTH: second.check(analytic[BOTH], found.gradient + regulariser, found.bound + its_bound)}
     unseen = np.full(len(on_kink), np.nan)
     if REGULARISER in analytic:
@@ -167,42 +168,60 @@ def _from_each_layer(
     for depth, (layer, x) in enumerate(zip(network.layers, inputs, strict=True)):
         end = begin + sum(spec.size for spec in layer.parameter_specs(network.shapes[depth]))
         if end > begin:
-            rest, own = Network(network.shapes[depth], network.layers[depth:], network.head), theta[:, begin:]
-            at_once = max(1, _NUMBERS_AT_ONCE // max(rest.layout.size, x.shape[1] * max(rest.widths[1:])))
-            yield _Part(sided_objective(rest, own, x, y, context), own[0], begin, end, at_once)
+            rest, own = Network(network.shapes[depth], network.layers[depth:], network.head), theta[:, begin:end]
+            at_once = max(1, _NUMBERS_AT_ONCE // max(end - begin, x.shape[1] * max(rest.widths[1:])))
+            objective = sided_objective(rest, own, theta[:, end:], x, y, context)
+            yield _Part(objective, own[0], begin, end, at_once)
         begin = end
 
 
 def _noise(inputs: list[Array], adjoints: list[Array]) -> float:
     """What the rounding of what goes from layer to layer may have done to the loss."""
-    shares = [np.abs(x * dy) for x, dy in zip(inputs, adjoints, strict=False)]
-    return 2 * UNIT_ROUNDOFF * float(sum(np.nan_to_num(share).sum() for share in shares[1:]))
+    shares = [np.abs(x * dy) for x, dy in zip(inputs, adjoints, strict=True)]
+    return 2 * UNIT_ROUNDOFF * float(sum(np.nan_to_num(share).sum() for share in shares))
 
 
-def _looked_at(layout: Layout, seed: int) -> Array:
-    """The columns of theta that the second oracle looks at."""
+def _looked_at(layout: Layout, rows: int, seed: int) -> Array:
+    """The columns of theta that the second oracle looks at, for a batch of so many rows."""
     if layout.size <= _ALL:
         return np.arange(layout.size)
     draws = np.random.default_rng(seed)
-    places = [layout.places[spec.name] for spec in layout.specs]
-    drawn = [draws.choice(np.arange(p.start, p.stop), min(_SOME, p.stop - p.start), replace=False) for p in places]
+    drawn = []
+    for spec in layout.specs:
+        place, most = layout.places[spec.name], max(_SOME, _OF_CONVOLUTION // rows if len(spec.shape) == 4 else 0)
+        drawn.append(draws.choice(np.arange(place.start, place.stop), min(most, spec.size), replace=False))
     return np.sort(np.concatenate(drawn))
 
 
-def sided_objective(network: Network, theta: Array, x: Array, y: Array, context: PassContext) -> Objective:
-    """The objective as a function of copies of theta, (K, P), nan for those on whose way a unit crosses a kink."""
-    home = Pass(network, theta, None, x.shape[1], context=context)
-    home.forward(x)
-    kinks = [layer.kinks() for layer in home.layers]
-    sides = [layer.sides(at) for layer, at in zip(home.layers, kinks, strict=True)]
-    bent = np.zeros(1) if home.l1 is None else home.l1  # |w| has a kink at 0
+def sided_objective(network: Network, own: Array, others: Array, x: Array, y: Array, context: PassContext) -> Objective:
+    """The objective as a function of copies of the first layer's parameters, nan where a unit crosses a kink.
+
+    `own`, (1, own), are these parameters, and `others`, (1, P - own), those of all layers behind: of them there is one
+    copy in memory for all.
+    """
+    first = Network(network.shape, network.layers[:1], network.head)
+    behind = Network(network.shapes[1], network.layers[1:], network.head)
+
+    def passed(thetas: Array) -> tuple[Pass, Pass]:
+        begun = Pass(first, thetas, None, x.shape[1], context=context)
+        (outputs,) = begun.forward_by_layer(x)
+        shared = np.broadcast_to(others, (len(thetas), others.shape[1]))
+        ended = Pass(behind, shared, None, x.shape[1], context=context)
+        ended.forward(outputs)
+        return begun, ended
+
+    begun, ended = passed(own)
+    home = [*begun.layers, *ended.layers]
+    kinks = [layer.kinks() for layer in home]
+    sides = [layer.sides(at) for layer, at in zip(home, kinks, strict=True)]
+    bent = None if begun.l1 is None else begun.l1 > 0  # |w| has a kink at 0
 
     def values(thetas: Array) -> Array:
-        checked = Pass(network, thetas, None, x.shape[1], context=context)
-        checked.forward(x)
-        total: Array = checked.loss(y) + checked.penalty()
-        total[np.any((np.sign(thetas) != np.sign(theta)) & (bent > 0), axis=-1)] = np.nan
-        for layer, at, here in zip(checked.layers, kinks, sides, strict=True):
+        begun, ended = passed(thetas)
+        total: Array = ended.loss(y) + begun.penalty() + ended.penalty()
+        if bent is not None:
+            total[np.any((np.sign(thetas) != np.sign(own)) & bent, axis=-1)] = np.nan
+        for layer, at, here in zip([*begun.layers, *ended.layers], kinks, sides, strict=True):
             for side, home_side in zip(layer.sides(at), here, strict=True):
                 total[np.broadcast_to(np.any(side != home_side, axis=(-2, -1)), total.shape)] = np.nan
         return total

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.gradcheck.derivatives import CheckVerdict
-from nnlab.gradcheck.planted_defects import DEFECTS, INPUTS, ROWS, Defect
+from nnlab.gradcheck.planted_defects import DEFECTS, ROWS, Defect
+from nnlab.gradcheck.planted_image_defects import IMAGE_DEFECTS
 from nnlab.gradcheck.point import BOTH, Batch, Examined, Plant, examine, nothing
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Network
@@ -63,7 +64,7 @@ def run_self_test(seed: int = 0) -> SelfTest:
 
 def self_test(seed: int = 0) -> Iterator[Caught]:
     """Plant each defect; before that the same network has to pass as it is, or it would prove nothing."""
-    for defect in DEFECTS:
+    for defect in (*DEFECTS, *IMAGE_DEFECTS):
         sound = examined_with(defect, seed, nothing)
         by = noticed(examined_with(defect, seed, defect.plant)) if sound.passed else ()
         yield Caught(defect.name, by)
@@ -91,13 +92,15 @@ def examined_with(defect: Defect, seed: int, plant: Plant) -> Examined:
 def case(defect: Defect, seed: int) -> tuple[Network, Array, Batch, PassContext]:
     """The network of a defect with a theta (1, P), a batch, and the noise of a step."""
     draws = np.random.default_rng(seed)
-    network = Network((INPUTS,), defect.layers, defect.head)
+    network = Network(defect.shape, defect.layers, defect.head)
     theta = network.start([seed], np.float64)
     theta += draws.normal(0, 0.2, theta.shape)  # a scale of exactly 1 would hide that it is forgotten
-    x = draws.normal(size=(1, ROWS, INPUTS))
+    x = draws.normal(size=(1, ROWS, network.inputs))
     if defect.on_kink:
         x[0, 0] = 0
         theta[:, network.layout.places["dense1/bias"]] = 0
+    if defect.tied:
+        theta[:, network.layout.places[network.layout.specs[0].name]] = 0
     outputs = network.outputs
     y = np.eye(outputs)[draws.integers(outputs, size=(1, ROWS))]
     return network, theta, (x, y), PassContext([seed], learns=False)

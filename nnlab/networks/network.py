@@ -308,22 +308,22 @@ class Pass:
         if self.l2 is not None:
             gradient += self.l2 * self.theta
 
-    def backward_by_layer(self, y: Array, *, to_inputs: bool = False) -> Iterator[Array | None]:
+    def backward_by_layer(self, y: Array) -> Iterator[Array | None]:
         """dL/dz, (R, m, units), then from the last layer on dL/dx of each, whose own gradient is then written.
 
-        Of the first layer it is None, unless the derivative is wanted `to_inputs`. Penalties are not added.
+        Of the first layer it is None. Penalties are not added.
         """
         self.head.gradient(self.z, self.a, y, self.dz)
         np.multiply(self.dz, self.share, self.dz)
         dy: Array | None = self.inner_dz
         yield self.dz
         for depth in reversed(range(len(self.layers))):
-            dy = self.layers[depth].backward(dy, wants_dx=to_inputs or depth > 0)  # type: ignore[arg-type]
+            dy = self.layers[depth].backward(dy, wants_dx=depth > 0)  # type: ignore[arg-type]
             yield None if dy is None else self.outer(dy)
 
     def adjoints(self, y: Array) -> list[Array]:
-        """dL/dx of each layer's inputs, from the first on, and dL/dz, (R, m, units) each."""
-        found = [dy.copy() for dy in self.backward_by_layer(y, to_inputs=True) if dy is not None]
+        """The loss's derivative by each layer's outputs, from the first layer on, (R, m, units) each."""
+        found = [dy.copy() for dy in self.backward_by_layer(y) if dy is not None]
         return found[::-1]
 
 

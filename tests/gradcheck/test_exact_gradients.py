@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from strategies import ACTIVATIONS, HEADS, NARROWING, TRAINABLE, experiment, network_of, setup_for, targets
-from support import NOTEBOOKS
+from support import NOTEBOOKS, ROOT
 
 from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError
@@ -13,6 +13,7 @@ from nnlab.gradcheck.checks import check_exactly, check_step, failures
 from nnlab.gradcheck.derivatives import CheckVerdict, ExactCheck
 from nnlab.gradcheck.differences import confirmed, extrapolated
 from nnlab.gradcheck.planted_defects import DEFECTS, act, dense
+from nnlab.gradcheck.planted_image_defects import IMAGE_DEFECTS, conv
 from nnlab.gradcheck.point import BOTH, DATA, REGULARISER, examine, nothing
 from nnlab.gradcheck.points import check_points
 from nnlab.gradcheck.report import PointReport, exact_document, rows_of, share_tested, summary, verdict_of
@@ -22,6 +23,9 @@ from nnlab.maths.dual import FLOOR, STEP
 from nnlab.maths.losses import FUSED
 from nnlab.maths.parameters import Parameter
 from nnlab.networks.layers.base import PassContext
+from nnlab.networks.layers.global_avg_pool import GlobalAveragePooling
+from nnlab.networks.layers.max_pool import MaxPooling
+from nnlab.networks.layers.windows import Windows
 from nnlab.networks.network import Network, Pass
 
 CLASSES = next(head for head in HEADS if head[:3] == ("multiclass", "softmax", "cross_entropy"))
@@ -96,9 +100,9 @@ def test_the_forward_pass_of_the_check_is_the_ordinary_one():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_planted_defect_is_caught(seed):
     found = list(self_test(seed))
-    assert len(found) == len(DEFECTS) >= 24
     assert [one.defect for one in found if not one.caught] == []
-    assert len({defect.name for defect in DEFECTS}) == len(DEFECTS)
+    assert len({one.defect for one in found}) == len(found) == len((*DEFECTS, *IMAGE_DEFECTS)) >= 70
+    assert f"`--self-test` plants {len(found)} defects" in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_a_defect_that_does_nothing_is_missed():
@@ -244,6 +248,54 @@ def test_differences_do_not_step_over_a_kink():
     bias = network.layout.places["dense1/bias"]
     assert np.isfinite(check.second_error[bias]).all()
     np.testing.assert_allclose(check.second[bias], check.numeric[bias], rtol=1e-4)
+
+
+def on_background(*layers, rows=4):
+    """Images whose left half is empty, and the rest of a case; the first layer is a convolution without a bias."""
+    network = Network((6, 6, 1), (*layers, dense("dense1", 3)), FUSED["softmax", "cross_entropy"])
+    draws = np.random.default_rng(0)
+    theta = network.start([0], np.float64)
+    x = draws.normal(size=(1, rows, 6, 6))
+    x[..., :3] = 0
+    return network, theta, (x.reshape(1, rows, 36), targets("multiclass", rows, draws)), PassContext((0,), learns=False)
+
+
+POOL = MaxPooling("pool1", Windows((2, 2), (2, 2)))
+
+
+@pytest.mark.parametrize(
+    "between", [(), (act("tanh"),), (conv("conv2d2", (1, 1)),), (act("relu"), conv("conv2d2", (1, 1)))]
+)
+def test_equal_pixels_of_a_background_are_no_kink_of_a_pool(between):
+    """Whatever the weights are they stay equal: the differences see every entry, and nothing is reported."""
+    network, theta, batch, context = on_background(conv("conv2d1"), *between, POOL)
+    tied = Pass(network, theta, np.zeros_like(theta), 4, context=context)
+    tied.forward(batch[0])
+    mode = tied.layers[len(between) + 1].forward_mode()
+    found = examine(network, theta, batch, context)
+    assert len(mode.samples) >= 4 * 3  # ties there are
+    assert found.passed
+    assert found.kinks == ()
+    assert np.isfinite(found.checks[BOTH].second).all()
+
+
+def test_windows_whose_largest_entries_are_equal_by_chance_are_counted():
+    network, theta, batch, context = on_background(conv("conv2d1"), POOL)
+    theta[:, network.layout.places["conv2d1/weights"]] = 0
+    found = examine(network, theta, batch, context)
+    (layer,) = found.kinks
+    assert found.passed
+    assert (layer.layer, layer.kinks.agrees.all()) == ("pool1", True)
+    assert len(layer.kinks.where) == 4 * 2 * 6  # of 3 × 3 windows a third sees the background alone
+    weights = network.layout.places["conv2d1/weights"]
+    assert found.on_kink[weights].all()
+    assert not found.on_kink[network.layout.places["conv2d1/bias"]].any()  # it moves all entries alike
+    report = exact_document(
+        [PointReport("p", 4, found, tuple(rows_of(network.layout, found)))], seed=0, reproduce="", strict=False
+    )
+    assert report["points"][0]["kinks"] == [
+        {"layer": "pool1", "units": 48, "sample": 0, "unit": 1, "left": 0, "right": 1, "analytic": 1, "agrees": True}
+    ]
 
 
 # --- extrapolated differences -----------------------------------------------------------------------------------------
@@ -456,3 +508,15 @@ def test_a_large_network_is_checked_whole_and_sampled_by_differences():
     assert network.layout.size > 2000
     assert seen == {name: min(64, size) for name, size in sizes.items()}
     assert found.verdict == CheckVerdict.PASS
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(2, 1800), (8, 625), (100, 64)])
+def test_of_a_convolution_the_differences_see_more(rows, seen):
+    layers = (conv("conv2d1", (1, 1), filters=20), conv("conv2d2", filters=10), GlobalAveragePooling("pool1"))
+    network, theta, batch, context = on_background(*layers, dense("dense0", 20), rows=rows)
+    check = examine(network, theta, batch, context).checks[BOTH]
+    place = network.layout.places["conv2d2/weights"]
+    assert network.layout.size > 2000
+    assert np.isfinite(check.second[place]).sum() == seen
+    assert np.isfinite(check.second[network.layout.places["dense0/weights"]]).sum() == 64
+    assert check.verdict == CheckVerdict.PASS

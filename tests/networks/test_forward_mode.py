@@ -8,12 +8,16 @@ side of a kink.
 import numpy as np
 import pytest
 
+from nnlab.gradcheck.planted_defects import act
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
 from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter
-from nnlab.networks.layers.base import Buffers, PassContext
+from nnlab.networks.layers.augment import Augment
+from nnlab.networks.layers.avg_pool import AveragePooling
+from nnlab.networks.layers.base import Buffers, PassContext, units_of
 from nnlab.networks.layers.batch_norm import BatchNormalization
+from nnlab.networks.layers.conv2d import Conv2D
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.layers.dropout import DropoutForwardMode
 from nnlab.networks.layers.elementwise import Elementwise
@@ -21,15 +25,21 @@ from nnlab.networks.layers.forward_mode import (
     NO_KINKS,
     UNIT_ROUNDOFF,
     UNKNOWN,
+    CopyForwardMode,
     ForwardMode,
     Sides,
     in_portions,
     known,
     of_sum,
     one_by_one,
+    widened,
 )
+from nnlab.networks.layers.global_avg_pool import GlobalAveragePooling
 from nnlab.networks.layers.layer_norm import LayerNormalization
+from nnlab.networks.layers.max_pool import MaxPooling
+from nnlab.networks.layers.over_channels import bound_to
 from nnlab.networks.layers.rowwise import Rowwise
+from nnlab.networks.layers.windows import Windows
 
 u = 2.0**-53
 Z = np.array([[[0.5, -1.5], [2.0, 0.25], [-0.75, 3.0]]])  # three samples of two units
@@ -580,3 +590,230 @@ def test_a_sparsemax_on_the_edge_of_its_support():
     np.testing.assert_allclose(line.matrix[:, 1], [[0.5, -0.5, 0], [-0.5, 0.5, 0], [0, 0, 0]], atol=1e-16)
     # At the edge: what `backward` takes, which is one of the two sides.
     np.testing.assert_array_equal(line.matrix[:, 0], np.zeros((3, 3)))
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+#
+# Two samples of two planes of 2 × 3 pixels: unit (channel · 2 + row) · 3 + column.
+
+SHAPE = (2, 3, 2)
+IMAGES = np.random.default_rng(8).normal(size=(2, 12))
+
+
+def bound_for(layer, x=IMAGES, shape=SHAPE, context=None, parameters=None, *, backwards=False):
+    """A layer at work on images, that has gone forward."""
+    views = parameters or {}
+    outputs = np.empty((len(x), units_of(layer.output_shape(shape))))
+    gradients = {name: np.empty_like(view) for name, view in views.items()} if backwards else None
+    bound = bound_to(layer, Buffers(views, gradients, {}, outputs, context or PassContext(), shape=shape))
+    bound.forward(x)
+    return bound
+
+
+def convolution(W, x=IMAGES, shape=SHAPE, stride=(1, 1), padding="valid"):
+    entry = INITIALIZERS["zeros"]
+    layer = Conv2D("c", W.shape[-1], entry, {}, entry, {}, windows=Windows(W.shape[:2], stride, padding))
+    return bound_for(layer, x, shape, parameters={"c/weights": W, "c/bias": np.zeros(W.shape[-1])}).forward_mode()
+
+
+def pool(kind, kernel, stride, x=IMAGES, *, backwards=False):
+    return bound_for(kind("p", Windows(kernel, stride)), x, backwards=backwards)
+
+
+def test_tangents_are_widened_to_whole_planes():
+    dx = np.arange(1.0, 5.0).reshape(1, 1, 4)
+    wide, at = widened(dx, slice(4, 8), 6)
+    assert (wide.tolist(), at) == ([[[0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0]]], slice(0, 12))
+    wide, at = widened(dx[..., :2], slice(7, 9), 6)
+    assert (wide.tolist(), at) == ([[[0, 1, 2, 0, 0, 0]]], slice(6, 12))
+    whole = np.ones((1, 1, 6))
+    assert widened(whole, slice(6, 12), 6) == (whole, slice(6, 12))
+
+
+def test_the_tangents_of_a_filter_move_its_plane_alone():
+    line = convolution(np.ones((2, 2, 2, 3)))  # three filters, each with one row of two windows
+    found = list(line.tangents("weights", np.arange(24), 5))
+    assert [at for _, _, at in found] == [slice(2 * f, 2 * f + 2) for f in range(3) for _ in range(2)]
+    assert sorted(np.concatenate([places for places, _, _ in found])) == list(range(24))
+    pixels = IMAGES.reshape(2, 2, 2, 3)
+    for places, dy, at in found:
+        for place, tangent in zip(places, dy, strict=True):
+            i, j, c, f = np.unravel_index(place, (2, 2, 2, 3))
+            assert at.start == 2 * f
+            np.testing.assert_array_equal(tangent, pixels[:, c, i, j : j + 2])  # of the windows at columns 0 and 1
+    for place, (places, dy, at) in enumerate(line.tangents("bias", np.arange(3), 5)):
+        assert (places.tolist(), dy.tolist(), at) == ([place], [[[1, 1]] * 2], slice(2 * place, 2 * place + 2))
+
+
+def test_only_the_planes_that_move_are_convolved():
+    W = np.random.default_rng(0).normal(size=(2, 2, 2, 3))
+    line, dx = convolution(W), np.random.default_rng(1).normal(size=(4, 2, 2))
+    dy, at = line.push(dx, slice(7, 9))  # two pixels of the second plane
+    assert at == slice(0, 6)
+    wide = np.zeros((4, 2, 12))
+    wide[..., 7:9] = dx
+    np.testing.assert_allclose(dy, line.push(wide, slice(0, 12))[0], rtol=1e-12, atol=1e-15)
+    line.W = np.where(np.arange(2)[:, None] == 0, np.nan, W)  # the first plane's weights
+    np.testing.assert_allclose(line.push(dx, slice(7, 9))[0], dy)
+
+
+def test_the_bounds_of_a_convolution():
+    """One plane of 2 × 3 pixels under two filters of 1 × 2 pixels: windows at columns 0 and 1 of both rows."""
+    x, W = IMAGES[:, :6], np.array([[[[2.0, -3.0]], [[0.5, 4.0]]]])  # (1, 2, 1, 2)
+    draws = np.random.default_rng(2)
+    dy, error = draws.normal(size=(2, 8)), 1e-16 * draws.random((2, 8))
+    own, by_inputs = convolution(W, x, (2, 3, 1)).errors(dy, error)
+    samples = error + (4 + np.sqrt(8)) * u * np.abs(dy)  # a sum over two samples with four windows each
+    filters = error + (4 + np.sqrt(4)) * u * np.abs(dy)  # over two filters of two pixels
+    images, samples, filters = x.reshape(2, 2, 3), samples.reshape(2, 2, 2, 2), filters.reshape(2, 2, 2, 2)
+    weights, expected = np.zeros((1, 2, 1, 2)), np.zeros((2, 2, 3))
+    for s, row, column, j in np.ndindex(2, 2, 2, 2):
+        for f in range(2):
+            weights[0, j, 0, f] += abs(images[s, row, column + j]) * samples[s, f, row, column]
+        expected[s, row, column + j] += np.hypot(*(W[0, j, 0] * filters[s, :, row, column]))
+    np.testing.assert_allclose(own["weights"], weights, rtol=1e-12)
+    np.testing.assert_allclose(own["bias"], samples.sum(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(by_inputs, expected.reshape(2, 6), rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_the_bounds_of_a_convolution_neither_overflow_nor_vanish(size):
+    line, dy, error = convolution(np.ones((2, 2, 2, 3))), np.ones((2, 6)), np.full((2, 6), 1e-16)
+    ordinary = line.errors(dy, error)[1]
+    np.testing.assert_allclose(line.errors(size * dy, size * error)[1] / size, ordinary, rtol=1e-13)
+    assert not line.errors(0 * dy, 0 * error)[1].any()
+
+
+def test_the_bounds_of_an_average_pool():
+    line = pool(AveragePooling, (2, 2), (1, 1)).forward_mode()  # windows at columns 0 and 1: the middle one is in both
+    dy = np.array([[1.0, -2.0, 0.5, 4.0], [3.0, 0.0, -8.0, 0.25]])
+    error = 1e-16 * np.arange(1.0, 9.0).reshape(2, 4)
+    each = (error + (4 + np.sqrt(4)) * u * np.abs(dy)).reshape(2, 2, 2) / 4
+    row = np.stack([each[..., 0], each[..., 0] + each[..., 1], each[..., 1]], axis=-1)
+    own, found = line.errors(dy, error)
+    assert own == {}
+    np.testing.assert_allclose(found, np.stack([row, row], axis=2).reshape(2, 12), rtol=1e-13)
+
+
+def test_the_bounds_of_a_global_average():
+    line = bound_for(GlobalAveragePooling("g")).forward_mode()
+    dy, error = np.array([[1.0, -2.0], [0.5, 4.0]]), 1e-16 * np.arange(1.0, 5.0).reshape(2, 2)
+    each = (error + (4 + np.sqrt(6)) * u * np.abs(dy)) / 6
+    np.testing.assert_allclose(line.errors(dy, error)[1], np.repeat(each, 6, axis=1), rtol=1e-13)
+    dy, at = line.push(np.ones((3, 2, 2)), slice(8, 10))
+    assert at == slice(1, 2)
+    np.testing.assert_allclose(dy, np.full((3, 2, 1), 2 / 6))
+
+
+def test_copies_are_exact_and_their_sum_is_not():
+    source = np.array([[2, 0, 2, 4, 3, 5]])  # of a plane of three pixels, and of another
+    line = CopyForwardMode(source, 6, (3, 3))
+    dy, at = line.push(np.array([[[7.0, 8.0]]]), slice(4, 6))
+    assert (dy.tolist(), at) == ([[[7, 0, 8]]], slice(3, 6))
+    own, error = line.errors(np.array([[1.0, 2.0, -4.0, 8.0, 16.0, 32.0]]), np.full((1, 6), 1e-16))
+    assert own == {}
+    close(error, [[1e-16, 0, 2e-16 + (4 + np.sqrt(2)) * u * 5, 1e-16, 1e-16, 1e-16]])
+
+
+def test_a_pool_copies_the_first_of_the_largest():
+    x = np.array([[5.0, 5, 1, 2, 5, 1, 0, 1, 1, 1, 1, 0]])
+    line = pool(MaxPooling, (2, 2), (1, 1), x).forward_mode()
+    assert line.source.tolist() == [[0, 1, 7, 7]]
+    dy, at = line.push(np.arange(12.0).reshape(1, 1, 12), slice(0, 12))
+    assert (dy.tolist(), at) == ([[[0, 1, 7, 7]]], slice(0, 4))
+    dy, at = line.push(np.arange(6.0, 12.0).reshape(1, 1, 6), slice(6, 12))
+    assert (dy.tolist(), at) == ([[[7, 7]]], slice(2, 4))
+
+
+TIED = np.array(
+    [[5.0, 5, 1, 2, 5, 1, 0, 1, 9, 0, 0, 0]]
+)  # a tie in both windows of the first plane, none in the second
+
+
+def test_equal_entries_of_a_window_are_a_kink_where_their_tangents_differ():
+    line = pool(MaxPooling, (2, 2), (1, 1), TIED, backwards=True).forward_mode()
+    same = np.zeros((1, 1, 12))
+    same[..., [0, 1, 4]] = 3.0, 3.0 * (1 + 2 * u), 3.0  # but for rounding
+    assert line.meets_kink(same, slice(0, 12)).tolist() == [False]
+    assert line.kinks is NO_KINKS
+    two = np.concatenate([same, same])
+    two[1, 0, 0] = 2.0  # the first window alone: the second one does not have this pixel
+    assert line.meets_kink(two, slice(0, 12)).tolist() == [False, True]
+    assert line.kinks.where.tolist() == [[0, 0]]
+    assert (line.kinks.left.tolist(), line.kinks.right.tolist(), line.kinks.taken.tolist()) == ([0], [1], [1])
+    assert line.kinks.agrees.tolist() == [True]
+    assert line.meets_kink(np.ones((1, 1, 6)), slice(6, 12)).tolist() == [False]  # the other plane has no tie
+
+
+def test_what_no_tie_has_meets_no_kink():
+    line = pool(MaxPooling, (2, 2), (1, 1)).forward_mode()
+    assert line.meets_kink(np.ones((1, 2, 12)), slice(0, 12)) is None
+
+
+@pytest.mark.parametrize(("shares", "taken"), [((1, 1), 1.0), ((0.5, 0.5), 0.5), ((0, 1), 0.0)])
+def test_of_equal_entries_the_first_is_to_get_all(shares, taken):
+    x = np.array([[5.0, 1, 5, 2, 1, 0, 0, 0, 0, 0, 0, 9]])
+    bound = pool(MaxPooling, (2, 3), (2, 3), x, backwards=True)
+    wrong = np.zeros((1, 12))
+    wrong[0, [0, 2, 11]] = *shares, 1
+    bound.backward = lambda _dy, **_wants_dx: wrong
+    line = bound.forward_mode()
+    assert line.meets_kink(np.arange(12.0).reshape(1, 1, 12), slice(0, 12)).tolist() == [True]
+    assert line.kinks.taken.tolist() == [taken]
+    assert line.kinks.agrees.tolist() == [False]
+
+
+def test_sides_of_a_pool_are_the_places_that_win_but_for_rounding():
+    bound = pool(MaxPooling, (2, 2), (1, 1), TIED)
+    (home,) = bound.sides(bound.kinks())
+    assert home.tolist() == [[0, 0, 1, 1]]
+    for change, first in ((-4 * u, 0), (1e-9, 0), (-1e-9, 1)):  # place 1 of the first window is not the first
+        moved = TIED.copy()
+        moved[0, 0] *= 1 + change
+        bound.forward(moved)
+        assert bound.sides(bound.kinks())[0][0, 0] == first
+
+
+def test_an_augmentation_copies_the_tangents_as_the_pixels():
+    layer, draws = Augment("a", "both", 1), np.random.default_rng(0)
+    bound = bound_for(layer, context=PassContext([5]))
+    line, x = bound.forward_mode(), draws.normal(size=(2, 12))
+    np.testing.assert_array_equal(line.push(x[None], slice(0, 12))[0][0], bound.forward(x))
+    dy, at = line.push(x[None, :, 6:], slice(6, 12))
+    assert at == slice(6, 12)
+    np.testing.assert_array_equal(dy[0], bound.y[:, 6:])
+
+
+def test_units_on_a_kink_over_channels_are_those_of_the_image():
+    x = IMAGES.copy()
+    x[1, 8] = 0  # row 0, column 2 of the second plane
+    line = bound_for(act("relu"), x).forward_mode()
+    assert line.kinks.where.tolist() == [[1, 8]]
+    assert np.argwhere(line.on_kink).tolist() == [[1, 8]]
+    assert line.meets_kink(np.ones((1, 2, 1)), slice(8, 9)).tolist() == [True]
+    assert line.meets_kink(np.ones((1, 2, 2)), slice(9, 11)).tolist() == [False]
+
+
+def test_what_goes_over_channels_keeps_units_in_their_places():
+    x = np.abs(IMAGES)
+    line = bound_for(act("tanh"), x).forward_mode()
+    inner = line.inner.slope.reshape(6, 2, 2)  # (pixels, m, channels)
+    slope = inner.transpose(1, 2, 0).reshape(2, 12)
+    np.testing.assert_allclose(slope, 1 - np.tanh(x) ** 2, rtol=1e-13)
+    dx = np.random.default_rng(4).normal(size=(3, 2, 12))
+    np.testing.assert_array_equal(line.push(dx, slice(0, 12))[0], dx * slope)
+    dy, at = line.push(dx[..., 6:], slice(6, 12))
+    assert at == slice(6, 12)
+    np.testing.assert_array_equal(dy, dx[..., 6:] * slope[:, 6:])
+    error = 1e-16 * np.random.default_rng(5).random((2, 12))
+    flat = elementwise(line.inner.bound.value, line.inner.bound.slope, x[None]).errors(dx[0], error)[1]
+    np.testing.assert_allclose(line.errors(dx[0], error)[1], flat, rtol=1e-9)
+    assert line.noise.shape == (2, 12)
+
+
+def test_a_channel_s_parameter_moves_its_plane():
+    layer = act("prelu", ("alpha",), per_unit=True)
+    line = bound_for(layer, parameters={"prelu1/alpha": np.array([0.5, -2.0])}).forward_mode()
+    ((places, dy, at),) = line.tangents("alpha", np.array([1]), 4)
+    assert (places.tolist(), at) == ([0], slice(0, 12))
+    np.testing.assert_array_equal(dy[0], np.minimum(IMAGES, 0) * (np.arange(12) >= 6))

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, flat_view, image_view
-from nnlab.networks.layers.forward_mode import ForwardMode
+from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, flat_view, image_view, units_of
+from nnlab.networks.layers.forward_mode import CopyForwardMode, ForwardMode
 
 Array = NDArray[Any]
 Flip = Literal["none", "horizontal", "vertical", "both"]
@@ -44,7 +44,8 @@ class BoundAugment(BoundLayer):
 
     def forward(self, x: Array) -> Array:
         """Draw for each image where each of its rows and columns comes from, and copy."""
-        draws = self.context.uniforms(self.layer.name, np.empty((*self.y.shape[:-1], 4), np.float64))
+        drawn = self.context.uniforms(self.layer.name, np.empty((*self.y.shape[:-1], 4), np.float64))
+        draws = np.broadcast_to(drawn, (*self.y.shape[:-1], 4))  # replicas may share one seed
         self.sources = sources(draws, self.layer, self.shape)
         given = np.broadcast_to(image_view(x, self.shape), self.images.shape)
         for at in np.ndindex(draws.shape[:-1]):
@@ -69,7 +70,11 @@ class BoundAugment(BoundLayer):
 
     def forward_mode(self) -> ForwardMode:
         """The same copies of the tangents."""
-        raise NotImplementedError
+        rows, columns = self.sources
+        height, width, channels = self.shape
+        pixels = (rows[:, :, None] * width + columns[:, None, :]).reshape(len(rows), 1, -1)
+        source = np.arange(channels)[:, None] * height * width + pixels  # (m, channels, pixels)
+        return CopyForwardMode(source.reshape(len(rows), -1), units_of(self.shape), (height * width, height * width))
 
 
 def sources(draws: Array, layer: Augment, shape: Shape) -> tuple[Array, Array]:

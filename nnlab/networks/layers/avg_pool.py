@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, image_view
-from nnlab.networks.layers.forward_mode import ForwardMode
+from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, widened
 from nnlab.networks.layers.pooling import BoundPooling, Pooling
 
 Array = NDArray[Any]
@@ -57,4 +57,28 @@ class BoundAveragePooling(BoundPooling):
 
     def forward_mode(self) -> ForwardMode:
         """The mean of the tangents."""
-        raise NotImplementedError
+        return AveragePoolingForwardMode(self)
+
+
+class AveragePoolingForwardMode(ForwardMode):
+    """dy = mean of dx over a window; `seen` are the pixels of a plane in each window, (windows, places)."""
+
+    def __init__(self, bound: BoundAveragePooling) -> None:
+        self.seen, self.pixels = bound.units_seen(channels=1), bound.shape[0] * bound.shape[1]
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """Plane by plane."""
+        wide, at = widened(dx, at, self.pixels)
+        planes = wide.reshape(*wide.shape[:-1], -1, self.pixels)
+        dy, windows = planes[..., self.seen].mean(axis=-1), len(self.seen)
+        given = slice(at.start // self.pixels * windows, at.stop // self.pixels * windows)
+        return dy.reshape(*dx.shape[:-1], -1), given
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """A sum of as many terms as a window has places, or as there are windows over a pixel; and a product."""
+        windows, places = self.seen.shape
+        each = (error + of_sum(places) * np.abs(dy)).reshape(len(dy), -1, windows, 1) / places
+        planes = np.zeros((*each.shape[:2], self.pixels))
+        at_pixels: Any = (..., self.seen)
+        np.add.at(planes, at_pixels, each)
+        return {}, planes.reshape(len(dy), -1)

@@ -35,7 +35,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, flat_view, image_view, units_of
-from nnlab.networks.layers.forward_mode import ForwardMode
+from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, widened
 from nnlab.networks.layers.weighted import Weighted
 from nnlab.networks.layers.windows import Windows, reached
 
@@ -208,8 +208,83 @@ class BoundConv2D(BoundLayer):
             yield target, images[..., source_rows, source_columns, :].swapaxes(-4, -3)
 
     def forward_mode(self) -> ForwardMode:
-        """The convolution itself."""
-        raise NotImplementedError
+        """The convolution as it is defined."""
+        return ConvolutionForwardMode(self)
+
+
+class ConvolutionForwardMode(ForwardMode):
+    """dy by the definition of a convolution, one place (i, j) of the kernel after the other.
+
+    By W_ijcf the output (f, p, q) has as its derivative the pixel that this weight sees, and by b_f it has 1. Images
+    are (…, channels, rows, columns), with their margins of zeros: nothing is shared with `backward`.
+    """
+
+    def __init__(self, bound: BoundConv2D) -> None:
+        self.W, self.windows, self.shape, self.given = bound.W, bound.windows, bound.shape, bound.given
+        self.images = self._padded(bound.x)
+
+    def _padded(self, values: Array) -> Array:
+        """Flat images (…, units) of any number of channels, with margins."""
+        rows, columns, _ = self.shape
+        images = values.reshape(*values.shape[:-1], -1, rows, columns)
+        return np.pad(images, (*[(0, 0)] * (images.ndim - 2), *self.windows.margins(self.shape)))
+
+    def _seen(self, images: Array, i: int, j: int) -> Array:
+        """The view (…, channels, rows, columns) of padded images that a weight at (i, j) sees in each window."""
+        (step, stride), (rows, columns, _) = self.windows.stride, self.given
+        return images[..., i::step, j::stride][..., :rows, :columns]
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """Only the channels count whose pixels move."""
+        pixels = self.shape[0] * self.shape[1]
+        wide, at = widened(dx, at, pixels)
+        images, W = self._padded(wide), self.W[:, :, at.start // pixels : at.stop // pixels]
+        dy = np.zeros((*dx.shape[:-1], W.shape[-1], self.given[0] * self.given[1]))
+        for i, j in np.ndindex(*self.windows.kernel):
+            dy += W[i, j].T @ _flattened(self._seen(images, i, j))
+        return dy.reshape(*dx.shape[:-1], -1), slice(0, units_of(self.given))
+
+    def tangents(self, parameter: str, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
+        """Filter by filter: a weight or bias of one moves its plane alone."""
+        filters, places = self.W.shape[-1], self.given[0] * self.given[1]
+        for f in range(filters):
+            (ours,) = np.nonzero(columns % filters == f)
+            for portion in in_portions(ours, most):
+                chosen = columns[ours[portion]] // filters
+                dy = np.ones((len(chosen), len(self.images), places)) if parameter == "bias" else self._pixels(chosen)
+                yield ours[portion], dy, slice(f * places, (f + 1) * places)
+
+    def _pixels(self, inputs: Array) -> Array:
+        """What some inputs of a filter see in each window, (inputs, m, windows)."""
+        *at, channels = np.unravel_index(inputs, self.W.shape[:-1])
+        seen = [self._seen(self.images[:, c], i, j) for i, j, c in zip(*at, channels, strict=True)]
+        return np.stack(seen).reshape(len(seen), len(self.images), -1)
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """Sums over samples, windows and the pixels of a kernel are bounded one by one, sums over filters as roots.
+
+        Pixels of a plain background have all the same value, and so the same error.
+        """
+        m, filters, kernel = len(dy), self.W.shape[-1], self.windows.kernel
+        size, error = (np.abs(values).reshape(m, filters, -1) for values in (dy, np.broadcast_to(error, dy.shape)))
+        by_samples = error + of_sum(m * size.shape[-1]) * size
+        by_filters = error + of_sum(filters * units_of(kernel)) * size
+        largest = by_filters.max(initial=0.0) or 1.0  # its square could overflow
+        squares, padded = np.square(by_filters / largest), np.zeros_like(self.images)
+        weights = np.empty_like(self.W)
+        for i, j in np.ndindex(*kernel):
+            seen = np.abs(_flattened(self._seen(self.images, i, j)))
+            weights[i, j] = np.einsum("mcp,mfp->cf", seen, by_samples, optimize=True)
+            reached = self._seen(padded, i, j)
+            reached += np.sqrt(np.square(self.W[i, j]) @ squares).reshape(reached.shape)
+        (above, _), (left, _) = self.windows.margins(self.shape)
+        inside = padded[..., above : above + self.shape[0], left : left + self.shape[1]]
+        return {"weights": weights, "bias": by_samples.sum(axis=(0, 2))}, largest * inside.reshape(m, -1)
+
+
+def _flattened(images: Array) -> Array:
+    """(…, rows, columns) as (…, pixels)."""
+    return images.reshape(*images.shape[:-2], -1)
 
 
 def _matrix(weights: Array) -> Array:

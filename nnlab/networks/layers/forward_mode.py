@@ -80,13 +80,20 @@ class ForwardMode:
     width w; for all other units they are 0. This one is the identity.
     """
 
-    kinks = NO_KINKS
+    kinks = NO_KINKS  # complete when all tangents have been pushed
     on_kink: Array | None = None  # inputs that stand on a kink, (m, inputs), where there are any
     noise: Array | None = None  # rounding errors of the outputs, (m, units), beyond a few units in the last place
 
     def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
         """The tangents of the outputs from those of the inputs."""
         return dx, at
+
+    def meets_kink(self, dx: Array, at: slice) -> Array | None:
+        """Which tangents, (C,), move an input that stands on a kink; None if no input stands on one."""
+        if self.on_kink is None:
+            return None
+        result: Array = np.any((dx != 0) & self.on_kink[:, at], axis=(1, 2))
+        return result
 
     def tangents(self, parameter: str, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
         """The tangents by entries of a parameter such as `weights`, at most `most` at a time.
@@ -103,6 +110,45 @@ class ForwardMode:
         Sci. Comput. 41(5)); over samples, where a value may be there many times, one by one.
         """
         return {}, np.broadcast_to(error, dy.shape)
+
+
+class CopyForwardMode(ForwardMode):
+    """Each output of an image's plane is a copy of an input of this plane, whose unit is `source`, (m, outputs).
+
+    `pixels` are those of a plane before and after. Of an input that is copied to several outputs a derivative is a sum.
+    """
+
+    def __init__(self, source: Array, inputs: int, pixels: tuple[int, int]) -> None:
+        self.source, self.inputs, self.pixels = source, inputs, pixels
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """The same copies."""
+        before, after = self.pixels
+        wide, at = widened(dx, at, before)
+        given = slice(at.start // before * after, at.stop // before * after)
+        return np.take_along_axis(wide, self.source[None, :, given] - at.start, axis=-1), given
+
+    def summed(self, values: Array) -> Array:
+        """For each input, (m, inputs), the sum of `values`, (m, outputs), over its copies."""
+        total = np.zeros((len(self.source), self.inputs))
+        np.add.at(total, (np.arange(len(total))[:, None], self.source), values)
+        return total
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """Copies are exact: only a sum rounds."""
+        copies = self.summed(np.ones_like(dy))
+        rounding = np.where(copies > 1, (4 + np.sqrt(copies)) * UNIT_ROUNDOFF, 0.0)
+        return {}, self.summed(np.broadcast_to(error, dy.shape)) + rounding * self.summed(np.abs(dy))
+
+
+def widened(dx: Array, at: slice, units: int) -> tuple[Array, slice]:
+    """Tangents in all of the blocks of so many units that `at` touches, those outside `at` being 0."""
+    begin, end = at.start // units * units, -(-at.stop // units) * units
+    if (begin, end) == (at.start, at.stop):
+        return dx, at
+    wide = np.zeros((*dx.shape[:-1], end - begin))
+    wide[..., at.start - begin : at.stop - begin] = dx
+    return wide, slice(begin, end)
 
 
 def known(error: Array, values: Array) -> Array:

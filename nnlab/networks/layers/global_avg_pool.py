@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, features_of, flat_view, units_of
-from nnlab.networks.layers.forward_mode import ForwardMode
+from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, widened
 
 Array = NDArray[Any]
 
@@ -60,4 +60,21 @@ class BoundGlobalAveragePooling(BoundLayer):
 
     def forward_mode(self) -> ForwardMode:
         """The mean of the tangents."""
-        raise NotImplementedError
+        return GlobalAveragePoolingForwardMode(self.ones.shape[-1])
+
+
+class GlobalAveragePoolingForwardMode(ForwardMode):
+    """dy = mean of dx over the pixels of a plane."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = pixels
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """Plane by plane."""
+        wide, at = widened(dx, at, self.pixels)
+        planes = wide.reshape(*wide.shape[:-1], -1, self.pixels)
+        return planes.mean(axis=-1), slice(at.start // self.pixels, at.stop // self.pixels)
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """A sum of so many terms, and a product."""
+        return {}, np.repeat(error + of_sum(self.pixels) * np.abs(dy), self.pixels, axis=-1) / self.pixels

@@ -8,11 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, image_view
-from nnlab.networks.layers.forward_mode import ForwardMode
+from nnlab.networks.layers.base import BoundLayer, Buffers, flat_view, image_view
+from nnlab.networks.layers.forward_mode import (
+    NO_KINKS,
+    UNIT_ROUNDOFF,
+    UNKNOWN,
+    CopyForwardMode,
+    ForwardMode,
+    Kinks,
+    widened,
+)
 from nnlab.networks.layers.pooling import BoundPooling, Pooling
 
 Array = NDArray[Any]
+
+# Entries of a window that differ by less than so much of the largest are one to differences; see `sides`.
+_ROUNDING = 32 * UNIT_ROUNDOFF
 
 
 @dataclass(frozen=True)
@@ -61,4 +72,65 @@ class BoundMaxPooling(BoundPooling):
 
     def forward_mode(self) -> ForwardMode:
         """The derivative of the entry that is the largest."""
-        raise NotImplementedError
+        return MaxPoolingForwardMode(self)
+
+    def sides(self, _kinks: Array) -> list[Array]:
+        """Which place of its window each output is from.
+
+        Places that are equal but for rounding count as one: where windows see the same background, their entries are
+        equal, and stay so, whatever the weights are.
+        """
+        least = self.pooled - _ROUNDING * np.abs(self.pooled)
+        winners = np.zeros(self.pooled.shape, np.int16)
+        for number, place in reversed(list(enumerate(self.places))):
+            np.copyto(winners, number, where=place >= least, casting="unsafe")
+        return [flat_view(winners)]
+
+
+class MaxPoolingForwardMode(CopyForwardMode):
+    """dy is the dx of the largest entry of a window, of equal ones of the first.
+
+    Equal entries are a kink only where their tangents differ. Most do not: they are of pixels that see the same
+    background, or they are zeros of units that are off. So it is seen as tangents are pushed which are kinks. In the
+    direction of the first entry the slope is then 0 on the left, where another one stays the largest, and 1 on the
+    right; and 1 is taken.
+    """
+
+    def __init__(self, bound: BoundMaxPooling) -> None:
+        (rows, columns, channels), (high, wide, _) = bound.shape, bound.given
+        self.bound, units = bound, bound.units_seen(channels)
+        values = bound.x[:, units]  # (m, outputs, places)
+        first = units[np.arange(len(units)), values.argmax(axis=-1)]
+        super().__init__(first, bound.x.shape[-1], (rows * columns, high * wide))
+        equal = values == values.max(axis=-1, keepdims=True)
+        self.samples, self.outputs = np.nonzero(equal.sum(axis=-1) > 1)
+        self.first, equal = first[self.samples, self.outputs], equal[self.samples, self.outputs]
+        self.rivals = np.where(equal, units[self.outputs], self.first[:, None])  # (ties, places): the equal inputs
+        self.differ = np.zeros(len(self.samples), bool)
+
+    def meets_kink(self, dx: Array, at: slice) -> Array | None:
+        """Where the tangents of equal entries differ by more than rounding."""
+        if not len(self.samples):
+            return None
+        dx, at = widened(dx, at, self.pixels[0])
+        (ties,) = np.nonzero((self.first >= at.start) & (self.first < at.stop))
+        moved = dx[:, self.samples[ties, None], self.rivals[ties] - at.start]  # (C, ties, places)
+        apart = np.ptp(moved, axis=-1) > UNKNOWN * np.abs(moved).max(axis=-1)
+        self.differ[ties] |= apart.any(axis=0)
+        result: Array = apart.any(axis=1)
+        return result
+
+    @property
+    def kinks(self) -> Kinks:  # type: ignore[override]
+        """The windows whose largest entries are equal and have been seen to move apart: the first is to get it all."""
+        if not self.differ.any():
+            return NO_KINKS
+        samples, first, rivals = (values[self.differ] for values in (self.samples, self.first, self.rivals))
+        once = np.ones_like(self.bound.y)
+        found, expected = self.bound.backward(once, wants_dx=True), self.summed(once)
+        assert found is not None
+        surplus = found - expected  # an entry may be in several windows
+        agrees = ~surplus[samples[:, None], rivals].any(axis=-1)
+        where = np.stack([samples, self.outputs[self.differ]], axis=-1)
+        left, taken = np.zeros(len(where)), 1 + surplus[samples, first]
+        return Kinks(where, left, left + 1, taken, agrees)

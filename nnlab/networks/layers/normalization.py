@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of, units_of
-from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, one_by_one
+from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, one_by_one, widened
 from nnlab.networks.layout import ParameterSpec
 
 Array = NDArray[Any]
@@ -110,12 +110,3 @@ class NormalizationForwardMode(ForwardMode):
 
         off = np.abs(mean(self.normalized)) * mean(d * size)
         return own, self.s * (doubt + mean(doubt) + size * mean(doubt * size) + off)
-
-
-def widened(dx: Array, at: slice, units: int) -> tuple[Array, slice]:
-    """Tangents in all units, those outside `at` being 0."""
-    if at == slice(0, units):
-        return dx, at
-    wide = np.zeros((*dx.shape[:-1], units))
-    wide[..., at] = dx
-    return wide, slice(0, units)

@@ -6,13 +6,15 @@ So batch normalisation has one mean for each channel, a learned parameter of an 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, channel_rows, features_of, is_image
-from nnlab.networks.layers.forward_mode import ForwardMode
+from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, channel_rows, features_of, is_image
+from nnlab.networks.layers.forward_mode import ForwardMode, widened
 
 Array = NDArray[Any]
 
@@ -71,7 +73,42 @@ class OverChannels(BoundLayer):
 
     def forward_mode(self) -> ForwardMode:
         """The layer's own, on the same rows."""
-        raise NotImplementedError
+        return OverChannelsForwardMode(self.inner.forward_mode(), self.shape, self.outputs.shape[-2])
+
+
+class OverChannelsForwardMode(ForwardMode):
+    """A forward mode for rows of channels, between tangents of images, plane by plane: (C, m, units)."""
+
+    def __init__(self, inner: ForwardMode, shape: Shape, m: int) -> None:
+        self.inner, self.m, self.pixels = inner, m, shape[0] * shape[1]
+        self.on_kink = None if inner.on_kink is None else images_of(inner.on_kink, m)
+        self.noise = None if inner.noise is None else images_of(inner.noise, m)
+        rows, channels = inner.kinks.where.T
+        self.kinks = replace(inner.kinks, where=np.stack([rows % m, channels * self.pixels + rows // m], axis=-1))
+
+    def push(self, dx: Array, at: slice) -> tuple[Array, slice]:
+        """The layer's own, of the channels whose pixels move."""
+        wide, at = widened(dx, at, self.pixels)
+        channels = slice(at.start // self.pixels, at.stop // self.pixels)
+        return self._as_images(*self.inner.push(self._rows(wide), channels))
+
+    def tangents(self, parameter: str, columns: Array, most: int) -> Iterator[tuple[Array, Array, slice]]:
+        """The layer's own."""
+        for places, dy, at in self.inner.tangents(parameter, columns, most):
+            yield places, *self._as_images(dy, at)
+
+    def errors(self, dy: Array, error: Array) -> tuple[dict[str, Array], Array]:
+        """The layer's own: pixels are samples."""
+        own, inputs = self.inner.errors(self._rows(dy), self._rows(np.broadcast_to(error, dy.shape)))
+        return own, images_of(inputs, self.m)
+
+    def _rows(self, values: Array) -> Array:
+        """(…, m, units) as (…, pixels · m, channels)."""
+        return channel_rows(values, (self.pixels, 1, values.shape[-1] // self.pixels))
+
+    def _as_images(self, rows: Array, at: slice) -> tuple[Array, slice]:
+        """(…, pixels · m, channels) as (…, m, units), and the units of these channels."""
+        return images_of(rows, self.m), slice(at.start * self.pixels, at.stop * self.pixels)
 
 
 def images_of(rows: Array, m: int) -> Array:

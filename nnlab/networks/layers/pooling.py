@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, flat_view, image_view, units_of
@@ -59,6 +60,14 @@ class BoundPooling(BoundLayer):
         if x is not self.x:
             self.x, self.places = x, [*self._places(image_view(x, self.shape))]
         return self.places
+
+    def units_seen(self, channels: int) -> Array:
+        """The input units in each window, (outputs, places of a window): what pooling is, for its forward mode."""
+        rows, columns, _ = self.shape
+        units = np.arange(channels * rows * columns).reshape(channels, rows, columns)
+        seen = sliding_window_view(units, self.windows.kernel, axis=(1, 2))
+        step, stride = self.windows.stride
+        return seen[:, ::step, ::stride].reshape(-1, units_of(self.windows.kernel))
 
     def _places(self, images: Array) -> Iterator[Array]:
         """The entries at each place of every window, (…, channels, rows, columns, m), row by row."""
