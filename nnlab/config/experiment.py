@@ -289,7 +289,7 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda _: "some text",
     "string_too_long": lambda context: f"at most {context['max_length']} characters",
     "string_pattern_mismatch": lambda _: "letters, digits and . _ + - (first a letter or digit)",
-    "literal_error": lambda context: context["expected"].replace("'", ""),
+    "literal_error": lambda context: context["expected"].replace("'", "").replace("True", "true"),
 }
 
 

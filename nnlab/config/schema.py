@@ -305,7 +305,8 @@ def _kind_faults(value: dict[str, Any]) -> Iterator[Inner]:
         return
     for key, owners in SAYS_MORE.items():
         if key in value and kinds[0] not in owners:
-            yield (), f"found {key} without {' or '.join(owners)}, expected it in such a layer"
+            *others, last = owners
+            yield (), f"found {key} without {' or '.join([', '.join(others), last]) if others else last}"
     if kinds[0] == "conv2d" and value.get("kernel") is None:
         yield (), "found conv2d without kernel, expected one, as in {conv2d: 6, kernel: 5}"
 

@@ -57,6 +57,7 @@ class PassInPieces:
                 np.add(self.gradient, self.own, self.gradient)
             else:
                 np.copyto(self.gradient, self.own)
+        self.context.piece = 0  # a batch of another size may be a single piece
         piece.add_penalties(self.gradient)
         return mean_over_samples(np.concatenate(losses, axis=1)) if measured else None
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from support import nnlab_here, parse_json, trained, write
 
 from nnlab.data import portraits as portrait_drawing
 from nnlab.data.catalogue import load
@@ -136,6 +137,24 @@ def test_what_else_is_refused():
         load("portraits", task="multiclass")
     with pytest.raises(DataError, match="found parameter 'size' for moons"):
         load("moons", task="binary", parameters={"size": 32})
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_convolution_trains_on_them_and_its_run_is_evaluated(tmp_path, name):
+    layers = "[{conv2d: 2, kernel: 4, stride: 4}, 4]"
+    data = f"{{source: {{name: {name}, samples: 30, size: 64, noise: 0.1, seed: 5}}, test: 0.2}}"
+    text = f"name: drawn\ntask: {TASKS[name]}\ndata: {data}\nnetwork: {{layers: {layers}}}\ntraining: {{steps: 2}}\n"
+    run = trained(tmp_path, write(tmp_path, text))
+    result = nnlab_here("eval", run, "--json", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "test/loss" in parse_json(result.stdout)["figures"]
+
+
+def test_a_wrong_size_is_refused_with_its_place(tmp_path):
+    text = "name: drawn\ntask: multiclass\ndata: {source: {name: shapes, size: 48}}\n"
+    result = nnlab_here("train", write(tmp_path, text), cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "experiment.yaml:3:37: found size: '48', expected 32 or 64 pixels" in result.stderr
 
 
 # --- portraits ---

@@ -32,7 +32,7 @@ class BoundMaxPooling(BoundPooling):
         first, *others = self.enter(x)
         np.copyto(self.pooled, first)
         for place in others:
-            np.maximum(self.pooled, place, self.pooled)
+            np.maximum(self.pooled, place, out=self.pooled)
         return self.y
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:

@@ -42,8 +42,8 @@ class Windows:
         margins = self.margins(shape)
         left = [shape[axis] + sum(margins[axis]) - self.kernel[axis] for axis in (0, 1)]
         if min(left) < 0:
-            padded = f" with margins of {sum(margins[0])} and {sum(margins[1])}" if any(map(sum, margins)) else ""
-            raise ValueError(f"its windows of {times(self.kernel)} pixels do not fit into {times(shape)}{padded}")
+            padded = f", with margins of {sum(margins[0])} and {sum(margins[1])}" if any(map(sum, margins)) else ""
+            raise ValueError(f"its windows of {times(self.kernel)} pixels do not fit{padded}")
         return left[0] // self.stride[0] + 1, left[1] // self.stride[1] + 1
 
 
