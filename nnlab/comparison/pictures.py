@@ -133,7 +133,10 @@ def health(comparison: Comparison) -> Any:
     measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
     spread = " and 10th to 90th percentile" if len(measured) <= plots.MOST_SPREADS else ""
     title = f"{comparison.name}: mean{spread} of seeds"
-    return plots.arm_health(measured, title=_title(comparison, title), styles=_styles(comparison))
+    networks = comparison.median_networks.values()
+    has_channels = any(portrait.saturated_by_channel.size for network in networks for portrait in network.portraits)
+    title = _title(comparison, title)
+    return plots.arm_health(measured, title=title, styles=_styles(comparison), has_channels=has_channels)
 
 
 _MOST_ROWS = 40  # arms in pictures with a row for each arm

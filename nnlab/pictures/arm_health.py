@@ -17,7 +17,7 @@ from nnlab.pictures.scales import drawable, sampled, scale_metric, scale_steps
 from nnlab.pictures.style import LEGEND, blank, dress, legend, shortened
 
 QUANTITIES = {
-    "dead": "dead units (%)",
+    "dead": "dead {units} (%)",
     "saturated": "saturated (%)",
     "gradient_norm": "norm of the gradient",
 }
@@ -27,11 +27,14 @@ _MOST_LAYERS = 3
 Measured = tuple[NDArray[Any], Mapping[str, NDArray[Any]]]
 
 
-def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> Figure | None:
+def arm_health(
+    arms: Mapping[str, Measured], *, title: str, styles: Styles, has_channels: bool = False
+) -> Figure | None:
     """A row for each quantity, a column for each layer (at most first, middle and last), a line for each arm.
 
     Lines are means over the seeds, bands their 10th to 90th percentiles, omitted for more than five arms. Curves
-    are named `health/<layer>/<quantity>`. None if nothing was measured.
+    are named `health/<layer>/<quantity>`, in the order of the layers. In some layers, units may be channels of images.
+    None if nothing was measured.
     """
     rows = {quantity: columns for quantity in QUANTITIES if (columns := _layers(arms, quantity))}
     if not rows:
@@ -43,7 +46,8 @@ def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> F
         for place, axes in enumerate(line):
             if place < len(layers):
                 _draw(axes, arms, f"health/{layers[place]}/{quantity}", styles)
-                dress(axes, x="", y=QUANTITIES[quantity] if place == 0 else "", sentence=layers[place], letters=40)
+                label = QUANTITIES[quantity].format(units="channels or units" if has_channels else "units")
+                dress(axes, x="", y=label if place == 0 else "", sentence=layers[place], letters=40)
             else:
                 axes.set_visible(False)
         _scale(line[0], arms, quantity, layers)
@@ -58,13 +62,12 @@ def arm_health(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> F
 
 def _layers(arms: Mapping[str, Measured], quantity: str) -> list[str]:
     """The layers that have a quantity in any arm; of more than three the first, a middle one and the last."""
-    names = {name: None for _, curves in arms.values() for name in curves if name.endswith(f"/{quantity}")}
-    layers = sorted({name.split("/")[1] for name in names}, key=_depth)
+    places: dict[str, int] = {}
+    for _, curves in arms.values():
+        own = [name.split("/")[1] for name in curves if name.endswith(f"/{quantity}")]
+        places = {layer: place for place, layer in enumerate(own)} | places
+    layers = sorted(places, key=lambda layer: places[layer])
     return [layers[index] for index in sampled(len(layers), _MOST_LAYERS)] if layers else []
-
-
-def _depth(layer: str) -> int:
-    return int("".join(filter(str.isdigit, layer)) or 0)
 
 
 def _draw(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Styles) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
-from nnlab.pictures.images import RGB, channels_sentence, draw_image
+from nnlab.pictures.images import RGB, channels_sentence
 from nnlab.pictures.scales import drawable
 from nnlab.pictures.style import (
     FAINT,
@@ -35,8 +35,8 @@ from nnlab.pictures.style import (
 from nnlab.training.health import Portrait
 
 SIGNED, POSITIVE = "PuOr", "viridis"  # both told apart with any colour vision and in grey print
-MOST_KERNELS = 64
-MOST_STAGES, MAP_COLUMNS = 6, 8
+MOST_TILES, TILE_COLUMNS = 64, 8
+MOST_STAGES = 6
 MOST_MAPS = 16  # of a stage, and half as many where there are more than three stages
 
 
@@ -46,26 +46,17 @@ def filters(kernels: Kernels, *, title: str) -> Figure:
     Colours are the weights by the three channels, mid-grey is 0. Of two or more than three channels it is the mean.
     """
     *_, channels, total = kernels.weights.shape
-    weights = kernels.weights[..., :MOST_KERNELS].astype(float)
-    shown, columns = weights.shape[-1], min(MAP_COLUMNS, max(weights.shape[-1], 5))
-    rows = -(-shown // columns)
-    figure = blank(title, width=1.05 * columns + 1.2, height=1.25 * rows + 1.4)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    coloured = channels == RGB
-    planes = weights if coloured else weights.mean(axis=2)
+    weights = np.moveaxis(kernels.weights[..., :MOST_TILES].astype(float), -1, 0)
+    planes = weights if channels == RGB else weights.mean(axis=-1)
     limit = _largest(planes)
-    for index, axes in enumerate(grid):
-        axes.axis("off")
-        if index < shown:
-            picture = 0.5 + np.nan_to_num(planes[..., index]) / (2 * limit) if coloured else planes[..., index]
-            image = axes.imshow(np.clip(picture, 0, 1) if coloured else picture, cmap=SIGNED, vmin=-limit, vmax=limit,
-                                interpolation="nearest")  # fmt: skip
-            _frame(axes)
-            _head(axes, f"{index}")
-    if not coloured:
-        _add_bar(figure, image, grid[:shown], "weight")
-    sentence = wrapped(_about_kernels(kernels, shown, total, limit), int(11.5 * figure.get_figwidth()))
-    figure.supxlabel(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
+    height = _height(planes) + 0.25
+    figure, axes = _sheet(title, height + 0.45)
+    if channels == RGB:
+        _draw_tiles(axes, 0.5 + np.nan_to_num(np.clip(planes / limit, -1, 1)) / 2, 0.25, None)
+    else:
+        _draw_tiles(axes, planes, 0.25, Normalize(-limit, limit))
+    sentence = wrapped(_about_kernels(kernels, len(planes), total, limit), 110)
+    axes.text(0, height + 0.1, sentence, va="top", fontsize=NORMAL, color=INK, parse_math=False)
     return figure
 
 
@@ -78,7 +69,7 @@ def _about_kernels(kernels: Kernels, shown: int, total: int, limit: float) -> st
         reach = number(float(f"{limit:.2g}"))
         how = f"red, green and blue are the weights by the three channels, from −{reach} (dark) over 0 (mid) to {reach}"
     else:
-        how = "" if channels == 1 else f"the mean of the weights by the {channels} channels"
+        how = "the weights" if channels == 1 else f"the mean of the weights by the {channels} channels"
     return joined([names, how])
 
 
@@ -93,57 +84,43 @@ def feature_maps(
     shown = [*stages] if len(stages) <= MOST_STAGES else [*stages[:3], *stages[-3:]]
     most = MOST_MAPS if len(shown) <= MOST_STAGES // 2 else MOST_MAPS // 2
     left_out = f"the first and the last three of {count(len(stages))} stages" if len(shown) < len(stages) else ""
-    rows = [-(-min(len(stage.maps), most) // MAP_COLUMNS) for stage in shown]
-    cells = [0.25 + _tall(stage.maps[0], 1.15) for stage in shown]
-    heights = [max(_tall(image, 2.0), 1.3), *(0.4 + cell * band for cell, band in zip(cells, rows, strict=True))]
-    figure = blank(joined([title, left_out]), width=10.8, height=sum(heights) + 0.5)
-    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).ravel()
-    _draw_source(parts[0], image, joined([about, channels_sentence(channels)]))
-    for part, stage, band in zip(parts[1:], shown, rows, strict=True):
-        _draw_stage(part, stage, band, most)
+    heights = [_height(stage.maps[:most]) + 0.65 for stage in shown]
+    source = min(2.0, 2.0 * image.shape[0] / image.shape[1])
+    y = max(source, 1.4) + 0.35
+    figure, axes = _sheet(joined([title, left_out]), y + sum(heights))
+    _draw_source(axes, image, source, joined([about, channels_sentence(channels)]))
+    for stage, height in zip(shown, heights, strict=True):
+        _draw_stage(axes, stage, y, most)
+        y += height
     return figure
 
 
-def _tall(image: NDArray[Any], width: float) -> float:
-    """The height of an image of this width, within bounds."""
-    return float(np.clip(image.shape[0] / image.shape[1], 0.4, 1.5)) * width
-
-
-def _draw_source(part: SubFigure, image: NDArray[Any], about: str) -> None:
-    axes, beside = part.subplots(1, 2, width_ratios=[1, 4])
-    draw_image(axes, image)
-    beside.axis("off")
+def _draw_source(axes: Axes, image: NDArray[Any], height: float, about: str) -> None:
+    """The image, two inches wide or high, and the sentences beside it."""
+    width = height * image.shape[1] / image.shape[0]
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, width, height, 0))
     text = "\n\n".join(wrapped(sentence, 80) for sentence in (f"The image is {about}.", _BELOW))
-    beside.text(0, 0.5, text, va="center", fontsize=NORMAL, color=INK, parse_math=False)
+    axes.text(width + 0.3, 0, text, va="top", fontsize=NORMAL, color=INK, parse_math=False)
 
 
 _BELOW = (
     "Below is what each convolution makes of it, with the layers up to the next one. The numbers above the maps are "
-    "their channels; the maps of a convolution have one scale."
+    "their channels; the scale beside them is for all maps of a convolution."
 )
 
 
-def _draw_stage(part: SubFigure, stage: FeatureMaps, rows: int, most: int) -> None:
+def _draw_stage(axes: Axes, stage: FeatureMaps, y: float, most: int) -> None:
     total, height, width = stage.maps.shape
     shown = stage.maps[:most]
-    grid = part.subplots(rows, MAP_COLUMNS, squeeze=False).ravel()
-    is_signed = bool((shown[drawable(shown)] < 0).any())
-    limit = _largest(shown)
-    # The square root makes weak maps visible beside strong ones.
-    norm = Normalize(-limit, limit) if is_signed else PowerNorm(0.5, vmin=0, vmax=limit)
-    for index, axes in enumerate(grid):
-        axes.axis("off")
-        if index < len(shown):
-            image = axes.imshow(
-                shown[index], cmap=SIGNED if is_signed else POSITIVE, norm=norm, interpolation="nearest"
-            )
-            _frame(axes)
-            _head(axes, f"{index}: all 0" if not shown[index].any() else f"{index}")
-    _add_bar(part, image, grid[: len(shown)], "output")
     layers = shortened(" → ".join(stage.layers), 70)
     which = f"channels 0 to {len(shown) - 1} of {count(total)}" if len(shown) < total else f"{count(total)} channels"
     sentence = f"{layers}: {height} × {width} pixels, {'1 channel' if total == 1 else which}"
-    part.suptitle(sentence, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
+    axes.text(0, y, sentence, va="center", fontsize=NORMAL, color=INK, parse_math=False)
+    limit = _largest(shown)
+    is_signed = bool((shown[drawable(shown)] < 0).any())
+    # The square root makes weak maps visible beside strong ones.
+    norm = Normalize(-limit, limit) if is_signed else PowerNorm(0.5, vmin=0, vmax=limit)
+    _draw_tiles(axes, shown, y + 0.4, norm)
 
 
 def _largest(values: NDArray[Any]) -> float:
@@ -152,30 +129,58 @@ def _largest(values: NDArray[Any]) -> float:
     return float(np.abs(good).max(initial=0)) or 1.0
 
 
-def _frame(axes: Axes) -> None:
-    """A thin frame around an image whose margins may be as white as the page."""
-    height, width = axes.images[0].get_array().shape[:2]  # type: ignore[union-attr]
-    axes.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=FAINT, linewidth=0.6, clip_on=False))
+# --- tiles on a sheet: one pair of axes in inches, since a pair for each tile takes ten times as long -----------------
+
+_WIDTH, _PITCH, _TILE, _TALLEST = 10.8, 1.22, 1.12, 1.7
+_HEAD, _LEAST = 0.22, 0.5  # above a tile for its number; the height of a scale with three values
 
 
-def _head(axes: Axes, words: str) -> None:
-    axes.set_title(words, fontsize=SMALL, color=INK, pad=3)
+def _sheet(title: str, height: float) -> tuple[Figure, Axes]:
+    """A figure with axes in inches, from the upper left corner to the right and down."""
+    figure = blank(title, width=_WIDTH, height=height + 0.45)
+    axes = figure.subplots()
+    axes.set(xlim=(0, _WIDTH), ylim=(height, 0), anchor="NW")
+    axes.axis("off")
+    return figure, axes
 
 
-def _add_bar(figure: Figure | SubFigure, image: AxesImage, beside: NDArray[Any], label: str) -> None:
-    """A scale beside these axes, with ticks at its ends and in the middle."""
-    low, high = image.get_clim()
-    assert low is not None, "the scale is set"
-    assert high is not None, "the scale is set"
-    ticks = [low, 0, high] if low < 0 else [0, high / 4, high]  # a quarter is in the middle of square roots
-    rows, columns = -(-len(beside) // MAP_COLUMNS), min(len(beside), MAP_COLUMNS)
-    pad = 0.01 + 0.08 / columns
-    bar = figure.colorbar(image, ax=[*beside], aspect=12 * rows, pad=pad, shrink=0.9, ticks=ticks)
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(float(f"{value:.2g}"))))
-    bar.minorticks_off()
-    bar.ax.tick_params(labelsize=SMALL, colors=INK)
-    bar.set_label(label, fontsize=NORMAL, color=INK)
-    bar.outline.set_visible(False)
+def _tile(tiles: NDArray[Any]) -> tuple[float, float]:
+    """Width and height of a tile (N, rows, columns, …) in inches."""
+    rows, columns = tiles.shape[1:3]
+    width = min(_TILE, _TALLEST * columns / rows)
+    return width, width * rows / columns
+
+
+def _height(tiles: NDArray[Any]) -> float:
+    """The height of all tiles in inches, in rows of eight, without the first one's number."""
+    rows = -(-len(tiles) // TILE_COLUMNS)
+    return max(rows * (_tile(tiles)[1] + _HEAD + 0.05) - _HEAD, _LEAST)
+
+
+def _draw_tiles(axes: Axes, tiles: NDArray[Any], y: float, norm: Normalize | None) -> None:
+    """Draw tiles (N, rows, columns) from `y` down on the scale `norm`, or coloured ones (N, rows, columns, 3)."""
+    width, height = _tile(tiles)
+    cmap = SIGNED if norm is not None and norm.vmin != 0 else POSITIVE
+    for index, tile in enumerate(np.where(drawable(tiles), tiles, np.nan)):
+        row, column = divmod(index, TILE_COLUMNS)
+        left, top = column * _PITCH, y + row * (height + _HEAD + 0.05)
+        axes.imshow(tile, cmap=cmap, norm=norm, interpolation="nearest",
+                            extent=(left, left + width, top + height, top))  # fmt: skip
+        axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.6))
+        head = f"{index}" if tile.any() else f"{index}: all 0"
+        axes.text(left + width / 2, top - 0.04, head, ha="center", va="bottom", fontsize=SMALL, color=INK)
+    if norm is not None:
+        right = (min(len(tiles), TILE_COLUMNS) - 1) * _PITCH + width + 0.12
+        _draw_scale(axes, norm, right, y, _height(tiles) - 0.05)
+
+
+def _draw_scale(axes: Axes, norm: Normalize, x: float, y: float, height: float) -> None:
+    """A scale from (x, y) down, with the values at its ends and in the middle."""
+    cmap, box = SIGNED if norm.vmin != 0 else POSITIVE, (x, x + 0.1, y + height, y)
+    axes.imshow(norm.inverse(np.linspace(1, 0, 200))[:, None], cmap=cmap, norm=norm, extent=box)
+    for place in (0, 0.5, 1):
+        value = number(float(f"{norm.inverse(1 - place):.2g}"))
+        axes.text(x + 0.15, y + place * height, value, va="center", fontsize=SMALL, color=INK)
 
 
 # --- the health of channels -------------------------------------------------------------------------------------------
@@ -195,11 +200,12 @@ def channels(portraits: Sequence[Portrait], *, title: str) -> Figure:
     across = _MOST_WIDE if max(sizes) <= 4 * _MOST_WIDE else _WIDEST
     rows = [-(-size // across) for size in sizes]
     cell = 8.6 / across
-    figure = blank(joined([title, left_out]), width=10.8, height=1.6 + sum(0.75 + cell * band for band in rows))
+    figure = blank(joined([title, left_out]), width=10.8, height=1.9 + sum(0.55 + cell * band for band in rows))
     grid = figure.subplots(len(shown), 1, squeeze=False, height_ratios=[0.01 + band for band in rows]).ravel()
     for axes, portrait, band in zip(grid, shown, rows, strict=True):
         image = _draw_channels(axes, portrait, band, across)
     grid[-1].set_xlabel("channel, from left to right and from row to row", fontsize=NORMAL, color=INK)
+    grid[-1].tick_params(labelbottom=True)
     bar = figure.colorbar(image, ax=[*grid], location="bottom", aspect=50, shrink=0.6, pad=0.03)
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
@@ -221,8 +227,8 @@ def _draw_channels(axes: Axes, portrait: Portrait, rows: int, across: int) -> Ax
         dead % across, dead // across, linestyle="", marker="x", color=VERMILLION, markersize=7, markeredgewidth=1.8
     )
     axes.set_yticks(range(rows), [count(across * row) for row in range(rows)])
-    axes.set_xticks(range(0, min(shares.size, across), across // 8))
-    axes.tick_params(labelsize=SMALL, colors=INK, length=0)
+    axes.set_xticks(range(0, across, across // 8))
+    axes.tick_params(labelsize=SMALL, colors=INK, length=0, labelbottom=False)
     axes.spines[:].set_visible(False)
     axes.set_title(_about_channels(portrait, dead), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
     return image

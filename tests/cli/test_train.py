@@ -252,6 +252,38 @@ def test_a_dry_run_in_json_counts_what_the_table_shows(tmp_path):
     assert found["seconds_per_step"] > 0
 
 
+OF_IMAGES = """\
+name: images
+task: multiclass
+data: {source: {name: shapes, samples: 60}, test: 0.2}
+network: {layers: [{conv2d: 6, kernel: 5}, {max_pool: 2}, 7]}
+training: {steps: 3, batch_size: 20}
+"""
+
+
+def test_a_dry_run_of_images_shows_their_shapes_and_the_memory_of_a_step(tmp_path):
+    result = nnlab_here("train", write(tmp_path, OF_IMAGES), "--dry-run", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    for words in (
+        r"input +32 × 32 × 3",
+        r"conv2d1 +weights 5×5×3×6, bias 6 +28 × 28 × 6 +456",
+        r"relu1 +14 × 14 × 6",
+        r"dense1 +weights 1176×7, bias 7 +7 +8,239",
+        r"inputs +3,072 numbers \(32 × 32 pixels in 3 channels\)",
+        r"million bytes for parameters and buffers, [\d.]+ million of them for\s+the buffers of a step",
+    ):
+        assert re.search(words, result.stderr), words
+    found = parse_json(nnlab_here("train", tmp_path / "experiment.yaml", "--dry-run", "--json", cwd=tmp_path).stdout)
+    assert [layer["shape"] for layer in found["layers"]] == [[28, 28, 6], [14, 14, 6], [14, 14, 6], [7], [7], [6]]
+    assert 0 < found["workspace_bytes"] < found["bytes"]
+
+
+def test_an_image_of_one_channel_has_pixels(tmp_path):
+    text = OF_IMAGES.replace("{name: shapes, samples: 60}", "digits")
+    assert re.search(r"inputs +64 pixels \(8 × 8\)", nnlab_here(
+        "train", write(tmp_path, text), "--dry-run", cwd=tmp_path).stderr)  # fmt: skip
+
+
 def test_no_updates_at_all_give_the_initial_figures(tmp_path):
     run = trained(tmp_path, write(tmp_path, MOONS), "--set", "training.epochs=0", "--set", "gates=[]")
     summary, rows = read_json(run / "summary.json"), read_rows(run / "metrics.csv")

@@ -472,6 +472,26 @@ def test_health_has_a_row_for_each_quantity_and_a_column_for_each_layer():
     np.testing.assert_allclose(line.get_ydata(), [0.1, 0.3, 0.5])
 
 
+def test_layers_stand_in_their_order_whatever_their_names():
+    layers = ("conv2d1", "conv2d2", "dense1")
+    curves = {f"health/{layer}/gradient_norm": np.full((2, 5), 0.5) for layer in layers}
+    shown = picture("health", compared({"b": arm(), "a": arm(**curves)})).axes
+    assert [axes.get_title(loc="left") for axes in shown] == [*layers]
+
+
+def test_units_of_images_are_called_channels():
+    curves = {"health/activation1/dead": np.full((2, 5), 0.5)}
+    one = with_networks()
+    one = replace(one, arms={label: arm(**curves) for label in one.arms})
+    assert picture("health", one).axes[0].get_ylabel() == "dead units (%)"
+    networks = {
+        label: replace(network, portraits=[replace(p, saturated_by_channel=np.ones(3)) for p in network.portraits])
+        for label, network in one.median_networks.items()
+    }
+    of_images = replace(one, median_networks=networks)
+    assert picture("health", of_images).axes[0].get_ylabel() == "dead channels or units (%)"
+
+
 def test_without_health_there_is_no_picture_of_it():
     assert picture("health", compared({"a": arm()})) is None
 

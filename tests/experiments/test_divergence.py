@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from strategies import experiment, setup_for
 from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, read_rows, write
 
+from nnlab.experiments.divergence import _first_bad, _quantities, examine
+from nnlab.gradcheck.points import frozen
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import unfused
 from nnlab.maths.optimizers import OPTIMIZERS
+from nnlab.networks.layers.base import PassContext
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.network import Network
+from nnlab.networks.pieces import training_pass
 from nnlab.training.evaluation import Part
 from nnlab.training.guard import LARGEST_GROWTH
 from nnlab.training.loop import fit
@@ -430,3 +434,107 @@ def test_where_every_seed_of_every_arm_diverges_the_exit_code_says_so(words, tmp
     result = nnlab_here(words[0], write(tmp_path, HOUSES), *words[1:], *HIDDEN, cwd=tmp_path)
     assert result.exit_code == 4, result.stderr
     assert result.stderr.splitlines()[-1].startswith("every seed of every arm diverged; `nnlab train --seed ")
+
+
+# --- The autopsy of images --------------------------------------------------------------------------------------------
+
+OF_IMAGES = """\
+name: images
+task: multiclass
+data: {source: {name: shapes, samples: 200}, scale: minmax, test: 0.2}
+network:
+  layers:
+    - {conv2d: 4, kernel: 5}
+    - {max_pool: 2}
+    - {conv2d: 6, kernel: 3, stride: 2, padding: same}
+    - {dropout: 0.3}
+    - 9
+optimizer: {name: sgd, learning_rate: 1.0e6}
+training: {steps: 6, batch_size: 40, log_every: 1}
+"""
+
+
+@pytest.mark.parametrize("rate", ["1e6", "1e20", "1e38"])
+def test_a_convolution_whose_rate_is_too_large_is_told_so(rate, tmp_path):
+    run, found, lines = diverged(tmp_path, "--set", f"optimizer.learning_rate={rate}", text=OF_IMAGES)
+    assert found["causes"][0]["cause"] == f"the learning rate of {float(rate):g} is too large"
+    assert found["rows"]["count"] == (40 if found["batch"] else 16)
+    assert re.match(r"(red|green|blue)_\d+_\d+$", found["rows"]["largest_inputs"][0]["column"])
+    assert lines[-1].startswith(f"the training diverged at step {found['step']}: {found['layer']}, {found['quantity']}")
+    assert np.isfinite(arrays(run / "checkpoints" / "last.npz")["theta"]).all()
+    assert "Autopsy" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_bad_unit_of_an_image_is_told_as_its_channel_and_pixel(tmp_path):
+    _, found, _ = diverged(tmp_path, "--set", "optimizer.learning_rate=1e20", text=OF_IMAGES)
+    assert found["layer"] == "conv2d2"
+    row, unit = found["entry"]
+    channel, (at, column) = unit // 49, divmod(unit % 49, 7)  # 6 channels of 7 × 7 pixels
+    expected = f"row {found['rows']['numbers'][row]}, channel {channel}, pixel ({at}, {column})"
+    assert found["place"] == expected
+    assert found["account"][0].endswith(f" at {expected}")
+    assert found["rows"]["bad_numbers"][0] == found["rows"]["numbers"][row]
+
+
+def test_a_bad_unit_of_a_table_and_a_bad_weight_are_told_by_their_numbers(tmp_path):
+    words = (*AWAY, "--set", "network.activation=exponential", "--set", "network.init={name: constant, value: 1.0}")
+    _, found, _ = diverged(tmp_path, *words)
+    row, unit = found["entry"]
+    assert found["place"] == f"row {found['rows']['numbers'][row]}, unit {unit}"
+    _, found, _ = diverged(tmp_path, *AWAY, "--set", "optimizer={name: sgd, learning_rate: 1e38}")
+    assert found["place"] == f"entry [{', '.join(map(str, found['entry']))}]"
+
+
+def of_images(**more):
+    """A small training of images in batches of 40, which go through the network in pieces of 16, 16 and 8."""
+    layers = [{"conv2d": 2, "kernel": 3}, {"dropout": 0.5}, {"max_pool": 2}, 5]
+    data = {"source": {"name": "shapes", "samples": 100}, "scale": "minmax"}
+    training = {"steps": 4, "batch_size": 40, "log_every": 1}
+    return setup_for(experiment(task="multiclass", data=data, network={"layers": layers}, training=training, **more))
+
+
+@pytest.mark.parametrize("at", [3, 17, 39])
+def test_the_row_of_a_batch_is_found_in_whichever_piece_it_is(at):
+    setup = of_images()
+    state = setup.start()
+    state.bad_step[0] = 2
+    row = setup.batches().positions(1)[0, at]
+    setup.parts["train"].x[0, row, 1030] = np.inf
+    document = examine(setup, state).document
+    number = int(setup.rows.of(0).split.train[row]) + 1
+    assert (document["layer"], document["quantity"]) == ("input", "input")
+    assert document["entry"] == [at, 1030]
+    assert document["place"] == f"row {number}, channel 1, pixel (0, 6)"  # 1024 pixels in a plane, 32 in a row
+    assert document["rows"]["bad_numbers"] == [number]
+    assert document["rows"]["count"] == 40
+
+
+def test_the_quantities_are_those_with_which_the_batch_trained():
+    """Dropout and all: the gradients of the pieces add up to that of the step."""
+    setup = of_images(precision="float64")
+    state, step = setup.start(), 1
+    gradient = np.zeros_like(state.theta)
+    context = PassContext(setup.rows.seeds)
+    context.step = step
+    tied = training_pass(setup.network, state.theta, gradient, 40, state.statistics, context)
+    x, y = setup.batches().at(step)
+    loss = tied.differentiate(x, y, measured=True)
+    found, own = np.zeros_like(gradient), frozen(setup, step)
+    losses = []
+    for number, begin in enumerate((0, 16, 32)):
+        own.piece, piece = number, slice(begin, begin + 16)
+        seen, culprit = _first_bad(_quantities(setup, state, x[:, piece], y[:, piece], own, begin, 40))
+        assert culprit is None
+        found += next(q.values for q in seen if q.name == "gradient of the penalties")
+        losses += [*next(q.values for q in seen if q.name == "loss")]
+    np.testing.assert_allclose(found, gradient, rtol=1e-12)
+    assert np.mean(losses) == pytest.approx(float(loss[0]), rel=1e-12)
+
+
+def test_rows_that_are_evaluated_are_examined_a_few_at_a_time():
+    setup = of_images()
+    state = setup.start()
+    state.bad_step[0], state.update_done[0], state.initial_loss[0] = 1, True, 1e-9
+    document = examine(setup, state).document
+    assert (document["found_in"], document["quantity"]) == ("train", "loss")
+    assert document["rows"]["count"] <= 16

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
-from nnlab.experiments.pictures import PICTURES, RunPlotData, draw
+from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
+from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.training.health import Portrait
 
 ROWS = 24
@@ -71,14 +74,20 @@ def regression(inputs=2, targets=1, **more):
 SUITABLE = {
     "binary, two inputs": (binary(), {"cost", "accuracy", "confusion", "boundary", "predictions"}),
     "binary, three inputs": (binary(3), {"cost", "accuracy", "confusion"}),
-    "binary, images": (binary(4, image_shape=(2, 2)), {"cost", "accuracy", "confusion", "misclassified"}),
+    "binary, images": (binary(4, image_shape=(2, 2)), {"cost", "accuracy", "confusion", "misclassified", "samples"}),
     "multiclass, two inputs": (multiclass(), {"cost", "accuracy", "confusion", "boundary", "predictions"}),
-    "multiclass, images": (multiclass(4, image_shape=(2, 2)), {"cost", "accuracy", "confusion", "misclassified"}),
+    "multiclass, images": (
+        multiclass(4, image_shape=(2, 2)),
+        {"cost", "accuracy", "confusion", "misclassified", "samples"},
+    ),
     "multilabel, two inputs": (multilabel(), {"cost", "accuracy", "labels"}),
-    "multilabel, images": (multilabel(4, image_shape=(2, 2)), {"cost", "accuracy", "labels", "misclassified"}),
+    "multilabel, images": (
+        multilabel(4, image_shape=(2, 2)),
+        {"cost", "accuracy", "labels", "misclassified", "samples"},
+    ),
     "regression, one input": (regression(1), {"cost", "fit"}),
     "regression, two targets": (regression(3, 2), {"cost", "fit"}),
-    "regression, images": (regression(4, image_shape=(2, 2)), {"cost", "fit"}),
+    "regression, images": (regression(4, image_shape=(2, 2)), {"cost", "fit", "samples"}),
 }
 
 
@@ -103,6 +112,21 @@ def portrait():
 SUITABLE["units looked at"] = (
     watched(regression(1)),
     {"cost", "fit", "units", "health", "gradients"},
+)
+
+
+def convolved(one):
+    """The same run of images with what its network makes of them: a convolution with three filters, and relu."""
+    kernels, maps = Kernels("conv2d1", np.ones((2, 2, 1, 3))), FeatureMaps(("conv2d1", "relu1"), np.ones((3, 2, 2)))
+    channels = replace(
+        portrait(), saturated_by_channel=np.array([0.0, 0.5, 1]), dead_channels=np.array([0, 0, 1], bool)
+    )
+    return replace(one, kernels=kernels, stages=[maps], portraits=[channels])
+
+
+SUITABLE["a convolution"] = (
+    convolved(regression(4, image_shape=(2, 2))),
+    {"cost", "fit", "samples", "filters", "feature_maps", "units", "channels"},
 )
 
 
@@ -221,3 +245,67 @@ def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, 
     monkeypatch.setattr(plots, "save", refuse)
     with pytest.raises(StorageError, match="no space"):
         list(draw(binary(), tmp_path))
+
+
+# --- Images -----------------------------------------------------------------------------------------------------------
+
+
+def captions(figure):
+    return [axes.get_title() for axes in figure.axes if axes.images]
+
+
+def test_samples_are_training_rows_with_each_class_in_turn():
+    figure = PICTURES["samples"].draw(multiclass(4, image_shape=(2, 2)))
+    assert captions(figure) == ["a", "b", "c"] * 4  # of 24 rows every other one is trained on
+    assert "12 of 12 images of the training part" in words(figure)
+
+
+def test_a_sample_is_drawn_as_it_is_in_the_set():
+    one = multiclass(12, image_shape=(2, 2))
+    values = np.arange(ROWS * 12).reshape(ROWS, 12).astype(np.uint8)
+    figure = PICTURES["samples"].draw(replace(one, x=values, all_x=values))
+    first = np.asarray(figure.axes[0].images[0].get_array())
+    span = float(values.max()) - float(values.min())
+    np.testing.assert_allclose(first, values[0].reshape(3, 2, 2).transpose(1, 2, 0) / span)
+
+
+def test_the_labels_of_a_sample_are_those_it_has():
+    shown = captions(PICTURES["samples"].draw(multilabel(4, image_shape=(2, 2))))
+    assert shown[:3] == ["q", "q, r", "r"]  # rows 2, 6 and 4: only even rows are trained on, and none of them has p
+    assert "no label" not in shown
+
+
+def test_a_sample_of_a_regression_has_its_value():
+    one = regression(4, image_shape=(2, 2))
+    assert captions(PICTURES["samples"].draw(one))[0] == f"t0 = {one.y[0, 0]:.4g}"
+
+
+def test_without_training_rows_there_are_no_samples():
+    assert PICTURES["samples"].draw(replace(binary(4, image_shape=(2, 2)), trained=np.zeros(ROWS, bool))) is None
+
+
+@given(st.integers(0, 30), st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=20))
+def test_groups_take_turns_and_none_is_left_out(count, members):
+    groups = np.array(members)
+    taken = in_turn(groups, count).tolist()
+    assert len(set(taken)) == len(taken) == min(count, int(groups.any(axis=1).sum()))
+    assert groups[taken].any(axis=1).all()
+    if count >= 3:
+        assert groups[taken].any(axis=0).tolist() == groups.any(axis=0).tolist()
+
+
+def test_every_one_of_many_classes_has_a_sample():
+    y = np.eye(47)[np.arange(94) % 47]
+    one = material("multiclass", 4, y, columns(4, classes=[f"c{k}" for k in range(47)]), image_shape=(2, 2))
+    figure = PICTURES["samples"].draw(replace(one, trained=np.ones(94, bool)))
+    assert captions(figure) == [f"c{k}" for k in range(47)]
+
+
+def test_wrong_images_of_three_channels_are_in_colour():
+    figure = PICTURES["misclassified"].draw(binary(12, image_shape=(2, 2)))
+    assert np.asarray(figure.axes[0].images[0].get_array()).shape == (2, 2, 3)
+
+
+def test_the_mapped_image_is_named_with_its_class():
+    figure = PICTURES["feature_maps"].draw(convolved(multiclass(4, image_shape=(2, 2))))
+    assert "The image is the first of the test part: a." in words(figure)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from matplotlib.text import Text
 from nnlab import pictures as plots
 from nnlab.errors import StorageError
 from nnlab.maths.losses import LOSSES
-from nnlab.pictures import folder, scales, style
+from nnlab.networks.feature_maps import FeatureMaps, Kernels
+from nnlab.pictures import convolutions, folder, images, scales, style
 from nnlab.training.health import Portrait
 
 NAN, INF = np.nan, np.inf
@@ -167,6 +169,49 @@ def draw_gradients(layers=5):
     return plots.gradients([STRANGE[k % 4] for k in range(layers)], {0: profile, 500: profile[::-1]}, title="Depth")
 
 
+def coloured(count=7):
+    return plots.as_pictures(random().integers(0, 256, (count, 3 * 6 * 5)), (6, 5, 3), (0, 255))
+
+
+def draw_samples():
+    labels = [[STRANGE[k % 4] for k in range(row % 5)] for row in range(7)]
+    return plots.samples(coloured(), labels, columns=6, total=4000, channels=3, title="Samples")
+
+
+def kernels(channels=1, filters=5, rows=3):
+    return Kernels("conv2d1", random().normal(size=(rows, 3, channels, filters)))
+
+
+def draw_filters():
+    return plots.filters(kernels(), title="Filters")
+
+
+def draw_filters_in_colour():
+    return plots.filters(kernels(channels=3), title="Filters")
+
+
+def stages(count=2, channels=5, *, signed=False):
+    maps = random().normal(size=(channels, 6, 5))
+    return [FeatureMaps((f"conv2d{k}", f"relu{k}"), maps if signed else np.maximum(maps, 0.0)) for k in range(count)]
+
+
+def draw_feature_maps(found=None):
+    found = stages() if found is None else found
+    return plots.feature_maps(coloured()[0], found, about="the first one: $x_{", channels=3, title="Maps")
+
+
+def by_channel(*sizes):
+    shares = [np.linspace(0, 1, size) for size in sizes]
+    return [
+        replace(one, saturated_by_channel=share, dead_channels=share == 1)
+        for one, share in zip(portraits(len(sizes)), shares, strict=True)
+    ]
+
+
+def draw_channels():
+    return plots.channels(by_channel(6, 70), title="Channels")
+
+
 PICTURES = [
     draw_cost,
     draw_accuracy,
@@ -184,6 +229,11 @@ PICTURES = [
     draw_units,
     draw_health,
     draw_gradients,
+    draw_samples,
+    draw_filters,
+    draw_filters_in_colour,
+    draw_feature_maps,
+    draw_channels,
 ]
 
 
@@ -831,3 +881,176 @@ def test_any_gradient_can_be_drawn(values, tmp_path):
 def test_the_gradient_of_the_first_layer_is_told_beside_that_of_the_last():
     figure = plots.gradients(["a", "b", "c"], {0: np.array([1.0, 9.0, 4.0]), 80: np.array([3.0, 9.0, 2.0])}, title="t")
     assert "0.25 at the start, 1.5 at the end" in words(figure)
+
+
+# --- Images -----------------------------------------------------------------------------------------------------------
+
+
+def test_rows_hold_images_plane_by_plane():
+    rows = np.arange(2 * 3 * 2 * 4).reshape(2, -1)  # two images of 2 × 4 pixels in 3 channels
+    pictures = plots.as_pictures(rows, (2, 4, 3), (0, 47))
+    assert pictures.shape == (2, 2, 4, 3)
+    for image, row, column, channel in np.ndindex(pictures.shape):
+        assert pictures[image, row, column, channel] * 47 == pytest.approx(
+            rows[image, (channel * 2 + row) * 4 + column]
+        )
+
+
+def test_one_channel_is_grey_and_of_other_numbers_it_is_the_mean():
+    rows = np.array([[0.0, 1.0, 4.0, 3.0]])
+    np.testing.assert_allclose(plots.as_pictures(rows, (2, 2, 1), (0, 4))[0], [[0, 0.25], [1, 0.75]])
+    np.testing.assert_allclose(plots.as_pictures(rows, (1, 2, 2), (0, 4))[0], [[0.5, 0.5]])
+    assert images.channels_sentence(2) == "grey: the mean of 2 channels"
+    assert images.channels_sentence(1) == images.channels_sentence(3) == ""
+
+
+@pytest.mark.parametrize("limits", [(0.0, 1.0), (3.0, 3.0)])
+def test_what_lies_outside_or_is_not_finite_is_drawn_all_the_same(limits):
+    pictures = plots.as_pictures(np.array([[NAN, INF, -9.0, 99.0]]), (2, 2, 1), limits)
+    assert pictures.tolist() == [[[0.0, 0.0], [0.0, 1.0]]]
+
+
+def test_an_image_in_colour_is_drawn_in_its_colours():
+    rows = np.zeros((1, 3 * 4 * 4), np.uint8)
+    rows[0, :16] = 255  # the plane of red
+    figure = plots.samples(
+        plots.as_pictures(rows, (4, 4, 3), (0, 255)), [["red"]], columns=6, total=9, channels=3, title="t"
+    )
+    (image,) = figure.axes[0].images
+    assert (np.asarray(image.get_array()) == [1, 0, 0]).all()
+    assert "1 of 9 images of the training part" in words(figure)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([], "no label"),
+        (["hat"], "hat"),
+        (["hat", "beard"], "hat, beard"),
+        (["a class of three words"], "a class of three\nwords"),
+        (["a class of far too many words for two lines"], "a class o…wo lines"),
+        ([f"label_{k}" for k in range(40)], "label_0, label_1,\nlabel_2, label_3,\nlabel_4, label_5,\nand 34 more"),
+    ],
+)
+def test_labels_stand_above_an_image_in_few_lines(labels, expected):
+    assert images.label_caption(labels, 18) == expected
+
+
+def test_filters_share_a_scale_around_zero():
+    found = kernels(filters=3)
+    found.weights[0, 0, 0, 1] = -7.5
+    figure = plots.filters(found, title="t")
+    *drawn, scale = figure.axes[0].images
+    assert [image.get_clim() for image in (*drawn, scale)] == [(-7.5, 7.5)] * 4
+    for index, image in enumerate(drawn):
+        np.testing.assert_array_equal(np.asarray(image.get_array()), found.weights[:, :, 0, index])
+    assert [text.get_text() for text in figure.axes[0].texts[:6]] == ["0", "1", "2", "7.5", "0", "−7.5"]
+    assert "conv2d1: 3 filters of 3 × 3 pixels" in words(figure)
+
+
+def test_filters_of_three_channels_are_in_colour_and_zero_is_grey():
+    weights = np.zeros((1, 2, 3, 1))
+    weights[0, 0, 0], weights[0, 0, 2] = 2.0, -2.0
+    figure = plots.filters(Kernels("conv2d1", weights), title="t")
+    np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), [[[1, 0.5, 0], [0.5, 0.5, 0.5]]])
+    assert "from −2 (dark) over 0 (mid) to 2" in words(figure)
+
+
+def test_of_other_channels_the_mean_is_drawn_and_told():
+    found = kernels(channels=4, filters=1)
+    figure = plots.filters(found, title="t")
+    np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), found.weights.mean(axis=2)[..., 0])
+    assert "the mean of the weights by the 4 channels" in words(figure)
+
+
+@pytest.mark.parametrize("filters", [1, 64, 512])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_any_number_of_filters_can_be_drawn(filters, channels, tmp_path):
+    figure = plots.filters(kernels(channels, filters), title="t")
+    plots.save(figure, tmp_path / "f.png")
+    scales = channels == 1
+    assert len(figure.axes[0].images) - scales == min(filters, convolutions.MOST_TILES)
+    assert ("the first 64 of 512" in words(figure)) == (filters == 512)
+
+
+@pytest.mark.parametrize("value", [0.0, NAN, INF, 1e-300, 1e200])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_any_weights_can_be_drawn(value, channels, tmp_path):
+    plots.save(plots.filters(Kernels("c", np.full((2, 2, channels, 2), value)), title="t"), tmp_path / "f.png")
+    maps = [FeatureMaps(("c",), np.full((2, 3, 3), value)), FeatureMaps(("d",), np.full((1, 3, 3), -value))]
+    plots.save(draw_feature_maps(maps), tmp_path / "m.png")
+
+
+def maps_of(figure, stages):
+    """The maps of each stage, without the scale behind each."""
+    drawn, found = iter(figure.axes[0].images[1:]), []
+    for count in stages:
+        found.append([next(drawn) for _ in range(count)])
+        next(drawn)
+    assert next(drawn, None) is None
+    return found
+
+
+def test_each_stage_has_its_layers_its_channels_and_one_scale():
+    found = stages(2)
+    found[1].maps[:] *= 2
+    found[0].maps[3] = 0
+    figure = draw_feature_maps(found)
+    first, second = maps_of(figure, [5, 5])
+    for maps, stage in ((first, found[0]), (second, found[1])):
+        assert {image.get_clim() for image in maps} == {(0, stage.maps.max())}
+        for image, drawn in zip(maps, stage.maps, strict=True):
+            np.testing.assert_array_equal(np.asarray(image.get_array()), drawn)
+    assert "0 1 2 3: all 0 4" in words(figure)
+    assert "conv2d0 → relu0: 6 × 5 pixels, 5 channels" in words(figure)
+
+
+def test_maps_with_negative_values_have_a_scale_around_zero():
+    found = stages(1, signed=True)
+    largest = np.abs(found[0].maps).max()
+    assert {image.get_clim() for image in maps_of(draw_feature_maps(found), [5])[0]} == {(-largest, largest)}
+
+
+@pytest.mark.parametrize(("count", "channels", "shown"), [(1, 512, [16]), (4, 512, [8] * 4), (9, 1, [1] * 6)])
+def test_of_many_stages_and_channels_some_are_drawn(count, channels, shown, tmp_path):
+    figure = draw_feature_maps(stages(count, channels))
+    plots.save(figure, tmp_path / "m.png")
+    maps_of(figure, shown)
+    assert ("the first and the last three of 9 stages" in figure.get_suptitle()) == (count == 9)
+    assert ("channels 0 to" in words(figure)) == (channels == 512)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 40), (40, 1), (3, 9)])
+def test_tiles_of_any_shape_do_not_overlap(rows, columns, tmp_path):
+    maps = [FeatureMaps((f"conv2d{k}",), np.ones((10, rows, columns))) for k in range(2)]
+    image = plots.as_pictures(np.ones((1, rows * columns)), (rows, columns, 1), (0, 1))[0]
+    figure = plots.feature_maps(image, maps, about="it", channels=1, title="t")
+    plots.save(figure, tmp_path / "m.png")
+    boxes = [one.get_window_extent() for one in figure.axes[0].images]
+    for index, one in enumerate(boxes):
+        assert not any(one.overlaps(other) for other in boxes[index + 1 :])
+
+
+def test_a_dead_channel_is_crossed_and_named(tmp_path):
+    figure = plots.channels(by_channel(3, 70), title="t")
+    plots.save(figure, tmp_path / "c.png")
+    assert "1 of 3 channels dead (2)" in words(figure)
+    assert "1 of 70 channels dead (69)" in words(figure)
+    assert figure.axes[1].get_lines()[0].get_xydata().tolist() == [[69 % 32, 69 // 32]]
+    cells = np.asarray(figure.axes[1].images[0].get_array()).ravel()
+    np.testing.assert_array_equal(cells[:70], np.linspace(0, 1, 70))
+
+
+@pytest.mark.parametrize("sizes", [(1,), (512, 64, 128, 256), (6,) * 9])
+def test_any_number_of_channels_can_be_drawn(sizes, tmp_path):
+    figure = plots.channels(by_channel(*sizes), title="t")
+    plots.save(figure, tmp_path / "c.png")
+    assert sum(bool(axes.images) for axes in figure.axes) == min(len(sizes), 6)
+
+
+def test_units_of_images_are_called_channels():
+    steps, curves, depths = watched(layers=2)
+    label = [plots.health(steps, curves, depths, title="t", channels=names).axes[0].get_ylabel() for names in (
+        (), ("relu1",), ("relu1", "relu2"))]  # fmt: skip
+    assert label == ["dead units (%)", "dead channels or units (%)", "dead channels (%)"]
+    assert "30 % of channels dead" in words(plots.units(by_channel(4), title="t")).replace("\N{NO-BREAK SPACE}", " ")

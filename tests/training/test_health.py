@@ -227,12 +227,18 @@ def test_units_are_looked_at_wherever_whole_splits_are():
 
 @given(rows=st.integers(1, 100_000))
 def test_the_sample_is_even_and_never_large(rows):
-    found = health.sampled(rows)
+    found = health.sampled(alone("relu"), rows)
     assert len(found) == min(rows, 256)
     assert found[0] == 0
     assert found[-1] < rows
     gaps = np.diff(found)
     assert len(gaps) == 0 or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
+
+
+@pytest.mark.parametrize(("width", "expected"), [(100, 256), (2**15, 256), (2**15 + 1, 255), (10**5, 83), (10**6, 16)])
+def test_of_large_samples_fewer_rows_are_looked_at(width, expected):
+    assert len(health.sampled(alone("relu", inputs=width), 10**6)) == expected  # inputs and outputs have this width
+    assert len(health.sampled(alone("relu", inputs=width), 11)) == 11
 
 
 NOISY = {
@@ -320,9 +326,82 @@ def test_pre_activations_that_are_not_finite_are_left_out_of_a_portrait():
     assert health.portraits(network, nothing, nothing, np.array([[np.nan]])) == []
 
 
-def test_depths_are_those_of_the_dense_layers():
+def test_of_many_pre_activations_every_unit_keeps_its_part():
+    z = np.random.default_rng(2).normal(size=(400, 2048))
+    thinned = health._thinned(np.tile(np.arange(2048.0), 400), 2048)
+    assert thinned.size < 2**18
+    assert np.ptp(np.bincount(thinned.astype(int), minlength=2048)) <= 1
+    assert health._thinned(z, 2048).size < 2**18
+    np.testing.assert_array_equal(health._thinned(z[:3].ravel(), 2048), z[:3].ravel())
+
+
+def test_depths_are_those_of_the_layers_with_weights():
     network = setup_for(experiment(network={"layers": [3, {"dropout": 0.1}, {"activation": "sin"}, 2]})).network
     assert health.depths(network) == {"dense1": 1, "relu1": 1, "sin1": 1, "dense2": 2, "relu2": 2, "dense3": 3}
+
+
+# --- Images -----------------------------------------------------------------------------------------------------------
+
+DIGITS = {"source": "digits", "scale": "minmax"}
+CONVOLUTIONS = {
+    "layers": [
+        {"conv2d": 4, "kernel": 3, "activation": {"name": "prelu", "per_unit": True}},
+        {"max_pool": 2},
+        {"conv2d": 6, "kernel": 2},
+        {"batch_norm": True},
+        {"dropout": 0.2},
+        5,
+    ],
+    "activation": "relu",
+}
+
+
+def of_images(**more):
+    more = {"network": CONVOLUTIONS, "training": WATCHED, **more}
+    return experiment(task="multiclass", data=DIGITS, **more)
+
+
+def test_the_units_of_images_are_channels():
+    chosen = of_images(network={"layers": [{"conv2d": 3, "kernel": 3}], "activation": "relu"}, precision="float64")
+    setup = setup_for(chosen)
+    network, state, part = setup.network, setup.start(), setup.rows.parts()["train"]
+    state.theta[:, network.layout.places["conv2d1/bias"]] = [0.1, -100.0, 100.0]
+    look = health.Health(network, state.theta, state.statistics, part.x, part.y, [0], np.empty((1, 2)))
+    found = {name: values[0] for name, values in look.figures(0).items()}
+    rows = health.sampled(network, part.x.shape[1])
+    tied = Pass(network, state.theta, None, len(rows))
+    z, *_ = (outputs[0].copy() for outputs in tied.forward_by_layer(part.x[:, rows]))
+    channels = z.reshape(len(rows), 3, 36)
+    assert found["health/relu1/dead"] == 1 / 3
+    assert found["health/relu1/saturated"] == pytest.approx((channels <= 0).mean(), rel=1e-12)
+    assert found["health/relu1/mean"] == pytest.approx(np.maximum(channels, 0).mean(), rel=1e-12)
+    (portrait,) = health.portraits(network, state.theta, state.statistics, part.x[0])
+    np.testing.assert_allclose(portrait.saturated_by_channel, (channels <= 0).mean(axis=(0, 2)), rtol=1e-12)
+    assert portrait.dead_channels.tolist() == [False, True, False]
+    assert (portrait.dead_share, portrait.saturated_share) == (1 / 3, pytest.approx((channels <= 0).mean(), rel=1e-12))
+
+
+def test_units_that_are_no_channels_have_no_share_by_channel():
+    (portrait,) = health.portraits(alone("relu", inputs=2), np.empty((1, 0)), np.empty((1, 0)), np.ones((3, 2)))
+    assert portrait.saturated_by_channel.size == portrait.dead_channels.size == 0
+
+
+def test_convolutions_count_as_depth():
+    assert health.depths(setup_for(of_images()).network) == {
+        "conv2d1": 1, "prelu1": 1, "conv2d2": 2, "relu1": 2, "dense1": 3, "relu2": 3, "dense2": 4,
+    }  # fmt: skip
+
+
+def test_replicas_of_images_are_looked_at_as_alone_and_trained_as_unwatched():
+    setup = setup_for(of_images(), [3, 1])
+    (state, _), (watched, together) = fitted(setup), fitted(setup, health=True)
+    assert state.theta.tobytes() == watched.theta.tobytes()
+    assert state.statistics.tobytes() == watched.statistics.tobytes()
+    for replica, seed in enumerate([3, 1]):
+        _, own = fitted(setup_for(of_images(), [seed]), health=True)
+        for record, other in zip(together, own, strict=True):
+            for name, values in other.figures.items():
+                np.testing.assert_array_equal(record.figures[name][replica], values[0], err_msg=name)
 
 
 # --- At the command line ----------------------------------------------------------------------------------------------
