@@ -334,6 +334,7 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     columns = dataset.columns
     targets = f"classes {', '.join(columns.classes)}" if columns.classes else f"targets {', '.join(columns.targets)}"
     about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", targets]]
+    about += [["note", note] for note in dataset.notes]
     screen.table(
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )
@@ -344,7 +345,8 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
 def _inputs(dataset: Any) -> str:
     count = dataset.x.shape[1]
     if dataset.image_shape:
-        return f"{count} pixels ({dataset.image_shape[0]} × {dataset.image_shape[1]})"
+        rows, columns, channels = dataset.sample_shape
+        return f"{count} pixels ({rows} × {columns}{f' × {channels} channels' if channels > 1 else ''})"
     names = [column.name for column in dataset.columns.inputs]
     return f"{count} columns ({', '.join(names[:8])}{', …' if len(names) > 8 else ''})"
 
