@@ -74,7 +74,7 @@ def main() -> None:
     options = parser.parse_args()
     python = options.python or str(options.other / ".venv" / "bin" / "python")
     wanted = options.workloads.split(",")
-    for name in (name for name in WORKLOADS if name in wanted or name.split("x")[0] in wanted):
+    for name in (name for name in WORKLOADS if name in wanted or WORKLOADS[name].group in wanted):
         found = ratios(name, python, options.other, options.rounds)
         low, middle, high = statistics.quantiles(found, n=4)
         print(f"{name:8} {middle:.3f}  [{low:.3f}, {high:.3f}]  {WORKLOADS[name].title}", flush=True)

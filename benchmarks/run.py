@@ -3,7 +3,7 @@
     python benchmarks/run.py [--workloads W1,W3] [--rounds 10] [--threads 1,2] [--quick] [--out benchmarks/results]
         [--environments DIR] [--python torch=PATH …]
 
-Without --workloads everything is measured: W1 to W7, start (cold starts), rows (reading MNIST), growth. README.md in
+Without --workloads everything is measured: W1 to W9, start (cold starts), rows (reading MNIST), growth. README.md in
 this folder says how to make the peers' environments; what is not installed is left out with a word.
 """
 
@@ -22,8 +22,8 @@ import tables
 import turns
 from workloads import WORKLOADS
 
-# W3 stands for its three sizes.
-CHOICES = {**{name.split("x")[0]: "" for name in WORKLOADS}, **dict.fromkeys((*commands.GROUPS, "growth"), "")}
+# W3 stands for its three sizes, W8 for its batches and seeds.
+CHOICES = list(dict.fromkeys([*(workload.group for workload in WORKLOADS.values()), *commands.GROUPS, "growth"]))
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def _measured(options: Any, threads: int, pythons: dict[str, str], skipped: dict
     found: dict[str, Any] = {"workloads": {}, "commands": {}, "growth": {}}
     given = {"quick": options.quick}
     for name, workload in WORKLOADS.items():
-        if name.split("x")[0] in options.workloads:
+        if workload.group in options.workloads:
             print(f"{name}, threads: {threads}", file=sys.stderr)
             found["workloads"][name] = turns.measure(workload, threads, pythons, skipped, options.rounds, **given)
     for group in commands.GROUPS:
@@ -86,7 +86,7 @@ def _pythons(given: list[str], environments: Path | None) -> tuple[dict[str, str
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workloads", type=_workloads, default=list(CHOICES), help=f"any of {','.join(CHOICES)}")
+    parser.add_argument("--workloads", type=_workloads, default=CHOICES, help=f"any of {','.join(CHOICES)}")
     parser.add_argument("--rounds", type=int, default=10, help="rounds of turns; whole commands take half as many")
     parser.add_argument("--threads", type=_counts, default=[1, 2], help="numbers of threads, one after the other")
     parser.add_argument("--quick", action="store_true", help="short turns, 1 epoch, 200 seeds: to see that all runs")

@@ -13,6 +13,8 @@ Found = dict[str, Any]  # what `run.py` stores for one number of threads
 
 OWN, EVALUATING = "own: fit", "own: fit and evaluate"
 TORCH = ("pytorch: module", "pytorch: tensors by hand")
+TORCH_IMAGES = ("pytorch: module", "pytorch: channels last")
+ONE_SEED = "own: fit of one seed"
 SKLEARN, SCAN, LIMIT = "scikit_learn: MLPClassifier", "jax_xla: scan", "limit: products"
 
 
@@ -65,6 +67,21 @@ def faster_than(workload: str, *labels: str) -> Callable[[Found], float]:
         return min(ratio(found, workload, label, OWN) for label in present)
 
     return least
+
+
+def over_best(workload: str, *labels: str) -> Callable[[Found], float]:
+    """How many times the time of the best of these that took part."""
+    return lambda found: 1 / faster_than(workload, *labels)(found)
+
+
+def buffers(workload: str) -> Callable[[Found], float]:
+    """Megabytes of nnlab's buffers in a training step."""
+
+    def megabytes(found: Found) -> float:
+        workspace: int = found["workloads"][workload]["peers"][OWN]["workspace"]
+        return workspace / 2**20
+
+    return megabytes
 
 
 def microseconds(workload: str, label: str = OWN) -> Callable[[Found], float]:
@@ -120,7 +137,7 @@ TARGETS: tuple[Target, ...] = (
     Target("W3", "a step of 100 seeds", microseconds("W3x100"), at_most=60, unit="µs"),
     Target("W3", "a step of 1,000 seeds", microseconds("W3x1000"), at_most=400, unit="µs"),
     Target("W4", "over the matrix products alone", over_limit("W4"), at_most=1.12),
-    Target("W4", "over the best PyTorch form", lambda f: 1 / faster_than("W4", *TORCH)(f), at_most=1.05),
+    Target("W4", "over the best PyTorch form", over_best("W4", *TORCH), at_most=1.05),
     Target("W5", "whole command over import torch", commands("W5", "nnlab train xor", "import torch"), at_most=1),
     Target(
         "W6", "whole command over bare training and imports",
@@ -135,6 +152,13 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("W7", "accuracy behind PyTorch", _accuracy_gap, at_most=0.3, unit="points"),
     Target("W7", "peak memory", _memory, at_most=MOST_MEGABYTES, unit="MB"),
+    Target("W8", "batch 4, over the best PyTorch form", over_best("W8b4", *TORCH_IMAGES), at_most=0.6),
+    Target("W8", "batch 32, over the best PyTorch form", over_best("W8b32", *TORCH_IMAGES), at_most=0.7),
+    Target("W8", "batch 128, over the best PyTorch form", over_best("W8b128", *TORCH_IMAGES), at_most=0.8),
+    Target("W8", "4 seeds over one seed", lambda f: ratio(f, "W8x4", OWN, ONE_SEED), at_most=4.4),
+    Target("W8", "buffers at batch 128", buffers("W8b128"), at_most=6, unit="MB"),
+    Target("W9", "over PyTorch's eager module", over_best("W9", TORCH[0]), at_most=1.2),
+    Target("W9", "buffers", buffers("W9"), at_most=180, unit="MB"),
     Target(
         "start", "nnlab --help over import typer, rich.console",
         commands("start", "nnlab --help", "import typer, rich.console"), at_most=1.5,

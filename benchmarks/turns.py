@@ -27,6 +27,13 @@ PEERS: dict[str, tuple[tuple[str, ...], str]] = {
     "keras_fit": (("fit on tensorflow", "fit on jax", "fit on torch"), "keras"),
     "thinc_chain": (("chain",), "thinc"),
 }
+# The forms of those that train on images.
+IMAGE_FORMS: dict[str, tuple[str, ...]] = {
+    "limit": ("products",),
+    "own": ("fit", "fit of one seed"),
+    "pytorch": ("module", "channels last"),
+    "jax_xla": ("jitted step",),
+}
 # The name of each peer's environment, as `--python NAME=PATH` and `--environments DIR` take it.
 ENVIRONMENTS = {
     "scikit_learn": "sklearn",
@@ -117,7 +124,7 @@ def measure(
     turn = workload.quick_turn if quick else workload.turn
     left_out, workers = dict(skipped), []
     for peer, (forms, _) in PEERS.items():
-        for form in forms:
+        for form in IMAGE_FORMS.get(peer, ()) if workload.convolutions else forms:
             if peer in pythons and not (form == "streamed" and workload.source != "mnist"):
                 worker = Worker.begin(peer, form, workload, threads, pythons[peer])
                 _keep(worker, workers, left_out, turn)
@@ -160,6 +167,7 @@ def _summary(worker: Worker, times: Sequence[Mapping[str, float]], turn: int) ->
         "processor_share": [each["cpu"] / each["seconds"] for each in times],
         "warm_up_seconds": worker.ready["seconds"] + max(0.0, worker.ready["first turn"] - steady),
         "loss": worker.ask("loss").get("loss"),
+        "workspace": worker.ready.get("workspace"),
         "versions": worker.ready["versions"],
         "blas": worker.ready["blas"],
     }

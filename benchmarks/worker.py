@@ -37,7 +37,8 @@ def _serve(peer: str, form: str, name: str, answers: IO[str]) -> None:
     except (ImportError, SkipError) as error:
         _answer(answers, skipped=str(error))
         return
-    _answer(answers, seconds=time.perf_counter() - begun, versions=_versions(module.PACKAGES), blas=_blas())
+    seconds, told = time.perf_counter() - begun, {"versions": _versions(module.PACKAGES), "blas": _blas()}
+    _answer(answers, seconds=seconds, workspace=getattr(runner, "workspace", None), **told)
     for line in sys.stdin:
         if line.startswith("loss"):
             weights = runner.weights()

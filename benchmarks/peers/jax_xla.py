@@ -11,22 +11,33 @@ from workloads import Order, Weights, Workload, rows, start
 
 PACKAGES = ("jax", "jaxlib", "numpy")
 
-ACTIVATIONS: dict[str, Any] = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu}
+ACTIVATIONS: dict[str, Any] = {
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "identity": lambda z: z,
+}
 
 
 class _Model:
     """Loss, gradient and update as one function of parameters, slots and a batch."""
 
     def __init__(self, workload: Workload) -> None:
-        self.workload, self.order = workload, Order(workload)
+        self.workload, self.order, self.key = workload, Order(workload), jax.random.key(1)
         self.x, self.y = (jnp.asarray(part) for part in rows(workload.source))
+        if workload.convolutions:
+            self.x = self.x.reshape(-1, *workload.convolutions.image).transpose(0, 2, 3, 1)
         parameters = [(jnp.asarray(W), jnp.asarray(b)) for W, b in start(workload)]
         # Two trees of zeros: a buffer can be donated only once.
-        m, v = (jax.tree.map(jnp.zeros_like, parameters) if workload.rule == "adam" else () for _ in range(2))
+        adam = workload.rule == "adam"
+        m, v = (jax.tree.map(jnp.zeros_like, parameters) if kept else () for kept in (adam or workload.momentum, adam))
         self.state = (parameters, m, v, jnp.zeros(workload.seeds if workload.seeds > 1 else ()))
 
-    def loss(self, parameters: Any, x: Any, y: Any) -> Any:
-        """Mean over the samples."""
+    def loss(self, parameters: Any, x: Any, y: Any, t: Any) -> Any:
+        """Mean over the samples; what is dropped depends on the step t."""
+        if self.workload.convolutions:
+            count = len(self.workload.convolutions.filters)
+            x, parameters = self._convolved(parameters[:count], x, t), parameters[count:]
         *hidden, (W_last, b_last) = parameters
         for W, b in hidden:
             x = ACTIVATIONS[self.workload.hidden](x @ W + b)
@@ -35,6 +46,22 @@ class _Model:
             return (jax.nn.softplus(z) - y * z).sum(axis=-1).mean()
         return -(y * jax.nn.log_softmax(z)).sum(axis=-1).mean()
 
+    def _convolved(self, parameters: Any, x: Any, t: Any) -> Any:
+        """What the dense layers are given. Channels last are quicker here, the dense layers want them first."""
+        of = self.workload.convolutions
+        assert of
+        for W, b in parameters:
+            kernels = W.reshape(x.shape[-1], of.kernel, of.kernel, -1).transpose(1, 2, 0, 3)
+            x = b + jax.lax.conv_general_dilated(
+                x, kernels, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            x = jax.nn.relu(_pooled(x)) if of.pools_first else _pooled(jax.nn.relu(x))
+        x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+        if not of.dropout:
+            return x
+        kept = jax.random.bernoulli(jax.random.fold_in(self.key, t), 1 - of.dropout, x.shape)
+        return jnp.where(kept, x / (1 - of.dropout), 0)
+
     def step(self, state: Any, x: Any, y: Any) -> Any:
         """One update; of all seeds, if there are several."""
         one = self._step
@@ -42,8 +69,10 @@ class _Model:
 
     def _step(self, state: Any, x: Any, y: Any) -> Any:
         parameters, m, v, t = state
-        g = jax.grad(self.loss)(parameters, x, y)
+        g = jax.grad(self.loss)(parameters, x, y, t)
         rate, t = self.workload.rate, t + 1
+        if self.workload.momentum:
+            m = g = jax.tree.map(lambda m, g: self.workload.momentum * m + g, m, g)
         if self.workload.rule == "sgd":
             return jax.tree.map(lambda p, g: p - rate * g, parameters, g), m, v, t
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
@@ -55,6 +84,11 @@ class _Model:
     def weights(self) -> Weights:
         """Out of the state."""
         return [(np.asarray(W), np.asarray(b)) for W, b in self.state[0]]
+
+
+def _pooled(x: Any) -> Any:
+    """The largest of 2 × 2."""
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
 class Steps(_Model):

@@ -1,4 +1,4 @@
-"""PyTorch: an eager module with a fused optimizer, and tensors by hand without autograd."""
+"""PyTorch: an eager module with a fused optimizer, images channels last or not; tensors by hand without autograd."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from workloads import Order, SkipError, Weights, Workload, rows, start
+from workloads import Convolutions, Order, SkipError, Weights, Workload, rows, start
 
 PACKAGES = ("torch", "numpy")
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
-ACTIVATIONS: dict[str, Any] = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
+ACTIVATIONS: dict[str, Any] = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU, "identity": nn.Identity}
 
 
 class _Batches:
@@ -39,22 +39,19 @@ class Module:
     def __init__(self, workload: Workload) -> None:
         if workload.seeds > 1:
             raise SkipError("a module holds one seed; see tensors by hand")
-        layers: list[nn.Module] = []
-        for W, b in start(workload):
-            layer = nn.Linear(*W.shape)
-            with torch.no_grad():
-                layer.weight.copy_(torch.from_numpy(W.T))
+        self.model, self.batches = nn.Sequential(*_layers(workload)), _Batches(workload)
+        with torch.no_grad():
+            for layer, (W, b) in zip(self._with_weights(), start(workload), strict=True):
+                layer.weight.copy_(torch.from_numpy(W.T.reshape(layer.weight.shape)))
                 layer.bias.copy_(torch.from_numpy(b))
-            layers += [layer, ACTIVATIONS[workload.hidden]()]
-        self.model = nn.Sequential(*layers[:-1])
         self.loss: nn.Module = nn.CrossEntropyLoss()
         # BCEWithLogitsLoss averages over outputs as well; the workloads' loss adds them up.
         self.factor = workload.sizes[-1] if workload.head == "sigmoid" else 1
         if workload.head == "sigmoid":
             self.loss = nn.BCEWithLogitsLoss()
         rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[workload.rule]
-        self.optimizer = rule(self.model.parameters(), lr=workload.rate, fused=True)
-        self.batches = _Batches(workload)
+        more = {"momentum": workload.momentum} if workload.momentum else {}
+        self.optimizer = rule(self.model.parameters(), lr=workload.rate, fused=True, **more)
 
     def run(self, steps: int) -> None:
         """The loop of every tutorial."""
@@ -66,8 +63,54 @@ class Module:
 
     def weights(self) -> Weights:
         """Transposed to (inputs, units)."""
-        linear = [layer for layer in self.model if isinstance(layer, nn.Linear)]
-        return [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in linear]
+        layers = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in self._with_weights()]
+        return [(W.reshape(len(W), -1).T, b) for W, b in layers]
+
+    def _with_weights(self) -> list[Any]:
+        return [layer for layer in self.model if isinstance(layer, nn.Linear | nn.Conv2d)]
+
+
+def _layers(workload: Workload) -> list[nn.Module]:
+    """The layers as tutorials list them."""
+    found = _convolutions(workload.convolutions) if workload.convolutions else []
+    for inputs, units in zip(workload.sizes, workload.sizes[1:], strict=False):
+        found += [nn.Linear(inputs, units), ACTIVATIONS[workload.hidden]()]
+    return found[:-1]
+
+
+def _convolutions(of: Convolutions) -> list[nn.Module]:
+    """From rows of numbers to rows of numbers."""
+    channels = (of.image[0], *of.filters)
+    found: list[nn.Module] = [nn.Unflatten(1, of.image)]
+    for before, after in zip(channels, of.filters, strict=False):
+        bent = [nn.ReLU(), nn.MaxPool2d(2)]
+        found += [nn.Conv2d(before, after, of.kernel), *(reversed(bent) if of.pools_first else bent)]
+    return [*found, *([nn.Dropout(of.dropout)] if of.dropout else []), nn.Flatten()]
+
+
+class ChannelsLast(Module):
+    """The same with weights and images channels last in memory: the rows are stored so."""
+
+    def __init__(self, workload: Workload) -> None:
+        assert workload.convolutions
+        super().__init__(workload)
+        image = workload.convolutions.image
+        pixels = self.batches.x.view(-1, *image).permute(0, 2, 3, 1)  # (N, rows, columns, channels)
+        self.batches.x = pixels.reshape(len(pixels), -1)
+        self.model[0] = _Pixels(image)
+        self.model.to(memory_format=torch.channels_last)
+
+
+class _Pixels(nn.Module):
+    """Rows of pixels as images (m, channels, rows, columns) that lie channels last."""
+
+    def __init__(self, image: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = (-1, *image[1:], image[0])
+
+    def forward(self, x: Any) -> Any:
+        """A view."""
+        return x.view(self.shape).permute(0, 3, 1, 2)
 
 
 class ByHand:
@@ -132,4 +175,4 @@ class ByHand:
         return [(W.numpy(), np.squeeze(b.numpy(), axis=-2)) for W, b in zip(self.W, self.b, strict=True)]
 
 
-FORMS = {"module": Module, "tensors by hand": ByHand}
+FORMS = {"module": Module, "channels last": ChannelsLast, "tensors by hand": ByHand}

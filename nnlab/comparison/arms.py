@@ -19,7 +19,9 @@ from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.networks.layers.base import Shape
 from nnlab.setup.network import network_for
+from nnlab.setup.setup import shape_finding
 
 LARGEST_LEGACY_SEED = 2**32 - 1
 
@@ -78,27 +80,28 @@ def arm_experiment(experiment: Experiment, choice: ActivationChoice) -> Experime
 def check_arms_used(experiment: Experiment) -> None:
     """ConfigError where every hidden layer names its own activation, so that all arms would be the same."""
     layers = experiment.network.layers or []
-    if any(layer.dense is not None and layer.activation is None for layer in layers):
+    if any(layer.width is not None and layer.activation is None for layer in layers):
         return
     found = "each layer that has an activation names its own" if layers else "there are no hidden layers"
-    message = f"nothing to compare: {found}; expected a dense layer that takes the one of network.activation"
+    message = f"nothing to compare: {found}; expected a layer with weights that takes the one of network.activation"
     raise refusal(experiment, [(("network", "layers"), message)])
 
 
-def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], inputs: int, outputs: int) -> None:
+def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> None:
     """ConfigError for arms that do not fit the widths of the layers, such as glu after an odd number of units."""
-    findings = list(_width_findings(arms, inputs, outputs))
+    findings = list(_width_findings(arms, shape, outputs))
     if findings:
         raise refusal(experiment, findings)
 
 
-def _width_findings(arms: Mapping[str, Experiment], inputs: int, outputs: int) -> Iterator[tuple[KeyPath, str]]:
+def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> Iterator[tuple[KeyPath, str]]:
     for label, experiment in arms.items():
-        network = network_for(experiment, (inputs,), outputs)
+        network = network_for(experiment, shape, outputs)
         try:
             found = network.widths[-1]
         except ValueError as error:
-            yield ("network", "layers"), f"with {label}: {error}"
+            place, message = shape_finding(experiment, error)
+            yield place, f"with {label}: {message}"
         else:
             if found != outputs * network.head.per_output:
                 text = f"with {label}: found {found} outputs of the network, but the data have {outputs} targets"

@@ -45,7 +45,7 @@ class Arms:
         experiment = self.file.experiment
         self.check(final_figures(experiment, dataset))
         experiments = {arm.label: arm.experiment for arm in self.variants}
-        check_widths(experiment, experiments, dataset.x.shape[1], dataset.y.shape[1])
+        check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
         return dataset
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:

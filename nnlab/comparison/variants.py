@@ -6,6 +6,7 @@ A variant is a complete experiment with a label. Comparisons and sweeps are list
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -98,14 +99,26 @@ def check_init(word: str | None) -> Initialisation | None:
 
 
 def layer_number(experiment: Experiment, name: str) -> int:
-    """The index in `network.layers` of a hidden dense layer, given its number from 1 or its name; else ConfigError."""
-    dense = [index for index, layer in enumerate(experiment.network.layers or []) if layer.dense is not None]
-    known = {f"dense{number}": index for number, index in enumerate(dense, start=1)}
-    found = known.get(f"dense{name}" if name.isdecimal() else name)
+    """The index in `network.layers` of a hidden layer with weights, given its number from 1 or its name.
+
+    ConfigError if there is none.
+    """
+    known = dict(_hidden_layers(experiment))
+    numbered = dict(enumerate(known.values(), start=1))
+    found = numbered.get(int(name)) if name.isdecimal() else known.get(name)
     if found is None:
-        expected = f"expected one of 1 to {len(dense)}, or {', '.join(known)}" if known else "there is none"
-        raise ConfigError(f"--layer: found no hidden dense layer {printable(name)!r}; {expected}")
+        expected = f"expected one of 1 to {len(known)}, or {', '.join(known)}" if known else "there is none"
+        raise ConfigError(f"--layer: found no hidden layer with weights {printable(name)!r}; {expected}")
     return found
+
+
+def _hidden_layers(experiment: Experiment) -> Iterator[tuple[str, int]]:
+    """The name in the network and the index in the file of each hidden layer with weights."""
+    counts: Counter[str] = Counter()
+    for index, layer in enumerate(experiment.network.layers or []):
+        if layer.width is not None:
+            counts[layer.kind] += 1
+            yield f"{layer.kind}{counts[layer.kind]}", index
 
 
 def _with_activation(experiment: Experiment, choice: ActivationChoice, layer: int | None) -> Experiment:
@@ -140,7 +153,7 @@ def _with_init(experiment: Experiment, init: str) -> Experiment:
 
 
 def _started(layer: LayerSpec, start: Init) -> LayerSpec:
-    if layer.dense is None or (layer.init is not None and layer.init.weights != "recommended"):
+    if layer.width is None or (layer.init is not None and layer.init.weights != "recommended"):
         return layer
     own = start if layer.init is None else layer.init.model_copy(update={"weights": start.weights})
     return layer.model_copy(update={"init": own})
@@ -177,9 +190,9 @@ def _resolved(experiment: Experiment) -> Experiment:
     layers = []
     for layer in spec.layers or []:
         start = layer.init or spec.init
-        if layer.dense is not None and start.weights == "recommended":
+        if layer.width is not None and start.weights == "recommended":
             start = start.model_copy(update={"weights": _recommended(layer.activation or spec.activation)})
-        layers.append(layer.model_copy(update={"init": start}) if layer.dense is not None else layer)
+        layers.append(layer.model_copy(update={"init": start}) if layer.width is not None else layer)
     return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
 
 

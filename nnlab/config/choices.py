@@ -89,7 +89,7 @@ class Choice(BaseModel):
     def plain(self) -> str | dict[str, Any]:
         """The choice as in an experiment file: the name alone where nothing else is set."""
         learned = {} if self.learn is None else {"learn": list(self.learn), "per_unit": self.per_unit}
-        more: dict[str, Any] = {key: value for key, value in self.values.items() if math.isfinite(value)} | learned
+        more: dict[str, Any] = {key: value for key, value in self.values.items() if value != math.inf} | learned
         if self.schedule is not None:
             base = {"base": self.values["learning_rate"]}
             more["learning_rate"] = {"name": self.schedule.name, **base, **self.schedule.values}
@@ -219,7 +219,7 @@ def activation_table(info: ValidationInfo) -> Mapping[str, AnyActivation]:
 
 
 @lru_cache
-def _from_formula(formula: str, values: tuple[tuple[str, Value], ...]) -> Activation:
+def _from_formula(formula: str, values: tuple[tuple[str, Any], ...]) -> Activation:
     from nnlab.maths.expressions import Formula  # noqa: PLC0415 - slow to import, rarely needed
 
     return Formula.parse(formula, tuple(name for name, _ in values)).to_activation("formula", dict(values))
@@ -502,6 +502,8 @@ def _weights_text(weights: ClassWeights) -> str:
 
 def _number(value: Value) -> str:
     """A number for a label, shortened only if no digit is lost: different activations need different labels."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return str(value).lower()
     short = f"{value:g}"

@@ -290,7 +290,7 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda _: "some text",
     "string_too_long": lambda context: f"at most {context['max_length']} characters",
     "string_pattern_mismatch": lambda _: "letters, digits and . _ + - (first a letter or digit)",
-    "literal_error": lambda context: context["expected"].replace("'", ""),
+    "literal_error": lambda context: context["expected"].replace("'", "").replace("True", "true"),
 }
 
 
@@ -323,7 +323,7 @@ def _seed_findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
-    values = experiment.optimizer.values
+    values: dict[str, Any] = experiment.optimizer.values
     if values.get("nesterov") and not values.get("momentum"):
         yield ("optimizer", "nesterov"), "found nesterov: true without momentum, expected momentum above 0"
     if values.get("smallest", 0) > values.get("largest", math.inf):
@@ -442,8 +442,11 @@ def _precision_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def _size_findings(experiment: Experiment) -> Iterator[Finding]:
     """Networks that are too large for any data: each weight matrix has at least one row."""
-    widths = [layer.dense for layer in experiment.network.layers or [] if layer.dense]
-    parameters = sum(width * (before + 1) for before, width in zip([1, *widths], widths, strict=False))
+    weighted = [layer for layer in experiment.network.layers or [] if layer.width]
+    parameters, before = 0, 1
+    for layer in weighted:
+        parameters += (layer.width or 0) * (before * math.prod(layer.kernel or (1, 1)) + 1)
+        before = layer.width or 1
     fault = memory_fault(parameters, experiment)
     if fault:
         yield ("network", "layers"), fault

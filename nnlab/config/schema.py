@@ -35,7 +35,7 @@ from nnlab.config.choices import (
     shown,
 )
 from nnlab.config.document import Document
-from nnlab.errors import printable
+from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
@@ -111,6 +111,7 @@ class Source(FrozenModel):
     samples: Count | None = None
     noise: NotNegative | None = None
     classes: Count | None = None
+    size: Count | None = None
     seed: Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)] | None = None
 
     @property
@@ -212,7 +213,7 @@ class Data(FrozenModel):
 
 
 class Init(FrozenModel):
-    """The initial weights and biases of a dense layer."""
+    """The initial weights and biases of a layer that has them."""
 
     weights: WeightsField = "recommended"
     bias: InitializerField = choose("zeros", INITIALIZERS, InitializerChoice)
@@ -242,22 +243,82 @@ def _switched(value: Any) -> Any:
     return {} if value is True else value
 
 
-# The keys of a layer that are no layers themselves, but say more of a dense one.
-_OF_DENSE = ("init", "l1", "l2", "max_norm")
+def _sizes(least: int) -> Any:
+    """A whole number for rows and columns alike, or [rows, columns], as a pair."""
+
+    def pair(value: Any) -> Any:
+        both = [value, value] if isinstance(value, int) else value
+        if not isinstance(both, list | tuple) or len(both) != 2:
+            raise inner_faults([((), f"found {shown(value)}, expected a whole number or [rows, columns]")])
+        wrong = [
+            one for one in both if isinstance(one, bool) or not isinstance(one, int) or not least <= one <= _WIDEST
+        ]
+        if wrong:
+            raise inner_faults([((), f"found {shown(wrong[0])}, expected a whole number of at least {least}")])
+        return tuple(both)
+
+    return pair
+
+
+_WIDEST = 10**5
+Sizes = Annotated[tuple[int, int], BeforeValidator(_sizes(1))]
+
+
+def _padding(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ("valid", "same"):
+            hint = suggestion(value, ("valid", "same"))
+            raise inner_faults([((), f"found {shown(value)}, expected valid, same, or a number of pixels{hint}")])
+        return value
+    return _sizes(0)(value)
+
+
+PaddingField = Annotated[Literal["valid", "same"] | tuple[int, int], BeforeValidator(_padding)]
+
+
+class Augmentation(FrozenModel):
+    """What a training pass does to each image at random: mirror it, shift it by up to `shift` pixels."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    shift: Annotated[StrictInt, Field(ge=0, le=_WIDEST)] = 0
+
+
+# The keys of a layer that are no layers themselves, but say more of one: which kinds each belongs to.
+SAYS_MORE: Mapping[str, tuple[str, ...]] = {
+    "kernel": ("conv2d",),
+    "stride": ("conv2d", "max_pool", "avg_pool"),
+    "padding": ("conv2d",),
+    "init": ("dense", "conv2d"),
+    "l1": ("dense", "conv2d"),
+    "l2": ("dense", "conv2d"),
+    "max_norm": ("dense", "conv2d"),
+}
+# Layers that bring their activation along, and those that a name alone stands for.
+_WITH_ACTIVATION, _BY_NAME = ("dense", "conv2d"), ("flatten", "global_avg_pool", "batch_norm", "layer_norm")
 
 
 class LayerSpec(FrozenModel):
-    """A layer: dense with a width, perhaps with its own activation; dropout, noise, a norm or an activation alone.
+    """A layer: dense with a width or a convolution with filters, perhaps with its own activation; or one of the others.
 
-    Each key that says nothing of a dense layer is a kind of layer; `nnlab.setup.network.LAYERS` says what it builds.
+    Each key that says nothing more of another one is a kind of layer; `nnlab.setup.network.LAYERS` says what it builds.
+    Windows of `kernel` rows and columns step by `stride`: without it by 1 in a convolution, by their size in a pool.
     """
 
     dense: Annotated[StrictInt, Field(ge=1)] | None = None
+    conv2d: Annotated[StrictInt, Field(ge=1)] | None = None
+    max_pool: Sizes | None = None
+    avg_pool: Sizes | None = None
+    global_avg_pool: Literal[True] | None = None
+    flatten: Literal[True] | None = None
+    augment: Augmentation | None = None
     dropout: Share | None = None
     noise: NotNegative | None = None
     batch_norm: Annotated[BatchNorm, BeforeValidator(_switched)] | None = None
     layer_norm: Annotated[Norm, BeforeValidator(_switched)] | None = None
     activation: ActivationField | None = None
+    kernel: Sizes | None = None
+    stride: Sizes | None = None
+    padding: PaddingField | None = None
     init: InitField | None = None
     l1: NotNegative | None = None
     l2: NotNegative | None = None
@@ -268,29 +329,50 @@ class LayerSpec(FrozenModel):
         """What the layer is: `dense`, `dropout`, … or `activation`."""
         return next(key for key in LAYER_KINDS if getattr(self, key) is not None)
 
+    @property
+    def width(self) -> int | None:
+        """The units or filters of a layer with weights."""
+        return self.conv2d if self.dense is None else self.dense
 
-LAYER_KINDS = tuple(key for key in LayerSpec.model_fields if key not in _OF_DENSE)
+
+LAYER_KINDS = tuple(key for key in LayerSpec.model_fields if key not in SAYS_MORE)
 
 
 def _layer(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return {"dense": value}
-    if isinstance(value, dict) and (fault := _kind_fault(value)):
-        raise inner_faults([((), fault)])
+    if isinstance(value, str):
+        return _named_layer(value)
+    if isinstance(value, dict) and (faults := [*_kind_faults(value)]):
+        raise inner_faults(faults)
     if not isinstance(value, dict | LayerSpec):
         raise inner_faults([((), f"found {shown(value)}, expected a width or a mapping such as {{dense: 30}}")])
     return value
 
 
-def _kind_fault(value: dict[str, Any]) -> str | None:
-    """Why a mapping is not exactly one layer; a dense layer may bring its activation along."""
+def _named_layer(name: str) -> Any:
+    if name not in _BY_NAME:
+        hint = suggestion(name, _BY_NAME)
+        expected = f"a width, a mapping such as {{dense: 30}}, or one of {', '.join(_BY_NAME)}"
+        raise inner_faults([((), f"found {shown(name)}, expected {expected}{hint}")])
+    return {name: True}
+
+
+def _kind_faults(value: dict[str, Any]) -> Iterator[Inner]:
+    """Why a mapping is not exactly one layer; layers with weights may bring their activation along."""
     kinds = [kind for kind in LAYER_KINDS if kind in value]
     if not kinds:
-        return f"found {shown(value)}, expected a layer with one of {', '.join(LAYER_KINDS)}"
-    if len(kinds) > 1 and kinds != ["dense", "activation"]:
-        return f"found {' and '.join(kinds)} in one layer, expected a layer for each"
-    only_dense = [key for key in _OF_DENSE if key in value and "dense" not in value]
-    return f"found {only_dense[0]} without dense, expected it in a dense layer" if only_dense else None
+        yield (), f"found {shown(value)}, expected a layer with one of {', '.join(LAYER_KINDS)}"
+        return
+    if len(kinds) > 1 and not (len(kinds) == 2 and kinds[0] in _WITH_ACTIVATION and kinds[1] == "activation"):
+        yield (), f"found {' and '.join(kinds)} in one layer, expected a layer for each"
+        return
+    for key, owners in SAYS_MORE.items():
+        if key in value and kinds[0] not in owners:
+            *others, last = owners
+            yield (), f"found {key} without {' or '.join([', '.join(others), last]) if others else last}"
+    if kinds[0] == "conv2d" and value.get("kernel") is None:
+        yield (), "found conv2d without kernel, expected one, as in {conv2d: 6, kernel: 5}"
 
 
 class HeadSpec(FrozenModel):

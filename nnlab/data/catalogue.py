@@ -23,6 +23,7 @@ from nnlab.data.arrays import (
     read_npz_like,
 )
 from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of
+from nnlab.data.drawn import drawn
 from nnlab.data.files import SOURCE, counted, quoted, reading, refuse, size_of, stat_of
 from nnlab.data.idx import is_idx_folder, read_idx_folder, read_idx_folder_like
 from nnlab.data.images.cifar import ARCHIVES, is_cifar_folder, read_cifar, read_cifar_like
@@ -87,6 +88,10 @@ def _cloud(name: str) -> Callable[[Task, Parameters], Dataset]:
     return lambda task, parameters: cloud(name, task, parameters)
 
 
+def _drawn(name: str) -> Callable[[Task, Parameters], Dataset]:
+    return lambda task, parameters: drawn(name, task, parameters)
+
+
 TRAITS = {
     "even": (0, 2, 4, 6, 8),
     "prime": (2, 3, 5, 7),
@@ -112,6 +117,20 @@ CATALOGUE: Mapping[str, DataEntry] = {
     "spirals": DataEntry("arms that turn around the origin", _MADE, "multiclass", _cloud("spirals")),
     "blobs": DataEntry("round clouds of points", _MADE, "multiclass", _cloud("blobs")),
     "houses": DataEntry("twelve house sizes and a number that falls with them", _MADE, "regression", _fixed(houses)),
+    "portraits": DataEntry(
+        "drawn faces in colour, each with twelve labels: glasses, hat, beard, smile and more",
+        _MADE,
+        "multilabel",
+        _drawn("portraits"),
+        image_shape=(32, 32),
+    ),
+    "shapes": DataEntry(
+        "a circle, square, triangle, star, cross or ring in two colours",
+        _MADE,
+        "multiclass",
+        _drawn("shapes"),
+        image_shape=(32, 32),
+    ),
     "digits": DataEntry(
         "1797 handwritten digits of 8×8 pixels",
         "UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak), test part; CC BY 4.0",

@@ -164,9 +164,12 @@ class Dataset:
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """The shape of one sample: (rows, columns, channels) of an image, else (inputs,)."""
-        if self.image_shape is None:
-            return (int(self.x.shape[1]),)
-        return (*self.image_shape, int(self.x.shape[1]) // math.prod(self.image_shape))
+        return sample_shape(int(self.x.shape[1]), self.image_shape)
+
+
+def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int, ...]:
+    """The shape of a sample with so many inputs: those of an image are its channels, one after the other."""
+    return (inputs,) if image_shape is None else (*image_shape, inputs // math.prod(image_shape))
 
 
 @dataclass(frozen=True)

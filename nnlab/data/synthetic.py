@@ -19,6 +19,7 @@ Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 MOST_SAMPLES = 10_000_000
 MOST_NOISE = 1e6
+IMAGE_SIZES = (32, 64)
 LARGEST_SEED = 2**63 - 1
 
 
@@ -67,7 +68,7 @@ CLOUDS: Mapping[str, tuple[int, Callable[..., Points], Mapping[str, int | float]
 def cloud(name: str, task: Task, parameters: Mapping[str, object]) -> Dataset:
     """One of CLOUDS as a data set with columns x1, x2 and class. DataError for a parameter out of range."""
     number, make, defaults = CLOUDS[name]
-    values = {**defaults, **_checked(name, parameters, defaults)}
+    values = {**defaults, **checked(name, parameters, defaults)}
     random = stream(int(values.pop("seed")), Purpose.DATA, number)
     count = int(values.get("classes", 2))
     check_classes([str(label) for label in range(count)], task, name)
@@ -112,14 +113,23 @@ def _cloud(groups: list[NDArray[np.float64]], noise: float, random: np.random.Ge
     return points[order], labels[order]
 
 
-def _checked(name: str, parameters: Mapping[str, Any], known: Mapping[str, int | float]) -> dict[str, int | float]:
-    limits = {"samples": (2, MOST_SAMPLES), "seed": (0, LARGEST_SEED), "classes": (2, MOST_CLASSES)}
+def checked(
+    name: str,
+    parameters: Mapping[str, Any],
+    known: Mapping[str, int | float],
+    most_samples: int = MOST_SAMPLES,
+    most_noise: float = MOST_NOISE,
+) -> dict[str, int | float]:
+    """The parameters of a set. DataError for one that is not among those `known` of the set, or out of its range."""
+    limits = {"samples": (2, most_samples), "seed": (0, LARGEST_SEED), "classes": (2, MOST_CLASSES)}
     for key, value in parameters.items():
         if key not in known:
             expected = f"one of {', '.join(known)}{suggestion(str(key), known)}"
             refuse(None, f"found parameter {quoted(str(key))} for {name}, expected {expected}", key=(*SOURCE, key))
         if key == "noise":
-            _check_noise(value)
+            _check_noise(value, most_noise)
+        elif key == "size":
+            _check_size(value)
         else:
             _check_count(key, value, *limits[key])
     return dict(parameters)
@@ -131,7 +141,13 @@ def _check_count(key: str, value: object, low: int, high: int) -> None:
         refuse(None, f"found {key}: {quoted(str(value))}, {expected}", key=(*SOURCE, key))
 
 
-def _check_noise(value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MOST_NOISE:
-        expected = f"expected a number from 0 to {MOST_NOISE:g}"
+def _check_noise(value: object, most: float) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+        expected = f"expected a number from 0 to {most:g}"
         refuse(None, f"found noise: {quoted(str(value))}, {expected}", key=(*SOURCE, "noise"))
+
+
+def _check_size(value: object) -> None:
+    if not isinstance(value, int) or value not in IMAGE_SIZES:
+        expected = f"expected {' or '.join(str(size) for size in IMAGE_SIZES)} pixels"
+        refuse(None, f"found size: {quoted(str(value))}, {expected}", key=(*SOURCE, "size"))

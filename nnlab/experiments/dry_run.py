@@ -10,7 +10,7 @@ import numpy as np
 
 from nnlab.config.experiment import bytes_kept
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Pass
+from nnlab.networks.pieces import training_pass
 from nnlab.setup.setup import Setup
 from nnlab.training.objective import Objective
 
@@ -89,7 +89,7 @@ def _fastest_step(setup: Setup, state: Any) -> float:
     train, batches = setup.parts["train"], setup.batches()
     gradient = np.zeros_like(state.theta)
     context = PassContext(setup.rows.seeds)
-    first = Pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
+    first = training_pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
     update, fastest, begun = setup.optimizer.update, np.inf, time.perf_counter()
     more = {"objective": Objective(setup.network, train.x, train.y)} if setup.plan.needs_objective else {}
     with np.errstate(all="ignore"):
@@ -97,9 +97,7 @@ def _fastest_step(setup: Setup, state: Any) -> float:
             update(state.theta, gradient, state.slots, 1, **more)  # the first step loads the line search
         while time.perf_counter() - begun < _SECONDS or not np.isfinite(fastest):
             before = time.perf_counter()
-            x, y = batches.at(0)
-            first.forward(x)
-            first.backward(y)
+            first.differentiate(*batches.at(0))
             update(state.theta, gradient, state.slots, 1, **more)
             fastest = min(fastest, time.perf_counter() - before)
     return float(fastest)

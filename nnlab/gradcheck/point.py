@@ -116,7 +116,7 @@ def _gradients(checked: Pass, y: Array) -> Iterator[tuple[str, Array]]:
     checked.l1, checked.l2 = l1, l2
     yield DATA, checked.gradient[0].copy()
     checked.gradient[...] = 0
-    checked.add_penalties()
+    checked.add_penalties(checked.gradient)
     yield REGULARISER, checked.gradient[0].copy()
 
 

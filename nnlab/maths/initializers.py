@@ -3,6 +3,10 @@
 A scheme's `scale` maps fan-in and fan-out to the bounds or the standard deviation. For a seed and a layer, every scheme
 draws the same standard uniforms or normals and then scales them, so that two activations compared under different
 schemes still start from matched draws.
+
+Fans of a dense layer are the sides of its matrix. A convolution's matrix has a row for each weight of a filter and a
+column for each filter; its fan-in is the number of rows, its fan-out the kernel's size times the filters, since each
+input goes into a filter that often.
 """
 
 from __future__ import annotations
@@ -23,10 +27,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Initializer:
-    """How a weight matrix of shape (fan_in, fan_out) is initialised.
+    """How a weight matrix is initialised, or the one row of a bias.
 
-    `weights(draws, fan_in, fan_out, **parameters)` gives the matrix; `draws(kind)` gives standard random numbers of
-    that shape: "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1.
+    `weights(draws, shape, fans, **parameters)` gives the matrix, with `fans` (fan_in, fan_out); `draws(kind)` gives
+    standard random numbers of that shape: "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1. A bias
+    has one input, or the fans of its layer where the scheme is `by_layer`.
     """
 
     name: str
@@ -34,32 +39,35 @@ class Initializer:
     formula: str
     source: str
     parameters: tuple[Parameter, ...] = ()
+    by_layer: bool = False
 
 
 Draws = Callable[[str], Array]
+Shape = tuple[int, int]
+Fans = tuple[int, int]
 
 
-def zeros(_draws: Draws, fan_in: int, fan_out: int) -> Array:
+def zeros(_draws: Draws, shape: Shape, _fans: Fans) -> Array:
     """All weights 0."""
-    return np.zeros((fan_in, fan_out))
+    return np.zeros(shape)
 
 
-def constant(_draws: Draws, fan_in: int, fan_out: int, *, value: float) -> Array:
+def constant(_draws: Draws, shape: Shape, _fans: Fans, *, value: float) -> Array:
     """All weights the same."""
-    return np.full((fan_in, fan_out), value)
+    return np.full(shape, value)
 
 
-def uniform(draws: Draws, _fan_in: int, _fan_out: int, *, low: float, high: float) -> Array:
+def uniform(draws: Draws, _shape: Shape, _fans: Fans, *, low: float, high: float) -> Array:
     """Uniform in [low, high)."""
     return low + (high - low) * draws("uniform")
 
 
-def normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, std: float) -> Array:
+def normal(draws: Draws, _shape: Shape, _fans: Fans, *, mean: float, std: float) -> Array:
     """Normal with a mean and a standard deviation."""
     return mean + std * draws("normal")
 
 
-def truncated_normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, std: float) -> Array:
+def truncated_normal(draws: Draws, _shape: Shape, _fans: Fans, *, mean: float, std: float) -> Array:
     """Normal, truncated at two standard deviations: x = Φ⁻¹(Φ(-2) + u (Φ(2) - Φ(-2))), u a standard uniform.
 
     `std` is the standard deviation before truncation; after it, it is 0.8796 of that.
@@ -69,21 +77,40 @@ def truncated_normal(draws: Draws, _fan_in: int, _fan_out: int, *, mean: float, 
     return mean + std * cut
 
 
-def orthogonal(draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array:
+def orthogonal(draws: Draws, shape: Shape, _fans: Fans, *, gain: float) -> Array:
     """Orthonormal columns, or rows if there are fewer, times `gain`; every rotation is equally likely.
 
     Q of the QR decomposition of a matrix of normals, each column with the sign that makes R's diagonal positive;
     otherwise the signs would depend on the algorithm (Mezzadri 2007, arXiv:math-ph/0609050).
     """
-    normals = draws("normal")
-    q, r = np.linalg.qr(normals if fan_in >= fan_out else normals.T)
+    normals, is_tall = draws("normal"), shape[0] >= shape[1]
+    q, r = np.linalg.qr(normals if is_tall else normals.T)
     q *= np.copysign(gain, np.diagonal(r))
-    return q if fan_in >= fan_out else q.T
+    return q if is_tall else q.T
 
 
-def identity(_draws: Draws, fan_in: int, fan_out: int, *, gain: float) -> Array:
+def identity(_draws: Draws, shape: Shape, _fans: Fans, *, gain: float) -> Array:
     """`gain` on the diagonal, 0 elsewhere: the layer starts by passing its input on, as far as it is wide enough."""
-    return gain * np.eye(fan_in, fan_out)
+    return gain * np.eye(*shape)
+
+
+def variance_scaling(draws: Draws, shape: Shape, fans: Fans, *, scale: float, mode: str, distribution: str) -> Array:
+    """Variance scale / n, with n the fan-in, the fan-out or the mean of both.
+
+    A truncated normal is widened so that it has this variance after the cut. `scale: 1/3` with fan_in and uniform is
+    U[-1/√fan_in, 1/√fan_in), from which PyTorch starts both weights and biases of its linear and convolutional layers.
+    """
+    n = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": (fans[0] + fans[1]) / 2}[mode]
+    std = math.sqrt(scale / n)
+    if distribution == "uniform":
+        return uniform(draws, shape, fans, low=-math.sqrt(3) * std, high=math.sqrt(3) * std)
+    if distribution == "normal":
+        return normal(draws, shape, fans, mean=0.0, std=std)
+    return truncated_normal(draws, shape, fans, mean=0.0, std=std / _STD_AFTER_CUT)
+
+
+# The standard deviation of a standard normal cut at ±2: √(1 - 4 φ(2) / (2 Φ(2) - 1)).
+_STD_AFTER_CUT = 0.8796256610342398
 
 
 def _glorot_variance(fan_in: int, fan_out: int) -> float:
@@ -99,17 +126,17 @@ def _lecun_variance(fan_in: int, _fan_out: int) -> float:
 
 
 def _uniform_with(variance: Callable[[int, int], float]) -> Callable[..., Array]:
-    def weights(draws: Draws, fan_in: int, fan_out: int) -> Array:
+    def weights(draws: Draws, shape: Shape, fans: Fans) -> Array:
         # A uniform on [-limit, limit) has the variance limit² / 3.
-        limit = math.sqrt(3 * variance(fan_in, fan_out))
-        return uniform(draws, fan_in, fan_out, low=-limit, high=limit)
+        limit = math.sqrt(3 * variance(*fans))
+        return uniform(draws, shape, fans, low=-limit, high=limit)
 
     return weights
 
 
 def _normal_with(variance: Callable[[int, int], float]) -> Callable[..., Array]:
-    def weights(draws: Draws, fan_in: int, fan_out: int) -> Array:
-        return normal(draws, fan_in, fan_out, mean=0.0, std=math.sqrt(variance(fan_in, fan_out)))
+    def weights(draws: Draws, shape: Shape, fans: Fans) -> Array:
+        return normal(draws, shape, fans, mean=0.0, std=math.sqrt(variance(*fans)))
 
     return weights
 
@@ -144,6 +171,19 @@ INITIALIZERS: dict[str, Initializer] = by_name(
         "Saxe, McClelland, Ganguli 2014, ICLR", (_gain(),),
     ),
     Initializer("identity", identity, "gain · I", "Le, Jaitly, Hinton 2015, arXiv:1504.00941", (_gain(),)),
+    Initializer(
+        "variance_scaling", variance_scaling, "variance scale / n, n by mode",
+        "He, Zhang, Ren, Sun 2015, ICCV, for scale 2; Glorot, Bengio 2010, AISTATS, for fan_avg",
+        (
+            Parameter("scale", 1.0, "variance times n", low=0, open_=(0,)),
+            Parameter("mode", "fan_in", "which n", choices=("fan_in", "fan_out", "fan_avg")),
+            Parameter(
+                "distribution", "truncated_normal", "how they are drawn",
+                choices=("normal", "truncated_normal", "uniform"),
+            ),
+        ),
+        by_layer=True,
+    ),
     Initializer("glorot_uniform", _uniform_with(_glorot_variance), "U[-√(6/(fan_in+fan_out)), …)", _GLOROT),
     Initializer("glorot_normal", _normal_with(_glorot_variance), "N(0, 2/(fan_in+fan_out))", _GLOROT),
     Initializer("he_uniform", _uniform_with(_he_variance), "U[-√(6/fan_in), …)", _HE),

@@ -1,4 +1,4 @@
-"""The parameters of table entries: numbers or switches, with defaults and ranges.
+"""The parameters of table entries: numbers, switches or words, with defaults and ranges.
 
 Activations, losses, initialisers and optimizers all describe their parameters with `Parameter`, so that the same code
 validates and prints all of them, and a new entry needs no code elsewhere.
@@ -13,12 +13,14 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-Value = float | bool
+Value = float | bool | str
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number in [low, high] (bounds in `open_` are excluded), or a switch if the default is True or False.
+    """A number in [low, high] (bounds in `open_` are excluded), a switch if the default is True or False, or a word.
+
+    A word is one of `choices`.
 
     A parameter whose default is None must be given. `learnable` parameters may be part of theta; those that also
     `learn_by_default` are learned unless the experiment says otherwise.
@@ -33,10 +35,13 @@ class Parameter:
     whole: bool = False
     learnable: bool = False
     learn_by_default: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def expected(self) -> str:
         """The values that are allowed, in words: `a number in (0, 1]`."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
         if isinstance(self.default, bool):
             return "true or false"
         number = "a whole number" if self.whole else "a number"
@@ -48,6 +53,8 @@ class Parameter:
 
     def allows(self, value: object) -> bool:
         """Whether `value` is of the right kind, finite and in range."""
+        if self.choices:
+            return value in self.choices
         if isinstance(self.default, bool) or isinstance(value, bool):
             return isinstance(self.default, bool) and isinstance(value, bool)
         if not isinstance(value, int | float) or not (math.isfinite(value) or value == self.default):

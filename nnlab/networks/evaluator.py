@@ -17,26 +17,48 @@ EVALUATION_ROWS = 1024
 
 
 class Evaluator:
-    """Outputs and losses of whole splits for one theta, a fixed number of rows at a time."""
+    """Outputs and losses of whole splits for one theta, a fixed number of rows at a time; of images, fewer.
+
+    Replicas go through together, or one after the other where there are layers of images.
+    """
 
     def __init__(self, network: Network, theta: Array, statistics: Array | None = None) -> None:
         self.network, self.theta, self.statistics = network, theta, statistics
-        self._passes: dict[int, Pass] = {}
+        self.at_once = network.rows_at_once(EVALUATION_ROWS, trains=False)
+        self.groups = [slice(r, r + 1) for r in range(len(theta))] if network.has_images else [slice(None)]
+        self._passes: dict[int, list[Pass]] = {}
 
     def outputs_and_loss(self, x: Array, y: Array | None) -> tuple[Array, Array | None]:
         """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs)."""
         rows = x.shape[1]
         outputs = np.empty((len(self.theta), rows, self.network.outputs), self.theta.dtype)
         losses = np.empty((len(self.theta), rows), self.theta.dtype)
-        for begin in range(0, rows, EVALUATION_ROWS):
-            part = slice(begin, min(begin + EVALUATION_ROWS, rows))
-            evaluation = self._pass(part.stop - part.start)
-            outputs[:, part] = evaluation.forward(x[:, part])
-            if y is not None:
-                losses[:, part] = evaluation.head.losses(evaluation.z, y[:, part])
+        for begin in range(0, rows, self.at_once):
+            part = slice(begin, min(begin + self.at_once, rows))
+            own_y = None if y is None else y[:, part]
+            self._evaluate(x[:, part], own_y, outputs[:, part], losses[:, part])
         return outputs, None if y is None else mean_over_samples(losses.astype(np.float64))
 
-    def _pass(self, rows: int) -> Pass:
+    def _evaluate(self, x: Array, y: Array | None, outputs: Array, losses: Array) -> None:
+        """Write the outputs of some rows, and their losses given y."""
+        for group, evaluation in zip(self.groups, self._passes_for(x.shape[1]), strict=True):
+            own = group if len(x) > 1 else slice(None)
+            outputs[group] = evaluation.forward(x[own])
+            if y is not None:
+                own = group if len(y) > 1 else slice(None)
+                losses[group] = evaluation.head.losses(evaluation.z, y[own])
+
+    def _passes_for(self, rows: int) -> list[Pass]:
         if rows not in self._passes:
-            self._passes[rows] = Pass(self.network, self.theta, None, rows, self.statistics)
+            statistics = self.statistics
+            self._passes[rows] = [
+                Pass(
+                    self.network.of_replica(group.start) if group.start is not None else self.network,
+                    self.theta[group],
+                    None,
+                    rows,
+                    None if statistics is None else statistics[group],
+                )
+                for group in self.groups
+            ]
         return self._passes[rows]

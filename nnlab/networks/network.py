@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +19,25 @@ from numpy.typing import NDArray
 from nnlab.maths.initializers import draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, PassContext, Shape, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, PassContext, Shape, is_image, units_of
+from nnlab.networks.layers.over_channels import bound_to
+from nnlab.networks.layers.windows import times
 from nnlab.networks.layout import Layout, ParameterSpec
 
 Array = NDArray[Any]
+
+
+# Whole batches of images would leave the cache between two layers; fewer at a time cost more calls. The number is the
+# same on every machine and for any number of replicas, since rounding depends on it.
+IMAGES_AT_ONCE = 16
+
+
+class LayerShapeError(ValueError):
+    """A layer that cannot take the samples it is given; `layer` is its name."""
+
+    def __init__(self, layer: str, message: str) -> None:
+        super().__init__(message)
+        self.layer = layer
 
 
 @dataclass(frozen=True)
@@ -35,16 +50,35 @@ class Network:
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """The shape of a sample before the first layer and after each; ValueError where layers do not fit."""
+        """The shape of a sample before the first layer and after each; LayerShapeError where a layer does not fit."""
         shapes = [self.shape]
         for layer in self.layers:
-            shapes.append(layer.output_shape(shapes[-1]))
+            shapes.append(_given_by(layer, shapes[-1]))
         return tuple(shapes)
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
         """How many numbers these samples have: the widths of the inputs and of each layer's outputs."""
         return tuple(map(units_of, self.shapes))
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there are layers of images."""
+        return any(layer.needs_image for layer in self.layers)
+
+    def of_replica(self, replica: int) -> Network:
+        """The network of one replica, whose head may weigh classes differently."""
+        return replace(self, head=self.head.of_replica(replica))
+
+    def rows_at_once(self, batch: int, *, trains: bool) -> int:
+        """How many samples of a batch go through the network together: all, or 16 where there are layers of images.
+
+        The buffers of 16 images stay in the processor's cache from layer to layer. A layer that mixes samples in
+        training has to see the whole batch.
+        """
+        if not self.has_images:
+            return batch
+        return batch if trains and any(layer.mixes_samples for layer in self.layers) else min(batch, IMAGES_AT_ONCE)
 
     @property
     def inputs(self) -> int:
@@ -96,10 +130,38 @@ class Network:
         return sum(layer.operations(shape, batch, wants_dx=depth > 0) for depth, (layer, shape) in pairs)
 
     def workspace(self, batch: int, itemsize: int) -> int:
-        """Bytes of one replica's buffers in a training step: the layers', the outputs, and dL/dz of the logits z."""
+        """Bytes of one replica's buffers in a training step: the layers', the outputs, and dL/dz of the logits z.
+
+        A batch that goes through in pieces has buffers for a piece, for a shorter last one, and a second gradient.
+        """
+        rows = self.rows_at_once(batch, trains=True)
+        if rows == batch:
+            return self._workspace(batch, itemsize)
+        pieces = self._workspace(rows, itemsize) + (self._workspace(batch % rows, itemsize) if batch % rows else 0)
+        return pieces + self.layout.size * itemsize
+
+    def _workspace(self, rows: int, itemsize: int) -> int:
         pairs = enumerate(self._with_inputs())
-        layers = sum(layer.workspace(shape, batch, itemsize, wants_dx=depth > 0) for depth, (layer, shape) in pairs)
-        return layers + batch * (self.widths[-1] + self.outputs) * itemsize
+        layers = sum(layer.workspace(shape, rows, itemsize, wants_dx=depth > 0) for depth, (layer, shape) in pairs)
+        return layers + rows * (self.widths[-1] + self.outputs) * itemsize
+
+
+def _given_by(layer: Layer, shape: Shape) -> Shape:
+    if layer.needs_image and not is_image(shape):
+        found = f"{layer.name} was given {_units(shape)}, expected images of rows × columns × channels"
+        raise LayerShapeError(layer.name, found)
+    try:
+        return layer.output_shape(shape)
+    except ValueError as error:
+        raise LayerShapeError(layer.name, f"{layer.name} was given {_worded(shape)}: {error}") from error
+
+
+def _units(shape: Shape) -> str:
+    return "1 unit" if units_of(shape) == 1 else f"{units_of(shape)} units"
+
+
+def _worded(shape: Shape) -> str:
+    return f"images of {times(shape)}" if is_image(shape) else _units(shape)
 
 
 def _legacy(state: np.random.RandomState) -> DrawsFor:
@@ -117,7 +179,8 @@ class Pass:
 
     x (R or 1, m, inputs) and y (R or 1, m, outputs); theta and gradient (R, P); running statistics (R, Q), fresh ones
     if there are none. Without a gradient the pass only evaluates. Theta may change in place between calls, but must
-    stay the same array. `context` says whether the pass trains, and in which step.
+    stay the same array. `context` says whether the pass trains, and in which step. Where its samples are `part_of` so
+    many, the gradient of the loss is that of their share of the mean.
 
     Where there is one replica, layers work on arrays without the axis of replicas: `_inner` drops it, `outer` puts it
     back. What goes into a pass and comes out of it always has that axis.
@@ -131,6 +194,7 @@ class Pass:
         batch: int,
         statistics: Array | None = None,
         context: PassContext | None = None,
+        part_of: int | None = None,
     ) -> None:
         self.head, self.theta, self.gradient = network.head.forms(theta.dtype), theta, gradient
         self.has_one_replica, self.context = len(theta) == 1, PassContext() if context is None else context
@@ -143,7 +207,7 @@ class Pass:
         self.x = self.inner_x = self.inner_z = np.empty(0)  # the arrays that came last: none yet
         self.l1 = network.layout.coefficients("l1", theta.dtype)
         self.l2 = network.layout.coefficients("l2", theta.dtype)
-        self.share = np.asarray(1 / batch, theta.dtype)
+        self.share = np.asarray(1 / (part_of or batch), theta.dtype)
 
     def _bound(self, network: Network, batch: int, statistics: Array) -> list[BoundLayer]:
         """The layers, each bound to its parameters and to buffers of its own."""
@@ -151,10 +215,12 @@ class Pass:
         gradients = None if self.gradient is None else self._views(network.layout, self.gradient)
         kept = self._views(network.statistics, statistics)
         bound = []
-        for depth, (layer, width) in enumerate(zip(network.layers, network.widths[1:], strict=True)):
-            outputs = self._inner(np.empty((len(self.theta), batch, width), self.theta.dtype))
-            buffers = Buffers(parameters, gradients, kept, outputs, self.context, wants_dx=depth > 0)
-            bound.append(layer.bind(buffers))
+        for depth, (layer, shape, given) in enumerate(
+            zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
+        ):
+            outputs = self._inner(_room(len(self.theta), batch, given, self.theta.dtype))
+            buffers = Buffers(parameters, gradients, kept, outputs, self.context, depth > 0, shape)
+            bound.append(bound_to(layer, buffers))
         return bound
 
     def _views(self, layout: Layout, values: Array) -> dict[str, Array]:
@@ -193,6 +259,13 @@ class Pass:
             values = layer.forward(values)
             yield self.outer(values)
 
+    def differentiate(self, x: Array, y: Array, *, measured: bool = False) -> Array | None:
+        """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
+        self.forward(x)
+        loss = self.loss(y) if measured else None
+        self.backward(y)
+        return loss
+
     def loss(self, y: Array) -> Array:
         """The mean loss of the batch that went forward last, (R,), without penalties."""
         return mean_over_samples(self.head.losses(self.z, y))
@@ -216,20 +289,24 @@ class Pass:
 
         The head gives each sample's dL/dz; the mean over the m samples of a batch divides it by m.
         """
+        self.backward_loss(y)
+        self.add_penalties(self.gradient)
+
+    def backward_loss(self, y: Array) -> None:
+        """Write the gradient of the loss alone."""
         self.head.gradient(self.z, self.a, y, self.dz)
         np.multiply(self.dz, self.share, self.dz)
         dy = self.inner_dz
         for layer in self.from_last:
             dy = layer.backward(dy, wants_dx=True)  # type: ignore[assignment]
         self.layers[0].backward(dy, wants_dx=False)
-        self.add_penalties()
 
-    def add_penalties(self) -> None:
-        """Add the gradient of the penalties to that of the loss."""
+    def add_penalties(self, gradient: Any) -> None:
+        """Add the gradient of the penalties to that of the loss, (R, P)."""
         if self.l1 is not None:
-            self.gradient += self.l1 * np.sign(self.theta)
+            gradient += self.l1 * np.sign(self.theta)
         if self.l2 is not None:
-            self.gradient += self.l2 * self.theta
+            gradient += self.l2 * self.theta
 
     def backward_by_layer(self, y: Array, *, to_inputs: bool = False) -> Iterator[Array | None]:
         """dL/dz, (R, m, units), then from the last layer on dL/dx of each, whose own gradient is then written.
@@ -248,6 +325,13 @@ class Pass:
         """dL/dx of each layer's inputs, from the first on, and dL/dz, (R, m, units) each."""
         found = [dy.copy() for dy in self.backward_by_layer(y, to_inputs=True) if dy is not None]
         return found[::-1]
+
+
+def _room(replicas: int, batch: int, shape: Shape, dtype: Any) -> Array:
+    """A buffer (R, m, units); images lie in memory samples last."""
+    if is_image(shape):
+        return np.empty((replicas, units_of(shape), batch), dtype).mT
+    return np.empty((replicas, batch, units_of(shape)), dtype)
 
 
 def mean_over_samples(losses: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.schema import Experiment
-from nnlab.data.dataset import Columns
+from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
 from nnlab.errors import CheckpointError, InputError
@@ -134,11 +134,12 @@ class Model:
         scaling = Scaling.from_arrays(checkpoint.group("scaling"))
         targets = checkpoint.group("target_scaling")
         outputs = len(columns.classes) if experiment.task == "multiclass" else len(columns.targets)
+        shape = sample_shape(len(scaling.shift), about.image_shape)
         loss = experiment.network.head.loss
         weights = checkpoint.arrays["class_weights"] if loss and loss.class_weights is not None else None
         return cls(
             experiment,
-            network_for(experiment, (len(scaling.shift),), outputs, weights),
+            network_for(experiment, shape, outputs, weights),
             checkpoint.arrays["theta"],
             checkpoint.arrays["statistics"],
             columns,

@@ -11,31 +11,44 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.choices import ActivationChoice, Choice, InitializerChoice
+from nnlab.config.document import KeyPath
 from nnlab.config.schema import Experiment, Init, LayerSpec
-from nnlab.maths.activations import AnyActivation, RowActivation
+from nnlab.maths.activations import ACTIVATIONS, AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import bound, unfused, worked_out
+from nnlab.networks.layers.augment import Augment
+from nnlab.networks.layers.avg_pool import AveragePooling
 from nnlab.networks.layers.base import Layer, Shape, units_of
 from nnlab.networks.layers.batch_norm import BatchNormalization
+from nnlab.networks.layers.conv2d import Conv2D
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.layers.dropout import Dropout
 from nnlab.networks.layers.elementwise import Elementwise
+from nnlab.networks.layers.flatten import Flatten
+from nnlab.networks.layers.global_avg_pool import GlobalAveragePooling
 from nnlab.networks.layers.layer_norm import LayerNormalization
+from nnlab.networks.layers.max_pool import MaxPooling
 from nnlab.networks.layers.noise import Noise
 from nnlab.networks.layers.rowwise import Rowwise
+from nnlab.networks.layers.windows import Windows
 from nnlab.networks.layout import Penalties
 from nnlab.networks.network import Network
 
 # A head that is fused with its loss is a sigmoid or softmax; both get the initialisation of sigmoid.
 _HEAD_INITIALIZER = "glorot_uniform"
 
-# What a key of `LayerSpec` builds, from the layer's name and the key's value. Dense layers and activations are not
-# here: they also look at their neighbours and at the settings of the whole network.
+# What a key of `LayerSpec` builds, from the layer's name and all that the file says of it. Layers with weights and
+# activations are not here: they also look at their neighbours and at the settings of the whole network.
 LAYERS: dict[str, Callable[[str, Any], Layer]] = {
-    "dropout": Dropout,
-    "noise": Noise,
-    "batch_norm": lambda name, norm: BatchNormalization(name, norm.epsilon, norm.momentum),
-    "layer_norm": lambda name, norm: LayerNormalization(name, norm.epsilon),
+    "max_pool": lambda name, spec: MaxPooling(name, Windows(spec.max_pool, spec.stride or spec.max_pool)),
+    "avg_pool": lambda name, spec: AveragePooling(name, Windows(spec.avg_pool, spec.stride or spec.avg_pool)),
+    "global_avg_pool": lambda name, _spec: GlobalAveragePooling(name),
+    "flatten": lambda name, _spec: Flatten(name),
+    "augment": lambda name, spec: Augment(name, spec.augment.flip, spec.augment.shift),
+    "dropout": lambda name, spec: Dropout(name, spec.dropout),
+    "noise": lambda name, spec: Noise(name, spec.noise),
+    "batch_norm": lambda name, spec: BatchNormalization(name, spec.batch_norm.epsilon, spec.batch_norm.momentum),
+    "layer_norm": lambda name, spec: LayerNormalization(name, spec.layer_norm.epsilon),
 }
 
 
@@ -47,7 +60,7 @@ def network_for(
 ) -> Network:
     """The experiment's network from samples of `shape` to `outputs` targets; `weights` are the class weights.
 
-    No layer uses rows and columns of images yet, so they are flattened.
+    Where no layer needs images, rows, columns and channels are inputs like any others.
     """
     spec = experiment.network
     head = spec.head
@@ -58,14 +71,23 @@ def network_for(
     ended = bound(fused or unfused(loss), experiment.task, loss, head.loss.values, weights)
     entry = head.activation.entry
     builder = _Builder(experiment)
-    for layer in spec.layers or []:
-        builder.add(layer, spec.activation)
+    for index, layer in enumerate(spec.layers or []):
+        builder.add(layer, spec.activation, index)
     if head.dense:
         width = outputs * ended.per_output if fused else _inputs_for(outputs, entry, head.activation)
         builder.add_last(width, _HEAD_INITIALIZER if fused else entry.initializer)
     if not fused and head.activation.name != "identity":
         builder.add_activation(head.activation)
-    return Network((units_of(shape),), tuple(builder.layers), ended)
+    has_images = any(layer.needs_image for layer in builder.layers)
+    return Network(shape if has_images else (units_of(shape),), tuple(builder.layers), ended)
+
+
+def place_of_layer(experiment: Experiment, name: str) -> KeyPath:
+    """The key that a layer of the network comes from, for messages about it."""
+    builder = _Builder(experiment)
+    for index, layer in enumerate(experiment.network.layers or []):
+        builder.add(layer, experiment.network.activation, index)
+    return ("network", "layers", builder.places[name]) if name in builder.places else ("network", "head")
 
 
 def _inputs_for(outputs: int, entry: AnyActivation, choice: Choice) -> int:
@@ -83,6 +105,10 @@ def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
         return None
 
 
+# How weights and biases start: an initialiser and its parameters for each.
+_Started = tuple[Initializer, Mapping[str, Any], Initializer, Mapping[str, Any]]
+
+
 class _Builder:
     """Collects layers, and numbers the layers of each kind from 1."""
 
@@ -90,20 +116,44 @@ class _Builder:
         self.spec = experiment.network
         self.layers: list[Layer] = []
         self.counts: Counter[str] = Counter()
+        self.places: dict[str, int] = {}  # the index of each layer in the experiment file
 
-    def add(self, layer: LayerSpec, otherwise: ActivationChoice) -> None:
-        """Add a layer of the experiment file; a dense one with its activation."""
-        if layer.kind in {"dense", "activation"}:
-            self._add_dense_and_activation(layer, layer.activation or otherwise)
+    def add(self, layer: LayerSpec, otherwise: ActivationChoice, index: int) -> None:
+        """Add layer number `index` of the experiment file; one with weights with its activation."""
+        before = {built.name for built in self.layers}
+        if layer.width is not None or layer.kind == "activation":
+            self._add_weighted_and_activation(layer, layer.activation or otherwise)
         else:
-            self.layers.append(LAYERS[layer.kind](self._numbered(layer.kind), getattr(layer, layer.kind)))
+            self._add_other(LAYERS[layer.kind](self._numbered(layer.kind), layer))
+        self.places |= {built.name: index for built in self.layers if built.name not in before}
 
-    def _add_dense_and_activation(self, layer: LayerSpec, activation: ActivationChoice) -> None:
-        if layer.dense is not None:
+    def _add_other(self, layer: Layer) -> None:
+        """Add a layer; max pooling goes before a relu that stands there, on a fraction of whose entries it leaves.
+
+        Relu never decreases, so that both orders give the same numbers, and the same derivatives: of the entries that
+        are the largest the first counts, and where it is not above 0 none does.
+        """
+        at = len(self.layers)
+        if isinstance(layer, MaxPooling) and self.layers and _is_plain_relu(self.layers[-1]):
+            at -= 1
+        self.layers.insert(at, layer)
+
+    def _add_weighted_and_activation(self, layer: LayerSpec, activation: ActivationChoice) -> None:
+        if layer.width is not None:
             recommended = activation.entry.initializer
             own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
-            self._add_dense(layer.dense, layer.init or self.spec.init, recommended, replace(self._penalties(), **own))
+            started = self._started(layer.init or self.spec.init, recommended)
+            self._add_weighted(layer, layer.width, started, replace(self._penalties(), **own))
         self.add_activation(activation)
+
+    def _add_weighted(self, layer: LayerSpec, width: int, started: _Started, penalties: Penalties) -> None:
+        name = self._numbered(layer.kind)
+        if layer.conv2d is None:
+            self.layers.append(Dense(name, width, *started, penalties))
+        else:
+            assert layer.kernel is not None
+            windows = Windows(layer.kernel, layer.stride or (1, 1), layer.padding or "valid")
+            self.layers.append(Conv2D(name, width, *started, penalties, windows=windows))
 
     def _penalties(self) -> Penalties:
         limit = math.inf if self.spec.max_norm is None else self.spec.max_norm
@@ -111,13 +161,11 @@ class _Builder:
 
     def add_last(self, outputs: int, recommended: str) -> None:
         """Add the dense layer of the head."""
-        self._add_dense(outputs, self.spec.init, recommended, self._penalties())
+        started = self._started(self.spec.init, recommended)
+        self.layers.append(Dense(self._numbered("dense"), outputs, *started, self._penalties()))
 
-    def _add_dense(self, width: int, init: Init, recommended: str, penalties: Penalties) -> None:
-        weights, values = _initializer(init.weights, recommended)
-        bias, bias_values = _initializer(init.bias, "zeros")
-        name = self._numbered("dense")
-        self.layers.append(Dense(name, width, weights, values, bias, bias_values, penalties))
+    def _started(self, init: Init, recommended: str) -> _Started:
+        return *_initializer(init.weights, recommended), *_initializer(init.bias, "zeros")
 
     def add_activation(self, choice: ActivationChoice) -> None:
         """Add an activation as a layer; identity adds none."""
@@ -132,6 +180,12 @@ class _Builder:
     def _numbered(self, kind: str) -> str:
         self.counts[kind] += 1
         return f"{kind}{self.counts[kind]}"
+
+
+def _is_plain_relu(layer: Layer) -> bool:
+    if not isinstance(layer, Elementwise) or layer.activation is not ACTIVATIONS["relu"] or layer.learned:
+        return False
+    return all(layer.chosen[parameter.name] == parameter.default for parameter in layer.activation.parameters)
 
 
 def _initializer(choice: InitializerChoice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:

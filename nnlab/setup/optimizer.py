@@ -66,7 +66,8 @@ class BoundOptimizer:
             return lambda _theta, _slots, _step: base
         if self.plateau is not None:
             return lambda theta, slots, _step: (base * slots[f"{_PLATEAU}scale"][:, None]).astype(theta.dtype)
-        entry, values, steps = schedule.entry, schedule.values, self.steps
+        entry, steps = schedule.entry, self.steps
+        values: dict[str, Any] = schedule.values
         assert not isinstance(entry, Plateau)
         return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
 
@@ -114,6 +115,7 @@ def optimizer_for(
     """
     choice, plateau = experiment.optimizer, None
     if choice.schedule is not None and choice.schedule.name == Plateau.name:
-        plateau = Plateau(**choice.schedule.values, larger_is_better=larger_is_better)
+        values: dict[str, Any] = choice.schedule.values
+        plateau = Plateau(**values, larger_is_better=larger_is_better)
     decayed = layout.decayed(dtype_of(experiment))
     return BoundOptimizer(choice.entry, choice, decayed, steps, plateau)

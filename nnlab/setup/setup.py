@@ -10,13 +10,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nnlab.config.experiment import SPLITS, refusal
+from nnlab.config.experiment import SPLITS, Finding, refusal
 from nnlab.config.schema import Experiment
 from nnlab.networks.layout import Layout
-from nnlab.networks.network import Network
+from nnlab.networks.network import LayerShapeError, Network
 from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
-from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
 from nnlab.setup.plan import plan_for, steps_for, watch_for
 from nnlab.setup.rows import Rows
@@ -118,12 +118,18 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     return Setup(experiment, rows, network, optimizer, plan)
 
 
+def shape_finding(experiment: Experiment, error: ValueError) -> Finding:
+    """What is said of layers that do not fit each other, at the place of the one that cannot take what it is given."""
+    at = place_of_layer(experiment, error.layer) if isinstance(error, LayerShapeError) else ("network", "layers")
+    return at, str(error)
+
+
 def _checked_layout(experiment: Experiment, network: Network, outputs: int) -> Layout:
     """The layout of a network whose layers fit each other and the data. ConfigError otherwise."""
     try:
         found = network.widths[-1]
     except ValueError as error:
-        raise refusal(experiment, [(("network", "layers"), str(error))]) from error
+        raise refusal(experiment, [shape_finding(experiment, error)]) from error
     each = network.head.per_output
     if found != outputs * each:
         own = experiment.network.head.dense

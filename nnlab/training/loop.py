@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.network import Network
+from nnlab.networks.pieces import training_pass
 from nnlab.training.batches import batches_of
 from nnlab.training.clipping import gradient_clippers, norm_limiters
 from nnlab.training.evaluation import Part, figures_of
@@ -79,7 +80,7 @@ class Trainer:
         self.batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
         self.gradient, self.context = np.zeros_like(state.theta), PassContext(tuple(seeds))
         self.passes = {
-            size: Pass(network, state.theta, self.gradient, size, state.statistics, self.context)
+            size: training_pass(network, state.theta, self.gradient, size, state.statistics, self.context)
             for size in sorted(self.batches.sizes())
         }
         self.evaluator = Evaluator(network, state.theta, state.statistics)
@@ -111,11 +112,9 @@ class Trainer:
     def differentiate(self, step: int, *, measured: bool = False) -> None:
         """Write the gradient for the batch of update `step` + 1; keep the batch's loss if it is `measured`."""
         (x, y), self.context.step = self.batches.at(step), step
-        batch_pass = self.passes[x.shape[1]]
-        batch_pass.forward(x)
-        if measured:
-            self.state.batch_loss[...] = batch_pass.loss(y)
-        batch_pass.backward(y)
+        loss = self.passes[x.shape[1]].differentiate(x, y, measured=measured)
+        if loss is not None:
+            self.state.batch_loss[...] = loss
         if self.guard.held_rows:
             self.guard.clear_held_gradient()
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.network import Network
+from nnlab.networks.pieces import training_pass
 
 Array = NDArray[Any]
 
@@ -28,14 +29,13 @@ class Objective:
         self.theta = np.empty((self.copies, network.layout.size))
         self.gradient = np.zeros_like(self.theta)
         context = PassContext((0,) * self.copies, learns=False)
-        self.whole = Pass(network, self.theta, self.gradient, x.shape[1], context=context)
+        self.whole = training_pass(network, self.theta, self.gradient, x.shape[1], context=context)
 
     def __call__(self, theta: Array, replica: int) -> tuple[float, Array]:
         """Value and gradient (P,) at theta (P,), for the rows of a replica."""
         own = slice(replica, replica + 1) if len(self.x) > 1 else slice(None)
         x, y, row = self.x[own], self.y[own], replica if self.copies > 1 else 0
         self.theta[...] = theta
-        self.whole.forward(x)
-        value = self.whole.loss(y) + self.whole.penalty()
-        self.whole.backward(y)
-        return float(value[row]), self.gradient[row].copy()
+        loss = self.whole.differentiate(x, y, measured=True)
+        assert loss is not None
+        return float((loss + self.whole.penalty())[row]), self.gradient[row].copy()

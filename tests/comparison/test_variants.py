@@ -315,7 +315,7 @@ def test_where_no_rows_are_held_out_the_best_are_chosen_on_the_training_part(tmp
     ("words", "message"),
     [
         (("--init", "sme"), "did you mean 'same'?"),
-        (("--layer", "9"), "--layer: found no hidden dense layer '9'"),
+        (("--layer", "9"), "--layer: found no hidden layer with weights '9'"),
         (("--tune", "network.l2=0,1", "--set", "data.validation=null"), "expected data.validation"),
         (("--jobs", "2", "--dask", "local"), "found both --jobs and --dask"),
         (("--jobs", "0"), "expected a whole number of at least 1"),

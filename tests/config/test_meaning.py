@@ -455,10 +455,10 @@ def test_a_gate_on_the_way_of_a_part_that_is_not_evaluated_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("words", "place"),
     [
-        ("layers: [7, {activation: glu}]", "7:11"),
-        ("layers: [7, {activation: {name: maxout, pieces: 3}}]", "7:11"),
+        ("layers: [7, {activation: glu}]", "7:15"),
+        ("layers: [7, {activation: {name: maxout, pieces: 3}}]", "7:15"),
         ("layers: [4, {activation: glu}]\n  head: {dense: false}", "8:17"),
-        ("layers: [7]\n  head: {activation: glu, loss: mse, dense: false}", "7:"),
+        ("layers: [7]\n  head: {activation: glu, loss: mse, dense: false}", "8:9"),
     ],
 )
 def test_layers_that_do_not_fit_each_other_are_refused_at_their_place(words, place, tmp_path):

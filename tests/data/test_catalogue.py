@@ -17,6 +17,8 @@ SHAPES = {
     "spirals": (1000, 2, 2),
     "blobs": (1000, 2, 3),
     "houses": (12, 1, 1),
+    "portraits": (2000, 3072, 12),
+    "shapes": (2000, 3072, 6),
     "digits": (1797, 64, 10),
     "digit-traits": (1797, 64, 4),
     "iris": (150, 4, 3),

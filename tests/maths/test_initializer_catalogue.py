@@ -15,7 +15,7 @@ SHAPES = [(1, 1), (1, 6), (6, 1), (4, 4), (7, 3), (3, 7)]
 
 def drawn(name, shape, seed=0, **given):
     entry = INITIALIZERS[name]
-    return entry.weights(draws_from(np.random.default_rng(seed), shape), *shape, **resolved(entry, given))
+    return entry.weights(draws_from(np.random.default_rng(seed), shape), shape, shape, **resolved(entry, given))
 
 
 # --- Truncated normal -------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def test_truncated_normals_are_a_rising_function_of_the_standard_uniforms():
 @pytest.mark.parametrize("uniform", [0.0, 2**-53, 0.5, 1 - 2**-53])
 def test_the_most_extreme_uniforms_stay_within_the_cut(uniform):
     entry = INITIALIZERS["truncated_normal"]
-    weight = entry.weights(lambda _kind: np.full((1, 1), uniform), 1, 1, mean=0.0, std=1.0).item()
+    weight = entry.weights(lambda _kind: np.full((1, 1), uniform), (1, 1), (1, 1), mean=0.0, std=1.0).item()
     assert abs(weight) <= 2
     assert weight == pytest.approx({0.0: -2, 0.5: 0}.get(uniform, np.copysign(2, uniform - 0.5)), abs=1e-12)
 
@@ -108,7 +108,7 @@ def test_identity_draws_nothing():
     def refuse(kind):
         raise AssertionError(kind)
 
-    assert INITIALIZERS["identity"].weights(refuse, 2, 3, gain=1.0).tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert INITIALIZERS["identity"].weights(refuse, (2, 3), (2, 3), gain=1.0).tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
 # --- All of them ------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_the_seed_decides_and_legacy_draws_serve_as_well(name, shape):
     assert weights.dtype == np.float64
     np.testing.assert_array_equal(weights, drawn(name, shape, seed=9))
     entry = INITIALIZERS[name]
-    legacy = entry.weights(legacy_draws(np.random.RandomState(9), shape), *shape, **resolved(entry, {}))
+    legacy = entry.weights(legacy_draws(np.random.RandomState(9), shape), shape, shape, **resolved(entry, {}))
     assert legacy.shape == shape
     assert np.isfinite(legacy).all()
 

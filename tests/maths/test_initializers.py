@@ -30,7 +30,7 @@ DISTRIBUTIONS = {
 def drawn(name, fans=(FAN_IN, FAN_OUT), seed=0, **chosen):
     entry = INITIALIZERS[name]
     parameters = {p.name: p.default for p in entry.parameters} | chosen
-    return entry.weights(draws_from(np.random.default_rng(seed), fans), *fans, **parameters)
+    return entry.weights(draws_from(np.random.default_rng(seed), fans), fans, fans, **parameters)
 
 
 def test_every_scheme_is_in_the_table():

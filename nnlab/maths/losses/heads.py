@@ -28,9 +28,9 @@ class Head:
 
     `outputs(z, out)` writes a; None where the outputs are z itself. `losses(z, y)` gives each sample's loss, (..., m).
     `gradient(z, a, y, out)` writes the derivative of each sample's loss by its own logits, of which there are
-    `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any.
-    `outputs_float32` and `gradient_float32` are quicker forms for float32, where there are any: `forms` gives those to
-    call.
+    `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any;
+    `reweighted` gives the same head with others. `outputs_float32` and `gradient_float32` are quicker forms for
+    float32, where there are any: `forms` gives those to call.
     """
 
     outputs: Callable[[Array, Array], None] | None
@@ -38,6 +38,7 @@ class Head:
     gradient: Callable[..., None]
     per_output: int = 1
     weights: Array | None = field(default=None, compare=False)
+    reweighted: Callable[[Array], Head] | None = field(default=None, compare=False)
     outputs_float32: Callable[[Array, Array], None] | None = None
     gradient_float32: Callable[..., None] | None = None
 
@@ -47,6 +48,12 @@ class Head:
             return self
         gradient = self.gradient_float32 or self.gradient
         return replace(self, outputs=self.outputs_float32 or self.outputs, gradient=gradient)
+
+    def of_replica(self, replica: int) -> Head:
+        """The head of one replica, with its own class weights where replicas have different ones."""
+        if self.weights is None or self.reweighted is None or len(self.weights) == 1:
+            return self
+        return self.reweighted(self.weights[replica : replica + 1])
 
     def changed(
         self,
@@ -159,4 +166,4 @@ def _weighted(head: Head, weights: Array, *, by_row: bool) -> Head:
         lambda losses: partial(weighted_losses, losses, weights, by_row=by_row),
         lambda gradient: partial(weighted_gradient, gradient, weights, by_row=by_row),
     )
-    return replace(weighted, weights=weights)
+    return replace(weighted, weights=weights, reweighted=partial(_weighted, head, by_row=by_row))

@@ -10,6 +10,11 @@ Shapes: a sample is (784,) for a table or (28, 28, 1) for an image of rows, colu
 (R, m, units) for R replicas and m samples of a batch, where units is the product of the sample's shape. Where there is
 one replica the first axis is left out, (m, units): products of two-axis arrays take a fraction of the call's overhead.
 Layers therefore count axes from the end.
+
+The units of an image stand plane by plane, each channel row by row: unit (channel · rows + row) · columns + column. The
+buffers of what a layer gives as an image lie in memory samples last, so that their transposes (…, units, m) are
+contiguous, and so are the rows of pixels that convolutions and pools work on. `image_view` and `channel_rows` are the
+two ways in which layers look at such a buffer.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +43,21 @@ class PassContext:
     """When a pass takes place, and for which seeds: all that noise may depend on.
 
     Without seeds the pass evaluates: there is no noise, and normalisation uses its running statistics. `learns` is
-    False where running statistics must stay as they are, as in a gradient check.
+    False where running statistics must stay as they are, as in a gradient check. `piece` counts the parts of a batch
+    that goes through the network a few samples at a time.
     """
 
     def __init__(self, seeds: Sequence[int] | None = None, *, learns: bool = True) -> None:
-        self.seeds, self.learns, self.step = seeds, learns, 0
+        self.seeds, self.learns, self.step, self.piece = seeds, learns, 0, 0
 
     @property
     def trains(self) -> bool:
         """Whether this is a training pass."""
         return self.seeds is not None
+
+    def of_replica(self, replica: int) -> PassContext:
+        """The same pass for one of its seeds."""
+        return _ReplicaContext(self, replica)
 
     def uniforms(self, layer: str, like: Array) -> Array:
         """Uniform numbers in [0, 1) for the units of `like`, in its dtype: each replica's own."""
@@ -60,18 +70,32 @@ class PassContext:
     def _drawn(self, layer: str, like: Array, draw: Callable[[np.random.Generator, Shape], Array]) -> Array:
         """(seeds, m, units), which broadcasts against `like`; (m, units) where that has no axis of replicas."""
         assert self.seeds is not None
-        name = zlib.crc32(layer.encode())
-        streams = [stream(seed, Purpose.NOISE, name, self.step) for seed in self.seeds]
+        place = (zlib.crc32(layer.encode()), self.step, *([self.piece] if self.piece else []))
+        streams = [stream(seed, Purpose.NOISE, *place) for seed in self.seeds]
         drawn = np.stack([draw(numbers, like.shape[-2:]) for numbers in streams]).astype(like.dtype)
         return drawn[0] if like.ndim == 2 else drawn
 
 
+class _ReplicaContext(PassContext):
+    """One replica of a pass: at the step and the piece at which that is."""
+
+    def __init__(self, whole: PassContext, replica: int) -> None:
+        self.whole, self.learns = whole, whole.learns
+        self.seeds = None if whole.seeds is None else whole.seeds[replica : replica + 1]
+        self.piece = 0
+
+    @property
+    def step(self) -> int:  # type: ignore[override]
+        """The step of the whole."""
+        return self.whole.step
+
+
 @dataclass(frozen=True)
 class Buffers:
-    """What a layer is bound to: views of theta, of its gradient (None: no backward pass) and of the running statistics.
+    """What a layer is bound to: views of theta, its gradient (None: no backward pass) and the running statistics.
 
-    Outputs go to `outputs`, (R, m, units) or (m, units). `wants_dx` is False for the first layer of a network: nobody
-    wants the derivative by the inputs.
+    `shape` is that of a sample as the layer gets it. Outputs go to `outputs`, (R, m, units) or (m, units). `wants_dx`
+    is False for the first layer of a network: nobody wants the derivative by the inputs.
     """
 
     parameters: Views
@@ -80,6 +104,7 @@ class Buffers:
     outputs: Array
     context: PassContext
     wants_dx: bool = True
+    shape: Shape = ()
 
 
 class BoundLayer:
@@ -124,9 +149,16 @@ class Layer:
     This one keeps the shape of a sample, and has nothing to learn. `health` names what `nnlab.training.health` measures
     of the layer; `output_name` says what its outputs are, in words; `slope_is_by_complex_step` where its slope is
     itself measured.
+
+    Two attributes of a kind are for images: one that `needs_image` takes nothing else, and one that works
+    `over_channels` treats the pixels of an image as samples and its channels as units. A kind that `mixes_samples` in
+    training has to see a batch as a whole.
     """
 
     name: str
+    needs_image: ClassVar[bool] = False
+    over_channels: ClassVar[bool] = False
+    mixes_samples: ClassVar[bool] = False
 
     @property
     def health(self) -> tuple[str, ...]:
@@ -175,6 +207,36 @@ class Layer:
 def units_of(shape: Shape) -> int:
     """How many numbers a sample has."""
     return math.prod(shape)
+
+
+def is_image(shape: Shape) -> bool:
+    """Whether a sample of this shape has rows, columns and channels."""
+    return len(shape) == 3
+
+
+def features_of(shape: Shape) -> int:
+    """How many parameters there are where each unit has its own: the units of a flat sample, or its channels."""
+    return shape[-1]
+
+
+def image_view(values: Array, shape: Shape) -> Array:
+    """Images (…, m, units) of this shape as (…, channels, rows, columns, m): always a view."""
+    rows, columns, channels = shape
+    return values.mT.reshape(*values.shape[:-2], channels, rows, columns, values.shape[-2])
+
+
+def flat_view(images: Array) -> Array:
+    """The inverse of `image_view`: (…, channels, rows, columns, m) as (…, m, units)."""
+    *lead, _, _, _, m = images.shape
+    return images.reshape(*lead, -1, m).mT
+
+
+def channel_rows(values: Array, shape: Shape) -> Array:
+    """Images (…, m, units) as (…, pixels · m, channels), a row for each pixel of each sample.
+
+    It is a view where samples lie last in memory, else a copy.
+    """
+    return values.mT.reshape(*values.shape[:-2], shape[-1], -1).mT
 
 
 class Identity(BoundLayer):

@@ -1,4 +1,7 @@
-"""Batch normalisation: each unit over the samples of a batch; see `normalization` for the formulas."""
+"""Batch normalisation: each unit over the samples of a batch; see `normalization` for the formulas.
+
+Of an image each channel is normalised, over the samples and all their pixels (Ioffe, Szegedy 2015, section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, Shape
 from nnlab.networks.layers.forward_mode import ForwardMode
 from nnlab.networks.layers.normalization import BoundNormalization, Normalization, NormalizationForwardMode
 from nnlab.networks.layout import ParameterSpec
@@ -21,15 +24,17 @@ class BatchNormalization(Normalization):
     """Normalise each unit over the samples of a batch; an evaluation uses running means and variances.
 
     After each training batch of m samples running ← (1 - momentum) running + momentum · batch, with the variance
-    multiplied by m / (m - 1) to be that of the population.
+    multiplied by m / (m - 1) to be that of the population; for an image m counts the pixels of all samples.
     """
 
+    over_channels = True
+    mixes_samples = True
     momentum: float
 
     def statistic_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
         """Mean, from 0, and variance, from 1."""
-        units = (units_of(shape),)
-        return ParameterSpec(f"{self.name}/mean", units), ParameterSpec(f"{self.name}/variance", units, fill=1.0)
+        scales = (self.scales(shape),)
+        return ParameterSpec(f"{self.name}/mean", scales), ParameterSpec(f"{self.name}/variance", scales, fill=1.0)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """By the batch in training, by the running statistics in an evaluation."""

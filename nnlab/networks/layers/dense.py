@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.initializers import Initializer
-from nnlab.maths.parameters import Value
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, units_of
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, one_by_one
-from nnlab.networks.layout import NO_PENALTIES, ParameterSpec, Penalties
+from nnlab.networks.layers.weighted import Weighted
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Dense(Layer):
+class Dense(Weighted):
     """y = x W + b with W (inputs, units) and b (units,); a sample of any shape is taken as one row of numbers."""
-
-    width: int
-    initializer: Initializer
-    chosen: Mapping[str, Value]
-    bias_initializer: Initializer
-    bias_chosen: Mapping[str, Value]
-    penalties: Penalties = NO_PENALTIES
-
-    @property
-    def health(self) -> tuple[str, ...]:
-        """How large its gradient is, and how far an update moves its weights."""
-        return "gradient_norm", "update_ratio"
-
-    @property
-    def output_name(self) -> str:
-        """What a dense layer computes is the input of an activation."""
-        return "pre-activation"
 
     def output_shape(self, _shape: Shape) -> Shape:
         """One number a unit."""
         return (self.width,)
 
-    def parameter_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
-        """Weights (inputs, units), which weight decay touches, and a bias (units,), which it does not."""
-        return (
-            ParameterSpec(f"{self.name}/weights", (units_of(shape), self.width), self.penalties),
-            ParameterSpec(f"{self.name}/bias", (self.width,)),
-        )
+    def weights_shape(self, shape: Shape) -> Shape:
+        """(inputs, units)."""
+        return units_of(shape), self.width
 
-    def start(self, shape: Shape, draws: DrawsFor) -> dict[str, Array]:
-        """Weights by the initialiser, then the bias by its own."""
-        inputs = units_of(shape)
-        weights = self.initializer.weights(draws((inputs, self.width)), inputs, self.width, **self.chosen)
-        (bias,) = self.bias_initializer.weights(draws((1, self.width)), 1, self.width, **self.bias_chosen)
-        return {f"{self.name}/weights": weights, f"{self.name}/bias": bias}
+    def fans(self, shape: Shape) -> tuple[int, int]:
+        """Inputs and units."""
+        return units_of(shape), self.width
 
     def operations(self, shape: Shape, batch: int, *, wants_dx: bool) -> int:
         """X W, dW and dx each take 2 · batch · inputs · units."""

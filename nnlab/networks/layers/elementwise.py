@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
@@ -24,9 +24,10 @@ Array = NDArray[Any]
 class Elementwise(Layer):
     """y = f(z), an activation standing on its own; its learned parameters are tensors of theta.
 
-    A learned parameter is one number for the layer, or one for each unit with `per_unit`.
+    A learned parameter is one number for the layer, or with `per_unit` one for each unit, for each channel of an image.
     """
 
+    over_channels = True
     activation: Activation
     chosen: Mapping[str, Value]
     learned: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ class Elementwise(Layer):
 
     def parameter_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
         """One tensor for each learned parameter, never decayed."""
-        size = units_of(shape) if self.per_unit else 1
+        size = features_of(shape) if self.per_unit else 1
         return tuple(ParameterSpec(f"{self.name}/{parameter}", (size,)) for parameter in self.learned)
 
     def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """What batch and layer normalisation share: x̂ = (x - mean) / sqrt(variance + ε) and y = γ x̂ + β, with γ and β learned.
 
-γ and β are one number a unit, without weight decay. With n the number of values that share a mean, and d = γ dL/dy, the
-chain rule through mean and variance gives
+γ and β are one number a unit (in batch normalisation of an image, a channel), without weight decay. With n the number
+of values that share a mean, and d = γ dL/dy, the chain rule through mean and variance gives
 
     dL/dx = (d - mean(d) - x̂ mean(d x̂)) / sqrt(variance + ε)
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of, units_of
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
@@ -30,15 +30,19 @@ class Normalization(Layer):
 
     epsilon: float
 
+    def scales(self, shape: Shape) -> int:
+        """How many γ and β there are."""
+        return features_of(shape) if self.over_channels else units_of(shape)
+
     def parameter_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
-        """γ and β, (units,) each."""
-        units = (units_of(shape),)
-        return ParameterSpec(f"{self.name}/gamma", units), ParameterSpec(f"{self.name}/beta", units)
+        """γ and β, one for each unit, or for each channel of an image that is normalised over its channels."""
+        scales = (self.scales(shape),)
+        return ParameterSpec(f"{self.name}/gamma", scales), ParameterSpec(f"{self.name}/beta", scales)
 
     def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """No change of scale, no shift."""
-        units = units_of(shape)
-        return {f"{self.name}/gamma": np.ones(units), f"{self.name}/beta": np.zeros(units)}
+        scales = self.scales(shape)
+        return {f"{self.name}/gamma": np.ones(scales), f"{self.name}/beta": np.zeros(scales)}
 
 
 class BoundNormalization(BoundLayer):

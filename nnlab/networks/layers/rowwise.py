@@ -20,8 +20,9 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Rowwise(Layer):
-    """y = f(z) with f an activation of all units of the last axis together; it has nothing to learn."""
+    """y = f(z) with f an activation of all units together, or of all channels of a pixel; it has nothing to learn."""
 
+    over_channels = True
     activation: RowActivation
     chosen: Mapping[str, Value]
 

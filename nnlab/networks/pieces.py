@@ -1,0 +1,130 @@
+"""Batches of images go through a network in parts that stay in the cache: a replica at a time, a few samples at a time.
+
+Replicas compute nothing together that they would not compute alone, so that no bit depends on these parts' order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.networks.layers.base import PassContext
+from nnlab.networks.network import Network, Pass, mean_over_samples
+
+Array = NDArray[Any]
+
+
+class PassInPieces:
+    """`Pass.differentiate` for a batch of which `rows` samples go forward and backward together.
+
+    The loss is a mean over the batch, so that the gradients of the pieces are added.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        theta: Array,
+        gradient: Array,
+        batch: int,
+        rows: int,
+        statistics: Array | None = None,
+        context: PassContext | None = None,
+    ) -> None:
+        self.gradient, self.own = gradient, np.zeros_like(gradient)
+        self.context = PassContext() if context is None else context
+        self.pieces = [slice(begin, min(begin + rows, batch)) for begin in range(0, batch, rows)]
+        sizes = {piece.stop - piece.start for piece in self.pieces}
+        self.passes = {n: Pass(network, theta, self.own, n, statistics, self.context, batch) for n in sorted(sizes)}
+        self.x = self.y = np.empty(0)  # the arrays that came last: none yet
+        self.parts: list[tuple[Array, Array]] = []
+
+    def differentiate(self, x: Array, y: Array, *, measured: bool = False) -> Array | None:
+        """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
+        if x is not self.x or y is not self.y:
+            self.x, self.y = x, y
+            self.parts = [(x[:, piece], y[:, piece]) for piece in self.pieces]
+        losses = []
+        for number, (x_part, y_part) in enumerate(self.parts):
+            self.context.piece = number
+            piece = self.passes[x_part.shape[1]]
+            piece.forward(x_part)
+            if measured:
+                losses.append(piece.head.losses(piece.z, y_part))
+            piece.backward_loss(y_part)
+            if number:
+                np.add(self.gradient, self.own, self.gradient)
+            else:
+                np.copyto(self.gradient, self.own)
+        self.context.piece = 0  # a batch of another size may be a single piece
+        piece.add_penalties(self.gradient)
+        return mean_over_samples(np.concatenate(losses, axis=1)) if measured else None
+
+    def penalty(self) -> Array:
+        """As `Pass.penalty`."""
+        return next(iter(self.passes.values())).penalty()
+
+
+class PassByReplica:
+    """`Pass.differentiate` for several replicas one after the other: the buffers of one stay in the cache."""
+
+    def __init__(
+        self,
+        network: Network,
+        theta: Array,
+        gradient: Array,
+        batch: int,
+        statistics: Array | None = None,
+        context: PassContext | None = None,
+    ) -> None:
+        context = PassContext() if context is None else context
+        self.passes = [
+            training_pass(
+                network.of_replica(replica),
+                theta[replica : replica + 1],
+                gradient[replica : replica + 1],
+                batch,
+                None if statistics is None else statistics[replica : replica + 1],
+                context.of_replica(replica),
+            )
+            for replica in range(len(theta))
+        ]
+        self.x = self.y = np.empty(0)  # the arrays that came last: none yet
+        self.parts: list[tuple[Array, Array]] = []
+
+    def differentiate(self, x: Array, y: Array, *, measured: bool = False) -> Array | None:
+        """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
+        if x is not self.x or y is not self.y:
+            self.x, self.y = x, y
+            replicas = range(len(self.passes))
+            self.parts = list(zip(by_replica(x, replicas), by_replica(y, replicas), strict=True))
+        pairs = zip(self.passes, self.parts, strict=True)
+        losses = [own.differentiate(x, y, measured=measured) for own, (x, y) in pairs]
+        return np.concatenate([loss for loss in losses if loss is not None]) if measured else None
+
+    def penalty(self) -> Array:
+        """As `Pass.penalty`."""
+        return np.concatenate([own.penalty() for own in self.passes])
+
+
+def by_replica(values: Array, replicas: range) -> list[Array]:
+    """Each replica's own rows, (1, m, columns), of values (R or 1, m, columns)."""
+    return [values[replica : replica + 1] if len(values) > 1 else values for replica in replicas]
+
+
+def training_pass(
+    network: Network,
+    theta: Array,
+    gradient: Array,
+    batch: int,
+    statistics: Array | None = None,
+    context: PassContext | None = None,
+) -> Pass | PassInPieces | PassByReplica:
+    """What trains a network on batches of one size, at once or in parts; which, follows from shapes and size alone."""
+    if network.has_images and len(theta) > 1:
+        return PassByReplica(network, theta, gradient, batch, statistics, context)
+    rows = network.rows_at_once(batch, trains=True)
+    if rows == batch:
+        return Pass(network, theta, gradient, batch, statistics, context)
+    return PassInPieces(network, theta, gradient, batch, rows, statistics, context)
