@@ -89,6 +89,8 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     screen = output.screen
     if found.status == "diverged":
         screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
+    for warning in found.warnings:
+        screen.warn(warning)
     show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")

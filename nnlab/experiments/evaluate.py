@@ -14,6 +14,7 @@ from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
+from nnlab.data.dataset import NewRows
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
@@ -37,16 +38,20 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Predicted:
-    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets."""
+    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets.
+
+    `names` are the names of image files, (N,), or empty.
+    """
 
     outputs: Array
     numbers: Array
     targets: Array | None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures and predictions of each evaluated part; no figures without targets."""
+    """Figures and predictions of each evaluated part; no figures without targets. `warnings` are about new rows."""
 
     run: Path
     status: str
@@ -56,6 +61,7 @@ class Evaluation:
     model: Model
     predicted: dict[str, Predicted]
     gates: tuple[Outcome, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -141,15 +147,16 @@ def evaluate(
     """
     opened = open_run(run, checkpoint, activations)
     experiment, model = opened.experiment, opened.model
+    rows = None if data is None else _new_rows(model, experiment, data)
     figures, predicted = (
-        _on_file(model, experiment, data)
-        if data is not None
-        else _on_splits(model, experiment, run, split, opened.about.fingerprint)
+        _on_splits(model, experiment, run, split, opened.about.fingerprint) if rows is None else _on_rows(model, rows)
     )
     outcomes = _held(gates, model, figures, list(predicted), baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
-    return Evaluation(run.path, status, opened.checkpoint, opened.about.step, figures, model, predicted, outcomes)
+    warnings = () if rows is None else rows.warnings
+    about = (run.path, status, opened.checkpoint, opened.about.step)
+    return Evaluation(*about, figures, model, predicted, outcomes, warnings)
 
 
 def _held(
@@ -168,24 +175,26 @@ def _held(
     return tuple(hold(gates, measured, baseline))
 
 
-def _on_file(model: Model, experiment: Experiment, data: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Predictions for the rows of a file, with figures if it has targets."""
-    blanks_allowed = model.scaling.fill is not None
-    blocks = experiment.data.in_blocks
-    rows = load_new(
+def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
+    """The rows of a file or folder, read in the way of the model's own data."""
+    return load_new(
         data,
         model.columns,
         task=experiment.task,
-        blanks_allowed=blanks_allowed,
-        in_blocks=blocks,
+        blanks_allowed=model.scaling.fill is not None,
+        in_blocks=experiment.data.in_blocks,
         channels=experiment.data.channels,
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
+
+
+def _on_rows(model: Model, rows: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
+    """Predictions for new rows, with figures if they have targets."""
     x = model.scaled(rows.x)
     figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
     outputs = model.outputs_of_scaled(x)
-    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y)}
+    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
 
 
 def _on_splits(
@@ -212,11 +221,18 @@ def _on_splits(
 def write_predictions(evaluation: Evaluation, path: Path) -> None:
     """Write a CSV row for each data row: its number, the prediction, the outputs, and the target if known.
 
-    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1.
+    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1; rows of image
+    files have the file's name behind it.
     """
     model, several = evaluation.model, len(evaluation.predicted) > 1
     knows = all(part.targets is not None for part in evaluation.predicted.values())
-    header = ["row", *_header(model), *(f"true/{name}" for name in model.columns.targets if knows)]
+    files = any(part.names for part in evaluation.predicted.values())
+    header = [
+        "row",
+        *(["file"] if files else []),
+        *_header(model),
+        *(f"true/{name}" for name in model.columns.targets if knows),
+    ]
     rows = [[name, *row] for name, part in evaluation.predicted.items() for row in _rows(model, part)]
     write_csv(path, [["split", *header], *rows] if several else [header, *(row[1:] for row in rows)])
 
@@ -235,9 +251,11 @@ def _rows(model: Model, part: Predicted) -> list[list[str]]:
     decided = predictions(task, outputs).reshape(len(outputs), -1)
     named = _named(model, decided) if task != "regression" else [[] for _ in outputs]
     truth = [[] for _ in outputs] if part.targets is None else _named(model, _truth(model, part.targets))
+    files = [[name] for name in part.names] or [[] for _ in outputs]
+    columns = (part.numbers.tolist(), files, named, outputs.tolist(), truth)
     return [
-        [str(number), *names, *map(cell, row), *known]
-        for number, names, row, known in zip(part.numbers.tolist(), named, outputs.tolist(), truth, strict=True)
+        [str(number), *file, *names, *map(cell, row), *known]
+        for number, file, names, row, known in zip(*columns, strict=True)
     ]
 
 

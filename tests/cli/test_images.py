@@ -35,8 +35,8 @@ CIFAR = """\
 name: cifar
 task: multiclass
 data: {source: cifar.tar.gz, scale: {name: range, low: -1, high: 1}}
-network: {layers: [10]}
-training: {epochs: 5, batch_size: 4}
+network: {layers: [{conv2d: 4, kernel: 5, activation: relu}, {max_pool: 4}, 10]}
+training: {epochs: 15, batch_size: 4}
 gates: [test/accuracy >= 0.5]
 """
 
@@ -77,10 +77,18 @@ def test_a_folder_of_photographs_from_training_to_new_pictures(tmp_path, photos,
     table = tmp_path / "predictions.csv"
     result = nnlab_here("eval", run, "--data", new, "--predictions", table, cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
-    assert [row["class"] for row in read_rows(table)] == ["dark", "bright"]
+    assert [(row["file"], row["class"]) for row in read_rows(table)] == [("night.png", "dark"), ("noon.jpg", "bright")]
     result = nnlab_here("eval", run, "--data", tmp_path / "photos", "--json", cwd=tmp_path)
     document = parse_json(result.stdout)
     assert (document["rows"], document["figures"]["data/accuracy"]) == (8, 1)
+
+
+def test_new_pictures_that_are_skipped_are_counted(tmp_path, photos):
+    run = trained(tmp_path, photos, "--set", "data.bad_images=skip")
+    new = write_files(tmp_path / "new", {"a.png": b"", "b.png": image_file(np.full((5, 6), 20))})
+    result = nnlab_here("eval", run, "--data", new, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "1 file of 2 left out, the first:" in result.stderr.replace("\n", " ")
 
 
 def test_the_config_of_a_run_gives_the_same_run(tmp_path, photos):
