@@ -83,6 +83,12 @@ def test_a_folder_of_photographs_from_training_to_new_pictures(tmp_path, photos,
     assert (document["rows"], document["figures"]["data/accuracy"]) == (8, 1)
 
 
+def test_a_part_that_the_file_does_not_mention_is_measured_at_the_end(tmp_path, photos):
+    text = PHOTOS.replace("  validation: own\n", "").replace(", early_stopping: {monitor: val/loss, patience: 5}", "")
+    run = trained(tmp_path, write(tmp_path, text.replace(", val/accuracy >= 0.9", "")))
+    assert read_json(run / "summary.json")["final"]["val/accuracy"] == 1
+
+
 def test_new_pictures_that_are_skipped_are_counted(tmp_path, photos):
     run = trained(tmp_path, photos, "--set", "data.bad_images=skip")
     new = write_files(tmp_path / "new", {"a.png": b"", "b.png": image_file(np.full((5, 6), 20))})
