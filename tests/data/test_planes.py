@@ -117,6 +117,13 @@ def test_new_images_of_another_shape_are_refused(save):
         load_new(save(IMAGES.transpose(0, 1, 3, 2).copy()), columns, task="multiclass", channels="first")
 
 
+def test_channels_of_image_files_say_nothing_of_new_arrays(save):
+    path = save(IMAGES.transpose(0, 2, 3, 1).copy())
+    columns = load(path, task="multiclass").columns
+    new = load_new(path, columns, task="multiclass", channels="rgb")
+    np.testing.assert_array_equal(new.x, IMAGES.reshape(9, -1))
+
+
 def test_flat_rows_fit_a_model_of_images(tmp_path):
     np.savez(tmp_path / "a.npz", x=IMAGES, y=LABELS)
     columns = load(str(tmp_path / "a.npz"), task="multiclass", channels="first").columns
