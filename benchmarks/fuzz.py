@@ -12,15 +12,19 @@ tests/test_fuzz.py draws a few hundred inputs from the same `READERS`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import hashlib
 import io
 import json
+import pickle
 import random
 import re
 import resource
+import shutil
 import signal
 import sys
+import tarfile
 import tempfile
 import time
 import traceback
@@ -28,7 +32,6 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,15 +45,22 @@ from nnlab.config.schema import Experiment
 from nnlab.data.arrays import read_npz, read_npz_like
 from nnlab.data.dataset import Dataset
 from nnlab.data.idx import read_idx_folder, read_idx_folder_like
+from nnlab.data.images.celeba import read_celeba
+from nnlab.data.images.cifar import read_cifar
+from nnlab.data.images.decode import BadImageError, Wanted, decode
+from nnlab.data.images.folder import ImageOptions, read_image_folder, read_image_folder_like
+from nnlab.data.images.pickles import read_pickle
+from nnlab.data.images.pixels import read_pixels
 from nnlab.data.prepare import prepare
 from nnlab.data.tables import read_csv, read_csv_like
-from nnlab.errors import ConfigError, InputError, NnlabError
+from nnlab.errors import ConfigError, DataError, InputError, NnlabError
 from nnlab.gates.parse import gates_from, parse_gate
 from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.formula import Formula
 from nnlab.maths.expressions.functions import FUNCTIONS
 from nnlab.runs import checkpoints
 from nnlab.runs.about import ModelAbout
+from nnlab.runs.cache import UserCache
 from nnlab.setup.model import Model
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
@@ -404,6 +414,208 @@ def read_idx(content: Content, folder: Path) -> None:
     read_idx_folder_like(folder, data.columns, task=data.task)
 
 
+# --- images -----------------------------------------------------------------------------------------------------------
+
+_CIFAR_CLASSES = [f"class {number}" for number in range(10)]
+_PICKLE_WORDS = [
+    b"cos\nsystem\n", b"cnumpy\nload\n", b"c__builtin__\neval\n", b"R", b"b", b"o", b"i", b"\x81", b"\x93",
+    b"\x82\x01", b"(", b"t", b".", b"2\x86", b"]" * 300, b"q\x01", b"h\x01", b"K\x01", b"N", b"}", b"u", b"e",
+    b"T\xff\xff\xff\x7f", b"\x8a\xff", b"I99999999999999999999999\n", b"\x8e" + b"\xff" * 8, b"Pid\n",
+    b"\x80\x05", b"\x85", b"0", b"1", b"F1e400\n", b"|O8", b"f8",
+]  # fmt: skip
+
+
+def _batch(rows: int, label: int) -> dict[str, Any]:
+    data = np.arange(rows * 3072).reshape(rows, 3072).astype(np.uint8)
+    return {
+        "data": data,
+        "labels": [(label + row) % 10 for row in range(rows)],
+        "batch_label": b"a",
+        "filenames": ["a"],
+    }
+
+
+def pickled(chance: random.Random) -> Content:
+    """A batch of CIFAR as a pickle of any protocol, or nearly so."""
+    small = {
+        **_batch(1, 3),
+        "data": np.arange(6, dtype=np.uint8).reshape(2, 3),
+        "more": (1.5, None, True, "é", -(2**40)),
+    }
+    content = pickle.dumps(small, chance.randint(0, 5))
+    if chance.random() < 0.2:
+        return b"".join(chance.choice(_PICKLE_WORDS) for _ in range(chance.randint(0, 30)))
+    return changed(chance, content, _PICKLE_WORDS)
+
+
+def read_pickled(content: Content, _folder: Path) -> None:
+    """As the reader of CIFAR does."""
+    assert all(isinstance(key, str) for key in read_pickle(content, "batch"))
+
+
+def _cifar_files(chance: random.Random) -> dict[str, Content]:
+    if chance.random() < 0.5:
+        files = {f"data_batch_{n}.bin": bytes([n]) + bytes(3072) for n in range(1, 6)}
+        files |= {"test_batch.bin": bytes([7]) + bytes(3072), "batches.meta.txt": "\n".join(_CIFAR_CLASSES).encode()}
+        return files
+    names = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]
+    files = {name: pickle.dumps(_batch(1, n), chance.choice([0, 2, 4])) for n, name in enumerate(names)}
+    return {**files, "batches.meta": pickle.dumps({"label_names": _CIFAR_CLASSES}, 2)}
+
+
+def cifar(chance: random.Random) -> Content:
+    """An archive of CIFAR-10, changed from outside, as a tar under a right checksum, or in one of its files."""
+    files, level = _cifar_files(chance), chance.randint(0, 2)
+    wrong = chance.choice(sorted(files))
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            made = changed(chance, content, _PICKLE_WORDS) if level == 2 and name == wrong else content
+            member = tarfile.TarInfo(f"folder/{name}")
+            member.size = len(made)
+            archive.addfile(member, io.BytesIO(made))
+    tar = changed(chance, stream.getvalue()) if level == 1 else stream.getvalue()
+    packed = gzip.compress(tar, 1)
+    return changed(chance, packed) if level == 0 else packed
+
+
+def read_archived(content: Content, folder: Path) -> None:
+    """As `nnlab train` does."""
+    path = folder / "c.tar.gz"
+    path.write_bytes(content)
+    _prepared(read_cifar(path, task="multiclass"), _pick(content), "refuse")
+
+
+_FORMS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+_PICTURE_WORDS = [
+    b"IHDR", b"IDAT", b"IEND", b"PLTE", b"tRNS", b"acTL", b"eXIf", b"\xff\xd9", b"\xff\xd8", b"\xff\xe1",
+    b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"GIF89a", b"BM", b"RIFF", b"WEBP", b"ANIM", b";",
+    b"!\xf9",
+]  # fmt: skip
+
+
+def _picture(chance: random.Random, rows: int = 6, columns: int = 5) -> Content:
+    """An image file of any format and mode."""
+    from PIL import Image
+
+    values = np.array([chance.randint(0, 255) for _ in range(3 * rows * columns)], np.uint8).reshape(rows, columns, 3)
+    form, stream = chance.choice(_FORMS), io.BytesIO()
+    mode = chance.choice(
+        {"PNG": ["RGB", "L", "P", "RGBA", "LA", "1", "I;16"], "JPEG": ["RGB", "L", "CMYK"]}.get(form, ["RGB"])
+    )
+    picture = Image.fromarray(values).convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
+    exif = Image.Exif()
+    exif[0x0112] = chance.randint(0, 9)
+    picture.save(stream, form, **({"exif": exif} if form in ("PNG", "JPEG", "WEBP") else {}))
+    return stream.getvalue()
+
+
+def picture(chance: random.Random) -> Content:
+    """An image file, or nearly so."""
+    return changed(chance, _picture(chance), _PICTURE_WORDS + WORDS)
+
+
+def read_picture(content: Content, _folder: Path) -> None:
+    """As the reader of folders does."""
+    pick = _pick(content)
+    wanted = Wanted(pick.choice([None, (3, 4)]), pick.choice([None, "rgb", "gray"]))
+    try:
+        pixels = decode(content, wanted)
+    except BadImageError as error:
+        raise DataError(str(error)) from None
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[0] in (1, 3)
+    assert wanted.size in (None, pixels.shape[1:])
+
+
+def picture_folder(chance: random.Random) -> Content:
+    """A folder with a few pictures in a few folders with hardly likely names, as JSON of names and contents."""
+    names = ["a", "b", "train", "test", "val", "c\x1bd", "é", " ", ".hidden", "x.png"]
+    files = {}
+    for _ in range(chance.randint(1, 8)):
+        depth = chance.choice([2] * 18 + [1, 3])
+        where = "/".join(
+            [*(chance.choice(names[:2] if chance.random() < 0.9 else names) for _ in range(depth - 1)), ""]
+        )
+        name = chance.choice(["1.png", "2.jpg", "3.PNG", "4.gif", "notes.txt", ".DS_Store", "é.webp", "5.png"])
+        content = _picture(chance) if chance.random() < 0.95 else changed(chance, _picture(chance))
+        files[where + name] = content.hex()
+    return json.dumps(files).encode()
+
+
+def read_picture_folder(content: Content, folder: Path) -> None:
+    """As `nnlab train` and `nnlab eval --data` do."""
+    place, pick = folder / "pictures", _pick(content)
+    shutil.rmtree(place, ignore_errors=True)
+    for name, made in json.loads(content).items():
+        with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(bytes.fromhex(made))
+    place.mkdir(exist_ok=True)
+    options = ImageOptions(
+        Wanted((3, 3), "rgb") if pick.random() < 0.8 else Wanted(),
+        skip=pick.random() < 0.5,
+        in_blocks=pick.choice([None, None, 3]),
+        cache=pick.choice([None, UserCache(folder / "cache")]),
+    )
+    data = read_image_folder(place, task=pick.choice(("binary", "multiclass")), options=options)
+    read_image_folder_like(place, data.columns, task=data.task, options=options)
+
+
+def celeba_folder(chance: random.Random) -> Content:
+    """The tables of a set in CelebA's layout, one of them changed."""
+    attributes = "3\nBald Smiling \n1.png -1  1\n2.png  1 -1\n3.png  1  1\n"
+    partition = "1.png 0\n2.png 0\n3.png 2\n"
+    tables = [attributes, partition]
+    which = chance.randint(0, 1)
+    tables[which] = changed_numbers(chance, tables[which]) if chance.random() < 0.5 else tables[which]
+    parts = [table.encode() for table in tables]
+    parts[which] = changed(chance, parts[which])
+    return json.dumps([part.hex() for part in parts]).encode()
+
+
+def read_celeba_folder(content: Content, folder: Path) -> None:
+    """As `nnlab train` does."""
+    place = folder / "faces"
+    (place / "img_align_celeba").mkdir(parents=True, exist_ok=True)
+    for number in (1, 2, 3):
+        (place / "img_align_celeba" / f"{number}.png").write_bytes(_picture(random.Random(number)))
+    for name, made in zip(("list_attr_celeba.txt", "list_eval_partition.txt"), json.loads(content), strict=True):
+        (place / name).write_bytes(bytes.fromhex(made))
+    data = read_celeba(place, task="multilabel", options=ImageOptions(Wanted((2, 2), "gray")))
+    assert np.isin(data.y, (0, 1)).all()
+
+
+def kept_pixels(chance: random.Random) -> Content:
+    """A cache file, or nearly so."""
+    with tempfile.TemporaryDirectory() as folder:
+        content = _kept(Path(folder))
+    return changed(chance, content)
+
+
+def _kept(folder: Path) -> Content:
+    path, cache = folder / "1.png", UserCache(folder / "cache")
+    path.write_bytes(_picture(random.Random(1)))
+    read_pixels([path], Wanted((4, 4), "rgb"), skip=False, cache=cache)
+    return next(cache.folder.iterdir()).read_bytes()
+
+
+def read_kept(content: Content, folder: Path) -> None:
+    """A changed cache file must not change the pixels: it is noticed and made again."""
+    whole = _kept(folder)
+    (kept,) = (folder / "cache").iterdir()
+    kept.write_bytes(content)
+    blocks = _pick(content).choice([None, 1])
+    found = read_pixels(
+        [folder / "1.png"], Wanted((4, 4), "rgb"), skip=False, in_blocks=blocks, cache=UserCache(kept.parent)
+    )
+    assert found.rows[:].tobytes() == whole[:48]
+    if content != whole:
+        raise DataError("found a cache file that was damaged, expected the one that was written")
+
+
 # --- checkpoints ------------------------------------------------------------------------------------------------------
 
 
@@ -511,6 +723,12 @@ READERS = {
     "csv": Reader(table, read_table),
     "npz": Reader(archive, read_archive),
     "idx": Reader(idx_folder, read_idx),
+    "pickle": Reader(pickled, read_pickled),
+    "cifar": Reader(cifar, read_archived),
+    "picture": Reader(picture, read_picture),
+    "picture_folder": Reader(picture_folder, read_picture_folder),
+    "celeba": Reader(celeba_folder, read_celeba_folder),
+    "pixels": Reader(kept_pixels, read_kept),
     "checkpoint": Reader(checkpoint, read_checkpoint),
 }
 
@@ -543,7 +761,7 @@ def _check(error: NnlabError) -> None:
     assert all(line.isprintable() for line in lines), lines
 
 
-@contextmanager
+@contextlib.contextmanager
 def _limited(seconds: float) -> Iterator[None]:
     """Raise TooSlowError where the body takes longer."""
 

@@ -12,6 +12,9 @@ from pages import png
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ[name] = "1"
 
+# No test keeps decoded images in the user's own cache.
+os.environ["NNLAB_CACHE"] = ""
+
 # A shell that starts pytest in the background has it ignore Ctrl-C, and so would every command that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

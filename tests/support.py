@@ -42,7 +42,7 @@ training:
 
 
 # What a command's environment has of this one; the last lets it tell what it covers, where that is measured.
-KEPT = ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE", "COVERAGE_PROCESS_CONFIG")
+KEPT = ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE", "COVERAGE_PROCESS_CONFIG", "NNLAB_CACHE")
 
 # With these it trains until it is stopped.
 LONG = (

@@ -339,6 +339,7 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     columns = dataset.columns
     targets = f"classes {', '.join(columns.classes)}" if columns.classes else f"targets {', '.join(columns.targets)}"
     about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", targets]]
+    about += [["note", note] for note in dataset.notes]
     screen.table(
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )

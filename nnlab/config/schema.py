@@ -60,6 +60,15 @@ Count = Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)]
 Side = Annotated[StrictInt, Field(ge=1, le=4096)]
 
 
+def _two(value: Any) -> Any:
+    if isinstance(value, list) and len(value) != 2:
+        raise inner_faults([((), f"found a list of {len(value)}, expected two numbers")])
+    return value
+
+
+Two = BeforeValidator(_two)
+
+
 def _batch_size(value: Any) -> Any:
     if value == "all":
         return value
@@ -125,7 +134,7 @@ class Scale(FrozenModel):
     per_channel: StrictBool = False
     low: Number | None = None
     high: Number | None = None
-    source_range: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = Field(None, alias="from")
+    source_range: Annotated[list[Number], Two] | None = Field(None, alias="from")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -147,7 +156,7 @@ class Scale(FrozenModel):
     def _reversed(self) -> Iterator[Inner]:
         """Ranges that do not go upwards."""
         low, high = self.target_range
-        if not low < high:
+        if self.name == "range" and not low < high:
             yield ("high" if self.high is not None else "low",), f"found {low:g} … {high:g}, expected low below high"
         if self.source_range and not self.source_range[0] < self.source_range[1]:
             yield ("from",), f"found {self.source_range}, expected the lower end first"
@@ -191,7 +200,7 @@ class Data(FrozenModel):
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
     scale_targets: StrictBool = False
     in_blocks: Count | None = None
-    resize: Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
+    resize: Annotated[list[Side], Two] | None = None
     channels: Literal["rgb", "gray", "first", "last"] | None = None
     bad_images: Literal["error", "skip"] = "error"
     test: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None

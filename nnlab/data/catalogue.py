@@ -27,7 +27,7 @@ from nnlab.data.drawn import drawn
 from nnlab.data.files import SOURCE, counted, quoted, reading, refuse, size_of, stat_of
 from nnlab.data.idx import is_idx_folder, read_idx_folder, read_idx_folder_like
 from nnlab.data.images.cifar import ARCHIVES, is_cifar_folder, read_cifar, read_cifar_like
-from nnlab.data.images.listing import is_celeba_folder, is_image_folder
+from nnlab.data.images.listing import SUFFIXES, is_celeba_folder, is_image_folder
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import DataError, Fault, suggestion
@@ -293,6 +293,8 @@ def _kind_of(path: Path) -> str:
         return "table"
     if name.endswith(ARCHIVES):
         return "cifar"
+    if name.endswith(SUFFIXES) and path.is_file():
+        return "images"
     if not stat.S_ISDIR(stat_of(path).st_mode):
         return "npz" if _require_npz(path) else ""
     kinds = {"npy": is_npy_folder, "cifar": is_cifar_folder, "idx": is_idx_folder, "celeba": is_celeba_folder}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of, image_column
 from nnlab.data.files import SOURCE, counted, fill, is_packed, opened, refuse, size_of, stat_of, unpacked_limit
-from nnlab.data.images.planes import check_order, described, flat, flat_stored, planes_of
+from nnlab.data.images.planes import ORDERS, check_order, described, flat, flat_stored, planes_of
 from nnlab.data.stored import StoredArray, StoredRows, pick, unpacked
 from nnlab.data.targets import labelled, require_class_task
 
@@ -76,7 +76,8 @@ def read_idx_folder_like(
     folder: Path | str, columns: Columns, *, task: Task, in_blocks: int | None = None, channels: str | None = None
 ) -> NewRows:
     """The t10k rows of a folder, or the train rows if it has no others, for the classes of `columns`."""
-    dataset = read_idx_folder(folder, task=task, in_blocks=in_blocks, channels=channels)
+    order = channels if channels in ORDERS else None
+    dataset = read_idx_folder(folder, task=task, in_blocks=in_blocks, channels=order)
     check_inputs(dataset, columns, folder)
     if dataset.columns.classes != columns.classes:
         found, expected = (", ".join(classes) for classes in (dataset.columns.classes, columns.classes))

@@ -15,6 +15,7 @@ from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
+from nnlab.data.dataset import NewRows
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, StorageError, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
@@ -42,7 +43,7 @@ Array = NDArray[Any]
 class Predicted:
     """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets.
 
-    `names` are those of the files of images, or none.
+    `names` are the names of image files, (N,), or empty.
     """
 
     outputs: Array
@@ -53,7 +54,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures and predictions of each evaluated part; no figures without targets."""
+    """Figures and predictions of each evaluated part; no figures without targets. `warnings` are about new rows."""
 
     run: Path
     status: str
@@ -151,28 +152,17 @@ def evaluate(
     Gates are checked against the figures; ConfigError for a gate on a figure that is not measured.
     """
     opened = open_run(run, checkpoint, activations)
-    experiment, model, asked = opened.experiment, opened.model, _NOTHING_ASKED
-    if data is not None:
-        figures, predicted, asked = _on_file(model, experiment, data, run)
-    else:
-        figures, predicted = _on_splits(model, experiment, run, split, opened.about.fingerprint)
+    experiment, model = opened.experiment, opened.model
+    rows = None if data is None else _new_rows(model, experiment, data)
+    figures, predicted = (
+        _on_splits(model, experiment, run, split, opened.about.fingerprint) if rows is None else _on_rows(model, rows)
+    )
+    asked = _asked(run, model, rows, predicted)
     outcomes = _held(gates, model, figures, list(predicted), baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
     about = (run.path, status, opened.checkpoint, opened.about.step)
-    return Evaluation(*about, figures, model, predicted, outcomes, **vars(asked))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a network says of images, the path of a picture of them, and what a user should know of their files."""
-
-    answers: tuple[Answer, ...] = ()
-    picture: str = ""
-    warnings: tuple[str, ...] = ()
-
-
-_NOTHING_ASKED = _Asked()
+    return Evaluation(*about, figures, model, predicted, outcomes, **asked)
 
 
 def _held(
@@ -191,35 +181,41 @@ def _held(
     return tuple(hold(gates, measured, baseline))
 
 
-def _on_file(
-    model: Model, experiment: Experiment, data: str, run: RunFolder
-) -> tuple[dict[str, Figures], dict[str, Predicted], _Asked]:
-    """Predictions for the rows of a file, with figures if it has targets; of image files, what each is."""
-    blanks_allowed = model.scaling.fill is not None
-    blocks = experiment.data.in_blocks
-    rows = load_new(
+def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
+    """The rows of a file or folder, read in the way of the model's own data."""
+    return load_new(
         data,
         model.columns,
         task=experiment.task,
-        blanks_allowed=blanks_allowed,
-        in_blocks=blocks,
+        blanks_allowed=model.scaling.fill is not None,
+        in_blocks=experiment.data.in_blocks,
         channels=experiment.data.channels,
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
+
+
+def _on_rows(model: Model, rows: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
+    """Predictions for new rows, with figures if they have targets."""
     x = model.scaled(rows.x)
     figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
     outputs = model.outputs_of_scaled(x)
-    predicted = Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)
-    if not rows.names:
-        return figures, {"data": predicted}, _Asked(warnings=rows.warnings)
-    answers = answers_of(model, rows.names, outputs, rows.y)
-    failures = _draw(run, partial(drawn, model, rows.x, answers))
-    picture = "" if failures else str(run.plots / f"{PICTURE}.png")
-    return figures, {"data": predicted}, _Asked(answers, picture, (*rows.warnings, *failures))
+    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
 
 
 PICTURE = "answers"
+
+
+def _asked(run: RunFolder, model: Model, rows: NewRows | None, predicted: Mapping[str, Predicted]) -> dict[str, Any]:
+    """What the network says of image files, the path of a picture of them, and what a user should know of the rows."""
+    if rows is None:
+        return {}
+    if not rows.names:
+        return {"warnings": rows.warnings}
+    answers = answers_of(model, rows.names, predicted["data"].outputs, rows.y)
+    failures = _draw(run, partial(drawn, model, rows.x, answers))
+    picture = "" if failures else str(run.plots / f"{PICTURE}.png")
+    return {"answers": answers, "picture": picture, "warnings": (*rows.warnings, *failures)}
 
 
 def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
@@ -254,13 +250,18 @@ def _on_splits(
 def write_predictions(evaluation: Evaluation, path: Path) -> None:
     """Write a CSV row for each data row: its number, the prediction, the outputs, and the target if known.
 
-    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1. Of image
-    files, the second column is the file's name.
+    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1; rows of image
+    files have the file's name behind it.
     """
     model, several = evaluation.model, len(evaluation.predicted) > 1
     knows = all(part.targets is not None for part in evaluation.predicted.values())
-    files = ["file"] if any(part.names for part in evaluation.predicted.values()) else []
-    header = ["row", *files, *_header(model), *(f"true/{name}" for name in model.columns.targets if knows)]
+    files = any(part.names for part in evaluation.predicted.values())
+    header = [
+        "row",
+        *(["file"] if files else []),
+        *_header(model),
+        *(f"true/{name}" for name in model.columns.targets if knows),
+    ]
     rows = [[name, *row] for name, part in evaluation.predicted.items() for row in _rows(model, part)]
     write_csv(path, [["split", *header], *rows] if several else [header, *(row[1:] for row in rows)])
 
@@ -280,11 +281,10 @@ def _rows(model: Model, part: Predicted) -> list[list[str]]:
     named = _named(model, decided) if task != "regression" else [[] for _ in outputs]
     truth = [[] for _ in outputs] if part.targets is None else _named(model, _truth(model, part.targets))
     files = [[name] for name in part.names] or [[] for _ in outputs]
+    columns = (part.numbers.tolist(), files, named, outputs.tolist(), truth)
     return [
         [str(number), *file, *names, *map(cell, row), *known]
-        for number, file, names, row, known in zip(
-            part.numbers.tolist(), files, named, outputs.tolist(), truth, strict=True
-        )
+        for number, file, names, row, known in zip(*columns, strict=True)
     ]
 
 

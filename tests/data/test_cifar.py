@@ -1,9 +1,11 @@
 """CIFAR-10 and -100 in all published versions: the same rows, and what is refused."""
 
+import dataclasses
 import gzip
 import hashlib
 import io
 import os
+import re
 import tarfile
 
 import numpy as np
@@ -92,9 +94,23 @@ def test_an_archive_is_compared_with_the_published_ones(tmp_path, monkeypatch):
     monkeypatch.setitem(module.PUBLISHED, digest, "cifar-10-python.tar.gz")
     data = read_cifar(path, task="multiclass")
     assert (data.notes, data.warnings) == (("as published: its SHA-256 is that of cifar-10-python.tar.gz",), ())
-    folder = read_cifar(write_files(tmp_path / "a", TEN["py"]), task="multiclass")
-    assert (folder.notes, folder.warnings) == ((), ())
-    assert all(len(digest) == 64 for digest in module.PUBLISHED)
+
+
+def test_the_batches_of_a_folder_are_compared_with_the_published_ones(tmp_path, monkeypatch):
+    folder = write_files(tmp_path / "set", TEN["bin"])
+    (warning,) = read_cifar(folder, task="multiclass").warnings
+    assert warning == "'set' is not as published: data_batch_1.bin has another SHA-256 than CIFAR-10's"
+    digests = {name: hashlib.sha256(TEN["bin"][name]).hexdigest() for name in module.VERSIONS[1].batches}
+    mine = dataclasses.replace(module.VERSIONS[1], digests=digests)
+    monkeypatch.setattr(module, "VERSIONS", (module.VERSIONS[0], mine, *module.VERSIONS[2:]))
+    data = read_cifar(folder, task="multiclass")
+    assert (data.notes, data.warnings) == (("as published: the SHA-256 of its batches are those of CIFAR-10",), ())
+
+
+def test_every_digest_is_one():
+    digests = [*module.PUBLISHED, *(digest for version in module.VERSIONS for digest in version.digests.values())]
+    assert len(set(digests)) == len(digests) == 20
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
 
 
 def test_new_rows_are_the_test_batch_of_the_same_classes(placed):
@@ -231,10 +247,10 @@ def test_an_archive_that_was_cut(tmp_path, cut):
         read_cifar(path, task="multiclass")
 
 
-@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"no tar" * 1000), gzip.compress(b"")])
+@pytest.mark.parametrize("content", [None, b"no tar" * 1000, b""], ids=["not packed", "no tar", "empty"])
 def test_a_file_that_is_no_archive(tmp_path, content):
     path = tmp_path / "a.tar.gz"
-    path.write_bytes(content)
+    path.write_bytes(b"no archive" if content is None else gzip.compress(content))
     with pytest.raises(DataError, match=r"corrupt|none of CIFAR's files"):
         read_cifar(path, task="multiclass")
 

@@ -216,6 +216,14 @@ def test_an_animation_of_one_frame_is_a_picture():
     assert decode(saved(Image.fromarray(GRAY), "GIF", save_all=True), AS_GRAY).shape == (1, 3, 4)
 
 
+def test_of_a_photograph_with_a_second_picture_the_first_is_read():
+    """Phones append one to a JPEG, the multi-picture format, which is no animation."""
+    first, second = (Image.fromarray(np.full((16, 16), value, np.uint8)) for value in (200, 50))
+    content = saved(first, "MPO", save_all=True, append_images=[second])
+    assert b"MPF" in content
+    np.testing.assert_array_equal(decode(content, OWN), np.full((1, 16, 16), 200))
+
+
 def test_pillow_takes_no_more_memory_than_the_header_promises(monkeypatch):
     monkeypatch.setattr(module, "LARGEST_PICTURE", 100)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _self: pytest.fail("unpacked"))

@@ -371,6 +371,19 @@ def test_images_for_a_model_of_other_inputs(folder, tmp_path):
         load_new(str(folder), load(str(tmp_path / "b.npz"), task="multiclass").columns, task="multiclass")
 
 
+def test_one_new_image(folder, tmp_path):
+    columns = load(str(folder), task="multiclass").columns
+    rows = load_new(str(folder / "cats" / "000000.png"), columns, task="multiclass")
+    np.testing.assert_array_equal(rows.x, COLOUR[:1])
+    assert (rows.y, rows.names) == (None, ("000000.png",))
+    assert "found one picture, expected a folder" in refused(folder / "cats" / "000000.png")
+    for name in ("absent.png", "fifo.png"):
+        if name == "fifo.png":
+            os.mkfifo(tmp_path / name)
+        with pytest.raises(DataError, match=r"found no file|found a FIFO"):
+            load_new(str(tmp_path / name), columns, task="multiclass")
+
+
 def test_new_images_in_blocks(folder):
     data = load(str(folder), task="multiclass")
     rows = load_new(str(folder), data.columns, task="multiclass", in_blocks=4)

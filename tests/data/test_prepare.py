@@ -131,3 +131,33 @@ def test_the_fingerprint_sees_values_and_names_not_layout():
     assert plain == fingerprint_of(np.asfortranarray(x.astype(">f8")), y, columns)
     assert plain != fingerprint_of(x + 1e-9, y, columns)
     assert plain != fingerprint_of(x, y, dataclasses.replace(columns, targets=("z",)))
+
+
+def images(tmp_path, **arrays):
+    np.savez(tmp_path / "a.npz", **arrays)
+    return load(str(tmp_path / "a.npz"), task="multiclass")
+
+
+def test_images_are_scaled_per_channel(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (20, 4, 5, 3)).astype(np.uint8)
+    data = prepared(images(tmp_path, x=x, y=np.arange(20) % 2), per_channel=True, dtype=np.float64)
+    planes = data.train.x.reshape(-1, 3, 20)
+    np.testing.assert_allclose(planes.mean(axis=(0, 2)), 0, atol=1e-12)
+    np.testing.assert_allclose(planes.std(axis=(0, 2)), 1)
+    with pytest.raises(DataError, match="per_channel for data that are no images, expected together"):
+        prepared(load("iris", task="multiclass"), per_channel=True)
+
+
+def test_images_are_brought_to_a_range(tmp_path):
+    x = np.tile(np.array([[[[0], [255]]]], np.uint8), (10, 1, 1, 1))
+    dataset = images(tmp_path, x=x, y=np.arange(10) % 2)
+    data = prepared(dataset, scale_name="range", target_range=(-1.0, 1.0), test=None, validation=None)
+    np.testing.assert_array_equal(data.train.x, [[-1, 1]] * 10)
+    dataset = images(tmp_path, x=x / 255.0, y=np.arange(10) % 2)
+    data = prepared(dataset, scale_name="range", source_range=(0.0, 1.0), target_range=(-1.0, 1.0))
+    np.testing.assert_array_equal(data.train.x, [[-1, 1]] * 6)
+
+
+def test_what_a_reader_warns_of_is_a_warning():
+    dataset = dataclasses.replace(load("iris", task="multiclass"), warnings=("first",), notes=("as published",))
+    assert prepared(dataset).warnings == ("first",)

@@ -54,6 +54,74 @@ def test_bytes_are_scaled_to_the_bits_of_float64_rounded_once(name, together, dt
     assert (found.dtype, found.tobytes()) == (expected.dtype, expected.tobytes())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_range_brings_bytes_to_another_range(dtype):
+    """The notebook's (v / 255 - 0.5) / 0.5, whose ends are exact here."""
+    every = np.arange(256, dtype=np.uint8)[:, None]
+    scaled = Scaling.fit(every, "range", target_range=(-1, 1)).apply(every, dtype)
+    wide = every.astype(np.float64)
+    np.testing.assert_allclose(scaled, (wide / 255 - 0.5) / 0.5, rtol=0, atol=2 * np.finfo(dtype).eps)
+    assert (scaled[0], scaled[255]) == (-1, 1)
+    np.testing.assert_array_equal(Scaling.fit(every, "range").apply(every, dtype), (wide / 255).astype(dtype))
+    shifted = Scaling.fit(every, "range", source_range=(100, 200), target_range=(5, 15)).apply(every)
+    np.testing.assert_allclose(shifted, (wide - 100) / 10 + 5)
+
+
+def test_a_range_does_not_depend_on_the_rows():
+    fitted = Scaling.fit(BYTES, "range", rows=np.array([0]))
+    assert (fitted.shift.tolist(), fitted.divisor.tolist(), fitted.constant) == ([0] * 7, [255] * 7, ())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_range_of_other_numbers_is_asked_for(dtype):
+    x = X.astype(dtype)
+    with pytest.raises(DataError, match=r"numbers that are no bytes, expected from: \[a, b\]") as error:
+        Scaling.fit(x, "range")
+    assert error.value.faults[0].key == ("data", "scale")
+    np.testing.assert_array_equal(Scaling.fit(x, "range", source_range=(0, 10)).apply(x), X / 10)
+    with pytest.raises(DataError, match="ranges beyond float64"):
+        Scaling.fit(x, "range", source_range=(-1e308, 1.7e308), target_range=(0, 1e-300))
+
+
+@pytest.mark.parametrize("name", ["standard", "minmax"])
+@pytest.mark.parametrize("kind", [np.uint8, np.float64])
+@pytest.mark.parametrize("rows", [None, np.arange(0, 200, 3)])
+@pytest.mark.parametrize("step", [1, 10**6])
+def test_channels_have_a_shift_and_a_divisor_each(name, kind, rows, step, monkeypatch):
+    monkeypatch.setattr(scaling, "_BLOCK", step)
+    x = np.random.default_rng(3).integers(0, 256, (200, 3, 5)) // [[1], [2], [5]]
+    flat = x.reshape(200, 15).astype(kind)
+    fitted = Scaling.fit(flat, name, channels=3, rows=rows)
+    planes = (x if rows is None else x[rows]).swapaxes(0, 1).reshape(3, -1).astype(np.float64)
+    if name == "standard":
+        shift, divisor = planes.mean(axis=1), planes.std(axis=1)
+    else:
+        shift, divisor = planes.min(axis=1), np.ptp(planes, axis=1)
+    np.testing.assert_allclose(fitted.shift, np.repeat(shift, 5), rtol=1e-12)
+    np.testing.assert_allclose(fitted.divisor, np.repeat(divisor, 5), rtol=1e-12)
+    for dtype in (np.float32, np.float64):
+        expected = ((flat.astype(np.float64) - fitted.shift) / fitted.divisor).astype(dtype)
+        assert fitted.apply(flat, dtype).tobytes() == expected.tobytes()
+    again = Scaling.from_arrays(fitted.to_arrays())
+    assert (again.channels, again.shift.tobytes()) == (3, fitted.shift.tobytes())
+
+
+def test_bytes_together_and_by_channel_are_counted_exactly():
+    x = np.random.default_rng(3).integers(0, 256, (500, 12)).astype(np.uint8)
+    for options in ({"together": True}, {"channels": 4}):
+        for name in ("standard", "minmax"):
+            one, other = (Scaling.fit(values, name, **options) for values in (x, x.astype(np.float64)))
+            np.testing.assert_allclose(one.shift, other.shift, rtol=1e-13)
+            np.testing.assert_allclose(one.divisor, other.divisor, rtol=1e-13)
+
+
+def test_a_constant_channel_becomes_0():
+    x = np.array([[7, 7, 1, 2], [7, 7, 3, 4]], np.uint8)
+    fitted = Scaling.fit(x, "standard", channels=2)
+    assert fitted.constant == (0, 1)
+    np.testing.assert_array_equal(fitted.apply(x)[:, :2], 0)
+
+
 @given(
     shift=st.floats(-1e6, 1e6),
     divisor=st.floats(1e-3, 1e6) | st.just(np.inf) | st.integers(1, 300).map(float),

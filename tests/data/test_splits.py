@@ -18,8 +18,8 @@ LABELS = [0] * 50 + [1] * 30 + [2] * 20
 Y = targets(LABELS)
 
 
-def cut(y=Y, task="multiclass", own_test=0, *, test=None, validation=None, seed=1):
-    return split(y, task, own_test, test=test, validation=validation, seed=seed)
+def cut(y=Y, task="multiclass", own_test=0, own_validation=0, *, test=None, validation=None, seed=1):
+    return split(y, task, own_test, own_validation, test=test, validation=validation, seed=seed)
 
 
 def counts(rows):
@@ -68,6 +68,24 @@ def test_a_test_part_of_its_own():
     assert len(parts.train) == len(parts.validation) == 40
     with pytest.raises(DataError, match="comes with a test part of 20 rows"):
         cut(own_test=20, test=0.2)
+
+
+@pytest.mark.parametrize("validation", [None, "own"])
+def test_a_validation_part_of_its_own(validation):
+    parts = cut(own_test=20, own_validation=15, validation=validation)
+    np.testing.assert_array_equal(parts.train, np.arange(65))
+    np.testing.assert_array_equal(parts.validation, np.arange(65, 80))
+    np.testing.assert_array_equal(parts.test, np.arange(80, 100))
+    parts = cut(own_validation=15, validation=validation, test=0.2)
+    np.testing.assert_array_equal(parts.validation, np.arange(85, 100))
+    assert (len(parts.train), len(parts.test)) == (68, 17)
+
+
+def test_a_second_validation_part_is_refused():
+    with pytest.raises(DataError, match="expected own: the set comes with a validation part of 15 rows"):
+        cut(own_validation=15, validation=0.2)
+    with pytest.raises(DataError, match=r"found data.validation: own, expected a share or a count"):
+        cut(validation="own")
 
 
 @pytest.mark.parametrize("size", [0, 1.0, 0.0, -1, -0.5, 1.5, True, float("nan"), 100, 1000, 0.999])

@@ -36,7 +36,7 @@ _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _TARGET_KEY: Key = ("data", "target")
 
-# SHA-256 of the archives as published; the MD5 on the authors' page belong to the same files.
+# SHA-256 of the archives as published, to which the MD5 on the authors' page belong, and below of the batches in them.
 PUBLISHED = {
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce": "cifar-10-python.tar.gz",
     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd": "cifar-10-binary.tar.gz",
@@ -59,18 +59,22 @@ class Labels:
 
 @dataclass(frozen=True)
 class Version:
-    """The files of a published version; `labels` has what `data.target` may choose, the first by default."""
+    """The files of a published version.
+
+    `digests` has the SHA-256 of each batch by its name, the test batch last. `labels` has what `data.target` may
+    choose, the first by default. `pickled_names` is the pickle with the classes' names; the binary versions have a text
+    file for each set of labels.
+    """
 
     set: str
-    training: tuple[str, ...]
-    test: str
+    digests: Mapping[str, str]
     labels: Mapping[str, Labels]
-    pickled_names: str = ""  # the pickle with the classes' names; the binary versions have a text file for each
+    pickled_names: str = ""
 
     @property
     def batches(self) -> tuple[str, ...]:
         """The files with images, the test batch last."""
-        return (*self.training, self.test)
+        return tuple(self.digests)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -79,25 +83,38 @@ class Version:
         return (*self.batches, *names)
 
 
-_NUMBERS = range(1, 6)
 VERSIONS = (
     Version(
         "CIFAR-10",
-        tuple(f"data_batch_{number}" for number in _NUMBERS),
-        "test_batch",
+        {
+            "data_batch_1": "54636561a3ce25bd3e19253c6b0d8538147b0ae398331ac4a2d86c6d987368cd",
+            "data_batch_2": "766b2cef9fbc745cf056b3152224f7cf77163b330ea9a15f9392beb8b89bc5a8",
+            "data_batch_3": "0f00d98ebfb30b3ec0ad19f9756dc2630b89003e10525f5e148445e82aa6a1f9",
+            "data_batch_4": "3f7bb240661948b8f4d53e36ec720d8306f5668bd0071dcb4e6c947f78e9682b",
+            "data_batch_5": "d91802434d8376bbaeeadf58a737e3a1b12ac839077e931237e0dcd43adcb154",
+            "test_batch": "f53d8d457504f7cff4ea9e021afcf0e0ad8e24a91f3fc42091b8adef61157831",
+        },
         {"label": Labels("labels", "label_names", 10)},
         "batches.meta",
     ),
     Version(
         "CIFAR-10",
-        tuple(f"data_batch_{number}.bin" for number in _NUMBERS),
-        "test_batch.bin",
+        {
+            "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+            "data_batch_2.bin": "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+            "data_batch_3.bin": "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+            "data_batch_4.bin": "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+            "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+            "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+        },
         {"label": Labels(0, "batches.meta.txt", 10)},
     ),
     Version(
         "CIFAR-100",
-        ("train",),
-        "test",
+        {
+            "train": "735e79b04f092ca3d2e6d07f368c0a7d70d48c48d28865950cc24454cf45129b",
+            "test": "4b67687d9933c4db8f0831104447f15b93774f4f464bd0516f0f0f2ac83b7864",
+        },
         {
             "fine": Labels("fine_labels", "fine_label_names", 100),
             "coarse": Labels("coarse_labels", "coarse_label_names", 20),
@@ -106,8 +123,10 @@ VERSIONS = (
     ),
     Version(
         "CIFAR-100",
-        ("train.bin",),
-        "test.bin",
+        {
+            "train.bin": "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29",
+            "test.bin": "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a",
+        },
         {"fine": Labels(1, "fine_label_names.txt", 100), "coarse": Labels(0, "coarse_label_names.txt", 20)},
     ),
 )
@@ -125,7 +144,7 @@ def read_cifar(path: Path | str, *, task: Task, target: Sequence[str] | None = N
 
     `x` is uint8 (N, 3072), red, green and blue one after the other, and the test batch is its last rows. `target` is
     "fine" (100 classes, the default) or "coarse" (20) for CIFAR-100. DataError for anything that is not as published,
-    except that batches may have any number of images; for an archive, whether it is the published one is in `notes` or
+    except that batches may have any number of images; whether the SHA-256 are the published ones is in `notes` or
     `warnings`.
     """
     path = Path(path)
@@ -133,6 +152,7 @@ def read_cifar(path: Path | str, *, task: Task, target: Sequence[str] | None = N
     is_archive = path.name.lower().endswith(ARCHIVES)
     contents = _archived(path) if is_archive else _in_folder(path)
     version = _version_of(contents, path)
+    note, warning = _published_archive(path) if is_archive else _published_batches(version, contents, path)
     name = _target(version, target)
     labels = version.labels[name]
     classes = _class_names(version, labels, contents, path)
@@ -141,7 +161,6 @@ def read_cifar(path: Path | str, *, task: Task, target: Sequence[str] | None = N
     codes = np.concatenate([codes for _, codes in batches])
     y = targets_of(codes, classes, task, path)
     columns = Columns(image_column(*_SHAPE, is_bytes=True), (name,), classes)
-    note, warning = _published(path) if is_archive else ("", "")
     return Dataset(
         version.set.lower(),
         task,
@@ -253,13 +272,21 @@ def _version_of(contents: Mapping[str, bytes], path: Path) -> Version:
     return version
 
 
-def _published(path: Path) -> tuple[str, str]:
+def _published_archive(path: Path) -> tuple[str, str]:
     """A note if an archive is a published one, or a warning that it is not."""
     with reading(path), path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest in PUBLISHED:
         return f"as published: its SHA-256 is that of {PUBLISHED[digest]}", ""
     return "", f"{quoted(path.name)} is not as published: its SHA-256 is that of none of CIFAR's archives"
+
+
+def _published_batches(version: Version, contents: Mapping[str, bytes], path: Path) -> tuple[str, str]:
+    """The same of the batches in a folder."""
+    changed = [name for name, digest in version.digests.items() if hashlib.sha256(contents[name]).hexdigest() != digest]
+    if not changed:
+        return f"as published: the SHA-256 of its batches are those of {version.set}", ""
+    return "", f"{quoted(path.name)} is not as published: {changed[0]} has another SHA-256 than {version.set}'s"
 
 
 # --- their contents -----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ What a file may be, and what becomes of it:
 
 - PNG, JPEG, GIF, BMP or WebP, recognised by its first bytes and not by its name; one picture, no animation.
 - Turned upright as its EXIF orientation says. Of 16 bits the upper 8 are kept. Transparent pixels are laid over white.
-- A palette and CMYK become red, green and blue; one bit becomes 0 and 255.
+- A palette and CMYK become red, green and blue; one bit becomes 0 and 255. Colour profiles are ignored.
 - To gray: (299 red + 587 green + 114 blue) / 1000, ITU-R 601. To colour: gray three times.
 - Resized by Pillow's bilinear filter, whose support grows with the reduction, so that nothing is skipped.
 

@@ -98,6 +98,8 @@ def read_image_folder(folder: Path | str, *, task: Task, options: ImageOptions =
     the rows of val and test are the set's own parts. DataError for what is no sound picture, as for `read_pixels`.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        refuse(folder, "found one picture, expected a folder of pictures for each class", key=SOURCE)
     require_class_task(task, folder)
     faults = FaultList(folder)
     parts = {name: _labelled(place, faults) for name, place in _part_folders(folder).items()}
@@ -110,7 +112,8 @@ def read_image_folder(folder: Path | str, *, task: Task, options: ImageOptions =
     files = [file for part in parts.values() for file in part]
     pictures = Pictures(folder, [path for _, path in files], [len(parts.get(name, [])) for name in PARTS])
     decoded = options.read(pictures.paths)
-    codes = np.array([classes.index(label) for label, _ in files])[decoded.about.kept]
+    index = {name: code for code, name in enumerate(classes)}
+    codes = np.array([index[label] for label, _ in files])[decoded.about.kept]
     return pictures.dataset(task, decoded, targets_of(codes, tuple(classes), task, folder), ["class"], classes)
 
 
@@ -166,29 +169,37 @@ def read_image_folder_like(folder: Path | str, columns: Columns, *, task: Task, 
     """The images of a folder, brought to the size and the channels of a model with the inputs of `columns`.
 
     They may be in the folder itself, without targets, or in folders of classes, some of `columns.classes`. Of a folder
-    with parts the test part is read, else val, else train.
+    with parts the test part is read, else val, else train. In place of a folder, there may be one image file.
     """
-    parts = _part_folders(Path(folder))
-    place = parts.get("test") or parts.get("val") or parts["train"]
-    own = replace(options, wanted=wanted_by(columns, place))
-    listing = list_folder(place)
-    if listing.images and not listing.folders:
-        files = [("", place / name) for name in listing.images]
-    else:
-        require_class_task(task, place)
-        faults = FaultList(place)
-        files = _labelled(place, faults)
-        faults.raise_if_any()
-        _check_known(files, columns.classes, place)
+    own = replace(options, wanted=wanted_by(columns, Path(folder)))
+    place, files = _new_files(Path(folder), columns, task)
     decoded = own.read([path for _, path in files])
     kept = [files[number] for number in decoded.about.kept.tolist()]
     y = None
     if kept[0][0]:
-        codes = np.array([columns.classes.index(label) for label, _ in kept])
+        index = {name: code for code, name in enumerate(columns.classes)}
+        codes = np.array([index[label] for label, _ in kept])
         y = class_targets(codes, len(columns.classes), task)
     names = tuple(printable(str(path.relative_to(place))) for _, path in kept)
     print_of = fingerprint_of(decoded.rows, np.zeros(0) if y is None else y, columns)
     return NewRows(decoded.rows, y, print_of, names, decoded.warnings)
+
+
+def _new_files(path: Path, columns: Columns, task: Task) -> tuple[Path, list[tuple[str, Path]]]:
+    """The folder of new image files, and each with its class, which is empty if it is unknown."""
+    if not path.is_dir():
+        return path.parent, [("", path)]
+    parts = _part_folders(path)
+    place = parts.get("test") or parts.get("val") or parts["train"]
+    listing = list_folder(place)
+    if listing.images and not listing.folders:
+        return place, [("", place / name) for name in listing.images]
+    require_class_task(task, place)
+    faults = FaultList(place)
+    files = _labelled(place, faults)
+    faults.raise_if_any()
+    _check_known(files, columns.classes, place)
+    return place, files
 
 
 def wanted_by(columns: Columns, folder: Path) -> Wanted:
