@@ -21,6 +21,7 @@ from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import DEFAULT_HEADS
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
+from nnlab.setup.network import network_for
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,8 +84,22 @@ def test_ci_runs_the_commands_of_the_development_section():
 
 
 def test_the_experiment_file_is_valid():
-    (text,) = (block for language, block in BLOCKS if language == "yaml")
+    text, _ = (block for language, block in BLOCKS if language == "yaml")
     assert isinstance(validate(read_text(text, "README")), Experiment)
+
+
+def test_the_layers_for_images_are_valid_and_fit_each_other():
+    _, layers = (block for language, block in BLOCKS if language == "yaml")
+    text = f"name: images\ntask: multilabel\ndata: {{source: portraits}}\n{layers}"
+    network = network_for(validate(read_text(text, "images.yaml")), (32, 32, 3), 12)
+    assert network.shapes[-2:] == ((120,), (12,))
+
+
+def test_pytorchs_start_in_words_is_valid():
+    (start,) = re.findall(r"\{name:\s+variance_scaling[^}]*\}", README)
+    words = " ".join(start.split())
+    text = "name: a\ntask: binary\ndata: {source: xor}\nnetwork: {layers: [2], init: {weights: W, bias: W}}\n"
+    assert validate(read_text(text.replace("W", words), "a.yaml")).network.init.bias.name == "variance_scaling"
 
 
 def test_the_faults_are_those_of_such_a_file():
@@ -129,7 +144,7 @@ def test_every_entry_of_a_table_is_named(table):
 
 def test_every_initializer_is_named():
     named = {"zeros", "constant", "uniform", "normal"}
-    named |= {"identity", "truncated_normal", "orthogonal"}
+    named |= {"identity", "truncated_normal", "orthogonal", "variance_scaling"}
     named |= {f"{kind}_{draw}" for kind in ("glorot", "he", "lecun") for draw in ("uniform", "normal")}
     assert named == set(INITIALIZERS)
 

@@ -316,9 +316,16 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
 
 def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     """Print the network layer by layer, the data, and the cost of a step."""
+    _show_network(screen, setup)
+    _show_data(screen, setup)
+    screen.say("")
+    screen.say(cost)
+
+
+def _show_network(screen: Screen, setup: Setup) -> None:
     from nnlab.networks.layers.windows import times
 
-    network, dataset, split = setup.network, setup.rows.dataset, setup.rows.of(0).split
+    network = setup.network
     rows = [["input", "", times(network.shape), ""]]
     for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True):
         specs = layer.parameter_specs(shape)
@@ -335,6 +342,10 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
         rows,
         numbers_from=2,
     )
+
+
+def _show_data(screen: Screen, setup: Setup) -> None:
+    dataset, split = setup.rows.dataset, setup.rows.of(0).split
     parts = [["train", len(split.train)], ["val", len(split.validation)], ["test", len(split.test)]]
     columns = dataset.columns
     targets = f"classes {', '.join(columns.classes)}" if columns.classes else f"targets {', '.join(columns.targets)}"
@@ -343,8 +354,6 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     screen.table(
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )
-    screen.say("")
-    screen.say(cost)
 
 
 def _inputs(dataset: Any) -> str:

@@ -99,6 +99,8 @@ def cost(data: RunPlotData) -> Figure | None:
     from nnlab import pictures as plots
 
     curves = {name: data.curves[name] for name in ("batch/loss", "train/loss", "val/loss") if name in data.curves}
+    if "batch/running_loss" in data.curves:
+        curves["running/loss"] = data.curves["batch/running_loss"]
     return plots.cost(
         data.steps,
         curves,

@@ -54,6 +54,7 @@ class _Role(NamedTuple):
 
 ROLES = {
     "batch": _Role("batch", "#b5b5b5", "-", 0.8, "."),
+    "running": _Role("mean of batches", "#6e6e6e", "-", 1.6, "."),
     "train": _Role("training", BLUE, "-", 2.2, "o"),
     "val": _Role("validation", VERMILLION, "--", 2.2, "s"),
     "test": _Role("test", GREEN, "-.", 2.2, "^"),
@@ -73,8 +74,8 @@ def cost(
 ) -> Figure:
     """The loss over the steps: batch losses faint, training and validation in bold.
 
-    `steps` (T,) are the logged steps; each curve (T,) is named `batch`, `train`, `val` or `test`, perhaps followed by
-    `/loss`, and is nan where it was not measured. `epoch_steps` is the number of steps in an epoch; if it is 1, the
+    `steps` (T,) are the logged steps; each curve (T,) is named `batch`, `running` (the mean of the batches since the
+    last log), `train`, `val` or `test`, perhaps followed by `/loss`, and is nan where it was not measured. `epoch_steps` is the number of steps in an epoch; if it is 1, the
     batch loss equals the training loss one step later and is left out. The steps after the last finite value of all
     curves are hatched: the run has diverged. `best_step` is None if the last weights are used.
     """

@@ -88,9 +88,19 @@ def own_cluster(tmp_path):
         yield address
 
 
-def comparison(folder, words=("tanh", "relu", "elu", "sigmoid"), steps=600):
+IMAGES = """\
+name: digits
+task: multiclass
+data: {source: digits, test: 0.5, validation: 0.5, scale: {name: minmax, together: true}}
+network:
+  layers: [{augment: {shift: 1}}, {conv2d: 4, kernel: 3}, {max_pool: 2}, {dropout: 0.1}, 8]
+training: {steps: 600, batch_size: 20}
+"""
+
+
+def comparison(folder, words=("tanh", "relu", "elu", "sigmoid"), steps=600, text=TEXT):
     """What `compare` needs, apart from where the work is done."""
-    experiment, document = load(write(folder, TEXT), [f"training.steps={steps}"])
+    experiment, document = load(write(folder, text), [f"training.steps={steps}"])
     dataset = read_data(experiment, document, folder)
     arms = variants(experiment, arms_from(words, ACTIVATIONS))
     about = {"runs": folder / "runs", "target": default_target(experiment)}
@@ -104,6 +114,14 @@ def bits(result):
     timeless = [{key: cell for key, cell in row.items() if not key.startswith("seconds")} for row in rows]
     weights = {path.name: path.read_bytes() for path in sorted((folder / "weights").iterdir())}
     return timeless, (folder / "metrics.csv").read_bytes(), weights
+
+
+def test_networks_of_images_have_the_bits_of_those_trained_here(cluster, tmp_path):
+    what, about = comparison(tmp_path, ("relu", "tanh"), steps=60, text=IMAGES)
+    expected = compare(*what, **about, workers=SerialWorkers())
+    with dask_workers(cluster) as workers:
+        found = compare(*what, **about, workers=workers)
+    assert bits(found) == bits(expected)
 
 
 def test_a_worker_that_is_killed_in_the_middle_costs_no_bit(own_cluster, tmp_path):
