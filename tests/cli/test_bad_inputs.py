@@ -199,7 +199,7 @@ ARRAYS = {
     "nan": (packed(x=np.where(X == 3, np.nan, X), y=Y), "found nan in row 2, column 2 of x"),
     "lengths": (packed(x=X, y=Y[:5]), "expected as many rows"),
     "no y": (packed(x=X), "expected x and y"),
-    "four dimensions": (packed(x=X.reshape(5, 2, 2, 2), y=Y[:5]), "expected (rows, inputs)"),
+    "five dimensions": (packed(x=X.reshape(5, 2, 2, 2, 1), y=Y[:5]), "expected (rows, inputs)"),
 }
 
 
@@ -251,7 +251,7 @@ def test_a_bomb_is_refused_at_a_limit(tmp_path):
 
 PATHS = {
     "''": "experiment.yaml:4:11: found ''",
-    ".": "expected MNIST's file names",
+    ".": "found a folder with none of the known files, expected .csv",
     "/dev/null": "found a device, expected a file",
     "/dev/zero": "found a device, expected a file",
     "pipe.csv": "found a FIFO, expected a file",
@@ -261,7 +261,7 @@ PATHS = {
     "nosuch.csv": "experiment.yaml:4:11: found no file 'nosuch.csv'",
     "xorr": "did you mean 'xor'?",
     "XOR": "did you mean 'xor'?",
-    "experiment.yaml": "expected .csv, .csv.gz, .npz or a folder of IDX or .npy files",
+    "experiment.yaml": "expected .csv, .csv.gz, .npz, CIFAR's .tar.gz or a folder of images, IDX or .npy files",
     r'"a\0b.csv"': r"found no file 'a\x00b.csv'",
     r'"\x1b[31m.csv"': r"'\x1b[31m.csv'",
     "{name: xor, noise: 2}": "experiment.yaml:4:30: found 1 parameter for a set that takes none",

@@ -96,8 +96,9 @@ def _opened(content: bytes) -> ImageFile:
         raise BadImageError("found an empty file, expected a picture")
     for start, kind in _KINDS:
         if re.match(start, content, re.DOTALL):
-            kind(io.BytesIO(content)).verify()  # the checksums of a PNG; what was verified cannot be loaded
             opened: ImageFile = kind(io.BytesIO(content))
+            if isinstance(opened, PngImagePlugin.PngImageFile):  # has checksums; what was verified cannot be loaded
+                PngImagePlugin.PngImageFile(io.BytesIO(content)).verify()
             return opened
     raise BadImageError(f"found a file that begins with {content[:4].hex()}, expected PNG, JPEG, GIF, BMP or WebP")
 

@@ -50,9 +50,10 @@ def _is_folder(path: Path) -> bool:
 
 
 def is_image_folder(folder: Path) -> bool:
-    """Whether a folder holds images, or folders that may."""
+    """Whether a folder holds images, or a folder with images or folders that may."""
     listing = list_folder(folder)
-    return bool(listing.images or listing.folders)
+    inner = (list_folder(folder / name) for name in listing.folders)
+    return bool(listing.images) or any(within.images or within.folders for within in inner)
 
 
 def is_celeba_folder(folder: Path) -> bool:
