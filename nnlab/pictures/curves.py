@@ -74,10 +74,11 @@ def cost(
 ) -> Figure:
     """The loss over the steps: batch losses faint, training and validation in bold.
 
-    `steps` (T,) are the logged steps; each curve (T,) is named `batch`, `running` (the mean of the batches since the
-    last log), `train`, `val` or `test`, perhaps followed by `/loss`, and is nan where it was not measured. `epoch_steps` is the number of steps in an epoch; if it is 1, the
-    batch loss equals the training loss one step later and is left out. The steps after the last finite value of all
-    curves are hatched: the run has diverged. `best_step` is None if the last weights are used.
+    `steps` (T,) are the logged steps; each curve (T,) is named `batch`, `running` (the mean of the batches since
+    the last log), `train`, `val` or `test`, perhaps followed by `/loss`, and is nan where it was not measured.
+    `epoch_steps` is the number of steps in an epoch; if it is 1, the batch loss equals the training loss one step
+    later and is left out. The steps after the last finite value of all curves are hatched: the run has diverged.
+    `best_step` is None if the last weights are used.
     """
     known = loss_name if "loss" in loss_name else loss_label("loss", loss_name, scaled=scaled_targets)
     whole = epoch_steps == 1 and any(_kind(name) == "train" and drawable(curves[name]).any() for name in curves)

@@ -123,7 +123,7 @@ class Model:
             (self.theta.shape, self.theta.dtype) == ((1, network.layout.size), dtype)
             and self.statistics.shape == network.statistics.fills(1, dtype).shape
             and self.statistics.dtype == dtype
-            and len(self.columns.input_names) == network.inputs
+            and self.columns.width == network.inputs
             and (self.image_shape is None or network.inputs % math.prod(self.image_shape) == 0)
             and all(scaling.shift.shape == (size,) for scaling, size in scaled)
         )

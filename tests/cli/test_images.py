@@ -117,7 +117,7 @@ def test_the_published_archive_of_cifar(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "warning: 'cifar.tar.gz' is not as published" in result.stderr.replace("\n", " ")
     dry = nnlab_here("train", config, "--dry-run", cwd=tmp_path)
-    assert "3072 pixels (32 × 32 × 3 channels)" in dry.stderr
+    assert "3,072 numbers (32 × 32 pixels in 3 channels)" in dry.stderr
     assert "airplane" in dry.stderr
 
 
