@@ -160,5 +160,6 @@ class _Tangents:
             yield places, np.einsum("cmk,mk->c", dy, self.slopes[:, at]), on_kink
 
     def _kinks(self) -> tuple[LayerKinks, ...]:
-        found = (LayerKinks(layer.name, mode.kinks) for layer, mode in zip(self.network.layers, self.modes, strict=True))
+        pairs = zip(self.network.layers, self.modes, strict=True)
+        found = [LayerKinks(layer.name, mode.kinks) for layer, mode in pairs]
         return tuple(layer for layer in found if len(layer.kinks.where))
