@@ -161,4 +161,5 @@ class _Tangents:
 
     def _kinks(self) -> tuple[LayerKinks, ...]:
         pairs = zip(self.network.layers, self.modes, strict=True)
-        return tuple(LayerKinks(layer.name, mode.kinks) for layer, mode in pairs if len(mode.kinks.where))
+        found = [LayerKinks(layer.name, mode.kinks) for layer, mode in pairs]
+        return tuple(layer for layer in found if len(layer.kinks.where))

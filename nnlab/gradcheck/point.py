@@ -25,7 +25,7 @@ BOTH, DATA, REGULARISER = "both", "data loss alone", "regulariser alone"
 # The second oracle looks at every entry of a theta up to this size, else at some of each tensor. Of the weights of a
 # convolution, each of which is used at many pixels, it looks at more: at this many, divided by the samples.
 _ALL, _SOME, _OF_CONVOLUTION = 2_000, 64, 5_000
-_NUMBERS_AT_ONCE = 1_000_000
+_NUMBERS_AT_ONCE = 250_000  # 2 MB: buffers of this size are reused, larger ones are given back to the system
 
 
 @dataclass(frozen=True)

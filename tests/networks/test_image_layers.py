@@ -4,6 +4,7 @@ References go over pixels one by one, on images (m, channels, rows, columns): th
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from nnlab.networks.layers.global_avg_pool import GlobalAveragePooling
 from nnlab.networks.layers.layer_norm import LayerNormalization
 from nnlab.networks.layers.max_pool import MaxPooling
 from nnlab.networks.layers.windows import Windows
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.network import LayerShapeError, Network, Pass
 from nnlab.networks.pieces import training_pass
 
 SQUARES = unfused("mse")
@@ -257,6 +258,53 @@ def test_the_gradient_through_other_layers_behind_a_convolution_is_the_exact_one
     found = checked([conv("c", filters=4), *OVER_CHANNELS[name]], (6, 5, 2), m)
     assert found.passed
     assert not found.refused
+
+
+def drawn(seed):
+    """Random layers of images, often on a plain background or on whole numbers, where entries are equal."""
+    draws = np.random.default_rng(seed)
+
+    def pair(most):
+        return tuple(int(n) for n in draws.integers(1, most + 1, 2))
+
+    layers = []
+    for depth in range(draws.integers(1, 4)):
+        padding = ["valid", "same", (1, 2)][draws.integers(3)]
+        layers.append(conv(f"c{depth}", pair(3), pair(2), padding, int(draws.integers(1, 5))))
+        name, windows = str(draws.choice(["relu", "tanh", "softmax", "leaky_relu"])), Windows(pair(3), pair(3))
+        between = [
+            replace(act(name), name=f"a{depth}"),
+            MaxPooling(f"m{depth}", windows),
+            AveragePooling(f"v{depth}", windows),
+            Augment(f"g{depth}", "both", 2),
+            BatchNormalization(f"b{depth}", 1e-5, 0.1),
+        ]
+        layers += [between[i] for i in draws.permutation(5)[: draws.integers(4)]]
+    network = Network(
+        (*pair(8), int(draws.integers(1, 4))), (*layers, dense("d", 3)), FUSED["softmax", "cross_entropy"]
+    )
+    rows, columns, channels = network.shape
+    m = int(draws.choice([1, 2, 8]))
+    x = draws.normal(size=(1, m, channels, rows, columns))
+    x[..., : draws.integers(3)] = 0
+    x = np.round(x) if draws.random() < 0.3 else x
+    theta = network.start([seed], np.float64) * draws.choice([1e-3, 1, 6])
+    batch = x.reshape(1, m, -1), np.eye(3)[draws.integers(3, size=(1, m))]
+    return network, theta, batch, PassContext([seed], learns=False)
+
+
+def test_no_random_network_of_images_gives_a_false_alarm():
+    examined = 0
+    for seed in range(160):
+        try:
+            case = drawn(seed)
+        except LayerShapeError:  # a window that does not fit
+            continue
+        found = examine(*case)
+        assert found.passed or not np.isfinite(found.analytic).all(), f"seed {seed}: {found.verdict.name}"
+        assert not found.refused
+        examined += 1
+    assert examined >= 60
 
 
 # --- bits -------------------------------------------------------------------------------------------------------------

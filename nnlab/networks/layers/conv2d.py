@@ -275,8 +275,8 @@ class ConvolutionForwardMode(ForwardMode):
         for i, j in np.ndindex(*kernel):
             seen = np.abs(_flattened(self._seen(self.images, i, j)))
             weights[i, j] = np.einsum("mcp,mfp->cf", seen, by_samples, optimize=True)
-            reached = self._seen(padded, i, j)
-            reached += np.sqrt(np.square(self.W[i, j]) @ squares).reshape(reached.shape)
+            target = self._seen(padded, i, j)
+            target += np.sqrt(np.square(self.W[i, j]) @ squares).reshape(target.shape)
         (above, _), (left, _) = self.windows.margins(self.shape)
         inside = padded[..., above : above + self.shape[0], left : left + self.shape[1]]
         return {"weights": weights, "bias": by_samples.sum(axis=(0, 2))}, largest * inside.reshape(m, -1)
