@@ -426,7 +426,7 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
     "samples": Drawing(samples, "Training images with their labels, each class in turn."),
     "filters": Drawing(
-        filters, "The kernels of the first convolution: what each of its channels looks for in a small window."
+        filters, "The filters of the first convolution: what each of its channels looks for in a small window."
     ),
     "feature_maps": Drawing(
         feature_maps, "One image on its way through the convolutions: what each channel makes of it, stage by stage."
