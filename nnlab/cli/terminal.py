@@ -316,44 +316,33 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
 
 def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     """Print the network layer by layer, the data, and the cost of a step."""
-    _show_network(screen, setup)
-    _show_data(screen, setup)
-    screen.say("")
-    screen.say(cost)
-
-
-def _show_network(screen: Screen, setup: Setup) -> None:
-    from nnlab.networks.layers.windows import times
-
-    network = setup.network
-    rows = [["input", "", times(network.shape), ""]]
-    for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True):
-        specs = layer.parameter_specs(shape)
-        shapes = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
-        rows.append([layer.name, shapes, times(given), f"{sum(s.size for s in specs):,}" if specs else ""])
-    head = setup.experiment.network.head
-    rows.append(
-        [f"head: {head.activation.name if head.activation else ''} + {head.loss}", "", str(network.widths[-1]), ""]
-    )
-    rows.append(["total", "", "", f"{network.layout.size:,}"])
-    screen.table(
-        f"Network of {setup.experiment.name}",
-        ["layer", "parameter shapes", "outputs", "parameters"],
-        rows,
-        numbers_from=2,
-    )
-
-
-def _show_data(screen: Screen, setup: Setup) -> None:
     dataset, split = setup.rows.dataset, setup.rows.of(0).split
+    columns = ["layer", "parameter shapes", "outputs", "parameters"]
+    screen.table(f"Network of {setup.experiment.name}", columns, _layer_rows(setup), numbers_from=2)
     parts = [["train", len(split.train)], ["val", len(split.validation)], ["test", len(split.test)]]
-    columns = dataset.columns
-    targets = f"classes {', '.join(columns.classes)}" if columns.classes else f"targets {', '.join(columns.targets)}"
-    about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", targets]]
+    targets, classes = dataset.columns.targets, dataset.columns.classes
+    named = f"classes {', '.join(classes)}" if classes else f"targets {', '.join(targets)}"
+    about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", named]]
     about += [["note", note] for note in dataset.notes]
     screen.table(
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )
+    screen.say("")
+    screen.say(cost)
+
+
+def _layer_rows(setup: Setup) -> list[list[str]]:
+    """Each layer with its tensors, the shape that it gives and how many parameters it has."""
+    from nnlab.networks.layers.windows import times
+
+    network, head = setup.network, setup.experiment.network.head
+    rows = [["input", "", times(network.shape), ""]]
+    for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True):
+        specs = layer.parameter_specs(shape)
+        tensors = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
+        rows.append([layer.name, tensors, times(given), f"{sum(s.size for s in specs):,}" if specs else ""])
+    named = f"head: {head.activation.name if head.activation else ''} + {head.loss}"
+    return [*rows, [named, "", str(network.widths[-1]), ""], ["total", "", "", f"{network.layout.size:,}"]]
 
 
 def _inputs(dataset: Any) -> str:

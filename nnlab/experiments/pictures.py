@@ -257,13 +257,15 @@ _SAMPLES = 30  # training images, or as many as there are classes, up to twice a
 
 
 def _groups(data: RunPlotData, rows: Array) -> tuple[Array, int]:
-    """To which groups the rows belong, (rows, groups): classes or labels; and the columns of the picture."""
+    """To which groups the rows belong, (rows, groups): classes, labels or none; and the columns of the picture."""
     y = data.all_y[rows]
     if data.task == "regression":
         return np.ones((len(rows), 1), bool), 6
     if data.task == "binary":
         return np.hstack([y < 0.5, y >= 0.5]), 6
-    return y > 0.5, y.shape[1] if data.classes and 5 <= y.shape[1] <= 10 else 6
+    if data.task == "multilabel":
+        return np.hstack([y > 0.5, (y <= 0.5).all(axis=1, keepdims=True)]), 6
+    return y > 0.5, y.shape[1] if 5 <= y.shape[1] <= 10 else 6
 
 
 def in_turn(groups: Array, count: int) -> Array:
@@ -428,7 +430,7 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
     "samples": Drawing(samples, "Training images with their labels, each class in turn."),
     "filters": Drawing(
-        filters, "The kernels of the first convolution: what each of its channels looks for in a small window."
+        filters, "The filters of the first convolution: what each of its channels looks for in a small window."
     ),
     "feature_maps": Drawing(
         feature_maps, "One image on its way through the convolutions: what each channel makes of it, stage by stage."
@@ -463,11 +465,11 @@ _SLOW = {
     "boundary",
     "boundaries",
     "film",
-    "feature_maps",
     "health",
+    "misclassified",
     "samples",
     "units",
-}  # two to five times as slow as others
+}  # two to five times the others
 
 
 def draw_all(

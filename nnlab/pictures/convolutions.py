@@ -99,7 +99,7 @@ def _draw_source(axes: Axes, image: NDArray[Any], height: float, about: str) -> 
     """The image, two inches wide or high, and the sentences beside it."""
     width = height * image.shape[1] / image.shape[0]
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, width, height, 0))
-    text = "\n\n".join(wrapped(sentence, 80) for sentence in (f"The image is {about}.", _BELOW))
+    text = "\n\n".join(wrapped(sentence, 80) for sentence in (f"The image is {legible(about)}.", _BELOW))
     axes.text(width + 0.3, 0, text, va="top", fontsize=NORMAL, color=INK, parse_math=False)
 
 

@@ -466,7 +466,7 @@ def test_a_convolution_whose_rate_is_too_large_is_told_so(rate, tmp_path):
 
 
 def test_a_bad_unit_of_an_image_is_told_as_its_channel_and_pixel(tmp_path):
-    _, found, _ = diverged(tmp_path, "--set", "optimizer.learning_rate=1e20", text=OF_IMAGES)
+    _, found, _ = diverged(tmp_path, "--set", "optimizer.learning_rate=1e28", text=OF_IMAGES)
     assert found["layer"] == "conv2d2"
     row, unit = found["entry"]
     channel, (at, column) = unit // 49, divmod(unit % 49, 7)  # 6 channels of 7 × 7 pixels
