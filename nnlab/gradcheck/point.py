@@ -23,8 +23,9 @@ Plant = Callable[[Pass], None]
 
 BOTH, DATA, REGULARISER = "both", "data loss alone", "regulariser alone"
 # The second oracle looks at every entry of a theta up to this size, else at some of each tensor. Of the weights of a
-# convolution, each of which is used at many pixels, it looks at more: at all of those that small networks have.
-_ALL, _SOME, _OF_CONVOLUTION = 2_000, 64, 5_000
+# convolution, each of which is used at many pixels, it looks at more: at this many, divided by the samples, which for
+# the eight of the largest point is all that a LeNet has.
+_ALL, _SOME, _OF_CONVOLUTION = 2_000, 64, 40_000
 _NUMBERS_AT_ONCE = 250_000  # 2 MB: buffers of this size are reused, larger ones are given back to the system
 
 
@@ -86,7 +87,7 @@ def examine(
         regulariser, its_bound, on_kink = penalties(checked)
         on_kink |= found.on_kink
         # The second oracle has nothing to say where a unit stands on a kink: it sees both sides at once.
-        columns = _looked_at(network.layout, seed)
+        columns = _looked_at(network.layout, x.shape[1], seed)
         parts = list(_from_each_layer(network, theta, inputs[:-1], y, context))
         second = _Second(parts, columns[~on_kink[columns]], found.noise + _noise(inputs[1:-1], adjoints[:-1]))
         checks = {BOTH: second.check(analytic[BOTH], found.gradient + regulariser, found.bound + its_bound)}
@@ -181,14 +182,14 @@ def _noise(inputs: list[Array], adjoints: list[Array]) -> float:
     return 2 * UNIT_ROUNDOFF * float(sum(np.nan_to_num(share).sum() for share in shares))
 
 
-def _looked_at(layout: Layout, seed: int) -> Array:
-    """The columns of theta that the second oracle looks at."""
+def _looked_at(layout: Layout, rows: int, seed: int) -> Array:
+    """The columns of theta that the second oracle looks at, for a batch of so many rows."""
     if layout.size <= _ALL:
         return np.arange(layout.size)
     draws = np.random.default_rng(seed)
     drawn = []
     for spec in layout.specs:
-        place, most = layout.places[spec.name], max(_SOME, _OF_CONVOLUTION if len(spec.shape) == 4 else 0)
+        place, most = layout.places[spec.name], max(_SOME, _OF_CONVOLUTION // rows if len(spec.shape) == 4 else 0)
         drawn.append(draws.choice(np.arange(place.start, place.stop), min(most, spec.size), replace=False))
     return np.sort(np.concatenate(drawn))
 
