@@ -51,6 +51,13 @@ def digits(tmp_path):
     return write(tmp_path, DIGITS)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    return trained(folder, write(folder, DIGITS))
+
+
 @pytest.mark.parametrize("text", [DIGITS, PER_CHANNEL], ids=["pieces", "whole batches"])
 def test_a_run_verifies_and_evaluates_with_the_figures_it_reported(text, tmp_path):
     run = trained(tmp_path, write(tmp_path, text))
@@ -61,8 +68,7 @@ def test_a_run_verifies_and_evaluates_with_the_figures_it_reported(text, tmp_pat
 
 
 @pytest.mark.parametrize("step", [1, 5, 20, 41])
-def test_a_run_stopped_at_any_step_ends_with_the_same_bits(step, digits, tmp_path):
-    whole = trained(tmp_path, digits)
+def test_a_run_stopped_at_any_step_ends_with_the_same_bits(step, whole, digits, tmp_path):
     first = trained(tmp_path, digits, "--steps", step)
     result = nnlab_here("train", "--resume", first, "--epochs", 3, "--quiet", cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
@@ -72,12 +78,12 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bits(step, digits, tmp_pat
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(digits, tmp_path):
-    """Killed six times in one life, wherever that happens to be."""
-    steps, random = ("--set", "training.epochs=120"), np.random.default_rng(5)
+    """Killed three times in one life, wherever that happens to be."""
+    steps, random = ("--set", "training.epochs=60"), np.random.default_rng(5)
     whole = trained(tmp_path, digits, *steps)
     (tmp_path / "killed").mkdir()
     process = begun(tmp_path / "killed", digits, *steps)
-    for _ in range(6):
+    for _ in range(3):
         time.sleep(random.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.communicate()
