@@ -346,7 +346,7 @@ def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
             found = f"found max_norm with {name}: it would move weights away from where the line search has put them"
             yield (*path, "max_norm"), f"{found}; expected no max_norm"
     for index, layer in layers:
-        if layer.kind in {"dropout", "noise"}:
+        if layer.kind in {"augment", "dropout", "noise"}:
             found = f"found {layer.kind} with {name}: it makes every step's objective another one"
             yield (*_LAYERS, index), f"{found}, between which no curvature can be learned"
     chosen: list[tuple[KeyPath, ActivationChoice]] = [(("network", "activation"), network.activation)]

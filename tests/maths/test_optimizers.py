@@ -509,6 +509,7 @@ def test_batches_are_of_all_rows_unless_the_file_says_otherwise():
     [
         ("", "", "e.yaml:5:15: found dropout with lbfgs: it makes every step's objective another one"),
         ("{dropout: 0.1}", "{noise: 0.1}", "e.yaml:5:15: found noise with lbfgs"),
+        ("{dropout: 0.1}", "{augment: {shift: 1}}", "e.yaml:5:15: found augment with lbfgs"),
         (
             ", {dropout: 0.1}",
             "]\n  max_norm: 1.0\n  init: {weights: zeros}\n  #",
