@@ -306,4 +306,4 @@ def test_a_line_search_goes_through_all_images_in_pieces(tmp_path):
     losses = list(logged(run, "train/loss").values())
     assert len(losses) == 13
     assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
