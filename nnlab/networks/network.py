@@ -207,6 +207,7 @@ class Pass:
         self.x = self.inner_x = self.inner_z = np.empty(0)  # the arrays that came last: none yet
         self.l1 = network.layout.coefficients("l1", theta.dtype)
         self.l2 = network.layout.coefficients("l2", theta.dtype)
+        self.has_penalties = self.l1 is not None or self.l2 is not None
         self.share = np.asarray(1 / (part_of or batch), theta.dtype)
 
     def _bound(self, network: Network, batch: int, statistics: Array) -> list[BoundLayer]:
@@ -263,7 +264,9 @@ class Pass:
         """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
         self.forward(x)
         loss = self.loss(y) if measured else None
-        self.backward(y)
+        self.backward_loss(y)
+        if self.has_penalties:
+            self.add_penalties(self.gradient)
         return loss
 
     def loss(self, y: Array) -> Array:
