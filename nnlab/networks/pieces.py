@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import PassContext
+from nnlab.networks.layers.base import PassContext, ReplicaContext
 from nnlab.networks.network import Network, Pass, mean_over_samples
 
 Array = NDArray[Any]
@@ -67,7 +67,10 @@ class PassInPieces:
 
 
 class PassByReplica:
-    """`Pass.differentiate` for several replicas one after the other: the buffers of one stay in the cache."""
+    """`Pass.differentiate` for several replicas one after the other, in the buffers of one: they stay in the cache.
+
+    Each replica's theta and statistics are copied to where the one pass is bound, its gradient and statistics back.
+    """
 
     def __init__(
         self,
@@ -78,17 +81,17 @@ class PassByReplica:
         statistics: Array | None = None,
         context: PassContext | None = None,
     ) -> None:
-        context = PassContext() if context is None else context
+        self.theta, self.gradient = theta, gradient
+        fresh = network.statistics.fills(len(theta), theta.dtype)
+        self.statistics = fresh if statistics is None else statistics
+        self.context = ReplicaContext(PassContext() if context is None else context)
+        self.own = tuple(np.empty_like(values[:1]) for values in (theta, gradient, self.statistics))
+        # Where replicas weigh their classes differently, each has a head of its own.
+        heads = 1 if network.head.weights is None else len(network.head.weights)
+        own_theta, own_gradient, own_statistics = self.own
         self.passes = [
-            training_pass(
-                network.of_replica(replica),
-                theta[replica : replica + 1],
-                gradient[replica : replica + 1],
-                batch,
-                None if statistics is None else statistics[replica : replica + 1],
-                context.of_replica(replica),
-            )
-            for replica in range(len(theta))
+            training_pass(network.of_replica(r), own_theta, own_gradient, batch, own_statistics, self.context)
+            for r in range(heads)
         ]
         self.x = self.y = np.empty(0)  # the arrays that came last: none yet
         self.parts: list[tuple[Array, Array]] = []
@@ -97,15 +100,26 @@ class PassByReplica:
         """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
         if x is not self.x or y is not self.y:
             self.x, self.y = x, y
-            replicas = range(len(self.passes))
+            replicas = range(len(self.theta))
             self.parts = list(zip(by_replica(x, replicas), by_replica(y, replicas), strict=True))
-        pairs = zip(self.passes, self.parts, strict=True)
-        losses = [own.differentiate(x, y, measured=measured) for own, (x, y) in pairs]
+        losses = [self._differentiate(r, *part, measured=measured) for r, part in enumerate(self.parts)]
         return np.concatenate([loss for loss in losses if loss is not None]) if measured else None
+
+    def _differentiate(self, replica: int, x: Array, y: Array, *, measured: bool) -> Array | None:
+        theta, gradient, statistics = self.own
+        self.context.replica = replica
+        theta[0], statistics[0] = self.theta[replica], self.statistics[replica]
+        loss = self.passes[replica % len(self.passes)].differentiate(x, y, measured=measured)
+        self.gradient[replica], self.statistics[replica] = gradient[0], statistics[0]
+        return loss
 
     def penalty(self) -> Array:
         """As `Pass.penalty`."""
-        return np.concatenate([own.penalty() for own in self.passes])
+        theta, penalties = self.own[0], []
+        for replica in self.theta:
+            theta[0] = replica
+            penalties.append(self.passes[0].penalty())
+        return np.concatenate(penalties)
 
 
 def by_replica(values: Array, replicas: range) -> list[Array]:

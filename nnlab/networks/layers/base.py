@@ -55,10 +55,6 @@ class PassContext:
         """Whether this is a training pass."""
         return self.seeds is not None
 
-    def of_replica(self, replica: int) -> PassContext:
-        """The same pass for one of its seeds."""
-        return _ReplicaContext(self, replica)
-
     def uniforms(self, layer: str, like: Array) -> Array:
         """Uniform numbers in [0, 1) for the units of `like`, in its dtype: each replica's own."""
         return self._drawn(layer, like, lambda numbers, shape: numbers.random(shape, np.float64))
@@ -76,13 +72,16 @@ class PassContext:
         return drawn[0] if like.ndim == 2 else drawn
 
 
-class _ReplicaContext(PassContext):
-    """One replica of a pass: at the step and the piece at which that is."""
+class ReplicaContext(PassContext):
+    """A pass of several seeds that takes place for one `replica` at a time, at the step at which the whole is."""
 
-    def __init__(self, whole: PassContext, replica: int) -> None:
-        self.whole, self.learns = whole, whole.learns
-        self.seeds = None if whole.seeds is None else whole.seeds[replica : replica + 1]
-        self.piece = 0
+    def __init__(self, whole: PassContext) -> None:
+        self.whole, self.learns, self.replica, self.piece = whole, whole.learns, 0, 0
+
+    @property
+    def seeds(self) -> Sequence[int] | None:  # type: ignore[override]
+        """The seed of the replica."""
+        return None if self.whole.seeds is None else self.whole.seeds[self.replica : self.replica + 1]
 
     @property
     def step(self) -> int:  # type: ignore[override]
