@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from nnlab.errors import DivergedError, GateError, GradientError
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
+    from nnlab.experiments.answers import Answer
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.train import TrainingResult
@@ -109,17 +110,16 @@ def _show_answers(screen: Screen, found: Evaluation) -> None:
     """Show what each image is, and where there is a picture of them."""
     if not found.answers:
         return
-    knows = any(one.truth is not None for one in found.answers)
-    rows = [
-        [
-            one.file,
-            ", ".join(one.says) or "no label",
-            "" if one.confidence is None else f"{100 * one.confidence:.3g} %",
-            *([", ".join(one.truth or ()) if one.is_wrong else ""] if knows else []),
-        ]
-        for one in found.answers[:_MOST_ANSWERS]
-    ]
-    screen.table("What each image is", ["file", "answer", "sure", *(["truth, where wrong"] if knows else [])], rows, 2)
+    columns: dict[str, Callable[[Answer], str]] = {
+        "file": lambda one: one.file,
+        "answer": lambda one: ", ".join(one.says) or "no label",
+    }
+    if any(one.confidence is not None for one in found.answers):
+        columns["sure"] = lambda one: "" if one.confidence is None else f"{100 * one.confidence:.3g} %"
+    if any(one.truth is not None for one in found.answers):
+        columns["truth, where wrong"] = lambda one: ", ".join(one.truth or ()) if one.is_wrong else ""
+    rows = [[cell(one) for cell in columns.values()] for one in found.answers[:_MOST_ANSWERS]]
+    screen.table("What each image is", list(columns), rows, 2)
     if len(found.answers) > _MOST_ANSWERS:
         left = len(found.answers) - _MOST_ANSWERS
         screen.say(f"and {left:,} more; --predictions FILE.csv writes all")

@@ -460,7 +460,7 @@ def memory_fault(parameters: int, experiment: Experiment, workspace: int = 0) ->
     expected = f"expected at most {MOST_BYTES / 2**30:.0f} GiB"
     if workspace > kept:
         found = f"found batches of {experiment.training.batch_size} rows, for which layers need"
-        return f"{found} {workspace / 2**30:,.0f} GiB; {expected}: smaller batches or layers"
+        return f"{found} {workspace / 2**30:,.1f} GiB; {expected}: smaller batches or layers"
     return (
         f"found at least {parameters:,} parameters, which take {kept / 2**30:,.0f} GiB while "
         f"{experiment.optimizer.name} trains them; {expected}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from nnlab.config.choices import (
     ActivationChoice,
@@ -31,6 +32,7 @@ from nnlab.config.choices import (
     OptimizerField,
     WeightsField,
     choose,
+    faults_of,
     inner_faults,
     shown,
 )
@@ -254,7 +256,7 @@ def _sizes(least: int) -> Any:
             one for one in both if isinstance(one, bool) or not isinstance(one, int) or not least <= one <= _WIDEST
         ]
         if wrong:
-            raise inner_faults([((), f"found {shown(wrong[0])}, expected a whole number of at least {least}")])
+            raise inner_faults([((), f"found {shown(wrong[0])}, expected a whole number from {least} to {_WIDEST}")])
         return tuple(both)
 
     return pair
@@ -358,8 +360,19 @@ def _named_layer(name: str) -> Any:
     return {name: True}
 
 
+def _faults_of(key: str, check: Callable[[Any], Any], value: Any) -> Iterator[Inner]:
+    """What a check finds wrong with a key, so that it is said in one pass with what else is wrong."""
+    try:
+        check(value)
+    except PydanticCustomError as error:
+        yield from (((key, *path), text) for path, text in faults_of(error))
+
+
 def _kind_faults(value: dict[str, Any]) -> Iterator[Inner]:
     """Why a mapping is not exactly one layer; layers with weights may bring their activation along."""
+    unknown = [str(key) for key in value if key not in LayerSpec.model_fields]
+    if unknown and any(kind in value for kind in LAYER_KINDS):
+        return  # pydantic names them, and what is missing may be what was mistyped
     kinds = [kind for kind in LAYER_KINDS if kind in value]
     if not kinds:
         yield (), f"found {shown(value)}, expected a layer with one of {', '.join(LAYER_KINDS)}"
@@ -373,6 +386,8 @@ def _kind_faults(value: dict[str, Any]) -> Iterator[Inner]:
             yield (), f"found {key} without {' or '.join([', '.join(others), last]) if others else last}"
     if kinds[0] == "conv2d" and value.get("kernel") is None:
         yield (), "found conv2d without kernel, expected one, as in {conv2d: 6, kernel: 5}"
+        for key, check in (("stride", _sizes(1)), ("padding", _padding)):
+            yield from _faults_of(key, check, value.get(key, 1))
 
 
 class HeadSpec(FrozenModel):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nnlab.data.dataset import Dataset
@@ -100,6 +101,9 @@ def _channels(dataset: Dataset) -> int:
 
 def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling) -> Iterator[str]:
     yield from dataset.warnings
+    if scaling.name == "none" and dataset.image_shape and dataset.x.dtype == np.uint8:
+        found = "pixels go into the network as they are, 0 to 255, on which few networks train well"
+        yield f"{found}; data.scale: {{name: range, low: -1, high: 1}} is usual"
     for column in identifiers(dataset):
         texts = len(column.categories or ())
         found = f"column {quoted(column.name)} has {texts:,} different texts in {counted(len(dataset.y), 'row')}"

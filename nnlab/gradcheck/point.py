@@ -25,7 +25,7 @@ BOTH, DATA, REGULARISER = "both", "data loss alone", "regulariser alone"
 # The second oracle looks at every entry of a theta up to this size, else at some of each tensor. Of the weights of a
 # convolution, each of which is used at many pixels, it looks at more: at this many, divided by the samples, which for
 # the eight of the largest point is all that a LeNet has.
-_ALL, _SOME, _OF_CONVOLUTION = 2_000, 64, 40_000
+_ALL, _SOME, _OF_CONVOLUTION = 2_000, 64, 20_000
 _NUMBERS_AT_ONCE = 250_000  # 2 MB: buffers of this size are reused, larger ones are given back to the system
 
 

@@ -120,3 +120,5 @@ def test_celeba_trains_on_its_own_parts_and_names_the_labels(tmp_path):
     (answer,) = parse_json(result.stdout)["images"]
     assert answer["file"] == "face.jpg"
     assert set(answer["says"]) <= set(names)
+    table = nnlab_here("eval", run, "--data", "one", cwd=tmp_path).stderr.splitlines()
+    assert table[table.index("What each image is") + 1].split() == ["file", "answer"]  # of labels it is sure of none

@@ -172,9 +172,23 @@ def test_layers_that_do_not_fit_are_refused_at_their_place_with_both_shapes(laye
     assert refused(tmp_path, layers) == expected
 
 
+def test_a_shift_that_leaves_nothing_of_an_image_is_refused(tmp_path):
+    found = refused(tmp_path, ["{augment: {shift: 8}}", "{conv2d: 4, kernel: 1}"])
+    assert found == (
+        "experiment.yaml:6:7: augment1 was given images of 8 × 8 × 1: a shift of 8 pixels may leave nothing of them"
+    )
+
+
 def test_a_table_has_no_images(tmp_path):
     found = refused(tmp_path, ["{conv2d: 4, kernel: 1}"], source="iris")
     assert found == "experiment.yaml:6:7: conv2d1 was given 4 units, expected images of rows × columns × channels"
+
+
+def test_a_missing_kernel_hides_no_other_fault():
+    assert layer_faults("{conv2d: 4, padding: valdi}") == [
+        "found conv2d without kernel, expected one, as in {conv2d: 6, kernel: 5}",
+        "found 'valdi', expected valid, same, or a number of pixels; did you mean 'valid'?",
+    ]
 
 
 UNKNOWN = (
@@ -193,17 +207,19 @@ def layer_faults(layer):
     [
         ("{conv2d: 4}", "found conv2d without kernel, expected one, as in {conv2d: 6, kernel: 5}"),
         ("{conv2d: 0, kernel: 3}", "found 0, expected a number of at least 1"),
-        ("{conv2d: 4, kernel: 0}", "found 0, expected a whole number of at least 1"),
+        ("{conv2d: 4, kernel: 0}", "found 0, expected a whole number from 1 to 100000"),
         ("{conv2d: 4, kernel: [3]}", "found [3], expected a whole number or [rows, columns]"),
         ("{conv2d: 4, kernel: [3, 3, 3]}", "found [3, 3, 3], expected a whole number or [rows, columns]"),
-        ("{conv2d: 4, kernel: [3, 2.5]}", "found 2.5, expected a whole number of at least 1"),
-        ("{conv2d: 4, kernel: true}", "found true, expected a whole number of at least 1"),
-        ("{conv2d: 4, kernel: 3, stride: 0}", "found 0, expected a whole number of at least 1"),
-        ("{conv2d: 4, kernel: 3, padding: -1}", "found -1, expected a whole number of at least 0"),
+        ("{conv2d: 4, kernel: [3, 2.5]}", "found 2.5, expected a whole number from 1 to 100000"),
+        ("{conv2d: 4, kernel: true}", "found true, expected a whole number from 1 to 100000"),
+        ("{conv2d: 4, kernel: 3, stride: 0}", "found 0, expected a whole number from 1 to 100000"),
+        ("{conv2d: 4, kernel: 3, padding: -1}", "found -1, expected a whole number from 0 to 100000"),
         (
             "{conv2d: 4, kernel: 3, padding: vaild}",
             "found 'vaild', expected valid, same, or a number of pixels; did you mean 'valid'?",
         ),
+        ("{conv2d: 4, kernl: 3}", "unknown key 'kernl'; did you mean 'kernel'?"),
+        ("{conv2d: 4, kernel: 3, stride: 1000000}", "found 1000000, expected a whole number from 1 to 100000"),
         ("{max_pool: 2, padding: 1}", "found padding without conv2d"),
         ("{dense: 4, kernel: 3}", "found kernel without conv2d"),
         ("{dropout: 0.2, stride: 3}", "found stride without conv2d, max_pool or avg_pool"),
@@ -307,3 +323,17 @@ def test_a_line_search_goes_through_all_images_in_pieces(tmp_path):
     assert len(losses) == 13
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.6 * losses[0]
+
+
+# --- pixels that nobody scaled ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("none", True), ("{name: range, low: 0, high: 1}", False)])
+def test_bytes_that_are_not_scaled_are_warned_of(scale, expected, tmp_path):
+    text = (
+        f"name: e\ntask: multiclass\ndata: {{source: {{name: shapes, samples: 60}}, scale: {scale}}}\n"
+        "network: {layers: [{conv2d: 2, kernel: 3}]}\ntraining: {steps: 1}\n"
+    )
+    result = nnlab_here("train", write(tmp_path, text), "--dry-run", cwd=tmp_path)
+    assert result.exit_code == 0
+    assert ("warning: pixels go into the network as they are, 0 to 255" in result.stderr) is expected

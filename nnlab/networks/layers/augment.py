@@ -30,6 +30,12 @@ class Augment(Layer):
     flip: Flip = "none"
     shift: int = 0
 
+    def output_shape(self, shape: Shape) -> Shape:
+        """The same; ValueError where a shift may leave nothing of the image."""
+        if self.shift >= min(shape[:2]):
+            raise ValueError(f"a shift of {self.shift} pixels may leave nothing of them")
+        return shape
+
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""
         return BoundAugment(self, buffers) if buffers.context.trains else Identity()
