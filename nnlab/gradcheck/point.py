@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -203,11 +204,17 @@ def sided_objective(network: Network, own: Array, others: Array, x: Array, y: Ar
     first = Network(network.shape, network.layers[:1], network.head)
     behind = Network(network.shapes[1], network.layers[1:], network.head)
 
+    @lru_cache(maxsize=2)  # to allocate buffers for each portion would take as long as to fill them
+    def passes_for(copies: int) -> tuple[Pass, Pass]:
+        moved, shared = np.empty((copies, own.shape[1])), np.broadcast_to(others, (copies, others.shape[1]))
+        begun, ended = ((first, moved), (behind, shared))
+        rows = x.shape[1]
+        return Pass(*begun, None, rows, context=context), Pass(*ended, None, rows, context=context)
+
     def passed(thetas: Array) -> tuple[Pass, Pass]:
-        begun = Pass(first, thetas, None, x.shape[1], context=context)
+        begun, ended = passes_for(len(thetas))
+        begun.theta[...] = thetas
         (outputs,) = begun.forward_by_layer(x)
-        shared = np.broadcast_to(others, (len(thetas), others.shape[1]))
-        ended = Pass(behind, shared, None, x.shape[1], context=context)
         ended.forward(outputs)
         return begun, ended
 
