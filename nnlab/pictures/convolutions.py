@@ -104,8 +104,8 @@ def _draw_source(axes: Axes, image: NDArray[Any], height: float, about: str) -> 
 
 _BELOW = (
     "Below is what each convolution makes of it, with the layers up to the next one. The numbers above the maps are "
-    "their channels; the scale beside them is for all maps of a convolution. A square-root scale shows weak outputs "
-    "beside strong ones."
+    "their channels; the scale beside them is for all maps of a convolution. A square-root scale shows "
+    "weak outputs, too."
 )
 
 
@@ -195,7 +195,7 @@ def _draw_key(axes: Axes, limit: float, x: float, y: float, height: float) -> No
     for channel, letter in enumerate("RGB"):
         strips[:, channel, channel] = np.linspace(1, 0, 200)
         axes.text(x + (channel + 0.5) * width, y - 0.04, letter, ha="center", va="bottom", fontsize=SMALL, color=INK)
-    axes.imshow(strips, extent=(x, x + RGB * width, y + height, y))
+    axes.imshow(strips, interpolation="nearest", extent=(x, x + RGB * width, y + height, y))
     _name_values(axes, [limit, 0, -limit], x + RGB * width + 0.05, y, height)
 
 

@@ -1088,12 +1088,14 @@ def test_tiles_of_any_shape_do_not_overlap(rows, columns, tmp_path):
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_square_root_scale_says_so(signed):
     drawn = [text.get_text() for text in draw_feature_maps(stages(1, signed=signed)).axes[0].texts]
+    assert not any(" …" in text for text in drawn)
     assert ("output,\nsquare-root scale" in drawn, "output" in drawn) == (not signed, signed)
 
 
 def test_the_key_of_coloured_filters_has_a_strip_for_each_channel():
     figure = plots.filters(Kernels("c", np.linspace(-0.5, 0.5, 27 * 2).reshape(3, 3, 3, 2)), title="t")
     key = np.asarray(figure.axes[0].images[-1].get_array())
+    assert figure.axes[0].images[-1].get_interpolation() == "nearest"
     assert key[0].tolist() == [[1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1]]
     assert key[-1].tolist() == [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
     assert [text.get_text() for text in figure.axes[0].texts[2:8]] == ["R", "G", "B", "0.5", "0", "−0.5"]
