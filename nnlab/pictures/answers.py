@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nnlab.pictures.images import gallery, label_caption
 from nnlab.pictures.style import count, joined, number, shortened
 
-_LETTERS = 22  # of a caption's line
+_LETTERS = 20  # of a caption's line, which leave a gap between neighbours
 
 
 def answered(

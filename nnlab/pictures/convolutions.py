@@ -10,15 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
-from nnlab.pictures.images import RGB, channels_sentence
+from nnlab.pictures.images import RGB, channels_sentence, frame
 from nnlab.pictures.scales import drawable
 from nnlab.pictures.style import (
-    FAINT,
     INK,
     NORMAL,
     SMALL,
@@ -53,21 +51,21 @@ def filters(kernels: Kernels, *, title: str) -> Figure:
     figure, axes = _sheet(title, height + 0.45)
     if channels == RGB:
         _draw_tiles(axes, 0.5 + np.nan_to_num(np.clip(planes / limit, -1, 1)) / 2, 0.25, None)
+        _draw_key(axes, limit, _right_of(planes), 0.25, _height(planes) - 0.05)
     else:
         _draw_tiles(axes, planes, 0.25, Normalize(-limit, limit))
-    sentence = wrapped(_about_kernels(kernels, len(planes), total, limit), 110)
+    sentence = wrapped(_about_kernels(kernels, len(planes), total), 110)
     axes.text(0, height + 0.1, sentence, va="top", fontsize=NORMAL, color=INK, parse_math=False)
     return figure
 
 
-def _about_kernels(kernels: Kernels, shown: int, total: int, limit: float) -> str:
+def _about_kernels(kernels: Kernels, shown: int, total: int) -> str:
     """Which kernels are drawn, and how, in words."""
     rows, columns, channels, _ = kernels.weights.shape
     which = f"{count(total)} filters" if shown == total else f"the first {shown} of {count(total)} filters"
     names = f"{legible(kernels.layer)}: {'1 filter' if total == 1 else which} of {rows} × {columns} pixels"
     if channels == RGB:
-        reach = number(float(f"{limit:.2g}"))
-        how = f"red, green and blue are the weights by the three channels, from −{reach} (dark) over 0 (mid) to {reach}"
+        how = "red (R), green (G) and blue (B) are the weights by the three channels; grey is 0 by all"
     else:
         how = "the weights" if channels == 1 else f"the mean of the weights by the {channels} channels"
     return joined([names, how])
@@ -99,13 +97,15 @@ def _draw_source(axes: Axes, image: NDArray[Any], height: float, about: str) -> 
     """The image, two inches wide or high, and the sentences beside it."""
     width = height * image.shape[1] / image.shape[0]
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, width, height, 0))
+    frame(axes, 0, 0, width, height)
     text = "\n\n".join(wrapped(sentence, 80) for sentence in (f"The image is {legible(about)}.", _BELOW))
     axes.text(width + 0.3, 0, text, va="top", fontsize=NORMAL, color=INK, parse_math=False)
 
 
 _BELOW = (
     "Below is what each convolution makes of it, with the layers up to the next one. The numbers above the maps are "
-    "their channels; the scale beside them is for all maps of a convolution."
+    "their channels; the scale beside them is for all maps of a convolution. A square-root scale shows "
+    "weak outputs, too."
 )
 
 
@@ -121,6 +121,10 @@ def _draw_stage(axes: Axes, stage: FeatureMaps, y: float, most: int) -> None:
     # The square root makes weak maps visible beside strong ones.
     norm = Normalize(-limit, limit) if is_signed else PowerNorm(0.5, vmin=0, vmax=limit)
     _draw_tiles(axes, shown, y + 0.4, norm)
+    words = "output" if is_signed else "output,\nsquare-root scale"
+    middle = y + 0.4 + _height(shown) / 2
+    axes.text(_right_of(shown) + 0.7, middle, words, rotation=90, ha="left", va="center", multialignment="center",
+              fontsize=SMALL, color=INK)  # fmt: skip
 
 
 def _largest(values: NDArray[Any]) -> float:
@@ -166,21 +170,40 @@ def _draw_tiles(axes: Axes, tiles: NDArray[Any], y: float, norm: Normalize | Non
         left, top = column * _PITCH, y + row * (height + _HEAD + 0.05)
         axes.imshow(tile, cmap=cmap, norm=norm, interpolation="nearest",
                             extent=(left, left + width, top + height, top))  # fmt: skip
-        axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.6))
+        frame(axes, left, top, width, height)
         head = f"{index}" if tile.any() else f"{index}: all 0"
         axes.text(left + width / 2, top - 0.04, head, ha="center", va="bottom", fontsize=SMALL, color=INK)
     if norm is not None:
-        right = (min(len(tiles), TILE_COLUMNS) - 1) * _PITCH + width + 0.12
-        _draw_scale(axes, norm, right, y, _height(tiles) - 0.05)
+        _draw_scale(axes, norm, _right_of(tiles), y, _height(tiles) - 0.05)
+
+
+def _right_of(tiles: NDArray[Any]) -> float:
+    """Where a scale begins that stands beside the tiles."""
+    return (min(len(tiles), TILE_COLUMNS) - 1) * _PITCH + _tile(tiles)[0] + 0.12
 
 
 def _draw_scale(axes: Axes, norm: Normalize, x: float, y: float, height: float) -> None:
     """A scale from (x, y) down, with the values at its ends and in the middle."""
     cmap, box = SIGNED if norm.vmin != 0 else POSITIVE, (x, x + 0.1, y + height, y)
     axes.imshow(norm.inverse(np.linspace(1, 0, 200))[:, None], cmap=cmap, norm=norm, extent=box)
-    for place in (0, 0.5, 1):
-        value = number(float(f"{norm.inverse(1 - place):.2g}"))
-        axes.text(x + 0.15, y + place * height, value, va="center", fontsize=SMALL, color=INK)
+    _name_values(axes, [norm.inverse(share) for share in (1, 0.5, 0)], x + 0.15, y, height)
+
+
+def _draw_key(axes: Axes, limit: float, x: float, y: float, height: float) -> None:
+    """A strip for each of red, green and blue: the colours of its weights from `limit` to −limit, others being 0."""
+    width, strips = 0.13, np.full((200, RGB, RGB), 0.5)
+    for channel, letter in enumerate("RGB"):
+        strips[:, channel, channel] = np.linspace(1, 0, 200)
+        axes.text(x + (channel + 0.5) * width, y - 0.04, letter, ha="center", va="bottom", fontsize=SMALL, color=INK)
+    axes.imshow(strips, interpolation="nearest", extent=(x, x + RGB * width, y + height, y))
+    _name_values(axes, [limit, 0, -limit], x + RGB * width + 0.05, y, height)
+
+
+def _name_values(axes: Axes, values: Sequence[float], x: float, y: float, height: float) -> None:
+    """Print the values at the upper end of a scale, in its middle and at its lower end."""
+    for place, value in enumerate(values):
+        text = number(float(f"{value:.2g}"))
+        axes.text(x, y + place * height / 2, text, va="center", fontsize=SMALL, color=INK)
 
 
 # --- the health of channels -------------------------------------------------------------------------------------------
@@ -200,12 +223,10 @@ def channels(portraits: Sequence[Portrait], *, title: str) -> Figure:
     across = _MOST_WIDE if max(sizes) <= 4 * _MOST_WIDE else _WIDEST
     rows = [-(-size // across) for size in sizes]
     cell = 8.6 / across
-    figure = blank(joined([title, left_out]), width=10.8, height=1.9 + sum(0.55 + cell * band for band in rows))
+    figure = blank(joined([title, left_out]), width=10.8, height=1.5 + sum(1.0 + cell * band for band in rows))
     grid = figure.subplots(len(shown), 1, squeeze=False, height_ratios=[0.01 + band for band in rows]).ravel()
     for axes, portrait, band in zip(grid, shown, rows, strict=True):
         image = _draw_channels(axes, portrait, band, across)
-    grid[-1].set_xlabel("channel, from left to right and from row to row", fontsize=NORMAL, color=INK)
-    grid[-1].tick_params(labelbottom=True)
     bar = figure.colorbar(image, ax=[*grid], location="bottom", aspect=50, shrink=0.6, pad=0.03)
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
@@ -226,16 +247,21 @@ def _draw_channels(axes: Axes, portrait: Portrait, rows: int, across: int) -> Ax
     axes.plot(
         dead % across, dead // across, linestyle="", marker="x", color=VERMILLION, markersize=7, markeredgewidth=1.8
     )
-    axes.set_yticks(range(rows), [count(across * row) for row in range(rows)])
-    axes.set_xticks(range(0, across, across // 8))
-    axes.tick_params(labelsize=SMALL, colors=INK, length=0, labelbottom=False)
+    axes.set_yticks(range(rows) if rows > 1 else [], [f"{count(across * row)} +" for row in range(rows) if rows > 1])
+    axes.set_xticks(range(0, min(across, shares.size), across // 8))
+    axes.set_xlabel("channel" if rows == 1 else _CHANNEL_OF_ROWS, loc="left", fontsize=NORMAL, color=INK)
+    axes.tick_params(labelsize=SMALL, colors=INK, length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(_about_channels(portrait, dead), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
     return image
+
+
+_CHANNEL_OF_ROWS = "channel, from row to row: the number at the left of its row + the one below it"
 
 
 def _about_channels(portrait: Portrait, dead: NDArray[np.intp]) -> str:
     total = portrait.saturated_by_channel.size
     named = ", ".join(map(str, dead[:_MOST_NAMED])) + (", …" if dead.size > _MOST_NAMED else "")
     gone = f"{count(dead.size)} of {count(total)} channels dead{f' ({named})' if dead.size else ''}"
-    return f"{shortened(portrait.name, 24)}: {gone}, {percent(portrait.saturated_share)} saturated"
+    seen = f"on {count(portrait.images)} images of the training part"
+    return f"{shortened(portrait.name, 24)}: {gone}, {percent(portrait.saturated_share)} saturated, {seen}"

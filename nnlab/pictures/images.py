@@ -9,14 +9,28 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from nnlab.pictures.scales import drawable
-from nnlab.pictures.style import INK, NORMAL, SMALL, blank, count, joined, legible, shortened, wrapped
+from nnlab.pictures.style import (
+    FAINT,
+    INK,
+    NORMAL,
+    SMALL,
+    blank,
+    count,
+    fitted,
+    joined,
+    legible,
+    shortened,
+    wrapped,
+)
 
 RGB = 3  # channels that are drawn as red, green and blue
-_LETTER = 0.088  # inches of a caption's letter
+_LETTER = 0.088  # inches of a caption's letter, on average
 _LINE = 0.17  # inches from a caption's line to the next
+_GAP = 0.2  # inches between captions side by side
 
 
 def as_pictures(rows: NDArray[Any], shape: tuple[int, int, int], limits: tuple[float, float]) -> NDArray[Any]:
@@ -38,26 +52,39 @@ def channels_sentence(channels: int) -> str:
 
 
 def draw_image(axes: Axes, picture: NDArray[Any]) -> None:
-    """Draw one of `as_pictures`, without axes."""
+    """Draw one of `as_pictures` in a frame, without axes."""
     axes.axis("off")
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    height, width = picture.shape[:2]
+    frame(axes, -0.5, -0.5, width, height)
+
+
+def frame(axes: Axes, left: float, top: float, width: float, height: float) -> None:
+    """Draw the edge of an image, so that a white one is seen on white."""
+    edge = Rectangle((left, top), width, height, fill=False, edgecolor=FAINT, linewidth=0.6, clip_on=False)
+    axes.add_patch(edge)
 
 
 def gallery(
     pictures: NDArray[Any], captions: Sequence[str], sentence: str, *, columns: int, cell: float, title: str
 ) -> Figure:
-    """Pictures of `as_pictures`, each under its caption, in cells of `cell` inches; the sentence stands below."""
+    """Pictures of `as_pictures`, each under its caption, in cells of `cell` inches; the sentence stands below.
+
+    Lines of captions that are wider than their cell are cut in the middle.
+    """
     rows, across = -(-len(pictures) // columns), min(len(pictures), columns)
     lines = max(1 + caption.count("\n") for caption in captions)
     tall = pictures.shape[1] / pictures.shape[2]
     height = min(max(0.95 * tall, 0.4), 2) * cell + _LINE * lines + 0.2
     figure = blank(title, width=max(cell * across, 6.0), height=height * rows + 0.9)
     words = wrapped(sentence, int(12 * figure.get_figwidth()))
+    room = figure.get_figwidth() / across - _GAP
     figure.supxlabel(words, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
     grid = figure.subplots(rows, across, squeeze=False).ravel()
     for axes, picture, caption in zip(grid, pictures, captions, strict=False):
         draw_image(axes, picture)
-        axes.set_title(caption, fontsize=SMALL, color=INK, parse_math=False)
+        text = "\n".join(fitted(line, room, SMALL) for line in caption.splitlines())
+        axes.set_title(text, fontsize=SMALL, color=INK, parse_math=False)
     for axes in grid[len(pictures) :]:
         axes.axis("off")
     return figure

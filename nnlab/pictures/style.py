@@ -6,6 +6,7 @@ colour is paired with a marker and a line style, for prints in grey. Matplotlib'
 
 from __future__ import annotations
 
+import bisect
 import functools
 import io
 import re
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from nnlab.errors import StorageError, printable
 from nnlab.runs.files import remove, temporary_for
@@ -144,6 +146,19 @@ def shortened(text: str, letters: int) -> str:
         return text
     tail = (letters - 1) // 2
     return f"{text[: letters - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def fitted(text: str, inches: float, size: float) -> str:
+    """`text` in one line, cut in the middle to what is `inches` wide in type of `size` points."""
+
+    def width(letters: int) -> float:
+        points, *_ = text_to_path.get_text_width_height_descent(
+            shortened(text, letters), FontProperties(size=size), ismath=False
+        )
+        return float(points) / 72
+
+    letters = range(1, len(text) + 1)
+    return shortened(text, max(1, bisect.bisect_right(letters, inches, key=width)))
 
 
 def in_two_lines(text: str, letters: int) -> str:

@@ -245,7 +245,8 @@ class Portrait:
     `grid`, `value` and `slope` are (G,), with the parameters of the units averaged; `saturated` (G,) is true where the
     slope is at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some
     262,144 of them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
-    saturated pixels, and `dead_channels` (channels,) is true for channels that are dead at all of them.
+    saturated pixels, `dead_channels` (channels,) is true for channels that are dead at all of them, and `images` is the
+    number of images that were looked at.
     """
 
     name: str
@@ -259,6 +260,7 @@ class Portrait:
     saturated_share: float
     saturated_by_channel: Array = field(default_factory=lambda: np.empty(0))
     dead_channels: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    images: int = 0
 
 
 def portraits(
@@ -273,11 +275,11 @@ def portraits(
     evaluation = Pass(network, theta, None, len(rows), statistics)
     with np.errstate(all="ignore"):
         evaluation.forward(x[rows][None])
-        drawn = [_portrait(layer.name, bound, reach) for layer, bound in _curves(network, evaluation)]
+        drawn = [_portrait(layer.name, bound, reach, len(rows)) for layer, bound in _curves(network, evaluation)]
     return [portrait for portrait in drawn if portrait is not None]
 
 
-def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None) -> Portrait | None:
+def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, rows: int) -> Portrait | None:
     z = bound.z[np.isfinite(bound.z)]
     if not z.size:
         return None
@@ -302,6 +304,7 @@ def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None) -
         saturated_share=float(saturated.mean()),
         saturated_by_channel=saturated if has_channels else np.empty(0),
         dead_channels=dead if has_channels else np.empty(0, bool),
+        images=rows if has_channels else 0,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -203,9 +204,19 @@ def draw_feature_maps(found=None):
 def by_channel(*sizes):
     shares = [np.linspace(0, 1, size) for size in sizes]
     return [
-        replace(one, saturated_by_channel=share, dead_channels=share == 1)
+        replace(one, saturated_by_channel=share, dead_channels=share == 1, images=256)
         for one, share in zip(portraits(len(sizes)), shares, strict=True)
     ]
+
+
+def answered(names, files=STRANGE, columns=5):
+    """Four white images with answers."""
+    return plots.answered(np.ones((4, 4, 4)), files, [[name] for name in names], [["9"]] * 4, [0.5] * 4,
+                          columns=columns, total=4, title="Answers")  # fmt: skip
+
+
+def draw_answered():
+    return answered(STRANGE)
 
 
 def draw_channels():
@@ -234,6 +245,7 @@ PICTURES = [
     draw_filters_in_colour,
     draw_feature_maps,
     draw_channels,
+    draw_answered,
 ]
 
 
@@ -274,7 +286,11 @@ def test_figure_has_a_title_labels_and_legible_type(picture):
     above_another = [not one.xaxis.get_tick_params().get("labelbottom", True) for one in axes]  # has its x axis there
     assert all(one.get_xlabel() or above for one, above in zip(axes, above_another, strict=True))
     assert any(one.get_xlabel() for one in axes) or not axes
-    assert all(one.get_ylabel() or any(text.get_text() for text in one.get_yticklabels()) for one in axes)
+    unmarked = [not one.get_yticks().size for one in axes]  # a single row has nothing to tell along y
+    assert all(
+        one.get_ylabel() or any(text.get_text() for text in one.get_yticklabels()) or nothing
+        for one, nothing in zip(axes, unmarked, strict=True)
+    )
     assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 10
 
 
@@ -936,6 +952,43 @@ def test_labels_stand_above_an_image_in_few_lines(labels, expected):
     assert images.label_caption(labels, 18) == expected
 
 
+@pytest.mark.parametrize("letter", "wWi")
+def test_captions_of_neighbours_leave_a_gap(letter, tmp_path):
+    long = [letter * 240] * 12
+    sampled = plots.samples(np.ones((12, 4, 4)), [[name] for name in long], columns=10, total=12, channels=1, title="t")
+    wrong = plots.misclassified(np.ones((12, 4, 4)), long, long, np.full(12, 0.871), total_wrong=12, total=99,
+                                title="t")  # fmt: skip
+    asked = answered(long[:4], files=long[:4])
+    for figure in (sampled, wrong, asked):
+        plots.save(figure, tmp_path / "g.png")
+        titles = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+        for left, right in pairwise(titles):
+            assert right.x0 > left.x1 + 0.05 * style.DOTS_PER_INCH or right.y1 < left.y0
+        assert min(box.x0 for box in titles) > 0
+        assert max(box.x1 for box in titles) < figure.bbox.width
+    assert all("(87 %)" in axes.get_title() for axes in wrong.axes if axes.get_title())
+
+
+def test_a_text_is_cut_only_where_it_does_not_fit():
+    assert style.fitted("truth 4 → 9 (87 %)", 1.7, style.SMALL) == "truth 4 → 9 (87 %)"
+    wide, narrow = (style.fitted(letter * 240, 1.7, style.SMALL) for letter in "wi")
+    assert len(wide) < len(narrow) / 2 < 240 / 2
+    assert wide == f"{wide[0] * (len(wide) // 2)}…{wide[-1] * ((len(wide) - 1) // 2)}"
+    assert style.fitted("", 1.7, style.SMALL) == ""
+    assert style.fitted("ww", 0.01, style.SMALL) == "…"
+
+
+def test_white_images_have_a_frame():
+    asked = answered(STRANGE)
+    maps = plots.feature_maps(np.ones((4, 8)), stages(1), about="it", channels=1, title="t")
+    for axes in asked.axes[:4]:
+        (edge,) = axes.patches
+        assert to_hex(edge.get_edgecolor()) == style.FAINT
+        assert edge.get_bbox().bounds == (-0.5, -0.5, 4, 4)
+    assert next(edge.get_bbox().bounds for edge in maps.axes[0].patches) == (0, 0, 2, 1)
+    assert len(maps.axes[0].patches) == 1 + len(stages(1)[0].maps)
+
+
 def test_filters_share_a_scale_around_zero():
     found = kernels(filters=3)
     found.weights[0, 0, 0, 1] = -7.5
@@ -953,7 +1006,8 @@ def test_filters_of_three_channels_are_in_colour_and_zero_is_grey():
     weights[0, 0, 0], weights[0, 0, 2] = 2.0, -2.0
     figure = plots.filters(Kernels("conv2d1", weights), title="t")
     np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), [[[1, 0.5, 0], [0.5, 0.5, 0.5]]])
-    assert "from −2 (dark) over 0 (mid) to 2" in words(figure)
+    assert "R G B 2 0 −2 conv2d1" in words(figure)
+    assert "grey is 0" in words(figure)
 
 
 def test_of_other_channels_the_mean_is_drawn_and_told():
@@ -968,8 +1022,8 @@ def test_of_other_channels_the_mean_is_drawn_and_told():
 def test_any_number_of_filters_can_be_drawn(filters, channels, tmp_path):
     figure = plots.filters(kernels(channels, filters), title="t")
     plots.save(figure, tmp_path / "f.png")
-    scales = channels == 1
-    assert len(figure.axes[0].images) - scales == min(filters, convolutions.MOST_TILES)
+    *drawn, _scale = figure.axes[0].images
+    assert len(drawn) == min(filters, convolutions.MOST_TILES)
     assert ("the first 64 of 512" in words(figure)) == (filters == 512)
 
 
@@ -1031,10 +1085,38 @@ def test_tiles_of_any_shape_do_not_overlap(rows, columns, tmp_path):
         assert not any(one.overlaps(other) for other in boxes[index + 1 :])
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_square_root_scale_says_so(signed):
+    drawn = [text.get_text() for text in draw_feature_maps(stages(1, signed=signed)).axes[0].texts]
+    assert not any(" …" in text for text in drawn)
+    assert ("output,\nsquare-root scale" in drawn, "output" in drawn) == (not signed, signed)
+
+
+def test_the_key_of_coloured_filters_has_a_strip_for_each_channel():
+    figure = plots.filters(Kernels("c", np.linspace(-0.5, 0.5, 27 * 2).reshape(3, 3, 3, 2)), title="t")
+    key = np.asarray(figure.axes[0].images[-1].get_array())
+    assert figure.axes[0].images[-1].get_interpolation() == "nearest"
+    assert key[0].tolist() == [[1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1]]
+    assert key[-1].tolist() == [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    assert [text.get_text() for text in figure.axes[0].texts[2:8]] == ["R", "G", "B", "0.5", "0", "−0.5"]
+
+
+def test_a_channel_has_the_number_of_its_row_and_of_its_column():
+    *axes, _ = plots.channels(by_channel(6, 70), title="t").axes
+    one, several = ([text.get_text() for text in layer.get_yticklabels()] for layer in axes)
+    assert (one, several) == ([], ["0 +", "32 +", "64 +"])
+    assert axes[0].get_xticks().tolist() == [0, 4]
+    assert axes[1].get_xticks().tolist() == [*range(0, 32, 4)]
+    assert [layer.xaxis.get_tick_params()["labelbottom"] for layer in axes] == [True, True]
+    assert [layer.get_xlabel().partition(",")[0] for layer in axes] == ["channel", "channel"]
+    assert ["row" in layer.get_xlabel() for layer in axes] == [False, True]
+
+
 def test_a_dead_channel_is_crossed_and_named(tmp_path):
     figure = plots.channels(by_channel(3, 70), title="t")
     plots.save(figure, tmp_path / "c.png")
     assert "1 of 3 channels dead (2)" in words(figure)
+    assert "on 256 images of the training part" in words(figure)
     assert "1 of 70 channels dead (69)" in words(figure)
     assert figure.axes[1].get_lines()[0].get_xydata().tolist() == [[69 % 32, 69 // 32]]
     cells = np.asarray(figure.axes[1].images[0].get_array()).ravel()

@@ -378,6 +378,7 @@ def test_the_units_of_images_are_channels():
     (portrait,) = health.portraits(network, state.theta, state.statistics, part.x[0])
     np.testing.assert_allclose(portrait.saturated_by_channel, (channels <= 0).mean(axis=(0, 2)), rtol=1e-12)
     assert portrait.dead_channels.tolist() == [False, True, False]
+    assert portrait.images == len(rows)
     assert (portrait.dead_share, portrait.saturated_share) == (1 / 3, pytest.approx((channels <= 0).mean(), rel=1e-12))
 
 
