@@ -101,7 +101,7 @@ network:
 training: {steps: 1, batch_size: all}
 """
     document = read_text(text, "e.yaml")
-    with pytest.raises(ConfigError, match=r"e.yaml:5:11: found batches of all rows, for which layers need \d+ GiB"):
+    with pytest.raises(ConfigError, match=r"e.yaml:5:11: found batches of all rows, for which layers need \d+\.\d GiB"):
         read_rows(validate(document), document, Path())
     small = read_text(text.replace("all", "32"), "e.yaml")
     assert read_rows(validate(small), small, Path()).x.shape == (200000, 2)
