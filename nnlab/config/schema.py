@@ -160,6 +160,7 @@ class Scale(FrozenModel):
         low, high = self.target_range
         if self.name == "range" and not low < high:
             yield ("high" if self.high is not None else "low",), f"found {low:g} … {high:g}, expected low below high"
+            yield ("low",), ""  # the same fault, so that low is not compared with the default of high
         if self.source_range and not self.source_range[0] < self.source_range[1]:
             yield ("from",), f"found {self.source_range}, expected the lower end first"
 

@@ -30,7 +30,7 @@ from nnlab.data.images.cifar import ARCHIVES, is_cifar_folder, read_cifar, read_
 from nnlab.data.images.listing import SUFFIXES, is_celeba_folder, is_image_folder
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
-from nnlab.errors import DataError, Fault, suggestion
+from nnlab.errors import DataError, Fault, printable, suggestion
 
 if TYPE_CHECKING:
     from nnlab.data.images.pixels import Cache
@@ -366,7 +366,7 @@ def _existing_path(source: str, base: Path | None) -> Path:
     if source and not (os.sep in source or source.lower().endswith((*_TABLES, ".npz"))):
         near = suggestion(source, CATALOGUE) or f"; known are {', '.join(CATALOGUE)}"
         refuse(None, f"found source {quoted(source)}, expected a name of the catalogue or a path{near}", key=SOURCE)
-    looked = " or ".join(quoted(str(place)) for place in dict.fromkeys(places))
+    looked = " or ".join(f"'{printable(str(place))}'" for place in dict.fromkeys(places))
     raise DataError(Fault(f"found no file {looked if source else quoted(source)}, expected {_EXPECTED}", key=SOURCE))
 
 

@@ -176,7 +176,7 @@ def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int,
 class NewRows:
     """New rows, read in the way of an earlier set: `x` and `y` as in `Dataset`; `y` is None without targets.
 
-    `names` are the names of the files of images, (N,), or empty; `warnings` are as in `Dataset`.
+    `names` are the names of the files of images, (N,), as they are, or empty; `warnings` are as in `Dataset`.
     """
 
     x: NDArray[Any] | StoredRows

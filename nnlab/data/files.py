@@ -117,7 +117,7 @@ def stat_of(path: Path | str) -> os.stat_result:
             raise StorageError(f"{printable(str(path))}: {error.strerror}") from error
         if error.errno in (errno.ENOENT, errno.ELOOP) and Path(path).is_symlink():
             refuse(path, "found a link that leads nowhere, expected a file")
-    refuse(path, f"found no file {quoted(str(path))}, expected one to read", key=SOURCE)
+    refuse(path, f"found no file '{printable(str(path))}', expected one to read", key=SOURCE)
 
 
 def size_of(path: Path | str) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_from_bytes
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import sample_shape
 from nnlab.data.splits import class_indices
+from nnlab.errors import printable
 from nnlab.maths.metrics import predictions
 from nnlab.setup.model import Model
 
@@ -39,7 +42,19 @@ class Answer:
     def document(self) -> dict[str, Any]:
         """For `--json`."""
         truth = None if self.truth is None else list(self.truth)
-        return {"file": self.file, "says": list(self.says), "confidence": self.confidence, "truth": truth}
+        return {"file": written_name(self.file), "says": list(self.says), "confidence": self.confidence, "truth": truth}
+
+
+def written_name(name: str) -> str:
+    """The name of a file for CSV and JSON: the name itself, or where it is no UTF-8, percent-encoded behind `./`.
+
+    No other name within a folder begins with `./`, and with the percent signs decoded it is a path to the file.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return f"./{quote_from_bytes(os.fsencode(name))}"
+    return name
 
 
 def answers_of(model: Model, names: tuple[str, ...], outputs: Array, targets: Array | None) -> tuple[Answer, ...]:
@@ -85,7 +100,7 @@ def drawn(model: Model, x: Any, answers: tuple[Answer, ...]) -> Figure:
     limits = (0.0, 255.0) if rows.dtype == np.uint8 else (float(rows.min()), float(rows.max()))
     return plots.answered(
         plots.as_pictures(rows, shape, limits),
-        [answers[row].file for row in order],
+        [printable(answers[row].file) for row in order],
         [answers[row].says for row in order],
         [answers[row].truth for row in order],
         [answers[row].confidence for row in order],

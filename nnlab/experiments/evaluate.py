@@ -18,7 +18,7 @@ from nnlab.data.catalogue import load_new
 from nnlab.data.dataset import NewRows
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, StorageError, printable
-from nnlab.experiments.answers import Answer, answers_of, drawn
+from nnlab.experiments.answers import Answer, answers_of, drawn, written_name
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
 from nnlab.gates.hold import Measured, Outcome, check_gates, hold
@@ -251,7 +251,7 @@ def write_predictions(evaluation: Evaluation, path: Path) -> None:
     """Write a CSV row for each data row: its number, the prediction, the outputs, and the target if known.
 
     With several parts, the first column is the part. Row numbers count the rows of the data set, from 1; rows of image
-    files have the file's name behind it.
+    files have the file's `written_name` behind it.
     """
     model, several = evaluation.model, len(evaluation.predicted) > 1
     knows = all(part.targets is not None for part in evaluation.predicted.values())
@@ -280,7 +280,7 @@ def _rows(model: Model, part: Predicted) -> list[list[str]]:
     decided = predictions(task, outputs).reshape(len(outputs), -1)
     named = _named(model, decided) if task != "regression" else [[] for _ in outputs]
     truth = [[] for _ in outputs] if part.targets is None else _named(model, _truth(model, part.targets))
-    files = [[name] for name in part.names] or [[] for _ in outputs]
+    files = [[written_name(name)] for name in part.names] or [[] for _ in outputs]
     columns = (part.numbers.tolist(), files, named, outputs.tolist(), truth)
     return [
         [str(number), *file, *names, *map(cell, row), *known]

@@ -227,7 +227,10 @@ def write_json(path: Path, document: Any) -> None:
 def write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
     """Write a CSV file atomically, quoting cells as needed."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    plain = csv.writer(text, lineterminator="\n")
+    careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:  # a carriage return ends a line for readers, and is not quoted by every version of Python
+        (careful if any("\r" in cell for cell in row) else plain).writerow(row)
     write_text(path, text.getvalue())
 
 

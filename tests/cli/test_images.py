@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import os
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -89,6 +92,46 @@ def test_a_part_that_the_file_does_not_mention_is_measured_at_the_end(tmp_path, 
     assert read_json(run / "summary.json")["final"]["val/accuracy"] == 1
 
 
+def test_real_names_of_files_are_in_predictions_and_json(tmp_path, photos):
+    run = trained(tmp_path, photos)
+    names = ["a\nb.png", "a\\nb.png", "c\rd.png", os.fsdecode(b"\xff.png"), "\\xff.png", "%FF.png", 'é,"\x1b.png']
+    new = write_files(tmp_path / "new", dict.fromkeys(names, image_file(np.full((4, 5, 3), 20))))
+    table = tmp_path / "predictions.csv"
+    result = nnlab_here("eval", run, "--data", new, "--predictions", table, "--json", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    expected = {*names} - {os.fsdecode(b"\xff.png")} | {"./%FF.png"}
+    with table.open(newline="", encoding="utf-8") as stream:
+        assert {row["file"] for row in csv.DictReader(stream)} == expected
+    assert {image["file"] for image in parse_json(result.stdout)["images"]} == expected
+    assert os.path.exists(os.path.join(os.fsencode(new), unquote_to_bytes("./%FF.png")))  # noqa: PTH110, PTH118 - bytes
+    shown = nnlab_here("eval", run, "--data", new, cwd=tmp_path).stderr
+    assert shown.replace("\n", "").isprintable()
+    assert r"a\nb.png" in shown
+    assert r"\udcff.png" in shown
+
+
+def test_new_pictures_are_told_of_what_becomes_of_them(tmp_path, photos):
+    run = trained(tmp_path, photos)
+    write_files(tmp_path / "photos" / "test" / "dark", {"more.tiff": b"x"})
+    result = nnlab_here("eval", run, "--data", "photos", "--json", cwd=tmp_path)
+    said = result.stderr.replace("\n", " ")
+    assert "only the test part of 'photos' is read: 8 of its 40 images" in said
+    assert "8 of 8 images were brought from other sizes to 4 × 5 pixels, such as 'test/bright/" in said
+    assert "1 file of another kind was passed over, such as 'test/dark/more.tiff'" in said
+    assert parse_json(result.stdout)["images"][0]["file"].startswith("test/bright/")
+
+
+def test_advice_on_new_pictures_can_be_followed(tmp_path, photos):
+    run = trained(tmp_path, photos)
+    new = write_files(tmp_path / "new", {"a.png": b"", "b.png": image_file(np.full((4, 5, 3), 20))})
+    result = nnlab_here("eval", run, "--data", new, cwd=tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"{new}: found 1 file of 2 that is no sound picture, expected none",
+        f"{new}/a.png: found an empty file, expected a picture",
+    ]
+
+
 def test_new_pictures_that_are_skipped_are_counted(tmp_path, photos):
     run = trained(tmp_path, photos, "--set", "data.bad_images=skip")
     new = write_files(tmp_path / "new", {"a.png": b"", "b.png": image_file(np.full((5, 6), 20))})
@@ -163,7 +206,11 @@ def test_seeds_share_the_parts_of_a_set_that_comes_with_them(tmp_path, photos):
         ({"validation: own": "test: 0.2\n  validation: own"}, "8:9: ", "the set comes with a test part of 8 rows"),
         ({"per_channel": "together"}, "", ""),
         ({"task: binary": "task: multilabel", "gates": "# gates"}, "2:7: ", "found class labels"),
-        ({"channels: rgb": "bad_images: error"}, "6:15: ", "found 1 file of 40 that are no sound pictures"),
+        (
+            {"channels: rgb": "bad_images: error"},
+            "6:15: ",
+            "found 1 file of 40 that is no sound picture, expected none (data.bad_images: skip",
+        ),
     ],
 )
 def test_a_fault_of_the_data_has_the_place_of_its_key(tmp_path, photos, changes, place, words):

@@ -131,6 +131,7 @@ VALUES = [
     ("validation: 0.2", "target: []", "5:11", "at least one"),
     ("validation: 0.2", "scale: {name: range, low: 1}", "5:29", "found 1 … 1, expected low below high"),
     ("validation: 0.2", "scale: {name: range, low: -1, high: -2}", "5:39", "found -1 … -2, expected low below high"),
+    ("validation: 0.2", "scale: {name: range, low: 1, high: -1}", "5:38", "found 1 … -1, expected low below high"),
     ("validation: 0.2", "scale: {name: range, low: nan}", "5:29", "number"),
     ("validation: 0.2", "scale: {name: range, from: [1, 0]}", "5:30", "expected the lower end first"),
     ("validation: 0.2", "scale: {name: range, from: [1]}", "5:30", "found a list of 1, expected two numbers"),

@@ -1,6 +1,7 @@
 """The catalogue: every set of it, made or read, and what is refused by name."""
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from nnlab.data.catalogue import CATALOGUE, TRAITS, data_path, load, load_new
 from nnlab.data.synthetic import CLOUDS
+from nnlab.data.tables import read_csv
 from nnlab.errors import DataError
 
 SHAPES = {
@@ -234,3 +236,10 @@ def test_parameters_that_cannot_be_meant(parameters, words):
 def test_fewer_points_than_classes():
     with pytest.raises(DataError, match="at least one for each class"):
         load("blobs", task="multiclass", parameters={"samples": 3, "classes": 4})
+
+
+def test_a_missing_file_at_the_end_of_a_long_path_is_named(tmp_path):
+    path = tmp_path / ("folder" * 20) / "rows.csv"
+    for read in (lambda: load(str(path), task="binary"), lambda: read_csv(path, task="binary")):
+        with pytest.raises(DataError, match=re.escape(f"found no file '{path}'")):
+            read()

@@ -14,6 +14,7 @@ from nnlab.data.catalogue import load, load_new
 from nnlab.data.images.decode import LARGEST_FILE
 from nnlab.data.stored import StoredRows
 from nnlab.errors import DataError, StorageError
+from nnlab.runs.cache import UserCache
 
 RANDOM = np.random.default_rng(3)
 COLOUR = RANDOM.integers(0, 256, (12, 3 * 4 * 5)).astype(np.uint8)
@@ -98,6 +99,29 @@ def test_other_files_are_passed_over(folder):
     np.testing.assert_array_equal(load(str(folder), task="multiclass").x, COLOUR)
 
 
+EXPECTED = "expected .png, .jpg, .jpeg, .gif, .bmp or .webp"
+
+
+def test_other_files_among_images_are_counted(folder, tmp_path):
+    hidden = {".DS_Store": b"x", "Thumbs.db": b"x", "desktop.ini": b"", "._a.png": b"x"}
+    columns = load(str(folder), task="multiclass").columns
+    write_files(folder / "cats", {**hidden, "1": b"x"})
+    (line,) = load(str(folder), task="multiclass").warnings
+    assert line == f"1 file of another kind was passed over, such as 'cats/1' ({EXPECTED})"
+    write_files(folder / "dogs", {"2.tiff": b"x", "3.TIFF": b"x"})
+    line = f"3 files of other kinds were passed over, such as 'cats/1' ({EXPECTED})"
+    assert load(str(folder), task="multiclass").warnings == (line,)
+    assert load_new(str(folder), columns, task="multiclass").warnings == (line,)
+    new = write_files(tmp_path / "new", {**hidden, "a.png": image_file(np.zeros((4, 5, 3))), "b\n.tif": b"x"})
+    (line,) = load_new(str(new), columns, task="multiclass").warnings
+    assert "1 file of another kind was passed over, such as 'b\\n.tif'" in line
+
+
+def test_a_class_of_other_files_alone(folder):
+    write_files(folder / "mice", {"a.tiff": b"x", "b.tiff": b"x"})
+    assert "those of a class (2 files of other kinds were passed over, such as 'a.tiff'" in refused(folder)
+
+
 def test_links_are_followed(folder, tmp_path):
     before = load(str(folder), task="multiclass").fingerprint
     (folder / "cats").rename(tmp_path / "elsewhere")
@@ -129,7 +153,7 @@ def test_names_that_are_no_utf_8(folder):
     data = load(str(folder), task="multiclass")
     assert len(data.x) == 12
     rows = load_new(str(folder), data.columns, task="multiclass")
-    assert rows.names[3] == "cats/\\udcff.png"
+    assert rows.names[3] == os.fsdecode(b"cats/\xff.png")
     (folder / "cats").rename(folder / os.fsdecode(b"c\xe4ts"))
     assert "found class name 'c\\udce4ts', expected text in UTF-8" in refused(folder)
 
@@ -173,7 +197,7 @@ def test_all_questions_and_bad_files_are_found_in_one_pass(folder):
     lines = refused(folder).splitlines()
     assert len(lines) == 4
     assert ["data.channels" in lines[0], "data.resize" in lines[1]] == [True, True]
-    assert "found 1 file of 14 that are no sound pictures" in lines[2]
+    assert "found 1 file of 14 that is no sound picture, expected none" in lines[2]
     assert lines[3] == f"{folder}/dogs/z.png: found an empty file, expected a picture"
 
 
@@ -338,12 +362,36 @@ def test_new_images_are_brought_to_what_the_model_sees(folder, tmp_path):
     assert rows.fingerprint != load_new(str(folder), columns, task="multiclass").fingerprint
 
 
+@pytest.mark.parametrize("blocks", [None, 2])
+def test_new_images_of_other_sizes_and_channels_are_counted(folder, tmp_path, blocks):
+    columns = load(str(folder), task="multiclass").columns
+    pictures = {
+        "a.png": image_file(np.zeros((4, 5, 3))),
+        "b.png": image_file(np.zeros((56, 60, 3))),
+        "c.png": image_file(np.zeros((4, 5))),
+        "d.png": b"",
+        "e.png": image_file(np.zeros((5, 4))),
+    }
+    new = write_files(tmp_path / "new", pictures)
+    cache = UserCache(tmp_path / "cache")
+    for _ in range(2):  # decoded now, and from the cache
+        rows = load_new(str(new), columns, task="multiclass", bad_images="skip", cache=cache, in_blocks=blocks)
+        assert rows.warnings[1:] == (
+            "2 of 4 images were brought from other sizes to 4 × 5 pixels, such as 'b.png' (56 × 60)",
+            "2 of 4 images were brought from gray to colour, such as 'c.png'",
+        )
+    (line,) = load_new(str(new / "b.png"), columns, task="multiclass").warnings
+    assert line == "1 of 1 image was brought from another size to 4 × 5 pixels, such as 'b.png' (56 × 60)"
+    assert load(str(folder), task="multiclass", resize=[2, 2]).warnings == ()
+
+
 def test_new_images_in_folders_of_classes_have_targets(parts, tmp_path):
     columns = load(str(parts), task="multiclass").columns
     rows = load_new(str(parts), columns, task="multiclass")  # the test part alone
     np.testing.assert_array_equal(rows.x, COLOUR[1::4])
     np.testing.assert_array_equal(rows.y.argmax(axis=1), LABELS[1::4])
-    assert rows.names[0].startswith("cats/")
+    assert rows.names[0] == "test/cats/000000.png"
+    assert rows.warnings == ("only the test part of 'set' is read: 3 of its 21 images",)
     some = class_folders(tmp_path / "new", COLOUR[8:], LABELS[8:], (3, 4, 5), CLASSES)
     assert load_new(str(some), columns, task="multiclass").y.argmax(axis=1).tolist() == [2] * 4
     (some / "rats").rename(some / "rat")
@@ -354,8 +402,15 @@ def test_new_images_in_folders_of_classes_have_targets(parts, tmp_path):
 def test_new_images_that_are_bad(folder, tmp_path):
     columns = load(str(folder), task="multiclass").columns
     new = write_files(tmp_path / "new", {"a.png": b"", "b.png": image_file(np.zeros((4, 5, 3)))})
-    with pytest.raises(DataError, match="found 1 file of 2 that are no sound pictures"):
+    with pytest.raises(DataError) as error:
         load_new(str(new), columns, task="multiclass")
+    assert [str(fault) for fault in error.value.faults] == [
+        f"{new}: found 1 file of 2 that is no sound picture, expected none",
+        f"{new}/a.png: found an empty file, expected a picture",
+    ]
+    with pytest.raises(DataError) as error:
+        load_new(str(new / "a.png"), columns, task="multiclass")
+    assert [str(fault) for fault in error.value.faults] == [f"{new}/a.png: found an empty file, expected a picture"]
     rows = load_new(str(new), columns, task="multiclass", bad_images="skip")
     assert (rows.names, len(rows.warnings)) == (("b.png",), 1)
 
@@ -435,6 +490,7 @@ def test_new_faces_are_the_test_part(faces, tmp_path):
     rows = load_new(str(faces), data.columns, task="multilabel")
     np.testing.assert_array_equal(rows.x, data.x[-2:])
     np.testing.assert_array_equal(rows.y, data.y[-2:])
+    assert rows.warnings[0] == "only the test part of 'faces' is read: 2 of its 12 images"
     new = load_new(str(faces / "img_align_celeba"), data.columns, task="multilabel")
     assert (len(new.x), new.y, new.names[0]) == (12, None, "000001.jpg")
 
@@ -467,12 +523,12 @@ LIST, PARTITION, PICTURES = "list_attr_celeba.txt", "list_eval_partition.txt", "
         (lambda f: (f / PICTURES / "000003.jpg").unlink(), "found no picture '000003.jpg', expected it: it has a row"),
         (lambda f: write_files(f / PICTURES, {"x.jpg": b""}), "found picture 'x.jpg', which has no row"),
         (lambda f: shutil.rmtree(f / PICTURES), "found no folder img_align_celeba"),
-        (lambda f: (f / PARTITION).unlink(), "found no file"),
-        (lambda f: (f / LIST).unlink(), "found no file"),
+        (lambda f: (f / PARTITION).unlink(), "found no list_eval_partition.txt in the folder 'faces'"),
+        (lambda f: (f / LIST).unlink(), "found no list_attr_celeba.txt in the folder 'faces'"),
         (edited(LIST, "12\n", "13\n"), "txt:1: found 12 rows, expected 13 as the first line says"),
         (edited(LIST, "12\n", "many\n"), "txt:1: found no number of pictures in the first line"),
         (edited(LIST, "12\n", "9" * 5000 + "\n"), "found no number of pictures in the first line"),
-        (edited(LIST, "Bald Eyeglasses", "Bald Bald"), "found class 'Bald' twice"),
+        (edited(LIST, "Bald Eyeglasses", "Bald Bald"), "txt:2: found attribute 'Bald' twice"),
         (edited(LIST, "Bald ", "Bald More "), "txt:3: found 3 values for '000001.jpg', expected 4"),
         (edited(LIST, "000002.jpg", "000001.jpg"), "txt:4: found '000001.jpg' a second time"),
         (edited(LIST, "000002.jpg", "../2.jpg"), "txt:4: found '../2.jpg', expected the plain name of a picture"),

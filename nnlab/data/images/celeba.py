@@ -8,6 +8,7 @@ Attributes in the Wild", 2015, ICCV.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import Columns, Dataset, NewRows, Task, fingerprint_of
 from nnlab.data.files import SOURCE, FaultList, Key, counted, quoted, read_all, refuse
 from nnlab.data.images.classes import check_class_names
-from nnlab.data.images.folder import PARTS, ImageOptions, Pictures, wanted_by
+from nnlab.data.images.folder import PARTS, ImageOptions, Pictures, only_part, wanted_by
 from nnlab.data.images.listing import ATTRIBUTES, PARTITION, list_folder
 from nnlab.data.stored import pick
 from nnlab.errors import suggestion
@@ -42,6 +43,7 @@ def read_celeba(
     """
     folder = Path(folder)
     _check_task(task, target, folder)
+    _check_there(folder)
     names, values = _attributes(folder / ATTRIBUTES)
     parts = _partition(folder / PARTITION, values)
     _check_pictures(folder, values)
@@ -58,11 +60,14 @@ def read_celeba(
 
 def read_celeba_like(folder: Path | str, columns: Columns, *, task: Task, options: ImageOptions) -> NewRows:
     """The test part of such a folder, or all of it if there is none, for a model with the attributes of `columns`."""
-    wanted = wanted_by(columns, Path(folder))
-    dataset = read_celeba(folder, task=task, options=replace(options, wanted=wanted), target=columns.targets)
-    rows = np.arange(len(dataset.y) - dataset.own_test if dataset.own_test else 0, len(dataset.y))
+    folder = Path(folder)
+    own = replace(options, wanted=wanted_by(columns, folder), new_in=folder)
+    dataset = read_celeba(folder, task=task, options=own, target=columns.targets)
+    count = len(dataset.y)
+    rows = np.arange(count - dataset.own_test if dataset.own_test else 0, count)
     x, y = pick(dataset.x, rows), dataset.y[rows]
-    return NewRows(x, y, fingerprint_of(x, y, columns), warnings=dataset.warnings)
+    part = only_part("test", folder, len(rows), count)
+    return NewRows(x, y, fingerprint_of(x, y, columns), warnings=(*part, *dataset.warnings))
 
 
 def _check_task(task: Task, target: Sequence[str] | None, folder: Path) -> None:
@@ -71,6 +76,17 @@ def _check_task(task: Task, target: Sequence[str] | None, folder: Path) -> None:
         refuse(folder, f"found task {task} for attributes of yes and no, expected multilabel", key=("task",))
     if task == "binary" and (target is None or len(target) != 1):
         refuse(folder, "found task binary, expected data.target: the one attribute to predict", key=_TARGET_KEY)
+
+
+def _check_there(folder: Path) -> None:
+    """Refuse a folder without one of the tables or the pictures."""
+    faults, place = FaultList(folder), quoted(folder.resolve().name)
+    for table in (ATTRIBUTES, PARTITION):
+        if not os.path.lexists(folder / table):
+            faults.add(f"found no {table} in the folder {place}, expected CelebA's table", key=SOURCE)
+    if not (folder / IMAGES).is_dir():
+        faults.add(f"found no folder {IMAGES} in {place}, expected the pictures there", key=SOURCE)
+    faults.raise_if_any()
 
 
 def _targets(names: Sequence[str], target: Sequence[str] | None, folder: Path) -> list[str]:
@@ -101,7 +117,7 @@ def _attributes(path: Path) -> tuple[list[str], dict[str, NDArray[np.uint8]]]:
     if len(lines) < 3 or not _COUNT.fullmatch(lines[0]):
         refuse(path, "found no number of pictures in the first line, expected it, then names, then rows", 1)
     names = lines[1].split()
-    check_class_names(names, path)
+    check_class_names(names, path, "attribute", 2)
     faults = FaultList(path)
     values: dict[str, NDArray[np.uint8]] = {}
     for line, name, cells in _rows(lines[2:], 3, values, faults):
@@ -156,8 +172,6 @@ def _rows(
 def _check_pictures(folder: Path, values: Mapping[str, object]) -> None:
     """Refuse pictures without a row and rows without a picture, each by its name."""
     place = folder / IMAGES
-    if not place.is_dir():
-        refuse(folder, f"found no folder {IMAGES}, expected the pictures there", key=SOURCE)
     there = set(list_folder(place).images)
     faults = FaultList(place)
     for name in faults.take(sorted(values.keys() - there)):

@@ -17,14 +17,14 @@ from nnlab.data.targets import check_classes, class_targets
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def check_class_names(names: Sequence[str], file: Path | str) -> None:
-    """Refuse names that are empty, come twice, have control characters or are no text in UTF-8."""
+def check_class_names(names: Sequence[str], file: Path | str, what: str = "class", line: int | None = None) -> None:
+    """Refuse names, all of a `line`, that are empty, come twice, have control characters or are no text in UTF-8."""
     faults = FaultList(file)
     for index, name in enumerate(names):
         if not name.strip() or _UNFIT.search(name):
-            faults.add(f"found class name {quoted(name)}, expected text in UTF-8 without control characters")
+            faults.add(f"found {what} name {quoted(name)}, expected text in UTF-8 without control characters", line)
         elif name in names[:index]:
-            faults.add(f"found class {quoted(name)} twice, expected it once")
+            faults.add(f"found {what} {quoted(name)} twice, expected it once", line)
     faults.raise_if_any()
 
 

@@ -26,6 +26,7 @@ from PIL.Image import Resampling, Transpose
 from PIL.ImageFile import ImageFile
 
 from nnlab.data.dataset import MOST_PIXELS
+from nnlab.data.images.planes import Planes
 
 LARGEST_FILE = 2**28  # bytes
 LARGEST_PICTURE = 2**26  # pixels: 8192 × 8192, of which colour takes 192 MiB
@@ -60,6 +61,11 @@ class Wanted:
 
 def decode(content: bytes, wanted: Wanted) -> Pixels:
     """The pixels (1 or 3, rows, columns) of an image file. BadImageError, with what was found, for anything else."""
+    return decode_from(content, wanted)[0]
+
+
+def decode_from(content: bytes, wanted: Wanted) -> tuple[Pixels, Planes]:
+    """The same pixels, and the channels, rows and columns that the picture itself had, upright."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of large pictures and odd palettes: both are dealt with here
         try:
@@ -73,7 +79,7 @@ def decode(content: bytes, wanted: Wanted) -> Pixels:
             raise BadImageError(f"found a broken or truncated picture ({reason}), expected a sound one") from error
 
 
-def _decoded(content: bytes, wanted: Wanted) -> Pixels:
+def _decoded(content: bytes, wanted: Wanted) -> tuple[Pixels, Planes]:
     with _opened(content) as file:
         _check_size(file.size)
         if getattr(file, "is_animated", False):
@@ -81,13 +87,14 @@ def _decoded(content: bytes, wanted: Wanted) -> Pixels:
         orientation = _orientation(file)
         file.load()
         picture = _upright(_eight_bits(file), orientation)
+    own = (_CHANNELS[_own_channels(picture)], picture.height, picture.width)
     picture = picture.convert({"gray": "L", "rgb": "RGB"}[wanted.channels or _own_channels(picture)])
     if wanted.size is not None and picture.size != wanted.size[::-1]:
         picture = picture.resize(wanted.size[::-1], Resampling.BILINEAR)
     values = np.asarray(picture, np.uint8)
     if values.size > MOST_PIXELS:
         raise BadImageError(f"found {_times(picture.size)} pixels, expected at most {MOST_PIXELS:,} (data.resize)")
-    return values[None] if values.ndim == 2 else np.ascontiguousarray(values.transpose(2, 0, 1))
+    return (values[None] if values.ndim == 2 else np.ascontiguousarray(values.transpose(2, 0, 1))), own
 
 
 def _opened(content: bytes) -> ImageFile:

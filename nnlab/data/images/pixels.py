@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import MOST_PIXELS
 from nnlab.data.files import ARRAY_LIMIT, CHUNK, MOST_FAULTS, SOURCE, Key, counted, fill, reading, refuse, size_of
-from nnlab.data.images.decode import LARGEST_FILE, BadImageError, Pixels, Wanted, decode
+from nnlab.data.images.decode import LARGEST_FILE, BadImageError, Pixels, Wanted, decode_from
 from nnlab.data.images.planes import CHANNELS_KEY, Planes
 from nnlab.data.stored import StoredArray, StoredRows, spooled
 from nnlab.errors import DataError, Fault, printable
@@ -30,7 +30,7 @@ from nnlab.errors import DataError, Fault, printable
 _RESIZE_KEY: Key = ("data", "resize")
 _BAD_KEY: Key = ("data", "bad_images")
 
-_FORM = "nnlab pixels 1"
+_FORM = "nnlab pixels 2"
 _MAGIC = b"nnlabpx1"
 _END = 32 + 8 + len(_MAGIC)  # bytes behind the description
 _CHANGED = "found another content than a moment ago, expected files that stay as they are while they are read"
@@ -50,12 +50,47 @@ class Cache(Protocol):
 
 
 @dataclass(frozen=True)
+class Changed:
+    """How many pictures were brought to another size or to other channels, and the first: its number and planes."""
+
+    count: int = 0
+    first: int = 0
+    planes: Planes = (0, 0, 0)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return self.count > 0
+
+    def and_one(self, number: int, planes: Planes) -> Changed:
+        """The same with one picture more."""
+        return replace(self, count=self.count + 1) if self else Changed(1, number, planes)
+
+    def plain(self) -> list[int]:
+        """Whole numbers, from which `of` makes it again."""
+        return [self.count, self.first, *self.planes]
+
+    @classmethod
+    def of(cls, numbers: Sequence[Any]) -> Changed:
+        """The inverse of `plain`. ValueError for other numbers."""
+        count, first, channels, rows, columns = (int(number) for number in numbers)
+        return cls(count, first, (channels, rows, columns))
+
+
+_UNCHANGED = Changed()
+
+
+@dataclass(frozen=True)
 class About:
-    """What is known of decoded files: channels, rows and columns of each picture, how many there are, the bad ones."""
+    """What is known of decoded files: channels, rows and columns of each picture, how many there are, the bad ones.
+
+    `resized` and `recoloured` are the pictures that had another size or other channels.
+    """
 
     planes: Planes
     count: int
     bad: Bad
+    resized: Changed = _UNCHANGED
+    recoloured: Changed = _UNCHANGED
 
     @property
     def width(self) -> int:
@@ -70,14 +105,18 @@ class About:
 
     def to_json(self) -> bytes:
         """The description in a cache file."""
-        return json.dumps({"form": _FORM, "planes": self.planes, "count": self.count, "bad": self.bad}).encode()
+        changed = {"resized": self.resized.plain(), "recoloured": self.recoloured.plain()}
+        values = {"form": _FORM, "planes": self.planes, "count": self.count, "bad": self.bad, **changed}
+        return json.dumps(values).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> About:
         """The inverse of `to_json`. ValueError, LookupError or TypeError for another text."""
         values = json.loads(text)
         channels, rows, columns = values["planes"]
-        about = cls((channels, rows, columns), values["count"], tuple((int(n), str(m)) for n, m in values["bad"]))
+        bad = tuple((int(number), str(message)) for number, message in values["bad"])
+        changed = (Changed.of(values["resized"]), Changed.of(values["recoloured"]))
+        about = cls((channels, rows, columns), values["count"], bad, *changed)
         sizes = (*about.planes, about.count)
         if values["form"] != _FORM or not all(type(size) is int and size > 0 for size in sizes):
             raise ValueError("found another form or size")
@@ -94,14 +133,21 @@ class Decoded:
 
 
 def read_pixels(
-    paths: Sequence[Path], wanted: Wanted, *, skip: bool, in_blocks: int | None = None, cache: Cache | None = None
+    paths: Sequence[Path],
+    wanted: Wanted,
+    *,
+    skip: bool,
+    in_blocks: int | None = None,
+    cache: Cache | None = None,
+    new_in: Path | None = None,
 ) -> Decoded:
     """The pixels of image files in their order, from the cache or decoded now; with `in_blocks` they stay in a file.
 
     DataError for files that are no sound pictures, up to 20 in one pass; with `skip` they are left out. Without a size
-    and a number of channels that are `wanted`, DataError asks for them where pictures differ.
+    and a number of channels that are `wanted`, DataError asks for them where pictures differ. `new_in` is the place of
+    new images for a model: messages name it, and no keys of an experiment file, which says nothing of these.
     """
-    decoding = _Decoding(paths, wanted, skip=skip)
+    decoding = _Decoding(paths, wanted, skip=skip, new_in=new_in)
     if cache is None:
         return decoding.now(in_blocks)
     name = decoding.name()
@@ -125,8 +171,8 @@ def read_pixels(
 class _Decoding:
     """Image files that are decoded one after the other."""
 
-    def __init__(self, paths: Sequence[Path], wanted: Wanted, *, skip: bool) -> None:
-        self.paths, self.wanted, self.skip = paths, wanted, skip
+    def __init__(self, paths: Sequence[Path], wanted: Wanted, *, skip: bool, new_in: Path | None = None) -> None:
+        self.paths, self.wanted, self.skip, self.new_in = paths, wanted, skip, new_in
         self.digests: list[bytes] = []
         self._begin()
 
@@ -134,6 +180,7 @@ class _Decoding:
         self.planes: Planes | None = None
         self.first, self.count = 0, 0
         self.bad: list[tuple[int, str]] = []
+        self.resized = self.recoloured = _UNCHANGED
         self.questions: dict[Key, Fault] = {}
 
     def name(self) -> str:
@@ -161,8 +208,9 @@ class _Decoding:
             if number == 0:
                 if len(self.paths) * len(row) > ARRAY_LIMIT:
                     found = f"found {len(self.paths):,} pictures of {len(row):,} bytes"
-                    most = f"expected at most {ARRAY_LIMIT // 2**30} GiB (or data.in_blocks, or a smaller data.resize)"
-                    refuse(None, f"{found}, {most}", key=SOURCE)
+                    most = f"expected at most {ARRAY_LIMIT // 2**30} GiB"
+                    advice = "" if self.new_in else " (or data.in_blocks, or a smaller data.resize)"
+                    refuse(self.new_in, f"{found}, {most}{advice}", key=SOURCE)
                 taken = np.empty((len(self.paths), len(row)), np.uint8)
             taken[number] = row
         return taken[: self.count]
@@ -175,16 +223,25 @@ class _Decoding:
                 content = _content(path)
                 if self.digests and hashlib.sha256(content).digest() != self.digests[number]:
                     refuse(path, _CHANGED)
-                pixels = decode(content, self.wanted)
+                pixels, own = decode_from(content, self.wanted)
             except BadImageError as error:
                 self.bad.append((number, str(error)))
                 continue
             if self._is_like_the_first(pixels, number):
                 self.count += 1
+                self._note_change(number, own)
                 yield pixels.reshape(-1)
         self.refuse_bad(self.bad)
         if not self.count:
             refuse(self.paths[0].parent, "found no sound picture, expected at least one", key=SOURCE)
+
+    def _note_change(self, number: int, own: Planes) -> None:
+        """Count a picture that had another size or other channels of its `own`."""
+        assert self.planes is not None
+        if own[1:] != self.planes[1:]:
+            self.resized = self.resized.and_one(number, own)
+        if own[0] != self.planes[0]:
+            self.recoloured = self.recoloured.and_one(number, own)
 
     def _is_like_the_first(self, pixels: Pixels, number: int) -> bool:
         """Whether a picture has the size and the channels of the first sound one; else a question is noted."""
@@ -208,13 +265,21 @@ class _Decoding:
         """Raise a DataError if there are bad files that are not to be skipped, or open questions."""
         faults = list(self.questions.values())
         if bad and not self.skip:
-            found = f"found {counted(len(bad), 'file')} of {len(self.paths)} that are no sound pictures"
-            faults.append(Fault(f"{found}, expected none (data.bad_images: skip leaves them out)", key=_BAD_KEY))
+            faults += self._bad_in_all(len(bad))
             faults += [Fault(message, str(self.paths[number])) for number, message in bad[:MOST_FAULTS]]
         if bad[MOST_FAULTS:] and not self.skip:
             faults.append(Fault(f"and {len(bad) - MOST_FAULTS} more", str(self.paths[0].parent)))
         if faults:
             raise DataError(faults)
+
+    def _bad_in_all(self, bad: int) -> Iterator[Fault]:
+        """How many files are bad, with the key that leaves them out; of one new image, its own fault says all."""
+        are = "is no sound picture" if bad == 1 else "are no sound pictures"
+        found = f"found {counted(bad, 'file')} of {len(self.paths)} that {are}, expected none"
+        if self.new_in is None:
+            yield Fault(f"{found} (data.bad_images: skip leaves them out)", key=_BAD_KEY)
+        elif len(self.paths) > 1:
+            yield Fault(found, str(self.new_in))
 
     def warnings(self, bad: Bad) -> tuple[str, ...]:
         """How many files were left out, and the first of them."""
@@ -227,7 +292,7 @@ class _Decoding:
     def about(self) -> About:
         """What is known once `rows` has come to its end."""
         assert self.planes is not None
-        return About(self.planes, self.count, tuple(self.bad))
+        return About(self.planes, self.count, tuple(self.bad), self.resized, self.recoloured)
 
 
 def _decoded_again(paths: Sequence[Path], wanted: Wanted, skip: bool) -> StoredArray:  # noqa: FBT001 - by position, for pickle
