@@ -150,7 +150,8 @@ def test_every_initializer_is_named():
 
 
 def test_the_tables_of_speed_are_those_that_the_benchmark_wrote():
-    results = (ROOT / "benchmarks" / "results" / "results.md").read_text(encoding="utf-8")
-    tables = [part.partition("\n\n")[2].partition("\n\n")[0] for part in results.split("## In short: ")[1:]]
-    assert len(tables) == 2
-    assert all(f"\n\n{table}\n\n" in README for table in tables)
+    for folder, count in (("", 2), ("images", 1)):
+        results = (ROOT / "benchmarks" / "results" / folder / "results.md").read_text(encoding="utf-8")
+        tables = [part.partition("\n\n")[2].partition("\n\n")[0] for part in results.split("## In short: ")[1:]]
+        assert len(tables) == count
+        assert all(f"\n\n{table}\n\n" in README for table in tables)
