@@ -71,14 +71,18 @@ class Network:
         return replace(self, head=self.head.of_replica(replica))
 
     def rows_at_once(self, batch: int, *, trains: bool) -> int:
-        """How many samples of a batch go through the network together: all, or 16 where there are layers of images.
+        """How many samples of a batch go through the network together: all, or up to 16 with layers of images.
 
-        The buffers of 16 images stay in the processor's cache from layer to layer. A layer that mixes samples in
-        training has to see the whole batch.
+        The buffers of 16 images stay in the processor's cache from layer to layer. Pieces are of one size, so that
+        they need one set of buffers: 100 images are six pieces of 15, and one that is filled up from 10 to 15. A layer
+        that mixes samples in training has to see the whole batch.
         """
         if not self.has_images:
             return batch
-        return batch if trains and any(layer.mixes_samples for layer in self.layers) else min(batch, IMAGES_AT_ONCE)
+        if trains and any(layer.mixes_samples for layer in self.layers):
+            return batch
+        pieces = -(-batch // IMAGES_AT_ONCE)
+        return -(-batch // pieces)
 
     @property
     def inputs(self) -> int:
@@ -132,18 +136,13 @@ class Network:
     def workspace(self, batch: int, itemsize: int) -> int:
         """Bytes of one replica's buffers in a training step: the layers', the outputs, and dL/dz of the logits z.
 
-        A batch that goes through in pieces has buffers for a piece, for a shorter last one, and a second gradient.
+        A batch that goes through in pieces has buffers for a piece, a second gradient, and rows for a last piece.
         """
         rows = self.rows_at_once(batch, trains=True)
-        if rows == batch:
-            return self._workspace(batch, itemsize)
-        pieces = self._workspace(rows, itemsize) + (self._workspace(batch % rows, itemsize) if batch % rows else 0)
-        return pieces + self.layout.size * itemsize
-
-    def _workspace(self, rows: int, itemsize: int) -> int:
         pairs = enumerate(self._with_inputs())
         layers = sum(layer.workspace(shape, rows, itemsize, wants_dx=depth > 0) for depth, (layer, shape) in pairs)
-        return layers + rows * (self.widths[-1] + self.outputs) * itemsize
+        of_a_piece = layers + rows * (self.widths[-1] + self.outputs) * itemsize
+        return of_a_piece + (rows < batch) * (self.layout.size + rows * self.inputs) * itemsize
 
 
 def _given_by(layer: Layer, shape: Shape) -> Shape:

@@ -17,9 +17,10 @@ Array = NDArray[Any]
 
 
 class PassInPieces:
-    """`Pass.differentiate` for a batch of which `rows` samples go forward and backward together.
+    """`Pass.differentiate` for a batch of which `rows` samples of one replica go forward and backward together.
 
-    The loss is a mean over the batch, so that the gradients of the pieces are added.
+    The loss is a mean over the batch, so that the gradients of the pieces are added. A last piece that is short is
+    filled up with its last sample, whose copies have no share in the mean.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class PassInPieces:
     ) -> None:
         self.gradient, self.own = gradient, np.zeros_like(gradient)
         self.context = PassContext() if context is None else context
-        self.pieces = [slice(begin, min(begin + rows, batch)) for begin in range(0, batch, rows)]
-        sizes = {piece.stop - piece.start for piece in self.pieces}
-        self.passes = {n: Pass(network, theta, self.own, n, statistics, self.context, batch) for n in sorted(sizes)}
+        self.piece = Pass(network, theta, self.own, rows, statistics, self.context, batch)
+        *self.full, self.last = (slice(begin, min(begin + rows, batch)) for begin in range(0, batch, rows))
+        self.left = self.last.stop - self.last.start
+        self.share, self.last_share = self.piece.share, self.piece.share * (np.arange(rows) < self.left)[:, None]
+        self.filled_up = [np.empty((1, rows, width), theta.dtype) for width in (network.inputs, network.outputs)]
         self.x = self.y = np.empty(0)  # the arrays that came last: none yet
         self.parts: list[tuple[Array, Array]] = []
 
@@ -44,26 +47,34 @@ class PassInPieces:
         """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
         if x is not self.x or y is not self.y:
             self.x, self.y = x, y
-            self.parts = [(x[:, piece], y[:, piece]) for piece in self.pieces]
-        losses = []
-        for number, (x_part, y_part) in enumerate(self.parts):
-            self.context.piece = number
-            piece = self.passes[x_part.shape[1]]
-            piece.forward(x_part)
-            if measured:
-                losses.append(piece.head.losses(piece.z, y_part))
-            piece.backward_loss(y_part)
-            if number:
-                np.add(self.gradient, self.own, self.gradient)
-            else:
-                np.copyto(self.gradient, self.own)
-        self.context.piece = 0  # a batch of another size may be a single piece
-        piece.add_penalties(self.gradient)
-        return mean_over_samples(np.concatenate(losses, axis=1)) if measured else None
+            self.parts = [(x[:, piece], y[:, piece]) for piece in self.full]
+        self.gradient[...] = 0
+        losses = [self._add(number, *part, measured=measured) for number, part in enumerate(self.parts)]
+        self.piece.share = self.last_share
+        losses.append(self._add(len(self.parts), *self._last(x, y), measured=measured))
+        self.piece.share, self.context.piece = self.share, 0  # a batch of another size may be a single piece
+        self.piece.add_penalties(self.gradient)
+        return mean_over_samples(np.concatenate(losses, axis=1)[:, : self.last.stop]) if measured else None
+
+    def _add(self, number: int, x: Array, y: Array, *, measured: bool) -> Array:
+        """Add the gradient of a piece; its losses (R, m), or none."""
+        self.context.piece = number
+        self.piece.forward(x)
+        losses = self.piece.head.losses(self.piece.z, y) if measured else np.empty((1, 0))
+        self.piece.backward_loss(y)
+        np.add(self.gradient, self.own, self.gradient)
+        return losses
+
+    def _last(self, x: Array, y: Array) -> list[Array]:
+        """The last piece, filled up where it is short."""
+        for filled, values in zip(self.filled_up, (x, y), strict=True):
+            filled[:, : self.left] = values[:, self.last]
+            filled[:, self.left :] = values[:, -1:]
+        return self.filled_up
 
     def penalty(self) -> Array:
         """As `Pass.penalty`."""
-        return next(iter(self.passes.values())).penalty()
+        return self.piece.penalty()
 
 
 class PassByReplica:

@@ -486,7 +486,7 @@ def test_a_bad_unit_of_a_table_and_a_bad_weight_are_told_by_their_numbers(tmp_pa
 
 
 def of_images(**more):
-    """A small training of images in batches of 40, which go through the network in pieces of 16, 16 and 8."""
+    """A small training of images in batches of 40, which go through the network in pieces of 14, 14 and 12."""
     layers = [{"conv2d": 2, "kernel": 3}, {"dropout": 0.5}, {"max_pool": 2}, 5]
     data = {"source": {"name": "shapes", "samples": 100}, "scale": "minmax"}
     training = {"steps": 4, "batch_size": 40, "log_every": 1}
@@ -521,8 +521,8 @@ def test_the_quantities_are_those_with_which_the_batch_trained():
     loss = tied.differentiate(x, y, measured=True)
     found, own = np.zeros_like(gradient), frozen(setup, step)
     losses = []
-    for number, begin in enumerate((0, 16, 32)):
-        own.piece, piece = number, slice(begin, begin + 16)
+    for number, begin in enumerate((0, 14, 28)):
+        own.piece, piece = number, slice(begin, begin + 14)
         seen, culprit = _first_bad(_quantities(setup, state, x[:, piece], y[:, piece], own, begin, 40))
         assert culprit is None
         found += next(q.values for q in seen if q.name == "gradient of the penalties")

@@ -377,9 +377,22 @@ def test_pieces_of_a_batch_give_the_gradient_of_the_batch(name, batch):
     _, expected = trained(network, theta, x, y, [1])
     gradient = np.full_like(theta, np.nan)
     in_pieces = training_pass(network, theta, gradient, batch, context=PassContext([1]))
-    assert [piece.stop - piece.start for piece in in_pieces.pieces][:-1] == [16] * ((batch - 1) // 16)
+    rows = network.rows_at_once(batch, trains=True)
+    assert (in_pieces.piece.a.shape[1], -(-batch // rows)) == (rows, -(-batch // 16))
     loss = in_pieces.differentiate(x, y, measured=True)
     np.testing.assert_allclose(gradient, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
     whole = Pass(network, theta, None, batch)
     whole.forward(x)
     np.testing.assert_allclose(loss, whole.loss(y), rtol=1e-13)
+
+
+@pytest.mark.parametrize("batch", [17, 31, 100, 127, 128, 1000])
+def test_the_buffers_of_a_batch_are_those_of_a_piece_of_up_to_sixteen(batch):
+    """A LeNet on images of 32 × 32 × 3 in float32: at most 6 MB."""
+    halves = Windows((2, 2), (2, 2))
+    first, second = (conv(name, (5, 5), padding="valid", filters=filters) for name, filters in (("c1", 6), ("c2", 16)))
+    images = [first, MaxPooling("p1", halves), second, MaxPooling("p2", halves)]
+    layers = [*images, dense("d1", 120), dense("d2", 84), dense("d3", 10)]
+    network = Network((32, 32, 3), tuple(layers), SQUARES)
+    assert network.rows_at_once(batch, trains=True) <= 16
+    assert network.workspace(batch, 4) <= 6e6

@@ -79,7 +79,8 @@ class Conv2D(Weighted):
         if wants_dx:
             numbers += units_of(shape) + (rows + kernel[0] - 1) * kernel[1] * self.width * columns
         size = units_of(self.weights_shape(shape))
-        return (batch * numbers + (1 + wants_dx) * size) * itemsize + max(_KEPT, size * itemsize)
+        weights = (_rows_at_once(high, size * itemsize) + 1 + wants_dx) * size  # products, their sum, the turned kernel
+        return (batch * numbers + weights) * itemsize
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """W and b are views of theta, dW and db of its gradient: an update in place is seen at once."""
@@ -105,7 +106,7 @@ class BoundConv2D(BoundLayer):
     def _room_for_dW(self) -> None:
         """Products of some rows of the output at once, and their sum."""
         *lead, inputs, filters = self.dW.shape
-        rows = min(self.given[0], max(1, _KEPT // (inputs * filters * self.y.itemsize)))
+        rows = _rows_at_once(self.given[0], inputs * filters * self.y.itemsize)
         self.groups = [slice(begin, min(begin + rows, self.given[0])) for begin in range(0, self.given[0], rows)]
         self.products = np.empty((*lead, rows, inputs, filters), self.y.dtype)
         self.sum = np.empty_like(self.dW)
@@ -285,6 +286,11 @@ class ConvolutionForwardMode(ForwardMode):
 def _flattened(images: Array) -> Array:
     """(…, rows, columns) as (…, pixels)."""
     return images.reshape(*images.shape[:-2], -1)
+
+
+def _rows_at_once(rows: int, size: int) -> int:
+    """How many rows of the output give a product of `size` bytes for the weights' gradient before these are added."""
+    return min(rows, max(1, _KEPT // size))
 
 
 def _matrix(weights: Array) -> Array:
