@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.network import Network, Pass, mean_over_samples
+from nnlab.networks.network import Network, Pass, mean_over_samples, rows_of
 
 Array = NDArray[Any]
 
@@ -42,11 +42,9 @@ class Evaluator:
     def _evaluate(self, x: Array, y: Array | None, outputs: Array, losses: Array) -> None:
         """Write the outputs of some rows, and their losses given y."""
         for group, evaluation in zip(self.groups, self._passes_for(x.shape[1]), strict=True):
-            own = group if len(x) > 1 else slice(None)
-            outputs[group] = evaluation.forward(x[own])
+            outputs[group] = evaluation.forward(rows_of(x, group))
             if y is not None:
-                own = group if len(y) > 1 else slice(None)
-                losses[group] = evaluation.head.losses(evaluation.z, y[own])
+                losses[group] = evaluation.head.losses(evaluation.z, rows_of(y, group))
 
     def _passes_for(self, rows: int) -> list[Pass]:
         if rows not in self._passes:

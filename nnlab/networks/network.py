@@ -136,13 +136,14 @@ class Network:
     def workspace(self, batch: int, itemsize: int) -> int:
         """Bytes of one replica's buffers in a training step: the layers', the outputs, and dL/dz of the logits z.
 
-        A batch that goes through in pieces has buffers for a piece, a second gradient, and rows for a last piece.
+        A batch that goes through in pieces has buffers for a piece, a second gradient, and rows for a short piece.
         """
         rows = self.rows_at_once(batch, trains=True)
         pairs = enumerate(self._with_inputs())
         layers = sum(layer.workspace(shape, rows, itemsize, wants_dx=depth > 0) for depth, (layer, shape) in pairs)
         of_a_piece = layers + rows * (self.widths[-1] + self.outputs) * itemsize
-        return of_a_piece + (rows < batch) * (self.layout.size + rows * self.inputs) * itemsize
+        filled_up = rows * self.inputs if batch % rows else 0
+        return of_a_piece + (rows < batch) * (self.layout.size + filled_up) * itemsize
 
 
 def _given_by(layer: Layer, shape: Shape) -> Shape:
@@ -334,6 +335,11 @@ def _room(replicas: int, batch: int, shape: Shape, dtype: Any) -> Array:
     if is_image(shape):
         return np.empty((replicas, units_of(shape), batch), dtype).mT
     return np.empty((replicas, batch, units_of(shape)), dtype)
+
+
+def rows_of(values: Any, replicas: slice) -> Any:
+    """The rows of some replicas, from values (R, m, columns), or (1, m, columns) that all replicas share."""
+    return values[replicas] if len(values) > 1 else values
 
 
 def mean_over_samples(losses: Array) -> Array:

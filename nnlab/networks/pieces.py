@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import PassContext, ReplicaContext
-from nnlab.networks.network import Network, Pass, mean_over_samples
+from nnlab.networks.network import Network, Pass, mean_over_samples, rows_of
 
 Array = NDArray[Any]
 
@@ -36,9 +36,9 @@ class PassInPieces:
         self.gradient, self.own = gradient, np.zeros_like(gradient)
         self.context = PassContext() if context is None else context
         self.piece = Pass(network, theta, self.own, rows, statistics, self.context, batch)
-        *self.full, self.last = (slice(begin, min(begin + rows, batch)) for begin in range(0, batch, rows))
-        self.left = self.last.stop - self.last.start
-        self.share, self.last_share = self.piece.share, self.piece.share * (np.arange(rows) < self.left)[:, None]
+        self.left = batch % rows  # samples of the short piece, if there is one
+        self.full = [slice(begin, begin + rows) for begin in range(0, batch - self.left, rows)]
+        self.share, self.short_share = self.piece.share, self.piece.share * (np.arange(rows) < self.left)[:, None]
         self.filled_up = [np.empty((1, rows, width), theta.dtype) for width in (network.inputs, network.outputs)]
         self.x = self.y = np.empty(0)  # the arrays that came last: none yet
         self.parts: list[tuple[Array, Array]] = []
@@ -50,11 +50,13 @@ class PassInPieces:
             self.parts = [(x[:, piece], y[:, piece]) for piece in self.full]
         self.gradient[...] = 0
         losses = [self._add(number, *part, measured=measured) for number, part in enumerate(self.parts)]
-        self.piece.share = self.last_share
-        losses.append(self._add(len(self.parts), *self._last(x, y), measured=measured))
-        self.piece.share, self.context.piece = self.share, 0  # a batch of another size may be a single piece
+        if self.left:
+            self.piece.share = self.short_share
+            losses.append(self._add(len(self.parts), *self._short(x, y), measured=measured)[:, : self.left])
+            self.piece.share = self.share
+        self.context.piece = 0  # a batch of another size may be a single piece
         self.piece.add_penalties(self.gradient)
-        return mean_over_samples(np.concatenate(losses, axis=1)[:, : self.last.stop]) if measured else None
+        return mean_over_samples(np.concatenate(losses, axis=1)) if measured else None
 
     def _add(self, number: int, x: Array, y: Array, *, measured: bool) -> Array:
         """Add the gradient of a piece; its losses (R, m), or none."""
@@ -65,10 +67,10 @@ class PassInPieces:
         np.add(self.gradient, self.own, self.gradient)
         return losses
 
-    def _last(self, x: Array, y: Array) -> list[Array]:
-        """The last piece, filled up where it is short."""
+    def _short(self, x: Array, y: Array) -> list[Array]:
+        """The short piece, filled up."""
         for filled, values in zip(self.filled_up, (x, y), strict=True):
-            filled[:, : self.left] = values[:, self.last]
+            filled[:, : self.left] = values[:, -self.left :]
             filled[:, self.left :] = values[:, -1:]
         return self.filled_up
 
@@ -111,8 +113,8 @@ class PassByReplica:
         """Write the gradient of the objective for a batch; its mean loss (R,) where that is `measured`."""
         if x is not self.x or y is not self.y:
             self.x, self.y = x, y
-            replicas = range(len(self.theta))
-            self.parts = list(zip(by_replica(x, replicas), by_replica(y, replicas), strict=True))
+            replicas = (slice(replica, replica + 1) for replica in range(len(self.theta)))
+            self.parts = [(rows_of(x, replica), rows_of(y, replica)) for replica in replicas]
         losses = [self._differentiate(r, *part, measured=measured) for r, part in enumerate(self.parts)]
         return np.concatenate([loss for loss in losses if loss is not None]) if measured else None
 
@@ -131,11 +133,6 @@ class PassByReplica:
             theta[0] = replica
             penalties.append(self.passes[0].penalty())
         return np.concatenate(penalties)
-
-
-def by_replica(values: Array, replicas: range) -> list[Array]:
-    """Each replica's own rows, (1, m, columns), of values (R or 1, m, columns)."""
-    return [values[replica : replica + 1] if len(values) > 1 else values for replica in replicas]
 
 
 def training_pass(

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Layer, PassContext
 from nnlab.networks.layers.over_channels import OverChannels
-from nnlab.networks.network import Network, Pass
+from nnlab.networks.network import Network, Pass, rows_of
 from nnlab.training.evaluation import Part
 from nnlab.training.plan import Plan, Timer, Update
 from nnlab.training.state import State
@@ -135,7 +135,7 @@ class Health:
             return
         for replica in range(len(self.theta)):
             one = slice(replica, replica + 1)
-            own = (values[one] if len(values) > 1 else values for values in (self.x, self.y))
+            own = (rows_of(values, one) for values in (self.x, self.y))
             network = self.network.of_replica(replica)
             yield _Look(network, self.theta[one], self.statistics[one], self.seeds[one], *own)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import PassContext
-from nnlab.networks.network import Network
+from nnlab.networks.network import Network, rows_of
 from nnlab.networks.pieces import training_pass
 
 Array = NDArray[Any]
@@ -33,8 +33,8 @@ class Objective:
 
     def __call__(self, theta: Array, replica: int) -> tuple[float, Array]:
         """Value and gradient (P,) at theta (P,), for the rows of a replica."""
-        own = slice(replica, replica + 1) if len(self.x) > 1 else slice(None)
-        x, y, row = self.x[own], self.y[own], replica if self.copies > 1 else 0
+        own, row = slice(replica, replica + 1), replica if self.copies > 1 else 0
+        x, y = rows_of(self.x, own), rows_of(self.y, own)
         self.theta[...] = theta
         loss = self.whole.differentiate(x, y, measured=True)
         assert loss is not None
