@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import sample_shape
 from nnlab.data.splits import class_indices
 from nnlab.errors import printable
-from nnlab.maths.metrics import predictions
+from nnlab.experiments.pictures import confidence_of
+from nnlab.maths.metrics import Task, predictions
 from nnlab.setup.model import Model
 
 if TYPE_CHECKING:
@@ -81,13 +82,12 @@ def _words(model: Model, decided: Array) -> Iterator[tuple[str, ...]]:
             yield tuple(f"{name} {value:.6g}" for name, value in zip(columns.targets, row.tolist(), strict=True))
 
 
-def _confidences(task: str, outputs: Array) -> list[float | None]:
+def _confidences(task: Task, outputs: Array) -> list[float | None]:
     """The probability of the class that is said; None where outputs are no probabilities, or there are many labels."""
-    finite = np.isfinite(outputs).all()
-    if task not in ("binary", "multiclass") or not finite or outputs.min() < 0 or outputs.max() > 1:
+    if task not in ("binary", "multiclass"):
         return [None] * len(outputs)
-    best = outputs.max(axis=1) if task == "multiclass" else np.maximum(outputs, 1 - outputs)[:, 0]
-    return [float(one) for one in best]
+    sure = confidence_of(task, outputs).max(axis=1)
+    return [float(one) for one in sure] if np.isfinite(sure).all() else [None] * len(outputs)
 
 
 def drawn(model: Model, x: Any, answers: tuple[Answer, ...]) -> Figure:

@@ -168,7 +168,7 @@ def _taken_for_others(data: RunPlotData) -> Figure:
     from nnlab import pictures as plots
 
     truth, predicted = _decisions(data)
-    confidence = _confidence(data).max(axis=1)
+    confidence = confidence_of(data.task, data.outputs).max(axis=1)
     wrong, first = _surest(truth != predicted, confidence)
     names = [*data.classes, "undecided"]  # a prediction of -1 means that no class was chosen
     return plots.misclassified(
@@ -187,7 +187,7 @@ def _mislabelled(data: RunPlotData) -> Figure:
     from nnlab import pictures as plots
 
     given, has = predictions(data.task, data.outputs), predictions(data.task, data.y)
-    confidence = _confidence(data)
+    confidence = confidence_of(data.task, data.outputs)
     mistaken = given != has
     wrong, first = _surest(mistaken.any(axis=1), np.where(mistaken, confidence, -np.inf).max(axis=1))
     names = data.columns.targets
@@ -203,12 +203,12 @@ def _mislabelled(data: RunPlotData) -> Figure:
     )
 
 
-def _confidence(data: RunPlotData) -> Array:
-    """The probability of each predicted class or label; nan if the outputs are no probabilities."""
-    outputs = np.asarray(data.outputs, float)
+def confidence_of(task: Task, outputs: Array) -> Array:
+    """The probability of each predicted class or label, from outputs (N, K); nan if these are no probabilities."""
+    outputs = np.asarray(outputs, float)
     if np.nanmin(outputs, initial=0) < 0 or np.nanmax(outputs, initial=0) > 1:
         return np.full(outputs.shape, np.nan)
-    return outputs if data.task == "multiclass" else np.maximum(outputs, 1 - outputs)
+    return outputs if task == "multiclass" else np.maximum(outputs, 1 - outputs)
 
 
 def _surest(wrong: Array, confidence: Array) -> tuple[int, Array]:

@@ -70,9 +70,7 @@ def network_for(
     fused = worked_out(experiment.task, head.activation.name, loss, logits=head.logits)
     ended = bound(fused or unfused(loss), experiment.task, loss, head.loss.values, weights)
     entry = head.activation.entry
-    builder = _Builder(experiment)
-    for index, layer in enumerate(spec.layers or []):
-        builder.add(layer, spec.activation, index)
+    builder = _Builder.of_layers(experiment)
     if head.dense:
         width = outputs * ended.per_output if fused else _inputs_for(outputs, entry, head.activation)
         builder.add_last(width, _HEAD_INITIALIZER if fused else entry.initializer)
@@ -84,9 +82,7 @@ def network_for(
 
 def place_of_layer(experiment: Experiment, name: str) -> KeyPath:
     """The key that a layer of the network comes from, for messages about it."""
-    builder = _Builder(experiment)
-    for index, layer in enumerate(experiment.network.layers or []):
-        builder.add(layer, experiment.network.activation, index)
+    builder = _Builder.of_layers(experiment)
     return ("network", "layers", builder.places[name]) if name in builder.places else ("network", "head")
 
 
@@ -117,6 +113,14 @@ class _Builder:
         self.layers: list[Layer] = []
         self.counts: Counter[str] = Counter()
         self.places: dict[str, int] = {}  # the index of each layer in the experiment file
+
+    @classmethod
+    def of_layers(cls, experiment: Experiment) -> _Builder:
+        """All layers of the experiment file, without what the head adds."""
+        builder = cls(experiment)
+        for index, layer in enumerate(experiment.network.layers or []):
+            builder.add(layer, experiment.network.activation, index)
+        return builder
 
     def add(self, layer: LayerSpec, otherwise: ActivationChoice, index: int) -> None:
         """Add layer number `index` of the experiment file; one with weights with its activation."""

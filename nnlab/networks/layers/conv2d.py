@@ -34,7 +34,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, flat_view, image_view, units_of
+from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, channel_rows, flat_view, image_view, units_of
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, widened
 from nnlab.networks.layers.weighted import Weighted
 from nnlab.networks.layers.windows import Windows, reached
@@ -95,7 +95,7 @@ class BoundConv2D(BoundLayer):
         weights, bias = f"{layer.name}/weights", f"{layer.name}/bias"
         self.W, self.b, self.y = buffers.parameters[weights], buffers.parameters[bias][..., None], buffers.outputs
         self.W_transposed = _matrix(self.W).mT[..., None, :, :]
-        self.planes, self.rows = _planes(self.y, self.given), _rows(image_view(self.y, self.given))
+        self.planes, self.rows = channel_rows(self.y, self.given).mT, _rows(image_view(self.y, self.given))
         self.x = self.dy = self.own = np.empty((0, 0), self.y.dtype)  # the arrays that came last: none yet
         if buffers.gradients is not None:
             self.dW, self.db = _matrix(buffers.gradients[weights]), buffers.gradients[bias][..., None]
@@ -128,9 +128,8 @@ class BoundConv2D(BoundLayer):
         """See the module: the image written out for the kernel's columns, then a product for each row of the output."""
         if x is not self.x:
             self._enter(x)
-        for target, source in self.copies:
-            if target is not source:
-                np.copyto(target, source)
+        for target, source in self.entering + self.copies:
+            np.copyto(target, source)
         np.matmul(self.W_transposed, self.matrices, self.rows)
         np.add(self.planes, self.b, self.planes)
         return self.y
@@ -139,12 +138,13 @@ class BoundConv2D(BoundLayer):
         """Have the images x in memory samples last; a batch of rows is copied so in each pass, once for all columns."""
         self.x, images = x, image_view(x, self.shape)
         if x.mT.flags.c_contiguous:
+            self.entering = []
             self._plan(images)
             return
         if self.own.shape != images.shape:
             self.own = np.empty(images.shape, images.dtype)
             self._plan(self.own)
-        self.copies[0] = (self.own, images)
+        self.entering = [(self.own, images)]
 
     def _plan(self, images: Array) -> None:
         """Say what is copied where for each column of the kernel, and which matrices it makes."""
@@ -153,7 +153,7 @@ class BoundConv2D(BoundLayer):
         height = (rows - 1) * step + high
         written = np.zeros((*images.shape[:-4], height, wide, self.shape[-1], columns, images.shape[-1]), images.dtype)
         source_rows, target_rows = reached(self.shape[0], 1, above, height)
-        self.copies = [(images, images)]
+        self.copies = []
         for j in range(wide):
             target_columns, source_columns = reached(columns, stride, j - left, self.shape[1])
             target = written[..., target_rows, j, :, target_columns, :]
@@ -194,7 +194,7 @@ class BoundConv2D(BoundLayer):
         if not dy.mT.flags.c_contiguous:
             self.dy, dy = self.x, np.ascontiguousarray(dy.mT).mT  # self.x: never the same as the next dL/dy
         images = image_view(dy, self.given)
-        self.dy_planes, self.dy_rows = _planes(dy, self.given), _rows(images)
+        self.dy_planes, self.dy_rows = channel_rows(dy, self.given).mT, _rows(images)
         if self.dx is not None:
             self.dy_copies = [*self._dy_copies(images)]
 
@@ -296,11 +296,6 @@ def _rows_at_once(rows: int, size: int) -> int:
 def _matrix(weights: Array) -> Array:
     """(…, kernel rows, kernel columns, channels, filters) as (…, inputs of a filter, filters)."""
     return weights.reshape(*weights.shape[:-4], -1, weights.shape[-1])
-
-
-def _planes(values: Array, shape: Shape) -> Array:
-    """(…, m, units) as (…, channels, pixels · m), a view of images whose samples lie last."""
-    return values.mT.reshape(*values.shape[:-2], shape[-1], -1)
 
 
 def _rows(images: Array) -> Array:
