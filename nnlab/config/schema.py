@@ -187,19 +187,64 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+class DateFormat(FrozenModel):
+    """A column of dates in one format, in the directives of `strptime`: `{date: "%d/%m/%Y"}`."""
+
+    date: Annotated[StrictStr, Field(min_length=1)]
+
+
+COLUMN_KINDS = ("number", "category", "date", "ignore")
+
+
+def _column_kind(value: Any) -> Any:
+    if isinstance(value, str) and value not in COLUMN_KINDS:
+        hint = suggestion(value, COLUMN_KINDS)
+        expected = f'{", ".join(COLUMN_KINDS)}, or a format as in {{date: "%d/%m/%Y"}}'
+        raise inner_faults([((), f"found {shown(value)}, expected one of {expected}{hint}")])
+    return DateFormat.model_validate(value) if isinstance(value, dict) else value
+
+
+ColumnKind = Annotated[Literal["number", "category", "date", "ignore"] | DateFormat, BeforeValidator(_column_kind)]
+
+
+class Files(FrozenModel):
+    """A table in parts: a file for each."""
+
+    train: Annotated[StrictStr, Field(min_length=1)]
+    val: Annotated[StrictStr, Field(min_length=1)] | None = None
+    test: Annotated[StrictStr, Field(min_length=1)] | None = None
+
+
 class Data(FrozenModel):
     """The rows, how they are read, scaled and split.
 
     With `in_blocks`, inputs in arrays stay in their files, and about this many rows are in memory at once during
     training; with `null`, the default, all are. It also changes the order in which rows are visited. Of image files,
     `resize` is [rows, columns] and `channels` rgb or gray; of arrays with channels, `channels` is first or last.
-    `validation: own` is the validation part that the set comes with.
+    `validation: own` is the validation part that the set comes with. The keys from `separator` to `files` are for
+    tables: see `nnlab.data.tables.options.TableOptions`.
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
     target: Annotated[list[StrictStr], Field(min_length=1), BeforeValidator(_listed)] | None = None
     ignore: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
     blanks: Literal["refuse", "drop", "mean", "median"] = "refuse"
+    separator: Literal["auto", ",", ";", "\t", "|", " "] = "auto"
+    decimal: Literal["auto", ".", ","] = "auto"
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    header: Literal["auto", True, False] = "auto"
+    names: Annotated[list[StrictStr], Field(min_length=1)] | None = None
+    missing: Annotated[list[StrictStr], BeforeValidator(_listed)] | None = None
+    columns: dict[str, ColumnKind] = {}
+    max_categories: Annotated[StrictInt, Field(ge=2, le=1000)] = 40
+    unseen: Literal["warn", "error"] = "warn"
+    bad_rows: Literal["error", "skip"] = "error"
+    weight: StrictStr | None = None
+    split: StrictStr | None = None
+    group: StrictStr | None = None
+    time: StrictStr | None = None
+    keep: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+    files: Files | None = None
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
     scale_targets: StrictBool = False
     in_blocks: Count | None = None

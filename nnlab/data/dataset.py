@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal
@@ -134,6 +135,48 @@ def image_column(channels: int, rows: int, columns: int, *, is_bytes: bool) -> t
     return (InputColumn("pixel", shape=(channels, rows, columns), is_bytes=is_bytes),)
 
 
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class RowFacts:
+    """What a table says of its rows beside inputs and targets; arrays are (N,), and None where it says nothing.
+
+    `lines` are the lines of the file in which rows begin, from 1. `parts` are the parts that the table gives its rows
+    to, as indices into PARTS. Rows with the same number in `groups` stay in one part, and rows with a larger number in
+    `times` are later. `weights` say how much each row counts, above or equal to 0. `kept` has the cells of each column
+    that is carried into predictions, by name, and `unseen` for each row the categories, as `column=text`, that were not
+    among those of training; it is empty where there are none.
+    """
+
+    lines: NDArray[np.int64] | None = None
+    parts: NDArray[np.int8] | None = None
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None = None
+    kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ColumnReading:
+    """How a column of a table was read: what a person sees of it in a table of columns.
+
+    `role` is input, target, left out, weight, split, group, time or kept; `read_as` is number, category, date, class
+    and so on. `different` and `missing` count values and blanks, `shown` is the range or a few examples, `inputs` the
+    number of network inputs, and `why` the reason, empty where it is plain.
+    """
+
+    name: str
+    role: str
+    read_as: str
+    different: int
+    missing: int
+    shown: str
+    inputs: int
+    why: str = ""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Rows of inputs and targets.
@@ -146,7 +189,8 @@ class Dataset:
     The last `own_test` rows are the test part that comes with the set (0 if there is none), and the `own_validation`
     rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
     channel and each row by row. `fingerprint` is the SHA-256 of what was read, in hex. `notes` are sentences about the
-    set, and `warnings` those that a user must see before training.
+    set, and `warnings` those that a user must see before training. `rows` says more of the rows of a table, and
+    `readings` how each of its columns was read.
     """
 
     name: str
@@ -160,6 +204,8 @@ class Dataset:
     own_validation: int = 0
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    rows: RowFacts = RowFacts()
+    readings: tuple[ColumnReading, ...] = ()
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -176,7 +222,8 @@ def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int,
 class NewRows:
     """New rows, read in the way of an earlier set: `x` and `y` as in `Dataset`; `y` is None without targets.
 
-    `names` are the names of the files of images, (N,), as they are, or empty; `warnings` are as in `Dataset`.
+    `names` are the names of the files of images, (N,), as they are, or empty; `warnings` and `rows` are as in
+    `Dataset`.
     """
 
     x: NDArray[Any] | StoredRows
@@ -184,6 +231,7 @@ class NewRows:
     fingerprint: str
     names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    rows: RowFacts = RowFacts()
 
 
 def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
