@@ -38,9 +38,9 @@ class Model:
     target_scaling: Scaling | None
     image_shape: tuple[int, int] | None = None
 
-    def scaled(self, x: Any) -> Any:
-        """Raw inputs (N, inputs) scaled for the network; rows that are in a file are scaled on access."""
-        return self.scaling.apply(x, self.theta.dtype)
+    def scaled(self, x: Any, rows: NDArray[np.int64] | None = None) -> Any:
+        """Raw inputs (N, inputs), or some `rows`, scaled for the network; those in a file are scaled on access."""
+        return self.scaling.apply(x, self.theta.dtype, rows)
 
     def outputs(self, x: Array) -> Array:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
@@ -57,12 +57,16 @@ class Model:
 
     def report(self, x: Array, y: Array) -> Figures:
         """Loss and all metrics for scaled inputs x and scaled targets y."""
+        return self.outputs_and_report(x, y)[1]
+
+    def outputs_and_report(self, x: Array, y: Array) -> tuple[Array, Figures]:
+        """What `outputs_of_scaled` and `report` give, in one pass."""
         with np.errstate(all="ignore"):
             outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
         assert loss is not None
         values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}
-        return figures | report(
+        return values, figures | report(
             self.experiment.task,
             values,
             targets,

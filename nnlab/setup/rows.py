@@ -18,7 +18,8 @@ from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import CATALOGUE, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
-from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.prepare import Prepared, parts_of, prepare
+from nnlab.data.splits import Split
 from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault
 from nnlab.networks.network import Network
@@ -161,6 +162,13 @@ def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int])
     with _placed(experiment):
         prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
     return Rows(dataset, tuple(seeds), prepared)
+
+
+def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
+    """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
+    data = experiment.data
+    with _placed(experiment):
+        return parts_of(dataset, seed=experiment.seed, test=data.test, validation=data.validation)
 
 
 def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
