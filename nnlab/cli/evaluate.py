@@ -37,7 +37,7 @@ Checkpoint = Annotated[
 Predictions = Annotated[
     Path | None,
     typer.Option(
-        "--predictions", metavar="FILE.csv", help="Write for each row its number, the prediction and the truth."
+        "--predictions", metavar="FILE.csv", help="Write for each row its place, the prediction and the truth."
     ),
 ]
 

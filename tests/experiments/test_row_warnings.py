@@ -62,7 +62,7 @@ def part(count, blank=(), targets=None, **facts):
     )
 
 
-OTHERS = "the other 5"
+OF_OTHERS = "and figures are of the other 5"
 CURE = "fill or delete such rows, or train with data.blanks: mean or median"
 
 
@@ -73,9 +73,7 @@ CURE = "fill or delete such rows, or train with data.blanks: mean or median"
         (part(3, [1]), [f"1 of 3 rows has a blank (row 2): no prediction for it; {CURE}"]),
         (
             part(9, [0, 2, 4, 6], np.zeros((9, 1)), lines=np.arange(9) * 10 + 2),
-            [
-                f"4 of 9 rows have a blank (lines 2, 22, 42, …): no prediction for them, and figures are of {OTHERS}; {CURE}"
-            ],
+            [f"4 of 9 rows have a blank (lines 2, 22, 42, …): no prediction for them, {OF_OTHERS}; {CURE}"],
         ),
         (part(1, [0], np.zeros((1, 1))), [f"1 of 1 row has a blank (row 1): no prediction for it; {CURE}"]),
     ],
