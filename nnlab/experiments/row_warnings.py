@@ -20,7 +20,7 @@ from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import TrainingRun
 from nnlab.setup.rows import read_rows, split_rows
 
-_MOST_COMPARED = 2**23  # inputs of a data set that is read once more to find its rows in a new file
+_MOST_COMPARED = 2**22  # inputs of a data set that is read once more to find its rows in a new file
 _NAMED = 3  # lines or values that a sentence names
 
 
