@@ -62,7 +62,8 @@ def prepare(
     regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
     are those of the scaling "range". DataError as raised by `split` and `Scaling`.
     """
-    parts = parts_of(dataset, seed=seed, test=test, validation=validation)
+    own = dataset.own_test, dataset.own_validation
+    parts = split(dataset.y, dataset.task, *own, test=test, validation=validation, seed=seed)
     scaling = Scaling.fit(
         dataset.x,
         scale_name,
@@ -89,12 +90,6 @@ def prepare(
         split=parts,
         warnings=tuple(_warnings(dataset, parts, scaling, targets)),
     )
-
-
-def parts_of(dataset: Dataset, *, seed: int, test: float | None, validation: float | Literal["own"] | None) -> Split:
-    """The rows of each part. DataError as raised by `split`."""
-    own = dataset.own_test, dataset.own_validation
-    return split(dataset.y, dataset.task, *own, test=test, validation=validation, seed=seed)
 
 
 def _channels(dataset: Dataset) -> int:

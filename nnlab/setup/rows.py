@@ -18,8 +18,8 @@ from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import CATALOGUE, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
-from nnlab.data.prepare import Prepared, parts_of, prepare
-from nnlab.data.splits import Split
+from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.splits import Split, split
 from nnlab.data.stored import stack
 from nnlab.errors import DataError, Fault
 from nnlab.networks.network import Network
@@ -166,9 +166,10 @@ def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int])
 
 def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
     """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
-    data = experiment.data
+    data, own = experiment.data, (dataset.own_test, dataset.own_validation)
+    drawn: dict[str, Any] = {"test": data.test, "validation": data.validation, "seed": experiment.seed}
     with _placed(experiment):
-        return parts_of(dataset, seed=experiment.seed, test=data.test, validation=data.validation)
+        return split(dataset.y, dataset.task, *own, **drawn)
 
 
 def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
