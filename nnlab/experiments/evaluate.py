@@ -36,7 +36,7 @@ from nnlab.runs.folder import CONFIG, RunFolder
 from nnlab.runs.run import ArmsRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
-from nnlab.setup.rows import read_rows, split_rows
+from nnlab.setup.rows import read_rows, split_rows, table_options
 
 Array = NDArray[Any]
 
@@ -228,6 +228,7 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         model.columns,
         task=experiment.task,
         blanks_allowed=model.scaling.fill is not None,
+        table=table_options(experiment.data),
         in_blocks=experiment.data.in_blocks,
         channels=experiment.data.channels,
         bad_images=experiment.data.bad_images,

@@ -115,7 +115,7 @@ def unseen_warnings(columns: Columns, predicted: Mapping[str, Predicted]) -> Ite
 
 
 def _read_as(column: InputColumn) -> str:
-    return "'other'" if "other" in (column.categories or ()) else "none of those it knows"
+    return "'other'" if column.rare else "none of those it knows"
 
 
 def _unseen_values(names: Sequence[str], mark: str) -> list[tuple[str, str]]:

@@ -85,8 +85,8 @@ def test_rows_without_a_prediction_are_counted_with_their_lines(given_part, sent
 COLUMNS = Columns(
     (
         InputColumn("size"),
-        InputColumn("cabin", ("A", "B", "other")),
-        InputColumn("town", ("Rome",)),
+        InputColumn("cabin", ("A", "B", "other"), rare=("C",)),
+        InputColumn("town", ("Rome", "other")),
         InputColumn("town=of", ("x",)),
     ),
     ("y",),
