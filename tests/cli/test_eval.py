@@ -554,7 +554,7 @@ def test_predictions_have_the_decision_and_then_what_is_behind_it_and_then_the_t
         "multilabel": ["large", "dark", "probability/large", "probability/dark"],
         "regression": ["price", "age"],
     }
-    assert list(rows[0]) == ["row", *headers[each.task], *(f"true/{name}" for name in each.targets)]
+    assert list(rows[0]) == ["row", "line", *headers[each.task], *(f"true/{name}" for name in each.targets)]
 
 
 def test_predictions_number_the_rows_of_the_file_and_repeat_its_targets(each):
@@ -621,11 +621,8 @@ def with_first(values, cell):
 
 BAD_FILES = {
     "a column missing": ({"height": None}, ["height"]),
-    "text in a number": ({"height": with_first(HEIGHT, "tall")}, ["height", "tall", "row 1"]),
-    "a blank": ({"width": with_first(WIDTH, "")}, ["width", "row 1"]),
-    "nan": ({"width": with_first(WIDTH, "nan")}, ["width", "nan"]),
-    "too large": ({"width": with_first(WIDTH, "1e400")}, ["width", "1e400"]),
-    "an unknown category": ({"colour": with_first(COLOUR, "green")}, ["colour", "green"]),
+    "text in a number": ({"height": with_first(HEIGHT, "tall")}, ["bad.csv:2:2", "height", "tall"]),
+    "too large": ({"width": with_first(WIDTH, "1e400")}, ["bad.csv:2:1", "width", "1e400"]),
     "an unknown class": ({"kind": with_first(TARGETS["multiclass"]["kind"], "z")}, ["kind", "z"]),
 }
 
@@ -679,6 +676,39 @@ def test_predictions_beside_their_inputs_are_a_table_that_can_be_read(tmp_path):
     behind = [f"probability/{name}" for name in ("+", "007", "x y")]
     first, second = (numbers(read_rows(tmp_path / name), behind) for name in ("p.csv", "q.csv"))
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("columns", [{"width": with_first(WIDTH, "")}, {"colour": with_first(COLOUR, "")}])
+def test_a_row_of_a_file_with_a_blank_is_the_only_one_without_a_prediction(columns, multiclass):
+    path = write(multiclass.folder, changed(INPUTS, **columns), "holes.csv")
+    found, rows = predicted(multiclass, "--data", path)
+    (warning,) = found["warnings"]
+    assert warning.startswith("1 of 90 rows has a blank (line 2): no prediction for it; fill or delete such rows")
+    assert found["rows"] == ROWS - 1
+    assert {name for name, cell in rows[0].items() if cell} == {"row", "line"}
+    whole = write(multiclass.folder, table(INPUTS), "inputs.csv")
+    assert rows[1:] == predicted(multiclass, "--data", whole)[1][1:]
+
+
+def test_a_category_of_a_file_that_training_never_saw_is_marked_and_counted(multiclass):
+    path = write(multiclass.folder, changed(INPUTS, colour=with_first(COLOUR, "-green")), "unseen.csv")
+    found, rows = predicted(multiclass, "--data", path)
+    sentence = "column 'colour': 1 of 90 rows has a value that training never saw ('-green'), read as none of those"
+    assert found["warnings"][0].startswith(sentence)
+    assert [row["unseen"] for row in rows] == ["colour=-green", *[""] * (ROWS - 1)]
+    assert all(row["kind"] for row in rows)
+
+
+def test_columns_that_are_kept_stand_in_the_predictions(tmp_path):
+    lines = [f"{i % 7},{i % 3},=id{i},{'ab'[i % 2]}" for i in range(30)]
+    write(tmp_path, "\n".join(["x,z,row,kind", *lines]) + "\n", "d.csv")
+    text = "name: k\ntask: binary\ndata: {source: d.csv, target: kind, keep: [row], test: 0.2}\ntraining: {steps: 3}\n"
+    trained(tmp_path, write(tmp_path, text))
+    for words in (("--split", "test"), ("--data", "d.csv")):
+        assert nnlab("eval", "latest", *words, "--predictions", "p.csv", cwd=tmp_path).returncode == 0
+        rows = read_rows(tmp_path / "p.csv")
+        assert list(rows[0]) == ["nnlab/row", "line", "row", "kind", "probability/b", "true/kind"]
+        assert [row["row"] for row in rows] == [f"'=id{int(row['nnlab/row']) - 1}" for row in rows]
 
 
 # The reader's part in what follows is built by hand: what `eval` makes of it is tested.
