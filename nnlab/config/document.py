@@ -1,8 +1,9 @@
 r"""The text of an experiment file: YAML read strictly, with the place of every key and value.
 
 Only the YAML that an experiment needs is accepted: mappings, lists, text, numbers, true, false and null, in one
-document. Anything that two YAML readers may interpret differently (`no`, `017`, `1:30`, `1e400`) is refused, and so are
-tags, anchors and merge keys. `1e-3` is a number. What the values mean is checked by the schema, not by this module.
+document. Anything that two YAML readers may interpret differently (`017`, `1:30`, `1e400`) is refused, and so are tags,
+anchors and merge keys. `1e-3` is a number. The words `yes`, `no`, `on`, `off`, `y` and `n` are text: a column may have
+such a name. What the values mean is checked by the schema, not by this module.
 
     text ──► YAML events ──► plain values + places          read_file, read_text, read_value
     plain values ──► text                                   write
@@ -51,6 +52,19 @@ class Document:
         return next(places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places)
 
 
+class BooleanWord(str):
+    """`yes`, `No`, `on`, `y`, `True`, … without quotes: a name where text is wanted, and never a boolean.
+
+    The type is kept, so that a key that wants a boolean can say what to write instead.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """The word as it stands in the file, for messages."""
+        return str(self)
+
+
 def read_file(path: str | os.PathLike[str]) -> Document:
     """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read."""
     name = os.fspath(path)
@@ -97,10 +111,8 @@ _SCALARS: list[tuple[re.Pattern[str], Callable[[str], Any] | str]] = [
         (r"[-+]?(0|[1-9][0-9]*)", int),
         (r"[-+]?0[0-9]+", "a number without leading zeros, which some readers take for octal" + _QUOTE),
         (r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", _finite),
-        (r"(?i:true)", "a boolean in lower case: write true, or quote it if text is meant"),
-        (r"(?i:false)", "a boolean in lower case: write false, or quote it if text is meant"),
+        (r"(?i:true|false|yes|no|on|off|y|n)", BooleanWord),
         (r"(?i:null)", "null in lower case" + _QUOTE),
-        (r"(?i:yes|no|on|off|y|n)", "a boolean: write true/false, or quote it if text is meant"),
         (r"(?i:[-+]?\.?(nan|inf|infinity))", "a finite number" + _QUOTE),
         (r"(?i:[-+]?0[box][0-9a-f_]+)", "a number in decimal digits" + _QUOTE),
         (r"[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?", "a number in decimal digits, not to base 60" + _QUOTE),
@@ -201,7 +213,7 @@ class _DocumentReader:
             self.note(event.start_mark, "found the merge key <<, expected the keys themselves")
         elif event.style is None and ":" in key:
             self.note(event.start_mark, f"found {shown(key)} as a key, expected a space after its ':'")
-        elif event.style is None and not _is_text(key):
+        elif event.style is None and not _is_name(key):
             self.note(event.start_mark, f"found {shown(key)} as a key, expected a name{_QUOTE}")
         return key
 
@@ -270,10 +282,18 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     return [*ordered[:MOST_FAULTS], Fault(f"{len(ordered) - MOST_FAULTS} more faults are not shown", faults[0].file)]
 
 
-def _is_text(scalar: str) -> bool:
-    """Whether the scalar, without quotes, is read as text."""
+def _is_name(scalar: str) -> bool:
+    """Whether the scalar, without quotes, can be a key: text, or a word for true or false."""
     try:
-        return isinstance(_read_scalar(scalar), str)
+        return isinstance(_read_scalar(scalar), str | bool)
+    except ValueError:
+        return False
+
+
+def _is_text(scalar: str) -> bool:
+    """Whether every reader of YAML takes the scalar, without quotes, for text."""
+    try:
+        return type(_read_scalar(scalar)) is str
     except ValueError:
         return False
 
