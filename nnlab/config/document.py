@@ -18,9 +18,11 @@ import math
 import os
 import re
 import stat
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
@@ -32,6 +34,8 @@ Place = tuple[str, int | None, int | None]  # file, line and column from 1; an o
 _Event = Any  # PyYAML's stubs allow an event and an error to have no mark; those that a parser makes have one
 _Mark = Any
 
+STDIN = "<stdin>"
+_DESCRIPTOR = re.compile(r"/(dev|proc/self)/fd/[0-9]+")  # what bash and zsh write for <(…)
 MOST_BYTES = 2**18  # a hundred pages, and about two seconds of reading
 MOST_DEPTH = 50
 MOST_FAULTS = 50  # further ones are only counted
@@ -66,15 +70,29 @@ class BooleanWord(str):
 
 
 def read_file(path: str | os.PathLike[str]) -> Document:
-    """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read."""
-    name = os.fspath(path)
-    _require_regular_file(name)
+    """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read.
+
+    `-` and /dev/stdin are standard input; a shell's `<(…)` is read as well, other named pipes are refused.
+    """
+    name, shown_name = os.fspath(path), shown_path(path)
+    if shown_name != STDIN:
+        _require_regular_file(name)
     try:
-        with open(name, "rb") as file:  # noqa: PTH123 - a Path would turn '' into '.'
-            data = file.read(MOST_BYTES + 1)
+        data = _standard_input() if shown_name == STDIN else _content(name)
     except OSError as error:
-        raise StorageError(f"cannot read {printable(name)}: {error.strerror}") from error
-    return read_text(_decoded(data, name), name)
+        raise StorageError(f"cannot read {printable(shown_name)}: {error.strerror}") from error
+    return read_text(_decoded(data, shown_name), shown_name)
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """The experiment file at `path` in messages."""
+    name = os.fspath(path)
+    return STDIN if name in ("-", "/dev/stdin") else name
+
+
+def folder_of(path: str | os.PathLike[str]) -> Path:
+    """The folder from which relative paths in an experiment file are seen: its own; here for what a shell pipes in."""
+    return Path() if shown_path(path) == STDIN or _DESCRIPTOR.fullmatch(os.fspath(path)) else Path(path).parent
 
 
 def read_text(text: str, file_name: str) -> Document:
@@ -369,7 +387,10 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufef
 
 
 def _require_regular_file(name: str) -> None:
-    """Check before opening: opening a named pipe would block until somebody writes into it."""
+    """Check before opening: opening a named pipe would block until somebody writes into it.
+
+    One that is already open, as a descriptor of this process, has a writer.
+    """
     try:
         mode = os.stat(name).st_mode  # noqa: PTH116 - a Path would turn '' into '.'
     except PermissionError as error:
@@ -377,8 +398,23 @@ def _require_regular_file(name: str) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ConfigError(Fault(f"found {_missing(name)}, expected an experiment file", name or None)) from error
     for is_kind, kind in _SPECIAL_FILES:
-        if is_kind(mode):
+        if is_kind(mode) and not (stat.S_ISFIFO(mode) and _DESCRIPTOR.fullmatch(name)):
             raise ConfigError(Fault(f"found {kind}, expected an experiment file", name))
+
+
+def _content(name: str) -> bytes:
+    with open(name, "rb") as file:  # noqa: PTH123 - a Path would turn '' into '.'
+        return file.read(MOST_BYTES + 1)
+
+
+def _standard_input() -> bytes:
+    """What is piped in. ConfigError for a terminal, where nobody knows that they are waited for."""
+    if sys.stdin is None or sys.stdin.isatty():
+        found = "a terminal" if sys.stdin else "no standard input"
+        raise ConfigError(
+            Fault(f"found {found}, expected an experiment, as in: nnlab train - < experiment.yaml", STDIN)
+        )
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
 
 
 def _missing(name: str) -> str:
