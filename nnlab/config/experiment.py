@@ -26,6 +26,11 @@ Finding = tuple[KeyPath, str]
 MOST_BYTES = 8 * 2**30
 
 
+def read(path: str | Path, overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()) -> Document:
+    """Read an experiment file and override it, with more gates. ConfigError carries every fault found."""
+    return with_gates(override_all(read_file(path), overrides), gates)
+
+
 def load(
     path: str | Path,
     overrides: Sequence[str | Setting] = (),
@@ -33,7 +38,7 @@ def load(
     gates: Sequence[str] = (),
 ) -> tuple[Experiment, Document]:
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
-    document = with_gates(override_all(read_file(path), overrides), gates)
+    document = read(path, overrides, gates)
     return validate(document, activations), document
 
 

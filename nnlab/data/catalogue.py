@@ -301,6 +301,11 @@ _ARRAYS: Mapping[str, tuple[Callable[..., Dataset], Callable[..., NewRows]]] = {
 }
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file is a table by its name."""
+    return path.name.lower().endswith(_TABLES)
+
+
 def _kind_of(path: Path) -> str:
     """What a file is by its name, or a folder by the files in it: a key of _ARRAYS, or table, cifar, celeba, images."""
     name = path.name.lower()

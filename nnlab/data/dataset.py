@@ -180,14 +180,15 @@ class ColumnReading:
     """How a column of a table was read: what a person sees of it in a table of columns.
 
     `role` is input, target, left out, weight, split, group, time or kept; `read_as` is number, category, date, class
-    and so on. `different` and `missing` count values and blanks, `shown` is the range or a few examples, `inputs` the
-    number of network inputs, and `why` the reason, empty where it is plain.
+    and so on. `different` and `missing` count values and blanks; `different` is None until `columns_of` counts numbers.
+    `shown` is the range or a few examples, `inputs` the number of network inputs, and `why` the reason, empty where it
+    is plain.
     """
 
     name: str
     role: str
     read_as: str
-    different: int
+    different: int | None
     missing: int
     shown: str
     inputs: int

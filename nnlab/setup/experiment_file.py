@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import Document, folder_of, shown_path
-from nnlab.config.experiment import load, to_yaml
+from nnlab.config.experiment import read, to_yaml, validate
 from nnlab.config.overrides import Setting
 from nnlab.config.plugins import with_plugins
 from nnlab.config.schema import Experiment
@@ -17,6 +17,7 @@ from nnlab.maths.activations import AnyActivation
 from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, with_absolute_paths
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
+from nnlab.setup.task import with_task
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ class ExperimentFile:
         The path `-` is standard input.
         """
         activations, folder = with_plugins(plugins), folder_of(path)
-        experiment, document = load(str(path), overrides, activations, gates)
-        paths = with_absolute_paths(experiment, folder)
+        document, told = with_task(read(str(path), overrides, gates), folder)
+        paths = with_absolute_paths(validate(document, activations), folder)
+        paths = replace(paths, notes=(*told, *paths.notes))
         return cls(shown_path(path), folder, paths, document, activations, tuple(plugins), threads)
 
     @property

@@ -20,7 +20,7 @@ from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_ta
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import listed, suggestion
+from nnlab.errors import DataError, Fault, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -40,8 +40,12 @@ def read_csv(path: Path | str, *, task: Task, options: TableOptions | None = Non
     return _First(Path(path), _options(options, said)).dataset(task)
 
 
+class OpenTaskError(DataError):
+    """A table could be for two tasks: which one is a question to the user."""
+
+
 def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
-    """The task that a table asks for, with the reason. DataError with the question if there are two readings."""
+    """The task that a table asks for, with the reason. OpenTaskError with the question if there are two readings."""
     return _First(Path(path), options).task()
 
 
@@ -79,7 +83,7 @@ class _First:
         task, why = task_of(readings, [Texts.of(reading) for reading in readings])
         self.findings.faults.raise_if_any()
         if task is None:
-            refuse(self.path, f"found no task, and {why}", key=("task",))
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
         return task, why
 
     def dataset(self, task: Task) -> Dataset:
@@ -358,7 +362,8 @@ def _described(
 def _described_column(column: Column, one: _Input | None, task: Task, options: TableOptions) -> ColumnReading:
     if one is None:
         role = "kept" if column.name in options.keep else "left out"
-        return ColumnReading(column.name, role, "text", -1, column.counts.get("", 0), "", 0, "as said")
+        missing = column.counts.get("", 0)
+        return ColumnReading(column.name, role, "text" if column.texts else "number", None, missing, "", 0, "as said")
     reading, missing = one.reading, int(np.count_nonzero(one.reading.blank))
     width = one.column.width if one.column else 0
     read_as = (
@@ -368,11 +373,11 @@ def _described_column(column: Column, one: _Input | None, task: Task, options: T
     return ColumnReading(column.name, one.role, read_as, different, missing, shown, width, one.why)
 
 
-def _shown(reading: Reading, texts: Texts | None) -> tuple[int, str]:
+def _shown(reading: Reading, texts: Texts | None) -> tuple[int | None, str]:
     """How many different values there are, and their range or a few examples."""
     if reading.numbers is not None:
         known = reading.numbers[~reading.blank] if reading.blank.any() else reading.numbers
-        return -1, f"{known.min():g} … {known.max():g}" if len(known) else ""
+        return None, f"{known.min():g} … {known.max():g}" if len(known) else ""
     counts = (texts or Texts.of(reading)).counts
     if reading.date is not None:
         return len(counts), f"{min(counts)} … {max(counts)}" if reading.date.format == "iso" else next(iter(counts))
