@@ -25,6 +25,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, NnlabError, StorageError
 from nnlab.experiments.interrupts import Stop, is_pause, stopping
+from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
@@ -88,7 +89,8 @@ def compare(
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
-    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
+    data = facts_of(dataset)
+    about |= {"data": data, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
     clock = time.perf_counter()

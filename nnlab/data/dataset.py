@@ -180,14 +180,15 @@ class ColumnReading:
     """How a column of a table was read: what a person sees of it in a table of columns.
 
     `role` is input, target, left out, weight, split, group, time or kept; `read_as` is number, category, date, class
-    and so on. `different` and `missing` count values and blanks, `shown` is the range or a few examples, `inputs` the
-    number of network inputs, and `why` the reason, empty where it is plain.
+    and so on. `different` and `missing` count values and blanks; `different` is None until `columns_of` counts numbers.
+    `shown` is the range or a few examples, `inputs` the number of network inputs, and `why` the reason, empty where it
+    is plain.
     """
 
     name: str
     role: str
     read_as: str
-    different: int
+    different: int | None
     missing: int
     shown: str
     inputs: int
@@ -207,7 +208,8 @@ class Dataset:
     rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
     channel and each row by row. `fingerprint` is the SHA-256 of what was read, in hex. `notes` are sentences about the
     set, and `warnings` those that a user must see before training. `rows` says more of the rows of a table, and
-    `readings` how each of its columns was read.
+    `readings` how each of its columns was read. `read_from` is the absolute path of its file or folder, empty for a set
+    that is computed.
     """
 
     name: str
@@ -223,6 +225,7 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     rows: RowFacts = RowFacts()
     readings: tuple[ColumnReading, ...] = ()
+    read_from: str = ""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nnlab.data.cells import input_cells, target_cells
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
@@ -63,22 +64,28 @@ def prepare(
     """
     own = dataset.own_test, dataset.own_validation
     parts = split(dataset.y, dataset.task, *own, test=test, validation=validation, seed=seed)
-    scaling = Scaling.fit(
-        dataset.x,
-        scale_name,
-        epsilon,
-        together=together,
-        channels=_channels(dataset) if per_channel else None,
-        fill=blanks if blanks in FILLS else None,
-        rows=parts.train,
-        source_range=source_range,
-        target_range=target_range,
-    )
+    x, y = input_cells(dataset), target_cells(dataset)
+    with x.named(parts.train):
+        scaling = Scaling.fit(
+            dataset.x,
+            scale_name,
+            epsilon,
+            together=together,
+            channels=_channels(dataset) if per_channel else None,
+            fill=blanks if blanks in FILLS else None,
+            rows=parts.train,
+            source_range=source_range,
+            target_range=target_range,
+        )
     scales = scale_targets and dataset.task == "regression"
-    targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
+    with y.named(parts.train):
+        targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
     def part(rows: Rows) -> Examples:
-        return Examples(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
+        with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
+            inputs = scaling.apply(dataset.x, dtype, rows)
+        with y.named(rows, "" if scales else "; see data.scale_targets"):
+            return Examples(inputs, targets.apply(dataset.y, dtype, rows))
 
     return Prepared(
         train=part(parts.train),

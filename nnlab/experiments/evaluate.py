@@ -17,6 +17,7 @@ from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
+from nnlab.data.cells import Cells
 from nnlab.data.dataset import NewRows
 from nnlab.data.stored import is_lazy
 from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, printable
@@ -168,7 +169,7 @@ def evaluate(
     opened = open_run(run, checkpoint, activations)
     model = opened.model
     rows = None if data is None else _new_rows(model, opened.experiment, data)
-    figures, predicted = _on_splits(opened, run, split) if rows is None else _on_rows(model, rows)
+    figures, predicted = _on_splits(opened, run, split) if rows is None else _on_rows(model, rows, str(data))
     asked = _asked(run, model, rows, predicted)
     outcomes = _held(gates, model, figures, list(predicted), baseline)
     known = run.read_run()
@@ -236,12 +237,16 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
     )
 
 
-def _on_rows(model: Model, new: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Predictions for new rows, with figures if they have targets; none for rows with a blank that is not filled."""
+def _on_rows(model: Model, new: NewRows, file: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
+    """Predictions for new rows of a file, with figures if they have targets; none for those with a blank not filled."""
     blank = _blank_rows(model, new)
-    rows = np.delete(np.arange(len(new.x)), blank)
-    y = None if new.y is None or not len(rows) else new.y[rows]
-    known, figures = _measured(model, model.scaled(new.x, rows if len(blank) else None), y)
+    rows, y = np.delete(np.arange(len(new.x)), blank), None
+    with Cells(file, new.x, lambda: model.columns.input_names, new.rows.lines).named(rows):
+        x = model.scaled(new.x, rows if len(blank) else None)
+    if new.y is not None and len(rows):
+        with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
+            y = model.scaled_targets(new.y[rows])
+    known, figures = _measured(model, x, y)
     outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
     outputs[rows] = known
     part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, new.rows, blank)
@@ -256,10 +261,8 @@ def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
 
 
 def _measured(model: Model, x: Any, y: Array | None) -> tuple[Array, Figures]:
-    """Outputs for scaled inputs, and figures if there are targets y, which are not scaled."""
-    if y is None:
-        return model.outputs_of_scaled(x), {}
-    return model.outputs_and_report(x, model.scaled_targets(y))
+    """Outputs for scaled inputs, and figures if there are scaled targets."""
+    return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y)
 
 
 PICTURE = "answers"
@@ -301,6 +304,6 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None) -> tuple[dict[
     figures, predicted = {}, {}
     for name in [split] if split else found:
         rows, y = found[name], dataset.y[found[name]]
-        outputs, figures[name] = _measured(model, model.scaled(dataset.x, rows), y)
+        outputs, figures[name] = _measured(model, model.scaled(dataset.x, rows), model.scaled_targets(y))
         predicted[name] = Predicted(outputs, rows + 1, y, facts=dataset.rows)
     return figures, predicted

@@ -79,10 +79,9 @@ class Model:
         return values if self.target_scaling is None else self.target_scaling.invert(values)
 
     def scaled_targets(self, y: Array) -> Array:
-        """Raw targets scaled for the loss."""
-        if self.target_scaling is None:
-            return np.ascontiguousarray(y, self.theta.dtype)
-        return self.target_scaling.apply(y, self.theta.dtype)
+        """Raw targets scaled for the loss. DataError for one that is beyond the network's precision."""
+        scaling = self.target_scaling or Scaling.fit(y, "none")
+        return scaling.apply(y, self.theta.dtype)
 
     def to_checkpoint(self, extra: Mapping[str, Array], kind: type[ModelAbout], about: Mapping[str, Any]) -> Checkpoint:
         """The model as a checkpoint with `extra` arrays and a document of `kind` with the facts in `about`."""

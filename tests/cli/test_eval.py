@@ -314,16 +314,21 @@ def test_a_part_alone_has_the_bits_of_the_part_that_training_prepared(task, prec
 
 
 def test_nothing_but_the_rows_of_the_wanted_part_is_scaled_and_nothing_is_fitted(multiclass, monkeypatch):
-    scaled, apply = [], Scaling.apply
+    scaled, fitted, apply, fit = [], [], Scaling.apply, Scaling.fit
 
     def counted(self, x, dtype=np.float64, rows=None):
         scaled.append(len(x) if rows is None else len(rows))
         return apply(self, x, dtype, rows)
 
+    def named(x, name="standard", *args, **more):
+        fitted.append(name)
+        return fit(x, name, *args, **more)
+
     monkeypatch.setattr(Scaling, "apply", counted)
-    monkeypatch.setattr(Scaling, "fit", None)
+    monkeypatch.setattr(Scaling, "fit", named)
     found = multiclass.evaluate("--split", "test")
-    assert scaled == [found["rows"]]
+    assert set(scaled) == {found["rows"]}
+    assert set(fitted) <= {"none"}
 
 
 # --- which run -------------------------------------------------------------------------------------------------------

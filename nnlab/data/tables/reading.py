@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_ta
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import listed, suggestion
+from nnlab.errors import DataError, Fault, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
 _BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+_FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
 
@@ -39,8 +40,12 @@ def read_csv(path: Path | str, *, task: Task, options: TableOptions | None = Non
     return _First(Path(path), _options(options, said)).dataset(task)
 
 
+class OpenTaskError(DataError):
+    """A table could be for two tasks: which one is a question to the user."""
+
+
 def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
-    """The task that a table asks for, with the reason. DataError with the question if there are two readings."""
+    """The task that a table asks for, with the reason. OpenTaskError with the question if there are two readings."""
     return _First(Path(path), options).task()
 
 
@@ -78,7 +83,7 @@ class _First:
         task, why = task_of(readings, [Texts.of(reading) for reading in readings])
         self.findings.faults.raise_if_any()
         if task is None:
-            refuse(self.path, f"found no task, and {why}", key=("task",))
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
         return task, why
 
     def dataset(self, task: Task) -> Dataset:
@@ -123,7 +128,7 @@ class _First:
         options, table = self.options, self.table
         others = {name for name in (options.weight, options.split, options.group, options.time) if name}
         ignored = {*options.ignore, *(name for name, (kind, _) in options.columns.items() if kind == "ignore")}
-        self._check_names(others)
+        self._check_names()
         rest = [column for column in table.columns if column.name not in ignored]
         targets = options.target
         if targets is None:
@@ -141,7 +146,7 @@ class _First:
         self._check_twice([*inputs, *(column for column in rest if column.name in {*targets, *others})])
         return [table[name] for name in targets], inputs
 
-    def _check_names(self, others: Collection[str]) -> None:
+    def _check_names(self) -> None:
         options, findings = self.options, self.findings
         unknown_names(self.table, "target", options.target or (), findings)
         unknown_names(self.table, "ignore", options.ignore, findings)
@@ -160,7 +165,6 @@ class _First:
                     f"found column {quoted(name)}, expected the name of one in the table{near}",
                     key=("data", "columns", name),
                 )
-        del others
 
     def _check_twice(self, used: Sequence[Column]) -> None:
         """Faults for names that a column which is used may not have."""
@@ -294,8 +298,8 @@ class _First:
         if count > _MOST * total:
             refuse(
                 self.path,
-                f"found blanks that leave {total - count:,} of {total:,} rows: {', '.join(reasons)}{more}; expected at most "
-                f"half to be dropped: blanks: median fills inputs, and data.ignore leaves out the columns with most blanks",
+                f"found blanks that leave {total - count:,} of {total:,} rows: {', '.join(reasons)}{more}; expected at "
+                "most half to be dropped: blanks: median fills inputs, data.ignore leaves out columns with many blanks",
                 key=_BLANKS_KEY,
             )
         (self.findings.warnings if count > _MANY * total else self.findings.notes).append(sentence)
@@ -306,14 +310,15 @@ class _First:
             (inputs, "a value (data.blanks: drop leaves such rows out, mean or median fill them)"),
             ([*targets, *facts], "a value (data.blanks: drop, mean and median leave such rows out)"),
         ):
-            for reading in readings:
-                if rows := np.flatnonzero(reading.blank).tolist():
-                    column = reading.column
-                    found = f"found {counted(len(rows), 'blank')} in column {quoted(column.name)}"
-                    where = _lines(self.table, np.array(rows))
-                    self.findings.faults.add(
-                        f"{found} ({where}), expected {advice}", int(self.table.lines[rows[0]]), column.place
-                    )
+            holes = [(one.column, np.flatnonzero(one.blank)) for one in readings if one.blank.any()]
+            for column, rows in holes[:_FEW_FAULTS]:
+                found = f"found {counted(len(rows), 'blank')} in column {quoted(column.name)}"
+                message = f"{found} ({_lines(self.table, rows)}), expected {advice}"
+                self.findings.faults.add(message, int(self.table.lines[rows[0]]), column.place)
+            if rest := holes[_FEW_FAULTS:]:
+                names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
+                found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
+                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
 
 
 def _lines(table: Table, rows: Rows) -> str:
@@ -357,7 +362,8 @@ def _described(
 def _described_column(column: Column, one: _Input | None, task: Task, options: TableOptions) -> ColumnReading:
     if one is None:
         role = "kept" if column.name in options.keep else "left out"
-        return ColumnReading(column.name, role, "text", -1, column.counts.get("", 0), "", 0, "as said")
+        missing = column.counts.get("", 0)
+        return ColumnReading(column.name, role, "text" if column.texts else "number", None, missing, "", 0, "as said")
     reading, missing = one.reading, int(np.count_nonzero(one.reading.blank))
     width = one.column.width if one.column else 0
     read_as = (
@@ -367,11 +373,11 @@ def _described_column(column: Column, one: _Input | None, task: Task, options: T
     return ColumnReading(column.name, one.role, read_as, different, missing, shown, width, one.why)
 
 
-def _shown(reading: Reading, texts: Texts | None) -> tuple[int, str]:
+def _shown(reading: Reading, texts: Texts | None) -> tuple[int | None, str]:
     """How many different values there are, and their range or a few examples."""
     if reading.numbers is not None:
         known = reading.numbers[~reading.blank] if reading.blank.any() else reading.numbers
-        return -1, f"{known.min():g} … {known.max():g}" if len(known) else ""
+        return None, f"{known.min():g} … {known.max():g}" if len(known) else ""
     counts = (texts or Texts.of(reading)).counts
     if reading.date is not None:
         return len(counts), f"{min(counts)} … {max(counts)}" if reading.date.format == "iso" else next(iter(counts))
@@ -389,8 +395,8 @@ def read_csv_like(
 
     The columns may be in any order, and unknown ones are ignored, whatever is in them. Targets may be absent. A blank
     number is nan in `x`; where blanks are not allowed, a blank text makes all inputs of its column nan. A category that
-    the first table did not have is read as other or as zeros, and told in `rows.unseen`; a class that it did not have is
-    a fault, and so is such a category if `unseen` is "error".
+    the first table did not have is read as other or as zeros, and told in `rows.unseen`; a class that it did not have
+    is a fault, and so is such a category if `unseen` is "error".
     """
     columns = Columns(columns.listed(), columns.targets, columns.classes)
     return _Again(Path(path), columns, task, options or TableOptions(), blanks_allowed=blanks_allowed).rows()
