@@ -212,6 +212,12 @@ class Dataset:
         """The shape of one sample: (rows, columns, channels) of an image, else (inputs,)."""
         return sample_shape(int(self.x.shape[1]), self.image_shape)
 
+    def has_own(self, part: Literal["val", "test"]) -> bool:
+        """Whether the set comes with a validation or a test part."""
+        if self.rows.parts is not None:
+            return bool((self.rows.parts == PARTS.index(part)).any())
+        return (self.own_test if part == "test" else self.own_validation) > 0
+
 
 def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int, ...]:
     """The shape of a sample with so many inputs: those of an image are its channels, one after the other."""

@@ -25,7 +25,7 @@ from nnlab.networks.network import Network
 from nnlab.runs.cache import UserCache
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.plan import batch_size_for
-from nnlab.setup.weights import weight_findings
+from nnlab.setup.weights import weighs_classes, weight_findings
 from nnlab.training.evaluation import Part
 
 Array = NDArray[Any]
@@ -63,17 +63,25 @@ class Rows:
 
 
 def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
-    """The experiment with the path of its data, if it is one, made absolute, since its run folder is elsewhere."""
-    source = experiment.data.source
-    # In the order of the search for data: beside the experiment file, then in the working directory.
-    places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
-    if source.name in CATALOGUE or not places:
+    """The experiment with the paths of its data, if it has any, made absolute, since its run folder is elsewhere."""
+    source, files = experiment.data.source, experiment.data.files
+    if source.name in CATALOGUE and files is None:
         return experiment
+    update: dict[str, Any] = {"source": source.model_copy(update={"name": _absolute(source.name, base)})}
+    if files is not None:
+        paths = {part: _absolute(name, base) for part, name in files if name is not None}
+        update["files"] = files.model_copy(update=paths)
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update=update)})
+
+
+def _absolute(name: str, base: Path) -> str:
+    """The absolute path of a file or folder of data; its name alone where there is none."""
+    # In the order of the search for data: beside the experiment file, then in the working directory.
+    places = [place for place in (base / name, Path(name)) if os.path.lexists(place)]
+    if not places:
+        return name
     # A broken link keeps its own name, for the message.
-    path = os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
-    absolute = source.model_copy(update={"name": path})
-    data = experiment.data.model_copy(update={"source": absolute})
-    return experiment.model_copy(update={"data": data})
+    return os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
 
 
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
@@ -156,14 +164,15 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all seeds if no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn. Warnings are those of the first seed."""
     data = experiment.data
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
+        drawn = seeds if data.draws_a_part else seeds[:1]
+        prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
 
 
-def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
     data = experiment.data
     return prepare(
         dataset,
@@ -178,7 +187,9 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         if data.scale.source_range is None
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
+        warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
+        class_weights=weighs_classes(experiment),
         dtype=dtype_of(experiment),
     )

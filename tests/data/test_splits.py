@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.data.batches import shuffled
+from nnlab.data.dataset import Columns, Dataset, InputColumn, RowFacts
 from nnlab.data.splits import class_indices, missing_classes, split
 from nnlab.errors import DataError
 
@@ -18,8 +19,10 @@ LABELS = [0] * 50 + [1] * 30 + [2] * 20
 Y = targets(LABELS)
 
 
-def cut(y=Y, task="multiclass", own_test=0, own_validation=0, *, test=None, validation=None, seed=1):
-    return split(y, task, own_test, own_validation, test=test, validation=validation, seed=seed)
+def cut(y=Y, task="multiclass", own_test=0, own_validation=0, *, test=None, validation=None, seed=1, **rows):
+    x, columns = np.zeros((len(y), 1)), Columns((InputColumn("x"),), ("y",))
+    dataset = Dataset("made", task, x, y, columns, own_test, own_validation=own_validation, rows=RowFacts(**rows))
+    return split(dataset, test=test, validation=validation, seed=seed)
 
 
 def counts(rows):
