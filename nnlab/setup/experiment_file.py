@@ -48,8 +48,9 @@ class ExperimentFile:
     @property
     def read_files(self) -> tuple[str | Path, ...]:
         """The files and folders that the experiment is read from: itself, its plugins and its own data."""
-        source = self.experiment.data.source.name
-        return (self.path, *self.plugins, *([source] if Path(source).is_absolute() else []))
+        data = self.experiment.data
+        named = {data.source.name, *(name for _, name in data.files or () if name is not None)}
+        return (self.path, *self.plugins, *sorted(name for name in named if Path(name).is_absolute()))
 
     @property
     def facts(self) -> dict[str, Any]:

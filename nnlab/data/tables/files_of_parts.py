@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,8 +53,8 @@ def _joined_facts(train: Dataset, others: Mapping[str, NewRows]) -> RowFacts:
     arrays = {name: _arrays(name, facts, sizes) for name in _UNKNOWN if getattr(train.rows, name) is not None}
     return RowFacts(
         parts=np.repeat(np.array(numbers, np.int8), sizes),
-        kept={name: _texts(lambda of: of.kept.get(name, ()), facts, sizes) for name in train.rows.kept},
-        unseen=_texts(lambda of: of.unseen, facts, sizes) if any(of.unseen for of in facts) else (),
+        kept={name: _texts([of.kept.get(name, ()) for of in facts], sizes) for name in train.rows.kept},
+        unseen=_texts([of.unseen for of in facts], sizes) if any(of.unseen for of in facts) else (),
         **arrays,
     )
 
@@ -66,6 +66,6 @@ def _arrays(name: str, facts: Sequence[RowFacts], sizes: Sequence[int]) -> Any:
     return np.concatenate(filled).astype(values[0].dtype)
 
 
-def _texts(of: Callable[[RowFacts], tuple[str, ...]], facts: Sequence[RowFacts], sizes: Sequence[int]) -> Any:
+def _texts(values: Sequence[tuple[str, ...]], sizes: Sequence[int]) -> tuple[str, ...]:
     """One text of all rows; empty where a file has none."""
-    return tuple(text for one, size in zip(facts, sizes, strict=True) for text in (of(one) or ("",) * size))
+    return tuple(text for texts, size in zip(values, sizes, strict=True) for text in (texts or ("",) * size))
