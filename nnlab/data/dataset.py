@@ -240,13 +240,17 @@ class NewRows:
     rows: RowFacts = RowFacts()
 
 
-def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
+def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns, rows: RowFacts = RowFacts()) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    The same values give the same fingerprint on every machine, for every file format and byte order, in memory or not.
+    Of `rows` it covers what a training depends on: parts, groups, times and weights. The same values give the same
+    fingerprint on every machine, for every file format and byte order, in memory or not.
     """
     digest = hashlib.sha256()
     for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):
         digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
     digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
+    for name in ("parts", "groups", "times", "weights"):
+        if (facts := getattr(rows, name)) is not None:
+            digest.update(name.encode() + np.ascontiguousarray(facts, dtype=facts.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

@@ -1,0 +1,75 @@
+"""Parts that a table gives: which seeds share rows, and what is said where a part that is asked for is not there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from strategies import experiment as made
+
+from nnlab.config.experiment import load, to_yaml
+from nnlab.data.dataset import RowFacts
+from nnlab.errors import ConfigError
+from nnlab.setup.rows import prepare_rows, read_rows, with_absolute_source
+from nnlab.setup.setup import set_up
+
+SOURCE = {"name": "moons", "samples": 90}
+
+
+def rows_for(experiment, seeds=(1, 2, 3), **facts):
+    dataset = read_rows(made(), None, None)
+    return prepare_rows(experiment, dataclasses.replace(dataset, rows=RowFacts(**facts)), seeds)
+
+
+def given(*sizes):
+    return np.random.default_rng(0).permutation(np.repeat(np.arange(3, dtype=np.int8), sizes))
+
+
+def test_seeds_share_rows_where_nothing_is_drawn():
+    split, time = {"source": SOURCE, "split": "part"}, {"source": SOURCE, "time": "day", "test": 0.2}
+    assert len(rows_for(made(data=split), parts=given(60, 15, 15)).prepared) == 1
+    assert len(rows_for(made(data=time), times=np.arange(90.0)).prepared) == 1
+    drawn = rows_for(made(data={"source": SOURCE, "group": "who", "test": 0.2}), groups=np.arange(90) // 5).prepared
+    assert len(drawn) == 3
+    assert drawn[0].split.test.tolist() != drawn[1].split.test.tolist()
+
+
+def test_warnings_are_looked_for_once():
+    wide = made(data={"source": SOURCE, "test": 0.2})
+    dataset = read_rows(wide, None, None)
+    prepared = prepare_rows(wide, dataclasses.replace(dataset, x=dataset.x * 1e4), (1, 2)).prepared
+    assert [len(one.warnings) for one in prepared] == [1, 0]
+
+
+TRAINING = {"steps": 2, "batch_size": 16}
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        (
+            {"early_stopping": {"monitor": "val/loss"}},
+            "early stopping watches val/loss, but data.split gives no row to",
+        ),
+        ({"evaluate": ["val"]}, "found val alone, but data.split gives no row to a validation part"),
+    ],
+)
+def test_a_validation_part_that_a_table_turns_out_not_to_have_cannot_be_watched(training, words):
+    experiment = made(data={"source": SOURCE, "split": "part"}, training=TRAINING | training)
+    with pytest.raises(ConfigError, match=words):
+        set_up(experiment, rows_for(experiment, parts=given(70, 0, 20)))
+    plan = set_up(experiment, rows_for(experiment, parts=given(70, 10, 10))).plan
+    assert "val" in plan.evaluate
+
+
+def test_the_paths_of_several_files_are_absolute_in_the_resolved_file(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x,k\n1,0\n2,1\n")
+    text = "name: f\ntask: binary\ndata: {files: {train: a.csv, test: b.csv}}\ntraining: {steps: 1}\n"
+    (tmp_path / "e.yaml").write_text(text)
+    experiment = with_absolute_source(load(tmp_path / "e.yaml")[0], tmp_path)
+    (tmp_path / "resolved.yaml").write_text(to_yaml(experiment))
+    data = load(tmp_path / "resolved.yaml")[0].data
+    assert data.source.name == data.files.train == str(tmp_path / "a.csv")
+    assert (data.files.val, data.files.test) == (None, str(tmp_path / "b.csv"))
