@@ -55,6 +55,7 @@ def prepare(
     scale_targets: bool,
     dtype: DTypeLike,
     class_weights: bool = False,
+    counts: bool = False,
     per_channel: bool = False,
     source_range: tuple[float, float] | None = None,
     target_range: tuple[float, float] = (0.0, 1.0),
@@ -64,7 +65,8 @@ def prepare(
 
     `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
     regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
-    are those of the scaling "range". `class_weights` says that the loss has some. Inputs of categories that are in no
+    are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it
+    is for counts, which are never scaled. Inputs of categories that are in no
     training row are 0 in every part. Warnings take a look at all rows, and are left out unless `warn`. DataError as
     raised by `split` and `Scaling`.
     """
@@ -94,7 +96,7 @@ def prepare(
             dataset,
             parts.train,
             scaled=scaling.name != "none",
-            targets_scaled=scales,
+            targets_scaled=scales or counts,
             dtype=dtype,
             class_weights=class_weights,
         )

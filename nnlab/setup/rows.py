@@ -25,7 +25,7 @@ from nnlab.networks.network import Network
 from nnlab.runs.cache import UserCache
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.plan import batch_size_for
-from nnlab.setup.weights import weighs_classes, weight_findings
+from nnlab.setup.weights import weight_findings
 from nnlab.training.evaluation import Part
 
 Array = NDArray[Any]
@@ -173,7 +173,7 @@ def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int])
 
 
 def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
-    data = experiment.data
+    data, loss = experiment.data, experiment.network.head.loss
     return prepare(
         dataset,
         seed=seed,
@@ -190,6 +190,7 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool
         warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
-        class_weights=weighs_classes(experiment),
+        class_weights=loss is not None and loss.class_weights is not None,
+        counts=loss is not None and loss.name == "poisson",
         dtype=dtype_of(experiment),
     )

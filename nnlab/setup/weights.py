@@ -34,11 +34,6 @@ def weight_findings(experiment: Experiment, columns: Columns) -> Iterator[Findin
         yield _PATH, f"found {len(weights)} weights, expected one for each of the {len(names)} classes ({listed})"
 
 
-def weighs_classes(experiment: Experiment) -> bool:
-    """Whether the experiment's loss has class weights."""
-    return _asked(experiment) is not None
-
-
 def class_weights(experiment: Experiment, columns: Columns, training: Sequence[Array]) -> Array | None:
     """The weights (R, 2, K) as `nnlab.maths.losses.weights` takes them; None if the experiment has none.
 

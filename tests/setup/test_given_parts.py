@@ -9,7 +9,7 @@ import pytest
 from strategies import experiment as made
 
 from nnlab.config.experiment import load, to_yaml
-from nnlab.data.dataset import RowFacts
+from nnlab.data.dataset import Columns, RowFacts
 from nnlab.errors import ConfigError
 from nnlab.setup.rows import prepare_rows, read_rows, with_absolute_source
 from nnlab.setup.setup import set_up
@@ -40,6 +40,20 @@ def test_warnings_are_looked_for_once():
     dataset = read_rows(wide, None, None)
     prepared = prepare_rows(wide, dataclasses.replace(dataset, x=dataset.x * 1e4), (1, 2)).prepared
     assert [len(one.warnings) for one in prepared] == [1, 0]
+
+
+def test_advice_that_is_taken_or_would_be_refused_is_not_given():
+    rows = read_rows(made(), None, None)
+    rare = dataclasses.replace(rows, y=(np.arange(90) < 2).astype(np.float64)[:, None])
+    weighted = {"head": {"loss": {"name": "binary_cross_entropy", "class_weights": "balanced"}}}
+    warned = [prepare_rows(made(network=net), rare, [1]).of(0).warnings for net in ({}, weighted)]
+    assert [len(warnings) for warnings in warned] == [1, 0]
+    counts = dataclasses.replace(
+        rows, task="regression", y=np.arange(90.0)[:, None] * 100, columns=Columns(rows.columns.inputs, ("n",))
+    )
+    heads = ({"loss": "mse"}, {"loss": "poisson", "activation": "exponential"})
+    regressions = (made(task="regression", network={"head": head}) for head in heads)
+    assert [len(prepare_rows(one, counts, [1]).of(0).warnings) for one in regressions] == [1, 0]
 
 
 TRAINING = {"steps": 2, "batch_size": 16}
