@@ -14,7 +14,6 @@ from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
-from nnlab.data.tables import identifiers
 from nnlab.data.unseen import never_seen, unseen_warnings
 
 
@@ -124,11 +123,6 @@ def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling
     if scaling.name == "none" and dataset.image_shape and dataset.x.dtype == np.uint8:
         found = "pixels go into the network as they are, 0 to 255, on which few networks train well"
         yield f"{found}; data.scale: {{name: range, low: -1, high: 1}} is usual"
-    for column in identifiers(dataset):
-        texts = len(column.categories or ())
-        found = f"column {quoted(column.name)} has {texts:,} different texts in {counted(len(dataset.y), 'row')}"
-        advice = f"if it only names the rows: data.ignore: [{quoted(column.name)}]"
-        yield f"{found}, each of which becomes an input; {advice}"
     yield from unseen_warnings(dataset, parts, unseen)
     constant = [i for i in scaling.constant if i not in set(unseen.tolist())]
     if constant:

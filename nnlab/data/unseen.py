@@ -20,7 +20,7 @@ def never_seen(dataset: Dataset, rows: Rows) -> Rows:
     """The one-hot inputs, by index, that are 0 in all the training `rows`."""
     found = [np.zeros(0, np.int64)]
     for start, column in _one_hot(dataset):
-        seen = dataset.x[rows, start : start + column.width].any(axis=0)
+        seen = (dataset.x[rows, start : start + column.width] > 0).any(axis=0)
         found.append(start + np.flatnonzero(~seen))
     return np.concatenate(found)
 
@@ -31,7 +31,7 @@ def unseen_warnings(dataset: Dataset, parts: Split, unseen: Rows) -> Iterator[st
     others = np.concatenate([parts.validation, parts.test])
     for start, column in _one_hot(dataset):
         mine = unseen[(start <= unseen) & (unseen < start + column.width)]
-        rows_of = np.count_nonzero(dataset.x[np.ix_(others, mine)], axis=0)
+        rows_of = (dataset.x[np.ix_(others, mine)] > 0).sum(axis=0)
         texts = [column.input_names[i - start].removeprefix(f"{column.name}=") for i in mine[rows_of > 0]]
         if texts:
             listed = ", ".join(map(quoted, texts[:3])) + (", …" if len(texts) > 3 else "")

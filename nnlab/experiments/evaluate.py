@@ -34,7 +34,7 @@ from nnlab.runs.metrics import cell
 from nnlab.runs.run import ArmsRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
-from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.rows import prepare_rows, read_rows, table_options
 
 Array = NDArray[Any]
 
@@ -188,6 +188,7 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         model.columns,
         task=experiment.task,
         blanks_allowed=model.scaling.fill is not None,
+        table=table_options(experiment.data),
         in_blocks=experiment.data.in_blocks,
         channels=experiment.data.channels,
         bad_images=experiment.data.bad_images,

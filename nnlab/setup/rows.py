@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import SPLITS, memory_fault, refusal
-from nnlab.config.schema import Experiment
+from nnlab.config.schema import Data, DateFormat, Experiment
 from nnlab.data.catalogue import CATALOGUE, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
 from nnlab.data.stored import stack
+from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
 from nnlab.networks.network import Network
 from nnlab.runs.cache import UserCache
@@ -93,9 +94,7 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             data.source.name,
             task=experiment.task,
             parameters=data.source.parameters,
-            target=data.target,
-            ignore=data.ignore,
-            blanks=data.blanks,
+            table=table_options(data),
             in_blocks=data.in_blocks,
             resize=data.resize,
             channels=data.channels,
@@ -107,6 +106,23 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
     if findings:
         raise refusal(experiment, findings)
     return dataset
+
+
+def table_options(data: Data) -> TableOptions:
+    """What the experiment says of a table."""
+    kinds: dict[str, ColumnKind] = {
+        name: ("date", kind.date) if isinstance(kind, DateFormat) else (kind, "") for name, kind in data.columns.items()
+    }
+    said: dict[str, Any] = {key: getattr(data, key) for key in (*_LISTS, *_SAME)}
+    lists = {key: tuple(said[key]) for key in _LISTS if said[key] is not None}
+    return TableOptions(**{**said, **lists}, columns=kinds)
+
+
+_LISTS = ("target", "ignore", "names", "missing", "keep")
+_SAME = (
+    *("blanks", "separator", "decimal", "thousands", "header", "max_categories", "unseen", "bad_rows"),
+    *("weight", "split", "group", "time"),
+)
 
 
 @contextlib.contextmanager
