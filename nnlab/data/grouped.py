@@ -14,14 +14,15 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _NOTHING = 1e-9  # a gain that is only rounding
+_MOST_TRIED = 1000  # groups on either side that are tried for a better part
 
 
 def drawn_groups(counts: NDArray[np.int64], wanted: int, random: np.random.Generator) -> Flags:
     """Which groups (G,) make a part of about `wanted` rows; `counts` (G, classes) has the rows of each class.
 
     There are at least two groups; at least one is taken, and one left. In random order, a group is taken if it fits in
-    and brings the classes nearer to their shares. Then, one by one, the group is added or removed that brings size and
-    classes nearer most, as long as there is one.
+    and brings the classes nearer to their shares. Then the group goes in or out, or two change places, that bring size
+    and classes nearer most, as long as there are some.
     """
     target = counts.sum(axis=0) * (wanted / counts.sum())
     seen = target > 0
@@ -47,15 +48,22 @@ def _filled(sizes: NDArray[np.int64], points: Floats, goal: Floats, wanted: int,
 
 
 def _improved(taken: Flags, points: Floats, goal: Floats) -> Flags:
-    """The groups after single ones were added and removed as long as that brings their sum nearer to the goal."""
-    taken, squares = taken.copy(), np.square(points).sum(axis=1)
+    """The groups after others went in, out or changed places as long as that brings their sum nearer to the goal."""
+    taken, nobody = taken.copy(), len(points)
+    points = np.vstack([points, np.zeros(points.shape[1])])  # nobody goes out, or in
+    squares = np.square(points).sum(axis=1)
     while True:
-        ahead = points @ (goal - points[taken].sum(axis=0))
-        gains = np.where(taken, -2 * ahead, 2 * ahead) - squares
-        for last in (taken, ~taken):
-            if last.sum() == 1:  # the only one of the part, or of the rest
-                gains[last] = -np.inf
-        best = int(gains.argmax())
-        if gains[best] <= _NOTHING and taken.any():
+        leaving, entering = (np.append(np.flatnonzero(side)[:_MOST_TRIED], nobody) for side in (taken, ~taken))
+        ahead = 2 * (points @ (goal - points[:-1][taken].sum(axis=0)))
+        # |gap|² - |gap + out - in|², with the gap from the part to its goal.
+        gains = (ahead - squares)[entering] - (ahead + squares)[leaving][:, np.newaxis]
+        gains += 2 * points[leaving] @ points[entering].T
+        if taken.sum() <= 1:  # a part keeps a group, or gets one
+            gains[:, -1] = -np.inf
+        if (~taken).sum() == 1:  # and so does the rest
+            gains[-1] = -np.inf
+        out, into = np.unravel_index(gains.argmax(), gains.shape)
+        if gains[out, into] <= _NOTHING and taken.any():
             return taken
-        taken[best] = not taken[best]
+        changed = [group for group in (leaving[out], entering[into]) if group != nobody]
+        taken[changed] = ~taken[changed]

@@ -65,6 +65,7 @@ def test_facts_of_rows_are_joined_and_filled(read):
         kept={"id": ("a", "b", "c")},
     )
     of_val = RowFacts(lines=np.array([2, 5]), weights=np.array([3.0, 4]), kept={"id": ("d", "e")}, unseen=("", "u=v"))
+    test = dataclasses.replace(test, rows=RowFacts())
     train = dataclasses.replace(train, rows=of_train, warnings=("first",))
     val = dataclasses.replace(val, rows=of_val, warnings=("second",))
     both = joined(train, {"val": val, "test": test})

@@ -225,6 +225,6 @@ def test_suspicions_are_warnings_that_later_seeds_need_not_look_for():
 def test_a_target_that_is_an_input_is_a_warning_of_a_table():
     energy = load("energy", task="regression")
     leaking = dataclasses.replace(energy, x=np.column_stack([energy.x[:, 1:], energy.y[:, 0]]))
-    assert prepared(leaking).warnings == ()
-    (told,) = prepared(rows_of(leaking, lines=np.arange(768))).warnings
+    (told,) = prepared(leaking).warnings
     assert told.startswith("target 'heating_load' follows column ")
+    assert prepared(rows_of(leaking)).warnings == ()  # a set without lines is none that was read from a table

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nnlab.data.catalogue import load
 from nnlab.data.dataset import Columns, Dataset, InputColumn, RowFacts
 from nnlab.data.suspicions import suspicions
+from nnlab.data.tables.options import TableOptions
 from nnlab.data.targets import class_targets
 
 N = 240
@@ -189,7 +190,7 @@ def test_a_class_of_nearly_all_rows_is_told(rare, told):
 @pytest.mark.parametrize("name", ["digits", "iris", "breast-cancer", "penguins", "auto-mpg", "concrete", "energy"])
 def test_nothing_is_suspected_of_sets_that_are_known_to_be_sound(name):
     task = {"breast-cancer": "binary", "auto-mpg": "regression", "concrete": "regression", "energy": "regression"}
-    dataset = load(name, task=task.get(name, "multiclass"), blanks="mean" if name == "penguins" else "refuse")
+    dataset = load(name, task=task.get(name, "multiclass"), table=TableOptions(blanks="mean"))
     lines = RowFacts(lines=np.arange(len(dataset.y)))
     assert found(dataclasses.replace(dataset, rows=lines), targets_scaled=False) == []
 

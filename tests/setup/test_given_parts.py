@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from strategies import experiment as made
 
-from nnlab.config.experiment import load, to_yaml
+from nnlab.config.document import read_text
+from nnlab.config.experiment import load, to_yaml, validate
 from nnlab.data.dataset import Columns, RowFacts
 from nnlab.errors import ConfigError
 from nnlab.setup.rows import prepare_rows, read_rows, with_absolute_source
@@ -75,6 +76,69 @@ def test_a_validation_part_that_a_table_turns_out_not_to_have_cannot_be_watched(
         set_up(experiment, rows_for(experiment, parts=given(70, 0, 20)))
     plan = set_up(experiment, rows_for(experiment, parts=given(70, 10, 10))).plan
     assert "val" in plan.evaluate
+
+
+TABLE = """\
+name: t
+task: binary
+data: {{source: t.csv, scale: standard, ignore: [{ignored}], {keys}}}
+training: {{steps: 1}}
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    """200 rows of 40 patients, five of each, whose days are in no order; lines of validation and test are mixed in."""
+    random = np.random.default_rng(0)
+    patients, days = random.permutation(np.arange(200) % 40), random.permutation(200)
+    parts = random.permutation(["train"] * 140 + ["val"] * 20 + ["test"] * 40)
+    values, labels = random.normal(size=200), random.integers(0, 2, 200)
+    lines = (
+        f"p{patients[i]},{np.datetime64('2024-01-01') + days[i]},{parts[i]},{values[i]:.3f},{labels[i]}"
+        for i in range(200)
+    )
+    (tmp_path / "t.csv").write_text("\n".join(["patient,day,part,value,sick", *lines]) + "\n")
+    return tmp_path, patients, days, parts
+
+
+def read(folder, ignored, keys):
+    document = read_text(TABLE.format(ignored=ignored, keys=keys), "e.yaml")
+    experiment = validate(document)
+    return prepare_rows(experiment, read_rows(experiment, document, folder), [1, 2])
+
+
+def test_a_column_of_the_table_gives_the_parts(table):
+    folder, _, _, parts = table
+    (prepared,) = read(folder, "patient, day", "split: part").prepared
+    for name in ("train", "val", "test"):
+        rows = getattr(prepared.split, {"val": "validation"}.get(name, name))
+        np.testing.assert_array_equal(rows, np.flatnonzero(parts == name))
+        assert len(getattr(prepared, name).x) == len(rows)
+    assert prepared.train.x.shape[1] == 1
+
+
+def test_a_column_of_the_table_keeps_groups_together(table):
+    folder, patients, _, _ = table
+    for prepared in read(folder, "day, part", "group: patient, test: 0.2, validation: 0.25").prepared:
+        of_parts = (prepared.split.train, prepared.split.validation, prepared.split.test)
+        assert [len(set(patients[rows])) for rows in of_parts] == [24, 8, 8]
+        assert sum(map(len, of_parts)) == 200
+        assert prepared.split.warnings == ()
+
+
+def test_a_column_of_the_table_puts_the_latest_rows_last(table):
+    folder, _, days, _ = table
+    (prepared,) = read(folder, "patient, part", "time: day, test: 0.2, validation: 0.25").prepared
+    np.testing.assert_array_equal(np.sort(days[prepared.split.test]), np.arange(160, 200))
+    np.testing.assert_array_equal(np.sort(days[prepared.split.validation]), np.arange(120, 160))
+
+
+def test_another_split_is_another_fingerprint(table):
+    folder = table[0]
+    rows = read(folder, "patient, day", "split: part")
+    text = (folder / "t.csv").read_text()
+    (folder / "t.csv").write_text(text.replace(",val,", ",test,"))
+    assert read(folder, "patient, day", "split: part").dataset.fingerprint != rows.dataset.fingerprint
 
 
 def test_the_paths_of_several_files_are_absolute_in_the_resolved_file(tmp_path):
