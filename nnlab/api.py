@@ -381,6 +381,8 @@ def _train_arms(
     from nnlab.comparison.prepare import workers_for
 
     dataset = arms.checked(arms.file.dataset())
+    for warning in dataset.warnings:
+        watcher.warn(warning)
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)

@@ -88,7 +88,8 @@ def compare(
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
-    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
+    data = {"name": dataset.name, "fingerprint": dataset.fingerprint, "read_from": dataset.read_from}
+    about |= {"data": data, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
     clock = time.perf_counter()

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
-from nnlab.config.document import Document, KeyPath, read_file, write
+from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
@@ -62,6 +62,8 @@ def faults_at(document: Document, findings: Sequence[Finding]) -> list[Fault]:
 
 def _fault(document: Document, path: KeyPath, message: str) -> Fault:
     place = document.position(path, of_key=message.startswith("unknown key"))
+    if place[0].startswith("--set ") and message.endswith(QUOTE_IT):
+        message += " twice, since the shell takes one pair away: '\"…\"'"
     return Fault(message, *place)
 
 
@@ -290,16 +292,29 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda _: "some text",
     "string_too_long": lambda context: f"at most {context['max_length']} characters",
     "string_pattern_mismatch": lambda _: "letters, digits and . _ + - (first a letter or digit)",
-    "literal_error": lambda context: context["expected"].replace("'", "").replace("True", "true"),
+    "literal_error": lambda context: _in_yaml(context["expected"]),
 }
 
 
+def _in_yaml(choices: str) -> str:
+    """Pydantic's list of choices as an experiment file has them."""
+    return choices.replace("'", "").replace("True", "true").replace("False", "false")
+
+
+QUOTE_IT = "text; quote it"
+
+
 def _expected(line: Mapping[str, Any]) -> str:
-    words = _EXPECTED.get(line["type"])
+    kind, found = line["type"], line["input"]
+    if kind == "bool_type" and isinstance(found, BooleanWord):
+        return "a boolean: write true/false"
+    if kind == "string_type" and isinstance(found, int | float):
+        return QUOTE_IT
+    words = _EXPECTED.get(kind)
     expected = words(line.get("ctx", {})) if words else line["msg"]
-    if line["type"] == "literal_error" and isinstance(line["input"], str):
+    if kind == "literal_error" and isinstance(found, str):
         choices = expected.replace(" or ", ", ").split(", ")
-        expected += suggestion(line["input"], choices)
+        expected += suggestion(found, choices)
     return expected
 
 

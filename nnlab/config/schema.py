@@ -36,7 +36,7 @@ from nnlab.config.choices import (
     inner_faults,
     shown,
 )
-from nnlab.config.document import Document
+from nnlab.config.document import BooleanWord, Document
 from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
@@ -184,7 +184,23 @@ def _named(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int | float) else value
+
+
+def _word(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+# A name of a column or another word of a table, which may be one of YAML's for true and false.
+TableWord = Annotated[StrictStr, BeforeValidator(_word)]
+
+
+def _words_for_a_blank(value: Any) -> Any:
+    """`missing: no` may mean the word, or no word at all: a list says which."""
+    if isinstance(value, bool | BooleanWord):
+        word = shown(value)
+        raise inner_faults([((), f"found {word}, expected a list: [{word}] for this word, [] for none")])
+    return _listed(value)
 
 
 class DateFormat(FrozenModel):
@@ -227,24 +243,24 @@ class Data(FrozenModel):
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
-    target: Annotated[list[StrictStr], Field(min_length=1), BeforeValidator(_listed)] | None = None
-    ignore: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+    target: Annotated[list[TableWord], Field(min_length=1), BeforeValidator(_listed)] | None = None
+    ignore: Annotated[list[TableWord], BeforeValidator(_listed)] = []
     blanks: Literal["refuse", "drop", "mean", "median"] = "refuse"
     separator: Literal["auto", ",", ";", "\t", "|", " "] = "auto"
     decimal: Literal["auto", ".", ","] = "auto"
     thousands: Literal[",", ".", " ", "'"] | None = None
     header: Literal["auto", True, False] = "auto"
-    names: Annotated[list[StrictStr], Field(min_length=1)] | None = None
-    missing: Annotated[list[StrictStr], BeforeValidator(_listed)] | None = None
+    names: Annotated[list[TableWord], Field(min_length=1)] | None = None
+    missing: Annotated[list[TableWord], BeforeValidator(_words_for_a_blank)] | None = None
     columns: dict[str, ColumnKind] = {}
     max_categories: Annotated[StrictInt, Field(ge=2, le=1000)] = 40
     unseen: Literal["warn", "error"] = "warn"
     bad_rows: Literal["error", "skip"] = "error"
-    weight: StrictStr | None = None
-    split: StrictStr | None = None
-    group: StrictStr | None = None
-    time: StrictStr | None = None
-    keep: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+    weight: TableWord | None = None
+    split: TableWord | None = None
+    group: TableWord | None = None
+    time: TableWord | None = None
+    keep: Annotated[list[TableWord], BeforeValidator(_listed)] = []
     files: Files | None = None
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
     scale_targets: StrictBool = False
@@ -302,6 +318,8 @@ class BatchNorm(Norm):
 
 def _switched(value: Any) -> Any:
     """`true` stands for the defaults."""
+    if isinstance(value, BooleanWord):
+        raise inner_faults([((), f"found {shown(value)}, expected a boolean: write true/false")])
     return {} if value is True else value
 
 

@@ -207,7 +207,8 @@ class Dataset:
     rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
     channel and each row by row. `fingerprint` is the SHA-256 of what was read, in hex. `notes` are sentences about the
     set, and `warnings` those that a user must see before training. `rows` says more of the rows of a table, and
-    `readings` how each of its columns was read.
+    `readings` how each of its columns was read. `read_from` is the absolute path of its file or folder, empty for a set
+    that is computed.
     """
 
     name: str
@@ -223,6 +224,7 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     rows: RowFacts = RowFacts()
     readings: tuple[ColumnReading, ...] = ()
+    read_from: str = ""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

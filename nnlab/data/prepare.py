@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nnlab.data.cells import input_cells, target_cells
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
-from nnlab.data.unseen import never_seen, unseen_warnings
+from nnlab.data.unseen import as_other, never_seen, unseen_warnings
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,30 +65,37 @@ def prepare(
 
     `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
     regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
-    are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it
-    is for counts, which are never scaled. Inputs of categories that are in no
-    training row are 0 in every part. Warnings take a look at all rows, and are left out unless `warn`. DataError as
+    are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it is for counts,
+    which are never scaled. Inputs of categories that are in no training row are 0 in every part, or count as the
+    column's category for rare ones. Warnings take a look at all rows, and are left out unless `warn`. DataError as
     raised by `split` and `Scaling`.
     """
     parts = split(dataset, test=test, validation=validation, seed=seed)
-    scaling = Scaling.fit(
-        dataset.x,
-        scale_name,
-        epsilon,
-        together=together,
-        channels=_channels(dataset) if per_channel else None,
-        fill=blanks if blanks in FILLS else None,
-        rows=parts.train,
-        source_range=source_range,
-        target_range=target_range,
-    )
+    x, y = input_cells(dataset), target_cells(dataset)
+    with x.named(parts.train):
+        scaling = Scaling.fit(
+            dataset.x,
+            scale_name,
+            epsilon,
+            together=together,
+            channels=_channels(dataset) if per_channel else None,
+            fill=blanks if blanks in FILLS else None,
+            rows=parts.train,
+            source_range=source_range,
+            target_range=target_range,
+        )
     unseen = never_seen(dataset, parts.train)
     scaling = scaling.without(unseen) if len(unseen) else scaling
+    known = as_other(dataset.x, dataset.columns, unseen)
     scales = scale_targets and dataset.task == "regression"
-    targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
+    with y.named(parts.train):
+        targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
     def part(rows: Rows) -> Examples:
-        return Examples(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
+        with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
+            inputs = scaling.apply(known, dtype, rows)
+        with y.named(rows, "" if scales else "; see data.scale_targets"):
+            return Examples(inputs, targets.apply(dataset.y, dtype, rows))
 
     def warnings() -> Iterator[str]:
         yield from _warnings(dataset, parts, scaling, targets, unseen)

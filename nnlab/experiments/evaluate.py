@@ -15,6 +15,7 @@ from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
+from nnlab.data.cells import Cells
 from nnlab.data.dataset import NewRows
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, StorageError, printable
@@ -155,7 +156,9 @@ def evaluate(
     experiment, model = opened.experiment, opened.model
     rows = None if data is None else _new_rows(model, experiment, data)
     figures, predicted = (
-        _on_splits(model, experiment, run, split, opened.about.fingerprint) if rows is None else _on_rows(model, rows)
+        _on_splits(model, experiment, run, split, opened.about.fingerprint)
+        if rows is None
+        else _on_rows(model, rows, str(data))
     )
     asked = _asked(run, model, rows, predicted)
     outcomes = _held(gates, model, figures, list(predicted), baseline)
@@ -196,10 +199,15 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
     )
 
 
-def _on_rows(model: Model, rows: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Predictions for new rows, with figures if they have targets."""
-    x = model.scaled(rows.x)
-    figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
+def _on_rows(model: Model, rows: NewRows, file: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
+    """Predictions for new rows of a file, with figures if they have targets."""
+    with Cells(file, rows.x, lambda: model.columns.input_names, rows.rows.lines).named():
+        x = model.scaled(rows.x)
+    figures: dict[str, Figures] = {}
+    if rows.y is not None:
+        with Cells(file, rows.y, lambda: model.columns.targets, rows.rows.lines).named():
+            y = model.scaled_targets(rows.y)
+        figures = {"data": model.report(x, y)}
     outputs = model.outputs_of_scaled(x)
     return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
 

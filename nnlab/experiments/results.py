@@ -123,6 +123,7 @@ def data_facts(setup: Setup) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
+        "read_from": dataset.read_from,
         "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
     }
 

@@ -14,10 +14,11 @@ Text = StrictStr
 
 
 class DataFacts(DocumentPart):
-    """The data of a run: name, SHA-256 of the values, and number of rows of each part."""
+    """The data of a run: name, SHA-256 of the values, file (empty if computed), and number of rows of each part."""
 
     name: Text
     fingerprint: Text
+    read_from: Text = ""
     rows: dict[Text, Whole] = Field(default_factory=dict)
 
 

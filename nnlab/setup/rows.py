@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import SPLITS, memory_fault, refusal
 from nnlab.config.schema import Data, DateFormat, Experiment
-from nnlab.data.catalogue import CATALOGUE, load
+from nnlab.data.catalogue import CATALOGUE, existing_path, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
@@ -63,28 +62,6 @@ class Rows:
         return mean, divisor
 
 
-def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
-    """The experiment with the paths of its data, if it has any, made absolute, since its run folder is elsewhere."""
-    source, files = experiment.data.source, experiment.data.files
-    if source.name in CATALOGUE and files is None:
-        return experiment
-    update: dict[str, Any] = {"source": source.model_copy(update={"name": _absolute(source.name, base)})}
-    if files is not None:
-        paths = {part: _absolute(name, base) for part, name in files if name is not None}
-        update["files"] = files.model_copy(update=paths)
-    return experiment.model_copy(update={"data": experiment.data.model_copy(update=update)})
-
-
-def _absolute(name: str, base: Path) -> str:
-    """The absolute path of a file or folder of data; its name alone where there is none."""
-    # In the order of the search for data: beside the experiment file, then in the working directory.
-    places = [place for place in (base / name, Path(name)) if os.path.lexists(place)]
-    if not places:
-        return name
-    # A broken link keeps its own name, for the message.
-    return os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
-
-
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
     """The data set of an experiment, checked against what the experiment says about its columns."""
     experiment = experiment if document is None else experiment.read_from(document)
@@ -102,6 +79,8 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             cache=UserCache.of(),
             base=base,
         )
+    if data.files is None and data.source.name not in CATALOGUE:
+        dataset = replace(dataset, read_from=str(existing_path(data.source.name, base).absolute()))
     findings = list(_data_findings(experiment, dataset))
     if findings:
         raise refusal(experiment, findings)

@@ -12,7 +12,8 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import load, to_yaml, validate
 from nnlab.data.dataset import Columns, RowFacts
 from nnlab.errors import ConfigError
-from nnlab.setup.rows import prepare_rows, read_rows, with_absolute_source
+from nnlab.setup.paths import with_absolute_paths
+from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 
 SOURCE = {"name": "moons", "samples": 90}
@@ -146,7 +147,7 @@ def test_the_paths_of_several_files_are_absolute_in_the_resolved_file(tmp_path):
         (tmp_path / name).write_text("x,k\n1,0\n2,1\n")
     text = "name: f\ntask: binary\ndata: {files: {train: a.csv, test: b.csv}}\ntraining: {steps: 1}\n"
     (tmp_path / "e.yaml").write_text(text)
-    experiment = with_absolute_source(load(tmp_path / "e.yaml")[0], tmp_path)
+    experiment = with_absolute_paths(load(tmp_path / "e.yaml")[0], tmp_path).experiment
     (tmp_path / "resolved.yaml").write_text(to_yaml(experiment))
     data = load(tmp_path / "resolved.yaml")[0].data
     assert data.source.name == data.files.train == str(tmp_path / "a.csv")

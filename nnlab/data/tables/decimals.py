@@ -37,8 +37,8 @@ _HAS_EXTENDED = np.finfo(np.longdouble).nmant == 63  # that of x86; others are n
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Cells (n,) of a text: cell i is the bytes `start[i]` to `stop[i]` of `data`, in ascending order.
+class TextCells:
+    """TextCells (n,) of a text: cell i is the bytes `start[i]` to `stop[i]` of `data`, in ascending order.
 
     `cell_of` (bytes,) is the index of the cell in which, or behind which, each byte stands. The bytes in `between`
     stand between cells alone, never within one.
@@ -97,7 +97,7 @@ class Decimals:
     grouped: NDArray[np.bool_]
 
 
-def decimals(cells: Cells, point: str = ".") -> Decimals:
+def decimals(cells: TextCells, point: str = ".") -> Decimals:
     """Read cells as decimal numbers; `point` is the decimal mark."""
     found = _Found.of(cells, point)
     integer = found.integers(cells)
@@ -141,7 +141,7 @@ class _Found:
     may_have_exponent: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, cells: Cells, point: str) -> _Found:
+    def of(cls, cells: TextCells, point: str) -> _Found:
         """Find them by the bytes that are no digits, of which most cells have one or none."""
         data, start, stop, count = np.frombuffer(cells.data, np.uint8), cells.start, cells.stop, len(cells.start)
         kinds_of = cells.data.translate(_kinds(point, cells.between))
@@ -172,14 +172,14 @@ class _Found:
         """The number of digits of each cell."""
         return self.whole + self.behind
 
-    def integers(self, cells: Cells) -> NDArray[np.uint64]:
+    def integers(self, cells: TextCells) -> NDArray[np.uint64]:
         """The digits of each cell as an integer; meaningless if there are more than 19, or others than digits."""
         words = np.ndarray((len(cells.data) - 7,), "<u8", buffer=cells.data, strides=(1,))
         integer = _digits(words, self.begin + self.whole, self.whole)
         return integer * _WORD_POWERS[np.clip(self.behind, 0, _MOST_DIGITS)] + _digits(words, cells.stop, self.behind)
 
 
-def _within(cells: Cells, at: Places) -> tuple[Places, NDArray[np.int32]]:
+def _within(cells: TextCells, at: Places) -> tuple[Places, NDArray[np.int32]]:
     """Those bytes `at` that stand within a cell, and their cells."""
     cell = cells.cell_of[at]
     inside = (at >= cells.start[cell]) & (at < cells.stop[cell])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
 _BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+_FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
 
@@ -123,7 +124,7 @@ class _First:
         options, table = self.options, self.table
         others = {name for name in (options.weight, options.split, options.group, options.time) if name}
         ignored = {*options.ignore, *(name for name, (kind, _) in options.columns.items() if kind == "ignore")}
-        self._check_names(others)
+        self._check_names()
         rest = [column for column in table.columns if column.name not in ignored]
         targets = options.target
         if targets is None:
@@ -141,7 +142,7 @@ class _First:
         self._check_twice([*inputs, *(column for column in rest if column.name in {*targets, *others})])
         return [table[name] for name in targets], inputs
 
-    def _check_names(self, others: Collection[str]) -> None:
+    def _check_names(self) -> None:
         options, findings = self.options, self.findings
         unknown_names(self.table, "target", options.target or (), findings)
         unknown_names(self.table, "ignore", options.ignore, findings)
@@ -160,7 +161,6 @@ class _First:
                     f"found column {quoted(name)}, expected the name of one in the table{near}",
                     key=("data", "columns", name),
                 )
-        del others
 
     def _check_twice(self, used: Sequence[Column]) -> None:
         """Faults for names that a column which is used may not have."""
@@ -294,8 +294,8 @@ class _First:
         if count > _MOST * total:
             refuse(
                 self.path,
-                f"found blanks that leave {total - count:,} of {total:,} rows: {', '.join(reasons)}{more}; expected at most "
-                f"half to be dropped: blanks: median fills inputs, and data.ignore leaves out the columns with most blanks",
+                f"found blanks that leave {total - count:,} of {total:,} rows: {', '.join(reasons)}{more}; expected at "
+                "most half to be dropped: blanks: median fills inputs, data.ignore leaves out columns with many blanks",
                 key=_BLANKS_KEY,
             )
         (self.findings.warnings if count > _MANY * total else self.findings.notes).append(sentence)
@@ -306,14 +306,15 @@ class _First:
             (inputs, "a value (data.blanks: drop leaves such rows out, mean or median fill them)"),
             ([*targets, *facts], "a value (data.blanks: drop, mean and median leave such rows out)"),
         ):
-            for reading in readings:
-                if rows := np.flatnonzero(reading.blank).tolist():
-                    column = reading.column
-                    found = f"found {counted(len(rows), 'blank')} in column {quoted(column.name)}"
-                    where = _lines(self.table, np.array(rows))
-                    self.findings.faults.add(
-                        f"{found} ({where}), expected {advice}", int(self.table.lines[rows[0]]), column.place
-                    )
+            holes = [(one.column, np.flatnonzero(one.blank)) for one in readings if one.blank.any()]
+            for column, rows in holes[:_FEW_FAULTS]:
+                found = f"found {counted(len(rows), 'blank')} in column {quoted(column.name)}"
+                message = f"{found} ({_lines(self.table, rows)}), expected {advice}"
+                self.findings.faults.add(message, int(self.table.lines[rows[0]]), column.place)
+            if rest := holes[_FEW_FAULTS:]:
+                names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
+                found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
+                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
 
 
 def _lines(table: Table, rows: Rows) -> str:
@@ -389,8 +390,8 @@ def read_csv_like(
 
     The columns may be in any order, and unknown ones are ignored, whatever is in them. Targets may be absent. A blank
     number is nan in `x`; where blanks are not allowed, a blank text makes all inputs of its column nan. A category that
-    the first table did not have is read as other or as zeros, and told in `rows.unseen`; a class that it did not have is
-    a fault, and so is such a category if `unseen` is "error".
+    the first table did not have is read as other or as zeros, and told in `rows.unseen`; a class that it did not have
+    is a fault, and so is such a category if `unseen` is "error".
     """
     columns = Columns(columns.listed(), columns.targets, columns.classes)
     return _Again(Path(path), columns, task, options or TableOptions(), blanks_allowed=blanks_allowed).rows()
