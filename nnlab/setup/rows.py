@@ -159,15 +159,16 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all seeds if no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn. Warnings are those of the first seed."""
     data = experiment.data
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
+        drawn = seeds if data.draws_a_part else seeds[:1]
+        prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
 
 
-def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
-    data = experiment.data
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
+    data, loss = experiment.data, experiment.network.head.loss
     return prepare(
         dataset,
         seed=seed,
@@ -181,7 +182,10 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         if data.scale.source_range is None
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
+        warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
+        class_weights=loss is not None and loss.class_weights is not None,
+        counts=loss is not None and loss.name == "poisson",
         dtype=dtype_of(experiment),
     )

@@ -131,7 +131,7 @@ class _First:
             x,
             y,
             columns,
-            fingerprint=fingerprint_of(x, y, columns),
+            fingerprint=fingerprint_of(x, y, columns, facts_of_rows),
             notes=(*self.table.notes, *self.findings.notes),
             warnings=(*self.table.warnings, *self.findings.warnings),
             rows=facts_of_rows,
