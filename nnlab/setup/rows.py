@@ -94,7 +94,8 @@ def table_options(data: Data) -> TableOptions:
     }
     said: dict[str, Any] = {key: getattr(data, key) for key in (*_LISTS, *_SAME)}
     lists = {key: tuple(said[key]) for key in _LISTS if said[key] is not None}
-    return TableOptions(**{**said, **lists}, columns=kinds)
+    files = None if data.files is None else {part: path for part, path in data.files if path is not None}
+    return TableOptions(**{**said, **lists}, columns=kinds, files=files)
 
 
 _LISTS = ("target", "ignore", "names", "missing", "keep")

@@ -5,15 +5,60 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nnlab.data.dataset import PARTS, Dataset, NewRows, RowFacts
-from nnlab.data.files import refuse
+from nnlab.data.dataset import PARTS, Dataset, NewRows, RowFacts, Task
+from nnlab.data.files import counted, refuse
+from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.reading import read_csv, read_csv_like
+from nnlab.errors import printable
 
 # The facts of rows that are arrays, each with what stands for a row of a file that does not know the fact.
 _UNKNOWN = {"lines": 0, "groups": -1, "times": np.nan, "weights": 1.0}
+
+
+def read_parts(path: Path, *, task: Task, options: TableOptions) -> Dataset:
+    """The data set of a table whose training part is the file `path`, and whose other parts are `options.files`.
+
+    Rows of the other parts are dropped as those of the first one, or have their blanks filled from it. DataError for a
+    blank that is neither, with all faults of a file.
+    """
+    train = read_csv(path, task=task, options=replace(options, files=None))
+    others = {
+        part: _part(Path(file), train, options) for part, file in (options.files or {}).items() if part != "train"
+    }
+    return joined(train, others)
+
+
+def _part(path: Path, train: Dataset, options: TableOptions) -> NewRows:
+    filled = options.blanks in ("mean", "median")
+    rows = read_csv_like(path, train.columns, task=train.task, blanks_allowed=filled, options=options)
+    blank: NDArray[np.bool_] = np.isnan(np.asarray(rows.x)).any(axis=1)
+    if filled or not blank.any():
+        return rows
+    lines = np.zeros(len(blank), np.int64) if rows.rows.lines is None else rows.rows.lines
+    some = ", ".join(map(str, lines[blank][:3].tolist())) + (", …" if blank.sum() > 3 else "")
+    found = f"{counted(int(blank.sum()), 'row')} of {len(blank)} with blanks (lines {some})"
+    if options.blanks == "refuse":
+        refuse(
+            path, f"found {found}, expected values (data.blanks: drop leaves such rows out, mean or median fill them)"
+        )
+    told = f"{found} dropped from {printable(str(path))}"
+    return replace(_picked(rows, np.flatnonzero(~blank)), warnings=(*rows.warnings, told))
+
+
+def _picked(rows: NewRows, kept: NDArray[np.int64]) -> NewRows:
+    """These rows alone, with what is known of them."""
+    facts = rows.rows
+    arrays = {name: None if (values := getattr(facts, name)) is None else values[kept] for name in _UNKNOWN}
+    texts = {name: tuple(cells[row] for row in kept.tolist()) for name, cells in facts.kept.items()}
+    unseen = tuple(facts.unseen[row] for row in kept.tolist()) if facts.unseen else ()
+    y = None if rows.y is None else rows.y[kept]
+    return replace(rows, x=rows.x[kept], y=y, rows=replace(facts, **arrays, kept=texts, unseen=unseen))
 
 
 def joined(train: Dataset, others: Mapping[str, NewRows]) -> Dataset:
