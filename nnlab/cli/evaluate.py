@@ -41,7 +41,7 @@ Predictions = Annotated[
     Path | None,
     typer.Option(
         "--predictions",
-        parser=o.path,
+        parser=o.file,
         metavar="FILE.csv",
         help="Write for each row its place, the prediction and the truth.",
     ),

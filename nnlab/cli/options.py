@@ -54,6 +54,11 @@ def _path(given: str | Path) -> Path:
     """Parse a path; '' is refused, for it is most likely an unset shell variable, not the current folder."""
     if not str(given) or "\0" in str(given):
         raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a path")
+    return _file(given)
+
+
+def _file(given: str | Path) -> Path:
+    """Parse the path of a file; whoever opens it says what is wrong with it."""
     return Path(_expanded(str(given)))
 
 
@@ -155,7 +160,7 @@ Baseline = Annotated[
 ]
 Junit = Annotated[
     Path | None,
-    typer.Option("--junit", parser=_path, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
+    typer.Option("--junit", parser=_file, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
 ]
 Steps = Annotated[
     int | None,
@@ -182,7 +187,7 @@ PrintConfig = Annotated[bool, typer.Option("--print-config", help="Print the res
 Plugin = Annotated[
     list[Path] | None,
     typer.Option(
-        "--plugin", parser=_path, metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."
+        "--plugin", parser=_file, metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", parser=_count, metavar="N", help="BLAS threads.")]
@@ -203,7 +208,7 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
-count, positive, path, path_text = _count, _positive, _path, _expanded
+count, positive, file, path_text = _count, _positive, _file, _expanded
 
 
 def use_threads(threads: int) -> None:

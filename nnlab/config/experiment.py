@@ -416,6 +416,30 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("data", "blanks"), f"{found}; expected refuse"
 
 
+def _split_findings(experiment: Experiment) -> Iterator[Finding]:
+    """Keys that say in different ways which rows are in which part, or that say it of parts which are not drawn."""
+    data = experiment.data
+    for key, other, why in _EXCLUDING:
+        if getattr(data, key) is not None and getattr(data, other) is not None:
+            yield ("data", key), f"found {key} with {other}: {why}; expected one of them"
+    if data.files is not None and data.source.name != data.files.train:
+        found = f"found source {shown(data.source.name)} with files, whose train is {shown(data.files.train)}"
+        yield ("data", "source"), f"{found}; expected no source beside files"
+    nothing_drawn = data.split is None and data.test is None and data.validation in (None, "own")
+    for key in ("group", "time"):
+        if getattr(data, key) is not None and nothing_drawn:
+            found = f"found {key}, which says how parts are drawn, but none is"
+            yield ("data", key), f"{found}; expected data.test or data.validation, or the column in data.ignore"
+
+
+_EXCLUDING = (
+    ("group", "split", "the table itself gives each row to a part, whatever its group is"),
+    ("time", "split", "the table itself gives each row to a part, whatever its time is"),
+    ("time", "group", "later rows are the test part, whether or not their group has earlier ones"),
+    ("files", "split", "files give each row to a part already"),
+)
+
+
 def _duration_findings(experiment: Experiment) -> Iterator[Finding]:
     training = experiment.training
     if (training.epochs is None) == (training.steps is None):
@@ -431,7 +455,7 @@ def _evaluate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def evaluated_parts(experiment: Experiment) -> list[str]:
     """The parts that exist and are evaluated during training."""
-    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.validation is not None]
+    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.may_validate]
 
 
 def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -442,7 +466,7 @@ def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
     if stopping.monitor not in known:
         hint = suggestion(stopping.monitor, known) or f", expected one of {', '.join(known)}"
         yield ("training", "early_stopping", "monitor"), f"unknown figure {shown(stopping.monitor)}{hint}"
-    elif stopping.monitor.startswith("val/") and experiment.data.validation is None:
+    elif stopping.monitor.startswith("val/") and not experiment.data.may_validate:
         yield (
             ("training", "early_stopping"),
             f"early stopping watches {stopping.monitor}, but there is no validation part; expected data.validation",
@@ -509,7 +533,7 @@ def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
     name = printable(gate.figure)
-    if gate.figure.startswith("val/") and experiment.data.validation is None:
+    if gate.figure.startswith("val/") and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if gate.figure.startswith("gradcheck/") and experiment.training.gradcheck is None:
         return f"{name} is never measured: there is no gradient check; expected training.gradcheck"
@@ -553,10 +577,18 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     _head_findings: ("task", "network.head"),
     _scale_findings: ("data.scale_targets", "network.head"),
     _block_findings: ("data.in_blocks", "data.blanks", "optimizer", "training.batch_size"),
+    _split_findings: ("data",),
     _duration_findings: ("training.epochs", "training.steps"),
-    _evaluate_findings: ("data.validation", "training.evaluate"),
-    _monitor_findings: ("task", "data.validation", "training.evaluate", "training.early_stopping.monitor"),
+    _evaluate_findings: ("data.validation", "data.split", "data.files", "training.evaluate"),
+    _monitor_findings: (
+        "task",
+        "data.validation",
+        "data.split",
+        "data.files",
+        "training.evaluate",
+        "training.early_stopping.monitor",
+    ),
     _precision_findings: ("precision", "training.gradcheck"),
     _size_findings: ("precision", "network.layers"),
-    _gate_findings: ("task", "data.validation", "training.gradcheck"),
+    _gate_findings: ("task", "data.validation", "data.split", "data.files", "training.gradcheck"),
 }

@@ -31,6 +31,7 @@ from nnlab.data.images.listing import SUFFIXES, is_celeba_folder, is_image_folde
 from nnlab.data.shipped import is_shipped
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
+from nnlab.data.tables.files_of_parts import read_parts
 from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError, Fault, printable, suggestion
 from nnlab.paths import expanded
@@ -247,7 +248,7 @@ def load(
     kind = _kind_of(path)
     _refuse_options(source, kind, options)
     if kind == "table":
-        return read_csv(path, task=task, options=options.table)
+        return (read_parts if options.table.files else read_csv)(path, task=task, options=options.table)
     if kind == "cifar":
         return read_cifar(path, task=task, target=options.target)
     if kind in _ARRAYS:

@@ -24,7 +24,7 @@ from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, prin
 from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.predictions import Predicted
-from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings
+from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings, with_unseen
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
 from nnlab.gates.hold import Measured, Outcome, check_gates, hold
 from nnlab.gates.parse import Gate
@@ -249,7 +249,8 @@ def _on_rows(model: Model, new: NewRows, file: str) -> tuple[dict[str, Figures],
     known, figures = _measured(model, x, y)
     outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
     outputs[rows] = known
-    part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, new.rows, blank)
+    facts = with_unseen(model, new.x, new.rows)
+    part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, facts, blank)
     return {} if y is None else {"data": figures}, {"data": part}
 
 
@@ -301,9 +302,9 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None) -> tuple[dict[
     }
     if split is not None and split not in found:
         raise CheckpointError(f"{run.path}: the run has no {split} part, expected one of {', '.join(found)}")
-    figures, predicted = {}, {}
+    figures, predicted, facts = {}, {}, with_unseen(model, dataset.x, dataset.rows)
     for name in [split] if split else found:
         rows, y = found[name], dataset.y[found[name]]
         outputs, figures[name] = _measured(model, model.scaled(dataset.x, rows), model.scaled_targets(y))
-        predicted[name] = Predicted(outputs, rows + 1, y, facts=dataset.rows)
+        predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
     return figures, predicted

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from nnlab.config.schema import Experiment
-from nnlab.data.dataset import Columns, InputColumn, NewRows
+from nnlab.data.dataset import Columns, InputColumn, NewRows, RowFacts
 from nnlab.data.files import quoted
 from nnlab.data.stored import is_lazy
+from nnlab.data.unseen import taken_out
 from nnlab.errors import NnlabError
 from nnlab.experiments.predictions import Predicted
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import TrainingRun
+from nnlab.setup.model import Model
 from nnlab.setup.rows import read_rows, split_rows
 
 _MOST_COMPARED = 2**22  # inputs of a data set that is read once more to find its rows in a new file
@@ -99,6 +102,18 @@ def _places(part: Predicted) -> str:
 
 
 _CURE = "fill or delete such rows, or train with data.blanks: mean or median"
+
+
+def with_unseen(model: Model, x: Any, facts: RowFacts) -> RowFacts:
+    """The facts of rows x (N, inputs), in which categories are marked, too, that are known but in no training row."""
+    unseen = taken_out(model.columns, model.scaling)
+    if not len(unseen):
+        return facts
+    names, marks = model.columns.input_names, list(facts.unseen) or [""] * len(x)
+    for i in unseen.tolist():
+        for row in np.flatnonzero(x[:, i] > 0).tolist():
+            marks[row] += f"; {names[i]}" if marks[row] else names[i]
+    return replace(facts, unseen=tuple(marks))
 
 
 def unseen_warnings(columns: Columns, predicted: Mapping[str, Predicted]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
+from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.evaluator import Evaluator
@@ -40,7 +41,10 @@ class Model:
 
     def scaled(self, x: Any, rows: NDArray[np.int64] | None = None) -> Any:
         """Raw inputs (N, inputs), or some `rows`, scaled for the network; those in a file are scaled on access."""
-        return self.scaling.apply(x, self.theta.dtype, rows)
+        unseen = taken_out(self.columns, self.scaling)
+        if rows is not None and len(unseen):
+            x, rows = x[rows], None
+        return self.scaling.apply(as_other(x, self.columns, unseen), self.theta.dtype, rows)
 
     def outputs(self, x: Array) -> Array:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""

@@ -95,7 +95,8 @@ def table_options(data: Data) -> TableOptions:
     }
     said: dict[str, Any] = {key: getattr(data, key) for key in (*_LISTS, *_SAME)}
     lists = {key: tuple(said[key]) for key in _LISTS if said[key] is not None}
-    return TableOptions(**{**said, **lists}, columns=kinds)
+    files = None if data.files is None else {part: path for part, path in data.files if path is not None}
+    return TableOptions(**{**said, **lists}, columns=kinds, files=files)
 
 
 _LISTS = ("target", "ignore", "names", "missing", "keep")
@@ -160,23 +161,23 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all seeds if no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn. Warnings are those of the first seed."""
     data = experiment.data
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
+        drawn = seeds if data.draws_a_part else seeds[:1]
+        prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
 
 
 def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
     """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
-    data, own = experiment.data, (dataset.own_test, dataset.own_validation)
-    drawn: dict[str, Any] = {"test": data.test, "validation": data.validation, "seed": experiment.seed}
-    with _placed(experiment):
-        return split(dataset.y, dataset.task, *own, **drawn)
-
-
-def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
     data = experiment.data
+    with _placed(experiment):
+        return split(dataset, test=data.test, validation=data.validation, seed=experiment.seed)
+
+
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
+    data, loss = experiment.data, experiment.network.head.loss
     return prepare(
         dataset,
         seed=seed,
@@ -190,7 +191,10 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         if data.scale.source_range is None
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
+        warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
+        class_weights=loss is not None and loss.class_weights is not None,
+        counts=loss is not None and loss.name == "poisson",
         dtype=dtype_of(experiment),
     )

@@ -704,6 +704,21 @@ def test_a_category_of_a_file_that_training_never_saw_is_marked_and_counted(mult
     assert all(row["kind"] for row in rows)
 
 
+@pytest.mark.parametrize("words", [("--split", "test"), ("--data", "d.csv")])
+def test_a_category_that_only_the_test_part_has_is_marked_and_counted_too(words, tmp_path):
+    lines = [f"{i % 7},{'pq'[i % 2]},train,{'ab'[i % 2]}" for i in range(20)]
+    lines += ["1,r,test,a", "2,p,test,b", "3,s,test,a", "4,r,test,b"]
+    write(tmp_path, "\n".join(["x,city,part,kind", *lines]) + "\n", "d.csv")
+    text = "name: k\ntask: binary\ndata: {source: d.csv, target: kind, split: part}\ntraining: {steps: 3}\n"
+    trained(tmp_path, write(tmp_path, text))
+    found = parse_json(nnlab("eval", "latest", *words, "--predictions", "p.csv", "--json", cwd=tmp_path).stdout)
+    rows = read_rows(tmp_path / "p.csv")[-4:]
+    assert [row["unseen"] for row in rows] == ["city=r", "", "city=s", "city=r"]
+    of = 4 if words[0] == "--split" else 24
+    sentence = f"column 'city': 3 of {of} rows have a value that training never saw ('r', 's'), read as none of"
+    assert any(warning.startswith(sentence) for warning in found["warnings"])
+
+
 def test_columns_that_are_kept_stand_in_the_predictions(tmp_path):
     lines = [f"{i % 7},{i % 3},=id{i},{'ab'[i % 2]}" for i in range(30)]
     write(tmp_path, "\n".join(["x,z,row,kind", *lines]) + "\n", "d.csv")

@@ -49,6 +49,21 @@ def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
     return _First(Path(path), options).task()
 
 
+@dataclass(frozen=True)
+class TableDescription:
+    """How a table is read: its number of rows, its columns, what is told of it and what must be seen."""
+
+    rows: int
+    columns: tuple[ColumnReading, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def describe_table(path: Path | str, task: Task, options: TableOptions) -> TableDescription:
+    """How the columns of a table are read. DataError if it cannot be read, or if something in it is a question."""
+    return _First(Path(path), options).described(task)
+
+
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
     known = options or TableOptions()
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
@@ -80,7 +95,7 @@ class _First:
     def task(self) -> tuple[Task, str]:
         """The task that the targets ask for, with the reason."""
         readings = [self.kinds.as_labels(column) for column in self.targets]
-        task, why = task_of(readings, [Texts.of(reading) for reading in readings])
+        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds)
         self.findings.faults.raise_if_any()
         if task is None:
             raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
@@ -97,7 +112,9 @@ class _First:
         used = [one for one in inputs if one.role == "input"]
         facts = read_facts(self.kinds, self.options)
         if not used:
-            faults.add("found no column left for the inputs, expected at least one", key=_TARGET_KEY)
+            left = [f"{quoted(one.reading.column.name)} is left out, since {one.why}" for one in inputs[:3]]
+            why = f": {'; '.join(left)} (columns: {{NAME: number}} would use one)" if left else ""
+            faults.add(f"found no column left for the inputs{why}, expected at least one", key=_TARGET_KEY)
         faults.raise_if_any()
         rows = self._rows(used, targets, facts)
         faults.raise_if_any()
@@ -114,12 +131,33 @@ class _First:
             x,
             y,
             columns,
-            fingerprint=fingerprint_of(x, y, columns),
+            fingerprint=fingerprint_of(x, y, columns, facts_of_rows),
             notes=(*self.table.notes, *self.findings.notes),
             warnings=(*self.table.warnings, *self.findings.warnings),
             rows=facts_of_rows,
             readings=tuple(_described(self.table, inputs, targets, facts, task, self.options)),
         )
+
+    def described(self, task: Task) -> TableDescription:
+        """How the columns are read, whether or not something can be learned from them."""
+        targets = [read_target(self.kinds, column, task) for column in self.targets]
+        inputs = [self._input(column) for column in self.inputs]
+        facts = read_facts(self.kinds, self.options)
+        self.findings.faults.raise_if_any()
+        everything = np.arange(len(self.table))
+        for one in inputs:
+            one.column = self._input_column(one, everything) if one.role == "input" else None
+        columns = _described(self.table, inputs, targets, facts, task, self.options)
+        values = {each.column.place: each.numbers for each in (*targets, *(one.reading for one in inputs))}
+        counted_too = [
+            replace(one, different=len(np.unique(numbers[~np.isnan(numbers)])))
+            if one.different is None and (numbers := values.get(column.place)) is not None
+            else one
+            for one, column in zip(columns, self.table.columns, strict=True)
+        ]
+        notes = (*self.table.notes, *self.findings.notes)
+        warnings = (*self.table.warnings, *self.findings.warnings)
+        return TableDescription(len(self.table), tuple(counted_too), notes, warnings)
 
     # --- roles --------------------------------------------------------------------------------------------------------
 

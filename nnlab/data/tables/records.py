@@ -24,9 +24,9 @@ from nnlab.errors import printable
 Places = NDArray[np.int64]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-_PIECE = 2**18  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
+_PIECE = 2**19  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
 _LONGEST_PIECE = 2**23
-_LINES = 64  # of a wide table at a time, at least: less would be spent on the loop over its columns
+_LINES = 8  # of a wide table at a time, at least: less would be spent on the loop over its columns
 _SEPARATOR_KEY = ("data", "separator")
 _BLANKS = re.compile(rb" +")
 
@@ -74,7 +74,7 @@ def pieces_of(path: Path) -> Iterator[Piece]:
 def _last_line_end(data: bytes) -> int:
     """Where the last whole line ends, 0 for none; so many lines are kept together that a wide table has _LINES."""
     end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
-    is_enough = len(data) >= _PIECE and data.count(b"\n", 0, end) >= _LINES
+    is_enough = len(data) >= max(_PIECE, _LINES * (data.find(b"\n") + 1))
     return end if is_enough or len(data) >= _LONGEST_PIECE else 0
 
 
