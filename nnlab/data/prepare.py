@@ -18,10 +18,14 @@ from nnlab.data.tables import identifiers
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory."""
+    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory.
+
+    `weights` (n,) float64 say how much each row counts, with a mean of 1 over the part; None where all count alike.
+    """
 
     x: Any
     y: NDArray[Any]
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,8 @@ def prepare(
 
     `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
     regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
-    are those of the scaling "range". DataError as raised by `split` and `Scaling`.
+    are those of the scaling "range". Weights of rows change neither split nor scaling. DataError as raised by `split`,
+    `Scaling` and `mean_one`.
     """
     own = dataset.own_test, dataset.own_validation
     parts = split(dataset.y, dataset.task, *own, test=test, validation=validation, seed=seed)
@@ -78,18 +83,34 @@ def prepare(
     scales = scale_targets and dataset.task == "regression"
     targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
-    def part(rows: Rows) -> Examples:
-        return Examples(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
+    def part(rows: Rows, name: str) -> Examples:
+        every = dataset.rows.weights
+        weights = None if every is None else mean_one(every[rows], f"the {name} part")
+        return Examples(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows), weights)
 
     return Prepared(
-        train=part(parts.train),
-        val=part(parts.validation) if len(parts.validation) else None,
-        test=part(parts.test) if len(parts.test) else None,
+        train=part(parts.train, "training"),
+        val=part(parts.validation, "validation") if len(parts.validation) else None,
+        test=part(parts.test, "test") if len(parts.test) else None,
         scaling=scaling,
         target_scaling=targets if scales else None,
         split=parts,
         warnings=tuple(_warnings(dataset, parts, scaling, targets)),
     )
+
+
+def mean_one(weights: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """Weights (n,) of rows divided by their mean; equal ones are 1 to the bit. DataError if all are 0.
+
+    `where` says of which rows they are.
+    """
+    largest = weights.max()
+    if largest == 0:
+        found = f"found a weight of 0 for each of the {counted(len(weights), 'row')} of {where}"
+        refuse(None, f"{found}, expected some above 0", key=("data", "weight"))
+    shares = weights / largest  # their sum cannot overflow
+    mean_is_one: NDArray[np.float64] = shares / shares.mean()
+    return mean_is_one
 
 
 def _channels(dataset: Dataset) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.dataset import NewRows
+from nnlab.data.files import quoted
+from nnlab.data.prepare import mean_one
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, StorageError, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn, written_name
@@ -182,8 +184,8 @@ def _held(
 
 
 def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
-    """The rows of a file or folder, read in the way of the model's own data."""
-    return load_new(
+    """The rows of a file or folder, read in the way of the model's own data, with weights of mean 1."""
+    rows = load_new(
         data,
         model.columns,
         task=experiment.task,
@@ -193,12 +195,19 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
+    weight, weights = experiment.data.weight, rows.rows.weights
+    if weight is None or rows.y is None:
+        return rows
+    if weights is None:
+        found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
+        return replace(rows, warnings=(*rows.warnings, found))
+    return replace(rows, rows=replace(rows.rows, weights=mean_one(weights, quoted(data))))
 
 
 def _on_rows(model: Model, rows: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
     """Predictions for new rows, with figures if they have targets."""
     x = model.scaled(rows.x)
-    figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
+    figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y), rows.rows.weights)}
     outputs = model.outputs_of_scaled(x)
     return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
 
@@ -239,7 +248,7 @@ def _on_splits(
         raise CheckpointError(f"{run.path}: the run has no {split} part, expected one of {', '.join(found)}")
     wanted = [split] if split else found
     parts = {name: getattr(prepared, name) for name in wanted}
-    figures = {name: model.report(part.x, part.y) for name, part in parts.items()}
+    figures = {name: model.report(part.x, part.y, part.weights) for name, part in parts.items()}
     rows = dict(zip(SPLITS, (prepared.split.train, prepared.split.validation, prepared.split.test), strict=True))
     return figures, {
         name: Predicted(model.outputs_of_scaled(part.x), rows[name] + 1, dataset.y[rows[name]])
