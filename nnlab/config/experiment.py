@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
 from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
-from nnlab.config.schema import Experiment
+from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
@@ -40,6 +40,14 @@ def load(
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
     document = read(path, overrides, gates)
     return validate(document, activations), document
+
+
+def data_of(values: Mapping[str, Any]) -> Data | None:
+    """The data of an experiment that may lack other keys; None if they are not valid."""
+    try:
+        return Data.model_validate(values.get("data"))
+    except ValidationError:
+        return None
 
 
 def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:

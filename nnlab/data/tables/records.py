@@ -32,7 +32,7 @@ _BLANKS = re.compile(rb" +")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """Some whole records of a file: their text, which ends in a line end, and the line in which it begins."""
 
     text: bytes
@@ -56,7 +56,7 @@ class Records:
     ragged: Sequence[tuple[int, Sequence[str]]]
 
 
-def pieces_of(path: Path) -> Iterator[Piece]:
+def pieces_of(path: Path) -> Iterator[TextPiece]:
     """The pieces of a text file in UTF-8, with or without BOM; empty lines at its beginning are left out."""
     line, rest = 1, b""
     for number, data in enumerate(chain(pieces(path, _PIECE), [b""])):
@@ -67,7 +67,7 @@ def pieces_of(path: Path) -> Iterator[Piece]:
         text, rest = rest[:end], rest[end:]
         if text:
             _check_text(text, path, line)
-            yield Piece(text if text.endswith((b"\n", b"\r")) else text + b"\n", line)
+            yield TextPiece(text if text.endswith((b"\n", b"\r")) else text + b"\n", line)
             line += _line_ends(text)
 
 
@@ -118,7 +118,7 @@ def separator_of(path: Path, said: str = "auto") -> tuple[str, int, int]:
     return sign, *_two_widths(found.get(sign, np.zeros(0, np.int64)), first, path)
 
 
-def _two_widths(widths: Places, first: Piece, path: Path) -> tuple[int, int]:
+def _two_widths(widths: Places, first: TextPiece, path: Path) -> tuple[int, int]:
     """The width of the first record, and that of the others: one more if all of the first piece have it."""
     if not widths.size:
         next(records_of(path, ",", 1))  # raises for the misplaced quote
@@ -156,7 +156,7 @@ def _refuse_two(path: Path, widths: dict[str, int]) -> None:
     refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY)
 
 
-def _widths(piece: Piece, sign: str) -> tuple[Places, Places]:
+def _widths(piece: TextPiece, sign: str) -> tuple[Places, Places]:
     """The width of each record and its line; none where quotes are misplaced for this separator."""
     if piece.has_quotes:
         try:
@@ -184,7 +184,7 @@ def _even(text: bytes, sign: str) -> bytes:
     return text
 
 
-def _rows(piece: Piece, sign: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
     """The first line and the cells of each record, by the csv module. csv.Error for misplaced quotes."""
     text = piece.text.decode()
     text = "\n".join(line.rstrip(" ") for line in text.split("\n")) if sign == " " else text
@@ -216,7 +216,7 @@ def records_of(path: Path, sign: str, width: int) -> Iterator[Records]:
         yield _by_signs(piece, sign, width) or _by_csv(piece, sign, width, path)
 
 
-def _by_signs(piece: Piece, sign: str, width: int) -> Records | None:
+def _by_signs(piece: TextPiece, sign: str, width: int) -> Records | None:
     """Cut a piece into cells at separators and line ends; None if a quote does more than enclose one whole cell."""
     text = b"0" * PADDING + _even(piece.text, sign) + TAIL
     data = np.frombuffer(text, np.uint8)
@@ -274,7 +274,7 @@ def _stripped(data: NDArray[np.uint8], start: Places, stop: Places) -> tuple[Pla
     return start, stop
 
 
-def _by_csv(piece: Piece, sign: str, width: int, path: Path) -> Records:
+def _by_csv(piece: TextPiece, sign: str, width: int, path: Path) -> Records:
     rows, ragged, lines = [], [], []
     line = piece.line
     try:
