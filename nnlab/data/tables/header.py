@@ -73,7 +73,7 @@ def _read(
     else:
         add_ragged(findings.faults, ragged, layout.width, layout.sign)
         findings.faults.raise_if_any()
-    table = Table(str(layout.path), tuple(columns), lines, layout.point)
+    table = Table(str(layout.path), tuple(columns), lines, layout.point, layout.sign)
     if _has_header(layout, first, columns, options, expected):
         table = _named(table, first, options, findings)
     else:

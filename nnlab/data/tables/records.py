@@ -264,7 +264,7 @@ def _enclose(data: NDArray[np.uint8], cell_of: NDArray[np.int32], start: Places,
 
 
 def _stripped(data: NDArray[np.uint8], start: Places, stop: Places) -> tuple[Places, Places]:
-    """TextCells without the blanks and tabs around them."""
+    """Cells without the blanks and tabs around them."""
     while len(more := np.flatnonzero(((data[start] == 32) | (data[start] == 9)) & (start < stop))):
         start = start.copy()
         start[more] += 1
