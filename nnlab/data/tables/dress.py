@@ -88,7 +88,7 @@ class Evidence:
 
 
 def evidence_for(mark: str, texts: Iterable[str]) -> Evidence:
-    """What cells prove of `mark`: in 0,26 it is a decimal mark, in 1,234.5 between thousands, and 1,234 leaves it open."""
+    """What cells prove of `mark`: 0,26 has a decimal comma, in 1,234.5 it groups thousands, 1,234 may be either."""
     other = "," if mark == "." else "."
     decimal = either = grouping = ""
     for text in texts:

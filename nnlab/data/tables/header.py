@@ -113,7 +113,7 @@ def _has_header(
     typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
     if typed and all(_accepts(column, cell) for column, cell in typed):
         _refuse_first_line(layout, first, "its cells are like those below")
-    if not typed and not said and len(columns[0].values):
+    if not typed and not said and len(columns) > 1 and len(columns[0].values):
         _refuse_first_line(layout, first, "it holds text, as the lines below do")
     return True
 
