@@ -291,7 +291,7 @@ class Kinds:
         meant = sum(counts[text] for text in others if MEANT.fullmatch(text))
         if numbers + meant >= _MOSTLY * total and (numbers + meant == total or numbers >= _MOSTLY * total):
             self._refuse_words(column, others, "numbers")
-            return Reading(column, "number", self._blank(column, words), column.values)
+            return Reading(column, "number", np.isnan(column.values), column.values)
         if not numbers and (form := self._mostly_dates(column, rest, total)):
             self._refuse_words(column, [text for text in rest if not parsed(text, form)], "dates")
             return self.as_categories(column)
@@ -385,7 +385,8 @@ def as_key(name: str) -> str:
     return name if is_plain else json.dumps(name, ensure_ascii=False)
 
 
-_YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
+# In an experiment file these are no names, unless they are quoted.
+_YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"))
 
 
 def _missing_why(words: Sequence[str]) -> str:

@@ -38,13 +38,16 @@ def test_a_number_in_its_dress(text, marks, value, symbol):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "$", "%", "-", "x5", "5x", "$5%", "--5", "1 20", "1 2000", "12 34 567", "1,5", "1,2,3", "$007", "5 $ 6"]
+    "text",
+    ["", "$", "%", "-", "x5", "5x", "$5%", "--5", "1 20", "1 2000", "12 34 567", "1,5", "1,2,3", "$007", "5 $ 6"],
 )
 def test_what_is_no_number_in_any_dress(text):
     assert undressed(text, Marks()) is None
 
 
-@given(value=st.integers(0, 10**15), cents=st.integers(0, 99), symbol=st.sampled_from(["", "$", "€", "£", "¥", "₹", "%"]))
+@given(
+    value=st.integers(0, 10**15), cents=st.integers(0, 99), symbol=st.sampled_from(["", "$", "€", "£", "¥", "₹", "%"])
+)
 def test_thousands_are_read_as_they_are_written(value, cents, symbol):
     text = f"{value:,}.{cents:02}"
     wanted = float(f"{value}.{cents:02}")

@@ -83,7 +83,8 @@ def test_a_long_first_line_is_cut(fault_of):
 
 
 @pytest.mark.parametrize(
-    "options", [{"target": ["kind"]}, {"columns": {"color": ("category", "")}}, {"ignore": ["shape"]}, {"keep": ["kind"]}]
+    "options",
+    [{"target": ["kind"]}, {"columns": {"color": ("category", "")}}, {"ignore": ["shape"]}, {"keep": ["kind"]}],
 )
 def test_names_that_the_user_says_make_the_first_line_a_header(read, options):
     assert read("color,shape,kind\n" + TEXTS, **{"target": ["kind"], **options}).columns.classes == ("apple", "pear")
@@ -122,9 +123,7 @@ def test_the_whole_column_decides_whether_it_is_typed(fault_of):
 def test_a_comma_at_the_end_of_every_row(read):
     data = read(table("a,b,y", lambda i: f"{i * 0.5},{i % 7},{'pq'[i % 2]},"))
     assert data.columns.input_names == ("a", "b")
-    assert data.warnings == (
-        "every line but the first ends in a separator: the empty last column is dropped",
-    )
+    assert data.warnings == ("every line but the first ends in a separator: the empty last column is dropped",)
 
 
 def test_a_comma_at_the_end_of_every_line(read):
@@ -183,7 +182,7 @@ def test_a_target_has_a_name(fault_of):
 
 def test_columns_that_are_not_used_need_not_be_clean(read):
     row = '{},{},"two\nlines",same,{},'
-    content = 'a,b,note,note,y,\n' + "".join(row.format(i * 0.5, i % 7, "pq"[i % 2]) + "\n" for i in range(9))
+    content = "a,b,note,note,y,\n" + "".join(row.format(i * 0.5, i % 7, "pq"[i % 2]) + "\n" for i in range(9))
     assert read(content, ignore=["note"]).columns.input_names == ("a", "b")
 
 
