@@ -291,7 +291,7 @@ class Kinds:
         meant = sum(counts[text] for text in others if MEANT.fullmatch(text))
         if numbers + meant >= _MOSTLY * total and (numbers + meant == total or numbers >= _MOSTLY * total):
             self._refuse_words(column, others, "numbers")
-            return Reading(column, "number", np.isnan(column.values), column.values)
+            return Reading(column, "number", self._blank(column, words), column.values)
         if not numbers and (form := self._mostly_dates(column, rest, total)):
             self._refuse_words(column, [text for text in rest if not parsed(text, form)], "dates")
             return self.as_categories(column)

@@ -1,5 +1,7 @@
 """Dates and times of day: their formats, the question of the order, and the numbers that they become."""
 
+# ruff: noqa: DTZ001 - a moment in a cell has no zone
+
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np

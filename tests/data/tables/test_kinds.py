@@ -49,7 +49,7 @@ def test_numbers_that_are_mostly_question_marks_are_numbers(read):
 def test_in_text_such_a_word_stays_a_category_and_is_warned_of(read, word):
     data = read(column([word, "ZA", "BW", "ZA"] * 5), blanks="median")
     assert f"a={word}" in data.columns.input_names
-    shown = '"?"' if word == "?" else word
+    shown = as_key(word)
     assert data.warnings == (
         f"column 'a' keeps '{word}' (5 rows) as a text like any other; if it stands for a blank: missing: [{shown}]",
     )
@@ -89,10 +89,8 @@ def test_a_number_alone_at_an_end_is_warned_of(read, cell, rest):
     cells = every(5, cell) if cell != "-9" else [cell, "1.5", "2.5", "3.5"] * 5
     rest = "1.5 … 29.5" if cell != "-9" else rest
     (warning,) = read(column(cells)).warnings
-    rows = cells.count(cell)
-    assert warning == (
-        f"column 'a' has {cell} in {rows} rows, far from the rest ({rest}); if it stands for a blank: missing: [\"{cell}\"]"
-    )
+    found = f"column 'a' has {cell} in {cells.count(cell)} rows, far from the rest ({rest})"
+    assert warning == f'{found}; if it stands for a blank: missing: ["{cell}"]'
 
 
 @pytest.mark.parametrize(
@@ -135,9 +133,10 @@ def test_words_among_numbers_are_one_fault_with_lines_and_cures(fault_of):
 
 
 def test_a_text_that_is_partly_numbers_is_warned_of(read):
-    assert read(column(["1", "2", "bad", "worse"] * 5)).warnings == (
+    (warning,) = read(column(["1", "2", "bad", "worse"] * 5)).warnings
+    assert warning == (
         "column 'a' is read as categories: 10 of 20 cells are numbers, others not, such as 'bad'; "
-        "columns: {a: number} would refuse those",
+        "columns: {a: number} would refuse those"
     )
 
 
