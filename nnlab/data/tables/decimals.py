@@ -182,6 +182,7 @@ class _Found:
 
 def _within(cells: TextCells, at: Places) -> tuple[Places, NDArray[np.int32]]:
     """Those bytes `at` that stand within a cell, and their cells."""
+    at = at[: len(at) * bool(len(cells.start))]  # no cell, no byte
     cell = cells.cell_of[at]
     inside = (at >= cells.start[cell]) & (at < cells.stop[cell])
     return (at, cell) if inside.all() else (at[inside], cell[inside])
