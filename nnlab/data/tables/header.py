@@ -73,7 +73,7 @@ def _read(
     else:
         add_ragged(findings.faults, ragged, layout.width, layout.sign)
         findings.faults.raise_if_any()
-    table = Table(str(layout.path), tuple(columns), lines, layout.point)
+    table = Table(str(layout.path), tuple(columns), lines, layout.point, layout.sign)
     if _has_header(layout, first, columns, options, expected):
         table = _named(table, first, options, findings)
     else:
@@ -117,7 +117,7 @@ def _has_header(
     typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
     if typed and all(_accepts(column, cell) for column, cell in typed):
         _refuse_first_line(layout, first, "its cells are like those below")
-    if not typed and not said and len(columns[0].values):
+    if not typed and not said and len(columns) > 1 and len(columns[0].values):
         _refuse_first_line(layout, first, "it holds text, as the lines below do")
     return True
 

@@ -115,14 +115,15 @@ def _picked(spell: Callable[[], list[str]], rows: Rows) -> list[str]:
 class Table:
     """A table: its columns, and the line of the file in which each row (N,) begins.
 
-    `point` is the decimal mark by which numbers were read. `notes` and `warnings` are sentences about the file as a
-    whole, and `read` the number of rows in it, of which some may have been left out.
+    `point` is the decimal mark by which numbers were read, and `sign` the separator. `notes` and `warnings` are
+    sentences about the file as a whole.
     """
 
     file: str
     columns: tuple[Column, ...]
     lines: Rows
     point: str = "."
+    sign: str = ","
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
