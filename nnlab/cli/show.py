@@ -56,6 +56,8 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         screen = Screen(quiet=False)
         for warning in setup.rows.of(0).warnings:
             screen.warn(warning)
+        for note in setup.rows.dataset.notes:
+            screen.tell(note)
         show_setup(screen, setup, found.sentence())
     output.result(found.document())
 
@@ -88,10 +90,10 @@ def _weights(trained: TrainingResult) -> str:
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
     """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
-    if found.status == "diverged":
-        screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
     for warning in found.warnings:
         screen.warn(warning)
+    if found.flattery and not output.quiet:  # --quiet shows no figures
+        screen.warn(found.flattery)
     show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
     _show_answers(screen, found)
     if predictions is not None:

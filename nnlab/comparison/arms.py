@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nnlab.config.choices import ActivationChoice, choose_activation
@@ -155,7 +155,7 @@ def target_for(text: str | None, experiment: Experiment) -> Target:
 def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> str:
     """Why a figure cannot be a target."""
     name, (part, _, metric) = printable(figure), figure.partition("/")
-    if part == "val" and experiment.data.validation is None:
+    if part == "val" and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if part in ("train", "val") and metric in watchable(experiment.task):
         return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
@@ -170,6 +170,15 @@ def default_target(experiment: Experiment) -> Target:
         ("r2", 0.9) if experiment.task == "regression" else (next(iter(TRAINING_METRICS[experiment.task])), 0.95)
     )
     return Target(f"{split}/{metric}", level, larger_is_better=True)
+
+
+def measured(target: Target, figures: Sequence[str]) -> Target:
+    """The target, on training rows if it is for a validation part that the table does not have.
+
+    `figures` are the final ones; only a table with a column `split` tells its parts no earlier than when it is read.
+    """
+    part, _, metric = target.figure.partition("/")
+    return replace(target, figure=f"train/{metric}") if part == "val" and target.figure not in figures else target
 
 
 def target_from(text: str) -> Target:

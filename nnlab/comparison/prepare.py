@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnlab.comparison.arms import Target, arms_from, check_arms_used, check_seeds, check_widths, target_for
+from nnlab.comparison.arms import Target, arms_from, check_arms_used, check_seeds, check_widths, measured, target_for
 from nnlab.comparison.cluster import dask_workers
 from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
 from nnlab.comparison.points import points
@@ -50,12 +50,13 @@ class Arms:
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
         """Train all variants; `about` are further arguments of `compare`, such as `runs` and `workers`."""
+        experiment = self.file.experiment
         return compare(
-            self.file.experiment,
+            experiment,
             dataset,
             self.variants,
             self.seeds,
-            target=self.target,
+            target=measured(self.target, final_figures(experiment, dataset)),
             kind=self.kind,
             suffix=self.suffix,
             plugins=self.file.plugins,
@@ -88,6 +89,8 @@ def activation_arms(
     arms, remarks = without_twins(variants(experiment, choices, layer=layer, init=check_init(init), tune=tune))
 
     def check(figures: Sequence[str]) -> None:
+        if target is not None and measured(level, figures) != level:
+            raise ConfigError(f"--target: {level.figure} is never measured: data.split gives no row to that part")
         if tune:
             check_choosing(choosing_figure(experiment), figures)
 
@@ -111,7 +114,7 @@ def sweep_arms(
     search = search_of(grid, random, len(arms), experiment.seed)
 
     def check(figures: Sequence[str]) -> None:
-        if metric is None:
+        if metric is None or figure not in figures:
             check_choosing(figure, figures)
         check_best_gates(parsed, figures)
 

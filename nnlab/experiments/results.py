@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS
+from nnlab.data.dataset import Dataset
+from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
@@ -31,7 +34,7 @@ def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y, part.weights) for name, part in parts.items() if part is not None}
 
 
 def figure_names(setup: Setup) -> list[str]:
@@ -118,12 +121,20 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
 
 
 def data_facts(setup: Setup) -> dict[str, Any]:
-    """The facts about the data in run.json."""
-    dataset, split = setup.rows.dataset, setup.rows.of(0).split
+    """The facts about the data of a training in run.json."""
+    split = setup.rows.of(0).split
+    rows = {"train": len(split.train), "val": len(split.validation), "test": len(split.test)}
+    return facts_of(setup.rows.dataset) | {"rows": rows}
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """The facts about a data set in run.json."""
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
-        "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
+        "read_from": dataset.read_from,
+        "columns": [asdict(column) for column in columns_of(dataset)] if dataset.readings else [],
+        "notes": list(dataset.notes),
     }
 
 

@@ -20,7 +20,7 @@ from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_ta
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import listed, suggestion
+from nnlab.errors import DataError, Fault, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -40,9 +40,28 @@ def read_csv(path: Path | str, *, task: Task, options: TableOptions | None = Non
     return _First(Path(path), _options(options, said)).dataset(task)
 
 
+class OpenTaskError(DataError):
+    """A table could be for two tasks: which one is a question to the user."""
+
+
 def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
-    """The task that a table asks for, with the reason. DataError with the question if there are two readings."""
+    """The task that a table asks for, with the reason. OpenTaskError with the question if there are two readings."""
     return _First(Path(path), options).task()
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """How a table is read: its number of rows, its columns, what is told of it and what must be seen."""
+
+    rows: int
+    columns: tuple[ColumnReading, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def describe_table(path: Path | str, task: Task, options: TableOptions) -> TableDescription:
+    """How the columns of a table are read. DataError if it cannot be read, or if something in it is a question."""
+    return _First(Path(path), options).described(task)
 
 
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
@@ -76,10 +95,10 @@ class _First:
     def task(self) -> tuple[Task, str]:
         """The task that the targets ask for, with the reason."""
         readings = [self.kinds.as_labels(column) for column in self.targets]
-        task, why = task_of(readings, [Texts.of(reading) for reading in readings])
+        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds)
         self.findings.faults.raise_if_any()
         if task is None:
-            refuse(self.path, f"found no task, and {why}", key=("task",))
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
         return task, why
 
     def dataset(self, task: Task) -> Dataset:
@@ -93,7 +112,9 @@ class _First:
         used = [one for one in inputs if one.role == "input"]
         facts = read_facts(self.kinds, self.options)
         if not used:
-            faults.add("found no column left for the inputs, expected at least one", key=_TARGET_KEY)
+            left = [f"{quoted(one.reading.column.name)} is left out, since {one.why}" for one in inputs[:3]]
+            why = f": {'; '.join(left)} (columns: {{NAME: number}} would use one)" if left else ""
+            faults.add(f"found no column left for the inputs{why}, expected at least one", key=_TARGET_KEY)
         faults.raise_if_any()
         rows = self._rows(used, targets, facts)
         faults.raise_if_any()
@@ -110,12 +131,33 @@ class _First:
             x,
             y,
             columns,
-            fingerprint=fingerprint_of(x, y, columns),
+            fingerprint=fingerprint_of(x, y, columns, facts_of_rows),
             notes=(*self.table.notes, *self.findings.notes),
             warnings=(*self.table.warnings, *self.findings.warnings),
             rows=facts_of_rows,
             readings=tuple(_described(self.table, inputs, targets, facts, task, self.options)),
         )
+
+    def described(self, task: Task) -> TableDescription:
+        """How the columns are read, whether or not something can be learned from them."""
+        targets = [read_target(self.kinds, column, task) for column in self.targets]
+        inputs = [self._input(column) for column in self.inputs]
+        facts = read_facts(self.kinds, self.options)
+        self.findings.faults.raise_if_any()
+        everything = np.arange(len(self.table))
+        for one in inputs:
+            one.column = self._input_column(one, everything) if one.role == "input" else None
+        columns = _described(self.table, inputs, targets, facts, task, self.options)
+        values = {each.column.place: each.numbers for each in (*targets, *(one.reading for one in inputs))}
+        counted_too = [
+            replace(one, different=len(np.unique(numbers[~np.isnan(numbers)])))
+            if one.different is None and (numbers := values.get(column.place)) is not None
+            else one
+            for one, column in zip(columns, self.table.columns, strict=True)
+        ]
+        notes = (*self.table.notes, *self.findings.notes)
+        warnings = (*self.table.warnings, *self.findings.warnings)
+        return TableDescription(len(self.table), tuple(counted_too), notes, warnings)
 
     # --- roles --------------------------------------------------------------------------------------------------------
 
@@ -358,7 +400,8 @@ def _described(
 def _described_column(column: Column, one: _Input | None, task: Task, options: TableOptions) -> ColumnReading:
     if one is None:
         role = "kept" if column.name in options.keep else "left out"
-        return ColumnReading(column.name, role, "text", -1, column.counts.get("", 0), "", 0, "as said")
+        missing = column.counts.get("", 0)
+        return ColumnReading(column.name, role, "text" if column.texts else "number", None, missing, "", 0, "as said")
     reading, missing = one.reading, int(np.count_nonzero(one.reading.blank))
     width = one.column.width if one.column else 0
     read_as = (
@@ -368,11 +411,11 @@ def _described_column(column: Column, one: _Input | None, task: Task, options: T
     return ColumnReading(column.name, one.role, read_as, different, missing, shown, width, one.why)
 
 
-def _shown(reading: Reading, texts: Texts | None) -> tuple[int, str]:
+def _shown(reading: Reading, texts: Texts | None) -> tuple[int | None, str]:
     """How many different values there are, and their range or a few examples."""
     if reading.numbers is not None:
         known = reading.numbers[~reading.blank] if reading.blank.any() else reading.numbers
-        return -1, f"{known.min():g} … {known.max():g}" if len(known) else ""
+        return None, f"{known.min():g} … {known.max():g}" if len(known) else ""
     counts = (texts or Texts.of(reading)).counts
     if reading.date is not None:
         return len(counts), f"{min(counts)} … {max(counts)}" if reading.date.format == "iso" else next(iter(counts))

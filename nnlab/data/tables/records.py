@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.files import FaultList, counted, pieces, quoted, refuse
-from nnlab.data.tables.decimals import PADDING, TAIL, Cells
+from nnlab.data.tables.decimals import PADDING, TAIL, TextCells
 from nnlab.errors import printable
 
 Places = NDArray[np.int64]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-_PIECE = 2**18  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
+_PIECE = 2**19  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
 _LONGEST_PIECE = 2**23
-_LINES = 64  # of a wide table at a time, at least: less would be spent on the loop over its columns
+_LINES = 8  # of a wide table at a time, at least: less would be spent on the loop over its columns
 _SEPARATOR_KEY = ("data", "separator")
 _BLANKS = re.compile(rb" +")
 
@@ -51,7 +51,7 @@ class Records:
     `ragged` has the line and the cells of each of the others.
     """
 
-    cells: Cells
+    cells: TextCells
     lines: Places
     ragged: Sequence[tuple[int, Sequence[str]]]
 
@@ -74,7 +74,7 @@ def pieces_of(path: Path) -> Iterator[Piece]:
 def _last_line_end(data: bytes) -> int:
     """Where the last whole line ends, 0 for none; so many lines are kept together that a wide table has _LINES."""
     end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
-    is_enough = len(data) >= _PIECE and data.count(b"\n", 0, end) >= _LINES
+    is_enough = len(data) >= max(_PIECE, _LINES * (data.find(b"\n") + 1))
     return end if is_enough or len(data) >= _LONGEST_PIECE else 0
 
 
@@ -247,7 +247,7 @@ def _by_signs(piece: Piece, sign: str, width: int) -> Records | None:
         is_quoted = (data[start] == _QUOTE) & (start < stop)
         start, stop = _stripped(data, start + is_quoted, stop - is_quoted)
     between = sign.encode() + (b'\n"' if piece.has_quotes else b"\n")
-    return Records(Cells(text, start, stop, cell_of, between), lines[good], ragged)
+    return Records(TextCells(text, start, stop, cell_of, between), lines[good], ragged)
 
 
 _QUOTE = ord('"')
@@ -264,7 +264,7 @@ def _enclose(data: NDArray[np.uint8], cell_of: NDArray[np.int32], start: Places,
 
 
 def _stripped(data: NDArray[np.uint8], start: Places, stop: Places) -> tuple[Places, Places]:
-    """Cells without the blanks and tabs around them."""
+    """TextCells without the blanks and tabs around them."""
     while len(more := np.flatnonzero(((data[start] == 32) | (data[start] == 9)) & (start < stop))):
         start = start.copy()
         start[more] += 1
@@ -289,7 +289,7 @@ def _by_csv(piece: Piece, sign: str, width: int, path: Path) -> Records:
     return Records(cells_of([*chain.from_iterable(rows)]), np.array(lines, np.int64), ragged)
 
 
-def cells_of(texts: Sequence[str]) -> Cells:
+def cells_of(texts: Sequence[str]) -> TextCells:
     """Texts as cells of bytes."""
     encoded = [text.encode() for text in texts]
     length = np.fromiter(map(len, encoded), np.int64, len(encoded))
@@ -299,7 +299,7 @@ def cells_of(texts: Sequence[str]) -> Cells:
     between = b"" if any(b"\n" in text for text in encoded) else b"\n"
     data = b"".join([b"0" * PADDING, *(text + b"\n" for text in encoded), TAIL])
     cell_of = np.concatenate((cell_of, np.full(len(TAIL), len(texts) - 1, np.int32)))
-    return Cells(data, stop - length, stop, cell_of, between)
+    return TextCells(data, stop - length, stop, cell_of, between)
 
 
 def _csv_message(error: str) -> str:
