@@ -212,7 +212,7 @@ class TypedColumn:
     def _column_of_texts(self, point: str) -> Column:
         if not self.texts:
             return Column("", self.place, np.zeros(0), None, (), True, False, False, list)  # noqa: FBT003 - its flags
-        builder = _Builder(1)
+        builder = _ColumnBuilder(1)
         builder.add(Records(cells_of(self.texts), np.arange(len(self.texts)), ()), point)
         return builder.column(0, "", self.place, list)
 
