@@ -119,6 +119,7 @@ def train(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -126,16 +127,16 @@ def train(
     """Train the network of an experiment with its seed, in a new run folder under `runs_dir`.
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
-    run.json.
+    run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
+    50,000 training rows.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     with _watched(file.experiment, setup, gating, watcher) as observe:
-        result = train_network(
-            setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
-        )
+        result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
 
 
@@ -145,6 +146,7 @@ def resume(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -155,9 +157,10 @@ def resume(
     from nnlab.runs.lookup import find
 
     folder, setup = find(runs_dir, run), file.setup()
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
+        about["baselines"] = baselines
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 

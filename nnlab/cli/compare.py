@@ -66,11 +66,12 @@ class ComparisonOptions:
     layer: Layer = None
     init: Init = None
     tune: Tune = None
+    baselines: o.Baselines = None
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What `nnlab.api.compare` takes of it."""
-        own = {name: getattr(self, name) for name in ("seeds", "target", "layer", "init")}
+        own = {name: getattr(self, name) for name in ("seeds", "target", "layer", "init", "baselines")}
         return {"activations": self.activation or DEFAULT_ARMS, "tune": self.tune or (), **own}
 
 

@@ -281,12 +281,23 @@ _PLAIN = str.maketrans(
 
 
 def show_figures(
-    screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str, *, by_class: bool = True
+    screen: Screen,
+    reports: Mapping[str, Mapping[str, float | None]],
+    weights: str,
+    baselines: Mapping[str, float | None],
+    *,
+    by_class: bool = True,
 ) -> None:
-    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title."""
+    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title.
+
+    The last columns are what the baselines have on the part that counts most.
+    """
+    from nnlab.runs.summary import baseline_columns
+
+    columns = {**reports, **baseline_columns(baselines)}
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
-    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table(f"Figures of {weights}", ["", *reports], rows)
+    rows = [[name, *(figure(column.get(name)) for column in columns.values())] for name in names]
+    screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
 
@@ -485,6 +496,13 @@ def show_verdict(screen: Screen, sentences: Sequence[str], warnings: Sequence[st
         screen.say(sentence)
     for warning in () if screen.quiet else warnings:
         screen.warn(warning)
+
+
+def say_all(screen: Screen, sentences: Sequence[str]) -> None:
+    """Print sentences below a table."""
+    if sentences:
+        screen.say("")
+        screen.say(" ".join(sentences))
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

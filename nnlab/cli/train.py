@@ -15,6 +15,7 @@ def train(
     resume: o.Resume = None,
     steps: o.Steps = None,
     epochs: o.Epochs = None,
+    baselines: o.Baselines = None,
     dry_run: o.DryRun = False,
     print_config: o.PrintConfig = False,
     file: g.FileOptions,
@@ -33,6 +34,6 @@ def train(
         show.cost(output, *api.dry_run(experiment))
     else:
         held: dict[str, Any] = {"runs_dir": file.runs_dir, "baseline": gates.baseline, "junit": gates.junit}
-        about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
+        about: dict[str, Any] = {**held, "baselines": baselines, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

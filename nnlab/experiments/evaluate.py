@@ -16,14 +16,17 @@ from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.dataset import NewRows
+from nnlab.data.prepare import Examples
 from nnlab.data.splits import class_indices
 from nnlab.errors import CheckpointError, StorageError, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn, written_name
+from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
-from nnlab.gates.hold import Measured, Outcome, check_gates, hold
+from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
+from nnlab.maths.baselines import LINEAR, baseline_figures
 from nnlab.maths.metrics import Figures, predictions
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
@@ -34,7 +37,7 @@ from nnlab.runs.metrics import cell
 from nnlab.runs.run import ArmsRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
-from nnlab.setup.rows import prepare_rows, read_rows
+from nnlab.setup.rows import Rows, prepare_rows, read_rows
 
 Array = NDArray[Any]
 
@@ -67,6 +70,7 @@ class Evaluation:
     answers: tuple[Answer, ...] = ()
     picture: str = ""
     warnings: tuple[str, ...] = ()
+    beside: Beside = NOTHING
 
     @property
     def rows(self) -> int:
@@ -82,6 +86,8 @@ class Evaluation:
             "step": self.step,
             "rows": self.rows,
             "figures": _flat(self.figures),
+            "baselines": self.beside.figures,
+            "sentences": [*self.beside.sentences],
             "gates": [gate.document() for gate in self.gates],
             **({"images": [one.document() for one in self.answers], "picture": self.picture} if self.answers else {}),
         }
@@ -149,20 +155,21 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
-    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured.
+    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured. The simple baselines
+    are set beside the figures of a split, the linear one, and any beside those of a file, only if a gate compares with
+    it: they are fitted on the run's own training rows.
     """
     opened = open_run(run, checkpoint, activations)
     experiment, model = opened.experiment, opened.model
     rows = None if data is None else _new_rows(model, experiment, data)
-    figures, predicted = (
-        _on_splits(model, experiment, run, split, opened.about.fingerprint) if rows is None else _on_rows(model, rows)
-    )
+    own = _OwnRows(run, opened)
+    figures, predicted, beside = _on_splits(own, split, gates) if rows is None else _on_rows(model, rows, own, gates)
     asked = _asked(run, model, rows, predicted)
-    outcomes = _held(gates, model, figures, list(predicted), baseline)
+    outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
     about = (run.path, status, opened.checkpoint, opened.about.step)
-    return Evaluation(*about, figures, model, predicted, outcomes, **asked)
+    return Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
 
 
 def _held(
@@ -170,13 +177,15 @@ def _held(
     model: Model,
     figures: Mapping[str, Figures],
     parts: Sequence[str],
+    beside: Beside,
     baseline: Measured | None,
 ) -> tuple[Outcome, ...]:
-    """The outcomes of gates on figures of these parts and on entries of theta."""
-    layout, measured = model.network.layout, Measured(final=dict(_flat(figures)))
+    """The outcomes of gates on figures of these parts, on those of baselines, and on entries of theta."""
+    layout, measured = model.network.layout, Measured(final=_flat(figures) | beside.figures)
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
-    known = {f"{part}/{name}" for part in parts for name in names} | measured.final.keys()
+    known = [f"{part}/{name}" for part in parts for name in names]
+    known += [*baseline_figures(model.experiment.task, known), *measured.final]
     check_gates(gates, known, baseline=baseline is not None)
     return tuple(hold(gates, measured, baseline))
 
@@ -195,12 +204,41 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
     )
 
 
-def _on_rows(model: Model, rows: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Predictions for new rows, with figures if they have targets."""
+@dataclass(frozen=True)
+class _OwnRows:
+    """The rows that a run was made from, read when they are needed."""
+
+    run: RunFolder
+    opened: Opened
+
+    def read(self) -> Rows:
+        """The rows of all parts, prepared as for the training. CheckpointError for others than those."""
+        experiment, path = self.opened.experiment, self.run.path
+        dataset = read_rows(experiment, None, path)
+        refuse_other_rows(path, dataset, self.opened.about.fingerprint, "; use --data for other rows")
+        if dataset.columns != self.opened.model.columns:
+            raise CheckpointError(f"{path}: the checkpoint: columns: found others than those of its data")
+        return prepare_rows(experiment, dataset, [experiment.seed])
+
+
+def _on_rows(
+    model: Model, rows: NewRows, own: _OwnRows, gates: Sequence[Gate]
+) -> tuple[dict[str, Figures], dict[str, Predicted], Beside]:
+    """Predictions for new rows, with figures if they have targets, and baselines if gates compare with them."""
     x = model.scaled(rows.x)
-    figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
-    outputs = model.outputs_of_scaled(x)
-    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
+    outputs, beside = model.outputs_of_scaled(x), NOTHING
+    predicted = {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
+    if rows.y is None:
+        return {}, predicted, beside
+    part = Examples(x, model.scaled_targets(rows.y))
+    if asks_for(gates):
+        beside = Beside(_baselines(own.read(), gates).figures({"data": part}))
+    return {"data": model.report(part.x, part.y)}, predicted, beside
+
+
+def _baselines(rows: Rows, gates: Sequence[Gate]) -> Baselines:
+    """The simple baselines, and the linear one if a gate compares with it."""
+    return Baselines.fit(rows.dataset, rows.of(0), linear=asks_for(gates, LINEAR))
 
 
 PICTURE = "answers"
@@ -227,24 +265,22 @@ def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
 
 
 def _on_splits(
-    model: Model, experiment: Experiment, run: RunFolder, split: str | None, fingerprint: str
-) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    dataset = read_rows(experiment, None, run.path)
-    refuse_other_rows(run.path, dataset, fingerprint, "; use --data for other rows")
-    if dataset.columns != model.columns:
-        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
-    prepared = prepare_rows(experiment, dataset, [experiment.seed]).of(0)
+    own: _OwnRows, split: str | None, gates: Sequence[Gate]
+) -> tuple[dict[str, Figures], dict[str, Predicted], Beside]:
+    rows, model = own.read(), own.opened.model
+    dataset, prepared = rows.dataset, rows.of(0)
     found = [name for name in SPLITS if getattr(prepared, name) is not None]
     if split is not None and split not in found:
-        raise CheckpointError(f"{run.path}: the run has no {split} part, expected one of {', '.join(found)}")
+        raise CheckpointError(f"{own.run.path}: the run has no {split} part, expected one of {', '.join(found)}")
     wanted = [split] if split else found
     parts = {name: getattr(prepared, name) for name in wanted}
     figures = {name: model.report(part.x, part.y) for name, part in parts.items()}
-    rows = dict(zip(SPLITS, (prepared.split.train, prepared.split.validation, prepared.split.test), strict=True))
-    return figures, {
-        name: Predicted(model.outputs_of_scaled(part.x), rows[name] + 1, dataset.y[rows[name]])
+    numbers = dict(zip(SPLITS, (prepared.split.train, prepared.split.validation, prepared.split.test), strict=True))
+    predicted = {
+        name: Predicted(model.outputs_of_scaled(part.x), numbers[name] + 1, dataset.y[numbers[name]])
         for name, part in parts.items()
     }
+    return figures, predicted, _baselines(rows, gates).beside(model, parts, figures)
 
 
 def write_predictions(evaluation: Evaluation, path: Path) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS
+from nnlab.data.prepare import Examples
 from nnlab.data.stored import pick
+from nnlab.experiments.baselines import Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
@@ -29,9 +31,14 @@ Reports = dict[str, dict[str, float | None]]
 
 def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
+    return {name: model.report(part.x, part.y) for name, part in parts_of(setup).items()}
+
+
+def parts_of(setup: Setup) -> dict[str, Examples]:
+    """The rows of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def figure_names(setup: Setup) -> list[str]:
@@ -55,6 +62,7 @@ def summary_of(
     folder: Path,
     status: Status,
     reports: Mapping[str, Any],
+    beside: Beside,
     gates: Sequence[Outcome],
     seconds: float,
 ) -> TrainingSummary:
@@ -73,6 +81,8 @@ def summary_of(
             value=finite(float(best.value[0])),
             **{name: finite(value) for name, value in at_best.items()},
         ),
+        baselines=beside.figures,
+        sentences=beside.sentences,
         gates=tuple(gate.line() for gate in gates),
         steps=state.step,
         parameters=setup.network.layout.size,
