@@ -326,6 +326,7 @@ def compare(
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -334,15 +335,16 @@ def compare(
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
-    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained.
+    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
+    model is fitted to compare with; by default it is for a table of up to 50,000 training rows.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
     return _train_arms(arms, gating, watcher, jobs, dask, **about)
 
 

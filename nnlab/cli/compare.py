@@ -66,12 +66,11 @@ class ComparisonOptions:
     layer: Layer = None
     init: Init = None
     tune: Tune = None
-    baselines: o.Baselines = None
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What `nnlab.api.compare` takes of it."""
-        own = {name: getattr(self, name) for name in ("seeds", "target", "layer", "init", "baselines")}
+        own = {name: getattr(self, name) for name in ("seeds", "target", "layer", "init")}
         return {"activations": self.activation or DEFAULT_ARMS, "tune": self.tune or (), **own}
 
 
@@ -81,7 +80,7 @@ def compare_activations(
     what: ComparisonOptions,
     work: g.WorkOptions,
     file: g.FileOptions,
-    gates: g.GateOptions,
+    gates: g.BaselineOptions,
     output: g.Output,
 ) -> None:
     """Train the same experiment under several activations and many seeds, and compare them."""

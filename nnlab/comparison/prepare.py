@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnlab.comparison.arms import Target, arms_from, check_arms_used, check_seeds, check_widths, target_for
+from nnlab.comparison.arms import (
+    Target,
+    arms_from,
+    check_arms_used,
+    check_seeds,
+    check_widths,
+    default_target,
+    target_for,
+)
 from nnlab.comparison.cluster import dask_workers
 from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
 from nnlab.comparison.points import points
@@ -26,13 +34,14 @@ from nnlab.setup.experiment_file import ExperimentFile
 class Arms:
     """The variants to train, with everything needed to run and conclude the comparison or sweep.
 
-    `check` validates the names of the final figures. `conclude` is None for a comparison of activations.
+    `check` validates the names of the final figures. Without a `target` there is a default for the data. `conclude` is
+    None for a comparison of activations.
     """
 
     file: ExperimentFile
     variants: Sequence[Variant]
     seeds: range
-    target: Target
+    target: Target | None
     gates: Sequence[Gate]
     check: Callable[[Sequence[str]], None]
     remarks: Sequence[str] = ()
@@ -55,7 +64,7 @@ class Arms:
             dataset,
             self.variants,
             self.seeds,
-            target=self.target,
+            target=self.target or default_target(self.file.experiment, dataset.y),
             kind=self.kind,
             suffix=self.suffix,
             plugins=self.file.plugins,
@@ -82,7 +91,8 @@ def activation_arms(
     experiment = file.experiment
     choices = arms_from(words, file.activations)
     labels = {word: choice.label for word, choice in zip(words, choices, strict=True)}
-    parsed, level = name_arms(gates_from(gates), labels), target_for(target, experiment)
+    parsed = name_arms(gates_from(gates), labels)
+    level = None if target is None else target_for(target, experiment)
     if layer is None:
         check_arms_used(experiment)
     arms, remarks = without_twins(variants(experiment, choices, layer=layer, init=check_init(init), tune=tune))
@@ -119,7 +129,7 @@ def sweep_arms(
         file,
         arms,
         chosen_seeds,
-        target_for(None, experiment),
+        None,
         parsed,
         check,
         kind="sweep",

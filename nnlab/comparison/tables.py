@@ -63,20 +63,43 @@ def arm_rows(summary: SeveralSummary) -> Iterator[list[str]]:
         name = name_cells(summary, label)
         for figure, statistic, value, low, high, seeds, note in _statistics(arm):
             yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
+    for label, finals in baseline_rows(summary).items():
+        name = baseline_cells(summary, label)
+        for figure, statistic, value, low, high, seeds, note in _over_seeds(finals):
+            yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
+
+
+def baseline_rows(summary: SeveralSummary) -> dict[str, dict[str, OverSeeds]]:
+    """The figures of each baseline by its label, `baseline/majority`, and by their own names, `test/accuracy`."""
+    found: dict[str, dict[str, OverSeeds]] = {}
+    for name, final in summary.baselines.items():
+        kind, label, figure = name.split("/", 2)
+        found.setdefault(f"{kind}/{label}", {})[figure] = final
+    return found
+
+
+def baseline_cells(summary: SeveralSummary, label: str) -> list[str]:
+    """The cells of a baseline under `name_columns`: it has no settings."""
+    return [label, *("" for _ in settings_keys(summary))]
 
 
 def _statistics(arm: ArmSummary) -> Iterator[tuple[Any, ...]]:
     """Figure, statistic, value, low, high, seeds and note of every statistic of an arm."""
-    for figure, found in {**arm.final, "area": arm.area, **arm.health}.items():
-        seeds = sum(value is not None for value in found.values)
-        yield figure, "mean", found.mean, found.low, found.high, seeds, found.note
-        yield figure, "median", found.median, found.median_low, found.median_high, seeds, ""
+    yield from _over_seeds({**arm.final, "area": arm.area, **arm.health})
     seeds = len(arm.area.values)
     for figure, share in (("reached", arm.reached_share), ("diverged", arm.diverged_share)):
         yield figure, "share", share.estimate, share.low, share.high, seeds, share.note
     for figure, way in (("steps_to_target", arm.steps_to_target), ("seconds_to_target", arm.seconds_to_target)):
         yield figure, "median", way.median, way.low, way.high, seeds, way.note
     yield "time_per_step", "mean", arm.time_per_step, None, None, seeds, ""
+
+
+def _over_seeds(finals: Mapping[str, OverSeeds]) -> Iterator[tuple[Any, ...]]:
+    """The same of the mean and the median of figures."""
+    for figure, found in finals.items():
+        seeds = sum(value is not None for value in found.values)
+        yield figure, "mean", found.mean, found.low, found.high, seeds, found.note
+        yield figure, "median", found.median, found.median_low, found.median_high, seeds, ""
 
 
 def pair_rows(summary: SeveralSummary) -> Iterator[list[str]]:
@@ -175,7 +198,7 @@ def spread_cells(final: OverSeeds) -> list[Cell]:
 
 
 def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
-    """Means and medians, with a column for notes on the mean's interval if there are any."""
+    """Means and medians of arms and baselines, with a column for notes on the arms' intervals if there are any."""
     columns = ["activation", *SPREAD, "diverged"]
     arms = _ranked(summary)
     notes = [arm.final[figure].note for _, arm in arms]
@@ -184,6 +207,9 @@ def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
         for (label, arm), note in zip(arms, notes, strict=True)
     ]
     columns += ["note on the mean"] if any(notes) else []
+    for label, finals in baseline_rows(summary).items():
+        if figure in finals:
+            rows.append([label, *spread_cells(finals[figure]), None, *([""] if any(notes) else [])])
     return HtmlTable(f"Final {figure} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 

@@ -1,10 +1,11 @@
-"""What a network's figures are worth: those of baselines on the same rows, and a sentence that sets one beside the other.
+"""What a network's figures are worth: those of baselines on the same rows, and sentences that set them side by side.
 
 In summary.json `baselines` holds `baseline/majority/test/accuracy` and so on, beside the figures of `final`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.experiment import SPLITS
 from nnlab.data.dataset import Columns, Dataset, Task
 from nnlab.data.prepare import Examples, Prepared
 from nnlab.data.stored import is_lazy
@@ -62,13 +64,18 @@ def check_chosen(gates: Sequence[Gate], *, chosen: bool | None) -> None:
 
 @dataclass(frozen=True)
 class Beside:
-    """The figures of the baselines, by names such as `baseline/majority/test/accuracy`, and sentences on the network's."""
+    """The figures of baselines, by names such as `baseline/majority/test/accuracy`, and sentences on the network's."""
 
     figures: Figures
     sentences: tuple[str, ...] = ()
 
 
 NOTHING = Beside({})
+
+
+def parts_of(prepared: Prepared) -> dict[str, Examples]:
+    """The parts that exist, by name."""
+    return {name: part for name in SPLITS if (part := getattr(prepared, name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,8 @@ class Baselines:
         own = cls(dataset.columns, dataset.task, prepared, {})
         y = own.targets(prepared.train)
         found: dict[str, Predictor] = {name: always(constant(name, y)) for name in SIMPLE[dataset.task]}
-        if linear:
-            found[LINEAR] = fit_linear(dataset.task, prepared.train.x, y)
+        with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
+            found |= {LINEAR: fit_linear(dataset.task, prepared.train.x, y)} if linear else {}
         return cls(dataset.columns, dataset.task, prepared, found)
 
     def targets(self, part: Examples) -> Array:
@@ -166,8 +173,8 @@ class _Words:
         name = self.figure.replace("_", " ").capitalize() if self.figure != "rmse" else "RMSE"
         where = {"test": "", "val": " on the validation part", "train": " on the training part"}[self.split]
         learned = is_better(self.figure, self.value, value)
-        by_chance = f": within chance for {margin.rows:,} rows" if learned and margin.within_chance else ""
-        yield f"{name} {self.value:.4g}{where}; {always} scores {value:.4g} ({self._distance(value, margin)}){by_chance}."
+        begin = f"{name} {self.value:.4g}{where}; {always} scores {value:.4g} ({self._distance(value, margin)})"
+        yield f"{begin}: within chance for {margin.rows:,} rows." if learned and margin.within_chance else f"{begin}."
         if not learned:
             yield from self._no_better(always)
         if LINEAR in self.others:

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.config.experiment import SPLITS
-from nnlab.data.prepare import Examples
 from nnlab.data.stored import pick
-from nnlab.experiments.baselines import Beside
+from nnlab.experiments.baselines import Beside, parts_of
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
@@ -31,14 +29,7 @@ Reports = dict[str, dict[str, float | None]]
 
 def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
-    return {name: model.report(part.x, part.y) for name, part in parts_of(setup).items()}
-
-
-def parts_of(setup: Setup) -> dict[str, Examples]:
-    """The rows of each existing split."""
-    prepared = setup.rows.of(0)
-    parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: part for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y) for name, part in parts_of(setup.rows.of(0)).items()}
 
 
 def figure_names(setup: Setup) -> list[str]:

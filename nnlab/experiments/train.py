@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.errors import StorageError
-from nnlab.experiments.baselines import NOTHING, Baselines, Beside, wants_linear
+from nnlab.experiments.baselines import NOTHING, Baselines, Beside, parts_of, wants_linear
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
 from nnlab.experiments.pictures import draw
 from nnlab.experiments.report import write_training_report
-from nnlab.experiments.results import Reports, data_facts, evaluate_parts, parts_of, plot_data_of, summary_of
+from nnlab.experiments.results import Reports, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, asks_for, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
@@ -147,7 +147,7 @@ class Training:
             self._note_gradient(step, errors)
         self._measure_final({}, self.setup.chosen(self.state).theta)
         if asks_for(self.setup.experiment.parsed_gates):  # of a linear model that was not fitted then, or an older run
-            self.measured.final |= self._fit_baselines().figures(parts_of(self.setup))
+            self.measured.final |= self._fit_baselines().figures(parts_of(self.setup.rows.of(0)))
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:
@@ -288,7 +288,7 @@ class Training:
 
     def _beside(self, model: Model, reports: Reports) -> Beside:
         """What the figures are worth; nothing for a training that diverged."""
-        return self._fit_baselines().beside(model, parts_of(self.setup), reports) if reports else NOTHING
+        return self._fit_baselines().beside(model, parts_of(self.setup.rows.of(0)), reports) if reports else NOTHING
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
