@@ -109,8 +109,8 @@ Gate = Annotated[
     typer.Option(
         "--gate",
         metavar="EXPR",
-        help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also of the baselines mean, "
-        "median and linear; else exit code 3. Repeatable.",
+        help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also mean, median, "
+        "linear; else exit code 3. Repeatable.",
     ),
 ]
 SweepGate = Annotated[

@@ -54,14 +54,15 @@ def arms_beside(
     `experiments` has each arm's experiment by label; `figure` is the one by which arms are compared, and `chosen`
     whether the linear model was asked for.
     """
-    source = RowSource(dataset)
-    fitted = _Fitted(source, experiment, seeds, gates, chosen=chosen)
+    known, source = [arm for arm in arms if not arm.diverged.all()], RowSource(dataset)
+    if not known:
+        return ArmsBeside()
+    fitted = _FittedForSeeds(source, experiment, seeds, gates, chosen=chosen)
     level, split = fitted.finals[f"baseline/{SIMPLE[dataset.task][0]}/{figure}"], figure.partition("/")[0]
-    known = [arm for arm in arms if not arm.diverged.all()]
     behind = [arm for arm in known if _is_behind(arm, figure, level)]
     own = {arm.label: experiments.get(arm.label) or arm_experiment(experiment, arm.choice) for arm in behind}
     idle = [arm for arm in behind if _is_idle(arm, source, own[arm.label], seeds, split)]
-    words, all_behind = _Words(fitted, known, idle, figure, level), bool(known) and len(behind) == len(known)
+    words, all_behind = _ArmsInWords(fitted, known, idle, figure, level), len(behind) == len(known)
     return ArmsBeside(
         fitted.finals,
         frozenset(arm.label for arm in idle),
@@ -70,7 +71,7 @@ def arms_beside(
     )
 
 
-class _Fitted:
+class _FittedForSeeds:
     """The baselines of all seeds: their figures (R,), the constants in words, and what to do about uneven classes."""
 
     def __init__(
@@ -125,10 +126,10 @@ _ROWS = {"train": "training rows", "val": "validation rows", "test": "test rows"
 
 
 @dataclass(frozen=True)
-class _Words:
+class _ArmsInWords:
     """Sentences on arms that are no better than the baseline; `level` is its figure for each seed, (R,)."""
 
-    fitted: _Fitted
+    fitted: _FittedForSeeds
     arms: Sequence[Arm]
     idle: Sequence[Arm]
     figure: str

@@ -63,10 +63,6 @@ def arm_rows(summary: SeveralSummary) -> Iterator[list[str]]:
         name = name_cells(summary, label)
         for figure, statistic, value, low, high, seeds, note in _statistics(arm):
             yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
-    for label, finals in baseline_rows(summary).items():
-        name = baseline_cells(summary, label)
-        for figure, statistic, value, low, high, seeds, note in _over_seeds(finals):
-            yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
 
 
 def baseline_rows(summary: SeveralSummary) -> dict[str, dict[str, OverSeeds]]:
@@ -85,21 +81,16 @@ def baseline_cells(summary: SeveralSummary, label: str) -> list[str]:
 
 def _statistics(arm: ArmSummary) -> Iterator[tuple[Any, ...]]:
     """Figure, statistic, value, low, high, seeds and note of every statistic of an arm."""
-    yield from _over_seeds({**arm.final, "area": arm.area, **arm.health})
+    for figure, found in {**arm.final, "area": arm.area, **arm.health}.items():
+        seeds = sum(value is not None for value in found.values)
+        yield figure, "mean", found.mean, found.low, found.high, seeds, found.note
+        yield figure, "median", found.median, found.median_low, found.median_high, seeds, ""
     seeds = len(arm.area.values)
     for figure, share in (("reached", arm.reached_share), ("diverged", arm.diverged_share)):
         yield figure, "share", share.estimate, share.low, share.high, seeds, share.note
     for figure, way in (("steps_to_target", arm.steps_to_target), ("seconds_to_target", arm.seconds_to_target)):
         yield figure, "median", way.median, way.low, way.high, seeds, way.note
     yield "time_per_step", "mean", arm.time_per_step, None, None, seeds, ""
-
-
-def _over_seeds(finals: Mapping[str, OverSeeds]) -> Iterator[tuple[Any, ...]]:
-    """The same of the mean and the median of figures."""
-    for figure, found in finals.items():
-        seeds = sum(value is not None for value in found.values)
-        yield figure, "mean", found.mean, found.low, found.high, seeds, found.note
-        yield figure, "median", found.median, found.median_low, found.median_high, seeds, ""
 
 
 def pair_rows(summary: SeveralSummary) -> Iterator[list[str]]:

@@ -1,7 +1,7 @@
 """Write the files of a comparison or a sweep: tidy tables, the weights of each replica, pictures, the report.
 
 results.csv   a row per arm and seed, then of each baseline       metrics.csv   a row per arm, seed and step
-arms.csv      a row per arm and statistic, then of each baseline  pairs.csv     a row per pair of arms, by the figure
+arms.csv      a row per arm and statistic                         pairs.csv     a row per pair of arms, by the figure
 shares.csv    a row per pair of arms, by the share of seeds that reached the target
 table.md, table.tex   tables for people    summary.json  all conclusions
 
@@ -125,7 +125,14 @@ def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
         name = baseline_cells(comparison.summary, label)
         for replica, seed in enumerate(comparison.seeds):
             known = {figure: one.values[replica] for figure, one in over_seeds.items()}
-            yield [*name, str(seed), *(cell(known.get(figure)) for figure in figures), *("" for _ in columns), "", ""]
+            yield [
+                *name,
+                str(seed),
+                *(cell(known.get(figure)) for figure in figures),
+                *("" for _ in columns),
+                "false",
+                "",
+            ]
 
 
 def _metric_lines(comparison: Comparison) -> Iterator[str]:

@@ -129,7 +129,9 @@ class Baselines:
         ]
         if any(value is None for value in found):
             return Beside(figures)
-        return Beside(figures, tuple(_Words(self, model.outputs_of_scaled(parts[split].x), split, parts[split]).all()))
+        return Beside(
+            figures, tuple(_InWords(self, model.outputs_of_scaled(parts[split].x), split, parts[split]).all())
+        )
 
     @property
     def always(self) -> str:
@@ -153,7 +155,7 @@ class Baselines:
         return f"'{printable(self.columns.classes[int(predictions(self.task, outputs)[0])])}'"
 
 
-class _Words:
+class _InWords:
     """Sentences on a network's outputs on a part, beside those of the baselines."""
 
     def __init__(self, baselines: Baselines, outputs: Array, split: str, part: Examples) -> None:

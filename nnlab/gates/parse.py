@@ -42,6 +42,7 @@ class GateFigure:
     step: int | None = None
 
 
+_ROUNDING = 1e-14  # of a sum, as a share of it
 BASELINE = GateFigure("baseline")  # the gate's own figure, of another run
 
 
@@ -63,11 +64,14 @@ class Gate:
     def met(self, value: float | None, bound: float | None = None) -> bool:
         """Whether a measured value meets the gate; None (not measured) and values that are not finite never do.
 
-        `bound` replaces the gate's own where it had to be computed.
+        `bound` replaces the gate's own where it had to be computed. To a sum with an `offset` a value is equal within
+        its rounding: 0.85 meets 0.8 + 0.05, which is 0.8500000000000001.
         """
         bound = self.bound if self.of is None else bound
         if value is None or bound is None or not math.isfinite(value) or not math.isfinite(bound):
             return False
+        if self.offset and math.isclose(value, bound, rel_tol=_ROUNDING):
+            bound = value
         if self.operator == "==":
             return abs(value - bound) <= self.tolerance
         return OPERATORS[self.operator](value, bound)

@@ -251,8 +251,8 @@ class ArmsSummary(RunDocument):
     larger_is_better: StrictBool
     target: Text
     arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
-    pairs: tuple[PairSummary, ...]
     baselines: dict[BaselineName, OverSeeds] = Field(default_factory=dict)
+    pairs: tuple[PairSummary, ...]
 
     def check_arms(self, ranking: Iterable[str]) -> None:
         """ValueError for arms with different numbers of seeds, and for pairs or ranks of unknown arms."""

@@ -129,7 +129,8 @@ def test_an_early_stopped_run_gives_by_default_the_figures_that_train_printed(tm
 
 
 def test_the_document_has_the_keys_it_promises(multiclass):
-    assert list(multiclass.evaluate()) == ["run", "status", "checkpoint", "step", "rows", "figures", "gates"]
+    keys = ["run", "status", "checkpoint", "step", "rows", "figures", "baselines", "sentences", "gates"]
+    assert list(multiclass.evaluate()) == keys
 
 
 def test_a_run_that_diverged_is_said_to_have(tmp_path):
