@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnlab.comparison.prepare import Arms
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
+    from nnlab.experiments.data_table import DataTable
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.gating import Gating
@@ -47,6 +48,9 @@ class Watcher(Protocol):
     def warn(self, text: str) -> None:
         """Show a warning: something that may change the meaning of a result."""
 
+    def tell(self, text: str) -> None:
+        """Show a note: how something was read that a user did not say."""
+
 
 class Nobody:
     """A watcher that ignores everything."""
@@ -63,6 +67,9 @@ class Nobody:
 
     def warn(self, text: str) -> None:
         """Warnings are dropped; results contain them as well."""
+
+    def tell(self, text: str) -> None:
+        """Notes are dropped; run.json contains them as well."""
 
 
 NOBODY = Nobody()
@@ -171,6 +178,8 @@ def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watc
     gating.check(experiment)
     for warning in setup.rows.of(0).warnings:
         watcher.warn(warning)
+    for note in setup.rows.dataset.notes:
+        watcher.tell(note)
     with watcher.progress(experiment.name) as observe:
         yield observe
 
@@ -386,10 +395,26 @@ def _train_arms(
     from nnlab.comparison.prepare import workers_for
 
     dataset = arms.checked(arms.file.dataset())
+    for warning in dataset.warnings:
+        watcher.warn(warning)
+    for note in dataset.notes:
+        watcher.tell(note)
+    for warning in dataset.warnings:
+        watcher.warn(warning)
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
     return result
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def show_data(source: str, *, set: Sequence[str] = _NONE) -> DataTable:  # noqa: A002 - the option's name
+    """How the columns of a file, or of a set of the catalogue, are read; `set` holds keys such as `data.decimal=,`."""
+    from nnlab.experiments.data_table import data_table
+
+    return data_table(source, set)
 
 
 # --- tables of activations, losses and so on --------------------------------------------------------------------------

@@ -57,6 +57,8 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         screen = Screen(quiet=False)
         for warning in setup.rows.of(0).warnings:
             screen.warn(warning)
+        for note in setup.rows.dataset.notes:
+            screen.tell(note)
         show_setup(screen, setup, found.sentence())
     output.result(found.document())
 

@@ -113,6 +113,11 @@ class Screen:
         """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
         self._line(f"warning: {text}")
 
+    def tell(self, text: str) -> None:
+        """Print what a user may want to know of the data."""
+        if not self.quiet:
+            self._line(f"note: {text}")
+
     def _line(self, text: str, *, whole: bool = False) -> None:
         """Print text, unwrapped if stderr is not a screen, so that other programs can search it."""
         self.console.print(_encodable(printable(text)), soft_wrap=whole or not _has_width(self.console))
@@ -334,12 +339,27 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     targets, classes = dataset.columns.targets, dataset.columns.classes
     named = f"classes {', '.join(classes)}" if classes else f"targets {', '.join(targets)}"
     about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", named]]
-    about += [["note", note] for note in dataset.notes]
     screen.table(
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )
+    show_columns(screen, dataset)
     screen.say("")
     screen.say(cost)
+
+
+_MOST_COLUMNS = 40
+
+
+def show_columns(screen: Screen, dataset: Any) -> None:
+    """Print how each column of a table was read."""
+    from nnlab.data.described import COLUMNS, columns_of, rows_of
+
+    if not dataset.readings or dataset.image_shape:
+        return
+    rows = rows_of(columns_of(dataset))
+    screen.table("Columns as read", COLUMNS, rows[:_MOST_COLUMNS], numbers_from=len(COLUMNS))
+    if len(rows) > _MOST_COLUMNS:
+        screen.say(f"and {len(rows) - _MOST_COLUMNS:,} more columns, which nnlab data show prints too")
 
 
 def _layer_rows(setup: Setup) -> list[list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -158,7 +158,7 @@ def target_for(text: str, experiment: Experiment) -> Target:
 def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> str:
     """Why a figure cannot be a target."""
     name, (part, _, metric) = printable(figure), figure.partition("/")
-    if part == "val" and experiment.data.validation is None:
+    if part == "val" and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if part in ("train", "val") and metric in watchable(experiment.task):
         return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
@@ -179,6 +179,15 @@ def default_target(experiment: Experiment, y: NDArray[np.float64]) -> Target:
     always = float(accuracy(np.broadcast_to(constant("majority", y), y.shape), y))
     level = 0.95 if always <= 0.9 else math.ceil(1e4 * (1 + always) / 2) / 1e4
     return Target(f"{split}/{metric}", level, larger_is_better=True)
+
+
+def measured(target: Target, figures: Sequence[str]) -> Target:
+    """The target, on training rows if it is for a validation part that the table does not have.
+
+    `figures` are the final ones; only a table with a column `split` tells its parts no earlier than when it is read.
+    """
+    part, _, metric = target.figure.partition("/")
+    return replace(target, figure=f"train/{metric}") if part == "val" and target.figure not in figures else target
 
 
 def target_from(text: str) -> Target:

@@ -20,11 +20,12 @@ from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_pie
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
-from nnlab.config.experiment import evaluated_parts, to_plain, to_yaml, watchable
+from nnlab.config.experiment import to_plain, to_yaml, watchable
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, NnlabError, StorageError
 from nnlab.experiments.interrupts import Stop, is_pause, stopping
+from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
@@ -92,7 +93,8 @@ def compare(
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None, baselines=own)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
-    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
+    data = facts_of(dataset)
+    about |= {"data": data, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
     clock = time.perf_counter()
@@ -139,8 +141,8 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
     """The names of the final figures of each arm, such as `test/accuracy`."""
     data = experiment.data
     there = {
-        "val": data.validation is not None or dataset.own_validation > 0,
-        "test": data.test is not None or dataset.own_test > 0,
+        "val": data.validation is not None or dataset.has_own("val"),
+        "test": data.test is not None or dataset.has_own("test"),
     }
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
     return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
@@ -267,8 +269,8 @@ def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
     """The form that the pieces of an experiment must have."""
     dataset, training = shared.dataset, experiment.training
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
-    evaluated = [f"{part}/{name}" for part in evaluated_parts(experiment) for name in watchable(experiment.task)]
     finals = final_figures(experiment, dataset)
+    evaluated = [name for name in finals if name.partition("/")[0] in training.evaluate]
     looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))
     shares = {name: (0.0, 1.0) for name in looks if name.endswith(("/dead", "/saturated"))}
     return PieceForm(

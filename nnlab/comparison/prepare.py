@@ -14,6 +14,7 @@ from nnlab.comparison.arms import (
     check_seeds,
     check_widths,
     default_target,
+    measured,
     target_for,
 )
 from nnlab.comparison.cluster import dask_workers
@@ -59,12 +60,13 @@ class Arms:
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
         """Train all variants; `about` are further arguments of `compare`, such as `runs` and `workers`."""
+        experiment = self.file.experiment
         return compare(
-            self.file.experiment,
+            experiment,
             dataset,
             self.variants,
             self.seeds,
-            target=self.target or default_target(self.file.experiment, dataset.y),
+            target=measured(self.target or default_target(experiment, dataset.y), final_figures(experiment, dataset)),
             kind=self.kind,
             suffix=self.suffix,
             plugins=self.file.plugins,
@@ -98,6 +100,8 @@ def activation_arms(
     arms, remarks = without_twins(variants(experiment, choices, layer=layer, init=check_init(init), tune=tune))
 
     def check(figures: Sequence[str]) -> None:
+        if level is not None and measured(level, figures) != level:
+            raise ConfigError(f"--target: {level.figure} is never measured: data.split gives no row to that part")
         if tune:
             check_choosing(choosing_figure(experiment), figures)
 
@@ -121,7 +125,7 @@ def sweep_arms(
     search = search_of(grid, random, len(arms), experiment.seed)
 
     def check(figures: Sequence[str]) -> None:
-        if metric is None:
+        if metric is None or figure not in figures:
             check_choosing(figure, figures)
         check_best_gates(parsed, figures)
 

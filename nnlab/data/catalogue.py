@@ -28,9 +28,13 @@ from nnlab.data.files import SOURCE, counted, quoted, reading, refuse, size_of, 
 from nnlab.data.idx import is_idx_folder, read_idx_folder, read_idx_folder_like
 from nnlab.data.images.cifar import ARCHIVES, is_cifar_folder, read_cifar, read_cifar_like
 from nnlab.data.images.listing import SUFFIXES, is_celeba_folder, is_image_folder
+from nnlab.data.shipped import is_shipped
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
+from nnlab.data.tables.files_of_parts import read_parts
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError, Fault, printable, suggestion
+from nnlab.paths import expanded
 
 if TYPE_CHECKING:
     from nnlab.data.images.pixels import Cache
@@ -38,21 +42,34 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
-_TABLES = (".csv", ".csv.gz")
-_EXPECTED = ".csv, .csv.gz, .npz, CIFAR's .tar.gz or a folder of images, IDX or .npy files"
+_TABLES = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_EXPECTED = (
+    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip), .npz, CIFAR's .tar.gz "
+    "or a folder of images, IDX or .npy files"
+)
 
 
 @dataclass(frozen=True)
 class _Options:
     """How the experiment wants its data to be read; names and values are those of `load`."""
 
-    target: Strings | None
-    ignore: Strings
-    blanks: str
+    table: TableOptions
     in_blocks: int | None
     resize: Sequence[int] | None
     channels: str | None
     bad_images: str
+
+    @property
+    def target(self) -> Strings | None:
+        """The columns to predict, if they are named."""
+        return self.table.target
+
+    def given(self) -> dict[str, object]:
+        """What the experiment says, by the keys of _KINDS_OF_KEYS; None for what it leaves open."""
+        of_files = {**vars(self), "bad_images": None if self.bad_images == "error" else self.bad_images}
+        default = TableOptions()
+        of_tables = {key: value for key, value in vars(self.table).items() if value != vars(default)[key]}
+        return {**of_files, **of_tables}
 
 
 @dataclass(frozen=True)
@@ -207,9 +224,7 @@ def load(
     *,
     task: Task,
     parameters: Parameters = _NONE,
-    target: Sequence[str] | None = None,
-    ignore: Sequence[str] = (),
-    blanks: str = "refuse",
+    table: TableOptions | None = None,
     in_blocks: int | None = None,
     resize: Sequence[int] | None = None,
     channels: str | None = None,
@@ -219,30 +234,30 @@ def load(
 ) -> Dataset:
     """The data set that `source` names: one of CATALOGUE, or a path, relative to `base` or to the working directory.
 
-    `parameters` are for synthetic sets; `target`, `ignore` and `blanks` (see `read_csv`) for tables, where `target`
-    replaces the catalogue's and `ignore` is added to it; with `in_blocks`, inputs in arrays stay in their files. Of
+    `parameters` are for synthetic sets; `table` says how tables are read, where its `target` replaces the catalogue's
+    and its `ignore` is added to it; with `in_blocks`, inputs in arrays stay in their files. Of
     image files, `resize` is (rows, columns), `channels` "gray" or "rgb", and `bad_images` "error" or "skip"; pixels are
     kept in `cache`. Of arrays, `channels` is "first" or "last". DataError if the set cannot be found or read, or does
     not fit the task.
     """
-    options = _Options(target, ignore, blanks, in_blocks, resize, channels, bad_images)
+    options = _Options(table or TableOptions(), in_blocks, resize, channels, bad_images)
     if source in CATALOGUE:
         return _load_entry(source, task, parameters, options)
-    path = _existing_path(source, base)
+    path = existing_path(source, base)
     _refuse_parameters(parameters)
     kind = _kind_of(path)
     _refuse_options(source, kind, options)
     if kind == "table":
-        return read_csv(path, task=task, target=target, ignore=ignore, blanks=blanks)
+        return (read_parts if options.table.files else read_csv)(path, task=task, options=options.table)
     if kind == "cifar":
-        return read_cifar(path, task=task, target=target)
+        return read_cifar(path, task=task, target=options.target)
     if kind in _ARRAYS:
         return _ARRAYS[kind][0](path, task=task, in_blocks=in_blocks, channels=channels)
     from nnlab.data.images import celeba, folder
 
     images = folder.image_options(resize, channels, bad_images, in_blocks, cache)
     if kind == "celeba":
-        return celeba.read_celeba(path, task=task, options=images, target=target)
+        return celeba.read_celeba(path, task=task, options=images, target=options.target)
     return folder.read_image_folder(path, task=task, options=images)
 
 
@@ -252,6 +267,7 @@ def load_new(
     *,
     task: Task,
     blanks_allowed: bool = False,
+    table: TableOptions | None = None,
     in_blocks: int | None = None,
     channels: str | None = None,
     bad_images: str = "error",
@@ -263,10 +279,10 @@ def load_new(
     `source` is a path as for `load`; of a file or folder with a test part, only that part is read. With `in_blocks`,
     inputs in arrays and pixels stay in files. Image files are brought to the size and the channels that the model sees.
     """
-    path = _existing_path(source, base)
+    path = existing_path(source, base)
     kind = _kind_of(path)
     if kind == "table":
-        return read_csv_like(path, columns, task=task, blanks_allowed=blanks_allowed)
+        return read_csv_like(path, columns, task=task, blanks_allowed=blanks_allowed, options=table)
     if kind == "cifar":
         return read_cifar_like(path, columns, task=task)
     if kind in _ARRAYS:
@@ -284,6 +300,11 @@ _ARRAYS: Mapping[str, tuple[Callable[..., Dataset], Callable[..., NewRows]]] = {
     "npy": (read_npy_folder, read_npy_folder_like),
     "idx": (read_idx_folder, read_idx_folder_like),
 }
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table by its name."""
+    return path.name.lower().endswith(_TABLES)
 
 
 def _kind_of(path: Path) -> str:
@@ -313,7 +334,20 @@ def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options
     if entry.make:
         return entry.make(task, parameters)
     _refuse_parameters(parameters)
-    return replace(_read_entry(name, entry, task, options), name=name)
+    dataset = replace(_read_entry(name, entry, task, options), name=name)
+    return _with_origin(dataset, entry.file, data_path(name, entry.file))
+
+
+def _with_origin(dataset: Dataset, file: str, path: Path) -> Dataset:
+    """The set with the place that it was read from: a note, or a warning where it is neither nnlab's nor named."""
+    where = os.path.abspath(path)  # noqa: PTH100 - a link keeps its own name
+    told = f"{dataset.name} was read from {printable(where)} ({counted(len(dataset.y), 'row')})"
+    dataset = replace(dataset, read_from=where)
+    named = _named_folder()
+    if (named is not None and named in path.parents) or is_shipped(path, file):
+        return replace(dataset, notes=(*dataset.notes, told))
+    found = "which is not the set that ships with nnlab; a table of your own is named by its path"
+    return replace(dataset, warnings=(f"{told}, {found}", *dataset.warnings))
 
 
 def _kind_of_entry(entry: DataEntry) -> str:
@@ -327,10 +361,12 @@ def _read_entry(name: str, entry: DataEntry, task: Task, options: _Options) -> D
     if not entry.target:
         return read_idx_folder(path, task=task, in_blocks=options.in_blocks, channels=options.channels)
     targets = entry.target if options.target is None else tuple(options.target)
-    left = [column for column in entry.ignore if column not in targets]
+    ignored = (*options.table.ignore, *(column for column in entry.ignore if column not in targets))
     read_as: Task = "multiclass" if entry.derive else task
-    dataset = read_csv(path, task=read_as, target=targets, ignore=[*options.ignore, *left], blanks=options.blanks)
-    if targets == entry.target and not options.ignore:  # else the inputs are no longer the pixels of an image
+    missing = ("NA",) if options.table.missing is None else options.table.missing
+    table = replace(options.table, target=targets, ignore=ignored, missing=missing, trusted=True)
+    dataset = read_csv(path, task=read_as, options=table)
+    if targets == entry.target and not options.table.ignore:  # else the inputs are no longer the pixels of an image
         dataset = replace(dataset, image_shape=entry.image_shape)
     return entry.derive(dataset) if entry.derive else dataset
 
@@ -347,8 +383,8 @@ def _check_task(name: str, entry: DataEntry, task: Task) -> None:
 
 def data_path(name: str, file: str) -> Path:
     """Where the file or folder of the catalogue's set `name` is: $NNLAB_DATA, ./data, or data/ beside the package."""
-    named = os.environ.get("NNLAB_DATA")
-    folders = [*([Path(named)] if named else []), Path("data"), Path(__file__).resolve().parents[2] / "data"]
+    named = _named_folder()
+    folders = [*([named] if named else []), Path("data"), Path(__file__).resolve().parents[2] / "data"]
     for folder in folders:
         if os.path.lexists(folder / file):
             return folder / file
@@ -357,8 +393,17 @@ def data_path(name: str, file: str) -> Path:
     raise DataError(Fault(f"found no data for {name}, {expected}", key=SOURCE))
 
 
-def _existing_path(source: str, base: Path | None) -> Path:
-    """The path that `source` names; the folder of the config is tried before the working directory."""
+def _named_folder() -> Path | None:
+    """The data folder that the user named: $NNLAB_DATA."""
+    named = os.environ.get("NNLAB_DATA")
+    try:
+        return Path(expanded(named)) if named else None
+    except ValueError as error:
+        raise DataError(f"NNLAB_DATA: {error}") from error
+
+
+def existing_path(source: str, base: Path | None) -> Path:
+    """The path that `source` names, below `base` or else here. DataError if there is none."""
     places = [Path(source)] if base is None else [base / source, Path(source)]
     for place in places if source else []:
         if os.path.lexists(place):
@@ -383,10 +428,14 @@ def _refuse_parameters(parameters: Parameters) -> None:
         refuse(None, found, key=(*SOURCE, next(iter(parameters))))
 
 
+_OF_TABLES = (
+    *("ignore", "separator", "decimal", "thousands", "header", "names", "missing", "columns", "max_categories"),
+    *("unseen", "bad_rows", "weight", "split", "group", "time", "keep", "files"),
+)
 # Which keys of `data:` say something of which kinds of files.
 _KINDS_OF_KEYS = {
     "target": ({"table", "cifar", "celeba"}, "tables, CIFAR-100 and CelebA"),
-    "ignore": ({"table"}, "tables in CSV"),
+    **{key: ({"table"}, "tables") for key in _OF_TABLES},
     "in_blocks": ({*_ARRAYS, "celeba", "images"}, ".npz, .npy, IDX and image files"),
     "resize": ({"celeba", "images"}, "image files"),
     "channels": ({*_ARRAYS, "celeba", "images"}, "image files and arrays of images"),
@@ -396,9 +445,9 @@ _KINDS_OF_KEYS = {
 
 def _refuse_options(source: str, kind: str, options: _Options) -> None:
     """Refuse what the experiment says of files of another kind."""
-    given = {**vars(options), "bad_images": options.bad_images if options.bad_images != "error" else None}
+    given = options.given()
     for key, (kinds, words) in _KINDS_OF_KEYS.items():
-        if given[key] not in (None, (), []) and kind not in kinds:
+        if given.get(key) not in (None, (), [], {}) and kind not in kinds:
             found = f"found data.{key} for {quoted(source)}{', which is read as a whole' if key == 'in_blocks' else ''}"
             refuse(None, f"{found}; expected it for {words} only", key=("data", key))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.data.dates import DateCode
 from nnlab.data.stored import StoredRows
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
@@ -25,16 +26,22 @@ _COLOURS = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class InputColumn:
-    """One input column: a number, text that is one-hot encoded over `categories`, or all pixels of an image.
+    """One input column: a number, text that is one-hot encoded over `categories`, a date, or all pixels of an image.
 
-    An image has a `shape`: (channels, rows, columns). Its pixels are inputs channel after channel, each row by row;
-    `is_bytes` says that they are the bytes 0 to 255 of an image file, and not numbers of any kind.
+    At numbers in the file there may stand a `symbol`, such as $, and those of `is_time` are times of day, which become
+    hours. Texts in `rare` are read as the category "other". A `date` says how dates become numbers. An image has a
+    `shape`: (channels, rows, columns). Its pixels are inputs channel after channel, each row by row; `is_bytes` says
+    that they are the bytes 0 to 255 of an image file, and not numbers of any kind.
     """
 
     name: str
     categories: tuple[str, ...] | None = None
     shape: tuple[int, int, int] | None = None
     is_bytes: bool = False
+    symbol: str = ""
+    is_time: bool = False
+    rare: tuple[str, ...] = ()
+    date: DateCode | None = None
 
     @property
     def width(self) -> int:
@@ -43,25 +50,35 @@ class InputColumn:
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """One name per network input: `size`; `island=Biscoe`, `island=Dream`; `pixel_0_0`, or `red_0_0`."""
+        """One name per input: `size`; `island=Biscoe`, `island=Dream`; `sold/days`, `sold/year`; `pixel_0_0`."""
         if self.shape:
             return _pixel_names(self.name, self.shape)
+        if self.date:
+            return tuple(f"{self.name}/{part}" for part in self.date.parts)
         return (self.name,) if self.categories is None else tuple(f"{self.name}={text}" for text in self.categories)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `shape` and `is_bytes` only for an image."""
-        plain = {"name": self.name, "categories": self.categories}
-        return {**plain, "shape": self.shape, "is_bytes": self.is_bytes} if self.shape else plain
+        """Plain values for JSON; name and categories, and of the others those that say something."""
+        plain: dict[str, Any] = {"name": self.name, "categories": self.categories}
+        if self.shape:
+            plain |= {"shape": self.shape, "is_bytes": self.is_bytes}
+        if self.date:
+            plain["date"] = asdict(self.date)
+        return plain | {key: value for key in ("symbol", "is_time", "rare") if (value := getattr(self, key))}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> InputColumn:
         """The inverse of `to_dict`, also after a round trip through JSON."""
-        categories, shape = values["categories"], values.get("shape")
+        categories, shape, date = values["categories"], values.get("shape"), values.get("date")
         return cls(
             values["name"],
             None if categories is None else tuple(categories),
             None if shape is None else (shape[0], shape[1], shape[2]),
             bool(values.get("is_bytes", False)),
+            str(values.get("symbol", "")),
+            bool(values.get("is_time", False)),
+            tuple(values.get("rare", ())),
+            None if date is None else DateCode(str(date["format"]), str(date["origin"]), bool(date["timed"])),
         )
 
 
@@ -163,14 +180,15 @@ class ColumnReading:
     """How a column of a table was read: what a person sees of it in a table of columns.
 
     `role` is input, target, left out, weight, split, group, time or kept; `read_as` is number, category, date, class
-    and so on. `different` and `missing` count values and blanks, `shown` is the range or a few examples, `inputs` the
-    number of network inputs, and `why` the reason, empty where it is plain.
+    and so on. `different` and `missing` count values and blanks; `different` is None until `columns_of` counts numbers.
+    `shown` is the range or a few examples, `inputs` the number of network inputs, and `why` the reason, empty where it
+    is plain.
     """
 
     name: str
     role: str
     read_as: str
-    different: int
+    different: int | None
     missing: int
     shown: str
     inputs: int
@@ -190,7 +208,8 @@ class Dataset:
     rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
     channel and each row by row. `fingerprint` is the SHA-256 of what was read, in hex. `notes` are sentences about the
     set, and `warnings` those that a user must see before training. `rows` says more of the rows of a table, and
-    `readings` how each of its columns was read.
+    `readings` how each of its columns was read. `read_from` is the absolute path of its file or folder, empty for a set
+    that is computed.
     """
 
     name: str
@@ -206,11 +225,18 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     rows: RowFacts = RowFacts()
     readings: tuple[ColumnReading, ...] = ()
+    read_from: str = ""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """The shape of one sample: (rows, columns, channels) of an image, else (inputs,)."""
         return sample_shape(int(self.x.shape[1]), self.image_shape)
+
+    def has_own(self, part: Literal["val", "test"]) -> bool:
+        """Whether the set comes with a validation or a test part."""
+        if self.rows.parts is not None:
+            return bool((self.rows.parts == PARTS.index(part)).any())
+        return (self.own_test if part == "test" else self.own_validation) > 0
 
 
 def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int, ...]:
@@ -234,13 +260,17 @@ class NewRows:
     rows: RowFacts = RowFacts()
 
 
-def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
+def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns, rows: RowFacts = RowFacts()) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    The same values give the same fingerprint on every machine, for every file format and byte order, in memory or not.
+    Of `rows` it covers what a training depends on: parts, groups, times and weights. The same values give the same
+    fingerprint on every machine, for every file format and byte order, in memory or not.
     """
     digest = hashlib.sha256()
     for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):
         digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
     digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
+    for name in ("parts", "groups", "times", "weights"):
+        if (facts := getattr(rows, name)) is not None:
+            digest.update(name.encode() + np.ascontiguousarray(facts, dtype=facts.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

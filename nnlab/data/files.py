@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn, TypeVar, cast
 
@@ -134,15 +134,27 @@ def unpacked_limit(packed: int, *, text: bool = False) -> int:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether the file's name ends as that of a gzip file."""
-    return path.name.lower().endswith(".gz")
+    """Whether the file's name ends as that of a packed one: .gz, or .zip."""
+    return path.name.lower().endswith((".gz", ".zip"))
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file opened for reading, unpacked if its name ends in .gz; errors as in `reading`."""
-    with reading(path), path.open("rb") as file:
-        yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if is_packed(path) else file
+    """The file opened for reading, unpacked if it is a .gz or a .zip of one file; errors as in `reading`."""
+    with reading(path), path.open("rb") as file, ExitStack() as members:
+        name = path.name.lower()
+        if name.endswith(".zip"):
+            yield members.enter_context(_only_member(zipfile.ZipFile(file), path))
+        else:
+            yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if name.endswith(".gz") else file
+
+
+def _only_member(archive: zipfile.ZipFile, path: Path) -> IO[bytes]:
+    """The one file of an archive; what a Mac adds for itself does not count."""
+    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if len(names) != 1:
+        refuse(path, f"found an archive of {counted(len(names), 'file')}, expected one of a single table")
+    return archive.open(names[0])
 
 
 @contextmanager
@@ -159,14 +171,22 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read_all(path: Path) -> bytes:
-    """All bytes of a table, unpacked if the name ends in .gz; refused without reading on beyond a limit."""
-    size = size_of(path)
-    limit = min(TEXT_LIMIT, unpacked_limit(size, text=True)) if is_packed(path) else TEXT_LIMIT
+    """All bytes of a text, as in `pieces`."""
+    return b"".join(pieces(path))
+
+
+def pieces(path: Path, size: int = CHUNK) -> Iterator[bytes]:
+    """The bytes of a table piece by piece, unpacked if it is a .gz or a .zip of one file; refused beyond a limit."""
+    packed = size_of(path)
+    limit = min(TEXT_LIMIT, unpacked_limit(packed, text=True)) if is_packed(path) else TEXT_LIMIT
+    count = 0
     with opened(path) as stream:
-        data = b"".join(_chunks(stream, limit + 1))
-    if len(data) > limit:
-        refuse(path, f"found more than {limit // 2**20} MiB of text, expected less (store a larger set as .npz)")
-    return data
+        while data := stream.read(size):
+            count += len(data)
+            if count > limit:
+                found = f"found more than {limit // 2**20} MiB of text"
+                refuse(path, f"{found}, expected less (store a larger set as .npz)")
+            yield data
 
 
 def fill(stream: IO[bytes], buffer: memoryview) -> int:

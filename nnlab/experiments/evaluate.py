@@ -15,6 +15,7 @@ from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
+from nnlab.data.cells import Cells
 from nnlab.data.dataset import NewRows
 from nnlab.data.prepare import Examples
 from nnlab.data.splits import class_indices
@@ -37,7 +38,7 @@ from nnlab.runs.metrics import cell
 from nnlab.runs.run import ArmsRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
-from nnlab.setup.rows import Rows, prepare_rows, read_rows
+from nnlab.setup.rows import Rows, prepare_rows, read_rows, table_options
 
 Array = NDArray[Any]
 
@@ -163,7 +164,9 @@ def evaluate(
     experiment, model = opened.experiment, opened.model
     rows = None if data is None else _new_rows(model, experiment, data)
     own = _OwnRows(run, opened)
-    figures, predicted, beside = _on_splits(own, split, gates) if rows is None else _on_rows(model, rows, own, gates)
+    figures, predicted, beside = (
+        _on_splits(own, split, gates) if rows is None else _on_rows(model, rows, str(data), own, gates)
+    )
     asked = _asked(run, model, rows, predicted)
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     known = run.read_run()
@@ -197,6 +200,7 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         model.columns,
         task=experiment.task,
         blanks_allowed=model.scaling.fill is not None,
+        table=table_options(experiment.data),
         in_blocks=experiment.data.in_blocks,
         channels=experiment.data.channels,
         bad_images=experiment.data.bad_images,
@@ -222,18 +226,21 @@ class _OwnRows:
 
 
 def _on_rows(
-    model: Model, rows: NewRows, own: _OwnRows, gates: Sequence[Gate]
+    model: Model, rows: NewRows, file: str, own: _OwnRows, gates: Sequence[Gate]
 ) -> tuple[dict[str, Figures], dict[str, Predicted], Beside]:
-    """Predictions for new rows, with figures if they have targets, and baselines if gates compare with them."""
-    x = model.scaled(rows.x)
-    outputs, beside = model.outputs_of_scaled(x), NOTHING
-    predicted = {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
-    if rows.y is None:
-        return {}, predicted, beside
-    part = Examples(x, model.scaled_targets(rows.y))
-    if asks_for(gates):
-        beside = Beside(_baselines(own.read(), gates).figures({"data": part}))
-    return {"data": model.report(part.x, part.y)}, predicted, beside
+    """Predictions for new rows of a file, with figures if they have targets, and baselines if gates ask for them."""
+    with Cells(file, rows.x, lambda: model.columns.input_names, rows.rows.lines).named():
+        x = model.scaled(rows.x)
+    figures: dict[str, Figures] = {}
+    beside = NOTHING
+    if rows.y is not None:
+        with Cells(file, rows.y, lambda: model.columns.targets, rows.rows.lines).named():
+            y = model.scaled_targets(rows.y)
+        figures = {"data": model.report(x, y)}
+        if asks_for(gates):
+            beside = Beside(_baselines(own.read(), gates).figures({"data": Examples(x, y)}))
+    outputs = model.outputs_of_scaled(x)
+    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}, beside
 
 
 def _baselines(rows: Rows, gates: Sequence[Gate]) -> Baselines:

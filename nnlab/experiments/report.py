@@ -8,7 +8,15 @@ from typing import Any
 from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, counted, write_page
-from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in
+from nnlab.report.parts import (
+    begun_in,
+    config_text,
+    data_section,
+    environment_tables,
+    filled,
+    gates_tables,
+    pictures_in,
+)
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import TrainingSummary, baseline_columns
 
@@ -39,6 +47,7 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
         Section("Figures", [*summary.sentences, *_best(summary)], [*_figures(summary)]),
         Section("Gates", tables=[*gates_tables(summary.gates, "What the run had to reach")]),
         Section("Warnings", warnings),
+        data_section(run),
         Section("Pictures", pictures=[*pictures_in(folder.plots, PICTURES)]),
         Section("By class or target", tables=[*_one_by_one(summary)]),
         Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=config_text(folder.path)),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.data.dataset import Dataset
+from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
 from nnlab.experiments.baselines import Beside, parts_of
 from nnlab.experiments.pictures import RunPlotData
@@ -119,12 +122,20 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
 
 
 def data_facts(setup: Setup) -> dict[str, Any]:
-    """The facts about the data in run.json."""
-    dataset, split = setup.rows.dataset, setup.rows.of(0).split
+    """The facts about the data of a training in run.json."""
+    split = setup.rows.of(0).split
+    rows = {"train": len(split.train), "val": len(split.validation), "test": len(split.test)}
+    return facts_of(setup.rows.dataset) | {"rows": rows}
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """The facts about a data set in run.json."""
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
-        "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
+        "read_from": dataset.read_from,
+        "columns": [asdict(column) for column in columns_of(dataset)] if dataset.readings else [],
+        "notes": list(dataset.notes),
     }
 
 

@@ -25,6 +25,14 @@ Step = Annotated[StrictInt, Field(ge=0, le=10**9)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
 
+class DateFacts(DocumentPart):
+    """How a column of dates becomes numbers; the JSON form of `DateCode`."""
+
+    format: Text
+    origin: Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    timed: StrictBool
+
+
 class ColumnFacts(DocumentPart):
     """An input column; a text column has its categories, an image its channels, rows and columns."""
 
@@ -32,6 +40,10 @@ class ColumnFacts(DocumentPart):
     categories: tuple[Text, ...] | None
     shape: tuple[Positive, Positive, Positive] | None = None
     is_bytes: StrictBool = False
+    symbol: Text = ""
+    is_time: StrictBool = False
+    rare: tuple[Text, ...] = ()
+    date: DateFacts | None = None
 
     @model_validator(mode="after")
     def _is_no_larger_than_what_is_read(self) -> Self:

@@ -14,6 +14,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
+from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.evaluator import Evaluator
@@ -40,7 +41,8 @@ class Model:
 
     def scaled(self, x: Any) -> Any:
         """Raw inputs (N, inputs) scaled for the network; rows that are in a file are scaled on access."""
-        return self.scaling.apply(x, self.theta.dtype)
+        known = as_other(x, self.columns, taken_out(self.columns, self.scaling))
+        return self.scaling.apply(known, self.theta.dtype)
 
     def outputs(self, x: Array) -> Array:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
@@ -75,10 +77,9 @@ class Model:
         return values if self.target_scaling is None else self.target_scaling.invert(values)
 
     def scaled_targets(self, y: Array) -> Array:
-        """Raw targets scaled for the loss."""
-        if self.target_scaling is None:
-            return np.ascontiguousarray(y, self.theta.dtype)
-        return self.target_scaling.apply(y, self.theta.dtype)
+        """Raw targets scaled for the loss. DataError for one that is beyond the network's precision."""
+        scaling = self.target_scaling or Scaling.fit(y, "none")
+        return scaling.apply(y, self.theta.dtype)
 
     def to_checkpoint(self, extra: Mapping[str, Array], kind: type[ModelAbout], about: Mapping[str, Any]) -> Checkpoint:
         """The model as a checkpoint with `extra` arrays and a document of `kind` with the facts in `about`."""

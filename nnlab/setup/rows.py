@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 
 from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import SPLITS, memory_fault, refusal
-from nnlab.config.schema import Experiment
-from nnlab.data.catalogue import CATALOGUE, load
+from nnlab.config.schema import Data, DateFormat, Experiment
+from nnlab.data.catalogue import CATALOGUE, existing_path, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
 from nnlab.data.stored import stack
+from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
 from nnlab.networks.network import Network
 from nnlab.runs.cache import UserCache
@@ -62,20 +62,6 @@ class Rows:
         return mean, divisor
 
 
-def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
-    """The experiment with the path of its data, if it is one, made absolute, since its run folder is elsewhere."""
-    source = experiment.data.source
-    # In the order of the search for data: beside the experiment file, then in the working directory.
-    places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
-    if source.name in CATALOGUE or not places:
-        return experiment
-    # A broken link keeps its own name, for the message.
-    path = os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
-    absolute = source.model_copy(update={"name": path})
-    data = experiment.data.model_copy(update={"source": absolute})
-    return experiment.model_copy(update={"data": data})
-
-
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
     """The data set of an experiment, checked against what the experiment says about its columns."""
     experiment = experiment if document is None else experiment.read_from(document)
@@ -85,9 +71,7 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             data.source.name,
             task=experiment.task,
             parameters=data.source.parameters,
-            target=data.target,
-            ignore=data.ignore,
-            blanks=data.blanks,
+            table=table_options(data),
             in_blocks=data.in_blocks,
             resize=data.resize,
             channels=data.channels,
@@ -95,10 +79,30 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             cache=UserCache.of(),
             base=base,
         )
+    if data.files is None and data.source.name not in CATALOGUE:
+        dataset = replace(dataset, read_from=str(existing_path(data.source.name, base).absolute()))
     findings = list(_data_findings(experiment, dataset))
     if findings:
         raise refusal(experiment, findings)
     return dataset
+
+
+def table_options(data: Data) -> TableOptions:
+    """What the experiment says of a table."""
+    kinds: dict[str, ColumnKind] = {
+        name: ("date", kind.date) if isinstance(kind, DateFormat) else (kind, "") for name, kind in data.columns.items()
+    }
+    said: dict[str, Any] = {key: getattr(data, key) for key in (*_LISTS, *_SAME)}
+    lists = {key: tuple(said[key]) for key in _LISTS if said[key] is not None}
+    files = None if data.files is None else {part: path for part, path in data.files if path is not None}
+    return TableOptions(**{**said, **lists}, columns=kinds, files=files)
+
+
+_LISTS = ("target", "ignore", "names", "missing", "keep")
+_SAME = (
+    *("blanks", "separator", "decimal", "thousands", "header", "max_categories", "unseen", "bad_rows"),
+    *("weight", "split", "group", "time"),
+)
 
 
 @contextlib.contextmanager
@@ -156,15 +160,16 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all seeds if no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn. Warnings are those of the first seed."""
     data = experiment.data
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
+        drawn = seeds if data.draws_a_part else seeds[:1]
+        prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
 
 
-def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
-    data = experiment.data
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
+    data, loss = experiment.data, experiment.network.head.loss
     return prepare(
         dataset,
         seed=seed,
@@ -178,7 +183,10 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         if data.scale.source_range is None
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
+        warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
+        class_weights=loss is not None and loss.class_weights is not None,
+        counts=loss is not None and loss.name == "poisson",
         dtype=dtype_of(experiment),
     )

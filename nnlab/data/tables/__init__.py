@@ -1,5 +1,5 @@
 """Tables: text separated by commas and other signs, read strictly, and how their columns become numbers."""
 
-from nnlab.data.tables.reading import identifiers, read_csv, read_csv_like, read_table
+from nnlab.data.tables.reading import BLANKS, OpenTaskError, describe_table, infer_task, read_csv, read_csv_like
 
-__all__ = ["identifiers", "read_csv", "read_csv_like", "read_table"]
+__all__ = ["BLANKS", "OpenTaskError", "describe_table", "infer_task", "read_csv", "read_csv_like"]

@@ -1,207 +1,374 @@
-"""Tables in CSV: read strictly, every fault with its line, and converted to numbers.
-
-A column whose cells are numbers is one input; a column of text is one-hot encoded over its sorted texts. An empty cell
-and `NA` are blank. Spaces around a cell are ignored. `Columns` records how a table was read, so that `read_csv_like`
-reads another file in the same way.
-"""
+"""From a file to a data set: `read_csv` for a first table, `read_csv_like` for another that is read in the same way."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
-from nnlab.data.files import FaultList, counted, is_packed, quoted, read_all, refuse
-from nnlab.data.targets import check_classes, class_targets
-from nnlab.errors import DataError, Fault, suggestion
+from nnlab.data.dataset import ColumnReading, Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of
+from nnlab.data.files import FaultList, counted, quoted, refuse
+from nnlab.data.tables.encode import Texts, category_column, check_texts, encode, number_of_values, unknown_fault
+from nnlab.data.tables.facts import read_facts, row_facts
+from nnlab.data.tables.header import read_table, unknown_names
+from nnlab.data.tables.kinds import Findings, Kinds, Reading, as_key
+from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_target, task_of, yes_or_no
+from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
+from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.table import Column, Table
+from nnlab.errors import DataError, Fault, listed, suggestion
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
-BLANK_CELLS = frozenset({"", "NA"})
-MOST_CATEGORIES = 1000
-_FEW = 10  # up to so many texts count as categories even if each row has its own
-MOST_VALUES = 2**29  # of the inputs together: 4 GiB
 _BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+_FEW_FAULTS = 3  # columns with blanks that are told one by one
+_MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_MEANT_AS_NUMBER = re.compile(  # 1_000, 1,5, 0x1F and nan too: such a column holds faulty numbers, not text
-    r"[+-]?(?:[0-9][0-9_,]*(?:\.[0-9_]*)?(?:e[+-]?[0-9]+)?|\.[0-9]+(?:e[+-]?[0-9]+)?|0x[0-9a-f]+|nan|inf(?:inity)?)",
-    re.IGNORECASE,
-)
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}(?:\.0*)?")
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_YES_OR_NO = {"0": 0.0, "1": 1.0, "no": 0.0, "yes": 1.0, "false": 0.0, "true": 1.0}
-_BLANK_ADVICE = "a value (data.blanks in the config may be drop, mean or median)"
-_BLANK_TARGET_ADVICE = "a value (data.blanks: drop leaves such rows out; a target is never filled)"
-_NEW_BLANK_TARGET_ADVICE = "a value in every row (or a file without targets, for predictions alone)"
-_SINGLE_COLUMN_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+def read_csv(path: Path | str, *, task: Task, options: TableOptions | None = None, **said: Any) -> Dataset:
+    """The data set of a table. `said` are fields of `options` that are given one by one.
+
+    With `blanks` "mean" or "median", a blank number is nan in `x` until it is filled from the training part, and a
+    blank text 0 in all its one-hot columns. DataError with all faults that are found in one pass.
+    """
+    return _First(Path(path), _options(options, said)).dataset(task)
+
+
+class OpenTaskError(DataError):
+    """A table could be for two tasks: which one is a question to the user."""
+
+
+def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
+    """The task that a table asks for, with the reason. OpenTaskError with the question if there are two readings."""
+    return _First(Path(path), options).task()
 
 
 @dataclass(frozen=True)
-class Table:
-    """The cells of a CSV file as text; `lines` has the first line of each row in the file, `numbers` its number."""
+class TableDescription:
+    """How a table is read: its number of rows, its columns, what is told of it and what must be seen."""
 
-    file: str
-    names: tuple[str, ...]
-    rows: Sequence[Sequence[str]]
-    lines: Sequence[int]
-    numbers: Sequence[int]
-
-    def position(self, name: str) -> int:
-        """The index of a column, from 0."""
-        return self.names.index(name)
-
-    def column(self, name: str) -> list[str]:
-        """The cells of a column, from top to bottom."""
-        position = self.position(name)
-        return [row[position] for row in self.rows]
-
-    def without_blanks(self, names: Collection[str]) -> Table:
-        """The rows without a blank in the columns `names`. DataError if no row is left."""
-        positions = [self.position(name) for name in names]
-        kept = [i for i, row in enumerate(self.rows) if not any(row[p] in BLANK_CELLS for p in positions)]
-        if not kept:
-            expected = "expected rows that are complete to be left by blanks: drop"
-            refuse(self.file, f"found a blank in every row, {expected}", key=_BLANKS_KEY)
-        lines, numbers = ([counts[i] for i in kept] for counts in (self.lines, self.numbers))
-        return Table(self.file, self.names, [self.rows[i] for i in kept], lines, numbers)
+    rows: int
+    columns: tuple[ColumnReading, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
-# --- from the file to cells -------------------------------------------------------------------------------------------
+def describe_table(path: Path | str, task: Task, options: TableOptions) -> TableDescription:
+    """How the columns of a table are read. DataError if it cannot be read, or if something in it is a question."""
+    return _First(Path(path), options).described(task)
 
 
-def read_table(path: Path | str) -> Table:
-    """The cells of a CSV file (`.gz` is unpacked), which has a line of names and then rows of the same length.
-
-    UTF-8, with or without BOM; lines end in LF, CRLF or CR; empty lines at the end are ignored. DataError for anything
-    else: a ragged row, an open quote, a name that is empty or given twice, no rows.
-    """
-    path = Path(path)
-    records = _records(_text(path), path)
-    _, header = next(records, (0, []))
-    names = _checked_names(header, path)
-    rows, lines, faults = [], [], FaultList(path)
-    for line, cells in records:
-        rows.append(cells)
-        lines.append(line)
-        if len(cells) != len(names):
-            faults.add(f"row {len(rows)}: {_ragged(cells, len(names))}", line)
-    faults.raise_if_any()
-    if not rows:
-        refuse(path, "found a line of names and no rows, expected at least one row")
-    return Table(str(path), names, rows, lines, range(1, len(rows) + 1))
+def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
+    known = options or TableOptions()
+    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
+    return replace(known, **{**said, **lists})
 
 
-def _text(path: Path) -> str:
-    data = read_all(path)
-    try:
-        return data.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        looks = " (it looks like UTF-16)" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
-        message = f"found byte 0x{data[error.start]:02x} at position {error.start}, expected text in UTF-8{looks}"
-        refuse(path, message, data[: error.start].count(b"\n") + 1)
+@dataclass
+class _Input:
+    """A column that may be an input."""
+
+    reading: Reading
+    texts: Texts | None = None
+    column: InputColumn | None = None
+    why: str = ""
+    role: str = "input"
 
 
-def _records(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The first line and the stripped cells of each record."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
-    line = 1
-    try:
-        for cells in reader:
-            yield line, [cell.strip() for cell in cells]
-            line = reader.line_num + 1
-    except csv.Error as error:
-        first = text.partition("\n")[0]
-        refuse(path, _csv_message(str(error)) + (_separated_by(first) if line == 1 and "," not in first else ""), line)
+class _First:
+    """A table that is read for the first time: what its columns are is decided here."""
+
+    def __init__(self, path: Path, options: TableOptions) -> None:
+        self.path, self.options = path, options
+        self.findings = Findings(FaultList(path))
+        _check_blanks(options.blanks, str(path))
+        self.table, marks = read_table(path, options, self.findings)
+        self.kinds = Kinds(self.table, options, marks, self.findings)
+        self.targets, self.inputs = self._roles()
+
+    def task(self) -> tuple[Task, str]:
+        """The task that the targets ask for, with the reason."""
+        readings = [self.kinds.as_labels(column) for column in self.targets]
+        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds)
+        self.findings.faults.raise_if_any()
+        if task is None:
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
+        return task, why
+
+    def dataset(self, task: Task) -> Dataset:
+        """The data set for a task."""
+        faults = self.findings.faults
+        if len(self.targets) != 1 and (not self.targets or task in ("binary", "multiclass")):
+            found = f"found {counted(len(self.targets), 'target column')}"
+            faults.add(f"{found}, expected one for task {task}", key=_TARGET_KEY)
+        targets = [read_target(self.kinds, column, task) for column in self.targets]
+        inputs = [self._input(column) for column in self.inputs]
+        used = [one for one in inputs if one.role == "input"]
+        facts = read_facts(self.kinds, self.options)
+        if not used:
+            left = [f"{quoted(one.reading.column.name)} is left out, since {one.why}" for one in inputs[:3]]
+            why = f": {'; '.join(left)} (columns: {{NAME: number}} would use one)" if left else ""
+            faults.add(f"found no column left for the inputs{why}, expected at least one", key=_TARGET_KEY)
+        faults.raise_if_any()
+        rows = self._rows(used, targets, facts)
+        faults.raise_if_any()
+        classes, y = self._targets(targets, task, rows)
+        x = self._x(used, rows)
+        facts_of_rows = row_facts(self.table, facts, rows, self.options, self.findings)
+        faults.raise_if_any()
+        columns = Columns(
+            tuple(one.column for one in used if one.column), tuple(column.name for column in self.targets), classes
+        )
+        return Dataset(
+            _stem(self.path),
+            task,
+            x,
+            y,
+            columns,
+            fingerprint=fingerprint_of(x, y, columns, facts_of_rows),
+            notes=(*self.table.notes, *self.findings.notes),
+            warnings=(*self.table.warnings, *self.findings.warnings),
+            rows=facts_of_rows,
+            readings=tuple(_described(self.table, inputs, targets, facts, task, self.options)),
+        )
+
+    def described(self, task: Task) -> TableDescription:
+        """How the columns are read, whether or not something can be learned from them."""
+        targets = [read_target(self.kinds, column, task) for column in self.targets]
+        inputs = [self._input(column) for column in self.inputs]
+        facts = read_facts(self.kinds, self.options)
+        self.findings.faults.raise_if_any()
+        everything = np.arange(len(self.table))
+        for one in inputs:
+            one.column = self._input_column(one, everything) if one.role == "input" else None
+        columns = _described(self.table, inputs, targets, facts, task, self.options)
+        values = {each.column.place: each.numbers for each in (*targets, *(one.reading for one in inputs))}
+        counted_too = [
+            replace(one, different=len(np.unique(numbers[~np.isnan(numbers)])))
+            if one.different is None and (numbers := values.get(column.place)) is not None
+            else one
+            for one, column in zip(columns, self.table.columns, strict=True)
+        ]
+        notes = (*self.table.notes, *self.findings.notes)
+        warnings = (*self.table.warnings, *self.findings.warnings)
+        return TableDescription(len(self.table), tuple(counted_too), notes, warnings)
+
+    # --- roles --------------------------------------------------------------------------------------------------------
+
+    def _roles(self) -> tuple[list[Column], list[Column]]:
+        """The target columns and those that may be inputs. DataError for names that no column has."""
+        options, table = self.options, self.table
+        others = {name for name in (options.weight, options.split, options.group, options.time) if name}
+        ignored = {*options.ignore, *(name for name, (kind, _) in options.columns.items() if kind == "ignore")}
+        self._check_names()
+        rest = [column for column in table.columns if column.name not in ignored]
+        targets = options.target
+        if targets is None:
+            named = [column.name for column in rest if column.name not in {*others, *options.keep}]
+            targets = (named[-1],) if named else ()
+        for name in sorted({name for name in targets if targets.count(name) > 1 or name in ignored}):
+            self.findings.faults.add(
+                f"found column {quoted(name)} twice in target and ignore, expected it once", key=_TARGET_KEY
+            )
+        self.findings.faults.raise_if_any()
+        asked = {*targets, *others, *(name for name in options.keep if name not in options.columns)}
+        if options.time in options.columns:
+            asked.discard(str(options.time))
+        inputs = [column for column in rest if column.name not in asked]
+        self._check_twice([*inputs, *(column for column in rest if column.name in {*targets, *others})])
+        return [table[name] for name in targets], inputs
+
+    def _check_names(self) -> None:
+        options, findings = self.options, self.findings
+        unknown_names(self.table, "target", options.target or (), findings)
+        unknown_names(self.table, "ignore", options.ignore, findings)
+        unknown_names(self.table, "keep", options.keep, findings)
+        for what in ("weight", "split", "group", "time"):
+            name = getattr(options, what)
+            if name is not None and name not in self.table.names:
+                near = suggestion(name, self.table.names)
+                findings.faults.add(
+                    f"found {what} {quoted(name)}, expected the name of a column{near}", key=("data", what)
+                )
+        for name in options.columns:
+            if name not in self.table.names:
+                near = suggestion(name, self.table.names)
+                findings.faults.add(
+                    f"found column {quoted(name)}, expected the name of one in the table{near}",
+                    key=("data", "columns", name),
+                )
+
+    def _check_twice(self, used: Sequence[Column]) -> None:
+        """Faults for names that a column which is used may not have."""
+        seen: set[str] = set()
+        for column in used:
+            name = column.name
+            if name in seen:
+                cure = f"data.ignore: [{as_key(name)}] leaves all of them out"
+                self.findings.faults.add(
+                    f"found column name {quoted(name)} twice, expected different names; {cure}", 1, column.place
+                )
+            if not name.isprintable():
+                self.findings.faults.add(
+                    f"found a control character in column name {quoted(name)}, expected none", 1, column.place
+                )
+            seen.add(name)
+        self.findings.faults.raise_if_any()
+
+    # --- inputs -------------------------------------------------------------------------------------------------------
+
+    def _input(self, column: Column) -> _Input:
+        reading = self.kinds.of(column)
+        texts = Texts.of(reading) if reading.kind in ("category", "date") else None
+        found = _Input(reading, texts, why=reading.why)
+        is_said = column.name in self.options.columns or self.options.trusted
+        left = None if is_said and reading.known else reason_to_leave_out(reading, texts, self.options.max_categories)
+        if left:
+            found.role, found.why = "left out", left.why
+            self._tell_left_out(column, left.why, is_warning=left.is_warning)
+        elif is_unnamed(column.name) and not column.name:
+            cure = "one, or header: true with names: [a, b, …]"
+            self.findings.faults.add(f"found no name for column {column.place}, expected {cure}", 1, column.place)
+        elif not is_said:
+            suspicions(reading, self.findings)
+        if texts is not None and not left:
+            check_texts(texts, reading, self.table, self.findings.faults)
+        return found
+
+    def _tell_left_out(self, column: Column, why: str, *, is_warning: bool) -> None:
+        what = f"column {quoted(column.name)}" if column.name else f"column {column.place}, which has no name,"
+        use = f"columns: {{{as_key(column.name)}: category}} would use it" if column.name and is_warning else ""
+        sentences = self.findings.warnings if is_warning else self.findings.notes
+        sentences.append(f"{what} is left out: {why}{'; ' if use else ''}{use}")
+
+    def _x(self, used: Sequence[_Input], rows: Rows) -> Floats:
+        """The inputs (N, width) of some rows."""
+        for one in used:
+            one.column = self._input_column(one, rows)
+        columns = [one.column for one in used if one.column]
+        x = np.empty((len(rows), number_of_values(columns, len(rows), self.table.file)))
+        start = 0
+        everything = len(rows) == len(self.table)
+        for one, column in zip(used, columns, strict=True):
+            reading, texts = one.reading, one.texts
+            if not everything:
+                numbers = None if reading.numbers is None else reading.numbers[rows]
+                reading, texts = replace(reading, numbers=numbers), texts and texts.picked(rows)
+            encode(x[:, start : start + column.width], column, reading, texts)
+            start += column.width
+        return x
+
+    def _input_column(self, one: _Input, rows: Rows) -> InputColumn:
+        reading, name = one.reading, one.reading.column.name
+        if reading.kind == "date":
+            return InputColumn(name, date=reading.date)
+        if one.texts is None:
+            return InputColumn(name, symbol=reading.symbol, is_time=reading.kind == "time")
+        counts = one.texts.picked(rows).counts
+        most = 1000 if self.options.trusted else self.options.max_categories
+        column = category_column(name, counts, most)
+        if column.rare:
+            share = sum(counts[text] for text in column.rare) / len(rows)
+            one.why = f"{len(column.rare)} rare of {len(counts)} texts go together as 'other'"
+            self.findings.warnings.append(
+                f"column {quoted(name)} has {len(counts):,} different texts: the {len(column.rare):,} rarest, in "
+                f"{100 * share:.2g} % of the rows, go together as 'other' (data.max_categories: {most})"
+            )
+        return column
+
+    # --- targets ------------------------------------------------------------------------------------------------------
+
+    def _targets(self, readings: Sequence[Reading], task: Task, rows: Rows) -> tuple[tuple[str, ...], Floats]:
+        """The classes and the targets (N, outputs) of some rows."""
+        if task == "regression":
+            return (), np.column_stack([reading.numbers[rows] for reading in readings if reading.numbers is not None])
+        texts = [Texts.of(reading).picked(rows) for reading in readings]
+        picked = self.table.picked(rows) if len(rows) < len(self.table) else self.table
+        if task == "multilabel":
+            pairs = zip(texts, readings, strict=True)
+            return (), np.column_stack([yes_or_no(one, reading, picked, self.findings) for one, reading in pairs])
+        classes = find_classes(texts[0], task, readings[0], picked, self.findings)
+        self.findings.faults.raise_if_any()
+        self._tell_lost_classes(readings[0], classes)
+        return classes, one_hot(class_codes(texts[0], classes, readings[0], picked, self.findings), classes, task)
+
+    def _tell_lost_classes(self, reading: Reading, classes: Sequence[str]) -> None:
+        before = Texts.of(reading).counts
+        lost = [name for name in before if name not in classes]
+        if lost:
+            shown = listed([f"{quoted(name)} ({counted(before[name], 'row')})" for name in lost[:5]])
+            self.findings.warnings.append(f"no row of the {'class' if len(lost) == 1 else 'classes'} {shown} is left")
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _rows(self, used: Sequence[_Input], targets: Sequence[Reading], facts: dict[str, Reading]) -> Rows:
+        """The rows that are used: all, or those without the blanks that the user wants to be dropped."""
+        blanks = self.options.blanks
+        needed = [("target blank", reading) for reading in targets]
+        needed += [(f"{role} blank", reading) for role, reading in facts.items()]
+        filled = [(f"blank in {quoted(one.reading.column.name)}", one.reading) for one in used]
+        if blanks == "refuse":
+            self._refuse_blanks(targets, [one.reading for one in used], [*facts.values()])
+            return np.arange(len(self.table))
+        reasons = [*needed, *(filled if blanks == "drop" else ())]
+        dropped = np.zeros(len(self.table), bool)
+        told = []
+        for why, reading in reasons:
+            new = np.flatnonzero(reading.blank & ~dropped)
+            dropped |= reading.blank
+            if len(new):
+                told.append((why, new))
+        if told:
+            self._tell_dropped(told, int(dropped.sum()))
+        return np.flatnonzero(~dropped)
+
+    def _tell_dropped(self, told: Sequence[tuple[str, Rows]], count: int) -> None:
+        total = len(self.table)
+        reasons = [f"{why} ({_lines(self.table, rows)})" for why, rows in told[:5]]
+        more = f", and {len(told) - 5} more reasons" if len(told) > 5 else ""
+        sentence = f"{total:,} rows read, {total - count:,} used; {count:,} dropped: {', '.join(reasons)}{more}"
+        if count > _MOST * total:
+            refuse(
+                self.path,
+                f"found blanks that leave {total - count:,} of {total:,} rows: {', '.join(reasons)}{more}; expected at "
+                "most half to be dropped: blanks: median fills inputs, data.ignore leaves out columns with many blanks",
+                key=_BLANKS_KEY,
+            )
+        (self.findings.warnings if count > _MANY * total else self.findings.notes).append(sentence)
+
+    def _refuse_blanks(self, targets: Sequence[Reading], inputs: Sequence[Reading], facts: Sequence[Reading]) -> None:
+        """One fault for each column with blanks."""
+        for readings, advice in (
+            (inputs, "a value (data.blanks: drop leaves such rows out, mean or median fill them)"),
+            ([*targets, *facts], "a value (data.blanks: drop, mean and median leave such rows out)"),
+        ):
+            holes = [(one.column, np.flatnonzero(one.blank)) for one in readings if one.blank.any()]
+            for column, rows in holes[:_FEW_FAULTS]:
+                found = f"found {counted(len(rows), 'blank')} in column {quoted(column.name)}"
+                message = f"{found} ({_lines(self.table, rows)}), expected {advice}"
+                self.findings.faults.add(message, int(self.table.lines[rows[0]]), column.place)
+            if rest := holes[_FEW_FAULTS:]:
+                names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
+                found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
+                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
 
 
-def _csv_message(error: str) -> str:
-    if "unexpected end" in error:
-        return "found a quote that is never closed, expected a closing quote"
-    if "field limit" in error:
-        return "found a cell of more than 131072 characters (a quote that is never closed?), expected a shorter one"
-    return f"found a misplaced quote ({error}), expected a comma or the line's end after a closing quote"
-
-
-def _separated_by(line: str) -> str:
-    """A hint if the cells of a line seem to be separated by something other than commas."""
-    words = next((words for sign, words in _SINGLE_COLUMN_SEPARATORS.items() if sign in line), "")
-    return f" (the file looks separated by {words}: save it with commas, and a point in decimals)" if words else ""
-
-
-def _checked_names(header: Sequence[str], path: Path) -> tuple[str, ...]:
-    if not any(header):
-        refuse(path, "found an empty file or first line, expected a line of column names and then rows", 1)
-    if all(_NUMBER.fullmatch(name) for name in header):
-        refuse(path, "found numbers in the first line, expected the names of the columns", 1)
-    faults = FaultList(path)
-    for column, name in enumerate(header, start=1):
-        if fault := _name_fault(name, header[: column - 1]):
-            faults.add(fault, 1, column)
-    faults.raise_if_any()
-    return tuple(header)
-
-
-def _name_fault(name: str, earlier: Sequence[str]) -> str:
-    if not name:
-        return f"found no name for column {len(earlier) + 1}, expected one (or a line that ends without a comma)"
-    if name in earlier:
-        return f"found column name {quoted(name)} twice, expected different names"
-    if not earlier and (hint := _separated_by(name)):
-        return f"found one column named {quoted(name)}, expected columns separated by commas{hint}"
-    if _CONTROL.search(name):
-        return f"found a control character in column name {quoted(name)}, expected none"
-    return ""
-
-
-def _ragged(cells: Sequence[str], expected: int) -> str:
-    if not cells:
-        return f"found an empty line, expected {counted(expected, 'cell')}"
-    comma = " (the row ends in a comma)" if len(cells) == expected + 1 and not cells[-1] else ""
-    return f"found {counted(len(cells), 'cell')}{comma}, expected {expected}"
-
-
-# --- a table read for the first time ----------------------------------------------------------------------------------
-
-
-def read_csv(
-    path: Path | str,
-    *,
-    task: Task,
-    target: Sequence[str] | None = None,
-    ignore: Sequence[str] = (),
-    blanks: str = "refuse",
-) -> Dataset:
-    """The data set of a CSV file. `target` names the columns to predict (default: the last), `ignore` those to skip.
-
-    `blanks`: "refuse" them, "drop" rows with a blank in a column that is used, or fill them later with the training
-    part's "mean" or "median": until then a blank number is nan in `x`, and a blank text 0 in all its one-hot columns. A
-    blank target is always refused, unless its row is dropped.
-    """
-    table = read_table(path)
-    inputs, targets = _roles(table, task, target, ignore)
-    _check_blanks(blanks, table.file)
-    if blanks == "drop":
-        table = table.without_blanks((*inputs, *targets))
-    faults = FaultList(table.file)
-    columns = tuple(_input_column(table, name, faults) for name in inputs)
-    x = _inputs(table, columns, faults, blanks_allowed=blanks in ("mean", "median"))
-    classes, y = _targets(table, targets, task, None, faults)
-    faults.raise_if_any()
-    described = Columns(columns, targets, classes)
-    return Dataset(_stem(Path(path)), task, x, y, described, fingerprint=fingerprint_of(x, y, described))
+def _lines(table: Table, rows: Rows) -> str:
+    """`line 14`; `lines 14, 92, 107, …`."""
+    shown = ", ".join(map(str, table.lines[rows[:3]].tolist())) + (", …" if len(rows) > 3 else "")
+    return f"{'line' if len(rows) == 1 else 'lines'} {shown}"
 
 
 def _stem(path: Path) -> str:
-    name = path.name[:-3] if is_packed(path) else path.name
+    name = path.name
+    for suffix in (".gz", ".zip"):
+        name = name[: -len(suffix)] if name.lower().endswith(suffix) else name
     return name.rpartition(".")[0] or name
 
 
@@ -211,278 +378,175 @@ def _check_blanks(blanks: str, file: str) -> None:
         refuse(file, f"found blanks: {quoted(str(blanks))}, expected {expected}", key=_BLANKS_KEY)
 
 
-def _roles(
-    table: Table, task: Task, target: Sequence[str] | None, ignore: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the input columns and of the target columns."""
-    targets = (table.names[-1],) if target is None else tuple(target)
-    faults = FaultList(table.file)
-    for what, names in (("target", targets), ("ignore", ignore)):
-        for name in names:
-            if name not in table.names:
-                near = suggestion(name, table.names)
-                faults.add(
-                    f"found {what} {quoted(name)}, expected the name of a column{near}",
-                    key=("data", what, names.index(name)),
-                )
-    for name in sorted({name for name in targets if targets.count(name) > 1 or name in ignore}):
-        faults.add(f"found column {quoted(name)} twice in target and ignore, expected it once", key=_TARGET_KEY)
-    if not targets or (task in ("binary", "multiclass") and len(targets) != 1):
-        faults.add(f"found {counted(len(targets), 'target column')}, expected one for task {task}", key=_TARGET_KEY)
-    inputs = tuple(name for name in table.names if name not in targets and name not in ignore)
-    if not inputs:
-        faults.add("found no column left for the inputs, expected at least one", key=_TARGET_KEY)
-    faults.raise_if_any()
-    return inputs, targets
+# --- the table of columns ---------------------------------------------------------------------------------------------
 
 
-def _input_column(table: Table, name: str, faults: FaultList) -> InputColumn:
-    cells = table.column(name)
-    texts = sorted(set(cells) - BLANK_CELLS)
-    column = table.position(name) + 1
-    if not texts:
-        faults.add(
-            f"found only blanks in column {quoted(name)}, expected values (or the column in data.ignore)", 1, column
-        )
-    if _is_numeric(cells):
-        return InputColumn(name)
-    if len(texts) > MOST_CATEGORIES:
-        found = f"found {len(texts)} different texts in column {quoted(name)}"
-        faults.add(f"{found}, expected at most {MOST_CATEGORIES} (or the column in data.ignore)", 1, column)
-        return InputColumn(name, ())
-    return InputColumn(name, tuple(texts))
+def _described(
+    table: Table,
+    inputs: Sequence[_Input],
+    targets: Sequence[Reading],
+    facts: dict[str, Reading],
+    task: Task,
+    options: TableOptions,
+) -> list[ColumnReading]:
+    """How each column of a table was read, in the order of the file."""
+    found = {one.reading.column.place: one for one in inputs}
+    of_targets = {reading.column.place: _Input(reading, why=reading.why, role="target") for reading in targets}
+    of_roles = {reading.column.place: _Input(reading, why=reading.why, role=role) for role, reading in facts.items()}
+    known = {**of_roles, **found, **of_targets}
+    return [_described_column(column, known.get(column.place), task, options) for column in table.columns]
 
 
-def _is_numeric(cells: Sequence[str]) -> bool:
-    """Whether more than half of the cells that are not blank are numbers or look like faulty ones."""
-    known = Counter(cell for cell in cells if cell not in BLANK_CELLS)
-    numbers = sum(count for cell, count in known.items() if _MEANT_AS_NUMBER.fullmatch(cell))
-    return 2 * numbers > known.total()
+def _described_column(column: Column, one: _Input | None, task: Task, options: TableOptions) -> ColumnReading:
+    if one is None:
+        role = "kept" if column.name in options.keep else "left out"
+        missing = column.counts.get("", 0)
+        return ColumnReading(column.name, role, "text" if column.texts else "number", None, missing, "", 0, "as said")
+    reading, missing = one.reading, int(np.count_nonzero(one.reading.blank))
+    width = one.column.width if one.column else 0
+    read_as = (
+        {"multilabel": "label", "regression": "number"}.get(task, "class") if one.role == "target" else reading.kind
+    )
+    different, shown = _shown(reading, one.texts)
+    return ColumnReading(column.name, one.role, read_as, different, missing, shown, width, one.why)
 
 
-def identifiers(dataset: Dataset) -> list[InputColumn]:
-    """The text columns in which most rows have a unique text: names of rows, from which nothing can be learned."""
-    return [
-        column
-        for column in dataset.columns.inputs
-        if column.categories is not None and _FEW < len(column.categories) > len(dataset.y) / 2
-    ]
+def _shown(reading: Reading, texts: Texts | None) -> tuple[int | None, str]:
+    """How many different values there are, and their range or a few examples."""
+    if reading.numbers is not None:
+        known = reading.numbers[~reading.blank] if reading.blank.any() else reading.numbers
+        return None, f"{known.min():g} … {known.max():g}" if len(known) else ""
+    counts = (texts or Texts.of(reading)).counts
+    if reading.date is not None:
+        return len(counts), f"{min(counts)} … {max(counts)}" if reading.date.format == "iso" else next(iter(counts))
+    examples = sorted(counts, key=lambda text: (-counts[text], text))[:3]
+    return len(counts), ", ".join(map(quoted, examples)) + (", …" if len(counts) > len(examples) else "")
 
 
 # --- another table read in the same way -------------------------------------------------------------------------------
 
 
-def read_csv_like(path: Path | str, columns: Columns, *, task: Task, blanks_allowed: bool) -> NewRows:
-    """The rows of a CSV file, read in the same way as the file that `columns` come from.
+def read_csv_like(
+    path: Path | str, columns: Columns, *, task: Task, blanks_allowed: bool, options: TableOptions | None = None
+) -> NewRows:
+    """The rows of a table, read in the same way as the one that `columns` come from.
 
-    The columns may be in any order, and unknown columns are ignored. The targets may be absent. A text or a class that
-    the first file did not have is refused; a blank number is nan in `x` where `blanks_allowed`.
+    The columns may be in any order, and unknown ones are ignored, whatever is in them. Targets may be absent. A blank
+    number is nan in `x`; where blanks are not allowed, a blank text makes all inputs of its column nan. A category that
+    the first table did not have is read as other or as zeros, and told in `rows.unseen`; a class that it did not have
+    is a fault, and so is such a category if `unseen` is "error".
     """
-    table = read_table(path)
     columns = Columns(columns.listed(), columns.targets, columns.classes)
-    has_targets = _find_columns(table, columns)
-    faults = FaultList(table.file)
-    x = _inputs(table, columns.inputs, faults, blanks_allowed=blanks_allowed)
-    y = _targets(table, columns.targets, task, columns.classes, faults)[1] if has_targets else None
-    faults.raise_if_any()
-    return NewRows(x, y, fingerprint_of(x, np.zeros(0) if y is None else y, columns))
+    return _Again(Path(path), columns, task, options or TableOptions(), blanks_allowed=blanks_allowed).rows()
 
 
-def _find_columns(table: Table, columns: Columns) -> bool:
-    """Whether the table has the targets. DataError for a missing input, or if only some targets are there."""
-    missing = [("input", column.name) for column in columns.inputs if column.name not in table.names]
-    absent = [("target", name) for name in columns.targets if name not in table.names]
-    has_targets = len(absent) < len(columns.targets)
-    others = [name for name in table.names if name not in {column.name for column in columns.inputs}]
-    faults = FaultList(table.file)
-    for role, name in missing + (absent if has_targets else []):
-        faults.add(f"found no {role} column {quoted(name)}, expected one{suggestion(name, others)}", 1)
-    faults.raise_if_any()
-    return has_targets
+class _Again:
+    """A table whose columns are known from an earlier one."""
+
+    def __init__(
+        self, path: Path, columns: Columns, task: Task, options: TableOptions, *, blanks_allowed: bool
+    ) -> None:
+        self.columns, self.task, self.blanks_allowed = columns, task, blanks_allowed
+        self.options = replace(
+            options, columns=_said_kinds(columns, options), target=None, ignore=(), bad_rows=options.bad_rows
+        )
+        self.findings = Findings(FaultList(path))
+        names = [column.name for column in columns.inputs]
+        self.table, marks = read_table(path, self.options, self.findings, names)
+        self.kinds = Kinds(self.table, self.options, marks, self.findings)
+        self.has_targets = self._find_columns()
+
+    def rows(self) -> NewRows:
+        """The rows of the table."""
+        columns, faults = self.columns, self.findings.faults
+        x = np.empty((len(self.table), number_of_values(columns.inputs, len(self.table), self.table.file)))
+        unseen: list[list[str]] = [[] for _ in range(len(self.table))]
+        start = 0
+        for column in columns.inputs:
+            self._encode(x[:, start : start + column.width], column, unseen)
+            start += column.width
+        y = self._targets() if self.has_targets else None
+        facts = read_facts(self.kinds, replace(self.options, split=None, group=None, time=None))
+        faults.raise_if_any()
+        rows = np.arange(len(self.table))
+        facts_of_rows = row_facts(self.table, facts, rows, self.options, self.findings)
+        faults.raise_if_any()
+        marked = tuple("; ".join(texts) for texts in unseen) if any(unseen) else ()
+        fingerprint = fingerprint_of(x, np.zeros(0) if y is None else y, columns)
+        facts_of_rows = replace(facts_of_rows, unseen=marked)
+        return NewRows(x, y, fingerprint, warnings=tuple(self.findings.warnings), rows=facts_of_rows)
+
+    def _find_columns(self) -> bool:
+        """Whether the table has the targets. DataError for a missing input, or if only some targets are there."""
+        table, columns = self.table, self.columns
+        missing = [("input", column.name) for column in columns.inputs if column.name not in table.names]
+        absent = [("target", name) for name in columns.targets if name not in table.names]
+        has_targets = len(absent) < len(columns.targets)
+        others = [name for name in table.names if name not in {column.name for column in columns.inputs}]
+        for role, name in missing + (absent if has_targets else []):
+            near = suggestion(name, others)
+            self.findings.faults.add(f"found no {role} column {quoted(name)}, expected one{near}", 1)
+        for name in [*(column.name for column in columns.inputs), *(columns.targets if has_targets else ())]:
+            if table.names.count(name) > 1:
+                self.findings.faults.add(f"found column name {quoted(name)} twice, expected it once", 1)
+        self.findings.faults.raise_if_any()
+        return has_targets
+
+    def _encode(self, x: Floats, column: InputColumn, unseen: list[list[str]]) -> None:
+        reading = self.kinds.of(self.table[column.name], said=_said_kind(column))
+        if column.symbol != reading.symbol and reading.known and column.categories is None and not column.date:
+            self._refuse_symbol(column, reading)
+        texts = Texts.of(reading) if column.categories is not None or column.date else None
+        if reading.numbers is None and texts is None:
+            x[...] = np.nan
+            return
+        unknown = encode(x, column, reading, texts)
+        if unknown and self.options.unseen == "error":
+            row = unknown[0][0]
+            self.findings.faults.add(unknown_fault(column, unknown), int(self.table.lines[row]), reading.column.place)
+        for row, text in unknown:
+            unseen[row].append(f"{column.name}={text}")
+        if column.categories is not None and not self.blanks_allowed:
+            x[reading.blank] = np.nan
+
+    def _refuse_symbol(self, column: InputColumn, reading: Reading) -> None:
+        """A fault for numbers with another symbol than before: 45 and 45 % are not the same."""
+        there, here = (f"numbers with {one}" if one else "numbers alone" for one in (column.symbol, reading.symbol))
+        self.findings.faults.add(
+            f"found {here} in column {quoted(column.name)}, expected {there}, as in training", 1, reading.column.place
+        )
+
+    def _targets(self) -> Floats:
+        readings = [read_target(self.kinds, self.table[name], self.task) for name in self.columns.targets]
+        for reading in readings:
+            if rows := np.flatnonzero(reading.blank).tolist():
+                found = f"found {counted(len(rows), 'blank')} in column {quoted(reading.column.name)}"
+                expected = "expected a value in every row (or a file without targets, for predictions alone)"
+                where = f"({_lines(self.table, np.array(rows))})"
+                line = int(self.table.lines[rows[0]])
+                self.findings.faults.add(f"{found} {where}, {expected}", line, reading.column.place)
+        self.findings.faults.raise_if_any()
+        if self.task == "regression":
+            return np.column_stack([reading.numbers for reading in readings if reading.numbers is not None])
+        texts = [Texts.of(reading) for reading in readings]
+        if self.task == "multilabel":
+            return np.column_stack(
+                [yes_or_no(one, each, self.table, self.findings) for one, each in zip(texts, readings, strict=True)]
+            )
+        classes = self.columns.classes
+        return one_hot(class_codes(texts[0], classes, readings[0], self.table, self.findings), classes, self.task)
 
 
-# --- from cells to numbers --------------------------------------------------------------------------------------------
+def _said_kind(column: InputColumn) -> tuple[Any, str]:
+    """The kind of a known column, as a user would say it."""
+    if column.date:
+        return ("date", column.date.format)
+    if column.categories is not None:
+        return ("category", "")
+    return ("time" if column.is_time else "number", "")
 
 
-def _inputs(
-    table: Table, columns: Sequence[InputColumn], faults: FaultList, *, blanks_allowed: bool
-) -> NDArray[np.float64]:
-    """The inputs (N, width), with nan for a blank number where blanks are allowed."""
-    width = sum(len(column.input_names) for column in columns)
-    if width * len(table.rows) > MOST_VALUES:
-        raise DataError(Fault(f"found {len(table.rows)} × {width} inputs, expected at most {MOST_VALUES}", table.file))
-    x = np.zeros((len(table.rows), width))
-    start = 0
-    for column in columns:
-        stop = start + len(column.input_names)
-        if column.categories is None:
-            x[:, start] = _numbers(table, column.name, faults, blanks_allowed=blanks_allowed)
-        else:
-            codes = _codes(table, column.name, column.categories, faults, blanks_allowed=blanks_allowed)
-            rows = np.flatnonzero(codes >= 0)
-            x[rows, start + codes[rows]] = 1.0
-        start = stop
-    return x
-
-
-def _numbers(
-    table: Table, name: str, faults: FaultList, advice: str = _BLANK_ADVICE, *, blanks_allowed: bool = False
-) -> NDArray[np.float64]:
-    """The numbers (N,) of a column; other cells become nan and, unless they are allowed blanks, faults."""
-
-    def what_is_wrong(cell: str) -> str:
-        is_number = _NUMBER.fullmatch(cell) or _NOT_FINITE.fullmatch(cell)
-        where = f"column {quoted(name)}" if is_number else f"number column {quoted(name)}"
-        return f"found {quoted(cell)} in {where}, expected a {'finite ' if is_number else ''}number"
-
-    values = _translated(table, name, _number)
-    wrong = np.flatnonzero(~np.isfinite(values))
-    _add_faults(table, name, wrong, faults, what_is_wrong, advice, blanks_allowed=blanks_allowed)
-    return values
-
-
-def _number(cell: str) -> float:
-    return float(cell) if _NUMBER.fullmatch(cell) else np.nan
-
-
-def _codes(
-    table: Table, name: str, categories: Sequence[str], faults: FaultList, *, blanks_allowed: bool
-) -> NDArray[np.int64]:
-    """The category index (N,) of each cell; -1 for a blank, and for an unknown text, which is a fault."""
-
-    def what_is_wrong(cell: str) -> str:
-        if _CONTROL.search(cell):
-            return f"found a control character in {quoted(cell)} in column {quoted(name)}, expected none"
-        known = ", ".join(quoted(text) for text in categories[:5]) + (", …" if len(categories) > 5 else "")
-        near = suggestion(cell, categories)
-        return f"found {quoted(cell)} in column {quoted(name)}, expected one of {known or 'no texts'}{near}"
-
-    index = {text: i for i, text in enumerate(categories) if not _CONTROL.search(text)}
-    codes = _translated(table, name, lambda cell: index.get(cell, -1)).astype(np.int64)
-    _add_faults(table, name, np.flatnonzero(codes < 0), faults, what_is_wrong, blanks_allowed=blanks_allowed)
-    return codes
-
-
-def _translated(table: Table, name: str, translate: Callable[[str], float]) -> NDArray[np.float64]:
-    """`translate` applied to a column, once for each distinct cell."""
-    cells = table.column(name)
-    known = {cell: translate(cell) for cell in set(cells)}
-    return np.fromiter((known[cell] for cell in cells), np.float64, len(cells))
-
-
-def _add_faults(
-    table: Table,
-    name: str,
-    wrong: NDArray[np.intp],
-    faults: FaultList,
-    what_is_wrong: Callable[[str], str],
-    advice: str = _BLANK_ADVICE,
-    *,
-    blanks_allowed: bool = False,
-) -> None:
-    """Record a fault for each row in `wrong`, described by `what_is_wrong`, and one for all blanks, with `advice`."""
-    position, rows = table.position(name), wrong.tolist()
-    blanks = [row for row in rows if table.rows[row][position] in BLANK_CELLS]
-    if blanks and not blanks_allowed:
-        more = f" and in {counted(len(blanks) - 1, 'further row')}" if len(blanks) > 1 else ""
-        message = f"row {table.numbers[blanks[0]]}{more}: found a blank in column {quoted(name)}, expected {advice}"
-        faults.add(message, table.lines[blanks[0]], position + 1)
-    for row in faults.take([row for row in rows if table.rows[row][position] not in BLANK_CELLS]):
-        message = f"row {table.numbers[row]}: {what_is_wrong(table.rows[row][position])}"
-        faults.add(message, table.lines[row], position + 1)
-
-
-# --- targets ----------------------------------------------------------------------------------------------------------
-
-
-def _targets(
-    table: Table, names: Sequence[str], task: Task, classes: tuple[str, ...] | None, faults: FaultList
-) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The classes and the targets (N, outputs). `classes` is None if they are to be found in the table."""
-    advice = _BLANK_TARGET_ADVICE if classes is None else _NEW_BLANK_TARGET_ADVICE
-    wrong = {name: _unfit(table.column(name), name, task) for name in names} if classes is None else {}
-    if any(wrong.values()):
-        for name in (name for name in names if wrong[name]):
-            faults.add(wrong[name], 1, table.position(name) + 1)
-        return (), np.zeros((len(table.rows), len(names)))
-    if task == "regression":
-        return (), np.column_stack([_numbers(table, name, faults, advice) for name in names])
-    if task == "multilabel":
-        return (), np.column_stack([_yes_or_no(table, name, faults, advice) for name in names])
-    before = len(faults)
-    labels = _labels(table, names[0], faults, advice, known=classes or ())
-    if len(faults) > before:
-        return classes or (), np.zeros((len(labels), 1))
-    if classes is None:
-        classes = _sorted_classes(set(labels))
-        check_classes(classes, task, table.file)
-    index = {name: i for i, name in enumerate(classes)}
-    return classes, class_targets(np.array([index[label] for label in labels]), len(classes), task)
-
-
-def _unfit(cells: Sequence[str], name: str, task: Task) -> str:
-    """Why a whole target column does not fit the task, and which task would: one fault instead of a thousand."""
-    known = Counter(cell for cell in cells if cell not in BLANK_CELLS)
-    of_classes = "binary" if len(known) == 2 else "multiclass"
-    if task == "regression":
-        wrong = [] if _is_numeric(cells) else list(known)
-        expected, other = "numbers", f"for classes: task: {of_classes}"
-    elif task == "multilabel":
-        wrong = [cell for cell in known if cell.lower() not in _YES_OR_NO]
-        expected, other = "0 and 1", f"for one class among several: task: {of_classes}"
-    else:
-        wrong = [cell for cell in known if _NUMBER.fullmatch(cell) and not _INTEGER.fullmatch(cell)]
-        expected, other = "integers or text", "for numbers to predict: task: regression"
-    if 2 * sum(known[cell] for cell in wrong) <= known.total():
-        return ""
-    return f"found {quoted(wrong[0])} in target column {quoted(name)}, expected {expected} for task: {task} ({other})"
-
-
-def _yes_or_no(table: Table, name: str, faults: FaultList, advice: str) -> NDArray[np.float64]:
-    """The column (N,) as 0 and 1."""
-    values = _translated(table, name, lambda cell: _YES_OR_NO.get(cell.lower(), np.nan))
-    expected = "expected 0 or 1, no or yes, false or true"
-    wrong = np.flatnonzero(np.isnan(values))
-
-    def what_is_wrong(cell: str) -> str:
-        return f"found {quoted(cell)} in label {quoted(name)}, {expected}"
-
-    _add_faults(table, name, wrong, faults, what_is_wrong, advice)
-    return values
-
-
-def _labels(table: Table, name: str, faults: FaultList, advice: str, known: Sequence[str]) -> list[str]:
-    """Each row's class as text, integers in one spelling. If `known` classes are given, a label must be one of them."""
-    cells = table.column(name)
-    as_integers = all(_INTEGER.fullmatch(text) for text in known) if known else _is_numeric(cells)
-    named = {cell: cell if cell in known else _class_name(cell, as_integers=as_integers) for cell in set(cells)}
-    allowed = frozenset(known) or _allowed(named.values())
-
-    def what_is_wrong(cell: str) -> str:
-        listed = ", ".join(quoted(text) for text in known[:5]) + (", …" if len(known) > 5 else "")
-        expected = "an integer from 0" if as_integers else "a name"
-        expected = f"one of {listed}{suggestion(cell, known)}" if known else f"{expected} (or classes as text)"
-        return f"found label {quoted(cell)} in column {quoted(name)}, expected {expected}"
-
-    wrong = np.flatnonzero([named[cell] not in allowed for cell in cells])
-    _add_faults(table, name, wrong, faults, what_is_wrong, advice)
-    return [named[cell] for cell in cells]
-
-
-def _class_name(cell: str, *, as_integers: bool) -> str:
-    """The class name in a cell; empty if it is not a valid one."""
-    if as_integers:
-        return str(int(cell.partition(".")[0])) if _INTEGER.fullmatch(cell) else ""
-    faulty = cell in BLANK_CELLS or _NOT_FINITE.fullmatch(cell) or _CONTROL.search(cell)
-    return "" if faulty else cell
-
-
-def _allowed(names: Collection[str]) -> frozenset[str]:
-    """The names that may be classes. Negative integers are refused, except for the two classes -1 and 1."""
-    found = frozenset(names) - {""}
-    return found if found == {"-1", "1"} else frozenset(name for name in found if not re.fullmatch("-[0-9]+", name))
-
-
-def _sorted_classes(names: Collection[str]) -> tuple[str, ...]:
-    integers = all(_INTEGER.fullmatch(name) for name in names)
-    return tuple(sorted(names, key=int if integers else None))
+def _said_kinds(columns: Columns, options: TableOptions) -> dict[str, Any]:
+    """The kinds of the known inputs, and what the user says of targets."""
+    inputs = {column.name: _said_kind(column) for column in columns.inputs}
+    return inputs | {name: kind for name, kind in options.columns.items() if name in columns.targets}

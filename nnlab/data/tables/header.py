@@ -1,0 +1,211 @@
+"""Open a table: its separator, its decimal mark, and whether its first line holds names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from nnlab.data.dates import clock_hours, formats_of, parsed
+from nnlab.data.files import counted, quoted, refuse
+from nnlab.data.tables.dress import MISSING, Marks, evidence_for, undressed
+from nnlab.data.tables.kinds import Findings, marks_of
+from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.records import add_ragged, first_record, separator_of
+from nnlab.data.tables.table import Column, Layout, Table, columns_below
+from nnlab.errors import printable, suggestion
+
+_HEADER_KEY, _NAMES_KEY = ("data", "header"), ("data", "names")
+_SHOWN = 6  # cells of a line that a message quotes
+_IN_EITHER = (Marks(".", ","), Marks(",", "."))
+
+
+def read_table(
+    path: Path, options: TableOptions, findings: Findings, expected: Collection[str] = ()
+) -> tuple[Table, Marks]:
+    """The table in a text file, and how its numbers are written. DataError if it cannot be read.
+
+    `expected` are the names of columns of an earlier table: a first line with all of them is a header.
+    """
+    layout = Layout(path, *separator_of(path, options.separator))
+    layout = replace(layout, point=_likely_point(layout, options))
+    first = first_record(path, layout.sign)
+    table, marks = _read(layout, first, options, findings, expected)
+    if marks.point != layout.point and not findings.faults:
+        again = Findings(findings.faults)
+        table, marks = _read(replace(layout, point=marks.point), first, options, again, expected)
+    return table, marks
+
+
+def _likely_point(layout: Layout, options: TableOptions) -> str:
+    """The decimal mark to read by: what the user says, or what the first cells prove. `marks_of` sees to the rest."""
+    if options.decimal != "auto" or options.thousands == ".":
+        return options.decimal if options.decimal != "auto" else ","
+    if layout.sign == ",":
+        return "."
+    records = next(layout.records())
+    texts = (records.cells.text(i) for i in range(min(2000, len(records.cells.start))))
+    proofs = {
+        mark: bool(evidence_for(mark, (text for text in cells if _is_number(text))).decimal)
+        for mark, cells in zip(".,", _twice(texts), strict=True)
+    }
+    return "," if proofs[","] and not proofs["."] else "."
+
+
+def _twice(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    cells = list(texts)
+    return cells, cells
+
+
+def _is_number(text: str) -> bool:
+    return any(undressed(text, marks) for marks in _IN_EITHER)
+
+
+def _read(
+    layout: Layout, first: Sequence[str], options: TableOptions, findings: Findings, expected: Collection[str]
+) -> tuple[Table, Marks]:
+    columns, lines, ragged = columns_below(layout)
+    if ragged and options.bad_rows == "skip":
+        findings.warnings.append(_left_out([line for line, _ in ragged]))
+    else:
+        add_ragged(findings.faults, ragged, layout.width, layout.sign)
+        findings.faults.raise_if_any()
+    table = Table(str(layout.path), tuple(columns), lines, layout.point)
+    if _has_header(layout, first, columns, options, expected):
+        table = _named(table, first, options, findings)
+    else:
+        table = _with_first_row(table, layout, first, options)
+    if not len(table):
+        refuse(table.file, "found a line of names and no rows, expected at least one row")
+    of_numbers = [c for c in table.columns if options.columns.get(c.name, ("number",))[0] == "number"]
+    return table, marks_of(table, of_numbers, options, findings)
+
+
+def _left_out(lines: Sequence[int]) -> str:
+    some = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
+    have = "has" if len(lines) == 1 else "have"
+    return f"{counted(len(lines), 'line')} left out, which {have} another number of cells than the first (lines {some})"
+
+
+# --- is the first line a header? --------------------------------------------------------------------------------------
+
+
+def _has_header(
+    layout: Layout, first: Sequence[str], columns: Sequence[Column], options: TableOptions, expected: Collection[str]
+) -> bool:
+    """Whether the first line holds names. DataError if it may be names or a row."""
+    if options.header != "auto":
+        return options.header
+    if expected and set(expected) <= set(first):
+        return True
+    if options.names is not None:
+        return tuple(first) == options.names
+    said = {*(options.target or ()), *options.columns, *options.ignore, *options.keep}
+    said |= {name for name in (options.weight, options.split, options.group, options.time) if name}
+    if all(_is_number(cell) for cell in first):
+        _refuse_first_line(layout, first, "all of its cells are numbers")
+    if said and said <= set(first):
+        return True
+    offset = len(columns) - len(first)  # of a header that lacks a name
+    typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
+    if typed and all(_accepts(column, cell) for column, cell in typed):
+        _refuse_first_line(layout, first, "its cells are like those below")
+    if not typed and not said and len(columns[0].values):
+        _refuse_first_line(layout, first, "it holds text, as the lines below do")
+    return True
+
+
+def _refuse_first_line(layout: Layout, first: Sequence[str], why: str) -> None:
+    shown = ", ".join(quoted(cell) for cell in first[:_SHOWN]) + (", …" if len(first) > _SHOWN else "")
+    expected = "expected header: true, or header: false (and names: [a, b, …], if the columns should have some)"
+    refuse(
+        layout.path,
+        f"found a first line that may be names or a row, since {why}: {shown}; {expected}",
+        1,
+        key=_HEADER_KEY,
+    )
+
+
+def _is_typed(column: Column) -> bool:
+    """Whether all known cells of a column are numbers, dates or times, so that a name would stand out."""
+    texts = [text for text in column.texts if text and text not in MISSING]
+    if not texts:
+        return bool(len(column.values)) and not np.isnan(column.values).all()
+    return (
+        all(map(_is_number, texts)) or bool(formats_of(texts)) or all(clock_hours(text) is not None for text in texts)
+    )
+
+
+def _accepts(column: Column, cell: str) -> bool:
+    """Whether a typed column would take a cell as one of its own."""
+    if not cell or cell in MISSING:
+        return True
+    texts = [text for text in column.texts if text and text not in MISSING]
+    if not texts or _is_number(texts[0]):
+        return _is_number(cell)
+    return any(parsed(cell, form) for form in formats_of(texts[:1])) or clock_hours(cell) is not None
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def _named(table: Table, first: Sequence[str], options: TableOptions, findings: Findings) -> Table:
+    """The table with the names of its first line, or with those that the user gives in their place."""
+    columns = list(table.columns)
+    names = list(first)
+    if len(names) < len(columns):
+        if not any(columns[-1].counts.get(text, 0) < len(table) for text in [""]):
+            findings.warnings.append("every line but the first ends in a separator: the empty last column is dropped")
+            columns.pop()
+        elif _all_different(columns[0]):
+            names = ["", *names]
+        else:
+            found = f"found {counted(len(names), 'name')} above {counted(len(columns), 'column')}"
+            refuse(table.file, f"{found}, expected a name for each, or names of rows that all differ in the first", 1)
+    if options.names is not None:
+        _check_count(table, options.names, len(names))
+        names = list(options.names)
+    return replace(table, columns=tuple(replace(c, name=name) for c, name in zip(columns, names, strict=True)))
+
+
+def _with_first_row(table: Table, layout: Layout, first: Sequence[str], options: TableOptions) -> Table:
+    """The table whose first line is a row like the others."""
+    if len(first) != layout.width:
+        found = f"found {counted(len(first), 'cell')}"
+        refuse(table.file, f"{found}, expected {layout.width}, as in the lines below", 1)
+    if options.names is not None:
+        _check_count(table, options.names, layout.width)
+    names = options.names or tuple(f"column{number}" for number in range(1, layout.width + 1))
+    columns = [column.below(cell, layout.point) for column, cell in zip(table.columns, first, strict=True)]
+    named = tuple(replace(column, name=name) for column, name in zip(columns, names, strict=True))
+    return replace(table, columns=named, lines=np.concatenate((np.ones(1, np.int64), table.lines)))
+
+
+def _check_count(table: Table, names: Sequence[str], width: int) -> None:
+    if len(names) != width:
+        refuse(
+            table.file,
+            f"found {counted(len(names), 'name')} for {counted(width, 'column')}, expected one for each",
+            key=_NAMES_KEY,
+        )
+
+
+def _all_different(column: Column) -> bool:
+    """Whether no two cells of a column are the same."""
+    texts = column.counts
+    plain = column.values[~np.isnan(column.values)]
+    return max(texts.values(), default=1) == 1 and len(np.unique(plain)) == len(plain)
+
+
+def unknown_names(table: Table, what: str, names: Iterable[str], findings: Findings) -> None:
+    """A fault for each name that no column has, at the key `data.what` that says it."""
+    for index, name in enumerate(names):
+        if name not in table.names:
+            near = suggestion(name, table.names)
+            listed = near or f"; they are {', '.join(printable(one) for one in islice(table.names, 8))}"
+            findings.faults.add(
+                f"found {what} {quoted(name)}, expected the name of a column{listed}", key=("data", what, index)
+            )

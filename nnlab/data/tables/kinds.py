@@ -1,0 +1,434 @@
+"""What each column of a table is: numbers, categories, dates or times of day, decided from all of its cells.
+
+Where one reading is possible it is taken, and told where it is not plain. Where two are, the user is asked by a fault
+that names the file, the column and the key that answers it. What the user says of a column wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.data.dates import DateCode, clock_hours, date_code, formats_of, parsed
+from nnlab.data.files import FaultList, counted, quoted
+from nnlab.data.tables.decimals import CODE, LARGEST_INTEGER
+from nnlab.data.tables.dress import MEANT, MISSING, Dressed, Evidence, Marks, evidence_for, undressed
+from nnlab.data.tables.options import ColumnKind, TableOptions
+from nnlab.data.tables.table import Column, Table
+from nnlab.errors import listed
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+_MOSTLY, _PARTLY = 0.9, 0.1  # of the cells are numbers: the rest is a fault, or the column is text
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL_KEY = ("data", "decimal")
+
+
+@dataclass
+class Findings:
+    """What is found while a table is read: faults, sentences to be told, and sentences that must be seen."""
+
+    faults: FaultList
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How a column is read: `kind` is number, category, date, time, or blank for a column without values.
+
+    `blank` (N,) says which cells have no value. `numbers` (N,) are those of a number or a time, nan where blank;
+    `symbol` stands at each of them in the file. `date` is how dates become numbers. `why` is the reason, if not plain.
+    """
+
+    column: Column
+    kind: str
+    blank: Bools
+    numbers: Floats | None = None
+    symbol: str = ""
+    date: DateCode | None = None
+    why: str = ""
+
+    @property
+    def known(self) -> int:
+        """The number of cells with a value."""
+        return int(len(self.blank) - np.count_nonzero(self.blank))
+
+
+class Kinds:
+    """Decides the kinds of the columns of one table, by what the options say and by the marks of its numbers."""
+
+    def __init__(self, table: Table, options: TableOptions, marks: Marks, findings: Findings) -> None:
+        self.table, self.options, self.marks, self.findings = table, options, marks, findings
+
+    def of(self, column: Column, *, said: ColumnKind | None = None) -> Reading:
+        """The reading of a column; a fault is recorded where it cannot be read, and some reading returned."""
+        said = said or self.options.columns.get(column.name)
+        if said is None:
+            return self._found(column)
+        kind, form = said
+        readers: Mapping[str, Callable[[Column], Reading]] = {
+            "number": self.as_numbers,
+            "category": self.as_categories,
+            "date": lambda column: self.as_dates(column, form),
+            "time": self.as_times,
+        }
+        return readers[kind](column)
+
+    def number(self, text: str) -> float:
+        """The number in a cell as the table writes numbers, without a symbol; nan for other texts."""
+        dressed = undressed(text, self.marks)
+        return dressed.value if dressed and not dressed.symbol else np.nan
+
+    # --- what the user says -------------------------------------------------------------------------------------------
+
+    def as_numbers(self, column: Column) -> Reading:
+        """A column that is said to hold numbers: any dress, leading zeros and the usual missing words are allowed."""
+        blank = self._blank(column, self._missing_among(column.counts))
+        numbers = {text: number for text in column.counts if (number := self._forced(text)) is not None}
+        rest = [text for text in column.counts if text not in numbers and text not in self._blank_words(column)]
+        symbols = {dressed.symbol for text in numbers if (dressed := undressed(text, self.marks))}
+        self._refuse_words(column, rest, "numbers")
+        values = np.where(blank, np.nan, column.translated(numbers))
+        return Reading(column, "number", blank, values, next(iter(symbols)) if len(symbols) == 1 else "", why="as said")
+
+    def _forced(self, text: str) -> float | None:
+        """The number in a cell of a column of numbers, also with leading zeros or too many digits for float64."""
+        dressed = undressed(text, self.marks)
+        if dressed:
+            return dressed.value
+        is_code = CODE.match(text) or _INTEGER.fullmatch(text)
+        return float(text) if is_code and re.fullmatch(r"[+-]?[0-9]+(?:\.[0-9]*)?", text) else None
+
+    def as_categories(self, column: Column, why: str = "as said") -> Reading:
+        """A column of categories, whatever its cells are."""
+        return Reading(column, "category", self._blank(column, ()), why=why)
+
+    def as_dates(self, column: Column, form: str) -> Reading:
+        """A column that is said to hold dates, in a format if one is given."""
+        codes, texts = column.as_texts()
+        column = replace(column, values=np.full(len(codes), np.nan), codes=codes, texts=texts, spell=column.spelled)
+        missing = self._missing_among(column.counts)
+        blank = self._blank(column, missing)
+        known = [text for text in column.counts if text not in {"", *missing}]
+        if not known:
+            return Reading(column, "blank", blank)
+        forms = [form] if form else self._one_order(column, formats_of(known) or [_nearest_format(known)], known)
+        self._refuse_words(
+            column, [text for text in known if not parsed(text, forms[0])], "dates", forms[0] if form else ""
+        )
+        dates = [text for text in known if parsed(text, forms[0])]
+        if not dates:
+            return Reading(column, "blank", blank)
+        return Reading(column, "date", blank, date=date_code(forms[0], dates), why="as said")
+
+    def as_times(self, column: Column) -> Reading:
+        """A column that is known to hold times of day."""
+        missing = self._missing_among(column.counts)
+        rest = [text for text in column.counts if text not in {"", *missing}]
+        self._refuse_words(column, [text for text in rest if clock_hours(text) is None], "times of day")
+        hours = {text: found for text in rest if (found := clock_hours(text)) is not None}
+        return Reading(column, "time", self._blank(column, missing), column.translated(hours))
+
+    def as_labels(self, column: Column) -> Reading:
+        """A column of class labels, which keep their texts; the usual missing words are blank among numbers alone."""
+        if self.options.columns.get(column.name):
+            return self.as_categories(column)
+        words = self._missing_among(column.counts)
+        rest = [text for text in column.counts if text and text not in words and not self._is_said_missing(text)]
+        others = [text for text in rest if not (undressed(text, self.marks) or _INTEGER.fullmatch(text))]
+        plain = len(column.values) - sum(column.counts.values())
+        total = plain + sum(column.counts[text] for text in rest)
+        numbers = total - sum(column.counts[text] for text in others)
+        if others and numbers >= _MOSTLY * total:
+            self._refuse_words(column, others, "numbers")
+        if others or not total:
+            self._keep_words(column, words)
+            return Reading(column, "class", self._blank(column, ()))
+        self._tell_missing(column, words)
+        return Reading(column, "class", self._blank(column, words))
+
+    # --- what is found ------------------------------------------------------------------------------------------------
+
+    def _found(self, column: Column) -> Reading:
+        words = self._missing_among(column.counts)
+        rest = [text for text in column.counts if text and text not in words and not self._is_said_missing(text)]
+        if not rest:
+            return self._plain_numbers(column, words)
+        if reading := self._codes(column, rest, words):
+            return reading
+        dressed = {text: found for text in rest if (found := undressed(text, self.marks))}
+        if len(dressed) == len(rest):
+            return self._dressed_numbers(column, dressed, words)
+        plain = len(column.values) - sum(column.counts.values())
+        if (
+            not plain
+            and not dressed
+            and (reading := self._dates(column, rest, words) or self._times(column, rest, words))
+        ):
+            return reading
+        return self._mixed(column, rest, dressed, plain, words)
+
+    def _plain_numbers(self, column: Column, words: Sequence[str]) -> Reading:
+        blank = self._blank(column, words)
+        if blank.all():
+            return Reading(column, "blank", blank)
+        self._tell_missing(column, words)
+        values = column.values if not self.options.missing else np.where(blank, np.nan, column.values)
+        return Reading(column, "number", blank, values, why=_missing_why(words))
+
+    def _codes(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:
+        """Categories, if some integers have a leading zero or are too large, and all else is a number."""
+        codes = [text for text in rest if CODE.fullmatch(text) or _is_beyond(text)]
+        if not codes or not all(text in codes or undressed(text, self.marks) for text in rest):
+            return None
+        why = (
+            f"codes such as {quoted(codes[0])} have a leading zero"
+            if CODE.fullmatch(codes[0])
+            else (f"integers such as {quoted(codes[0])} are beyond 2^53, where numbers lose digits")
+        )
+        cure = f"columns: {{{as_key(column.name)}: number}} if they are numbers"
+        self.findings.notes.append(f"column {quoted(column.name)} is read as categories: {why} ({cure})")
+        return Reading(column, "category", self._blank(column, words), why=why)
+
+    def _dressed_numbers(self, column: Column, dressed: Mapping[str, Dressed], words: Sequence[str]) -> Reading:
+        """Numbers with one symbol at each of them, or with marks; with different symbols a fault."""
+        numbers = {text: one.value for text, one in dressed.items()}
+        first = {one.symbol: text for text, one in reversed(list(dressed.items()))}
+        plain = np.flatnonzero(~np.isnan(column.values))
+        if len(plain):
+            first.setdefault("", f"{column.values[plain[0]]:g}")
+        if len(first) > 1:
+            examples = " and ".join(quoted(text) for text in list(first.values())[:2])
+            self._fault(
+                column,
+                f"found {examples} in column {quoted(column.name)}, expected one symbol at every number or at none; "
+                f"columns: {{{as_key(column.name)}: number}} reads the digits alone, or category, or ignore",
+                [text for text in first.values() if text in numbers],
+            )
+        symbol = next(iter(first))
+        blank = self._blank(column, words)
+        example, value = next(iter(numbers.items()))
+        self.findings.notes.append(
+            f"column {quoted(column.name)} is read as numbers: {quoted(example)} as {value:.17g}"
+        )
+        self._tell_missing(column, words)
+        why = f"{quoted(example)} is {value:.17g}"
+        return Reading(column, "number", blank, np.where(blank, np.nan, column.translated(numbers)), symbol, why=why)
+
+    def _dates(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:
+        forms = formats_of(rest)
+        if not forms:
+            return None
+        form = self._one_order(column, forms, rest)[0]
+        code = date_code(form, rest)
+        if form != "iso":
+            first = parsed(rest[0], form)
+            as_iso = f"{first:%Y-%m-%d}" if first else ""
+            self.findings.notes.append(f"column {quoted(column.name)} is read as dates: {quoted(rest[0])} as {as_iso}")
+        self._tell_missing(column, words)
+        return Reading(column, "date", self._blank(column, words), date=code, why="" if form == "iso" else form)
+
+    def _one_order(self, column: Column, forms: list[str], texts: Sequence[str]) -> list[str]:
+        """The formats, and a fault if dates are possible with the day first and with the month first."""
+        both = {"day-first", "month-first"} <= set(forms)
+        if both and (text := next((t for t in texts if parsed(t, "day-first") != parsed(t, "month-first")), "")):
+            sign = next(sign for sign in "/-." if sign in text)
+            year = "%Y" if re.match(r"\d+.\d+.\d{4}", text) else "%y"
+            day, month = (f'"{sign.join((*order, year))}"' for order in (("%d", "%m"), ("%m", "%d")))
+            self._fault(
+                column,
+                f"found dates such as {quoted(text)} in column {quoted(column.name)}, in which the day or the month "
+                f"may be first, expected columns: {{{as_key(column.name)}: {{date: {day}}}}} or {{date: {month}}}",
+                [text],
+            )
+        return forms
+
+    def _times(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:
+        hours = {text: found for text in rest if (found := clock_hours(text)) is not None}
+        if len(hours) < len(rest):
+            return None
+        example = rest[0]
+        self.findings.notes.append(
+            f"column {quoted(column.name)} is read as hours of the day: {quoted(example)} as {hours[example]:.4g}"
+        )
+        values = column.translated(hours)
+        return Reading(
+            column, "time", self._blank(column, words), values, why=f"{quoted(example)} is {hours[example]:.4g}"
+        )
+
+    def _mixed(
+        self, column: Column, rest: Sequence[str], dressed: Collection[str], plain: int, words: Sequence[str]
+    ) -> Reading:
+        """Text, or numbers or dates with words among them."""
+        counts = column.counts
+        others = [text for text in rest if text not in dressed]
+        total = plain + sum(counts[text] for text in rest)
+        numbers = total - sum(counts[text] for text in others)
+        meant = sum(counts[text] for text in others if MEANT.fullmatch(text))
+        if numbers + meant >= _MOSTLY * total and (numbers + meant == total or numbers >= _MOSTLY * total):
+            self._refuse_words(column, others, "numbers")
+            return Reading(column, "number", self._blank(column, words), column.values)
+        if not numbers and (form := self._mostly_dates(column, rest, total)):
+            self._refuse_words(column, [text for text in rest if not parsed(text, form)], "dates")
+            return self.as_categories(column)
+        return self._text(column, words, numbers, total, others)
+
+    def _mostly_dates(self, column: Column, rest: Sequence[str], total: int) -> str:
+        """The format of most cells of a column of dates, or ""."""
+        form = _nearest_format(rest)
+        dates = sum(column.counts[text] for text in rest if parsed(text, form)) if parsed(rest[0], form) else 0
+        return form if dates >= _MOSTLY * total else ""
+
+    def _text(self, column: Column, words: Sequence[str], numbers: int, total: int, others: Sequence[str]) -> Reading:
+        why = ""
+        if numbers >= _PARTLY * total:
+            why = f"{numbers} of {counted(total, 'cell')} are numbers, others not, such as {quoted(others[0])}"
+            self.findings.warnings.append(
+                f"column {quoted(column.name)} is read as categories: {why}; "
+                f"columns: {{{as_key(column.name)}: number}} would refuse those"
+            )
+        self._keep_words(column, words)
+        return Reading(column, "category", self._blank(column, ()), why=why)
+
+    def _keep_words(self, column: Column, words: Sequence[str]) -> None:
+        """A warning that words which often stand for a blank are kept as texts: NA may be Namibia."""
+        if words:
+            found = listed([f"{quoted(word)} ({counted(column.counts[word], 'row')})" for word in words])
+            one = "it stands" if len(words) == 1 else "they stand"
+            self.findings.warnings.append(
+                f"column {quoted(column.name)} has the text {found}, which is kept as a category; "
+                f"if {one} for a blank: missing: [{', '.join(map(as_key, words))}]"
+            )
+
+    # --- blanks and words ---------------------------------------------------------------------------------------------
+
+    def _missing_among(self, counts: Mapping[str, int]) -> list[str]:
+        """The usual words for a blank that occur; none if the user says which words these are."""
+        return [] if self.options.missing is not None else [text for text in counts if text in MISSING]
+
+    def _is_said_missing(self, text: str) -> bool:
+        return self.options.missing is not None and text in self.options.missing
+
+    def _blank_words(self, column: Column) -> set[str]:
+        return {"", *self._missing_among(column.counts), *(self.options.missing or ())}
+
+    def _blank(self, column: Column, words: Iterable[str]) -> Bools:
+        """Which cells (N,) are blank: empty, one of `words`, or one of the words that the user says."""
+        said = self.options.missing or ()
+        blank = column.rows_with(["", *words, *said])
+        for text in said:
+            dressed = undressed(text, self.marks)
+            if dressed and not dressed.symbol:  # -999 is a number like any other cell
+                blank = blank | (column.values == dressed.value)
+        return blank
+
+    def _tell_missing(self, column: Column, words: Sequence[str]) -> None:
+        if words:
+            found = listed([f"{counted(column.counts[word], 'cell')} {quoted(word)}" for word in words])
+            self.findings.notes.append(f"column {quoted(column.name)}: {found} read as blank")
+
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def _refuse_words(self, column: Column, words: Sequence[str], expected: str, form: str = "") -> None:
+        """One fault for all cells that are none of what is expected of their column."""
+        if not words:
+            return
+        count = sum(column.counts[word] for word in words)
+        shown = ", ".join(quoted(word) for word in words[:5]) + (", …" if len(words) > 5 else "")
+        name, in_form = as_key(column.name), f" in the format {quoted(form)}" if form else ""
+        cure = f"missing: [{', '.join(map(as_key, words[:5]))}], or columns: {{{name}: category}} or {{{name}: ignore}}"
+        self._fault(
+            column,
+            f"found {counted(count, 'cell')} of {len(column.values)} in column {quoted(column.name)} that "
+            f"{'is' if count == 1 else 'are'} no {expected}{in_form} ({shown}), expected {expected} alone; {cure}",
+            words,
+        )
+
+    def _fault(self, column: Column, message: str, texts: Sequence[str]) -> None:
+        """Record a fault at the first of the cells with these texts, with the lines of the first three."""
+        lines = self.table.lines[np.flatnonzero(column.rows_with(texts))[:3]].tolist()
+        where = f" (lines {', '.join(map(str, lines))}, …)" if len(lines) > 1 else ""
+        self.findings.faults.add(message + where, lines[0] if lines else 1, column.place)
+
+
+def as_key(name: str) -> str:
+    """A name as one writes it in YAML."""
+    return name if re.fullmatch(r"[A-Za-z_][\w .-]*", name) else f'"{name}"'
+
+
+def _missing_why(words: Sequence[str]) -> str:
+    return f"{', '.join(map(quoted, words))} read as blank" if words else ""
+
+
+def _is_beyond(text: str) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and abs(int(text[:30])) > LARGEST_INTEGER
+
+
+def _nearest_format(texts: Sequence[str]) -> str:
+    """The format of the first text that is a date in one."""
+    return next((form for text in texts[:100] for form in formats_of([text])), "iso")
+
+
+# --- the marks of numbers ---------------------------------------------------------------------------------------------
+
+
+def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, findings: Findings) -> Marks:
+    """How numbers are written in a table: what the user says, else what some cell proves; a fault where none does.
+
+    The decimal mark by which `columns` were read stays unless another is proven.
+    """
+    if options.decimal != "auto":
+        return Marks(options.decimal, options.thousands)
+    point = table.point
+    other = "," if point == "." else "."
+    for_other = _evidence(columns, other)
+    proven = next((column for column in columns if column.is_proven), None)
+    if options.thousands:
+        return Marks("," if options.thousands == "." else "." if options.thousands == "," else point, options.thousands)
+    if for_other.decimal and proven:
+        findings.faults.add(
+            f"found {quoted(for_other.decimal)} and, in column {quoted(proven.name)}, decimals with a "
+            f'{_MARKS[point]}, expected one decimal mark: decimal: "." or decimal: ","',
+            key=_DECIMAL_KEY,
+        )
+    elif for_other.decimal:
+        return Marks(other)
+    elif for_other.either and not proven:
+        findings.faults.add(
+            f"found numbers such as {quoted(for_other.either)}, whose {_MARKS[other]} may be a decimal mark or group "
+            f'thousands, expected decimal: "{other}" or thousands: "{other}"',
+            key=_DECIMAL_KEY,
+        )
+    elif for_other.either:
+        return Marks(point, other)
+    return Marks(point)
+
+
+_MARKS = {".": "point", ",": "comma"}
+
+
+def _evidence(columns: Sequence[Column], mark: str) -> Evidence:
+    """What the columns prove of a mark; only columns of which most cells are numbers in some reading count."""
+    decimal = either = ""
+    for column in columns:
+        if any(mark in text for text in column.texts) and _is_numeric(column):
+            found = evidence_for(mark, column.counts)
+            decimal, either = decimal or found.decimal, either or found.either
+    return Evidence(decimal, either)
+
+
+def _is_numeric(column: Column) -> bool:
+    known = {text: count for text, count in column.counts.items() if text and text not in MISSING}
+    allowed = (1 - _MOSTLY) * (len(column.values) - sum(column.counts.values()) + sum(known.values()))
+    for text, count in known.items():
+        if not (undressed(text, Marks(".", ",")) or undressed(text, Marks(",", "."))):
+            allowed -= count
+            if allowed < 0:
+                return False
+    return True
