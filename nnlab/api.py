@@ -214,8 +214,9 @@ def evaluate(
 
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.evaluate import evaluate as evaluate_run
-    from nnlab.experiments.evaluate import write_predictions
+    from nnlab.experiments.evaluate import plugins_named
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.predictions import write_predictions
     from nnlab.gates.parse import gates_from
     from nnlab.runs.files import check_place
     from nnlab.runs.folder import CONFIG
@@ -226,7 +227,8 @@ def evaluate(
     folder = find(runs_dir, run)
     read: tuple[str | Path, ...] = () if data is None else (data,)
     if predictions is not None or junit is not None:
-        read += resolve(folder.path / CONFIG, plugins=plugins).read_files
+        with plugins_named(folder):
+            read += resolve(folder.path / CONFIG, plugins=plugins).read_files
     if predictions is not None:
         check_place(predictions, read)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit, read), time.perf_counter()
@@ -241,7 +243,7 @@ def evaluate(
         baseline=gating.baseline,
     )
     if predictions is not None:
-        write_predictions(found, predictions)
+        write_predictions(found.model, found.predicted, predictions)
     gating.write(found.run, found.gates, time.perf_counter() - clock)
     return found
 

@@ -43,7 +43,7 @@ Predictions = Annotated[
         "--predictions",
         parser=o.file,
         metavar="FILE.csv",
-        help="Write for each row its number, the prediction and the truth.",
+        help="Write for each row its place, the prediction and the truth.",
     ),
 ]
 

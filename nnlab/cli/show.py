@@ -92,10 +92,10 @@ def _weights(trained: TrainingResult) -> str:
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
     """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
-    if found.status == "diverged":
-        screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
     for warning in found.warnings:
         screen.warn(warning)
+    if found.flattery and not output.quiet:  # --quiet shows no figures
+        screen.warn(found.flattery)
     weights = f"the {found.checkpoint} weights, step {found.step}"
     show_figures(screen, found.figures, weights, found.beside.figures)
     say_all(screen, found.beside.sentences)

@@ -86,10 +86,10 @@ class _FittedForSeeds:
         drawn = experiment.data.draws_a_part
         fitted = []
         for number, seed in enumerate(seeds if drawn else seeds[:1]):
-            dataset, prepared = source.dataset, source.rows(experiment, (seed,)).of(0)
-            linear = number < _MOST_FITS and wants_linear(gates, dataset, prepared.train, chosen=chosen)
-            baselines = Baselines.fit(dataset, prepared, linear=linear)
-            fitted.append((baselines.always, baselines.advice, baselines.figures(parts_of(prepared))))
+            parts, columns = parts_of(source.rows(experiment, (seed,)).of(0)), source.dataset.columns
+            linear = number < _MOST_FITS and wants_linear(gates, columns, parts["train"], chosen=chosen)
+            baselines = Baselines.fit(columns, experiment.task, parts["train"], linear=linear)
+            fitted.append((baselines.always, baselines.advice, baselines.figures(parts)))
         self.always = {always for always, _, _ in fitted}
         self.advice = fitted[0][1]
         found = [figures for _, _, figures in fitted] * (1 if drawn else len(seeds))

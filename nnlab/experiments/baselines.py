@@ -6,7 +6,7 @@ In summary.json `baselines` holds `baseline/majority/test/accuracy` and so on, b
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS
-from nnlab.data.dataset import Columns, Dataset, Task
+from nnlab.data.dataset import Columns, Task
 from nnlab.data.prepare import Examples, Prepared
 from nnlab.data.stored import is_lazy
 from nnlab.errors import ConfigError, listed, printable
@@ -33,7 +33,6 @@ from nnlab.maths.baselines import (
     margin_over,
 )
 from nnlab.maths.metrics import TRAINING_METRICS, Figures, metric_of, predictions, report
-from nnlab.setup.model import Model
 
 Array = NDArray[Any]
 
@@ -41,16 +40,16 @@ MOST_ROWS, MOST_NUMBERS = 50_000, 2**26  # of the training part, up to which the
 _NO_BETTER = 1e-3  # a regression whose error is smaller by less than this share of it has learned nothing
 _UNEVEN = 0.75  # share of the largest class from which accuracy says little
 ADVICE = "; judge by balanced_accuracy, or train with class_weights: balanced"
-PARTS = ("test", "val", "train")  # the first that is there is the one that sentences are about
+PARTS = ("test", "val", "train", "data")  # the first that is there is the one that sentences are about
 
 
-def wants_linear(gates: Sequence[Gate], dataset: Dataset, train: Examples, *, chosen: bool | None) -> bool:
+def wants_linear(gates: Sequence[Gate], columns: Columns, train: Examples, *, chosen: bool | None) -> bool:
     """Whether to fit the linear model: as `chosen`, else if a gate needs it, or for a table that is not too large."""
     if chosen is not None:
         return chosen
     rows, inputs = train.x.shape
     is_small = rows <= MOST_ROWS and rows * inputs <= MOST_NUMBERS
-    return asks_for(gates, LINEAR) or (is_small and dataset.columns.image is None and not is_lazy(train.x))
+    return asks_for(gates, LINEAR) or (is_small and columns.image is None and not is_lazy(train.x))
 
 
 def check_chosen(gates: Sequence[Gate], *, chosen: bool | None) -> None:
@@ -74,8 +73,13 @@ NOTHING = Beside({})
 
 
 def parts_of(prepared: Prepared) -> dict[str, Examples]:
-    """The parts that exist, by name."""
-    return {name: part for name in SPLITS if (part := getattr(prepared, name)) is not None}
+    """The parts that exist, by name: scaled inputs, and targets in their own units, as `Model.report` takes them."""
+    scaling, found = prepared.target_scaling, {name: getattr(prepared, name) for name in SPLITS}
+    return {
+        name: part if scaling is None else Examples(part.x, scaling.invert(part.y))
+        for name, part in found.items()
+        if part is not None
+    }
 
 
 @dataclass(frozen=True)
@@ -84,23 +88,15 @@ class Baselines:
 
     columns: Columns
     task: Task
-    prepared: Prepared
     predictors: Mapping[str, Predictor]
 
     @classmethod
-    def fit(cls, dataset: Dataset, prepared: Prepared, *, linear: bool) -> Baselines:
-        """Fit them on the training part; the linear model only if it is wanted."""
-        own = cls(dataset.columns, dataset.task, prepared, {})
-        y = own.targets(prepared.train)
-        found: dict[str, Predictor] = {name: always(constant(name, y)) for name in SIMPLE[dataset.task]}
+    def fit(cls, columns: Columns, task: Task, train: Examples, *, linear: bool) -> Baselines:
+        """Fit them on the training part, with targets in their own units; the linear model only if it is wanted."""
+        found: dict[str, Predictor] = {name: always(constant(name, train.y)) for name in SIMPLE[task]}
         with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
-            found |= {LINEAR: fit_linear(dataset.task, prepared.train.x, y)} if linear else {}
-        return cls(dataset.columns, dataset.task, prepared, found)
-
-    def targets(self, part: Examples) -> Array:
-        """The targets of a part in their own units, as `Model.report` takes them."""
-        scaling = self.prepared.target_scaling
-        return part.y if scaling is None else scaling.invert(part.y)
+            found |= {LINEAR: fit_linear(task, train.x, train.y)} if linear else {}
+        return cls(columns, task, found)
 
     def figures(self, parts: Mapping[str, Examples]) -> Figures:
         """The figures of each baseline on each part; none of single classes or targets."""
@@ -113,15 +109,17 @@ class Baselines:
 
     def _report(self, predictor: Predictor, part: Examples) -> Figures:
         top_k = (3, 5) if self.task == "multiclass" and part.y.shape[1] > 5 else ()
-        figures = report(self.task, predictor(part.x), self.targets(part), top_k=top_k)
+        figures = report(self.task, predictor(part.x), part.y, top_k=top_k)
         return {name: value for name, value in figures.items() if "/" not in name}
 
-    def beside(self, model: Model, parts: Mapping[str, Examples], reports: Mapping[str, Figures]) -> Beside:
-        """The figures on these parts, and the sentences on the first of test, validation and training part."""
-        figures = self.figures(parts)
-        split = next((name for name in PARTS if name in parts), None)
-        if split is None:
-            return Beside(figures)
+    def beside(
+        self, parts: Mapping[str, Examples], reports: Mapping[str, Figures], outputs_on: Callable[[str], Array]
+    ) -> Beside:
+        """The figures on these parts, and sentences on the first of test, validation and training part.
+
+        `reports` are the network's figures, and `outputs_on` gives its outputs on a part.
+        """
+        figures, split = self.figures(parts), next(name for name in PARTS if name in parts)
         figure = next(iter(TRAINING_METRICS[self.task]))
         found = [
             reports[split].get(figure),
@@ -129,9 +127,7 @@ class Baselines:
         ]
         if any(value is None for value in found):
             return Beside(figures)
-        return Beside(
-            figures, tuple(_InWords(self, model.outputs_of_scaled(parts[split].x), split, parts[split]).all())
-        )
+        return Beside(figures, tuple(_InWords(self, outputs_on(split), split, parts[split]).all()))
 
     @property
     def always(self) -> str:
@@ -160,7 +156,7 @@ class _InWords:
 
     def __init__(self, baselines: Baselines, outputs: Array, split: str, part: Examples) -> None:
         self.baselines, self.outputs, self.split = baselines, outputs, split
-        self.task, self.targets = baselines.task, baselines.targets(part)
+        self.task, self.targets = baselines.task, part.y
         self.figure = next(iter(TRAINING_METRICS[self.task]))
         self.others = {name: predictor(part.x) for name, predictor in baselines.predictors.items()}
         self.value = self._value(outputs)

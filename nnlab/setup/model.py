@@ -39,10 +39,12 @@ class Model:
     target_scaling: Scaling | None
     image_shape: tuple[int, int] | None = None
 
-    def scaled(self, x: Any) -> Any:
-        """Raw inputs (N, inputs) scaled for the network; rows that are in a file are scaled on access."""
-        known = as_other(x, self.columns, taken_out(self.columns, self.scaling))
-        return self.scaling.apply(known, self.theta.dtype)
+    def scaled(self, x: Any, rows: NDArray[np.int64] | None = None) -> Any:
+        """Raw inputs (N, inputs), or some `rows`, scaled for the network; those in a file are scaled on access."""
+        unseen = taken_out(self.columns, self.scaling)
+        if rows is not None and len(unseen):
+            x, rows = x[rows], None
+        return self.scaling.apply(as_other(x, self.columns, unseen), self.theta.dtype, rows)
 
     def outputs(self, x: Array) -> Array:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
@@ -52,19 +54,23 @@ class Model:
         """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
         with np.errstate(all="ignore"):
             outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
-        return self._in_own_units(outputs[0])
+        return self.in_own_units(outputs[0])
 
     def _evaluator(self) -> Evaluator:
         return Evaluator(self.network, self.theta, self.statistics)
 
     def report(self, x: Array, y: Array) -> Figures:
         """Loss and all metrics for scaled inputs x and scaled targets y."""
+        return self.outputs_and_report(x, y)[1]
+
+    def outputs_and_report(self, x: Array, y: Array) -> tuple[Array, Figures]:
+        """What `outputs_of_scaled` and `report` give, in one pass."""
         with np.errstate(all="ignore"):
             outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
         assert loss is not None
-        values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
+        values, targets = self.in_own_units(outputs[0]), self.in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}
-        return figures | report(
+        return values, figures | report(
             self.experiment.task,
             values,
             targets,
@@ -73,7 +79,8 @@ class Model:
             top_k=(3, 5) if self.experiment.task == "multiclass" and y.shape[1] > 5 else (),
         )
 
-    def _in_own_units(self, values: Array) -> Array:
+    def in_own_units(self, values: Array) -> Array:
+        """Outputs or scaled targets in the units of the unscaled targets."""
         return values if self.target_scaling is None else self.target_scaling.invert(values)
 
     def scaled_targets(self, y: Array) -> Array:

@@ -18,6 +18,7 @@ from nnlab.data.catalogue import CATALOGUE, existing_path, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.splits import Split, split
 from nnlab.data.stored import stack
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
@@ -166,6 +167,13 @@ def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int])
         drawn = seeds if data.draws_a_part else seeds[:1]
         prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
+
+
+def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
+    """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
+    data = experiment.data
+    with _placed(experiment):
+        return split(dataset, test=data.test, validation=data.validation, seed=experiment.seed)
 
 
 def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
