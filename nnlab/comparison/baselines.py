@@ -13,7 +13,7 @@ from nnlab.comparison.tasks import Arm, RowSource
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import listed, printable
-from nnlab.experiments.baselines import Baselines, is_better, parts_of, wants_linear
+from nnlab.experiments.baselines import Baselines, inputs_for_linear, is_better, parts_of
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import SIMPLE, answers_alike
 from nnlab.maths.metrics import TRAINING_METRICS
@@ -86,10 +86,11 @@ class _FittedForSeeds:
         drawn = experiment.data.draws_a_part
         fitted = []
         for number, seed in enumerate(seeds if drawn else seeds[:1]):
-            parts, columns = parts_of(source.rows(experiment, (seed,)).of(0)), source.dataset.columns
-            linear = number < _MOST_FITS and wants_linear(gates, columns, parts["train"], chosen=chosen)
-            baselines = Baselines.fit(columns, experiment.task, parts["train"], linear=linear)
-            fitted.append((baselines.always, baselines.advice, baselines.figures(parts)))
+            prepared, dataset, x = source.rows(experiment, (seed,)).of(0), source.dataset, None
+            if number < _MOST_FITS:
+                x = inputs_for_linear(gates, dataset.columns, prepared.train, chosen=chosen)
+            baselines = Baselines.fit(dataset, prepared.split.train, x)
+            fitted.append((baselines.always, baselines.advice, baselines.figures(parts_of(prepared))))
         self.always = {always for always, _, _ in fitted}
         self.advice = fitted[0][1]
         found = [figures for _, _, figures in fitted] * (1 if drawn else len(seeds))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS
-from nnlab.data.dataset import Columns, Task
+from nnlab.data.dataset import Columns, Dataset, Task
 from nnlab.data.prepare import Examples, Prepared
 from nnlab.data.stored import is_lazy
 from nnlab.errors import ConfigError, listed, printable
@@ -43,13 +43,15 @@ ADVICE = "; judge by balanced_accuracy, or train with class_weights: balanced"
 PARTS = ("test", "val", "train", "data")  # the first that is there is the one that sentences are about
 
 
-def wants_linear(gates: Sequence[Gate], columns: Columns, train: Examples, *, chosen: bool | None) -> bool:
-    """Whether to fit the linear model: as `chosen`, else if a gate needs it, or for a table that is not too large."""
-    if chosen is not None:
-        return chosen
+def inputs_for_linear(gates: Sequence[Gate], columns: Columns, train: Examples, *, chosen: bool | None) -> Any:
+    """The scaled inputs of the training part if the linear model is to be fitted on them, else None.
+
+    It is as `chosen`, else if a gate needs it, or for a table that is not too large.
+    """
     rows, inputs = train.x.shape
     is_small = rows <= MOST_ROWS and rows * inputs <= MOST_NUMBERS
-    return asks_for(gates, LINEAR) or (is_small and columns.image is None and not is_lazy(train.x))
+    unasked = asks_for(gates, LINEAR) or (is_small and columns.image is None and not is_lazy(train.x))
+    return train.x if (unasked if chosen is None else chosen) else None
 
 
 def check_chosen(gates: Sequence[Gate], *, chosen: bool | None) -> None:
@@ -91,12 +93,13 @@ class Baselines:
     predictors: Mapping[str, Predictor]
 
     @classmethod
-    def fit(cls, columns: Columns, task: Task, train: Examples, *, linear: bool) -> Baselines:
-        """Fit them on the training part, with targets in their own units; the linear model only if it is wanted."""
-        found: dict[str, Predictor] = {name: always(constant(name, train.y)) for name in SIMPLE[task]}
+    def fit(cls, dataset: Dataset, rows: NDArray[np.int64], x: Any = None) -> Baselines:
+        """Fit them on these training rows of a data set, and given their scaled inputs x the linear model too."""
+        task, y = dataset.task, dataset.y[rows]
+        found: dict[str, Predictor] = {name: always(constant(name, y)) for name in SIMPLE[task]}
         with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
-            found |= {LINEAR: fit_linear(task, train.x, train.y)} if linear else {}
-        return cls(columns, task, found)
+            found |= {LINEAR: fit_linear(task, x, y)} if x is not None else {}
+        return cls(dataset.columns, task, found)
 
     def figures(self, parts: Mapping[str, Examples]) -> Figures:
         """The figures of each baseline on each part; none of single classes or targets."""

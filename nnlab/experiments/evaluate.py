@@ -288,9 +288,8 @@ def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
 
 def _baselines(model: Model, dataset: Dataset, train: NDArray[np.int64], gates: Sequence[Gate]) -> Baselines:
     """The simple baselines of the training rows `train`, and the linear one if a gate compares with it."""
-    linear, y = asks_for(gates, LINEAR), model.in_own_units(model.scaled_targets(dataset.y[train]))
-    part = Examples(model.scaled(dataset.x, train) if linear else None, y)
-    return Baselines.fit(model.columns, dataset.task, part, linear=linear)
+    x = model.scaled(dataset.x, train) if asks_for(gates, LINEAR) else None
+    return Baselines.fit(dataset, train, x)
 
 
 def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
@@ -329,7 +328,7 @@ def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
 
 
 def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequence[Gate]) -> Results:
-    """Figures and predictions of the run's own parts, or of one; no other rows are scaled, unless for a linear model."""
+    """Figures and predictions of the run's own parts, or of one; others are scaled for a linear model only."""
     model, dataset = opened.model, _own_rows(opened, run)
     parts = split_rows(opened.experiment, dataset)
     found = {

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.experiment import SPLITS
 from nnlab.data.dataset import Dataset
 from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
-from nnlab.experiments.baselines import Beside, parts_of
+from nnlab.experiments.baselines import Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
@@ -32,7 +33,9 @@ Reports = dict[str, dict[str, float | None]]
 
 def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
-    return {name: model.report(part.x, part.y) for name, part in parts_of(setup.rows.of(0)).items()}
+    prepared = setup.rows.of(0)
+    parts = {name: getattr(prepared, name) for name in SPLITS}
+    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
 
 
 def figure_names(setup: Setup) -> list[str]:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
-from nnlab.data.prepare import Examples
 from nnlab.errors import StorageError
-from nnlab.experiments.baselines import NOTHING, Baselines, Beside, parts_of, wants_linear
+from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
 from nnlab.experiments.pictures import draw
@@ -148,8 +147,7 @@ class Training:
             self._note_gradient(step, errors)
         self._measure_final({}, self.setup.chosen(self.state).theta)
         if asks_for(self.setup.experiment.parsed_gates):  # of a linear model that was not fitted then, or an older run
-            parts = parts_of(self.setup.rows.of(0))
-            self.measured.final |= self._fit_baselines(parts).figures(parts)
+            self.measured.final |= self._fit_baselines().figures(parts_of(self.setup.rows.of(0)))
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:
@@ -293,12 +291,13 @@ class Training:
         if not reports:
             return NOTHING
         parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines(parts).beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
+        return self._fit_baselines().beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
 
-    def _fit_baselines(self, parts: Mapping[str, Examples]) -> Baselines:
-        gates, dataset = self.setup.experiment.parsed_gates, self.setup.rows.dataset
-        linear = wants_linear(gates, dataset.columns, parts["train"], chosen=self.baselines)
-        return Baselines.fit(dataset.columns, dataset.task, parts["train"], linear=linear)
+    def _fit_baselines(self) -> Baselines:
+        gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
+        prepared = rows.of(0)
+        x = inputs_for_linear(gates, rows.dataset.columns, prepared.train, chosen=self.baselines)
+        return Baselines.fit(rows.dataset, prepared.split.train, x)
 
     def _examine(self) -> Autopsy:
         """Diagnose why the training diverged, and write autopsy.json."""
