@@ -126,6 +126,7 @@ def train(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -133,16 +134,16 @@ def train(
     """Train the network of an experiment with its seed, in a new run folder under `runs_dir`.
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
-    run.json.
+    run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
+    50,000 training rows.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     with _watched(file.experiment, setup, gating, watcher) as observe:
-        result = train_network(
-            setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
-        )
+        result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
 
 
@@ -152,6 +153,7 @@ def resume(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -162,9 +164,10 @@ def resume(
     from nnlab.runs.lookup import find
 
     folder, setup = find(runs_dir, run), file.setup()
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
+        about["baselines"] = baselines
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -334,6 +337,7 @@ def compare(
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -342,15 +346,16 @@ def compare(
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
-    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained.
+    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
+    model is fitted to compare with; by default it is for a table of up to 50,000 training rows.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
     return _train_arms(arms, gating, watcher, jobs, dask, **about)
 
 

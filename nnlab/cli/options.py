@@ -138,7 +138,10 @@ Seed = Annotated[
 Gate = Annotated[
     list[str] | None,
     typer.Option(
-        "--gate", metavar="EXPR", help="What must hold, as in 'val/loss <= 0.2'; else exit code 3. Repeatable."
+        "--gate",
+        metavar="EXPR",
+        help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also mean, median, "
+        "linear; else exit code 3. Repeatable.",
     ),
 ]
 SweepGate = Annotated[
@@ -156,6 +159,14 @@ Baseline = Annotated[
         parser=_expanded,
         metavar="RUN",
         help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'.",
+    ),
+]
+Baselines = Annotated[
+    bool | None,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="Fit a linear model to compare with; by default for tables of up to 50,000 training rows.",
+        show_default=False,
     ),
 ]
 Junit = Annotated[

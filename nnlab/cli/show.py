@@ -13,6 +13,7 @@ from nnlab.cli.output import complain
 from nnlab.cli.terminal import (
     Screen,
     interval,
+    say_all,
     show_check,
     show_comparison,
     show_exact_check,
@@ -70,7 +71,8 @@ def training(output: Output, trained: TrainingResult) -> None:
     for line in trained.costs:
         screen.say(line)
     if trained.reports:
-        show_figures(screen, trained.reports, _weights(trained), by_class=False)
+        show_figures(screen, trained.reports, _weights(trained), trained.summary.baselines, by_class=False)
+        say_all(screen, trained.summary.sentences)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
@@ -94,7 +96,9 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
         screen.warn(warning)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
-    show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
+    weights = f"the {found.checkpoint} weights, step {found.step}"
+    show_figures(screen, found.figures, weights, found.beside.figures)
+    say_all(screen, found.beside.sentences)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")
