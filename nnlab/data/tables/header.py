@@ -16,7 +16,7 @@ from nnlab.data.tables.kinds import Findings, marks_of
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
 from nnlab.data.tables.table import Column, Layout, Table, columns_below
-from nnlab.errors import printable, suggestion
+from nnlab.errors import Question, printable, suggestion
 
 _HEADER_KEY, _NAMES_KEY = ("data", "header"), ("data", "names")
 _SHOWN = 6  # cells of a line that a message quotes
@@ -126,6 +126,7 @@ def _refuse_first_line(layout: Layout, first: Sequence[str], why: str) -> None:
         f"found a first line that may be names or a row, since {why}: {shown}; {expected}",
         1,
         key=_HEADER_KEY,
+        question=Question(_HEADER_KEY, ((True, "the first line holds names"), (False, "it is a row like the others"))),
     )
 
 

@@ -19,7 +19,7 @@ from nnlab.data.tables.decimals import CODE, LARGEST_INTEGER
 from nnlab.data.tables.dress import MEANT, MISSING, Dressed, Evidence, Marks, evidence_for, undressed
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import listed
+from nnlab.errors import Question, listed
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 _MOSTLY, _PARTLY = 0.9, 0.1  # of the cells are numbers: the rest is a fault, or the column is text
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL_KEY = ("data", "decimal")
+_MOST_WORDS = 20  # that may all stand for a blank
 
 
 @dataclass
@@ -205,6 +206,7 @@ class Kinds:
                 f"found {examples} in column {quoted(column.name)}, expected one symbol at every number or at none; "
                 f"columns: {{{as_key(column.name)}: number}} reads the digits alone, or category, or ignore",
                 [text for text in first.values() if text in numbers],
+                Question(("data", "columns", column.name), _OF_SYMBOLS),
             )
         symbol = next(iter(first))
         blank = self._blank(column, words)
@@ -241,6 +243,7 @@ class Kinds:
                 f"found dates such as {quoted(text)} in column {quoted(column.name)}, in which the day or the month "
                 f"may be first, expected columns: {{{as_key(column.name)}: {{date: {day}}}}} or {{date: {month}}}",
                 [text],
+                _question_of_order(column, text, day, month),
             )
         return forms
 
@@ -343,13 +346,35 @@ class Kinds:
             f"found {counted(count, 'cell')} of {len(column.values)} in column {quoted(column.name)} that "
             f"{'is' if count == 1 else 'are'} no {expected}{in_form} ({shown}), expected {expected} alone; {cure}",
             words,
+            self._question_of_words(column, words),
         )
 
-    def _fault(self, column: Column, message: str, texts: Sequence[str]) -> None:
+    def _question_of_words(self, column: Column, words: Sequence[str]) -> Question | None:
+        """Whether a few words stand for a blank, beside the usual ones that columns of numbers have."""
+        if len(words) > _MOST_WORDS:
+            return None
+        usual = [text for one in self.table.columns if not np.isnan(one.values).all() for text in one.counts]
+        missing = [*words, *sorted({text for text in usual if text in MISSING} - {*words})]
+        otherwise = f"they are no blanks: then also columns: {{{as_key(column.name)}: category}}"
+        return Question(("data", "missing"), ((missing, "these words stand for a blank"), (None, otherwise)))
+
+    def _fault(self, column: Column, message: str, texts: Sequence[str], question: Question | None = None) -> None:
         """Record a fault at the first of the cells with these texts, with the lines of the first three."""
         lines = self.table.lines[np.flatnonzero(column.rows_with(texts))[:3]].tolist()
         where = f" (lines {', '.join(map(str, lines))}, …)" if len(lines) > 1 else ""
-        self.findings.faults.add(message + where, lines[0] if lines else 1, column.place)
+        self.findings.faults.add(message + where, lines[0] if lines else 1, column.place, question=question)
+
+
+_OF_SYMBOLS = (("number", "the digits alone"), ("category", "texts"), ("ignore", "no input"))
+
+
+def _question_of_order(column: Column, text: str, *formats: str) -> Question:
+    """Whether the day or the month comes first; `formats` are in quotes."""
+    answers = zip(formats, ("day-first", "month-first"), strict=True)
+    dates = [({"date": form.strip('"')}, parsed(text, order)) for form, order in answers]
+    return Question(
+        ("data", "columns", column.name), tuple((kind, f"{text} is {day:%Y-%m-%d}") for kind, day in dates if day)
+    )
 
 
 def as_key(name: str) -> str:
@@ -378,11 +403,13 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
 
     The decimal mark by which `columns` were read stays unless another is proven.
     """
-    if options.decimal != "auto":
-        return Marks(options.decimal, options.thousands)
-    point = table.point
+    point = table.point if options.decimal == "auto" else options.decimal
     other = "," if point == "." else "."
     for_other = _evidence(columns, other)
+    if options.decimal != "auto":
+        # Where the mark is known, 1,234 has one reading left: its other sign groups thousands.
+        groups = other if for_other.either and not for_other.decimal else None
+        return Marks(point, options.thousands or groups)
     proven = next((column for column in columns if column.is_proven), None)
     if options.thousands:
         return Marks("," if options.thousands == "." else "." if options.thousands == "," else point, options.thousands)
@@ -391,6 +418,7 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
             f"found {quoted(for_other.decimal)} and, in column {quoted(proven.name)}, decimals with a "
             f'{_MARKS[point]}, expected one decimal mark: decimal: "." or decimal: ","',
             key=_DECIMAL_KEY,
+            question=_question_of_mark(point, other),
         )
     elif for_other.decimal:
         return Marks(other)
@@ -399,6 +427,7 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
             f"found numbers such as {quoted(for_other.either)}, whose {_MARKS[other]} may be a decimal mark or group "
             f'thousands, expected decimal: "{other}" or thousands: "{other}"',
             key=_DECIMAL_KEY,
+            question=_question_of_mark(point, other),
         )
     elif for_other.either:
         return Marks(point, other)
@@ -406,6 +435,11 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
 
 
 _MARKS = {".": "point", ",": "comma"}
+
+
+def _question_of_mark(point: str, other: str) -> Question:
+    answers = ((point, f"the {_MARKS[other]} groups thousands"), (other, f"the {_MARKS[other]} is the decimal mark"))
+    return Question(_DECIMAL_KEY, answers)
 
 
 def _evidence(columns: Sequence[Column], mark: str) -> Evidence:

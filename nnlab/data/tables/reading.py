@@ -20,13 +20,15 @@ from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_ta
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import listed, suggestion
+from nnlab.errors import Question, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
+USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
 _BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+_TWO_TASKS = (("regression", "an amount"), ("multiclass", "a class each"))
 _FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
@@ -43,6 +45,14 @@ def read_csv(path: Path | str, *, task: Task, options: TableOptions | None = Non
 def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
     """The task that a table asks for, with the reason. DataError with the question if there are two readings."""
     return _First(Path(path), options).task()
+
+
+def likely_target(path: Path | str, options: TableOptions) -> tuple[str, str]:
+    """The column that a table is most likely about, with the reason: one of a usual name, else the last that is no id.
+
+    DataError if the table cannot be read, or asks a question.
+    """
+    return _First(Path(path), options).likely_target()
 
 
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
@@ -79,8 +89,21 @@ class _First:
         task, why = task_of(readings, [Texts.of(reading) for reading in readings])
         self.findings.faults.raise_if_any()
         if task is None:
-            refuse(self.path, f"found no task, and {why}", key=("task",))
+            question = Question(("task",), _TWO_TASKS) if len(self.targets) == 1 else None
+            refuse(self.path, f"found no task, and {why}", key=("task",), question=question)
         return task, why
+
+    def likely_target(self) -> tuple[str, str]:
+        """The column that is most likely the target, with the reason."""
+        columns = [column for column in self.table.columns if column.name]
+        usual = {column.name.lower(): column.name for column in reversed(columns)}
+        if named := next((usual[name] for name in USUAL_TARGETS if name in usual), None):
+            return named, "it has a name that targets usually have"
+        if not columns:
+            refuse(self.path, "found no column with a name, expected one to predict", key=_TARGET_KEY)
+        used = (column for column in reversed(columns) if self._input(column).role == "input")
+        last = next(used, columns[-1])
+        return last.name, f"it is the last column{'' if last is self.table.columns[-1] else ' that names no row'}"
 
     def dataset(self, task: Task) -> Dataset:
         """The data set for a task."""
