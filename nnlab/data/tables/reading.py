@@ -19,6 +19,7 @@ from nnlab.data.tables.kinds import Findings, Kinds, Reading, as_key
 from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_target, task_of, yes_or_no
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.records import separator_of
 from nnlab.data.tables.table import Column, Table
 from nnlab.errors import Question, listed, suggestion
 
@@ -53,6 +54,19 @@ def likely_target(path: Path | str, options: TableOptions) -> tuple[str, str]:
     DataError if the table cannot be read, or asks a question.
     """
     return _First(Path(path), options).likely_target()
+
+
+def written_as(path: Path | str, options: TableOptions) -> TableOptions:
+    """The options with how a table is written: its separator, its marks, and whether it has a header.
+
+    DataError if the table cannot be read, or asks a question.
+    """
+    findings = Findings(FaultList(path))
+    table, marks = read_table(Path(path), options, findings)
+    findings.faults.raise_if_any()
+    sign = separator_of(Path(path), options.separator)[0]
+    has_header = bool(table.lines[0] != 1)
+    return replace(options, separator=sign, decimal=marks.point, thousands=marks.thousands, header=has_header)
 
 
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
