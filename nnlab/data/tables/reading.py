@@ -100,7 +100,7 @@ class _First:
     def task(self) -> tuple[Task, str]:
         """The task that the targets ask for, with the reason."""
         readings = [self.kinds.as_labels(column) for column in self.targets]
-        task, why = task_of(readings, [Texts.of(reading) for reading in readings])
+        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds.marks)
         self.findings.faults.raise_if_any()
         if task is None:
             question = Question(("task",), _TWO_TASKS) if len(self.targets) == 1 else None
