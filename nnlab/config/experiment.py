@@ -121,6 +121,7 @@ _PLACEHOLDERS: dict[KeyPath, Any] = {
     ("data", "source"): "xor",
     ("data", "source", "name"): "xor",
 }
+OPEN = "CHOOSE"  # a value that begins so is a question, which `nnlab init` leaves to the user
 _CUT = object()  # replaces a wrong value, so that the items after it keep their indexes
 
 
@@ -136,6 +137,9 @@ class _Fields:
         self.findings: list[Finding] = []
         self.cut: set[KeyPath] = set()
         self.experiment: Experiment | None = None
+        for path, text in _open_questions(values, ()):
+            self.findings.append((path, f"found {OPEN}, expected an answer{printable(text.removeprefix(OPEN))}"))
+            self.cut.add(_cut(self.values, path))
         more = True
         while self.experiment is None and more:
             more = self._validate_rest(activations)
@@ -173,6 +177,15 @@ class _Fields:
     def is_intact(self, path: KeyPath) -> bool:
         """Whether nothing was removed at, within or around this path, nor a key that was probably mistyped for it."""
         return not any(path[: len(cut)] == cut[: len(path)] for cut in (*self.cut, *map(_meant, self.cut)))
+
+
+def _open_questions(values: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The values, each with its path, that say `CHOOSE` and so wait for an answer."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, str) and (value == OPEN or value.startswith(f"{OPEN}: ")):
+            yield (*path, key), value
+        else:
+            yield from _open_questions(value, (*path, key))
 
 
 def _meant(path: KeyPath) -> KeyPath:
