@@ -435,9 +435,6 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
     if experiment.data.blanks != "refuse":
         found = f"found blanks: {experiment.data.blanks} with in_blocks, which is for arrays without blanks"
         yield ("data", "blanks"), f"{found}; expected refuse"
-    if experiment.data.weight is not None:
-        found = f"found weight: {experiment.data.weight} with in_blocks, which is for arrays, without columns"
-        yield ("data", "weight"), f"{found}; expected it for tables only"
 
 
 def _split_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -600,7 +597,7 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     line_search_findings: ("optimizer", "network", "training.clip_norm", "training.clip_value"),
     _head_findings: ("task", "network.head"),
     _scale_findings: ("data.scale_targets", "network.head"),
-    _block_findings: ("data.in_blocks", "data.blanks", "data.weight", "optimizer", "training.batch_size"),
+    _block_findings: ("data.in_blocks", "data.blanks", "optimizer", "training.batch_size"),
     _split_findings: ("data",),
     _duration_findings: ("training.epochs", "training.steps"),
     _evaluate_findings: ("data.validation", "data.split", "data.files", "training.evaluate"),
