@@ -194,7 +194,7 @@ def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
     line = piece.line
     try:
         for cells in reader:
-            yield line, [cell.strip() for cell in cells]
+            yield line, [cell.strip(" \t\r\n") for cell in cells]
             line = piece.line + reader.line_num
     except csv.Error as error:
         raise csv.Error(str(error), line) from error

@@ -77,8 +77,8 @@ def test_roles_that_make_no_sense(faults_of, options, words):
 FACTS = table(
     "who,part,when,w,a,y",
     lambda i: (
-        f"p{i % 4},{['train', 'Val', 'TEST'][i % 3]},2020-01-{i % 28 + 1:02},"
-        f"{i % 3},{i * 0.5},{'no' if i % 2 else 'yes'}"
+        f"p{i % 4},{['train', 'Val', 'TEST'][i % 3]},2020-01-{i % 28 + 1:02},{i % 3},{i * 0.5}"
+        f",{'no' if i % 2 else 'yes'}"
     ),
 )
 
@@ -142,8 +142,8 @@ def test_every_column_is_described_in_the_order_of_the_file(read):
     content = table(
         "id,colour,size,price,sold,k,extra,y",
         lambda i: (
-            f"{i},{['red', 'blue', 'red'][i % 3]},{i * 0.5 if i % 5 else '?'},${i}.50,"
-            f"2020-01-{i % 28 + 1:02},7,x,{'pq'[i % 2]}"
+            f"{i},{['red', 'blue', 'red'][i % 3]},{i * 0.5 if i % 5 else '?'},${i}.50,2020-01-{i % 28 + 1:02}"
+            f",7,x,{'pq'[i % 2]}"
         ),
     )
     data = read(content, blanks="median", keep=["extra"])
