@@ -127,6 +127,11 @@ def write(folder, text, name="experiment.yaml"):
     return path
 
 
+def table(names, row, count=30):
+    """The text of a table with commas: a line of names, and `row(i)` for each row."""
+    return "".join(f"{line}\n" for line in [names, *map(row, range(count))])
+
+
 def faults(text, activations=ACTIVATIONS):
     """Every fault of an experiment's text, as lines; none where it is fine."""
     try:

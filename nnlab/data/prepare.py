@@ -20,10 +20,14 @@ from nnlab.data.unseen import as_other, never_seen, unseen_warnings
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory."""
+    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory.
+
+    `weights` (n,) float64 say how much each row counts, with a mean of 1 over the part; None where all count alike.
+    """
 
     x: Any
     y: NDArray[Any]
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,8 @@ def prepare(
     regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
     are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it is for counts,
     which are never scaled. Inputs of categories that are in no training row are 0 in every part, or count as the
-    column's category for rare ones. Warnings take a look at all rows, and are left out unless `warn`. DataError as
-    raised by `split` and `Scaling`.
+    column's category for rare ones. Weights of rows change neither split nor scaling. Warnings take a look at all rows,
+    and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `mean_one`.
     """
     parts = split(dataset, test=test, validation=validation, seed=seed)
     x, y = input_cells(dataset), target_cells(dataset)
@@ -91,11 +95,13 @@ def prepare(
     with y.named(parts.train):
         targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
-    def part(rows: Rows) -> Examples:
+    def part(rows: Rows, name: str) -> Examples:
+        every = dataset.rows.weights
+        weights = None if every is None else mean_one(every[rows], f"the {name} part")
         with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
             inputs = scaling.apply(known, dtype, rows)
         with y.named(rows, "" if scales else "; see data.scale_targets"):
-            return Examples(inputs, targets.apply(dataset.y, dtype, rows))
+            return Examples(inputs, targets.apply(dataset.y, dtype, rows), weights)
 
     def warnings() -> Iterator[str]:
         yield from _warnings(dataset, parts, scaling, targets, unseen)
@@ -109,14 +115,28 @@ def prepare(
         )
 
     return Prepared(
-        train=part(parts.train),
-        val=part(parts.validation) if len(parts.validation) else None,
-        test=part(parts.test) if len(parts.test) else None,
+        train=part(parts.train, "training"),
+        val=part(parts.validation, "validation") if len(parts.validation) else None,
+        test=part(parts.test, "test") if len(parts.test) else None,
         scaling=scaling,
         target_scaling=targets if scales else None,
         split=parts,
         warnings=tuple(warnings()) if warn else (),
     )
+
+
+def mean_one(weights: NDArray[np.float64], where: str) -> NDArray[np.float64]:
+    """Weights (n,) of rows divided by their mean; equal ones are 1 to the bit. DataError if all are 0.
+
+    `where` says of which rows they are.
+    """
+    largest = weights.max()
+    if largest == 0:
+        found = f"found a weight of 0 for each of the {counted(len(weights), 'row')} of {where}"
+        refuse(None, f"{found}, expected some above 0", key=("data", "weight"))
+    shares = weights / largest  # their sum cannot overflow
+    mean_is_one: NDArray[np.float64] = shares / shares.mean()
+    return mean_is_one
 
 
 def _channels(dataset: Dataset) -> int:

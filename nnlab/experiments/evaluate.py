@@ -19,7 +19,8 @@ from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.cells import Cells
 from nnlab.data.dataset import Dataset, NewRows
-from nnlab.data.prepare import Examples
+from nnlab.data.files import quoted
+from nnlab.data.prepare import Examples, mean_one
 from nnlab.data.stored import is_lazy
 from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
@@ -235,8 +236,8 @@ def _held(
 
 
 def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
-    """The rows of a file or folder, read in the way of the model's own data."""
-    return load_new(
+    """The rows of a file or folder, read in the way of the model's own data, with weights of mean 1."""
+    rows = load_new(
         data,
         model.columns,
         task=experiment.task,
@@ -247,6 +248,13 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
+    weight, weights = experiment.data.weight, rows.rows.weights
+    if weight is None or rows.y is None:
+        return rows
+    if weights is None:
+        found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
+        return replace(rows, warnings=(*rows.warnings, found))
+    return rows
 
 
 Results = tuple[dict[str, Figures], dict[str, Predicted], Beside]
@@ -262,7 +270,8 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
     if new.y is not None and len(rows):
         with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
             y = model.scaled_targets(new.y[rows])
-    known, figures = _measured(model, x, y)
+    weights = _weights(new.rows.weights, rows, quoted(file))
+    known, figures = _measured(model, x, y, weights)
     outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
     outputs[rows] = known
     facts = with_unseen(model, new.x, new.rows)
@@ -273,7 +282,7 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
     if asks_for(gates):
         dataset = _own_rows(opened, run)
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
-        beside = Beside(baselines.figures({"data": Examples(x, model.in_own_units(y))}))
+        beside = Beside(baselines.figures({"data": Examples(x, model.in_own_units(y), weights)}))
     return {"data": figures}, {"data": part}, beside
 
 
@@ -292,6 +301,11 @@ def _baselines(model: Model, dataset: Dataset, train: NDArray[np.int64], gates: 
     return Baselines.fit(dataset, train, x)
 
 
+def _weights(weights: Array | None, rows: Array, what: str) -> Array | None:
+    """The weights of some rows, with a mean of 1; None where rows have none."""
+    return None if weights is None else mean_one(weights[rows], what)
+
+
 def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
     """The indices of the rows with a blank that the model does not fill; rows in a file have none."""
     if model.scaling.fill is not None or is_lazy(new.x):
@@ -299,9 +313,9 @@ def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
     return np.flatnonzero(np.isnan(new.x).any(axis=1))
 
 
-def _measured(model: Model, x: Any, y: Array | None) -> tuple[Array, Figures]:
+def _measured(model: Model, x: Any, y: Array | None, weights: Array | None) -> tuple[Array, Figures]:
     """Outputs for scaled inputs, and figures if there are scaled targets."""
-    return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y)
+    return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y, weights)
 
 
 PICTURE = "answers"
@@ -340,8 +354,10 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequenc
     scored, baselines = {}, _baselines(model, dataset, parts.train, gates)
     for name in [split] if split else found:
         rows, y = found[name], dataset.y[found[name]]
+        weights = _weights(dataset.rows.weights, rows, f"the {name} part")
         x, targets = model.scaled(dataset.x, rows), model.scaled_targets(y)
-        outputs, figures[name] = _measured(model, x, targets)
+        outputs, figures[name] = _measured(model, x, targets, weights)
         predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
-        scored[name] = Examples(x if LINEAR in baselines.predictors else outputs, model.in_own_units(targets))
+        x = x if LINEAR in baselines.predictors else outputs  # constants look at no input
+        scored[name] = Examples(x, model.in_own_units(targets), weights)
     return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].outputs)

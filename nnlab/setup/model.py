@@ -16,6 +16,7 @@ from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
 from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import CheckpointError, InputError
+from nnlab.maths.losses import with_row_weights
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
@@ -59,14 +60,17 @@ class Model:
     def _evaluator(self) -> Evaluator:
         return Evaluator(self.network, self.theta, self.statistics)
 
-    def report(self, x: Array, y: Array) -> Figures:
-        """Loss and all metrics for scaled inputs x and scaled targets y."""
-        return self.outputs_and_report(x, y)[1]
+    def report(self, x: Array, y: Array, weights: Array | None = None) -> Figures:
+        """Loss and all metrics for scaled inputs x and scaled targets y.
 
-    def outputs_and_report(self, x: Array, y: Array) -> tuple[Array, Figures]:
+        `weights` (N,) are those of the rows, with a mean of 1; without them each row counts 1.
+        """
+        return self.outputs_and_report(x, y, weights)[1]
+
+    def outputs_and_report(self, x: Array, y: Array, weights: Array | None = None) -> tuple[Array, Figures]:
         """What `outputs_of_scaled` and `report` give, in one pass."""
         with np.errstate(all="ignore"):
-            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
+            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), self._for_head(y, weights)[None])
         assert loss is not None
         values, targets = self.in_own_units(outputs[0]), self.in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}
@@ -74,10 +78,17 @@ class Model:
             self.experiment.task,
             values,
             targets,
+            weights,
             classes=self.columns.classes,
             target_names=self.columns.targets,
             top_k=(3, 5) if self.experiment.task == "multiclass" and y.shape[1] > 5 else (),
         )
+
+    def _for_head(self, y: Array, weights: Array | None) -> Array:
+        """Scaled targets as the head takes them, with weights of the rows if it weighs them."""
+        if not self.network.head.weighs_rows:
+            return y
+        return with_row_weights(y, np.ones(len(y)) if weights is None else weights)
 
     def in_own_units(self, values: Array) -> Array:
         """Outputs or scaled targets in the units of the unscaled targets."""

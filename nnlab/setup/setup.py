@@ -63,7 +63,8 @@ class Setup:
     def batches(self) -> Batches:
         """The batches of the training part."""
         train = self.parts["train"]
-        return batches_of(train.x, train.y, self.rows.seeds, self.plan.batch_size, shuffle=self.plan.shuffle)
+        y = train.y_and_weights
+        return batches_of(train.x, y, self.rows.seeds, self.plan.batch_size, shuffle=self.plan.shuffle)
 
     def fit(
         self,
@@ -112,7 +113,7 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     ConfigError for layers that do not fit, parts to be watched that are not there, and gates that are never met.
     """
     dataset, first = rows.dataset, rows.prepared[0]
-    weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
+    weights = class_weights(experiment, dataset.columns, [prepared.train for prepared in rows.prepared])
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], weights)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
     layout, count = _checked_layout(experiment, network, dataset.y.shape[1]), len(first.train.x)

@@ -7,7 +7,7 @@ import pytest
 
 from nnlab.data.catalogue import load
 from nnlab.data.dataset import Columns, RowFacts, fingerprint_of
-from nnlab.data.prepare import prepare
+from nnlab.data.prepare import mean_one, prepare
 from nnlab.errors import DataError
 
 OPTIONS = {
@@ -228,3 +228,34 @@ def test_a_target_that_is_an_input_is_a_warning_of_a_table():
     (told,) = prepared(leaking).warnings
     assert told.startswith("target 'heating_load' follows column ")
     assert prepared(rows_of(leaking)).warnings == ()  # a set without lines is none that was read from a table
+
+
+# --- weights of rows --------------------------------------------------------------------------------------------------
+
+
+def weighted_iris(weights):
+    return dataclasses.replace(load("iris", task="multiclass"), rows=RowFacts(weights=weights))
+
+
+def test_the_weights_of_a_part_have_a_mean_of_1_and_change_neither_split_nor_scaling():
+    weights = np.random.default_rng(1).uniform(0, 5, 150)
+    data, plain = prepared(weighted_iris(weights)), prepared(load("iris", task="multiclass"))
+    for name, rows in (("train", data.split.train), ("val", data.split.validation), ("test", data.split.test)):
+        part, other = getattr(data, name), getattr(plain, name)
+        np.testing.assert_allclose(part.weights, weights[rows] / weights[rows].mean(), rtol=1e-14)
+        np.testing.assert_array_equal(part.x, other.x)
+        assert other.weights is None
+
+
+@pytest.mark.parametrize("weight", [5e-324, 0.1, 1 / 3, 1e308])
+def test_equal_weights_are_1_to_the_bit(weight):
+    np.testing.assert_array_equal(mean_one(np.full(7, weight), "the part"), 1)
+
+
+@pytest.mark.parametrize(("name", "part"), [("train", "training"), ("validation", "validation"), ("test", "test")])
+def test_a_part_whose_rows_all_weigh_0_is_refused(name, part):
+    weights = np.ones(150)
+    weights[getattr(prepared(load("iris", task="multiclass")).split, name)] = 0
+    with pytest.raises(DataError, match=f"found a weight of 0 for each of the .* rows of the {part} part") as error:
+        prepared(weighted_iris(weights))
+    assert error.value.faults[0].key == ("data", "weight")

@@ -15,7 +15,7 @@ from nnlab.data.tables.dress import MISSING, Marks, evidence_for, undressed
 from nnlab.data.tables.kinds import Findings, marks_of
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
-from nnlab.data.tables.table import Column, Layout, Table, columns_below
+from nnlab.data.tables.table import Column, Table, TextLayout, columns_below
 from nnlab.errors import printable, suggestion
 
 _HEADER_KEY, _NAMES_KEY = ("data", "header"), ("data", "names")
@@ -30,7 +30,7 @@ def read_table(
 
     `expected` are the names of columns of an earlier table: a first line with all of them is a header.
     """
-    layout = Layout(path, *separator_of(path, options.separator))
+    layout = TextLayout(path, *separator_of(path, options.separator))
     layout = replace(layout, point=_likely_point(layout, options))
     first = first_record(path, layout.sign)
     table, marks = _read(layout, first, options, findings, expected)
@@ -40,7 +40,7 @@ def read_table(
     return table, marks
 
 
-def _likely_point(layout: Layout, options: TableOptions) -> str:
+def _likely_point(layout: TextLayout, options: TableOptions) -> str:
     """The decimal mark to read by: what the user says, or what the first cells prove. `marks_of` sees to the rest."""
     if options.decimal != "auto" or options.thousands == ".":
         return options.decimal if options.decimal != "auto" else ","
@@ -65,7 +65,7 @@ def _is_number(text: str) -> bool:
 
 
 def _read(
-    layout: Layout, first: Sequence[str], options: TableOptions, findings: Findings, expected: Collection[str]
+    layout: TextLayout, first: Sequence[str], options: TableOptions, findings: Findings, expected: Collection[str]
 ) -> tuple[Table, Marks]:
     columns, lines, ragged = columns_below(layout)
     if ragged and options.bad_rows == "skip":
@@ -73,7 +73,7 @@ def _read(
     else:
         add_ragged(findings.faults, ragged, layout.width, layout.sign)
         findings.faults.raise_if_any()
-    table = Table(str(layout.path), tuple(columns), lines, layout.point)
+    table = Table(str(layout.path), tuple(columns), lines, layout.point, layout.sign)
     if _has_header(layout, first, columns, options, expected):
         table = _named(table, first, options, findings)
     else:
@@ -94,7 +94,11 @@ def _left_out(lines: Sequence[int]) -> str:
 
 
 def _has_header(
-    layout: Layout, first: Sequence[str], columns: Sequence[Column], options: TableOptions, expected: Collection[str]
+    layout: TextLayout,
+    first: Sequence[str],
+    columns: Sequence[Column],
+    options: TableOptions,
+    expected: Collection[str],
 ) -> bool:
     """Whether the first line holds names. DataError if it may be names or a row."""
     if options.header != "auto":
@@ -113,12 +117,12 @@ def _has_header(
     typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
     if typed and all(_accepts(column, cell) for column, cell in typed):
         _refuse_first_line(layout, first, "its cells are like those below")
-    if not typed and not said and len(columns[0].values):
+    if not typed and not said and len(columns) > 1 and len(columns[0].values):
         _refuse_first_line(layout, first, "it holds text, as the lines below do")
     return True
 
 
-def _refuse_first_line(layout: Layout, first: Sequence[str], why: str) -> None:
+def _refuse_first_line(layout: TextLayout, first: Sequence[str], why: str) -> None:
     shown = ", ".join(quoted(cell) for cell in first[:_SHOWN]) + (", …" if len(first) > _SHOWN else "")
     expected = "expected header: true, or header: false (and names: [a, b, …], if the columns should have some)"
     refuse(
@@ -171,7 +175,7 @@ def _named(table: Table, first: Sequence[str], options: TableOptions, findings: 
     return replace(table, columns=tuple(replace(c, name=name) for c, name in zip(columns, names, strict=True)))
 
 
-def _with_first_row(table: Table, layout: Layout, first: Sequence[str], options: TableOptions) -> Table:
+def _with_first_row(table: Table, layout: TextLayout, first: Sequence[str], options: TableOptions) -> Table:
     """The table whose first line is a row like the others."""
     if len(first) != layout.width:
         found = f"found {counted(len(first), 'cell')}"

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
-_BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+_BLANKS_KEY, _TARGET_KEY, _SEPARATOR_KEY = ("data", "blanks"), ("data", "target"), ("data", "separator")
 _FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
@@ -112,9 +112,7 @@ class _First:
         used = [one for one in inputs if one.role == "input"]
         facts = read_facts(self.kinds, self.options)
         if not used:
-            left = [f"{quoted(one.reading.column.name)} is left out, since {one.why}" for one in inputs[:3]]
-            why = f": {'; '.join(left)} (columns: {{NAME: number}} would use one)" if left else ""
-            faults.add(f"found no column left for the inputs{why}, expected at least one", key=_TARGET_KEY)
+            self._refuse_no_inputs(inputs)
         faults.raise_if_any()
         rows = self._rows(used, targets, facts)
         faults.raise_if_any()
@@ -170,8 +168,11 @@ class _First:
         rest = [column for column in table.columns if column.name not in ignored]
         targets = options.target
         if targets is None:
-            named = [column.name for column in rest if column.name not in {*others, *options.keep}]
-            targets = (named[-1],) if named else ()
+            named = [column for column in rest if column.name not in {*others, *options.keep} and not _is_empty(column)]
+            targets = (named[-1].name,) if named else ()
+            if targets == ("",):
+                found = f"found no name for column {named[-1].place}, the target unless another is named"
+                refuse(self.path, f"{found}, expected one (data.target names a target)", 1, key=_TARGET_KEY)
         for name in sorted({name for name in targets if targets.count(name) > 1 or name in ignored}):
             self.findings.faults.add(
                 f"found column {quoted(name)} twice in target and ignore, expected it once", key=_TARGET_KEY
@@ -208,6 +209,8 @@ class _First:
         """Faults for names that a column which is used may not have."""
         seen: set[str] = set()
         for column in used:
+            if not column.name:
+                continue  # an input without a name is left out or refused
             name = column.name
             if name in seen:
                 cure = f"data.ignore: [{as_key(name)}] leaves all of them out"
@@ -240,6 +243,17 @@ class _First:
         if texts is not None and not left:
             check_texts(texts, reading, self.table, self.findings.faults)
         return found
+
+    def _refuse_no_inputs(self, left_out: Sequence[_Input]) -> None:
+        if len(self.table.columns) == 1:
+            found = f"found one column, {quoted(self.table.names[0])}, expected inputs and a target"
+            self.findings.faults.add(f"{found}; data.separator may name another separator", 1, key=_SEPARATOR_KEY)
+            return
+        named = [one for one in left_out if one.reading.column.name][:3]
+        reasons = listed([f"{quoted(one.reading.column.name)}: {one.why}" for one in named]) if named else ""
+        cure = f"; columns: {{{as_key(named[0].reading.column.name)}: category}} would use it" if named else ""
+        found = f"found no column left for the inputs{f' ({reasons})' if reasons else ''}"
+        self.findings.faults.add(f"{found}, expected at least one{cure}", key=_TARGET_KEY)
 
     def _tell_left_out(self, column: Column, why: str, *, is_warning: bool) -> None:
         what = f"column {quoted(column.name)}" if column.name else f"column {column.place}, which has no name,"
@@ -357,6 +371,11 @@ class _First:
                 names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
                 found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
                 self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
+
+
+def _is_empty(column: Column) -> bool:
+    """Whether a column has neither a name nor a value."""
+    return not column.name and column.counts.get("", 0) == len(column.values)
 
 
 def _lines(table: Table, rows: Rows) -> str:

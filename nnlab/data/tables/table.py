@@ -85,7 +85,7 @@ class Column:
 
     def below(self, cell: str, point: str) -> Column:
         """The column with one more cell above the others."""
-        top = _Builder(1)
+        top = _ColumnBuilder(1)
         top.add(Records(cells_of([cell]), np.ones(1, np.int64), ()), point)
         first = top.column(0, self.name, self.place, list)
         texts = tuple(dict.fromkeys((*self.texts, *first.texts)))
@@ -115,14 +115,15 @@ def _picked(spell: Callable[[], list[str]], rows: Rows) -> list[str]:
 class Table:
     """A table: its columns, and the line of the file in which each row (N,) begins.
 
-    `point` is the decimal mark by which numbers were read. `notes` and `warnings` are sentences about the file as a
-    whole, and `read` the number of rows in it, of which some may have been left out.
+    `point` is the decimal mark by which numbers were read, and `sign` the separator. `notes` and `warnings` are
+    sentences about the file as a whole.
     """
 
     file: str
     columns: tuple[Column, ...]
     lines: Rows
     point: str = "."
+    sign: str = ","
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -144,7 +145,7 @@ class Table:
         return replace(self, columns=tuple(column.picked(rows) for column in self.columns), lines=self.lines[rows])
 
 
-class _Builder:
+class _ColumnBuilder:
     """Columns while their records come in, piece by piece."""
 
     def __init__(self, width: int) -> None:
@@ -186,7 +187,7 @@ class _Builder:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TextLayout:
     """How the records of a text file lie: its separator, its decimal mark, and the width of a record.
 
     `first_width` is that of the first record.
@@ -221,9 +222,9 @@ class Layout:
         return found
 
 
-def columns_below(layout: Layout) -> tuple[list[Column], Rows, Sequence[tuple[int, Sequence[str]]]]:
+def columns_below(layout: TextLayout) -> tuple[list[Column], Rows, Sequence[tuple[int, Sequence[str]]]]:
     """The columns below the first record, without names; the line of each row; and the records of another width."""
-    builder, lines, ragged = _Builder(layout.width), list[Rows](), list[tuple[int, Sequence[str]]]()
+    builder, lines, ragged = _ColumnBuilder(layout.width), list[Rows](), list[tuple[int, Sequence[str]]]()
     for records in layout.records():
         builder.add(records, layout.point)
         lines.append(records.lines)
