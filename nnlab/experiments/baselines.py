@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ def parts_of(prepared: Prepared) -> dict[str, Examples]:
     """The parts that exist, by name: scaled inputs, and targets in their own units, as `Model.report` takes them."""
     scaling, found = prepared.target_scaling, {name: getattr(prepared, name) for name in SPLITS}
     return {
-        name: part if scaling is None else Examples(part.x, scaling.invert(part.y))
+        name: part if scaling is None else replace(part, y=scaling.invert(part.y))
         for name, part in found.items()
         if part is not None
     }
@@ -95,10 +95,11 @@ class Baselines:
     @classmethod
     def fit(cls, dataset: Dataset, rows: NDArray[np.int64], x: Any = None) -> Baselines:
         """Fit them on these training rows of a data set, and given their scaled inputs x the linear model too."""
-        task, y = dataset.task, dataset.y[rows]
-        found: dict[str, Predictor] = {name: always(constant(name, y)) for name in SIMPLE[task]}
+        task, y, weights = dataset.task, dataset.y[rows], dataset.rows.weights
+        weights = None if weights is None else weights[rows]
+        found: dict[str, Predictor] = {name: always(constant(name, y, weights)) for name in SIMPLE[task]}
         with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
-            found |= {LINEAR: fit_linear(task, x, y)} if x is not None else {}
+            found |= {LINEAR: fit_linear(task, x, y, weights)} if x is not None else {}
         return cls(dataset.columns, task, found)
 
     def figures(self, parts: Mapping[str, Examples]) -> Figures:
@@ -112,7 +113,7 @@ class Baselines:
 
     def _report(self, predictor: Predictor, part: Examples) -> Figures:
         top_k = (3, 5) if self.task == "multiclass" and part.y.shape[1] > 5 else ()
-        figures = report(self.task, predictor(part.x), part.y, top_k=top_k)
+        figures = report(self.task, predictor(part.x), part.y, part.weights, top_k=top_k)
         return {name: value for name, value in figures.items() if "/" not in name}
 
     def beside(
@@ -159,18 +160,21 @@ class _InWords:
 
     def __init__(self, baselines: Baselines, outputs: Array, split: str, part: Examples) -> None:
         self.baselines, self.outputs, self.split = baselines, outputs, split
-        self.task, self.targets = baselines.task, part.y
+        self.task, self.targets, self.weights = baselines.task, part.y, part.weights
         self.figure = next(iter(TRAINING_METRICS[self.task]))
         self.others = {name: predictor(part.x) for name, predictor in baselines.predictors.items()}
         self.value = self._value(outputs)
 
     def _value(self, outputs: Array) -> float:
-        return float(TRAINING_METRICS[self.task][self.figure](outputs, self.targets))
+        return float(TRAINING_METRICS[self.task][self.figure](outputs, self.targets, self.weights))
+
+    def _margin(self, outputs: Array, others: Array) -> Margin:
+        return margin_over(self.task, outputs, others, self.targets, self.weights)
 
     def all(self) -> Iterator[str]:
         """Beside the simple baseline, what that means, and beside the linear model."""
         simple, always = self.others[SIMPLE[self.task][0]], self.baselines.always
-        value, margin = self._value(simple), margin_over(self.task, self.outputs, simple, self.targets)
+        value, margin = self._value(simple), self._margin(self.outputs, simple)
         name = self.figure.replace("_", " ").capitalize() if self.figure != "rmse" else "RMSE"
         where = {"test": "", "val": " on the validation part", "train": " on the training part"}[self.split]
         learned = is_better(self.figure, self.value, value)
@@ -186,6 +190,8 @@ class _InWords:
         if margin.more is not None:
             count = f"{abs(margin.more):,} {'more' if margin.more > 0 else 'fewer'} of {margin.rows:,} right"
             return f"{self.value - value:+.4g}, {count}" if margin.more else f"the same of {margin.rows:,} rows right"
+        if self.task != "regression":
+            return f"{self.value - value:+.4g} by weight"
         if value == self.value or not value:
             return "the same" if value == self.value else "no error at all"
         return f"{100 * abs(1 - self.value / value):.3g} % {'less' if self.value < value else 'more'}"
@@ -205,7 +211,7 @@ class _InWords:
 
     def _linear(self, outputs: Array) -> Iterator[str]:
         """That a linear model is as good or better; nothing where the network is ahead for certain."""
-        value, margin = self._value(outputs), margin_over(self.task, outputs, self.outputs, self.targets)
+        value, margin = self._value(outputs), self._margin(outputs, self.outputs)
         by_chance = f", within chance for {margin.rows:,} rows"
         if value == self.value:
             yield f"A linear model is as good: {value:.4g}."

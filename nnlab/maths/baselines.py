@@ -7,7 +7,8 @@
     median    regression    the median of each target, the constant with the smallest absolute error
     linear    every task    a linear model of the network's own inputs: least squares, or logistic regression
 
-All are scored by `metrics.report`, as the network is, on the same rows.
+All are scored by `metrics.report`, as the network is, on the same rows. Weights of rows, (N,) and at least 0, count as
+in `metrics`: a row of weight 2 as two rows; without them each row counts 1.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def baseline_figures(task: Task, figures: Iterable[str]) -> list[str]:
 # --- constants --------------------------------------------------------------------------------------------------------
 
 
-def constant(name: str, y: Array) -> Array:
+def constant(name: str, y: Array, weights: Array | None = None) -> Array:
     """The outputs (K,) that a simple baseline gives for every row, from training targets y (N, K).
 
     The shares of `majority` decide, by the rules of `metrics`, for the largest class or the more common value; of
@@ -56,8 +57,21 @@ def constant(name: str, y: Array) -> Array:
     """
     values = np.asarray(y, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        row: Array = np.median(values, axis=0) if name == "median" else values.mean(axis=0)
+        if name == "median":
+            return np.array([_median(column, weights) for column in values.T])
+        row: Array = np.average(values, axis=0, weights=weights)
     return row
+
+
+def _median(values: Array, weights: Array | None) -> float:
+    """The value with half of the weight on either side, or the mean of the two between which that half lies."""
+    if weights is None:
+        return float(np.median(values))
+    order = values.argsort()
+    below = np.cumsum(weights[order])
+    half = below[-1] / 2
+    places = np.searchsorted(below, half, side="left"), np.searchsorted(below, half, side="right")
+    return float(np.mean(values[order][np.minimum(places, len(values) - 1)]))
 
 
 def always(row: Array) -> Predictor:
@@ -89,7 +103,7 @@ class LinearModel:
         return z
 
 
-def fit_linear(task: Task, x: Any, y: Array) -> LinearModel:
+def fit_linear(task: Task, x: Any, y: Array, weights: Array | None = None) -> LinearModel:
     """The linear model of inputs x (N, inputs) and targets y (N, K): one fit, without anything to choose.
 
     Each input is brought to mean 0 and deviation 1, so that the penalty means the same whatever the inputs' units are;
@@ -99,6 +113,7 @@ def fit_linear(task: Task, x: Any, y: Array) -> LinearModel:
     standardised inputs, with which the tests compare.
     """
     inputs, targets = np.asarray(x[:]), np.asarray(y, np.float64)
+    counts = np.ones(len(targets)) if weights is None else weights * (len(weights) / weights.sum())
     with np.errstate(all="ignore"):
         centre, deviation = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64)
         varies = np.isfinite(deviation) & (deviation > 1e-12 * np.abs(centre))
@@ -106,9 +121,9 @@ def fit_linear(task: Task, x: Any, y: Array) -> LinearModel:
         centre = np.where(varies, centre, 0)
         standardised = _standardised(inputs, centre, scale)
         if task == "regression":
-            return LinearModel(centre, scale, *_least_squares(standardised, targets))
+            return LinearModel(centre, scale, *_least_squares(standardised, targets, counts))
         head = FUSED[("softmax", "cross_entropy") if task == "multiclass" else ("sigmoid", "binary_cross_entropy")]
-        return LinearModel(centre, scale, *_logistic(head, standardised, targets), head.outputs)
+        return LinearModel(centre, scale, *_logistic(head, standardised, targets, counts), head.outputs)
 
 
 def _standardised(x: Array, centre: Array, scale: Array) -> Array:
@@ -119,33 +134,36 @@ def _standardised(x: Array, centre: Array, scale: Array) -> Array:
     return result
 
 
-def _least_squares(x: Array, y: Array) -> tuple[Array, Array]:
-    """Weights (inputs, K) and bias (K,) that make ½ Σ (xW + b - y)² + ½ ΣW² smallest, for centred x.
+def _least_squares(x: Array, y: Array, counts: Array) -> tuple[Array, Array]:
+    """Weights W (inputs, K) and bias (K,) that make ½ Σ c (xW + b - y)² + ½ ΣW² smallest, c the rows' counts (N,).
 
-    The derivative by b is Σ(xW + b - y) = N(b - mean y), since the columns of x sum to 0: b = mean y. That by W is
-    xᵀ(xW + b - y) + W, which is 0 for W = (xᵀx + I)⁻¹ xᵀ(y - b) = xᵀ(xxᵀ + I)⁻¹ (y - b); the smaller system is solved.
-    (Hoerl, Kennard 1970, Technometrics 12.)
+    The derivative by b is Σ c (xW + b - y), which is 0 for b = y̅ - x̅ W with the means by these counts. With that, and
+    X and Y for √c (x - x̅) and √c (y - y̅), the one by W is Xᵀ(XW - Y) + W: it is 0 for W = (XᵀX + I)⁻¹ XᵀY
+    = Xᵀ(XXᵀ + I)⁻¹ Y, of which the smaller system is solved. (Hoerl, Kennard 1970, Technometrics 12.)
     """
-    bias = y.mean(axis=0)
+    centre, level = (np.average(each, axis=0, weights=counts) for each in (x, y))
+    root = np.sqrt(counts)[:, None]
+    X, Y = root * (x - centre), root * (y - level)
     rows, inputs = x.shape
-    small, wide = min(rows, inputs), inputs > rows
-    system = (x @ x.T if wide else x.T @ x) + np.eye(small)
+    wide = inputs > rows
+    system = (X @ X.T if wide else X.T @ X) + np.eye(min(rows, inputs))
     try:
-        weights = x.T @ np.linalg.solve(system, y - bias) if wide else np.linalg.solve(system, x.T @ (y - bias))
+        weights = X.T @ np.linalg.solve(system, Y) if wide else np.linalg.solve(system, X.T @ Y)
     except np.linalg.LinAlgError:  # only of numbers that are not finite
         weights = np.full((inputs, y.shape[1]), np.nan)
-    return weights, bias
+    return weights, level - centre @ weights
 
 
-def _logistic(head: Any, x: Array, y: Array) -> tuple[Array, Array]:
+def _logistic(head: Any, x: Array, y: Array, counts: Array) -> tuple[Array, Array]:
     """Weights (inputs, K) and bias (K,) of logistic regression: L-BFGS on the mean loss from W = 0, b = 0.
 
-        L(W, b) = 1/N Σ ℓ(xW + b, y) + 1/(2N) ΣW²
+        L(W, b) = 1/N Σ c ℓ(xW + b, y) + 1/(2N) ΣW²
 
-    ℓ is cross-entropy, of softmax for classes and of a sigmoid for each label; both have dℓ/dz = a - y (see
-    `nnlab.maths.losses.classes.residual`). With z = xW + b, dz_k/dW_jk = x_j and dz_k/db_k = 1, so that
+    c are the counts (N,) of the rows, and ℓ is cross-entropy, of softmax for classes and of a sigmoid for each label;
+    both have dℓ/dz = a - y (see `nnlab.maths.losses.classes.residual`). With z = xW + b, dz_k/dW_jk = x_j and
+    dz_k/db_k = 1, so that
 
-        dL/dW = (xᵀ(a - y) + W)/N        dL/db = 1/N Σ(a - y)
+        dL/dW = (xᵀ c(a - y) + W)/N        dL/db = 1/N Σ c (a - y)
 
     L is convex, and strictly so in W. It ends where no derivative exceeds 1e-5, or after 300 iterations.
     (Nocedal 1980, Mathematics of Computation 35; Byrd, Lu, Nocedal, Zhu 1995, SIAM J. Sci. Comput. 16.)
@@ -160,8 +178,9 @@ def _logistic(head: Any, x: Array, y: Array) -> tuple[Array, Array]:
         z = x @ weights + bias
         head.outputs(z, a)
         head.gradient(z, a, y, residual)
-        loss = head.losses(z, y).mean() + (weights * weights).sum() / (2 * rows)
-        return float(loss), np.concatenate([(x.T @ residual + weights).ravel(), residual.sum(axis=0)]) / rows
+        np.multiply(residual, counts[:, None], out=residual)
+        loss = counts @ head.losses(z, y) + (weights * weights).sum() / 2
+        return float(loss / rows), np.concatenate([(x.T @ residual + weights).ravel(), residual.sum(axis=0)]) / rows
 
     options: Any = {"maxiter": _MOST_ITERATIONS, "gtol": 1e-5, "ftol": 1e-12}
     start: Any = np.zeros((inputs + 1) * outputs)
@@ -177,8 +196,9 @@ class Margin:
     """How far a network is ahead of a baseline on the same `rows`, negative where it is behind, with its interval.
 
     Of classes and labels `margin` is the difference between the shares of right rows, and `more` the number of rows
-    that the network has right more. Of a regression it is the mean over the rows of the difference between the squared
-    errors, each target's in units of the baseline's own mean squared error; `more` is None.
+    that the network has right more, None where rows have weights. Of a regression it is the mean over the rows of the
+    difference between the squared errors, each target's in units of the baseline's own mean squared error; `more` is
+    None.
     """
 
     rows: int
@@ -192,21 +212,24 @@ class Margin:
         return low is None or high is None or low <= 0 <= high
 
 
-def margin_over(task: Task, outputs: Array, baseline: Array, targets: Array) -> Margin:
+def margin_over(task: Task, outputs: Array, baseline: Array, targets: Array, weights: Array | None = None) -> Margin:
     """Compare the outputs of a network with those of a baseline, all (N, K), row by row.
 
     Of classes only the rows count that one of them alone has right, by the interval of `share_difference`; of squared
-    errors the differences, by that of `paired_difference`. Raises ValueError for outputs of a regression that are not
-    finite.
+    errors, and of classes whose rows have weights, the differences by that of `paired_difference`. Raises ValueError
+    for outputs of a regression that are not finite.
     """
+    counts = np.ones(len(targets)) if weights is None else weights * (len(weights) / weights.sum())
     if task == "regression":
         errors = [np.square(np.subtract(a, targets, dtype=np.float64)) for a in (outputs, baseline)]
-        unit = errors[1].mean(axis=0)
+        unit = np.average(errors[1], axis=0, weights=counts)
         unit = np.where(unit > 0, unit, 1)
-        network, other = ((error / unit).mean(axis=1) for error in errors)
+        network, other = (counts * (error / unit).mean(axis=1) for error in errors)
         return Margin(len(targets), paired_difference(other, network))
-    network, other = (right_rows(task, a, targets) for a in (outputs, baseline))
-    only_network, only_baseline = int((network & ~other).sum()), int((other & ~network).sum())
+    right, others = (right_rows(task, a, targets) for a in (outputs, baseline))
+    if weights is not None:
+        return Margin(len(targets), paired_difference(counts * right, counts * others))
+    only_network, only_baseline = int((right & ~others).sum()), int((others & ~right).sum())
     interval = share_difference(only_network, only_baseline, len(targets))
     return Margin(len(targets), interval, only_network - only_baseline)
 

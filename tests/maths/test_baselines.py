@@ -22,7 +22,7 @@ from nnlab.maths.baselines import (
     margin_over,
     right_rows,
 )
-from nnlab.maths.metrics import predictions, report
+from nnlab.maths.metrics import TRAINING_METRICS, predictions, report
 from nnlab.maths.statistics import paired_difference, share_difference
 
 
@@ -144,6 +144,38 @@ def test_numbers_near_the_largest_lead_to_no_warning(task):
     assert fit_linear(task, x, y)(x).shape == y.shape
 
 
+def counted(rows, seed=5):
+    """Whole weights, some of them 0, and the index of each row as often as it counts."""
+    weights = np.random.default_rng(seed).integers(0, 4, rows).astype(float)
+    return weights, np.repeat(np.arange(rows), weights.astype(int))
+
+
+@pytest.mark.parametrize("name", ["majority", "mean", "median"])
+def test_a_row_of_weight_two_counts_as_two_in_constants(name):
+    y = np.random.default_rng(2).normal(size=(41, 2))
+    weights, rows = counted(41)
+    np.testing.assert_allclose(constant(name, y, weights), constant(name, y[rows]), rtol=1e-12)
+
+
+def test_weights_of_a_least_squares_fit_are_those_of_scikit_learn():
+    x, y = drawn("regression")
+    weights, _ = counted(len(x))
+    z = StandardScaler().fit_transform(x)
+    expected = Ridge(alpha=1).fit(z, y, sample_weight=weights / weights.mean()).predict(z)
+    np.testing.assert_allclose(fit_linear("regression", x, y, weights)(x), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_weights_of_a_logistic_regression_are_those_of_scikit_learn(task):
+    x, y = drawn(task)
+    weights, _ = counted(len(x))
+    labels, z = y[:, 0] if task == "binary" else y.argmax(axis=1), StandardScaler().fit_transform(x)
+    model = LogisticRegression(C=1, tol=1e-9, max_iter=10_000)
+    model.fit(z, labels, sample_weight=weights / weights.mean())
+    expected = model.predict_proba(z)[:, -y.shape[1] :]
+    np.testing.assert_allclose(fit_linear(task, x, y, weights)(x), expected, atol=2e-4)
+
+
 # --- margins ----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +205,20 @@ def test_the_margin_of_a_regression_is_the_paired_difference_of_squared_errors()
         rtol=1e-12,
     )
     assert not found.within_chance
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_margin_of_weighted_rows_is_the_difference_of_weighted_figures(task):
+    x, y = drawn(task)
+    weights, _ = counted(len(x))
+    network, other = fit_linear(task, x, y)(x), always(constant(SIMPLE[task][0], y))(x)
+    found = margin_over(task, network, other, y, weights)
+    assert found.more is None
+    figure = TRAINING_METRICS[task]["accuracy" if task == "binary" else "r2"]
+    if task == "binary":
+        assert found.margin.estimate == pytest.approx(figure(network, y, weights) - figure(other, y, weights))
+    equal = margin_over(task, network, other, y, np.ones(len(y))).margin.estimate
+    assert equal == pytest.approx(margin_over(task, network, other, y).margin.estimate)
 
 
 def test_a_margin_does_not_depend_on_the_units_of_the_targets():
