@@ -153,7 +153,8 @@ def _nearest(found: dict[str, Places]) -> str:
 def _refuse_two(path: Path, widths: dict[str, int]) -> None:
     listed = " and ".join(f"{counted(width, 'column')} by {SEPARATORS[sign]}" for sign, width in widths.items())
     cures = " or ".join(f'separator: "{printable(sign)}"' for sign in widths)
-    answers = tuple((sign, counted(width, "column")) for sign, width in widths.items())
+    most_first = sorted(widths.items(), key=lambda one: -one[1])
+    answers = tuple((sign, counted(width, "column")) for sign, width in most_first)
     question = Question(_SEPARATOR_KEY, answers)
     refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY, question=question)
 

@@ -12,6 +12,7 @@ from nnlab.data.dataset import Dataset, Task
 from nnlab.data.files import Key
 from nnlab.data.tables import infer_task, likely_target, read_csv, written_as
 from nnlab.data.tables.options import ColumnKind, TableOptions
+from nnlab.data.tables.reading import USUAL_TARGETS
 from nnlab.data.tables.records import separator_of
 from nnlab.errors import DataError, Fault, Question
 
@@ -26,7 +27,8 @@ _NAMES_OF_NAMELESS = re.compile(r"column[0-9]+")  # as columns are called in a t
 class Inquiry:
     """A table that was read, and how: `options` are those that read it, with the likeliest answers to its questions.
 
-    `asked` has the fault of each question by the key that answers it. The two reasons are those for target and task.
+    `asked` has the fault of each question by the key that answers it. `is_guess` says that neither the user nor a usual
+    name tells the target. The two reasons are those for target and task.
     """
 
     dataset: Dataset
@@ -43,14 +45,15 @@ def inquire(path: Path, targets: Sequence[str] = ()) -> Inquiry:
     DataError for a fault that no setting of an experiment would end.
     """
     reader = _Reader(path, TableOptions(target=tuple(targets) or None, blanks="median"))
-    why_target = "named by --target"
+    why_target, is_guess = "named by --target", False
     if not targets:
         name, why_target = reader.ask(likely_target)
+        is_guess = name.lower() not in USUAL_TARGETS
         reader.options = replace(reader.options, target=(name,))
     reader.options = reader.ask(written_as)
     task, why_task = reader.ask(reader.task)
     dataset = reader.ask(lambda path, options: read_csv(path, task=task, options=options))
-    return Inquiry(dataset, reader.options, reader.asked, not targets, why_target, why_task)
+    return Inquiry(dataset, reader.options, reader.asked, is_guess, why_target, why_task)
 
 
 @dataclass
