@@ -334,7 +334,7 @@ class _First:
             if rest := holes[_FEW_FAULTS:]:
                 names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
                 found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
-                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
+                self.findings.faults.add(f"{found}, expected {advice}", 1, rest[0][0].place)
 
 
 def _is_empty(column: Column) -> bool:
