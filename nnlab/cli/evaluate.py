@@ -41,9 +41,9 @@ Predictions = Annotated[
     Path | None,
     typer.Option(
         "--predictions",
-        parser=o.path,
+        parser=o.file,
         metavar="FILE.csv",
-        help="Write for each row its number, the prediction and the truth.",
+        help="Write for each row its place, the prediction and the truth.",
     ),
 ]
 

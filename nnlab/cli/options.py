@@ -54,6 +54,11 @@ def _path(given: str | Path) -> Path:
     """Parse a path; '' is refused, for it is most likely an unset shell variable, not the current folder."""
     if not str(given) or "\0" in str(given):
         raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a path")
+    return _file(given)
+
+
+def _file(given: str | Path) -> Path:
+    """Parse the path of a file; whoever opens it says what is wrong with it."""
     return Path(_expanded(str(given)))
 
 
@@ -133,7 +138,10 @@ Seed = Annotated[
 Gate = Annotated[
     list[str] | None,
     typer.Option(
-        "--gate", metavar="EXPR", help="What must hold, as in 'val/loss <= 0.2'; else exit code 3. Repeatable."
+        "--gate",
+        metavar="EXPR",
+        help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also mean, median, "
+        "linear; else exit code 3. Repeatable.",
     ),
 ]
 SweepGate = Annotated[
@@ -153,9 +161,17 @@ Baseline = Annotated[
         help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'.",
     ),
 ]
+Baselines = Annotated[
+    bool | None,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="Fit a linear model to compare with; by default for tables of up to 50,000 training rows.",
+        show_default=False,
+    ),
+]
 Junit = Annotated[
     Path | None,
-    typer.Option("--junit", parser=_path, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
+    typer.Option("--junit", parser=_file, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
 ]
 Steps = Annotated[
     int | None,
@@ -173,7 +189,9 @@ RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
 ]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Override the experiment's name.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run folder's path and nothing else.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the path of what is written, such as the run folder, and no more.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with the result.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the network, the data and the cost of a step; run nothing.")
@@ -182,7 +200,7 @@ PrintConfig = Annotated[bool, typer.Option("--print-config", help="Print the res
 Plugin = Annotated[
     list[Path] | None,
     typer.Option(
-        "--plugin", parser=_path, metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."
+        "--plugin", parser=_file, metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", parser=_count, metavar="N", help="BLAS threads.")]
@@ -203,7 +221,7 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
-count, positive, path, path_text = _count, _positive, _path, _expanded
+count, positive, file, path, path_text = _count, _positive, _file, _path, _expanded
 
 
 def use_threads(threads: int) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
 from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
-from nnlab.config.schema import Experiment
+from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
@@ -40,6 +40,14 @@ def load(
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
     document = read(path, overrides, gates)
     return validate(document, activations), document
+
+
+def data_of(values: Mapping[str, Any]) -> Data | None:
+    """The data of an experiment that may lack other keys; None if they are not valid."""
+    try:
+        return Data.model_validate(values.get("data"))
+    except ValidationError:
+        return None
 
 
 def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
@@ -113,6 +121,7 @@ _PLACEHOLDERS: dict[KeyPath, Any] = {
     ("data", "source"): "xor",
     ("data", "source", "name"): "xor",
 }
+OPEN = "CHOOSE"  # a value that begins so is a question, which `nnlab init` leaves to the user
 _CUT = object()  # replaces a wrong value, so that the items after it keep their indexes
 
 
@@ -128,6 +137,9 @@ class _Fields:
         self.findings: list[Finding] = []
         self.cut: set[KeyPath] = set()
         self.experiment: Experiment | None = None
+        for path, text in _open_questions(values, ()):
+            self.findings.append((path, f"found {OPEN}, expected an answer{printable(text.removeprefix(OPEN))}"))
+            self.cut.add(_cut(self.values, path))
         more = True
         while self.experiment is None and more:
             more = self._validate_rest(activations)
@@ -165,6 +177,15 @@ class _Fields:
     def is_intact(self, path: KeyPath) -> bool:
         """Whether nothing was removed at, within or around this path, nor a key that was probably mistyped for it."""
         return not any(path[: len(cut)] == cut[: len(path)] for cut in (*self.cut, *map(_meant, self.cut)))
+
+
+def _open_questions(values: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The values, each with its path, that say `CHOOSE` and so wait for an answer."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, str) and (value == OPEN or value.startswith(f"{OPEN}: ")):
+            yield (*path, key), value
+        else:
+            yield from _open_questions(value, (*path, key))
 
 
 def _meant(path: KeyPath) -> KeyPath:
@@ -416,6 +437,30 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("data", "blanks"), f"{found}; expected refuse"
 
 
+def _split_findings(experiment: Experiment) -> Iterator[Finding]:
+    """Keys that say in different ways which rows are in which part, or that say it of parts which are not drawn."""
+    data = experiment.data
+    for key, other, why in _EXCLUDING:
+        if getattr(data, key) is not None and getattr(data, other) is not None:
+            yield ("data", key), f"found {key} with {other}: {why}; expected one of them"
+    if data.files is not None and data.source.name != data.files.train:
+        found = f"found source {shown(data.source.name)} with files, whose train is {shown(data.files.train)}"
+        yield ("data", "source"), f"{found}; expected no source beside files"
+    nothing_drawn = data.split is None and data.test is None and data.validation in (None, "own")
+    for key in ("group", "time"):
+        if getattr(data, key) is not None and nothing_drawn:
+            found = f"found {key}, which says how parts are drawn, but none is"
+            yield ("data", key), f"{found}; expected data.test or data.validation, or the column in data.ignore"
+
+
+_EXCLUDING = (
+    ("group", "split", "the table itself gives each row to a part, whatever its group is"),
+    ("time", "split", "the table itself gives each row to a part, whatever its time is"),
+    ("time", "group", "later rows are the test part, whether or not their group has earlier ones"),
+    ("files", "split", "files give each row to a part already"),
+)
+
+
 def _duration_findings(experiment: Experiment) -> Iterator[Finding]:
     training = experiment.training
     if (training.epochs is None) == (training.steps is None):
@@ -431,7 +476,7 @@ def _evaluate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def evaluated_parts(experiment: Experiment) -> list[str]:
     """The parts that exist and are evaluated during training."""
-    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.validation is not None]
+    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.may_validate]
 
 
 def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -442,7 +487,7 @@ def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
     if stopping.monitor not in known:
         hint = suggestion(stopping.monitor, known) or f", expected one of {', '.join(known)}"
         yield ("training", "early_stopping", "monitor"), f"unknown figure {shown(stopping.monitor)}{hint}"
-    elif stopping.monitor.startswith("val/") and experiment.data.validation is None:
+    elif stopping.monitor.startswith("val/") and not experiment.data.may_validate:
         yield (
             ("training", "early_stopping"),
             f"early stopping watches {stopping.monitor}, but there is no validation part; expected data.validation",
@@ -509,7 +554,7 @@ def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
     name = printable(gate.figure)
-    if gate.figure.startswith("val/") and experiment.data.validation is None:
+    if gate.figure.startswith("val/") and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if gate.figure.startswith("gradcheck/") and experiment.training.gradcheck is None:
         return f"{name} is never measured: there is no gradient check; expected training.gradcheck"
@@ -553,10 +598,18 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     _head_findings: ("task", "network.head"),
     _scale_findings: ("data.scale_targets", "network.head"),
     _block_findings: ("data.in_blocks", "data.blanks", "optimizer", "training.batch_size"),
+    _split_findings: ("data",),
     _duration_findings: ("training.epochs", "training.steps"),
-    _evaluate_findings: ("data.validation", "training.evaluate"),
-    _monitor_findings: ("task", "data.validation", "training.evaluate", "training.early_stopping.monitor"),
+    _evaluate_findings: ("data.validation", "data.split", "data.files", "training.evaluate"),
+    _monitor_findings: (
+        "task",
+        "data.validation",
+        "data.split",
+        "data.files",
+        "training.evaluate",
+        "training.early_stopping.monitor",
+    ),
     _precision_findings: ("precision", "training.gradcheck"),
     _size_findings: ("precision", "network.layers"),
-    _gate_findings: ("task", "data.validation", "training.gradcheck"),
+    _gate_findings: ("task", "data.validation", "data.split", "data.files", "training.gradcheck"),
 }

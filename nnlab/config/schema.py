@@ -238,7 +238,8 @@ class Data(FrozenModel):
     training; with `null`, the default, all are. It also changes the order in which rows are visited. Of image files,
     `resize` is [rows, columns] and `channels` rgb or gray; of arrays with channels, `channels` is first or last.
     `validation: own` is the validation part that the set comes with. The keys from `separator` to `files` are for
-    tables: see `nnlab.data.tables.options.TableOptions`.
+    tables: see `nnlab.data.tables.options.TableOptions`; with `files`, `source` is the first of them, and may be left
+    out.
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
@@ -270,10 +271,23 @@ class Data(FrozenModel):
     test: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
     validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_files(cls, values: Any) -> Any:
+        """The source of a table in several files is the one to train on."""
+        files = values.get("files") if isinstance(values, dict) and "source" not in values else None
+        first = files.get("train") if isinstance(files, dict) else None
+        return {**values, "source": first} if isinstance(first, str) else values
+
     @property
     def draws_a_part(self) -> bool:
-        """Whether each seed has rows of its own for validation or test."""
-        return self.test is not None or self.validation not in (None, "own")
+        """Whether each seed has rows of its own for validation or test; the latest rows are the same for all."""
+        return self.time is None and (self.test is not None or self.validation not in (None, "own"))
+
+    @property
+    def may_validate(self) -> bool:
+        """Whether a validation part is asked for; a column `split` that has none is known once the table is read."""
+        return self.validation is not None or self.split is not None or bool(self.files and self.files.val)
 
 
 class Init(FrozenModel):

@@ -31,7 +31,9 @@ from nnlab.data.images.listing import SUFFIXES, is_celeba_folder, is_image_folde
 from nnlab.data.shipped import is_shipped
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
+from nnlab.data.tables.files_of_parts import read_parts
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.sheets import OPENERS
 from nnlab.errors import DataError, Fault, printable, suggestion
 from nnlab.paths import expanded
 
@@ -41,9 +43,10 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
-_TABLES = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_TEXTS = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_TABLES = (*_TEXTS, *OPENERS)
 _EXPECTED = (
-    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip), .npz, CIFAR's .tar.gz "
+    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip, .xlsx, .parquet), .npz, CIFAR's .tar.gz "
     "or a folder of images, IDX or .npy files"
 )
 
@@ -247,7 +250,7 @@ def load(
     kind = _kind_of(path)
     _refuse_options(source, kind, options)
     if kind == "table":
-        return read_csv(path, task=task, options=options.table)
+        return (read_parts if options.table.files else read_csv)(path, task=task, options=options.table)
     if kind == "cifar":
         return read_cifar(path, task=task, target=options.target)
     if kind in _ARRAYS:
@@ -309,7 +312,7 @@ def is_table(path: Path) -> bool:
 def _kind_of(path: Path) -> str:
     """What a file is by its name, or a folder by the files in it: a key of _ARRAYS, or table, cifar, celeba, images."""
     name = path.name.lower()
-    if name.endswith(_TABLES):
+    if is_table(path):
         return "table"
     if name.endswith(ARCHIVES):
         return "cifar"

@@ -232,6 +232,12 @@ class Dataset:
         """The shape of one sample: (rows, columns, channels) of an image, else (inputs,)."""
         return sample_shape(int(self.x.shape[1]), self.image_shape)
 
+    def has_own(self, part: Literal["val", "test"]) -> bool:
+        """Whether the set comes with a validation or a test part."""
+        if self.rows.parts is not None:
+            return bool((self.rows.parts == PARTS.index(part)).any())
+        return (self.own_test if part == "test" else self.own_validation) > 0
+
 
 def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int, ...]:
     """The shape of a sample with so many inputs: those of an image are its channels, one after the other."""
@@ -254,13 +260,17 @@ class NewRows:
     rows: RowFacts = RowFacts()
 
 
-def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
+def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns, rows: RowFacts = RowFacts()) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    The same values give the same fingerprint on every machine, for every file format and byte order, in memory or not.
+    Of `rows` it covers what a training depends on: parts, groups, times and weights. The same values give the same
+    fingerprint on every machine, for every file format and byte order, in memory or not.
     """
     digest = hashlib.sha256()
     for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):
         digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
     digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
+    for name in ("parts", "groups", "times", "weights"):
+        if (facts := getattr(rows, name)) is not None:
+            digest.update(name.encode() + np.ascontiguousarray(facts, dtype=facts.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

@@ -9,7 +9,7 @@ precision, images are scaled in that precision, which is eight times faster.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, overload
@@ -102,6 +102,12 @@ class Scaling:
         shift, divisor, same = (np.repeat(values, inputs // len(values)) for values in (shift, divisor, low == high))
         constant = tuple(np.flatnonzero(same).tolist())
         return cls(name, epsilon, together, shift, divisor, filling, constant, channels)
+
+    def without(self, columns: Rows) -> Scaling:
+        """A copy that makes these columns, by index, 0 in every row: columns that are 0 wherever it was fitted."""
+        shift, divisor = self.shift.copy(), self.divisor.copy()
+        shift[columns], divisor[columns] = 0.0, np.inf
+        return replace(self, shift=shift, divisor=divisor)
 
     @overload
     def apply(self, x: NDArray[Any], dtype: DTypeLike = ..., rows: Rows | None = ...) -> NDArray[Any]: ...

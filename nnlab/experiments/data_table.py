@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import Document
+from nnlab.config.experiment import data_of
 from nnlab.config.overrides import override_all
-from nnlab.data.catalogue import load
-from nnlab.data.dataset import ColumnReading
+from nnlab.config.schema import Data
+from nnlab.data.catalogue import CATALOGUE, existing_path, is_table, load
+from nnlab.data.dataset import ColumnReading, Dataset, Task
 from nnlab.data.described import columns_of
-from nnlab.data.tables import OpenTaskError
+from nnlab.data.tables import OpenTaskError, describe_table
 from nnlab.errors import DataError
 from nnlab.paths import expanded
 from nnlab.runs.cache import UserCache
 from nnlab.setup.rows import table_options
-from nnlab.setup.task import asked_for, data_of, placed
+from nnlab.setup.task import asked_for, placed
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,31 @@ def data_table(source: str, sets: Sequence[str] = ()) -> DataTable:
         question: tuple[str, ...] = ()
     except OpenTaskError as error:
         task, why, question = "multiclass", "", tuple(fault.message for fault in error.faults)
-    options = table_options(data)
     try:
-        dataset = load(
-            expanded(data.source.name),
-            task=task,
-            parameters=data.source.parameters,
-            table=replace(options, blanks="median" if options.blanks == "refuse" else options.blanks),
-            resize=data.resize,
-            channels=data.channels,
-            cache=UserCache.of(),
-        )
+        path = None if data.source.name in CATALOGUE else existing_path(expanded(data.source.name), None)
+        if path is not None and is_table(path):
+            found = describe_table(path, task, table_options(data))
+            return DataTable(source, task, why, found.rows, found.columns, found.notes, (*question, *found.warnings))
+        dataset = _dataset(data, task)
     except DataError as error:
         raise placed(document, error) from error
     about = (columns_of(dataset), dataset.notes, (*question, *dataset.warnings))
     return DataTable(source, task, why, len(dataset.y), *about)
+
+
+def _dataset(data: Data, task: Task) -> Dataset:
+    """A set of the catalogue, or one of arrays or images."""
+    options = table_options(data)
+    filled = replace(options, blanks="median" if options.blanks == "refuse" else options.blanks)
+    return load(
+        expanded(data.source.name),
+        task=task,
+        parameters=data.source.parameters,
+        table=filled,
+        resize=data.resize,
+        channels=data.channels,
+        cache=UserCache.of(),
+    )
 
 
 def _document(source: str, sets: Sequence[str]) -> Document:

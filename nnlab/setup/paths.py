@@ -34,9 +34,9 @@ class DataPaths:
     def files(self) -> tuple[str, ...]:
         """The files and folders that the rows are read from, apart from those of the catalogue."""
         data = self.experiment.data
-        source = data.source.name
-        parts = _paths_of(data.files).values() if data.files else ()
-        return (*([source] if Path(source).is_absolute() else []), *parts)
+        if data.files is not None:
+            return tuple(_paths_of(data.files).values())
+        return (data.source.name,) if Path(data.source.name).is_absolute() else ()
 
 
 def folder_of_key(document: Document | None, key: KeyPath, folder: Path) -> Path:
@@ -48,14 +48,17 @@ def folder_of_key(document: Document | None, key: KeyPath, folder: Path) -> Path
 def with_absolute_paths(experiment: Experiment, folder: Path) -> DataPaths:
     """The experiment, read from a file in `folder`, with the paths of its data made absolute.
 
-    A source that is no file stays as it is. ConfigError for `~user` without such a user.
+    A source that is no file stays as it is; that of several files is the first of them. ConfigError for `~user` without
+    such a user.
     """
     finder = _Finder(experiment, folder)
-    source, files = experiment.data.source, experiment.data.files
-    update: dict[str, Any] = {"source": source.model_copy(update={"name": finder.source(source.name)})}
-    if files is not None:
+    source, files, update = experiment.data.source, experiment.data.files, dict[str, Any]()
+    if files is None:
+        name = finder.source(source.name)
+    else:
         paths = {part: finder.file(part, path) for part, path in _paths_of(files).items()}
-        update["files"] = files.model_copy(update=paths)
+        update["files"], name = files.model_copy(update=paths), paths["train"]
+    update["source"] = source.model_copy(update={"name": name})
     if finder.findings:
         raise refusal(experiment, finder.findings)
     data = experiment.data.model_copy(update=update)

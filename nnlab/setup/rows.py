@@ -18,6 +18,7 @@ from nnlab.data.catalogue import CATALOGUE, existing_path, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.splits import Split, split
 from nnlab.data.stored import stack
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
@@ -50,7 +51,8 @@ class Rows:
     def _stacked(self, name: str) -> Part:
         parts = [getattr(prepared, name) for prepared in self.prepared]
         x, y = stack([part.x for part in parts]), stack([part.y for part in parts])
-        return Part(x, y, self._unit())
+        weights = None if self.dataset.rows.weights is None else stack([part.weights for part in parts])
+        return Part(x, y, self._unit(), weights)
 
     def _unit(self) -> tuple[Array, Array] | None:
         """Mean and divisor by which scaled targets are inverted, (R or 1, 1, outputs)."""
@@ -94,7 +96,8 @@ def table_options(data: Data) -> TableOptions:
     }
     said: dict[str, Any] = {key: getattr(data, key) for key in (*_LISTS, *_SAME)}
     lists = {key: tuple(said[key]) for key in _LISTS if said[key] is not None}
-    return TableOptions(**{**said, **lists}, columns=kinds)
+    files = None if data.files is None else {part: path for part, path in data.files if path is not None}
+    return TableOptions(**{**said, **lists}, columns=kinds, files=files)
 
 
 _LISTS = ("target", "ignore", "names", "missing", "keep")
@@ -159,15 +162,23 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all seeds if no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn. Warnings are those of the first seed."""
     data = experiment.data
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
+        drawn = seeds if data.draws_a_part else seeds[:1]
+        prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
 
 
-def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
+def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
+    """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
     data = experiment.data
+    with _placed(experiment):
+        return split(dataset, test=data.test, validation=data.validation, seed=experiment.seed)
+
+
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
+    data, loss = experiment.data, experiment.network.head.loss
     return prepare(
         dataset,
         seed=seed,
@@ -181,7 +192,10 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         if data.scale.source_range is None
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
+        warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
+        class_weights=loss is not None and loss.class_weights is not None,
+        counts=loss is not None and loss.name == "poisson",
         dtype=dtype_of(experiment),
     )

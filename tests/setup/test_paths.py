@@ -19,9 +19,9 @@ name: t
 task: binary
 data:
   source: {source}
-  files: {{train: a.csv, val: b.csv, test: "~/c.csv"}}
 training: {{steps: 1}}
 """
+FILES = TEXT.replace("source: {source}", 'files: {{train: a.csv, val: b.csv, test: "~/c.csv"}}').format()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def places(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    write(tmp_path / "there", TEXT.format(source="moons"), "e.yaml")
+    write(tmp_path / "there", FILES, "e.yaml")
     return tmp_path
 
 
@@ -56,6 +56,7 @@ def test_one_file_of_a_part_may_be_an_option_and_the_others_the_files(places):
             (places / place / name).touch()
     found = located(places, "data.files.train=./a.csv")
     files = found.experiment.data.files
+    assert found.experiment.data.source.name == files.train
     assert (files.train, files.val) == (str(places / "here" / "a.csv"), str(places / "there" / "b.csv"))
     here, there = places / "here" / "b.csv", places / "there" / "b.csv"
     assert found.warnings == (f"data.files.val 'b.csv': read {there}, beside the experiment file, not {here}",)
@@ -82,15 +83,21 @@ def test_the_key_of_a_path_may_be_the_name_of_a_mapping(places):
 
 
 def test_users_who_are_not_there_are_faults_at_their_keys(places):
-    write(places / "there", TEXT.format(source="~nobody-here/d.csv").replace("a.csv", "~none/a.csv"), "e.yaml")
+    files = FILES.replace("a.csv", "~none/a.csv").replace("b.csv", "~nobody-here/b.csv")
+    write(places / "there", files, "e.yaml")
     with pytest.raises(ConfigError) as error:
         located(places)
-    first, second = (str(fault).replace(str(places), "") for fault in error.value.faults)
-    assert first == (
+    train, val = (str(fault).replace(str(places), "") for fault in error.value.faults)
+    assert train.startswith("/there/e.yaml:4:18: found '~none/a.csv', but there is no home folder ~none")
+    assert val.startswith("/there/e.yaml:4:36: found '~nobody-here/b.csv', but there is no home folder ~nobody-here")
+    write(places / "there", TEXT.format(source="~nobody-here/d.csv"), "e.yaml")
+    with pytest.raises(ConfigError) as error:
+        located(places)
+    (source,) = (str(fault).replace(str(places), "") for fault in error.value.faults)
+    assert source == (
         "/there/e.yaml:4:11: found '~nobody-here/d.csv', but there is no home folder ~nobody-here; "
         "expected ./~nobody-here/d.csv for a path of this name"
     )
-    assert second.startswith("/there/e.yaml:5:18: found '~none/a.csv', but there is no home folder ~none")
 
 
 def test_home_folders(monkeypatch):

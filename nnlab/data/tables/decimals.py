@@ -54,6 +54,13 @@ class TextCells:
         """The text of cell number `i`."""
         return self.data[self.start[i] : self.stop[i]].decode()
 
+    def picked(self, some: Places) -> TextCells:
+        """Some cells (k,) alone."""
+        number = np.zeros(len(self.start), np.int32)
+        number[some] = 1
+        number = np.maximum(np.cumsum(number, dtype=np.int32) - 1, 0)
+        return TextCells(self.data, self.start[some], self.stop[some], number[self.cell_of], self.between)
+
     def different(self, some: Places) -> tuple[NDArray[np.int64], list[bytes]]:
         """The different texts of `some` cells (k,) as they come, and the index of each cell's text among them, (k,)."""
         start, length = self.start[some], self.stop[some] - self.start[some]
@@ -100,6 +107,22 @@ class Decimals:
 
 def decimals(cells: TextCells, point: str = ".") -> Decimals:
     """Read cells as decimal numbers; `point` is the decimal mark."""
+    may_be = _MAY_START[np.frombuffer(cells.data, np.uint8)[cells.start]]
+    some = np.flatnonzero(may_be)
+    if len(some) > _MOSTLY * len(may_be):
+        return _decimals(cells, point)
+    found = _decimals(cells.picked(some), point)
+    every = np.full(len(may_be), np.nan)
+    every[some] = found.values
+    flags = [np.zeros(len(may_be), bool) for _ in range(4)]
+    for flag, of_some in zip(flags, (found.plain, found.usual, found.proven, found.grouped), strict=True):
+        flag[some] = of_some
+    return Decimals(every, *flags)
+
+
+def _decimals(cells: TextCells, point: str) -> Decimals:
+    if not len(cells.start):
+        return Decimals(np.zeros(0), *(np.zeros(0, bool) for _ in range(4)))
     found = _Found.of(cells, point)
     integer = found.integers(cells)
     values = integer.astype(np.float64) / _POWERS[np.minimum(found.behind, 22)]
@@ -152,10 +175,11 @@ class _Found:
         at, cell = _within(cells, np.flatnonzero(kinds == _POINT))
         points = np.zeros(count, np.int64)
         points[cell] = at
-        strange = np.zeros(count, bool)  # also a cell with blanks around it, which `number_in` reads
+        strange = np.zeros(count, bool)
         if _OTHER in kinds_of:
-            strange = np.maximum.reduceat(kinds, start) == _OTHER
-        if cells.data.count(b"-") + cells.data.count(b"+") > np.count_nonzero(signs):
+            ends = np.stack((start, stop), axis=1).ravel()
+            strange = (np.maximum.reduceat(kinds, ends)[::2] == _OTHER) & (start < stop)
+        if np.count_nonzero(kinds == _SIGN) > np.count_nonzero(signs):
             at, within = _within(cells, np.flatnonzero(kinds == _SIGN))
             strange[within[at > start[within]]] = True
         strange[cell[1:][cell[1:] == cell[:-1]]] = True  # two points
@@ -220,7 +244,9 @@ def _divide_long(long: Places, integer: NDArray[np.uint64], behind: Places, valu
     return unsure
 
 
-_NUMBER_STARTS = np.frombuffer(b"0123456789.,+-", np.uint8)  # of a cell that may be one, as in 1e-5
+_NUMBER_STARTS = np.frombuffer(b"0123456789.,+-", np.uint8)
+_MAY_START = np.isin(np.arange(256), _NUMBER_STARTS)  # whether a cell that begins with a byte may be a number
+_MOSTLY = 0.9  # of the cells of a piece may be numbers: it is not worthwhile to pick them
 
 
 @lru_cache

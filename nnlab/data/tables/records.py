@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 
 from nnlab.data.files import FaultList, counted, pieces, quoted, refuse
 from nnlab.data.tables.decimals import PADDING, TAIL, TextCells
-from nnlab.errors import printable
+from nnlab.errors import Question, printable
 
 Places = NDArray[np.int64]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-_PIECE = 2**18  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
+_PIECE = 2**19  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
 _LONGEST_PIECE = 2**23
-_LINES = 64  # of a wide table at a time, at least: less would be spent on the loop over its columns
+_LINES = 8  # of a wide table at a time, at least: less would be spent on the loop over its columns
 _SEPARATOR_KEY = ("data", "separator")
 _BLANKS = re.compile(rb" +")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """Some whole records of a file: their text, which ends in a line end, and the line in which it begins."""
 
     text: bytes
@@ -56,7 +56,7 @@ class Records:
     ragged: Sequence[tuple[int, Sequence[str]]]
 
 
-def pieces_of(path: Path) -> Iterator[Piece]:
+def pieces_of(path: Path) -> Iterator[TextPiece]:
     """The pieces of a text file in UTF-8, with or without BOM."""
     line, rest = 1, b""
     for number, data in enumerate(chain(pieces(path, _PIECE), [b""])):
@@ -67,14 +67,14 @@ def pieces_of(path: Path) -> Iterator[Piece]:
         text, rest = rest[:end], rest[end:]
         if text:
             _check_text(text, path, line)
-            yield Piece(text if text.endswith((b"\n", b"\r")) else text + b"\n", line)
+            yield TextPiece(text if text.endswith((b"\n", b"\r")) else text + b"\n", line)
             line += _line_ends(text)
 
 
 def _last_line_end(data: bytes) -> int:
     """Where the last whole line ends, 0 for none; so many lines are kept together that a wide table has _LINES."""
     end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
-    is_enough = len(data) >= _PIECE and (data.count(b"\n", 0, end) or data.count(b"\r", 0, end)) >= _LINES
+    is_enough = len(data) >= max(_PIECE, _LINES * ((data.find(b"\n") + 1) or data.find(b"\r") + 1))
     return end if is_enough or len(data) >= _LONGEST_PIECE else 0
 
 
@@ -118,7 +118,7 @@ def separator_of(path: Path, said: str = "auto") -> tuple[str, int, int]:
     return sign, *_two_widths(found.get(sign, np.zeros(0, np.int64)), sign, first, path)
 
 
-def _two_widths(widths: Places, sign: str, first: Piece, path: Path) -> tuple[int, int]:
+def _two_widths(widths: Places, sign: str, first: TextPiece, path: Path) -> tuple[int, int]:
     """The width of the first record, and that of the others: one more if all of the first piece have it."""
     if not widths.size:
         _by_csv(first, sign, 1, path)  # raises for the misplaced quote
@@ -153,10 +153,12 @@ def _nearest(found: dict[str, Places]) -> str:
 def _refuse_two(path: Path, widths: dict[str, int]) -> None:
     listed = " and ".join(f"{counted(width, 'column')} by {SEPARATORS[sign]}" for sign, width in widths.items())
     cures = " or ".join(f'separator: "{printable(sign)}"' for sign in widths)
-    refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY)
+    answers = tuple((sign, counted(width, "column")) for sign, width in widths.items())
+    question = Question(_SEPARATOR_KEY, answers)
+    refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY, question=question)
 
 
-def _widths(piece: Piece, sign: str) -> tuple[Places, Places]:
+def _widths(piece: TextPiece, sign: str) -> tuple[Places, Places]:
     """The width of each record and its line; none where quotes are misplaced for this separator."""
     if piece.has_quotes:
         try:
@@ -184,7 +186,7 @@ def _even(text: bytes, sign: str) -> bytes:
     return text
 
 
-def _rows(piece: Piece, sign: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
     """The first line and the cells of each record, by the csv module. csv.Error, with the line, for bad quotes."""
     text = piece.text.decode()
     text = "\n".join(line.rstrip(" ") for line in text.split("\n")) if sign == " " else text
@@ -219,7 +221,7 @@ def records_of(path: Path, sign: str, width: int) -> Iterator[Records]:
         yield _by_signs(piece, sign, width) or _by_csv(piece, sign, width, path)
 
 
-def _by_signs(piece: Piece, sign: str, width: int) -> Records | None:
+def _by_signs(piece: TextPiece, sign: str, width: int) -> Records | None:
     """Cut a piece into cells at separators and line ends; None if a quote does more than enclose one whole cell."""
     text = b"0" * PADDING + _even(piece.text, sign) + TAIL
     data = np.frombuffer(text, np.uint8)
@@ -277,7 +279,7 @@ def _stripped(data: NDArray[np.uint8], start: Places, stop: Places) -> tuple[Pla
     return start, stop
 
 
-def _by_csv(piece: Piece, sign: str, width: int, path: Path) -> Records:
+def _by_csv(piece: TextPiece, sign: str, width: int, path: Path) -> Records:
     rows, ragged, lines = [], [], []
     try:
         for line, cells in _rows(piece, sign):
