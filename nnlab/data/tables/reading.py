@@ -288,7 +288,8 @@ class _First:
             return
         named = [one for one in left_out if one.reading.column.name][:3]
         reasons = listed([f"{quoted(one.reading.column.name)}: {one.why}" for one in named]) if named else ""
-        cure = f"; columns: {{{as_key(named[0].reading.column.name)}: category}} would use it" if named else ""
+        usable = [as_key(one.reading.column.name) for one in named if one.reading.known]
+        cure = f"; columns: {{{usable[0]}: category}} would use it" if usable else ""
         found = f"found no column left for the inputs{f' ({reasons})' if reasons else ''}"
         self.findings.faults.add(f"{found}, expected at least one{cure}", key=_TARGET_KEY)
 
