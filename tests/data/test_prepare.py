@@ -8,6 +8,7 @@ import pytest
 from nnlab.data.catalogue import load
 from nnlab.data.dataset import Columns, RowFacts, fingerprint_of
 from nnlab.data.prepare import prepare, relative_weights
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError
 
 OPTIONS = {
@@ -72,11 +73,11 @@ def test_targets_with_classes_are_never_scaled():
 
 
 def test_blanks_are_filled():
-    data = prepared(load("penguins", task="multiclass", blanks="median"), blanks="median")
+    data = prepared(load("penguins", task="multiclass", table=TableOptions(blanks="median")), blanks="median")
     assert np.isfinite(data.train.x).all()
     assert np.isfinite(data.test.x).all()
     with pytest.raises(DataError, match="a blank in column"):
-        prepared(load("penguins", task="multiclass", blanks="mean"))
+        prepared(load("penguins", task="multiclass", table=TableOptions(blanks="mean")))
 
 
 def test_constant_columns_are_said_once():
@@ -119,7 +120,7 @@ def test_images_scaled_together():
 
 
 def test_columns_survive_json_and_name_the_inputs():
-    columns = load("penguins", task="multiclass", blanks="drop").columns
+    columns = load("penguins", task="multiclass", table=TableOptions(blanks="drop")).columns
     assert Columns.from_dict(columns.to_dict()) == columns
     assert columns.input_names[:2] == ("island=Biscoe", "island=Dream")
 

@@ -288,7 +288,8 @@ class _First:
             return
         named = [one for one in left_out if one.reading.column.name][:3]
         reasons = listed([f"{quoted(one.reading.column.name)}: {one.why}" for one in named]) if named else ""
-        cure = f"; columns: {{{as_key(named[0].reading.column.name)}: category}} would use it" if named else ""
+        usable = [as_key(one.reading.column.name) for one in named if one.reading.known]
+        cure = f"; columns: {{{usable[0]}: category}} would use it" if usable else ""
         found = f"found no column left for the inputs{f' ({reasons})' if reasons else ''}"
         self.findings.faults.add(f"{found}, expected at least one{cure}", key=_TARGET_KEY)
 
@@ -407,7 +408,7 @@ class _First:
             if rest := holes[_FEW_FAULTS:]:
                 names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
                 found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
-                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
+                self.findings.faults.add(f"{found}, expected {advice}", 1, rest[0][0].place)
 
 
 def _is_empty(column: Column) -> bool:

@@ -179,9 +179,10 @@ def test_blanks_of_many_columns_are_named_together(faults_of):
     content = ",".join([*names, "y"]) + "\n" + "1," * 9 + "0\n" + "2," * 9 + "1\n" + "," * 9 + "1\n"
     faults = faults_of(content)
     assert len(faults) == 4
-    assert "found blanks in 6 more columns ('c3', 'c4', 'c5', 'c6', 'c7', …), expected as above" in [
-        fault.message for fault in faults
-    ]
+    assert faults[0].message == (
+        "found blanks in 6 more columns ('c3', 'c4', 'c5', 'c6', 'c7', …), expected a value "
+        "(data.blanks: drop leaves such rows out, mean or median fill them)"
+    )
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
