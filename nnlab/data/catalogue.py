@@ -33,6 +33,7 @@ from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.data.tables.files_of_parts import read_parts
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.sheets import OPENERS
 from nnlab.errors import DataError, Fault, printable, suggestion
 from nnlab.paths import expanded
 
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
-_TABLES = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_TEXTS = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_TABLES = (*_TEXTS, *OPENERS)
 _EXPECTED = (
-    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip), .npz, CIFAR's .tar.gz "
+    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip, .xlsx, .parquet), .npz, CIFAR's .tar.gz "
     "or a folder of images, IDX or .npy files"
 )
 

@@ -43,8 +43,8 @@ def reason_to_leave_out(reading: Reading, texts: Texts | None, most: int) -> Lef
 
 
 def is_unnamed(name: str) -> bool:
-    """Whether a column has no name, or the one that pandas gives such a column."""
-    return not name or name.startswith("Unnamed:")
+    """Whether a column has no name, or the one that pandas gives such a column, or an index in a Parquet file."""
+    return not name or name.startswith(("Unnamed:", "__index_level_"))
 
 
 def is_id_like(name: str) -> bool:
