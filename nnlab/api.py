@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
     from nnlab.experiments.data_table import DataTable
+    from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.gating import Gating
@@ -111,6 +112,24 @@ def resolve(
         raise ConfigError("found both --steps and --epochs, expected one of them")
     overrides = [*settings(set, seed=seed, name=name), *length_settings(steps, epochs)]
     return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
+
+
+def init(
+    source: str | None = None,
+    *,
+    target: Sequence[str] = (),
+    out: Path | None = None,
+    force: bool = False,
+) -> Draft:
+    """Write an experiment for a table, every setting with its reason, or a starter for a set of the catalogue.
+
+    `target` names the columns to predict; by default it is guessed. The file is `out`, by default in the working
+    directory and named after the table; it replaces no other unless `force`. What the table leaves open stands in the
+    file as a question, which training refuses.
+    """
+    from nnlab.experiments.drafting.draft import draft
+
+    return draft(source, target, out, force=force)
 
 
 def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from nnlab.errors import DivergedError, GateError, GradientError
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
     from nnlab.experiments.answers import Answer
+    from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.train import TrainingResult
@@ -49,6 +51,18 @@ def require(gates: Iterable[Outcome]) -> None:
 
 
 # --- one network ------------------------------------------------------------------------------------------------------
+
+
+def draft(output: Output, drafted: Draft) -> None:
+    """Show what was read, what is open, and the command that comes next."""
+    screen = output.screen
+    for warning in drafted.known.dataset.warnings:
+        screen.warn(warning)
+    for sentence in drafted.sentences():
+        screen.say(sentence)
+    screen.say(f"wrote {drafted.path}; {'answer what it asks, then' if drafted.questions else 'next'}:")
+    screen.say(f"    nnlab train {shlex.quote(str(drafted.path))}", to_type=True)
+    output.result(drafted.document(), str(drafted.path))
 
 
 def cost(output: Output, setup: Setup, found: DryRun) -> None:

@@ -20,7 +20,7 @@ from nnlab.data.catalogue import load_new
 from nnlab.data.cells import Cells
 from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
-from nnlab.data.prepare import Examples, mean_one
+from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
 from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
@@ -236,8 +236,8 @@ def _held(
 
 
 def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
-    """The rows of a file or folder, read in the way of the model's own data, with weights of mean 1."""
-    rows = load_new(
+    """The rows of a file or folder, read in the way of the model's own data."""
+    new = load_new(
         data,
         model.columns,
         task=experiment.task,
@@ -248,13 +248,11 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
-    weight, weights = experiment.data.weight, rows.rows.weights
-    if weight is None or rows.y is None:
-        return rows
-    if weights is None:
-        found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
-        return replace(rows, warnings=(*rows.warnings, found))
-    return rows
+    weight = experiment.data.weight
+    if weight is None or new.y is None or new.rows.weights is not None:
+        return new
+    found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
+    return replace(new, warnings=(*new.warnings, found))
 
 
 Results = tuple[dict[str, Figures], dict[str, Predicted], Beside]
@@ -264,13 +262,12 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
     """Predictions for new rows of a file, with figures if they have targets; none for those with a blank not filled."""
     model = opened.model
     blank = _blank_rows(model, new)
-    rows, y = np.delete(np.arange(len(new.x)), blank), None
+    rows, y, weights = np.delete(np.arange(len(new.x)), blank), None, None
     with Cells(file, new.x, lambda: model.columns.input_names, new.rows.lines).named(rows):
         x = model.scaled(new.x, rows if len(blank) else None)
     if new.y is not None and len(rows):
         with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
-            y = model.scaled_targets(new.y[rows])
-    weights = _weights(new.rows.weights, rows, quoted(file))
+            y, weights = model.scaled_targets(new.y[rows]), relative_weights(new.rows.weights, rows, quoted(file))
     known, figures = _measured(model, x, y, weights)
     outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
     outputs[rows] = known
@@ -301,11 +298,6 @@ def _baselines(model: Model, dataset: Dataset, train: NDArray[np.int64], gates: 
     return Baselines.fit(dataset, train, x)
 
 
-def _weights(weights: Array | None, rows: Array, what: str) -> Array | None:
-    """The weights of some rows, with a mean of 1; None where rows have none."""
-    return None if weights is None else mean_one(weights[rows], what)
-
-
 def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
     """The indices of the rows with a blank that the model does not fill; rows in a file have none."""
     if model.scaling.fill is not None or is_lazy(new.x):
@@ -314,7 +306,7 @@ def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
 
 
 def _measured(model: Model, x: Any, y: Array | None, weights: Array | None) -> tuple[Array, Figures]:
-    """Outputs for scaled inputs, and figures if there are scaled targets."""
+    """Outputs for scaled inputs, and figures if there are scaled targets, of rows with weights if they have some."""
     return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y, weights)
 
 
@@ -354,10 +346,10 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequenc
     scored, baselines = {}, _baselines(model, dataset, parts.train, gates)
     for name in [split] if split else found:
         rows, y = found[name], dataset.y[found[name]]
-        weights = _weights(dataset.rows.weights, rows, f"the {name} part")
+        weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
         x, targets = model.scaled(dataset.x, rows), model.scaled_targets(y)
         outputs, figures[name] = _measured(model, x, targets, weights)
         predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
-        x = x if LINEAR in baselines.predictors else outputs  # constants look at no input
-        scored[name] = Examples(x, model.in_own_units(targets), weights)
+        inputs = x if LINEAR in baselines.predictors else outputs
+        scored[name] = Examples(inputs, model.in_own_units(targets), weights)
     return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].outputs)

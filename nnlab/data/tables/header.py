@@ -18,7 +18,7 @@ from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
 from nnlab.data.tables.sheets import typed_file
 from nnlab.data.tables.table import Column, Grid, Table, TextLayout, columns_below
-from nnlab.errors import printable, suggestion
+from nnlab.errors import Question, printable, suggestion
 
 _HEADER_KEY, _NAMES_KEY = ("data", "header"), ("data", "names")
 _SHOWN = 6  # cells of a line that a message quotes
@@ -153,6 +153,7 @@ def _refuse_first_line(grid: Grid, why: str) -> None:
         f"found a first line that may be names or a row, since {why}: {shown}; {expected}",
         grid.line,
         key=_HEADER_KEY,
+        question=Question(_HEADER_KEY, ((True, "the first line holds names"), (False, "it is a row like the others"))),
     )
 
 

@@ -20,7 +20,7 @@ from nnlab.data.tables.decimals import CODE, LARGEST_INTEGER
 from nnlab.data.tables.dress import MEANT, MISSING, Dressed, Evidence, Marks, evidence_for, undressed
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import listed
+from nnlab.errors import Question, listed
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -29,6 +29,7 @@ _MOSTLY, _PARTLY = 0.9, 0.1  # of the cells are numbers: the rest is a fault, or
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _GROUPED_NUMBER = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _DECIMAL_KEY = ("data", "decimal")
+_MOST_WORDS = 20  # that may all stand for a blank
 
 
 @dataclass
@@ -214,6 +215,7 @@ class Kinds:
                 f"found {examples} in column {quoted(column.name)}, expected one symbol at every number or at none; "
                 f"columns: {{{as_key(column.name)}: number}} reads the digits alone, or category, or ignore",
                 [text for text in first.values() if text in numbers],
+                Question(("data", "columns", column.name), _OF_SYMBOLS),
             )
         symbol = next(iter(first))
         blank = self._blank(column, words)
@@ -269,6 +271,7 @@ class Kinds:
                 f"found dates such as {quoted(text)} in column {quoted(column.name)}, in which the day or the month "
                 f"may be first, expected columns: {{{as_key(column.name)}: {{date: {day}}}}} or {{date: {month}}}",
                 open_,
+                _question_of_order(column, text, day, month),
             )
         return forms
 
@@ -375,13 +378,35 @@ class Kinds:
             f"found {counted(count, 'cell')} of {len(column.values)} in column {quoted(column.name)} that "
             f"{'is' if count == 1 else 'are'} no {expected}{in_form} ({shown}), expected {expected} alone; {cure}",
             words,
+            self._question_of_words(column, words),
         )
 
-    def _fault(self, column: Column, message: str, texts: Sequence[str]) -> None:
+    def _question_of_words(self, column: Column, words: Sequence[str]) -> Question | None:
+        """Whether a few words stand for a blank, beside the usual ones that columns of numbers have."""
+        if len(words) > _MOST_WORDS:
+            return None
+        usual = [text for one in self.table.columns if not np.isnan(one.values).all() for text in one.counts]
+        missing = [*words, *sorted({text for text in usual if text in MISSING} - {*words})]
+        otherwise = f"they are no blanks: then also columns: {{{as_key(column.name)}: category}}"
+        return Question(("data", "missing"), ((missing, "these words stand for a blank"), (None, otherwise)))
+
+    def _fault(self, column: Column, message: str, texts: Sequence[str], question: Question | None = None) -> None:
         """Record a fault at the first of the cells with these texts, with the lines of the first three."""
         lines = self.table.lines[np.flatnonzero(column.rows_with(texts))[:3]].tolist()
         where = f" (lines {', '.join(map(str, lines))}, …)" if len(lines) > 1 else ""
-        self.findings.faults.add(message + where, lines[0] if lines else 1, column.place)
+        self.findings.faults.add(message + where, lines[0] if lines else 1, column.place, question=question)
+
+
+_OF_SYMBOLS = (("number", "the digits alone"), ("category", "texts"), ("ignore", "no input"))
+
+
+def _question_of_order(column: Column, text: str, *formats: str) -> Question:
+    """Whether the day or the month comes first; `formats` are in quotes."""
+    answers = zip(formats, ("day-first", "month-first"), strict=True)
+    dates = [({"date": form.strip('"')}, parsed(text, order)) for form, order in answers]
+    return Question(
+        ("data", "columns", column.name), tuple((kind, f"{text} is {day:%Y-%m-%d}") for kind, day in dates if day)
+    )
 
 
 def as_key(name: str) -> str:
@@ -415,10 +440,11 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
 
     The decimal mark by which `columns` were read stays unless another is proven.
     """
-    if options.decimal != "auto":
-        return Marks(options.decimal, options.thousands)
-    point = table.point
+    point = table.point if options.decimal == "auto" else options.decimal
     other = "," if point == "." else "."
+    if options.decimal != "auto":
+        there = _evidence(columns, other)  # where the mark is known, 1,234 has one reading left: groups of thousands
+        return Marks(point, options.thousands or (other if there.either and not there.decimal else None))
     if options.thousands:
         return Marks("," if options.thousands == "." else "." if options.thousands == "," else point, options.thousands)
     here, there = _evidence(columns, point), _evidence(columns, other)
@@ -426,14 +452,15 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
     if counterproof := there.decimal or here.grouping:
         if proof:
             found = f"found {_in_column(counterproof, columns)} and {proof}"
-            findings.faults.add(f'{found}, expected one decimal mark: decimal: "." or decimal: ","', key=_DECIMAL_KEY)
+            expected = 'expected one decimal mark: decimal: "." or decimal: ","'
+            question = _question_of_mark(point, other)
+            findings.faults.add(f"{found}, {expected}", key=_DECIMAL_KEY, question=question)
         return Marks(point if proof else other)
     if there.either and not proof:
         _ask_for_mark(_in_column(there.either, columns), other, findings)
     elif table.sign == ";" and not proof and (example := here.either or _grouped_number(columns)):
-        _ask_for_mark(
-            _in_column(example, columns), point, findings
-        )  # semicolons are there because the comma is a decimal mark, often
+        # Semicolons are often there because the comma is the decimal mark.
+        _ask_for_mark(_in_column(example, columns), point, findings)
     return Marks(point, other if there.either or there.grouping else None)
 
 
@@ -462,10 +489,16 @@ def _ask_for_mark(example: str, mark: str, findings: Findings) -> None:
         f"found numbers such as {example}, whose {_MARKS[mark]} may be a decimal mark or group thousands, "
         f'expected decimal: "{mark}" or thousands: "{mark}"',
         key=_DECIMAL_KEY,
+        question=_question_of_mark("," if mark == "." else ".", mark),
     )
 
 
 _MARKS = {".": "point", ",": "comma"}
+
+
+def _question_of_mark(point: str, other: str) -> Question:
+    answers = ((point, f"the {_MARKS[other]} groups thousands"), (other, f"the {_MARKS[other]} is the decimal mark"))
+    return Question(_DECIMAL_KEY, answers)
 
 
 def _evidence(columns: Sequence[Column], mark: str) -> Evidence:

@@ -19,14 +19,17 @@ from nnlab.data.tables.kinds import Findings, Kinds, Reading, as_key
 from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_target, task_of, yes_or_no
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.records import separator_of
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import DataError, Fault, listed, suggestion
+from nnlab.errors import DataError, Fault, Question, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
+USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
 _BLANKS_KEY, _TARGET_KEY, _SEPARATOR_KEY = ("data", "blanks"), ("data", "target"), ("data", "separator")
+_TWO_TASKS = (("regression", "an amount"), ("multiclass", "a class each"))
 _FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
@@ -64,6 +67,27 @@ def describe_table(path: Path | str, task: Task, options: TableOptions) -> Table
     return _First(Path(path), options).described(task)
 
 
+def likely_target(path: Path | str, options: TableOptions) -> tuple[str, str]:
+    """The column that a table is most likely about, with the reason: one of a usual name, else the last that is no id.
+
+    DataError if the table cannot be read, or asks a question.
+    """
+    return _First(Path(path), options).likely_target()
+
+
+def written_as(path: Path | str, options: TableOptions) -> TableOptions:
+    """The options with how a table is written: its separator, its marks, and whether it has a header.
+
+    DataError if the table cannot be read, or asks a question.
+    """
+    findings = Findings(FaultList(path))
+    table, marks = read_table(Path(path), options, findings)
+    findings.faults.raise_if_any()
+    sign = separator_of(Path(path), options.separator)[0]
+    has_header = bool(table.lines[0] != 1)
+    return replace(options, separator=sign, decimal=marks.point, thousands=marks.thousands, header=has_header)
+
+
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
     known = options or TableOptions()
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
@@ -95,11 +119,24 @@ class _First:
     def task(self) -> tuple[Task, str]:
         """The task that the targets ask for, with the reason."""
         readings = [self.kinds.as_labels(column) for column in self.targets]
-        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds)
+        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds.marks)
         self.findings.faults.raise_if_any()
         if task is None:
-            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
+            question = Question(("task",), _TWO_TASKS) if len(self.targets) == 1 else None
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",), question=question))
         return task, why
+
+    def likely_target(self) -> tuple[str, str]:
+        """The column that is most likely the target, with the reason."""
+        columns = [column for column in self.table.columns if column.name]
+        usual = {column.name.lower(): column.name for column in reversed(columns)}
+        if named := next((usual[name] for name in USUAL_TARGETS if name in usual), None):
+            return named, "it has a name that targets usually have"
+        if not columns:
+            refuse(self.path, "found no column with a name, expected one to predict", key=_TARGET_KEY)
+        used = (column for column in reversed(columns) if self._input(column).role == "input")
+        last = next(used, columns[-1])
+        return last.name, f"it is the last column{'' if last is self.table.columns[-1] else ' that names no row'}"
 
     def dataset(self, task: Task) -> Dataset:
         """The data set for a task."""
@@ -251,7 +288,8 @@ class _First:
             return
         named = [one for one in left_out if one.reading.column.name][:3]
         reasons = listed([f"{quoted(one.reading.column.name)}: {one.why}" for one in named]) if named else ""
-        cure = f"; columns: {{{as_key(named[0].reading.column.name)}: category}} would use it" if named else ""
+        usable = [as_key(one.reading.column.name) for one in named if one.reading.known]
+        cure = f"; columns: {{{usable[0]}: category}} would use it" if usable else ""
         found = f"found no column left for the inputs{f' ({reasons})' if reasons else ''}"
         self.findings.faults.add(f"{found}, expected at least one{cure}", key=_TARGET_KEY)
 
@@ -370,7 +408,7 @@ class _First:
             if rest := holes[_FEW_FAULTS:]:
                 names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
                 found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
-                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
+                self.findings.faults.add(f"{found}, expected {advice}", 1, rest[0][0].place)
 
 
 def _is_empty(column: Column) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.files import FaultList, counted, pieces, quoted, refuse
 from nnlab.data.tables.decimals import PADDING, TAIL, TextCells
-from nnlab.errors import printable
+from nnlab.errors import Question, printable
 
 Places = NDArray[np.int64]
 
@@ -153,7 +153,10 @@ def _nearest(found: dict[str, Places]) -> str:
 def _refuse_two(path: Path, widths: dict[str, int]) -> None:
     listed = " and ".join(f"{counted(width, 'column')} by {SEPARATORS[sign]}" for sign, width in widths.items())
     cures = " or ".join(f'separator: "{printable(sign)}"' for sign in widths)
-    refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY)
+    most_first = sorted(widths.items(), key=lambda one: -one[1])
+    answers = tuple((sign, counted(width, "column")) for sign, width in most_first)
+    question = Question(_SEPARATOR_KEY, answers)
+    refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY, question=question)
 
 
 def _widths(piece: TextPiece, sign: str) -> tuple[Places, Places]:
@@ -192,7 +195,7 @@ def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
     line = piece.line
     try:
         for cells in reader:
-            yield line, [cell.strip() for cell in cells]
+            yield line, [cell.strip(" \t\r\n") for cell in cells]
             line = piece.line + reader.line_num
     except csv.Error as error:
         raise csv.Error(str(error), line) from error

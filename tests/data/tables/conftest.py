@@ -1,25 +1,10 @@
 """What the tests of tables share: a file with some content, the set that is read from it, the faults that are found."""
 
-import gzip
-import io
-import zipfile
-
 import pytest
+from support import packed
 
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import DataError
-
-
-def packed(data, name):
-    """Bytes as a file of that name holds them."""
-    if name.lower().endswith(".gz"):
-        return gzip.compress(data)
-    if not name.endswith(".zip"):
-        return data
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
-        members.writestr(name.removesuffix(".zip"), data)
-    return archive.getvalue()
 
 
 @pytest.fixture
