@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlab.data.files import TEXT_LIMIT, counted, quoted, reading, refuse, size_of, unpacked_limit
+from nnlab.data.files import TEXT_LIMIT, check_member, counted, quoted, reading, refuse, size_of, unpacked_limit
 from nnlab.data.tables.kinds import Findings
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.parquet import open_parquet
@@ -29,7 +29,6 @@ from nnlab.errors import printable
 
 _MOST_CELLS = 2**24  # python-calamine keeps 64 bytes for each cell of the smallest rectangle around all of them
 _OLD_FORMAT = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files, and of workbooks that are encrypted
-_PLAIN_PACKING = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 # The attribute r of a cell or a row: C12, or 12.
 _COLUMN = re.compile(rb"r\s*=\s*[\"']([A-Za-z]+)")
@@ -218,6 +217,7 @@ def _checked(path: Path) -> io.BytesIO:
             parts = [part for part in archive.infolist() if part.filename.lower().endswith((".xml", ".rels"))]
             _check_sizes(parts, packed, path)
             for part in parts:
+                check_member(part, path)
                 with archive.open(part) as stream:
                     copy.writestr(part.filename, _ready(stream.read(part.file_size + 1), path))
     ready.seek(0)
@@ -228,8 +228,6 @@ def _check_sizes(parts: Sequence[zipfile.ZipInfo], packed: int, path: Path) -> N
     limit = min(TEXT_LIMIT, unpacked_limit(packed, text=True))
     if sum(part.file_size for part in parts) > limit:
         refuse(path, f"found more than {limit // 2**20} MiB of text, expected less (store a larger set as .npz)")
-    if any(part.compress_type not in _PLAIN_PACKING for part in parts):
-        refuse(path, "found a workbook that is packed in an unusual way, expected one as Excel saves it")
 
 
 def _ready(xml: bytes, path: Path) -> bytes:
