@@ -6,7 +6,6 @@ names, dates and codes among texts, words that stand for a blank.
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import math
 import re
@@ -53,7 +52,7 @@ def open_workbook(path: Path, options: TableOptions, findings: Findings, expecte
     sheet = _filled_sheet(path, findings)
     lines, rows = _filled_rows(sheet, path, options, findings)
     _check_top(rows, lines, path)
-    if any(isinstance(cell, dt.timedelta) for row in rows for cell in row):
+    if any(type(cell).__name__ == "timedelta" for row in rows for cell in row):
         findings.notes.append("durations are read as hours")
     first = [_spelled(cell) for cell in rows[0]]
     below, whole = _typed(rows[1:], sheet), partial(_typed, rows, sheet)
@@ -150,7 +149,7 @@ def _typed(rows: Sequence[Sequence[Any]], sheet: _Sheet) -> list[TypedColumn]:
 
 
 def _typed_column(cells: Sequence[Any], place: int) -> TypedColumn:
-    values = [_WRITTEN[type(cell)](cell) for cell in cells]
+    values = [_written(cell) for cell in cells]
     index: dict[str, int] = {}
     numbers = [value if isinstance(value, float) else math.nan for value in values]
     codes = [-1 if isinstance(value, float) else index.setdefault(value, len(index)) for value in values]
@@ -158,24 +157,28 @@ def _typed_column(cells: Sequence[Any], place: int) -> TypedColumn:
 
 
 def _spelled(cell: Any) -> str:
-    value = _WRITTEN[type(cell)](cell)
+    value = _written(cell)
     return spelled_number(value) if isinstance(value, float) else value
+
+
+def _written(cell: Any) -> float | str:
+    return _WRITTEN[type(cell).__name__](cell)
 
 
 def _number(cell: float) -> float | str:
     return float(cell) if math.isfinite(cell) else str(cell)
 
 
-# What becomes of a cell by its type: a number, or the text that a text file would have.
-_WRITTEN: Mapping[type, Callable[[Any], float | str]] = {
-    float: _number,
-    int: _number,
-    bool: lambda cell: str(cell).lower(),
-    str: str.strip,
-    dt.date: dt.date.isoformat,
-    dt.datetime: lambda cell: cell.isoformat(" "),
-    dt.time: dt.time.isoformat,
-    dt.timedelta: lambda cell: cell / dt.timedelta(hours=1),
+# What becomes of a cell by the name of its type: a number, or the text that a text file would have.
+_WRITTEN: Mapping[str, Callable[[Any], float | str]] = {
+    "float": _number,
+    "int": _number,
+    "bool": lambda cell: str(cell).lower(),
+    "str": str.strip,
+    "date": lambda cell: str(cell.isoformat()),
+    "datetime": lambda cell: str(cell.isoformat(" ")),
+    "time": lambda cell: str(cell.isoformat()),
+    "timedelta": lambda cell: float(cell.total_seconds() / 3600),
 }
 
 
