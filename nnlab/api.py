@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
     from nnlab.experiments.data_table import DataTable
+    from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.gating import Gating
@@ -113,6 +114,24 @@ def resolve(
     return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
 
 
+def init(
+    source: str | None = None,
+    *,
+    target: Sequence[str] = (),
+    out: Path | None = None,
+    force: bool = False,
+) -> Draft:
+    """Write an experiment for a table, every setting with its reason, or a starter for a set of the catalogue.
+
+    `target` names the columns to predict; by default it is guessed. The file is `out`, by default in the working
+    directory and named after the table; it replaces no other unless `force`. What the table leaves open stands in the
+    file as a question, which training refuses.
+    """
+    from nnlab.experiments.drafting.draft import draft
+
+    return draft(source, target, out, force=force)
+
+
 def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
     """Set up an experiment and measure the cost of a training step; nothing is written."""
     from nnlab.experiments.dry_run import dry_run as measure
@@ -126,6 +145,7 @@ def train(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -133,16 +153,16 @@ def train(
     """Train the network of an experiment with its seed, in a new run folder under `runs_dir`.
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
-    run.json.
+    run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
+    50,000 training rows.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     with _watched(file.experiment, setup, gating, watcher) as observe:
-        result = train_network(
-            setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
-        )
+        result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
 
 
@@ -152,6 +172,7 @@ def resume(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -162,9 +183,10 @@ def resume(
     from nnlab.runs.lookup import find
 
     folder, setup = find(runs_dir, run), file.setup()
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
+        about["baselines"] = baselines
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -334,6 +356,7 @@ def compare(
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -342,15 +365,16 @@ def compare(
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
-    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained.
+    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
+    model is fitted to compare with; by default it is for a table of up to 50,000 training rows.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
     return _train_arms(arms, gating, watcher, jobs, dask, **about)
 
 

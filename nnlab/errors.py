@@ -18,7 +18,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a fault asks, where two readings are possible.
+
+    `key` is the path of the experiment file's key that answers it, and `answers` are its possible values, each with
+    what it means; the likeliest comes first.
+    """
+
+    key: tuple[str | int, ...]
+    answers: tuple[tuple[Any, str], ...]
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,8 @@ class Fault:
     """One fault and its place: `file:line:column: message`, as far as the place is known.
 
     `key` is the path of the experiment file's key that causes it, such as `("data", "target", 1)`. It is set where the
-    fault is found without knowing the file; a caller that knows the file replaces it by a place.
+    fault is found without knowing the file; a caller that knows the file replaces it by a place. `question` is what it
+    asks, if an answer in the experiment file would end it.
     """
 
     message: str
@@ -34,6 +48,7 @@ class Fault:
     line: int | None = None
     column: int | None = None
     key: tuple[str | int, ...] | None = None
+    question: Question | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         place = [printable(str(part)) for part in (self.file, self.line, self.column) if part is not None]

@@ -138,7 +138,10 @@ Seed = Annotated[
 Gate = Annotated[
     list[str] | None,
     typer.Option(
-        "--gate", metavar="EXPR", help="What must hold, as in 'val/loss <= 0.2'; else exit code 3. Repeatable."
+        "--gate",
+        metavar="EXPR",
+        help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also mean, median, "
+        "linear; else exit code 3. Repeatable.",
     ),
 ]
 SweepGate = Annotated[
@@ -156,6 +159,14 @@ Baseline = Annotated[
         parser=_expanded,
         metavar="RUN",
         help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'.",
+    ),
+]
+Baselines = Annotated[
+    bool | None,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="Fit a linear model to compare with; by default for tables of up to 50,000 training rows.",
+        show_default=False,
     ),
 ]
 Junit = Annotated[
@@ -178,7 +189,9 @@ RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
 ]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Override the experiment's name.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the run folder's path and nothing else.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the path of what is written, such as the run folder, and no more.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with the result.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show the network, the data and the cost of a step; run nothing.")
@@ -208,7 +221,7 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
-count, positive, file, path_text = _count, _positive, _file, _expanded
+count, positive, file, path, path_text = _count, _positive, _file, _path, _expanded
 
 
 def use_threads(threads: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from nnlab.cli.output import complain
 from nnlab.cli.terminal import (
     Screen,
     interval,
+    say_all,
     show_check,
     show_comparison,
     show_exact_check,
@@ -26,6 +28,7 @@ from nnlab.errors import DivergedError, GateError, GradientError
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
     from nnlab.experiments.answers import Answer
+    from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.train import TrainingResult
@@ -50,6 +53,18 @@ def require(gates: Iterable[Outcome]) -> None:
 # --- one network ------------------------------------------------------------------------------------------------------
 
 
+def draft(output: Output, drafted: Draft) -> None:
+    """Show what was read, what is open, and the command that comes next."""
+    screen = output.screen
+    for warning in drafted.known.dataset.warnings:
+        screen.warn(warning)
+    for sentence in drafted.sentences():
+        screen.say(sentence)
+    screen.say(f"wrote {drafted.path}; {'answer what it asks, then' if drafted.questions else 'next'}:")
+    screen.say(f"    nnlab train {shlex.quote(str(drafted.path))}", to_type=True)
+    output.result(drafted.document(), str(drafted.path))
+
+
 def cost(output: Output, setup: Setup, found: DryRun) -> None:
     """Show the network, the data and the cost of a step."""
     if not output.as_json:
@@ -70,7 +85,8 @@ def training(output: Output, trained: TrainingResult) -> None:
     for line in trained.costs:
         screen.say(line)
     if trained.reports:
-        show_figures(screen, trained.reports, _weights(trained), by_class=False)
+        show_figures(screen, trained.reports, _weights(trained), trained.summary.baselines, by_class=False)
+        say_all(screen, trained.summary.sentences)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
@@ -94,7 +110,9 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
         screen.warn(warning)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
-    show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
+    weights = f"the {found.checkpoint} weights, step {found.step}"
+    show_figures(screen, found.figures, weights, found.beside.figures)
+    say_all(screen, found.beside.sentences)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")

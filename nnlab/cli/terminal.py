@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
     from nnlab.gradcheck.report import PointReport, TensorRow
-    from nnlab.runs.summary import ArmSummary, ComparisonSummary
+    from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds
     from nnlab.setup.setup import Setup
 
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
@@ -286,12 +286,23 @@ _PLAIN = str.maketrans(
 
 
 def show_figures(
-    screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str, *, by_class: bool = True
+    screen: Screen,
+    reports: Mapping[str, Mapping[str, float | None]],
+    weights: str,
+    baselines: Mapping[str, float | None],
+    *,
+    by_class: bool = True,
 ) -> None:
-    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title."""
+    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title.
+
+    The last columns are what the baselines have on the part that counts most.
+    """
+    from nnlab.runs.summary import baseline_columns
+
+    columns = {**reports, **baseline_columns(baselines)}
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
-    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table(f"Figures of {weights}", ["", *reports], rows)
+    rows = [[name, *(figure(column.get(name)) for column in columns.values())] for name in names]
+    screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
 
@@ -438,6 +449,8 @@ def _show_kinks(screen: Screen, report: PointReport) -> None:
 
 def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     """Print the arms, best first: final figures and steps to the target; then the verdict."""
+    from nnlab.comparison.tables import baseline_rows
+
     arms, seeds = _ranked(summary), len(summary.seeds)
     split, _, metric = summary.figure.partition("/")
     figures = sorted(
@@ -446,6 +459,7 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     )
     columns = ["activation", *figures, f"median {metric}", "diverged"]
     rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
+    rows += [[label, *_baseline_cells(finals, figures)] for label, finals in baseline_rows(summary).items()]
     screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)
     health = [name for name in ("dead", "saturated") if any(name in arm.health for _, arm in arms)]
     columns = ["activation", "reached it", "median steps", "median time", "area", "time per step", *health]
@@ -466,6 +480,13 @@ def _final_cells(arm: ArmSummary, figures: Sequence[str]) -> list[str]:
     found = [arm.final[name] for name in figures]
     intervals = (interval(one.mean, one.low, one.high) for one in found)
     return [*intervals, _short(found[0].median), f"{arm.diverged:,}"]
+
+
+def _baseline_cells(finals: Mapping[str, OverSeeds], figures: Sequence[str]) -> list[str]:
+    """The cells of a baseline, which has no loss and cannot diverge."""
+    found = [finals.get(name) for name in figures]
+    intervals = ("–" if one is None else interval(one.mean, one.low, one.high) for one in found)
+    return [*intervals, "–" if found[0] is None else _short(found[0].median), "–"]
 
 
 def _target_cells(arm: ArmSummary, seeds: int, health: Sequence[str]) -> list[str]:
@@ -505,6 +526,13 @@ def show_verdict(screen: Screen, sentences: Sequence[str], warnings: Sequence[st
         screen.say(sentence)
     for warning in () if screen.quiet else warnings:
         screen.warn(warning)
+
+
+def say_all(screen: Screen, sentences: Sequence[str]) -> None:
+    """Print sentences below a table."""
+    if sentences:
+        screen.say("")
+        screen.say(" ".join(sentences))
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

@@ -29,6 +29,7 @@ from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
+from nnlab.maths.baselines import baseline_figures
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Status
@@ -74,6 +75,7 @@ def compare(
     report: ArmReport = lambda _label, _progress: None,
     gates: Sequence[Gate] = (),
     baseline: Measured | None = None,
+    baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
 ) -> ComparisonResult:
@@ -82,11 +84,13 @@ def compare(
     Finished work is saved in pieces; with `needed`, the pieces of all comparisons under `runs` are reused. Gates are
     checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
-    as a sweep does, and `remarks` are sentences added to the verdict.
+    as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
+    to compare with; by default it is for tables that are not too large.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
-    check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
+    own = baseline_figures(experiment.task, figures)
+    check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None, baselines=own)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
     data = facts_of(dataset)
@@ -117,6 +121,7 @@ def compare(
             experiments={variant.label: variant.experiment for variant in variants},
             failed={label: failure.reason for label, failure in work.failures.items()},
             remarks=remarks,
+            baselines=baselines,
         )
         compared = conclude(trained) if conclude else finish(trained, gates, baseline)
         compared.warnings += work.warnings

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
 from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
-from nnlab.config.schema import Experiment
+from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
@@ -40,6 +40,14 @@ def load(
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
     document = read(path, overrides, gates)
     return validate(document, activations), document
+
+
+def data_of(values: Mapping[str, Any]) -> Data | None:
+    """The data of an experiment that may lack other keys; None if they are not valid."""
+    try:
+        return Data.model_validate(values.get("data"))
+    except ValidationError:
+        return None
 
 
 def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
@@ -113,6 +121,7 @@ _PLACEHOLDERS: dict[KeyPath, Any] = {
     ("data", "source"): "xor",
     ("data", "source", "name"): "xor",
 }
+OPEN = "CHOOSE"  # a value that begins so is a question, which `nnlab init` leaves to the user
 _CUT = object()  # replaces a wrong value, so that the items after it keep their indexes
 
 
@@ -128,6 +137,9 @@ class _Fields:
         self.findings: list[Finding] = []
         self.cut: set[KeyPath] = set()
         self.experiment: Experiment | None = None
+        for path, text in _open_questions(values, ()):
+            self.findings.append((path, f"found {OPEN}, expected an answer{printable(text.removeprefix(OPEN))}"))
+            self.cut.add(_cut(self.values, path))
         more = True
         while self.experiment is None and more:
             more = self._validate_rest(activations)
@@ -165,6 +177,15 @@ class _Fields:
     def is_intact(self, path: KeyPath) -> bool:
         """Whether nothing was removed at, within or around this path, nor a key that was probably mistyped for it."""
         return not any(path[: len(cut)] == cut[: len(path)] for cut in (*self.cut, *map(_meant, self.cut)))
+
+
+def _open_questions(values: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The values, each with its path, that say `CHOOSE` and so wait for an answer."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, str) and (value == OPEN or value.startswith(f"{OPEN}: ")):
+            yield (*path, key), value
+        else:
+            yield from _open_questions(value, (*path, key))
 
 
 def _meant(path: KeyPath) -> KeyPath:
@@ -414,9 +435,6 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
     if experiment.data.blanks != "refuse":
         found = f"found blanks: {experiment.data.blanks} with in_blocks, which is for arrays without blanks"
         yield ("data", "blanks"), f"{found}; expected refuse"
-    if experiment.data.weight is not None:
-        found = f"found weight: {experiment.data.weight} with in_blocks, which is for arrays, without columns"
-        yield ("data", "weight"), f"{found}; expected it for tables only"
 
 
 def _split_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -579,7 +597,7 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     line_search_findings: ("optimizer", "network", "training.clip_norm", "training.clip_value"),
     _head_findings: ("task", "network.head"),
     _scale_findings: ("data.scale_targets", "network.head"),
-    _block_findings: ("data.in_blocks", "data.blanks", "data.weight", "optimizer", "training.batch_size"),
+    _block_findings: ("data.in_blocks", "data.blanks", "optimizer", "training.batch_size"),
     _split_findings: ("data",),
     _duration_findings: ("training.epochs", "training.steps"),
     _evaluate_findings: ("data.validation", "data.split", "data.files", "training.evaluate"),

@@ -312,7 +312,7 @@ def is_table(path: Path) -> bool:
 def _kind_of(path: Path) -> str:
     """What a file is by its name, or a folder by the files in it: a key of _ARRAYS, or table, cifar, celeba, images."""
     name = path.name.lower()
-    if name.endswith(_TABLES):
+    if is_table(path):
         return "table"
     if name.endswith(ARCHIVES):
         return "cifar"

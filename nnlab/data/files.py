@@ -16,7 +16,7 @@ from typing import IO, Any, NoReturn, TypeVar, cast
 
 from numpy.typing import NDArray
 
-from nnlab.errors import DataError, Fault, StorageError, printable
+from nnlab.errors import DataError, Fault, Question, StorageError, printable
 
 MOST_FAULTS = 20
 CHUNK = 2**20
@@ -66,13 +66,21 @@ class FaultList:
         """The number of faults, including those that are only counted."""
         return len(self.faults) + self.more
 
-    def add(self, message: str, line: int | None = None, column: int | None = None, *, key: Key | None = None) -> None:
+    def add(
+        self,
+        message: str,
+        line: int | None = None,
+        column: int | None = None,
+        *,
+        key: Key | None = None,
+        question: Question | None = None,
+    ) -> None:
         """Record one fault; `line` is the file's line and `column` the cell's number in it, both from 1.
 
-        `key` is the key of the experiment file that causes it.
+        `key` is the key of the experiment file that causes it, and `question` what it asks.
         """
         if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(message, self.file, line, column, key))
+            self.faults.append(Fault(message, self.file, line, column, key, question))
         else:
             self.more += 1
 
@@ -89,9 +97,16 @@ class FaultList:
             raise DataError([*ordered, Fault(f"and {self.more} more", self.file)] if self.more else ordered)
 
 
-def refuse(file: Path | str | None, message: str, line: int | None = None, *, key: Key | None = None) -> NoReturn:
+def refuse(
+    file: Path | str | None,
+    message: str,
+    line: int | None = None,
+    *,
+    key: Key | None = None,
+    question: Question | None = None,
+) -> NoReturn:
     """Raise a DataError with one fault, of a file, of a key of the experiment file, or of both."""
-    raise DataError(Fault(message, None if file is None else str(file), line, key=key))
+    raise DataError(Fault(message, None if file is None else str(file), line, key=key, question=question))
 
 
 def quoted(text: str) -> str:

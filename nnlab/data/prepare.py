@@ -72,7 +72,7 @@ def prepare(
     are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it is for counts,
     which are never scaled. Inputs of categories that are in no training row are 0 in every part, or count as the
     column's category for rare ones. Weights of rows change neither split nor scaling. Warnings take a look at all rows,
-    and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `mean_one`.
+    and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `relative_weights`.
     """
     parts = split(dataset, test=test, validation=validation, seed=seed)
     x, y = input_cells(dataset), target_cells(dataset)
@@ -96,8 +96,7 @@ def prepare(
         targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
     def part(rows: Rows, name: str) -> Examples:
-        every = dataset.rows.weights
-        weights = None if every is None else mean_one(every[rows], f"the {name} part")
+        weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
         with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
             inputs = scaling.apply(known, dtype, rows)
         with y.named(rows, "" if scales else "; see data.scale_targets"):
@@ -125,18 +124,20 @@ def prepare(
     )
 
 
-def mean_one(weights: NDArray[np.float64], where: str) -> NDArray[np.float64]:
-    """Weights (n,) of rows divided by their mean; equal ones are 1 to the bit. DataError if all are 0.
+def relative_weights(weights: NDArray[np.float64] | None, rows: Rows, where: str) -> NDArray[np.float64] | None:
+    """The weights of some rows over their mean, (n,); equal ones are 1 to the bit. None where rows have no weights.
 
-    `where` says of which rows they are.
+    `where` says of which rows they are. DataError if all are 0.
     """
-    largest = weights.max()
-    if largest == 0:
-        found = f"found a weight of 0 for each of the {counted(len(weights), 'row')} of {where}"
+    if weights is None:
+        return None
+    own = weights[rows]
+    if not own.any():
+        found = f"found a weight of 0 for each of the {counted(len(own), 'row')} of {where}"
         refuse(None, f"{found}, expected some above 0", key=("data", "weight"))
-    shares = weights / largest  # their sum cannot overflow
-    mean_is_one: NDArray[np.float64] = shares / shares.mean()
-    return mean_is_one
+    shares = own / own.max()  # their sum cannot overflow
+    relative: NDArray[np.float64] = shares / shares.mean()
+    return relative
 
 
 def _channels(dataset: Dataset) -> int:

@@ -6,6 +6,7 @@ and for every row that the model sees later; a column that has a category for ra
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
@@ -47,22 +48,44 @@ def as_other(x: Any, columns: Columns, unseen: Rows) -> Any:
 
 
 def unseen_warnings(dataset: Dataset, parts: Split, unseen: Rows) -> Iterator[str]:
-    """A sentence for each column with categories that are among the inputs `unseen`, but in other parts."""
+    """A sentence for each column with categories that validation or test rows have, and training never saw.
+
+    They are among the inputs `unseen`, or have no input, as those of another file, which `RowFacts.unseen` names.
+    """
     names = [name for name, rows in (("validation", parts.validation), ("test", parts.test)) if len(rows)]
     others = np.concatenate([parts.validation, parts.test])
+    marked = _marked(dataset, others)
     for start, column in _one_hot(dataset.columns):
         mine = _unseen_in(start, column, unseen)
-        rows_of = (dataset.x[np.ix_(others, mine)] > 0).sum(axis=0)
-        texts = [column.input_names[i - start].removeprefix(f"{column.name}=") for i in mine[rows_of > 0]]
-        if texts:
-            listed = ", ".join(map(quoted, texts[:3])) + (", …" if len(texts) > 3 else "")
-            categories = counted(len(texts), "category", "categories")
-            found = f"column {quoted(column.name)} has {categories} that training never saw ({listed})"
-            where = f"in {counted(int(rows_of.sum()), 'row')} of the {' and '.join(names)} part{'s' * (len(names) > 1)}"
-            one = len(texts) == 1
-            as_zero = "its input counts as 0" if one else "their inputs count as 0"
-            as_rare = f"{'it counts' if one else 'they count'} as '{OTHER}'"
-            yield f"{found} {where}: {as_zero if _other(start, column, unseen) is None else as_rare} there"
+        rows_of = (dataset.x[np.ix_(others, mine)] > 0).sum(axis=0).tolist()
+        of_inputs = {column.input_names[i - start]: count for i, count in zip(mine, rows_of, strict=True) if count}
+        of_texts = {text: count for text, count in marked.items() if text.startswith(f"{column.name}=")}
+        found = {text.removeprefix(f"{column.name}="): n for text, n in (of_inputs | of_texts).items()}
+        if found:
+            where = (
+                f"in {counted(sum(found.values()), 'row')} of the {' and '.join(names)} part{'s' * (len(names) > 1)}"
+            )
+            is_other = _other(start, column, unseen) is not None
+            yield f"{_never_saw(column, list(found))} {where}: {_count_as(len(found), is_other=is_other)} there"
+
+
+def _marked(dataset: Dataset, rows: Rows) -> Counter[str]:
+    """How many of some rows have each category without an input, as `column=text`."""
+    if not dataset.rows.unseen:
+        return Counter()
+    return Counter(text for row in rows.tolist() for text in dataset.rows.unseen[row].split("; ") if text)
+
+
+def _never_saw(column: InputColumn, texts: list[str]) -> str:
+    listed = ", ".join(map(quoted, texts[:3])) + (", …" if len(texts) > 3 else "")
+    categories = counted(len(texts), "category", "categories")
+    return f"column {quoted(column.name)} has {categories} that training never saw ({listed})"
+
+
+def _count_as(categories: int, *, is_other: bool) -> str:
+    if is_other:
+        return f"{'it counts' if categories == 1 else 'they count'} as '{OTHER}'"
+    return "its input counts as 0" if categories == 1 else "their inputs count as 0"
 
 
 def _one_hot(columns: Columns) -> Iterator[tuple[int, InputColumn]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import Document
+from nnlab.config.experiment import data_of
 from nnlab.config.overrides import override_all
 from nnlab.config.schema import Data
 from nnlab.data.catalogue import CATALOGUE, existing_path, is_table, load
@@ -18,7 +19,7 @@ from nnlab.errors import DataError
 from nnlab.paths import expanded
 from nnlab.runs.cache import UserCache
 from nnlab.setup.rows import table_options
-from nnlab.setup.task import asked_for, data_of, placed
+from nnlab.setup.task import asked_for, placed
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,21 @@ from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.cells import Cells
-from nnlab.data.dataset import NewRows
+from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
-from nnlab.data.prepare import mean_one
+from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
 from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
+from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.predictions import Predicted
 from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings, with_unseen
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
-from nnlab.gates.hold import Measured, Outcome, check_gates, hold
+from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
+from nnlab.maths.baselines import LINEAR, baseline_figures
 from nnlab.maths.metrics import Figures
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
@@ -63,6 +65,7 @@ class Evaluation:
     picture: str = ""
     flattery: str = ""
     warnings: tuple[str, ...] = ()
+    beside: Beside = NOTHING
 
     @property
     def rows(self) -> int:
@@ -78,6 +81,8 @@ class Evaluation:
             "step": self.step,
             "rows": self.rows,
             "figures": _flat(self.figures),
+            "baselines": self.beside.figures,
+            "sentences": [*self.beside.sentences],
             "gates": [gate.document() for gate in self.gates],
             "warnings": [*([self.flattery] if self.flattery else []), *self.warnings],
             **({"images": [one.document() for one in self.answers], "picture": self.picture} if self.answers else {}),
@@ -166,18 +171,22 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
-    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured.
+    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured. The simple baselines
+    are set beside the figures of splits; the linear one, and any beside the figures of a file, only if a gate compares
+    with it, for they are fitted on the run's own training rows.
     """
     opened = open_run(run, checkpoint, activations)
     model = opened.model
     rows = None if data is None else _new_rows(model, opened.experiment, data)
-    figures, predicted = _on_splits(opened, run, split) if rows is None else _on_rows(model, rows, str(data))
+    figures, predicted, beside = (
+        _on_splits(opened, run, split, gates) if rows is None else _on_rows(opened, run, rows, str(data), gates)
+    )
     asked = _asked(run, model, rows, predicted)
-    outcomes = _held(gates, model, figures, list(predicted), baseline)
+    outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
     about = (run.path, status, opened.checkpoint, opened.about.step)
-    found = Evaluation(*about, figures, model, predicted, outcomes, **asked)
+    found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
     warnings = (*_on_status(status, opened.about), *found.warnings, *_on_predicted(model, predicted))
     return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
@@ -213,20 +222,22 @@ def _held(
     model: Model,
     figures: Mapping[str, Figures],
     parts: Sequence[str],
+    beside: Beside,
     baseline: Measured | None,
 ) -> tuple[Outcome, ...]:
-    """The outcomes of gates on figures of these parts and on entries of theta."""
-    layout, measured = model.network.layout, Measured(final=dict(_flat(figures)))
+    """The outcomes of gates on figures of these parts, on those of baselines, and on entries of theta."""
+    layout, measured = model.network.layout, Measured(final=_flat(figures) | beside.figures)
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
-    known = {f"{part}/{name}" for part in parts for name in names} | measured.final.keys()
+    known = [f"{part}/{name}" for part in parts for name in names]
+    known += [*baseline_figures(model.experiment.task, known), *measured.final]
     check_gates(gates, known, baseline=baseline is not None)
     return tuple(hold(gates, measured, baseline))
 
 
 def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
-    """The rows of a file or folder, read in the way of the model's own data, with weights of mean 1."""
-    rows = load_new(
+    """The rows of a file or folder, read in the way of the model's own data."""
+    new = load_new(
         data,
         model.columns,
         task=experiment.task,
@@ -237,35 +248,54 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
-    weight, weights = experiment.data.weight, rows.rows.weights
-    if weight is None or rows.y is None:
-        return rows
-    if weights is None:
-        found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
-        return replace(rows, warnings=(*rows.warnings, found))
-    return rows
+    weight = experiment.data.weight
+    if weight is None or new.y is None or new.rows.weights is not None:
+        return new
+    found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
+    return replace(new, warnings=(*new.warnings, found))
 
 
-def _on_rows(model: Model, new: NewRows, file: str) -> tuple[dict[str, Figures], dict[str, Predicted]]:
+Results = tuple[dict[str, Figures], dict[str, Predicted], Beside]
+
+
+def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Sequence[Gate]) -> Results:
     """Predictions for new rows of a file, with figures if they have targets; none for those with a blank not filled."""
+    model = opened.model
     blank = _blank_rows(model, new)
-    rows, y = np.delete(np.arange(len(new.x)), blank), None
+    rows, y, weights = np.delete(np.arange(len(new.x)), blank), None, None
     with Cells(file, new.x, lambda: model.columns.input_names, new.rows.lines).named(rows):
         x = model.scaled(new.x, rows if len(blank) else None)
     if new.y is not None and len(rows):
         with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
-            y = model.scaled_targets(new.y[rows])
-    known, figures = _measured(model, x, y, _weights(new.rows.weights, rows, quoted(file)))
+            y, weights = model.scaled_targets(new.y[rows]), relative_weights(new.rows.weights, rows, quoted(file))
+    known, figures = _measured(model, x, y, weights)
     outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
     outputs[rows] = known
     facts = with_unseen(model, new.x, new.rows)
     part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, facts, blank)
-    return {} if y is None else {"data": figures}, {"data": part}
+    if y is None:
+        return {}, {"data": part}, NOTHING
+    beside = NOTHING
+    if asks_for(gates):
+        dataset = _own_rows(opened, run)
+        baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
+        beside = Beside(baselines.figures({"data": Examples(x, model.in_own_units(y), weights)}))
+    return {"data": figures}, {"data": part}, beside
 
 
-def _weights(weights: Array | None, rows: Array, what: str) -> Array | None:
-    """The weights of some rows, with a mean of 1; None where rows have none."""
-    return None if weights is None else mean_one(weights[rows], what)
+def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
+    """The rows that the run was made from. CheckpointError for others than those."""
+    dataset = read_rows(opened.experiment, None, run.path)
+    refuse_other_rows(run.path, dataset, opened.about.fingerprint, "; use --data for other rows")
+    if dataset.columns != opened.model.columns:
+        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
+    return dataset
+
+
+def _baselines(model: Model, dataset: Dataset, train: NDArray[np.int64], gates: Sequence[Gate]) -> Baselines:
+    """The simple baselines of the training rows `train`, and the linear one if a gate compares with it."""
+    x = model.scaled(dataset.x, train) if asks_for(gates, LINEAR) else None
+    return Baselines.fit(dataset, train, x)
 
 
 def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
@@ -276,7 +306,7 @@ def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
 
 
 def _measured(model: Model, x: Any, y: Array | None, weights: Array | None) -> tuple[Array, Figures]:
-    """Outputs for scaled inputs, and figures if there are scaled targets."""
+    """Outputs for scaled inputs, and figures if there are scaled targets, of rows with weights if they have some."""
     return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y, weights)
 
 
@@ -303,24 +333,23 @@ def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
         return [f"no picture of the images: {error}"]
 
 
-def _on_splits(opened: Opened, run: RunFolder, split: str | None) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Figures and predictions of the run's own parts, or of one; no other rows are scaled."""
-    model, experiment = opened.model, opened.experiment
-    dataset = read_rows(experiment, None, run.path)
-    refuse_other_rows(run.path, dataset, opened.about.fingerprint, "; use --data for other rows")
-    if dataset.columns != model.columns:
-        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
-    parts = split_rows(experiment, dataset)
+def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequence[Gate]) -> Results:
+    """Figures and predictions of the run's own parts, or of one; others are scaled for a linear model only."""
+    model, dataset = opened.model, _own_rows(opened, run)
+    parts = split_rows(opened.experiment, dataset)
     found = {
         name: rows for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True) if len(rows)
     }
     if split is not None and split not in found:
         raise CheckpointError(f"{run.path}: the run has no {split} part, expected one of {', '.join(found)}")
-    figures, predicted, facts = {}, {}, with_unseen(model, dataset.x, dataset.rows)
+    figures, predicted, facts = {}, dict[str, Predicted](), with_unseen(model, dataset.x, dataset.rows)
+    scored, baselines = {}, _baselines(model, dataset, parts.train, gates)
     for name in [split] if split else found:
         rows, y = found[name], dataset.y[found[name]]
-        weights = _weights(dataset.rows.weights, rows, f"the {name} part")
-        x = model.scaled(dataset.x, rows)
-        outputs, figures[name] = _measured(model, x, model.scaled_targets(y), weights)
+        weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
+        x, targets = model.scaled(dataset.x, rows), model.scaled_targets(y)
+        outputs, figures[name] = _measured(model, x, targets, weights)
         predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
-    return figures, predicted
+        inputs = x if LINEAR in baselines.predictors else outputs
+        scored[name] = Examples(inputs, model.in_own_units(targets), weights)
+    return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].outputs)

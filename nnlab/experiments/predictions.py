@@ -60,7 +60,7 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Column:
+class PredictionColumn:
     """A column of predictions: its name, whose it is, and its cells."""
 
     name: str
@@ -76,7 +76,7 @@ def write_predictions(model: Model, predicted: Mapping[str, Predicted], path: Pa
     write_csv(path, chain([unique_names(tables[0])], rows))
 
 
-def unique_names(columns: Sequence[Column]) -> list[str]:
+def unique_names(columns: Sequence[PredictionColumn]) -> list[str]:
     """The names of columns for the first line of a CSV file, in their order, none twice.
 
     Of several columns with one name the first keeps it: targets come before kept columns, and these before nnlab's own.
@@ -92,35 +92,35 @@ def unique_names(columns: Sequence[Column]) -> list[str]:
     return names
 
 
-def _of_part(name: str, part: Predicted, *, several: bool) -> Iterator[Column]:
+def _of_part(name: str, part: Predicted, *, several: bool) -> Iterator[PredictionColumn]:
     """What is known of the rows beside inputs and targets."""
     facts = part.facts
     if several:
-        yield Column("split", "nnlab", [name] * len(part.numbers))
-    yield Column("row", "nnlab", [str(number) for number in part.numbers.tolist()])
+        yield PredictionColumn("split", "nnlab", [name] * len(part.numbers))
+    yield PredictionColumn("row", "nnlab", [str(number) for number in part.numbers.tolist()])
     if facts.lines is not None:
-        yield Column("line", "nnlab", [str(line) for line in facts.lines[part.numbers - 1].tolist()])
+        yield PredictionColumn("line", "nnlab", [str(line) for line in facts.lines[part.numbers - 1].tolist()])
     if part.names:
-        yield Column("file", "nnlab", [escaped(written_name(file)) for file in part.names])
+        yield PredictionColumn("file", "nnlab", [escaped(written_name(file)) for file in part.names])
     for kept, cells in facts.kept.items():
-        yield Column(kept, "kept", [escaped(text) for text in part.of_rows(cells)])
+        yield PredictionColumn(kept, "kept", [escaped(text) for text in part.of_rows(cells)])
     if any(facts.unseen):
-        yield Column("unseen", "nnlab", [escaped(text) for text in part.of_rows(facts.unseen)])
+        yield PredictionColumn("unseen", "nnlab", [escaped(text) for text in part.of_rows(facts.unseen)])
 
 
-def _of_model(model: Model, part: Predicted) -> Iterator[Column]:
+def _of_model(model: Model, part: Predicted) -> Iterator[PredictionColumn]:
     """The predictions, the outputs behind them, and the targets where they are known."""
     task, targets, outputs = model.experiment.task, model.columns.targets, part.outputs
     decided = predictions(task, outputs).reshape(len(outputs), -1)
     for name, values in zip(targets, decided.T, strict=True):
-        yield Column(name, "target", _cells(model, values))
+        yield PredictionColumn(name, "target", _cells(model, values))
     if task != "regression":
         for name, values in zip(_behind(model), outputs.T, strict=True):
-            yield Column(f"probability/{name}", "nnlab", [cell(value) for value in values.tolist()])
+            yield PredictionColumn(f"probability/{name}", "nnlab", [cell(value) for value in values.tolist()])
     if part.targets is not None:
         truth = class_indices(part.targets)[:, np.newaxis] if model.columns.classes else part.targets
         for name, values in zip(targets, truth.T, strict=True):
-            yield Column(f"true/{name}", "nnlab", _cells(model, values))
+            yield PredictionColumn(f"true/{name}", "nnlab", _cells(model, values))
 
 
 def _behind(model: Model) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from nnlab.config.experiment import SPLITS
 from nnlab.data.dataset import Dataset
 from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
+from nnlab.experiments.baselines import Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
@@ -58,6 +59,7 @@ def summary_of(
     folder: Path,
     status: Status,
     reports: Mapping[str, Any],
+    beside: Beside,
     gates: Sequence[Outcome],
     seconds: float,
 ) -> TrainingSummary:
@@ -76,6 +78,8 @@ def summary_of(
             value=finite(float(best.value[0])),
             **{name: finite(value) for name, value in at_best.items()},
         ),
+        baselines=beside.figures,
+        sentences=beside.sentences,
         gates=tuple(gate.line() for gate in gates),
         steps=state.step,
         parameters=setup.network.layout.size,

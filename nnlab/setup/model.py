@@ -55,7 +55,7 @@ class Model:
         """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
         with np.errstate(all="ignore"):
             outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
-        return self._in_own_units(outputs[0])
+        return self.in_own_units(outputs[0])
 
     def _evaluator(self) -> Evaluator:
         return Evaluator(self.network, self.theta, self.statistics)
@@ -72,7 +72,7 @@ class Model:
         with np.errstate(all="ignore"):
             outputs, loss = self._evaluator().outputs_and_loss(stack([x]), self._for_head(y, weights)[None])
         assert loss is not None
-        values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
+        values, targets = self.in_own_units(outputs[0]), self.in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}
         return values, figures | report(
             self.experiment.task,
@@ -90,7 +90,8 @@ class Model:
             return y
         return with_row_weights(y, np.ones(len(y)) if weights is None else weights)
 
-    def _in_own_units(self, values: Array) -> Array:
+    def in_own_units(self, values: Array) -> Array:
+        """Outputs or scaled targets in the units of the unscaled targets."""
         return values if self.target_scaling is None else self.target_scaling.invert(values)
 
     def scaled_targets(self, y: Array) -> Array:

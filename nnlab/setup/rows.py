@@ -134,21 +134,13 @@ def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPa
     """Mismatches between experiment and data: input size, output size, network size."""
     inputs, outputs = dataset.x.shape[1], dataset.y.shape[1]
     spec = experiment.network
-    findings: list[tuple[KeyPath, str]] = [*_row_findings(experiment, dataset), *_loss_findings(experiment, dataset)]
+    findings: list[tuple[KeyPath, str]] = [*_loss_findings(experiment, dataset)]
     if spec.inputs not in (None, inputs):
         findings.append(
             (("network", "inputs"), f"found inputs: {spec.inputs}, but the data have {inputs} input columns")
         )
     fault = _size_fault(experiment, network_for(experiment, dataset.sample_shape, outputs), len(dataset.x))
     return [*findings, (("network", "layers"), fault)] if fault else findings
-
-
-def _row_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
-    """Columns about rows that were asked of data without columns."""
-    weight = experiment.data.weight
-    if weight is not None and dataset.rows.weights is None:
-        found = f"found weight: {quoted(weight)} for {quoted(experiment.data.source.name)}, which has no columns"
-        yield ("data", "weight"), f"{found}; expected it for tables only"
 
 
 def _size_fault(experiment: Experiment, network: Network, rows: int) -> str | None:

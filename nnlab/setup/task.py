@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from nnlab.config.document import Document, Place
-from nnlab.config.experiment import Finding, faults_at
+from nnlab.config.experiment import Finding, data_of, faults_at
 from nnlab.config.schema import Data
 from nnlab.data.catalogue import CATALOGUE, existing_path, is_table
 from nnlab.data.dataset import Task
@@ -38,14 +36,6 @@ def with_task(document: Document, folder: Path) -> tuple[Document, tuple[str, ..
     places: dict[Any, Place] = {**document.places, ("task",): place}
     whole = Document({**values, "task": task}, places, {**document.key_places, ("task",): place})
     return whole, (f"task: {task}, since {why}",)
-
-
-def data_of(values: dict[str, Any]) -> Data | None:
-    """The data of an experiment; None if they are not valid."""
-    try:
-        return Data.model_validate(values.get("data"))
-    except ValidationError:
-        return None
 
 
 def asked_for(document: Document, data: Data, folder: Path) -> tuple[Task, str] | None:

@@ -142,7 +142,7 @@ def test_an_early_stopped_run_gives_by_default_the_figures_that_train_printed(tm
 
 
 def test_the_document_has_the_keys_it_promises(multiclass):
-    keys = ["run", "status", "checkpoint", "step", "rows", "figures", "gates", "warnings"]
+    keys = ["run", "status", "checkpoint", "step", "rows", "figures", "baselines", "sentences", "gates", "warnings"]
     assert list(multiclass.evaluate()) == keys
 
 

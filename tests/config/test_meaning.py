@@ -57,8 +57,6 @@ data:
   columns: {on: category, False: ignore}
   weight: yes
   split: No
-  group: on
-  time: false
   keep: Y
 network: {head: {loss: {name: cross_entropy, class_weights: {yes: 2, no: 1, true: 3}}}}
 training: {epochs: 1}
@@ -69,7 +67,10 @@ def test_words_for_true_and_false_are_names_where_a_name_is_wanted():
     data = validate(read_text(BOOLEAN_WORDS, "e.yaml")).data
     assert (data.target, data.ignore, data.keep) == (["y"], ["n", "true"], ["Y"])
     assert (data.names, data.missing) == (["y", "n", "No", "true", "false"], ["no", "off"])
-    assert (data.weight, data.split, data.group, data.time) == ("yes", "No", "on", "false")
+    assert (data.weight, data.split) == ("yes", "No")
+    for key, word in (("group", "on"), ("time", "false")):
+        other = BOOLEAN_WORDS.replace("split: No", f"{key}: {word}\n  test: 0.2")
+        assert getattr(validate(read_text(other, "e.yaml")).data, key) == word
     assert data.columns == {"on": "category", "False": "ignore"}
 
 

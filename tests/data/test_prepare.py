@@ -7,7 +7,8 @@ import pytest
 
 from nnlab.data.catalogue import load
 from nnlab.data.dataset import Columns, RowFacts, fingerprint_of
-from nnlab.data.prepare import mean_one, prepare
+from nnlab.data.prepare import prepare, relative_weights
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError
 
 OPTIONS = {
@@ -72,11 +73,11 @@ def test_targets_with_classes_are_never_scaled():
 
 
 def test_blanks_are_filled():
-    data = prepared(load("penguins", task="multiclass", blanks="median"), blanks="median")
+    data = prepared(load("penguins", task="multiclass", table=TableOptions(blanks="median")), blanks="median")
     assert np.isfinite(data.train.x).all()
     assert np.isfinite(data.test.x).all()
     with pytest.raises(DataError, match="a blank in column"):
-        prepared(load("penguins", task="multiclass", blanks="mean"))
+        prepared(load("penguins", task="multiclass", table=TableOptions(blanks="mean")))
 
 
 def test_constant_columns_are_said_once():
@@ -119,7 +120,7 @@ def test_images_scaled_together():
 
 
 def test_columns_survive_json_and_name_the_inputs():
-    columns = load("penguins", task="multiclass", blanks="drop").columns
+    columns = load("penguins", task="multiclass", table=TableOptions(blanks="drop")).columns
     assert Columns.from_dict(columns.to_dict()) == columns
     assert columns.input_names[:2] == ("island=Biscoe", "island=Dream")
 
@@ -233,13 +234,10 @@ def test_a_target_that_is_an_input_is_a_warning_of_a_table():
 # --- weights of rows --------------------------------------------------------------------------------------------------
 
 
-def weighted_iris(weights):
-    return dataclasses.replace(load("iris", task="multiclass"), rows=RowFacts(weights=weights))
-
-
 def test_the_weights_of_a_part_have_a_mean_of_1_and_change_neither_split_nor_scaling():
     weights = np.random.default_rng(1).uniform(0, 5, 150)
-    data, plain = prepared(weighted_iris(weights)), prepared(load("iris", task="multiclass"))
+    iris = load("iris", task="multiclass")
+    data, plain = prepared(rows_of(iris, weights=weights)), prepared(iris)
     for name, rows in (("train", data.split.train), ("val", data.split.validation), ("test", data.split.test)):
         part, other = getattr(data, name), getattr(plain, name)
         np.testing.assert_allclose(part.weights, weights[rows] / weights[rows].mean(), rtol=1e-14)
@@ -249,7 +247,7 @@ def test_the_weights_of_a_part_have_a_mean_of_1_and_change_neither_split_nor_sca
 
 @pytest.mark.parametrize("weight", [5e-324, 0.1, 1 / 3, 1e308])
 def test_equal_weights_are_1_to_the_bit(weight):
-    np.testing.assert_array_equal(mean_one(np.full(7, weight), "the part"), 1)
+    np.testing.assert_array_equal(relative_weights(np.full(9, weight), np.arange(7), "the part"), 1)
 
 
 @pytest.mark.parametrize(("name", "part"), [("train", "training"), ("validation", "validation"), ("test", "test")])
@@ -257,5 +255,5 @@ def test_a_part_whose_rows_all_weigh_0_is_refused(name, part):
     weights = np.ones(150)
     weights[getattr(prepared(load("iris", task="multiclass")).split, name)] = 0
     with pytest.raises(DataError, match=f"found a weight of 0 for each of the .* rows of the {part} part") as error:
-        prepared(weighted_iris(weights))
+        prepared(rows_of(load("iris", task="multiclass"), weights=weights))
     assert error.value.faults[0].key == ("data", "weight")

@@ -106,6 +106,16 @@ def test_a_model_takes_new_rows_as_those_of_its_test_part(dataset):
     np.testing.assert_array_equal(model.scaled(rows.dataset.x[13:]), rows.prepared[0].test.x.astype(np.float32))
 
 
+def test_categories_of_another_file_that_have_no_input_are_told_with_the_others(dataset):
+    marks = ("",) * 12 + ("", "city=Kiel", "size=x; city=Kiel", "")
+    dataset = dataclasses.replace(dataset, rows=RowFacts(parts=PARTS, unseen=marks))
+    (told,) = prepared(dataset).warnings
+    assert told == (
+        "column 'city' has 3 categories that training never saw ('Lima', 'Oslo', 'Kiel') in 5 rows of the validation "
+        "and test parts: their inputs count as 0 there"
+    )
+
+
 def test_where_training_saw_every_category_nothing_changes(dataset):
     dataset = dataclasses.replace(dataset, rows=RowFacts())
     data = prepared(dataset)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nnlab.data.dataset import Columns, InputColumn, RowFacts
 from nnlab.data.spreadsheets import unescaped
-from nnlab.experiments.predictions import Column, Predicted, unique_names, write_predictions
+from nnlab.experiments.predictions import Predicted, PredictionColumn, unique_names, write_predictions
 
 
 def model(task, targets, classes=()):
@@ -43,7 +43,7 @@ def facts(**kept):
 
 def names(targets=(), kept=(), own=()):
     groups = {"target": targets, "kept": kept, "nnlab": own}
-    return unique_names([Column(name, owner, ()) for owner, group in groups.items() for name in group])
+    return unique_names([PredictionColumn(name, owner, ()) for owner, group in groups.items() for name in group])
 
 
 @pytest.mark.parametrize(

@@ -1,44 +1,76 @@
-"""A run whose rows have weights, from training to `eval` on its own parts and on new rows."""
+"""A table whose rows have weights, from training to `eval` on its own parts and on new files."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
-from strategies import experiment, weighted_setup
-from support import faults, read_json
+from strategies import weighted_setup
+from support import nnlab_here, parse_json, read_json, read_rows, trained, write
 
 from nnlab.comparison.tasks import train_piece
-from nnlab.data.dataset import NewRows, RowFacts
-from nnlab.errors import DataError, InputError
-from nnlab.experiments.evaluate import evaluate
 from nnlab.experiments.train import train
-from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs.files import ignore
-from nnlab.runs.folder import RunFolder
-from nnlab.setup.rows import read_rows
+from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.setup.rows import prepare_rows
+from nnlab.setup.rows import read_rows as read_data
+from nnlab.setup.setup import set_up
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
-WEIGHTS = np.random.default_rng(7).uniform(0, 4, 90) * (np.arange(90) % 5 > 0)
-CHANGES = {
-    "data": {"source": {"name": "moons", "samples": 90, "noise": 0.4}, "validation": 0.2, "test": 0.3},
-    "precision": "float64",
-}
+FILE = """\
+name: survey
+task: binary
+precision: float64
+data:
+  source: people.csv
+  target: answer
+  weight: counts_for
+  validation: 0.2
+  test: 0.3
+network:
+  layers: [4]
+training:
+  steps: 30
+  batch_size: 16
+"""
+
+
+def table(rows=90, seed=7):
+    """A table of two inputs and an answer that they say little of, with weights of which a fifth are 0."""
+    rng = np.random.default_rng(seed)
+    x, weights = rng.normal(size=(rows, 2)), rng.uniform(0, 4, rows) * (np.arange(rows) % 5 > 0)
+    answers = np.where(x.sum(axis=1) + rng.normal(size=rows) > 0, "yes", "no")
+    return x, answers, weights
+
+
+def text(x, answers, weights=None):
+    """The table in CSV, without the column of weights where there are none."""
+    head = "age,income,answer" + (",counts_for" if weights is not None else "")
+    rows = [f"{a!r},{b!r},{answer}" for (a, b), answer in zip(x.tolist(), answers, strict=True)]
+    each = [""] * len(x) if weights is None else [f",{weight!r}" for weight in weights.tolist()]
+    return "\n".join([head, *(row + weight for row, weight in zip(rows, each, strict=True))]) + "\n"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A setup with weights, and the folder of its run."""
-    setup = weighted_setup(WEIGHTS, **CHANGES)
-    return setup, train(setup, runs=tmp_path_factory.mktemp("weights")).folder
+    """The folder of a run, beside its table."""
+    folder = tmp_path_factory.mktemp("weights")
+    write(folder, text(*table()), "people.csv")
+    return trained(folder, write(folder, FILE))
 
 
-def expected(setup, name, weights):
-    """Loss, accuracy and area under the ROC curve of the trained network by scikit-learn."""
-    state = setup.start()
-    list(setup.fit(state))
-    part = getattr(setup.rows.of(0), name)
-    outputs = setup.model(state.theta, state.statistics).outputs_of_scaled(part.x)[:, 0]
-    truth, more = part.y[:, 0], {"sample_weight": weights}
+def evaluated(run, *words):
+    """What `nnlab eval --json` prints, its predictions, and what it says to a person."""
+    file = run / "predictions.csv"
+    result = nnlab_here("eval", run, "--json", "--predictions", file, *words, cwd=run.parents[1])
+    assert result.exit_code == 0, result.stderr
+    return parse_json(result.stdout)["figures"], read_rows(file), " ".join(result.stderr.split())
+
+
+def expected(predictions, weights):
+    """Loss, accuracy and area under the ROC curve by scikit-learn."""
+    truth = np.array([row["true/answer"] == "yes" for row in predictions])
+    outputs = np.array([float(row["probability/yes"]) for row in predictions])
+    more = {"sample_weight": weights}
     return {
         "loss": log_loss(truth, outputs, **more),
         "accuracy": accuracy_score(truth, outputs > 0.5, **more),
@@ -46,59 +78,81 @@ def expected(setup, name, weights):
     }
 
 
-@pytest.mark.parametrize("name", ["train", "val", "test"])
-def test_the_figures_of_a_run_are_weighted(name, run):
-    setup, folder = run
-    final = read_json(folder / "summary.json")["final"]
-    for figure, value in expected(setup, name, getattr(setup.rows.of(0), name).weights).items():
-        assert final[f"{name}/{figure}"] == pytest.approx(value, rel=1e-12)
-        assert value != pytest.approx(expected(setup, name, None)[figure], rel=1e-6)
+def assert_figures(found, part, predictions, weights):
+    for name, value in expected(predictions, weights).items():
+        assert found[f"{part}/{name}"] == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_the_figures_of_a_run_and_of_eval_are_weighted(part, run):
+    found, predictions, _ = evaluated(run, "--split", part)
+    own = table()[2][[int(row["row"]) - 1 for row in predictions]]
+    assert_figures(found, part, predictions, own)
+    assert found[f"{part}/loss"] != pytest.approx(expected(predictions, None)["loss"], rel=1e-6)
+    final = read_json(run / "summary.json")["final"]
+    assert found == {name: value for name, value in final.items() if name in found}
+
+
+def test_eval_on_a_file_with_the_column_weighs_its_rows(run):
+    x, answers, weights = table(40, seed=8)
+    found, predictions, said = evaluated(run, "--data", write(run, text(x, answers, weights), "new.csv"))
+    assert_figures(found, "data", predictions, weights)
+    assert "counts_for" not in said
+
+
+def test_eval_on_a_file_without_the_column_counts_rows_alike_and_warns(run):
+    x, answers, _ = table(40, seed=8)
+    found, predictions, said = evaluated(run, "--data", write(run, text(x, answers), "bare.csv"))
+    assert_figures(found, "data", predictions, None)
+    assert "found no column 'counts_for' in " in said
+    assert "its rows count alike, whatever their weights" in said
+
+
+@pytest.mark.parametrize("blank", [[3], range(40)], ids=["one", "all"])
+def test_rows_without_a_prediction_have_no_part_in_the_weights(blank, run):
+    x, answers, weights = table(40, seed=8)
+    x[list(blank), 1] = np.nan
+    file = write(run, text(x, answers, weights).replace("nan", ""), "blank.csv")
+    found, predictions, _ = evaluated(run, "--data", file)
+    known = [number for number in range(40) if number not in blank]
+    assert bool(found) == bool(known)
+    if known:
+        assert_figures(found, "data", [predictions[number] for number in known], weights[known])
+
+
+def test_eval_on_a_file_whose_rows_weigh_nothing_is_refused(run):
+    x, answers, weights = table(40, seed=8)
+    file = write(run, text(x, answers, 0 * weights), "nothing.csv")
+    result = nnlab_here("eval", run, "--data", file, cwd=run.parents[1])
+    assert result.exit_code == 2
+    assert "found only weights of 0" in " ".join(result.stderr.split())
 
 
 def test_a_comparison_has_the_figures_of_the_run_to_the_bit(run):
-    final = read_json(run[1] / "summary.json")["final"]
-    arm = train_piece(weighted_setup(WEIGHTS, (0, 4), **CHANGES), ignore, lambda: False)
-    for name, values in arm.finals.items():
-        assert values[0] == final[name]
+    file = ExperimentFile.read(run / "config.yaml")
+    dataset = read_data(file.experiment, None, run)
+    setup = set_up(file.experiment, prepare_rows(file.experiment, dataset, (0, 4)))
+    final = read_json(run / "summary.json")["final"]
+    finals = train_piece(setup, ignore, lambda: False).finals
+    assert {name: values[0] for name, values in finals.items()} == {name: final[name] for name in finals}
 
 
-def test_eval_measures_the_parts_with_their_weights(run, monkeypatch):
-    setup, folder = run
-    monkeypatch.setattr("nnlab.experiments.evaluate.read_rows", lambda *_: setup.rows.dataset)
-    found = evaluate(RunFolder(folder), activations=ACTIVATIONS)
-    final = read_json(folder / "summary.json")["final"]
-    assert {f"{part}/{name}": value for part, own in found.figures.items() for name, value in own.items()} == final
+def test_a_part_whose_rows_all_weigh_0_is_a_fault_at_the_key(tmp_path):
+    x, answers, weights = table()
+    write(tmp_path, text(x, answers, np.where(np.arange(90) == 0, weights + 1, 0)), "people.csv")
+    result = nnlab_here("train", write(tmp_path, FILE), cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "experiment.yaml:7:11: found a weight of 0 for each of the " in " ".join(result.stderr.split())
 
 
-def on_new_rows(run, monkeypatch, weights):
-    """An evaluation on the test part, as a file with these weights."""
-    setup, folder = run
-    rows = setup.rows.of(0).split.test
-    dataset = setup.rows.dataset
-    new = NewRows(dataset.x[rows], dataset.y[rows], "", rows=RowFacts(weights=weights))
-    monkeypatch.setattr("nnlab.experiments.evaluate.load_new", lambda *_words, **_options: new)
-    return evaluate(RunFolder(folder), activations=ACTIVATIONS, data="new.csv")
-
-
-def test_eval_on_a_file_with_the_column_weighs_its_rows(run, monkeypatch):
-    setup, _ = run
-    own = WEIGHTS[setup.rows.of(0).split.test]
-    found = on_new_rows(run, monkeypatch, own)
-    for figure, value in expected(setup, "test", own).items():
-        assert found.figures["data"][figure] == pytest.approx(value, rel=1e-12)
-    assert found.warnings == ()
-
-
-def test_eval_on_a_file_without_the_column_counts_rows_alike_and_warns(run, monkeypatch):
-    found = on_new_rows(run, monkeypatch, None)
-    for figure, value in expected(run[0], "test", None).items():
-        assert found.figures["data"][figure] == pytest.approx(value, rel=1e-12)
-    assert found.warnings == ("found no column 'w' in 'new.csv': its rows count alike, whatever their weights",)
-
-
-def test_eval_on_a_file_whose_rows_weigh_nothing_is_refused(run, monkeypatch):
-    with pytest.raises(DataError, match=r"found a weight of 0 for each of the 27 rows of 'new\.csv', expected"):
-        on_new_rows(run, monkeypatch, np.zeros(27))
+@pytest.mark.parametrize("in_blocks", ["", "  in_blocks: 16\n"])
+def test_weights_for_data_without_columns_are_refused(in_blocks, tmp_path):
+    np.savez(tmp_path / "people.npz", x=np.ones((90, 2)), y=np.arange(90) % 2)
+    changed = FILE.replace("people.csv", "people.npz").replace("  target: answer\n", in_blocks)
+    result = nnlab_here("train", write(tmp_path, changed), cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "found data.weight for " in result.stderr
+    assert "expected it for tables only" in " ".join(result.stderr.split())
 
 
 def test_the_autopsy_looks_at_the_weighted_loss(tmp_path):
@@ -116,19 +170,3 @@ def test_the_autopsy_looks_at_the_weighted_loss(tmp_path):
     largest = {seen["quantity"]: seen["largest"] for seen in autopsy.document["quantities"] if seen["layer"] == "head"}
     # The last house has the largest output, next to which its price is nothing, and the largest weight.
     assert largest["loss"] == pytest.approx(weights[-1] / weights.mean() * largest["output"] ** 2, rel=1e-4)
-
-
-# --- where there are no columns ---------------------------------------------------------------------------------------
-
-
-def test_weights_for_data_without_columns_are_refused(tmp_path):
-    chosen = experiment()
-    chosen = chosen.model_copy(update={"data": chosen.data.model_copy(update={"weight": "w"})})
-    with pytest.raises(InputError, match="found weight: 'w' for 'moons', which has no columns; expected it for tables"):
-        read_rows(chosen, None, tmp_path)
-
-
-def test_weights_and_in_blocks_exclude_each_other():
-    text = "name: e\ntask: binary\ndata:\n  source: a.npz\n  in_blocks: 100\n  weight: w\ntraining: {steps: 1}\n"
-    (found,) = faults(text)
-    assert found.startswith("e.yaml:6:11: found weight: w with in_blocks, which is for arrays, without columns")

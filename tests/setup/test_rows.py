@@ -57,7 +57,10 @@ def placed(folder, table=TABLE, **changes):
         ({"source": "{name: t.csv, noise: 1.0, samples: 3}"}, "e.yaml:4:46: found 2 parameters for a set that takes"),
         ({"source": "{name: moons, classes: 3}", "target": "k"}, "e.yaml:5:11: found data.target for 'moons'"),
         ({"blanks": "drop", "test": 9}, "e.yaml:9:9: found 9 rows for data.test: 9, expected fewer"),
-        ({"source": "t.csv", "table": "a,k\nNA,no\nNA,yes\n", "blanks": "drop"}, "e.yaml:7:11: found a blank in every"),
+        (
+            {"table": "a,b,k\n,1,no\n,2,yes\n1,,no\n2,,yes\n", "blanks": "drop"},
+            "e.yaml:7:11: found blanks that leave 0",
+        ),
         ({"table": "a,k\n1,no\n2,yes\n3,maybe\n"}, "e.yaml:2:7: found 3 classes ('maybe', 'no', 'yes')"),
         (
             {"table": "a,k\n1e308,no\n-1e308,yes\n0,no\n", "scale": "minmax"},

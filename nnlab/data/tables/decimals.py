@@ -38,7 +38,7 @@ _HAS_EXTENDED = np.finfo(np.longdouble).nmant == 63  # that of x86; others are n
 
 @dataclass(frozen=True)
 class TextCells:
-    """TextCells (n,) of a text: cell i is the bytes `start[i]` to `stop[i]` of `data`, in ascending order.
+    """Cells (n,) of a text: cell i is the bytes `start[i]` to `stop[i]` of `data`, in ascending order.
 
     `cell_of` (bytes,) is the index of the cell in which, or behind which, each byte stands. The bytes in `between`
     stand between cells alone, never within one.
@@ -62,16 +62,17 @@ class TextCells:
         return TextCells(self.data, self.start[some], self.stop[some], number[self.cell_of], self.between)
 
     def different(self, some: Places) -> tuple[NDArray[np.int64], list[bytes]]:
-        """The different texts of `some` cells (k,), and the index of each cell's text among them, (k,)."""
+        """The different texts of `some` cells (k,) as they come, and the index of each cell's text among them, (k,)."""
         start, length = self.start[some], self.stop[some] - self.start[some]
         if length.max(initial=0) <= len(TAIL):
             words = self._words(start, length)
             keys = (words * _ODD[: len(words), None]).sum(axis=0, dtype=np.uint64) + length.astype(np.uint64)
             _, first, index = np.unique(keys, return_index=True, return_inverse=True)
-            same = first[index]
+            same, order = first[index], np.argsort(first)
             if (words == words[:, same]).all() and (length == length[same]).all():  # no two texts with one key
+                first, place = first[order], np.argsort(order)
                 ends = zip(start[first].tolist(), (start + length)[first].tolist(), strict=True)
-                return index, [self.data[a:b] for a, b in ends]
+                return place[index], [self.data[a:b] for a, b in ends]
         texts = [self.data[a:b] for a, b in zip(start.tolist(), self.stop[some].tolist(), strict=True)]
         codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
         return np.fromiter(map(codes.__getitem__, texts), np.int64, len(texts)), list(codes)
@@ -205,6 +206,7 @@ class _Found:
 
 def _within(cells: TextCells, at: Places) -> tuple[Places, NDArray[np.int32]]:
     """Those bytes `at` that stand within a cell, and their cells."""
+    at = at[: len(at) * bool(len(cells.start))]  # no cell, no byte
     cell = cells.cell_of[at]
     inside = (at >= cells.start[cell]) & (at < cells.stop[cell])
     return (at, cell) if inside.all() else (at[inside], cell[inside])

@@ -17,8 +17,8 @@ from nnlab.data.tables.kinds import Findings, marks_of
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
 from nnlab.data.tables.sheets import typed_file
-from nnlab.data.tables.table import Column, Grid, Layout, Table, columns_below
-from nnlab.errors import printable, suggestion
+from nnlab.data.tables.table import Column, Grid, Table, TextLayout, columns_below
+from nnlab.errors import Question, printable, suggestion
 
 _HEADER_KEY, _NAMES_KEY = ("data", "header"), ("data", "names")
 _SHOWN = 6  # cells of a line that a message quotes
@@ -47,13 +47,13 @@ def _opened(
     """The likely decimal mark of a table, and the function that reads it by a mark: the kind of file is chosen here."""
     open_typed = typed_file(path)
     if open_typed is None:
-        layout = Layout(path, *separator_of(path, options.separator))
+        layout = TextLayout(path, *separator_of(path, options.separator))
         return _likely_point(layout, options), lambda point, found: _text_grid(layout, point, options, found)
     grid_at = open_typed(path, options, findings, expected)
     return _said_point(options) or ".", lambda point, _: grid_at(point)
 
 
-def _text_grid(layout: Layout, point: str, options: TableOptions, findings: Findings) -> Grid:
+def _text_grid(layout: TextLayout, point: str, options: TableOptions, findings: Findings) -> Grid:
     """The grid of a text file. DataError for records of another width, unless such are left out."""
     layout = replace(layout, point=point)
     columns, lines, ragged = columns_below(layout)
@@ -63,14 +63,14 @@ def _text_grid(layout: Layout, point: str, options: TableOptions, findings: Find
         add_ragged(findings.faults, ragged, layout.width, layout.sign)
         findings.faults.raise_if_any()
     first = first_record(layout.path, layout.sign)
-    return Grid(layout.path, first, columns, lines, partial(_below, columns, first, point), point)
+    return Grid(layout.path, first, columns, lines, partial(_below, columns, first, point), point, sign=layout.sign)
 
 
 def _below(columns: Sequence[Column], first: Sequence[str], point: str) -> list[Column]:
     return [column.below(cell, point) for column, cell in zip(columns, first, strict=True)]
 
 
-def _likely_point(layout: Layout, options: TableOptions) -> str:
+def _likely_point(layout: TextLayout, options: TableOptions) -> str:
     """The decimal mark to read by: what the user says, or what the first cells prove. `marks_of` sees to the rest."""
     if layout.sign == "," or _said_point(options):
         return _said_point(options) or "."
@@ -98,7 +98,7 @@ def _is_number(text: str) -> bool:
 
 
 def _read(grid: Grid, options: TableOptions, findings: Findings, expected: Collection[str]) -> tuple[Table, Marks]:
-    table = Table(str(grid.path), tuple(grid.columns), grid.lines, grid.point)
+    table = Table(str(grid.path), tuple(grid.columns), grid.lines, grid.point, grid.sign)
     if _has_header(grid, options, expected):
         table = _named(table, grid, options, findings)
     else:
@@ -139,7 +139,7 @@ def _has_header(grid: Grid, options: TableOptions, expected: Collection[str]) ->
     typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
     if typed and all(_accepts(column, cell) for column, cell in typed):
         _refuse_first_line(grid, "its cells are like those below")
-    if not typed and not said and len(columns[0].values):
+    if not typed and not said and len(columns) > 1 and len(columns[0].values):
         _refuse_first_line(grid, "it holds text, as the lines below do")
     return True
 
@@ -153,6 +153,7 @@ def _refuse_first_line(grid: Grid, why: str) -> None:
         f"found a first line that may be names or a row, since {why}: {shown}; {expected}",
         grid.line,
         key=_HEADER_KEY,
+        question=Question(_HEADER_KEY, ((True, "the first line holds names"), (False, "it is a row like the others"))),
     )
 
 

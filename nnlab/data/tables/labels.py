@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import Task
 from nnlab.data.files import counted, quoted
 from nnlab.data.tables.decimals import number_in
+from nnlab.data.tables.dress import Marks, undressed
 from nnlab.data.tables.encode import Texts
 from nnlab.data.tables.kinds import Findings, Kinds, Reading
 from nnlab.data.tables.table import Column, Table
 from nnlab.data.targets import check_classes, class_targets
-from nnlab.errors import suggestion
+from nnlab.errors import listed, suggestion
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +84,7 @@ def _alike(names: Sequence[str], column: str) -> list[str]:
     for name in names:
         groups.setdefault(_plain(name), []).append(name)
     return [
-        f"target column {quoted(column)} has the classes {' and '.join(map(quoted, group))}, which differ in their "
+        f"target column {quoted(column)} has the classes {listed([*map(quoted, group)])}, which differ in their "
         f"spelling alone and are learned as different classes"
         for group in groups.values()
         if len(group) > 1
@@ -168,10 +169,13 @@ def yes_or_no(texts: Texts, reading: Reading, table: Table, findings: Findings) 
 # --- which task -------------------------------------------------------------------------------------------------------
 
 
-def task_of(readings: Sequence[Reading], texts: Sequence[Texts], kinds: Kinds) -> tuple[Task | None, str]:
-    """The task that target columns ask for, with the reason; None, and the question, if there are two readings."""
+def task_of(readings: Sequence[Reading], texts: Sequence[Texts], marks: Marks) -> tuple[Task | None, str]:
+    """The task that target columns ask for, with the reason; None, and the question, if there are two readings.
+
+    `marks` say how numbers are written.
+    """
     if len(readings) > 1:
-        return _task_of_several(readings, texts, kinds)
+        return _task_of_several(readings, texts, marks)
     reading, different = readings[0], texts[0].counts
     name, count = quoted(reading.column.name), len(texts[0].counts)
     shown = ", ".join(map(quoted, sorted_classes(list(different))[:5])) + (", …" if count > 5 else "")
@@ -180,7 +184,7 @@ def task_of(readings: Sequence[Reading], texts: Sequence[Texts], kinds: Kinds) -
             "binary",
             f"target {name} has two different values, {' and '.join(map(quoted, sorted_classes(list(different))))}",
         )
-    if not all(np.isfinite(kinds.number(text)) for text in different):
+    if not all(undressed(text, marks) for text in different):
         return "multiclass", f"target {name} has {count} different texts ({shown})"
     if not all(_INTEGER.fullmatch(text) for text in different) or count > _FEW_DECIMALS:
         return "regression", f"target {name} has {count} different numbers ({shown})"
@@ -188,10 +192,10 @@ def task_of(readings: Sequence[Reading], texts: Sequence[Texts], kinds: Kinds) -
     return None, f"{question}, expected task: regression (an amount) or task: multiclass (a class each)"
 
 
-def _task_of_several(readings: Sequence[Reading], texts: Sequence[Texts], kinds: Kinds) -> tuple[Task | None, str]:
+def _task_of_several(readings: Sequence[Reading], texts: Sequence[Texts], marks: Marks) -> tuple[Task | None, str]:
     names = ", ".join(quoted(reading.column.name) for reading in readings)
     if all({name.lower() for name in each.counts} <= _YES_OR_NO.keys() for each in texts):
         return "multilabel", f"targets {names} are 0 or 1, no or yes"
-    if all(np.isfinite(kinds.number(name)) for each in texts for name in each.counts):
+    if all(undressed(name, marks) for each in texts for name in each.counts):
         return "regression", f"targets {names} are numbers"
     return None, f"targets {names} are neither all numbers nor all 0 or 1, expected one target column of classes"

@@ -56,8 +56,8 @@ def _constant(reading: Reading, texts: Texts | None) -> str:
     if len(reading.blank) < 2:
         return ""
     if reading.numbers is not None:
-        low, high = np.nanmin(reading.numbers), np.nanmax(reading.numbers)
-        return f"it is {low:g} in every row" if low == high else ""
+        numbers = reading.numbers[~np.isnan(reading.numbers)]  # none where all cells are faults
+        return f"it is {numbers[0]:g} in every row" if numbers.size and (numbers == numbers[0]).all() else ""
     counts = {} if texts is None else texts.counts
     return f"it is {quoted(next(iter(counts)))} in every row" if len(counts) == 1 else ""
 

@@ -19,14 +19,17 @@ from nnlab.data.tables.kinds import Findings, Kinds, Reading, as_key
 from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_target, task_of, yes_or_no
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.records import separator_of
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import DataError, Fault, listed, suggestion
+from nnlab.errors import DataError, Fault, Question, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
-_BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
+_BLANKS_KEY, _TARGET_KEY, _SEPARATOR_KEY = ("data", "blanks"), ("data", "target"), ("data", "separator")
+_TWO_TASKS = (("regression", "an amount"), ("multiclass", "a class each"))
 _FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
 
@@ -64,6 +67,27 @@ def describe_table(path: Path | str, task: Task, options: TableOptions) -> Table
     return _First(Path(path), options).described(task)
 
 
+def likely_target(path: Path | str, options: TableOptions) -> tuple[str, str]:
+    """The column that a table is most likely about, with the reason: one of a usual name, else the last that is no id.
+
+    DataError if the table cannot be read, or asks a question.
+    """
+    return _First(Path(path), options).likely_target()
+
+
+def written_as(path: Path | str, options: TableOptions) -> TableOptions:
+    """The options with how a table is written: its separator, its marks, and whether it has a header.
+
+    DataError if the table cannot be read, or asks a question.
+    """
+    findings = Findings(FaultList(path))
+    table, marks = read_table(Path(path), options, findings)
+    findings.faults.raise_if_any()
+    sign = separator_of(Path(path), options.separator)[0]
+    has_header = bool(table.lines[0] != 1)
+    return replace(options, separator=sign, decimal=marks.point, thousands=marks.thousands, header=has_header)
+
+
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
     known = options or TableOptions()
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
@@ -95,11 +119,24 @@ class _First:
     def task(self) -> tuple[Task, str]:
         """The task that the targets ask for, with the reason."""
         readings = [self.kinds.as_labels(column) for column in self.targets]
-        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds)
+        task, why = task_of(readings, [Texts.of(reading) for reading in readings], self.kinds.marks)
         self.findings.faults.raise_if_any()
         if task is None:
-            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",)))
+            question = Question(("task",), _TWO_TASKS) if len(self.targets) == 1 else None
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",), question=question))
         return task, why
+
+    def likely_target(self) -> tuple[str, str]:
+        """The column that is most likely the target, with the reason."""
+        columns = [column for column in self.table.columns if column.name]
+        usual = {column.name.lower(): column.name for column in reversed(columns)}
+        if named := next((usual[name] for name in USUAL_TARGETS if name in usual), None):
+            return named, "it has a name that targets usually have"
+        if not columns:
+            refuse(self.path, "found no column with a name, expected one to predict", key=_TARGET_KEY)
+        used = (column for column in reversed(columns) if self._input(column).role == "input")
+        last = next(used, columns[-1])
+        return last.name, f"it is the last column{'' if last is self.table.columns[-1] else ' that names no row'}"
 
     def dataset(self, task: Task) -> Dataset:
         """The data set for a task."""
@@ -112,9 +149,7 @@ class _First:
         used = [one for one in inputs if one.role == "input"]
         facts = read_facts(self.kinds, self.options)
         if not used:
-            left = [f"{quoted(one.reading.column.name)} is left out, since {one.why}" for one in inputs[:3]]
-            why = f": {'; '.join(left)} (columns: {{NAME: number}} would use one)" if left else ""
-            faults.add(f"found no column left for the inputs{why}, expected at least one", key=_TARGET_KEY)
+            self._refuse_no_inputs(inputs)
         faults.raise_if_any()
         rows = self._rows(used, targets, facts)
         faults.raise_if_any()
@@ -170,8 +205,11 @@ class _First:
         rest = [column for column in table.columns if column.name not in ignored]
         targets = options.target
         if targets is None:
-            named = [column.name for column in rest if column.name not in {*others, *options.keep}]
-            targets = (named[-1],) if named else ()
+            named = [column for column in rest if column.name not in {*others, *options.keep} and not _is_empty(column)]
+            targets = (named[-1].name,) if named else ()
+            if targets == ("",):
+                found = f"found no name for column {named[-1].place}, the target unless another is named"
+                refuse(self.path, f"{found}, expected one (data.target names a target)", 1, key=_TARGET_KEY)
         for name in sorted({name for name in targets if targets.count(name) > 1 or name in ignored}):
             self.findings.faults.add(
                 f"found column {quoted(name)} twice in target and ignore, expected it once", key=_TARGET_KEY
@@ -208,6 +246,8 @@ class _First:
         """Faults for names that a column which is used may not have."""
         seen: set[str] = set()
         for column in used:
+            if not column.name:
+                continue  # an input without a name is left out or refused
             name = column.name
             if name in seen:
                 cure = f"data.ignore: [{as_key(name)}] leaves all of them out"
@@ -240,6 +280,18 @@ class _First:
         if texts is not None and not left:
             check_texts(texts, reading, self.table, self.findings.faults)
         return found
+
+    def _refuse_no_inputs(self, left_out: Sequence[_Input]) -> None:
+        if len(self.table.columns) == 1:
+            found = f"found one column, {quoted(self.table.names[0])}, expected inputs and a target"
+            self.findings.faults.add(f"{found}; data.separator may name another separator", 1, key=_SEPARATOR_KEY)
+            return
+        named = [one for one in left_out if one.reading.column.name][:3]
+        reasons = listed([f"{quoted(one.reading.column.name)}: {one.why}" for one in named]) if named else ""
+        usable = [as_key(one.reading.column.name) for one in named if one.reading.known]
+        cure = f"; columns: {{{usable[0]}: category}} would use it" if usable else ""
+        found = f"found no column left for the inputs{f' ({reasons})' if reasons else ''}"
+        self.findings.faults.add(f"{found}, expected at least one{cure}", key=_TARGET_KEY)
 
     def _tell_left_out(self, column: Column, why: str, *, is_warning: bool) -> None:
         what = f"column {quoted(column.name)}" if column.name else f"column {column.place}, which has no name,"
@@ -356,7 +408,12 @@ class _First:
             if rest := holes[_FEW_FAULTS:]:
                 names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
                 found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
-                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
+                self.findings.faults.add(f"{found}, expected {advice}", 1, rest[0][0].place)
+
+
+def _is_empty(column: Column) -> bool:
+    """Whether a column has neither a name nor a value."""
+    return not column.name and column.counts.get("", 0) == len(column.values)
 
 
 def _lines(table: Table, rows: Rows) -> str:

@@ -85,7 +85,7 @@ class Column:
 
     def below(self, cell: str, point: str) -> Column:
         """The column with one more cell above the others."""
-        top = _Builder(1)
+        top = _ColumnBuilder(1)
         top.add(Records(cells_of([cell]), np.ones(1, np.int64), ()), point)
         first = top.column(0, self.name, self.place, list)
         texts = tuple(dict.fromkeys((*self.texts, *first.texts)))
@@ -115,14 +115,15 @@ def _picked(spell: Callable[[], list[str]], rows: Rows) -> list[str]:
 class Table:
     """A table: its columns, and the line of the file in which each row (N,) begins.
 
-    `point` is the decimal mark by which numbers were read. `notes` and `warnings` are sentences about the file as a
-    whole, and `read` the number of rows in it, of which some may have been left out.
+    `point` is the decimal mark by which numbers were read, and `sign` the separator. `notes` and `warnings` are
+    sentences about the file as a whole.
     """
 
     file: str
     columns: tuple[Column, ...]
     lines: Rows
     point: str = "."
+    sign: str = ","
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -144,7 +145,7 @@ class Table:
         return replace(self, columns=tuple(column.picked(rows) for column in self.columns), lines=self.lines[rows])
 
 
-class _Builder:
+class _ColumnBuilder:
     """Columns while their records come in, piece by piece."""
 
     def __init__(self, width: int) -> None:
@@ -211,7 +212,7 @@ class TypedColumn:
     def _column_of_texts(self, point: str) -> Column:
         if not self.texts:
             return Column("", self.place, np.zeros(0), None, (), True, False, False, list)  # noqa: FBT003 - its flags
-        builder = _Builder(1)
+        builder = _ColumnBuilder(1)
         builder.add(Records(cells_of(self.texts), np.arange(len(self.texts)), ()), point)
         return builder.column(0, "", self.place, list)
 
@@ -230,7 +231,8 @@ class Grid:
     """A table before its columns have names: its first row, which may hold them, and the columns below that row.
 
     `line` is that of the first row, and `lines` (N,) are those of the rows below. `whole` gives the columns with the
-    first row as one more row. `is_named` says that the first row is known to hold names.
+    first row as one more row. `is_named` says that the first row is known to hold names; `sign` is the separator of a
+    text file.
     """
 
     path: Path
@@ -241,10 +243,11 @@ class Grid:
     point: str = "."
     line: int = 1
     is_named: bool = False
+    sign: str = ""
 
 
 @dataclass(frozen=True)
-class Layout:
+class TextLayout:
     """How the records of a text file lie: its separator, its decimal mark, and the width of a record.
 
     `first_width` is that of the first record.
@@ -279,9 +282,9 @@ class Layout:
         return found
 
 
-def columns_below(layout: Layout) -> tuple[list[Column], Rows, Sequence[tuple[int, Sequence[str]]]]:
+def columns_below(layout: TextLayout) -> tuple[list[Column], Rows, Sequence[tuple[int, Sequence[str]]]]:
     """The columns below the first record, without names; the line of each row; and the records of another width."""
-    builder, lines, ragged = _Builder(layout.width), list[Rows](), list[tuple[int, Sequence[str]]]()
+    builder, lines, ragged = _ColumnBuilder(layout.width), list[Rows](), list[tuple[int, Sequence[str]]]()
     for records in layout.records():
         builder.add(records, layout.point)
         lines.append(records.lines)

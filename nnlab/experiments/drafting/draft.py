@@ -1,0 +1,157 @@
+"""Draft an experiment for a table or a set of the catalogue, and write it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnlab.data.catalogue import CATALOGUE, is_table, load
+from nnlab.data.files import counted, quoted
+from nnlab.data.tables.options import TableOptions
+from nnlab.errors import ConfigError, Fault, listed, suggestion
+from nnlab.experiments.drafting.inquiry import inquire
+from nnlab.experiments.drafting.settings import DraftSetting, Known, settings_for
+from nnlab.experiments.drafting.text import text_of
+from nnlab.runs.files import check_place, write_text
+
+STARTER = "moons"
+_PACKED = (".gz", ".zip")
+# Sets of the catalogue that are computed, with so many points as show something.
+_POINTS: dict[str, dict[str, Any]] = {
+    "moons": {"samples": 1000, "noise": 0.2},
+    "circles": {"samples": 1000},
+    "spirals": {"samples": 1500, "noise": 0.03},
+    "blobs": {"samples": 1000},
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An experiment that was drafted and written to `path`."""
+
+    path: Path
+    known: Known
+    settings: tuple[DraftSetting, ...]
+
+    @property
+    def questions(self) -> list[DraftSetting]:
+        """The settings that wait for an answer."""
+        return [setting for setting in self.settings if setting.fault is not None]
+
+    def document(self) -> dict[str, Any]:
+        """The draft for JSON; the task is null if it is a question."""
+        questions = [_question_document(setting) for setting in self.questions]
+        targets = list(self.known.dataset.columns.targets)
+        return {"config": str(self.path), "target": targets, "task": self.known.task, "questions": questions}
+
+    def sentences(self) -> list[str]:
+        """What was read, what is predicted and why, and what is asked, for people."""
+        known = self.known
+        lines = [_what_was_read(known), *known.dataset.notes]
+        if known.inquiry:
+            lines.append(f"target {_targets(known)}: {'a guess, ' * known.inquiry.is_guess}{known.inquiry.why_target}")
+        if known.task:
+            lines.append(f"task {known.task}{f': {known.inquiry.why_task}' if known.inquiry else ''}")
+        asked = [(".".join(map(str, setting.key)), setting.fault) for setting in self.questions]
+        return lines + [f"CHOOSE {key}: {fault.message}" for key, fault in asked if fault]
+
+
+def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = None, *, force: bool = False) -> Draft:
+    """Write an experiment for the table at a path, or for a set of the catalogue; by default for moons.
+
+    The file is `out`, by default named after the table in the working directory. ConfigError if it exists, unless
+    `force`; DataError for a table that cannot be read whatever the experiment says.
+    """
+    name = source or STARTER
+    file = None if name in CATALOGUE else _table(name)
+    path = out or Path(f"{_stem(name)}.yaml")
+    check_place(path, [] if file is None else [file])
+    if os.path.lexists(path) and not force:
+        expected = "expected no file of this name: --force overwrites it, --out PATH writes another"
+        raise ConfigError(Fault(f"found a file, {expected}", str(path)))
+    known = _known_set(name, targets) if file is None else _known_table(file, path, targets)
+    settings = tuple(settings_for(known))
+    written = Draft(path, known, settings)
+    write_text(path, text_of(_title(written), settings))
+    return written
+
+
+def _table(name: str) -> Path:
+    """The table at a path. ConfigError for a file of another kind, or for no file."""
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - an unknown user is no error
+    if path.exists() and not is_table(path):
+        raise ConfigError(Fault("found a file that is no table, expected one (.csv, .tsv, .txt, .data)", str(path)))
+    if not path.exists():
+        near = "" if is_table(path) else suggestion(name, CATALOGUE)
+        expected = f"expected a table (.csv, .tsv, .txt, .data) or a name of the catalogue{near}"
+        raise ConfigError(Fault(f"found no file {quoted(name)}, {expected}"))
+    return path
+
+
+def _known_set(name: str, targets: Sequence[str]) -> Known:
+    if targets:
+        raise ConfigError(
+            f"found --target with {name} of the catalogue, whose target is known; expected a table's path"
+        )
+    parameters, task = _POINTS.get(name, {}), CATALOGUE[name].task
+    dataset = load(name, task=task, parameters=parameters, table=TableOptions(blanks="median"))
+    return Known(name, {"name": name, **parameters}, dataset)
+
+
+def _known_table(file: Path, path: Path, targets: Sequence[str]) -> Known:
+    found = inquire(file, targets)
+    return Known(_run_name(_stem(file.name)), {"name": _seen_from(path.parent, file)}, found.dataset, found)
+
+
+def _seen_from(folder: Path, file: Path) -> str:
+    """The path of a file relative to a folder; absolute where links would lead elsewhere."""
+    relative = os.path.relpath(file, folder)
+    leads_there = (folder / relative).exists() and (folder / relative).samefile(file)
+    if not leads_there:
+        return os.path.abspath(file)  # noqa: PTH100 - links stay
+    return f".{os.sep}{relative}" if relative.startswith("~") else relative
+
+
+def _stem(name: str) -> str:
+    """The name of a file without its folder and the end that tells its kind."""
+    base = Path(name).name
+    for packed in _PACKED:
+        base = base[: -len(packed)] if base.lower().endswith(packed) else base
+    return base.rpartition(".")[0] or base
+
+
+def _run_name(stem: str) -> str:
+    """A name for run folders: letters, digits and . _ + - alone."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).strip("-._+")[:100] or "experiment"
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def _title(found: Draft) -> list[str]:
+    use = f"Next: nnlab train {found.path}"
+    if found.questions:
+        count = counted(len(found.questions), "question")
+        use = f"{count} to answer first: put one of the answers in place of CHOOSE. {use}"
+    return [_what_was_read(found.known), "Every setting is here with its reason. Change what you know better.", use]
+
+
+def _what_was_read(known: Known) -> str:
+    what = f"{counted(known.rows, 'row')} of {counted(known.inputs, 'input')}, to predict {_targets(known)}"
+    return f"{known.source['name']}: {what}"
+
+
+def _targets(known: Known) -> str:
+    names = known.dataset.columns.targets
+    return listed([quoted(name) for name in names[:5]]) + (", …" if len(names) > 5 else "")
+
+
+def _question_document(setting: DraftSetting) -> dict[str, Any]:
+    assert setting.fault is not None
+    assert setting.fault.question is not None
+    answers = [{"value": value, "meaning": meaning} for value, meaning in setting.fault.question.answers]
+    return {"key": ".".join(map(str, setting.key)), "question": setting.fault.message, "answers": answers}

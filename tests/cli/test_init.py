@@ -1,0 +1,159 @@
+"""`nnlab init`: from a table to an experiment to a trained network, as a user would type it."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from support import ROOT, nnlab, nnlab_here, parse_json, write
+
+from nnlab.data.catalogue import CATALOGUE
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with the data of the checkout."""
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    return tmp_path
+
+
+def trained(folder, name, *words):
+    """The final figures of a training."""
+    done = nnlab("train", name, "--json", *words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return parse_json(done.stdout)["final"]
+
+
+def test_iris_from_the_table_to_a_network_that_beats_the_largest_class(checkout):
+    done = nnlab("init", "data/iris.csv", cwd=checkout)
+    assert (done.returncode, done.stdout) == (0, "iris.yaml\n")
+    assert "data/iris.csv: 150 rows of 4 inputs, to predict 'species'" in done.stderr
+    assert "target 'species': a guess, it is the last column" in done.stderr
+    assert done.stderr.endswith("wrote iris.yaml; next:\n    nnlab train iris.yaml\n")
+    assert trained(checkout, "iris.yaml")["test/accuracy"] >= 0.9  # the largest class is a third
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "figure", "least"),
+    [
+        (["data/penguins.csv", "--target", "species"], "test/accuracy", 0.95),
+        (["data/auto-mpg.csv", "--target", "mpg"], "test/r2", 0.8),
+        (["data/concrete.csv"], "test/r2", 0.8),
+        (["data/energy.csv", "--target", "heating_load", "--target", "cooling_load"], "test/r2", 0.95),
+        ([], "test/accuracy", 0.93),
+        (["xor"], "train/accuracy", 1.0),
+        (["spirals"], "test/accuracy", 0.93),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) and one else None,
+)
+def test_what_is_drafted_trains_well(checkout, words, figure, least):
+    done = nnlab("init", *words, "--out", "e.yaml", "--quiet", cwd=checkout)
+    assert (done.returncode, done.stdout) == (0, "e.yaml\n"), done.stderr
+    assert trained(checkout, "e.yaml")[figure] >= least
+
+
+@pytest.mark.parametrize("name", sorted({*CATALOGUE} - {"mnist", "portraits", "shapes"}))
+def test_every_set_of_the_catalogue_has_a_starter_that_is_set_up(checkout, name):
+    made = nnlab_here("init", name, "--quiet", cwd=checkout)
+    assert (made.exit_code, made.stdout) == (0, f"{name}.yaml\n")
+    assert nnlab_here("train", f"{name}.yaml", "--dry-run", cwd=checkout).exit_code == 0
+
+
+def test_ratings_are_asked_about_and_train_once_that_is_answered(tmp_path):
+    rows = "".join(f"{i % 7},{i % 5 + i / 100},{i % 5 + 1}\n" for i in range(80))
+    write(tmp_path, f"length,price,rating\n{rows}", "ratings.csv")
+    done = nnlab("init", "ratings.csv", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    document = parse_json(done.stdout)
+    (question,) = document.pop("questions")
+    assert document == {"config": "ratings.yaml", "target": ["rating"], "task": None}
+    assert question["key"] == "task"
+    assert [answer["value"] for answer in question["answers"]] == ["regression", "multiclass"]
+    refused = nnlab("train", "ratings.yaml", cwd=tmp_path)
+    assert refused.returncode == 2
+    expected = "found CHOOSE, expected an answer: regression (an amount) or multiclass (a class each)"
+    assert refused.stderr == f"ratings.yaml:9:7: {expected}\n"
+    for task, figure in (("regression", "test/r2"), ("multiclass", "test/accuracy")):
+        assert figure in trained(tmp_path, "ratings.yaml", "--set", f"task={task}")
+
+
+def test_a_table_without_a_header_is_asked_about_and_loses_no_row(tmp_path):
+    lines = (ROOT / "data" / "iris.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    write(tmp_path, "".join(lines[1:]), "flowers.csv")
+    done = nnlab("init", "flowers.csv", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "CHOOSE data.header: found a first line that may be names or a row" in done.stderr
+    assert "wrote flowers.yaml; answer what it asks, then:" in done.stderr
+    assert nnlab("train", "flowers.yaml", cwd=tmp_path).returncode == 2
+    dry = nnlab("train", "flowers.yaml", "--dry-run", "--set", "data.header=false", cwd=tmp_path)
+    assert dry.returncode == 0
+    assert "96 train" in dry.stderr or "96" in dry.stderr  # of 150 rows, 30 and 24 are held back
+    assert trained(tmp_path, "flowers.yaml", "--set", "data.header=false")["test/accuracy"] >= 0.9
+
+
+def test_a_file_is_overwritten_only_by_force(tmp_path):
+    path = write(tmp_path, "mine", "moons.yaml")
+    done = nnlab_here("init", cwd=tmp_path)
+    assert done.exit_code == 2
+    assert "moons.yaml: found a file, expected no file of this name: --force overwrites it" in done.stderr
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert nnlab_here("init", "--force", cwd=tmp_path).exit_code == 0
+    assert path.read_text(encoding="utf-8").startswith("# moons: 1000 rows")
+
+
+def test_the_table_itself_is_never_overwritten(tmp_path):
+    path = write(tmp_path, "a,y\n1.5,x\n2.5,z\n3.5,x\n", "t.csv")
+    done = nnlab_here("init", "t.csv", "--out", "t.csv", "--force", cwd=tmp_path)
+    assert done.exit_code == 5
+    assert path.read_text(encoding="utf-8").startswith("a,y")
+
+
+def test_the_source_is_seen_from_the_file_that_is_written(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "work" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "work" / "deep")
+    shutil.copy(ROOT / "data" / "iris.csv", tmp_path / "tables" / "~iris.csv")
+    elsewhere = tmp_path / "work"
+    for out, source in (
+        ("~e.yaml", "source: tables/~iris.csv"),
+        ("work/e.yaml", "source: ../tables/~iris.csv"),
+        ("tables/e.yaml", "source: ./~iris.csv"),
+        ("link/e.yaml", f"source: {tmp_path}/tables/~iris.csv"),  # .. of a link is that of what it leads to
+    ):
+        assert nnlab_here("init", "tables/~iris.csv", "-o", out, cwd=tmp_path).exit_code == 0
+        assert source in (tmp_path / out).read_text(encoding="utf-8").replace('"', "")
+        assert nnlab_here("train", tmp_path / out, "--dry-run", cwd=elsewhere).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["irsi"],
+            "found no file 'irsi', expected a table (.csv, .tsv, .txt, .data) or a name of the catalogue; did you",
+        ),
+        (["no.csv"], "found no file 'no.csv', expected a table"),
+        (["a.npz"], "a.npz: found a file that is no table, expected one"),
+        (["iris", "--target", "species"], "found --target with iris of the catalogue, whose target is known"),
+        (["t.csv", "--target", "z"], "found target 'z', expected the name of a column; they are a, y"),
+        (["", "--quiet"], "found no file '', expected a table"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_no_file(tmp_path, words, message):
+    write(tmp_path, "", "a.npz")
+    write(tmp_path, "a,y\n1.5,x\n2.5,z\n3.5,x\n", "t.csv")
+    done = nnlab_here("init", *words, cwd=tmp_path)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "t.csv"]
+
+
+def test_a_name_that_no_run_folder_can_have_is_made_one(tmp_path):
+    write(tmp_path, "a,y\n" + "".join(f"{i * 1.5 % 7},{'xz'[i % 2]}\n" for i in range(60)), "~2.0 Größen.csv.")
+    (tmp_path / "~2.0 Größen.csv.").rename(tmp_path / "-2.0 Größen.csv")
+    assert nnlab_here("init", "--", "-2.0 Größen.csv", cwd=tmp_path).exit_code == 0
+    text = (tmp_path / "-2.0 Größen.yaml").read_text(encoding="utf-8")
+    assert "\nname: 2.0-Gr-en " in text
+    assert nnlab_here("train", "--dry-run", "--", "-2.0 Größen.yaml", cwd=tmp_path).exit_code == 0
