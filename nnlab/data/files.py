@@ -168,9 +168,9 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> IO[bytes]:
     """The one file of an archive; what a Mac adds for itself does not count."""
     members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
     if len(members) != 1:
-        names = f" ({', '.join(quoted(one.filename) for one in members[:3])}{', …' if members[3:] else ''})"
-        found = f"found an archive of {counted(len(members), 'file')}{names if members else ''}"
-        refuse(path, f"{found}, expected one of a single table")
+        names = ", ".join(quoted(one.filename) for one in members[:3]) + (", …" if members[3:] else "")
+        found = f"found an archive of {counted(len(members), 'file')}"
+        refuse(path, f"{found}, expected one of a single table{': ' if members else ''}{names}")
     check_member(members[0], path)
     return archive.open(members[0])
 

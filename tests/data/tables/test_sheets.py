@@ -599,7 +599,7 @@ def test_an_archive_of_none_or_several(tmp_path, files):
     path = zipped(tmp_path / "t.csv.zip", files)
     (fault,) = faults_of(path)
     assert f"an archive of {len(files)} files" in fault.message
-    assert "('a.csv', 'b.csv')" in fault.message or not files
+    assert "single table: 'a.csv', 'b.csv'" in fault.message or not files
 
 
 def test_an_archive_with_a_password(tmp_path):
