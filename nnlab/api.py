@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnlab.comparison.prepare import Arms
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
+    from nnlab.experiments.data_table import DataTable
     from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
@@ -48,6 +49,9 @@ class Watcher(Protocol):
     def warn(self, text: str) -> None:
         """Show a warning: something that may change the meaning of a result."""
 
+    def tell(self, text: str) -> None:
+        """Show a note: how something was read that a user did not say."""
+
 
 class Nobody:
     """A watcher that ignores everything."""
@@ -64,6 +68,9 @@ class Nobody:
 
     def warn(self, text: str) -> None:
         """Warnings are dropped; results contain them as well."""
+
+    def tell(self, text: str) -> None:
+        """Notes are dropped; run.json contains them as well."""
 
 
 NOBODY = Nobody()
@@ -138,6 +145,7 @@ def train(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -145,16 +153,16 @@ def train(
     """Train the network of an experiment with its seed, in a new run folder under `runs_dir`.
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
-    run.json.
+    run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
+    50,000 training rows.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     with _watched(file.experiment, setup, gating, watcher) as observe:
-        result = train_network(
-            setup, runs=runs_dir, command=command, facts=file.facts, observe=observe, baseline=gating.baseline
-        )
+        result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
 
 
@@ -164,6 +172,7 @@ def resume(
     *,
     runs_dir: Path = Path("runs"),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -174,9 +183,10 @@ def resume(
     from nnlab.runs.lookup import find
 
     folder, setup = find(runs_dir, run), file.setup()
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
+        about["baselines"] = baselines
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -187,6 +197,8 @@ def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watc
     gating.check(experiment)
     for warning in setup.rows.of(0).warnings:
         watcher.warn(warning)
+    for note in setup.rows.dataset.notes:
+        watcher.tell(note)
     with watcher.progress(experiment.name) as observe:
         yield observe
 
@@ -221,8 +233,9 @@ def evaluate(
 
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.evaluate import evaluate as evaluate_run
-    from nnlab.experiments.evaluate import write_predictions
+    from nnlab.experiments.evaluate import plugins_named
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.predictions import write_predictions
     from nnlab.gates.parse import gates_from
     from nnlab.runs.files import check_place
     from nnlab.runs.folder import CONFIG
@@ -233,7 +246,8 @@ def evaluate(
     folder = find(runs_dir, run)
     read: tuple[str | Path, ...] = () if data is None else (data,)
     if predictions is not None or junit is not None:
-        read += resolve(folder.path / CONFIG, plugins=plugins).read_files
+        with plugins_named(folder):
+            read += resolve(folder.path / CONFIG, plugins=plugins).read_files
     if predictions is not None:
         check_place(predictions, read)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit, read), time.perf_counter()
@@ -248,7 +262,7 @@ def evaluate(
         baseline=gating.baseline,
     )
     if predictions is not None:
-        write_predictions(found, predictions)
+        write_predictions(found.model, found.predicted, predictions)
     gating.write(found.run, found.gates, time.perf_counter() - clock)
     return found
 
@@ -342,6 +356,7 @@ def compare(
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
+    baselines: bool | None = None,
     junit: Path | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -350,15 +365,16 @@ def compare(
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
-    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained.
+    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
+    model is fitted to compare with; by default it is for a table of up to 50,000 training rows.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit, file.read_files)
+    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
     return _train_arms(arms, gating, watcher, jobs, dask, **about)
 
 
@@ -400,10 +416,26 @@ def _train_arms(
     from nnlab.comparison.prepare import workers_for
 
     dataset = arms.checked(arms.file.dataset())
+    for warning in dataset.warnings:
+        watcher.warn(warning)
+    for note in dataset.notes:
+        watcher.tell(note)
+    for warning in dataset.warnings:
+        watcher.warn(warning)
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
     return result
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def show_data(source: str, *, set: Sequence[str] = _NONE) -> DataTable:  # noqa: A002 - the option's name
+    """How the columns of a file, or of a set of the catalogue, are read; `set` holds keys such as `data.decimal=,`."""
+    from nnlab.experiments.data_table import data_table
+
+    return data_table(source, set)
 
 
 # --- tables of activations, losses and so on --------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What several tests of the mathematics build: experiments, networks, targets, and hypothesis strategies for them."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from nnlab.config.experiment import with_defaults
 from nnlab.config.schema import Experiment
+from nnlab.data.dataset import RowFacts
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import LOSSES, TEXTBOOK, head_fault
 from nnlab.setup.network import network_for
@@ -43,6 +45,16 @@ def experiment(**changes):
 def setup_for(chosen, seeds=(0,)):
     """The setup of an experiment for some seeds, its data read from the catalogue."""
     return set_up(chosen, prepare_rows(chosen, read_rows(chosen, None, Path()), seeds))
+
+
+def weighted_setup(weights, seeds=(0,), **changes):
+    """The setup of an `experiment` whose rows have weights (N,), or none where they are None."""
+    chosen = experiment(**changes)
+    dataset = read_rows(chosen, None, Path())
+    if weights is not None:
+        chosen = chosen.model_copy(update={"data": chosen.data.model_copy(update={"weight": "w"})})
+        dataset = replace(dataset, rows=RowFacts(weights=weights))
+    return set_up(chosen, prepare_rows(chosen, dataset, seeds))
 
 
 def network_of(head, layers, inputs=3, activations=ACTIVATIONS, **more):

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gzip
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -125,6 +128,23 @@ def write(folder, text, name="experiment.yaml"):
     path = Path(folder) / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def table(names, row, count=30):
+    """The text of a table with commas: a line of names, and `row(i)` for each row."""
+    return "".join(f"{line}\n" for line in [names, *map(row, range(count))])
+
+
+def packed(data, name):
+    """Bytes as a file of that name holds them."""
+    if name.lower().endswith(".gz"):
+        return gzip.compress(data)
+    if not name.endswith(".zip"):
+        return data
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr(name.removesuffix(".zip"), data)
+    return archive.getvalue()
 
 
 def faults(text, activations=ACTIVATIONS):

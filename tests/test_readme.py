@@ -13,7 +13,7 @@ from nnlab import errors
 from nnlab.cli.app import app_of
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
-from nnlab.config.schema import Experiment
+from nnlab.config.schema import Data, DateFormat, Experiment
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.errors import ConfigError, NnlabError
 from nnlab.maths.activations import ACTIVATIONS
@@ -84,12 +84,20 @@ def test_ci_runs_the_commands_of_the_development_section():
 
 
 def test_the_experiment_file_is_valid():
-    text, _ = (block for language, block in BLOCKS if language == "yaml")
+    text, *_ = (block for language, block in BLOCKS if language == "yaml")
     assert isinstance(validate(read_text(text, "README")), Experiment)
 
 
+def test_the_keys_of_a_table_are_valid():
+    _, text, _ = (block for language, block in BLOCKS if language == "yaml")
+    data = validate(read_text(f"name: t\ntask: binary\n{text}", "tables.yaml")).data
+    assert data.columns["joined"] == DateFormat(date="%d/%m/%Y")
+    asked = set(Data.model_fields) - {"scale", "scale_targets", "in_blocks", "resize", "channels", "bad_images"}
+    assert asked <= set(re.findall(r"[a-z_]+", README))
+
+
 def test_the_layers_for_images_are_valid_and_fit_each_other():
-    _, layers = (block for language, block in BLOCKS if language == "yaml")
+    *_, layers = (block for language, block in BLOCKS if language == "yaml")
     text = f"name: images\ntask: multilabel\ndata: {{source: portraits}}\n{layers}"
     network = network_for(validate(read_text(text, "images.yaml")), (32, 32, 3), 12)
     assert network.shapes[-2:] == ((120,), (12,))

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 import nnlab
 from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
+from nnlab.cli.data import data
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
@@ -71,7 +72,7 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
     for name, (function, line) in COMMANDS.items():
         if called in {None, name}:
             app.command(name, short_help=line)(command_of(function))
-    for name, group in catalogues().items() if called is None else ():
+    for name, group in {**catalogues(), "data": data()}.items() if called is None else ():
         app.add_typer(group, name=name)
     return app
 

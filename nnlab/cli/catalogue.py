@@ -115,7 +115,7 @@ def _lines(about: dict[str, Any]) -> list[str]:
 
 def _png(given: str | Path) -> Path:
     """Parse the path of a picture, which must end in .png."""
-    path = Path(given)
+    path = o.file(given)
     if path.suffix.lower() != ".png":
         raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
     return path

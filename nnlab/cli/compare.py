@@ -80,7 +80,7 @@ def compare_activations(
     what: ComparisonOptions,
     work: g.WorkOptions,
     file: g.FileOptions,
-    gates: g.GateOptions,
+    gates: g.BaselineOptions,
     output: g.Output,
 ) -> None:
     """Train the same experiment under several activations and many seeds, and compare them."""

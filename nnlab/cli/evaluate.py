@@ -22,7 +22,10 @@ Split = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE", help="Rows never seen, targets may be absent: a table, arrays, or a folder of images."
+        "--data",
+        parser=o.path_text,
+        metavar="FILE",
+        help="Rows never seen, targets may be absent: a table, arrays, or a folder of images.",
     ),
 ]
 Checkpoint = Annotated[
@@ -37,7 +40,10 @@ Checkpoint = Annotated[
 Predictions = Annotated[
     Path | None,
     typer.Option(
-        "--predictions", metavar="FILE.csv", help="Write for each row its number, the prediction and the truth."
+        "--predictions",
+        parser=o.file,
+        metavar="FILE.csv",
+        help="Write for each row its place, the prediction and the truth.",
     ),
 ]
 

@@ -24,7 +24,10 @@ class Method(StrEnum):
 Target = Annotated[
     str | None,
     typer.Argument(
-        metavar="CONFIG|RUN", help="Experiment file, or a run whose weights are checked.", show_default=False
+        parser=o.path_text,
+        metavar="CONFIG|RUN",
+        help="Experiment file, - for standard input, or a run whose weights are checked.",
+        show_default=False,
     ),
 ]
 Steps = Annotated[

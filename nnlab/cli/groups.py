@@ -88,9 +88,26 @@ class GateOptions:
         return self.gate or []
 
     @property
+    def compared(self) -> dict[str, Any]:
+        """The arguments `baseline` and `junit` of a function of `nnlab.api`."""
+        return {"baseline": self.baseline, "junit": self.junit}
+
+    @property
     def held(self) -> dict[str, Any]:
-        """The arguments `gates`, `baseline` and `junit` of a function of `nnlab.api`."""
-        return {"gates": self.gates, "baseline": self.baseline, "junit": self.junit}
+        """The same with `gates`."""
+        return {"gates": self.gates, **self.compared}
+
+
+@dataclass(frozen=True)
+class BaselineOptions(GateOptions):
+    """The same, and whether a linear model is fitted to compare with."""
+
+    baselines: o.Baselines = None
+
+    @property
+    def compared(self) -> dict[str, Any]:
+        """The arguments `baseline`, `baselines` and `junit` of a function of `nnlab.api`."""
+        return {**super().compared, "baselines": self.baselines}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from nnlab.errors import printable, suggestion
+from nnlab.paths import expanded
 
 LARGEST_SEED = 2**63 - 1
 
@@ -53,7 +54,20 @@ def _path(given: str | Path) -> Path:
     """Parse a path; '' is refused, for it is most likely an unset shell variable, not the current folder."""
     if not str(given) or "\0" in str(given):
         raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a path")
-    return Path(given)
+    return _file(given)
+
+
+def _file(given: str | Path) -> Path:
+    """Parse the path of a file; whoever opens it says what is wrong with it."""
+    return Path(_expanded(str(given)))
+
+
+def _expanded(given: str) -> str:
+    """Parse a path that stays text, so that `./-` is not `-`; a `~` at its start is the home folder."""
+    try:
+        return expanded(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def one_of(*names: str) -> Callable[[str], str]:
@@ -79,21 +93,38 @@ def _positive(given: str | float) -> float:
     return number
 
 
-Config = Annotated[str, typer.Argument(metavar="CONFIG", help="Experiment file in YAML.", show_default=False)]
+Config = Annotated[
+    str,
+    typer.Argument(
+        parser=_expanded, metavar="CONFIG", help="Experiment file in YAML, or - for standard input.", show_default=False
+    ),
+]
 OptionalConfig = Annotated[
     str | None,
-    typer.Argument(metavar="CONFIG", help="Experiment file in YAML; not needed with --resume.", show_default=False),
+    typer.Argument(
+        parser=_expanded,
+        metavar="CONFIG",
+        help="Experiment file in YAML, or - for standard input; not needed with --resume.",
+        show_default=False,
+    ),
 ]
 Resume = Annotated[
     str | None,
     typer.Option(
-        "--resume", metavar="RUN", help="Go on with a run where it was saved last, bit for bit.", show_default=False
+        "--resume",
+        parser=_expanded,
+        metavar="RUN",
+        help="Go on with a run where it was saved last, bit for bit.",
+        show_default=False,
     ),
 ]
 Run = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="Run folder: a path, `latest`, or the unique beginning of a name.", show_default=False
+        parser=_expanded,
+        metavar="RUN",
+        help="Run folder: a path, `latest`, or the unique beginning of a name.",
+        show_default=False,
     ),
 ]
 Set = Annotated[
@@ -107,7 +138,10 @@ Seed = Annotated[
 Gate = Annotated[
     list[str] | None,
     typer.Option(
-        "--gate", metavar="EXPR", help="What must hold, as in 'val/loss <= 0.2'; else exit code 3. Repeatable."
+        "--gate",
+        metavar="EXPR",
+        help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also mean, median, "
+        "linear; else exit code 3. Repeatable.",
     ),
 ]
 SweepGate = Annotated[
@@ -120,10 +154,24 @@ SweepGate = Annotated[
 ]
 Baseline = Annotated[
     str | None,
-    typer.Option("--baseline", metavar="RUN", help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'."),
+    typer.Option(
+        "--baseline",
+        parser=_expanded,
+        metavar="RUN",
+        help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'.",
+    ),
+]
+Baselines = Annotated[
+    bool | None,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="Fit a linear model to compare with; by default for tables of up to 50,000 training rows.",
+        show_default=False,
+    ),
 ]
 Junit = Annotated[
-    Path | None, typer.Option("--junit", metavar="FILE", help="Write the outcome of the gates as JUnit XML.")
+    Path | None,
+    typer.Option("--junit", parser=_file, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
 ]
 Steps = Annotated[
     int | None,
@@ -151,7 +199,9 @@ DryRun = Annotated[
 PrintConfig = Annotated[bool, typer.Option("--print-config", help="Print the resolved experiment file; run nothing.")]
 Plugin = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."),
+    typer.Option(
+        "--plugin", parser=_file, metavar="FILE.py", help="Python file that defines activations. It is run. Repeatable."
+    ),
 ]
 Threads = Annotated[int, typer.Option("--threads", parser=_count, metavar="N", help="BLAS threads.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
@@ -171,7 +221,7 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
-count, positive, path = _count, _positive, _path
+count, positive, file, path, path_text = _count, _positive, _file, _path, _expanded
 
 
 def use_threads(threads: int) -> None:

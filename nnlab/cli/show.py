@@ -14,6 +14,7 @@ from nnlab.cli.output import complain
 from nnlab.cli.terminal import (
     Screen,
     interval,
+    say_all,
     show_check,
     show_comparison,
     show_exact_check,
@@ -70,6 +71,8 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         screen = Screen(quiet=False)
         for warning in setup.rows.of(0).warnings:
             screen.warn(warning)
+        for note in setup.rows.dataset.notes:
+            screen.tell(note)
         show_setup(screen, setup, found.sentence())
     output.result(found.document())
 
@@ -82,7 +85,8 @@ def training(output: Output, trained: TrainingResult) -> None:
     for line in trained.costs:
         screen.say(line)
     if trained.reports:
-        show_figures(screen, trained.reports, _weights(trained), by_class=False)
+        show_figures(screen, trained.reports, _weights(trained), trained.summary.baselines, by_class=False)
+        say_all(screen, trained.summary.sentences)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
@@ -102,11 +106,13 @@ def _weights(trained: TrainingResult) -> str:
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
     """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
-    if found.status == "diverged":
-        screen.warn("the run diverged: its weights are the last that were sound, and no result of a training")
     for warning in found.warnings:
         screen.warn(warning)
-    show_figures(screen, found.figures, f"the {found.checkpoint} weights, step {found.step}")
+    if found.flattery and not output.quiet:  # --quiet shows no figures
+        screen.warn(found.flattery)
+    weights = f"the {found.checkpoint} weights, step {found.step}"
+    show_figures(screen, found.figures, weights, found.beside.figures)
+    say_all(screen, found.beside.sentences)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
     from nnlab.gradcheck.report import PointReport, TensorRow
-    from nnlab.runs.summary import ArmSummary, ComparisonSummary
+    from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds
     from nnlab.setup.setup import Setup
 
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
@@ -112,6 +112,11 @@ class Screen:
     def warn(self, text: str) -> None:
         """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
         self._line(f"warning: {text}")
+
+    def tell(self, text: str) -> None:
+        """Print what a user may want to know of the data."""
+        if not self.quiet:
+            self._line(f"note: {text}")
 
     def _line(self, text: str, *, whole: bool = False) -> None:
         """Print text, unwrapped if stderr is not a screen, so that other programs can search it."""
@@ -281,12 +286,23 @@ _PLAIN = str.maketrans(
 
 
 def show_figures(
-    screen: Screen, reports: Mapping[str, Mapping[str, float | None]], weights: str, *, by_class: bool = True
+    screen: Screen,
+    reports: Mapping[str, Mapping[str, float | None]],
+    weights: str,
+    baselines: Mapping[str, float | None],
+    *,
+    by_class: bool = True,
 ) -> None:
-    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title."""
+    """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title.
+
+    The last columns are what the baselines have on the part that counts most.
+    """
+    from nnlab.runs.summary import baseline_columns
+
+    columns = {**reports, **baseline_columns(baselines)}
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
-    rows = [[name, *(figure(report.get(name)) for report in reports.values())] for name in names]
-    screen.table(f"Figures of {weights}", ["", *reports], rows)
+    rows = [[name, *(figure(column.get(name)) for column in columns.values())] for name in names]
+    screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
 
@@ -323,12 +339,27 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
     targets, classes = dataset.columns.targets, dataset.columns.classes
     named = f"classes {', '.join(classes)}" if classes else f"targets {', '.join(targets)}"
     about = [["set", dataset.name], ["inputs", _inputs(dataset)], ["targets", named]]
-    about += [["note", note] for note in dataset.notes]
     screen.table(
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )
+    show_columns(screen, dataset)
     screen.say("")
     screen.say(cost)
+
+
+_MOST_COLUMNS = 40
+
+
+def show_columns(screen: Screen, dataset: Any) -> None:
+    """Print how each column of a table was read."""
+    from nnlab.data.described import COLUMNS, columns_of, rows_of
+
+    if not dataset.readings or dataset.image_shape:
+        return
+    rows = rows_of(columns_of(dataset))
+    screen.table("Columns as read", COLUMNS, rows[:_MOST_COLUMNS], numbers_from=len(COLUMNS))
+    if len(rows) > _MOST_COLUMNS:
+        screen.say(f"and {len(rows) - _MOST_COLUMNS:,} more columns, which nnlab data show prints too")
 
 
 def _layer_rows(setup: Setup) -> list[list[str]]:
@@ -418,6 +449,8 @@ def _show_kinks(screen: Screen, report: PointReport) -> None:
 
 def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     """Print the arms, best first: final figures and steps to the target; then the verdict."""
+    from nnlab.comparison.tables import baseline_rows
+
     arms, seeds = _ranked(summary), len(summary.seeds)
     split, _, metric = summary.figure.partition("/")
     figures = sorted(
@@ -426,6 +459,7 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     )
     columns = ["activation", *figures, f"median {metric}", "diverged"]
     rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
+    rows += [[label, *_baseline_cells(finals, figures)] for label, finals in baseline_rows(summary).items()]
     screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)
     health = [name for name in ("dead", "saturated") if any(name in arm.health for _, arm in arms)]
     columns = ["activation", "reached it", "median steps", "median time", "area", "time per step", *health]
@@ -446,6 +480,13 @@ def _final_cells(arm: ArmSummary, figures: Sequence[str]) -> list[str]:
     found = [arm.final[name] for name in figures]
     intervals = (interval(one.mean, one.low, one.high) for one in found)
     return [*intervals, _short(found[0].median), f"{arm.diverged:,}"]
+
+
+def _baseline_cells(finals: Mapping[str, OverSeeds], figures: Sequence[str]) -> list[str]:
+    """The cells of a baseline, which has no loss and cannot diverge."""
+    found = [finals.get(name) for name in figures]
+    intervals = ("–" if one is None else interval(one.mean, one.low, one.high) for one in found)
+    return [*intervals, "–" if found[0] is None else _short(found[0].median), "–"]
 
 
 def _target_cells(arm: ArmSummary, seeds: int, health: Sequence[str]) -> list[str]:
@@ -485,6 +526,13 @@ def show_verdict(screen: Screen, sentences: Sequence[str], warnings: Sequence[st
         screen.say(sentence)
     for warning in () if screen.quiet else warnings:
         screen.warn(warning)
+
+
+def say_all(screen: Screen, sentences: Sequence[str]) -> None:
+    """Print sentences below a table."""
+    if sentences:
+        screen.say("")
+        screen.say(" ".join(sentences))
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

@@ -18,7 +18,7 @@ def train(
     dry_run: o.DryRun = False,
     print_config: o.PrintConfig = False,
     file: g.FileOptions,
-    gates: g.GateOptions,
+    gates: g.BaselineOptions,
     output: g.Output,
 ) -> None:
     """Train one network and leave a run folder with metrics, curves and pictures."""
@@ -32,7 +32,7 @@ def train(
     elif dry_run:
         show.cost(output, *api.dry_run(experiment))
     else:
-        held: dict[str, Any] = {"runs_dir": file.runs_dir, "baseline": gates.baseline, "junit": gates.junit}
+        held = {"runs_dir": file.runs_dir, **gates.compared}
         about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

@@ -6,10 +6,14 @@ parameters: `relu`, or `leaky_relu:negative_slope=0.1`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nnlab.config.choices import ActivationChoice, choose_activation
 from nnlab.config.document import KeyPath, read_value
@@ -18,6 +22,7 @@ from nnlab.config.schema import LARGEST_SEED, Experiment
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import AnyActivation
+from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
 from nnlab.setup.network import network_for
@@ -137,10 +142,8 @@ class Target:
         return f"{self.figure} {'>=' if self.larger_is_better else '<='} {self.level:g}"
 
 
-def target_for(text: str | None, experiment: Experiment) -> Target:
-    """The target given on the command line, else the task's default; ConfigError if malformed or never measured."""
-    if text is None:
-        return default_target(experiment)
+def target_for(text: str, experiment: Experiment) -> Target:
+    """The target given on the command line; ConfigError if malformed or never measured."""
     try:
         target = target_from(text)
     except ValueError as error:
@@ -155,7 +158,7 @@ def target_for(text: str | None, experiment: Experiment) -> Target:
 def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> str:
     """Why a figure cannot be a target."""
     name, (part, _, metric) = printable(figure), figure.partition("/")
-    if part == "val" and experiment.data.validation is None:
+    if part == "val" and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if part in ("train", "val") and metric in watchable(experiment.task):
         return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
@@ -163,13 +166,28 @@ def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> 
     return f"unknown figure '{name}'{hint}"
 
 
-def default_target(experiment: Experiment) -> Target:
-    """95 % accuracy, or 90 % of the variance explained, on the validation part if that is measured."""
+def default_target(experiment: Experiment, y: NDArray[np.float64]) -> Target:
+    """95 % accuracy, or 90 % of the variance explained, on the validation part if that is measured.
+
+    Where always the largest class of the targets y (N, outputs) has more than 90 %, which says nothing of a network,
+    the accuracy is halfway between that and 1.
+    """
     split = "val" if "val" in evaluated_parts(experiment) else "train"
-    metric, level = (
-        ("r2", 0.9) if experiment.task == "regression" else (next(iter(TRAINING_METRICS[experiment.task])), 0.95)
-    )
+    if experiment.task == "regression":
+        return Target(f"{split}/r2", 0.9, larger_is_better=True)
+    metric, accuracy = next(iter(TRAINING_METRICS[experiment.task].items()))
+    always = float(accuracy(np.broadcast_to(constant("majority", y), y.shape), y))
+    level = 0.95 if always <= 0.9 else math.ceil(1e4 * (1 + always) / 2) / 1e4
     return Target(f"{split}/{metric}", level, larger_is_better=True)
+
+
+def measured(target: Target, figures: Sequence[str]) -> Target:
+    """The target, on training rows if it is for a validation part that the table does not have.
+
+    `figures` are the final ones; only a table with a column `split` tells its parts no earlier than when it is read.
+    """
+    part, _, metric = target.figure.partition("/")
+    return replace(target, figure=f"train/{metric}") if part == "val" and target.figure not in figures else target
 
 
 def target_from(text: str) -> Target:

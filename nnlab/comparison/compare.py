@@ -20,14 +20,16 @@ from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_pie
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
-from nnlab.config.experiment import evaluated_parts, to_plain, to_yaml, watchable
+from nnlab.config.experiment import to_plain, to_yaml, watchable
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, NnlabError, StorageError
 from nnlab.experiments.interrupts import Stop, is_pause, stopping
+from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
+from nnlab.maths.baselines import baseline_figures
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Status
@@ -73,6 +75,7 @@ def compare(
     report: ArmReport = lambda _label, _progress: None,
     gates: Sequence[Gate] = (),
     baseline: Measured | None = None,
+    baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
 ) -> ComparisonResult:
@@ -81,14 +84,17 @@ def compare(
     Finished work is saved in pieces; with `needed`, the pieces of all comparisons under `runs` are reused. Gates are
     checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
-    as a sweep does, and `remarks` are sentences added to the verdict.
+    as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
+    to compare with; by default it is for tables that are not too large.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
-    check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None)
+    own = baseline_figures(experiment.task, figures)
+    check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None, baselines=own)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
-    about |= {"data": {"name": dataset.name, "fingerprint": dataset.fingerprint}, "environment": environment(plugins)}
+    data = facts_of(dataset)
+    about |= {"data": data, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
     clock = time.perf_counter()
@@ -115,6 +121,7 @@ def compare(
             experiments={variant.label: variant.experiment for variant in variants},
             failed={label: failure.reason for label, failure in work.failures.items()},
             remarks=remarks,
+            baselines=baselines,
         )
         compared = conclude(trained) if conclude else finish(trained, gates, baseline)
         compared.warnings += work.warnings
@@ -134,8 +141,8 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
     """The names of the final figures of each arm, such as `test/accuracy`."""
     data = experiment.data
     there = {
-        "val": data.validation is not None or dataset.own_validation > 0,
-        "test": data.test is not None or dataset.own_test > 0,
+        "val": data.validation is not None or dataset.has_own("val"),
+        "test": data.test is not None or dataset.has_own("test"),
     }
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
     return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
@@ -262,8 +269,8 @@ def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
     """The form that the pieces of an experiment must have."""
     dataset, training = shared.dataset, experiment.training
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
-    evaluated = [f"{part}/{name}" for part in evaluated_parts(experiment) for name in watchable(experiment.task)]
     finals = final_figures(experiment, dataset)
+    evaluated = [name for name in finals if name.partition("/")[0] in training.evaluate]
     looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))
     shares = {name: (0.0, 1.0) for name in looks if name.endswith(("/dead", "/saturated"))}
     return PieceForm(

@@ -24,6 +24,8 @@ The keys of summary.json, on which scripts rely; a figure that could not be meas
       diverged                number of seeds that diverged; diverged_share; diverged_at: the step of each seed
       health                  with training.health: dead and saturated, in the form of final figures, as last measured,
                               averaged over the layers
+    baselines.<figure>        baseline/majority/test/accuracy and so on, in the form of a final figure; the linear model
+                              is fitted for the first ten seeds, null for the others
     pairs[]                   better, worse, common seeds; difference in favour of the better one with low, high,
                               note; chance that it is better on a seed with chance_low, chance_high; p of the paired
                               permutation test, p_adjusted by Holm; told_apart; seeds_needed, null beyond 10,000
@@ -51,6 +53,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.arms import Target
+from nnlab.comparison.baselines import ArmsBeside, arms_beside
 from nnlab.comparison.contents import MOST_DRAWN, Comparison
 from nnlab.comparison.median_networks import median_networks_of
 from nnlab.comparison.tasks import Arm
@@ -112,7 +115,7 @@ class Trained:
 
     With `dataset`, the networks themselves are drawn too. `experiments` holds, by label, the experiment of each arm
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
-    sentences to add to the verdict.
+    sentences to add to the verdict; `baselines` says whether a linear model was asked for.
     """
 
     experiment: Experiment
@@ -125,6 +128,7 @@ class Trained:
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
+    baselines: bool | None = None
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -149,18 +153,28 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
     found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
-    verdict = _verdict(compared, trained, headline, larger_is_better=larger)
+    beside = _beside(trained, headline, gates)
+    verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
     arms = {label: one.summary() for label, one in found.items()}
-    outcomes = hold(gates, Measured(final=figures_of_arms(arms, len(trained.seeds))), baseline)
+    baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
+    measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
+    outcomes = hold(gates, Measured(final=measured), baseline)
     summary = ComparisonSummary(
         **head_of(trained, headline, larger_is_better=larger),
         arms=arms,
+        baselines=baselines,
         pairs=tuple(pair_summary(pair) for pair in verdict.pairs),
         shares=tuple(_share_pair(pair) for pair in verdict.shares),
         wins=_wins(compared, headline, larger_is_better=larger),
         verdict=VerdictSummary(
             ranking=verdict.ranking,
-            sentences=(*verdict.sentences, *_pairs_left_out(verdict), *trained.remarks),
+            sentences=(
+                *beside.first,
+                *verdict.sentences,
+                *beside.last,
+                *_pairs_left_out(verdict),
+                *trained.remarks,
+            ),
             warnings=(
                 *failures(trained.failed),
                 *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
@@ -374,16 +388,32 @@ def _last(curve: Array) -> Array:
 # --- arms against each other ------------------------------------------------------------------------------------------
 
 
-def _verdict(arms: Sequence[Measurements], trained: Trained, figure: str, *, larger_is_better: bool) -> Verdict:
+def _beside(trained: Trained, figure: str, gates: Sequence[Gate]) -> ArmsBeside:
+    """The baselines of the data set; nothing without one."""
+    if trained.dataset is None:
+        return ArmsBeside()
+    about = (trained.dataset, trained.arms, trained.experiment, trained.experiments, trained.seeds, figure, gates)
+    return arms_beside(*about, chosen=trained.baselines)
+
+
+def _possible_of(experiment: Experiment, baseline: str) -> tuple[float, float]:
+    """The range of a baseline's figure, such as `baseline/majority/test/accuracy`."""
+    return possible(experiment, baseline.split("/", 2)[2])
+
+
+def _verdict(
+    arms: Sequence[Measurements], trained: Trained, figure: str, idle: frozenset[str], *, larger_is_better: bool
+) -> Verdict:
     """Statistical verdict on the arms by a figure, and by the target if that was measured."""
-    seeds = trained.seeds
+    seeds, text = trained.seeds, trained.target.text
     scores = {one.arm.label: scores_of(one.arm, seeds, figure) for one in arms}
     hits = {
         one.arm.label: dict(zip(seeds, np.isfinite(one.steps_to_target).tolist(), strict=True))
         for one in arms
         if trained.target.figure in one.arm.curves
     }
-    return verdict(scores, figure_for(trained.experiment, figure, larger_is_better), Reached(trained.target.text, hits))
+    about = figure_for(trained.experiment, figure, larger_is_better)
+    return verdict(scores, about, Reached(text, hits), idle=idle)
 
 
 def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnlab.comparison.arms import Target, arms_from, check_arms_used, check_seeds, check_widths, target_for
+from nnlab.comparison.arms import (
+    Target,
+    arms_from,
+    check_arms_used,
+    check_seeds,
+    check_widths,
+    default_target,
+    measured,
+    target_for,
+)
 from nnlab.comparison.cluster import dask_workers
 from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
 from nnlab.comparison.points import points
@@ -26,13 +35,14 @@ from nnlab.setup.experiment_file import ExperimentFile
 class Arms:
     """The variants to train, with everything needed to run and conclude the comparison or sweep.
 
-    `check` validates the names of the final figures. `conclude` is None for a comparison of activations.
+    `check` validates the names of the final figures. Without a `target` there is a default for the data. `conclude` is
+    None for a comparison of activations.
     """
 
     file: ExperimentFile
     variants: Sequence[Variant]
     seeds: range
-    target: Target
+    target: Target | None
     gates: Sequence[Gate]
     check: Callable[[Sequence[str]], None]
     remarks: Sequence[str] = ()
@@ -50,12 +60,13 @@ class Arms:
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
         """Train all variants; `about` are further arguments of `compare`, such as `runs` and `workers`."""
+        experiment = self.file.experiment
         return compare(
-            self.file.experiment,
+            experiment,
             dataset,
             self.variants,
             self.seeds,
-            target=self.target,
+            target=measured(self.target or default_target(experiment, dataset.y), final_figures(experiment, dataset)),
             kind=self.kind,
             suffix=self.suffix,
             plugins=self.file.plugins,
@@ -82,12 +93,15 @@ def activation_arms(
     experiment = file.experiment
     choices = arms_from(words, file.activations)
     labels = {word: choice.label for word, choice in zip(words, choices, strict=True)}
-    parsed, level = name_arms(gates_from(gates), labels), target_for(target, experiment)
+    parsed = name_arms(gates_from(gates), labels)
+    level = None if target is None else target_for(target, experiment)
     if layer is None:
         check_arms_used(experiment)
     arms, remarks = without_twins(variants(experiment, choices, layer=layer, init=check_init(init), tune=tune))
 
     def check(figures: Sequence[str]) -> None:
+        if level is not None and measured(level, figures) != level:
+            raise ConfigError(f"--target: {level.figure} is never measured: data.split gives no row to that part")
         if tune:
             check_choosing(choosing_figure(experiment), figures)
 
@@ -111,7 +125,7 @@ def sweep_arms(
     search = search_of(grid, random, len(arms), experiment.seed)
 
     def check(figures: Sequence[str]) -> None:
-        if metric is None:
+        if metric is None or figure not in figures:
             check_choosing(figure, figures)
         check_best_gates(parsed, figures)
 
@@ -119,7 +133,7 @@ def sweep_arms(
         file,
         arms,
         chosen_seeds,
-        target_for(None, experiment),
+        None,
         parsed,
         check,
         kind="sweep",

@@ -8,7 +8,16 @@ from nnlab.comparison.pictures import pictures_of
 from nnlab.comparison.tables import tables_of
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, write_page
-from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
+from nnlab.report.parts import (
+    begun_in,
+    config_text,
+    data_section,
+    environment_tables,
+    filled,
+    gates_tables,
+    pictures_in,
+    tone_of,
+)
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ComparisonSummary
 
@@ -34,6 +43,7 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
         Section("Gates", tables=[*gates_tables(summary.gates, "What the comparison had to reach")]),
         Section("Figures", tables=tables_of(summary)),
         Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary.figure))]),
+        data_section(run),
         Section("Experiment", [f"config.yaml: each arm is this experiment with its own {_varied(summary)}."],
                 text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),

@@ -86,7 +86,7 @@ def metric_for(text: str | None, experiment: Experiment) -> str:
     if figure not in known:
         hint = suggestion(figure, known) or f"; expected one of {', '.join(known)}"
         raise ConfigError(f"--metric: unknown figure '{printable(figure)}'{hint}")
-    if part == "val" and experiment.data.validation is None:
+    if part == "val" and not experiment.data.may_validate:
         raise ConfigError(f"--metric: {printable(figure)} is never measured, expected data.validation")
     return figure
 

@@ -9,7 +9,16 @@ from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import settings_keys
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, counted, write_page
-from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in, tone_of
+from nnlab.report.parts import (
+    begun_in,
+    config_text,
+    data_section,
+    environment_tables,
+    filled,
+    gates_tables,
+    pictures_in,
+    tone_of,
+)
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import SweepSummary
 
@@ -36,6 +45,7 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
         Section("Gates", tables=[*gates_tables(summary.gates, "What the best point had to reach")]),
         Section("Figures", tables=sweep_tables(summary)),
         Section("Pictures", pictures=[*pictures_in(folder.plots, sweep_pictures(summary.figure))]),
+        data_section(run),
         Section("Experiment", [f"config.yaml: each point is this experiment with its own {keys}."],
                 text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),

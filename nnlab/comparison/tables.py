@@ -65,6 +65,20 @@ def arm_rows(summary: SeveralSummary) -> Iterator[list[str]]:
             yield [*name, figure, statistic, cell(value), cell(low), cell(high), str(seeds), note]
 
 
+def baseline_rows(summary: SeveralSummary) -> dict[str, dict[str, OverSeeds]]:
+    """The figures of each baseline by its label, `baseline/majority`, and by their own names, `test/accuracy`."""
+    found: dict[str, dict[str, OverSeeds]] = {}
+    for name, final in summary.baselines.items():
+        kind, label, figure = name.split("/", 2)
+        found.setdefault(f"{kind}/{label}", {})[figure] = final
+    return found
+
+
+def baseline_cells(summary: SeveralSummary, label: str) -> list[str]:
+    """The cells of a baseline under `name_columns`: it has no settings."""
+    return [label, *("" for _ in settings_keys(summary))]
+
+
 def _statistics(arm: ArmSummary) -> Iterator[tuple[Any, ...]]:
     """Figure, statistic, value, low, high, seeds and note of every statistic of an arm."""
     for figure, found in {**arm.final, "area": arm.area, **arm.health}.items():
@@ -175,7 +189,7 @@ def spread_cells(final: OverSeeds) -> list[Cell]:
 
 
 def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
-    """Means and medians, with a column for notes on the mean's interval if there are any."""
+    """Means and medians of arms and baselines, with a column for notes on the arms' intervals if there are any."""
     columns = ["activation", *SPREAD, "diverged"]
     arms = _ranked(summary)
     notes = [arm.final[figure].note for _, arm in arms]
@@ -184,6 +198,9 @@ def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
         for (label, arm), note in zip(arms, notes, strict=True)
     ]
     columns += ["note on the mean"] if any(notes) else []
+    for label, finals in baseline_rows(summary).items():
+        if figure in finals:
+            rows.append([label, *spread_cells(finals[figure]), None, *([""] if any(notes) else [])])
     return HtmlTable(f"Final {figure} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 

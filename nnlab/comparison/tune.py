@@ -51,13 +51,17 @@ def choosing_figure(experiment: Experiment) -> str:
 
     Without a validation part, as in XOR, it is measured on the training part.
     """
-    part = "train" if experiment.data.validation is None else "val"
+    part = "train" if not experiment.data.may_validate else "val"
     return f"{part}/{next(iter(TRAINING_METRICS[experiment.task]))}"
 
 
 def check_choosing(figure: str, figures: Sequence[str]) -> None:
-    """ConfigError for choosing on training data although there is a test part. `figures` are the final ones."""
-    if not figure.startswith("val/") and any(name.startswith("test/") for name in figures):
+    """ConfigError for choosing on training data although there is a test part, or by a figure that is not measured.
+
+    `figures` are the final ones.
+    """
+    on_training_rows = not figure.startswith("val/") and any(name.startswith("test/") for name in figures)
+    if on_training_rows or figure not in figures:
         raise ConfigError("found no validation part to choose the best settings on, expected data.validation")
 
 

@@ -27,7 +27,7 @@ TUNE = "--tune"
 LEARNING_RATE = "optimizer.learning_rate"
 
 # Keys that determine the rows or the meaning of a seed: they cannot be varied.
-_FIXED = ("name", "task", "seed", "gates", "data.source", "data.target", "data.ignore", "data.blanks")
+_FIXED = ("name", "task", "seed", "gates", "data.source", "data.files", "data.target", "data.ignore", "data.blanks")
 COMPARED = "network.activation"
 _MOST_POINTS = 100_000
 _SHORT = re.compile(r"[^.]*(\.\d+)*$")
@@ -301,8 +301,8 @@ def _changed(experiment: Experiment, settings: Settings) -> Experiment:
     for key, value in settings:
         document = override(document, f"{key}={value}")
     changed = validate(document, experiment.activations)
-    # The document has the path of the data as written; the experiment has it made absolute.
-    data = changed.data.model_copy(update={"source": experiment.data.source})
+    # The document has the paths of the data as written; the experiment has them made absolute.
+    data = changed.data.model_copy(update={key: getattr(experiment.data, key) for key in ("source", "files")})
     return changed.model_copy(update={"data": data})
 
 

@@ -1,7 +1,7 @@
 """Write the files of a comparison or a sweep: tidy tables, the weights of each replica, pictures, the report.
 
-results.csv   a row per arm and seed       metrics.csv   a row per arm, seed and step
-arms.csv      a row per arm and statistic  pairs.csv     a row per pair of arms, by the figure
+results.csv   a row per arm and seed, then of each baseline       metrics.csv   a row per arm, seed and step
+arms.csv      a row per arm and statistic                         pairs.csv     a row per pair of arms, by the figure
 shares.csv    a row per pair of arms, by the share of seeds that reached the target
 table.md, table.tex   tables for people    summary.json  all conclusions
 
@@ -23,7 +23,16 @@ from numpy.typing import NDArray
 
 from nnlab.comparison.contents import ArmLike, Comparison
 from nnlab.comparison.sweep_tables import sweep_tables
-from nnlab.comparison.tables import arm_rows, name_cells, name_columns, pair_rows, share_rows, tables_of
+from nnlab.comparison.tables import (
+    arm_rows,
+    baseline_cells,
+    baseline_rows,
+    name_cells,
+    name_columns,
+    pair_rows,
+    share_rows,
+    tables_of,
+)
 from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
 from nnlab.report.parts import Drawing
@@ -97,7 +106,10 @@ def _write_rows_and_draw(
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
-    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step."""
+    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step.
+
+    The baselines follow, with the final figures that they have for the rows of each seed.
+    """
     figures = list(next(iter(comparison.arms.values())).finals)
     columns = list(next(iter(comparison.columns.values())))
     yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at"]
@@ -109,6 +121,18 @@ def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
             diverged = bool(arm.diverged[replica])
             at = str(int(arm.bad_step[replica])) if diverged else ""
             yield [*name, str(seed), *finals, *more, str(diverged).lower(), at]
+    for label, over_seeds in baseline_rows(comparison.summary).items():
+        name = baseline_cells(comparison.summary, label)
+        for replica, seed in enumerate(comparison.seeds):
+            known = {figure: one.values[replica] for figure, one in over_seeds.items()}
+            yield [
+                *name,
+                str(seed),
+                *(cell(known.get(figure)) for figure in figures),
+                *("" for _ in columns),
+                "false",
+                "",
+            ]
 
 
 def _metric_lines(comparison: Comparison) -> Iterator[str]:

@@ -1,8 +1,9 @@
 r"""The text of an experiment file: YAML read strictly, with the place of every key and value.
 
 Only the YAML that an experiment needs is accepted: mappings, lists, text, numbers, true, false and null, in one
-document. Anything that two YAML readers may interpret differently (`no`, `017`, `1:30`, `1e400`) is refused, and so are
-tags, anchors and merge keys. `1e-3` is a number. What the values mean is checked by the schema, not by this module.
+document. Anything that two YAML readers may interpret differently (`017`, `1:30`, `1e400`) is refused, and so are tags,
+anchors and merge keys. `1e-3` is a number. The words `yes`, `no`, `on`, `off`, `y` and `n` are text: a column may have
+such a name. What the values mean is checked by the schema, not by this module.
 
     text ──► YAML events ──► plain values + places          read_file, read_text, read_value
     plain values ──► text                                   write
@@ -17,9 +18,11 @@ import math
 import os
 import re
 import stat
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
@@ -31,6 +34,8 @@ Place = tuple[str, int | None, int | None]  # file, line and column from 1; an o
 _Event = Any  # PyYAML's stubs allow an event and an error to have no mark; those that a parser makes have one
 _Mark = Any
 
+STDIN = "<stdin>"
+_DESCRIPTOR = re.compile(r"/(dev|proc/self)/fd/[0-9]+")  # what bash and zsh write for <(…)
 MOST_BYTES = 2**18  # a hundred pages, and about two seconds of reading
 MOST_DEPTH = 50
 MOST_FAULTS = 50  # further ones are only counted
@@ -51,16 +56,43 @@ class Document:
         return next(places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places)
 
 
+class BooleanWord(str):
+    """`yes`, `No`, `on`, `y`, `True`, … without quotes: a name where text is wanted, and never a boolean.
+
+    The type is kept, so that a key that wants a boolean can say what to write instead.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """The word as it stands in the file, for messages."""
+        return str(self)
+
+
 def read_file(path: str | os.PathLike[str]) -> Document:
-    """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read."""
-    name = os.fspath(path)
-    _require_regular_file(name)
+    """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read.
+
+    `-` and /dev/stdin are standard input; a shell's `<(…)` is read as well, other named pipes are refused.
+    """
+    name, shown_name = os.fspath(path), shown_path(path)
+    if shown_name != STDIN:
+        _require_regular_file(name)
     try:
-        with open(name, "rb") as file:  # noqa: PTH123 - a Path would turn '' into '.'
-            data = file.read(MOST_BYTES + 1)
+        data = _standard_input() if shown_name == STDIN else _content(name)
     except OSError as error:
-        raise StorageError(f"cannot read {printable(name)}: {error.strerror}") from error
-    return read_text(_decoded(data, name), name)
+        raise StorageError(f"cannot read {printable(shown_name)}: {error.strerror}") from error
+    return read_text(_decoded(data, shown_name), shown_name)
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """The experiment file at `path` in messages."""
+    name = os.fspath(path)
+    return STDIN if name in ("-", "/dev/stdin") else name
+
+
+def folder_of(path: str | os.PathLike[str]) -> Path:
+    """The folder from which relative paths in an experiment file are seen: its own; here for what a shell pipes in."""
+    return Path() if shown_path(path) == STDIN or _DESCRIPTOR.fullmatch(os.fspath(path)) else Path(path).parent
 
 
 def read_text(text: str, file_name: str) -> Document:
@@ -97,10 +129,8 @@ _SCALARS: list[tuple[re.Pattern[str], Callable[[str], Any] | str]] = [
         (r"[-+]?(0|[1-9][0-9]*)", int),
         (r"[-+]?0[0-9]+", "a number without leading zeros, which some readers take for octal" + _QUOTE),
         (r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", _finite),
-        (r"(?i:true)", "a boolean in lower case: write true, or quote it if text is meant"),
-        (r"(?i:false)", "a boolean in lower case: write false, or quote it if text is meant"),
+        (r"(?i:true|false|yes|no|on|off|y|n)", BooleanWord),
         (r"(?i:null)", "null in lower case" + _QUOTE),
-        (r"(?i:yes|no|on|off|y|n)", "a boolean: write true/false, or quote it if text is meant"),
         (r"(?i:[-+]?\.?(nan|inf|infinity))", "a finite number" + _QUOTE),
         (r"(?i:[-+]?0[box][0-9a-f_]+)", "a number in decimal digits" + _QUOTE),
         (r"[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?", "a number in decimal digits, not to base 60" + _QUOTE),
@@ -201,7 +231,7 @@ class _DocumentReader:
             self.note(event.start_mark, "found the merge key <<, expected the keys themselves")
         elif event.style is None and ":" in key:
             self.note(event.start_mark, f"found {shown(key)} as a key, expected a space after its ':'")
-        elif event.style is None and not _is_text(key):
+        elif event.style is None and not _is_name(key):
             self.note(event.start_mark, f"found {shown(key)} as a key, expected a name{_QUOTE}")
         return key
 
@@ -270,10 +300,18 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
     return [*ordered[:MOST_FAULTS], Fault(f"{len(ordered) - MOST_FAULTS} more faults are not shown", faults[0].file)]
 
 
-def _is_text(scalar: str) -> bool:
-    """Whether the scalar, without quotes, is read as text."""
+def _is_name(scalar: str) -> bool:
+    """Whether the scalar, without quotes, can be a key: text, or a word for true or false."""
     try:
-        return isinstance(_read_scalar(scalar), str)
+        return isinstance(_read_scalar(scalar), str | bool)
+    except ValueError:
+        return False
+
+
+def _is_text(scalar: str) -> bool:
+    """Whether every reader of YAML takes the scalar, without quotes, for text."""
+    try:
+        return type(_read_scalar(scalar)) is str
     except ValueError:
         return False
 
@@ -349,7 +387,10 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufef
 
 
 def _require_regular_file(name: str) -> None:
-    """Check before opening: opening a named pipe would block until somebody writes into it."""
+    """Check before opening: opening a named pipe would block until somebody writes into it.
+
+    One that is already open, as a descriptor of this process, has a writer.
+    """
     try:
         mode = os.stat(name).st_mode  # noqa: PTH116 - a Path would turn '' into '.'
     except PermissionError as error:
@@ -357,8 +398,23 @@ def _require_regular_file(name: str) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ConfigError(Fault(f"found {_missing(name)}, expected an experiment file", name or None)) from error
     for is_kind, kind in _SPECIAL_FILES:
-        if is_kind(mode):
+        if is_kind(mode) and not (stat.S_ISFIFO(mode) and _DESCRIPTOR.fullmatch(name)):
             raise ConfigError(Fault(f"found {kind}, expected an experiment file", name))
+
+
+def _content(name: str) -> bytes:
+    with open(name, "rb") as file:  # noqa: PTH123 - a Path would turn '' into '.'
+        return file.read(MOST_BYTES + 1)
+
+
+def _standard_input() -> bytes:
+    """What is piped in. ConfigError for a terminal, where nobody knows that they are waited for."""
+    if sys.stdin is None or sys.stdin.isatty():
+        found = "a terminal" if sys.stdin else "no standard input"
+        raise ConfigError(
+            Fault(f"found {found}, expected an experiment, as in: nnlab train - < experiment.yaml", STDIN)
+        )
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
 
 
 def _missing(name: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
-from nnlab.config.document import Document, KeyPath, read_file, write
+from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
-from nnlab.config.schema import Experiment
+from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
@@ -26,6 +26,11 @@ Finding = tuple[KeyPath, str]
 MOST_BYTES = 8 * 2**30
 
 
+def read(path: str | Path, overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()) -> Document:
+    """Read an experiment file and override it, with more gates. ConfigError carries every fault found."""
+    return with_gates(override_all(read_file(path), overrides), gates)
+
+
 def load(
     path: str | Path,
     overrides: Sequence[str | Setting] = (),
@@ -33,8 +38,16 @@ def load(
     gates: Sequence[str] = (),
 ) -> tuple[Experiment, Document]:
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
-    document = with_gates(override_all(read_file(path), overrides), gates)
+    document = read(path, overrides, gates)
     return validate(document, activations), document
+
+
+def data_of(values: Mapping[str, Any]) -> Data | None:
+    """The data of an experiment that may lack other keys; None if they are not valid."""
+    try:
+        return Data.model_validate(values.get("data"))
+    except ValidationError:
+        return None
 
 
 def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
@@ -62,6 +75,8 @@ def faults_at(document: Document, findings: Sequence[Finding]) -> list[Fault]:
 
 def _fault(document: Document, path: KeyPath, message: str) -> Fault:
     place = document.position(path, of_key=message.startswith("unknown key"))
+    if place[0].startswith("--set ") and message.endswith(QUOTE_IT):
+        message += " twice, since the shell takes one pair away: '\"…\"'"
     return Fault(message, *place)
 
 
@@ -303,16 +318,29 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda _: "some text",
     "string_too_long": lambda context: f"at most {context['max_length']} characters",
     "string_pattern_mismatch": lambda _: "letters, digits and . _ + - (first a letter or digit)",
-    "literal_error": lambda context: context["expected"].replace("'", "").replace("True", "true"),
+    "literal_error": lambda context: _in_yaml(context["expected"]),
 }
 
 
+def _in_yaml(choices: str) -> str:
+    """Pydantic's list of choices as an experiment file has them."""
+    return choices.replace("'", "").replace("True", "true").replace("False", "false")
+
+
+QUOTE_IT = "text; quote it"
+
+
 def _expected(line: Mapping[str, Any]) -> str:
-    words = _EXPECTED.get(line["type"])
+    kind, found = line["type"], line["input"]
+    if kind == "bool_type" and isinstance(found, BooleanWord):
+        return "a boolean: write true/false"
+    if kind == "string_type" and isinstance(found, int | float):
+        return QUOTE_IT
+    words = _EXPECTED.get(kind)
     expected = words(line.get("ctx", {})) if words else line["msg"]
-    if line["type"] == "literal_error" and isinstance(line["input"], str):
+    if kind == "literal_error" and isinstance(found, str):
         choices = expected.replace(" or ", ", ").split(", ")
-        expected += suggestion(line["input"], choices)
+        expected += suggestion(found, choices)
     return expected
 
 
@@ -409,6 +437,30 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
         yield ("data", "blanks"), f"{found}; expected refuse"
 
 
+def _split_findings(experiment: Experiment) -> Iterator[Finding]:
+    """Keys that say in different ways which rows are in which part, or that say it of parts which are not drawn."""
+    data = experiment.data
+    for key, other, why in _EXCLUDING:
+        if getattr(data, key) is not None and getattr(data, other) is not None:
+            yield ("data", key), f"found {key} with {other}: {why}; expected one of them"
+    if data.files is not None and data.source.name != data.files.train:
+        found = f"found source {shown(data.source.name)} with files, whose train is {shown(data.files.train)}"
+        yield ("data", "source"), f"{found}; expected no source beside files"
+    nothing_drawn = data.split is None and data.test is None and data.validation in (None, "own")
+    for key in ("group", "time"):
+        if getattr(data, key) is not None and nothing_drawn:
+            found = f"found {key}, which says how parts are drawn, but none is"
+            yield ("data", key), f"{found}; expected data.test or data.validation, or the column in data.ignore"
+
+
+_EXCLUDING = (
+    ("group", "split", "the table itself gives each row to a part, whatever its group is"),
+    ("time", "split", "the table itself gives each row to a part, whatever its time is"),
+    ("time", "group", "later rows are the test part, whether or not their group has earlier ones"),
+    ("files", "split", "files give each row to a part already"),
+)
+
+
 def _duration_findings(experiment: Experiment) -> Iterator[Finding]:
     training = experiment.training
     if (training.epochs is None) == (training.steps is None):
@@ -424,7 +476,7 @@ def _evaluate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def evaluated_parts(experiment: Experiment) -> list[str]:
     """The parts that exist and are evaluated during training."""
-    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.validation is not None]
+    return [part for part in experiment.training.evaluate if part != "val" or experiment.data.may_validate]
 
 
 def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -435,7 +487,7 @@ def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
     if stopping.monitor not in known:
         hint = suggestion(stopping.monitor, known) or f", expected one of {', '.join(known)}"
         yield ("training", "early_stopping", "monitor"), f"unknown figure {shown(stopping.monitor)}{hint}"
-    elif stopping.monitor.startswith("val/") and experiment.data.validation is None:
+    elif stopping.monitor.startswith("val/") and not experiment.data.may_validate:
         yield (
             ("training", "early_stopping"),
             f"early stopping watches {stopping.monitor}, but there is no validation part; expected data.validation",
@@ -502,7 +554,7 @@ def _gate_findings(experiment: Experiment) -> Iterator[Finding]:
 
 def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
     name = printable(gate.figure)
-    if gate.figure.startswith("val/") and experiment.data.validation is None:
+    if gate.figure.startswith("val/") and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
     if gate.figure.startswith("gradcheck/") and experiment.training.gradcheck is None:
         return f"{name} is never measured: there is no gradient check; expected training.gradcheck"
@@ -546,10 +598,18 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
     _head_findings: ("task", "network.head"),
     _scale_findings: ("data.scale_targets", "network.head"),
     _block_findings: ("data.in_blocks", "data.blanks", "optimizer", "training.batch_size"),
+    _split_findings: ("data",),
     _duration_findings: ("training.epochs", "training.steps"),
-    _evaluate_findings: ("data.validation", "training.evaluate"),
-    _monitor_findings: ("task", "data.validation", "training.evaluate", "training.early_stopping.monitor"),
+    _evaluate_findings: ("data.validation", "data.split", "data.files", "training.evaluate"),
+    _monitor_findings: (
+        "task",
+        "data.validation",
+        "data.split",
+        "data.files",
+        "training.evaluate",
+        "training.early_stopping.monitor",
+    ),
     _precision_findings: ("precision", "training.gradcheck"),
     _size_findings: ("precision", "network.layers"),
-    _gate_findings: ("task", "data.validation", "training.gradcheck"),
+    _gate_findings: ("task", "data.validation", "data.split", "data.files", "training.gradcheck"),
 }

@@ -36,7 +36,7 @@ from nnlab.config.choices import (
     inner_faults,
     shown,
 )
-from nnlab.config.document import Document
+from nnlab.config.document import BooleanWord, Document
 from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
@@ -184,7 +184,23 @@ def _named(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int | float) else value
+
+
+def _word(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+# A name of a column or another word of a table, which may be one of YAML's for true and false.
+TableWord = Annotated[StrictStr, BeforeValidator(_word)]
+
+
+def _words_for_a_blank(value: Any) -> Any:
+    """`missing: no` may mean the word, or no word at all: a list says which."""
+    if isinstance(value, bool | BooleanWord):
+        word = shown(value)
+        raise inner_faults([((), f"found {word}, expected a list: [{word}] for this word, [] for none")])
+    return _listed(value)
 
 
 class DateFormat(FrozenModel):
@@ -222,28 +238,29 @@ class Data(FrozenModel):
     training; with `null`, the default, all are. It also changes the order in which rows are visited. Of image files,
     `resize` is [rows, columns] and `channels` rgb or gray; of arrays with channels, `channels` is first or last.
     `validation: own` is the validation part that the set comes with. The keys from `separator` to `files` are for
-    tables: see `nnlab.data.tables.options.TableOptions`.
+    tables: see `nnlab.data.tables.options.TableOptions`; with `files`, `source` is the first of them, and may be left
+    out.
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
-    target: Annotated[list[StrictStr], Field(min_length=1), BeforeValidator(_listed)] | None = None
-    ignore: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+    target: Annotated[list[TableWord], Field(min_length=1), BeforeValidator(_listed)] | None = None
+    ignore: Annotated[list[TableWord], BeforeValidator(_listed)] = []
     blanks: Literal["refuse", "drop", "mean", "median"] = "refuse"
     separator: Literal["auto", ",", ";", "\t", "|", " "] = "auto"
     decimal: Literal["auto", ".", ","] = "auto"
     thousands: Literal[",", ".", " ", "'"] | None = None
     header: Literal["auto", True, False] = "auto"
-    names: Annotated[list[StrictStr], Field(min_length=1)] | None = None
-    missing: Annotated[list[StrictStr], BeforeValidator(_listed)] | None = None
+    names: Annotated[list[TableWord], Field(min_length=1)] | None = None
+    missing: Annotated[list[TableWord], BeforeValidator(_words_for_a_blank)] | None = None
     columns: dict[str, ColumnKind] = {}
     max_categories: Annotated[StrictInt, Field(ge=2, le=1000)] = 40
     unseen: Literal["warn", "error"] = "warn"
     bad_rows: Literal["error", "skip"] = "error"
-    weight: StrictStr | None = None
-    split: StrictStr | None = None
-    group: StrictStr | None = None
-    time: StrictStr | None = None
-    keep: Annotated[list[StrictStr], BeforeValidator(_listed)] = []
+    weight: TableWord | None = None
+    split: TableWord | None = None
+    group: TableWord | None = None
+    time: TableWord | None = None
+    keep: Annotated[list[TableWord], BeforeValidator(_listed)] = []
     files: Files | None = None
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
     scale_targets: StrictBool = False
@@ -254,10 +271,23 @@ class Data(FrozenModel):
     test: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
     validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_files(cls, values: Any) -> Any:
+        """The source of a table in several files is the one to train on."""
+        files = values.get("files") if isinstance(values, dict) and "source" not in values else None
+        first = files.get("train") if isinstance(files, dict) else None
+        return {**values, "source": first} if isinstance(first, str) else values
+
     @property
     def draws_a_part(self) -> bool:
-        """Whether each seed has rows of its own for validation or test."""
-        return self.test is not None or self.validation not in (None, "own")
+        """Whether each seed has rows of its own for validation or test; the latest rows are the same for all."""
+        return self.time is None and (self.test is not None or self.validation not in (None, "own"))
+
+    @property
+    def may_validate(self) -> bool:
+        """Whether a validation part is asked for; a column `split` that has none is known once the table is read."""
+        return self.validation is not None or self.split is not None or bool(self.files and self.files.val)
 
 
 class Init(FrozenModel):
@@ -288,6 +318,8 @@ class BatchNorm(Norm):
 
 def _switched(value: Any) -> Any:
     """`true` stands for the defaults."""
+    if isinstance(value, BooleanWord):
+        raise inner_faults([((), f"found {shown(value)}, expected a boolean: write true/false")])
     return {} if value is True else value
 
 

@@ -28,10 +28,14 @@ from nnlab.data.files import SOURCE, counted, quoted, reading, refuse, size_of, 
 from nnlab.data.idx import is_idx_folder, read_idx_folder, read_idx_folder_like
 from nnlab.data.images.cifar import ARCHIVES, is_cifar_folder, read_cifar, read_cifar_like
 from nnlab.data.images.listing import SUFFIXES, is_celeba_folder, is_image_folder
+from nnlab.data.shipped import is_shipped
 from nnlab.data.synthetic import cloud, houses, xor
 from nnlab.data.tables import read_csv, read_csv_like
+from nnlab.data.tables.files_of_parts import read_parts
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.sheets import OPENERS
 from nnlab.errors import DataError, Fault, printable, suggestion
+from nnlab.paths import expanded
 
 if TYPE_CHECKING:
     from nnlab.data.images.pixels import Cache
@@ -39,9 +43,10 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
-_TABLES = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_TEXTS = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
+_TABLES = (*_TEXTS, *OPENERS)
 _EXPECTED = (
-    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip), .npz, CIFAR's .tar.gz "
+    "a table (.csv, .tsv, .txt, .data, also as .gz or .zip, .xlsx, .parquet), .npz, CIFAR's .tar.gz "
     "or a folder of images, IDX or .npy files"
 )
 
@@ -240,12 +245,12 @@ def load(
     options = _Options(table or TableOptions(), in_blocks, resize, channels, bad_images)
     if source in CATALOGUE:
         return _load_entry(source, task, parameters, options)
-    path = _existing_path(source, base)
+    path = existing_path(source, base)
     _refuse_parameters(parameters)
     kind = _kind_of(path)
     _refuse_options(source, kind, options)
     if kind == "table":
-        return read_csv(path, task=task, options=options.table)
+        return (read_parts if options.table.files else read_csv)(path, task=task, options=options.table)
     if kind == "cifar":
         return read_cifar(path, task=task, target=options.target)
     if kind in _ARRAYS:
@@ -276,7 +281,7 @@ def load_new(
     `source` is a path as for `load`; of a file or folder with a test part, only that part is read. With `in_blocks`,
     inputs in arrays and pixels stay in files. Image files are brought to the size and the channels that the model sees.
     """
-    path = _existing_path(source, base)
+    path = existing_path(source, base)
     kind = _kind_of(path)
     if kind == "table":
         return read_csv_like(path, columns, task=task, blanks_allowed=blanks_allowed, options=table)
@@ -300,7 +305,7 @@ _ARRAYS: Mapping[str, tuple[Callable[..., Dataset], Callable[..., NewRows]]] = {
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's name ends as that of a table."""
+    """Whether a file is a table by its name."""
     return path.name.lower().endswith(_TABLES)
 
 
@@ -331,7 +336,20 @@ def _load_entry(name: str, task: Task, parameters: Parameters, options: _Options
     if entry.make:
         return entry.make(task, parameters)
     _refuse_parameters(parameters)
-    return replace(_read_entry(name, entry, task, options), name=name)
+    dataset = replace(_read_entry(name, entry, task, options), name=name)
+    return _with_origin(dataset, entry.file, data_path(name, entry.file))
+
+
+def _with_origin(dataset: Dataset, file: str, path: Path) -> Dataset:
+    """The set with the place that it was read from: a note, or a warning where it is neither nnlab's nor named."""
+    where = os.path.abspath(path)  # noqa: PTH100 - a link keeps its own name
+    told = f"{dataset.name} was read from {printable(where)} ({counted(len(dataset.y), 'row')})"
+    dataset = replace(dataset, read_from=where)
+    named = _named_folder()
+    if (named is not None and named in path.parents) or is_shipped(path, file):
+        return replace(dataset, notes=(*dataset.notes, told))
+    found = "which is not the set that ships with nnlab; a table of your own is named by its path"
+    return replace(dataset, warnings=(f"{told}, {found}", *dataset.warnings))
 
 
 def _kind_of_entry(entry: DataEntry) -> str:
@@ -367,8 +385,8 @@ def _check_task(name: str, entry: DataEntry, task: Task) -> None:
 
 def data_path(name: str, file: str) -> Path:
     """Where the file or folder of the catalogue's set `name` is: $NNLAB_DATA, ./data, or data/ beside the package."""
-    named = os.environ.get("NNLAB_DATA")
-    folders = [*([Path(named)] if named else []), Path("data"), Path(__file__).resolve().parents[2] / "data"]
+    named = _named_folder()
+    folders = [*([named] if named else []), Path("data"), Path(__file__).resolve().parents[2] / "data"]
     for folder in folders:
         if os.path.lexists(folder / file):
             return folder / file
@@ -377,8 +395,17 @@ def data_path(name: str, file: str) -> Path:
     raise DataError(Fault(f"found no data for {name}, {expected}", key=SOURCE))
 
 
-def _existing_path(source: str, base: Path | None) -> Path:
-    """The path that `source` names; the folder of the config is tried before the working directory."""
+def _named_folder() -> Path | None:
+    """The data folder that the user named: $NNLAB_DATA."""
+    named = os.environ.get("NNLAB_DATA")
+    try:
+        return Path(expanded(named)) if named else None
+    except ValueError as error:
+        raise DataError(f"NNLAB_DATA: {error}") from error
+
+
+def existing_path(source: str, base: Path | None) -> Path:
+    """The path that `source` names, below `base` or else here. DataError if there is none."""
     places = [Path(source)] if base is None else [base / source, Path(source)]
     for place in places if source else []:
         if os.path.lexists(place):

@@ -180,14 +180,15 @@ class ColumnReading:
     """How a column of a table was read: what a person sees of it in a table of columns.
 
     `role` is input, target, left out, weight, split, group, time or kept; `read_as` is number, category, date, class
-    and so on. `different` and `missing` count values and blanks, `shown` is the range or a few examples, `inputs` the
-    number of network inputs, and `why` the reason, empty where it is plain.
+    and so on. `different` and `missing` count values and blanks; `different` is None until `columns_of` counts numbers.
+    `shown` is the range or a few examples, `inputs` the number of network inputs, and `why` the reason, empty where it
+    is plain.
     """
 
     name: str
     role: str
     read_as: str
-    different: int
+    different: int | None
     missing: int
     shown: str
     inputs: int
@@ -207,7 +208,8 @@ class Dataset:
     rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
     channel and each row by row. `fingerprint` is the SHA-256 of what was read, in hex. `notes` are sentences about the
     set, and `warnings` those that a user must see before training. `rows` says more of the rows of a table, and
-    `readings` how each of its columns was read.
+    `readings` how each of its columns was read. `read_from` is the absolute path of its file or folder, empty for a set
+    that is computed.
     """
 
     name: str
@@ -223,11 +225,18 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     rows: RowFacts = RowFacts()
     readings: tuple[ColumnReading, ...] = ()
+    read_from: str = ""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """The shape of one sample: (rows, columns, channels) of an image, else (inputs,)."""
         return sample_shape(int(self.x.shape[1]), self.image_shape)
+
+    def has_own(self, part: Literal["val", "test"]) -> bool:
+        """Whether the set comes with a validation or a test part."""
+        if self.rows.parts is not None:
+            return bool((self.rows.parts == PARTS.index(part)).any())
+        return (self.own_test if part == "test" else self.own_validation) > 0
 
 
 def sample_shape(inputs: int, image_shape: tuple[int, int] | None) -> tuple[int, ...]:
@@ -251,13 +260,17 @@ class NewRows:
     rows: RowFacts = RowFacts()
 
 
-def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns) -> str:
+def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns, rows: RowFacts = RowFacts()) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    The same values give the same fingerprint on every machine, for every file format and byte order, in memory or not.
+    Of `rows` it covers what a training depends on: parts, groups, times and weights. The same values give the same
+    fingerprint on every machine, for every file format and byte order, in memory or not.
     """
     digest = hashlib.sha256()
     for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):
         digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
     digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
+    for name in ("parts", "groups", "times", "weights"):
+        if (facts := getattr(rows, name)) is not None:
+            digest.update(name.encode() + np.ascontiguousarray(facts, dtype=facts.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

@@ -9,18 +9,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nnlab.data.cells import input_cells, target_cells
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
+from nnlab.data.suspicions import suspicions
+from nnlab.data.unseen import as_other, never_seen, unseen_warnings
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory."""
+    """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory.
+
+    `weights` (n,) float64 say how much each row counts, with a mean of 1 over the part; None where all count alike.
+    """
 
     x: Any
     y: NDArray[Any]
+    weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,44 +58,86 @@ def prepare(
     blanks: str,
     scale_targets: bool,
     dtype: DTypeLike,
+    class_weights: bool = False,
+    counts: bool = False,
     per_channel: bool = False,
     source_range: tuple[float, float] | None = None,
     target_range: tuple[float, float] = (0.0, 1.0),
+    warn: bool = True,
 ) -> Prepared:
     """Split and scale a data set; the scaling is fitted on the training part alone.
 
     `blanks` is as for reading: "mean" and "median" fill blank inputs. `scale_targets` standardises the targets of a
     regression and is ignored for other tasks. With `per_channel`, pixels of a channel are scaled alike. The two ranges
-    are those of the scaling "range". DataError as raised by `split` and `Scaling`.
+    are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it is for counts,
+    which are never scaled. Inputs of categories that are in no training row are 0 in every part, or count as the
+    column's category for rare ones. Weights of rows change neither split nor scaling. Warnings take a look at all rows,
+    and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `relative_weights`.
     """
-    own = dataset.own_test, dataset.own_validation
-    parts = split(dataset.y, dataset.task, *own, test=test, validation=validation, seed=seed)
-    scaling = Scaling.fit(
-        dataset.x,
-        scale_name,
-        epsilon,
-        together=together,
-        channels=_channels(dataset) if per_channel else None,
-        fill=blanks if blanks in FILLS else None,
-        rows=parts.train,
-        source_range=source_range,
-        target_range=target_range,
-    )
+    parts = split(dataset, test=test, validation=validation, seed=seed)
+    x, y = input_cells(dataset), target_cells(dataset)
+    with x.named(parts.train):
+        scaling = Scaling.fit(
+            dataset.x,
+            scale_name,
+            epsilon,
+            together=together,
+            channels=_channels(dataset) if per_channel else None,
+            fill=blanks if blanks in FILLS else None,
+            rows=parts.train,
+            source_range=source_range,
+            target_range=target_range,
+        )
+    unseen = never_seen(dataset, parts.train)
+    scaling = scaling.without(unseen) if len(unseen) else scaling
+    known = as_other(dataset.x, dataset.columns, unseen)
     scales = scale_targets and dataset.task == "regression"
-    targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
+    with y.named(parts.train):
+        targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
-    def part(rows: Rows) -> Examples:
-        return Examples(scaling.apply(dataset.x, dtype, rows), targets.apply(dataset.y, dtype, rows))
+    def part(rows: Rows, name: str) -> Examples:
+        weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
+        with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
+            inputs = scaling.apply(known, dtype, rows)
+        with y.named(rows, "" if scales else "; see data.scale_targets"):
+            return Examples(inputs, targets.apply(dataset.y, dtype, rows), weights)
+
+    def warnings() -> Iterator[str]:
+        yield from _warnings(dataset, parts, scaling, targets, unseen)
+        yield from suspicions(
+            dataset,
+            parts.train,
+            scaled=scaling.name != "none",
+            targets_scaled=scales or counts,
+            dtype=dtype,
+            class_weights=class_weights,
+        )
 
     return Prepared(
-        train=part(parts.train),
-        val=part(parts.validation) if len(parts.validation) else None,
-        test=part(parts.test) if len(parts.test) else None,
+        train=part(parts.train, "training"),
+        val=part(parts.validation, "validation") if len(parts.validation) else None,
+        test=part(parts.test, "test") if len(parts.test) else None,
         scaling=scaling,
         target_scaling=targets if scales else None,
         split=parts,
-        warnings=tuple(_warnings(dataset, parts, scaling, targets)),
+        warnings=tuple(warnings()) if warn else (),
     )
+
+
+def relative_weights(weights: NDArray[np.float64] | None, rows: Rows, where: str) -> NDArray[np.float64] | None:
+    """The weights of some rows over their mean, (n,); equal ones are 1 to the bit. None where rows have no weights.
+
+    `where` says of which rows they are. DataError if all are 0.
+    """
+    if weights is None:
+        return None
+    own = weights[rows]
+    if not own.any():
+        found = f"found a weight of 0 for each of the {counted(len(own), 'row')} of {where}"
+        refuse(None, f"{found}, expected some above 0", key=("data", "weight"))
+    shares = own / own.max()  # their sum cannot overflow
+    relative: NDArray[np.float64] = shares / shares.mean()
+    return relative
 
 
 def _channels(dataset: Dataset) -> int:
@@ -98,16 +147,18 @@ def _channels(dataset: Dataset) -> int:
     return dataset.sample_shape[-1]
 
 
-def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling) -> Iterator[str]:
-    yield from dataset.warnings
+def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling, unseen: Rows) -> Iterator[str]:
+    yield from (*dataset.warnings, *parts.warnings)
     if scaling.name == "none" and dataset.image_shape and dataset.x.dtype == np.uint8:
         found = "pixels go into the network as they are, 0 to 255, on which few networks train well"
         yield f"{found}; data.scale: {{name: range, low: -1, high: 1}} is usual"
-    if scaling.constant:
+    yield from unseen_warnings(dataset, parts, unseen)
+    constant = [i for i in scaling.constant if i not in set(unseen.tolist())]
+    if constant:
         names = dataset.columns.input_names
-        which = f" ({', '.join(quoted(names[i]) for i in scaling.constant)})" if len(scaling.constant) <= 3 else ""
-        verb = "is" if len(scaling.constant) == 1 else "are"
-        share = f"{len(scaling.constant)} of {counted(len(names), 'column')}"
+        which = f" ({', '.join(quoted(names[i]) for i in constant)})" if len(constant) <= 3 else ""
+        verb = "is" if len(constant) == 1 else "are"
+        share = f"{len(constant)} of {counted(len(names), 'column')}"
         yield f"{share} {verb} constant in the training part{which}"
     for i in targets.constant:
         yield f"target {quoted(dataset.columns.targets[i])} is constant in the training part"

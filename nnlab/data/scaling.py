@@ -9,7 +9,7 @@ precision, images are scaled in that precision, which is eight times faster.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, overload
@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nnlab.data.files import Key, quoted, refuse
 from nnlab.data.stored import StoredRows, numbers
-from nnlab.errors import DataError, suggestion
+from nnlab.errors import DataError, Fault, suggestion
 
 Inputs = NDArray[Any] | StoredRows
 Floats = NDArray[np.float64]
@@ -31,6 +31,18 @@ _BLANKS_KEY: Key = ("data", "blanks")
 SCALE_KEY: Key = ("data", "scale")
 _MOST_RUNS = 4  # of neighbouring columns that are scaled alike: the channels of an image
 _BLOCK = 2**20  # values at a time: 8 MB in float64, about a processor's cache
+
+
+class UnscalableError(DataError):
+    """A blank, or a value that is not finite once scaled, at `row` and `column`, from 0, of what was to be scaled.
+
+    `row` is None where a whole column is at fault. `nnlab.data.cells` knows the names of both.
+    """
+
+    def __init__(self, found: str, expected: str, key: Key, column: int, row: int | None = None) -> None:
+        where = f"column {column + 1}" if row is None else f"column {column + 1} (row {row + 1} of its part)"
+        super().__init__(Fault(f"found {found} in {where}, expected {expected}", key=key))
+        self.found, self.expected, self.key, self.column, self.row = found, expected, key, column, row
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +96,18 @@ class Scaling:
         groups = 1 if together else channels
         blocks = _Blocks(x_train, rows, filling, groups=groups)
         low, high = blocks.extremes()
-        shift, divisor = (low, _range(low, high)) if name == "minmax" else blocks.mean_and_deviation(low, high)
+        shift, divisor = (low, blocks.range(low, high)) if name == "minmax" else blocks.mean_and_deviation(low, high)
         divisor = divisor + epsilon if name == "standard" else divisor
         divisor = np.where(divisor == 0, np.inf, divisor)
         shift, divisor, same = (np.repeat(values, inputs // len(values)) for values in (shift, divisor, low == high))
         constant = tuple(np.flatnonzero(same).tolist())
         return cls(name, epsilon, together, shift, divisor, filling, constant, channels)
+
+    def without(self, columns: Rows) -> Scaling:
+        """A copy that makes these columns, by index, 0 in every row: columns that are 0 wherever it was fitted."""
+        shift, divisor = self.shift.copy(), self.divisor.copy()
+        shift[columns], divisor[columns] = 0.0, np.inf
+        return replace(self, shift=shift, divisor=divisor)
 
     @overload
     def apply(self, x: NDArray[Any], dtype: DTypeLike = ..., rows: Rows | None = ...) -> NDArray[Any]: ...
@@ -271,7 +289,21 @@ class _Blocks:
         mean = np.clip(mean, low * unit, high * unit)  # exact for equal values, so that their deviation is 0
         squares = np.sum([np.square(block * unit - mean).sum(axis=0) for block in self], axis=0)
         with np.errstate(over="ignore"):
-            return mean / unit, _finite_range(np.sqrt(squares / self.count) / unit)
+            return mean / unit, self._finite(np.sqrt(squares / self.count) / unit)
+
+    def range(self, low: Floats, high: Floats) -> Floats:
+        """The range of each column."""
+        with np.errstate(over="ignore"):
+            return self._finite(high - low)
+
+    def _finite(self, spreads: Floats) -> Floats:
+        """Refuse what is too wide for float64; a group of columns has no name."""
+        what, expected = "a range beyond float64", "smaller values"
+        for column in np.flatnonzero(~np.isfinite(spreads)).tolist():
+            if self.groups is None:
+                raise UnscalableError(what, expected, SCALE_KEY, column)
+            refuse(None, f"found {what} in the inputs, expected {expected}", key=SCALE_KEY)
+        return spreads
 
     def _of_bytes(self) -> tuple[Floats, Floats]:
         """The mean and deviation of bytes, whose sums are exact: the deviation is √(N Σx² - (Σx)²) / N."""
@@ -318,17 +350,6 @@ def _between(source: tuple[float, float] | None, target: tuple[float, float]) ->
     return shift, divisor
 
 
-def _finite_range(values: Floats) -> Floats:
-    for column in np.flatnonzero(~np.isfinite(values)):
-        refuse(None, f"found a range beyond float64 in column {column + 1}, expected smaller values", key=SCALE_KEY)
-    return values
-
-
-def _range(low: Floats, high: Floats) -> Floats:
-    with np.errstate(over="ignore"):
-        return _finite_range(high - low)
-
-
 def _blocks(x: Inputs, rows: Rows | None) -> Iterator[tuple[int, NDArray[Any]]]:
     """Blocks (n, inputs) of the unscaled rows, each with the number of its first row."""
     step = max(1, _BLOCK // max(1, x.shape[1]))
@@ -355,10 +376,9 @@ def _require_scaled(part: NDArray[Any], start: int) -> None:
 def _require_finite(block: NDArray[Any], start: int, expected: str, key: Key) -> None:
     """Refuse nan and infinity in a block whose first row is row `start` of a part; `key` is the key to change."""
     if not np.isfinite(block).all():
-        row, column = np.argwhere(~np.isfinite(block))[0]
+        row, column = np.argwhere(~np.isfinite(block))[0].tolist()
         found = "a blank" if np.isnan(block[row, column]) else "a value that is too large"
-        where = f"column {column + 1} (row {start + row + 1} of its part)"
-        refuse(None, f"found {found} in {where}, expected {expected}", key=key)
+        raise UnscalableError(found, expected, key, column, start + row)
 
 
 def _fit_fill(x: Any, rows: Rows | None, fill: str) -> Floats:
@@ -371,8 +391,7 @@ def _fit_fill(x: Any, rows: Rows | None, fill: str) -> Floats:
 def _centre(values: NDArray[Any], fill: str, column: int) -> float:
     known = values[~np.isnan(values)].astype(np.float64)
     if not known.size:
-        found = f"found only blanks in column {column + 1} of the training part, expected a known value"
-        refuse(None, found, key=_BLANKS_KEY)
+        raise UnscalableError("only blanks", "a known value in the training part", _BLANKS_KEY, column)
     unit = _unit(known.min(), known.max())
     return float((known * unit).mean() / unit if fill == "mean" else np.median(known * unit) / unit)
 

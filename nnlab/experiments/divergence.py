@@ -209,7 +209,7 @@ def _after_update(setup: Setup, state: State) -> Finding:
     for name in setup.plan.evaluate:
         for begin in range(0, parts[name].x.shape[1], at_once):
             block = slice(begin, begin + at_once)
-            x, y, rows = parts[name].x[:, block], parts[name].y[:, block], split[name][block]
+            x, y, rows = parts[name].x[:, block], parts[name].y_and_weights[:, block], split[name][block]
             seen, culprit = _first_bad(_quantities(setup, state, x, y, PassContext()))
             if culprit is not None:
                 return Finding(name, rows, x[0], seen, culprit, _counted(culprit))

@@ -97,7 +97,7 @@ def _fastest_step(setup: Setup, state: Any) -> float:
     context = PassContext(setup.rows.seeds)
     first = training_pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
     update, fastest, begun = setup.optimizer.update, np.inf, time.perf_counter()
-    more = {"objective": Objective(setup.network, train.x, train.y)} if setup.plan.needs_objective else {}
+    more = {"objective": Objective(setup.network, train.x, train.y_and_weights)} if setup.plan.needs_objective else {}
     with np.errstate(all="ignore"):
         if more:
             update(state.theta, gradient, state.slots, 1, **more)  # the first step loads the line search

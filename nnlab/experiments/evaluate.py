@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,46 +17,41 @@ from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
-from nnlab.data.dataset import NewRows
-from nnlab.data.splits import class_indices
-from nnlab.errors import CheckpointError, StorageError, printable
-from nnlab.experiments.answers import Answer, answers_of, drawn, written_name
+from nnlab.data.cells import Cells
+from nnlab.data.dataset import Dataset, NewRows
+from nnlab.data.files import quoted
+from nnlab.data.prepare import Examples, relative_weights
+from nnlab.data.stored import is_lazy
+from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, printable
+from nnlab.experiments.answers import Answer, answers_of, drawn
+from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
+from nnlab.experiments.predictions import Predicted
+from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings, with_unseen
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
-from nnlab.gates.hold import Measured, Outcome, check_gates, hold
+from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
-from nnlab.maths.metrics import Figures, predictions
+from nnlab.maths.baselines import LINEAR, baseline_figures
+from nnlab.maths.metrics import Figures
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
-from nnlab.runs.files import write_csv
 from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.metrics import cell
 from nnlab.runs.run import ArmsRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
-from nnlab.setup.rows import prepare_rows, read_rows, table_options
+from nnlab.setup.rows import read_rows, split_rows, table_options
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets.
-
-    `names` are the names of image files, (N,), or empty.
-    """
-
-    outputs: Array
-    numbers: Array
-    targets: Array | None
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """Figures and predictions of each evaluated part; no figures without targets. `warnings` are about new rows."""
+    """Figures and predictions of each evaluated part; no figures without targets.
+
+    `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows.
+    """
 
     run: Path
     status: str
@@ -66,12 +63,14 @@ class Evaluation:
     gates: tuple[Outcome, ...] = ()
     answers: tuple[Answer, ...] = ()
     picture: str = ""
+    flattery: str = ""
     warnings: tuple[str, ...] = ()
+    beside: Beside = NOTHING
 
     @property
     def rows(self) -> int:
-        """The number of evaluated rows."""
-        return sum(len(part.outputs) for part in self.predicted.values())
+        """The number of rows with a prediction."""
+        return sum(part.rows for part in self.predicted.values())
 
     def document(self) -> dict[str, Any]:
         """The evaluation as a document for `--json`."""
@@ -82,7 +81,10 @@ class Evaluation:
             "step": self.step,
             "rows": self.rows,
             "figures": _flat(self.figures),
+            "baselines": self.beside.figures,
+            "sentences": [*self.beside.sentences],
             "gates": [gate.document() for gate in self.gates],
+            "warnings": [*([self.flattery] if self.flattery else []), *self.warnings],
             **({"images": [one.document() for one in self.answers], "picture": self.picture} if self.answers else {}),
         }
 
@@ -114,12 +116,32 @@ def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActi
     """
     require_one_network(run)
     document = read_file(run.path / CONFIG)
-    experiment = validate(document, activations)
+    with plugins_named(run):
+        experiment = validate(document, activations)
     name = name or weights_of(experiment)
     checkpoint = checkpoints.load(run.checkpoint(name))
     about = WeightsAbout.of(checkpoint.about, printable(str(run.checkpoint(name))))
     refuse_edited(run, about, experiment, document.values)
     return Opened(experiment, Model.from_checkpoint(experiment, checkpoint), name, about)
+
+
+@contextlib.contextmanager
+def plugins_named(run: RunFolder) -> Iterator[None]:
+    """Add the plugins with which a run was trained to a fault that says that an activation is unknown."""
+    try:
+        yield
+    except ConfigError as error:
+        with contextlib.suppress(CheckpointError):
+            about = run.read_run()
+            words = [word for plugin in (about.plugins if about else ()) for word in ("--plugin", plugin)]
+            if words:
+                hint = f"; the run was trained with {printable(shlex.join(words))}"
+                raise ConfigError([_with_hint(fault, hint) for fault in error.faults]) from error
+        raise
+
+
+def _with_hint(fault: Fault, hint: str) -> Fault:
+    return replace(fault, message=fault.message + hint) if "unknown activation" in fault.message else fault
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}
@@ -149,20 +171,50 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
-    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured.
+    Gates are checked against the figures; ConfigError for a gate on a figure that is not measured. The simple baselines
+    are set beside the figures of splits; the linear one, and any beside the figures of a file, only if a gate compares
+    with it, for they are fitted on the run's own training rows.
     """
     opened = open_run(run, checkpoint, activations)
-    experiment, model = opened.experiment, opened.model
-    rows = None if data is None else _new_rows(model, experiment, data)
-    figures, predicted = (
-        _on_splits(model, experiment, run, split, opened.about.fingerprint) if rows is None else _on_rows(model, rows)
+    model = opened.model
+    rows = None if data is None else _new_rows(model, opened.experiment, data)
+    figures, predicted, beside = (
+        _on_splits(opened, run, split, gates) if rows is None else _on_rows(opened, run, rows, str(data), gates)
     )
     asked = _asked(run, model, rows, predicted)
-    outcomes = _held(gates, model, figures, list(predicted), baseline)
+    outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
     about = (run.path, status, opened.checkpoint, opened.about.step)
-    return Evaluation(*about, figures, model, predicted, outcomes, **asked)
+    found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
+    trained = _count_trained_on(opened, run, rows, predicted)
+    warnings = (*_on_status(status, opened.about), *found.warnings, *_on_predicted(model, predicted))
+    return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
+
+
+def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predicted: Mapping[str, Predicted]) -> int:
+    """How many of the rows that have figures were in the training part."""
+    if new is None:
+        return predicted["train"].rows if "train" in predicted else 0
+    if new.y is None:
+        return 0
+    return count_trained_on(run, opened.experiment, opened.model.columns, opened.about.fingerprint, new)
+
+
+def _on_status(status: str, about: WeightsAbout) -> Iterator[str]:
+    """A sentence where the weights are not those of a training that ended."""
+    if status == "diverged":
+        yield "the run diverged: its weights are the last that were sound, and no result of a training"
+    elif status in ("running", "interrupted", "killed", "failed"):
+        ended = f"the training had not ended: status {status}, weights of step {about.step:,}"
+        yield f"{ended} of {about.planned[-1][1]:,}; nnlab train --resume goes on with it"
+
+
+def _on_predicted(model: Model, predicted: Mapping[str, Predicted]) -> Iterator[str]:
+    """Sentences on rows without a prediction, and on categories never seen."""
+    for part in predicted.values():
+        yield from blank_warning(part)
+    yield from unseen_warnings(model.columns, predicted)
 
 
 def _held(
@@ -170,20 +222,22 @@ def _held(
     model: Model,
     figures: Mapping[str, Figures],
     parts: Sequence[str],
+    beside: Beside,
     baseline: Measured | None,
 ) -> tuple[Outcome, ...]:
-    """The outcomes of gates on figures of these parts and on entries of theta."""
-    layout, measured = model.network.layout, Measured(final=dict(_flat(figures)))
+    """The outcomes of gates on figures of these parts, on those of baselines, and on entries of theta."""
+    layout, measured = model.network.layout, Measured(final=_flat(figures) | beside.figures)
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
-    known = {f"{part}/{name}" for part in parts for name in names} | measured.final.keys()
+    known = [f"{part}/{name}" for part in parts for name in names]
+    known += [*baseline_figures(model.experiment.task, known), *measured.final]
     check_gates(gates, known, baseline=baseline is not None)
     return tuple(hold(gates, measured, baseline))
 
 
 def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
     """The rows of a file or folder, read in the way of the model's own data."""
-    return load_new(
+    new = load_new(
         data,
         model.columns,
         task=experiment.task,
@@ -194,14 +248,66 @@ def _new_rows(model: Model, experiment: Experiment, data: str) -> NewRows:
         bad_images=experiment.data.bad_images,
         cache=UserCache.of(),
     )
+    weight = experiment.data.weight
+    if weight is None or new.y is None or new.rows.weights is not None:
+        return new
+    found = f"found no column {quoted(weight)} in {quoted(data)}: its rows count alike, whatever their weights"
+    return replace(new, warnings=(*new.warnings, found))
 
 
-def _on_rows(model: Model, rows: NewRows) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    """Predictions for new rows, with figures if they have targets."""
-    x = model.scaled(rows.x)
-    figures = {} if rows.y is None else {"data": model.report(x, model.scaled_targets(rows.y))}
-    outputs = model.outputs_of_scaled(x)
-    return figures, {"data": Predicted(outputs, np.arange(1, len(outputs) + 1), rows.y, rows.names)}
+Results = tuple[dict[str, Figures], dict[str, Predicted], Beside]
+
+
+def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Sequence[Gate]) -> Results:
+    """Predictions for new rows of a file, with figures if they have targets; none for those with a blank not filled."""
+    model = opened.model
+    blank = _blank_rows(model, new)
+    rows, y, weights = np.delete(np.arange(len(new.x)), blank), None, None
+    with Cells(file, new.x, lambda: model.columns.input_names, new.rows.lines).named(rows):
+        x = model.scaled(new.x, rows if len(blank) else None)
+    if new.y is not None and len(rows):
+        with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
+            y, weights = model.scaled_targets(new.y[rows]), relative_weights(new.rows.weights, rows, quoted(file))
+    known, figures = _measured(model, x, y, weights)
+    outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
+    outputs[rows] = known
+    facts = with_unseen(model, new.x, new.rows)
+    part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, facts, blank)
+    if y is None:
+        return {}, {"data": part}, NOTHING
+    beside = NOTHING
+    if asks_for(gates):
+        dataset = _own_rows(opened, run)
+        baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
+        beside = Beside(baselines.figures({"data": Examples(x, model.in_own_units(y), weights)}))
+    return {"data": figures}, {"data": part}, beside
+
+
+def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
+    """The rows that the run was made from. CheckpointError for others than those."""
+    dataset = read_rows(opened.experiment, None, run.path)
+    refuse_other_rows(run.path, dataset, opened.about.fingerprint, "; use --data for other rows")
+    if dataset.columns != opened.model.columns:
+        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
+    return dataset
+
+
+def _baselines(model: Model, dataset: Dataset, train: NDArray[np.int64], gates: Sequence[Gate]) -> Baselines:
+    """The simple baselines of the training rows `train`, and the linear one if a gate compares with it."""
+    x = model.scaled(dataset.x, train) if asks_for(gates, LINEAR) else None
+    return Baselines.fit(dataset, train, x)
+
+
+def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
+    """The indices of the rows with a blank that the model does not fill; rows in a file have none."""
+    if model.scaling.fill is not None or is_lazy(new.x):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(np.isnan(new.x).any(axis=1))
+
+
+def _measured(model: Model, x: Any, y: Array | None, weights: Array | None) -> tuple[Array, Figures]:
+    """Outputs for scaled inputs, and figures if there are scaled targets, of rows with weights if they have some."""
+    return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y, weights)
 
 
 PICTURE = "answers"
@@ -227,85 +333,23 @@ def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
         return [f"no picture of the images: {error}"]
 
 
-def _on_splits(
-    model: Model, experiment: Experiment, run: RunFolder, split: str | None, fingerprint: str
-) -> tuple[dict[str, Figures], dict[str, Predicted]]:
-    dataset = read_rows(experiment, None, run.path)
-    refuse_other_rows(run.path, dataset, fingerprint, "; use --data for other rows")
-    if dataset.columns != model.columns:
-        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
-    prepared = prepare_rows(experiment, dataset, [experiment.seed]).of(0)
-    found = [name for name in SPLITS if getattr(prepared, name) is not None]
+def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequence[Gate]) -> Results:
+    """Figures and predictions of the run's own parts, or of one; others are scaled for a linear model only."""
+    model, dataset = opened.model, _own_rows(opened, run)
+    parts = split_rows(opened.experiment, dataset)
+    found = {
+        name: rows for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True) if len(rows)
+    }
     if split is not None and split not in found:
         raise CheckpointError(f"{run.path}: the run has no {split} part, expected one of {', '.join(found)}")
-    wanted = [split] if split else found
-    parts = {name: getattr(prepared, name) for name in wanted}
-    figures = {name: model.report(part.x, part.y) for name, part in parts.items()}
-    rows = dict(zip(SPLITS, (prepared.split.train, prepared.split.validation, prepared.split.test), strict=True))
-    return figures, {
-        name: Predicted(model.outputs_of_scaled(part.x), rows[name] + 1, dataset.y[rows[name]])
-        for name, part in parts.items()
-    }
-
-
-def write_predictions(evaluation: Evaluation, path: Path) -> None:
-    """Write a CSV row for each data row: its number, the prediction, the outputs, and the target if known.
-
-    With several parts, the first column is the part. Row numbers count the rows of the data set, from 1; rows of image
-    files have the file's `written_name` behind it.
-    """
-    model, several = evaluation.model, len(evaluation.predicted) > 1
-    knows = all(part.targets is not None for part in evaluation.predicted.values())
-    files = any(part.names for part in evaluation.predicted.values())
-    header = [
-        "row",
-        *(["file"] if files else []),
-        *_header(model),
-        *(f"true/{name}" for name in model.columns.targets if knows),
-    ]
-    rows = [[name, *row] for name, part in evaluation.predicted.items() for row in _rows(model, part)]
-    write_csv(path, [["split", *header], *rows] if several else [header, *(row[1:] for row in rows)])
-
-
-def _header(model: Model) -> list[str]:
-    """The columns of the prediction and of the outputs."""
-    columns, task = model.columns, model.experiment.task
-    if columns.classes:
-        return [columns.targets[0], *_probability_names(task, columns.classes)]
-    probabilities = [f"probability/{name}" for name in columns.targets] if task == "multilabel" else []
-    return [*columns.targets, *probabilities]
-
-
-def _rows(model: Model, part: Predicted) -> list[list[str]]:
-    task, outputs = model.experiment.task, part.outputs
-    decided = predictions(task, outputs).reshape(len(outputs), -1)
-    named = _named(model, decided) if task != "regression" else [[] for _ in outputs]
-    truth = [[] for _ in outputs] if part.targets is None else _named(model, _truth(model, part.targets))
-    files = [[written_name(name)] for name in part.names] or [[] for _ in outputs]
-    columns = (part.numbers.tolist(), files, named, outputs.tolist(), truth)
-    return [
-        [str(number), *file, *names, *map(cell, row), *known]
-        for number, file, names, row, known in zip(*columns, strict=True)
-    ]
-
-
-def _truth(model: Model, targets: Array) -> Array:
-    """Targets (N, outputs) in the form of `predictions`: a class as its index (N, 1)."""
-    return class_indices(targets)[:, np.newaxis] if model.columns.classes else targets
-
-
-def _named(model: Model, values: Array) -> list[list[str]]:
-    """Predictions or targets, (N, 1) or (N, targets), as cells: names of classes, 0 and 1, or numbers."""
-    if model.columns.classes:
-        return [[_class_name(model.columns.classes, row[0])] for row in values]
-    as_text = (lambda value: str(int(value))) if model.experiment.task == "multilabel" else cell
-    return [[as_text(value) for value in row] for row in values.tolist()]
-
-
-def _probability_names(task: str, classes: tuple[str, ...]) -> list[str]:
-    shown = classes[1:] if task == "binary" else classes
-    return [f"probability/{name}" for name in shown]
-
-
-def _class_name(classes: tuple[str, ...], index: Any) -> str:
-    return classes[int(index)] if int(index) >= 0 and np.isfinite(index) else ""
+    figures, predicted, facts = {}, dict[str, Predicted](), with_unseen(model, dataset.x, dataset.rows)
+    scored, baselines = {}, _baselines(model, dataset, parts.train, gates)
+    for name in [split] if split else found:
+        rows, y = found[name], dataset.y[found[name]]
+        weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
+        x, targets = model.scaled(dataset.x, rows), model.scaled_targets(y)
+        outputs, figures[name] = _measured(model, x, targets, weights)
+        predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
+        inputs = x if LINEAR in baselines.predictors else outputs
+        scored[name] = Examples(inputs, model.in_own_units(targets), weights)
+    return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].outputs)

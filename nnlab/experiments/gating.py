@@ -10,6 +10,7 @@ from pathlib import Path
 from nnlab.config.experiment import refusal
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, printable
+from nnlab.experiments.baselines import check_chosen
 from nnlab.gates.hold import NO_BASELINE, Measured, Outcome, needs_baseline, read_baseline
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import Gate
@@ -21,6 +22,7 @@ from nnlab.runs.lookup import find
 class Gating:
     """A baseline run in `runs` and the path of a JUnit report; both are checked before training and used after it.
 
+    `baselines` is whether a linear model was asked for, or refused, to compare with.
     The report must be none of the files that the command has `read`.
     """
 
@@ -28,6 +30,7 @@ class Gating:
     baseline_name: str | None = None
     junit: Path | None = None
     read: tuple[str | Path, ...] = ()
+    baselines: bool | None = None
 
     def __post_init__(self) -> None:
         if self.junit is not None:
@@ -45,7 +48,8 @@ class Gating:
             raise refusal(experiment, [(("gates", index), NO_BASELINE) for index in needing])
 
     def check_used(self, gates: Sequence[Gate]) -> None:
-        """ConfigError for a baseline that no gate uses."""
+        """ConfigError for a baseline that no gate uses, and for a gate that needs what --no-baselines leaves out."""
+        check_chosen(gates, chosen=self.baselines)
         if self.baseline is not None and not needs_baseline(gates):
             raise ConfigError("--baseline: found no gate that uses it, expected one such as 'val/loss <= baseline'")
 

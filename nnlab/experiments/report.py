@@ -8,9 +8,17 @@ from typing import Any
 from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, counted, write_page
-from nnlab.report.parts import begun_in, config_text, environment_tables, filled, gates_tables, pictures_in
+from nnlab.report.parts import (
+    begun_in,
+    config_text,
+    data_section,
+    environment_tables,
+    filled,
+    gates_tables,
+    pictures_in,
+)
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.summary import TrainingSummary
+from nnlab.runs.summary import TrainingSummary, baseline_columns
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",
@@ -36,9 +44,10 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
     verdict, tone = _verdict(summary)
     sections = [
         *([_autopsy(folder.read_autopsy())] if summary.status == "diverged" else []),
-        Section("Figures", _best(summary), [*_figures(summary)]),
+        Section("Figures", [*summary.sentences, *_best(summary)], [*_figures(summary)]),
         Section("Gates", tables=[*gates_tables(summary.gates, "What the run had to reach")]),
         Section("Warnings", warnings),
+        data_section(run),
         Section("Pictures", pictures=[*pictures_in(folder.plots, PICTURES)]),
         Section("By class or target", tables=[*_one_by_one(summary)]),
         Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=config_text(folder.path)),
@@ -100,10 +109,14 @@ def _autopsy(document: Mapping[str, Any]) -> Section:
 
 
 def _figures(summary: TrainingSummary) -> Iterator[HtmlTable]:
-    """The main figures, a column for each split."""
-    splits, names = _splits(summary), _names(summary, by_one=False)
+    """The main figures, a column for each split, and for each baseline on the part that counts most."""
+    splits, names, others = _splits(summary), _names(summary, by_one=False), baseline_columns(summary.baselines)
     if names:
-        yield HtmlTable("Figures of whole splits", ["figure", *splits], [*_rows(summary.final, names, splits)])
+        rows = [
+            [*row, *(column.get(name) for column in others.values())]
+            for name, row in zip(names, _rows(summary.final, names, splits), strict=True)
+        ]
+        yield HtmlTable("Figures of whole splits", ["figure", *splits, *others], rows)
 
 
 def _splits(summary: TrainingSummary) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS
+from nnlab.data.dataset import Dataset
+from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
+from nnlab.experiments.baselines import Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
 from nnlab.maths.metrics import TRAINING_METRICS
@@ -31,7 +35,7 @@ def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y) for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y, part.weights) for name, part in parts.items() if part is not None}
 
 
 def figure_names(setup: Setup) -> list[str]:
@@ -55,6 +59,7 @@ def summary_of(
     folder: Path,
     status: Status,
     reports: Mapping[str, Any],
+    beside: Beside,
     gates: Sequence[Outcome],
     seconds: float,
 ) -> TrainingSummary:
@@ -73,6 +78,8 @@ def summary_of(
             value=finite(float(best.value[0])),
             **{name: finite(value) for name, value in at_best.items()},
         ),
+        baselines=beside.figures,
+        sentences=beside.sentences,
         gates=tuple(gate.line() for gate in gates),
         steps=state.step,
         parameters=setup.network.layout.size,
@@ -118,12 +125,20 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
 
 
 def data_facts(setup: Setup) -> dict[str, Any]:
-    """The facts about the data in run.json."""
-    dataset, split = setup.rows.dataset, setup.rows.of(0).split
+    """The facts about the data of a training in run.json."""
+    split = setup.rows.of(0).split
+    rows = {"train": len(split.train), "val": len(split.validation), "test": len(split.test)}
+    return facts_of(setup.rows.dataset) | {"rows": rows}
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """The facts about a data set in run.json."""
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
-        "rows": {"train": len(split.train), "val": len(split.validation), "test": len(split.test)},
+        "read_from": dataset.read_from,
+        "columns": [asdict(column) for column in columns_of(dataset)] if dataset.readings else [],
+        "notes": list(dataset.notes),
     }
 
 

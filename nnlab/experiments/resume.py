@@ -33,6 +33,7 @@ def resume(
     observe: Observer = ignore,
     say: Callable[[str], None] = ignore,
     baseline: Measured | None = None,
+    baselines: bool | None = None,
 ) -> TrainingResult:
     """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
 
@@ -48,7 +49,7 @@ def resume(
         if begin is not None:
             refuse_another(folder, setup, begin.about)
             if ended := _ended(folder, setup, begin):
-                training = Training(setup, folder, command, facts or {}, observe, baseline, begin)
+                training = Training(setup, folder, command, facts or {}, observe, baseline, begin, baselines=baselines)
                 return _finished(training, begin, ended)
             check_tables(setup, folder, begin)
             notes += [f"not bit-exact: {text}" for text in changes(begin.about, (facts or {}).get("plugins", ()))]
@@ -57,7 +58,7 @@ def resume(
             notes.append("found no checkpoint: the run begins anew")
         for text in notes:
             say(text)
-        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, notes)
+        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, notes, baselines=baselines)
         _make_ready(folder, setup, begin)
         return training.run()
 

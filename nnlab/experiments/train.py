@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.errors import StorageError
+from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
 from nnlab.experiments.pictures import draw
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
-from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
+from nnlab.gates.hold import Measured, Outcome, asks_for, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
 from nnlab.gradcheck.points import frozen
 from nnlab.runs.about import SavedState
@@ -30,6 +31,7 @@ from nnlab.runs.files import ignore
 from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Session, Status, TrainingRun
 from nnlab.runs.summary import TrainingSummary
+from nnlab.setup.model import Model
 from nnlab.setup.setup import Setup
 from nnlab.training.batches import Batches
 from nnlab.training.plan import Plan, Record
@@ -74,14 +76,17 @@ def train(
     facts: Mapping[str, Any] | None = None,
     observe: Observer = ignore,
     baseline: Measured | None = None,
+    baselines: bool | None = None,
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
+    `baselines` says whether a linear model is fitted as well, to set the network's figures beside its own; by default
+    it is for a table of up to 50,000 training rows, or if a gate compares with it.
     If the training is interrupted or fails, the folder records that, with the state reached so far.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
     with folder.locked():
-        return Training(setup, folder, command, facts or {}, observe, baseline).run()
+        return Training(setup, folder, command, facts or {}, observe, baseline, baselines=baselines).run()
 
 
 class Training:
@@ -97,8 +102,11 @@ class Training:
         baseline: Measured | None,
         begin: SavedState | None = None,
         notes: Sequence[str] = (),
+        *,
+        baselines: bool | None = None,
     ) -> None:
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
+        self.baselines = baselines
         self.state = setup.start()
         if setup.experiment.training.health:
             self.state.keep_ratios(setup.network)
@@ -138,6 +146,8 @@ class Training:
         for step, errors in enumerate(begin.arrays["gradient_errors"]):
             self._note_gradient(step, errors)
         self._measure_final({}, self.setup.chosen(self.state).theta)
+        if asks_for(self.setup.experiment.parsed_gates):  # of a linear model that was not fitted then, or an older run
+            self.measured.final |= self._fit_baselines().figures(parts_of(self.setup.rows.of(0)))
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:
@@ -244,11 +254,12 @@ class Training:
         model = self.setup.model(chosen.theta, chosen.statistics)
         reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
         autopsy = self._examine() if status == "diverged" else None
-        self._measure_final(reports, chosen.theta)
+        beside = self._beside(model, reports)
+        self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
             self.warnings += draw(plot_data_of(self.setup, self.state, self.measured, model), self.folder.plots)
-        for line in (*self._costs(), *(f"warning: {warning}" for warning in self.warnings)):
+        for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(
             self.setup,
@@ -257,6 +268,7 @@ class Training:
             folder=self.folder.path,
             status=status,
             reports=reports,
+            beside=beside,
             gates=gates,
             seconds=self.sessions.seconds(),
         )
@@ -274,6 +286,19 @@ class Training:
             self.setup.stops_early,
         )
 
+    def _beside(self, model: Model, reports: Reports) -> Beside:
+        """What the figures are worth; nothing for a training that diverged."""
+        if not reports:
+            return NOTHING
+        parts = parts_of(self.setup.rows.of(0))
+        return self._fit_baselines().beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
+
+    def _fit_baselines(self) -> Baselines:
+        gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
+        prepared = rows.of(0)
+        x = inputs_for_linear(gates, rows.dataset.columns, prepared.train, chosen=self.baselines)
+        return Baselines.fit(rows.dataset, prepared.split.train, x)
+
     def _examine(self) -> Autopsy:
         """Diagnose why the training diverged, and write autopsy.json."""
         autopsy = examine(self.setup, self.state)
@@ -288,10 +313,10 @@ class Training:
             return []
         return [f"health: {100 * self.health.seconds / self.training.seconds:.2g} % of the time"]
 
-    def _measure_final(self, reports: Mapping[str, Mapping[str, float | None]], theta: Array) -> None:
+    def _measure_final(self, reports: Reports, theta: Array, beside: Beside = NOTHING) -> None:
         along = ("batch/", "health/")
         looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith(along)}
-        self.measured.final |= looked_at
+        self.measured.final |= looked_at | beside.figures
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}
         self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])

@@ -48,9 +48,20 @@ def refuse_changes(what: str, saved_values: Any, values: Any) -> None:
 def refuse_other_rows(folder: Path, dataset: Dataset, fingerprint: str, hint: str = "") -> None:
     """CheckpointError if the data of a run no longer have the fingerprint that its checkpoint recorded."""
     if dataset.fingerprint != fingerprint:
-        found = f"fingerprint {dataset.fingerprint[:12]}, then {printable(fingerprint[:12])}"
+        found = (
+            f"fingerprint {dataset.fingerprint[:12]}, then {printable(fingerprint[:12])}{_other_file(folder, dataset)}"
+        )
         where = printable(str(folder))
         raise CheckpointError(f"{where}: the data have changed since the run ({found}), expected the same rows{hint}")
+
+
+def _other_file(folder: Path, dataset: Dataset) -> str:
+    """Where the rows are read from now and where they were, if that is another file."""
+    run = RunFolder(folder).read_run()
+    before = run.data.read_from if run is not None and run.data is not None else ""
+    if not before or before == dataset.read_from:
+        return ""
+    return f"; read from {printable(dataset.read_from or 'no file')}, then from {printable(before)}"
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:

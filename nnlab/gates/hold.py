@@ -81,7 +81,7 @@ def _bound(gate: Gate, measured: Measured, baseline: Measured) -> float | None:
     name, where = (gate.figure, baseline) if gate.of == BASELINE else (gate.of.name, measured)
     step = gate.step if gate.of == BASELINE else gate.of.step
     reference = finite(where.final.get(name) if step is None else _at(step, where, name))
-    return None if reference is None else finite(gate.bound * reference)
+    return None if reference is None else finite(gate.bound * reference + gate.offset)
 
 
 def _value(gate: Gate, measured: Measured, bound: float | None) -> float | None:
@@ -118,12 +118,17 @@ def read_baseline(run: RunFolder) -> Measured:
     if summary is None:
         raise CheckpointError(f"{printable(str(run.path))}: found no summary.json, expected a finished run")
     if isinstance(summary, TrainingSummary):
-        measured = Measured({name: finite(value) for name, value in summary.final.items()})
+        measured = Measured({name: finite(value) for name, value in (summary.final | summary.baselines).items()})
         # metrics.csv of a comparison has rows of single seeds, which are not figures of the comparison.
         for step, epoch, figures in read_figures(run.path / "metrics.csv"):
             measured.add(step, epoch, figures)
         return measured
     return Measured(figures_of_arms(summary.arms, len(summary.seeds)))
+
+
+def asks_for(gates: Iterable[Gate], baseline: str = "") -> bool:
+    """Whether a gate compares with a figure of this baseline, such as linear; by default of any."""
+    return any(asked.figure.startswith(f"baseline/{baseline}") for asked in _asks(gates))
 
 
 # --- figures of comparisons -------------------------------------------------------------------------------------------
@@ -175,10 +180,16 @@ def _label(name: str, labels: Mapping[str, str]) -> str:
 
 
 def check_arm_gates(
-    gates: Sequence[Gate], labels: Sequence[str], figures: Sequence[str], seeds: int, *, baseline: bool
+    gates: Sequence[Gate],
+    labels: Sequence[str],
+    figures: Sequence[str],
+    seeds: int,
+    *,
+    baseline: bool,
+    baselines: Iterable[str] = (),
 ) -> None:
-    """ConfigError for gates on figures that a comparison of these arms does not measure."""
-    known = {name for label in labels for name in arm_figures(label, figures)}
+    """ConfigError for gates on figures that a comparison of these arms and `baselines` does not measure."""
+    known = {*baselines} | {name for label in labels for name in arm_figures(label, figures)}
     bounds = {f"{label}.{figure}.{end}" for label in labels for figure in figures for end in ("low", "high")}
     faults = []
     for asked in _asks(gates):

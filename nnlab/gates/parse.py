@@ -1,13 +1,15 @@
 """Gates: conditions on the figures of a run, such as `test/accuracy >= 0.97`.
 
-    gate     = figure OP factor {* factor} [+- NUMBER] [by epoch N | by step N]
+    gate     = figure OP factor {* factor} [+ NUMBER | - NUMBER] [+- NUMBER] [by epoch N | by step N]
     OP       = >= | <= | > | < | ==
-    factor   = NUMBER | figure | baseline       at most one of them is not a number
+    factor   = NUMBER | figure | baseline | majority | mean | median | linear     at most one is not a number
     figure   = NAME [@STEP]
 
 A figure without a step is the run's final one. `by` asks for the best value reached until then. `baseline` is the
-same figure of another run. In comparisons a name begins with an arm and may end in a statistic over the seeds:
-`relu.val/accuracy.low`. Text in double quotes within a name is taken literally: spaces, `=`, `*`, `@`.
+same figure of another run; `majority`, `mean`, `median` and `linear` are what these baselines (see
+`nnlab.maths.baselines`) reach of it on the same rows: `test/accuracy >= majority + 0.05`. In comparisons a name begins
+with an arm and may end in a statistic over the seeds: `relu.val/accuracy.low`; of a baseline the mean over them counts.
+Text in double quotes within a name is taken literally: spaces, `=`, `*`, `@`.
 A figure that was not measured fails its gate.
 """
 
@@ -20,7 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from nnlab.errors import ConfigError, Fault, printable, suggestion
+from nnlab.errors import ConfigError, Fault, listed, printable, suggestion
+from nnlab.maths.baselines import NAMES
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -39,12 +42,13 @@ class GateFigure:
     step: int | None = None
 
 
+_ROUNDING = 1e-14  # of a sum, as a share of it
 BASELINE = GateFigure("baseline")  # the gate's own figure, of another run
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One parsed gate; `text` is as written. With `of`, the bound is `bound` times that figure."""
+    """One parsed gate; `text` is as written. With `of`, the bound is `bound` times that figure, plus `offset`."""
 
     text: str
     figure: str
@@ -55,15 +59,19 @@ class Gate:
     by_epoch: int | None = None
     by_step: int | None = None
     of: GateFigure | None = None
+    offset: float = 0.0
 
     def met(self, value: float | None, bound: float | None = None) -> bool:
         """Whether a measured value meets the gate; None (not measured) and values that are not finite never do.
 
-        `bound` replaces the gate's own where it had to be computed.
+        `bound` replaces the gate's own where it had to be computed. To a sum with an `offset` a value is equal within
+        its rounding: 0.85 meets 0.8 + 0.05, which is 0.8500000000000001.
         """
         bound = self.bound if self.of is None else bound
         if value is None or bound is None or not math.isfinite(value) or not math.isfinite(bound):
             return False
+        if self.offset and math.isclose(value, bound, rel_tol=_ROUNDING):
+            bound = value
         if self.operator == "==":
             return abs(value - bound) <= self.tolerance
         return OPERATORS[self.operator](value, bound)
@@ -91,11 +99,14 @@ class Gate:
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<operator>!?[<>=]+)|(?P<mark>\+-|[*@])|(?P<number>{_NUMBER})(?=\+-|[\s@<>=*]|\Z)"
+    rf"|(?P<baseline>(?:{'|'.join(NAMES)})(?=[\s@<>=*+-]|\Z))"
     r'|(?P<word>(?:"[^"]*"|(?!\+-)[^\s@<>=*"])+)|(?P<end>\Z)|(?P<quote>"))'
 )
 _COMPARABLE = re.compile(r"(?![0-9.+-])[^/.]+[/.].+", re.DOTALL)  # a figure, not `high`, `nan` or `1.5x`
 _FORM = "FIGURE OP NUMBER such as 'test/accuracy >= 0.95' or 'batch/loss@999 == 0.0142 +- 5e-5'"
-_COMPARED = "a number, baseline or a figure such as val/loss"
+_COMPARED = f"a number, baseline or a figure such as val/loss, or one of {', '.join(NAMES)}"
+# `test/accuracy` in `relu.test/accuracy.low`
+_SCORED = re.compile(r"(?:.*\.)?((?:train|val|test|data)/\w+)(?:\.(?:mean|low|high|median|min|max))?", re.DOTALL)
 
 
 def parse_gate(text: str) -> Gate:
@@ -147,13 +158,16 @@ class _GateReader:
         """Read the whole gate."""
         figure = self.figure("the name of a figure")
         operator_ = self.one_of(OPERATORS, f"one of {' '.join(OPERATORS)}")
-        bound, of = self.side()
+        bound, of = self.side(figure.name)
+        offset = self.offset()
         toleranced = self.took("+-")
         tolerance = self.number("a tolerance") if toleranced else 0.0
         limits = self.limits() if self.took("by") else {}
         if self.kind != "end":
-            self.fail("the end, '+- NUMBER' after ==, 'by epoch N' or 'by step N'")
-        gate = Gate(self.text.strip(), figure.name, operator_, bound, tolerance, figure.step, **limits, of=of)
+            self.fail("the end, '+ NUMBER', '+- NUMBER' after ==, 'by epoch N' or 'by step N'")
+        bound, offset = (bound + offset, 0.0) if of is None else (bound, offset)
+        about = (tolerance, figure.step)
+        gate = Gate(self.text.strip(), figure.name, operator_, bound, *about, **limits, of=of, offset=offset)
         self.check(gate, toleranced=toleranced)
         return gate
 
@@ -165,20 +179,31 @@ class _GateReader:
         self.advance()
         return GateFigure(name, self.count("a step") if self.took("@") else None)
 
-    def side(self) -> tuple[float, GateFigure | None]:
-        """Read the product on the right: the product of its numbers, and the figure among its factors."""
+    def side(self, figure: str) -> tuple[float, GateFigure | None]:
+        """Read the product that bounds `figure`: the product of its numbers, and the figure among its factors."""
         bound, of = 1.0, None
         while True:
             if self.kind == "number":
                 bound *= self.number(_COMPARED)
             elif of is None and self.took(BASELINE.name):
                 of = BASELINE
+            elif of is None and self.kind == "baseline":
+                of = GateFigure(_baseline_figure(self.token, figure))
+                self.advance()
             elif of is None and _COMPARABLE.fullmatch(self.token):
                 of = self.figure(_COMPARED)
             else:
                 self.fail(_COMPARED if of is None else "a number")
             if not self.took("*"):
                 return bound, of
+
+    def offset(self) -> float:
+        """Read what is added to the product, or taken from it; 0 if there is nothing."""
+        sign = {"+": 1.0, "-": -1.0}.get(self.token)
+        if sign is not None:
+            self.advance()
+            return sign * self.number("a number")
+        return self.number("a number") if self.kind == "number" and self.token[0] in "+-" else 0.0
 
     def limits(self) -> dict[str, int]:
         """Read the limit after `by`."""
@@ -219,12 +244,18 @@ class _GateReader:
     def check(self, gate: Gate, *, toleranced: bool) -> None:
         """Refuse gates that are well formed but make no sense."""
         shown = f"gate '{_shown(self.text)}'"
-        if not math.isfinite(gate.bound) or not math.isfinite(gate.tolerance) or gate.tolerance < 0:
+        if not all(map(math.isfinite, (gate.bound, gate.offset, gate.tolerance))) or gate.tolerance < 0:
             raise ValueError(f"found {shown}, expected finite numbers and a tolerance of at least 0")
         if toleranced and gate.operator != "==":
             raise ValueError(f"found a tolerance after {gate.operator} in {shown}, expected it after ==")
         if gate.step is not None and (gate.by_epoch, gate.by_step) != (None, None):
             raise ValueError(f"found both @STEP and 'by' in {shown}, expected one of them")
+
+
+def _baseline_figure(name: str, figure: str) -> str:
+    """The figure that a baseline has beside `figure`: `baseline/majority/test/accuracy`."""
+    found = _SCORED.fullmatch(figure)
+    return f"baseline/{name}/{found[1] if found else figure}"
 
 
 # --- gates that can never be met --------------------------------------------------------------------------------------
@@ -235,7 +266,22 @@ def unknown_figure(gate: Gate, known: Iterable[str]) -> str | None:
     known = list(known)
     if gate.figure in known:
         return None
+    if gate.figure.startswith("baseline/"):
+        return _unknown_baseline(gate, known)
+    known = [name for name in known if not name.startswith("baseline/")]
     return f"unknown figure '{_shown(gate.figure)}' in gate '{_shown(gate.text)}'{_hint(gate.figure, known)}"
+
+
+def _unknown_baseline(gate: Gate, known: Sequence[str]) -> str | None:
+    """Why there is no such baseline; None where the figure itself is unknown, which is said of it alone."""
+    _, name, figure = gate.figure.split("/", 2)
+    if not any(figure in one for one in known):
+        return None
+    others = [one.split("/")[1] for one in known if one.startswith("baseline/") and one.endswith(f"/{figure}")]
+    expected = (
+        f"expected {listed(others, 'or')}" if others else "expected a figure that baselines have, with this command"
+    )
+    return f"found {name} in gate '{_shown(gate.text)}', which is no baseline of {_shown(figure)}; {expected}"
 
 
 def _hint(figure: str, known: Sequence[str]) -> str:

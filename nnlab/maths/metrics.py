@@ -8,7 +8,9 @@
     multilabel   (N, K) one probability per label      0 or 1        label by label, yes where the output is above 0.5
     regression   (N, K) values                         values        the value itself
 
-An output that is nan decides nothing and never counts as right. Definitions, and the conventions for undefined cases
+An output that is nan decides nothing and never counts as right. Every figure takes `weights` of the rows, (N,) above or
+equal to 0 and not all 0: a row of weight 2 counts as two rows, one of weight 0 as none, and only the ratios of weights
+matter. Without weights, or with equal ones, rows are counted. Definitions, and the conventions for undefined cases
 (0/0 is 0, a constant target's r2 is 1 or 0), are scikit-learn's; the tests compare the figures with it.
 """
 
@@ -28,7 +30,7 @@ from nnlab.errors import suggestion
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 Array = NDArray[Any]
 Figures = dict[str, float | None]
-QuickFigure = Callable[[Array, Array], NDArray[np.float64]]
+QuickFigure = Callable[..., NDArray[np.float64]]  # of outputs, targets and weights, of which there may be none
 
 
 @dataclass(frozen=True)
@@ -115,16 +117,18 @@ def predictions(task: Task, outputs: Array) -> Array:
     return decided if task == "multilabel" else decided[..., 0]
 
 
-def confusion_matrix(outputs: Array, targets: Array) -> NDArray[np.int64]:
+def confusion_matrix(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[Any]:
     """How often each class was predicted as each: (K, K) counts, rows are true classes, columns predicted ones.
 
-    For outputs (N, 1) of a binary task K is 2. Rows whose output is nan are not counted.
+    For outputs (N, 1) of a binary task K is 2. Rows whose output is nan are not counted. With weights the counts are
+    sums of weights, float64.
     """
     task: Task = "binary" if outputs.shape[-1] == 1 else "multiclass"
     predicted, truth = predictions(task, outputs), predictions(task, targets)
     classes = max(2, outputs.shape[-1])
-    cells = (truth * classes + predicted)[predicted >= 0]
-    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+    decided = predicted >= 0
+    cells = (truth * classes + predicted)[decided]
+    return np.bincount(cells, None if weights is None else weights[decided], classes**2).reshape(classes, classes)
 
 
 def _winners(outputs: Array) -> Array:
@@ -140,55 +144,83 @@ def _right(outputs: Array, targets: Array) -> NDArray[np.bool_]:
     return np.where(targets > 0.5, outputs > 0.5, outputs <= 0.5)
 
 
-def _share(right: Array) -> NDArray[np.float64]:
+def _share(right: Array, weights: Array | None) -> NDArray[np.float64]:
     """The share of True along the last axis; counts are exact, so the bits are the same in a batch as alone."""
-    share: NDArray[np.float64] = right.sum(axis=-1, dtype=np.intp) / np.float64(right.shape[-1])
+    share: NDArray[np.float64]
+    if weights is None:
+        share = right.sum(axis=-1, dtype=np.intp) / np.float64(right.shape[-1])
+    else:
+        share = np.multiply(right, weights, dtype=np.float64, order="C").sum(axis=-1) / _total(weights)
     return share
 
 
-def _mean(figures: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """The mean along an axis; inf on overflow."""
+def _mean(figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean along the last axis; inf on overflow."""
     with np.errstate(over="ignore"):
-        mean: NDArray[np.float64] = figures.mean(axis=axis)
+        mean: NDArray[np.float64] = figures.mean(axis=-1)
     return mean
+
+
+def _total(weights: Array) -> NDArray[np.float64]:
+    """The sum of weights, (..., N) -> (...)."""
+    total: NDArray[np.float64] = weights.sum(axis=-1, dtype=np.float64)
+    return total
+
+
+def _mean_over_rows(values: NDArray[np.float64], weights: Array | None) -> NDArray[np.float64]:
+    """The mean over the rows, (..., N, K) -> (..., K); overwrites `values` given weights. inf on overflow."""
+    rows = np.float64(values.shape[-2]) if weights is None else _total(weights)[..., np.newaxis]
+    with np.errstate(over="ignore"):
+        mean: NDArray[np.float64] = _sum_over_rows(values, weights) / rows
+    return mean
+
+
+def _sum_over_rows(values: NDArray[np.float64], weights: Array | None) -> NDArray[np.float64]:
+    """The sum over the rows, (..., N, K) -> (..., K); overwrites `values` given weights. inf on overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):  # 0 inf is nan
+        weighted = values if weights is None else np.multiply(values, weights[..., np.newaxis], out=values)
+        total: NDArray[np.float64] = weighted.sum(axis=-2)
+    return total
 
 
 # --- Quick figures, for every replica at once -------------------------------------------------------------------------
 
 
-def binary_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def binary_accuracy(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Share of the rows on the right side of 0.5, (..., N, 1) -> (...)."""
-    return _share(_right(outputs, targets)[..., 0])
+    return _share(_right(outputs, targets)[..., 0], weights)
 
 
-def multiclass_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def multiclass_accuracy(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Share of the rows whose largest output is at the true class, (..., N, K) -> (...)."""
-    return _share(_winners(outputs) == targets.argmax(axis=-1))
+    return _share(_winners(outputs) == targets.argmax(axis=-1), weights)
 
 
-def subset_accuracy(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def subset_accuracy(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Share of the rows with every label right, (..., N, K) -> (...)."""
-    return _share(np.all(_right(outputs, targets), axis=-1))
+    return _share(np.all(_right(outputs, targets), axis=-1), weights)
 
 
-def hamming_loss(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def hamming_loss(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Share of the single labels that are wrong, (..., N, K) -> (...)."""
     wrong = ~_right(outputs, targets)
-    return _share(wrong.reshape(*wrong.shape[:-2], -1))
+    each = None if weights is None else np.repeat(weights, wrong.shape[-1], axis=-1)
+    return _share(wrong.reshape(*wrong.shape[:-2], -1), each)
 
 
-def rmse(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def rmse(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Root mean squared error √mean (a - y)² of each target, then their mean, (..., N, K) -> (...); nan from nan."""
-    return _mean(_target_rmse(outputs, targets), axis=-1)
+    return _mean(_target_rmse(outputs, targets, weights))
 
 
-def r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def r2(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Coefficient of determination 1 - Σ(a - y)² / Σ(y - mean y)² of each target, then their mean.
 
     Shapes: (..., N, K) -> (...). For a constant target it is 1 if every output equals it, else 0. It is nan if any
-    value is nan, or for fewer than two rows.
+    value is nan, or for fewer than two rows. With weights w both sums are of w times the square, and the mean is
+    Σ w y / Σ w.
     """
-    return _mean(_target_r2(outputs, targets), axis=-1)
+    return _mean(_target_r2(outputs, targets, weights))
 
 
 TRAINING_METRICS: dict[Task, dict[str, QuickFigure]] = {
@@ -204,31 +236,29 @@ def _difference(outputs: Array, targets: Array) -> NDArray[np.float64]:
     return np.subtract(outputs, targets, dtype=np.float64, order="C")
 
 
-def _sum_of_squares(difference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of squares over the rows, (..., N, K) -> (..., K); overwrites `difference`. inf on overflow."""
+def _squares(difference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The squares, in place; inf on overflow."""
     with np.errstate(over="ignore"):
-        total: NDArray[np.float64] = np.square(difference, out=difference).sum(axis=-2)
-    return total
+        return np.square(difference, out=difference)
 
 
-def _target_mae(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def _target_mae(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """Mean absolute error of each target, (..., N, K) -> (..., K)."""
     difference = _difference(outputs, targets)
-    return _mean(np.abs(difference, out=difference), axis=-2)
+    return _mean_over_rows(np.abs(difference, out=difference), weights)
 
 
-def _target_rmse(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def _target_rmse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """Root mean squared error of each target, (..., N, K) -> (..., K)."""
-    mean: NDArray[np.float64] = _sum_of_squares(_difference(outputs, targets)) / outputs.shape[-2]
-    return np.sqrt(mean)
+    return np.sqrt(_mean_over_rows(_squares(_difference(outputs, targets)), weights))
 
 
-def _target_r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
+def _target_r2(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """Coefficient of determination of each target, (..., N, K) -> (..., K)."""
-    residual = _sum_of_squares(_difference(outputs, targets))
+    residual = _sum_over_rows(_squares(_difference(outputs, targets)), weights)
     if outputs.shape[-2] < 2:
         return np.full_like(residual, np.nan)
-    total = _sum_of_squares(_centred(targets))
+    total = _sum_over_rows(_squares(_centred(targets, weights)), weights)
     # For a constant target: 0/0 becomes 0/1, so r2 = 1, and x/0 becomes x/x, so r2 = 0.
     total = np.where(total > 0, total, np.where(residual > 0, residual, 1.0))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -236,11 +266,16 @@ def _target_r2(outputs: Array, targets: Array) -> NDArray[np.float64]:
     return explained
 
 
-def _centred(targets: Array) -> NDArray[np.float64]:
+def _centred(targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """The targets minus their mean over the rows, (..., N, K); exactly 0 for constant targets."""
-    # Subtracting the first row makes a constant target exactly 0, and so its mean: no rounding remains.
-    shifted = _difference(targets, targets[..., :1, :])
-    shifted -= shifted.mean(axis=-2, keepdims=True)
+    # Subtracting the first row that counts makes a constant target exactly 0, and so its mean: no rounding remains.
+    if weights is None:
+        shifted = _difference(targets, targets[..., :1, :])
+        shifted -= shifted.mean(axis=-2, keepdims=True)
+        return shifted
+    first = (weights > 0).argmax(axis=-1)[..., np.newaxis, np.newaxis]
+    shifted = _difference(targets, np.take_along_axis(targets, first, axis=-2))
+    shifted -= _mean_over_rows(shifted.copy(), weights)[..., np.newaxis, :]
     return shifted
 
 
@@ -251,6 +286,7 @@ def report(
     task: Task,
     outputs: Array,
     targets: Array,
+    weights: Array | None = None,
     *,
     classes: Sequence[str] = (),
     target_names: Sequence[str] = (),
@@ -258,29 +294,32 @@ def report(
 ) -> Figures:
     """Every metric of one network on one set, by name, in display order.
 
-    Shapes: outputs and targets (N, K), N >= 1. `classes` names the classes of a binary or multiclass task and
-    `target_names` the labels of a multilabel task or the targets of a regression, as in `precision/cat` or `mae/price`;
-    without them they are 0, 1, …. `top_k` asks for `top_3_accuracy` and so on, measured for more than two classes.
+    Shapes: outputs and targets (N, K), N >= 1, and weights (N,). `classes` names the classes of a binary or multiclass
+    task and `target_names` the labels of a multilabel task or the targets of a regression, as in `precision/cat` or
+    `mae/price`; without them they are 0, 1, …. `top_k` asks for `top_3_accuracy` and so on, measured for more than two
+    classes.
 
     Every value is a finite number, or None where it is undefined: a `roc_auc` of one class only, the f1 of a
     class that neither occurs nor is predicted, an error from outputs that are not finite.
 
     Raises ValueError for shapes that do not fit the task, for names that do not fit the shapes, for a k below 1.
     """
-    _check_shapes(task, outputs, targets)
+    _check_shapes(task, outputs, targets, weights)
     if task == "multilabel":
-        figures = _multilabel_report(outputs, targets, _names(target_names, outputs.shape[1]))
+        figures = _multilabel_report(outputs, targets, weights, _names(target_names, outputs.shape[1]))
     elif task == "regression":
-        figures = _regression_report(outputs, targets, _names(target_names, outputs.shape[1]))
+        figures = _regression_report(outputs, targets, weights, _names(target_names, outputs.shape[1]))
     else:
-        figures = _class_report(task, outputs, targets, _names(classes, max(2, outputs.shape[1])), top_k)
+        figures = _class_report(task, outputs, targets, weights, _names(classes, max(2, outputs.shape[1])), top_k)
     return {name: float(figure) if np.isfinite(figure) else None for name, figure in figures.items()}
 
 
-def _check_shapes(task: Task, outputs: Array, targets: Array) -> None:
-    """ValueError unless both are (N, K) with N >= 1, and with a K that is possible for the task."""
+def _check_shapes(task: Task, outputs: Array, targets: Array, weights: Array | None) -> None:
+    """ValueError unless both are (N, K) with N >= 1 and weights (N,), and with a K that is possible for the task."""
     if outputs.ndim != 2 or outputs.shape != targets.shape or 0 in outputs.shape:
         raise ValueError(f"outputs {outputs.shape} and targets {targets.shape} must be (N, K) alike, with N, K >= 1")
+    if weights is not None and weights.shape != outputs.shape[:1]:
+        raise ValueError(f"weights {weights.shape} must be ({len(outputs)},), one for each row")
     columns = outputs.shape[1]
     if (task == "binary" and columns != 1) or (task == "multiclass" and columns < 2):
         raise ValueError(f"a {task} task cannot have {columns} column(s) of outputs")
@@ -295,48 +334,60 @@ def _names(names: Sequence[str], count: int) -> Sequence[str]:
 
 
 def _class_report(
-    task: Task, outputs: Array, targets: Array, names: Sequence[str], top_k: Sequence[int]
+    task: Task,
+    outputs: Array,
+    targets: Array,
+    weights: Array | None,
+    names: Sequence[str],
+    top_k: Sequence[int],
 ) -> dict[str, float]:
-    matrix = confusion_matrix(outputs, targets)
+    matrix = confusion_matrix(outputs, targets, weights)
     # True classes are counted separately, since the matrix leaves out rows without a prediction.
-    actual = np.bincount(predictions(task, targets), minlength=len(names))
+    actual = np.bincount(predictions(task, targets), weights, len(names))
     rates = _rates(matrix.diagonal(), matrix.sum(axis=0), actual)
     # A class that neither occurs nor is predicted has no figures and is left out of means.
     seen = (matrix.sum(axis=0) + actual) > 0
     figures = {
-        "accuracy": matrix.trace() / len(outputs),
+        "accuracy": float(TRAINING_METRICS[task]["accuracy"](outputs, targets, weights)),
         "balanced_accuracy": rates["recall"][actual > 0].mean(),
         **{f"macro_{kind}": rate[seen].mean() for kind, rate in rates.items()},
         **_each({kind: np.where(seen, rate, np.nan) for kind, rate in rates.items()}, names),
     }
     if task == "binary":
-        figures["roc_auc"] = _roc_auc(outputs[:, 0], targets[:, 0] > 0.5)
+        figures["roc_auc"] = _roc_auc(outputs[:, 0], targets[:, 0] > 0.5, weights)
     elif len(names) > 2:
-        figures |= {f"top_{k}_accuracy": _top_k_accuracy(outputs, targets, k) for k in top_k}
+        figures |= {f"top_{k}_accuracy": _top_k_accuracy(outputs, targets, weights, k) for k in top_k}
     return figures
 
 
-def _multilabel_report(outputs: Array, targets: Array, names: Sequence[str]) -> dict[str, float]:
+def _multilabel_report(outputs: Array, targets: Array, weights: Array | None, names: Sequence[str]) -> dict[str, float]:
     predicted, actual = outputs > 0.5, targets > 0.5
-    counts = [array.sum(axis=0) for array in (predicted & actual, predicted, actual)]
+    each = None if weights is None else weights[:, np.newaxis]
+    counts = [_counted(array, each) for array in (predicted & actual, predicted, actual)]
     rates = _rates(*counts)
     return {
-        "subset_accuracy": float(subset_accuracy(outputs, targets)),
-        "hamming_loss": float(hamming_loss(outputs, targets)),
+        "subset_accuracy": float(subset_accuracy(outputs, targets, weights)),
+        "hamming_loss": float(hamming_loss(outputs, targets, weights)),
         **{f"micro_{kind}": float(rate) for kind, rate in _rates(*(count.sum() for count in counts)).items()},
         **{f"macro_{kind}": rate.mean() for kind, rate in rates.items()},
         **_each(rates, names),
     }
 
 
-def _regression_report(outputs: Array, targets: Array, names: Sequence[str]) -> dict[str, float]:
+def _regression_report(outputs: Array, targets: Array, weights: Array | None, names: Sequence[str]) -> dict[str, float]:
     errors = {
-        "mae": _target_mae(outputs, targets),
-        "rmse": _target_rmse(outputs, targets),
-        "r2": _target_r2(outputs, targets),
+        "mae": _target_mae(outputs, targets, weights),
+        "rmse": _target_rmse(outputs, targets, weights),
+        "r2": _target_r2(outputs, targets, weights),
     }
     means = {kind: error.mean() for kind, error in errors.items()}
     return means | _each(errors, names) if len(names) > 1 else means
+
+
+def _counted(there: NDArray[np.bool_], weights: Array | None) -> Array:
+    """How many rows there are for each label, or their weights, (N, K) -> (K,); weights are (N, 1)."""
+    counted: Array = (there if weights is None else there * weights).sum(axis=0)
+    return counted
 
 
 def _each(figures: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> dict[str, float]:
@@ -347,7 +398,7 @@ def _each(figures: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> d
 
 
 def _rates(right: Array, predicted: Array, actual: Array) -> dict[str, NDArray[np.float64]]:
-    """Precision, recall and F1 from counts: TP, TP + FP and TP + FN."""
+    """Precision, recall and F1 from counts, or sums of weights: TP, TP + FP and TP + FN."""
     return {
         "precision": _ratio(right, predicted),
         "recall": _ratio(right, actual),
@@ -357,24 +408,27 @@ def _rates(right: Array, predicted: Array, actual: Array) -> dict[str, NDArray[n
 
 def _ratio(part: Array, whole: Array) -> NDArray[np.float64]:
     """Part / whole, where 0/0 is 0; `part` is never larger than `whole`."""
-    return np.divide(part, np.maximum(whole, 1))
+    return np.divide(part, np.where(whole > 0, whole, 1))
 
 
-def _roc_auc(scores: Array, positive: NDArray[np.bool_]) -> float:
+def _roc_auc(scores: Array, positive: NDArray[np.bool_], weights: Array | None) -> float:
     """The area under the ROC curve: the chance that a positive row scores above a negative one, a tie counting half.
 
     nan where it cannot be measured: with one class only, or with a score that is nan. Counts (positive, negative)
-    pairs at each distinct score s: n⁺(s) (n⁻(below s) + n⁻(s)/2), summed, over n⁺ n⁻ (Mann and Whitney 1947).
+    pairs at each distinct score s: n⁺(s) (n⁻(below s) + n⁻(s)/2), summed, over n⁺ n⁻ (Mann and Whitney 1947). A pair
+    counts with the product of its weights.
     """
-    if positive.all() or not positive.any() or np.isnan(scores).any():
-        return float("nan")
+    each = np.ones(len(scores)) if weights is None else weights
     _, level = np.unique(scores, return_inverse=True)
-    above, below = np.bincount(level, positive), np.bincount(level, ~positive)
+    above, below = np.bincount(level, positive * each), np.bincount(level, ~positive * each)
+    pairs = above.sum() * below.sum()
+    if pairs == 0 or np.isnan(scores).any():
+        return float("nan")
     won = above @ (np.cumsum(below) - below / 2)
-    return float(won / (above.sum() * below.sum()))
+    return min(1.0, float(won / pairs))  # sums of weights are rounded
 
 
-def _top_k_accuracy(outputs: Array, targets: Array, k: int) -> float:
+def _top_k_accuracy(outputs: Array, targets: Array, weights: Array | None, k: int) -> float:
     """Share of the rows whose true class is among the k largest outputs; of equal outputs the last ranks first.
 
     The order of ties is scikit-learn's, and not that of `accuracy`, which takes the first of equals: with ties the two
@@ -385,4 +439,4 @@ def _top_k_accuracy(outputs: Array, targets: Array, k: int) -> float:
     truth = targets.argmax(axis=1)[:, None]
     own = np.take_along_axis(outputs, truth, axis=1)
     ahead = (outputs > own) | ((outputs == own) & (np.arange(outputs.shape[1]) > truth))
-    return float(_share((np.count_nonzero(ahead, axis=1) < k) & ~np.isnan(outputs).any(axis=1)))
+    return float(_share((np.count_nonzero(ahead, axis=1) < k) & ~np.isnan(outputs).any(axis=1), weights))

@@ -29,7 +29,10 @@ class Evaluator:
         self._passes: dict[int, list[Pass]] = {}
 
     def outputs_and_loss(self, x: Array, y: Array | None) -> tuple[Array, Array | None]:
-        """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs)."""
+        """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs).
+
+        y is as the head takes it: with the weights of the rows as a last column where the head weighs rows.
+        """
         rows = x.shape[1]
         outputs = np.empty((len(self.theta), rows, self.network.outputs), self.theta.dtype)
         losses = np.empty((len(self.theta), rows), self.theta.dtype)

@@ -39,7 +39,8 @@ class PassInPieces:
         self.left = batch % rows  # samples of the short piece, if there is one
         self.full = [slice(begin, begin + rows) for begin in range(0, batch - self.left, rows)]
         self.share, self.short_share = self.piece.share, self.piece.share * (np.arange(rows) < self.left)[:, None]
-        self.filled_up = [np.empty((1, rows, width), theta.dtype) for width in (network.inputs, network.outputs)]
+        widths = network.inputs, network.outputs + network.head.weighs_rows
+        self.filled_up = [np.empty((1, rows, width), theta.dtype) for width in widths]
         self.x = self.y = np.empty(0)  # the arrays that came last: none yet
         self.parts: list[tuple[Array, Array]] = []
 

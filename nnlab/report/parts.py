@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from nnlab.data.dataset import ColumnReading
+from nnlab.data.described import COLUMNS, rows_of
 from nnlab.errors import StorageError, printable
 from nnlab.report.page import Cell, HtmlTable, Picture, Section, Tone
 from nnlab.runs.folder import CONFIG
@@ -43,6 +45,17 @@ def gates_tables(gates: Sequence[GateLine], caption: str) -> Iterator[HtmlTable]
     if gates:
         rows: list[list[Cell]] = [[gate.gate, "met" if gate.met else "NOT MET", gate.value] for gate in gates]
         yield HtmlTable(caption, ["gate", "outcome", "value"], rows)
+
+
+def data_section(run: AnyRun | None) -> Section:
+    """How the data were read: what was told of them, and each column of a table."""
+    facts = None if run is None else run.data
+    if facts is None:
+        return Section("Data")
+    rows = rows_of(tuple(ColumnReading(**column.model_dump()) for column in facts.columns))
+    return Section(
+        "Data", facts.notes, [HtmlTable("Columns as read", [*COLUMNS], [[*row] for row in rows])] if rows else []
+    )
 
 
 def tone_of(gates: Sequence[GateLine]) -> Tone:

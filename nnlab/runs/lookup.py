@@ -55,11 +55,14 @@ def _runs_in(root: Path) -> list[str]:
     return []
 
 
-def config_or_run(target: str | Path, root: Path) -> tuple[Path, Path | None]:
-    """The experiment file at `target`, or that of the run it names; and the run's folder, if it is one."""
+def config_or_run(target: str | Path, root: Path) -> tuple[str | Path, Path | None]:
+    """The experiment file at `target`, or that of the run it names; and the run's folder, if it is one.
+
+    `-` is standard input.
+    """
     path = Path(target)
-    if path.suffix in {".yaml", ".yml"} or _is_file(path):
-        return path, None
+    if str(target) == "-" or path.suffix in {".yaml", ".yml"} or _is_file(path):
+        return target, None
     run = find(root, str(target))
     return run.path / CONFIG, run.path
 

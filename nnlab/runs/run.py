@@ -13,12 +13,31 @@ Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "
 Text = StrictStr
 
 
+class ReadColumn(DocumentPart):
+    """How a column of a table was read; the JSON form of `ColumnReading`."""
+
+    name: Text
+    role: Text
+    read_as: Text
+    different: Whole | None
+    missing: Whole
+    shown: Text
+    inputs: Whole
+    why: Text
+
+
 class DataFacts(DocumentPart):
-    """The data of a run: name, SHA-256 of the values, and number of rows of each part."""
+    """The data of a run: name, SHA-256 of the values, file (empty if computed), and number of rows of each part.
+
+    Of a table, `columns` say how each was read; `notes` are sentences on how the data were read.
+    """
 
     name: Text
     fingerprint: Text
+    read_from: Text = ""
     rows: dict[Text, Whole] = Field(default_factory=dict)
+    columns: tuple[ReadColumn, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 class Session(DocumentPart):

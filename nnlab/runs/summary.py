@@ -17,6 +17,7 @@ from nnlab.runs.run import Status
 Text = StrictStr
 Figures = dict[Text, Number | None]  # None: not measured, or not finite
 FigureName = Annotated[Text, Field(pattern=r"^[^/]+/")]
+BaselineName = Annotated[Text, Field(pattern=r"^baseline/[^/]+/[^/]+/[^/]+\z")]  # baseline/majority/test/accuracy
 TextPairs = dict[Text, Text]
 
 
@@ -44,12 +45,14 @@ class BestStep(DocumentPart):
 
 
 class TrainingSummary(RunDocument):
-    """summary.json of `nnlab train`."""
+    """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines."""
 
     run: Text
     status: Status
     final: dict[FigureName, Number | None]
     best: BestStep
+    baselines: dict[BaselineName, Number | None] = Field(default_factory=dict)
+    sentences: tuple[Text, ...] = ()
     gates: tuple[GateLine, ...]
     steps: Whole
     parameters: Whole
@@ -60,6 +63,21 @@ class TrainingSummary(RunDocument):
         if self.best.step > self.steps:
             raise ValueError(f"best.step: found {self.best.step}, expected at most the {self.steps} steps of the run")
         return self
+
+
+def baseline_columns(baselines: Mapping[str, float | None]) -> dict[str, dict[str, float | None]]:
+    """What is shown of baselines beside a network's figures, by the headings of its columns, such as `majority, test`.
+
+    Of the figures `baseline/majority/test/accuracy` those of one part: test if there is one, else validation, else
+    training, or the rows of a file.
+    """
+    named = {tuple(name.split("/")[1:4]): value for name, value in baselines.items()}
+    split = next((part for part in ("test", "val", "train", "data") if any(part == s for _, s, _ in named)), None)
+    columns: dict[str, dict[str, float | None]] = {}
+    for (baseline, part, figure), value in named.items():
+        if part == split:
+            columns.setdefault(f"{baseline}, {part}", {})[figure] = value
+    return columns
 
 
 # --- arms of a comparison, points of a sweep --------------------------------------------------------------------------
@@ -233,6 +251,7 @@ class ArmsSummary(RunDocument):
     larger_is_better: StrictBool
     target: Text
     arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
+    baselines: dict[BaselineName, OverSeeds] = Field(default_factory=dict)
     pairs: tuple[PairSummary, ...]
 
     def check_arms(self, ranking: Iterable[str]) -> None:

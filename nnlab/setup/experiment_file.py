@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnlab.config.document import Document
-from nnlab.config.experiment import load, to_yaml
+from nnlab.config.document import Document, folder_of, shown_path
+from nnlab.config.experiment import read, to_yaml, validate
 from nnlab.config.overrides import Setting
 from nnlab.config.plugins import with_plugins
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.maths.activations import AnyActivation
-from nnlab.setup.rows import prepare_rows, read_rows, with_absolute_source
+from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, with_absolute_paths
+from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
+from nnlab.setup.task import with_task
 
 
 @dataclass(frozen=True)
 class ExperimentFile:
-    """A validated experiment and its origin; `activations` are the built-in ones and those of plugins."""
+    """A validated experiment and its origin; `activations` are the built-in ones and those of plugins.
+
+    Its relative paths are seen from `folder`, and `paths` is where those of the data lead.
+    """
 
     path: str
-    experiment: Experiment
+    folder: Path
+    paths: DataPaths
     document: Document
     activations: Mapping[str, AnyActivation]
     plugins: tuple[Path, ...] = ()
@@ -39,17 +45,25 @@ class ExperimentFile:
         threads: int = 1,
         gates: Sequence[str] = (),
     ) -> ExperimentFile:
-        """Read, override and validate an experiment file, with `gates` after its own. ConfigError lists every fault."""
-        activations = with_plugins(plugins)
-        experiment, document = load(str(path), overrides, activations, gates)
-        experiment = with_absolute_source(experiment, Path(path).parent)
-        return cls(str(path), experiment, document, activations, tuple(plugins), threads)
+        """Read, override and validate an experiment file, with `gates` after its own. ConfigError lists every fault.
+
+        The path `-` is standard input.
+        """
+        activations, folder = with_plugins(plugins), folder_of(path)
+        document, told = with_task(read(str(path), overrides, gates), folder)
+        paths = with_absolute_paths(validate(document, activations), folder)
+        paths = replace(paths, notes=(*told, *paths.notes))
+        return cls(shown_path(path), folder, paths, document, activations, tuple(plugins), threads)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, with absolute paths."""
+        return self.paths.experiment
 
     @property
     def read_files(self) -> tuple[str | Path, ...]:
         """The files and folders that the experiment is read from: itself, its plugins and its own data."""
-        source = self.experiment.data.source.name
-        return (self.path, *self.plugins, *([source] if Path(source).is_absolute() else []))
+        return (self.path, *self.plugins, *self.paths.files)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -61,8 +75,11 @@ class ExperimentFile:
         return to_yaml(self.experiment)
 
     def dataset(self) -> Dataset:
-        """The rows, read and checked against the experiment."""
-        return read_rows(self.experiment, self.document, Path(self.path).parent)
+        """The rows, read and checked against the experiment, with what there is to say about their places."""
+        base = folder_of_key(self.document, SOURCE, self.folder)
+        dataset = read_rows(self.experiment, self.document, base)
+        notes, warnings = (*self.paths.notes, *dataset.notes), (*self.paths.warnings, *dataset.warnings)
+        return replace(dataset, notes=notes, warnings=warnings)
 
     def setup(self) -> Setup:
         """Data, network and optimizer for the experiment's own seed, ready to run."""

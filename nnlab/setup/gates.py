@@ -14,6 +14,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, Task
 from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, WhenMeasured, names_a_parameter, never_met, unknown_figure
+from nnlab.maths.baselines import baseline_figures
 from nnlab.maths.metrics import report
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
@@ -41,6 +42,8 @@ def gate_findings(
 def _figure_fault(layout: Layout, gate: Gate, measured: Mapping[str, WhenMeasured], parts: Sequence[str]) -> str | None:
     """Why a gate can never be met, or None."""
     split, _, name = gate.figure.partition("/")
+    if split == "baseline":
+        return unknown_figure(gate, measured)
     if split in SPLITS and split not in parts:
         return f"{printable(gate.figure)} is never measured: there is no {split} part; expected data.{_KEYS[split]}"
     label = name if split == "gradcheck" else gate.figure
@@ -62,6 +65,7 @@ def _measured_when(
     figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
     quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
     measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
+    measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
     logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
     epoch = logged / -(-len(rows.prepared[0].train.x) // plan.batch_size)

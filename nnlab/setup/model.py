@@ -14,7 +14,9 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
 from nnlab.data.stored import stack
+from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import CheckpointError, InputError
+from nnlab.maths.losses import with_row_weights
 from nnlab.maths.metrics import Figures, report
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
@@ -38,9 +40,12 @@ class Model:
     target_scaling: Scaling | None
     image_shape: tuple[int, int] | None = None
 
-    def scaled(self, x: Any) -> Any:
-        """Raw inputs (N, inputs) scaled for the network; rows that are in a file are scaled on access."""
-        return self.scaling.apply(x, self.theta.dtype)
+    def scaled(self, x: Any, rows: NDArray[np.int64] | None = None) -> Any:
+        """Raw inputs (N, inputs), or some `rows`, scaled for the network; those in a file are scaled on access."""
+        unseen = taken_out(self.columns, self.scaling)
+        if rows is not None and len(unseen):
+            x, rows = x[rows], None
+        return self.scaling.apply(as_other(x, self.columns, unseen), self.theta.dtype, rows)
 
     def outputs(self, x: Array) -> Array:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
@@ -50,35 +55,49 @@ class Model:
         """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
         with np.errstate(all="ignore"):
             outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
-        return self._in_own_units(outputs[0])
+        return self.in_own_units(outputs[0])
 
     def _evaluator(self) -> Evaluator:
         return Evaluator(self.network, self.theta, self.statistics)
 
-    def report(self, x: Array, y: Array) -> Figures:
-        """Loss and all metrics for scaled inputs x and scaled targets y."""
+    def report(self, x: Array, y: Array, weights: Array | None = None) -> Figures:
+        """Loss and all metrics for scaled inputs x and scaled targets y.
+
+        `weights` (N,) are those of the rows, with a mean of 1; without them each row counts 1.
+        """
+        return self.outputs_and_report(x, y, weights)[1]
+
+    def outputs_and_report(self, x: Array, y: Array, weights: Array | None = None) -> tuple[Array, Figures]:
+        """What `outputs_of_scaled` and `report` give, in one pass."""
         with np.errstate(all="ignore"):
-            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), y[None])
+            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), self._for_head(y, weights)[None])
         assert loss is not None
-        values, targets = self._in_own_units(outputs[0]), self._in_own_units(y)
+        values, targets = self.in_own_units(outputs[0]), self.in_own_units(y)
         figures: Figures = {"loss": float(loss[0])}
-        return figures | report(
+        return values, figures | report(
             self.experiment.task,
             values,
             targets,
+            weights,
             classes=self.columns.classes,
             target_names=self.columns.targets,
             top_k=(3, 5) if self.experiment.task == "multiclass" and y.shape[1] > 5 else (),
         )
 
-    def _in_own_units(self, values: Array) -> Array:
+    def _for_head(self, y: Array, weights: Array | None) -> Array:
+        """Scaled targets as the head takes them, with weights of the rows if it weighs them."""
+        if not self.network.head.weighs_rows:
+            return y
+        return with_row_weights(y, np.ones(len(y)) if weights is None else weights)
+
+    def in_own_units(self, values: Array) -> Array:
+        """Outputs or scaled targets in the units of the unscaled targets."""
         return values if self.target_scaling is None else self.target_scaling.invert(values)
 
     def scaled_targets(self, y: Array) -> Array:
-        """Raw targets scaled for the loss."""
-        if self.target_scaling is None:
-            return np.ascontiguousarray(y, self.theta.dtype)
-        return self.target_scaling.apply(y, self.theta.dtype)
+        """Raw targets scaled for the loss. DataError for one that is beyond the network's precision."""
+        scaling = self.target_scaling or Scaling.fit(y, "none")
+        return scaling.apply(y, self.theta.dtype)
 
     def to_checkpoint(self, extra: Mapping[str, Array], kind: type[ModelAbout], about: Mapping[str, Any]) -> Checkpoint:
         """The model as a checkpoint with `extra` arrays and a document of `kind` with the facts in `about`."""

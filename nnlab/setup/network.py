@@ -15,7 +15,7 @@ from nnlab.config.document import KeyPath
 from nnlab.config.schema import Experiment, Init, LayerSpec
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation, RowActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
-from nnlab.maths.losses import bound, unfused, worked_out
+from nnlab.maths.losses import bound, row_weighted, unfused, worked_out
 from nnlab.networks.layers.augment import Augment
 from nnlab.networks.layers.avg_pool import AveragePooling
 from nnlab.networks.layers.base import Layer, Shape, units_of
@@ -60,6 +60,7 @@ def network_for(
 ) -> Network:
     """The experiment's network from samples of `shape` to `outputs` targets; `weights` are the class weights.
 
+    Where the data have weights of rows, its head takes them behind the targets (see `nnlab.maths.losses.weights`).
     Where no layer needs images, rows, columns and channels are inputs like any others.
     """
     spec = experiment.network
@@ -77,6 +78,7 @@ def network_for(
     if not fused and head.activation.name != "identity":
         builder.add_activation(head.activation)
     has_images = any(layer.needs_image for layer in builder.layers)
+    ended = ended if experiment.data.weight is None else row_weighted(ended)
     return Network(shape if has_images else (units_of(shape),), tuple(builder.layers), ended)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nnlab.config.experiment import line_search_findings, refusal
+from nnlab.config.experiment import Finding, line_search_findings, refusal
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
 from nnlab.training.plan import Observe, Plan
@@ -71,6 +71,17 @@ def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> i
 def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:
     asked = (asked for gate in experiment.parsed_gates for asked in gate.asks)
     return (gate.step for gate in asked if gate.step is not None and gate.step <= steps)
+
+
+def part_findings(experiment: Experiment, parts: tuple[str, ...]) -> Iterator[Finding]:
+    """Figures that are to be watched on parts which the table, by its column `split`, does not have."""
+    training = experiment.training
+    if not any(part in parts for part in training.evaluate):
+        found = "found val alone, but data.split gives no row to a validation part"
+        yield ("training", "evaluate"), f"{found}; expected data.validation, or train beside it"
+    elif training.early_stopping and training.early_stopping.monitor.split("/")[0] not in parts:
+        found = f"early stopping watches {training.early_stopping.monitor}, but data.split gives no row to that part"
+        yield ("training", "early_stopping"), f"{found}; expected data.validation, or a figure of train/"
 
 
 def watch_for(experiment: Experiment, parts: tuple[str, ...]) -> Watch:

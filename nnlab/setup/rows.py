@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import SPLITS, memory_fault, refusal
 from nnlab.config.schema import Data, DateFormat, Experiment
-from nnlab.data.catalogue import CATALOGUE, load
+from nnlab.data.catalogue import CATALOGUE, existing_path, load
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Prepared, prepare
+from nnlab.data.splits import Split, split
 from nnlab.data.stored import stack
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
@@ -51,7 +51,8 @@ class Rows:
     def _stacked(self, name: str) -> Part:
         parts = [getattr(prepared, name) for prepared in self.prepared]
         x, y = stack([part.x for part in parts]), stack([part.y for part in parts])
-        return Part(x, y, self._unit())
+        weights = None if self.dataset.rows.weights is None else stack([part.weights for part in parts])
+        return Part(x, y, self._unit(), weights)
 
     def _unit(self) -> tuple[Array, Array] | None:
         """Mean and divisor by which scaled targets are inverted, (R or 1, 1, outputs)."""
@@ -61,20 +62,6 @@ class Rows:
         mean = stack([scaling.shift[None] for scaling in scalings if scaling])
         divisor = stack([scaling.divisor[None] for scaling in scalings if scaling])
         return mean, divisor
-
-
-def with_absolute_source(experiment: Experiment, base: Path) -> Experiment:
-    """The experiment with the path of its data, if it is one, made absolute, since its run folder is elsewhere."""
-    source = experiment.data.source
-    # In the order of the search for data: beside the experiment file, then in the working directory.
-    places = [place for place in (base / source.name, Path(source.name)) if os.path.lexists(place)]
-    if source.name in CATALOGUE or not places:
-        return experiment
-    # A broken link keeps its own name, for the message.
-    path = os.path.realpath(places[0]) if places[0].exists() else os.path.abspath(places[0])  # noqa: PTH100 - as `realpath`
-    absolute = source.model_copy(update={"name": path})
-    data = experiment.data.model_copy(update={"source": absolute})
-    return experiment.model_copy(update={"data": data})
 
 
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:
@@ -94,6 +81,8 @@ def read_rows(experiment: Experiment, document: Document | None, base: Path) -> 
             cache=UserCache.of(),
             base=base,
         )
+    if data.files is None and data.source.name not in CATALOGUE:
+        dataset = replace(dataset, read_from=str(existing_path(data.source.name, base).absolute()))
     findings = list(_data_findings(experiment, dataset))
     if findings:
         raise refusal(experiment, findings)
@@ -107,7 +96,8 @@ def table_options(data: Data) -> TableOptions:
     }
     said: dict[str, Any] = {key: getattr(data, key) for key in (*_LISTS, *_SAME)}
     lists = {key: tuple(said[key]) for key in _LISTS if said[key] is not None}
-    return TableOptions(**{**said, **lists}, columns=kinds)
+    files = None if data.files is None else {part: path for part, path in data.files if path is not None}
+    return TableOptions(**{**said, **lists}, columns=kinds, files=files)
 
 
 _LISTS = ("target", "ignore", "names", "missing", "keep")
@@ -172,15 +162,23 @@ def _loss_findings(experiment: Experiment, dataset: Dataset) -> Iterator[tuple[K
 
 
 def prepare_rows(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Rows:
-    """Split and scale for each seed; once for all seeds if no split is drawn."""
+    """Split and scale for each seed; once for all seeds if no split is drawn. Warnings are those of the first seed."""
     data = experiment.data
     with _placed(experiment):
-        prepared = tuple(_prepared(experiment, dataset, seed) for seed in (seeds if data.draws_a_part else seeds[:1]))
+        drawn = seeds if data.draws_a_part else seeds[:1]
+        prepared = tuple(_prepared(experiment, dataset, seed, warn=seed == seeds[0]) for seed in drawn)
     return Rows(dataset, tuple(seeds), prepared)
 
 
-def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
+def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
+    """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
     data = experiment.data
+    with _placed(experiment):
+        return split(dataset, test=data.test, validation=data.validation, seed=experiment.seed)
+
+
+def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
+    data, loss = experiment.data, experiment.network.head.loss
     return prepare(
         dataset,
         seed=seed,
@@ -194,7 +192,10 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int) -> Prepared:
         if data.scale.source_range is None
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
+        warn=warn,
         blanks=data.blanks,
         scale_targets=data.scale_targets,
+        class_weights=loss is not None and loss.class_weights is not None,
+        counts=loss is not None and loss.name == "poisson",
         dtype=dtype_of(experiment),
     )

@@ -18,7 +18,7 @@ from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
-from nnlab.setup.plan import plan_for, steps_for, watch_for
+from nnlab.setup.plan import part_findings, plan_for, steps_for, watch_for
 from nnlab.setup.rows import Rows
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
@@ -63,7 +63,8 @@ class Setup:
     def batches(self) -> Batches:
         """The batches of the training part."""
         train = self.parts["train"]
-        return batches_of(train.x, train.y, self.rows.seeds, self.plan.batch_size, shuffle=self.plan.shuffle)
+        y = train.y_and_weights
+        return batches_of(train.x, y, self.rows.seeds, self.plan.batch_size, shuffle=self.plan.shuffle)
 
     def fit(
         self,
@@ -107,16 +108,19 @@ class Setup:
 
 
 def set_up(experiment: Experiment, rows: Rows) -> Setup:
-    """Network, optimizer and plan for prepared rows. ConfigError for layers that do not fit and gates never met."""
+    """Network, optimizer and plan for prepared rows.
+
+    ConfigError for layers that do not fit, parts to be watched that are not there, and gates that are never met.
+    """
     dataset, first = rows.dataset, rows.prepared[0]
-    weights = class_weights(experiment, dataset.columns, [prepared.train.y for prepared in rows.prepared])
+    weights = class_weights(experiment, dataset.columns, [prepared.train for prepared in rows.prepared])
     network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1], weights)
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
     layout, count = _checked_layout(experiment, network, dataset.y.shape[1]), len(first.train.x)
     larger = watch_for(experiment, parts).larger_is_better
     optimizer = optimizer_for(experiment, layout, steps_for(experiment, count), larger_is_better=larger)
     plan = plan_for(experiment, count, parts, optimizer.observe if optimizer.plateau else None)
-    findings = list(gate_findings(experiment, rows, network, plan, parts))
+    findings = [*part_findings(experiment, parts), *gate_findings(experiment, rows, network, plan, parts)]
     if findings:
         raise refusal(experiment, findings)
     return Setup(experiment, rows, network, optimizer, plan)

@@ -13,6 +13,7 @@ from nnlab.config.document import KeyPath
 from nnlab.config.experiment import Finding, refusal
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns
+from nnlab.data.prepare import Examples
 from nnlab.errors import printable, suggestion
 from nnlab.maths.losses import balanced
 
@@ -34,18 +35,18 @@ def weight_findings(experiment: Experiment, columns: Columns) -> Iterator[Findin
         yield _PATH, f"found {len(weights)} weights, expected one for each of the {len(names)} classes ({listed})"
 
 
-def class_weights(experiment: Experiment, columns: Columns, training: Sequence[Array]) -> Array | None:
+def class_weights(experiment: Experiment, columns: Columns, training: Sequence[Examples]) -> Array | None:
     """The weights (R, 2, K) as `nnlab.maths.losses.weights` takes them; None if the experiment has none.
 
-    `training` holds the targets (n, K) of each replica's training part, from which `balanced` is computed. ConfigError
-    if one of them has no row of a class.
+    `training` holds each replica's training part, from whose targets and weights of rows `balanced` is computed.
+    ConfigError if one of them has no row of a class.
     """
     weights = _asked(experiment)
     if weights is None:
         return None
     if weights != "balanced":
         return _given(weights, experiment.task, _names(columns)).astype(experiment.precision)[np.newaxis]
-    found = np.stack([balanced(y, experiment.task) for y in training])
+    found = np.stack([balanced(part.y, experiment.task, part.weights) for part in training])
     if not np.isfinite(found).all():
         name = _names(columns)[_lacking(found, experiment.task)]
         message = f"found balanced, but the training part has rows of one kind alone as to class '{printable(name)}'"

@@ -17,9 +17,9 @@ Array = NDArray[Any]
 class Batches:
     """The batch of any step, as a function of the step alone, so that a run can start anywhere.
 
-    x (R or 1, N, inputs) and y (R or 1, N, outputs) hold the training parts of the replicas, or the one part that
-    they share. Without shuffling batches follow the rows and the last one of an epoch may be short. A batch that holds
-    all rows is never shuffled: its loss is a sum over the same rows in any order.
+    x (R or 1, N, inputs) and y (R or 1, N, outputs), as the head takes it, hold the training parts of the replicas, or
+    the one part that they share. Without shuffling batches follow the rows and the last one of an epoch may be short. A
+    batch that holds all rows is never shuffled: its loss is a sum over the same rows in any order.
     """
 
     def __init__(self, x: Any, y: Array, seeds: Sequence[int], batch_size: int, *, shuffle: bool) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
+from nnlab.maths.losses import with_row_weights
 from nnlab.maths.metrics import TRAINING_METRICS, Task
 from nnlab.networks.evaluator import Evaluator
 
@@ -19,12 +21,19 @@ class Part:
     """Rows of one split for every replica: x (R or 1, N, inputs), which may stay in its file, y (R or 1, N, outputs).
 
     `unit` turns scaled targets and outputs back into the targets' own units, as value · divisor + mean with arrays
-    (R or 1, 1, outputs); None where targets are not scaled.
+    (R or 1, 1, outputs); None where targets are not scaled. `weights` (R or 1, N) say how much each row counts, with a
+    mean of 1; None where all count alike.
     """
 
     x: Array
     y: Array
     unit: tuple[Array, Array] | None = None
+    weights: Array | None = None
+
+    @cached_property
+    def y_and_weights(self) -> Array:
+        """The targets as the head takes them: with the weights of the rows as a last column, where there are any."""
+        return self.y if self.weights is None else with_row_weights(self.y, self.weights)
 
     def in_own_units(self, values: Array) -> Array:
         """Outputs or targets in the targets' own units."""
@@ -39,9 +48,10 @@ def figures_of(evaluator: Evaluator, task: Task, parts: Mapping[str, Part]) -> d
     """Loss and quick figures of each split, (R,) each, by names such as `val/loss`."""
     found: dict[str, Array] = {}
     for split, part in parts.items():
-        outputs, loss = evaluator.outputs_and_loss(part.x, part.y)
+        outputs, loss = evaluator.outputs_and_loss(part.x, part.y_and_weights)
         assert loss is not None
         outputs, targets = part.in_own_units(outputs), part.in_own_units(part.y)
         found[f"{split}/loss"] = loss
-        found |= {f"{split}/{name}": figure(outputs, targets) for name, figure in TRAINING_METRICS[task].items()}
+        metrics = TRAINING_METRICS[task].items()
+        found |= {f"{split}/{name}": figure(outputs, targets, part.weights) for name, figure in metrics}
     return found

@@ -89,9 +89,9 @@ def sampled(network: Network, rows: int) -> NDArray[np.intp]:
 class Health:
     """Looks at a network on a sample of rows, without changing a bit of its training.
 
-    `x` (R or 1, N, inputs) and `y` (R or 1, N, outputs) are the training part; `theta` (R, P) and the running
-    `statistics` (R, Q) may change in place between two looks. `ratios`, (R, layers with weights), keeps the update
-    ratios of the last watched update.
+    `x` (R or 1, N, inputs) and `y` (R or 1, N, outputs), as the head takes it, are the training part; `theta` (R, P)
+    and the running `statistics` (R, Q) may change in place between two looks. `ratios`, (R, layers with weights), keeps
+    the update ratios of the last watched update.
     """
 
     def __init__(
@@ -226,7 +226,8 @@ def watch_health(
     timer: Timer,
 ) -> tuple[Update, Callable[[], dict[str, Array]]]:
     """`update` as it must be called so that its size is known, and what measures health at the state's present step."""
-    looker = Health(network, state.theta, state.statistics, train.x, train.y, seeds, state.keep_ratios(network))
+    ratios = state.keep_ratios(network)
+    looker = Health(network, state.theta, state.statistics, train.x, train.y_and_weights, seeds, ratios)
 
     def figures() -> dict[str, Array]:
         with timer():

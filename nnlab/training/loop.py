@@ -74,10 +74,10 @@ class Trainer:
     ) -> None:
         self.update, self.plan, self.state = update, plan, state
         self.evaluated_parts = {name: parts[name] for name in plan.evaluate if name in parts}
-        train = parts["train"]
+        train, y = parts["train"], parts["train"].y_and_weights
         if plan.needs_objective:
-            self.update = partial(update, objective=Objective(network, train.x, train.y))
-        self.batches = batches_of(train.x, train.y, seeds, plan.batch_size, shuffle=plan.shuffle)
+            self.update = partial(update, objective=Objective(network, train.x, y))
+        self.batches = batches_of(train.x, y, seeds, plan.batch_size, shuffle=plan.shuffle)
         self.gradient, self.context = np.zeros_like(state.theta), PassContext(tuple(seeds))
         self.passes = {
             size: training_pass(network, state.theta, self.gradient, size, state.statistics, self.context)

@@ -17,8 +17,8 @@ Array = NDArray[Any]
 class Objective:
     """Loss plus penalties on all rows, and their gradient, in float64 whatever the precision of the data.
 
-    x (R or 1, N, inputs) and y (R or 1, N, outputs). A replica's values do not depend on how many there are: each is
-    computed by itself. Running statistics stay as they are; normalisation is over all rows.
+    x (R or 1, N, inputs) and y (R or 1, N, outputs), as the head takes it. A replica's values do not depend on how many
+    there are: each is computed by itself. Running statistics stay as they are; normalisation is over all rows.
     """
 
     def __init__(self, network: Network, x: Array, y: Array) -> None:

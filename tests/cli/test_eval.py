@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
+import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn import metrics
-from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
+from support import HOUSES, LONG, begun, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
+
+from nnlab.data.catalogue import load_new
+from nnlab.data.dataset import RowFacts
+from nnlab.data.scaling import Scaling
+from nnlab.experiments.evaluate import evaluate, open_run
+from nnlab.experiments.predictions import Predicted, write_predictions
+from nnlab.maths.activations import ACTIVATIONS
+from nnlab.runs.folder import RunFolder
+from nnlab.setup.rows import prepare_rows
+from nnlab.setup.rows import read_rows as read_data
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -129,7 +142,8 @@ def test_an_early_stopped_run_gives_by_default_the_figures_that_train_printed(tm
 
 
 def test_the_document_has_the_keys_it_promises(multiclass):
-    assert list(multiclass.evaluate()) == ["run", "status", "checkpoint", "step", "rows", "figures", "gates"]
+    keys = ["run", "status", "checkpoint", "step", "rows", "figures", "baselines", "sentences", "gates", "warnings"]
+    assert list(multiclass.evaluate()) == keys
 
 
 def test_a_run_that_diverged_is_said_to_have(tmp_path):
@@ -141,6 +155,33 @@ def test_a_run_that_diverged_is_said_to_have(tmp_path):
 
 
 RUNAWAY = "optimizer={name: sgd, learning_rate: 1e30}"
+
+
+# Whether the training had ended, by the status in run.json.
+UNENDED = {"running": True, "interrupted": True, "killed": True, "failed": True, "completed": False, "stopped": False}
+
+
+@pytest.mark.parametrize(("status", "warns"), UNENDED.items(), ids=UNENDED)
+def test_a_run_whose_training_had_not_ended_is_said_to_be_such(status, warns, tmp_path):
+    run = trained(tmp_path, write(tmp_path, HOUSES))
+    about = read_json(run / "run.json")
+    write(run, json.dumps(about | {"status": status}), "run.json")
+    result = nnlab_here("eval", "latest", "--quiet", cwd=tmp_path)
+    sentence = f"the training had not ended: status {status}, weights of step 10 of 10; nnlab train --resume goes on"
+    assert result.exit_code == 0
+    assert (sentence in result.stderr) is warns
+
+
+def test_a_training_that_was_interrupted_is_said_to_have_been(tmp_path):
+    process = begun(tmp_path, write(tmp_path, HOUSES), *LONG)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    result = nnlab("eval", "latest", "--json", cwd=tmp_path)
+    (sentence, _) = parse_json(result.stdout)["warnings"][::-1]
+    assert result.returncode == 0
+    assert sentence.startswith("the training had not ended: status interrupted, weights of step ")
+    assert sentence.endswith(" of 100,000,000; nnlab train --resume goes on with it")
+    assert f"warning: {sentence}" in result.stderr
 
 
 def test_without_json_stdout_is_the_path_and_the_figures_are_a_table(multiclass):
@@ -177,6 +218,117 @@ def test_a_part_that_the_run_does_not_have_is_refused_with_those_it_has(tmp_path
 )
 def test_words_that_mean_nothing_are_refused(words, message, multiclass):
     assert message in multiclass.refused(*words)
+
+
+# --- rows that were trained on ---------------------------------------------------------------------------------------
+
+
+def test_figures_of_rows_that_were_trained_on_are_said_to_flatter(multiclass):
+    sentence = "all 54 rows were in the training part: their figures flatter the network"
+    result = nnlab("eval", multiclass.run, "--split", "train", "--json", cwd=multiclass.folder)
+    assert parse_json(result.stdout)["warnings"] == [sentence]
+    assert f"warning: {sentence}\n" in result.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--data", "rows.csv"), ("--data", "shuffled.csv")])
+def test_of_all_rows_those_that_were_trained_on_are_counted(words, multiclass):
+    order = np.random.default_rng(0).permutation(ROWS)
+    shuffled = {name: values[order] for name, values in (INPUTS | multiclass.targets).items()}
+    write(multiclass.folder, table(shuffled), "shuffled.csv")
+    sentence = "54 of 90 rows were in the training part: their figures flatter the network"
+    assert multiclass.evaluate(*words)["warnings"] == [sentence]
+
+
+def test_rows_that_were_not_trained_on_are_not_warned_of(multiclass):
+    assert multiclass.evaluate("--split", "test")["warnings"] == []
+    _, rows = predicted(multiclass, name="parts.csv")
+    held_out = [int(row["row"]) - 1 for row in rows if row["split"] != "train"]
+    new = {name: values[held_out] for name, values in (INPUTS | multiclass.targets).items()}
+    path = write(multiclass.folder, table(new), "held_out.csv")
+    assert multiclass.evaluate("--data", path)["warnings"] == []
+
+
+def test_rows_without_targets_have_no_figures_that_flatter(multiclass):
+    assert multiclass.evaluate("--data", write(multiclass.folder, table(INPUTS), "inputs.csv"))["warnings"] == []
+
+
+@pytest.mark.parametrize("change", ["gone", "changed"])
+def test_where_the_training_rows_are_no_longer_known_nothing_is_said_of_them(change, tmp_path):
+    text = table(INPUTS | TARGETS["binary"])
+    path = write(tmp_path, text, "rows.csv")
+    new = write(tmp_path, "\n".join(text.splitlines()[:40]), "new.csv")
+    trained(tmp_path, write(tmp_path, CONFIG.format(task="binary", targets="kind", scaled="false")))
+    words = ("eval", "latest", "--data", new, "--json")
+    assert "in the training part" in parse_json(nnlab_here(*words, cwd=tmp_path).stdout)["warnings"][0]
+    path.unlink() if change == "gone" else write(tmp_path, text.replace("red", "green"), "rows.csv")
+    result = nnlab_here(*words, cwd=tmp_path)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_the_very_set_is_known_though_its_rows_are_often_alike(tmp_path):
+    write(tmp_path, "a,b,y\n" + "0,0,0\n0,1,1\n1,0,1\n1,1,0\n" * 10, "x.csv")
+    write(tmp_path, "a,b,y\n" + "0,0,0\n0,1,1\n" * 10, "new.csv")
+    text = "name: q\ntask: binary\ndata: {source: x.csv, test: 0.25}\ntraining: {steps: 3}\n"
+    trained(tmp_path, write(tmp_path, text))
+
+    def warnings(name):
+        return parse_json(nnlab_here("eval", "latest", "--data", name, "--json", cwd=tmp_path).stdout)["warnings"]
+
+    assert warnings("x.csv") == ["30 of 40 rows were in the training part: their figures flatter the network"]
+    assert warnings("new.csv") == []
+
+
+# --- only the wanted part --------------------------------------------------------------------------------------------
+
+PREPARED = {
+    "standard": "scale: standard, blanks: mean",
+    "minmax": "scale: minmax, blanks: median",
+    "raw": "scale: none, blanks: drop",
+    "range": "scale: {name: range, from: [-5, 20]}, blanks: drop",
+}
+
+
+@pytest.mark.parametrize("data", PREPARED.values(), ids=PREPARED)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_part_alone_has_the_bits_of_the_part_that_training_prepared(task, precision, data, tmp_path):
+    holes = WIDTH.astype(str)
+    holes[::9] = ""
+    write(tmp_path, table(INPUTS | {"width": holes} | TARGETS[task]), "rows.csv")
+    scaled = ", scale_targets: true" if task == "regression" else ""
+    names = ", ".join(TARGETS[task])
+    text = (
+        f"name: p\ntask: {task}\nprecision: {precision}\nnetwork: {{layers: [4]}}\ntraining: {{steps: 5}}\n"
+        f"data: {{source: rows.csv, target: [{names}], test: 0.25, validation: 0.2, {data}{scaled}}}\n"
+    )
+    run = RunFolder(trained(tmp_path, write(tmp_path, text)))
+    opened = open_run(run, None, ACTIVATIONS)
+    seed = opened.experiment.seed
+    prepared = prepare_rows(opened.experiment, read_data(opened.experiment, None, run.path), [seed]).of(0)
+    for split in ("train", "val", "test"):
+        part = getattr(prepared, split)
+        found = evaluate(run, activations=ACTIVATIONS, split=split)
+        expected = opened.model.outputs_of_scaled(part.x)
+        assert found.predicted[split].outputs.tobytes() == expected.tobytes()
+        assert found.figures[split] == opened.model.report(part.x, part.y)
+
+
+def test_nothing_but_the_rows_of_the_wanted_part_is_scaled_and_nothing_is_fitted(multiclass, monkeypatch):
+    scaled, fitted, apply, fit = [], [], Scaling.apply, Scaling.fit
+
+    def counted(self, x, dtype=np.float64, rows=None):
+        scaled.append(len(x) if rows is None else len(rows))
+        return apply(self, x, dtype, rows)
+
+    def named(x, name="standard", *args, **more):
+        fitted.append(name)
+        return fit(x, name, *args, **more)
+
+    monkeypatch.setattr(Scaling, "apply", counted)
+    monkeypatch.setattr(Scaling, "fit", named)
+    found = multiclass.evaluate("--split", "test")
+    assert set(scaled) == {found["rows"]}
+    assert set(fitted) <= {"none"}
 
 
 # --- which run -------------------------------------------------------------------------------------------------------
@@ -407,7 +559,7 @@ def test_predictions_have_the_decision_and_then_what_is_behind_it_and_then_the_t
         "multilabel": ["large", "dark", "probability/large", "probability/dark"],
         "regression": ["price", "age"],
     }
-    assert list(rows[0]) == ["row", *headers[each.task], *(f"true/{name}" for name in each.targets)]
+    assert list(rows[0]) == ["row", "line", *headers[each.task], *(f"true/{name}" for name in each.targets)]
 
 
 def test_predictions_number_the_rows_of_the_file_and_repeat_its_targets(each):
@@ -474,11 +626,8 @@ def with_first(values, cell):
 
 BAD_FILES = {
     "a column missing": ({"height": None}, ["height"]),
-    "text in a number": ({"height": with_first(HEIGHT, "tall")}, ["height", "tall", "row 1"]),
-    "a blank": ({"width": with_first(WIDTH, "")}, ["width", "row 1"]),
-    "nan": ({"width": with_first(WIDTH, "nan")}, ["width", "nan"]),
-    "too large": ({"width": with_first(WIDTH, "1e400")}, ["width", "1e400"]),
-    "an unknown category": ({"colour": with_first(COLOUR, "green")}, ["colour", "green"]),
+    "text in a number": ({"height": with_first(HEIGHT, "tall")}, ["bad.csv:2:2", "height", "tall"]),
+    "too large": ({"width": with_first(WIDTH, "1e400")}, ["bad.csv:2:1", "width", "1e400"]),
     "an unknown class": ({"kind": with_first(TARGETS["multiclass"]["kind"], "z")}, ["kind", "z"]),
 }
 
@@ -489,6 +638,156 @@ def test_a_file_that_does_not_fit_is_refused_with_the_place(columns, words, mult
     message = multiclass.refused("--data", path, "--predictions", multiclass.folder / "never.csv")
     assert [word for word in words if word not in message] == []
     assert not (multiclass.folder / "never.csv").exists()
+
+
+# --- what stands in the predictions -----------------------------------------------------------------------------------
+
+ABOUT = "name: t\ntask: multiclass\ndata: {source: d.csv, test: 0.2}\nnetwork: {layers: [3]}\ntraining: {steps: 3}\n"
+
+
+def rows_named(target, classes, inputs=("a", "b")):
+    """A table with numbers in two columns and classes in turn."""
+    lines = [f"{i % 7},{i % 5},{classes[i % len(classes)]}" for i in range(30)]
+    return "\n".join([f"{inputs[0]},{inputs[1]},{target}", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("target", ["row", "split", "true/row", "probability/c0"])
+def test_no_two_columns_of_predictions_have_one_name(target, tmp_path):
+    write(tmp_path, rows_named(target, ["c0", "c1", "c2"]), "d.csv")
+    run = nnlab("train", write(tmp_path, ABOUT), "--name", "m", "--quiet", cwd=tmp_path)
+    assert run.returncode == 0
+    assert nnlab("eval", "m", "--predictions", "p.csv", "--quiet", cwd=tmp_path).returncode == 0
+    with (tmp_path / "p.csv").open(newline="", encoding="utf-8") as stream:
+        header = next(csv.reader(stream))
+    own = ["split", "row", "probability/c0", "probability/c1", "probability/c2", f"true/{target}"]
+    own = [f"nnlab/{name}" if name == target else name for name in own]
+    assert [name for name in header if name not in (target, "line")] == own
+    assert header.count(target) == 1
+
+
+def test_predictions_beside_their_inputs_are_a_table_that_can_be_read(tmp_path):
+    text = rows_named("kind", ["+", "007", "x y"])
+    write(tmp_path, text, "d.csv")
+    run = trained(tmp_path, write(tmp_path, ABOUT))
+    cells = list(csv.DictReader(text.splitlines()))
+    facts = RowFacts(kept={name: tuple(row[name] for row in cells) for name in ("a", "b")})
+    opened = open_run(RunFolder(run), None, ACTIVATIONS)
+    new = load_new(str(tmp_path / "d.csv"), opened.model.columns, task="multiclass")
+    outputs = opened.model.outputs(new.x)
+    part = Predicted(outputs, np.arange(1, 31), None, facts=facts)
+    write_predictions(opened.model, {"data": part}, tmp_path / "p.csv")
+    result = nnlab("eval", "latest", "--data", "p.csv", "--predictions", "q.csv", "--json", cwd=tmp_path)
+    assert parse_json(result.stdout)["figures"]["data/accuracy"] == 1  # the targets of the file are the predictions
+    behind = [f"probability/{name}" for name in ("+", "007", "x y")]
+    first, second = (numbers(read_rows(tmp_path / name), behind) for name in ("p.csv", "q.csv"))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("columns", [{"width": with_first(WIDTH, "")}, {"colour": with_first(COLOUR, "")}])
+def test_a_row_of_a_file_with_a_blank_is_the_only_one_without_a_prediction(columns, multiclass):
+    path = write(multiclass.folder, changed(INPUTS, **columns), "holes.csv")
+    found, rows = predicted(multiclass, "--data", path)
+    (warning,) = found["warnings"]
+    assert warning.startswith("1 of 90 rows has a blank (line 2): no prediction for it; fill or delete such rows")
+    assert found["rows"] == ROWS - 1
+    assert {name for name, cell in rows[0].items() if cell} == {"row", "line"}
+    whole = write(multiclass.folder, table(INPUTS), "inputs.csv")
+    assert rows[1:] == predicted(multiclass, "--data", whole)[1][1:]
+
+
+def test_a_category_of_a_file_that_training_never_saw_is_marked_and_counted(multiclass):
+    path = write(multiclass.folder, changed(INPUTS, colour=with_first(COLOUR, "-green")), "unseen.csv")
+    found, rows = predicted(multiclass, "--data", path)
+    sentence = "column 'colour': 1 of 90 rows has a value that training never saw ('-green'), read as none of those"
+    assert found["warnings"][0].startswith(sentence)
+    assert [row["unseen"] for row in rows] == ["colour=-green", *[""] * (ROWS - 1)]
+    assert all(row["kind"] for row in rows)
+
+
+@pytest.mark.parametrize("words", [("--split", "test"), ("--data", "d.csv")])
+def test_a_category_that_only_the_test_part_has_is_marked_and_counted_too(words, tmp_path):
+    lines = [f"{i % 7},{'pq'[i % 2]},train,{'ab'[i % 2]}" for i in range(20)]
+    lines += ["1,r,test,a", "2,p,test,b", "3,s,test,a", "4,r,test,b"]
+    write(tmp_path, "\n".join(["x,city,part,kind", *lines]) + "\n", "d.csv")
+    text = "name: k\ntask: binary\ndata: {source: d.csv, target: kind, split: part}\ntraining: {steps: 3}\n"
+    trained(tmp_path, write(tmp_path, text))
+    found = parse_json(nnlab("eval", "latest", *words, "--predictions", "p.csv", "--json", cwd=tmp_path).stdout)
+    rows = read_rows(tmp_path / "p.csv")[-4:]
+    assert [row["unseen"] for row in rows] == ["city=r", "", "city=s", "city=r"]
+    of = 4 if words[0] == "--split" else 24
+    sentence = f"column 'city': 3 of {of} rows have a value that training never saw ('r', 's'), read as none of"
+    assert any(warning.startswith(sentence) for warning in found["warnings"])
+
+
+def test_columns_that_are_kept_stand_in_the_predictions(tmp_path):
+    lines = [f"{i % 7},{i % 3},=id{i},{'ab'[i % 2]}" for i in range(30)]
+    write(tmp_path, "\n".join(["x,z,row,kind", *lines]) + "\n", "d.csv")
+    text = "name: k\ntask: binary\ndata: {source: d.csv, target: kind, keep: [row], test: 0.2}\ntraining: {steps: 3}\n"
+    trained(tmp_path, write(tmp_path, text))
+    for words in (("--split", "test"), ("--data", "d.csv")):
+        assert nnlab("eval", "latest", *words, "--predictions", "p.csv", cwd=tmp_path).returncode == 0
+        rows = read_rows(tmp_path / "p.csv")
+        assert list(rows[0]) == ["nnlab/row", "line", "row", "kind", "probability/b", "true/kind"]
+        assert [row["row"] for row in rows] == [f"'=id{int(row['nnlab/row']) - 1}" for row in rows]
+
+
+# The reader's part in what follows is built by hand: what `eval` makes of it is tested.
+
+
+@pytest.fixture
+def given_rows(multiclass, monkeypatch):
+    """`eval --data` gets rows as a test has them, and returns its document, stderr and predictions."""
+
+    def evaluated(rows):
+        monkeypatch.setattr("nnlab.experiments.evaluate.load_new", lambda *_, **__: rows)
+        words = ("--data", "new.csv", "--predictions", "p.csv", "--json")
+        result = nnlab_here("eval", multiclass.run, *words, cwd=multiclass.folder)
+        assert result.exit_code == 0, result.stderr
+        return parse_json(result.stdout), result.stderr, read_rows(multiclass.folder / "p.csv")
+
+    return evaluated
+
+
+def new_rows(multiclass, **more):
+    """Some rows of the set, a bit beside those trained on."""
+    columns = open_run(RunFolder(multiclass.run), None, ACTIVATIONS).model.columns
+    rows = load_new(str(multiclass.data), columns, task="multiclass")
+    x = rows.x[:8].copy()
+    x[:, :2] += 1e-3
+    return replace(rows, x=x, y=rows.y[:8], fingerprint="of others", **more)
+
+
+def test_a_row_with_a_blank_has_no_prediction_and_the_others_have_theirs(multiclass, given_rows):
+    rows = new_rows(multiclass, rows=RowFacts(lines=np.arange(8) + 2))
+    plain, _, whole = given_rows(rows)
+    x = rows.x.copy()
+    x[2, 0], x[5, 1] = np.nan, np.nan
+    found, stderr, predictions = given_rows(replace(rows, x=x))
+    (warning,) = found["warnings"]
+    assert warning.startswith("2 of 8 rows have a blank (lines 4, 7): no prediction for them, and figures are of the ")
+    assert f"warning: {warning}" in stderr
+    assert (plain["rows"], found["rows"]) == (8, 6)
+    others = [0, 1, 3, 4, 6, 7]
+    assert [predictions[i] for i in others] == [whole[i] for i in others]
+    for i in (2, 5):
+        assert {name for name, cell in predictions[i].items() if cell} == {"row", "line", "true/kind"}
+    apart, _, _ = given_rows(replace(rows, x=rows.x[others], y=rows.y[others], rows=RowFacts()))
+    assert found["figures"] == apart["figures"]
+
+
+def test_where_every_row_has_a_blank_there_are_no_figures(multiclass, given_rows):
+    rows = new_rows(multiclass)
+    found, _, predictions = given_rows(replace(rows, x=np.full_like(rows.x, np.nan)))
+    assert (found["rows"], found["figures"], len(predictions)) == (0, {}, 8)
+
+
+def test_rows_with_unseen_categories_are_marked_and_counted(multiclass, given_rows):
+    marks = ("", "colour=green", "", "colour==1+1", "colour=green", "", "", "")
+    found, stderr, predictions = given_rows(new_rows(multiclass, rows=RowFacts(unseen=marks)))
+    assert [row["unseen"] for row in predictions] == list(marks)
+    sentence = "column 'colour': 3 of 8 rows have a value that training never saw ('green', '=1+1'), read as none of"
+    assert found["warnings"][0].startswith(sentence)
+    assert f"warning: {sentence}" in stderr
 
 
 def test_one_row_can_be_predicted(multiclass):
@@ -534,6 +833,18 @@ def test_a_run_made_with_a_plugin_needs_it_again(tmp_path):
     result = nnlab_here("eval", "latest", cwd=tmp_path)
     assert result.exit_code == 2
     assert "unknown activation 'cube'" in result.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--predictions", "p.csv")])
+def test_of_a_run_made_with_plugins_they_are_named_where_an_activation_is_unknown(words, tmp_path):
+    write(tmp_path, PLUGIN, "my own.py")
+    write(tmp_path, "name: q\ntask: binary\ndata: {source: xor}\nnetwork: {layers: [2], activation: cube}\n")
+    run = trained(tmp_path, "experiment.yaml", "--plugin", "my own.py")
+    result = nnlab_here("eval", "latest", *words, cwd=tmp_path)
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("; the run was trained with --plugin 'my own.py'")
+    (run / "run.json").unlink()
+    assert "--plugin" not in nnlab_here("eval", "latest", *words, cwd=tmp_path).stderr
 
 
 PLUGIN = """\

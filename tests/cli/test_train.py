@@ -156,7 +156,10 @@ def test_metrics_csv_is_plain_text_with_one_line_feed_per_row(run):
 
 def test_summary_json_has_the_keys_of_the_design(run):
     summary = read_json(run / "summary.json")
-    assert set(summary) == {"schema", "run", "status", "final", "best", "gates", "steps", "parameters", "seconds"}
+    assert set(summary) == {
+        *("schema", "run", "status", "final", "best", "baselines", "sentences", "gates", "steps", "parameters"),
+        "seconds",
+    }
     assert summary["status"] == "completed"
     assert summary["steps"] == 30
     assert summary["parameters"] == 2 * 6 + 6 + 6 + 1

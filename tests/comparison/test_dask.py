@@ -103,7 +103,7 @@ def comparison(folder, words=("tanh", "relu", "elu", "sigmoid"), steps=600, text
     experiment, document = load(write(folder, text), [f"training.steps={steps}"])
     dataset = read_data(experiment, document, folder)
     arms = variants(experiment, arms_from(words, ACTIVATIONS))
-    about = {"runs": folder / "runs", "target": default_target(experiment)}
+    about = {"runs": folder / "runs", "target": default_target(experiment, dataset.y)}
     return (experiment, dataset, arms, range(4)), about
 
 

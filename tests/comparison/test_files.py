@@ -98,8 +98,10 @@ def test_metrics_are_written_as_if_cell_by_cell(values, label):
 
 def test_every_table_has_a_row_for_each_arm(path, summary):
     labels = set(summary["arms"])
-    for name in ("results.csv", "metrics.csv", "arms.csv"):
+    for name in ("metrics.csv", "arms.csv"):
         assert {row["activation"] for row in read_rows(path / name)} == labels
+    baselines = {"baseline/majority", "baseline/linear"}
+    assert {row["activation"] for row in read_rows(path / "results.csv")} == labels | baselines
     assert {row["better"] for row in read_rows(path / "pairs.csv")} <= labels
 
 
@@ -190,7 +192,8 @@ def test_tuned_arms_are_shown_each_at_its_best_beside_the_same_settings(summary)
         ["rate=2", means["tanh rate=2"], None],
     ]
     final = next(table for table in others if table.caption.startswith("Final test/accuracy"))
-    assert {row[0] for row in final.rows} == {"tanh rate=1", "tanh rate=2", "relu rate=1"}
+    baselines = {"baseline/majority", "baseline/linear"}
+    assert {row[0] for row in final.rows} == {"tanh rate=1", "tanh rate=2", "relu rate=1"} | baselines
 
 
 def test_labels_that_would_share_a_file_have_one_each(tmp_path):

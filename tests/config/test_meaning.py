@@ -45,6 +45,48 @@ def test_the_experiment_that_the_faults_are_put_into_is_fine():
     assert faults(IRIS) == []
 
 
+BOOLEAN_WORDS = """\
+name: "off"
+task: multiclass
+data:
+  source: t.csv
+  target: y
+  ignore: [n, true]
+  names: [y, n, No, true, false]
+  missing: [no, off]
+  columns: {on: category, False: ignore}
+  weight: yes
+  split: No
+  keep: Y
+network: {head: {loss: {name: cross_entropy, class_weights: {yes: 2, no: 1, true: 3}}}}
+training: {epochs: 1}
+"""
+
+
+def test_words_for_true_and_false_are_names_where_a_name_is_wanted():
+    data = validate(read_text(BOOLEAN_WORDS, "e.yaml")).data
+    assert (data.target, data.ignore, data.keep) == (["y"], ["n", "true"], ["Y"])
+    assert (data.names, data.missing) == (["y", "n", "No", "true", "false"], ["no", "off"])
+    assert (data.weight, data.split) == ("yes", "No")
+    for key, word in (("group", "on"), ("time", "false")):
+        other = BOOLEAN_WORDS.replace("split: No", f"{key}: {word}\n  test: 0.2")
+        assert getattr(validate(read_text(other, "e.yaml")).data, key) == word
+    assert data.columns == {"on": "category", "False": "ignore"}
+
+
+def test_names_that_are_words_for_true_and_false_survive_the_resolved_file():
+    experiment = validate(read_text(BOOLEAN_WORDS, "e.yaml"))
+    assert experiment.network.head.loss.class_weights == {"yes": 2, "no": 1, "true": 3}
+    assert validate(read_text(to_yaml(experiment), "config.yaml")) == experiment
+
+
+def test_a_number_given_by_set_says_that_the_shell_takes_its_quotes(tmp_path):
+    write(tmp_path, IRIS)
+    result = nnlab_here("train", "experiment.yaml", "--set", "data.target=2020", "--dry-run", cwd=tmp_path)
+    found = "--set data.target=…:1:13: found 2020, expected text; quote it twice, since the shell takes one pair away"
+    assert found in result.stderr
+
+
 # --- single fields ---------------------------------------------------------------------------------------------------
 
 VALUES = [
@@ -129,6 +171,29 @@ VALUES = [
     ("validation: 0.2", "scale: {name: standard, epsilon: -1}", "5:36", "found -1"),
     ("validation: 0.2", "blanks: fill", "5:11", "expected refuse, drop, mean or median"),
     ("validation: 0.2", "target: []", "5:11", "at least one"),
+    # numbers where a name is wanted, alone and in a list
+    ("validation: 0.2", "target: 2020", "5:11", "found 2020, expected text; quote it"),
+    ("validation: 0.2", "target: [2020]", "5:12", "found 2020, expected text; quote it"),
+    ("validation: 0.2", "ignore: 2020", "5:11", "found 2020, expected text; quote it"),
+    ("validation: 0.2", "ignore: [a, 20.5]", "5:15", "found 20.5, expected text; quote it"),
+    ("validation: 0.2", "keep: 7", "5:9", "found 7, expected text; quote it"),
+    ("validation: 0.2", "weight: 7", "5:11", "found 7, expected text; quote it"),
+    ("validation: 0.2", "split: 7", "5:10", "found 7, expected text; quote it"),
+    ("validation: 0.2", "missing: [-999]", "5:13", "found -999, expected text; quote it"),
+    ("validation: 0.2", "target: {a: b}", "5:11", "found {'a': 'b'}, expected a list"),
+    # YAML's words for true and false where a boolean, a number or one of a few words is wanted
+    ("validation: 0.2", "scale_targets: yes", "5:18", "found yes, expected a boolean: write true/false"),
+    ("validation: 0.2", "header: No", "5:11", "found No, expected auto, true or false"),
+    ("validation: 0.2", "test: on", "5:9", "found on, expected a share"),
+    ("validation: 0.2", "blanks: no", "5:11", "found no, expected refuse, drop, mean or median"),
+    ("validation: 0.2", "missing: no", "5:12", "found no, expected a list: [no] for this word, [] for none"),
+    ("validation: 0.2", "missing: false", "5:12", "found false, expected a list: [false] for this word, [] for none"),
+    ("validation: 0.2", "on: 0.2", "5:3", "unknown key 'on'"),
+    ("epochs: 1", "epochs: off", "9:11", "found off, expected a whole number"),
+    ("epochs: 1", "epochs: 1\n  shuffle: n", "10:12", "found n, expected a boolean: write true/false"),
+    ("epochs: 1", "epochs: 1\n  shuffle: True", "10:12", "found True, expected a boolean: write true/false"),
+    ("layers: [8]", "layers: [{batch_norm: yes}]", "7:25", "found yes, expected a boolean: write true/false"),
+    ("layers: [8]", "layers: [{flatten: on}]", "7:22", "found on, expected true"),
     ("validation: 0.2", "scale: {name: range, low: 1}", "5:29", "found 1 … 1, expected low below high"),
     ("validation: 0.2", "scale: {name: range, low: -1, high: -2}", "5:39", "found -1 … -2, expected low below high"),
     ("validation: 0.2", "scale: {name: range, low: 1, high: -1}", "5:38", "found 1 … -1, expected low below high"),

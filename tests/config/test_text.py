@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlab.config.document import MOST_BYTES, MOST_DEPTH, MOST_FAULTS, read_file, read_text, write
+from nnlab.config.document import MOST_BYTES, MOST_DEPTH, MOST_FAULTS, BooleanWord, read_file, read_text, write
 from nnlab.config.overrides import Setting, override, override_all
 from nnlab.errors import ConfigError, StorageError
 
@@ -78,6 +78,19 @@ def test_the_example_is_read():
     assert list(values) == ["name", "seed", "data", "network", "compare", "gates"]
 
 
+@pytest.mark.parametrize("word", ["yes", "No", "ON", "off", "y", "N", "True", "TRUE", "False"])
+def test_a_word_for_true_or_false_is_text_that_is_known_to_be_unquoted(word):
+    plain = read_text(f"{word}: {word}", "f").values
+    assert plain == {word: word}
+    assert isinstance(plain[word], BooleanWord)
+    assert type(read_text(f"a: '{word}'", "f").values["a"]) is str
+    assert write(plain) == f'"{word}": "{word}"\n'  # other readers would take it for a boolean
+
+
+def test_true_and_false_are_booleans_as_values_and_names_as_keys():
+    assert read_text("true: false\nfalse: true", "f").values == {"true": False, "false": True}
+
+
 def test_a_quoted_key_is_text_whatever_it_says():
     assert read_text('"on": 1\n"1": 2\n"<<": 3', "f").values == {"on": 1, "1": 2, "<<": 3}
 
@@ -122,15 +135,6 @@ def faults_of(text):
 
 
 AMBIGUOUS = {
-    "yes": "write true/false, or quote it",
-    "No": "write true/false, or quote it",
-    "ON": "write true/false, or quote it",
-    "off": "write true/false, or quote it",
-    "y": "write true/false, or quote it",
-    "N": "write true/false, or quote it",
-    "True": "write true",
-    "TRUE": "write true",
-    "False": "write false",
     "NULL": "null in lower case",
     "017": "without leading zeros",
     "-08": "without leading zeros",
@@ -167,7 +171,7 @@ def test_ambiguous_scalars_are_refused_with_what_to_write(scalar):
     assert len(fault) < 200
 
 
-@pytest.mark.parametrize("key", ["on", "No", "y", "1", "1.5", "null", "true", "017", "2026-11-21", ".nan", "~"])
+@pytest.mark.parametrize("key", ["1", "1.5", "null", "NULL", "017", "2026-11-21", ".nan", "~"])
 def test_keys_that_are_no_text_are_refused(key):
     expected = f"f.yaml:2:3: found '{key}' as a key, expected a name; quote it if text is meant"
     assert faults_of(f"a:\n  {key}: x") == [expected]
@@ -228,14 +232,14 @@ def test_refused_texts_name_the_place_and_the_reason(text, expected):
 
 
 def test_all_faults_come_in_one_pass_in_the_order_of_the_text():
-    faults = faults_of("a: yes\nb: [1, 017, .nan]\na: 2\nc: !x 3\non: 1e400\nd: [\n")
+    faults = faults_of("a: 0x1\nb: [1, 017, .nan]\na: 2\nc: !x 3\n7: 1e400\nd: [\n")
     places = [fault.split(": ")[0] for fault in faults]
-    lines = [(1, 4), (2, 8), (2, 13), (3, 1), (4, 4), (5, 1), (5, 5), (7, 1)]
+    lines = [(1, 4), (2, 8), (2, 13), (3, 1), (4, 4), (5, 1), (5, 4), (7, 1)]
     assert places == [f"f.yaml:{line}:{column}" for line, column in lines]
 
 
 def test_faults_beyond_a_screenful_are_counted():
-    faults = faults_of("".join(f"k{i}: yes\n" for i in range(1000)))
+    faults = faults_of("".join(f"k{i}: 0x1\n" for i in range(1000)))
     assert len(faults) == MOST_FAULTS + 1
     assert faults[-1] == f"f.yaml: {1000 - MOST_FAULTS} more faults are not shown"
 
@@ -378,7 +382,7 @@ def test_positions_after_an_override_are_those_of_what_stands_there():
         ("=3", "--set =…:1:1: found the key '', expected names joined by dots"),
         ("a..b=3", "--set a..b=…:1:1: found the key 'a..b', expected names joined by dots"),
         ("seed =3", "--set seed =…:1:1: found the key 'seed ', expected names joined by dots"),
-        ("seed=yes", "--set seed=…:1:6: found yes, expected a boolean: write true/false, or quote it"),
+        ("seed=NULL", "--set seed=…:1:6: found NULL, expected null in lower case"),
         ("seed=[1,\n 017]", "--set seed=…:2:2: found 017, expected a number without leading zeros"),
         ("seed=\x1b", r"--set seed=…:1:6: found the character \x1b, expected printable text"),
         ("seed=&a 1", "--set seed=…:1:6: found the anchor '&a', expected a value"),
@@ -415,7 +419,7 @@ def test_faults_of_all_overrides_come_together_and_the_last_of_two_wins():
     document = read_text(BASE, "f.yaml")
     assert override_all(document, ["seed=1", "seed=2"]).values["seed"] == 2
     with pytest.raises(ConfigError) as caught:
-        override_all(document, ["a=yes", "seed=1", "b", "c=017"])
+        override_all(document, ["a=0x1", "seed=1", "b", "c=017"])
     assert [fault.file for fault in caught.value.faults] == ["--set a=…", "--set b", "--set c=…"]
 
 

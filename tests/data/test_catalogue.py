@@ -10,6 +10,7 @@ import pytest
 from nnlab.data.catalogue import CATALOGUE, TRAITS, data_path, load, load_new
 from nnlab.data.synthetic import CLOUDS
 from nnlab.data.tables import read_csv
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError
 
 SHAPES = {
@@ -36,7 +37,7 @@ SHAPES = {
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_every_set(name):
     entry = CATALOGUE[name]
-    data = load(name, task=entry.task, blanks="drop" if name == "penguins" else "refuse")
+    data = load(name, task=entry.task, table=TableOptions(blanks="drop" if name == "penguins" else "refuse"))
     rows, inputs, outputs = SHAPES[name]
     assert (data.x.shape, data.y.shape) == ((rows, inputs), (rows, outputs))
     assert (data.name, data.task) == (name, entry.task)
@@ -64,18 +65,19 @@ def test_digit_traits_follow_the_digit():
 
 
 def test_penguins_need_a_word_about_blanks():
-    with pytest.raises(DataError, match="drop, mean or median"):
+    with pytest.raises(DataError, match="drop leaves such rows out, mean or median fill them"):
         load("penguins", task="multiclass")
-    data = load("penguins", task="multiclass", blanks="median")
+    data = load("penguins", task="multiclass", table=TableOptions(blanks="median"))
     assert (len(data.x), int(np.isnan(data.x).sum())) == (344, 8)
     assert "year" not in data.columns.input_names
 
 
 def test_another_target_makes_another_task():
-    data = load("penguins", task="regression", target=["body_mass_g"], blanks="drop")
+    data = load("penguins", task="regression", table=TableOptions(target=("body_mass_g",), blanks="drop"))
     assert data.columns.targets == ("body_mass_g",)
-    assert load("auto-mpg", task="multiclass", target=["name"], ignore=["mpg"]).y.shape[1] > 200
-    assert load("digits", task="multiclass", ignore=["pixel_0_0"]).image_shape is None
+    names = load("auto-mpg", task="multiclass", table=TableOptions(target=("name",), ignore=("mpg",)))
+    assert names.y.shape[1] > 200
+    assert load("digits", task="multiclass", table=TableOptions(ignore=("pixel_0_0",))).image_shape is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,14 @@ def test_a_source_that_is_not_there(source, words):
 
 @pytest.mark.parametrize(
     "options",
-    [{"parameters": {"noise": 1}}, {"target": ["y"]}, {"ignore": ["x1"]}],
+    [
+        {"parameters": {"noise": 1}},
+        {"table": TableOptions(target=("y",))},
+        {"table": TableOptions(ignore=("x1",))},
+        {"table": TableOptions(separator=";")},
+        {"table": TableOptions(header=False)},
+        {"table": TableOptions(keep=("x1",))},
+    ],
 )
 def test_options_that_mean_nothing_here(options, tmp_path):
     np.savez(tmp_path / "a.npz", x=np.eye(2), y=np.arange(2))
@@ -148,22 +157,22 @@ def test_a_path_is_relative_to_the_config_first(tmp_path, monkeypatch):
 
 
 def test_files_of_other_kinds(tmp_path):
-    (tmp_path / "t.txt").write_text("a,y\n1,2\n")
+    (tmp_path / "t.rst").write_text("a,y\n1,2\n")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("nowhere")
-    for name in ("t.txt", "fifo", "link", "."):
+    for name in ("t.rst", "fifo", "link", "."):
         with pytest.raises(DataError, match="found"):
             load(str(tmp_path / name), task="regression")
 
 
 def test_new_rows_of_every_format(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.eye(4)[:2], y=np.array([1, 0]))
-    (tmp_path / "a.csv").write_text("p,q,r,s,y\n1,0,0,0,1\n0,1,0,0,0\n")
+    np.savez(tmp_path / "a.npz", x=np.eye(4), y=np.array([1, 0, 0, 1]))
+    (tmp_path / "a.csv").write_text("p,q,r,s,y\n1,0,0,0,1\n0,1,0,0,0\n0,0,1,0,0\n0,0,0,1,1\n")
     for name in ("a.npz", "a.csv"):
         columns = load(str(tmp_path / name), task="binary").columns
         rows = load_new(name, columns, task="binary", base=tmp_path)
-        np.testing.assert_array_equal(rows.x, np.eye(4)[:2])
-        np.testing.assert_array_equal(rows.y, [[1], [0]])
+        np.testing.assert_array_equal(rows.x, np.eye(4))
+        np.testing.assert_array_equal(rows.y, [[1], [0], [0], [1]])
     columns = load("mnist", task="multiclass").columns
     assert load_new(str(data_path("mnist", "mnist")), columns, task="multiclass").x.shape == (10000, 784)
 

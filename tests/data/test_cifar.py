@@ -27,6 +27,7 @@ from stand_ins import (
 from nnlab.data.catalogue import load, load_new
 from nnlab.data.images import cifar as module
 from nnlab.data.images.cifar import read_cifar
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError
 
 MADE = cifar()
@@ -69,18 +70,23 @@ def test_the_planes_of_a_row_are_red_green_and_blue(tmp_path):
     assert data.columns.input_names[int(data.x[0].argmax())] == "green_2_3"
 
 
+def of_target(path, name):
+    """CIFAR-100 with one of its two kinds of labels."""
+    return load(str(path), task="multiclass", table=TableOptions(target=(name,)))
+
+
 @pytest.mark.parametrize("files", [cifar_100_python(HUNDRED), cifar_100_binary(HUNDRED)], ids=["python", "binary"])
 def test_cifar_100_has_fine_and_coarse_labels(placed, files):
     path = placed(files)
-    fine, coarse = load(str(path), task="multiclass"), load(str(path), task="multiclass", target=["coarse"])
+    fine, coarse = load(str(path), task="multiclass"), of_target(path, "coarse")
     np.testing.assert_array_equal(fine.y.argmax(axis=1), np.concatenate([labels for _, labels in HUNDRED]))
     np.testing.assert_array_equal(coarse.y.argmax(axis=1), np.concatenate([labels // 5 for _, labels in HUNDRED]))
     assert (fine.columns.classes, fine.columns.targets) == (FINE, ("fine",))
     assert (coarse.columns.classes, coarse.columns.targets) == (COARSE, ("coarse",))
     assert (fine.own_test, coarse.own_test) == (200, 200)
-    assert load(str(path), task="multiclass", target=["fine"]).fingerprint == fine.fingerprint
+    assert of_target(path, "fine").fingerprint == fine.fingerprint
     with pytest.raises(DataError, match=r"found target 'cours' for CIFAR-100, expected fine or coarse; did you mean"):
-        load(str(path), task="multiclass", target=["cours"])
+        of_target(path, "cours")
     new = load_new(str(path), coarse.columns, task="multiclass")
     np.testing.assert_array_equal(new.y, coarse.y[200:])
 
@@ -174,8 +180,8 @@ def test_files_that_are_not_as_published(placed, version, changes, words):
         ({"task": "regression"}, "numbers to predict"),
         ({"task": "multilabel"}, "one column of 0 and 1"),
         ({"task": "binary"}, "10 classes"),
-        ({"target": ["fine"]}, "found target 'fine' for CIFAR-10, expected label"),
-        ({"ignore": ["a"]}, "data.ignore"),
+        ({"table": TableOptions(target=("fine",))}, "found target 'fine' for CIFAR-10, expected label"),
+        ({"table": TableOptions(ignore=("a",))}, "data.ignore"),
         ({"in_blocks": 5}, "data.in_blocks for"),
         ({"resize": [4, 4]}, "data.resize"),
         ({"channels": "rgb"}, "data.channels"),

@@ -13,6 +13,7 @@ from stand_ins import celeba, class_folders, image_file, write_files
 from nnlab.data.catalogue import load, load_new
 from nnlab.data.images.decode import LARGEST_FILE
 from nnlab.data.stored import StoredRows
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError, StorageError
 from nnlab.runs.cache import UserCache
 
@@ -328,8 +329,8 @@ def test_two_folders_for_one_part(parts):
     [
         ({"task": "binary"}, "found 3 classes"),
         ({"task": "multilabel"}, "found class labels"),
-        ({"target": ["a"]}, "data.target"),
-        ({"ignore": ["a"]}, "data.ignore"),
+        ({"table": TableOptions(target=("a",))}, "data.target"),
+        ({"table": TableOptions(ignore=("a",))}, "data.ignore"),
         ({"channels": "first"}, "found data.channels: first for image files, expected rgb or gray"),
         ({"parameters": {"seed": 1}}, "takes none"),
     ],
@@ -471,16 +472,16 @@ def test_celebas_layout(faces):
 
 def test_some_of_the_attributes(faces):
     every = load(str(faces), task="multilabel")
-    some = load(str(faces), task="multilabel", target=["Smiling", "Bald"])
+    some = load(str(faces), task="multilabel", table=TableOptions(target=("Smiling", "Bald")))
     np.testing.assert_array_equal(some.y, every.y[:, [2, 0]])
     assert some.columns.targets == ("Smiling", "Bald")
-    one = load(str(faces), task="binary", target=["Eyeglasses"])
+    one = load(str(faces), task="binary", table=TableOptions(target=("Eyeglasses",)))
     np.testing.assert_array_equal(one.y, every.y[:, [1]])
     assert one.columns.classes == ("no", "yes")
     assert "found no attribute 'Smile', expected one; did you mean 'Smiling'?" in refused(
-        faces, "multilabel", target=["Smile"]
+        faces, "multilabel", table=TableOptions(target=("Smile",))
     )
-    assert "'Bald' twice" in refused(faces, "multilabel", target=["Bald", "Bald"])
+    assert "'Bald' twice" in refused(faces, "multilabel", table=TableOptions(target=("Bald", "Bald")))
     assert "expected data.target" in refused(faces, "binary")
     assert "expected multilabel" in refused(faces, "multiclass")
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nnlab.data.catalogue import load
-from nnlab.data.dataset import Columns, fingerprint_of
-from nnlab.data.prepare import prepare
+from nnlab.data.dataset import Columns, RowFacts, fingerprint_of
+from nnlab.data.prepare import prepare, relative_weights
+from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError
 
 OPTIONS = {
@@ -72,11 +73,11 @@ def test_targets_with_classes_are_never_scaled():
 
 
 def test_blanks_are_filled():
-    data = prepared(load("penguins", task="multiclass", blanks="median"), blanks="median")
+    data = prepared(load("penguins", task="multiclass", table=TableOptions(blanks="median")), blanks="median")
     assert np.isfinite(data.train.x).all()
     assert np.isfinite(data.test.x).all()
     with pytest.raises(DataError, match="a blank in column"):
-        prepared(load("penguins", task="multiclass", blanks="mean"))
+        prepared(load("penguins", task="multiclass", table=TableOptions(blanks="mean")))
 
 
 def test_constant_columns_are_said_once():
@@ -119,7 +120,7 @@ def test_images_scaled_together():
 
 
 def test_columns_survive_json_and_name_the_inputs():
-    columns = load("penguins", task="multiclass", blanks="drop").columns
+    columns = load("penguins", task="multiclass", table=TableOptions(blanks="drop")).columns
     assert Columns.from_dict(columns.to_dict()) == columns
     assert columns.input_names[:2] == ("island=Biscoe", "island=Dream")
 
@@ -131,6 +132,16 @@ def test_the_fingerprint_sees_values_and_names_not_layout():
     assert plain == fingerprint_of(np.asfortranarray(x.astype(">f8")), y, columns)
     assert plain != fingerprint_of(x + 1e-9, y, columns)
     assert plain != fingerprint_of(x, y, dataclasses.replace(columns, targets=("z",)))
+
+
+def test_the_fingerprint_sees_what_a_training_depends_on_beside_the_values():
+    x, y, columns = np.zeros((3, 2)), np.ones((3, 1)), load("xor", task="binary").columns
+    plain, numbers = fingerprint_of(x, y, columns), np.array([0, 1, 1])
+    facts = [RowFacts(**{name: numbers}) for name in ("parts", "groups", "times", "weights")]
+    found = {fingerprint_of(x, y, columns, rows) for rows in [*facts, RowFacts(groups=numbers[::-1])]}
+    assert len(found | {plain}) == 6
+    others = RowFacts(lines=numbers, kept={"id": ("a", "b", "c")})
+    assert fingerprint_of(x, y, columns, others) == fingerprint_of(x, y, columns, RowFacts()) == plain
 
 
 def images(tmp_path, **arrays):
@@ -161,3 +172,88 @@ def test_images_are_brought_to_a_range(tmp_path):
 def test_what_a_reader_warns_of_is_a_warning():
     dataset = dataclasses.replace(load("iris", task="multiclass"), warnings=("first",), notes=("as published",))
     assert prepared(dataset).warnings == ("first",)
+
+
+# --- splits that a table asks for -------------------------------------------------------------------------------------
+
+
+def rows_of(dataset, **facts):
+    return dataclasses.replace(dataset, rows=RowFacts(**facts))
+
+
+def test_a_table_s_own_parts_are_prepared_and_their_absent_classes_are_said():
+    iris = load("iris", task="multiclass")
+    data = prepared(
+        rows_of(iris, parts=np.repeat(np.arange(3, dtype=np.int8), [90, 30, 30])), test=None, validation=None
+    )
+    assert [len(part.x) for part in (data.train, data.val, data.test)] == [90, 30, 30]
+    np.testing.assert_array_equal(data.scaling.shift, iris.x[:90].mean(axis=0))
+    assert data.warnings == (
+        "class 'virginica' absent from the training part",
+        "class 'setosa' absent from the validation part",
+        "classes 'setosa', 'versicolor' absent from the test part",
+    )
+
+
+def test_groups_stay_together_in_what_a_network_trains_on():
+    iris = load("iris", task="multiclass")
+    groups = np.arange(150) // 7
+    data = prepared(rows_of(iris, groups=groups))
+    split = data.split
+    of_parts = [set(groups[part].tolist()) for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, of_parts)) == 22
+    assert [sentence for sentence in data.warnings if "data.group" in sentence] == list(split.warnings)
+    np.testing.assert_array_equal(data.test.x, data.scaling.apply(iris.x[split.test], np.float32))
+
+
+def test_later_rows_test_and_every_seed_has_the_same():
+    energy = load("energy", task="regression")
+    times = np.random.default_rng(0).permutation(768).astype(np.float64)
+    one, other = (prepared(rows_of(energy, times=times), seed=seed) for seed in (1, 2))
+    assert times[one.split.test].min() > times[one.split.validation].max()
+    assert times[one.split.validation].min() > times[one.split.train].max()
+    np.testing.assert_array_equal(one.test.x, other.test.x)
+    np.testing.assert_array_equal(one.train.y, other.train.y)
+
+
+def test_suspicions_are_warnings_that_later_seeds_need_not_look_for():
+    cancer = load("breast-cancer", task="binary")
+    (told,) = prepared(cancer, scale_name="none").warnings
+    assert told.startswith("2 of 30 inputs ('area_mean', 'area_worst') are not scaled")
+    assert prepared(cancer, scale_name="none", warn=False).warnings == ()
+
+
+def test_a_target_that_is_an_input_is_a_warning_of_a_table():
+    energy = load("energy", task="regression")
+    leaking = dataclasses.replace(energy, x=np.column_stack([energy.x[:, 1:], energy.y[:, 0]]))
+    (told,) = prepared(leaking).warnings
+    assert told.startswith("target 'heating_load' follows column ")
+    assert prepared(rows_of(leaking)).warnings == ()  # a set without lines is none that was read from a table
+
+
+# --- weights of rows --------------------------------------------------------------------------------------------------
+
+
+def test_the_weights_of_a_part_have_a_mean_of_1_and_change_neither_split_nor_scaling():
+    weights = np.random.default_rng(1).uniform(0, 5, 150)
+    iris = load("iris", task="multiclass")
+    data, plain = prepared(rows_of(iris, weights=weights)), prepared(iris)
+    for name, rows in (("train", data.split.train), ("val", data.split.validation), ("test", data.split.test)):
+        part, other = getattr(data, name), getattr(plain, name)
+        np.testing.assert_allclose(part.weights, weights[rows] / weights[rows].mean(), rtol=1e-14)
+        np.testing.assert_array_equal(part.x, other.x)
+        assert other.weights is None
+
+
+@pytest.mark.parametrize("weight", [5e-324, 0.1, 1 / 3, 1e308])
+def test_equal_weights_are_1_to_the_bit(weight):
+    np.testing.assert_array_equal(relative_weights(np.full(9, weight), np.arange(7), "the part"), 1)
+
+
+@pytest.mark.parametrize(("name", "part"), [("train", "training"), ("validation", "validation"), ("test", "test")])
+def test_a_part_whose_rows_all_weigh_0_is_refused(name, part):
+    weights = np.ones(150)
+    weights[getattr(prepared(load("iris", task="multiclass")).split, name)] = 0
+    with pytest.raises(DataError, match=f"found a weight of 0 for each of the .* rows of the {part} part") as error:
+        prepared(rows_of(load("iris", task="multiclass"), weights=weights))
+    assert error.value.faults[0].key == ("data", "weight")

@@ -73,6 +73,41 @@ def test_a_gate_may_compare_with_a_multiple_of_another_figure(text, bound, of):
 
 
 @pytest.mark.parametrize(
+    ("text", "bound", "of", "offset"),
+    [
+        ("test/accuracy >= majority + 0.05", 1.0, "baseline/majority/test/accuracy", 0.05),
+        ("test/accuracy >= majority - 0.01", 1.0, "baseline/majority/test/accuracy", -0.01),
+        ("test/accuracy>=majority+0.05", 1.0, "baseline/majority/test/accuracy", 0.05),
+        ("test/accuracy >= majority +.05", 1.0, "baseline/majority/test/accuracy", 0.05),
+        ("test/accuracy >= majority + -0.01", 1.0, "baseline/majority/test/accuracy", -0.01),
+        ("test/rmse <= 0.5 * mean", 0.5, "baseline/mean/test/rmse", 0.0),
+        ("test/mae <= median * 0.5 - 1", 0.5, "baseline/median/test/mae", -1.0),
+        ("val/accuracy >= linear by epoch 3", 1.0, "baseline/linear/val/accuracy", 0.0),
+        ("val/accuracy == linear - 1 +- 0.2", 1.0, "baseline/linear/val/accuracy", -1.0),
+        ("data/accuracy > majority", 1.0, "baseline/majority/data/accuracy", 0.0),
+        ("relu.test/accuracy >= majority + 0.05", 1.0, "baseline/majority/test/accuracy", 0.05),
+        ("relu.test/accuracy.low >= majority", 1.0, "baseline/majority/test/accuracy", 0.0),
+        (f'"{LEAKY}".test/accuracy.median >= linear', 1.0, "baseline/linear/test/accuracy", 0.0),
+        ("batch/loss <= mean", 1.0, "baseline/mean/batch/loss", 0.0),
+        ("val/loss <= baseline * 1.05 + 0.1", 1.05, "baseline", 0.1),
+        ("val/loss <= train/loss - 0.1", 1.0, "train/loss", -0.1),
+    ],
+)
+def test_a_gate_may_add_to_what_a_baseline_reaches(text, bound, of, offset):
+    gate = parse_gate(text)
+    assert (gate.bound, gate.of.name, gate.of.step, gate.offset) == (bound, of, None, offset)
+
+
+def test_a_sum_of_numbers_is_a_number():
+    assert parse_gate("val/loss <= 0.5 + 0.25") == Gate("val/loss <= 0.5 + 0.25", "val/loss", "<=", 0.75)
+
+
+def test_arms_and_figures_may_have_names_like_those_of_baselines():
+    assert parse_gate("linear.val/loss <= 1").figure == "linear.val/loss"
+    assert parse_gate("val/f1/mean >= majority.val/loss").of == GateFigure("majority.val/loss")
+
+
+@pytest.mark.parametrize(
     ("text", "figure"),
     [
         (f'"{LEAKY}".val/accuracy.low >= 1', f"{LEAKY}.val/accuracy.low"),
@@ -106,6 +141,13 @@ def test_quotes_hold_a_name_together(text, figure):
         ("val/loss <= 1 2", "at character 15 found '2' instead of the end"),
         ("val/loss <= 1e308 * 1e308", "expected finite numbers"),
         ("val/loss <= baseline +- 1", "expected it after =="),
+        ("mean <= 1", "at character 1 found 'mean' instead of the name of a figure"),
+        ("val/loss <= majority * mean", "at character 24 found 'mean' instead of a number"),
+        ("val/loss <= majority + mean", "at character 24 found 'mean' instead of a number"),
+        ("val/loss <= majority@3", "at character 21 found '@' instead of the end"),
+        ("val/loss <= majority + 1 + 1", "at character 26 found '+' instead of the end"),
+        ("val/loss <= majorty", "or one of majority, mean, median, linear"),
+        ("val/loss <= majority + 1e999", "expected finite numbers"),
         ("val/loss\n<= \x1b", r"found '\x1b'"),
     ],
 )
@@ -165,6 +207,10 @@ def test_a_long_gate_is_shown_in_80_characters(length, shown):
         ("r2 >= 1", "unknown figure 'r2' in gate 'r2 >= 1'; expected val/r2 or test/r2"),
         ("zzz >= 1", "unknown figure 'zzz' in gate 'zzz >= 1'"),
         ("val/accuracy >= 1", None),
+        (
+            "val/acuracy >= majority",
+            "unknown figure 'val/acuracy' in gate 'val/acuracy >= majority'; did you mean 'val/accuracy'?",
+        ),
     ],
 )
 def test_what_is_said_of_a_figure_that_nothing_measures(text, sentence):
@@ -252,6 +298,48 @@ def test_a_gate_on_another_figure_asks_for_both():
     assert (theirs.figure, theirs.step, theirs.by_epoch, theirs.by_step, theirs.of) == ("c/d", 5, None, None, None)
     assert parse_gate("a/b <= c/d by step 3").asks[1].by_step is None
     assert len(parse_gate("a/b <= baseline").asks) == len(parse_gate("a/b <= 1").asks) == 1
+
+
+KNOWN = ("val/r2", "val/loss", "baseline/mean/val/r2", "baseline/linear/val/r2")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("val/r2 >= mean", None),
+        ("val/r2 >= majority", "which is no baseline of val/r2; expected mean or linear"),
+        ("val/loss <= mean", "no baseline of val/loss; expected a figure that baselines have, with this command"),
+        ("val/r3 >= mean", None),  # said of val/r3 itself
+    ],
+)
+def test_what_is_said_of_a_baseline_that_nothing_has(text, sentence):
+    _, asked = parse_gate(text).asks
+    found = unknown_figure(asked, KNOWN)
+    assert found is None if sentence is None else found.endswith(sentence)
+
+
+def test_baselines_are_suggested_for_no_other_figure():
+    assert unknown_figure(parse_gate("r2 >= 1"), KNOWN) == "unknown figure 'r2' in gate 'r2 >= 1'; expected val/r2"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "met"),
+    [
+        ("test/accuracy >= majority + 0.05", 0.85, True),
+        ("test/accuracy > majority + 0.05", 0.85, False),
+        ("test/accuracy <= majority + 0.05", 0.85, True),
+        ("test/accuracy == majority + 0.05", 0.85, True),
+        ("test/accuracy >= majority + 0.05", 0.8499999999, False),
+        ("test/accuracy >= majority - 0.01", 0.79, True),
+        ("test/accuracy >= majority * 1.1 - 0.1", 0.775, False),
+        ("test/accuracy >= linear", 0.99, False),  # not measured
+    ],
+)
+def test_a_gate_holds_a_figure_against_a_baseline(text, value, met):
+    measured = Measured({"test/accuracy": value, "baseline/majority/test/accuracy": 0.8})
+    (found,) = hold([parse_gate(text)], measured)
+    assert found.met == met
+    assert found.line().bound == (None if "linear" in text else pytest.approx(found.bound))
 
 
 # --- When it is met ---------------------------------------------------------------------------------------------------

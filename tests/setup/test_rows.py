@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import write
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
+from nnlab.data.dataset import RowFacts
 from nnlab.errors import ConfigError, DataError
 from nnlab.setup.rows import prepare_rows, read_rows
 
@@ -54,19 +57,47 @@ def placed(folder, table=TABLE, **changes):
         ({"source": "{name: t.csv, noise: 1.0, samples: 3}"}, "e.yaml:4:46: found 2 parameters for a set that takes"),
         ({"source": "{name: moons, classes: 3}", "target": "k"}, "e.yaml:5:11: found data.target for 'moons'"),
         ({"blanks": "drop", "test": 9}, "e.yaml:9:9: found 9 rows for data.test: 9, expected fewer"),
-        ({"source": "t.csv", "table": "a,k\nNA,no\nNA,yes\n", "blanks": "drop"}, "e.yaml:7:11: found a blank in every"),
+        (
+            {"table": "a,b,k\n,1,no\n,2,yes\n1,,no\n2,,yes\n", "blanks": "drop"},
+            "e.yaml:7:11: found blanks that leave 0",
+        ),
         ({"table": "a,k\n1,no\n2,yes\n3,maybe\n"}, "e.yaml:2:7: found 3 classes ('maybe', 'no', 'yes')"),
         (
             {"table": "a,k\n1e308,no\n-1e308,yes\n0,no\n", "scale": "minmax"},
             "e.yaml:8:10: found a range beyond float64",
         ),
-        ({"table": "a,k\n1e39,no\n-1,yes\n0,no\n"}, "e.yaml:8:10: found a value that is too large in column 1"),
     ],
 )
 def test_a_fault_of_the_data_stands_at_the_key_that_causes_it(changes, start, tmp_path):
     found = placed(tmp_path, **changes)
     assert len(found) == 1
     assert found[0].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "message"),
+    [
+        ("a,b,k\n1,2,no\n1,1e39,yes\n0,0,no\n", {}, "found 1e+39 in column 'b', expected one that is finite"),
+        ("a,b,k\n1,2,1\n5,0,1e300\n1,1,0\n", {"task": "regression"}, "found 1e+300 in column 'k', expected one"),
+    ],
+)
+def test_a_value_that_is_too_large_stands_at_its_row_in_the_file(table, changes, message, tmp_path):
+    write(tmp_path, table, "t.csv")
+    document = read_text(TEXT.format(**USUAL | {"test": 1} | changes), "e.yaml")
+    experiment = validate(document)
+    dataset = read_rows(experiment, document, tmp_path)
+    for lines, place in ((None, "t.csv: row 2: "), (np.array([2, 7, 9]), "t.csv:7: ")):
+        placed = replace(dataset, rows=RowFacts(lines=lines))
+        with pytest.raises(DataError) as error:
+            prepare_rows(experiment, placed, [0])
+        assert str(error.value).startswith(f"{tmp_path}/{place}{message}")
+
+
+def test_ranges_and_blanks_of_a_whole_column_name_it(tmp_path):
+    [fault] = placed(tmp_path, "a,b,k\n0,1e308,no\n1,-1e308,yes\n0,0,no\n", scale="minmax")
+    assert fault.startswith("e.yaml:8:10: found a range beyond float64 in column 'b', expected smaller values")
+    [fault] = placed(tmp_path, "a,b,k\n0,1e308,no\n1,-1e308,yes\n0,0,no\n", scale="{name: minmax, together: true}")
+    assert fault.startswith("e.yaml:8:10: found a range beyond float64 in the inputs, expected smaller values")
 
 
 def test_a_key_that_is_not_written_is_placed_where_it_would_stand(tmp_path):

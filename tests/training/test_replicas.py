@@ -348,7 +348,7 @@ def compared(tmp_path_factory):
     )
     arms = arms_from(["tanh", "prelu:alpha=0.1"], ACTIVATIONS)
     rows, runs = read_rows(chosen, None, Path()), tmp_path_factory.mktemp("runs")
-    both, target = variants(chosen, arms), default_target(chosen)
+    both, target = variants(chosen, arms), default_target(chosen, rows.y)
     found = compare(chosen, rows, both, SEEDS[:3], runs=runs, target=target)
     return chosen, rows, arms, found.compared.folder, runs
 

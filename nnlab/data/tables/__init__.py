@@ -1,5 +1,23 @@
 """Tables: text separated by commas and other signs, read strictly, and how their columns become numbers."""
 
-from nnlab.data.tables.reading import BLANKS, infer_task, likely_target, read_csv, read_csv_like, written_as
+from nnlab.data.tables.reading import (
+    BLANKS,
+    OpenTaskError,
+    describe_table,
+    infer_task,
+    likely_target,
+    read_csv,
+    read_csv_like,
+    written_as,
+)
 
-__all__ = ["BLANKS", "infer_task", "likely_target", "read_csv", "read_csv_like", "written_as"]
+__all__ = [
+    "BLANKS",
+    "OpenTaskError",
+    "describe_table",
+    "infer_task",
+    "likely_target",
+    "read_csv",
+    "read_csv_like",
+    "written_as",
+]

@@ -37,7 +37,7 @@ _HAS_EXTENDED = np.finfo(np.longdouble).nmant == 63  # that of x86; others are n
 
 
 @dataclass(frozen=True)
-class Cells:
+class TextCells:
     """Cells (n,) of a text: cell i is the bytes `start[i]` to `stop[i]` of `data`, in ascending order.
 
     `cell_of` (bytes,) is the index of the cell in which, or behind which, each byte stands. The bytes in `between`
@@ -54,17 +54,25 @@ class Cells:
         """The text of cell number `i`."""
         return self.data[self.start[i] : self.stop[i]].decode()
 
+    def picked(self, some: Places) -> TextCells:
+        """Some cells (k,) alone."""
+        number = np.zeros(len(self.start), np.int32)
+        number[some] = 1
+        number = np.maximum(np.cumsum(number, dtype=np.int32) - 1, 0)
+        return TextCells(self.data, self.start[some], self.stop[some], number[self.cell_of], self.between)
+
     def different(self, some: Places) -> tuple[NDArray[np.int64], list[bytes]]:
-        """The different texts of `some` cells (k,), and the index of each cell's text among them, (k,)."""
+        """The different texts of `some` cells (k,) as they come, and the index of each cell's text among them, (k,)."""
         start, length = self.start[some], self.stop[some] - self.start[some]
         if length.max(initial=0) <= len(TAIL):
             words = self._words(start, length)
             keys = (words * _ODD[: len(words), None]).sum(axis=0, dtype=np.uint64) + length.astype(np.uint64)
             _, first, index = np.unique(keys, return_index=True, return_inverse=True)
-            same = first[index]
+            same, order = first[index], np.argsort(first)
             if (words == words[:, same]).all() and (length == length[same]).all():  # no two texts with one key
+                first, place = first[order], np.argsort(order)
                 ends = zip(start[first].tolist(), (start + length)[first].tolist(), strict=True)
-                return index, [self.data[a:b] for a, b in ends]
+                return place[index], [self.data[a:b] for a, b in ends]
         texts = [self.data[a:b] for a, b in zip(start.tolist(), self.stop[some].tolist(), strict=True)]
         codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
         return np.fromiter(map(codes.__getitem__, texts), np.int64, len(texts)), list(codes)
@@ -97,8 +105,24 @@ class Decimals:
     grouped: NDArray[np.bool_]
 
 
-def decimals(cells: Cells, point: str = ".") -> Decimals:
+def decimals(cells: TextCells, point: str = ".") -> Decimals:
     """Read cells as decimal numbers; `point` is the decimal mark."""
+    may_be = _MAY_START[np.frombuffer(cells.data, np.uint8)[cells.start]]
+    some = np.flatnonzero(may_be)
+    if len(some) > _MOSTLY * len(may_be):
+        return _decimals(cells, point)
+    found = _decimals(cells.picked(some), point)
+    every = np.full(len(may_be), np.nan)
+    every[some] = found.values
+    flags = [np.zeros(len(may_be), bool) for _ in range(4)]
+    for flag, of_some in zip(flags, (found.plain, found.usual, found.proven, found.grouped), strict=True):
+        flag[some] = of_some
+    return Decimals(every, *flags)
+
+
+def _decimals(cells: TextCells, point: str) -> Decimals:
+    if not len(cells.start):
+        return Decimals(np.zeros(0), *(np.zeros(0, bool) for _ in range(4)))
     found = _Found.of(cells, point)
     integer = found.integers(cells)
     values = integer.astype(np.float64) / _POWERS[np.minimum(found.behind, 22)]
@@ -141,7 +165,7 @@ class _Found:
     may_have_exponent: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, cells: Cells, point: str) -> _Found:
+    def of(cls, cells: TextCells, point: str) -> _Found:
         """Find them by the bytes that are no digits, of which most cells have one or none."""
         data, start, stop, count = np.frombuffer(cells.data, np.uint8), cells.start, cells.stop, len(cells.start)
         kinds_of = cells.data.translate(_kinds(point, cells.between))
@@ -151,10 +175,11 @@ class _Found:
         at, cell = _within(cells, np.flatnonzero(kinds == _POINT))
         points = np.zeros(count, np.int64)
         points[cell] = at
-        strange = np.zeros(count, bool)  # also a cell with blanks around it, which `number_in` reads
+        strange = np.zeros(count, bool)
         if _OTHER in kinds_of:
-            strange = np.maximum.reduceat(kinds, start) == _OTHER
-        if cells.data.count(b"-") + cells.data.count(b"+") > np.count_nonzero(signs):
+            ends = np.stack((start, stop), axis=1).ravel()
+            strange = (np.maximum.reduceat(kinds, ends)[::2] == _OTHER) & (start < stop)
+        if np.count_nonzero(kinds == _SIGN) > np.count_nonzero(signs):
             at, within = _within(cells, np.flatnonzero(kinds == _SIGN))
             strange[within[at > start[within]]] = True
         strange[cell[1:][cell[1:] == cell[:-1]]] = True  # two points
@@ -172,15 +197,16 @@ class _Found:
         """The number of digits of each cell."""
         return self.whole + self.behind
 
-    def integers(self, cells: Cells) -> NDArray[np.uint64]:
+    def integers(self, cells: TextCells) -> NDArray[np.uint64]:
         """The digits of each cell as an integer; meaningless if there are more than 19, or others than digits."""
         words = np.ndarray((len(cells.data) - 7,), "<u8", buffer=cells.data, strides=(1,))
         integer = _digits(words, self.begin + self.whole, self.whole)
         return integer * _WORD_POWERS[np.clip(self.behind, 0, _MOST_DIGITS)] + _digits(words, cells.stop, self.behind)
 
 
-def _within(cells: Cells, at: Places) -> tuple[Places, NDArray[np.int32]]:
+def _within(cells: TextCells, at: Places) -> tuple[Places, NDArray[np.int32]]:
     """Those bytes `at` that stand within a cell, and their cells."""
+    at = at[: len(at) * bool(len(cells.start))]  # no cell, no byte
     cell = cells.cell_of[at]
     inside = (at >= cells.start[cell]) & (at < cells.stop[cell])
     return (at, cell) if inside.all() else (at[inside], cell[inside])
@@ -218,7 +244,9 @@ def _divide_long(long: Places, integer: NDArray[np.uint64], behind: Places, valu
     return unsure
 
 
-_NUMBER_STARTS = np.frombuffer(b"0123456789.,+-", np.uint8)  # of a cell that may be one, as in 1e-5
+_NUMBER_STARTS = np.frombuffer(b"0123456789.,+-", np.uint8)
+_MAY_START = np.isin(np.arange(256), _NUMBER_STARTS)  # whether a cell that begins with a byte may be a number
+_MOSTLY = 0.9  # of the cells of a piece may be numbers: it is not worthwhile to pick them
 
 
 @lru_cache

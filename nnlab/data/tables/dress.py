@@ -77,16 +77,20 @@ def _grouped(group: str, point: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What cells prove of a mark, point or comma: an example where it can only be a decimal mark, and one of either."""
+    """What cells prove of a mark, point or comma, with an example of each.
+
+    In `decimal` it can only be a decimal mark, in `grouping` it can only stand between thousands, in `either` both.
+    """
 
     decimal: str = ""
     either: str = ""
+    grouping: str = ""
 
 
 def evidence_for(mark: str, texts: Iterable[str]) -> Evidence:
-    """The first cells that prove `mark` to be the decimal mark, as 0,26 does, and that leave it open, as 1,234 does."""
+    """What cells prove of `mark`: 0,26 has a decimal comma, in 1,234.5 it groups thousands, 1,234 may be either."""
     other = "," if mark == "." else "."
-    decimal = either = ""
+    decimal = either = grouping = ""
     for text in texts:
         if mark not in text:
             continue
@@ -95,11 +99,11 @@ def evidence_for(mark: str, texts: Iterable[str]) -> Evidence:
             either = either or text
         elif _DECIMAL[mark].fullmatch(body) or _grouped(other, mark).fullmatch(body):
             decimal = decimal or text
-        elif _grouped(mark, other).fullmatch(body):  # 1,234,567 and 1,234.5 prove the other one
-            either = either or text
-        if decimal and either:
+        elif _grouped(mark, other).fullmatch(body):
+            grouping = grouping or text
+        if decimal and either and grouping:
             break
-    return Evidence(decimal, either)
+    return Evidence(decimal, either, grouping)
 
 
 _OPEN = {mark: re.compile(rf"[1-9][0-9]{{0,2}}{re.escape(mark)}[0-9]{{3}}") for mark in ".,"}

@@ -118,7 +118,8 @@ def _encode_dates(x: Floats, column: InputColumn, texts: Texts) -> None:
 def unknown_fault(column: InputColumn, unknown: Sequence[tuple[int, str]]) -> str:
     """What is said of rows with categories that training never saw, where that is an error."""
     text = unknown[0][1]
-    known = ", ".join(quoted(name) for name in (column.categories or ())[:5])
+    names = column.categories or ()
+    known = ", ".join(map(quoted, names[:5])) + (", …" if len(names) > 5 else "")
     more = f" (and {counted(len(unknown) - 1, 'more row')} with unknown ones)" if len(unknown) > 1 else ""
-    near = suggestion(text, column.categories or ())
-    return f"found {quoted(text)} in column {quoted(column.name)}, expected one of {known or 'no texts'}, …{near}{more}"
+    near = suggestion(text, names)
+    return f"found {quoted(text)} in column {quoted(column.name)}, expected one of {known or 'no texts'}{near}{more}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from nnlab.data.tables.dress import MISSING, Marks, evidence_for, undressed
 from nnlab.data.tables.kinds import Findings, marks_of
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
-from nnlab.data.tables.table import Column, Layout, Table, columns_below
+from nnlab.data.tables.sheets import typed_file
+from nnlab.data.tables.table import Column, Grid, Table, TextLayout, columns_below
 from nnlab.errors import Question, printable, suggestion
 
 _HEADER_KEY, _NAMES_KEY = ("data", "header"), ("data", "names")
@@ -26,26 +28,52 @@ _IN_EITHER = (Marks(".", ","), Marks(",", "."))
 def read_table(
     path: Path, options: TableOptions, findings: Findings, expected: Collection[str] = ()
 ) -> tuple[Table, Marks]:
-    """The table in a text file, and how its numbers are written. DataError if it cannot be read.
+    """The table in a file, and how its numbers are written. DataError if it cannot be read.
 
     `expected` are the names of columns of an earlier table: a first line with all of them is a header.
     """
-    layout = Layout(path, *separator_of(path, options.separator))
-    layout = replace(layout, point=_likely_point(layout, options))
-    first = first_record(path, layout.sign)
-    table, marks = _read(layout, first, options, findings, expected)
-    if marks.point != layout.point and not findings.faults:
+    point, grid_at = _opened(path, options, findings, expected)
+    grid = grid_at(point, findings)
+    table, marks = _read(grid, options, findings, expected)
+    if marks.point != point and not findings.faults:
         again = Findings(findings.faults)
-        table, marks = _read(replace(layout, point=marks.point), first, options, again, expected)
+        table, marks = _read(grid_at(marks.point, again), options, again, expected)
     return table, marks
 
 
-def _likely_point(layout: Layout, options: TableOptions) -> str:
+def _opened(
+    path: Path, options: TableOptions, findings: Findings, expected: Collection[str]
+) -> tuple[str, Callable[[str, Findings], Grid]]:
+    """The likely decimal mark of a table, and the function that reads it by a mark: the kind of file is chosen here."""
+    open_typed = typed_file(path)
+    if open_typed is None:
+        layout = TextLayout(path, *separator_of(path, options.separator))
+        return _likely_point(layout, options), lambda point, found: _text_grid(layout, point, options, found)
+    grid_at = open_typed(path, options, findings, expected)
+    return _said_point(options) or ".", lambda point, _: grid_at(point)
+
+
+def _text_grid(layout: TextLayout, point: str, options: TableOptions, findings: Findings) -> Grid:
+    """The grid of a text file. DataError for records of another width, unless such are left out."""
+    layout = replace(layout, point=point)
+    columns, lines, ragged = columns_below(layout)
+    if ragged and options.bad_rows == "skip":
+        findings.warnings.append(_left_out([line for line, _ in ragged]))
+    else:
+        add_ragged(findings.faults, ragged, layout.width, layout.sign)
+        findings.faults.raise_if_any()
+    first = first_record(layout.path, layout.sign)
+    return Grid(layout.path, first, columns, lines, partial(_below, columns, first, point), point, sign=layout.sign)
+
+
+def _below(columns: Sequence[Column], first: Sequence[str], point: str) -> list[Column]:
+    return [column.below(cell, point) for column, cell in zip(columns, first, strict=True)]
+
+
+def _likely_point(layout: TextLayout, options: TableOptions) -> str:
     """The decimal mark to read by: what the user says, or what the first cells prove. `marks_of` sees to the rest."""
-    if options.decimal != "auto" or options.thousands == ".":
-        return options.decimal if options.decimal != "auto" else ","
-    if layout.sign == ",":
-        return "."
+    if layout.sign == "," or _said_point(options):
+        return _said_point(options) or "."
     records = next(layout.records())
     texts = (records.cells.text(i) for i in range(min(2000, len(records.cells.start))))
     proofs = {
@@ -53,6 +81,11 @@ def _likely_point(layout: Layout, options: TableOptions) -> str:
         for mark, cells in zip(".,", _twice(texts), strict=True)
     }
     return "," if proofs[","] and not proofs["."] else "."
+
+
+def _said_point(options: TableOptions) -> str:
+    """The decimal mark that the user names, or that follows from the sign for thousands; "" if neither."""
+    return options.decimal if options.decimal != "auto" else "," if options.thousands == "." else ""
 
 
 def _twice(texts: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -64,20 +97,12 @@ def _is_number(text: str) -> bool:
     return any(undressed(text, marks) for marks in _IN_EITHER)
 
 
-def _read(
-    layout: Layout, first: Sequence[str], options: TableOptions, findings: Findings, expected: Collection[str]
-) -> tuple[Table, Marks]:
-    columns, lines, ragged = columns_below(layout)
-    if ragged and options.bad_rows == "skip":
-        findings.warnings.append(_left_out([line for line, _ in ragged]))
+def _read(grid: Grid, options: TableOptions, findings: Findings, expected: Collection[str]) -> tuple[Table, Marks]:
+    table = Table(str(grid.path), tuple(grid.columns), grid.lines, grid.point, grid.sign)
+    if _has_header(grid, options, expected):
+        table = _named(table, grid, options, findings)
     else:
-        add_ragged(findings.faults, ragged, layout.width, layout.sign)
-        findings.faults.raise_if_any()
-    table = Table(str(layout.path), tuple(columns), lines, layout.point)
-    if _has_header(layout, first, columns, options, expected):
-        table = _named(table, first, options, findings)
-    else:
-        table = _with_first_row(table, layout, first, options)
+        table = _with_first_row(table, grid, options)
     if not len(table):
         refuse(table.file, "found a line of names and no rows, expected at least one row")
     of_numbers = [c for c in table.columns if options.columns.get(c.name, ("number",))[0] == "number"]
@@ -93,10 +118,11 @@ def _left_out(lines: Sequence[int]) -> str:
 # --- is the first line a header? --------------------------------------------------------------------------------------
 
 
-def _has_header(
-    layout: Layout, first: Sequence[str], columns: Sequence[Column], options: TableOptions, expected: Collection[str]
-) -> bool:
+def _has_header(grid: Grid, options: TableOptions, expected: Collection[str]) -> bool:
     """Whether the first line holds names. DataError if it may be names or a row."""
+    first, columns = grid.first, grid.columns
+    if grid.is_named:
+        return True
     if options.header != "auto":
         return options.header
     if expected and set(expected) <= set(first):
@@ -106,25 +132,26 @@ def _has_header(
     said = {*(options.target or ()), *options.columns, *options.ignore, *options.keep}
     said |= {name for name in (options.weight, options.split, options.group, options.time) if name}
     if all(_is_number(cell) for cell in first):
-        _refuse_first_line(layout, first, "all of its cells are numbers")
+        _refuse_first_line(grid, "all of its cells are numbers")
     if said and said <= set(first):
         return True
     offset = len(columns) - len(first)  # of a header that lacks a name
     typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
     if typed and all(_accepts(column, cell) for column, cell in typed):
-        _refuse_first_line(layout, first, "its cells are like those below")
-    if not typed and not said and len(columns[0].values):
-        _refuse_first_line(layout, first, "it holds text, as the lines below do")
+        _refuse_first_line(grid, "its cells are like those below")
+    if not typed and not said and len(columns) > 1 and len(columns[0].values):
+        _refuse_first_line(grid, "it holds text, as the lines below do")
     return True
 
 
-def _refuse_first_line(layout: Layout, first: Sequence[str], why: str) -> None:
+def _refuse_first_line(grid: Grid, why: str) -> None:
+    first = grid.first
     shown = ", ".join(quoted(cell) for cell in first[:_SHOWN]) + (", …" if len(first) > _SHOWN else "")
     expected = "expected header: true, or header: false (and names: [a, b, …], if the columns should have some)"
     refuse(
-        layout.path,
+        grid.path,
         f"found a first line that may be names or a row, since {why}: {shown}; {expected}",
-        1,
+        grid.line,
         key=_HEADER_KEY,
         question=Question(_HEADER_KEY, ((True, "the first line holds names"), (False, "it is a row like the others"))),
     )
@@ -153,10 +180,10 @@ def _accepts(column: Column, cell: str) -> bool:
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-def _named(table: Table, first: Sequence[str], options: TableOptions, findings: Findings) -> Table:
+def _named(table: Table, grid: Grid, options: TableOptions, findings: Findings) -> Table:
     """The table with the names of its first line, or with those that the user gives in their place."""
     columns = list(table.columns)
-    names = list(first)
+    names = list(grid.first)
     if len(names) < len(columns):
         if not any(columns[-1].counts.get(text, 0) < len(table) for text in [""]):
             findings.warnings.append("every line but the first ends in a separator: the empty last column is dropped")
@@ -172,17 +199,17 @@ def _named(table: Table, first: Sequence[str], options: TableOptions, findings: 
     return replace(table, columns=tuple(replace(c, name=name) for c, name in zip(columns, names, strict=True)))
 
 
-def _with_first_row(table: Table, layout: Layout, first: Sequence[str], options: TableOptions) -> Table:
+def _with_first_row(table: Table, grid: Grid, options: TableOptions) -> Table:
     """The table whose first line is a row like the others."""
-    if len(first) != layout.width:
-        found = f"found {counted(len(first), 'cell')}"
-        refuse(table.file, f"{found}, expected {layout.width}, as in the lines below", 1)
+    width = len(grid.columns)
+    if len(grid.first) != width:
+        found = f"found {counted(len(grid.first), 'cell')}"
+        refuse(table.file, f"{found}, expected {width}, as in the lines below", grid.line)
     if options.names is not None:
-        _check_count(table, options.names, layout.width)
-    names = options.names or tuple(f"column{number}" for number in range(1, layout.width + 1))
-    columns = [column.below(cell, layout.point) for column, cell in zip(table.columns, first, strict=True)]
-    named = tuple(replace(column, name=name) for column, name in zip(columns, names, strict=True))
-    return replace(table, columns=named, lines=np.concatenate((np.ones(1, np.int64), table.lines)))
+        _check_count(table, options.names, width)
+    names = options.names or tuple(f"column{number}" for number in range(1, width + 1))
+    named = tuple(replace(column, name=name) for column, name in zip(grid.whole(), names, strict=True))
+    return replace(table, columns=named, lines=np.concatenate(([grid.line], table.lines)))
 
 
 def _check_count(table: Table, names: Sequence[str], width: int) -> None:

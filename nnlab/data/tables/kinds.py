@@ -6,9 +6,10 @@ that names the file, the column and the key that answers it. What the user says 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 
 _MOSTLY, _PARTLY = 0.9, 0.1  # of the cells are numbers: the rest is a fault, or the column is text
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_GROUPED_NUMBER = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _DECIMAL_KEY = ("data", "decimal")
 _MOST_WORDS = 20  # that may all stand for a blank
 
@@ -81,6 +83,11 @@ class Kinds:
         }
         return readers[kind](column)
 
+    def number(self, text: str) -> float:
+        """The number in a cell as the table writes numbers, without a symbol; nan for other texts."""
+        dressed = undressed(text, self.marks)
+        return dressed.value if dressed and not dressed.symbol else np.nan
+
     # --- what the user says -------------------------------------------------------------------------------------------
 
     def as_numbers(self, column: Column) -> Reading:
@@ -114,7 +121,9 @@ class Kinds:
         known = [text for text in column.counts if text not in {"", *missing}]
         if not known:
             return Reading(column, "blank", blank)
-        forms = [form] if form else self._one_order(column, formats_of(known) or [_nearest_format(known)], known)
+        forms = (
+            [form] if form else self._one_order(column, formats_of(known) or [_nearest_format(known) or "iso"], known)
+        )
         self._refuse_words(
             column, [text for text in known if not parsed(text, forms[0])], "dates", forms[0] if form else ""
         )
@@ -221,7 +230,7 @@ class Kinds:
     def _dates(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:
         forms = formats_of(rest)
         if not forms:
-            return None
+            return self._dates_in_two_formats(column, rest)
         form = self._one_order(column, forms, rest)[0]
         code = date_code(form, rest)
         if form != "iso":
@@ -231,10 +240,29 @@ class Kinds:
         self._tell_missing(column, words)
         return Reading(column, "date", self._blank(column, words), date=code, why="" if form == "iso" else form)
 
+    def _dates_in_two_formats(self, column: Column, rest: Sequence[str]) -> Reading | None:
+        """A fault if all cells are dates, but not in one format."""
+        examples: dict[str, str] = {}
+        for text in rest:
+            forms = formats_of([text])
+            if not forms:
+                return None
+            examples.setdefault(forms[0], text)
+        shown = " and ".join(quoted(text) for text in list(examples.values())[:2])
+        name = as_key(column.name)
+        self._fault(
+            column,
+            f"found dates such as {shown} in column {quoted(column.name)}, expected one way of writing them; "
+            f"columns: {{{name}: category}} or {{{name}: ignore}}",
+            [*examples.values()],
+        )
+        return self.as_categories(column)
+
     def _one_order(self, column: Column, forms: list[str], texts: Sequence[str]) -> list[str]:
         """The formats, and a fault if dates are possible with the day first and with the month first."""
         both = {"day-first", "month-first"} <= set(forms)
-        if both and (text := next((t for t in texts if parsed(t, "day-first") != parsed(t, "month-first")), "")):
+        if both and (open_ := [t for t in texts if parsed(t, "day-first") != parsed(t, "month-first")]):
+            text = open_[0]
             sign = next(sign for sign in "/-." if sign in text)
             year = "%Y" if re.match(r"\d+.\d+.\d{4}", text) else "%y"
             day, month = (f'"{sign.join((*order, year))}"' for order in (("%d", "%m"), ("%m", "%d")))
@@ -242,7 +270,7 @@ class Kinds:
                 column,
                 f"found dates such as {quoted(text)} in column {quoted(column.name)}, in which the day or the month "
                 f"may be first, expected columns: {{{as_key(column.name)}: {{date: {day}}}}} or {{date: {month}}}",
-                [text],
+                open_,
                 _question_of_order(column, text, day, month),
             )
         return forms
@@ -280,8 +308,8 @@ class Kinds:
     def _mostly_dates(self, column: Column, rest: Sequence[str], total: int) -> str:
         """The format of most cells of a column of dates, or ""."""
         form = _nearest_format(rest)
-        dates = sum(column.counts[text] for text in rest if parsed(text, form)) if parsed(rest[0], form) else 0
-        return form if dates >= _MOSTLY * total else ""
+        dates = sum(column.counts[text] for text in rest if parsed(text, form)) if form else 0
+        return form if form and dates >= _MOSTLY * total else ""
 
     def _text(self, column: Column, words: Sequence[str], numbers: int, total: int, others: Sequence[str]) -> Reading:
         why = ""
@@ -298,9 +326,9 @@ class Kinds:
         """A warning that words which often stand for a blank are kept as texts: NA may be Namibia."""
         if words:
             found = listed([f"{quoted(word)} ({counted(column.counts[word], 'row')})" for word in words])
-            one = "it stands" if len(words) == 1 else "they stand"
+            texts, one = ("a text", "it stands") if len(words) == 1 else ("texts", "they stand")
             self.findings.warnings.append(
-                f"column {quoted(column.name)} has the text {found}, which is kept as a category; "
+                f"column {quoted(column.name)} keeps {found} as {texts} like any other; "
                 f"if {one} for a blank: missing: [{', '.join(map(as_key, words))}]"
             )
 
@@ -340,7 +368,11 @@ class Kinds:
         count = sum(column.counts[word] for word in words)
         shown = ", ".join(quoted(word) for word in words[:5]) + (", …" if len(words) > 5 else "")
         name, in_form = as_key(column.name), f" in the format {quoted(form)}" if form else ""
-        cure = f"missing: [{', '.join(map(as_key, words[:5]))}], or columns: {{{name}: category}} or {{{name}: ignore}}"
+        cure = f"columns: {{{name}: category}} or {{{name}: ignore}}"
+        if form:
+            cure = f"another format, or {cure}"
+        elif len(words) <= 5:
+            cure = f"missing: [{', '.join(map(as_key, words))}], or {cure}"
         self._fault(
             column,
             f"found {counted(count, 'cell')} of {len(column.values)} in column {quoted(column.name)} that "
@@ -379,7 +411,12 @@ def _question_of_order(column: Column, text: str, *formats: str) -> Question:
 
 def as_key(name: str) -> str:
     """A name as one writes it in YAML."""
-    return name if re.fullmatch(r"[A-Za-z_][\w .-]*", name) else f'"{name}"'
+    is_plain = re.fullmatch(r"[A-Za-z_](?:[\w .-]*[\w.-])?", name) and name.lower() not in _YAML_WORDS
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
+
+
+# In an experiment file these are no names, unless they are quoted.
+_YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"))
 
 
 def _missing_why(words: Sequence[str]) -> str:
@@ -391,8 +428,8 @@ def _is_beyond(text: str) -> bool:
 
 
 def _nearest_format(texts: Sequence[str]) -> str:
-    """The format of the first text that is a date in one."""
-    return next((form for text in texts[:100] for form in formats_of([text])), "iso")
+    """The format of the first text that is a date in one, ""; of a long column only its beginning is looked at."""
+    return next((form for text in texts[:100] for form in formats_of([text])), "")
 
 
 # --- the marks of numbers ---------------------------------------------------------------------------------------------
@@ -405,33 +442,55 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
     """
     point = table.point if options.decimal == "auto" else options.decimal
     other = "," if point == "." else "."
-    for_other = _evidence(columns, other)
     if options.decimal != "auto":
-        # Where the mark is known, 1,234 has one reading left: its other sign groups thousands.
-        groups = other if for_other.either and not for_other.decimal else None
-        return Marks(point, options.thousands or groups)
-    proven = next((column for column in columns if column.is_proven), None)
+        there = _evidence(columns, other)  # where the mark is known, 1,234 has one reading left: groups of thousands
+        return Marks(point, options.thousands or (other if there.either and not there.decimal else None))
     if options.thousands:
         return Marks("," if options.thousands == "." else "." if options.thousands == "," else point, options.thousands)
-    if for_other.decimal and proven:
-        findings.faults.add(
-            f"found {quoted(for_other.decimal)} and, in column {quoted(proven.name)}, decimals with a "
-            f'{_MARKS[point]}, expected one decimal mark: decimal: "." or decimal: ","',
-            key=_DECIMAL_KEY,
-            question=_question_of_mark(point, other),
-        )
-    elif for_other.decimal:
-        return Marks(other)
-    elif for_other.either and not proven:
-        findings.faults.add(
-            f"found numbers such as {quoted(for_other.either)}, whose {_MARKS[other]} may be a decimal mark or group "
-            f'thousands, expected decimal: "{other}" or thousands: "{other}"',
-            key=_DECIMAL_KEY,
-            question=_question_of_mark(point, other),
-        )
-    elif for_other.either:
-        return Marks(point, other)
-    return Marks(point)
+    here, there = _evidence(columns, point), _evidence(columns, other)
+    proof = _proof(columns, here, there, point)
+    if counterproof := there.decimal or here.grouping:
+        if proof:
+            found = f"found {_in_column(counterproof, columns)} and {proof}"
+            expected = 'expected one decimal mark: decimal: "." or decimal: ","'
+            question = _question_of_mark(point, other)
+            findings.faults.add(f"{found}, {expected}", key=_DECIMAL_KEY, question=question)
+        return Marks(point if proof else other)
+    if there.either and not proof:
+        _ask_for_mark(_in_column(there.either, columns), other, findings)
+    elif table.sign == ";" and not proof and (example := here.either or _grouped_number(columns)):
+        # Semicolons are often there because the comma is the decimal mark.
+        _ask_for_mark(_in_column(example, columns), point, findings)
+    return Marks(point, other if there.either or there.grouping else None)
+
+
+def _proof(columns: Sequence[Column], here: Evidence, there: Evidence, point: str) -> str:
+    """What proves `point` to be the decimal mark, as a message shows it, or ""."""
+    if text := here.decimal or there.grouping:
+        return _in_column(text, columns)
+    proven = next((column for column in columns if column.is_proven), None)
+    return f"decimals with a {_MARKS[point]} in column {quoted(proven.name)}" if proven else ""
+
+
+def _grouped_number(columns: Sequence[Column]) -> str:
+    """The first number whose point could group thousands, as in 1.234, or ""."""
+    column = next((column for column in columns if column.is_grouped), None)
+    return "" if column is None else next(text for text in column.spelled() if _GROUPED_NUMBER.fullmatch(text))
+
+
+def _in_column(text: str, columns: Sequence[Column]) -> str:
+    """A cell with the name of its column."""
+    column = next(column for column in columns if text in column.counts or (column.is_grouped and not column.is_proven))
+    return f"{quoted(text)} in column {quoted(column.name)}"
+
+
+def _ask_for_mark(example: str, mark: str, findings: Findings) -> None:
+    findings.faults.add(
+        f"found numbers such as {example}, whose {_MARKS[mark]} may be a decimal mark or group thousands, "
+        f'expected decimal: "{mark}" or thousands: "{mark}"',
+        key=_DECIMAL_KEY,
+        question=_question_of_mark("," if mark == "." else ".", mark),
+    )
 
 
 _MARKS = {".": "point", ",": "comma"}
@@ -444,12 +503,12 @@ def _question_of_mark(point: str, other: str) -> Question:
 
 def _evidence(columns: Sequence[Column], mark: str) -> Evidence:
     """What the columns prove of a mark; only columns of which most cells are numbers in some reading count."""
-    decimal = either = ""
+    known = Evidence()
     for column in columns:
         if any(mark in text for text in column.texts) and _is_numeric(column):
             found = evidence_for(mark, column.counts)
-            decimal, either = decimal or found.decimal, either or found.either
-    return Evidence(decimal, either)
+            known = Evidence(*(a or b for a, b in zip(astuple(known), astuple(found), strict=True)))
+    return known
 
 
 def _is_numeric(column: Column) -> bool:

@@ -17,7 +17,7 @@ from nnlab.data.tables.encode import Texts
 from nnlab.data.tables.kinds import Findings, Kinds, Reading
 from nnlab.data.tables.table import Column, Table
 from nnlab.data.targets import check_classes, class_targets
-from nnlab.errors import suggestion
+from nnlab.errors import listed, suggestion
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def _alike(names: Sequence[str], column: str) -> list[str]:
     for name in names:
         groups.setdefault(_plain(name), []).append(name)
     return [
-        f"target column {quoted(column)} has the classes {' and '.join(map(quoted, group))}, which differ in their "
+        f"target column {quoted(column)} has the classes {listed([*map(quoted, group)])}, which differ in their "
         f"spelling alone and are learned as different classes"
         for group in groups.values()
         if len(group) > 1

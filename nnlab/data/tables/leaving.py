@@ -43,8 +43,8 @@ def reason_to_leave_out(reading: Reading, texts: Texts | None, most: int) -> Lef
 
 
 def is_unnamed(name: str) -> bool:
-    """Whether a column has no name, or the one that pandas gives such a column."""
-    return not name or name.startswith("Unnamed:")
+    """Whether a column has no name, or the one that pandas gives such a column, or an index in a Parquet file."""
+    return not name or name.startswith(("Unnamed:", "__index_level_"))
 
 
 def is_id_like(name: str) -> bool:
@@ -56,8 +56,8 @@ def _constant(reading: Reading, texts: Texts | None) -> str:
     if len(reading.blank) < 2:
         return ""
     if reading.numbers is not None:
-        low, high = np.nanmin(reading.numbers), np.nanmax(reading.numbers)
-        return f"it is {low:g} in every row" if low == high else ""
+        numbers = reading.numbers[~np.isnan(reading.numbers)]  # none where all cells are faults
+        return f"it is {numbers[0]:g} in every row" if numbers.size and (numbers == numbers[0]).all() else ""
     counts = {} if texts is None else texts.counts
     return f"it is {quoted(next(iter(counts)))} in every row" if len(counts) == 1 else ""
 

@@ -21,14 +21,14 @@ from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicion
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import separator_of
 from nnlab.data.tables.table import Column, Table
-from nnlab.errors import Question, listed, suggestion
+from nnlab.errors import DataError, Fault, Question, listed, suggestion
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 BLANKS = ("refuse", "drop", "mean", "median")
 USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
-_BLANKS_KEY, _TARGET_KEY = ("data", "blanks"), ("data", "target")
+_BLANKS_KEY, _TARGET_KEY, _SEPARATOR_KEY = ("data", "blanks"), ("data", "target"), ("data", "separator")
 _TWO_TASKS = (("regression", "an amount"), ("multiclass", "a class each"))
 _FEW_FAULTS = 3  # columns with blanks that are told one by one
 _MANY, _MOST = 0.05, 0.5  # of the rows are dropped: that is a warning, and a fault
@@ -43,9 +43,28 @@ def read_csv(path: Path | str, *, task: Task, options: TableOptions | None = Non
     return _First(Path(path), _options(options, said)).dataset(task)
 
 
+class OpenTaskError(DataError):
+    """A table could be for two tasks: which one is a question to the user."""
+
+
 def infer_task(path: Path | str, options: TableOptions) -> tuple[Task, str]:
-    """The task that a table asks for, with the reason. DataError with the question if there are two readings."""
+    """The task that a table asks for, with the reason. OpenTaskError with the question if there are two readings."""
     return _First(Path(path), options).task()
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """How a table is read: its number of rows, its columns, what is told of it and what must be seen."""
+
+    rows: int
+    columns: tuple[ColumnReading, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def describe_table(path: Path | str, task: Task, options: TableOptions) -> TableDescription:
+    """How the columns of a table are read. DataError if it cannot be read, or if something in it is a question."""
+    return _First(Path(path), options).described(task)
 
 
 def likely_target(path: Path | str, options: TableOptions) -> tuple[str, str]:
@@ -104,7 +123,7 @@ class _First:
         self.findings.faults.raise_if_any()
         if task is None:
             question = Question(("task",), _TWO_TASKS) if len(self.targets) == 1 else None
-            refuse(self.path, f"found no task, and {why}", key=("task",), question=question)
+            raise OpenTaskError(Fault(f"found no task, and {why}", str(self.path), key=("task",), question=question))
         return task, why
 
     def likely_target(self) -> tuple[str, str]:
@@ -130,7 +149,7 @@ class _First:
         used = [one for one in inputs if one.role == "input"]
         facts = read_facts(self.kinds, self.options)
         if not used:
-            faults.add("found no column left for the inputs, expected at least one", key=_TARGET_KEY)
+            self._refuse_no_inputs(inputs)
         faults.raise_if_any()
         rows = self._rows(used, targets, facts)
         faults.raise_if_any()
@@ -147,12 +166,33 @@ class _First:
             x,
             y,
             columns,
-            fingerprint=fingerprint_of(x, y, columns),
+            fingerprint=fingerprint_of(x, y, columns, facts_of_rows),
             notes=(*self.table.notes, *self.findings.notes),
             warnings=(*self.table.warnings, *self.findings.warnings),
             rows=facts_of_rows,
             readings=tuple(_described(self.table, inputs, targets, facts, task, self.options)),
         )
+
+    def described(self, task: Task) -> TableDescription:
+        """How the columns are read, whether or not something can be learned from them."""
+        targets = [read_target(self.kinds, column, task) for column in self.targets]
+        inputs = [self._input(column) for column in self.inputs]
+        facts = read_facts(self.kinds, self.options)
+        self.findings.faults.raise_if_any()
+        everything = np.arange(len(self.table))
+        for one in inputs:
+            one.column = self._input_column(one, everything) if one.role == "input" else None
+        columns = _described(self.table, inputs, targets, facts, task, self.options)
+        values = {each.column.place: each.numbers for each in (*targets, *(one.reading for one in inputs))}
+        counted_too = [
+            replace(one, different=len(np.unique(numbers[~np.isnan(numbers)])))
+            if one.different is None and (numbers := values.get(column.place)) is not None
+            else one
+            for one, column in zip(columns, self.table.columns, strict=True)
+        ]
+        notes = (*self.table.notes, *self.findings.notes)
+        warnings = (*self.table.warnings, *self.findings.warnings)
+        return TableDescription(len(self.table), tuple(counted_too), notes, warnings)
 
     # --- roles --------------------------------------------------------------------------------------------------------
 
@@ -165,8 +205,11 @@ class _First:
         rest = [column for column in table.columns if column.name not in ignored]
         targets = options.target
         if targets is None:
-            named = [column.name for column in rest if column.name not in {*others, *options.keep}]
-            targets = (named[-1],) if named else ()
+            named = [column for column in rest if column.name not in {*others, *options.keep} and not _is_empty(column)]
+            targets = (named[-1].name,) if named else ()
+            if targets == ("",):
+                found = f"found no name for column {named[-1].place}, the target unless another is named"
+                refuse(self.path, f"{found}, expected one (data.target names a target)", 1, key=_TARGET_KEY)
         for name in sorted({name for name in targets if targets.count(name) > 1 or name in ignored}):
             self.findings.faults.add(
                 f"found column {quoted(name)} twice in target and ignore, expected it once", key=_TARGET_KEY
@@ -203,6 +246,8 @@ class _First:
         """Faults for names that a column which is used may not have."""
         seen: set[str] = set()
         for column in used:
+            if not column.name:
+                continue  # an input without a name is left out or refused
             name = column.name
             if name in seen:
                 cure = f"data.ignore: [{as_key(name)}] leaves all of them out"
@@ -235,6 +280,18 @@ class _First:
         if texts is not None and not left:
             check_texts(texts, reading, self.table, self.findings.faults)
         return found
+
+    def _refuse_no_inputs(self, left_out: Sequence[_Input]) -> None:
+        if len(self.table.columns) == 1:
+            found = f"found one column, {quoted(self.table.names[0])}, expected inputs and a target"
+            self.findings.faults.add(f"{found}; data.separator may name another separator", 1, key=_SEPARATOR_KEY)
+            return
+        named = [one for one in left_out if one.reading.column.name][:3]
+        reasons = listed([f"{quoted(one.reading.column.name)}: {one.why}" for one in named]) if named else ""
+        usable = [as_key(one.reading.column.name) for one in named if one.reading.known]
+        cure = f"; columns: {{{usable[0]}: category}} would use it" if usable else ""
+        found = f"found no column left for the inputs{f' ({reasons})' if reasons else ''}"
+        self.findings.faults.add(f"{found}, expected at least one{cure}", key=_TARGET_KEY)
 
     def _tell_left_out(self, column: Column, why: str, *, is_warning: bool) -> None:
         what = f"column {quoted(column.name)}" if column.name else f"column {column.place}, which has no name,"
@@ -351,7 +408,12 @@ class _First:
             if rest := holes[_FEW_FAULTS:]:
                 names = ", ".join(quoted(column.name) for column, _ in rest[:5]) + (", …" if len(rest) > 5 else "")
                 found = f"found blanks in {counted(len(rest), 'more column')} ({names})"
-                self.findings.faults.add(f"{found}, expected as above", 1, rest[0][0].place)
+                self.findings.faults.add(f"{found}, expected {advice}", 1, rest[0][0].place)
+
+
+def _is_empty(column: Column) -> bool:
+    """Whether a column has neither a name nor a value."""
+    return not column.name and column.counts.get("", 0) == len(column.values)
 
 
 def _lines(table: Table, rows: Rows) -> str:
@@ -395,7 +457,8 @@ def _described(
 def _described_column(column: Column, one: _Input | None, task: Task, options: TableOptions) -> ColumnReading:
     if one is None:
         role = "kept" if column.name in options.keep else "left out"
-        return ColumnReading(column.name, role, "text", -1, column.counts.get("", 0), "", 0, "as said")
+        missing = column.counts.get("", 0)
+        return ColumnReading(column.name, role, "text" if column.texts else "number", None, missing, "", 0, "as said")
     reading, missing = one.reading, int(np.count_nonzero(one.reading.blank))
     width = one.column.width if one.column else 0
     read_as = (
@@ -405,11 +468,11 @@ def _described_column(column: Column, one: _Input | None, task: Task, options: T
     return ColumnReading(column.name, one.role, read_as, different, missing, shown, width, one.why)
 
 
-def _shown(reading: Reading, texts: Texts | None) -> tuple[int, str]:
+def _shown(reading: Reading, texts: Texts | None) -> tuple[int | None, str]:
     """How many different values there are, and their range or a few examples."""
     if reading.numbers is not None:
         known = reading.numbers[~reading.blank] if reading.blank.any() else reading.numbers
-        return -1, f"{known.min():g} … {known.max():g}" if len(known) else ""
+        return None, f"{known.min():g} … {known.max():g}" if len(known) else ""
     counts = (texts or Texts.of(reading)).counts
     if reading.date is not None:
         return len(counts), f"{min(counts)} … {max(counts)}" if reading.date.format == "iso" else next(iter(counts))

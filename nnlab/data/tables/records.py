@@ -18,21 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.files import FaultList, counted, pieces, quoted, refuse
-from nnlab.data.tables.decimals import PADDING, TAIL, Cells
+from nnlab.data.tables.decimals import PADDING, TAIL, TextCells
 from nnlab.errors import Question, printable
 
 Places = NDArray[np.int64]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
-_PIECE = 2**18  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
+_PIECE = 2**19  # bytes: some ten thousand cells, whose arrays fit into a processor's cache
 _LONGEST_PIECE = 2**23
-_LINES = 64  # of a wide table at a time, at least: less would be spent on the loop over its columns
+_LINES = 8  # of a wide table at a time, at least: less would be spent on the loop over its columns
 _SEPARATOR_KEY = ("data", "separator")
 _BLANKS = re.compile(rb" +")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """Some whole records of a file: their text, which ends in a line end, and the line in which it begins."""
 
     text: bytes
@@ -51,13 +51,13 @@ class Records:
     `ragged` has the line and the cells of each of the others.
     """
 
-    cells: Cells
+    cells: TextCells
     lines: Places
     ragged: Sequence[tuple[int, Sequence[str]]]
 
 
-def pieces_of(path: Path) -> Iterator[Piece]:
-    """The pieces of a text file in UTF-8, with or without BOM; empty lines at its beginning are left out."""
+def pieces_of(path: Path) -> Iterator[TextPiece]:
+    """The pieces of a text file in UTF-8, with or without BOM."""
     line, rest = 1, b""
     for number, data in enumerate(chain(pieces(path, _PIECE), [b""])):
         rest += data.removeprefix(b"\xef\xbb\xbf") if number == 0 else data
@@ -67,14 +67,14 @@ def pieces_of(path: Path) -> Iterator[Piece]:
         text, rest = rest[:end], rest[end:]
         if text:
             _check_text(text, path, line)
-            yield Piece(text if text.endswith((b"\n", b"\r")) else text + b"\n", line)
+            yield TextPiece(text if text.endswith((b"\n", b"\r")) else text + b"\n", line)
             line += _line_ends(text)
 
 
 def _last_line_end(data: bytes) -> int:
     """Where the last whole line ends, 0 for none; so many lines are kept together that a wide table has _LINES."""
     end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
-    is_enough = len(data) >= _PIECE and data.count(b"\n", 0, end) >= _LINES
+    is_enough = len(data) >= max(_PIECE, _LINES * ((data.find(b"\n") + 1) or data.find(b"\r") + 1))
     return end if is_enough or len(data) >= _LONGEST_PIECE else 0
 
 
@@ -105,7 +105,7 @@ def separator_of(path: Path, said: str = "auto") -> tuple[str, int, int]:
     if first is None or not first.text.strip():
         refuse(path, "found an empty file or first line, expected a line of column names and then rows", 1)
     if said != "auto":
-        return said, *_two_widths(_widths(first, said)[0], first, path)
+        return said, *_two_widths(_widths(first, said)[0], said, first, path)
     top = first.text[: first.text.find(b"\n") + 1] or first.text
     signs = [sign for sign in SEPARATORS if sign.encode() in top]  # others leave the first record in one piece
     found = {sign: widths for sign in signs or [","] if (widths := _widths(first, sign)[0]).size}
@@ -115,13 +115,13 @@ def separator_of(path: Path, said: str = "auto") -> tuple[str, int, int]:
     if len(fitting) > 1:
         _refuse_two(path, {sign: int(widths[-1]) for sign, widths in fitting.items()})
     sign = next(iter(fitting), None) or _nearest(found)
-    return sign, *_two_widths(found.get(sign, np.zeros(0, np.int64)), first, path)
+    return sign, *_two_widths(found.get(sign, np.zeros(0, np.int64)), sign, first, path)
 
 
-def _two_widths(widths: Places, first: Piece, path: Path) -> tuple[int, int]:
+def _two_widths(widths: Places, sign: str, first: TextPiece, path: Path) -> tuple[int, int]:
     """The width of the first record, and that of the others: one more if all of the first piece have it."""
     if not widths.size:
-        next(records_of(path, ",", 1))  # raises for the misplaced quote
+        _by_csv(first, sign, 1, path)  # raises for the misplaced quote
         refuse(path, "found no records, expected a table", first.line)
     width = int(widths[0])
     is_short = len(widths) > 1 and width > 1 and bool((widths[1:] == width + 1).all())
@@ -159,7 +159,7 @@ def _refuse_two(path: Path, widths: dict[str, int]) -> None:
     refuse(path, f"found {listed} in every line, expected one reading: {cures}", key=_SEPARATOR_KEY, question=question)
 
 
-def _widths(piece: Piece, sign: str) -> tuple[Places, Places]:
+def _widths(piece: TextPiece, sign: str) -> tuple[Places, Places]:
     """The width of each record and its line; none where quotes are misplaced for this separator."""
     if piece.has_quotes:
         try:
@@ -183,19 +183,22 @@ def _even(text: bytes, sign: str) -> bytes:
     while sign != " " and (blank := sign.encode() + b" ") in text:
         text = text.replace(blank, sign.encode())
     if sign == " ":
-        text = re.sub(rb"(?<=[,;\t|]) +| +(?=\n)|(?:^|(?<=\n)) +", b"", _BLANKS.sub(b" ", text))
+        text = re.sub(rb"(?<=[,;\t|]) +| +(?=[,;\t|\n])|(?:^|(?<=\n)) +", b"", _BLANKS.sub(b" ", text))
     return text
 
 
-def _rows(piece: Piece, sign: str) -> Iterator[tuple[int, list[str]]]:
-    """The first line and the cells of each record, by the csv module. csv.Error for misplaced quotes."""
+def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
+    """The first line and the cells of each record, by the csv module. csv.Error, with the line, for bad quotes."""
     text = piece.text.decode()
     text = "\n".join(line.rstrip(" ") for line in text.split("\n")) if sign == " " else text
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=True)
-    line = 0
-    for cells in reader:
-        yield piece.line + line, [cell.strip() for cell in cells]
-        line = reader.line_num
+    line = piece.line
+    try:
+        for cells in reader:
+            yield line, [cell.strip(" \t\r\n") for cell in cells]
+            line = piece.line + reader.line_num
+    except csv.Error as error:
+        raise csv.Error(str(error), line) from error
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -207,7 +210,7 @@ def first_record(path: Path, sign: str) -> list[str]:
     try:
         _, cells = next(_rows(piece, sign))
     except csv.Error as error:
-        refuse(path, _csv_message(str(error)), piece.line)
+        refuse(path, _csv_message(error.args[0]), error.args[1])
     if not any(cells):
         refuse(path, "found an empty file or first line, expected a line of column names and then rows", 1)
     return cells
@@ -219,7 +222,7 @@ def records_of(path: Path, sign: str, width: int) -> Iterator[Records]:
         yield _by_signs(piece, sign, width) or _by_csv(piece, sign, width, path)
 
 
-def _by_signs(piece: Piece, sign: str, width: int) -> Records | None:
+def _by_signs(piece: TextPiece, sign: str, width: int) -> Records | None:
     """Cut a piece into cells at separators and line ends; None if a quote does more than enclose one whole cell."""
     text = b"0" * PADDING + _even(piece.text, sign) + TAIL
     data = np.frombuffer(text, np.uint8)
@@ -250,7 +253,7 @@ def _by_signs(piece: Piece, sign: str, width: int) -> Records | None:
         is_quoted = (data[start] == _QUOTE) & (start < stop)
         start, stop = _stripped(data, start + is_quoted, stop - is_quoted)
     between = sign.encode() + (b'\n"' if piece.has_quotes else b"\n")
-    return Records(Cells(text, start, stop, cell_of, between), lines[good], ragged)
+    return Records(TextCells(text, start, stop, cell_of, between), lines[good], ragged)
 
 
 _QUOTE = ord('"')
@@ -277,9 +280,8 @@ def _stripped(data: NDArray[np.uint8], start: Places, stop: Places) -> tuple[Pla
     return start, stop
 
 
-def _by_csv(piece: Piece, sign: str, width: int, path: Path) -> Records:
+def _by_csv(piece: TextPiece, sign: str, width: int, path: Path) -> Records:
     rows, ragged, lines = [], [], []
-    line = piece.line
     try:
         for line, cells in _rows(piece, sign):
             if len(cells) == width:
@@ -288,11 +290,11 @@ def _by_csv(piece: Piece, sign: str, width: int, path: Path) -> Records:
             else:
                 ragged.append((line, cells))
     except csv.Error as error:
-        refuse(path, _csv_message(str(error)), line)
+        refuse(path, _csv_message(error.args[0]), error.args[1])
     return Records(cells_of([*chain.from_iterable(rows)]), np.array(lines, np.int64), ragged)
 
 
-def cells_of(texts: Sequence[str]) -> Cells:
+def cells_of(texts: Sequence[str]) -> TextCells:
     """Texts as cells of bytes."""
     encoded = [text.encode() for text in texts]
     length = np.fromiter(map(len, encoded), np.int64, len(encoded))
@@ -302,7 +304,7 @@ def cells_of(texts: Sequence[str]) -> Cells:
     between = b"" if any(b"\n" in text for text in encoded) else b"\n"
     data = b"".join([b"0" * PADDING, *(text + b"\n" for text in encoded), TAIL])
     cell_of = np.concatenate((cell_of, np.full(len(TAIL), len(texts) - 1, np.int32)))
-    return Cells(data, stop - length, stop, cell_of, between)
+    return TextCells(data, stop - length, stop, cell_of, between)
 
 
 def _csv_message(error: str) -> str:

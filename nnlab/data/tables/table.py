@@ -85,7 +85,7 @@ class Column:
 
     def below(self, cell: str, point: str) -> Column:
         """The column with one more cell above the others."""
-        top = _Builder(1)
+        top = _ColumnBuilder(1)
         top.add(Records(cells_of([cell]), np.ones(1, np.int64), ()), point)
         first = top.column(0, self.name, self.place, list)
         texts = tuple(dict.fromkeys((*self.texts, *first.texts)))
@@ -115,14 +115,15 @@ def _picked(spell: Callable[[], list[str]], rows: Rows) -> list[str]:
 class Table:
     """A table: its columns, and the line of the file in which each row (N,) begins.
 
-    `point` is the decimal mark by which numbers were read. `notes` and `warnings` are sentences about the file as a
-    whole, and `read` the number of rows in it, of which some may have been left out.
+    `point` is the decimal mark by which numbers were read, and `sign` the separator. `notes` and `warnings` are
+    sentences about the file as a whole.
     """
 
     file: str
     columns: tuple[Column, ...]
     lines: Rows
     point: str = "."
+    sign: str = ","
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -144,7 +145,7 @@ class Table:
         return replace(self, columns=tuple(column.picked(rows) for column in self.columns), lines=self.lines[rows])
 
 
-class _Builder:
+class _ColumnBuilder:
     """Columns while their records come in, piece by piece."""
 
     def __init__(self, width: int) -> None:
@@ -185,8 +186,68 @@ class _Builder:
         return Column(name, place, values, codes, texts, *flags, spell)
 
 
+@dataclass(frozen=True, eq=False)
+class TypedColumn:
+    """A column of a file that tells numbers from texts by itself.
+
+    `numbers` (N,) are nan where a cell is a text, and `codes` (N,) index `texts`, -1 for numbers. A text may spell a
+    number too, as a cell of a text file does: "1,5" is one where the decimal mark is a comma.
+    """
+
+    place: int
+    numbers: Floats
+    codes: NDArray[np.int32]
+    texts: tuple[str, ...]
+
+    def column(self, point: str, name: str = "") -> Column:
+        """The column, whose texts are read with the decimal mark `point`."""
+        of_texts = self._column_of_texts(point)
+        values = np.where(self.codes < 0, self.numbers, np.append(of_texts.values, np.nan)[self.codes])
+        codes = None if of_texts.codes is None else np.append(of_texts.codes, np.int32(-1))[self.codes]
+        numbers = self.numbers[self.codes < 0]
+        is_usual = of_texts.is_usual and bool(((numbers == np.trunc(numbers)) & (np.abs(numbers) <= 2**53)).all())
+        flags = (is_usual, of_texts.is_proven, of_texts.is_grouped)
+        return Column(name, self.place, values, codes, of_texts.texts, *flags, self._spell)
+
+    def _column_of_texts(self, point: str) -> Column:
+        if not self.texts:
+            return Column("", self.place, np.zeros(0), None, (), True, False, False, list)  # noqa: FBT003 - its flags
+        builder = _ColumnBuilder(1)
+        builder.add(Records(cells_of(self.texts), np.arange(len(self.texts)), ()), point)
+        return builder.column(0, "", self.place, list)
+
+    def _spell(self) -> list[str]:
+        pairs = zip(self.codes.tolist(), self.numbers.tolist(), strict=True)
+        return [self.texts[code] if code >= 0 else spelled_number(number) for code, number in pairs]
+
+
+def spelled_number(number: float) -> str:
+    """A number as a text file has it: an integer without a point, others in the fewest digits that give it back."""
+    return str(int(number)) if number.is_integer() and abs(number) <= 2**53 else repr(number)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A table before its columns have names: its first row, which may hold them, and the columns below that row.
+
+    `line` is that of the first row, and `lines` (N,) are those of the rows below. `whole` gives the columns with the
+    first row as one more row. `is_named` says that the first row is known to hold names; `sign` is the separator of a
+    text file.
+    """
+
+    path: Path
+    first: Sequence[str]
+    columns: Sequence[Column]
+    lines: Rows
+    whole: Callable[[], Sequence[Column]]
+    point: str = "."
+    line: int = 1
+    is_named: bool = False
+    sign: str = ""
+
+
 @dataclass(frozen=True)
-class Layout:
+class TextLayout:
     """How the records of a text file lie: its separator, its decimal mark, and the width of a record.
 
     `first_width` is that of the first record.
@@ -221,9 +282,9 @@ class Layout:
         return found
 
 
-def columns_below(layout: Layout) -> tuple[list[Column], Rows, Sequence[tuple[int, Sequence[str]]]]:
+def columns_below(layout: TextLayout) -> tuple[list[Column], Rows, Sequence[tuple[int, Sequence[str]]]]:
     """The columns below the first record, without names; the line of each row; and the records of another width."""
-    builder, lines, ragged = _Builder(layout.width), list[Rows](), list[tuple[int, Sequence[str]]]()
+    builder, lines, ragged = _ColumnBuilder(layout.width), list[Rows](), list[tuple[int, Sequence[str]]]()
     for records in layout.records():
         builder.add(records, layout.point)
         lines.append(records.lines)

@@ -12,10 +12,10 @@ to z is simply a - y. `FUSED` is the table of such pairs; any other activation a
 from __future__ import annotations
 
 from nnlab.maths.losses.classes import sigmoid_cross_entropy, softmax_cross_entropy
-from nnlab.maths.losses.heads import CLASSES, FUSED, TEXTBOOK, Head, bound, unfused, worked_out
+from nnlab.maths.losses.heads import CLASSES, FUSED, TEXTBOOK, Head, bound, row_weighted, unfused, worked_out
 from nnlab.maths.losses.pairings import DEFAULT_HEADS, head_fault, implied_activation
 from nnlab.maths.losses.table import LOSSES, Loss
-from nnlab.maths.losses.weights import balanced
+from nnlab.maths.losses.weights import balanced, with_row_weights
 
 __all__ = [
     "CLASSES",
@@ -29,8 +29,10 @@ __all__ = [
     "bound",
     "head_fault",
     "implied_activation",
+    "row_weighted",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
     "unfused",
+    "with_row_weights",
     "worked_out",
 ]

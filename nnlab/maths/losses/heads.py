@@ -16,7 +16,12 @@ from nnlab.maths.functions.rows import softmax, softmin
 from nnlab.maths.functions.sigmoids import sigmoid
 from nnlab.maths.losses import classes, margins, numbers
 from nnlab.maths.losses.table import LOSSES
-from nnlab.maths.losses.weights import weighted_gradient, weighted_losses
+from nnlab.maths.losses.weights import (
+    row_weighted_gradient,
+    row_weighted_losses,
+    weighted_gradient,
+    weighted_losses,
+)
 from nnlab.maths.parameters import Value
 
 Array = NDArray[Any]
@@ -29,8 +34,9 @@ class Head:
     `outputs(z, out)` writes a; None where the outputs are z itself. `losses(z, y)` gives each sample's loss, (..., m).
     `gradient(z, a, y, out)` writes the derivative of each sample's loss by its own logits, of which there are
     `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any;
-    `reweighted` gives the same head with others. `outputs_float32` and `gradient_float32` are quicker forms for
-    float32, where there are any: `forms` gives those to call.
+    `reweighted` gives the same head with others. A head that `weighs_rows` takes targets with the weights of their rows
+    as a last column, (..., m, K + 1), as `with_row_weights` makes them. `outputs_float32` and `gradient_float32` are
+    quicker forms for float32, where there are any: `forms` gives those to call.
     """
 
     outputs: Callable[[Array, Array], None] | None
@@ -39,6 +45,7 @@ class Head:
     per_output: int = 1
     weights: Array | None = field(default=None, compare=False)
     reweighted: Callable[[Array], Head] | None = field(default=None, compare=False)
+    weighs_rows: bool = False
     outputs_float32: Callable[[Array, Array], None] | None = None
     gradient_float32: Callable[..., None] | None = None
 
@@ -167,3 +174,17 @@ def _weighted(head: Head, weights: Array, *, by_row: bool) -> Head:
         lambda gradient: partial(weighted_gradient, gradient, weights, by_row=by_row),
     )
     return replace(weighted, weights=weights, reweighted=partial(_weighted, head, by_row=by_row))
+
+
+def row_weighted(head: Head) -> Head:
+    """The head that multiplies the loss of each sample by the weight of its row, the last column of its targets.
+
+    It comes after `bound`: smoothing and class weights look at targets alone.
+    """
+    weighted = head.changed(
+        lambda losses: partial(row_weighted_losses, losses),
+        lambda gradient: partial(row_weighted_gradient, gradient),
+    )
+    again = head.reweighted
+    reweighted = None if again is None else lambda weights: row_weighted(again(weights))
+    return replace(weighted, reweighted=reweighted, weighs_rows=True)

@@ -7,7 +7,7 @@ marked with a star.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -35,25 +35,29 @@ class Verdict:
     untold: int
 
 
-def verdict(arms: Arms, figure: Figure, reached: Reached | None = None) -> Verdict:
+def verdict(
+    arms: Arms, figure: Figure, reached: Reached | None = None, *, idle: Collection[str] = frozenset()
+) -> Verdict:
     """What the figures of the arms, seed by seed, say in plain sentences, each with its full stop.
 
     The best arm is set against every other and each arm against the next one down; `untold` pairs have no sentence.
     Where the seeds of an arm make two groups that the target tells apart, its pairs are those of the shares of seeds
     that `reached` the target, for the means say nothing there. What was told apart comes first, then who fails the
-    target, what can't be told apart, and groups of seeds. The warnings name what was left out and what no interval can
-    know. Raises ValueError for no arm, and for a figure that is infinite.
+    target, what can't be told apart, and groups of seeds. Of two `idle` arms, which answer every row alike, there is no
+    sentence: that they tie is no finding. The warnings name what was left out and what no interval can know.
+    Raises ValueError for no arm, and for a figure that is infinite.
     """
     if not arms:
         raise ValueError("no arms to compare")
     ranked = ranking(arms, larger_is_better=figure.larger_is_better)
     pairs = compare_pairs(arms, larger_is_better=figure.larger_is_better, within=figure.bounds)
-    told = [pair for pair in pairs if _is_told(ranked, pair)]
+    worth = [pair for pair in pairs if not {pair.better, pair.worse} <= {*idle}]
+    told = [pair for pair in worth if _is_told(ranked, pair)]
     shares = compare_shares(reached) if reached else []
     groups = _groups(arms, figure, reached)
     by_share = {frozenset((pair.better, pair.worse)): pair for pair in shares if {pair.better, pair.worse} & {*groups}}
     by_mean = [pair for pair in told if frozenset((pair.better, pair.worse)) not in by_share]
-    in_shares = [pair for pair in by_share.values() if _is_told(ranked, pair)]
+    in_shares = [p for p in by_share.values() if _is_told(ranked, p) and not {p.better, p.worse} <= {*idle}]
     sentences = [
         *_pair_sentences(in_shares, by_mean, figure, reached, told_apart=True),
         *(fails_sentences(ranked, reached, groups, figure) if reached else ()),
@@ -61,7 +65,7 @@ def verdict(arms: Arms, figure: Figure, reached: Reached | None = None) -> Verdi
         *_group_sentences(arms, [label for label in ranked if label not in groups], figure),
     ]
     warnings = [*_arm_warnings(arms), *_pair_warnings(arms, ranked, pairs, by_mean)]
-    untold = len(pairs) - len(told)
+    untold = len(worth) - len(told)
     return Verdict(tuple(ranked), tuple(pairs), tuple(shares), tuple(sentences), tuple(warnings), untold)
 
 

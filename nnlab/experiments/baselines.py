@@ -1,0 +1,226 @@
+"""What a network's figures are worth: those of baselines on the same rows, and sentences that set them side by side.
+
+In summary.json `baselines` holds `baseline/majority/test/accuracy` and so on, beside the figures of `final`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.config.experiment import SPLITS
+from nnlab.data.dataset import Columns, Dataset, Task
+from nnlab.data.prepare import Examples, Prepared
+from nnlab.data.stored import is_lazy
+from nnlab.errors import ConfigError, listed, printable
+from nnlab.gates.hold import asks_for
+from nnlab.gates.parse import Gate, option
+from nnlab.maths.baselines import (
+    LINEAR,
+    SIMPLE,
+    Margin,
+    Predictor,
+    always,
+    answers_alike,
+    beyond_chance,
+    constant,
+    fit_linear,
+    margin_over,
+)
+from nnlab.maths.metrics import TRAINING_METRICS, Figures, metric_of, predictions, report
+
+Array = NDArray[Any]
+
+MOST_ROWS, MOST_NUMBERS = 50_000, 2**26  # of the training part, up to which the linear model is fitted unasked
+_NO_BETTER = 1e-3  # a regression whose error is smaller by less than this share of it has learned nothing
+_UNEVEN = 0.75  # share of the largest class from which accuracy says little
+ADVICE = "; judge by balanced_accuracy, or train with class_weights: balanced"
+PARTS = ("test", "val", "train", "data")  # the first that is there is the one that sentences are about
+
+
+def inputs_for_linear(gates: Sequence[Gate], columns: Columns, train: Examples, *, chosen: bool | None) -> Any:
+    """The scaled inputs of the training part if the linear model is to be fitted on them, else None.
+
+    It is as `chosen`, else if a gate needs it, or for a table that is not too large.
+    """
+    rows, inputs = train.x.shape
+    is_small = rows <= MOST_ROWS and rows * inputs <= MOST_NUMBERS
+    unasked = asks_for(gates, LINEAR) or (is_small and columns.image is None and not is_lazy(train.x))
+    return train.x if (unasked if chosen is None else chosen) else None
+
+
+def check_chosen(gates: Sequence[Gate], *, chosen: bool | None) -> None:
+    """ConfigError for --no-baselines with a gate that compares with the linear model."""
+    needing = [gate for gate in gates if asks_for([gate], LINEAR)]
+    if chosen is False and needing:
+        raise ConfigError(
+            f"--no-baselines: found {option(needing[0].text)}, expected --baselines for a gate on {LINEAR}"
+        )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The figures of baselines, by names such as `baseline/majority/test/accuracy`, and sentences on the network's."""
+
+    figures: Figures
+    sentences: tuple[str, ...] = ()
+
+
+NOTHING = Beside({})
+
+
+def parts_of(prepared: Prepared) -> dict[str, Examples]:
+    """The parts that exist, by name: scaled inputs, and targets in their own units, as `Model.report` takes them."""
+    scaling, found = prepared.target_scaling, {name: getattr(prepared, name) for name in SPLITS}
+    return {
+        name: part if scaling is None else replace(part, y=scaling.invert(part.y))
+        for name, part in found.items()
+        if part is not None
+    }
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The baselines of a training part, by name, at work on scaled inputs."""
+
+    columns: Columns
+    task: Task
+    predictors: Mapping[str, Predictor]
+
+    @classmethod
+    def fit(cls, dataset: Dataset, rows: NDArray[np.int64], x: Any = None) -> Baselines:
+        """Fit them on these training rows of a data set, and given their scaled inputs x the linear model too."""
+        task, y, weights = dataset.task, dataset.y[rows], dataset.rows.weights
+        weights = None if weights is None else weights[rows]
+        found: dict[str, Predictor] = {name: always(constant(name, y, weights)) for name in SIMPLE[task]}
+        with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
+            found |= {LINEAR: fit_linear(task, x, y, weights)} if x is not None else {}
+        return cls(dataset.columns, task, found)
+
+    def figures(self, parts: Mapping[str, Examples]) -> Figures:
+        """The figures of each baseline on each part; none of single classes or targets."""
+        return {
+            f"baseline/{name}/{split}/{figure}": value
+            for name, predictor in self.predictors.items()
+            for split, part in parts.items()
+            for figure, value in self._report(predictor, part).items()
+        }
+
+    def _report(self, predictor: Predictor, part: Examples) -> Figures:
+        top_k = (3, 5) if self.task == "multiclass" and part.y.shape[1] > 5 else ()
+        figures = report(self.task, predictor(part.x), part.y, part.weights, top_k=top_k)
+        return {name: value for name, value in figures.items() if "/" not in name}
+
+    def beside(
+        self, parts: Mapping[str, Examples], reports: Mapping[str, Figures], outputs_on: Callable[[str], Array]
+    ) -> Beside:
+        """The figures on these parts, and sentences on the first of test, validation and training part.
+
+        `reports` are the network's figures, and `outputs_on` gives its outputs on a part.
+        """
+        figures, split = self.figures(parts), next(name for name in PARTS if name in parts)
+        figure = next(iter(TRAINING_METRICS[self.task]))
+        found = [
+            reports[split].get(figure),
+            *(figures[f"baseline/{name}/{split}/{figure}"] for name in self.predictors),
+        ]
+        if any(value is None for value in found):
+            return Beside(figures)
+        return Beside(figures, tuple(_InWords(self, outputs_on(split), split, parts[split]).all()))
+
+    @property
+    def always(self) -> str:
+        """The constant that the network has to beat, in words: `always 'no'`."""
+        row = self.predictors[SIMPLE[self.task][0]](np.zeros((1, 1)))
+        if self.task == "multilabel":
+            return "always the more common value of each label"
+        if self.task == "regression":
+            return "always the training mean"
+        return f"always {self.named(row)}"
+
+    @property
+    def advice(self) -> str:
+        """What to do where one class is so large that accuracy says little; empty elsewhere."""
+        row = self.predictors[SIMPLE[self.task][0]](np.zeros((1, 1)))
+        largest = max(row.max(), 1 - row[0, 0] if self.task == "binary" else 0)
+        return ADVICE if self.columns.classes and largest >= _UNEVEN else ""
+
+    def named(self, outputs: Array) -> str:
+        """The class that is decided for in the first row of outputs, quoted."""
+        return f"'{printable(self.columns.classes[int(predictions(self.task, outputs)[0])])}'"
+
+
+class _InWords:
+    """Sentences on a network's outputs on a part, beside those of the baselines."""
+
+    def __init__(self, baselines: Baselines, outputs: Array, split: str, part: Examples) -> None:
+        self.baselines, self.outputs, self.split = baselines, outputs, split
+        self.task, self.targets, self.weights = baselines.task, part.y, part.weights
+        self.figure = next(iter(TRAINING_METRICS[self.task]))
+        self.others = {name: predictor(part.x) for name, predictor in baselines.predictors.items()}
+        self.value = self._value(outputs)
+
+    def _value(self, outputs: Array) -> float:
+        return float(TRAINING_METRICS[self.task][self.figure](outputs, self.targets, self.weights))
+
+    def _margin(self, outputs: Array, others: Array) -> Margin:
+        return margin_over(self.task, outputs, others, self.targets, self.weights)
+
+    def all(self) -> Iterator[str]:
+        """Beside the simple baseline, what that means, and beside the linear model."""
+        simple, always = self.others[SIMPLE[self.task][0]], self.baselines.always
+        value, margin = self._value(simple), self._margin(self.outputs, simple)
+        name = self.figure.replace("_", " ").capitalize() if self.figure != "rmse" else "RMSE"
+        where = {"test": "", "val": " on the validation part", "train": " on the training part"}[self.split]
+        learned = is_better(self.figure, self.value, value)
+        begin = f"{name} {self.value:.4g}{where}; {always} scores {value:.4g} ({self._distance(value, margin)})"
+        yield f"{begin}: within chance for {margin.rows:,} rows." if learned and margin.within_chance else f"{begin}."
+        if not learned:
+            yield from self._no_better(always)
+        if LINEAR in self.others:
+            yield from self._linear(self.others[LINEAR])
+
+    def _distance(self, value: float, margin: Margin) -> str:
+        """By how much the network is ahead: `+0.05, 12 more of 240 right`, or `65 % less`."""
+        if margin.more is not None:
+            count = f"{abs(margin.more):,} {'more' if margin.more > 0 else 'fewer'} of {margin.rows:,} right"
+            return f"{self.value - value:+.4g}, {count}" if margin.more else f"the same of {margin.rows:,} rows right"
+        if self.task != "regression":
+            return f"{self.value - value:+.4g} by weight"
+        if value == self.value or not value:
+            return "the same" if value == self.value else "no error at all"
+        return f"{100 * abs(1 - self.value / value):.3g} % {'less' if self.value < value else 'more'}"
+
+    def _no_better(self, always: str) -> Iterator[str]:
+        """That nothing was learned, unless figures that heed rare classes say otherwise, and what may help."""
+        found, advice = beyond_chance(self.task, self.outputs, self.targets), self.baselines.advice
+        if found:
+            others = listed([f"{name} is {value:.3g} against {chance:.3g}" for name, (value, chance) in found.items()])
+            yield f"No better than {always} by accuracy, but {others}."
+        else:
+            yield f"No better than {always}: nothing learned."
+        if self.baselines.columns.classes and answers_alike(self.task, self.outputs):
+            yield f"It predicts {self.baselines.named(self.outputs)} for all {len(self.targets):,} rows{advice}."
+        elif advice:
+            yield f"{advice.removeprefix('; ').capitalize()}."
+
+    def _linear(self, outputs: Array) -> Iterator[str]:
+        """That a linear model is as good or better; nothing where the network is ahead for certain."""
+        value, margin = self._value(outputs), self._margin(outputs, self.outputs)
+        by_chance = f", within chance for {margin.rows:,} rows"
+        if value == self.value:
+            yield f"A linear model is as good: {value:.4g}."
+        elif metric_of(self.figure).larger_is_better == (value > self.value):
+            yield f"A linear model is better: {value:.4g}{by_chance if margin.within_chance else ''}."
+        elif margin.within_chance:
+            yield f"A linear model scores {value:.4g}{by_chance}."
+
+
+def is_better(figure: str, value: float, baseline: float) -> bool:
+    """Whether a network's figure is better than a baseline's; an error counts as smaller from 0.1 % less on."""
+    return value > baseline if metric_of(figure).larger_is_better else value < baseline * (1 - _NO_BETTER)

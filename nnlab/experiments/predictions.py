@@ -1,0 +1,141 @@
+"""predictions.csv: a line for each row, with what is known of the row, what the network predicts, and the truth.
+
+The columns, in this order; those in brackets are there only where something is known of them:
+
+    [split]  row  [line]  [file]  [kept columns]  [unseen]  TARGET …  [probability/CLASS …]  [true/TARGET …]
+
+No two have the same name. The prediction keeps the name of its target, a kept column its own, and nnlab's own columns
+give way: where another has the name already, `row` becomes `nnlab/row`. A kept column that is named like a target
+becomes `kept/NAME`. Texts that a spreadsheet would run as a formula are `escaped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.data.dataset import RowFacts
+from nnlab.data.splits import class_indices
+from nnlab.data.spreadsheets import escaped
+from nnlab.experiments.answers import written_name
+from nnlab.maths.metrics import predictions
+from nnlab.runs.files import write_csv
+from nnlab.runs.metrics import cell
+from nnlab.setup.model import Model
+
+Array = NDArray[Any]
+Owner = Literal["target", "kept", "nnlab"]
+_OWNERS: tuple[Owner, ...] = ("target", "kept", "nnlab")  # of columns; the first keeps a name that several have
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets.
+
+    `names` are the names of image files, (N,), or empty; `facts` are those of all rows of the data set. `blank` are the
+    indices of rows with an input that is blank and not filled, whose outputs are nan.
+    """
+
+    outputs: Array
+    numbers: NDArray[np.int64]
+    targets: Array | None
+    names: tuple[str, ...] = ()
+    facts: RowFacts = field(default_factory=RowFacts)
+    blank: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def rows(self) -> int:
+        """The number of rows with a prediction."""
+        return len(self.outputs) - len(self.blank)
+
+    def of_rows(self, values: Sequence[Any]) -> list[Any]:
+        """Those of `values`, one for each row of the data set, that belong to the rows of the part."""
+        return [values[number - 1] for number in self.numbers.tolist()]
+
+
+@dataclass(frozen=True)
+class PredictionColumn:
+    """A column of predictions: its name, whose it is, and its cells."""
+
+    name: str
+    owner: Owner
+    cells: Sequence[str]
+
+
+def write_predictions(model: Model, predicted: Mapping[str, Predicted], path: Path) -> None:
+    """Write the predictions of each part to a CSV file; with several parts, `split` names them."""
+    several = len(predicted) > 1
+    tables = [[*_of_part(name, part, several=several), *_of_model(model, part)] for name, part in predicted.items()]
+    rows = chain.from_iterable(zip(*(column.cells for column in columns), strict=True) for columns in tables)
+    write_csv(path, chain([unique_names(tables[0])], rows))
+
+
+def unique_names(columns: Sequence[PredictionColumn]) -> list[str]:
+    """The names of columns for the first line of a CSV file, in their order, none twice.
+
+    Of several columns with one name the first keeps it: targets come before kept columns, and these before nnlab's own.
+    The others get `OWNER/` before theirs, as often as needed.
+    """
+    names, taken = [""] * len(columns), {""}
+    for i in sorted(range(len(columns)), key=lambda i: _OWNERS.index(columns[i].owner)):
+        name = columns[i].name
+        while (read := escaped(name).strip()) in taken:  # readers strip blanks
+            name = f"{columns[i].owner}/{name}"
+        taken.add(read)
+        names[i] = escaped(name)
+    return names
+
+
+def _of_part(name: str, part: Predicted, *, several: bool) -> Iterator[PredictionColumn]:
+    """What is known of the rows beside inputs and targets."""
+    facts = part.facts
+    if several:
+        yield PredictionColumn("split", "nnlab", [name] * len(part.numbers))
+    yield PredictionColumn("row", "nnlab", [str(number) for number in part.numbers.tolist()])
+    if facts.lines is not None:
+        yield PredictionColumn("line", "nnlab", [str(line) for line in facts.lines[part.numbers - 1].tolist()])
+    if part.names:
+        yield PredictionColumn("file", "nnlab", [escaped(written_name(file)) for file in part.names])
+    for kept, cells in facts.kept.items():
+        yield PredictionColumn(kept, "kept", [escaped(text) for text in part.of_rows(cells)])
+    if any(facts.unseen):
+        yield PredictionColumn("unseen", "nnlab", [escaped(text) for text in part.of_rows(facts.unseen)])
+
+
+def _of_model(model: Model, part: Predicted) -> Iterator[PredictionColumn]:
+    """The predictions, the outputs behind them, and the targets where they are known."""
+    task, targets, outputs = model.experiment.task, model.columns.targets, part.outputs
+    decided = predictions(task, outputs).reshape(len(outputs), -1)
+    for name, values in zip(targets, decided.T, strict=True):
+        yield PredictionColumn(name, "target", _cells(model, values))
+    if task != "regression":
+        for name, values in zip(_behind(model), outputs.T, strict=True):
+            yield PredictionColumn(f"probability/{name}", "nnlab", [cell(value) for value in values.tolist()])
+    if part.targets is not None:
+        truth = class_indices(part.targets)[:, np.newaxis] if model.columns.classes else part.targets
+        for name, values in zip(targets, truth.T, strict=True):
+            yield PredictionColumn(f"true/{name}", "nnlab", _cells(model, values))
+
+
+def _behind(model: Model) -> tuple[str, ...]:
+    """What each output of a task with probabilities is the probability of."""
+    columns = model.columns
+    if not columns.classes:
+        return columns.targets
+    return columns.classes[1:] if model.experiment.task == "binary" else columns.classes
+
+
+def _cells(model: Model, values: Array) -> list[str]:
+    """Predictions or targets (N,) of one column: names of classes, 0 and 1, or numbers; empty where there is none."""
+    classes = model.columns.classes
+    if classes:
+        return [escaped(classes[int(index)]) if index >= 0 else "" for index in values.tolist()]
+    if model.experiment.task == "multilabel":
+        return [str(int(value)) if value >= 0 else "" for value in values.tolist()]
+    return [cell(value) for value in values.tolist()]
