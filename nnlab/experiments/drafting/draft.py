@@ -66,7 +66,7 @@ def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = No
     The file is `out`, by default named after the table in the working directory. ConfigError if it exists, unless
     `force`; DataError for a table that cannot be read whatever the experiment says.
     """
-    name = source or STARTER
+    name = STARTER if source is None else source
     file = None if name in CATALOGUE else _table(name)
     path = out or Path(f"{_stem(name)}.yaml")
     check_place(path, [] if file is None else [file])

@@ -44,7 +44,7 @@ def inquire(path: Path, targets: Sequence[str] = ()) -> Inquiry:
 
     DataError for a fault that no setting of an experiment would end.
     """
-    reader = _Reader(path, TableOptions(target=tuple(targets) or None, blanks="median"))
+    reader = _Inquirer(path, TableOptions(target=tuple(targets) or None, blanks="median"))
     why_target, is_guess = "named by --target", False
     if not targets:
         name, why_target = reader.ask(likely_target)
@@ -57,7 +57,7 @@ def inquire(path: Path, targets: Sequence[str] = ()) -> Inquiry:
 
 
 @dataclass
-class _Reader:
+class _Inquirer:
     """What is known of a table so far."""
 
     path: Path
