@@ -12,7 +12,7 @@ digits to pairs, pairs to fours, fours to eight (Lemire, "Quickly parsing eight 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -41,7 +41,8 @@ class TextCells:
     """Cells (n,) of a text: cell i is the bytes `start[i]` to `stop[i]` of `data`, in ascending order.
 
     `cell_of` (bytes,) is the index of the cell in which, or behind which, each byte stands. The bytes in `between`
-    stand between cells alone, never within one.
+    stand between cells alone, never within one. Where cells were picked, `number` maps their old indices to the new
+    ones.
     """
 
     data: bytes
@@ -49,6 +50,7 @@ class TextCells:
     stop: Places
     cell_of: NDArray[np.int32]
     between: bytes = b"\n"
+    number: NDArray[np.int32] | None = None
 
     def text(self, i: int) -> str:
         """The text of cell number `i`."""
@@ -59,7 +61,13 @@ class TextCells:
         number = np.zeros(len(self.start), np.int32)
         number[some] = 1
         number = np.maximum(np.cumsum(number, dtype=np.int32) - 1, 0)
-        return TextCells(self.data, self.start[some], self.stop[some], number[self.cell_of], self.between)
+        return replace(self, start=self.start[some], stop=self.stop[some], number=number)
+
+    def within(self, at: Places) -> tuple[Places, NDArray[np.int32]]:
+        """Those bytes `at` that stand within a cell, and their cells."""
+        cell = self.cell_of[at] if self.number is None else self.number[self.cell_of[at]]
+        inside = (at >= self.start[cell]) & (at < self.stop[cell])
+        return (at, cell) if inside.all() else (at[inside], cell[inside])
 
     def different(self, some: Places) -> tuple[NDArray[np.int64], list[bytes]]:
         """The different texts of `some` cells (k,) as they come, and the index of each cell's text among them, (k,)."""
@@ -172,15 +180,18 @@ class _Found:
         kinds, first = np.frombuffer(kinds_of, np.uint8), np.where(start < stop, data[start], 0)
         is_negative = first == ord("-")
         signs = is_negative | (first == ord("+"))
-        at, cell = _within(cells, np.flatnonzero(kinds == _POINT))
+        at, cell = cells.within(np.flatnonzero(kinds == _POINT))
         points = np.zeros(count, np.int64)
         points[cell] = at
         strange = np.zeros(count, bool)
-        if _OTHER in kinds_of:
+        others = kinds == _OTHER
+        if (number := np.count_nonzero(others)) < count:
+            strange[cells.within(np.flatnonzero(others))[1]] = number > 0
+        else:
             ends = np.stack((start, stop), axis=1).ravel()
             strange = (np.maximum.reduceat(kinds, ends)[::2] == _OTHER) & (start < stop)
         if np.count_nonzero(kinds == _SIGN) > np.count_nonzero(signs):
-            at, within = _within(cells, np.flatnonzero(kinds == _SIGN))
+            at, within = cells.within(np.flatnonzero(kinds == _SIGN))
             strange[within[at > start[within]]] = True
         strange[cell[1:][cell[1:] == cell[:-1]]] = True  # two points
         begin, has_point = start + signs, points > 0
@@ -202,14 +213,6 @@ class _Found:
         words = np.ndarray((len(cells.data) - 7,), "<u8", buffer=cells.data, strides=(1,))
         integer = _digits(words, self.begin + self.whole, self.whole)
         return integer * _WORD_POWERS[np.clip(self.behind, 0, _MOST_DIGITS)] + _digits(words, cells.stop, self.behind)
-
-
-def _within(cells: TextCells, at: Places) -> tuple[Places, NDArray[np.int32]]:
-    """Those bytes `at` that stand within a cell, and their cells."""
-    at = at[: len(at) * bool(len(cells.start))]  # no cell, no byte
-    cell = cells.cell_of[at]
-    inside = (at >= cells.start[cell]) & (at < cells.stop[cell])
-    return (at, cell) if inside.all() else (at[inside], cell[inside])
 
 
 def _digits(words: NDArray[np.uint64], stop: Places, count: Places) -> NDArray[np.uint64]:
