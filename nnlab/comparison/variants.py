@@ -16,7 +16,7 @@ from nnlab.comparison.arms import arm_experiment
 from nnlab.config.choices import ActivationChoice, InitializerChoice, choose
 from nnlab.config.experiment import validate
 from nnlab.config.overrides import override
-from nnlab.config.schema import Experiment, Init, LayerSpec
+from nnlab.config.schema import Data, Experiment, Init, LayerSpec
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.initializers import INITIALIZERS
 
@@ -26,8 +26,9 @@ INITIALISATIONS: tuple[Initialisation, ...] = ("same", "recommended", "both")
 TUNE = "--tune"
 LEARNING_RATE = "optimizer.learning_rate"
 
-# Keys that determine the rows or the meaning of a seed: they cannot be varied.
-_FIXED = ("name", "task", "seed", "gates", "data.source", "data.files", "data.target", "data.ignore", "data.blanks")
+# Keys that determine the rows or the meaning of a seed cannot be varied: of the data, all but how rows are used.
+_OF_USE = {"scale", "scale_targets", "test", "validation"}
+_FIXED = ("name", "task", "seed", "gates", *(f"data.{key}" for key in Data.model_fields if key not in _OF_USE))
 COMPARED = "network.activation"
 _MOST_POINTS = 100_000
 _SHORT = re.compile(r"[^.]*(\.\d+)*$")

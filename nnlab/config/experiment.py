@@ -17,6 +17,7 @@ from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.baselines import baseline_figures
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
 
@@ -568,6 +569,9 @@ def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
 def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
     head, _, name = gate.figure.partition("/")
     family = name.partition("/")[0]
+    if head == "baseline":
+        figure = name.partition("/")[2]
+        return unknown_figure(gate, [figure, *baseline_figures(experiment.task, [figure])])
     if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head == "health":
         return None
     if head in SPLITS and experiment.task in _tasks_of(name):

@@ -44,7 +44,7 @@ Parameters = Mapping[str, object]
 Strings = Sequence[str]
 _NONE: Parameters = MappingProxyType({})
 _TEXTS = tuple(f".{kind}{packed}" for kind in ("csv", "tsv", "txt", "data") for packed in ("", ".gz", ".zip"))
-_TABLES = (*_TEXTS, *OPENERS)
+_TABLES = (*_TEXTS, ".zip", *OPENERS)
 _EXPECTED = (
     "a table (.csv, .tsv, .txt, .data, also as .gz or .zip, .xlsx, .parquet), .npz, CIFAR's .tar.gz "
     "or a folder of images, IDX or .npy files"

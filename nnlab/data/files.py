@@ -166,10 +166,22 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _only_member(archive: zipfile.ZipFile, path: Path) -> IO[bytes]:
     """The one file of an archive; what a Mac adds for itself does not count."""
-    names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
-    if len(names) != 1:
-        refuse(path, f"found an archive of {counted(len(names), 'file')}, expected one of a single table")
-    return archive.open(names[0])
+    members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
+    if len(members) != 1:
+        names = ", ".join(quoted(one.filename) for one in members[:3]) + (", …" if members[3:] else "")
+        found = f"found an archive of {counted(len(members), 'file')}"
+        refuse(path, f"{found}, expected one of a single table{': ' if members else ''}{names}")
+    check_member(members[0], path)
+    return archive.open(members[0])
+
+
+def check_member(member: zipfile.ZipInfo, path: Path) -> None:
+    """Refuse a file of an archive that needs a password, or whose packing cannot be undone piece by piece."""
+    if member.flag_bits & 1:
+        refuse(path, f"found {quoted(member.filename)} with a password in the archive, expected it without")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        found = f"found {quoted(member.filename)} packed by method {member.compress_type} in the archive"
+        refuse(path, f"{found}, expected the usual one, deflate")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nnlab.data.cells import input_cells, target_cells
-from nnlab.data.dataset import Dataset
+from nnlab.data.dataset import Columns, Dataset
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
@@ -140,6 +140,14 @@ def relative_weights(weights: NDArray[np.float64] | None, rows: Rows, where: str
     return relative
 
 
+def parts_of_dates(columns: Columns) -> Iterator[int]:
+    """The places of inputs that are parts of dates."""
+    start = 0
+    for column in columns.inputs:
+        yield from range(start, start + column.width) if column.date else ()
+        start += column.width
+
+
 def _channels(dataset: Dataset) -> int:
     """The number of channels of images. DataError for other data."""
     if dataset.image_shape is None:
@@ -153,7 +161,8 @@ def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling
         found = "pixels go into the network as they are, 0 to 255, on which few networks train well"
         yield f"{found}; data.scale: {{name: range, low: -1, high: 1}} is usual"
     yield from unseen_warnings(dataset, parts, unseen)
-    constant = [i for i in scaling.constant if i not in set(unseen.tolist())]
+    told = {*unseen.tolist(), *parts_of_dates(dataset.columns)}  # a year that all dates share is nobody's fault
+    constant = [i for i in scaling.constant if i not in told]
     if constant:
         names = dataset.columns.input_names
         which = f" ({', '.join(quoted(names[i]) for i in constant)})" if len(constant) <= 3 else ""

@@ -22,7 +22,7 @@ from nnlab.experiments.pictures import draw
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
-from nnlab.gates.hold import Measured, Outcome, asks_for, hold, read_baseline
+from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
 from nnlab.gradcheck.points import frozen
 from nnlab.runs.about import SavedState
@@ -146,8 +146,6 @@ class Training:
         for step, errors in enumerate(begin.arrays["gradient_errors"]):
             self._note_gradient(step, errors)
         self._measure_final({}, self.setup.chosen(self.state).theta)
-        if asks_for(self.setup.experiment.parsed_gates):  # of a linear model that was not fitted then, or an older run
-            self.measured.final |= self._fit_baselines().figures(parts_of(self.setup.rows.of(0)))
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
     def _end(self, status: str) -> None:

@@ -13,6 +13,7 @@ in `metrics`: a row of weight 2 as two rows; without them each row counts 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +41,9 @@ NAMES = ("majority", "mean", "median", LINEAR)
 def baseline_figures(task: Task, figures: Iterable[str]) -> list[str]:
     """What baselines have of figures such as `test/accuracy`: `baseline/majority/test/accuracy` and so on.
 
-    They have no loss, which is the head's own, and nothing of single classes or targets.
+    They have no loss, which is the head's own, and nothing of single classes or targets, of batches or of units.
     """
-    scored = [figure for figure in figures if figure.count("/") == 1 and not figure.endswith("/loss")]
+    scored = [figure for figure in figures if re.fullmatch(r"(train|val|test|data)/(?!loss\Z)\w+", figure)]
     return [f"baseline/{name}/{figure}" for name in (*SIMPLE[task], LINEAR) for figure in scored]
 
 

@@ -90,10 +90,10 @@ def test_a_path_in_the_file_is_seen_from_the_file_with_a_warning_of_another_one_
 
 def test_a_path_in_the_file_that_is_only_here_is_read_and_told(folder):
     (folder / "d.csv").unlink()
-    done = bash("cd work && COLUMNS=300 nnlab train ../e.yaml --dry-run", folder)
+    done = bash("cd work && nnlab train ../e.yaml --dry-run", folder)
     assert "classes X0, X1, X2" in done.stderr
     here = folder / "work" / "d.csv"
-    assert f"note        data.source 'd.csv': read from the working directory, {here}" in done.stderr
+    assert f"note: data.source 'd.csv': read from the working directory, {here}" in done.stderr
 
 
 def test_the_resolved_experiment_reads_the_same_file_from_anywhere(folder):
@@ -175,16 +175,16 @@ def test_comparisons_warn_of_it_too(shadowed):
 
 
 def test_a_data_folder_that_the_user_named_is_told(shadowed):
-    done = bash("COLUMNS=300 nnlab train e.yaml --set data.source=iris --dry-run", shadowed, NNLAB_DATA="data")
+    done = bash("nnlab train e.yaml --set data.source=iris --dry-run", shadowed, NNLAB_DATA="data")
     assert "warning" not in done.stderr
-    assert f"note        iris was read from {shadowed / 'data' / 'iris.csv'} (90 rows)" in done.stderr
+    assert f"note: iris was read from {shadowed / 'data' / 'iris.csv'} (90 rows)" in done.stderr
 
 
 def test_the_set_that_ships_is_told_wherever_it_lies(shadowed):
     shutil.copy(ROOT / "data" / "iris.csv", shadowed / "data")
-    done = bash("COLUMNS=300 nnlab train e.yaml --set data.source=iris --dry-run", shadowed)
+    done = bash("nnlab train e.yaml --set data.source=iris --dry-run", shadowed)
     assert "warning" not in done.stderr
-    assert f"note        iris was read from {shadowed / 'data' / 'iris.csv'} (150 rows)" in done.stderr
+    assert f"note: iris was read from {shadowed / 'data' / 'iris.csv'} (150 rows)" in done.stderr
 
 
 def test_a_file_named_like_a_set_of_the_catalogue_is_told_from_it(folder):

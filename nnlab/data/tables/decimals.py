@@ -109,7 +109,7 @@ def decimals(cells: TextCells, point: str = ".") -> Decimals:
     """Read cells as decimal numbers; `point` is the decimal mark."""
     may_be = _MAY_START[np.frombuffer(cells.data, np.uint8)[cells.start]]
     some = np.flatnonzero(may_be)
-    if len(some) > _MOSTLY * len(may_be):
+    if len(some) >= _MOSTLY * len(may_be):  # also where there is no cell
         return _decimals(cells, point)
     found = _decimals(cells.picked(some), point)
     every = np.full(len(may_be), np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -141,22 +141,27 @@ def _text(word: str | bytes | None) -> str:
 
 
 def _as_written(arrow: Any, column: Any, place: int) -> TypedColumn:
-    """Booleans, dates and times, as a text file has them."""
+    """Cells as a text file has them."""
     return _texts(arrow, column.cast(arrow.string()), place)
 
 
 def _moments(arrow: Any, column: Any, place: int) -> TypedColumn:
-    """Moments in UTC; dates alone if all are at midnight, else in the coarsest unit that keeps all of them."""
+    """Moments in UTC, or dates alone if all are at midnight."""
     zone = column.type.tz and "UTC"
     column = column.cast(arrow.timestamp(column.type.unit, zone))
-    days = column.cast(arrow.date32())
-    if days.cast(column.type).equals(column):
-        return _as_written(arrow, days, place)
-    for unit in ("s", "ms", "us"):
-        coarse = column.cast(arrow.timestamp(unit, zone), safe=False)
-        if coarse.cast(column.type).equals(column):
-            return _as_written(arrow, coarse, place)
-    return _as_written(arrow, column, place)
+    kinds = [arrow.date32(), *(arrow.timestamp(unit, zone) for unit in _TICKS)]
+    return _as_written(arrow, _coarsest(column, kinds), place)
+
+
+def _times(arrow: Any, column: Any, place: int) -> TypedColumn:
+    """Times of day, without a fraction of a second if none has one."""
+    return _as_written(arrow, _coarsest(column, [arrow.time32("s"), arrow.time32("ms"), arrow.time64("us")]), place)
+
+
+def _coarsest(column: Any, kinds: Iterable[Any]) -> Any:
+    """The column in the first type that keeps all of its values."""
+    casts = (column.cast(kind, safe=False) for kind in kinds)
+    return next((cast for cast in casts if cast.cast(column.type).equals(column)), column)
 
 
 def _hours(arrow: Any, column: Any, place: int) -> TypedColumn:
@@ -209,7 +214,7 @@ _READERS: Mapping[str, Read] = {
     "is_null": _as_written,
     "is_boolean": _as_written,
     "is_date": _as_written,
-    "is_time": _as_written,
+    "is_time": _times,
     "is_timestamp": _moments,
     "is_duration": _hours,
 }

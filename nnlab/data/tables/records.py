@@ -190,7 +190,7 @@ def _even(text: bytes, sign: str) -> bytes:
 def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
     """The first line and the cells of each record, by the csv module. csv.Error, with the line, for bad quotes."""
     text = piece.text.decode()
-    text = "\n".join(line.rstrip(" ") for line in text.split("\n")) if sign == " " else text
+    text = re.sub(r"(?<! ) +(?=[\r\n])", "", text) if sign == " " else text
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=True)
     line = piece.line
     try:

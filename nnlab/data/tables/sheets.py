@@ -6,7 +6,6 @@ names, dates and codes among texts, words that stand for a blank.
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import math
 import re
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlab.data.files import TEXT_LIMIT, counted, quoted, reading, refuse, size_of, unpacked_limit
+from nnlab.data.files import TEXT_LIMIT, check_member, counted, quoted, reading, refuse, size_of, unpacked_limit
 from nnlab.data.tables.kinds import Findings
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.parquet import open_parquet
@@ -29,7 +28,6 @@ from nnlab.errors import printable
 
 _MOST_CELLS = 2**24  # python-calamine keeps 64 bytes for each cell of the smallest rectangle around all of them
 _OLD_FORMAT = bytes.fromhex("d0cf11e0a1b11ae1")  # of .xls files, and of workbooks that are encrypted
-_PLAIN_PACKING = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 # The attribute r of a cell or a row: C12, or 12.
 _COLUMN = re.compile(rb"r\s*=\s*[\"']([A-Za-z]+)")
@@ -54,7 +52,7 @@ def open_workbook(path: Path, options: TableOptions, findings: Findings, expecte
     sheet = _filled_sheet(path, findings)
     lines, rows = _filled_rows(sheet, path, options, findings)
     _check_top(rows, lines, path)
-    if any(isinstance(cell, dt.timedelta) for row in rows for cell in row):
+    if any(type(cell).__name__ == "timedelta" for row in rows for cell in row):
         findings.notes.append("durations are read as hours")
     first = [_spelled(cell) for cell in rows[0]]
     below, whole = _typed(rows[1:], sheet), partial(_typed, rows, sheet)
@@ -151,7 +149,7 @@ def _typed(rows: Sequence[Sequence[Any]], sheet: _Sheet) -> list[TypedColumn]:
 
 
 def _typed_column(cells: Sequence[Any], place: int) -> TypedColumn:
-    values = [_WRITTEN[type(cell)](cell) for cell in cells]
+    values = [_written(cell) for cell in cells]
     index: dict[str, int] = {}
     numbers = [value if isinstance(value, float) else math.nan for value in values]
     codes = [-1 if isinstance(value, float) else index.setdefault(value, len(index)) for value in values]
@@ -159,24 +157,28 @@ def _typed_column(cells: Sequence[Any], place: int) -> TypedColumn:
 
 
 def _spelled(cell: Any) -> str:
-    value = _WRITTEN[type(cell)](cell)
+    value = _written(cell)
     return spelled_number(value) if isinstance(value, float) else value
+
+
+def _written(cell: Any) -> float | str:
+    return _WRITTEN[type(cell).__name__](cell)
 
 
 def _number(cell: float) -> float | str:
     return float(cell) if math.isfinite(cell) else str(cell)
 
 
-# What becomes of a cell by its type: a number, or the text that a text file would have.
-_WRITTEN: Mapping[type, Callable[[Any], float | str]] = {
-    float: _number,
-    int: _number,
-    bool: lambda cell: str(cell).lower(),
-    str: str.strip,
-    dt.date: dt.date.isoformat,
-    dt.datetime: lambda cell: cell.isoformat(" "),
-    dt.time: dt.time.isoformat,
-    dt.timedelta: lambda cell: cell / dt.timedelta(hours=1),
+# What becomes of a cell by the name of its type: a number, or the text that a text file would have.
+_WRITTEN: Mapping[str, Callable[[Any], float | str]] = {
+    "float": _number,
+    "int": _number,
+    "bool": lambda cell: str(cell).lower(),
+    "str": str.strip,
+    "date": lambda cell: str(cell.isoformat()),
+    "datetime": lambda cell: str(cell.isoformat(" ")),
+    "time": lambda cell: str(cell.isoformat()),
+    "timedelta": lambda cell: float(cell.total_seconds() / 3600),
 }
 
 
@@ -218,6 +220,7 @@ def _checked(path: Path) -> io.BytesIO:
             parts = [part for part in archive.infolist() if part.filename.lower().endswith((".xml", ".rels"))]
             _check_sizes(parts, packed, path)
             for part in parts:
+                check_member(part, path)
                 with archive.open(part) as stream:
                     copy.writestr(part.filename, _ready(stream.read(part.file_size + 1), path))
     ready.seek(0)
@@ -228,8 +231,6 @@ def _check_sizes(parts: Sequence[zipfile.ZipInfo], packed: int, path: Path) -> N
     limit = min(TEXT_LIMIT, unpacked_limit(packed, text=True))
     if sum(part.file_size for part in parts) > limit:
         refuse(path, f"found more than {limit // 2**20} MiB of text, expected less (store a larger set as .npz)")
-    if any(part.compress_type not in _PLAIN_PACKING for part in parts):
-        refuse(path, "found a workbook that is packed in an unusual way, expected one as Excel saves it")
 
 
 def _ready(xml: bytes, path: Path) -> bytes:

@@ -11,7 +11,7 @@ from support import table
 
 from nnlab.data import files
 from nnlab.data.tables import read_csv, records
-from nnlab.data.tables.records import pieces_of, records_of, separator_of
+from nnlab.data.tables.records import first_record, pieces_of, records_of, separator_of
 from nnlab.errors import DataError
 
 PLAIN = "a,b,y\n1,2,no\n3,4.5,yes\n-5e-1,.5,no\n"
@@ -53,6 +53,14 @@ def cells_of_file(path, sign=",", width=None):
 )
 def test_the_same_table_however_it_is_written(read, content):
     assert read(content).fingerprint == read(PLAIN).fingerprint
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_blanks_at_a_lines_end_are_no_cell_where_blanks_separate(write, end):
+    text = PLAIN.replace(",", " ")
+    spaced = read_csv(write(text.replace("\n", f"  {end}")), task="binary")
+    assert spaced.fingerprint == read_csv(write(text), task="binary").fingerprint
+    assert first_record(write(f"a b  {end}"), " ") == ["a", "b"]
 
 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.zip", "t.tsv", "t.txt", "t.data", "T.CSV.GZ"])

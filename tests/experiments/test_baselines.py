@@ -1,0 +1,349 @@
+"""Baselines beside a network's figures: in files, on the terminal and in gates, as a user meets them."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
+
+from nnlab.data.dataset import Columns, Dataset, InputColumn
+from nnlab.data.prepare import Examples
+from nnlab.experiments.baselines import Baselines, is_better
+from nnlab.maths.metrics import report
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
+
+def table(folder, *, positive=0.21, rows=1000, says_something=True):
+    """A table of two classes, of which `yes` has this share; the first column tells them apart if it says anything."""
+    random = np.random.default_rng(0)
+    yes = np.arange(rows) < positive * rows
+    a = random.normal(size=rows) + 3 * yes * says_something
+    lines = [
+        f"{x:.4f},{z:.4f},{'yes' if y else 'no'}" for x, z, y in zip(a, random.normal(size=rows), yes, strict=True)
+    ]
+    (folder / "d.csv").write_text("\n".join(["a,b,target", *lines]) + "\n")
+    return write(folder, TEXT)
+
+
+TEXT = """\
+name: churn
+task: binary
+data: {source: d.csv, target: target, test: 0.24, scale: standard}
+network: {layers: [4]}
+optimizer: {name: adam, learning_rate: 0.01}
+training: {epochs: 20, batch_size: 32}
+"""
+NO_TEST = ("--set", "data.test=null")
+STUCK = ("--set", "optimizer={name: sgd, learning_rate: 1e-30}", "--set", "network.init=zeros")
+CONSTANT = (*STUCK, "--set", "training.steps=1", "--set", "training.epochs=null")
+
+
+def summary_of(folder, path, *words):
+    return read_json(trained(folder, path, *words) / "summary.json")
+
+
+# --- figures and sentences --------------------------------------------------------------------------------------------
+
+
+def test_a_network_that_learned_is_set_beside_always_the_largest_class(tmp_path):
+    found = summary_of(tmp_path, table(tmp_path))
+    accuracy, majority = found["final"]["test/accuracy"], found["baselines"]["baseline/majority/test/accuracy"]
+    assert majority == 190 / 240
+    more = round(240 * (accuracy - majority))
+    assert found["sentences"][0] == (
+        f"Accuracy {accuracy:.4g}; always 'no' scores 0.7917 ({accuracy - majority:+.4g}, {more} more of 240 right)."
+    )
+    assert found["baselines"]["baseline/majority/test/balanced_accuracy"] == 0.5
+
+
+def test_every_whole_figure_but_the_loss_has_baselines_on_every_part(tmp_path):
+    found = summary_of(tmp_path, table(tmp_path), "--set", "data.validation=0.2")
+    names = [name for name in found["final"] if name.count("/") == 1 and not name.endswith("/loss")]
+    expected = {f"baseline/{baseline}/{name}" for baseline in ("majority", "linear") for name in names}
+    assert {*found["baselines"]} == {name for name in expected if name.split("/")[2] not in ("batch", "health")}
+
+
+def test_the_terminal_and_the_report_show_the_columns_and_say_the_sentence(tmp_path):
+    result = nnlab("train", table(tmp_path), cwd=tmp_path)
+    assert result.returncode == 0
+    assert re.search(r"train +test +majority, test +linear, test\n", result.stderr)
+    sentences = read_json(tmp_path / result.stdout.strip() / "summary.json")["sentences"]
+    assert " ".join(sentences) in result.stderr
+    page = (tmp_path / result.stdout.strip() / "report.html").read_text(encoding="utf-8")
+    assert "majority, test" in page
+    assert sentences[0].partition("'")[0] in page
+    assert sentences[0] in (tmp_path / result.stdout.strip() / "train.log").read_text(encoding="utf-8")
+
+
+def test_a_network_that_learned_nothing_is_told_so_with_what_may_help(tmp_path):
+    path = table(tmp_path, positive=0.05, says_something=False)
+    found = summary_of(tmp_path, path, *CONSTANT)
+    assert found["sentences"][:3] == [
+        "Accuracy 0.95; always 'no' scores 0.95 (the same of 240 rows right).",
+        "No better than always 'no': nothing learned.",
+        "It predicts 'no' for all 240 rows; judge by balanced_accuracy, or train with class_weights: balanced.",
+    ]
+
+
+def test_rare_classes_that_are_found_are_no_nothing(tmp_path):
+    path = table(tmp_path, positive=0.05)
+    loss = "network.head={loss: {name: binary_cross_entropy, class_weights: balanced}}"
+    found = summary_of(tmp_path, path, "--set", loss, "--set", "training.epochs=5")
+    assert found["final"]["test/accuracy"] < 0.95
+    first, second, *_ = found["sentences"]
+    assert "fewer of 240 right" in first
+    assert second.startswith("No better than always 'no' by accuracy, but balanced_accuracy is ")
+    assert "nothing learned" not in " ".join(found["sentences"])
+
+
+def test_a_few_rows_more_are_within_chance(tmp_path):
+    baselines = Baselines.fit(*two_classes(0.5))
+    part = Examples(np.zeros((100, 1)), np.repeat([[0.0], [1.0]], 50, axis=0))
+    outputs = np.where(np.arange(100)[:, None] >= 98, 0.9, 0.1)
+    found = baselines.beside({"test": part}, {"test": report("binary", outputs, part.y)}, lambda _: outputs)
+    assert found.sentences == (
+        "Accuracy 0.52; always 'a' scores 0.5 (+0.02, 2 more of 100 right): within chance for 100 rows.",
+    )
+
+
+def two_classes(share):
+    """A data set of two classes, and its training rows."""
+    y = (np.arange(100) < 100 * share).astype(float)[:, None]
+    columns = Columns((InputColumn("x"),), ("y",), ("a", "b"))
+    return Dataset("made", "binary", np.arange(100.0)[:, None], y, columns), np.arange(100)
+
+
+def test_a_linear_model_that_is_better_is_told(tmp_path):
+    found = summary_of(tmp_path, table(tmp_path), *CONSTANT)
+    linear = found["baselines"]["baseline/linear/test/accuracy"]
+    assert found["sentences"][-1] == f"A linear model is better: {linear:.4g}."
+
+
+def test_a_regression_is_set_beside_the_mean_and_the_median(tmp_path):
+    found = summary_of(
+        tmp_path, write(tmp_path, HOUSES), "--set", "training.steps=3000", "--set", "optimizer.learning_rate=0.1"
+    )
+    assert {name.split("/")[1] for name in found["baselines"]} == {"mean", "median", "linear"}
+    rmse, mean = found["final"]["train/rmse"], found["baselines"]["baseline/mean/train/rmse"]
+    less = f"{100 * (1 - rmse / mean):.3g} % less"
+    first = f"RMSE {rmse:.4g} on the training part; always the training mean scores {mean:.4g} ({less})."
+    assert found["sentences"][0] == first
+    assert found["baselines"]["baseline/mean/train/r2"] == 0
+
+
+def test_a_regression_that_is_worse_than_the_mean_learned_nothing(tmp_path):
+    found = summary_of(tmp_path, write(tmp_path, HOUSES), "--set", "training.steps=1")
+    assert "more)." in found["sentences"][0]
+    assert found["sentences"][1] == "No better than always the training mean: nothing learned."
+
+
+def test_labels_are_set_beside_the_more_common_value_of_each(tmp_path):
+    text = "name: t\ntask: multilabel\ndata: {source: digit-traits, test: 0.1}\nnetwork: {layers: [4]}\n"
+    found = summary_of(tmp_path, write(tmp_path, text + "training: {epochs: 1}\n"))
+    assert found["sentences"][0].startswith("Subset accuracy ")
+    assert "always the more common value of each label scores " in found["sentences"][0]
+    assert found["baselines"]["baseline/majority/test/hamming_loss"] > 0
+
+
+@pytest.mark.parametrize(("extra", "where"), [((), "training"), (("--set", "data.validation=0.2"), "validation")])
+def test_without_a_test_part_the_sentence_is_about_the_next_one(extra, where, tmp_path):
+    found = summary_of(tmp_path, table(tmp_path), *NO_TEST, *extra)
+    assert f" on the {where} part; always 'no' scores " in found["sentences"][0]
+
+
+def test_a_run_that_diverged_says_nothing(tmp_path):
+    words = ("--set", "optimizer={name: sgd, learning_rate: 1e30}")
+    result = nnlab_here("train", write(tmp_path, HOUSES), *words, "--json", cwd=tmp_path)
+    assert result.exit_code == 4
+    found = parse_json(result.stdout)
+    assert (found["baselines"], found["sentences"]) == ({}, [])
+
+
+def test_weights_of_rows_count_in_baselines_as_in_figures(tmp_path):
+    rows = [f"{i % 7},{'yes' if i % 4 == 0 else 'no'},{9 if i % 4 == 0 else 1}" for i in range(80)]
+    (tmp_path / "d.csv").write_text("\n".join(["a,target,w", *rows]) + "\n")
+    path = write(tmp_path, TEXT.replace("test: 0.24", "weight: w, columns: {a: number}"))
+    found = summary_of(tmp_path, path)
+    assert found["baselines"]["baseline/majority/train/accuracy"] == pytest.approx(0.75)
+    assert "always 'yes' scores 0.75 (" in found["sentences"][0]
+    assert "by weight" in found["sentences"][0]
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "baseline", "better"),
+    [
+        ("accuracy", 0.8, 0.79, True),
+        ("accuracy", 0.8, 0.8, False),
+        ("rmse", 0.9, 1.0, True),
+        ("rmse", 0.9999, 1.0, False),  # not a thousandth less
+        ("rmse", 1.1, 1.0, False),
+    ],
+)
+def test_better_is_in_the_direction_of_the_figure(figure, value, baseline, better):
+    assert is_better(figure, value, baseline) == better
+
+
+# --- the option -------------------------------------------------------------------------------------------------------
+
+
+def test_the_linear_model_is_left_out_on_demand(tmp_path):
+    found = summary_of(tmp_path, table(tmp_path), "--no-baselines")
+    assert {name.split("/")[1] for name in found["baselines"]} == {"majority"}
+
+
+def test_the_linear_model_is_fitted_unasked_for_tables_that_are_not_too_large(tmp_path, monkeypatch):
+    path = table(tmp_path)
+    monkeypatch.setattr("nnlab.experiments.baselines.MOST_ROWS", 100)
+    for words, linear in (((), False), (("--baselines",), True), (("--gate", "test/accuracy >= linear - 1"), True)):
+        found = summary_of(tmp_path, path, *words)
+        assert any(name.startswith("baseline/linear/") for name in found["baselines"]) == linear
+
+
+def test_a_gate_on_what_is_left_out_is_refused_before_training(tmp_path):
+    words = ("--no-baselines", "--gate", "test/accuracy >= linear")
+    result = nnlab("train", table(tmp_path), *words, cwd=tmp_path)
+    assert result.returncode == 2
+    expected = "expected --baselines for a gate on linear"
+    assert result.stderr == f"--no-baselines: found --gate test/accuracy >= linear, {expected}\n"
+    assert not (tmp_path / "runs").exists()
+
+
+# --- gates ------------------------------------------------------------------------------------------------------------
+
+
+def test_gates_of_a_file_hold_a_run_against_baselines(tmp_path):
+    path = table(tmp_path)
+    gates = ("majority + 0.05", "linear - 0.2", "majority + 0.9")
+    path.write_text(f"{path.read_text()}gates: {json.dumps([f'test/accuracy > {bound}' for bound in gates])}\n")
+    result = nnlab("train", path, "--junit", "gates.xml", cwd=tmp_path)
+    assert result.returncode == 3
+    assert "gate not met: test/accuracy > majority + 0.9 (found 0." in result.stderr
+    assert (tmp_path / "gates.xml").read_text().count("<failure") == 1
+    run = tmp_path / result.stdout.strip()
+    held = read_json(run / "summary.json")["gates"]
+    assert [gate["met"] for gate in held] == [True, True, False]
+    assert held[0]["bound"] == pytest.approx(190 / 240 + 0.05)
+    again = nnlab("train", "--resume", run, cwd=tmp_path)  # a finished run's gates are held once more
+    assert again.returncode == 3
+
+
+def test_a_baseline_of_another_task_is_refused_with_those_that_there_are(tmp_path):
+    result = nnlab_here("train", table(tmp_path), "--gate", "test/accuracy >= mean", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "which is no baseline of test/accuracy; expected majority or linear" in result.stderr
+
+
+def test_a_gate_on_a_part_that_is_not_there_is_one_fault(tmp_path):
+    result = nnlab_here("train", table(tmp_path), *NO_TEST, "--gate", "test/accuracy >= majority", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "there is no test part" in result.stderr
+
+
+def test_eval_sets_the_baselines_of_its_parts_beside_and_holds_gates(tmp_path):
+    run = trained(tmp_path, table(tmp_path))
+    summary = read_json(run / "summary.json")
+    words = ("--gate", "test/accuracy >= majority + 0.05", "--gate", "test/accuracy >= linear - 0.2", "--json")
+    result = nnlab("eval", run.name, *words, cwd=tmp_path)
+    assert result.returncode == 0
+    found = parse_json(result.stdout)
+    assert found["baselines"] == pytest.approx(summary["baselines"])
+    assert found["sentences"] == summary["sentences"]
+    assert [gate["met"] for gate in found["gates"]] == [True, True]
+
+
+def test_eval_of_one_part_has_the_figures_of_the_same_baselines(tmp_path):
+    run = trained(tmp_path, write(tmp_path, HOUSES), "--set", "data.test=4", "--set", "data.scale_targets=true")
+    found = parse_json(nnlab_here("eval", run, "--split", "test", "--json", cwd=tmp_path).stdout)
+    summary = read_json(run / "summary.json")["baselines"]
+    own = {name: value for name, value in summary.items() if "/test/" in name and "/linear/" not in name}
+    assert found["baselines"] == pytest.approx(own)
+
+
+def test_eval_of_new_rows_holds_gates_against_baselines_of_the_training_rows(tmp_path):
+    run = trained(tmp_path, table(tmp_path))
+    (tmp_path / "new.csv").write_text("a,b,target\n0,0,no\n3,0,yes\n3,1,yes\n4,0,yes\n")
+    gates = ("--gate", "data/accuracy >= majority + 0.5", "--gate", "data/accuracy >= linear")
+    result = nnlab("eval", run.name, "--data", "new.csv", *gates, "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = parse_json(result.stdout)
+    assert found["baselines"]["baseline/majority/data/accuracy"] == 0.25  # always 'no', though most new rows are 'yes'
+    (tmp_path / "d.csv").write_text("a,b,target\n0,0,no\n3,0,yes\n")
+    result = nnlab("eval", run.name, "--data", "new.csv", *gates, cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)
+
+
+# --- comparisons ------------------------------------------------------------------------------------------------------
+
+
+def compared(folder, path, *words, code=0):
+    result = nnlab("compare-activations", path, "-a", "tanh", "-a", "relu", "--seeds", 3, *words, "--json", cwd=folder)
+    assert result.returncode == code, result.stderr
+    return parse_json(result.stdout)
+
+
+def test_a_comparison_has_the_baselines_of_each_seed(tmp_path):
+    found = compared(tmp_path, table(tmp_path), "--gate", "relu.test/accuracy.low >= majority + 0.05")
+    majority = found["baselines"]["baseline/majority/test/accuracy"]
+    assert majority["values"] == [190 / 240] * 3
+    assert None not in found["baselines"]["baseline/linear/train/accuracy"]["values"]
+    (gate,) = found["gates"]
+    assert (gate["met"], gate["bound"]) == (True, pytest.approx(190 / 240 + 0.05))
+    run = tmp_path / found["run"]
+    assert "baseline/majority" in (run / "table.md").read_text()
+    assert "baseline/majority" in (run / "report.html").read_text()
+    rows = [line.split(",") for line in (run / "results.csv").read_text().splitlines()]
+    place = rows[0].index("test/accuracy")
+    own = [float(row[place]) for row in rows if row[0] == "baseline/majority"]
+    assert own == majority["values"]
+
+
+def test_arms_of_which_none_beats_the_largest_class_are_told_so_first(tmp_path):
+    found = compared(tmp_path, table(tmp_path, positive=0.05, says_something=False), *CONSTANT)
+    sentences = found["verdict"]["sentences"]
+    assert sentences[0] == (
+        "No better than always 'no': nothing learned, for every arm predicts 'no' for all test rows (majority share "
+        "95 %); judge by balanced_accuracy, or train with class_weights: balanced."
+    )
+    assert not [sentence for sentence in sentences if "gave the same" in sentence]
+    assert found["target"] == "train/accuracy >= 0.975"
+
+
+def test_arms_that_learned_say_nothing_of_it(tmp_path):
+    found = compared(tmp_path, table(tmp_path))
+    assert not [sentence for sentence in found["verdict"]["sentences"] if "nothing learned" in sentence]
+    assert found["target"] == "train/accuracy >= 0.95"
+
+
+def test_an_arm_that_answers_all_rows_alike_is_named_last(tmp_path):
+    (tmp_path / "zero.py").write_text(
+        "import numpy as np\nfrom nnlab.maths.activations import Activation\n"
+        "no = np.zeros_like\n"
+        "zero = Activation.from_functions('zero', value=no, slope=no, formula='0', slope_formula='0')\n"
+        "ACTIVATIONS = [zero]\n"
+    )
+    words = ("-a", "zero", "--plugin", "zero.py")
+    sentences = compared(tmp_path, table(tmp_path), *words)["verdict"]["sentences"]
+    assert sentences[-1].startswith("zero gives all test rows the same answer on every seed: nothing learned")
+
+
+def test_a_regression_that_no_arm_learns_is_told_first(tmp_path):
+    found = compared(tmp_path, write(tmp_path, HOUSES), "--set", "network.layers=[2]", *CONSTANT)
+    first = found["verdict"]["sentences"][0]
+    assert first.startswith("No better than always the training mean: nothing learned, for every arm ")
+
+
+def test_many_seeds_cost_ten_linear_models(tmp_path):
+    words = ("--seeds", 12, "--set", "training.epochs=1")
+    result = nnlab_here("compare-activations", table(tmp_path), "-a", "tanh", *words, "--json", cwd=tmp_path)
+    values = parse_json(result.stdout)["baselines"]["baseline/linear/test/accuracy"]["values"]
+    assert [value is None for value in values] == [False] * 10 + [True] * 2
+
+
+def test_a_sweep_has_no_baselines_to_hold_a_point_against(tmp_path):
+    words = ("--grid", "training.epochs=1,2", "--gate", "best.test/accuracy >= majority")
+    result = nnlab_here("sweep", table(tmp_path), *words, "--set", "data.validation=0.2", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "found majority in gate 'best.test/accuracy >= majority'" in result.stderr
