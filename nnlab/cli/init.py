@@ -13,7 +13,10 @@ from nnlab.cli import options as o
 Table = Annotated[
     str | None,
     typer.Argument(
-        metavar="FILE|NAME", help="A table, or a name of the catalogue; moons by default.", show_default=False
+        parser=o.path_text,
+        metavar="FILE|NAME",
+        help="A table, or a name of the catalogue; moons by default.",
+        show_default=False,
     ),
 ]
 Target = Annotated[

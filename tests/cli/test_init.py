@@ -115,7 +115,7 @@ def test_the_source_is_seen_from_the_file_that_is_written(tmp_path):
     shutil.copy(ROOT / "data" / "iris.csv", tmp_path / "tables" / "~iris.csv")
     elsewhere = tmp_path / "work"
     for out, source in (
-        ("~e.yaml", "source: tables/~iris.csv"),
+        ("./~e.yaml", "source: tables/~iris.csv"),
         ("work/e.yaml", "source: ../tables/~iris.csv"),
         ("tables/e.yaml", "source: ./~iris.csv"),
         ("link/e.yaml", f"source: {tmp_path}/tables/~iris.csv"),  # .. of a link is that of what it leads to
@@ -130,12 +130,13 @@ def test_the_source_is_seen_from_the_file_that_is_written(tmp_path):
     [
         (
             ["irsi"],
-            "found no file 'irsi', expected a table (.csv, .tsv, .txt, .data) or a name of the catalogue; did you",
+            "found no file 'irsi', expected a table (.csv, .tsv, .txt, .data, .xlsx, .parquet) or a name of the ",
         ),
         (["no.csv"], "found no file 'no.csv', expected a table"),
-        (["a.npz"], "a.npz: found a file that is no table, expected one"),
+        (["a.npz"], "a.npz: found a file that is no table, expected a table (.csv"),
         (["iris", "--target", "species"], "found --target with iris of the catalogue, whose target is known"),
         (["t.csv", "--target", "z"], "found target 'z', expected the name of a column; they are a, y"),
+        (["."], ".: found a folder, expected a table"),
         (["", "--quiet"], "found no file '', expected a table"),
     ],
 )

@@ -341,6 +341,32 @@ def test_any_table_that_can_be_read_gives_an_experiment_that_is_valid_or_asks(dr
     assert len(raised.value.faults) == len(found.questions)
 
 
+def test_where_the_mark_is_known_a_sign_between_three_digits_has_one_reading(drafted):
+    rows = [[i % 11, f"{1 + i % 9},{100 + i}", "ab"[i % 2]] for i in range(60)]
+    for answer, first in (('"."', 1100.0), ('","', 1.1)):
+        found, _ = drafted(["a", "b", "y"], rows)
+        answered(found, "decimal", answer)
+        assert opened(found)[1].rows.dataset.x[0].tolist() == [0.0, first]
+
+
+@pytest.mark.parametrize("cell", ["{:.1f}", "${:.1f}", "{:.0f}%"])
+@pytest.mark.parametrize("mark", [".", ","])
+def test_a_target_is_a_number_in_whatever_way_it_is_written(drafted, cell, mark):
+    rows = [[noise().replace(".", mark), cell.format(1.5 * i).replace(".", mark)] for i in range(60)]
+    found, values = drafted(["a", "b"], rows, separator=";")
+    assert values["task"] == "regression"
+    assert opened(found)[1].rows.dataset.y[4, 0] == 6
+
+
+def test_a_parquet_file_is_drafted_for_without_the_keys_of_texts(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {"a": [i % 7 + 0.5 for i in range(60)], "kind": ["xy"[i % 2] for i in range(60)]}
+    parquet.write_table(arrow.table(columns), tmp_path / "t.parquet")
+    found = draft(str(tmp_path / "t.parquet"), (), tmp_path / "e.yaml")
+    assert opened(found)[0].data.target == ["kind"]
+    assert "separator" not in found.path.read_text(encoding="utf-8")
+
+
 def test_values_stand_on_one_line():
     assert as_yaml({"date": "%d/%m"}) == '{date: "%d/%m"}'
     assert as_yaml(["a: b", "?"]) == '["a: b", "?"]'

@@ -20,6 +20,7 @@ from nnlab.data.tables.labels import class_codes, find_classes, one_hot, read_ta
 from nnlab.data.tables.leaving import is_unnamed, reason_to_leave_out, suspicions
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import separator_of
+from nnlab.data.tables.sheets import typed_file
 from nnlab.data.tables.table import Column, Table
 from nnlab.errors import DataError, Fault, Question, listed, suggestion
 
@@ -78,14 +79,21 @@ def likely_target(path: Path | str, options: TableOptions) -> tuple[str, str]:
 def written_as(path: Path | str, options: TableOptions) -> TableOptions:
     """The options with how a table is written: its separator, its marks, and whether it has a header.
 
-    DataError if the table cannot be read, or asks a question.
+    They are the same for a file that is no text. DataError if the table cannot be read, or asks a question.
     """
     findings = Findings(FaultList(path))
     table, marks = read_table(Path(path), options, findings)
     findings.faults.raise_if_any()
+    if typed_file(Path(path)):
+        return options
     sign = separator_of(Path(path), options.separator)[0]
     has_header = bool(table.lines[0] != 1)
     return replace(options, separator=sign, decimal=marks.point, thousands=marks.thousands, header=has_header)
+
+
+def column_count(path: Path | str, options: TableOptions) -> int:
+    """The number of columns of a table. DataError if it cannot be read."""
+    return len(read_table(Path(path), options, Findings(FaultList(path)))[0].columns)
 
 
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:

@@ -82,12 +82,16 @@ def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = No
 
 def _table(name: str) -> Path:
     """The table at a path. ConfigError for a file of another kind, or for no file."""
-    path = Path(os.path.expanduser(name))  # noqa: PTH111 - an unknown user is no error
-    if path.exists() and not is_table(path):
-        raise ConfigError(Fault("found a file that is no table, expected one (.csv, .tsv, .txt, .data)", str(path)))
-    if not path.exists():
+    path = Path(name)
+    exists = bool(name) and os.path.lexists(path)
+    if exists and not is_table(path):
+        what = "a folder" if path.is_dir() else "a file that is no table"
+        raise ConfigError(
+            Fault(f"found {what}, expected a table (.csv, .tsv, .txt, .data, .xlsx, .parquet)", str(path))
+        )
+    if not exists:
         near = "" if is_table(path) else suggestion(name, CATALOGUE)
-        expected = f"expected a table (.csv, .tsv, .txt, .data) or a name of the catalogue{near}"
+        expected = f"expected a table (.csv, .tsv, .txt, .data, .xlsx, .parquet) or a name of the catalogue{near}"
         raise ConfigError(Fault(f"found no file {quoted(name)}, {expected}"))
     return path
 

@@ -12,8 +12,9 @@ from nnlab.data.dataset import Dataset, Task
 from nnlab.data.files import Key
 from nnlab.data.tables import infer_task, likely_target, read_csv, written_as
 from nnlab.data.tables.options import ColumnKind, TableOptions
-from nnlab.data.tables.reading import USUAL_TARGETS
+from nnlab.data.tables.reading import USUAL_TARGETS, column_count
 from nnlab.data.tables.records import separator_of
+from nnlab.data.tables.sheets import typed_file
 from nnlab.errors import DataError, Fault, Question
 
 Found = TypeVar("Found")
@@ -96,14 +97,16 @@ class _Inquirer:
         self.asked[question.key] = fault
         self.options = _with(self.options, question.key, _likeliest(fault))
         if question.key == _HEADER:  # names that hold with either answer
-            width = separator_of(self.path, self.options.separator)[2]
-            self.options = replace(self.options, names=tuple(f"column{number}" for number in range(1, width + 1)))
+            numbers = range(1, column_count(self.path, self.options) + 1)
+            self.options = replace(self.options, names=tuple(f"column{number}" for number in numbers))
         return True
 
     def _known_header(self) -> bool | None:
         """Whether there is a header, where targets are named by it or a name is missing in it; else None."""
         if self.options.target:
             return not all(map(_NAMES_OF_NAMELESS.fullmatch, self.options.target))
+        if typed_file(self.path):
+            return None
         _, first, width = separator_of(self.path, self.options.separator)
         return True if first != width else None
 

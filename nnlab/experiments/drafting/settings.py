@@ -177,7 +177,8 @@ def _as_read(key: str, because: str, otherwise: str = "") -> Callable[[Known], C
         if known.inquiry is None:
             return None
         value = getattr(known.inquiry.options, key)
-        return value, because if value else otherwise
+        is_plain = value == "auto"  # in a file that is no text, such as a workbook
+        return None if is_plain else (value, because if value else otherwise)
 
     return choose
 
