@@ -109,7 +109,7 @@ def decimals(cells: TextCells, point: str = ".") -> Decimals:
     """Read cells as decimal numbers; `point` is the decimal mark."""
     may_be = _MAY_START[np.frombuffer(cells.data, np.uint8)[cells.start]]
     some = np.flatnonzero(may_be)
-    if len(some) > _MOSTLY * len(may_be):
+    if len(some) >= _MOSTLY * len(may_be):
         return _decimals(cells, point)
     found = _decimals(cells.picked(some), point)
     every = np.full(len(may_be), np.nan)
@@ -206,7 +206,6 @@ class _Found:
 
 def _within(cells: TextCells, at: Places) -> tuple[Places, NDArray[np.int32]]:
     """Those bytes `at` that stand within a cell, and their cells."""
-    at = at[: len(at) * bool(len(cells.start))]  # no cell, no byte
     cell = cells.cell_of[at]
     inside = (at >= cells.start[cell]) & (at < cells.stop[cell])
     return (at, cell) if inside.all() else (at[inside], cell[inside])
