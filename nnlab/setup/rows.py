@@ -116,7 +116,7 @@ def _placed(experiment: Experiment) -> Iterator[None]:
         found = f"found a data set that does not fit into memory, {_SMALLER}"
         raise refusal(experiment, [(("data", "source"), found)]) from error
     except DataError as error:
-        causes = [(fault, _cause(fault)) for fault in error.faults]
+        causes = [(fault, _cause(fault, experiment.document)) for fault in error.faults]
         findings = [(path, fault.message) for fault, path in causes if path is not None]
         own = [fault for fault, path in causes if path is None]
         raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
@@ -125,9 +125,12 @@ def _placed(experiment: Experiment) -> Iterator[None]:
 _SMALLER = "expected a smaller one (inputs in .npz, .npy, IDX and image files may stay there: data.in_blocks: 16384)"
 
 
-def _cause(fault: Fault) -> KeyPath | None:
-    """The key that causes a fault of the data; None for a fault within a data file."""
-    return ("data", "source") if fault.key is None and fault.file is None else fault.key
+def _cause(fault: Fault, document: Document | None) -> KeyPath | None:
+    """The key that causes a fault of the data; None for a fault in a data file that no written key causes."""
+    if fault.file is None:
+        return fault.key or ("data", "source")
+    is_said = document is None or (fault.key is not None and fault.key[:2] in document.places)
+    return fault.key if is_said else None
 
 
 def _data_findings(experiment: Experiment, dataset: Dataset) -> list[tuple[KeyPath, str]]:

@@ -56,6 +56,11 @@ def placed(folder, table=TABLE, **changes):
         ({"source": "moon"}, "e.yaml:4:11: found source 'moon', expected a name of the catalogue"),
         ({"source": "{name: t.csv, noise: 1.0, samples: 3}"}, "e.yaml:4:46: found 2 parameters for a set that takes"),
         ({"source": "{name: moons, classes: 3}", "target": "k"}, "e.yaml:5:11: found data.target for 'moons'"),
+        ({"table": "1,no\n2,yes\n"}, "/t.csv:1: found a first line that may be names or a row"),
+        (
+            {"table": "1,no\n2,yes\n", "source": "t.csv\n  header: auto"},
+            "e.yaml:5:11: found a first line that may be names or a row",
+        ),
         ({"blanks": "drop", "test": 9}, "e.yaml:9:9: found 9 rows for data.test: 9, expected fewer"),
         (
             {"table": "a,b,k\n,1,no\n,2,yes\n1,,no\n2,,yes\n", "blanks": "drop"},

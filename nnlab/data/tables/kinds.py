@@ -371,12 +371,13 @@ class Kinds:
         cure = f"columns: {{{name}: category}} or {{{name}: ignore}}"
         if form:
             cure = f"another format, or {cure}"
-        elif len(words) <= 5:
+        elif len(words) <= 5 and all(word.isprintable() for word in words):
             cure = f"missing: [{', '.join(map(as_key, words))}], or {cure}"
         self._fault(
             column,
             f"found {counted(count, 'cell')} of {len(column.values)} in column {quoted(column.name)} that "
-            f"{'is' if count == 1 else 'are'} no {expected}{in_form} ({shown}), expected {expected} alone; {cure}",
+            f"{f'is no {_ONE[expected]}' if count == 1 else f'are no {expected}'}{in_form} ({shown}), "
+            f"expected {expected} alone; {cure}",
             words,
             self._question_of_words(column, words),
         )
@@ -407,6 +408,9 @@ def _question_of_order(column: Column, text: str, *formats: str) -> Question:
     return Question(
         ("data", "columns", column.name), tuple((kind, f"{text} is {day:%Y-%m-%d}") for kind, day in dates if day)
     )
+
+
+_ONE = {"numbers": "number", "dates": "date", "times of day": "time of day"}
 
 
 def as_key(name: str) -> str:

@@ -89,7 +89,8 @@ def _all_differ(reading: Reading, texts: Texts | None) -> bool:
 
 def counts_up(reading: Reading) -> bool:
     """Whether the numbers of a column rise by 1 from row to row."""
-    return reading.numbers is not None and reading.known > 1 and bool((np.diff(reading.numbers) == 1).all())
+    with np.errstate(over="ignore"):
+        return reading.numbers is not None and reading.known > 1 and bool((np.diff(reading.numbers) == 1).all())
 
 
 def suspicions(reading: Reading, findings: Findings) -> None:

@@ -179,7 +179,7 @@ def test_a_target_for_another_task_is_one_fault_that_names_the_column_and_the_ta
 def test_words_among_the_numbers_to_predict(fault_of):
     fault = fault_of(labelled([f"{i}.5" for i in range(19)] + ["oak"]), task="regression")
     assert (fault.line, fault.column) == (21, 2)
-    assert fault.message.startswith("found 1 cell of 20 in column 'y' that is no numbers ('oak')")
+    assert fault.message.startswith("found 1 cell of 20 in column 'y' that is no number ('oak')")
 
 
 # --- which task ---

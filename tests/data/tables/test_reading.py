@@ -326,7 +326,7 @@ def test_new_rows_may_be_written_in_another_dialect(read_like, columns):
             "a,s\nx,u\n",
             2,
             (
-                "found 1 cell of 1 in column 'a' that is no numbers ('x'), expected numbers alone; missing: [x], "
+                "found 1 cell of 1 in column 'a' that is no number ('x'), expected numbers alone; missing: [x], "
                 "or columns: {a: category} or {a: ignore}"
             ),
         ),
