@@ -377,6 +377,69 @@ def read_archive(content: Content, folder: Path) -> None:
     read_npz_like(path, data.columns, task=data.task)
 
 
+_MAIN = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_OFFICE = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_ROW = b'<row><c><v>%d</v></c><c t="inlineStr"><is><t>%c</t></is></c><c s="1"><v>%d</v></c></row>'
+_ROWS = [_ROW % (i, 97 + i % 2, 40000 + i * i) for i in range(12)]
+_NAMES = b"".join(b'<c t="str"><v>%c</v></c>' % name for name in b"abc")
+_LINKS = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">%s</Relationships>'
+_LINK = b'<Relationship Id="%s" Type="' + _OFFICE + b'/%s" Target="%s"/>'
+_WORKBOOK = {
+    "_rels/.rels": _LINKS % (_LINK % (b"r1", b"officeDocument", b"xl/workbook.xml")),
+    "xl/workbook.xml": b'<workbook %s xmlns:r="%s"><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>'
+    % (_MAIN, _OFFICE),
+    "xl/_rels/workbook.xml.rels": _LINKS
+    % (_LINK % (b"r1", b"worksheet", b"worksheets/sheet1.xml") + _LINK % (b"r2", b"styles", b"styles.xml")),
+    "xl/styles.xml": b'<styleSheet %s><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>' % _MAIN,
+    "xl/worksheets/sheet1.xml": b"<worksheet %s><sheetData><row>%s</row>%s</sheetData></worksheet>"
+    % (_MAIN, _NAMES, b"".join(_ROWS)),
+}
+_CELLS = [
+    b'<c r="XFD1048576"><v>1</v></c>', b' t="e"', b' t="s"', b' t="d"', b' t="b"', b' s="9"', b' r="ZZZZZZ1"', b"<row>",
+    b"</row>", b"</c>", b"<v>1e999</v>", b"<v>NaN</v>", b"<v>12345678901234567890</v>", b"-1e300", b"99999999",
+]  # fmt: skip
+
+
+def workbook(chance: random.Random) -> Content:
+    """An Excel workbook: changed from outside, or in one of its files under right checksums."""
+    wrong = chance.choice([*_WORKBOOK, "xl/worksheets/sheet1.xml"]) if chance.random() < 0.7 else ""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in _WORKBOOK.items():
+            archive.writestr(zipfile.ZipInfo(name), changed(chance, content, _CELLS) if name == wrong else content)
+    return stream.getvalue() if wrong else changed(chance, stream.getvalue())
+
+
+def parquet(chance: random.Random) -> Content:
+    """A Parquet file, changed."""
+    import pyarrow as pa
+    from pyarrow import parquet as written
+
+    columns = {
+        "a": range(12),
+        "b": [*"ab" * 6],
+        "c": [None, *np.arange(11) / 4],
+        "d": (np.arange(12) * 9000).astype("M8[s]"),
+    }
+    packing = chance.choice(["none", "snappy", "zstd"])
+    stream = io.BytesIO()
+    written.write_table(pa.table(columns), stream, compression=packing, row_group_size=5, write_page_checksum=False)
+    return changed(chance, stream.getvalue())
+
+
+def read_sheets(suffix: str) -> Callable[[Content, Path], None]:
+    """As `nnlab train` and `nnlab eval --data` do."""
+
+    def read(content: Content, folder: Path) -> None:
+        pick, path = _pick(content), folder / f"t{suffix}"
+        path.write_bytes(content)
+        data = read_csv(path, task=pick.choice(TASKS), blanks="mean", target=[pick.choice("ab")])
+        _prepared(data, pick, "mean")
+        read_csv_like(path, data.columns, task=data.task, blanks_allowed=True)
+
+    return read
+
+
 _IDX_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _IDX_WORDS = [
     b"\x00\x00\x08\x03", b"\x00\x00\x08\x01", b"\x00\x00\x0d\x03", b"\xff\xff\xff\xff", b"\x00\x00\x00\x00",
@@ -721,6 +784,8 @@ READERS = {
     "gate": Reader(gate, read_gate),
     "formula": Reader(formula, read_formula),
     "csv": Reader(table, read_table),
+    "workbook": Reader(workbook, read_sheets(".xlsx")),
+    "parquet": Reader(parquet, read_sheets(".parquet")),
     "npz": Reader(archive, read_archive),
     "idx": Reader(idx_folder, read_idx),
     "pickle": Reader(pickled, read_pickled),
