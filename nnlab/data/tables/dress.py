@@ -42,6 +42,8 @@ class Dressed:
 
 def undressed(text: str, marks: Marks) -> Dressed | None:
     """The number in a cell, or None: `$1,200.50`, `-12 %`, `1 200`, `1.5e3`."""
+    if text[:1].isalpha():
+        return None  # at once, since most texts are names
     sign, symbol, body = _parts(text)
     for group in (marks.thousands, *_GROUPS):
         if group and group != marks.point and group in body:
