@@ -1,8 +1,8 @@
 """Tables: text separated by commas and other signs, read strictly, and how their columns become numbers."""
 
+from nnlab.data.tables.dropping import BLANKS
+from nnlab.data.tables.first import OpenTaskError
 from nnlab.data.tables.reading import (
-    BLANKS,
-    OpenTaskError,
     describe_table,
     infer_task,
     likely_target,

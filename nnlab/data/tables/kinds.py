@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,13 @@ _DECIMAL_KEY = ("data", "decimal")
 _MOST_WORDS = 20  # that may all stand for a blank
 
 
-@dataclass
 class Findings:
     """What is found while a table is read: faults, sentences to be told, and sentences that must be seen."""
 
-    faults: FaultList
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self, faults: FaultList) -> None:
+        self.faults = faults
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
 
 
 @dataclass(frozen=True, eq=False)

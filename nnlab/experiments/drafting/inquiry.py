@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from nnlab.data.dataset import Dataset, Task
 from nnlab.data.files import Key
 from nnlab.data.tables import infer_task, likely_target, read_csv, written_as
+from nnlab.data.tables.first import USUAL_TARGETS
 from nnlab.data.tables.options import ColumnKind, TableOptions
-from nnlab.data.tables.reading import USUAL_TARGETS, column_count
+from nnlab.data.tables.reading import column_count
 from nnlab.data.tables.records import separator_of
 from nnlab.data.tables.sheets import typed_file
 from nnlab.errors import DataError, Fault, Question
