@@ -35,7 +35,6 @@ SIMPLE: dict[Task, tuple[str, ...]] = {
     "multilabel": ("majority",),
     "regression": ("mean", "median"),
 }
-NAMES = ("majority", "mean", "median", LINEAR)
 
 
 def baseline_figures(task: Task, figures: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ from nnlab.gates.hold import Measured, arm_figures, figures_of_arms, hold, name_
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import (
     BASELINE,
+    BASELINES,
     OPERATORS,
     Gate,
     GateFigure,
@@ -28,6 +29,7 @@ from nnlab.gates.parse import (
     parse_gate,
     unknown_figure,
 )
+from nnlab.maths.baselines import LINEAR, SIMPLE
 from nnlab.runs.files import check_place
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
@@ -739,6 +741,10 @@ def test_whatever_a_gate_is_called_the_report_is_xml(suite, names, failure, tmp_
     root = ET.parse(path).getroot()
     assert len(root.findall("testsuite/testcase")) == len(names)
     assert len(root.findall("testsuite/testcase/failure")) == (len(names) if failure else 0)
+
+
+def test_gates_know_every_baseline_by_its_name():
+    assert set(BASELINES) == {LINEAR, *(name for names in SIMPLE.values() for name in names)}
 
 
 def test_a_report_that_cannot_be_written_stops_the_command_before_it_trains(tmp_path):
