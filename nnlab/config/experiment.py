@@ -92,6 +92,8 @@ def to_plain(value: Any) -> Any:
         return value.plain()
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
     if hasattr(value, "model_fields_set"):
         fields = type(value).model_fields
         return {fields[key].alias or key: to_plain(item) for key, item in value if item is not None}

@@ -78,7 +78,7 @@ class InputColumn:
             str(values.get("symbol", "")),
             bool(values.get("is_time", False)),
             tuple(values.get("rare", ())),
-            None if date is None else DateCode(str(date["format"]), str(date["origin"]), bool(date["timed"])),
+            None if date is None else DateCode(**date),
         )
 
 
@@ -96,12 +96,14 @@ class Columns:
     """How a table's columns become inputs and targets. Stored with a model, so that new files are read the same way.
 
     `classes` names the classes in the order of their index: two for a binary task, n for a multiclass one, and empty
-    for the others. `targets` names one column for binary and multiclass tasks, one per output for the others.
+    for the others. `targets` names one column for binary and multiclass tasks, one per output for the others. At
+    numbers to predict there may stand `symbols` in the file, one for each target; empty where there are none.
     """
 
     inputs: tuple[InputColumn, ...]
     targets: tuple[str, ...]
     classes: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -138,13 +140,14 @@ class Columns:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and strings, for JSON."""
         inputs = [column.to_dict() for column in self.inputs]
-        return {"inputs": inputs, "targets": self.targets, "classes": self.classes}
+        plain = {"inputs": inputs, "targets": self.targets, "classes": self.classes}
+        return {**plain, "symbols": self.symbols} if self.symbols else plain
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Columns:
         """The inverse of `to_dict`, also after a round trip through JSON."""
         inputs = tuple(InputColumn.from_dict(column) for column in values["inputs"])
-        return cls(inputs, tuple(values["targets"]), tuple(values["classes"]))
+        return cls(inputs, tuple(values["targets"]), tuple(values["classes"]), tuple(values.get("symbols", ())))
 
 
 def image_column(channels: int, rows: int, columns: int, *, is_bytes: bool) -> tuple[InputColumn]:

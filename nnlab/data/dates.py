@@ -25,6 +25,7 @@ def _pattern(date: str) -> re.Pattern[str]:
 FORMATS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "iso": (_pattern(r"(?P<year>\d{4})(?P<sign>[-/.])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})"),),
     "day-first": (_pattern(r"(?P<day>\d{1,2})(?P<sign>[-/.])(?P<month>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})"),),
+    "year-first": (_pattern(r"(?P<year>\d{2})(?P<sign>[-/.])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})"),),
     "month-first": (_pattern(r"(?P<month>\d{1,2})(?P<sign>[-/])(?P<day>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})"),),
     "named": (
         _pattern(rf"(?P<day>\d{{1,2}})[-. ]+{_NAME}[-., ]+(?P<year>\d{{4}}|\d{{2}})"),
@@ -38,12 +39,16 @@ class DateCode:
     """How a column of dates becomes numbers: the days since `origin`, the year, the month, the weekday, the hour.
 
     `format` is a key of FORMATS, or directives of `strptime`; `origin` is an ISO date, the earliest of the first table;
-    weekdays are 1 (Monday) to 7; the hour, with its fraction, is there if the column is `timed`.
+    weekdays are 1 (Monday) to 7; the hour, with its fraction, is there if the column is `timed`. Times of a `zoned`
+    column have a zone, and are brought to UTC. `sign` stands between the numbers of a date, "" if there are several.
+    A date of another table may be in ISO format, which has one reading.
     """
 
     format: str
     origin: str
     timed: bool
+    zoned: bool = False
+    sign: str = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ class DateCode:
 
     def numbers(self, text: str) -> tuple[float, ...] | None:
         """The numbers of a cell; None if it is no date of this format."""
-        found = parsed(text, self.format)
+        found = parsed(text, self.format) or (parsed(text, "iso") if self.format in FORMATS else None)
         return None if found is None else self.of(found)
 
     def of(self, moment: datetime) -> tuple[float, ...]:
@@ -129,6 +134,25 @@ def is_timed(texts: Iterable[str]) -> bool:
     return any(":" in text for text in texts)
 
 
+_WITH_ZONE = re.compile(r".*\d:\d{2}.*(?:Z|UTC|[+-]\d{2}:?\d{2})")
+
+
+def is_zoned(text: str) -> bool:
+    """Whether a time of day has a zone behind it."""
+    return bool(_WITH_ZONE.fullmatch(text))
+
+
+# The directives of `strptime` for a date whose parts are in this order.
+ORDERS = {"day-first": ("%d", "%m", "%y"), "month-first": ("%m", "%d", "%y"), "year-first": ("%y", "%m", "%d")}
+
+
+def written_format(text: str, order: str) -> str:
+    """The format, as in `%d/%m/%Y`, of a date such as 31/12/2020 whose parts are in an order."""
+    sign = next(sign for sign in "/-." if sign in text)
+    written = sign.join(ORDERS[order])
+    return written.replace("%y", "%Y") if re.match(r"\d+.\d+.\d{4}", text) else written
+
+
 def clock_hours(text: str) -> float | None:
     """The hours since midnight of a time of day such as 07:45; None for other texts."""
     match = _CLOCK.fullmatch(text)
@@ -143,4 +167,12 @@ def date_code(form: str, texts: Iterable[str]) -> DateCode:
     cells = list(texts)
     moments: list[datetime] = [found for text in cells if (found := parsed(text, form))]
     timed = is_timed(cells) if form in FORMATS else any(hours_of(moment) for moment in moments)
-    return DateCode(form, min(moments).date().isoformat(), timed)
+    signs = {sign_of(text) for text in cells}
+    sign = signs.pop() if len(signs) == 1 else ""
+    return DateCode(form, min(moments).date().isoformat(), timed, any(map(is_zoned, cells)), sign)
+
+
+def sign_of(text: str) -> str:
+    """What stands between the numbers of a date such as 31/12/2020; "" for others."""
+    match = re.match(r"\d{1,4}([-/.])\d{1,2}\1\d", text)
+    return match[1] if match else ""

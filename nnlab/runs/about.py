@@ -31,6 +31,8 @@ class DateFacts(DocumentPart):
     format: Text
     origin: Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     timed: StrictBool
+    zoned: StrictBool = False
+    sign: Text = ""
 
 
 class ColumnFacts(DocumentPart):
@@ -58,6 +60,7 @@ class ColumnsFacts(DocumentPart):
     inputs: Annotated[tuple[ColumnFacts, ...], Field(min_length=1)]
     targets: Annotated[tuple[Text, ...], Field(min_length=1)]
     classes: tuple[Text, ...]
+    symbols: tuple[Text, ...] = ()
 
 
 class ScheduleFacts(DocumentPart):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, InputColumn, NewRows, Task, fingerprint_of
+from nnlab.data.dates import ORDERS, DateCode, is_zoned, parsed, sign_of
 from nnlab.data.files import FaultList, counted, quoted
 from nnlab.data.tables.dropping import lines_of
 from nnlab.data.tables.encode import Texts, encode, number_of_values, unknown_fault
@@ -18,6 +19,8 @@ from nnlab.data.tables.header import read_table
 from nnlab.data.tables.kinds import Findings, Kinds, Reading
 from nnlab.data.tables.labels import class_codes, one_hot, read_target, yes_or_no
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.tables.records import first_record
+from nnlab.data.tables.sheets import typed_file
 from nnlab.errors import suggestion
 
 Floats = NDArray[np.float64]
@@ -30,13 +33,12 @@ class SecondReading:
         self, path: Path, columns: Columns, task: Task, options: TableOptions, *, blanks_allowed: bool
     ) -> None:
         self.columns, self.task, self.blanks_allowed = columns, task, blanks_allowed
-        self.options = replace(
-            options, columns=_said_kinds(columns, options), target=None, ignore=(), bad_rows=options.bad_rows
-        )
         self.findings = Findings(FaultList(path))
         names = [column.name for column in columns.inputs]
+        said = replace(options, columns=_said_kinds(columns, options), target=None, ignore=())
+        self.options = replace(said, separator=_separator(path, said, names))
         self.table, marks = read_table(path, self.options, self.findings, names)
-        self.kinds = Kinds(self.table, self.options, marks, self.findings)
+        self.kinds = Kinds(self.table, self.options, marks, self.findings, again=True)
         self.has_targets = self._find_columns()
 
     def rows(self) -> NewRows:
@@ -78,7 +80,9 @@ class SecondReading:
     def _encode(self, x: Floats, column: InputColumn, unseen: list[list[str]]) -> None:
         reading = self.kinds.of(self.table[column.name], said=_said_kind(column))
         if column.symbol != reading.symbol and reading.known and column.categories is None and not column.date:
-            self._refuse_symbol(column, reading)
+            self._refuse_symbol(column.symbol, reading)
+        if column.date:
+            self._check_dates(column.date, reading)
         texts = Texts.of(reading) if column.categories is not None or column.date else None
         if reading.numbers is None and texts is None:
             x[...] = np.nan
@@ -92,11 +96,34 @@ class SecondReading:
         if column.categories is not None and not self.blanks_allowed:
             x[reading.blank] = np.nan
 
-    def _refuse_symbol(self, column: InputColumn, reading: Reading) -> None:
+    def _check_dates(self, code: DateCode, reading: Reading) -> None:
+        """Faults for dates that mean something else than those of training: with zones, or with parts in doubt."""
+        column, texts = reading.column, [text for text in reading.column.counts if parsed(text, code.format)]
+        name = quoted(column.name)
+        if texts and any(map(is_zoned, texts)) != code.zoned:
+            here, there = ("", "out") if code.zoned else ("out", "")
+            found = f"found times with{there} a zone in column {name}"
+            self.findings.faults.add(f"{found}, expected them with{here} one, as in training", 1, column.place)
+        other = [text for text in texts if code.sign and sign_of(text) not in ("", code.sign)]
+        open_ = [text for text in other if len({parsed(text, order) for order in ORDERS} - {None}) > 1]
+        if open_:
+            found = f"found dates such as {quoted(open_[0])} in column {name}, where training had {quoted(code.sign)}"
+            self.findings.faults.add(
+                f"{found} between the numbers: another part may come first; write them as there, or as 2020-12-31",
+                1,
+                column.place,
+            )
+        dated = [text for text in texts if ":" not in text]
+        if dated and code.timed:
+            some = f"{counted(sum(column.counts[text] for text in dated), 'date')} without a time"
+            self.findings.warnings.append(f"column {name}: {some}, as those of training have, read as midnight")
+
+    def _refuse_symbol(self, symbol: str, reading: Reading) -> None:
         """A fault for numbers with another symbol than before: 45 and 45 % are not the same."""
-        there, here = (f"numbers with {one}" if one else "numbers alone" for one in (column.symbol, reading.symbol))
+        there, here = (f"numbers with {one}" if one else "numbers alone" for one in (symbol, reading.symbol))
+        name = quoted(reading.column.name)
         self.findings.faults.add(
-            f"found {here} in column {quoted(column.name)}, expected {there}, as in training", 1, reading.column.place
+            f"found {here} in column {name}, expected {there}, as in training", 1, reading.column.place
         )
 
     def _targets(self) -> Floats:
@@ -109,6 +136,9 @@ class SecondReading:
                 line = int(self.table.lines[rows[0]])
                 self.findings.faults.add(f"{found} {where}, {expected}", line, reading.column.place)
         if self.task == "regression":
+            for reading, symbol in zip(readings, self.columns.symbols or ("",) * len(readings), strict=True):
+                if reading.symbol != symbol and reading.known:
+                    self._refuse_symbol(symbol, reading)
             self.findings.faults.raise_if_any()
             return np.column_stack([reading.numbers for reading in readings if reading.numbers is not None])
         texts = [Texts.of(reading) for reading in readings]
@@ -118,6 +148,13 @@ class SecondReading:
             )
         classes = self.columns.classes
         return one_hot(class_codes(texts[0], classes, readings[0], self.table, self.findings), classes, self.task)
+
+
+def _separator(path: Path, options: TableOptions, names: list[str]) -> str:
+    """The separator that the user names, unless it finds none of the columns that are needed in the first line."""
+    if options.separator == "auto" or options.names or typed_file(path):
+        return options.separator
+    return options.separator if {*names} & {*first_record(path, options.separator)} else "auto"
 
 
 def _said_kind(column: InputColumn) -> tuple[Any, str]:

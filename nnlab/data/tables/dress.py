@@ -57,7 +57,7 @@ def undressed(text: str, marks: Marks) -> Dressed | None:
 
 def _parts(text: str) -> tuple[str, str, str]:
     """The sign, the symbol and the digits of a cell."""
-    sign, body, symbol = "", text.strip(), ""
+    sign, body, symbol = "", text.strip().replace("\u2212", "-"), ""  # the sign that is longer than a hyphen
     for _ in range(2):  # the sign may stand before or behind the symbol
         if body[:1] in ("+", "-") and not sign:
             sign, body = body[0], body[1:].lstrip()

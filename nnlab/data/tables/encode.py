@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import InputColumn
 from nnlab.data.files import FaultList, counted, quoted
-from nnlab.data.tables.kinds import Reading
+from nnlab.data.tables.kinds import Reading, as_key
 from nnlab.data.tables.table import Table
+from nnlab.data.tables.words import with_spellings
 from nnlab.errors import DataError, Fault, suggestion
 
 Floats = NDArray[np.float64]
@@ -71,7 +72,8 @@ def check_texts(texts: Texts, reading: Reading, table: Table, faults: FaultList)
         if _CONTROL.search(text) and (texts.codes == code).any():
             row = int(np.argmax(texts.codes == code))
             found = f"found a control character in {quoted(text)} in column {quoted(column.name)}"
-            faults.add(f"{found}, expected none", int(table.lines[row]), column.place)
+            cure = f"columns: {{{as_key(column.name)}: ignore}} leaves the column out"
+            faults.add(f"{found}, expected none; {cure}", int(table.lines[row]), column.place)
 
 
 def number_of_values(columns: Sequence[InputColumn], rows: int, file: str) -> int:
@@ -95,7 +97,7 @@ def encode(x: Floats, column: InputColumn, reading: Reading, texts: Texts | None
         assert reading.numbers is not None
         x[:, 0] = reading.numbers
         return []
-    places = {name: place for place, name in enumerate(column.categories)}
+    places = with_spellings({name: place for place, name in enumerate(column.categories)})
     if column.rare:
         places |= dict.fromkeys(column.rare, places[OTHER])
     codes = texts.indices(places, missing=-2)

@@ -11,14 +11,9 @@ from nnlab.data.tables.encode import Texts
 from nnlab.data.tables.kinds import Findings, Kinds, Reading
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.table import Table
+from nnlab.data.tables.words import PART_WORDS
 
 Rows = NDArray[np.int64]
-
-_PART_WORDS = {
-    **dict.fromkeys(("train", "training"), 0),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), 1),
-    **dict.fromkeys(("test", "testing"), 2),
-}
 
 
 def read_facts(kinds: Kinds, options: TableOptions) -> dict[str, Reading]:
@@ -97,7 +92,7 @@ def _weights(reading: Reading, table: Table, rows: Rows, findings: Findings) -> 
 
 
 def _parts(texts: Texts, reading: Reading, table: Table, rows: Rows, findings: Findings) -> NDArray[np.int8]:
-    codes = texts.indices({name: _PART_WORDS[name.lower()] for name in texts.names if name.lower() in _PART_WORDS}, -2)
+    codes = texts.indices({name: PART_WORDS[name.lower()] for name in texts.names if name.lower() in PART_WORDS}, -2)
     wrong = np.flatnonzero(codes == -2)
     if len(wrong):
         column = reading.column

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 USUAL_TARGETS = ("target", "label", "class", "y", "outcome")
+_FEW_TOLD = 3  # columns that are left out for one reason are told one by one
 MOST_TRUSTED = 1000  # categories of a column in a table that is known
 _TARGET_KEY, _SEPARATOR_KEY = ("data", "target"), ("data", "separator")
 _TWO_TASKS = (("regression", "an amount"), ("multiclass", "a class each"))
@@ -45,6 +46,7 @@ class FirstReading:
         check_blanks(options.blanks, str(path))
         self.table, marks = read_table(path, options, self.findings)
         self.kinds = Kinds(self.table, options, marks, self.findings)
+        self.left_out: dict[str, int] = {}
         self.targets, self.inputs = self._roles()
 
     def task(self) -> tuple[Task, str]:
@@ -77,6 +79,7 @@ class FirstReading:
             faults.add(f"{found}, expected one for task {task}", key=_TARGET_KEY)
         targets = [read_target(self.kinds, column, task) for column in self.targets]
         inputs = [self._input(column) for column in self.inputs]
+        self._tell_more_left_out()
         used = [one for one in inputs if one.role == "input"]
         facts = read_facts(self.kinds, self.options)
         if not used:
@@ -93,8 +96,10 @@ class FirstReading:
         x = self._x(used, rows)
         facts_of_rows = row_facts(self.table, facts, rows, self.options, self.findings)
         faults.raise_if_any()
+        symbols = tuple(reading.symbol for reading in targets) if task == "regression" else ()
+        of_inputs_read = tuple(one.column for one in used if one.column)
         columns = Columns(
-            tuple(one.column for one in used if one.column), tuple(column.name for column in self.targets), classes
+            of_inputs_read, tuple(column.name for column in self.targets), classes, symbols if any(symbols) else ()
         )
         return Dataset(
             _stem(self.path),
@@ -113,6 +118,7 @@ class FirstReading:
         """How the columns are read, whether or not something can be learned from them."""
         targets = [read_target(self.kinds, column, task) for column in self.targets]
         inputs = [self._input(column) for column in self.inputs]
+        self._tell_more_left_out()
         facts = read_facts(self.kinds, self.options)
         self.findings.faults.raise_if_any()
         everything = np.arange(len(self.table))
@@ -140,7 +146,8 @@ class FirstReading:
         rest = [column for column in table.columns if column.name not in ignored]
         targets = options.target
         if targets is None:
-            named = [column for column in rest if column.name not in {*others, *options.keep} and not _is_empty(column)]
+            open_ = [column for column in rest if column.name not in {*others, *options.keep} and not _is_empty(column)]
+            named = [column for column in open_ if not column.name or not is_unnamed(column.name)] or open_
             targets = (named[-1].name,) if named else ()
             if targets == ("",):
                 found = f"found no name for column {named[-1].place}, the target unless another is named"
@@ -210,7 +217,7 @@ class FirstReading:
             cure = "one, or header: true with names: [a, b, …]"
             self.findings.faults.add(f"found no name for column {column.place}, expected {cure}", 1, column.place)
         elif not is_said:
-            suspicions(reading, self.findings)
+            suspicions(reading, texts, self.findings)
         if texts is not None:
             check_texts(texts, reading, self.table, self.findings.faults)
         return ColumnInRole(reading, texts, why=reading.why)
@@ -231,7 +238,16 @@ class FirstReading:
         what = f"column {quoted(column.name)}" if column.name else f"column {column.place}, which has no name,"
         use = f"columns: {{{as_key(column.name)}: category}} would use it" if column.name and is_warning else ""
         sentences = self.findings.warnings if is_warning else self.findings.notes
-        sentences.append(f"{what} is left out: {why}{'; ' if use else ''}{use}")
+        self.left_out[why] = self.left_out.get(why, 0) + 1
+        if self.left_out[why] <= _FEW_TOLD:
+            sentences.append(f"{what} is left out: {why}{'; ' if use else ''}{use}")
+
+    def _tell_more_left_out(self) -> None:
+        """A note for each reason for which more columns are left out than were told one by one."""
+        for why, count in self.left_out.items():
+            if count > _FEW_TOLD:
+                more = counted(count - _FEW_TOLD, "more column")
+                self.findings.notes.append(f"{more} {'is' if count == _FEW_TOLD + 1 else 'are'} left out: {why}")
 
     def _x(self, used: Sequence[ColumnInRole], rows: Rows) -> Floats:
         """The inputs (N, width) of some rows."""

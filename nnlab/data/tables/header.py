@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from nnlab.data.dates import clock_hours, formats_of, parsed
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.tables.dress import MISSING, Marks, evidence_for, undressed
-from nnlab.data.tables.kinds import Findings, marks_of
+from nnlab.data.tables.kinds import Findings, marks_again, marks_of
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
 from nnlab.data.tables.sheets import typed_file
@@ -106,7 +107,7 @@ def _read(grid: Grid, options: TableOptions, findings: Findings, expected: Colle
     if not len(table):
         refuse(table.file, "found a line of names and no rows, expected at least one row")
     of_numbers = [c for c in table.columns if options.columns.get(c.name, ("number",))[0] == "number"]
-    return table, marks_of(table, of_numbers, options, findings)
+    return table, (marks_again if expected else marks_of)(table, of_numbers, options, findings)
 
 
 def _left_out(lines: Sequence[int]) -> str:
@@ -189,14 +190,51 @@ def _named(table: Table, grid: Grid, options: TableOptions, findings: Findings) 
             findings.warnings.append("every line but the first ends in a separator: the empty last column is dropped")
             columns.pop()
         elif _all_different(columns[0]):
+            _refuse_split_numbers(table, columns)
             names = ["", *names]
         else:
             found = f"found {counted(len(names), 'name')} above {counted(len(columns), 'column')}"
             refuse(table.file, f"{found}, expected a name for each, or names of rows that all differ in the first", 1)
     if options.names is not None:
         _check_count(table, options.names, len(names))
+        if names != [*options.names]:
+            shown = ", ".join(map(quoted, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+            findings.warnings.append(f"data.names take the place of the names in line {grid.line} ({shown})")
         names = list(options.names)
+    table = _without_names_again(table, grid, options, findings) if len(columns) == len(grid.first) else table
+    columns = [*table.columns[: len(columns)]]
     return replace(table, columns=tuple(replace(c, name=name) for c, name in zip(columns, names, strict=True)))
+
+
+def _refuse_split_numbers(table: Table, columns: Sequence[Column]) -> None:
+    """DataError for names of rows that may be numbers instead, cut at the commas between their thousands."""
+    last, before = columns[-1].spelled(), columns[-2].spelled()
+    if all(map(_THREE_DIGITS.fullmatch, last)) and all(map(_FEW_DIGITS.fullmatch, before)):
+        found = (
+            f"found one name less than cells, and cells such as {quoted(before[0])} and {quoted(last[0])} at the end"
+        )
+        expected = "expected a name for each cell: numbers such as 5,234 need quotes around them"
+        refuse(table.file, f"{found}, {expected}", int(table.lines[0]))
+
+
+_THREE_DIGITS, _FEW_DIGITS = re.compile(r"[0-9]{3}"), re.compile(r"[+-]?[1-9][0-9]{0,2}")
+
+
+def _without_names_again(table: Table, grid: Grid, options: TableOptions, findings: Findings) -> Table:
+    """The table without lines that repeat its first one, as where files were put together; a fault unless skipped."""
+    again = np.ones(len(table), bool)
+    for column, name in zip(table.columns, grid.first, strict=True):
+        again &= column.rows_with([name])
+        if not again.any():
+            return table
+    lines = table.lines[again].tolist()
+    some = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
+    found = f"found the names of the first line again in {counted(len(lines), 'line')} (lines {some})"
+    if options.bad_rows != "skip":
+        findings.faults.add(f"{found}, expected rows; data.bad_rows: skip leaves such lines out", lines[0])
+        return table
+    findings.warnings.append(f"{found}: left out")
+    return table.picked(np.flatnonzero(~again))
 
 
 def _with_first_row(table: Table, grid: Grid, options: TableOptions) -> Table:

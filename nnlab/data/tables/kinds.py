@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.dates import DateCode, clock_hours, date_code, formats_of, parsed
+from nnlab.data.dates import ORDERS, DateCode, clock_hours, date_code, formats_of, is_zoned, parsed, written_format
 from nnlab.data.files import FaultList, counted, quoted
 from nnlab.data.tables.decimals import CODE, LARGEST_INTEGER
 from nnlab.data.tables.dress import MEANT, MISSING, Dressed, Evidence, Marks, evidence_for, undressed
@@ -29,6 +29,7 @@ _MOSTLY, _PARTLY = 0.9, 0.1  # of the cells are numbers: the rest is a fault, or
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _GROUPED_NUMBER = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _DECIMAL_KEY = ("data", "decimal")
+_FEW_WORDS = 5  # that a message lists
 _MOST_WORDS = 20  # that may all stand for a blank
 
 
@@ -64,10 +65,15 @@ class Reading:
 
 
 class Kinds:
-    """Decides the kinds of the columns of one table, by what the options say and by the marks of its numbers."""
+    """Decides the kinds of the columns of one table, by what the options say and by the marks of its numbers.
 
-    def __init__(self, table: Table, options: TableOptions, marks: Marks, findings: Findings) -> None:
-        self.table, self.options, self.marks, self.findings = table, options, marks, findings
+    A table that is read `again`, as an earlier one, has cures of its own: its cells can be corrected, not its options.
+    """
+
+    def __init__(
+        self, table: Table, options: TableOptions, marks: Marks, findings: Findings, *, again: bool = False
+    ) -> None:
+        self.table, self.options, self.marks, self.findings, self.again = table, options, marks, findings, again
 
     def of(self, column: Column, *, said: ColumnKind | None = None) -> Reading:
         """The reading of a column; a fault is recorded where it cannot be read, and some reading returned."""
@@ -130,6 +136,7 @@ class Kinds:
         dates = [text for text in known if parsed(text, forms[0])]
         if not dates:
             return Reading(column, "blank", blank)
+        self._tell_zones(column, dates)
         return Reading(column, "date", blank, date=date_code(forms[0], dates), why="as said")
 
     def as_times(self, column: Column) -> Reading:
@@ -220,11 +227,9 @@ class Kinds:
         symbol = next(iter(first))
         blank = self._blank(column, words)
         example, value = next(iter(numbers.items()))
-        self.findings.notes.append(
-            f"column {quoted(column.name)} is read as numbers: {quoted(example)} as {value:.17g}"
-        )
+        self.findings.notes.append(f"column {quoted(column.name)} is read as numbers: {quoted(example)} as {value!r}")
         self._tell_missing(column, words)
-        why = f"{quoted(example)} is {value:.17g}"
+        why = f"{quoted(example)} is {value!r}"
         return Reading(column, "number", blank, np.where(blank, np.nan, column.translated(numbers)), symbol, why=why)
 
     def _dates(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:
@@ -238,7 +243,8 @@ class Kinds:
             as_iso = f"{first:%Y-%m-%d}" if first else ""
             self.findings.notes.append(f"column {quoted(column.name)} is read as dates: {quoted(rest[0])} as {as_iso}")
         self._tell_missing(column, words)
-        return Reading(column, "date", self._blank(column, words), date=code, why="" if form == "iso" else form)
+        why = ", ".join(filter(None, ["" if form == "iso" else form, self._tell_zones(column, rest)]))
+        return Reading(column, "date", self._blank(column, words), date=code, why=why)
 
     def _dates_in_two_formats(self, column: Column, rest: Sequence[str]) -> Reading | None:
         """A fault if all cells are dates, but not in one format."""
@@ -260,20 +266,34 @@ class Kinds:
 
     def _one_order(self, column: Column, forms: list[str], texts: Sequence[str]) -> list[str]:
         """The formats, and a fault if dates are possible with the day first and with the month first."""
-        both = {"day-first", "month-first"} <= set(forms)
-        if both and (open_ := [t for t in texts if parsed(t, "day-first") != parsed(t, "month-first")]):
+        orders = [form for form in forms if form in ORDERS]
+        if open_ := [text for text in texts if len({parsed(text, order) for order in orders}) > 1]:
             text = open_[0]
-            sign = next(sign for sign in "/-." if sign in text)
-            year = "%Y" if re.match(r"\d+.\d+.\d{4}", text) else "%y"
-            day, month = (f'"{sign.join((*order, year))}"' for order in (("%d", "%m"), ("%m", "%d")))
+            first = listed([f"the {order.removesuffix('-first')}" for order in orders], "or")
+            cures = [f'{{date: "{written_format(text, order)}"}}' for order in orders]
             self._fault(
                 column,
-                f"found dates such as {quoted(text)} in column {quoted(column.name)}, in which the day or the month "
-                f"may be first, expected columns: {{{as_key(column.name)}: {{date: {day}}}}} or {{date: {month}}}",
+                f"found dates such as {quoted(text)} in column {quoted(column.name)}, in which {first} may be "
+                f"first, expected columns: {{{as_key(column.name)}: {cures[0]}}} or {' or '.join(cures[1:])}",
                 open_,
-                _question_of_order(column, text, day, month),
+                _question_of_order(column, text, orders),
             )
         return forms
+
+    def _tell_zones(self, column: Column, texts: Sequence[str]) -> str:
+        """A note that times with a zone are brought to UTC, and a fault if only some have one; the reason in words."""
+        zoned = [text for text in texts if is_zoned(text)]
+        if zoned and len(zoned) < len(texts):
+            other = next(text for text in texts if text not in zoned)
+            found = f"found {quoted(zoned[0])} and {quoted(other)} in column {quoted(column.name)}"
+            self._fault(column, f"{found}, expected a zone at all times or at none", [other])
+        if zoned:
+            self.findings.notes.append(f"column {quoted(column.name)}: times with a zone are brought to UTC")
+        dated = [text for text in texts if ":" not in text]
+        if dated and len(dated) < len(texts):
+            some = f"{counted(sum(column.counts[text] for text in dated), 'date')} such as {quoted(dated[0])}"
+            self.findings.warnings.append(f"column {quoted(column.name)}: {some} without a time, read as midnight")
+        return "in UTC" if zoned else ""
 
     def _times(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:
         hours = {text: found for text in rest if (found := clock_hours(text)) is not None}
@@ -296,14 +316,17 @@ class Kinds:
         others = [text for text in rest if text not in dressed]
         total = plain + sum(counts[text] for text in rest)
         numbers = total - sum(counts[text] for text in others)
-        meant = sum(counts[text] for text in others if MEANT.fullmatch(text))
+        meant = sum(counts[text] for text in others if MEANT.fullmatch(text) or _in_other_marks(text))
         if numbers + meant >= _MOSTLY * total and (numbers + meant == total or numbers >= _MOSTLY * total):
             self._refuse_words(column, others, "numbers")
             return Reading(column, "number", self._blank(column, words), column.values)
         if not numbers and (form := self._mostly_dates(column, rest, total)):
             self._refuse_words(column, [text for text in rest if not parsed(text, form)], "dates")
             return self.as_categories(column)
-        return self._text(column, words, numbers, total, others)
+        form = "" if numbers else _nearest_format(rest)
+        no_dates = [text for text in rest if form and not parsed(text, form)]
+        dates = total - sum(counts[text] for text in no_dates) if form else 0
+        return self._text(column, words, (numbers, others, "numbers") if numbers else (dates, no_dates, "dates"), total)
 
     def _mostly_dates(self, column: Column, rest: Sequence[str], total: int) -> str:
         """The format of most cells of a column of dates, or ""."""
@@ -311,14 +334,17 @@ class Kinds:
         dates = sum(column.counts[text] for text in rest if parsed(text, form)) if form else 0
         return form if form and dates >= _MOSTLY * total else ""
 
-    def _text(self, column: Column, words: Sequence[str], numbers: int, total: int, others: Sequence[str]) -> Reading:
-        why = ""
-        if numbers >= _PARTLY * total:
-            why = f"{numbers} of {counted(total, 'cell')} are numbers, others not, such as {quoted(others[0])}"
-            self.findings.warnings.append(
-                f"column {quoted(column.name)} is read as categories: {why}; "
-                f"columns: {{{as_key(column.name)}: number}} would refuse those"
-            )
+    def _text(
+        self, column: Column, words: Sequence[str], partly: tuple[int, Sequence[str], str], total: int
+    ) -> Reading:
+        """A column of texts; `partly` are how many cells are numbers or dates, which are not, and what they are."""
+        (some, others, kind), why = partly, ""
+        if some >= _PARTLY * total:
+            why = f"{some} of {counted(total, 'cell')} are {kind}, others not, such as {quoted(others[0])}"
+            cure = f"columns: {{{as_key(column.name)}: {_ONE[kind]}}} would refuse those"
+            if len(others) <= _FEW_WORDS:
+                cure = f"if these stand for a blank: missing: [{', '.join(map(as_key, others))}]; {cure}"
+            self.findings.warnings.append(f"column {quoted(column.name)} is read as categories: {why}; {cure}")
         self._keep_words(column, words)
         return Reading(column, "category", self._blank(column, ()), why=why)
 
@@ -369,9 +395,15 @@ class Kinds:
         shown = ", ".join(quoted(word) for word in words[:5]) + (", …" if len(words) > 5 else "")
         name, in_form = as_key(column.name), f" in the format {quoted(form)}" if form else ""
         cure = f"columns: {{{name}: category}} or {{{name}: ignore}}"
-        if form:
+        if self.again:
+            cure = "correct these cells, or leave them empty"
+        elif form:
             cure = f"another format, or {cure}"
-        elif len(words) <= 5 and all(word.isprintable() for word in words):
+        elif expected == "numbers" and all(map(_in_other_marks, words)):
+            cure = f"data.decimal and data.thousands say how numbers are written; or {cure}"
+        elif expected == "dates" and (other := _nearest_format(words)):
+            cure = f"these are dates too, in another format ({other}): write all in one; or {cure}"
+        elif len(words) <= _FEW_WORDS and all(word.isprintable() for word in words):
             cure = f"missing: [{', '.join(map(as_key, words))}], or {cure}"
         self._fault(
             column,
@@ -401,13 +433,11 @@ class Kinds:
 _OF_SYMBOLS = (("number", "the digits alone"), ("category", "texts"), ("ignore", "no input"))
 
 
-def _question_of_order(column: Column, text: str, *formats: str) -> Question:
-    """Whether the day or the month comes first; `formats` are in quotes."""
-    answers = zip(formats, ("day-first", "month-first"), strict=True)
-    dates = [({"date": form.strip('"')}, parsed(text, order)) for form, order in answers]
-    return Question(
-        ("data", "columns", column.name), tuple((kind, f"{text} is {day:%Y-%m-%d}") for kind, day in dates if day)
-    )
+def _question_of_order(column: Column, text: str, orders: Sequence[str]) -> Question:
+    """Which part of a date comes first."""
+    dates = [({"date": written_format(text, order)}, parsed(text, order)) for order in orders]
+    answers = tuple((kind, f"{text} is {day:%Y-%m-%d}") for kind, day in dates if day)
+    return Question(("data", "columns", column.name), answers)
 
 
 _ONE = {"numbers": "number", "dates": "date", "times of day": "time of day"}
@@ -425,6 +455,11 @@ _YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "n
 
 def _missing_why(words: Sequence[str]) -> str:
     return f"{', '.join(map(quoted, words))} read as blank" if words else ""
+
+
+def _in_other_marks(text: str) -> bool:
+    """Whether a cell is a number with some decimal mark, perhaps another than that of its table."""
+    return any(undressed(text, marks) for marks in (Marks(".", ","), Marks(",", ".")))
 
 
 def _is_beyond(text: str) -> bool:
@@ -448,7 +483,8 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
     other = "," if point == "." else "."
     if options.decimal != "auto":
         there = _evidence(columns, other)  # where the mark is known, 1,234 has one reading left: groups of thousands
-        return Marks(point, options.thousands or (other if there.either and not there.decimal else None))
+        groups = (there.either or there.grouping) and not there.decimal
+        return Marks(point, options.thousands or (other if groups else None))
     if options.thousands:
         return Marks("," if options.thousands == "." else "." if options.thousands == "," else point, options.thousands)
     here, there = _evidence(columns, point), _evidence(columns, other)
@@ -468,11 +504,29 @@ def marks_of(table: Table, columns: Sequence[Column], options: TableOptions, fin
     return Marks(point, other if there.either or there.grouping else None)
 
 
-def _proof(columns: Sequence[Column], here: Evidence, there: Evidence, point: str) -> str:
-    """What proves `point` to be the decimal mark, as a message shows it, or ""."""
+def marks_again(table: Table, columns: Sequence[Column], options: TableOptions, findings: Findings) -> Marks:
+    """How numbers are written in another table than the options speak of: as its cells prove, else as said.
+
+    So a file of another program is read by its own marks, where they are beyond doubt.
+    """
+    proven = [mark for mark, other in (".,", ",.") if _proof(columns, *_both(columns, mark, other), mark, table.point)]
+    if len(proven) != 1:
+        return marks_of(table, columns, options, findings)
+    other = "," if proven[0] == "." else "."
+    there = _evidence(columns, other)
+    return Marks(proven[0], other if there.either or there.grouping else None)
+
+
+def _both(columns: Sequence[Column], mark: str, other: str) -> tuple[Evidence, Evidence]:
+    return _evidence(columns, mark), _evidence(columns, other)
+
+
+def _proof(columns: Sequence[Column], here: Evidence, there: Evidence, point: str, read_by: str = "") -> str:
+    """What proves `point` to be the decimal mark, as a message shows it, or ""; numbers were read by `read_by`."""
     if text := here.decimal or there.grouping:
         return _in_column(text, columns)
-    proven = next((column for column in columns if column.is_proven), None)
+    by_this = point == (read_by or point)
+    proven = next((column for column in columns if column.is_proven), None) if by_this else None
     return f"decimals with a {_MARKS[point]} in column {quoted(proven.name)}" if proven else ""
 
 

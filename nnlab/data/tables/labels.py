@@ -16,6 +16,7 @@ from nnlab.data.tables.dress import Marks, undressed
 from nnlab.data.tables.encode import Texts
 from nnlab.data.tables.kinds import Findings, Kinds, Reading
 from nnlab.data.tables.table import Column, Table
+from nnlab.data.tables.words import with_spellings
 from nnlab.data.targets import check_classes, class_targets
 from nnlab.errors import listed, suggestion
 
@@ -69,6 +70,7 @@ def find_classes(texts: Texts, task: Task, reading: Reading, table: Table, findi
 
 
 _FEW_DECIMALS = 20
+_MOST_DIGITS = 1000  # of an integer
 
 
 def sorted_classes(names: Sequence[str]) -> tuple[str, ...]:
@@ -93,8 +95,10 @@ def _alike(names: Sequence[str], column: str) -> list[str]:
 
 def _plain(name: str) -> str:
     """A label without what a person may not see: case, blanks, Unicode form, zeros of a number."""
-    if re.fullmatch(r"[+-]?[0-9]+(?:\.[0-9]*)?", name):
-        return f"{float(name):g}"
+    if match := re.fullmatch(r"([+-]?[0-9]+)(?:\.0*)?", name):
+        return str(int(match[1][:_MOST_DIGITS])) + match[1][_MOST_DIGITS:]
+    if re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", name):
+        return repr(float(name))
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -117,7 +121,7 @@ def class_codes(
 
     A number in another spelling, as 2.0 for the class 2, is its class where no other class has that value.
     """
-    places = {name: place for place, name in enumerate(classes)}
+    places = with_spellings({name: place for place, name in enumerate(classes)})
     values = [number_in(name) for name in classes]
     if len(set(values)) == len(classes) and np.isfinite(values).all():
         by_value = dict(zip(values, classes, strict=True))

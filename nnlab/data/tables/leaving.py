@@ -11,6 +11,7 @@ import numpy as np
 from nnlab.data.files import counted, quoted
 from nnlab.data.tables.encode import Texts
 from nnlab.data.tables.kinds import Findings, Reading, as_key
+from nnlab.data.tables.words import PART_WORDS
 
 _ID_LIKE = re.compile(
     r"(?:^|[\W_])(?:ids?|uuid|guid|idx|index|row|rows?_?(?:num|number|id|names?)|nr|no|key|names?)$", re.IGNORECASE
@@ -93,9 +94,15 @@ def counts_up(reading: Reading) -> bool:
         return reading.numbers is not None and reading.known > 1 and bool((np.diff(reading.numbers) == 1).all())
 
 
-def suspicions(reading: Reading, findings: Findings) -> None:
-    """Warn of a column that is used and yet may be no input: one that counts the rows, or has a number for blanks."""
+def suspicions(reading: Reading, texts: Texts | None, findings: Findings) -> None:
+    """Warn of a column that is used and yet may be no input.
+
+    It counts the rows, says which part they belong to, or has a number that may stand for a blank.
+    """
     column = reading.column
+    if texts is not None and len(texts.counts) > 1 and all(text.lower() in PART_WORDS for text in texts.counts):
+        cure = f"if it says which rows train and which test: data.split: {as_key(column.name)}"
+        findings.warnings.append(f"column {quoted(column.name)} is read as an input; {cure}")
     if reading.kind != "number" or reading.numbers is None:
         return
     if len(reading.blank) >= _FEW and counts_up(reading):

@@ -81,5 +81,5 @@ def read_csv_like(
     the first table did not have is read as other or as zeros, and told in `rows.unseen`; a class that it did not have
     is a fault, and so is such a category if `unseen` is "error".
     """
-    columns = Columns(columns.listed(), columns.targets, columns.classes)
+    columns = replace(columns, inputs=columns.listed())
     return SecondReading(Path(path), columns, task, options or TableOptions(), blanks_allowed=blanks_allowed).rows()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -87,9 +88,29 @@ def _check_text(text: bytes, path: Path, line: int) -> None:
         if not text.isascii():
             text.decode()
     except UnicodeDecodeError as error:
-        looks = " (it looks like UTF-16)" if line == 1 and text.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
         found = f"found byte 0x{text[error.start]:02x} at position {error.start}"
-        refuse(path, f"{found}, expected text in UTF-8{looks}", line + _line_ends(text[: error.start]))
+        where = line + _line_ends(text[: error.start])
+        refuse(path, f"{found}, expected text in UTF-8; {_what_it_is(text, line)}", where)
+    if b"\0" in text[:_PIECE]:
+        refuse(path, "found NUL bytes, expected text in UTF-8; save it as such (it looks like UTF-16)", line)
+
+
+# The first bytes of files of other kinds, with what is said of them.
+_OTHER_KINDS = {
+    b"PK\x03\x04": "it is a .zip or a workbook: its name should end in .zip or .xlsx",
+    b"\x1f\x8b": "it is packed: its name should end in .gz",
+    b"PAR1": "it is a Parquet file: its name should end in .parquet",
+    b"\xd0\xcf\x11\xe0": "it is an old workbook: save it as .xlsx or .csv",
+    b"\xff\xfe": "it looks like UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it looks like UTF-16: save it as UTF-8",
+}
+
+
+def _what_it_is(text: bytes, line: int) -> str:
+    """What a file that is no UTF-8 may be, and what to do."""
+    kinds = (words for begin, words in _OTHER_KINDS.items() if line == 1 and text.startswith(begin))
+    usual = "it may be Latin-1 or Windows-1252: save it as UTF-8 (iconv -f cp1252 -t utf-8 FILE)"
+    return next(kinds, usual)
 
 
 # --- the separator ----------------------------------------------------------------------------------------------------
@@ -183,6 +204,7 @@ def _even(text: bytes, sign: str) -> bytes:
     while sign != " " and (blank := sign.encode() + b" ") in text:
         text = text.replace(blank, sign.encode())
     if sign == " ":
+        text = text.replace(b"\t", b" ")
         text = re.sub(rb"(?<=[,;\t|]) +| +(?=[,;\t|\n])|(?:^|(?<=\n)) +", b"", _BLANKS.sub(b" ", text))
     return text
 
@@ -319,6 +341,12 @@ def add_ragged(faults: FaultList, ragged: Sequence[tuple[int, Sequence[str]]], w
     """One fault for all records of another width than the first: how many, the first three lines, and the cure."""
     if not ragged:
         return
+    (usual, count), *_ = Counter(len(cells) for _, cells in ragged).most_common(1)
+    if usual > width and count > _FEW:
+        line = next(line for line, cells in ragged if len(cells) == usual)
+        found = f"found {counted(width, 'cell')} in the first line, and {usual} in {count:,} others"
+        faults.add(f"{found}, expected the same; if a title or comments stand above the names: delete them", line)
+        return
     line, cells = ragged[0]
     if not cells:
         found = "found an empty line"
@@ -326,8 +354,13 @@ def add_ragged(faults: FaultList, ragged: Sequence[tuple[int, Sequence[str]]], w
         comma = " (the line ends in a separator)" if len(cells) == width + 1 and not cells[-1] else ""
         found = f"found {counted(len(cells), 'cell')}{comma}"
     more = f" (and {len(ragged) - 1} more such lines: {_listed([one for one, _ in ragged[1:3]])})" if ragged[1:] else ""
-    expected = f"expected {width}, as in the first line, separated by {SEPARATORS.get(sign, quoted(sign))}"
+    expected = (
+        f"expected {counted(width, 'cell')}, as in the first line, separated by {SEPARATORS.get(sign, quoted(sign))}"
+    )
     faults.add(f"{found}, {expected}{more}; data.bad_rows: skip leaves such lines out", line)
+
+
+_FEW = 3  # lines of one other width: more of them are the table, and the first line is none of its
 
 
 def _listed(lines: Sequence[int]) -> str:
