@@ -227,9 +227,11 @@ class Kinds:
         symbol = next(iter(first))
         blank = self._blank(column, words)
         example, value = next(iter(numbers.items()))
-        self.findings.notes.append(f"column {quoted(column.name)} is read as numbers: {quoted(example)} as {value!r}")
+        self.findings.notes.append(
+            f"column {quoted(column.name)} is read as numbers: {quoted(example)} as {value:.15g}"
+        )
         self._tell_missing(column, words)
-        why = f"{quoted(example)} is {value!r}"
+        why = f"{quoted(example)} is {value:.15g}"
         return Reading(column, "number", blank, np.where(blank, np.nan, column.translated(numbers)), symbol, why=why)
 
     def _dates(self, column: Column, rest: Sequence[str], words: Sequence[str]) -> Reading | None:

@@ -135,8 +135,23 @@ def separator_of(path: Path, said: str = "auto") -> tuple[str, int, int]:
         fitting = {sign: widths for sign, widths in fitting.items() if _fits_to_the_end(path, sign, int(widths[-1]))}
     if len(fitting) > 1:
         _refuse_two(path, {sign: int(widths[-1]) for sign, widths in fitting.items()})
-    sign = next(iter(fitting), None) or _nearest(found)
-    return sign, *_two_widths(found.get(sign, np.zeros(0, np.int64)), sign, first, path)
+    sign = next(iter(fitting), None) or _below_a_title(first) or _nearest(found)
+    widths = found[sign] if sign in found else _widths(first, sign)[0]
+    return sign, *_two_widths(widths, sign, first, path)
+
+
+def _below_a_title(first: TextPiece) -> str:
+    """The sign that gives nearly all lines but the first one width of at least two, as below a title; "" if none."""
+    shares = {}
+    for sign in SEPARATORS:
+        widths = _widths(first, sign)[0][1:]
+        usual = int(np.bincount(widths).argmax()) if len(widths) > _FEW else 0
+        shares[sign] = float((widths == usual).mean()) if usual > 1 else 0.0
+    best = max(shares, key=lambda sign: shares[sign])
+    return best if shares[best] >= _NEARLY_ALL else ""
+
+
+_NEARLY_ALL = 0.8
 
 
 def _two_widths(widths: Places, sign: str, first: TextPiece, path: Path) -> tuple[int, int]:
@@ -354,9 +369,7 @@ def add_ragged(faults: FaultList, ragged: Sequence[tuple[int, Sequence[str]]], w
         comma = " (the line ends in a separator)" if len(cells) == width + 1 and not cells[-1] else ""
         found = f"found {counted(len(cells), 'cell')}{comma}"
     more = f" (and {len(ragged) - 1} more such lines: {_listed([one for one, _ in ragged[1:3]])})" if ragged[1:] else ""
-    expected = (
-        f"expected {counted(width, 'cell')}, as in the first line, separated by {SEPARATORS.get(sign, quoted(sign))}"
-    )
+    expected = f"expected {width}, as in the first line, separated by {SEPARATORS.get(sign, quoted(sign))}"
     faults.add(f"{found}, {expected}{more}; data.bad_rows: skip leaves such lines out", line)
 
 

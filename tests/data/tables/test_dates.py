@@ -117,7 +117,7 @@ def test_a_date_becomes_days_year_month_weekday_and_hour(moment, origin):
 
 def test_the_origin_is_the_day_of_the_first_date():
     code = date_code("iso", ["2020-03-01 10:00", "2020-02-28 18:00"])
-    assert code == DateCode("iso", "2020-02-28", timed=True)
+    assert code == DateCode("iso", "2020-02-28", timed=True, sign="-")
     assert code.numbers("2020-03-01 06:00") == (2.25, 2020, 3, 7, 6)
     assert code.numbers("soon") is None
 
@@ -154,7 +154,7 @@ def test_one_day_above_12_decides_for_the_whole_column_and_is_told(read, form, f
 
 
 @pytest.mark.parametrize(
-    ("sign", "year", "form"), [("/", "2020", "%Y"), ("-", "2020", "%Y"), ("/", "20", "%y")], ids=str
+    ("sign", "year", "form"), [("/", "2020", "%Y"), ("-", "2020", "%Y"), ("/", "45", "%y")], ids=str
 )
 def test_day_or_month_first_is_a_question(fault_of, read, sign, year, form):
     content = table("d,y", lambda i: f"0{1 + i % 9}{sign}02{sign}{year},{'pq'[i % 2]}")
@@ -165,8 +165,16 @@ def test_day_or_month_first_is_a_question(fault_of, read, sign, year, form):
         f"found dates such as '01{sign}02{sign}{year}' in column 'd', in which the day or the month may be first, "
         f'expected columns: {{d: {{date: "{day}"}}}} or {{date: "{month}"}} (lines 2, 4, 5, …)'
     )
-    assert read(content, columns={"d": ("date", day)}).x[2].tolist() == [2, 2020, 2, 1]  # 3 February, a Monday
-    assert read(content, columns={"d": ("date", month)}).x[2].tolist()[1:] == [2020, 3, 1]  # 2 March, a Monday
+    weekday = 1 if form == "%Y" else 5  # 3 February and 2 March are Mondays in 2020, and Fridays in 2045
+    whole = int(year) if form == "%Y" else 2045
+    assert read(content, columns={"d": ("date", day)}).x[2].tolist() == [2, whole, 2, weekday]
+    assert read(content, columns={"d": ("date", month)}).x[2].tolist()[1:3] == [whole, 3]
+
+
+def test_a_short_year_may_be_first_too(fault_of):
+    fault = fault_of(table("d,y", lambda i: f"12-10-{10 + i % 18},{'pq'[i % 2]}"))
+    assert "in which the day or the year may be first" in fault.message
+    assert '{date: "%d-%m-%y"}} or {date: "%y-%m-%d"}' in fault.message
 
 
 def test_dates_that_are_the_same_in_either_order_are_no_question(read):

@@ -136,7 +136,7 @@ def test_a_text_that_is_partly_numbers_is_warned_of(read):
     (warning,) = read(column(["1", "2", "bad", "worse"] * 5)).warnings
     assert warning == (
         "column 'a' is read as categories: 10 of 20 cells are numbers, others not, such as 'bad'; "
-        "columns: {a: number} would refuse those"
+        "if these stand for a blank: missing: [bad, worse]; columns: {a: number} would refuse those"
     )
 
 
@@ -239,7 +239,9 @@ def test_texts_are_stripped_but_not_changed_within(read):
 def test_a_control_character_in_a_used_text_is_a_fault(fault_of):
     fault = fault_of(column(["u", '"two\nlines"', "v"]))
     assert (fault.line, fault.column) == (3, 1)
-    assert fault.message == r"found a control character in 'two\nlines' in column 'a', expected none"
+    assert fault.message == r"found a control character in 'two\nlines' in column 'a', expected none; " + (
+        "columns: {a: ignore} leaves the column out"
+    )
 
 
 # --- keys in messages ---

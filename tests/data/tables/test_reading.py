@@ -326,8 +326,8 @@ def test_new_rows_may_be_written_in_another_dialect(read_like, columns):
             "a,s\nx,u\n",
             2,
             (
-                "found 1 cell of 1 in column 'a' that is no number ('x'), expected numbers alone; missing: [x], "
-                "or columns: {a: category} or {a: ignore}"
+                "found 1 cell of 1 in column 'a' that is no number ('x'), expected numbers alone; "
+                "correct these cells, or leave them empty"
             ),
         ),
     ],

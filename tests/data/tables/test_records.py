@@ -186,7 +186,7 @@ def test_one_column_is_no_table(fault_of):
         ("a,a,y\n1,2,0\n", 1, "column name 'a' twice"),
         ("a,b\x1b,y\n1,2,0\n3,4,1\n", 1, "control character"),
         (b"a,b,y\n1,\xe9,0\n", 2, "byte 0xe9 at position 8, expected text in UTF-8"),
-        ("a,y\n1,0".encode("utf-16"), 1, "expected text in UTF-8 (it looks like UTF-16)"),
+        ("a,y\n1,0".encode("utf-16"), 1, "expected text in UTF-8; it looks like UTF-16"),
         ('a,b,y\n1,"' + "x" * 200_000 + '",1\n', 2, "more than 131072 characters"),
     ],
 )
