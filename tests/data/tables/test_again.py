@@ -1,4 +1,4 @@
-"""A new file for a model: its own marks, its dates and symbols, the spellings of true, and the cures that are offered."""
+"""A new file for a model: its own marks, its dates and symbols, the spellings of true, and the cures."""
 
 import json
 
@@ -99,16 +99,12 @@ ZONED_TIMES = dated("2020-01-01 10:00+01:00", "2020-01-02 11:00Z")
 
 def test_times_with_a_zone_where_training_had_none_are_a_fault(read, refused):
     fault = refused(new("2020-01-03 10:00+02:00"), read(PLAIN_TIMES).columns)
-    assert fault.message == (
-        "found times with a zone in column 'd', expected them without one, as in training"
-    )
+    assert fault.message == ("found times with a zone in column 'd', expected them without one, as in training")
 
 
 def test_times_without_a_zone_where_training_had_them_are_a_fault(read, refused):
     fault = refused(new("2020-01-03 10:00"), read(ZONED_TIMES).columns)
-    assert fault.message == (
-        "found times without a zone in column 'd', expected them with one, as in training"
-    )
+    assert fault.message == ("found times without a zone in column 'd', expected them with one, as in training")
 
 
 def test_times_with_a_zone_are_brought_to_utc_as_in_training(read, read_like):
@@ -251,10 +247,10 @@ def test_true_among_more_words_than_two_keeps_its_spelling(read, read_like, word
 def test_names_again_in_a_new_file_are_left_out_with_bad_rows(read_like, refused, columns):
     content = "a,b\n1,2\na,b\n3,4\n"
     fault = refused(content, columns)
-    assert (fault.line, fault.message) == (
-        3,
-        "found the names of the first line again in 1 line (lines 3), expected rows; "
-        "data.bad_rows: skip leaves such lines out",
+    assert fault.line == 3
+    assert fault.message == (
+        "found the names of the first line again in 1 line (line 3), expected rows; "
+        "data.bad_rows: skip leaves such lines out"
     )
     rows = read_like(content, columns, options=TableOptions(bad_rows="skip"))
     np.testing.assert_array_equal(rows.x, [[1, 2], [3, 4]])
