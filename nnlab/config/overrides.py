@@ -57,18 +57,18 @@ def override(document: Document, text: str) -> Document:
     file = f"--set {shown(key, quotes=False)}=…"
     names = _names(key, file)
     # Blanks in place of the key, so that columns count in the whole text.
-    assigned = _sign(value, file) or read_value(" " * (len(key) + 1) + value, file)
+    assigned = _sign(value, (file, 1, len(key) + 2)) or read_value(" " * (len(key) + 1) + value, file)
     columns = accumulate((len(name) + 1 for name in names), initial=1)
     draft = _Draft(document)
     draft.put([(name, (file, 1, column)) for name, column in zip(names, columns, strict=False)], assigned)
     return Document(draft.values, draft.places, draft.key_places)
 
 
-def _sign(value: str, file: str) -> Document | None:
+def _sign(value: str, place: Place) -> Document | None:
     """A sign alone, such as the comma of data.decimal=, stands for itself: YAML would take it for its own."""
     if value not in {",", ";", "|", ".", " ", "'", "\t", "\\t", "?", "-"}:
         return None
-    return Document("\t" if value == "\\t" else value, {(): (file, 1, 1)}, {})
+    return Document("\t" if value == "\\t" else value, {(): place}, {})
 
 
 def _set(document: Document, setting: Setting) -> Document:

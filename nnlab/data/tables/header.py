@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnlab.data.dates import clock_hours, formats_of, parsed
 from nnlab.data.files import counted, quoted, refuse
@@ -139,7 +140,9 @@ def _has_header(grid: Grid, options: TableOptions, expected: Collection[str]) ->
     if said and said <= set(first):
         return True
     offset = len(columns) - len(first)  # of a header that lacks a name
-    typed = [(column, cell) for column, cell in zip(columns[offset:], first, strict=False) if _is_typed(column)]
+    is_again = bool(_lines_again(columns, first).any())  # then its cells below say nothing of the others
+    pairs = zip(columns[offset:], first, strict=False)
+    typed = [(column, cell) for column, cell in pairs if _is_typed(column, cell if is_again else "")]
     if typed and all(_accepts(column, cell) for column, cell in typed):
         _refuse_first_line(grid, "its cells are like those below")
     if not typed and not said and len(columns) > 1 and len(columns[0].values):
@@ -160,9 +163,9 @@ def _refuse_first_line(grid: Grid, why: str) -> None:
     )
 
 
-def _is_typed(column: Column) -> bool:
-    """Whether all known cells of a column are numbers, dates or times, so that a name would stand out."""
-    texts = [text for text in column.texts if text and text not in MISSING]
+def _is_typed(column: Column, but: str = "") -> bool:
+    """Whether all known cells of a column but one text are numbers, dates or times, so that a name would stand out."""
+    texts = [text for text in column.texts if text not in {"", but, *MISSING}]
     if not texts:
         return bool(len(column.values)) and not np.isnan(column.values).all()
     return (
@@ -203,7 +206,8 @@ def _named(table: Table, grid: Grid, options: TableOptions, findings: Findings) 
             shown = ", ".join(map(quoted, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
             findings.warnings.append(f"data.names take the place of the names in line {grid.line} ({shown})")
         names = list(options.names)
-    table = _without_names_again(table, grid, options, findings) if len(columns) == len(grid.first) else table
+    if len(columns) == len(grid.first):
+        table = _without_names_again(table, grid, options, findings)
     columns = [*table.columns[: len(columns)]]
     return replace(table, columns=tuple(replace(c, name=name) for c, name in zip(columns, names, strict=True)))
 
@@ -223,21 +227,27 @@ _THREE_DIGITS, _FEW_DIGITS = re.compile(r"[0-9]{3}"), re.compile(r"[+-]?[1-9][0-
 
 
 def _without_names_again(table: Table, grid: Grid, options: TableOptions, findings: Findings) -> Table:
-    """The table without lines that repeat its first one, as where files were put together; a fault unless skipped."""
-    again = np.ones(len(table), bool)
-    for column, name in zip(table.columns, grid.first, strict=True):
-        again &= column.rows_with([name])
-        if not again.any():
-            return table
+    """The table without lines that repeat its first one, as where files were put together; DataError unless skipped."""
+    again = _lines_again(table.columns, grid.first)
     rows = np.flatnonzero(again)
+    if not len(rows):
+        return table
     found = f"found the names of the first line again in {counted(len(rows), 'line')} ({lines_of(table, rows)})"
     if options.bad_rows != "skip":
-        findings.faults.add(
-            f"{found}, expected rows; data.bad_rows: skip leaves such lines out", int(table.lines[rows[0]])
-        )
-        return table
+        line = int(table.lines[rows[0]])
+        refuse(table.file, f"{found}, expected rows; data.bad_rows: skip leaves such lines out", line)
     findings.warnings.append(f"{found}: left out")
     return table.picked(np.flatnonzero(~again))
+
+
+def _lines_again(columns: Sequence[Column], first: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows (N,) have the cells of the first line; none where it lacks a name."""
+    again = np.full(len(columns[0].values), len(columns) == len(first))
+    for column, name in zip(columns, first, strict=False):
+        if not again.any():
+            break
+        again &= column.rows_with([name])
+    return again
 
 
 def _with_first_row(table: Table, grid: Grid, options: TableOptions) -> Table:

@@ -92,7 +92,8 @@ def _check_text(text: bytes, path: Path, line: int) -> None:
         where = line + _line_ends(text[: error.start])
         refuse(path, f"{found}, expected text in UTF-8; {_what_it_is(text, line)}", where)
     if b"\0" in text[:_PIECE]:
-        refuse(path, "found NUL bytes, expected text in UTF-8; save it as such (it looks like UTF-16)", line)
+        kind = _what_it_is(text, line, "save it as such (it looks like UTF-16)")
+        refuse(path, f"found NUL bytes, expected text in UTF-8; {kind}", line)
 
 
 # The first bytes of files of other kinds, with what is said of them.
@@ -106,10 +107,12 @@ _OTHER_KINDS = {
 }
 
 
-def _what_it_is(text: bytes, line: int) -> str:
+_OTHER_LETTERS = "it may be Latin-1 or Windows-1252: save it as UTF-8 (iconv -f cp1252 -t utf-8 FILE)"
+
+
+def _what_it_is(text: bytes, line: int, usual: str = _OTHER_LETTERS) -> str:
     """What a file that is no UTF-8 may be, and what to do."""
     kinds = (words for begin, words in _OTHER_KINDS.items() if line == 1 and text.startswith(begin))
-    usual = "it may be Latin-1 or Windows-1252: save it as UTF-8 (iconv -f cp1252 -t utf-8 FILE)"
     return next(kinds, usual)
 
 

@@ -56,6 +56,22 @@ def test_thousands_are_read_as_they_are_written(value, cents, symbol):
     assert undressed(text.translate(str.maketrans(",.", ".,")) + symbol, GERMAN).value == wanted
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "symbol"),
+    [("\u22125", -5, ""), ("\u22121.5", -1.5, ""), ("$\u22123", -3, "$"), ("\u22121 200", -1200, "")],
+)
+def test_the_minus_of_typesetters_is_a_minus(text, value, symbol):
+    found = undressed(text, Marks())
+    assert (found.value, found.symbol) == (value, symbol)
+
+
+def test_a_column_with_such_a_minus_is_numbers(read):
+    minus = "\u2212"
+    data = read(table("a,y", lambda i: f"{minus if i % 3 else ''}{i}.5,{'pq'[i % 2]}"))
+    assert data.columns.input_names == ("a",)
+    np.testing.assert_array_equal(data.x[:4, 0], [0.5, -1.5, -2.5, 3.5])
+
+
 # --- what proves a mark ---
 
 

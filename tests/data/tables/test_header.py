@@ -192,3 +192,81 @@ def test_two_columns_of_one_name_are_told_with_the_cure(fault_of):
     assert fault.message == (
         "found column name 'note' twice, expected different names; data.ignore: [note] leaves all of them out"
     )
+
+
+# --- names in place of others, and names that come again ---
+
+
+def test_names_that_replace_those_in_the_file_are_warned_of(read):
+    data = read("l,w,s\n" + NUMBERS, names=["length", "width", "species"], header=True)
+    assert data.warnings == ("data.names take the place of the names in line 1 ('l', 'w', 's')",)
+
+
+@pytest.mark.parametrize("options", [{"header": True, "names": ["l", "w", "s"]}, {"header": True}])
+def test_names_that_replace_none_are_not(read, options):
+    assert read("l,w,s\n" + NUMBERS, **options).warnings == ()
+
+
+AGAIN = "a,b,y\n1,2,p\n3,4,q\na,b,y\n5,7,p\n6,8,q\na,b,y\n7,1,p\n"
+
+
+def test_a_repeated_first_line_is_one_fault_with_the_cure(fault_of):
+    fault = fault_of(AGAIN)
+    assert fault.line == 4
+    assert fault.message == (
+        "found the names of the first line again in 2 lines (lines 4, 7), expected rows; "
+        "data.bad_rows: skip leaves such lines out"
+    )
+
+
+def test_a_row_that_comes_again_is_no_proof_of_names(fault_of):
+    assert "found a first line that may be names or a row" in fault_of(NUMBERS + NUMBERS).message
+    assert "found a first line that may be names or a row" in fault_of(TEXTS + TEXTS).message
+
+
+def test_repeated_first_lines_are_left_out_with_bad_rows_and_told(read):
+    data = read(AGAIN, bad_rows="skip")
+    np.testing.assert_array_equal(data.x, [[1, 2], [3, 4], [5, 7], [6, 8], [7, 1]])
+    np.testing.assert_array_equal(data.rows.lines, [2, 3, 5, 6, 8])
+    assert data.warnings == ("found the names of the first line again in 2 lines (lines 4, 7): left out",)
+    assert data.columns.classes == ("p", "q")
+
+
+def test_a_line_that_only_begins_like_the_first_is_a_row(read):
+    data = read("a,b,y\n" + "a,1,p\nu,2,q\n" * 9)
+    assert data.columns.input_names == ("a=a", "a=u", "b")
+    assert len(data.x) == 18
+
+
+# --- a title, and numbers that are cut ---
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_title_above_the_names_is_named_as_such(fault_of, sign):
+    fault = fault_of("Sales\n" + table("a,b,y", lambda i: f"{i * 0.5},{i % 7},{'pq'[i % 2]}").replace(",", sign))
+    assert fault.line == 2
+    assert fault.message == (
+        "found 1 cell in the first line, and 3 in 31 others, expected the same; "
+        "if a title or comments stand above the names: delete them"
+    )
+
+
+def test_few_lines_of_another_width_are_no_title(faults_of):
+    assert "expected 2, as in the first line" in faults_of("a,y\n" + "1,p\n2,q\n" * 9 + "1,2,p\n")[0].message
+
+
+def test_numbers_that_are_cut_at_their_thousands_need_quotes(fault_of):
+    fault = fault_of(table("name,price", lambda i: f"shop{i},{5 + i},{234 + i}"), task="regression")
+    assert fault.line == 2
+    assert fault.message == (
+        "found one name less than cells, and cells such as '5' and '234' at the end, "
+        "expected a name for each cell: numbers such as 5,234 need quotes around them"
+    )
+
+
+@pytest.mark.parametrize("last", [lambda i: f"{i}.5", lambda i: f"{i + 90}", lambda i: "pq"[i % 2]])
+def test_other_numbers_below_the_short_header_of_r_are_read(read, last):
+    task = "regression" if last(0) != "p" else "binary"
+    data = read(table("a,y", lambda i: f"shop{i},{5 + i * i},{last(i)}"), task=task)
+    assert data.columns.input_names == ("a",)
+    assert len(data.x) == 30

@@ -257,3 +257,25 @@ def test_a_control_character_in_a_used_text_is_a_fault(fault_of):
 def test_a_name_in_a_message_can_be_copied_into_the_experiment(name):
     if name.isprintable():
         assert read_text(f"columns: {{{as_key(name)}: ignore}}", "e.yaml").values == {"columns": {name: "ignore"}}
+
+
+# --- numbers in another mark than the one that is said ---
+
+
+@pytest.mark.parametrize(("said", "cell"), [(",", "1.5"), (".", "1,5")])
+@pytest.mark.parametrize("count", [3, 15, 30])
+def test_numbers_in_another_mark_than_is_said_are_a_fault_that_names_the_key(fault_of, said, cell, count):
+    """Those in the said mark are integers, or have its decimals."""
+    cells = [cell.replace("1", str(i + 1)) if i < count else f"{i}{said}25" for i in range(30)]
+    content = table("a;y", lambda i: f"{cells[i]};{'pq'[i % 2]}")
+    fault = fault_of(content, decimal=said)
+    assert fault.key in (None, ("data", "decimal"))
+    assert "data.decimal" in fault.message
+
+
+@pytest.mark.parametrize(("count", "offered"), [(1, True), (5, True), (6, False)])
+def test_up_to_five_words_among_numbers_are_offered_as_missing(read, count, offered):
+    words = [f"w{i}" for i in range(count)]
+    (warning,) = read(column([f"{i * 0.5}" if i % 2 else words[i // 2 % count] for i in range(36)])).warnings
+    assert warning.startswith("column 'a' is read as categories: 18 of 36 cells are numbers, others not, such as 'w0'")
+    assert (f"missing: [{', '.join(words)}]" in warning) is offered

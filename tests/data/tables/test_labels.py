@@ -228,3 +228,29 @@ def test_several_targets_of_text_are_no_task(write):
     path = write(table("a,p,q", lambda i: f"{i * 0.5},{'uv'[i % 2]},{i}"))
     with pytest.raises(DataError, match="expected one target column of classes"):
         infer_task(path, TableOptions(target=("p", "q")))
+
+
+# --- labels that look alike ---
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["36028797018963968", "36028797018963969"],
+        ["9007199254740992", "9007199254740993"],
+        ["1.0000000000000002", "1.5"],
+        ["10000001", "10000002"],
+        ["0.1234567", "0.1234568"],
+        ["1" * 1200 + "1", "1" * 1200 + "2"],
+    ],
+    ids=lambda labels: labels[0][:20],
+)
+def test_long_numbers_that_differ_are_not_said_to_be_alike(read, labels):
+    data = read(labelled(labels * 9))
+    assert data.columns.classes == tuple(labels)
+    assert not any("alike" in told or "differ" in told for told in (*data.warnings, *data.notes))
+
+
+@pytest.mark.parametrize("labels", [["7", "007", "8"], ["7", "7.0", "8"], ["+7", "7", "8"], ["Yes", "yes", "no"]])
+def test_labels_that_differ_in_spelling_alone_are(read, labels):
+    assert any("differ" in told or "alike" in told for told in read(labelled(labels * 9), "multiclass").warnings)

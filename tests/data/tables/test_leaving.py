@@ -180,3 +180,51 @@ def test_few_texts_that_all_differ_are_used(read):
 def test_the_user_may_want_many_texts(read):
     data = read(with_column("c", lambda i: f"c{i}", count=100), columns={"c": ("category", "")})
     assert data.columns.inputs[0].width == 40
+
+
+# --- more columns than are told one by one ---
+
+
+@pytest.mark.parametrize(("count", "more"), [(3, None), (4, "1 more column is"), (9, "6 more columns are")])
+def test_more_than_three_columns_of_one_reason_are_told_in_one_line(read, count, more):
+    names = ",".join(f"k{i}" for i in range(count))
+    data = read(table(f"{names},a,y", lambda i: f"{'5,' * count}{i % 7 * 0.5},{'pq'[i % 2]}"))
+    told = [f"column 'k{i}' is left out: it is 5 in every row" for i in range(min(count, 3))]
+    assert list(data.notes) == told + ([f"{more} left out: it is 5 in every row"] if more else [])
+    assert len(left_out(data)) == count
+
+
+def test_each_reason_is_told_for_itself(read):
+    data = read(table("k,l,m,n,o,a,y", lambda i: f"5,5,5,6,6,{i % 7 * 0.5},{'pq'[i % 2]}"))
+    assert len(data.notes) == 5
+
+
+def test_more_columns_of_many_texts_are_told_in_one_line_too(read):
+    data = read(table("k,l,m,n,o,a,y", lambda i: f"{f'c{i},' * 5}{i % 7 * 0.5},{'pq'[i % 2]}", 100))
+    assert len(data.warnings) + len(data.notes) == 4
+    assert "2 more columns are left out: it has 100 different texts in 100 rows" in (*data.warnings, *data.notes)
+
+
+# --- a column that may say which part rows belong to ---
+
+
+@pytest.mark.parametrize("words", [("train", "test"), ("Train", "Val", "Test"), ("training", "dev", "testing")])
+def test_a_column_of_parts_is_warned_of(read, words):
+    data = read(with_column("part", lambda i: words[i % len(words)]))
+    assert data.warnings == (
+        "column 'part' is read as an input; if it says which rows train and which test: data.split: part",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (("train", "bus"), {}),
+        (("train", "test", "other"), {}),
+        (("train", "test"), {"split": "part"}),
+        (("train", "test"), {"columns": {"part": ("category", "")}}),
+        (("train", "test"), {"ignore": ["part"]}),
+    ],
+)
+def test_other_columns_and_those_that_the_user_speaks_of_are_not(read, words, options):
+    assert read(with_column("part", lambda i: words[i % len(words)]), **options).warnings == ()

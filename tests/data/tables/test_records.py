@@ -244,3 +244,46 @@ def test_a_bomb_is_not_unpacked(write, monkeypatch, name):
 def test_a_long_cell_of_digits_is_judged_at_once(faults_of):
     faults_of("a,y\n" + "1" * 131_000 + "x\n")
     faults_of("a,y\n" + "1" * 131_000 + "x,0\n" + "1,0\n2,1\n" * 9)
+
+
+OTHER_KINDS = {
+    "latin-1": ("a,b,y\n1,caf\u00e9,0\n".encode("latin-1"), 2, "it may be Latin-1 or Windows-1252: save it as UTF-8"),
+    "utf-16": (PLAIN.encode("utf-16"), 1, "it looks like UTF-16: save it as UTF-8"),
+    "utf-16-be": (b"\xfe\xff" + PLAIN.encode("utf-16-be"), 1, "it looks like UTF-16: save it as UTF-8"),
+    "utf-16 without a mark": (PLAIN.encode("utf-16-le"), 1, "found NUL bytes, expected text in UTF-8"),
+    "gzip": (gzip.compress(PLAIN.encode()), 1, "it is packed: its name should end in .gz"),
+    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), 1, "it is an old workbook: save it as"),
+    "parquet": (b"PAR1\x15\xff\xfe" + bytes(50), 1, "it is a Parquet file: its name should end in .parquet"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_a_file_of_another_kind_is_named_with_the_cure(fault_of, kind):
+    content, line, words = OTHER_KINDS[kind]
+    fault = fault_of(content)
+    assert fault.line == line
+    assert "expected text in UTF-8" in fault.message
+    assert words in fault.message
+
+
+@pytest.mark.parametrize("letters", ["x", "\u00e9"])
+def test_a_workbook_or_an_archive_under_another_name_is_named(fault_of, letters):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr("xl/workbook.xml", letters * 500)
+    fault = fault_of(archive.getvalue())
+    assert "it is a .zip or a workbook: its name should end in .zip or .xlsx" in fault.message
+
+
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"PAR1"])
+def test_a_workbook_whose_first_bytes_are_text_is_named_too(fault_of, begin):
+    assert "its name should end in" in fault_of(begin + bytes(40)).message
+
+
+def test_tabs_among_blanks_separate_too(read, fault_of):
+    """As in a file that many people learn from: numbers between blanks, and a name behind a tab."""
+    rows = "".join(f'{i * 0.5}   {i % 7}.      {"pq"[i % 2]}\t"car {i % 3}"\n' for i in range(30))
+    assert "found 2 columns by tabs and 4 columns by blanks" in fault_of(rows, header=False).message
+    data = read(rows, header=False, target=["column3"], separator=" ")
+    assert data.columns.input_names == ("column1", "column2", "column4=car 0", "column4=car 1", "column4=car 2")
+    np.testing.assert_array_equal(data.x[:2, :2], [[0, 0], [0.5, 1]])
