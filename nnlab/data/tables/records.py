@@ -227,10 +227,15 @@ def _even(text: bytes, sign: str) -> bytes:
     return text
 
 
+_QUOTED_OR_TAB = re.compile(r'"[^"]*"|\t')
+
+
 def _rows(piece: TextPiece, sign: str) -> Iterator[tuple[int, list[str]]]:
     """The first line and the cells of each record, by the csv module. csv.Error, with the line, for bad quotes."""
     text = piece.text.decode()
-    text = re.sub(r"(?<! ) +(?=[\r\n])", "", text) if sign == " " else text
+    if sign == " ":
+        text = _QUOTED_OR_TAB.sub(lambda found: " " if found[0] == "\t" else found[0], text)
+        text = re.sub(r"(?<! ) +(?=[\r\n])", "", text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True, skipinitialspace=True)
     line = piece.line
     try:

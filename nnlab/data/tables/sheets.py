@@ -201,7 +201,10 @@ def _sheets(path: Path) -> Iterator[tuple[_Sheet, bool]]:
 def _as_faults(path: Path, calamine: Any) -> Iterator[None]:
     try:
         yield
-    except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
+    except BaseException as error:
+        known = (calamine.CalamineError, OSError, ValueError, OverflowError)
+        if not isinstance(error, known) and type(error).__name__ != "PanicException":  # of Rust, for absurd dates
+            raise
         refuse(path, f"found a damaged workbook ({printable(str(error))}), expected a sound one")
 
 

@@ -280,10 +280,23 @@ def test_a_workbook_whose_first_bytes_are_text_is_named_too(fault_of, begin):
     assert "its name should end in" in fault_of(begin + bytes(40)).message
 
 
+AUTO_MPG = (
+    '18.0   8   307.0      130.0      3504.      12.0   70  1\t"chevrolet chevelle malibu"\n'
+    '15.0   8   350.0      165.0      3693.      11.5   70  1\t"buick skylark 320"\n'
+    '24.0   4   113.0      95.00      2372.      15.0   70  3\t"toyota corona mark ii"\n'
+    '26.0   4   97.00      46.00      1835.      20.5   70  2\t"vw"\n'
+)
+
+
 def test_tabs_among_blanks_separate_too(read, fault_of):
-    """As in a file that many people learn from: numbers between blanks, and a name behind a tab."""
-    rows = "".join(f'{i * 0.5}   {i % 7}.      {"pq"[i % 2]}\t"car {i % 3}"\n' for i in range(30))
-    assert "found 2 columns by tabs and 4 columns by blanks" in fault_of(rows, header=False).message
-    data = read(rows, header=False, target=["column3"], separator=" ")
-    assert data.columns.input_names == ("column1", "column2", "column4=car 0", "column4=car 1", "column4=car 2")
-    np.testing.assert_array_equal(data.x[:2, :2], [[0, 0], [0.5, 1]])
+    """As in a file that many people learn from: numbers between blanks, and a name in quotes behind a tab."""
+    assert "found 2 columns by tabs and 9 columns by blanks" in fault_of(AUTO_MPG, header=False).message
+    data = read(AUTO_MPG, "regression", header=False, target=["column1"], separator=" ", keep=["column9"])
+    np.testing.assert_array_equal(data.y[:, 0], [18, 15, 24, 26])
+    np.testing.assert_array_equal(data.x[:, 2], [130, 165, 95, 46])
+    assert data.rows.kept["column9"][2:] == ("toyota corona mark ii", "vw")
+
+
+def test_a_tab_within_quotes_stays_where_blanks_separate(read):
+    data = read('a k y\n1 "u\tv" p\n2 "w ""x"" z" q\n3\t"o"\tq\n', separator=" ", keep=["k"])
+    assert data.rows.kept["k"] == ("u\tv", 'w "x" z', "o")

@@ -567,6 +567,17 @@ def test_a_workbook_of_strange_xml_is_read_or_refused(tmp_path, data):
     _read_or_refuse(tmp_path / "strange.xlsx", content.getvalue())
 
 
+@pytest.mark.parametrize("days", ["-1e300", "1e15", "1e300"])
+def test_an_absurd_date_is_a_damaged_workbook_or_no_date(tmp_path, days):
+    files = parts({"S": sheet(TABLE)})
+    name = next(name for name in files if "sheet1" in name)
+    for style in range(6):
+        text = re.sub(r"<c [^>]*><v>[^<]*</v></c>", f'<c s="{style}"><v>{days}</v></c>', files[name], count=4)
+        content = io.BytesIO()
+        zipped(content, {**files, name: text})
+        _read_or_refuse(tmp_path / "absurd.xlsx", content.getvalue())
+
+
 def _read_or_refuse(path, content):
     path.write_bytes(content)
     with contextlib.suppress(DataError):
