@@ -584,6 +584,11 @@ def test_a_cell_far_away_takes_no_memory(tmp_path, reference):
     assert "a sheet whose last cell is in row" in faults_of(path)[0].message
 
 
+def test_a_date_beyond_all_time_is_refused(write):
+    (fault,) = faults_of(write(column([Xml('<c r="REF" s="1"><v>-1e15</v></c>'), 1, 2])))
+    assert "a damaged workbook (TimeDelta::milliseconds out of bounds)" in fault.message
+
+
 def test_cells_without_places_are_counted(tmp_path, monkeypatch):
     xml = re.sub(r' r="[A-Z]*[0-9]+"', "", sheet(TABLE))
     path = zipped(tmp_path / "t.xlsx", parts({"S": xml}))
