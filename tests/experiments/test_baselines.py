@@ -357,7 +357,7 @@ def test_arms_whose_means_are_no_better_are_told_first_with_their_figures(tmp_pa
     summary = read_json(run / "summary.json")
     level = summary["baselines"]["baseline/majority/test/accuracy"]["mean"]
     means = {label: arm["final"]["test/accuracy"]["mean"] for label, arm in summary["arms"].items()}
-    assert max(means.values()) < level
+    assert min(means.values()) < max(means.values()) <= level
     figures = [f"{value:.4g} for {label}" for label, value in sorted(means.items(), key=lambda pair: -pair[1])]
     first = (
         f"No better than always 'no' ({level:.4g}): mean test accuracy is {figures[0]} and {figures[1]}; "
@@ -365,7 +365,7 @@ def test_arms_whose_means_are_no_better_are_told_first_with_their_figures(tmp_pa
     )
     assert summary["verdict"]["sentences"][0] == first
     assert first in " ".join(result.stderr.split())
-    assert first in (run / "table.md").read_text()
+    assert first in (run / "table.md").read_text().replace("\\_", "_")
     assert first in unescape((run / "report.html").read_text(encoding="utf-8"))
 
 
