@@ -170,7 +170,7 @@ def test_columns_that_are_left_out_by_themselves_are_told_and_not_ignored(drafte
 
 
 def test_a_column_that_one_answer_alone_leaves_out_is_not_ignored(drafted):
-    """With a decimal point all prices are whole and differ, as numbers of rows do; with a decimal comma none is whole."""
+    """With a decimal point all prices are whole and differ, as numbers of rows do; with a comma none is whole."""
     rows = [[i % 11, f"{1 + i % 9},{100 + i}", "ab"[i % 2]] for i in range(60)]
     for answer, inputs in (('"."', ("a",)), ('","', ("a", "price_id"))):
         found, values = drafted(["a", "price_id", "y"], rows)
