@@ -144,6 +144,8 @@ def _texts(arrow: Any, column: Any, place: int) -> TypedColumn:
     encoded = encoded.unify_dictionaries().combine_chunks()
     of_file = [*map(_text, encoded.dictionary.to_pylist()), ""]
     codes = encoded.indices.cast(arrow.int64()).fill_null(len(of_file) - 1).to_numpy()
+    if len(codes) and not 0 <= codes.min() <= codes.max() < len(of_file):
+        raise ValueError("a text beyond the column's dictionary")  # of a damaged file
     index: dict[str, int] = {}
     by_code = np.zeros(len(of_file), np.int32)
     for code in np.unique(codes).tolist():
