@@ -57,7 +57,7 @@ class DateCode:
 
     def numbers(self, text: str) -> tuple[float, ...] | None:
         """The numbers of a cell; None if it is no date of this format."""
-        found = parsed(text, self.format) or (parsed(text, "iso") if self.format in FORMATS else None)
+        found = parsed_again(text, self.format)
         return None if found is None else self.of(found)
 
     def of(self, moment: datetime) -> tuple[float, ...]:
@@ -82,6 +82,11 @@ def parsed(text: str, form: str) -> datetime | None:
     matches = (pattern.fullmatch(text) for pattern in FORMATS[form])
     match = next((found for found in matches if found), None)
     return None if match is None else _moment(match.groupdict())
+
+
+def parsed_again(text: str, form: str) -> datetime | None:
+    """The moment in a cell of another table: in the known format, or in ISO format, which has one reading."""
+    return parsed(text, form) or (parsed(text, "iso") if form in FORMATS else None)
 
 
 def _moment(parts: Mapping[str, str | None]) -> datetime | None:

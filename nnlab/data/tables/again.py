@@ -98,7 +98,7 @@ class SecondReading:
 
     def _check_dates(self, code: DateCode, reading: Reading) -> None:
         """Faults for dates that mean something else than those of training: with zones, or with parts in doubt."""
-        column, texts = reading.column, [text for text in reading.column.counts if parsed(text, code.format)]
+        column, texts = reading.column, [text for text in reading.column.counts if code.numbers(text)]
         name = quoted(column.name)
         if texts and any(map(is_zoned, texts)) != code.zoned:
             here, there = ("", "out") if code.zoned else ("out", "")
@@ -114,7 +114,7 @@ class SecondReading:
                 column.place,
             )
         dated = [text for text in texts if ":" not in text]
-        if dated and code.timed:
+        if code.timed and texts and len(dated) == len(texts):  # where only some have none, that is told already
             some = f"{counted(sum(column.counts[text] for text in dated), 'date')} without a time"
             self.findings.warnings.append(f"column {name}: {some}, as those of training have, read as midnight")
 

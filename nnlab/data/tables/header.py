@@ -14,6 +14,7 @@ import numpy as np
 from nnlab.data.dates import clock_hours, formats_of, parsed
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.tables.dress import MISSING, Marks, evidence_for, undressed
+from nnlab.data.tables.dropping import lines_of
 from nnlab.data.tables.kinds import Findings, marks_again, marks_of
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.records import add_ragged, first_record, separator_of
@@ -112,8 +113,9 @@ def _read(grid: Grid, options: TableOptions, findings: Findings, expected: Colle
 
 def _left_out(lines: Sequence[int]) -> str:
     some = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
-    have = "has" if len(lines) == 1 else "have"
-    return f"{counted(len(lines), 'line')} left out, which {have} another number of cells than the first (lines {some})"
+    have, word = ("has", "line") if len(lines) == 1 else ("have", "lines")
+    found = f"{counted(len(lines), 'line')} left out, which {have} another number of cells than the first"
+    return f"{found} ({word} {some})"
 
 
 # --- is the first line a header? --------------------------------------------------------------------------------------
@@ -227,11 +229,12 @@ def _without_names_again(table: Table, grid: Grid, options: TableOptions, findin
         again &= column.rows_with([name])
         if not again.any():
             return table
-    lines = table.lines[again].tolist()
-    some = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
-    found = f"found the names of the first line again in {counted(len(lines), 'line')} (lines {some})"
+    rows = np.flatnonzero(again)
+    found = f"found the names of the first line again in {counted(len(rows), 'line')} ({lines_of(table, rows)})"
     if options.bad_rows != "skip":
-        findings.faults.add(f"{found}, expected rows; data.bad_rows: skip leaves such lines out", lines[0])
+        findings.faults.add(
+            f"{found}, expected rows; data.bad_rows: skip leaves such lines out", int(table.lines[rows[0]])
+        )
         return table
     findings.warnings.append(f"{found}: left out")
     return table.picked(np.flatnonzero(~again))

@@ -14,7 +14,17 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.dates import ORDERS, DateCode, clock_hours, date_code, formats_of, is_zoned, parsed, written_format
+from nnlab.data.dates import (
+    ORDERS,
+    DateCode,
+    clock_hours,
+    date_code,
+    formats_of,
+    is_zoned,
+    parsed,
+    parsed_again,
+    written_format,
+)
 from nnlab.data.files import FaultList, counted, quoted
 from nnlab.data.tables.decimals import CODE, LARGEST_INTEGER
 from nnlab.data.tables.dress import MEANT, MISSING, Dressed, Evidence, Marks, evidence_for, undressed
@@ -130,14 +140,15 @@ class Kinds:
         forms = (
             [form] if form else self._one_order(column, formats_of(known) or [_nearest_format(known) or "iso"], known)
         )
-        self._refuse_words(
-            column, [text for text in known if not parsed(text, forms[0])], "dates", forms[0] if form else ""
-        )
-        dates = [text for text in known if parsed(text, forms[0])]
+        read = parsed_again if self.again else parsed
+        dates = [text for text in known if read(text, forms[0])]
+        no_dates = [text for text in known if not read(text, forms[0])]
+        self._refuse_words(column, no_dates, "dates", forms[0] if form else "")
         if not dates:
             return Reading(column, "blank", blank)
         self._tell_zones(column, dates)
-        return Reading(column, "date", blank, date=date_code(forms[0], dates), why="as said")
+        code = None if self.again else date_code(forms[0], dates)  # another table has that of the first
+        return Reading(column, "date", blank, date=code, why="as said")
 
     def as_times(self, column: Column) -> Reading:
         """A column that is known to hold times of day."""

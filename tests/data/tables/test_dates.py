@@ -174,7 +174,7 @@ def test_day_or_month_first_is_a_question(fault_of, read, sign, year, form):
 def test_a_short_year_may_be_first_too(fault_of):
     fault = fault_of(table("d,y", lambda i: f"13-10-{10 + i % 18},{'pq'[i % 2]}"))
     assert "in which the day or the year may be first" in fault.message
-    assert '{date: "%d-%m-%y"}} or {date: "%y-%m-%d"}' in fault.message
+    assert '{d: {date: "%d-%m-%y"}} or {date: "%y-%m-%d"}' in fault.message
 
 
 def test_dates_that_are_the_same_in_either_order_are_no_question(read):
@@ -231,6 +231,49 @@ def test_times_of_day_become_hours_and_are_told(read):
     data = read(table("t,y", lambda i: f"{(i + 7) % 24:02}:45,{'pq'[i % 2]}"))
     np.testing.assert_array_equal(data.x[:3, 0], [7.75, 8.75, 9.75])
     assert data.notes == ("column 't' is read as hours of the day: '07:45' as 7.75",)
+
+
+# --- zones and times that some cells lack ---
+
+
+@pytest.mark.parametrize("zones", [("Z", "Z"), ("+01:00", "+02:00"), (" UTC", "-0500")])
+def test_zones_at_all_times_are_told(read, zones):
+    data = read(table("d,y", lambda i: f"2020-01-{i % 28 + 1:02} 10:00{zones[i % 2]},{'pq'[i % 2]}"))
+    assert data.notes == ("column 'd': times with a zone are brought to UTC",)
+    assert data.columns.inputs[0].date.zoned
+    assert data.readings[0].why == "in UTC"
+
+
+def test_zones_at_some_times_are_a_fault(fault_of):
+    fault = fault_of(table("d,y", lambda i: f"2020-01-{i % 28 + 1:02} 10:00{'Z' if i % 3 else ''},{'pq'[i % 2]}"))
+    assert (fault.line, fault.column) == (2, 1)
+    assert fault.message.startswith(
+        "found '2020-01-02 10:00Z' and '2020-01-01 10:00' in column 'd', expected a zone at all times or at none"
+    )
+
+
+def test_zones_at_some_times_are_a_fault_where_dates_are_said_too(fault_of):
+    content = table("d,y", lambda i: f"2020-01-{i % 28 + 1:02} 10:00{'Z' if i % 3 else ''},{'pq'[i % 2]}")
+    assert "expected a zone at all times or at none" in fault_of(content, columns={"d": ("date", "")}).message
+
+
+@pytest.mark.parametrize("options", [{}, {"columns": {"d": ("date", "")}}])
+def test_dates_among_times_are_read_as_midnight_and_warned_of(read, options):
+    content = table("d,y", lambda i: f"2020-01-{i % 28 + 1:02}{' 10:00' if i % 3 else ''},{'pq'[i % 2]}")
+    data = read(content, **options)
+    assert data.warnings == ("column 'd': 10 dates such as '2020-01-01' without a time, read as midnight",)
+    np.testing.assert_array_equal(data.x[:4, -1], [0, 10, 10, 0])
+
+
+def test_a_text_that_is_partly_dates_is_warned_of(read):
+    content = table(
+        "d,a,y", lambda i: f"{f'2020-01-{i % 28 + 1:02}' if i % 2 else 'soon'},{i * 0.5},{'pq'[i // 2 % 2]}"
+    )
+    (warning,) = read(content).warnings
+    assert warning == (
+        "column 'd' is read as categories: 15 of 30 cells are dates, others not, such as 'soon'; "
+        "if these stand for a blank: missing: [soon]; columns: {d: date} would refuse those"
+    )
 
 
 def test_new_dates_are_counted_from_the_same_day(read, read_like):

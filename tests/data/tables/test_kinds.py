@@ -239,8 +239,10 @@ def test_texts_are_stripped_but_not_changed_within(read):
 def test_a_control_character_in_a_used_text_is_a_fault(fault_of):
     fault = fault_of(column(["u", '"two\nlines"', "v"]))
     assert (fault.line, fault.column) == (3, 1)
-    found = r"found a control character in 'two\nlines' in column 'a', expected none"
-    assert fault.message == f"{found}; columns: {{a: ignore}} leaves the column out"
+    assert fault.message == (
+        r"found a control character in 'two\nlines' in column 'a', expected none; "
+        "columns: {a: ignore} leaves the column out"
+    )
 
 
 # --- keys in messages ---
