@@ -225,6 +225,8 @@ _THREE_DIGITS, _FEW_DIGITS = re.compile(r"[0-9]{3}"), re.compile(r"[+-]?[1-9][0-
 def _without_names_again(table: Table, grid: Grid, options: TableOptions, findings: Findings) -> Table:
     """The table without lines that repeat its first one, as where files were put together; a fault unless skipped."""
     again = np.ones(len(table), bool)
+    if len({*grid.first}) < len(grid.first):
+        return table  # names that are not all different are refused elsewhere
     for column, name in zip(table.columns, grid.first, strict=True):
         again &= column.rows_with([name])
         if not again.any():
