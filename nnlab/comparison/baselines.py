@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,9 @@ from nnlab.errors import listed, printable
 from nnlab.experiments.baselines import Baselines, inputs_for_linear, is_better, parts_of
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import SIMPLE, answers_alike
-from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.maths.metrics import TRAINING_METRICS, metric_of
 from nnlab.setup.setup import set_up
+from nnlab.setup.weights import class_weights
 
 Values = NDArray[np.float64]
 
@@ -29,7 +30,8 @@ class ArmsBeside:
     """The figures of the baselines for each seed, (R,), nan where the linear model was not fitted.
 
     `idle` arms give every row of the reported part the same answer, on every seed. `first` opens the verdict where no
-    arm is better than the simple baseline on any seed, and `last` closes it where some arms are idle.
+    arm is better than the simple baseline in its mean over the seeds, and `last` closes it where that holds for some
+    arms only, and where some are idle.
     """
 
     finals: Mapping[str, Values] = field(default_factory=dict)
@@ -62,13 +64,8 @@ def arms_beside(
     behind = [arm for arm in known if _is_behind(arm, figure, level)]
     own = {arm.label: experiments.get(arm.label) or arm_experiment(experiment, arm.choice) for arm in behind}
     idle = [arm for arm in behind if _is_idle(arm, source, own[arm.label], seeds, split)]
-    words, all_behind = _ArmsInWords(fitted, known, idle, figure, level), len(behind) == len(known)
-    return ArmsBeside(
-        fitted.finals,
-        frozenset(arm.label for arm in idle),
-        (words.nothing_learned(),) if all_behind else (),
-        (words.idle_arms(),) if idle and not all_behind else (),
-    )
+    words = _ArmsInWords(fitted, known, behind, idle, figure, level)
+    return ArmsBeside(fitted.finals, frozenset(arm.label for arm in idle), tuple(words.first()), tuple(words.last()))
 
 
 class _FittedForSeeds:
@@ -89,7 +86,8 @@ class _FittedForSeeds:
             prepared, dataset, x = source.rows(experiment, (seed,)).of(0), source.dataset, None
             if number < _MOST_FITS:
                 x = inputs_for_linear(gates, dataset.columns, prepared.train, chosen=chosen)
-            baselines = Baselines.fit(dataset, prepared.split.train, x)
+            weights = class_weights(experiment, dataset.columns, [prepared.train])
+            baselines = Baselines.fit(dataset, prepared.split.train, x, weights)
             fitted.append((baselines.always, baselines.advice, baselines.figures(parts_of(prepared))))
         self.always = {always for always, _, _ in fitted}
         self.advice = fitted[0][1]
@@ -103,10 +101,11 @@ def _number(value: float | None) -> float:
 
 
 def _is_behind(arm: Arm, figure: str, level: Values) -> bool:
-    """Whether no seed of an arm is better than the baseline; seeds that diverged are left out."""
-    pairs = zip(arm.finals[figure].tolist(), level.tolist(), strict=True)
-    known = [pair for pair in pairs if np.isfinite(pair).all()]
-    return bool(known) and not any(is_better(figure.partition("/")[2], *pair) for pair in known)
+    """Whether the mean of an arm is no better than the baseline's on the same seeds: those that did not diverge."""
+    known = np.isfinite(arm.finals[figure]) & np.isfinite(level)
+    if not known.any():
+        return False
+    return not is_better(figure.partition("/")[2], arm.finals[figure][known].mean(), level[known].mean())
 
 
 def _is_idle(arm: Arm, source: RowSource, experiment: Experiment, seeds: Sequence[int], split: str) -> bool:
@@ -123,15 +122,16 @@ def _is_idle(arm: Arm, source: RowSource, experiment: Experiment, seeds: Sequenc
 
 # --- in words ---------------------------------------------------------------------------------------------------------
 
-_ROWS = {"train": "training rows", "val": "validation rows", "test": "test rows"}
+_PARTS = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
 class _ArmsInWords:
-    """Sentences on arms that are no better than the baseline; `level` is its figure for each seed, (R,)."""
+    """Sentences on the arms `behind`, no better than the baseline; `level` is its figure for each seed, (R,)."""
 
     fitted: _FittedForSeeds
     arms: Sequence[Arm]
+    behind: Sequence[Arm]
     idle: Sequence[Arm]
     figure: str
     level: Values
@@ -144,29 +144,60 @@ class _ArmsInWords:
     @property
     def rows(self) -> str:
         """What the reported part has: `test rows`."""
-        return _ROWS[self.figure.partition("/")[0]]
+        return f"{_PARTS[self.figure.partition('/')[0]]} rows"
 
-    def nothing_learned(self) -> str:
-        """That no arm has learned anything, and how that shows."""
-        who = "every arm" if len(self.arms) > 1 else printable(self.arms[0].label)
-        begin = f"No better than {self.always}: nothing learned, for"
-        if not self.figure.endswith("accuracy"):
-            return f"{begin} {who} has no smaller error on any seed."
-        share = f"{100 * float(np.mean(self.level)):.4g} %"
-        class_name = self.always.removeprefix("always ")
-        if len(self.idle) == len(self.arms) and class_name.startswith("'") and all(map(self._has_level, self.arms)):
-            return (
-                f"{begin} {who} predicts {class_name} for all {self.rows} (majority share {share}){self.fitted.advice}."
-            )
-        return f"{begin} {who} has at most {share} of the {self.rows} right{self.fitted.advice}."
+    def first(self) -> Iterator[str]:
+        """That no arm is better than the baseline, and what their figures are."""
+        if self._all_are_constant():
+            yield self._nothing_learned()
+        elif len(self.behind) == len(self.arms):
+            found = listed([f"{value:.4g} for {label}" for label, value in self._means()])
+            yield f"No better than {self._baseline()}: {self._figure()} is {found}{self.fitted.advice}."
+
+    def last(self) -> Iterator[str]:
+        """Which arms are no better, where others are, and which answer all rows alike."""
+        if 0 < len(self.behind) < len(self.arms):
+            named = listed([f"{label} ({value:.4g})" for label, value in self._means()])
+            verb = "is" if len(self.behind) == 1 else "are"
+            yield f"{named} {verb} no better than {self._baseline()} by {self._figure()}{self.fitted.advice}."
+        if self.idle and not self._all_are_constant():
+            yield self._idle_arms()
+
+    def _baseline(self) -> str:
+        """The constant with the mean of its figure: `always 'no' (0.9333)`."""
+        return f"{self.always} ({np.nanmean(self.level):.4g})"
+
+    def _figure(self) -> str:
+        """The figure by which arms are compared: `mean test accuracy`."""
+        part, _, name = self.figure.partition("/")
+        name = "RMSE" if name == "rmse" else name.replace("_", " ")
+        return " ".join([*(["mean"] if len(self.level) > 1 else []), _PARTS[part], name])
+
+    def _means(self) -> list[tuple[str, float]]:
+        """The label and the mean figure of each arm behind, over the seeds that did not diverge; the best first."""
+        values = {arm.label: arm.finals[self.figure] for arm in self.behind}
+        means = [(printable(label), float(found[np.isfinite(found)].mean())) for label, found in values.items()]
+        larger = metric_of(self.figure.partition("/")[2]).larger_is_better
+        return sorted(means, key=lambda pair: pair[1], reverse=larger)
+
+    def _all_are_constant(self) -> bool:
+        """Whether every arm decides for the class of the baseline in all rows, on every seed that did not diverge."""
+        one_class = self.always.startswith("always '") and self.figure.endswith("accuracy")
+        return one_class and len(self.idle) == len(self.arms) and all(map(self._has_level, self.arms))
 
     def _has_level(self, arm: Arm) -> bool:
         """Whether each seed has exactly the baseline's figure, or diverged."""
         return bool(np.all((arm.finals[self.figure] == self.level) | arm.diverged))
 
-    def idle_arms(self) -> str:
+    def _nothing_learned(self) -> str:
+        """That no arm has learned anything, where all of them decide for one class."""
+        who = "every arm" if len(self.arms) > 1 else printable(self.arms[0].label)
+        share, class_name = f"{100 * float(np.mean(self.level)):.4g} %", self.always.removeprefix("always ")
+        found = f"{who} predicts {class_name} for all {self.rows} (majority share {share})"
+        return f"No better than {self.always}: nothing learned, for {found}{self.fitted.advice}."
+
+    def _idle_arms(self) -> str:
         """Which arms answer all rows alike."""
-        one = len(self.idle) == 1
         named = listed([printable(arm.label) for arm in self.idle])
-        same = f"{'gives' if one else 'give'} all {self.rows} the same answer on every seed"
-        return f"{named} {same}: nothing learned{self.fitted.advice}."
+        verb = "gives" if len(self.idle) == 1 else "give"
+        return f"{named} {verb} all {self.rows} the same answer on every seed: nothing learned."

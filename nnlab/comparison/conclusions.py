@@ -153,7 +153,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
     found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
-    beside = _beside(trained, headline, gates)
+    beside = _beside(trained, [one.arm for one in compared], headline, gates)
     verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
     arms = {label: one.summary() for label, one in found.items()}
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
@@ -388,11 +388,11 @@ def _last(curve: Array) -> Array:
 # --- arms against each other ------------------------------------------------------------------------------------------
 
 
-def _beside(trained: Trained, figure: str, gates: Sequence[Gate]) -> ArmsBeside:
-    """The baselines of the data set; nothing without one."""
+def _beside(trained: Trained, arms: Sequence[Arm], figure: str, gates: Sequence[Gate]) -> ArmsBeside:
+    """The baselines of the data set beside the arms that are compared; nothing without a data set."""
     if trained.dataset is None:
         return ArmsBeside()
-    about = (trained.dataset, trained.arms, trained.experiment, trained.experiments, trained.seeds, figure, gates)
+    about = (trained.dataset, arms, trained.experiment, trained.experiments, trained.seeds, figure, gates)
     return arms_beside(*about, chosen=trained.baselines)
 
 

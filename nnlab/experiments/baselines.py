@@ -39,7 +39,8 @@ Array = NDArray[Any]
 MOST_ROWS, MOST_NUMBERS = 50_000, 2**26  # of the training part, up to which the linear model is fitted unasked
 _NO_BETTER = 1e-3  # a regression whose error is smaller by less than this share of it has learned nothing
 _UNEVEN = 0.75  # share of the largest class from which accuracy says little
-ADVICE = "; judge by balanced_accuracy, or train with class_weights: balanced"
+_ROUNDING = 1e-12  # of an accuracy, and of a mean of some
+_JUDGE, _TRAIN = "; judge by balanced_accuracy", ", or train with class_weights: balanced"
 PARTS = ("test", "val", "train", "data")  # the first that is there is the one that sentences are about
 
 
@@ -86,21 +87,30 @@ def parts_of(prepared: Prepared) -> dict[str, Examples]:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The baselines of a training part, by name, at work on scaled inputs."""
+    """The baselines of a training part, by name, at work on scaled inputs.
+
+    `weighs_classes` says whether the network's loss has class weights.
+    """
 
     columns: Columns
     task: Task
     predictors: Mapping[str, Predictor]
+    weighs_classes: bool = False
 
     @classmethod
-    def fit(cls, dataset: Dataset, rows: NDArray[np.int64], x: Any = None) -> Baselines:
-        """Fit them on these training rows of a data set, and given their scaled inputs x the linear model too."""
+    def fit(
+        cls, dataset: Dataset, rows: NDArray[np.int64], x: Any = None, class_weights: Array | None = None
+    ) -> Baselines:
+        """Fit them on these training rows of a data set, and given their scaled inputs x the linear model too.
+
+        The linear model has the `class_weights` (1, 2, K) of the network's loss, if it has some; constants have none.
+        """
         task, y, weights = dataset.task, dataset.y[rows], dataset.rows.weights
         weights = None if weights is None else weights[rows]
         found: dict[str, Predictor] = {name: always(constant(name, y, weights)) for name in SIMPLE[task]}
         with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
-            found |= {LINEAR: fit_linear(task, x, y, weights)} if x is not None else {}
-        return cls(dataset.columns, task, found)
+            found |= {LINEAR: fit_linear(task, x, y, weights, class_weights)} if x is not None else {}
+        return cls(dataset.columns, task, found, class_weights is not None)
 
     def figures(self, parts: Mapping[str, Examples]) -> Figures:
         """The figures of each baseline on each part; none of single classes or targets."""
@@ -145,10 +155,15 @@ class Baselines:
 
     @property
     def advice(self) -> str:
-        """What to do where one class is so large that accuracy says little; empty elsewhere."""
+        """What to do where one class is so large that accuracy says little; empty elsewhere.
+
+        Class weights are not advised where the loss has some already.
+        """
         row = self.predictors[SIMPLE[self.task][0]](np.zeros((1, 1)))
         largest = max(row.max(), 1 - row[0, 0] if self.task == "binary" else 0)
-        return ADVICE if self.columns.classes and largest >= _UNEVEN else ""
+        if not self.columns.classes or largest < _UNEVEN:
+            return ""
+        return _JUDGE if self.weighs_classes else _JUDGE + _TRAIN
 
     def named(self, outputs: Array) -> str:
         """The class that is decided for in the first row of outputs, quoted."""
@@ -223,4 +238,5 @@ class _InWords:
 
 def is_better(figure: str, value: float, baseline: float) -> bool:
     """Whether a network's figure is better than a baseline's; an error counts as smaller from 0.1 % less on."""
-    return value > baseline if metric_of(figure).larger_is_better else value < baseline * (1 - _NO_BETTER)
+    larger = metric_of(figure).larger_is_better
+    return value - baseline > _ROUNDING if larger else value < baseline * (1 - _NO_BETTER)

@@ -295,7 +295,7 @@ def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
 def _baselines(model: Model, dataset: Dataset, train: NDArray[np.int64], gates: Sequence[Gate]) -> Baselines:
     """The simple baselines of the training rows `train`, and the linear one if a gate compares with it."""
     x = model.scaled(dataset.x, train) if asks_for(gates, LINEAR) else None
-    return Baselines.fit(dataset, train, x)
+    return Baselines.fit(dataset, train, x, model.network.head.weights)
 
 
 def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:

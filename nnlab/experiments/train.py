@@ -295,7 +295,7 @@ class Training:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
         prepared = rows.of(0)
         x = inputs_for_linear(gates, rows.dataset.columns, prepared.train, chosen=self.baselines)
-        return Baselines.fit(rows.dataset, prepared.split.train, x)
+        return Baselines.fit(rows.dataset, prepared.split.train, x, self.setup.network.head.weights)
 
     def _examine(self) -> Autopsy:
         """Diagnose why the training diverged, and write autopsy.json."""

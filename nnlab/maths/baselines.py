@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.losses.heads import FUSED
+from nnlab.maths.losses.heads import FUSED, bound
 from nnlab.maths.metrics import Task, confusion_matrix, predictions, report
-from nnlab.maths.statistics import Interval, paired_difference, share_difference
+from nnlab.maths.statistics import Interval, paired_difference, share_difference, sign_test
 
 Array = NDArray[Any]
 Predictor = Callable[[Any], Array]  # inputs (N, inputs) -> outputs (N, K), as those of a network's head
@@ -103,14 +103,17 @@ class LinearModel:
         return z
 
 
-def fit_linear(task: Task, x: Any, y: Array, weights: Array | None = None) -> LinearModel:
+def fit_linear(
+    task: Task, x: Any, y: Array, weights: Array | None = None, class_weights: Array | None = None
+) -> LinearModel:
     """The linear model of inputs x (N, inputs) and targets y (N, K): one fit, without anything to choose.
 
     Each input is brought to mean 0 and deviation 1, so that the penalty means the same whatever the inputs' units are;
     one that does not vary is left out. The penalty is half the sum of the squared weights, on a loss that is summed
     over the rows: the weight of about one row, just enough that inputs which depend on each other, and classes that a
     plane separates, have one solution. It is scikit-learn's default, `Ridge(alpha=1)` and `LogisticRegression(C=1)` on
-    standardised inputs, with which the tests compare.
+    standardised inputs, with which the tests compare. `class_weights` are those of a network's loss, (1, 2, K) as
+    `nnlab.maths.losses.weights` has them, and multiply the losses as scikit-learn's class_weight does.
     """
     inputs, targets = np.asarray(x[:]), np.asarray(y, np.float64)
     counts = np.ones(len(targets)) if weights is None else weights * (len(weights) / weights.sum())
@@ -122,7 +125,8 @@ def fit_linear(task: Task, x: Any, y: Array, weights: Array | None = None) -> Li
         standardised = _standardised(inputs, centre, scale)
         if task == "regression":
             return LinearModel(centre, scale, *_least_squares(standardised, targets, counts))
-        head = FUSED[("softmax", "cross_entropy") if task == "multiclass" else ("sigmoid", "binary_cross_entropy")]
+        pair = ("softmax", "cross_entropy") if task == "multiclass" else ("sigmoid", "binary_cross_entropy")
+        head = bound(FUSED[pair], task, pair[1], {}, class_weights)
         return LinearModel(centre, scale, *_logistic(head, standardised, targets, counts), head.outputs)
 
 
@@ -159,11 +163,11 @@ def _logistic(head: Any, x: Array, y: Array, counts: Array) -> tuple[Array, Arra
 
         L(W, b) = 1/N Σ c ℓ(xW + b, y) + 1/(2N) ΣW²
 
-    c are the counts (N,) of the rows, and ℓ is cross-entropy, of softmax for classes and of a sigmoid for each label;
-    both have dℓ/dz = a - y (see `nnlab.maths.losses.classes.residual`). With z = xW + b, dz_k/dW_jk = x_j and
-    dz_k/db_k = 1, so that
+    c are the counts (N,) of the rows, and ℓ is the loss of the head: cross-entropy, of softmax for classes and of a
+    sigmoid for each label, times the weight w of the class if it has weights. Both have g = dℓ/dz = w (a - y) (see
+    `nnlab.maths.losses.classes.residual`). With z = xW + b, dz_k/dW_jk = x_j and dz_k/db_k = 1, so that
 
-        dL/dW = (xᵀ c(a - y) + W)/N        dL/db = 1/N Σ c (a - y)
+        dL/dW = (xᵀ c g + W)/N        dL/db = 1/N Σ c g
 
     L is convex, and strictly so in W. It ends where no derivative exceeds 1e-5, or after 300 iterations.
     (Nocedal 1980, Mathematics of Computation 35; Byrd, Lu, Nocedal, Zhu 1995, SIAM J. Sci. Comput. 16.)
@@ -171,16 +175,17 @@ def _logistic(head: Any, x: Array, y: Array, counts: Array) -> tuple[Array, Arra
     from scipy.optimize import minimize  # noqa: PLC0415 - it loads for a tenth of a second, and most commands need it not
 
     (rows, inputs), outputs = x.shape, y.shape[1]
-    a, residual = np.empty_like(y), np.empty_like(y)
+    y = y[np.newaxis]  # (1, N, K): heads with class weights take replicas
+    a, gradient = np.empty_like(y), np.empty_like(y)
 
     def loss_and_gradient(theta: Array) -> tuple[float, Array]:
         weights, bias = theta[:-outputs].reshape(inputs, outputs), theta[-outputs:]
-        z = x @ weights + bias
+        z = (x @ weights + bias)[np.newaxis]
         head.outputs(z, a)
-        head.gradient(z, a, y, residual)
-        np.multiply(residual, counts[:, None], out=residual)
-        loss = counts @ head.losses(z, y) + (weights * weights).sum() / 2
-        return float(loss / rows), np.concatenate([(x.T @ residual + weights).ravel(), residual.sum(axis=0)]) / rows
+        head.gradient(z, a, y, gradient)
+        g = gradient[0] * counts[:, None]
+        loss = counts @ head.losses(z, y)[0] + (weights * weights).sum() / 2
+        return float(loss / rows), np.concatenate([(x.T @ g + weights).ravel(), g.sum(axis=0)]) / rows
 
     options: Any = {"maxiter": _MOST_ITERATIONS, "gtol": 1e-5, "ftol": 1e-12}
     start: Any = np.zeros((inputs + 1) * outputs)
@@ -190,6 +195,8 @@ def _logistic(head: Any, x: Array, y: Array, counts: Array) -> tuple[Array, Arra
 
 # --- a network beside a baseline --------------------------------------------------------------------------------------
 
+_SIGNIFICANCE = 0.05
+
 
 @dataclass(frozen=True)
 class Margin:
@@ -198,26 +205,33 @@ class Margin:
     Of classes and labels `margin` is the difference between the shares of right rows, and `more` the number of rows
     that the network has right more, None where rows have weights. Of a regression it is the mean over the rows of the
     difference between the squared errors, each target's in units of the baseline's own mean squared error; `more` is
-    None.
+    None. `sign_p` is the p-value of the exact sign test on the rows that are in favour of the one that is ahead; 1
+    where `margin` is not a mean of differences, or most rows are in favour of the other one.
     """
 
     rows: int
     margin: Interval
     more: int | None = None
+    sign_p: float = 1.0
 
     @property
     def within_chance(self) -> bool:
-        """Whether the 95 % interval of the difference holds 0, or is unknown for a single row."""
+        """Whether neither the 95 % interval of the difference nor the sign test at 5 % tells the two apart.
+
+        The interval does not if it holds 0, or is unknown for a single row. A few rows with large errors widen the t
+        interval of a mean of squared errors so that it holds 0 even where one of them is closer on each of 20 rows; the
+        sign test (p = 2e-6 for these) does not depend on the sizes of the errors.
+        """
         low, high = self.margin.low, self.margin.high
-        return low is None or high is None or low <= 0 <= high
+        return (low is None or high is None or low <= 0 <= high) and self.sign_p >= _SIGNIFICANCE
 
 
 def margin_over(task: Task, outputs: Array, baseline: Array, targets: Array, weights: Array | None = None) -> Margin:
     """Compare the outputs of a network with those of a baseline, all (N, K), row by row.
 
     Of classes only the rows count that one of them alone has right, by the interval of `share_difference`; of squared
-    errors, and of classes whose rows have weights, the differences by that of `paired_difference`. Raises ValueError
-    for outputs of a regression that are not finite.
+    errors, and of classes whose rows have weights, the differences by that of `paired_difference`, and their signs by
+    `sign_test`. Raises ValueError for outputs of a regression that are not finite.
     """
     counts = np.ones(len(targets)) if weights is None else weights * (len(weights) / weights.sum())
     if task == "regression":
@@ -225,13 +239,20 @@ def margin_over(task: Task, outputs: Array, baseline: Array, targets: Array, wei
         unit = np.average(errors[1], axis=0, weights=counts)
         unit = np.where(unit > 0, unit, 1)
         network, other = (counts * (error / unit).mean(axis=1) for error in errors)
-        return Margin(len(targets), paired_difference(other, network))
+        return _mean_margin(other, network)
     right, others = (right_rows(task, a, targets) for a in (outputs, baseline))
     if weights is not None:
-        return Margin(len(targets), paired_difference(counts * right, counts * others))
+        return _mean_margin(counts * right, counts * others)
     only_network, only_baseline = int((right & ~others).sum()), int((others & ~right).sum())
     interval = share_difference(only_network, only_baseline, len(targets))
     return Margin(len(targets), interval, only_network - only_baseline)
+
+
+def _mean_margin(a: Array, b: Array) -> Margin:
+    """The margin of means of rows (N,), a - b in favour of the network; equal rows have no sign."""
+    interval, ahead, behind = paired_difference(a, b), int((a > b).sum()), int((a < b).sum())
+    agree = (ahead - behind) * interval.estimate > 0
+    return Margin(len(a), interval, sign_p=sign_test(ahead, behind) if agree else 1.0)
 
 
 def right_rows(task: Task, outputs: Array, targets: Array) -> NDArray[np.bool_]:

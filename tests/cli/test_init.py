@@ -91,6 +91,40 @@ def test_a_table_without_a_header_is_asked_about_and_loses_no_row(tmp_path):
     assert trained(tmp_path, "flowers.yaml", "--set", "data.header=false")["test/accuracy"] >= 0.9
 
 
+def test_a_table_of_texts_keeps_the_names_that_its_header_has(tmp_path):
+    """Columns of another order are then found by name, and not by place."""
+    rows = [(("JFK", "SFO")[i % 2], ("LAX", "BOS")[i // 2 % 2], ("late", "on time")[i % 2]) for i in range(80)]
+    lines = [",".join(row) for row in [("from", "to", "status"), *rows]]
+    write(tmp_path, "\n".join(lines) + "\n", "flights.csv")
+    write(tmp_path, "\n".join(",".join(line.split(",")[::-1]) for line in lines) + "\n", "turned.csv")
+    document = parse_json(nnlab("init", "flights.csv", "--json", cwd=tmp_path).stdout)
+    assert document["target"] is None
+    assert [question["key"] for question in document["questions"]] == ["task", "data.header"]
+    answers = ["--set", "task=binary", "--set", "data.header=true"]
+    assert trained(tmp_path, "flights.yaml", *answers)["test/accuracy"] == 1
+    done = nnlab("eval", "latest", "--data", "turned.csv", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert parse_json(done.stdout)["figures"]["data/accuracy"] == 1
+
+
+def test_a_target_that_is_named_settles_the_header_of_a_table_of_texts(tmp_path):
+    rows = "".join(f"{'JS'[i % 2]},{'LB'[i // 2 % 2]},{('late', 'on time')[i % 2]}\n" for i in range(80))
+    write(tmp_path, f"from,to,status\n{rows}", "flights.csv")
+    document = parse_json(nnlab("init", "flights.csv", "--target", "status", "--json", cwd=tmp_path).stdout)
+    assert document == {"config": "flights.yaml", "target": ["status"], "task": "binary", "questions": []}
+    assert trained(tmp_path, "flights.yaml")["test/accuracy"] == 1
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+def test_either_answer_about_the_decimal_mark_trains(tmp_path, mark):
+    rows = "".join(f'{i % 7},"{1 + i % 9},{100 + 3 * i}",{"pq"[i % 2]}\n' for i in range(80))
+    write(tmp_path, f"a,price_id,y\n{rows}", "t.csv")
+    assert nnlab("init", "t.csv", cwd=tmp_path).returncode == 0
+    read = nnlab("train", "t.yaml", "--dry-run", "--set", f'data.decimal="{mark}"', cwd=tmp_path)
+    assert read.returncode == 0, read.stderr
+    assert "test/accuracy" in trained(tmp_path, "t.yaml", "--set", f'data.decimal="{mark}"')
+
+
 def test_a_file_is_overwritten_only_by_force(tmp_path):
     path = write(tmp_path, "mine", "moons.yaml")
     done = nnlab_here("init", cwd=tmp_path)

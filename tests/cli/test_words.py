@@ -103,14 +103,12 @@ def test_the_gates_of_a_sweep_are_told_by_its_help(tmp_path):
     assert result.exit_code == 0, result.stderr
 
 
-def test_a_column_of_names_is_warned_about_with_what_to_do(tmp_path):
+def test_a_column_that_names_rows_is_left_out_and_told(tmp_path):
     rows = [f"name{i},{i % 5},{'ab'[i % 2]}" for i in range(30)]
     write(tmp_path, "\n".join(["id,size,kind", *rows]), "own.csv")
     write(tmp_path, "name: own\ntask: binary\ndata: {source: own.csv}\ntraining: {steps: 2}\n")
-    result = nnlab_here("train", "experiment.yaml", "--quiet", cwd=tmp_path)
-    assert result.stderr == (
-        "warning: column 'id' has 30 different texts in 30 rows, each of which becomes an input; "
-        "if it only names the rows: data.ignore: ['id']\n"
-    )
+    result = nnlab_here("train", "experiment.yaml", cwd=tmp_path)
+    why = "it is named like an identifier and has another text in every row"
+    assert f"note: column 'id' is left out: {why}\n" in result.stderr
     result = nnlab_here("train", "experiment.yaml", "--quiet", "--set", "data.ignore=['id']", cwd=tmp_path)
     assert (result.exit_code, result.stderr) == (0, "")

@@ -76,7 +76,8 @@ def test_facts_of_rows_are_joined_and_filled(read):
     np.testing.assert_array_equal(facts.times, [1, 2, 3, *[np.nan] * 4])
     assert facts.kept == {"id": ("a", "b", "c", "d", "e", "", "")}
     assert facts.unseen == ("", "", "", "", "u=v", "", "")
-    assert both.warnings == ("first", "second")
+    assert both.warnings[:2] == ("first", "second")
+    assert "in that for train too: figures on them flatter" in both.warnings[2]
 
 
 def test_facts_that_training_rows_do_not_have_are_dropped(read):

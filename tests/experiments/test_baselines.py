@@ -2,11 +2,14 @@
 
 import json
 import re
+from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
+from nnlab.comparison.baselines import _ArmsInWords, _is_behind
 from nnlab.data.dataset import Columns, Dataset, InputColumn
 from nnlab.data.prepare import Examples
 from nnlab.experiments.baselines import Baselines, is_better
@@ -94,6 +97,8 @@ def test_rare_classes_that_are_found_are_no_nothing(tmp_path):
     assert found["final"]["test/accuracy"] < 0.95
     first, second, *_ = found["sentences"]
     assert "fewer of 240 right" in first
+    assert "Judge by balanced_accuracy." in found["sentences"]
+    assert "class_weights" not in " ".join(found["sentences"])
     assert second.startswith("No better than always 'no' by accuracy, but balanced_accuracy is ")
     assert "nothing learned" not in " ".join(found["sentences"])
 
@@ -161,6 +166,30 @@ def test_a_run_that_diverged_says_nothing(tmp_path):
     assert (found["baselines"], found["sentences"]) == ({}, [])
 
 
+BALANCED = ("--set", "network.head={loss: {name: binary_cross_entropy, class_weights: balanced}}")
+
+
+def test_the_linear_model_has_the_class_weights_of_the_network(tmp_path):
+    path = table(tmp_path, positive=0.05)
+    plain, weighted = (summary_of(tmp_path, path, *words)["baselines"] for words in ((), BALANCED))
+    name = "baseline/linear/test/balanced_accuracy"
+    assert weighted[name] > plain[name]
+    words = ("--split", "test", "--gate", "test/accuracy >= linear - 1", "--json")
+    run = trained(tmp_path, path, *BALANCED)
+    again = parse_json(nnlab_here("eval", run, *words, cwd=tmp_path).stdout)["baselines"]
+    assert again[name] == pytest.approx(weighted[name])
+
+
+def test_class_weights_are_not_advised_where_they_are(tmp_path):
+    path = table(tmp_path, positive=0.05, says_something=False)
+    run = trained(tmp_path, path, *CONSTANT, *BALANCED)
+    expected = "It predicts 'no' for all 240 rows; judge by balanced_accuracy."
+    assert expected in read_json(run / "summary.json")["sentences"]
+    result = nnlab_here("eval", run, cwd=tmp_path)
+    assert expected in " ".join(result.stderr.split())
+    assert "class_weights" not in result.stderr
+
+
 def test_weights_of_rows_count_in_baselines_as_in_figures(tmp_path):
     rows = [f"{i % 7},{'yes' if i % 4 == 0 else 'no'},{9 if i % 4 == 0 else 1}" for i in range(80)]
     (tmp_path / "d.csv").write_text("\n".join(["a,target,w", *rows]) + "\n")
@@ -176,6 +205,7 @@ def test_weights_of_rows_count_in_baselines_as_in_figures(tmp_path):
     [
         ("accuracy", 0.8, 0.79, True),
         ("accuracy", 0.8, 0.8, False),
+        ("accuracy", 0.1 + 0.7, 0.8 - 1e-16, False),  # a mean of the same shares, added in another order
         ("rmse", 0.9, 1.0, True),
         ("rmse", 0.9999, 1.0, False),  # not a thousandth less
         ("rmse", 1.1, 1.0, False),
@@ -311,6 +341,67 @@ def test_arms_of_which_none_beats_the_largest_class_are_told_so_first(tmp_path):
     assert found["target"] == "train/accuracy >= 0.975"
 
 
+def test_class_weights_are_not_advised_to_arms_that_have_them(tmp_path):
+    path = table(tmp_path, positive=0.05, says_something=False)
+    found = compared(tmp_path, path, *CONSTANT, *BALANCED)
+    assert found["verdict"]["sentences"][0].endswith("(majority share 95 %); judge by balanced_accuracy.")
+
+
+NOISE = ("--set", "optimizer.learning_rate=0.05", "--set", "network.layers=[32]", "--set", "training.epochs=40")
+
+
+def test_arms_whose_means_are_no_better_are_told_first_with_their_figures(tmp_path):
+    path = table(tmp_path, positive=0.1, rows=300, says_something=False)
+    result = nnlab("compare-activations", path, "-a", "tanh", "-a", "relu", "--seeds", 3, *NOISE, cwd=tmp_path)
+    run = tmp_path / result.stdout.strip()
+    summary = read_json(run / "summary.json")
+    level = summary["baselines"]["baseline/majority/test/accuracy"]["mean"]
+    means = {label: arm["final"]["test/accuracy"]["mean"] for label, arm in summary["arms"].items()}
+    assert min(means.values()) < max(means.values()) <= level
+    figures = [f"{value:.4g} for {label}" for label, value in sorted(means.items(), key=lambda pair: -pair[1])]
+    first = (
+        f"No better than always 'no' ({level:.4g}): mean test accuracy is {figures[0]} and {figures[1]}; "
+        "judge by balanced_accuracy, or train with class_weights: balanced."
+    )
+    assert summary["verdict"]["sentences"][0] == first
+    assert first in " ".join(result.stderr.split())
+    assert first in (run / "table.md").read_text().replace("\\_", "_")
+    assert first in unescape((run / "report.html").read_text(encoding="utf-8"))
+
+
+def arms_with(**accuracies):
+    """Arms of an experiment with these test accuracies over the seeds."""
+    return {
+        label: SimpleNamespace(label=label, finals={"test/accuracy": np.array(values)}, diverged=np.isnan(values))
+        for label, values in accuracies.items()
+    }
+
+
+def words_of(arms, level, advice=""):
+    behind = [arm for arm in arms.values() if _is_behind(arm, "test/accuracy", level)]
+    fitted = SimpleNamespace(always={"always 'no'"}, advice=advice)
+    return _ArmsInWords(fitted, [*arms.values()], behind, [], "test/accuracy", level)
+
+
+def test_one_seed_that_is_better_does_not_hide_a_mean_that_is_not():
+    arms = arms_with(tanh=[0.9556, 0.8664, np.nan], relu=[0.892] * 3, elu=[0.9333] * 3)
+    words = words_of(arms, np.array([0.9333] * 3))
+    assert [*words.first()] == [
+        "No better than always 'no' (0.9333): mean test accuracy is 0.9333 for elu, 0.911 for tanh and 0.892 for relu."
+    ]
+    assert [*words.last()] == []
+
+
+def test_arms_that_are_no_better_where_others_are_stand_in_a_later_sentence():
+    arms, level = arms_with(tanh=[0.97, 0.92], relu=[0.892] * 2, elu=[0.9] * 2), np.array([0.9333] * 2)
+    words = words_of(arms, level, "; judge by balanced_accuracy")
+    assert [*words.first()] == []
+    named = "elu (0.9) and relu (0.892) are no better than always 'no' (0.9333) by mean test accuracy"
+    assert [*words.last()] == [f"{named}; judge by balanced_accuracy."]
+    del arms["elu"]
+    assert next(words_of(arms, level).last()).startswith("relu (0.892) is no better than always 'no' (0.9333) by ")
+
+
 def test_arms_that_learned_say_nothing_of_it(tmp_path):
     found = compared(tmp_path, table(tmp_path))
     assert not [sentence for sentence in found["verdict"]["sentences"] if "nothing learned" in sentence]
@@ -326,13 +417,15 @@ def test_an_arm_that_answers_all_rows_alike_is_named_last(tmp_path):
     )
     words = ("-a", "zero", "--plugin", "zero.py")
     sentences = compared(tmp_path, table(tmp_path), *words)["verdict"]["sentences"]
+    assert sentences[-2].startswith("zero (0.7917) is no better than always 'no' (0.7917) by mean test accuracy")
     assert sentences[-1].startswith("zero gives all test rows the same answer on every seed: nothing learned")
 
 
 def test_a_regression_that_no_arm_learns_is_told_first(tmp_path):
     found = compared(tmp_path, write(tmp_path, HOUSES), "--set", "network.layers=[2]", *CONSTANT)
+    level = found["baselines"]["baseline/mean/train/rmse"]["mean"]
     first = found["verdict"]["sentences"][0]
-    assert first.startswith("No better than always the training mean: nothing learned, for every arm ")
+    assert first.startswith(f"No better than always the training mean ({level:.4g}): mean training RMSE is ")
 
 
 def test_many_seeds_cost_ten_linear_models(tmp_path):

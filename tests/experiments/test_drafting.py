@@ -118,18 +118,33 @@ def test_uneven_classes_are_weighted_if_the_rare_one_has_enough_rows(drafted, sh
     opened(found)
 
 
+def reasons(found):
+    return " ".join(found.path.read_text(encoding="utf-8").replace("#", "").split())
+
+
 def test_blanks_are_filled_with_the_median_and_counted(drafted):
     rows = two_classes(60)
     for row in rows[:3]:
         row[0] = ""
-    rows[7][2] = ""
     found, values = drafted(["a", "b", "y"], rows)
-    text = " ".join(found.path.read_text().replace("#", "").split())
     assert values["data"]["blanks"] == "median"
-    assert "3 blanks in 'a', 1 blank in 'y'; rows without a target are left out" in text
-    assert opened(found)[1].rows.dataset.y.shape == (59, 1)
+    assert "the median fills 3 blanks in 'a' " in reasons(found)
     _, values = drafted(["a", "b", "y"], two_classes(60))
     assert values["data"]["blanks"] == "refuse"
+
+
+def test_blank_targets_are_never_filled(drafted):
+    rows = two_classes(60)
+    rows[7][2] = ""
+    found, values = drafted(["a", "b", "y"], rows)
+    assert values["data"]["blanks"] == "drop"
+    assert "no target is filled: rows with 1 blank in 'y' are left out; no input has a blank" in reasons(found)
+    assert opened(found)[1].rows.dataset.y.shape == (59, 1)
+    rows[3][0] = ""
+    found, values = drafted(["a", "b", "y"], rows)
+    assert values["data"]["blanks"] == "median"
+    assert "fills 1 blank in 'a'; no target is filled: rows with 1 blank in 'y' are left out" in reasons(found)
+    assert opened(found)[1].rows.dataset.y.shape == (59, 1)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +160,24 @@ def test_parts_and_the_end_of_training_follow_from_the_rows(drafted, rows, test,
     opened(found)
 
 
-def test_columns_that_are_left_out_are_listed_with_the_reason(drafted):
+def test_columns_that_are_left_out_by_themselves_are_told_and_not_ignored(drafted):
     rows = [[1000 - 7 * i, "same", noise(), "ab"[i % 2]] for i in range(60)]
     found, values = drafted(["user_id", "const", "x", "y"], rows)
-    assert values["data"]["ignore"] == ["user_id", "const"]
-    assert "'const': it is 'same' in every row" in " ".join(found.path.read_text().replace("#", "").split())
+    assert values["data"]["ignore"] == []
+    assert "what says nothing is left out by itself: 'user_id': it is named like" in reasons(found)
+    assert "'const': it is 'same' in every row" in reasons(found)
     assert opened(found)[1].rows.dataset.columns.input_names == ("x",)
+
+
+def test_a_column_that_one_answer_alone_leaves_out_is_not_ignored(drafted):
+    """With a decimal point all prices are whole and differ, as numbers of rows do; with a comma none is whole."""
+    rows = [[i % 11, f"{1 + i % 9},{100 + i}", "ab"[i % 2]] for i in range(60)]
+    for answer, inputs in (('"."', ("a",)), ('","', ("a", "price_id"))):
+        found, values = drafted(["a", "price_id", "y"], rows)
+        assert values["data"]["ignore"] == []
+        assert "by itself, as read with the first answer to each question: 'price_id': it is named" in reasons(found)
+        answered(found, "decimal", answer)
+        assert opened(found)[1].rows.dataset.columns.input_names == inputs
 
 
 def test_how_a_table_is_written_stands_in_the_file(drafted):
@@ -180,7 +207,7 @@ def test_names_and_classes_of_any_text_are_quoted(drafted, name):
             drafted([name, "b", "c", name + "!"], rows, "c")
         return
     found, values = drafted([name, "b", "c", name + "!"], rows, "c")
-    assert values["data"]["ignore"] == [name + "!"]
+    assert values["data"]["ignore"] == []
     opened(found)
     found, values = drafted(["a", "b", name, "d"], rows, name)
     assert values["data"]["target"] == [name]
@@ -264,13 +291,88 @@ def test_two_separators_are_a_question_and_the_one_with_more_columns_is_read_on(
     assert found.known.dataset.columns.targets == ("y",)
 
 
-def test_the_names_of_a_table_that_may_have_none_hold_with_either_answer(drafted):
-    rows = numbers_with(lambda _: noise())
-    for answer, count in (("true", 59), ("false", 60)):
+def test_a_table_that_may_have_no_header_keeps_its_names_and_its_last_column_is_the_target(drafted):
+    first, *_ = rows = numbers_with(lambda _: noise())
+    for answer, count, names in (("true", 59, tuple(first)), ("false", 60, ("column1", "column2", "column3"))):
         found, values = drafted(None, rows)
-        assert values["data"]["names"] == ["column1", "column2", "column3"]
+        assert (values["data"]["names"], values["data"]["target"]) == (None, None)
+        assert "null is the last column, 'a' with header: true or 'column3' with header: false" in reasons(found)
+        assert found.document()["target"] is None
         answered(found, "header", answer)
+        dataset = opened(found)[1].rows.dataset
+        assert len(dataset.y) == count
+        assert (*dataset.columns.input_names, *dataset.columns.targets) == names
+
+
+def flights(count=60):
+    return [
+        [("JFK", "SFO", "BOS")[i % 3], ("LAX", "BOS")[i // 3 % 2], ("late", "on time")[i % 2]] for i in range(count)
+    ]
+
+
+def test_the_task_is_asked_where_the_name_of_the_target_would_be_a_class_too(drafted):
+    for header, task, classes in (
+        ("true", "binary", ("late", "on time")),
+        ("false", "multiclass", ("late", "on time", "status")),
+    ):
+        found, values = drafted(["from", "to", "status"], flights())
+        assert [setting.key for setting in found.questions] == [("task",), ("data", "header")]
+        assert values["task"] == "CHOOSE: binary (with header: true) or multiclass (with header: false)"
+        assert values["data"]["scale_targets"] is False
+        answered(found, "header", header)
+        answered(found, "task", task)
+        assert opened(found)[1].rows.dataset.columns.classes == classes
+
+
+def test_the_target_is_asked_where_it_is_the_last_column_with_one_answer_alone(drafted):
+    rows = [row[::-1] for row in flights()]
+    for header, target, task in (("true", "[class]", "binary"), ("false", "[column3]", "multiclass")):
+        found, _ = drafted(["class", "to", "from"], rows)
+        keys = [("task",), ("data", "target"), ("data", "header")]
+        assert [setting.key for setting in found.questions] == keys
+        for key, answer in zip(("task", "target", "header"), (task, target, header), strict=True):
+            answered(found, key, answer)
+        assert opened(found)[1].rows.dataset.columns.targets == (target.strip("[]"),)
+
+
+def test_a_first_line_that_can_hold_no_names_is_asked_about_with_what_hinders_it(drafted):
+    rows = [[*("xob"[(i // k) % 3] for k in (1, 3, 9)), ("win", "lose")[i % 2]] for i in range(60)]
+    found, values = drafted(None, [["x", "x", "o", "win"], *rows])
+    assert "the first line holds names; but then found column name 'x' twice" in values["data"]["header"]
+    answered(found, "header", "false")
+    assert len(opened(found)[1].rows.dataset.y) == 61
+
+
+def test_columns_without_a_name_as_yet_are_asked_about_once_the_header_is_known(drafted):
+    found, values = drafted(None, numbers_with(lambda i: f"{1 + i % 12:02d}/{1 + i % 11:02d}/2020"))
+    assert [setting.key for setting in found.questions] == [("data", "header")]
+    assert values["data"]["columns"] == {}
+    assert "once data.header is answered: found dates such as" in found.sentences()[-1]
+    answered(found, "header", "false")
+    with pytest.raises(DataError, match="found dates such as"):
+        opened(found)
+
+
+def test_a_blank_in_a_first_line_that_may_be_a_row_is_filled(drafted):
+    rows = [[i, ("Bob", "Al", "Cy")[i % 3], ("Rome", "Oslo")[i % 2]] for i in range(60)]
+    found, values = drafted(["", "name", "city"], rows)
+    assert values["data"]["blanks"] == "median"
+    for header, task, count in (("true", "binary", 60), ("false", "multiclass", 61)):
+        found, _ = drafted(["", "name", "city"], rows)
+        answered(found, "header", header)
+        answered(found, "task", task)
         assert len(opened(found)[1].rows.dataset.y) == count
+
+
+def test_a_target_with_two_symbols_is_a_question_of_the_task_too(drafted):
+    rows = [[noise(), f"${1 + i % 9}" if i % 2 else f"{1 + i % 9}%"] for i in range(60)]
+    for task, kind, outputs in (("regression", "number", 1), ("multiclass", "category", 18)):
+        found, _ = drafted(["a", "cost"], rows)
+        assert [setting.key for setting in found.questions] == [("task",), ("data", "columns", "cost")]
+        assert [value for value, _ in found.questions[1].fault.question.answers] == ["number", "category"]
+        answered(found, "task", task)
+        answered(found, "cost", kind)
+        assert opened(found)[1].rows.dataset.y.shape == (60, outputs)
 
 
 def test_a_target_that_is_named_says_whether_there_is_a_header(drafted):
@@ -344,7 +446,13 @@ def test_any_table_that_can_be_read_gives_an_experiment_that_is_valid_or_asks(dr
 def test_where_the_mark_is_known_a_sign_between_three_digits_has_one_reading(drafted):
     rows = [[i % 11, f"{1 + i % 9},{100 + i}", "ab"[i % 2]] for i in range(60)]
     for answer, first in (('"."', 1100.0), ('","', 1.1)):
-        found, _ = drafted(["a", "b", "y"], rows)
+        found, values = drafted(["a", "b", "y"], rows)
+        assert values["data"]["thousands"] is None
+        question = found.questions[0].fault
+        assert 'expected decimal: "." (the comma groups thousands, as thousands: "," says) or decimal: ","' in str(
+            question
+        )
+        assert 'or thousands: ","' not in str(question)
         answered(found, "decimal", answer)
         assert opened(found)[1].rows.dataset.x[0].tolist() == [0.0, first]
 

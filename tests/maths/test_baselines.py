@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from nnlab.gates.parse import BASELINES
 from nnlab.maths.baselines import (
     LINEAR,
-    NAMES,
     SIMPLE,
     always,
     answers_alike,
@@ -22,6 +22,7 @@ from nnlab.maths.baselines import (
     margin_over,
     right_rows,
 )
+from nnlab.maths.losses import balanced
 from nnlab.maths.metrics import TRAINING_METRICS, predictions, report
 from nnlab.maths.statistics import paired_difference, share_difference
 
@@ -43,7 +44,7 @@ def drawn(task, rows=120, inputs=4, outputs=3, seed=0):
 
 
 def test_every_task_has_a_constant_and_all_names_are_known():
-    assert {name for names in SIMPLE.values() for name in names} | {LINEAR} == {*NAMES}
+    assert {name for names in SIMPLE.values() for name in names} | {LINEAR} == {*BASELINES}
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=30))
@@ -176,6 +177,29 @@ def test_weights_of_a_logistic_regression_are_those_of_scikit_learn(task):
     np.testing.assert_allclose(fit_linear(task, x, y, weights)(x), expected, atol=2e-4)
 
 
+@pytest.mark.parametrize(("task", "given"), [("binary", [1, 5]), ("multiclass", [2, 1, 7]), ("multiclass", None)])
+def test_class_weights_of_a_logistic_regression_are_those_of_scikit_learn(task, given):
+    x, y = drawn(task)
+    labels, z = y[:, 0] if task == "binary" else y.argmax(axis=1), StandardScaler().fit_transform(x)
+    each = "balanced" if given is None else dict(enumerate(given))
+    model = LogisticRegression(C=1, tol=1e-9, max_iter=10_000, class_weight=each).fit(z, labels)
+    if given is None:
+        weights = balanced(y, task)
+    else:
+        weights = np.array(given)[:, None] if task == "binary" else np.stack([np.zeros(3), given])
+    found = fit_linear(task, x, y, class_weights=weights[None])(x)
+    np.testing.assert_allclose(found, model.predict_proba(z)[:, -y.shape[1] :], atol=2e-4)
+
+
+def test_class_weights_of_labels_are_those_of_each_label():
+    x, y = drawn("multilabel")
+    weights = np.array([[1.0, 2.0, 1.0], [3.0, 1.0, 6.0]])[None]
+    single = [
+        fit_linear("binary", x, y[:, k : k + 1], class_weights=weights[..., k : k + 1])(x) for k in range(y.shape[1])
+    ]
+    np.testing.assert_allclose(fit_linear("multilabel", x, y, class_weights=weights)(x), np.hstack(single), atol=2e-4)
+
+
 # --- margins ----------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +260,39 @@ def test_one_row_of_a_regression_is_within_chance_and_a_perfect_baseline_no_faul
     y = np.array([[3.0]])
     assert margin_over("regression", y, y + 1, y).within_chance
     assert margin_over("regression", y + 1, y, y).margin.estimate == -1
+
+
+def errors_apart(own, others):
+    """The margin of a network with these errors over a baseline with those."""
+    y = np.zeros((len(own), 1))
+    return margin_over("regression", np.array(own)[:, None], np.array(others)[:, None], y)
+
+
+def test_closer_on_every_row_is_beyond_chance_though_a_large_error_widens_the_t_interval():
+    ahead = errors_apart([1.0] * 19 + [30.0], [1.1] * 19 + [40.0])
+    assert ahead.margin.low < 0 < ahead.margin.high
+    assert ahead.sign_p == 2 * 0.5**20
+    assert not ahead.within_chance
+    assert not errors_apart([1.1] * 19 + [40.0], [1.0] * 19 + [30.0]).within_chance
+
+
+@pytest.mark.parametrize(("closer", "chance"), [(14, True), (15, False)])  # p = 0.115 and 0.041
+def test_the_sign_test_of_rows_is_held_at_5_percent(closer, chance):
+    own = [30.0] + [1.0] * (closer - 1) + [1.1] * (20 - closer)
+    others = [40.0] + [1.1] * (closer - 1) + [1.0] * (20 - closer)
+    assert errors_apart(own, others).within_chance == chance
+
+
+def test_signs_that_speak_against_the_mean_do_not_make_it_certain():
+    found = errors_apart([1.0] * 19 + [40.0], [1.1] * 19 + [30.0])
+    assert found.margin.estimate < 0
+    assert found.within_chance
+
+
+def test_rows_that_count_nothing_have_no_sign():
+    y, weights = np.zeros((20, 1)), np.array([0.0] * 16 + [1.0] * 4)
+    own, others = np.linspace(1, 5, 20)[:, None], np.linspace(1, 5, 20)[:, None] ** 2 + 1
+    assert margin_over("regression", own, others, y, weights).sign_p == 2 * 0.5**4
 
 
 def test_rows_of_labels_are_right_as_a_whole_and_nan_never_is():

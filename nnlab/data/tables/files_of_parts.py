@@ -74,6 +74,7 @@ def joined(train: Dataset, others: Mapping[str, NewRows]) -> Dataset:
         if rows.y is None:
             expected = f"expected the targets of the file for train: {', '.join(train.columns.targets)}"
             refuse(None, f"found no targets in the file for {part}, {expected}", key=("data", "files", part))
+    shared = [_shared(train, part, rows) for part, rows in read.items()]
     return replace(
         train,
         x=np.concatenate([train.x, *(rows.x for rows in read.values())]),
@@ -81,9 +82,19 @@ def joined(train: Dataset, others: Mapping[str, NewRows]) -> Dataset:
         fingerprint=_fingerprint(
             {"train": train.fingerprint} | {part: rows.fingerprint for part, rows in read.items()}
         ),
-        warnings=(*train.warnings, *(warning for rows in read.values() for warning in rows.warnings)),
+        warnings=(*train.warnings, *(text for rows in read.values() for text in rows.warnings), *filter(None, shared)),
         rows=_joined_facts(train, read),
     )
+
+
+def _shared(train: Dataset, part: str, rows: NewRows) -> str:
+    """A warning of rows that are in the file for training too; "" where there are none."""
+    known = {row.tobytes() for row in np.column_stack([train.x, train.y])}
+    again = 0 if rows.y is None else sum(row.tobytes() in known for row in np.column_stack([rows.x, rows.y]))
+    if not again:
+        return ""
+    found = f"{again:,} of {counted(len(rows.x), 'row')} in the file for {part}"
+    return f"{found} {'is' if again == 1 else 'are'} in that for train too: figures on them flatter"
 
 
 def _fingerprint(of_parts: Mapping[str, str]) -> str:

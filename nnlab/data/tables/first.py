@@ -214,7 +214,7 @@ class FirstReading:
             self._tell_left_out(column, left.why, is_warning=left.is_warning)
             return ColumnInRole(reading, texts, why=left.why, role="left out")
         if is_unnamed(column.name) and not column.name:
-            cure = "one, or header: true with names: [a, b, …]"
+            cure = 'one (data.ignore: [""] leaves out columns without a name; data.names names them all)'
             self.findings.faults.add(f"found no name for column {column.place}, expected {cure}", 1, column.place)
         elif not is_said:
             suspicions(reading, texts, self.findings)

@@ -241,8 +241,8 @@ def _without_names_again(table: Table, grid: Grid, options: TableOptions, findin
 
 
 def _lines_again(columns: Sequence[Column], first: Sequence[str]) -> NDArray[np.bool_]:
-    """Which rows (N,) have the cells of the first line; none where it lacks a name."""
-    again = np.full(len(columns[0].values), len(columns) == len(first))
+    """Which rows (N,) have the cells of the first line; none where it lacks a name, or its own names repeat."""
+    again = np.full(len(columns[0].values), len(columns) == len({*first}) == len(first))
     for column, name in zip(columns, first, strict=False):
         if not again.any():
             break

@@ -407,6 +407,7 @@ class Kinds:
         count = sum(column.counts[word] for word in words)
         shown = ", ".join(quoted(word) for word in words[:5]) + (", …" if len(words) > 5 else "")
         name, in_form = as_key(column.name), f" in the format {quoted(form)}" if form else ""
+        question = self._question_of_words(column, words)
         cure = f"columns: {{{name}: category}} or {{{name}: ignore}}"
         if self.again:
             cure = "correct these cells, or leave them empty"
@@ -414,6 +415,7 @@ class Kinds:
             cure = f"another format, or {cure}"
         elif expected == "numbers" and all(map(_in_other_marks, words)):
             cure = f"data.decimal and data.thousands say how numbers are written; or {cure}"
+            question = Question(("data", "columns", column.name), _OF_SYMBOLS[1:])
         elif expected == "dates" and (other := _nearest_format(words)):
             cure = f"these are dates too, in another format ({other}): write all in one; or {cure}"
         elif len(words) <= _FEW_WORDS and all(word.isprintable() for word in words):
@@ -424,7 +426,7 @@ class Kinds:
             f"{f'is no {_ONE[expected]}' if count == 1 else f'are no {expected}'}{in_form} ({shown}), "
             f"expected {expected} alone; {cure}",
             words,
-            self._question_of_words(column, words),
+            question,
         )
 
     def _question_of_words(self, column: Column, words: Sequence[str]) -> Question | None:

@@ -188,7 +188,7 @@ def task_of(readings: Sequence[Reading], texts: Sequence[Texts], marks: Marks) -
             "binary",
             f"target {name} has two different values, {' and '.join(map(quoted, sorted_classes(list(different))))}",
         )
-    if not all(undressed(text, marks) for text in different):
+    if not _are_numbers(reading, texts[0], marks):
         return "multiclass", f"target {name} has {count} different texts ({shown})"
     if not all(_INTEGER.fullmatch(text) for text in different) or count > _FEW_DECIMALS:
         return "regression", f"target {name} has {count} different numbers ({shown})"
@@ -200,6 +200,12 @@ def _task_of_several(readings: Sequence[Reading], texts: Sequence[Texts], marks:
     names = ", ".join(quoted(reading.column.name) for reading in readings)
     if all({name.lower() for name in each.counts} <= _YES_OR_NO.keys() for each in texts):
         return "multilabel", f"targets {names} are 0 or 1, no or yes"
-    if all(undressed(name, marks) for each in texts for name in each.counts):
+    if all(_are_numbers(reading, each, marks) for reading, each in zip(readings, texts, strict=True)):
         return "regression", f"targets {names} are numbers"
     return None, f"targets {names} are neither all numbers nor all 0 or 1, expected one target column of classes"
+
+
+def _are_numbers(reading: Reading, texts: Texts, marks: Marks) -> bool:
+    """Whether all known cells are numbers: plain ones, however they are spelled, or texts that `marks` can read."""
+    known = texts.counts
+    return all(undressed(text, marks) for text in reading.column.counts if text in known)

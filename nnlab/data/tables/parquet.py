@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from nnlab.data.tables.decimals import LARGEST_INTEGER, number_in
 from nnlab.data.tables.kinds import Findings, as_key
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.table import Grid, TypedColumn
-from nnlab.data.tables.typed import GridAt, needed_package, refuse_text_keys
+from nnlab.data.tables.typed import GridAt, ignored_columns, needed_package, refuse_text_keys
 from nnlab.errors import printable
 
 _MOST_CELLS = 2**27  # as many as a text file of the largest size can have
@@ -31,7 +32,7 @@ def open_parquet(path: Path, options: TableOptions, findings: Findings, expected
     with reading(path), path.open("rb") as file, _as_faults(path, arrow):
         schema, rows, columns = _read(file, arrow, packed, path)
         typed = [_typed(arrow, column, place) for place, column in enumerate(columns, 1)]
-    used = expected or {field.name for field in schema} - _ignored(options)
+    used = expected or {field.name for field in schema} - ignored_columns(options)
     for field, column in zip(schema, typed, strict=True):
         if column is None and field.name in used:
             found = f"found column {quoted(field.name)} of type {printable(str(field.type)[:60])}"
@@ -41,11 +42,25 @@ def open_parquet(path: Path, options: TableOptions, findings: Findings, expected
     if any(arrow.types.is_duration(field.type) for field in schema):
         findings.notes.append("durations are read as hours")
     known = [column or _blank(place, rows) for place, column in enumerate(typed, 1)]
-    return partial(_grid, path, [field.name.strip() for field in schema], known)
+    index = _index_of_pandas(schema)
+    names = ["" if field.name in index and not index[field.name] else field.name.strip() for field in schema]
+    order = sorted(range(len(names)), key=lambda i: schema.names[i] not in index)
+    return partial(_grid, path, [names[i] for i in order], [known[i] for i in order])
 
 
-def _ignored(options: TableOptions) -> set[str]:
-    return {*options.ignore, *(name for name, (kind, _) in options.columns.items() if kind == "ignore")}
+def _index_of_pandas(schema: Any) -> dict[str, str]:
+    """The columns that are the index of a pandas table, each with its name or "".
+
+    Pandas writes them behind the others, where the last is the target. In a text file they stand first, without a name
+    if the index has none; so they are read here. An index that only counts the rows is no column.
+    Source: the pandas developer documentation, "Storing pandas DataFrame objects in Apache Parquet format".
+    """
+    try:
+        said = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        names = {column["field_name"]: column["name"] for column in said["columns"]}
+        return {name: str(names[name] or "").strip() for name in said["index_columns"] if isinstance(name, str)}
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return {}  # a note of pandas that cannot be read says nothing
 
 
 def _blank(place: int, rows: int) -> TypedColumn:
@@ -129,6 +144,8 @@ def _texts(arrow: Any, column: Any, place: int) -> TypedColumn:
     encoded = encoded.unify_dictionaries().combine_chunks()
     of_file = [*map(_text, encoded.dictionary.to_pylist()), ""]
     codes = encoded.indices.cast(arrow.int64()).fill_null(len(of_file) - 1).to_numpy()
+    if len(codes) and not 0 <= codes.min() <= codes.max() < len(of_file):
+        raise ValueError("a text beyond the column's dictionary")  # of a damaged file
     index: dict[str, int] = {}
     by_code = np.zeros(len(of_file), np.int32)
     for code in np.unique(codes).tolist():
@@ -174,9 +191,9 @@ _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
 
 
 def _floats(arrow: Any, column: Any, place: int) -> TypedColumn:
-    """Floats; NaN and infinities are texts, as in a text file."""
-    values = column.cast(arrow.float64(), safe=False).fill_null(0.0).to_numpy()
-    return _numbers(values, ~np.isfinite(values), column, place)
+    """Floats; NaN is blank, since a column of floats has no other blank, and infinities are texts."""
+    values = column.cast(arrow.float64(), safe=False).fill_null(np.nan).to_numpy()
+    return _numbers(values, np.isnan(values), np.isinf(values), place)
 
 
 def _integers(_arrow: Any, column: Any, place: int) -> TypedColumn:
@@ -185,15 +202,14 @@ def _integers(_arrow: Any, column: Any, place: int) -> TypedColumn:
     is_large = values > LARGEST_INTEGER
     if values.dtype.kind == "i":
         is_large |= values < -LARGEST_INTEGER
-    return _numbers(values, is_large, column, place)
+    return _numbers(values, column.is_null().to_numpy(), is_large, place)
 
 
-def _numbers(values: NDArray[Any], is_text: NDArray[np.bool_], column: Any, place: int) -> TypedColumn:
-    nulls = column.is_null().to_numpy()
-    others = np.flatnonzero(nulls | is_text)
+def _numbers(values: NDArray[Any], blank: NDArray[np.bool_], is_text: NDArray[np.bool_], place: int) -> TypedColumn:
+    others = np.flatnonzero(blank | is_text)
     index: dict[str, int] = {}
     codes = np.full(len(values), -1, np.int32)
-    codes[others] = [index.setdefault("" if nulls[i] else str(values[i]), len(index)) for i in others.tolist()]
+    codes[others] = [index.setdefault("" if blank[i] else str(values[i]), len(index)) for i in others.tolist()]
     return TypedColumn(place, values.astype(np.float64), codes, tuple(index))
 
 

@@ -60,11 +60,6 @@ def written_as(path: Path | str, options: TableOptions) -> TableOptions:
     return replace(options, separator=sign, decimal=marks.point, thousands=marks.thousands, header=has_header)
 
 
-def column_count(path: Path | str, options: TableOptions) -> int:
-    """The number of columns of a table. DataError if it cannot be read."""
-    return len(read_table(Path(path), options, Findings(FaultList(path)))[0].columns)
-
-
 def _options(options: TableOptions | None, said: dict[str, Any]) -> TableOptions:
     known = options or TableOptions()
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}

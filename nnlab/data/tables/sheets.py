@@ -23,7 +23,7 @@ from nnlab.data.tables.kinds import Findings
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.parquet import open_parquet
 from nnlab.data.tables.table import Grid, Rows, TypedColumn, spelled_number
-from nnlab.data.tables.typed import GridAt, needed_package, refuse_text_keys
+from nnlab.data.tables.typed import GridAt, ignored_columns, needed_package, refuse_text_keys
 from nnlab.errors import printable
 
 _MOST_CELLS = 2**24  # python-calamine keeps 64 bytes for each cell of the smallest rectangle around all of them
@@ -36,6 +36,14 @@ _ERROR = re.compile(rb"(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*)([\"'])e\2")
 _LONG_INTEGER = re.compile(
     rb"(<(?:\w+:)?c)((?:\s+(?!t\b)[\w:]+\s*=\s*\"[^\"<>]*\")*)(\s*>\s*<(?:\w+:)?v>-?[0-9]{16,}<)"
 )
+
+# A formula without a value: openpyxl works out none, and writes <c r="B2"><f>A2*2</f><v></v></c>.
+_UNSOLVED = re.compile(
+    rb"<(?P<prefix>(?:\w+:)?)c(?P<attributes>(?:\s[^<>]*)?)>\s*<(?P=prefix)f(?:\s[^<>]*)?(?:/>|>[^<]*</(?P=prefix)f>)"
+    rb"(?P<value>\s*<(?P=prefix)v(?:\s[^<>]*)?(?:/>|>\s*</(?P=prefix)v>))?\s*</(?P=prefix)c>"
+)
+_TYPE = re.compile(rb"\st\s*=\s*[\"'](\w*)[\"']")
+_NO_RESULT = "\uffff"  # no character of XML: no other cell has it
 
 Opener = Callable[[Path, TableOptions, Findings, Collection[str]], GridAt]
 
@@ -52,6 +60,7 @@ def open_workbook(path: Path, options: TableOptions, findings: Findings, expecte
     sheet = _filled_sheet(path, findings)
     lines, rows = _filled_rows(sheet, path, options, findings)
     _check_top(rows, lines, path)
+    _tell_formulas(rows, lines, sheet, options, findings, expected)
     if any(type(cell).__name__ == "timedelta" for row in rows for cell in row):
         findings.notes.append("durations are read as hours")
     first = [_spelled(cell) for cell in rows[0]]
@@ -140,6 +149,41 @@ def _check_top(rows: Sequence[Sequence[Any]], lines: Rows, path: Path) -> None:
         refuse(path, f"{found}, expected the names of the columns there: delete what stands above them", int(lines[0]))
 
 
+def _tell_formulas(
+    rows: Sequence[Sequence[Any]],
+    lines: Rows,
+    sheet: _Sheet,
+    options: TableOptions,
+    findings: Findings,
+    expected: Collection[str],
+) -> None:
+    """A warning for each column with formulas that have no result, and a fault for a column of them alone."""
+    first, ignored = [_spelled(cell) for cell in rows[0]], ignored_columns(options)
+    for j, cells in enumerate(zip(*rows, strict=True)):
+        missing = [row for row, cell in enumerate(cells) if cell == _NO_RESULT]
+        name = _name_of(j, first, options)
+        if not missing or name in ignored or (expected and name not in expected):
+            continue
+        place, cure = j + sheet.left, "open and save the workbook in a spreadsheet program first"
+        column = f"column {quoted(name)}" if name else f"column {place}"
+        formulas = f"{counted(len(missing), 'formula')} without a stored result"
+        below = cells if options.header is False else cells[1:]
+        if all(cell == _NO_RESULT or _is_blank([cell]) for cell in below):
+            found = f"found {formulas} and nothing else in {column}"
+            findings.faults.add(f"{found}, expected results; {cure}", int(lines[missing[0]]), place)
+        else:
+            read = "is read as blank" if len(missing) == 1 else "are read as blank"
+            findings.warnings.append(f"{column}: {formulas} {read}; {cure}")
+    findings.faults.raise_if_any()
+
+
+def _name_of(j: int, first: Sequence[str], options: TableOptions) -> str:
+    """The name of column number `j`, from 0, as far as it is known before it is decided where the names are."""
+    if options.names is not None:
+        return options.names[j] if j < len(options.names) else ""
+    return f"column{j + 1}" if options.header is False else first[j]
+
+
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +210,14 @@ def _written(cell: Any) -> float | str:
 
 
 def _number(cell: float) -> float | str:
+    """A number; NaN is blank, and infinities are texts."""
+    if math.isnan(cell):
+        return ""
     return float(cell) if math.isfinite(cell) else str(cell)
+
+
+def _text(cell: str) -> str:
+    return "" if cell == _NO_RESULT else cell.strip()
 
 
 # What becomes of a cell by the name of its type: a number, or the text that a text file would have.
@@ -174,7 +225,7 @@ _WRITTEN: Mapping[str, Callable[[Any], float | str]] = {
     "float": _number,
     "int": _number,
     "bool": lambda cell: str(cell).lower(),
-    "str": str.strip,
+    "str": _text,
     "date": lambda cell: str(cell.isoformat()),
     "datetime": lambda cell: str(cell.isoformat(" ")),
     "time": lambda cell: str(cell.isoformat()),
@@ -201,9 +252,10 @@ def _sheets(path: Path) -> Iterator[tuple[_Sheet, bool]]:
 def _as_faults(path: Path, calamine: Any) -> Iterator[None]:
     try:
         yield
+    except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
+        refuse(path, f"found a damaged workbook ({printable(str(error))}), expected a sound one")
     except BaseException as error:
-        known = (calamine.CalamineError, OSError, ValueError, OverflowError)
-        if not isinstance(error, known) and type(error).__name__ != "PanicException":  # of Rust, for absurd dates
+        if type(error).__name__ != "PanicException":  # of Rust, for a date before all time; it has no module
             raise
         refuse(path, f"found a damaged workbook ({printable(str(error))}), expected a sound one")
 
@@ -211,8 +263,8 @@ def _as_faults(path: Path, calamine: Any) -> Iterator[None]:
 def _checked(path: Path) -> io.BytesIO:
     """The XML files of a workbook, unpacked and made ready to be parsed.
 
-    python-calamine takes memory for whatever a workbook promises, and reads a failed formula as a blank. So the sizes
-    are checked before, and failed formulas become texts.
+    python-calamine takes memory for whatever a workbook promises, and reads a formula that failed, or that was never
+    worked out, as a blank. So the sizes are checked before, and such formulas become texts.
     """
     packed = size_of(path)
     ready = io.BytesIO()
@@ -237,16 +289,30 @@ def _check_sizes(parts: Sequence[zipfile.ZipInfo], packed: int, path: Path) -> N
 
 
 def _ready(xml: bytes, path: Path) -> bytes:
-    """A file of a workbook; in a sheet, errors such as #N/A and integers of 16 digits and more become texts."""
+    """A file of a workbook; in a sheet, errors such as #N/A and integers of 16 digits and more become texts.
+
+    A formula without a result becomes the text `_NO_RESULT`.
+    """
     if b"sheetData" not in xml:
         return xml
     rows, columns = _extent(xml)
     if rows * columns > _MOST_CELLS:
         found = f"found a sheet whose last cell is in row {rows} and column {columns}"
         refuse(path, f"{found}, expected at most {_MOST_CELLS:,} cells (is one far outside of the table?)")
+    if b"<f" in xml or b":f" in xml:
+        xml = _UNSOLVED.sub(_without_result, xml)
     if b'"e"' in xml or b"'e'" in xml:
         xml = _ERROR.sub(rb'\1"str"', xml)
     return _LONG_INTEGER.sub(rb'\1\2 t="str"\3', xml) if re.search(rb">-?[0-9]{16}", xml) else xml
+
+
+def _without_result(cell: re.Match[bytes]) -> bytes:
+    kind = _TYPE.search(cell["attributes"])
+    if cell["value"] and kind and kind[1] == b"str":
+        return cell[0]  # its result is the empty text
+    start = b"<" + cell["prefix"]
+    value = start + b"v>" + _NO_RESULT.encode() + b"</" + cell["prefix"] + b"v>"
+    return start + b"c" + _TYPE.sub(b"", cell["attributes"]) + b' t="str">' + value + b"</" + cell["prefix"] + b"c>"
 
 
 def _extent(xml: bytes) -> tuple[int, int]:

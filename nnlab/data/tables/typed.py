@@ -30,3 +30,8 @@ def refuse_text_keys(path: Path, options: TableOptions, keys: Sequence[str]) -> 
             refuse(
                 path, f"found data.{key} for {quoted(path.name)}; expected it for text files only", key=("data", key)
             )
+
+
+def ignored_columns(options: TableOptions) -> set[str]:
+    """The names of the columns that the user leaves out."""
+    return {*options.ignore, *(name for name, (kind, _) in options.columns.items() if kind == "ignore")}

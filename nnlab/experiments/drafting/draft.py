@@ -12,7 +12,7 @@ from typing import Any
 from nnlab.data.catalogue import CATALOGUE, is_table, load
 from nnlab.data.files import counted, quoted
 from nnlab.data.tables.options import TableOptions
-from nnlab.errors import ConfigError, Fault, listed, suggestion
+from nnlab.errors import ConfigError, Fault, suggestion
 from nnlab.experiments.drafting.inquiry import inquire
 from nnlab.experiments.drafting.settings import DraftSetting, Known, settings_for
 from nnlab.experiments.drafting.text import text_of
@@ -43,9 +43,10 @@ class Draft:
         return [setting for setting in self.settings if setting.fault is not None]
 
     def document(self) -> dict[str, Any]:
-        """The draft for JSON; the task is null if it is a question."""
+        """The draft for JSON; the task is null if it is a question, and so are targets whose names are one."""
         questions = [_question_document(setting) for setting in self.questions]
-        targets = list(self.known.dataset.columns.targets)
+        is_open = self.known.inquiry is not None and self.known.inquiry.is_header_open
+        targets = None if is_open else list(self.known.dataset.columns.targets)
         return {"config": str(self.path), "target": targets, "task": self.known.task, "questions": questions}
 
     def sentences(self) -> list[str]:
@@ -53,11 +54,18 @@ class Draft:
         known = self.known
         lines = [_what_was_read(known), *known.dataset.notes]
         if known.inquiry:
-            lines.append(f"target {_targets(known)}: {'a guess, ' * known.inquiry.is_guess}{known.inquiry.why_target}")
+            lines.append(
+                f"target {known.target_in_words}: {'a guess, ' * known.inquiry.is_guess}{known.inquiry.why_target}"
+            )
         if known.task:
             lines.append(f"task {known.task}{f': {known.inquiry.why_task}' if known.inquiry else ''}")
         asked = [(".".join(map(str, setting.key)), setting.fault) for setting in self.questions]
-        return lines + [f"CHOOSE {key}: {fault.message}" for key, fault in asked if fault]
+        later = known.inquiry.later if known.inquiry else ()
+        return [
+            *lines,
+            *(f"CHOOSE {key}: {fault.message}" for key, fault in asked if fault),
+            *(f"once data.header is answered: {fault.message}" for fault in later),
+        ]
 
 
 def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = None, *, force: bool = False) -> Draft:
@@ -145,13 +153,8 @@ def _title(found: Draft) -> list[str]:
 
 
 def _what_was_read(known: Known) -> str:
-    what = f"{counted(known.rows, 'row')} of {counted(known.inputs, 'input')}, to predict {_targets(known)}"
+    what = f"{counted(known.rows, 'row')} of {counted(known.inputs, 'input')}, to predict {known.target_in_words}"
     return f"{known.source['name']}: {what}"
-
-
-def _targets(known: Known) -> str:
-    names = known.dataset.columns.targets
-    return listed([quoted(name) for name in names[:5]]) + (", …" if len(names) > 5 else "")
 
 
 def _question_document(setting: DraftSetting) -> dict[str, Any]:

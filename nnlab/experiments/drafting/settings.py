@@ -12,11 +12,11 @@ import numpy as np
 
 from nnlab.config.document import write
 from nnlab.config.experiment import OPEN
-from nnlab.data.dataset import Dataset, Task
+from nnlab.data.dataset import ColumnReading, Dataset, Task
 from nnlab.data.files import Key, counted, quoted
 from nnlab.data.splits import class_indices
 from nnlab.errors import Fault, Question, listed
-from nnlab.experiments.drafting.inquiry import TASK, Inquiry
+from nnlab.experiments.drafting.inquiry import DECIMAL, TASK, Inquiry, header_of, possible_tasks
 
 _FEW, _MANY = 50, 50_000  # rows: too few to hold some back, and so many that a tenth says enough
 _UNEVEN, _FEWEST = 3, 10  # how many times larger a class is, and how many rows the smallest needs to be weighted
@@ -92,6 +92,19 @@ class Known:
         return None if self.inquiry and TASK in self.inquiry.asked else self.dataset.task
 
     @property
+    def tasks(self) -> list[Task]:
+        """The tasks that it may be for: several if the task is asked for."""
+        return possible_tasks(self.inquiry) if self.inquiry else [self.dataset.task]
+
+    @property
+    def target_in_words(self) -> str:
+        """The names of the targets; with each answer, if the header is asked for."""
+        if self.inquiry is None or not self.inquiry.is_header_open:
+            return _some(self.dataset.columns.targets)
+        found = self.inquiry.with_either_header
+        return " or ".join(f"{_some(one.dataset.columns.targets)} with {header_of(one)}" for one in found)
+
+    @property
     def size(self) -> BySize:
         """What is usual for so many rows; an epoch of convolutions takes long."""
         usual = next(size for size in SIZES if self.rows <= size.rows)
@@ -123,6 +136,10 @@ class Known:
             return False
         spread = self.dataset.y.std(axis=0)
         return bool((self.dataset.y > 0).all() and (spread >= 0.1).all() and (spread <= 100).all())
+
+
+def _some(names: Sequence[str]) -> str:
+    return listed([quoted(name) for name in names[:5]]) + (", …" if len(names) > 5 else "")
 
 
 Chosen = tuple[Any, str] | None  # a value and its reason; None leaves the key out
@@ -192,40 +209,62 @@ def _target(known: Known) -> Chosen:
     if known.inquiry is None:
         return None
     guess = ": a guess, is it what you want to predict?" if known.inquiry.is_guess else ""
+    if known.inquiry.is_header_open and known.inquiry.has_last_target:
+        return None, f"null is the last column, {known.target_in_words}{guess}"
     return list(known.dataset.columns.targets), known.inquiry.why_target + guess
 
 
 def _ignore(known: Known) -> Chosen:
     if known.inquiry is None:
         return None
-    out = [column for column in known.dataset.readings if column.role == "left out"]
-    reasons = [f"{quoted(column.name)}: {column.why}" for column in out[:_SHOWN]]
-    more = [f"and {len(out) - _SHOWN} more"] if len(out) > _SHOWN else []
-    return list(dict.fromkeys(column.name for column in out)), "; ".join(
-        reasons + more
-    ) or "every column says something"
+    out = [f"{name}: {column.why}" for name, column in _columns_of(known, "left out")]
+    if not out:
+        return [], "every column says something"
+    more = f"; and {len(out) - _SHOWN} more" if len(out) > _SHOWN else ""
+    so_far = ", as read with the first answer to each question" if known.inquiry.asked else ""
+    return [], f"what says nothing is left out by itself{so_far}: {'; '.join(out[:_SHOWN])}{more}"
+
+
+def _columns_of(known: Known, role: str) -> list[tuple[str, ColumnReading]]:
+    """The columns in a role, each with what to call it: by its place while it is asked which names there are."""
+    has_names = known.inquiry is None or not known.inquiry.is_header_open
+    return [
+        (quoted(column.name) if has_names and column.name else f"column {place}", column)
+        for place, column in enumerate(known.dataset.readings, 1)
+        if column.role == role
+    ]
 
 
 def _blanks(known: Known) -> Chosen:
-    used = [column for column in known.dataset.readings if column.role in ("input", "target") and column.missing]
-    if not used:
-        return "refuse", "no cell is blank, and a new row with a blank should not pass in silence"
-    counts = [f"{counted(column.missing, 'blank')} in {quoted(column.name)}" for column in used[:_SHOWN]]
-    more = f" and in {counted(len(used) - _SHOWN, 'more column')}" if len(used) > _SHOWN else ""
-    targets = any(column.role == "target" for column in used)
-    drop = "; rows without a target are left out" if targets else ""
-    return "median", f"the median fills {', '.join(counts)}{more}{drop}"
+    inputs, targets = ([one for one in _columns_of(known, role) if one[1].missing] for role in ("input", "target"))
+    if inputs:
+        drop = f"; no target is filled: rows with {_blanks_in(targets)} are left out" if targets else ""
+        return "median", f"the median fills {_blanks_in(inputs)}{drop}"
+    if known.inquiry and known.inquiry.asked.keys() - {TASK}:
+        drop = f": rows with {_blanks_in(targets)} are left out" if targets else ""
+        return "median", f"the answers may leave blanks in inputs, which the median fills; no target is filled{drop}"
+    if targets:
+        return "drop", f"no target is filled: rows with {_blanks_in(targets)} are left out; no input has a blank"
+    return "refuse", "no cell is blank, and a new row with a blank should not pass in silence"
 
 
-def _names(known: Known) -> Chosen:
-    if known.inquiry is None or known.inquiry.options.names is None:
-        return None
-    return list(known.inquiry.options.names), "these names hold whether or not the first line is a header"
+def _blanks_in(columns: Sequence[tuple[str, ColumnReading]]) -> str:
+    """`3 blanks in 'a', 1 blank in 'b'`."""
+    more = f" and in {counted(len(columns) - _SHOWN, 'more column')}" if len(columns) > _SHOWN else ""
+    return ", ".join(f"{counted(column.missing, 'blank')} in {name}" for name, column in columns[:_SHOWN]) + more
+
+
+def _thousands(known: Known) -> Chosen:
+    if known.inquiry and DECIMAL in known.inquiry.asked:
+        return None, "once the decimal mark is known, the other sign groups digits wherever it stands between three"
+    return _as_read("thousands", "digits are grouped so", "no digits are grouped in threes")(known)
 
 
 def _columns(known: Known) -> Chosen:
     if known.inquiry is None or any(key[:2] == ("data", "columns") for key in known.inquiry.asked):
         return None
+    if known.inquiry.later:
+        return {}, "columns have names once data.header is answered: then nnlab asks about some of them"
     return {}, "each column is what all of its cells say it is; --dry-run shows what"
 
 
@@ -236,7 +275,7 @@ def _scale(known: Known) -> Chosen:
 
 
 def _scale_targets(known: Known) -> Chosen:
-    if known.task is None:
+    if known.task is None and "regression" in known.tasks:
         return True, "an amount is learned best around 0; for classes it means nothing"
     if known.task != "regression":
         return False, "classes have no size"
@@ -293,7 +332,7 @@ def _l2(known: Known) -> Chosen:
 def _head(known: Known) -> Chosen:
     if known.task is not None:
         return None
-    heads = [f"{HEADS[task][0]} and {HEADS[task][1]} for {task}" for task in ("regression", "multiclass")]
+    heads = [f"{HEADS[task][0]} and {HEADS[task][1]} for {task}" for task in known.tasks]
     return {}, f"it follows from the task: {', '.join(heads)}"
 
 
@@ -366,9 +405,9 @@ TABLE: dict[str, Callable[[Known], Chosen]] = {
     "data.blanks": _blanks,
     "data.separator": _as_read("separator", "it gives every line the same number of cells"),
     "data.decimal": _as_read("decimal", "numbers are written so"),
-    "data.thousands": _as_read("thousands", "digits are grouped so", "no digits are grouped in threes"),
+    "data.thousands": _thousands,
     "data.header": _as_read("header", "the first line holds names", "the first line is a row like the others"),
-    "data.names": _names,
+    "data.names": _of_table(None, "they are those of the header, or else column1, column2 and so on"),
     "data.missing": _of_table(None, "the usual words (NA, ?, null) are blanks among numbers and dates"),
     "data.columns": _columns,
     "data.max_categories": _of_table(40, "of more texts the rarest go together as other"),

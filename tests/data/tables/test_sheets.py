@@ -6,6 +6,8 @@ import datetime as dt
 import decimal
 import gzip
 import io
+import json
+import math
 import re
 import sys
 import zipfile
@@ -166,7 +168,7 @@ def _as_float(cell):
         ([Xml('<c r="REF" s="0" t="n"><v>12345678901234567</v></c>'), 5], ["1.2345678901234568e+16", "5"]),
         ([Xml('<c r="REF"><v>9007199254740992</v></c>'), 5], ["9007199254740992", "5"]),
         ([Xml('<c r="REF" t="d"><v>2020-01-02</v></c>'), "x"], ["2020-01-02", "x"]),
-        ([Xml('<c r="REF"><v>NaN</v></c>'), Xml('<c r="REF"><v>inf</v></c>')], ["nan", "inf"]),
+        ([Xml('<c r="REF"><v>NaN</v></c>'), Xml('<c r="REF"><v>inf</v></c>')], ["", "inf"]),
     ],
 )
 def test_cells_by_their_texts(write, cells, texts):
@@ -220,6 +222,97 @@ def test_decimal_commas_among_texts_prove_nothing_of_numbers(write):
     assert 'decimal: "," or thousands: ","' in faults_of(write(rows))[0].message
     for said, values in (({"decimal": ","}, [1.25, 2.25]), ({"thousands": ","}, [1250, 2250])):
         assert read_csv(write(rows), task="regression", **said).x[:2, 0].tolist() == values
+
+
+PRICES = [f"{i},{25 + 10 * (i % 3)}" for i in range(40)]
+HALVES = [(i * 7 % 40) / 8 for i in range(40)]
+
+
+@pytest.mark.parametrize("said", [{}, {"decimal": ","}])
+@pytest.mark.parametrize("kind", ["xlsx", "parquet"])
+def test_numbers_are_numbers_whatever_the_decimal_mark_of_texts_is(write, write_parquet, kind, said):
+    if kind == "xlsx":
+        path = write([["preis", "z", "y"], *zip(PRICES, HALVES[::-1], HALVES, strict=True)])
+    else:
+        path = write_parquet({"preis": PRICES, "z": HALVES[::-1], "y": HALVES})
+    data = read_csv(path, task="regression", **said)
+    np.testing.assert_array_equal(data.x[:, 0], [float(price.replace(",", ".")) for price in PRICES])
+    np.testing.assert_array_equal(data.x[:, 1], HALVES[::-1])
+    np.testing.assert_array_equal(data.y[:, 0], HALVES)
+    assert infer_task(path, TableOptions(**said))[0] == "regression"
+    several = TableOptions(target=("z", "y"), **said)
+    assert infer_task(path, several)[0] == "regression"
+    texts = read_csv(path, task="regression", columns={"z": ("category", "")}, **said).columns.inputs[1].categories
+    assert texts[:3] == ("0", "0.125", "0.25")
+
+
+def test_texts_and_numbers_of_one_column_are_read_each_in_their_way(write):
+    cells = [f"{i},5" if i % 2 else i + 0.5 for i in range(20)]
+    data = read_csv(write(column(cells)), task="regression", decimal=",")
+    assert data.x[:, 0].tolist() == [i + 0.5 for i in range(20)]
+
+
+@pytest.mark.parametrize("header", ["auto", False])
+def test_formulas_without_a_stored_result_are_told(write, header):
+    cells = [float(i) for i in range(40)]
+    cells[3:5] = Xml('<c r="REF" s="0"><f>A1*2</f><v></v></c>'), Xml('<c r="REF"><f t="shared" si="0"/><v/></c>')
+    cells[7] = Xml(
+        '<x:c r="REF" xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:f>1</x:f></x:c>'
+    )
+    rows = column(cells, "b")[1 if header is False else 0 :]
+    data = read_csv(write(rows), task="regression", blanks="mean", header=header)
+    assert np.flatnonzero(np.isnan(data.x[:, 0])).tolist() == [3, 4, 7]
+    (warning,) = data.warnings
+    name = "b" if header == "auto" else "column1"
+    assert warning == (
+        f"column '{name}': 3 formulas without a stored result are read as blank; "
+        "open and save the workbook in a spreadsheet program first"
+    )
+
+
+def test_a_column_of_formulas_without_results_is_refused_unless_it_is_ignored(write):
+    unsolved = Xml('<c r="REF"><f>SUM(1,1)</f><v></v></c>')
+    rows = [["a", "b", "y"], *([i, unsolved if i % 2 else None, i / 2] for i in range(9))]
+    (fault,) = faults_of(write(rows))
+    assert (fault.line, fault.column) == (3, 2)
+    assert fault.message == (
+        "found 4 formulas without a stored result and nothing else in column 'b', expected results; "
+        "open and save the workbook in a spreadsheet program first"
+    )
+    for said in ({"ignore": ("b",)}, {"columns": {"b": ("ignore", "")}}):
+        data = read_csv(write(rows), task="regression", **said)
+        assert (data.columns.input_names, data.warnings) == (("a",), ())
+    rows = read_csv_like(write(rows), data.columns, task="regression", blanks_allowed=False)
+    assert (rows.x[:, 0].tolist(), rows.warnings) == ([*range(9)], ())
+
+
+def test_a_formula_whose_result_is_an_empty_text_has_a_result(write):
+    cells = [Xml('<c r="REF" t="str"><f>""</f><v></v></c>'), *map(float, range(9))]
+    data = read_csv(write(column(cells)), task="regression", blanks="mean")
+    assert (np.isnan(data.x[0, 0]), data.warnings) == (True, ())
+    cells[0] = Xml('<c r="REF" t="str"><f>A1&amp;"x"</f></c>')
+    assert (
+        "1 formula without a stored result is read as blank"
+        in (read_csv(write(column(cells)), task="regression", blanks="mean").warnings[0])
+    )
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "parquet"])
+def test_nan_is_blank_also_where_the_words_for_a_blank_are_named(write, write_parquet, kind):
+    numbers = [i / 4 for i in range(20)]
+    cells = [math.nan if i == 3 else number for i, number in enumerate(numbers)]
+    if kind == "xlsx":
+        path = write(column([Xml('<c r="REF"><v>NaN</v></c>') if math.isnan(cell) else cell for cell in cells]))
+    else:
+        path = write_parquet({"a": cells, "y": numbers})
+    data = read_csv(path, task="regression", missing=("-1",), blanks="mean")
+    assert np.flatnonzero(np.isnan(data.x[:, 0])).tolist() == [3]
+    assert data.columns.inputs[0].categories is None
+
+
+def test_an_infinity_is_a_faulty_number(write_parquet):
+    path = write_parquet({"a": [*(i / 4 for i in range(20)), math.inf], "y": [*range(21)]})
+    assert "'inf'" in faults_of(path)[0].message
 
 
 # --- rows and names of a workbook -------------------------------------------------------------------------------------
@@ -315,7 +408,7 @@ DAYS = [at("2020-01-02"), None, at("2021-01-01")]
         (pa.array([2**53 + 1, 2**60 + 1, -(2**60) - 1]), [str(2**53 + 1), str(2**60 + 1), str(-(2**60) - 1)]),
         (pa.array([2**64 - 1, 0], pa.uint64()), [str(2**64 - 1), "0"]),
         (pa.array([-128, None], pa.int8()), ["-128", ""]),
-        (pa.array([1.5, None, 2.0, float("nan"), float("inf")]), ["1.5", "", "2", "nan", "inf"]),
+        (pa.array([1.5, None, 2.0, float("nan"), float("inf")]), ["1.5", "", "2", "", "inf"]),
         (pa.array([1.5, -0.25], pa.float32()), ["1.5", "-0.25"]),
         (pa.array([decimal.Decimal("1.50"), None, decimal.Decimal("-2.25")]), ["1.5", "", "-2.25"]),
         (pa.array([decimal.Decimal(2**60 + 1), None]), [str(2**60 + 1), ""]),
@@ -377,6 +470,47 @@ def test_an_index_of_pandas_in_a_parquet_file_is_left_out(write_parquet):
     }
     data = read_csv(write_parquet(columns), task="regression", target=("y",))
     assert data.columns.input_names == ("a",)
+
+
+def of_pandas(columns, index):
+    """A table with the note that pandas leaves of its index: `index` has its columns in the file, and their names."""
+    every = [{"name": index.get(name, name), "field_name": name} for name in columns]
+    note = {"index_columns": [*index], "columns": every}
+    return pa.table(columns).replace_schema_metadata({"pandas": json.dumps(note)})
+
+
+@pytest.mark.parametrize("cells", [[*range(12)], [i * 7 % 12 for i in range(12)], [*"abcdefghijkl"]])
+def test_an_index_of_pandas_without_a_name_is_no_target(tmp_path, cells):
+    columns = {"a": [i % 5 / 4 for i in range(12)], "y": [i / 2 for i in range(12)], "__index_level_0__": cells}
+    pq.write_table(of_pandas(columns, {"__index_level_0__": None}), tmp_path / "t.parquet")
+    data = read_csv(tmp_path / "t.parquet", task="regression")
+    assert (data.columns.input_names, data.columns.targets) == (("a",), ("y",))
+    assert any("column 3, which has no name, is left out" in note for note in data.notes)
+
+
+def test_an_index_of_pandas_with_a_name_is_a_column_before_the_others(tmp_path):
+    columns = {"a": [i % 5 / 4 for i in range(12)], "y": [i / 2 for i in range(12)], "day": [i % 7 for i in range(12)]}
+    pq.write_table(of_pandas(columns, {"day": "day"}), tmp_path / "t.parquet")
+    data = read_csv(tmp_path / "t.parquet", task="regression")
+    assert (data.columns.input_names, data.columns.targets) == (("day", "a"), ("y",))
+    assert data.x[:3].tolist() == [[0, 0], [1, 0.25], [2, 0.5]]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        '{"index_columns": [{"kind": "range", "name": null, "start": 0, "stop": 9, "step": 1}], "columns": []}',
+        '{"index_columns": ["b"], "columns": []}',
+        '{"index_columns": 5, "columns": [1]}',
+        "[" * 100_000,
+        "\xff",
+    ],
+)
+def test_other_notes_of_pandas_say_nothing(tmp_path, note):
+    table = pa.table({"a": [1.0, 2.0, 4.0], "y": [3.0, 4.0, 6.0]}).replace_schema_metadata({"pandas": note})
+    pq.write_table(table, tmp_path / "t.parquet")
+    data = read_csv(tmp_path / "t.parquet", task="regression")
+    assert (data.columns.input_names, data.columns.targets) == (("a",), ("y",))
 
 
 @pytest.mark.parametrize("columns", [{"a": pa.array([], pa.int64())}, {}])
@@ -448,6 +582,11 @@ def test_a_cell_far_away_takes_no_memory(tmp_path, reference):
     far = f'<row r="7"><c r="{reference}"><v>1</v></c></row></sheetData>'
     path = zipped(tmp_path / "t.xlsx", parts({"S": sheet(TABLE).replace("</sheetData>", far)}))
     assert "a sheet whose last cell is in row" in faults_of(path)[0].message
+
+
+def test_a_date_beyond_all_time_is_refused(write):
+    (fault,) = faults_of(write(column([Xml('<c r="REF" s="1"><v>-1e15</v></c>'), 1, 2])))
+    assert "a damaged workbook (TimeDelta::milliseconds out of bounds)" in fault.message
 
 
 def test_cells_without_places_are_counted(tmp_path, monkeypatch):
