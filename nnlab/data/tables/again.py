@@ -117,6 +117,10 @@ class SecondReading:
         if code.timed and texts and len(dated) == len(texts):  # where only some have none, that is told already
             some = f"{counted(sum(column.counts[text] for text in dated), 'date')} without a time"
             self.findings.warnings.append(f"column {name}: {some}, as those of training have, read as midnight")
+        if not code.timed and len(dated) < len(texts):
+            some = counted(sum(column.counts[text] for text in texts if text not in dated), "date")
+            found = f"column {name}: {some} with a time, which those of training have not"
+            self.findings.warnings.append(f"{found}; it counts as a part of the day")
 
     def _refuse_symbol(self, symbol: str, reading: Reading) -> None:
         """A fault for numbers with another symbol than before: 45 and 45 % are not the same."""

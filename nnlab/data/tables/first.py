@@ -46,7 +46,7 @@ class FirstReading:
         check_blanks(options.blanks, str(path))
         self.table, marks = read_table(path, options, self.findings)
         self.kinds = Kinds(self.table, options, marks, self.findings)
-        self.left_out: dict[str, int] = {}
+        self.left_out: dict[tuple[str, bool], int] = {}  # how many columns for each reason
         self.targets, self.inputs = self._roles()
 
     def task(self) -> tuple[Task, str]:
@@ -238,16 +238,17 @@ class FirstReading:
         what = f"column {quoted(column.name)}" if column.name else f"column {column.place}, which has no name,"
         use = f"columns: {{{as_key(column.name)}: category}} would use it" if column.name and is_warning else ""
         sentences = self.findings.warnings if is_warning else self.findings.notes
-        self.left_out[why] = self.left_out.get(why, 0) + 1
-        if self.left_out[why] <= _FEW_TOLD:
+        told = self.left_out[why, is_warning] = self.left_out.get((why, is_warning), 0) + 1
+        if told <= _FEW_TOLD:
             sentences.append(f"{what} is left out: {why}{'; ' if use else ''}{use}")
 
     def _tell_more_left_out(self) -> None:
-        """A note for each reason for which more columns are left out than were told one by one."""
-        for why, count in self.left_out.items():
+        """A sentence for each reason for which more columns are left out than were told one by one."""
+        for (why, is_warning), count in self.left_out.items():
             if count > _FEW_TOLD:
                 more = counted(count - _FEW_TOLD, "more column")
-                self.findings.notes.append(f"{more} {'is' if count == _FEW_TOLD + 1 else 'are'} left out: {why}")
+                sentences = self.findings.warnings if is_warning else self.findings.notes
+                sentences.append(f"{more} {'is' if count == _FEW_TOLD + 1 else 'are'} left out: {why}")
 
     def _x(self, used: Sequence[ColumnInRole], rows: Rows) -> Floats:
         """The inputs (N, width) of some rows."""

@@ -128,6 +128,15 @@ def test_one_warning_tells_that_some_times_are_missing(read, read_like):
     assert "without a time" in warning
 
 
+def test_times_where_training_had_dates_alone_are_warned_of(read, read_like):
+    rows = read_like(new("2020-01-03 12:00", "2020-01-03 00:00"), read(dated("2020-01-01", "2020-01-02")).columns)
+    np.testing.assert_array_equal(rows.x[:, 0], [2.5, 2])
+    (warning,) = rows.warnings
+    assert warning == (
+        "column 'd': 2 dates with a time, which those of training have not; it counts as a part of the day"
+    )
+
+
 DOTTED = dated("31.12.2020", "13.01.2021", "02.01.2021")
 
 
