@@ -93,7 +93,7 @@ TABLES = {
     ),
     "two separators": (TABLE.replace(",", ",;"), "by commas and"),
     "latin-1": (TABLE.encode() + b"\xe9,1,0\n", "t.csv:22: found byte 0xe9"),
-    "utf-16": (TABLE.encode("utf-16"), "expected text in UTF-8 (it looks like UTF-16)"),
+    "utf-16": (TABLE.encode("utf-16"), "expected text in UTF-8; it looks like UTF-16"),
     "NUL": (TABLE + "1,\x002,0\n", r"that is no number ('\x002')"),
 }
 

@@ -91,11 +91,13 @@ def _check_text(text: bytes, path: Path, line: int) -> None:
         found = f"found byte 0x{text[error.start]:02x} at position {error.start}"
         where = line + _line_ends(text[: error.start])
         refuse(path, f"{found}, expected text in UTF-8; {_what_it_is(text, line)}", where)
-    if b"\0" in text[:_PIECE]:
+    begin = text[:_PIECE]
+    if begin.count(b"\0") > _MANY_NULS * len(begin):
         kind = _what_it_is(text, line, "save it as such (it looks like UTF-16)")
         refuse(path, f"found NUL bytes, expected text in UTF-8; {kind}", line)
 
 
+_MANY_NULS = 0.2  # of the bytes: one of two, in text of two bytes a character; a single one is its cell's fault
 # The first bytes of files of other kinds, with what is said of them.
 _OTHER_KINDS = {
     b"PK\x03\x04": "it is a .zip or a workbook: its name should end in .zip or .xlsx",
