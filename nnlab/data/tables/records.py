@@ -278,8 +278,9 @@ def _by_signs(piece: TextPiece, sign: str, width: int) -> Records | None:
     last = np.flatnonzero(data[ends] == 10)
     widths = np.diff(last, prepend=-1)
     start = np.concatenate(([PADDING], ends[:-1] + 1))
-    cell_of = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=-1))
-    cell_of = np.concatenate((cell_of, np.full(len(TAIL), len(ends) - 1, np.int32)))
+    lengths = np.diff(ends, prepend=-1)
+    lengths[-1] += len(TAIL)
+    cell_of = np.repeat(np.arange(len(ends), dtype=np.int32), lengths)
     if piece.has_quotes and not _enclose(data, cell_of, start, ends):
         return None
     lines = piece.line + np.arange(len(last))
@@ -295,7 +296,8 @@ def _by_signs(piece: TextPiece, sign: str, width: int) -> Records | None:
         kept = np.repeat(good, widths)
         cell_of = np.maximum(np.cumsum(kept, dtype=np.int32) - 1, 0)[cell_of]
         start, ends = start[kept], ends[kept]
-    start, stop = _stripped(data, start, ends)
+    may_strip = b" " in text or b"\t" in text
+    start, stop = _stripped(data, start, ends) if may_strip else (start, ends)
     if piece.has_quotes:
         is_quoted = (data[start] == _QUOTE) & (start < stop)
         start, stop = _stripped(data, start + is_quoted, stop - is_quoted)
