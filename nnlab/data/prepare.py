@@ -16,6 +16,7 @@ from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
 from nnlab.data.unseen import as_other, never_seen, unseen_warnings
+from nnlab.errors import DataError, Fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,7 @@ def prepare(
     source_range: tuple[float, float] | None = None,
     target_range: tuple[float, float] = (0.0, 1.0),
     warn: bool = True,
+    refuse_unseen: bool = False,
 ) -> Prepared:
     """Split and scale a data set; the scaling is fitted on the training part alone.
 
@@ -72,7 +74,8 @@ def prepare(
     are those of the scaling "range". `class_weights` says that the loss has some, and `counts` that it is for counts,
     which are never scaled. Inputs of categories that are in no training row are 0 in every part, or count as the
     column's category for rare ones. Weights of rows change neither split nor scaling. Warnings take a look at all rows,
-    and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `relative_weights`.
+    and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `relative_weights`, and with
+    `refuse_unseen` for categories that only other parts than training have.
     """
     parts = split(dataset, test=test, validation=validation, seed=seed)
     x, y = input_cells(dataset), target_cells(dataset)
@@ -89,6 +92,9 @@ def prepare(
             target_range=target_range,
         )
     unseen = never_seen(dataset, parts.train)
+    if refuse_unseen and (found := [*unseen_warnings(dataset, parts, unseen)]):
+        expected = "expected categories of the training part alone (data.unseen: warn reads them all the same)"
+        raise DataError([Fault(f"{text.rpartition(':')[0]}, {expected}", key=("data", "unseen")) for text in found])
     scaling = scaling.without(unseen) if len(unseen) else scaling
     known = as_other(dataset.x, dataset.columns, unseen)
     scales = scale_targets and dataset.task == "regression"

@@ -196,6 +196,7 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool
         else (data.scale.source_range[0], data.scale.source_range[1]),
         target_range=data.scale.target_range,
         warn=warn,
+        refuse_unseen=data.unseen == "error",
         blanks=data.blanks,
         scale_targets=data.scale_targets,
         class_weights=loss is not None and loss.class_weights is not None,

@@ -12,7 +12,8 @@ from nnlab.data.dataset import Columns, InputColumn, RowFacts
 from nnlab.data.prepare import prepare
 from nnlab.data.scaling import Scaling
 from nnlab.data.unseen import never_seen, taken_out
-from nnlab.setup.rows import Rows
+from nnlab.errors import DataError
+from nnlab.setup.rows import Rows, prepare_rows
 from nnlab.setup.setup import set_up
 
 CITIES = ["Bern"] * 6 + ["Rome"] * 6 + ["Oslo", "Oslo", "Lima", "Bern"]
@@ -51,6 +52,23 @@ def test_their_inputs_are_0_in_every_part_and_in_new_rows(dataset, scale, epsilo
     assert np.ptp(data.train.x[:, [0, 1, 4]], axis=0).min() > 0  # the others are as they were
     stored = Scaling.from_arrays(data.scaling.to_arrays())  # as a model has it
     np.testing.assert_array_equal(stored.apply(np.ones((1, 5)))[:, 2:4], 0)
+
+
+def test_they_are_refused_where_the_user_wants_that(dataset):
+    with pytest.raises(DataError) as error:
+        prepared(dataset, refuse_unseen=True)
+    (fault,) = error.value.faults
+    assert fault.key == ("data", "unseen")
+    assert fault.message == (
+        "column 'city' has 2 categories that training never saw ('Lima', 'Oslo') in 3 rows of the validation and test "
+        "parts, expected categories of the training part alone (data.unseen: warn reads them all the same)"
+    )
+
+
+def test_the_key_unseen_reaches_them(dataset):
+    experiment = made(data={"source": "t.csv", "split": "part", "unseen": "error"}, task="regression")
+    with pytest.raises(DataError, match="data.unseen: column .city. has 2 categories that training never saw"):
+        prepare_rows(experiment, dataset, [1])
 
 
 def test_they_are_told_with_column_count_and_parts(dataset):
