@@ -160,8 +160,3 @@ def _over_white(picture: Image.Image, mode: str) -> Image.Image:
 
 def _own_channels(picture: Image.Image) -> str:
     return "gray" if picture.mode == "L" else "rgb"
-
-
-def channels_of(pixels: Pixels) -> str:
-    """The name of a number of channels: `gray` or `rgb`."""
-    return next(name for name, count in _CHANNELS.items() if count == len(pixels))
