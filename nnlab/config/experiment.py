@@ -63,8 +63,13 @@ def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTI
 
 def refusal(experiment: Experiment, findings: Sequence[Finding]) -> ConfigError:
     """A ConfigError with the findings about an experiment, each at its place in the file it was read from."""
-    if experiment.document is not None:
-        return ConfigError(faults_at(experiment.document, findings))
+    return refusal_at(experiment.document, findings)
+
+
+def refusal_at(document: Document | None, findings: Sequence[Finding]) -> ConfigError:
+    """A ConfigError with findings, each at its place in a document, or by its key where there is none."""
+    if document is not None:
+        return ConfigError(faults_at(document, findings))
     return ConfigError([Fault(f"{'.'.join(map(str, path))}: {message}") for path, message in findings])
 
 

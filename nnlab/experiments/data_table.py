@@ -18,8 +18,8 @@ from nnlab.data.tables import OpenTaskError, describe_table
 from nnlab.errors import DataError
 from nnlab.paths import expanded
 from nnlab.runs.cache import UserCache
-from nnlab.setup.rows import table_options
-from nnlab.setup.task import asked_for, placed
+from nnlab.setup.rows import placed, table_options
+from nnlab.setup.task import asked_for
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def data_table(source: str, sets: Sequence[str] = ()) -> DataTable:
             return DataTable(source, task, why, found.rows, found.columns, found.notes, (*question, *found.warnings))
         dataset = _dataset(data, task)
     except DataError as error:
-        raise placed(document, error) from error
+        raise placed(error, document) from error
     about = (columns_of(dataset), dataset.notes, (*question, *dataset.warnings))
     return DataTable(source, task, why, len(dataset.y), *about)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.document import Document, KeyPath
-from nnlab.config.experiment import SPLITS, memory_fault, refusal
+from nnlab.config.experiment import SPLITS, memory_fault, refusal, refusal_at
 from nnlab.config.schema import Data, DateFormat, Experiment
 from nnlab.data.catalogue import CATALOGUE, existing_path, load
 from nnlab.data.dataset import Dataset
@@ -116,13 +116,18 @@ def _placed(experiment: Experiment) -> Iterator[None]:
         found = f"found a data set that does not fit into memory, {_SMALLER}"
         raise refusal(experiment, [(("data", "source"), found)]) from error
     except DataError as error:
-        causes = [(fault, _cause(fault, experiment.document)) for fault in error.faults]
-        findings = [(path, fault.message) for fault, path in causes if path is not None]
-        own = [fault for fault, path in causes if path is None]
-        raise DataError([*(refusal(experiment, findings).faults if findings else ()), *own]) from error
+        raise placed(error, experiment.document) from error
 
 
 _SMALLER = "expected a smaller one (inputs in .npz, .npy, IDX and image files may stay there: data.in_blocks: 16384)"
+
+
+def placed(error: DataError, document: Document | None) -> DataError:
+    """The error with each fault at the place of the key that causes it; faults in a data file keep theirs."""
+    causes = [(fault, _cause(fault, document)) for fault in error.faults]
+    findings = [(path, fault.message) for fault, path in causes if path is not None]
+    own = [fault for fault, path in causes if path is None]
+    return DataError([*(refusal_at(document, findings).faults if findings else ()), *own])
 
 
 def _cause(fault: Fault, document: Document | None) -> KeyPath | None:

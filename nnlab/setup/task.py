@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import Document, Place
-from nnlab.config.experiment import Finding, data_of, faults_at
+from nnlab.config.experiment import data_of
 from nnlab.config.schema import Data
 from nnlab.data.catalogue import CATALOGUE, existing_path, is_table
 from nnlab.data.dataset import Task
-from nnlab.data.files import SOURCE as SOURCE_KEY
 from nnlab.data.tables import infer_task
-from nnlab.errors import ConfigError, DataError
+from nnlab.errors import DataError
 from nnlab.paths import expanded
 from nnlab.setup.paths import SOURCE, folder_of_key
-from nnlab.setup.rows import table_options
+from nnlab.setup.rows import placed, table_options
 
 
 def with_task(document: Document, folder: Path) -> tuple[Document, tuple[str, ...]]:
@@ -28,7 +27,7 @@ def with_task(document: Document, folder: Path) -> tuple[Document, tuple[str, ..
     try:
         found = None if data is None else asked_for(document, data, folder)
     except DataError as error:
-        raise placed(document, error) from error
+        raise placed(error, document) from error
     if found is None:
         return document, ()
     task, why = found
@@ -48,11 +47,3 @@ def asked_for(document: Document, data: Data, folder: Path) -> tuple[Task, str] 
     except ValueError:  # a home folder of nobody: said when the paths are read
         return None
     return infer_task(path, table_options(data)) if is_table(path) else None
-
-
-def placed(document: Document, error: DataError) -> ConfigError | DataError:
-    """The error with its faults at the keys that cause them; faults within a data file keep their places."""
-    keys = [(fault, SOURCE_KEY if fault.key is None and fault.file is None else fault.key) for fault in error.faults]
-    findings: list[Finding] = [(key, fault.message) for fault, key in keys if key is not None]
-    own = [fault for fault, key in keys if key is None]
-    return DataError([*faults_at(document, findings), *own])

@@ -77,23 +77,14 @@ def _likely_point(layout: TextLayout, options: TableOptions) -> str:
     """The decimal mark to read by: what the user says, or what the first cells prove. `marks_of` sees to the rest."""
     if layout.sign == "," or _said_point(options):
         return _said_point(options) or "."
-    records = next(layout.records())
-    texts = (records.cells.text(i) for i in range(min(2000, len(records.cells.start))))
-    proofs = {
-        mark: bool(evidence_for(mark, (text for text in cells if _is_number(text))).decimal)
-        for mark, cells in zip(".,", _twice(texts), strict=True)
-    }
-    return "," if proofs[","] and not proofs["."] else "."
+    cells = next(layout.records()).cells
+    numbers = [text for text in map(cells.text, range(min(2000, len(cells.start)))) if _is_number(text)]
+    return "," if evidence_for(",", numbers).decimal and not evidence_for(".", numbers).decimal else "."
 
 
 def _said_point(options: TableOptions) -> str:
     """The decimal mark that the user names, or that follows from the sign for thousands; "" if neither."""
     return options.decimal if options.decimal != "auto" else "," if options.thousands == "." else ""
-
-
-def _twice(texts: Iterable[str]) -> tuple[list[str], list[str]]:
-    cells = list(texts)
-    return cells, cells
 
 
 def _is_number(text: str) -> bool:

@@ -99,11 +99,6 @@ class Kinds:
         }
         return readers[kind](column)
 
-    def number(self, text: str) -> float:
-        """The number in a cell as the table writes numbers, without a symbol; nan for other texts."""
-        dressed = undressed(text, self.marks)
-        return dressed.value if dressed and not dressed.symbol else np.nan
-
     # --- what the user says -------------------------------------------------------------------------------------------
 
     def as_numbers(self, column: Column) -> Reading:
