@@ -107,6 +107,7 @@ class Kinds:
         numbers = {text: number for text in column.counts if (number := self._forced(text)) is not None}
         rest = [text for text in column.counts if text not in numbers and text not in self._blank_words(column)]
         symbols = {dressed.symbol for text in numbers if (dressed := undressed(text, self.marks))}
+        symbols |= {""} if np.isfinite(column.values).any() else set()  # numbers alone
         self._refuse_words(column, rest, "numbers")
         values = np.where(blank, np.nan, column.translated(numbers))
         return Reading(column, "number", blank, values, next(iter(symbols)) if len(symbols) == 1 else "", why="as said")

@@ -186,6 +186,14 @@ def test_the_code_says_zones_and_signs(read):
     assert [(code.zoned, code.sign) for code in codes] == [(False, "-"), (True, "-"), (False, ".")]
 
 
+def test_numbers_with_and_without_the_symbol_of_training_are_a_fault(read, refused):
+    """12 % and 0.3 side by side have two readings, also where training said that % belongs to the numbers."""
+    columns = read(table("a,y", lambda i: f"{i}%,{'pq'[i % 2]}")).columns
+    assert columns.inputs[0].symbol == "%"
+    fault = refused("a\n12%\n0.3\n", columns)
+    assert fault.message == "found numbers alone in column 'a', expected numbers with %, as in training"
+
+
 # --- symbols of targets ---
 
 
