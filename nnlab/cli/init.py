@@ -28,7 +28,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        parser=lambda given: o.output(given if given == "-" else o.path(given)),
+        parser=lambda given: o.output(given) if given == "-" else o.path(given),
         metavar="FILE.yaml",
         help="Where the experiment goes; - is stdout.",
         show_default=False,
