@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from nnlab.errors import StorageError, printable
-from nnlab.runs.files import open_new, remove, temporary_for
+from nnlab.runs.files import open_new, refuse_other_than_file, remove, temporary_for
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
@@ -98,10 +98,12 @@ def save(figure: Figure, path: Path | str) -> None:
     """Write `figure` as a PNG file, atomically; the same figure gives the same bytes.
 
     Raises:
+        NotAFileError: there is a link, a pipe or a folder at the path.
         StorageError: the file cannot be written; nothing of it is left behind.
 
     """
     path = Path(path)
+    refuse_other_than_file(path)
     temporary = temporary_for(path)
     picture = to_png(figure)
     try:

@@ -26,7 +26,13 @@ from nnlab.runs.files import write_atomically
 from nnlab.runs.folder import RunFolder, files_of_run
 from nnlab.runs.outputs import is_stdout, is_stream, outputs_at
 
-TEXT = "name: t\ntask: binary\ndata: {source: d.csv, test: 0.25, validation: 0.2}\nnetwork: {layers: [2]}\ntraining: {steps: 3}\n"
+TEXT = """\
+name: t
+task: binary
+data: {source: d.csv, test: 0.25, validation: 0.2}
+network: {layers: [2]}
+training: {steps: 3}
+"""
 ROWS = table("a,b,y", lambda i: f"{i % 7},{i % 5},{'yes' if i % 2 else 'no'}")
 RATES = "optimizer.learning_rate=0.1,0.2"
 GATE = ("--gate", "train/loss <= 9")
