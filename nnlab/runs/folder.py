@@ -32,10 +32,11 @@ LATEST = "latest"
 CONFIG = "config.yaml"
 INNER = ("checkpoints", "plots")
 
-# The files of a training. A checkpoint that is no file is not refused but counts as damaged: there is an older one.
+# The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
+# one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
-    *("report.html", "checkpoints/best.npz"),
+    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
 )
 
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
