@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
     from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.runs.outputs import Output
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
 
@@ -159,7 +160,8 @@ def train(
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
@@ -180,15 +182,29 @@ def resume(
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer."""
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
+    from nnlab.runs.folder import files_of_run
     from nnlab.runs.lookup import find
 
-    folder, setup = find(runs_dir, run), file.setup()
-    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    folder = find(runs_dir, run)
+    (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
         about["baselines"] = baselines
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
+
+
+def _outputs(
+    paths: Sequence[Path | None], read: Sequence[str | Path], runs_dir: Path, baseline: str | None
+) -> list[Output | None]:
+    """The outputs that a person names, none of which is another, is `read`, or is a file of the baseline."""
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import find
+    from nnlab.runs.outputs import outputs_at
+
+    compared = [] if baseline is None or not any(paths) else files_of_run(find(runs_dir, baseline).path)
+    return outputs_at(paths, [*read, *compared])
 
 
 @contextmanager
@@ -227,9 +243,11 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
-    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write.
+    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write, which may be a device or a
+    pipe, as may `junit`; `predictions` and `junit` are nothing that is read.
     """
     import time
+    from dataclasses import replace
 
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.evaluate import evaluate as evaluate_run
@@ -237,20 +255,18 @@ def evaluate(
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import write_predictions
     from nnlab.gates.parse import gates_from
-    from nnlab.runs.files import check_place
-    from nnlab.runs.folder import CONFIG
+    from nnlab.runs.folder import CONFIG, files_of_run
     from nnlab.runs.lookup import find
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
     folder = find(runs_dir, run)
-    read: tuple[str | Path, ...] = () if data is None else (data,)
+    read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
         with plugins_named(folder):
             read += resolve(folder.path / CONFIG, plugins=plugins).read_files
-    if predictions is not None:
-        check_place(predictions, read)
-    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit, read), time.perf_counter()
+    table, report = _outputs([predictions, junit], read, runs_dir, baseline)
+    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
     found = evaluate_run(
         folder,
@@ -261,8 +277,8 @@ def evaluate(
         gates=parsed,
         baseline=gating.baseline,
     )
-    if predictions is not None:
-        write_predictions(found.model, found.predicted, predictions)
+    if table is not None:
+        found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
     gating.write(found.run, found.gates, time.perf_counter() - clock)
     return found
 
@@ -371,7 +387,8 @@ def compare(
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
+    gating = Gating(runs_dir, baseline, report, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
@@ -403,10 +420,18 @@ def sweep(
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, None, junit, file.read_files)
+    (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
+    gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
     return _train_arms(arms, gating, watcher, jobs, dask, **about)
+
+
+def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:
+    """The files of earlier comparisons that are read."""
+    from nnlab.comparison.pieces import files_of
+
+    return [path for paths in files_of(runs_dir).values() for path in paths] if needed else []
 
 
 def _train_arms(
@@ -457,8 +482,10 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     return describe_activation(text, with_plugins(plugins), values)
 
 
-def draw_activation(description: Description, path: Path) -> None:
-    """Draw an activation and its slope into a PNG file."""
+def draw_activation(description: Description, path: Path, plugins: Sequence[Path] = ()) -> None:
+    """Draw an activation and its slope as PNG into a file, which is none of the `plugins`, or to a device or a pipe."""
     from nnlab.experiments.catalogue import picture
 
-    picture(description, path)
+    (output,) = _outputs([path], plugins, Path(), None)
+    assert output is not None
+    picture(description, output)

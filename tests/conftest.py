@@ -42,5 +42,5 @@ def quick_pictures():
     To lay pictures out and to paint them takes four fifths of a short training. tests/pictures checks what is painted.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nnlab.pictures.style._png", lambda _figure: png())
+        patch.setattr("nnlab.pictures.style.to_png", lambda _figure: png())
         yield

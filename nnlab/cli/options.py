@@ -62,6 +62,11 @@ def _file(given: str | Path) -> Path:
     return Path(_expanded(str(given)))
 
 
+def _output(given: str | Path) -> Path:
+    """Parse the path of an output; `-` is stdout, and `./-` a file of that name."""
+    return Path("/dev/stdout") if given == "-" else _file(given)
+
+
 def _expanded(given: str) -> str:
     """Parse a path that stays text, so that `./-` is not `-`; a `~` at its start is the home folder."""
     try:
@@ -171,7 +176,9 @@ Baselines = Annotated[
 ]
 Junit = Annotated[
     Path | None,
-    typer.Option("--junit", parser=_file, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
+    typer.Option(
+        "--junit", parser=_output, metavar="FILE", help="Write the outcome of the gates as JUnit XML; - is stdout."
+    ),
 ]
 Steps = Annotated[
     int | None,
@@ -221,7 +228,7 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
-count, positive, file, path, path_text = _count, _positive, _file, _path, _expanded
+count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
 
 
 def use_threads(threads: int) -> None:

@@ -61,7 +61,7 @@ def draft(output: Output, drafted: Draft) -> None:
     for sentence in drafted.sentences():
         screen.say(sentence)
     screen.say(f"wrote {drafted.path}; {'answer what it asks, then' if drafted.questions else 'next'}:")
-    screen.say(f"    nnlab train {shlex.quote(str(drafted.path))}", to_type=True)
+    screen.say(f"    nnlab train {shlex.quote(drafted.to_train)}", to_type=True)
     output.result(drafted.document(), str(drafted.path))
 
 
@@ -116,6 +116,9 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")
+        if found.escaped:
+            what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
+            screen.tell(f"{what}, in {', '.join(found.escaped)}")
     elif not found.figures and not found.answers:
         screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
     show_gates(screen, found.gates)

@@ -66,6 +66,7 @@ class Evaluation:
     flattery: str = ""
     warnings: tuple[str, ...] = ()
     beside: Beside = NOTHING
+    escaped: tuple[str, ...] = ()  # columns of the predictions with a text that a spreadsheet would run
 
     @property
     def rows(self) -> int:

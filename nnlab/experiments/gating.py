@@ -14,27 +14,21 @@ from nnlab.experiments.baselines import check_chosen
 from nnlab.gates.hold import NO_BASELINE, Measured, Outcome, needs_baseline, read_baseline
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import Gate
-from nnlab.runs.files import check_place
 from nnlab.runs.lookup import find
+from nnlab.runs.outputs import Output
 
 
 @dataclass(frozen=True)
 class Gating:
-    """A baseline run in `runs` and the path of a JUnit report; both are checked before training and used after it.
+    """A baseline run in `runs` and the output for a JUnit report; both are used after the training.
 
     `baselines` is whether a linear model was asked for, or refused, to compare with.
-    The report must be none of the files that the command has `read`.
     """
 
     runs: Path
     baseline_name: str | None = None
-    junit: Path | None = None
-    read: tuple[str | Path, ...] = ()
+    junit: Output | None = None
     baselines: bool | None = None
-
-    def __post_init__(self) -> None:
-        if self.junit is not None:
-            check_place(self.junit, self.read)
 
     @cached_property
     def baseline(self) -> Measured | None:

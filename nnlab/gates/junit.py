@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from nnlab.errors import printable
-from nnlab.runs.files import ignore, write_atomically
 from nnlab.runs.folder import now
+from nnlab.runs.outputs import Output
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class JUnitCase:
     failure: str = ""
 
 
-def write_junit(path: Path, suite: str, cases: Sequence[JUnitCase], seconds: float) -> None:
+def write_junit(output: Output, suite: str, cases: Sequence[JUnitCase], seconds: float) -> None:
     """Write the cases of a suite that took `seconds`."""
     counts = {"tests": str(len(cases)), "failures": str(sum(bool(case.failure) for case in cases)), "errors": "0"}
     times = {"time": f"{seconds:.3f}", "timestamp": now().removesuffix("Z")}
@@ -37,4 +36,4 @@ def write_junit(path: Path, suite: str, cases: Sequence[JUnitCase], seconds: flo
             ET.SubElement(element, "failure", {"message": message, "type": "gate"}).text = message
     ET.indent(root)
     text = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    write_atomically(path, lambda stream: ignore(stream.write(text + b"\n")))
+    output.write(text + b"\n")

@@ -32,11 +32,20 @@ LATEST = "latest"
 CONFIG = "config.yaml"
 INNER = ("checkpoints", "plots")
 
-# The files of a training. A checkpoint that is no file is not refused but counts as damaged: there is an older one.
+# The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
+# one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
-    *("report.html", "checkpoints/best.npz"),
+    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
 )
+
+# What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
+_OWN = (
+    *(*_WRITTEN, "checkpoints", "plots", "weights", "pieces", "table.md", "table.tex"),
+    *("results.csv", "arms.csv", "shares.csv", "points.csv", "pairs.csv"),
+)
+_FOLDERS = (*INNER, "weights", "pieces")
+
 
 SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary)
 
@@ -69,6 +78,15 @@ class RunFolder:
                 raise
         _point_latest(root, path.name)
         return cls(path)
+
+    def refuse_links(self) -> None:
+        """NotAFileError if the experiment file or an inner folder is behind a link, or is something else.
+
+        The run folder itself may be reached through links.
+        """
+        refuse_other_than_file(self.path / CONFIG)
+        for name in _FOLDERS:
+            refuse_other_than_folder(self.path / name)
 
     @property
     def plots(self) -> Path:
@@ -113,10 +131,9 @@ class RunFolder:
 
     def _refuse_what_leads_elsewhere(self) -> None:
         with storage_errors(self.path):
-            for name in INNER:
-                refuse_other_than_folder(self.path / name)
-            for name in _WRITTEN:
-                refuse_other_than_file(self.path / name)
+            self.refuse_links()
+            for path in (*(self.path / name for name in _WRITTEN), *self.plots.glob("*.png")):
+                refuse_other_than_file(path)
 
     def write_config(self, text: str) -> None:
         """Write the resolved experiment file."""
@@ -166,6 +183,11 @@ class RunFolder:
                 stream.write(f"{now()} {printable(line)}\n")
 
 
+def files_of_run(folder: Path) -> list[Path]:
+    """The files and folders that nnlab writes, or may write, in a run folder."""
+    return [folder / name for name in _OWN]
+
+
 def now() -> str:
     """The present time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -186,7 +208,12 @@ def _take_free_name(draft: Path, root: Path, name: str) -> Path:
 
 
 def _point_latest(root: Path, name: str) -> None:
-    """Point `latest` to a folder, in one rename. Without support for links there is no `latest`, which is no error."""
+    """Point `latest` to a folder, in one rename; what somebody else keeps under that name stays.
+
+    Without support for links there is no `latest`, which is no error.
+    """
+    if os.path.lexists(root / LATEST) and not (root / LATEST).is_symlink():
+        return
     link = temporary_for(root / LATEST)
     with contextlib.suppress(OSError):
         link.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnlab.config.document import Document, folder_of, shown_path
+from nnlab.config.document import STDIN, Document, folder_of, shown_path
 from nnlab.config.experiment import read, to_yaml, validate
 from nnlab.config.overrides import Setting
 from nnlab.config.plugins import with_plugins
@@ -62,8 +62,9 @@ class ExperimentFile:
 
     @property
     def read_files(self) -> tuple[str | Path, ...]:
-        """The files and folders that the experiment is read from: itself, its plugins and its own data."""
-        return (self.path, *self.plugins, *self.paths.files)
+        """The files and folders that the experiment is read from: itself, its plugins and its data."""
+        own = "/dev/stdin" if self.path == STDIN else self.path
+        return (own, *self.plugins, *self.paths.files)
 
     @property
     def facts(self) -> dict[str, Any]:

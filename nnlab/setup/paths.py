@@ -14,7 +14,7 @@ from typing import Any
 from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import Finding, refusal
 from nnlab.config.schema import Experiment, Files
-from nnlab.data.catalogue import CATALOGUE
+from nnlab.data.catalogue import CATALOGUE, entry_files
 from nnlab.data.files import quoted
 from nnlab.errors import printable
 from nnlab.paths import expanded
@@ -32,11 +32,13 @@ class DataPaths:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files and folders that the rows are read from, apart from those of the catalogue."""
+        """The files and folders that the rows are read from; none for rows that are computed."""
         data = self.experiment.data
         if data.files is not None:
             return tuple(_paths_of(data.files).values())
-        return (data.source.name,) if Path(data.source.name).is_absolute() else ()
+        if data.source.name in CATALOGUE:
+            return tuple(map(str, entry_files(data.source.name)))
+        return (data.source.name,)
 
 
 def folder_of_key(document: Document | None, key: KeyPath, folder: Path) -> Path:
