@@ -495,7 +495,10 @@ class NetworkSpec(FrozenModel):
 
 
 class EarlyStopping(FrozenModel):
-    """Stop a replica after `patience` evaluations without an improvement of more than `min_delta`."""
+    """Stop a replica after `patience` evaluations without an improvement of more than `min_delta`.
+
+    The weights that are kept are those of the best figure, by however little (see `nnlab.training.stopping.Watch`).
+    """
 
     monitor: StrictStr = "val/loss"
     patience: Count = 10
