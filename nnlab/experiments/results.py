@@ -35,7 +35,8 @@ def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y, part.weights) for name, part in parts.items() if part is not None}
+    found = {name: part for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y, part.weights, part.truth) for name, part in found.items()}
 
 
 def figure_names(setup: Setup) -> list[str]:

@@ -289,7 +289,7 @@ class Training:
         if not reports:
             return NOTHING
         parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines().beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
+        return self._fit_baselines().beside(parts, reports, lambda part: model.scored(parts[part].x))
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows

@@ -22,13 +22,15 @@ class Part:
 
     `unit` turns scaled targets and outputs back into the targets' own units, as value · divisor + mean with arrays
     (R or 1, 1, outputs); None where targets are not scaled. `weights` (R or 1, N) say how much each row counts, with a
-    mean of 1; None where all count alike.
+    mean of 1; None where all count alike. `truth` are the targets as in the data, in the shape of y, for the figures of
+    merit; None where they are y.
     """
 
     x: Array
     y: Array
     unit: tuple[Array, Array] | None = None
     weights: Array | None = None
+    truth: Array | None = None
 
     @cached_property
     def y_and_weights(self) -> Array:
@@ -50,7 +52,7 @@ def figures_of(evaluator: Evaluator, task: Task, parts: Mapping[str, Part]) -> d
     for split, part in parts.items():
         outputs, loss = evaluator.outputs_and_loss(part.x, part.y_and_weights)
         assert loss is not None
-        outputs, targets = part.in_own_units(outputs), part.in_own_units(part.y)
+        outputs, targets = part.in_own_units(outputs), part.y if part.truth is None else part.truth
         found[f"{split}/loss"] = loss
         metrics = TRAINING_METRICS[task].items()
         found |= {f"{split}/{name}": figure(outputs, targets, part.weights) for name, figure in metrics}
