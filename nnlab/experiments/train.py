@@ -211,7 +211,8 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, figures, self.sessions.seconds()))
+            shown = self.setup.plan.watched_first(figures)
+            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, shown, self.sessions.seconds()))
 
     def _checked_again(self) -> range:
         """The first steps after a resume, whose gradients are checked like those of the first steps."""

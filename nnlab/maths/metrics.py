@@ -341,6 +341,36 @@ def report(
     return {name: float(figure) if np.isfinite(figure) else None for name, figure in figures.items()}
 
 
+@dataclass(frozen=True)
+class ReportedFigure:
+    """A figure of `report` for many replicas, one after the other: those that have no quick form are sorted or counted.
+
+    `name` is one of those that `report` gives with these `classes` and `target_names`.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+
+    def __call__(self, scored: Scored, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
+        """The figure of each replica, (R,), nan where it is undefined.
+
+        Shapes: outputs and scores (R, N, K), targets (R or 1, N, K), weights (R or 1, N).
+        """
+        replicas = len(scored.outputs)
+        truths = np.broadcast_to(targets, (replicas, *targets.shape[1:]))
+        each = [None] * replicas if weights is None else np.broadcast_to(weights, (replicas, *weights.shape[1:]))
+        rows = zip(scored.outputs, scored.scores, truths, each, strict=True)
+        return np.array([self._of_one(*row) for row in rows])
+
+    def _of_one(self, outputs: Array, scores: Array, targets: Array, weights: Array | None) -> float:
+        names = {"classes": self.classes, "target_names": self.target_names}
+        top_k = top_k_for(self.task, outputs.shape[1])
+        value = report(self.task, outputs, targets, weights, top_k=top_k, scores=scores, **names)[self.name]
+        return math.nan if value is None else value
+
+
 def _check_shapes(task: Task, outputs: Array, targets: Array, weights: Array | None, scores: Array) -> None:
     """ValueError unless all are (N, K) with N >= 1 and weights (N,), and with a K that is possible for the task."""
     if outputs.ndim != 2 or outputs.shape != targets.shape or 0 in outputs.shape:

@@ -28,14 +28,17 @@ class Evaluator:
         self.groups = [slice(r, r + 1) for r in range(len(theta))] if network.has_images else [slice(None)]
         self._passes: dict[int, list[Pass]] = {}
 
+    def room_for_outputs(self, x: Array) -> Array:
+        """A new array for the outputs or the scores of all rows of x, (R, N, K)."""
+        return np.empty((len(self.theta), x.shape[1], self.network.outputs), self.theta.dtype)
+
     def outputs_and_loss(self, x: Array, y: Array | None, scores: Array | None = None) -> tuple[Array, Array | None]:
         """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs).
 
         y is as the head takes it: with the weights of the rows as a last column where the head weighs rows. What ranks
         the outputs, `Pass.scores`, is written to `scores`, (R, N, K), if that is given.
         """
-        rows = x.shape[1]
-        outputs = np.empty((len(self.theta), rows, self.network.outputs), self.theta.dtype)
+        rows, outputs = x.shape[1], self.room_for_outputs(x)
         losses = np.empty((len(self.theta), rows), self.theta.dtype)
         for begin in range(0, rows, self.at_once):
             part = slice(begin, min(begin + self.at_once, rows))

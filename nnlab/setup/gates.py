@@ -63,7 +63,7 @@ def _measured_when(
     """When each figure of this run is measured; entries of theta are not listed."""
     check, dataset = experiment.training.gradcheck, rows.dataset
     figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
-    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
+    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(experiment)}
     measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
     measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}

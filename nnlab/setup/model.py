@@ -87,10 +87,10 @@ class Model:
 
     def _evaluated(self, x: Array, y: Array | None) -> tuple[Scored, float | None]:
         """Outputs and scores for scaled inputs, and the loss given targets as the head takes them."""
-        scores = np.empty((1, len(x), self.network.outputs), self.theta.dtype)
-        evaluator = Evaluator(self.network, self.theta, self.statistics)
+        evaluator, rows = Evaluator(self.network, self.theta, self.statistics), stack([x])
+        scores = evaluator.room_for_outputs(rows)
         with np.errstate(all="ignore"):
-            outputs, loss = evaluator.outputs_and_loss(stack([x]), None if y is None else y[None], scores)
+            outputs, loss = evaluator.outputs_and_loss(rows, None if y is None else y[None], scores)
         return Scored(self.in_own_units(outputs[0]), scores[0]), None if loss is None else float(loss[0])
 
     def _for_head(self, y: Array, weights: Array | None) -> Array:
