@@ -856,3 +856,36 @@ from nnlab.maths.activations import Activation
 
 ACTIVATIONS = [Activation.from_functions("cube", lambda z: z**3, lambda z: 3 * z**2, formula="z³", slope_formula="3z²")]
 """
+
+
+# --- saturated outputs ------------------------------------------------------------------------------------------------
+
+SATURATED = """\
+name: saturated
+task: binary
+precision: PRECISION
+data: {source: known.csv, target: y, scale: standard}
+optimizer: {name: adam, learning_rate: 0.5}
+training: {epochs: 40, batch_size: 16}
+"""
+
+
+def counted_up(first, count, edge):
+    return table(
+        {"x": np.arange(first, first + count), "y": np.where(np.arange(first, first + count) < edge, "no", "yes")}
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_rows_that_saturate_are_ranked_by_their_logits(precision, tmp_path):
+    """Far from the training rows every probability is 1; every row of the class has the larger logits all the same."""
+    write(tmp_path, counted_up(1, 100, 51), "known.csv")
+    write(tmp_path, counted_up(300, 40, 320), "new.csv")
+    trained(tmp_path, write(tmp_path, SATURATED.replace("PRECISION", precision)))
+    words = ("--data", "new.csv", "--predictions", "p.csv", "--json", "--gate", "data/roc_auc >= 1")
+    found = nnlab("eval", "latest", *words, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    figures, rows = parse_json(found.stdout)["figures"], read_rows(tmp_path / "p.csv")
+    assert {row["probability/yes"] for row in rows} == {"1.0"}
+    assert len({row["score/yes"] for row in rows}) == 40
+    assert (figures["data/roc_auc"], figures["data/average_precision"], figures["data/accuracy"]) == (1, 1, 0.5)
