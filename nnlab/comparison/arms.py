@@ -149,7 +149,7 @@ def target_for(text: str, experiment: Experiment) -> Target:
     except ValueError as error:
         raise ConfigError(f"--target: {error}") from error
     parts = evaluated_parts(experiment)
-    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment.task)), "batch/loss"]
+    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment)), "batch/loss"]
     if target.figure not in known:
         raise ConfigError(f"--target: {_not_measured(target.figure, experiment, known)}")
     return target
@@ -160,7 +160,7 @@ def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> 
     name, (part, _, metric) = printable(figure), figure.partition("/")
     if part == "val" and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
-    if part in ("train", "val") and metric in watchable(experiment.task):
+    if part in ("train", "val") and metric in watchable(experiment):
         return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
     hint = suggestion(figure, known) or f", expected one of {', '.join(known)}"
     return f"unknown figure '{name}'{hint}"

@@ -145,7 +145,7 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
         "test": data.test is not None or dataset.has_own("test"),
     }
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
-    return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
+    return [f"{part}/{name}" for part in parts for name in watchable(experiment)]
 
 
 def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:

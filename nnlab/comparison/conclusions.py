@@ -314,7 +314,7 @@ class Measurements:
 
 def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
     """The range of a figure such as `val/accuracy` in an experiment: smallest and largest possible value."""
-    name = figure.rpartition("/")[2]
+    name = figure.partition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
         return loss.entry.least, np.inf

@@ -202,7 +202,7 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     records: list[Record] = []
     for record in setup.fit(state, stop=stop):
         records.append(record)
-        figures = {name: _mean(values) for name, values in record.figures.items()}
+        figures = setup.plan.watched_first({name: _mean(values) for name, values in record.figures.items()})
         observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
     chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
@@ -240,10 +240,10 @@ def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str
 
 
 def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, Array]:
-    """Loss and training metrics of every split for each replica, (R,), nan where it diverged."""
+    """Every figure that is measured in training, of every split for each replica, (R,), nan where it diverged."""
     evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
     with np.errstate(all="ignore"):
-        finals = figures_of(evaluator, setup.experiment.task, setup.parts)
+        finals = figures_of(evaluator, setup.experiment.task, setup.parts, setup.plan.reported)
     return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
 
 

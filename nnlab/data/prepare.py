@@ -23,11 +23,13 @@ from nnlab.errors import DataError, Fault
 class Examples:
     """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory.
 
+    `truth` (n, outputs) are the targets as in the data, neither scaled nor rounded: figures of merit are made with it.
     `weights` (n,) float64 say how much each row counts, with a mean of 1 over the part; None where all count alike.
     """
 
     x: Any
     y: NDArray[Any]
+    truth: NDArray[Any]
     weights: NDArray[np.float64] | None = None
 
 
@@ -106,7 +108,9 @@ def prepare(
         with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
             inputs = scaling.apply(known, dtype, rows)
         with y.named(rows, "" if scales else "; see data.scale_targets"):
-            return Examples(inputs, targets.apply(dataset.y, dtype, rows), weights)
+            scaled = targets.apply(dataset.y, dtype, rows)
+        # Zeros and ones of classes are the same in every precision: no second copy of them.
+        return Examples(inputs, scaled, dataset.y[rows] if dataset.task == "regression" else scaled, weights)
 
     def warnings() -> Iterator[str]:
         yield from _warnings(dataset, parts, scaling, targets, unseen)

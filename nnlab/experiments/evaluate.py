@@ -33,7 +33,7 @@ from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
-from nnlab.maths.metrics import Figures
+from nnlab.maths.metrics import Figures, Scored
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
@@ -263,24 +263,24 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
     """Predictions for new rows of a file, with figures if they have targets; none for those with a blank not filled."""
     model = opened.model
     blank = _blank_rows(model, new)
-    rows, y, weights = np.delete(np.arange(len(new.x)), blank), None, None
+    rows, y, weights, truth = np.delete(np.arange(len(new.x)), blank), None, None, None
     with Cells(file, new.x, lambda: model.columns.input_names, new.rows.lines).named(rows):
         x = model.scaled(new.x, rows if len(blank) else None)
     if new.y is not None and len(rows):
         with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
-            y, weights = model.scaled_targets(new.y[rows]), relative_weights(new.rows.weights, rows, quoted(file))
-    known, figures = _measured(model, x, y, weights)
-    outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
-    outputs[rows] = known
-    facts = with_unseen(model, new.x, new.rows)
-    part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, facts, blank)
-    if y is None:
+            truth, weights = new.y[rows], relative_weights(new.rows.weights, rows, quoted(file))
+            y = model.scaled_targets(truth)
+    known, figures = _measured(model, x, y, weights, truth)
+    outputs, scores = (_spread(values, rows, len(new.x)) for values in (known.outputs, known.scores))
+    facts, own = with_unseen(model, new.x, new.rows), scores if model.network.has_scores else None
+    part = Predicted(outputs, np.arange(1, len(new.x) + 1), new.y, new.names, facts, blank, own)
+    if truth is None:
         return {}, {"data": part}, NOTHING
     beside = NOTHING
     if asks_for(gates):
         dataset = _own_rows(opened, run)
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
-        beside = Beside(baselines.figures({"data": Examples(x, model.in_own_units(y), weights)}))
+        beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
 
 
@@ -306,9 +306,18 @@ def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
     return np.flatnonzero(np.isnan(new.x).any(axis=1))
 
 
-def _measured(model: Model, x: Any, y: Array | None, weights: Array | None) -> tuple[Array, Figures]:
+def _measured(
+    model: Model, x: Any, y: Array | None, weights: Array | None, truth: Array | None
+) -> tuple[Scored, Figures]:
     """Outputs for scaled inputs, and figures if there are scaled targets, of rows with weights if they have some."""
-    return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y, weights)
+    return (model.scored(x), {}) if y is None else model.scored_and_report(x, y, weights, truth)
+
+
+def _spread(values: Array, rows: NDArray[np.int64], count: int) -> Array:
+    """The values of some rows (n, K) among nan for the others of `count`, (count, K)."""
+    spread = np.full((count, values.shape[1]), np.nan, values.dtype)
+    spread[rows] = values
+    return spread
 
 
 PICTURE = "answers"
@@ -349,8 +358,9 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequenc
         rows, y = found[name], dataset.y[found[name]]
         weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
         x, targets = model.scaled(dataset.x, rows), model.scaled_targets(y)
-        outputs, figures[name] = _measured(model, x, targets, weights)
-        predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
-        inputs = x if LINEAR in baselines.predictors else outputs
-        scored[name] = Examples(inputs, model.in_own_units(targets), weights)
-    return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].outputs)
+        known, figures[name] = _measured(model, x, targets, weights, y)
+        scores = known.scores if model.network.has_scores else None
+        predicted[name] = Predicted(known.outputs, rows + 1, y, facts=facts, scores=scores)
+        inputs = x if LINEAR in baselines.predictors else known.outputs
+        scored[name] = Examples(inputs, y, y, weights)
+    return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].scored)

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.config.experiment import SPLITS
+from nnlab.config.experiment import SPLITS, watchable
 from nnlab.data.dataset import Dataset
 from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
 from nnlab.experiments.baselines import Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome
-from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.runs.metrics import finite
 from nnlab.runs.run import Status
@@ -35,18 +34,18 @@ def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y, part.weights) for name, part in parts.items() if part is not None}
+    found = {name: part for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y, part.weights, part.truth) for name, part in found.items()}
 
 
 def figure_names(setup: Setup) -> list[str]:
     """The columns of metrics.csv after step and epoch."""
-    metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
-    quick = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics]
+    whole = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in watchable(setup.experiment)]
     running = ["batch/running_loss"] if setup.plan.running_loss else []
     return [
         "batch/loss",
         *running,
-        *quick,
+        *whole,
         *(health.figure_names(setup.network) if setup.experiment.training.health else ()),
     ]
 

@@ -129,9 +129,10 @@ def _finished(training: Training, begin: SavedState, summary: TrainingSummary) -
 def _stopped_early(training: Training) -> str:
     """Message for a run that stopped early, which cannot be extended."""
     watch, anew = training.setup.plan.watch, shlex.join(["nnlab", "train", str(training.folder.path / CONFIG)])
+    better = f"without a better {watch.monitor}" + (f" by more than {watch.min_delta:g}" if watch.min_delta else "")
     return (
         f"nothing to do: the run stopped early, at step {training.state.step}, after {watch.patience} evaluations "
-        f"without a better {watch.monitor}; for a longer one: {anew} --set training.early_stopping.patience=N"
+        f"{better}; for a longer one: {anew} --set training.early_stopping.patience=N"
     )
 
 

@@ -211,7 +211,8 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, figures, self.sessions.seconds()))
+            shown = self.setup.plan.watched_first(figures)
+            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, shown, self.sessions.seconds()))
 
     def _checked_again(self) -> range:
         """The first steps after a resume, whose gradients are checked like those of the first steps."""
@@ -289,7 +290,7 @@ class Training:
         if not reports:
             return NOTHING
         parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines().beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
+        return self._fit_baselines().beside(parts, reports, lambda part: model.scored(parts[part].x))
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows

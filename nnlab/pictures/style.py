@@ -185,7 +185,7 @@ def joined(parts: Iterable[str]) -> str:
 
 def plain_name(name: str) -> str:
     """A name in words: binary cross entropy for `binary_cross_entropy`, validation loss for `val/loss`."""
-    part, slash, rest = name.rpartition("/")
+    part, slash, rest = name.partition("/") if name.partition("/")[0] in (*PARTS, "test") else name.rpartition("/")
     return legible(f"{PARTS.get(part, part)}{' ' if slash else ''}{SHORT.get(rest, rest.replace('_', ' '))}")
 
 

@@ -15,7 +15,7 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, WhenMeasured, names_a_parameter, never_met, unknown_figure
 from nnlab.maths.baselines import baseline_figures
-from nnlab.maths.metrics import report
+from nnlab.maths.metrics import report, top_k_for
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network
 from nnlab.setup.rows import Rows
@@ -63,7 +63,7 @@ def _measured_when(
     """When each figure of this run is measured; entries of theta are not listed."""
     check, dataset = experiment.training.gradcheck, rows.dataset
     figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
-    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
+    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(experiment)}
     measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
     measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
@@ -86,7 +86,7 @@ def _health_measured_when(name: str, steps: int) -> WhenMeasured:
 def report_names(task: Task, columns: Columns, outputs: int) -> list[str]:
     """The figures of a split at the end of a run, named as by `Model.report`."""
     nothing = np.zeros((1, outputs))
-    top_k = (3, 5) if task == "multiclass" and outputs > 5 else ()
+    top_k = top_k_for(task, outputs)
     figures = report(task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
     return ["loss", *figures]
 

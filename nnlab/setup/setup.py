@@ -20,6 +20,7 @@ from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
 from nnlab.setup.plan import part_findings, plan_for, steps_for, watch_for
 from nnlab.setup.rows import Rows
+from nnlab.setup.watched import reported_figures, reported_findings
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.evaluation import Part
@@ -120,9 +121,11 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     larger = watch_for(experiment, parts).larger_is_better
     optimizer = optimizer_for(experiment, layout, steps_for(experiment, count), larger_is_better=larger)
     plan = plan_for(experiment, count, parts, optimizer.observe if optimizer.plateau else None)
-    findings = [*part_findings(experiment, parts), *gate_findings(experiment, rows, network, plan, parts)]
+    findings = [*part_findings(experiment, parts), *reported_findings(experiment, dataset)]
+    findings += gate_findings(experiment, rows, network, plan, parts)
     if findings:
         raise refusal(experiment, findings)
+    plan = replace(plan, reported=reported_figures(experiment, dataset))
     return Setup(experiment, rows, network, optimizer, plan)
 
 

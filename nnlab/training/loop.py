@@ -137,7 +137,7 @@ class Trainer:
                 figures["batch/loss"] = state.batch_loss.copy()
                 figures |= {} if state.losses is None else {"batch/running_loss": state.mean_loss()}
             if plan.evaluates(state.step):
-                figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts) | self.health()
+                figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts, plan.reported) | self.health()
             self.guard.check_losses([values for name, values in figures.items() if name.endswith("/loss")])
         if not is_everywhere(state.running):
             figures = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nnlab.maths.metrics import Task
+from nnlab.maths.metrics import ReportedFigure, Task
 from nnlab.training.stopping import Watch
 
 Array = NDArray[Any]
@@ -30,7 +30,8 @@ class Plan:
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
-    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean.
+    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean. Of
+    whole splits there are loss and quick figures, and the `reported` ones that were asked for.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class Plan:
     needs_objective: bool = False
     health: bool = False
     running_loss: bool = False
+    reported: tuple[ReportedFigure, ...] = ()
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -58,6 +60,11 @@ class Plan:
     def evaluates(self, step: int) -> bool:
         """Whether whole splits are measured at this step; the first and the last always are."""
         return step % self.evaluate_every == 0 or step == self.steps or step in self.steps_to_measure
+
+    def watched_first(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """Figures for a line of progress, which may lack room for all: the one that patience watches is first."""
+        first = [self.watch.monitor] if self.watch.patience is not None else []
+        return {name: figures[name] for name in dict.fromkeys([*first, *figures]) if name in figures}
 
     def next_due(self, step: int) -> int:
         """The next step after `step` at which there is something to measure, to mark or to save."""

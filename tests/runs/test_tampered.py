@@ -291,6 +291,9 @@ REFUSED = {
     "theta not finite, evaluated": (lying(LAST, arrays=lambda a: a["theta"].fill(np.inf)), EVALUATE, "not finite"),
     "theta wide": (lying(LAST, arrays=says(theta=np.ones((1, 99), np.float32))), EVALUATE, "theta: found 99 numbers"),
     "best step beyond": (lying(LAST, arrays=lambda a: a["best/step"].fill(99)), LONGER, "best/step: found 99"),
+    "no best value": (lying(LAST, arrays=without("best/value")), LONGER, "best/value: found none"),
+    "an older checkpoint": (lying(LAST, arrays=without("best/reference")), LONGER, "an older nnlab cannot be resumed"),
+    "a wide reference": (lying(LAST, arrays=says(**{"best/reference": np.ones(2)})), LONGER, "expected a number of"),
     "no gradient errors": (lying(LAST, arrays=without("gradient_errors")), LONGER, "gradient_errors: found none"),
     "no columns": (lying(LAST, says(columns={})), EVALUATE, "columns.inputs: found nothing"),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import experiment, setup_for
 
@@ -297,9 +297,60 @@ def test_the_network_as_it_starts_may_be_the_best():
     assert (state.best.step.tolist(), state.best.value.tolist()) == ([0], [100])
 
 
-def test_an_improvement_must_exceed_the_least_one():
+def test_an_improvement_must_exceed_the_least_one_and_the_best_weights_need_not():
     state, records = scripted([50, 49.5, 49.2, 48, 40], patience=2, min_delta=1)
-    assert (state.best.step.tolist(), records[-1].step) == ([1], 3)
+    assert records[-1].step == 3
+    assert (state.best.step.tolist(), state.best.value.tolist()) == ([3], [pytest.approx(49.2)])
+    assert state.best.theta[0, 0] ** 2 == pytest.approx(49.2)
+    assert state.best.reference.tolist() == [pytest.approx(50)]
+
+
+def test_small_gains_add_up_to_an_improvement():
+    state, records = scripted([99.6, 99.2, 98.8, 98.4, 98.0, 97.6, 97.2], patience=4, min_delta=1)
+    assert records[-1].step == 7
+    assert (state.best.step.tolist(), state.best.waited.tolist()) == ([7], [1])  # 100, 98.8, 97.6 improve
+    assert state.best.reference.tolist() == [pytest.approx(97.6)]
+
+
+def test_the_untrained_network_is_not_the_best_where_no_gain_reaches_min_delta():
+    state, records = scripted([[90, 120], [80, 70], [85, 130]], replicas=2, patience=3, min_delta=50)
+    assert records[-1].step == 3
+    assert (state.best.step.tolist(), state.best.value.tolist()) == ([2, 2], [pytest.approx(80), pytest.approx(70)])
+    assert state.running.tolist() == [False, False]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.lists(st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0, NAN]), min_size=2, max_size=2), min_size=1),
+    st.sampled_from([0.0, 0.25, 0.3, 1.0]),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_best_reference_and_patience_are_those_of_the_plain_rule(figures, min_delta, patience, larger):
+    """Each replica against the rule written out for one figure after the other."""
+    watch = Watch("val/r2", larger, patience, min_delta)
+    best = Best.start(np.zeros((2, 1)), np.zeros((2, 0)))
+    running, sign = np.ones(2, bool), 1 if larger else -1
+    ended = []
+    for step, values in enumerate(np.array(figures)):
+        theta = np.full((2, 1), float(step))
+        running = running & ~best.observe(watch, values, theta, np.zeros((2, 0)), step, running)
+        ended.append(running.copy())
+    for replica in (0, 1):
+        reference, top, at, waited = NAN, NAN, 0, 0
+        for step, row in enumerate(figures):
+            value = row[replica]
+            known = not math.isnan(value)
+            waited += 1
+            if known and (math.isnan(reference) or sign * (value - reference) > min_delta):
+                reference, waited = value, 0
+            if known and (math.isnan(top) or sign * value > sign * top):
+                top, at = value, step
+            assert ended[step][replica] == (waited < patience)
+            if waited >= patience:
+                break
+        found = [best.reference[replica], best.value[replica], best.step[replica], best.theta[replica, 0]]
+        np.testing.assert_array_equal(found, [reference, top, at, at])
 
 
 def test_a_figure_that_should_be_large():
@@ -343,10 +394,10 @@ def test_a_diverged_replica_is_never_the_best():
     ("value", "best", "improved"),
     [(1, 2, True), (2, 2, False), (3, 2, False), (1, NAN, True), (NAN, 2, False), (NAN, NAN, False), (1.5, 2, False)],
 )
-def test_what_an_improvement_is(value, best, improved):
+def test_what_better_by_more_than_half_is(value, best, improved):
     value, best = np.array([value]), np.array([best])
-    assert Watch("val/loss", larger_is_better=False, min_delta=0.5).improved(value, best).tolist() == [improved]
-    assert Watch("val/r2", larger_is_better=True, min_delta=0.5).improved(-value, -best).tolist() == [improved]
+    assert Watch("val/loss", larger_is_better=False).is_better(value, best, 0.5).tolist() == [improved]
+    assert Watch("val/r2", larger_is_better=True).is_better(-value, -best, 0.5).tolist() == [improved]
 
 
 def test_the_best_weights_are_a_copy():
@@ -439,12 +490,18 @@ PAUSED = {
         "optimizer": {"name": "sgd", "learning_rate": 1e-30},
         "training": training(log_every=50, evaluate_every=1, early_stopping={"patience": 6}),
     },
+    "best-between-improvements": {
+        "data": {"source": {"name": "moons", "samples": 90}, "validation": 0.3},
+        "optimizer": {"name": "sgd", "learning_rate": 0.1},
+        "training": training(steps=20, evaluate_every=1, early_stopping={"patience": 15, "min_delta": 0.2}),
+    },
 }
 
 
 def everything(state):
     """All that a state holds, array by array as a checksum of its bits."""
     best = {"best": state.best.theta, "value": state.best.value, "at": state.best.step, "waited": state.best.waited}
+    best["reference"] = state.best.reference
     arrays = {"theta": state.theta, **state.slots, "running": state.running, "diverged": state.diverged, **best}
     return {"step": state.step} | {name: zlib.crc32(array.tobytes()) for name, array in arrays.items()}
 

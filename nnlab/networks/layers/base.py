@@ -174,6 +174,11 @@ class Layer:
         """Whether the slope is measured by a complex step, as that of a plugin without a slope is."""
         return False
 
+    @property
+    def increases(self) -> bool:
+        """Whether each output grows with its input, so that equal outputs of different inputs are rounding."""
+        return False
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of a sample behind the layer; ValueError where the layer cannot take `shape`."""
         return shape
