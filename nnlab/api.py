@@ -208,7 +208,7 @@ def _ended(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watche
     if result.status != "finished":
         for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
             watcher.warn(warning)
-    gating.write(result.folder, result.gates, result.summary.seconds)
+    gating.write(setup.experiment.name, result.folder, result.gates, result.summary.seconds)
     return result
 
 
@@ -263,7 +263,7 @@ def evaluate(
     )
     if predictions is not None:
         write_predictions(found.model, found.predicted, predictions)
-    gating.write(found.run, found.gates, time.perf_counter() - clock)
+    gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock)
     return found
 
 
@@ -420,11 +420,10 @@ def _train_arms(
         watcher.warn(warning)
     for note in dataset.notes:
         watcher.tell(note)
-    for warning in dataset.warnings:
-        watcher.warn(warning)
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
-    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
+    ended = result.compared
+    gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)
     return result
 
 
