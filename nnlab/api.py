@@ -147,6 +147,7 @@ def train(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    max_seconds: float | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
@@ -154,13 +155,14 @@ def train(
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
-    50,000 training rows.
+    50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
     setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
+    about["max_seconds"] = max_seconds
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -174,10 +176,14 @@ def resume(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    max_seconds: float | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
-    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer."""
+    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
+
+    After `max_seconds` of this session it stops again, with its state saved.
+    """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.runs.lookup import find
@@ -186,7 +192,7 @@ def resume(
     gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
-        about["baselines"] = baselines
+        about |= {"baselines": baselines, "max_seconds": max_seconds}
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -420,6 +426,8 @@ def _train_arms(
         watcher.warn(warning)
     for note in dataset.notes:
         watcher.tell(note)
+    if arms.file.experiment.training.max_seconds is not None:
+        watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared

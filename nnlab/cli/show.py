@@ -82,24 +82,43 @@ def training(output: Output, trained: TrainingResult) -> None:
     screen = output.screen
     if trained.status == "finished":
         screen.say("; ".join(trained.warnings))
+    _show_checks(screen, trained)
     for line in trained.costs:
         screen.say(line)
     if trained.reports:
-        show_figures(screen, trained.reports, _weights(trained), trained.summary.baselines, by_class=False)
+        about = _weights(trained), trained.summary.baselines
+        show_figures(screen, trained.reports, *about, by_class=False, scaled_targets=trained.summary.scaled_targets)
         say_all(screen, trained.summary.sentences)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
+    if trained.to_go_on:
+        screen.say(f"stopped by max_seconds: {trained.to_go_on}", to_type=True)
     output.result(trained.summary.document(), str(trained.folder))
     if trained.autopsy is not None:
         raise DivergedError(f"the training {trained.autopsy.headline}; see {trained.folder / 'autopsy.json'}")
+    _require_gradient(trained)
     require(trained.gates)
+
+
+def _show_checks(screen: Screen, trained: TrainingResult) -> None:
+    """Print what the gradient checks have found; one that has not passed in red, and before any figure."""
+    for check in trained.checks:
+        (screen.say if check.passed else screen.alarm)(check.sentence())
+
+
+def _require_gradient(trained: TrainingResult) -> None:
+    """GradientError for a gradient that was found wrong, unless gates on its errors were to say what is right."""
+    check = trained.summary.gradcheck
+    is_held = any(gate.gate.lstrip(' "').startswith("gradcheck/") for gate in trained.gates)
+    if check is not None and not check.passed and not is_held:
+        raise GradientError(f"{check.faults[0]}; no figure of this run is to be trusted")
 
 
 def _weights(trained: TrainingResult) -> str:
     """Which weights the figures belong to, and whether the training stopped early, in words."""
     best, steps = trained.summary.best.step, trained.summary.steps
-    early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
+    early = f"; stopped early, at step {steps:,}" if trained.summary.stopped_by == "early_stopping" else ""
     return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
 
 
@@ -111,7 +130,8 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
     weights = f"the {found.checkpoint} weights, step {found.step}"
-    show_figures(screen, found.figures, weights, found.beside.figures)
+    scaled = found.model.target_scaling is not None
+    show_figures(screen, found.figures, weights, found.beside.figures, scaled_targets=scaled)
     say_all(screen, found.beside.sentences)
     _show_answers(screen, found)
     if predictions is not None:

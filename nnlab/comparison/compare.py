@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +262,7 @@ _DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
 def _deciding(experiment: Experiment) -> dict[str, Any]:
     """The part of an experiment on which figures depend, its seed left out."""
     plain = to_plain(experiment)
+    plain["training"].pop("max_seconds", None)  # it does not hold in a comparison
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
 
 
@@ -325,7 +326,8 @@ class _Meter:
         tasks = [task for task, title in enumerate(self.labels) if title == label]
         step = sum(self.steps[task] * self.seeds[task] for task in tasks) // sum(self.seeds[task] for task in tasks)
         seconds = present - self.begun.setdefault(label, present - progress.seconds)
-        self.report(label, Progress(step, progress.steps, progress.epoch, progress.figures, seconds))
+        at = progress.step if progress.measured_at is None else progress.measured_at
+        self.report(label, replace(progress, step=step, seconds=seconds, measured_at=at))
 
 
 def _title(task: Task) -> str:

@@ -64,7 +64,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.metrics import TRAINING_METRICS, metric_of
+from nnlab.maths.metrics import TRAINING_METRICS, figure_words, metric_of
 from nnlab.maths.statistics import (
     Figure,
     Interval,
@@ -423,7 +423,8 @@ def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
 
 def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - as in Figure
     """Description of a figure for the statistics: direction, bounds, whether it is a share."""
-    return Figure(larger_is_better, share=figure.endswith("accuracy"), bounds=possible(experiment, figure))
+    share, name = figure.endswith("accuracy"), figure_words(figure, scaled_targets=experiment.data.scale_targets)
+    return Figure(larger_is_better, share=share, bounds=possible(experiment, figure), name=name)
 
 
 def _known(values: Array) -> Array:

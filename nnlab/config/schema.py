@@ -569,10 +569,14 @@ Saving = Annotated[int | Duration, BeforeValidator(_saving)]
 
 
 class TrainingSpec(FrozenModel):
-    """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab."""
+    """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab.
+
+    After `max_seconds` of a session the training stops with its state saved, and can be resumed.
+    """
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
     steps: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
+    max_seconds: Positive | None = None
     batch_size: BatchSize = 32
     shuffle: StrictBool = True
     log_every: Count | None = None

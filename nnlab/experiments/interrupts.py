@@ -12,6 +12,7 @@ from types import FrameType
 from nnlab.errors import InterruptedRunError
 from nnlab.signals import heard
 
+SECONDS_TO_REPORT = 1.0  # of the two within which a command ends after a signal
 # `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
 
@@ -66,6 +67,30 @@ def leaving(where: Callable[[], str]) -> Iterator[None]:
             yield
     except _Leaving:
         raise stop.error(where()) from None
+
+
+@contextlib.contextmanager
+def briefly(seconds: float) -> Iterator[None]:
+    """Context that is left without an error at a signal, or after `seconds`: for what is left out if it takes long."""
+    with contextlib.suppress(_Leaving), _listening(Stop(patient=False)), _alarm(seconds):
+        yield
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Context that is left after so many seconds; an alarm of the caller's goes off no earlier than it would."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler, begun = signal.signal(signal.SIGALRM, Stop(patient=False).receive), time.monotonic()
+    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if before:
+            signal.setitimer(signal.ITIMER_REAL, max(1e-3, before - (time.monotonic() - begun)), interval)
 
 
 @contextlib.contextmanager

@@ -100,6 +100,22 @@ def metric_of(name: str) -> Metric:
     return METRICS[family]
 
 
+SCALED = " (of scaled targets)"
+
+
+def shown_name(figure: str, *, scaled_targets: bool) -> str:
+    """The name under which a figure such as `loss` or `val/loss` is shown.
+
+    A loss of scaled targets is named as such: other figures of a regression are in the targets' own units.
+    """
+    return figure + SCALED if scaled_targets and figure.rpartition("/")[2] == "loss" else figure
+
+
+def figure_words(figure: str, *, scaled_targets: bool = False) -> str:
+    """A figure in the words of a sentence: `test accuracy` for `test/accuracy`."""
+    return shown_name(figure, scaled_targets=scaled_targets).replace("/", " ").replace("_", " ")
+
+
 # --- Decisions --------------------------------------------------------------------------------------------------------
 
 

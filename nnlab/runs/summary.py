@@ -12,7 +12,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
 from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
-from nnlab.runs.run import Status
+from nnlab.runs.gradients import GradientSummary
+from nnlab.runs.run import Status, StoppedBy
 
 Text = StrictStr
 Figures = dict[Text, Number | None]  # None: not measured, or not finite
@@ -44,13 +45,31 @@ class BestStep(DocumentPart):
     value: Number | None
 
 
+class LastMeasured(DocumentPart):
+    """The last step at which whole splits were measured, and all figures measured there, by name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: Figures = Field(init=False)
+
+    step: Whole
+
+
 class TrainingSummary(RunDocument):
-    """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines."""
+    """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines.
+
+    A training that was interrupted or failed has no `final` figures, but those that were `last` measured. `stopped_by`
+    says what ended one with the status stopped, `gradcheck` what the check of its gradients found, and `scaled_targets`
+    that losses are measured on scaled targets, and are not in the targets' units.
+    """
 
     run: Text
     status: Status
+    stopped_by: StoppedBy | None = None
     final: dict[FigureName, Number | None]
+    last: LastMeasured | None = None
     best: BestStep
+    gradcheck: GradientSummary | None = None
+    scaled_targets: StrictBool = False
     baselines: dict[BaselineName, Number | None] = Field(default_factory=dict)
     sentences: tuple[Text, ...] = ()
     gates: tuple[GateLine, ...]

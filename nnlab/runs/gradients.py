@@ -1,0 +1,34 @@
+"""The outcome of a training's gradient check, in summary.json and, for what a resume checked again, in run.json."""
+
+from __future__ import annotations
+
+from pydantic import StrictBool, StrictStr
+
+from nnlab.runs.documents import DocumentPart, Number, Whole
+
+Text = StrictStr
+
+
+class GradientSummary(DocumentPart):
+    """The gradient check before so many `updates`, the first of them number `before_update`.
+
+    `error` is the largest, None if it is no number, that of the entry `worst` of theta before the update
+    `worst_before_update`. `faults` say what did not pass.
+    """
+
+    passed: StrictBool
+    before_update: Whole
+    updates: Whole
+    error: Number | None
+    worst: Text
+    worst_before_update: Whole
+    faults: tuple[Text, ...] = ()
+
+    def sentence(self) -> str:
+        """The outcome in one line."""
+        ordinal = "first " if self.before_update == 1 else ""
+        which = f"{ordinal}{self.updates:,} step{'s' * (self.updates > 1)}"
+        since = "" if self.before_update == 1 else f" from step {self.before_update:,} on"
+        error = "no number" if self.error is None else f"{self.error:.2g}"
+        outcome = "passed" if self.passed else "FAILED"
+        return f"gradient check of the {which}{since}: {outcome}, worst error {error} at {self.worst}"
