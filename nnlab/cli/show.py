@@ -249,7 +249,8 @@ def _show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary)
         [family, _figure(summary, arm.same), _figure(summary, arm.best), settings_text(arm.settings)]
         for family, arm in tuned.arms.items()
     ]
-    title = f"Mean {summary.figure}; the same settings: {common}; each at its best by {tuned.chosen_by}"
+    figure, chosen_by = summary.shown(summary.figure), summary.shown(tuned.chosen_by)
+    title = f"Mean {figure}; the same settings: {common}; each at its best by {chosen_by}"
     screen.table(title, ["", "at the same settings", "at its best", "its best settings"], rows)
 
 
@@ -267,9 +268,10 @@ def _show_points(screen: Screen, summary: SweepSummary) -> None:
     screen.say("")
     for sentence in verdict.searched:
         screen.say(sentence)
-    figure = found.ranked_by.removeprefix("mean ")
+    ranked_by = summary.shown(found.ranked_by)
+    figure = ranked_by.removeprefix("mean ")
     more = f"; the best {_SHOWN} of {len(ranking):,}" if len(ranking) > _SHOWN else ""
-    title = f"Points by {found.ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
+    title = f"Points by {ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
     rows = [[str(place), *_point(line)] for place, line in enumerate(ranking[:_SHOWN], 1)]
     columns = ["place", "settings", figure, "behind the best", "told apart", "diverged"]
     screen.table(title, columns, rows, numbers_from=2)

@@ -495,7 +495,7 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
         (name for name in arms[0][1].final if name.startswith(f"{split}/")),
         key=lambda name: name != summary.figure,
     )
-    columns = ["activation", *figures, f"median {metric}", "diverged"]
+    columns = ["activation", *map(summary.shown, figures), f"median {metric}", "diverged"]
     rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
     rows += [[label, *_baseline_cells(finals, figures)] for label, finals in baseline_rows(summary).items()]
     screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)

@@ -203,6 +203,7 @@ def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[st
         "figure": figure,
         "larger_is_better": larger_is_better,
         "target": trained.target.text,
+        **({"scaled_targets": True} if trained.experiment.data.scale_targets else {}),
     }
 
 

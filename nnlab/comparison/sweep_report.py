@@ -59,4 +59,4 @@ def _ranked_by(summary: SweepSummary) -> str:
     seeds = summary.seeds
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     tested = "; the test part is looked at for the best point alone" if summary.sweep.test else ""
-    return f"Ranked by {summary.sweep.ranked_by} over {which}{tested}."
+    return f"Ranked by {summary.shown(summary.sweep.ranked_by)} over {which}{tested}."

@@ -5,6 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -456,6 +457,12 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
         "The norm of the gradient over the depth of the network, at the start and at the end.",
     ),
 }
+
+
+def load_drawing() -> None:
+    """Load matplotlib, if it can be loaded; what is wrong with it is said where pictures are drawn."""
+    with contextlib.suppress(Exception):
+        import_module("nnlab.pictures")
 
 
 FROM_METRICS = ("cost", "accuracy", "health", "gradients")

@@ -18,8 +18,8 @@ from nnlab.errors import StorageError
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.gradient_checks import GradientChecks
-from nnlab.experiments.interrupts import SECONDS_TO_REPORT, Stop, briefly, is_pause, leaving, stopping
-from nnlab.experiments.pictures import draw
+from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
+from nnlab.experiments.pictures import draw, load_drawing
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
@@ -128,7 +128,7 @@ class Training:
         if begin:
             restore(self.state, begin)
         self.checks = GradientChecks(setup, self.state, begin)
-        self.measured = Measured()
+        self.stop, self.measured = Stop(), Measured()
         self.environment = environment(facts.get("plugins", ()))
         earlier = folder.read_run()
         assert not isinstance(earlier, ArmsRun), "a comparison is refused before"
@@ -145,7 +145,7 @@ class Training:
                 self._write_run("running")
                 self.folder.log(self._beginning())
                 ended = self._train(saver)
-                with leaving(self._resumed_by):
+                with leaving(self._resumed_by) as self.stop:
                     result = self._finish(ended)
             except BaseException as error:
                 self._break_off(error)
@@ -175,7 +175,7 @@ class Training:
         about: dict[str, Any] = {"folder": self.folder.path, "seconds": self.sessions.seconds()}
         about["gradcheck"] = self.checks.summary()
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
-        with briefly(SECONDS_TO_REPORT):
+        with briefly(self.stop.seconds_to_draw()):
             self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots)
         write_training_report(self.folder, self.setup.experiment.name, [why, *self.warnings])
 
@@ -209,7 +209,8 @@ class Training:
 
     def _train(self, saver: Saver) -> Status:
         """Train until the end or a signal, save, and return the final status."""
-        with stopping() as stop:
+        with stopping() as self.stop:
+            stop = self.stop
             with self.training():
                 ended = self._loop(saver, stop)
             saver.save()
@@ -231,6 +232,8 @@ class Training:
             self._check_gradient(record.step)
             if saver.save_if_due():
                 self._write_run("running")
+            if self.sessions.present() > _SECONDS_OF_A_BEAT:
+                load_drawing()  # which the end needs anyway: after a signal there is little time for it
         if state.diverged.any():
             return "diverged"
         return "completed" if state.step >= plan.steps else "stopped"

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
+from nnlab.maths.metrics import shown_name
 from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import Status, StoppedBy
@@ -261,7 +262,10 @@ class TunedSummary(DocumentPart):
 
 
 class ArmsSummary(RunDocument):
-    """The keys that the summaries of a comparison and of a sweep share."""
+    """The keys that the summaries of a comparison and of a sweep share.
+
+    `scaled_targets` says that losses are measured on scaled targets, and are not in the targets' units.
+    """
 
     run: Text
     status: Status
@@ -272,6 +276,11 @@ class ArmsSummary(RunDocument):
     arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
     baselines: dict[BaselineName, OverSeeds] = Field(default_factory=dict)
     pairs: tuple[PairSummary, ...]
+    scaled_targets: StrictBool = False
+
+    def shown(self, figure: str) -> str:
+        """The name under which a figure such as `test/loss`, or `mean test/loss`, is shown."""
+        return shown_name(figure, scaled_targets=self.scaled_targets)
 
     def check_arms(self, ranking: Iterable[str]) -> None:
         """ValueError for arms with different numbers of seeds, and for pairs or ranks of unknown arms."""
