@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from nnlab.gradcheck.checks import check_step, failures
 from nnlab.gradcheck.points import frozen
 from nnlab.networks.layout import Layout
 from nnlab.runs.about import SavedState
+from nnlab.runs.files import ignore
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
 from nnlab.setup.setup import Setup
@@ -55,7 +57,10 @@ class GradientChecks:
     of one that was not; only what it finds wrong is kept with the run.
     """
 
-    def __init__(self, setup: Setup, state: State, begin: SavedState | None) -> None:
+    def __init__(
+        self, setup: Setup, state: State, begin: SavedState | None, log: Callable[[str], None] = ignore
+    ) -> None:
+        self.log = log
         self.setup, self.state, self.wanted = setup, state, setup.experiment.training.gradcheck
         steps, planned = (self.wanted.steps if self.wanted else 0), setup.plan.steps
         self.of_first = range(min(steps, planned))
@@ -84,6 +89,8 @@ class GradientChecks:
         found = self.first if is_new else self.resumed
         found.steps.append(step)
         found.errors.append(check.errors)
+        if not is_new:
+            self.log(f"gradient check before update {step + 1}: {'passed' if check.passed else 'failed'}")
         if not check.passed:
             self._note(failures(network, check, step), wanted)
         return check.errors if is_new else None

@@ -127,7 +127,7 @@ class Training:
         self.health, self.training = Stopwatch(), Stopwatch()
         if begin:
             restore(self.state, begin)
-        self.checks = GradientChecks(setup, self.state, begin)
+        self.checks = GradientChecks(setup, self.state, begin, folder.log)
         self.stop, self.measured = Stop(), Measured()
         self.environment = environment(facts.get("plugins", ()))
         earlier = folder.read_run()
