@@ -225,6 +225,10 @@ def _begin(screen: Screen, found: ComparisonResult) -> None:
         screen.say(f"reused {found.reused} trainings of earlier comparisons")
     for warning in found.compared.warnings:
         screen.warn(warning)
+    summary = found.compared.summary
+    show = screen.alarm if [*summary.wrong_gradients()] else screen.say
+    for sentence in summary.gradient_sentences():
+        show(sentence)
 
 
 def _end(output: Output, found: ComparisonResult) -> None:
@@ -237,6 +241,8 @@ def _end(output: Output, found: ComparisonResult) -> None:
         raise typer.Exit(found.error.exit_code)
     if all(arm.diverged == len(summary.seeds) for arm in summary.arms.values()):
         raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary.seeds[0]}` says why")
+    if wrong := [*summary.wrong_gradients()]:
+        raise GradientError("\n".join(wrong))
     require(outcomes)
 
 

@@ -24,6 +24,7 @@ The keys of summary.json, on which scripts rely; a figure that could not be meas
       diverged                number of seeds that diverged; diverged_share; diverged_at: the step of each seed
       health                  with training.health: dead and saturated, in the form of final figures, as last measured,
                               averaged over the layers
+      gradcheck               with training.gradcheck: what the check of the first seed's first steps has found
     baselines.<figure>        baseline/majority/test/accuracy and so on, in the form of a final figure; the linear model
                               is fitted for the first ten seeds, null for the others
     pairs[]                   better, worse, common seeds; difference in favour of the better one with low, high,
@@ -82,6 +83,7 @@ from nnlab.maths.statistics import (
     win_matrix,
 )
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
 from nnlab.runs.summary import (
     ArmSummary,
@@ -115,7 +117,8 @@ class Trained:
 
     With `dataset`, the networks themselves are drawn too. `experiments` holds, by label, the experiment of each arm
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
-    sentences to add to the verdict; `baselines` says whether a linear model was asked for.
+    sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
+    the arms' gradient checks.
     """
 
     experiment: Experiment
@@ -129,6 +132,7 @@ class Trained:
     failed: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
     baselines: bool | None = None
+    checks: Mapping[str, GradientSummary] = field(default_factory=dict)
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -155,7 +159,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
     beside = _beside(trained, [one.arm for one in compared], headline, gates)
     verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
-    arms = {label: one.summary() for label, one in found.items()}
+    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
     measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
     outcomes = hold(gates, Measured(final=measured), baseline)
@@ -276,8 +280,8 @@ class Measurements:
             "area": self.area,
         }
 
-    def summary(self) -> ArmSummary:
-        """The arm's part of summary.json."""
+    def summary(self, gradcheck: GradientSummary | None = None) -> ArmSummary:
+        """The arm's part of summary.json, with the outcome of its gradient check."""
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
@@ -301,6 +305,7 @@ class Measurements:
             steps=int(self.steps.sum()),
             time_per_step=finite(self.time_per_step),
             **(health if self.health() else {}),
+            **({"gradcheck": gradcheck} if gradcheck else {}),
         )
 
     def health(self) -> dict[str, Array]:

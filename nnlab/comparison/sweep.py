@@ -155,7 +155,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
     scores = {arm.label: scores_of(arm, trained.seeds, figure) for arm in order}
     best = order[0].label
     behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
-    arms = {label: one.summary() for label, one in found.items()}
+    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     outcomes = _hold_best(gates, arms[best], len(trained.seeds))
     summary = SweepSummary(
         **head_of(trained, figure, larger_is_better=about.larger_is_better),

@@ -41,6 +41,7 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
     sections = [
         Section("Result", verdict.sentences),
         Section("Searched", [*verdict.searched, _ranked_by(summary)]),
+        Section("Gradient check", [*summary.gradient_sentences()]),
         Section("Warnings", [*verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary.gates, "What the best point had to reach")]),
         Section("Figures", tables=sweep_tables(summary)),
@@ -52,7 +53,9 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
     ]  # fmt: skip
     points = counted(len(summary.arms), "point")
     about = f"nnlab sweep, begun {begun_in(run)}, {points}, {seeds_of(len(summary.seeds))} each"
-    return Page(name, about, verdict.sentences[0], tone_of(summary.gates), filled(sections))
+    wrong = [*summary.wrong_gradients()]
+    headline, tone = wrong[0] if wrong else verdict.sentences[0], tone_of(summary.gates, is_wrong=bool(wrong))
+    return Page(name, about, headline, tone, filled(sections))
 
 
 def _ranked_by(summary: SweepSummary) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -109,3 +109,18 @@ class GradientChecks:
     def summary_of_resumed(self) -> GradientSummary | None:
         """The outcome of what this session has checked again."""
         return self.resumed.summary(self.setup.network.layout)
+
+
+def check_first_steps(setup: Setup) -> GradientSummary | None:
+    """The check that an experiment asks for, on a training of its own of these steps; None if it asks for none.
+
+    GradientError if the check does not pass and is to stop the run.
+    """
+    state = setup.start()
+    checks = GradientChecks(setup, state, None)
+    if not checks.of_first:
+        return None
+    plan = replace(setup.plan, steps=len(checks.of_first), log_every=1, evaluate=(), steps_to_measure=frozenset())
+    for record in setup.fit(state, replace(plan, health=False)):
+        checks.errors_at(record.step)
+    return checks.summary()

@@ -26,9 +26,14 @@ class GradientSummary(DocumentPart):
 
     def sentence(self) -> str:
         """The outcome in one line."""
+        return f"gradient check of the {self.steps()}: {'passed' if self.passed else 'FAILED'}, {self.largest()}"
+
+    def steps(self) -> str:
+        """The steps before which was checked: `first 3 steps`."""
         ordinal = "first " if self.before_update == 1 else ""
-        which = f"{ordinal}{self.updates:,} step{'s' * (self.updates > 1)}"
         since = "" if self.before_update == 1 else f" from step {self.before_update:,} on"
-        error = "no number" if self.error is None else f"{self.error:.2g}"
-        outcome = "passed" if self.passed else "FAILED"
-        return f"gradient check of the {which}{since}: {outcome}, worst error {error} at {self.worst}"
+        return f"{ordinal}{self.updates:,} step{'s' * (self.updates > 1)}{since}"
+
+    def largest(self) -> str:
+        """The largest error and its place: `worst error 3e-11 at dense1/weights[3,1]`."""
+        return f"worst error {'no number' if self.error is None else f'{self.error:.2g}'} at {self.worst}"

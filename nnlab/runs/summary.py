@@ -161,6 +161,7 @@ class ArmSummary(DocumentPart):
     steps: Whole
     time_per_step: Number | None
     health: dict[Text, OverSeeds] = Field(default_factory=dict)
+    gradcheck: GradientSummary | None = None
 
     def mean_health(self, name: str) -> float | None:
         """The mean share of `dead` or `saturated` units; None if it was not measured."""
@@ -277,6 +278,22 @@ class ArmsSummary(RunDocument):
     baselines: dict[BaselineName, OverSeeds] = Field(default_factory=dict)
     pairs: tuple[PairSummary, ...]
     scaled_targets: StrictBool = False
+
+    def wrong_gradients(self) -> Iterator[str]:
+        """A sentence for each arm whose gradient was found wrong."""
+        for label, arm in self.arms.items():
+            if arm.gradcheck is not None and not arm.gradcheck.passed:
+                yield f"The gradient of {label} is wrong: {arm.gradcheck.faults[0]}."
+
+    def gradient_sentences(self) -> Iterator[str]:
+        """What the gradient checks of the arms have found: what is wrong, else the largest error of all."""
+        checked = {label: arm.gradcheck for label, arm in self.arms.items() if arm.gradcheck is not None}
+        if wrong := [*self.wrong_gradients()]:
+            yield from wrong
+        elif checked:
+            label, worst = max(checked.items(), key=lambda pair: pair[1].error or 0)
+            about = f"{worst.steps()} of seed {self.seeds[0]}"
+            yield f"Gradient check of the {about}: passed for all {len(checked):,} arms, {worst.largest()} of {label}."
 
     def shown(self, figure: str) -> str:
         """The name under which a figure such as `test/loss`, or `mean test/loss`, is shown."""

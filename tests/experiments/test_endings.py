@@ -16,6 +16,7 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.errors import CheckpointError, InterruptedRunError, StorageError
 from nnlab.experiments import train as training
+from nnlab.experiments.gradient_checks import check_first_steps
 from nnlab.experiments.interrupts import briefly
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES
 from nnlab.experiments.resume import resume
@@ -398,6 +399,49 @@ def test_a_gradient_that_is_wrong_after_a_resume_makes_the_run_wrong(tmp_path, m
     assert [check.passed for check in result.checks] == [False, False]
     assert result.summary.gradcheck.faults[0].startswith("the gradient check before update 8 failed: ")
     assert page(folder.path)[2].startswith("The gradient is wrong: ")
+
+
+COMPARED = CHECKED.replace("steps: 9", "steps: 9, evaluate_every: 3")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("compare-activations", "-a", "tanh", "-a", "relu"), ("sweep", "--grid", "optimizer.learning_rate=0.1,0.2")],
+)
+def test_comparisons_and_sweeps_check_the_gradient_of_each_arm(words, tmp_path, monkeypatch):
+    """Before, training.gradcheck was ignored there without a word."""
+    command, *arms = words
+    config = write(tmp_path, COMPARED)
+    result = nnlab_here(command, config, *arms, "--seeds", "2", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    run = (tmp_path / "runs/latest").resolve()
+    checks = [arm["gradcheck"] for arm in read_json(run / "summary.json")["arms"].values()]
+    assert [(check["passed"], check["updates"]) for check in checks] == [(True, 3)] * 2
+    worst = max(checks, key=lambda check: check["error"])
+    line = f"passed for all 2 arms, worst error {worst['error']:.2g} at {worst['worst']} of "
+    assert f"Gradient check of the first 3 steps of seed 0: {line}" in result.stderr
+    assert line in page(run)[3]
+    breaks(monkeypatch)
+    result = nnlab_here(command, config, *arms, "--seeds", "2", cwd=tmp_path)
+    run = (tmp_path / "runs/latest").resolve()
+    assert result.exit_code == 6
+    assert result.stderr.splitlines()[-1].startswith("The gradient of ")
+    assert page(run)[1] == "bad"
+    assert page(run)[2].startswith("The gradient of ")
+
+
+def test_a_wrong_gradient_stops_a_comparison_before_it_trains(tmp_path, monkeypatch):
+    breaks(monkeypatch)
+    config = write(tmp_path, COMPARED.replace(", on_failure: record", ""))
+    result = nnlab_here("compare-activations", config, "-a", "tanh", "--seeds", "2", cwd=tmp_path)
+    assert result.exit_code == 6
+    assert result.stderr.splitlines()[-1].startswith("tanh: the gradient check before update 1 failed: ")
+    assert read_json(tmp_path / "runs/latest/run.json")["status"] == "failed"
+
+
+def test_the_check_of_an_arm_is_that_of_its_training_alone(tmp_path):
+    alone = train(setup_of(CHECKED), runs=tmp_path).summary.gradcheck
+    assert check_first_steps(setup_of(CHECKED)) == alone
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------
