@@ -78,6 +78,7 @@ METRICS: dict[str, Metric] = {
     "roc_auc": Metric(_BINARY, "larger", "P(a⁺ > a⁻) + P(a⁺ = a⁻)/2", "chance that a row of class 1 outranks one of 0"),
     "top_k_accuracy": Metric(_MULTICLASS, "larger", "in top k / N", "share of rows with their class among the k best"),
     "mae": Metric(_VALUES, "smaller", "mean |a - y|", "mean absolute error", _POSITIVE),
+    "mse": Metric(_VALUES, "smaller", "mean (a - y)²", "mean squared error, in the targets' units squared", _POSITIVE),
     "rmse": Metric(_VALUES, "smaller", "√mean (a - y)²", "root mean squared error", _POSITIVE),
     "r2": Metric(
         _VALUES,
@@ -264,9 +265,14 @@ def _target_mae(outputs: Array, targets: Array, weights: Array | None) -> NDArra
     return _mean_over_rows(np.abs(difference, out=difference), weights)
 
 
+def _target_mse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
+    """Mean squared error of each target, (..., N, K) -> (..., K)."""
+    return _mean_over_rows(_squares(_difference(outputs, targets)), weights)
+
+
 def _target_rmse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """Root mean squared error of each target, (..., N, K) -> (..., K)."""
-    return np.sqrt(_mean_over_rows(_squares(_difference(outputs, targets)), weights))
+    return np.sqrt(_target_mse(outputs, targets, weights))
 
 
 def _target_r2(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
@@ -393,6 +399,7 @@ def _multilabel_report(outputs: Array, targets: Array, weights: Array | None, na
 def _regression_report(outputs: Array, targets: Array, weights: Array | None, names: Sequence[str]) -> dict[str, float]:
     errors = {
         "mae": _target_mae(outputs, targets, weights),
+        "mse": _target_mse(outputs, targets, weights),
         "rmse": _target_rmse(outputs, targets, weights),
         "r2": _target_r2(outputs, targets, weights),
     }
