@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
 
-from nnlab.runs.documents import DocumentPart, Plain, RunDocument, Seconds, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.runs.gradients import GradientSummary
 
 Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
@@ -60,7 +60,7 @@ class Session(DocumentPart):
     gradcheck: GradientSummary | None = None
 
 
-class TrainingRun(RunDocument):
+class TrainingRun(SealedDocument):
     """run.json of `nnlab train`; `stopped_by` says what ended a run with the status stopped."""
 
     status: Status
@@ -78,7 +78,7 @@ class TrainingRun(RunDocument):
     data: DataFacts | None = None
 
 
-class ArmsRun(RunDocument):
+class ArmsRun(SealedDocument):
     """run.json of a comparison or a sweep."""
 
     status: Status

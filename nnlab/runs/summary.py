@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
 from nnlab.maths.metrics import shown_name
-from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import Status, StoppedBy
 
@@ -55,7 +55,7 @@ class LastMeasured(DocumentPart):
     step: Whole
 
 
-class TrainingSummary(RunDocument):
+class TrainingSummary(SealedDocument):
     """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines.
 
     A training that was interrupted or failed has no `final` figures, but those that were `last` measured. `stopped_by`
@@ -262,7 +262,7 @@ class TunedSummary(DocumentPart):
         return self.chosen_by.removeprefix("mean ")
 
 
-class ArmsSummary(RunDocument):
+class ArmsSummary(SealedDocument):
     """The keys that the summaries of a comparison and of a sweep share.
 
     `scaled_targets` says that losses are measured on scaled targets, and are not in the targets' units.
