@@ -148,6 +148,7 @@ def train(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    max_seconds: float | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
@@ -155,7 +156,7 @@ def train(
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
-    50,000 training rows.
+    50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
@@ -163,6 +164,7 @@ def train(
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
     setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
+    about["max_seconds"] = max_seconds
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -176,10 +178,14 @@ def resume(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    max_seconds: float | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
-    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer."""
+    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
+
+    After `max_seconds` of this session it stops again, with its state saved.
+    """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.runs.folder import files_of_run
@@ -190,7 +196,7 @@ def resume(
     setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
-        about["baselines"] = baselines
+        about |= {"baselines": baselines, "max_seconds": max_seconds}
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -224,7 +230,7 @@ def _ended(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watche
     if result.status != "finished":
         for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
             watcher.warn(warning)
-    gating.write(result.folder, result.gates, result.summary.seconds)
+    gating.write(setup.experiment.name, result.folder, result.gates, result.summary.seconds)
     return result
 
 
@@ -279,7 +285,7 @@ def evaluate(
     )
     if table is not None:
         found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
-    gating.write(found.run, found.gates, time.perf_counter() - clock)
+    gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock)
     return found
 
 
@@ -445,11 +451,12 @@ def _train_arms(
         watcher.warn(warning)
     for note in dataset.notes:
         watcher.tell(note)
-    for warning in dataset.warnings:
-        watcher.warn(warning)
+    if arms.file.experiment.training.max_seconds is not None:
+        watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
     with workers_for(jobs, dask) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
-    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
+    ended = result.compared
+    gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)
     return result
 
 

@@ -192,6 +192,16 @@ Epochs = Annotated[
         "--epochs", parser=_count, metavar="N", help="Train N epochs in all; may extend a run.", show_default=False
     ),
 ]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds",
+        parser=_positive,
+        metavar="S",
+        help="Stop this session after S seconds, with the state saved and a full report; --resume goes on.",
+        show_default=False,
+    ),
+]
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
 ]

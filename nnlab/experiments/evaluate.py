@@ -38,7 +38,7 @@ from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
 from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.run import ArmsRun
+from nnlab.runs.run import ArmsRun, TrainingRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
 from nnlab.setup.rows import read_rows, split_rows, table_options
@@ -186,10 +186,12 @@ def evaluate(
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
+    has_ended = not (isinstance(known, TrainingRun) and known.stopped_by == "max_seconds")
     about = (run.path, status, opened.checkpoint, opened.about.step)
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
-    warnings = (*_on_status(status, opened.about), *found.warnings, *_on_predicted(model, predicted))
+    on_status = _on_status(status, opened.about, has_ended=has_ended)
+    warnings = (*on_status, *found.warnings, *_on_predicted(model, predicted))
     return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
 
 
@@ -202,11 +204,11 @@ def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predi
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.about.fingerprint, new)
 
 
-def _on_status(status: str, about: WeightsAbout) -> Iterator[str]:
+def _on_status(status: str, about: WeightsAbout, *, has_ended: bool) -> Iterator[str]:
     """A sentence where the weights are not those of a training that ended."""
     if status == "diverged":
         yield "the run diverged: its weights are the last that were sound, and no result of a training"
-    elif status in ("running", "interrupted", "killed", "failed"):
+    elif status in ("running", "interrupted", "killed", "failed") or not has_ended:
         ended = f"the training had not ended: status {status}, weights of step {about.step:,}"
         yield f"{ended} of {about.planned[-1][1]:,}; nnlab train --resume goes on with it"
 

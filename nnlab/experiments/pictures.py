@@ -5,6 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
+    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
+
     `portraits` describe the activation layers; `depths` numbers the layers with weights from 1 and gives each
     activation layer the number of the one before it.
 
@@ -58,11 +61,11 @@ class RunPlotData:
     curves: Mapping[str, Array]
     epoch_steps: float
     best_step: int | None
-    split: str
-    x: Array
-    y: Array
-    outputs: Array
-    predict: Callable[[Array], Array]
+    split: str = ""
+    x: Array = field(default_factory=lambda: np.empty((0, 0)))
+    y: Array = field(default_factory=lambda: np.empty((0, 0)))
+    outputs: Array = field(default_factory=lambda: np.empty((0, 0)))
+    predict: Callable[[Array], Array] = lambda x: x
     all_x: Array = field(default_factory=lambda: np.empty((0, 0)))
     all_y: Array = field(default_factory=lambda: np.empty((0, 0)))
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
@@ -456,9 +459,19 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
 }
 
 
+def load_drawing() -> None:
+    """Load matplotlib, if it can be loaded; what is wrong with it is said where pictures are drawn."""
+    with contextlib.suppress(Exception):
+        import_module("nnlab.pictures")
+
+
+FROM_METRICS = ("cost", "accuracy", "health", "gradients")
+
+
 def draw(data: RunPlotData, folder: Path) -> list[str]:
     """Draw the pictures of a run into `folder`; a warning for each picture that failed."""
-    return draw_all({name: partial(drawing.draw, data) for name, drawing in PICTURES.items()}, folder)
+    names = PICTURES if len(data.x) else FROM_METRICS
+    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder)
 
 
 _SLOW = {

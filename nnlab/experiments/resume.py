@@ -34,13 +34,16 @@ def resume(
     say: Callable[[str], None] = ignore,
     baseline: Measured | None = None,
     baselines: bool | None = None,
+    max_seconds: float | None = None,
 ) -> TrainingResult:
     """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
 
     CheckpointError, before anything is changed, if the run cannot be resumed: another experiment, other data, no intact
     checkpoint, a file that was modified, or another process that works on the run. Warnings are passed to `say` before
     training. A finished run is not changed, and its status is `finished`; the gates are checked against its figures.
+    `max_seconds`, by default those of the experiment, are those of this session alone.
     """
+    more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
     if isinstance(folder.read_run(), ArmsRun):
         raise CheckpointError(f"{printable(str(folder.path))}: found a comparison, expected a run of `nnlab train`")
     with folder.locked():
@@ -49,7 +52,7 @@ def resume(
         if begin is not None:
             refuse_another(folder, setup, begin.about)
             if ended := _ended(folder, setup, begin):
-                training = Training(setup, folder, command, facts or {}, observe, baseline, begin, baselines=baselines)
+                training = Training(setup, folder, command, facts or {}, observe, baseline, begin, **more)
                 return _finished(training, begin, ended)
             check_tables(setup, folder, begin)
             notes += [f"not bit-exact: {text}" for text in changes(begin.about, (facts or {}).get("plugins", ()))]
@@ -58,7 +61,7 @@ def resume(
             notes.append("found no checkpoint: the run begins anew")
         for text in notes:
             say(text)
-        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, notes, baselines=baselines)
+        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, notes, **more)
         _make_ready(folder, setup, begin)
         return training.run()
 
@@ -121,9 +124,10 @@ def _finished(training: Training, begin: SavedState, summary: TrainingSummary) -
     message = f"nothing to do: the run is {summary.status}, at step {begin.about.step}"
     if not begin.arrays["running"].any():
         message = _stopped_early(training)
-    gates = training.hold_again(begin)
+    gates = training.hold_again()
     held = summary.model_copy(update={"gates": tuple(gate.line() for gate in gates)})
-    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message])
+    checks = [summary.gradcheck] if summary.gradcheck else []
+    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message], checks=checks)
 
 
 def _stopped_early(training: Training) -> str:

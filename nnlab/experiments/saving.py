@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Duration
 from nnlab.errors import CheckpointError
+from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.results import figure_names
 from nnlab.maths.randomness import Purpose
 from nnlab.runs import checkpoints
@@ -74,12 +75,13 @@ class Saver:
         state: State,
         environment: Mapping[str, Any],
         begin: SavedState | None = None,
+        checks: GradientChecks | None = None,
     ) -> None:
+        self.checks = checks or GradientChecks(setup, state, begin)
         self.setup, self.folder, self.state, self.environment = setup, folder, state, environment
         self.planned = list(begin.about.planned) if begin else []
         if not self.planned or self.planned[-1][1] != setup.plan.steps:
             self.planned.append((state.step, setup.plan.steps))
-        self.gradient_errors = [*begin.arrays["gradient_errors"]] if begin else []
         self.saved_at = (state.step, state.recorded) if begin else None
         self._best_saved: int | None = None
         self._marked = marked_steps(setup)
@@ -133,6 +135,7 @@ class Saver:
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
         about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}
+        about["gradient_faults"] = self.checks.first.faults
         model = self.setup.model(self.state.theta, self.state.statistics)
         last = model.to_checkpoint(extra, StateAbout, about)
         checkpoints.save(self.folder.checkpoint("last"), last, keep=self.folder.checkpoint("previous"))
@@ -151,7 +154,7 @@ class Saver:
 
     def _gradient_errors(self) -> Array:
         """The errors found by the gradient check of the first steps, (checks, P)."""
-        return np.array(self.gradient_errors, np.float64).reshape(-1, self.setup.network.layout.size)
+        return np.array(self.checks.first.errors, np.float64).reshape(-1, self.setup.network.layout.size)
 
     def _about(self, step: int) -> dict[str, Any]:
         """The facts stored with a checkpoint: its position, and everything on which the further training depends."""

@@ -10,12 +10,12 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import CheckpointError, Fault, printable
+from nnlab.errors import CheckpointError, Fault, listed, printable
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.folder import CONFIG, RunFolder
 
 # The keys that may be changed: how long to train.
-_MAY_CHANGE = ("training.steps", "training.epochs")
+_MAY_CHANGE = ("training.steps", "training.epochs", "training.max_seconds")
 
 
 def refuse_edited(folder: RunFolder, about: WeightsAbout, experiment: Experiment, values: Any = None) -> None:
@@ -40,7 +40,7 @@ def refuse_changes(what: str, saved_values: Any, values: Any) -> None:
     names = [name for name in dict.fromkeys((*saved, *current)) if name not in _MAY_CHANGE]
     changed = [name for name in names if saved.get(name) != current.get(name)]
     if changed:
-        message = f"{printable(what)} is of another experiment; only {' and '.join(_MAY_CHANGE)} may change"
+        message = f"{printable(what)} is of another experiment; only {listed(_MAY_CHANGE)} may change"
         lines = [f"{name}: found {_shown(current, name)}, there it is {_shown(saved, name)}" for name in changed]
         raise CheckpointError([Fault(message), *map(Fault, lines)])
 

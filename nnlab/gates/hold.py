@@ -14,6 +14,7 @@ from nnlab.runs import checkpoints
 from nnlab.runs.about import StateAbout
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import finite, read_figures, read_rows
+from nnlab.runs.run import UNFINISHED
 from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
 
@@ -129,6 +130,9 @@ def read_baseline(run: RunFolder) -> Measured:
     summary = run.read_summary()
     if summary is None:
         raise CheckpointError(f"{printable(str(run.path))}: found no summary.json, expected a finished run")
+    if summary.status in UNFINISHED:
+        found = f"found a run with the status {summary.status}, expected a finished one"
+        raise CheckpointError(f"{printable(str(run.path))}: {found}")
     if isinstance(summary, TrainingSummary):
         measured = Measured({name: finite(value) for name, value in (summary.final | summary.baselines).items()})
         check_metrics(run)

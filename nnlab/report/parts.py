@@ -60,8 +60,10 @@ def data_section(run: AnyRun | None) -> Section:
     )
 
 
-def tone_of(gates: Sequence[GateLine]) -> Tone:
-    """The tone of a verdict: good if all gates are met, else bad; plain without gates."""
+def tone_of(gates: Sequence[GateLine], *, is_wrong: bool = False) -> Tone:
+    """The tone of a verdict: good if all gates are met, else bad; plain without gates. Bad if something `is_wrong`."""
+    if is_wrong:
+        return "bad"
     if not gates:
         return "plain"
     return "good" if all(gate.met for gate in gates) else "bad"

@@ -525,7 +525,7 @@ def test_eval_with_a_missed_gate_is_exit_code_3(tmp_path):
     result = nnlab_here("eval", run, "--gate", "train/r2 >= 0.97", "--junit", "e.xml", cwd=tmp_path)
     assert result.exit_code == 3
     assert result.stderr.splitlines()[-1].startswith("gate not met: train/r2 >= 0.97 (found ")
-    assert ET.parse(tmp_path / "e.xml").find("testsuite").get("name") == run.name
+    assert names_of(tmp_path / "e.xml") == [("houses", "houses", "train/r2 >= 0.97")]
 
 
 def test_eval_on_rows_without_targets_measures_nothing_and_fails_the_gate(tmp_path):
@@ -587,6 +587,7 @@ def test_comparisons_hold_gates_against_their_arms(tmp_path):
     missed = sum(not gate["met"] for gate in summary["gates"])
     assert result.stderr.count("gate not met: ") == missed
     assert ET.parse(tmp_path / "c.xml").getroot().get("failures") == str(missed)
+    assert names_of(tmp_path / "c.xml") == [("moons", "moons", gate) for gate in gates]
 
 
 def test_comparisons_compare_with_another_comparison(tmp_path):
@@ -723,7 +724,7 @@ def test_a_build_server_gets_one_case_for_each_gate(tmp_path):
     summary = parse_json(result.stdout)
     root = ET.parse(tmp_path / "out.xml").getroot()
     suite = root.find("testsuite")
-    assert (root.tag, suite.get("name")) == ("testsuites", Path(summary["run"]).name)
+    assert (root.tag, suite.get("name")) == ("testsuites", "houses")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
     assert float(suite.get("time")) == summary["seconds"]
     passed, failed = suite.findall("testcase")
@@ -731,6 +732,25 @@ def test_a_build_server_gets_one_case_for_each_gate(tmp_path):
     assert passed.find("failure") is None
     found = f"found {summary['gates'][1]['value']:.9g}"
     assert failed.find("failure").get("message") == f"gate not met: train/r2 >= 0.97 ({found})"
+
+
+def names_of(path):
+    """Suite, class and case of every test case of a report: by them a build server knows a test again."""
+    suite = ET.parse(path).find("testsuite")
+    return [(suite.get("name"), case.get("classname"), case.get("name")) for case in suite.findall("testcase")]
+
+
+def test_a_second_run_reports_the_same_names_and_its_own_folder(tmp_path):
+    """The folder's name has the time in it: as a suite's name it would make every build's tests new ones."""
+    write(tmp_path, HOUSES)
+    seen = []
+    for report in ("first.xml", "second.xml"):
+        run = trained(tmp_path, "experiment.yaml", "--gate", "train/mae >= 0", "--junit", report)
+        (told,) = ET.parse(tmp_path / report).findall("testsuite/properties/property")
+        assert (told.get("name"), Path(told.get("value")).name) == ("run", run.name)
+        seen.append((run, names_of(tmp_path / report)))
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1] == seen[1][1] == [("houses", "houses", "train/mae >= 0")]
 
 
 @given(suite=st.text(max_size=20), names=st.lists(st.text(max_size=20), max_size=3), failure=st.text(max_size=20))
