@@ -16,7 +16,7 @@ from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
 from nnlab.experiments.baselines import Beside
 from nnlab.experiments.pictures import RunPlotData
-from nnlab.gates.hold import Measured, Outcome
+from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.runs.metrics import finite
@@ -65,9 +65,8 @@ def summary_of(
 ) -> TrainingSummary:
     """The content of summary.json."""
     best, step = state.best, int(state.best.step[0])
-    at_best = {
-        n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
-    }
+    own = {name: series.at(step) for name, series in measured.history.items() if not name.startswith("gradcheck/")}
+    at_best = {name: value for name, value in own.items() if value is not None}
     return TrainingSummary(
         run=str(folder),
         status=status,
@@ -92,8 +91,9 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
     rows, prepared, names = setup.rows, setup.rows.of(0), figure_names(setup)
     split, picked = _shown_rows(prepared.split)
     dataset = rows.dataset
-    steps = sorted({step for name in names for step, *_ in measured.history.get(name, [])})
-    curves = {name: _curve(measured.history.get(name, []), steps) for name in names}
+    series = {name: measured.history.get(name, Series()) for name in names}
+    steps = np.unique(np.concatenate([one.steps for one in series.values()])).astype(int)
+    curves = {name: _curve(one, steps) for name, one in series.items()}
     trained = np.zeros(len(dataset.x), bool)
     trained[prepared.split.train] = True
     best = state.best
@@ -103,7 +103,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         loss=str(setup.experiment.network.head.loss),
         columns=dataset.columns,
         image_shape=dataset.image_shape,
-        steps=np.array(steps),
+        steps=steps,
         curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
         epoch_steps=setup.epoch_steps,
         best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
@@ -150,9 +150,11 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
-    values = {step: value for step, _, value in history}
-    return np.array([values.get(step, np.nan) for step in steps])
+def _curve(series: Series, steps: Array) -> Array:
+    """The values at each of `steps`, (T,), nan where there is none."""
+    values = np.full(len(steps), np.nan)
+    values[np.searchsorted(steps, series.steps)] = series.values
+    return values
 
 
 def _shown_rows(split: Any) -> tuple[str, Array]:
