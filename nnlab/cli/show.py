@@ -39,13 +39,16 @@ if TYPE_CHECKING:
     from nnlab.setup.setup import Setup
 
 _SHOWN = 20  # points of a sweep that are listed
+_MISSED = 50  # gates not met that get a line each
 
 
 def require(gates: Iterable[Outcome]) -> None:
-    """Raise GateError, with a line for each gate that was not met."""
+    """Raise GateError, with a line for each gate that was not met, or for fifty of more."""
     from nnlab.experiments.gating import missed
 
     lines = [missed(gate) for gate in gates if not gate.met]
+    if len(lines) > _MISSED:
+        lines = [*lines[:_MISSED], f"{len(lines) - _MISSED:,} more gates not met are not shown; summary.json has all"]
     if lines:
         raise GateError("\n".join(lines))
 

@@ -59,6 +59,16 @@ def _has_width(shown_on: Console) -> bool:
 
 _BAR = 20  # columns of a progress bar
 _GAP = 2  # blanks between two columns of a table
+_MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
+
+
+def _some(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows of a table that are printed: of more than 100 the first 80 and the last 20."""
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    first = rows[: _MOST_ROWS - _LAST_ROWS]
+    left_out = [f"… and {len(rows) - _MOST_ROWS:,} more", *[""] * (len(rows[0]) - 1)]
+    return [*first, left_out, *rows[-_LAST_ROWS:]]
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
@@ -130,11 +140,12 @@ class Screen:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
         """Print a table, or nothing without rows; columns from `numbers_from` on are aligned to the right.
 
+        Of a table with more than a hundred rows the middle is left out, with a row that says so.
         Numbers never wrap: a table that is too wide is split into blocks, each beginning with the first columns.
         """
         if self.quiet or not rows:
             return
-        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *rows)]
+        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *_some(rows))]
         self.console.print()
         self.console.print(_encodable(title), style="bold")  # rich's table title would wrap at the table's width
         for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):

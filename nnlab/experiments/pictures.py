@@ -45,8 +45,9 @@ class RunPlotData:
 
     Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
 
-    `portraits` describe the activation layers; `depths` numbers the layers with weights from 1 and gives each
-    activation layer the number of the one before it.
+    `portraits` describe activation layers, the first and the last among them; `activations` names them all, and says of
+    which the units are channels of images. `layers` is how many layers the network has. `depths` numbers the layers
+    with weights from 1 and gives each activation layer the number of the one before it.
 
     `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
     convolution.
@@ -72,6 +73,8 @@ class RunPlotData:
     uses_best: bool = True
     scaled_targets: bool = False
     portraits: Sequence[Portrait] = ()
+    activations: Mapping[str, bool] = field(default_factory=dict)
+    layers: int = 0
     depths: Mapping[str, int] = field(default_factory=dict)
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
@@ -324,7 +327,8 @@ def channels(data: RunPlotData) -> Figure | None:
     from nnlab import pictures as plots
 
     found = [portrait for portrait in data.portraits if portrait.saturated_by_channel.size]
-    return plots.channels(found, title=f"{data.title}, channels") if found else None
+    of = sum(data.activations.values())
+    return plots.channels(found, of=of, title=f"{data.title}, channels") if found else None
 
 
 def boundary(data: RunPlotData) -> Figure | None:
@@ -344,6 +348,7 @@ def boundary(data: RunPlotData) -> Figure | None:
         task=task,
         title=data.title,
         trained=data.trained if len(data.trained) else None,
+        along=plots.grid_along(data.layers),
     )
 
 
@@ -394,14 +399,14 @@ def units(data: RunPlotData) -> Figure | None:
     """Draw each activation layer with its pre-activations; None without activation layers."""
     from nnlab import pictures as plots
 
-    return plots.units(data.portraits, title=data.title) if data.portraits else None
+    return plots.units(data.portraits, of=len(data.activations), title=data.title) if data.portraits else None
 
 
 def health(data: RunPlotData) -> Figure | None:
     """Draw the health of each layer over the steps; None if it was not measured."""
     from nnlab import pictures as plots
 
-    channels = [portrait.name for portrait in data.portraits if portrait.saturated_by_channel.size]
+    channels = {name for name, is_of_images in data.activations.items() if is_of_images}
     return plots.health(data.steps, data.curves, data.depths, title=data.title, channels=channels)
 
 

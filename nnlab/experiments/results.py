@@ -16,7 +16,7 @@ from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
 from nnlab.experiments.baselines import NOTHING, Beside
 from nnlab.experiments.pictures import RunPlotData
-from nnlab.gates.hold import Measured, Outcome
+from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
@@ -67,9 +67,8 @@ def summary_of(
 ) -> TrainingSummary:
     """The content of summary.json; a training without an end has no `reports`, and no gates are held of it."""
     best, step = state.best, int(state.best.step[0])
-    at_best = {
-        n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
-    }
+    own = {name: series.at(step) for name, series in measured.history.items() if not name.startswith("gradcheck/")}
+    at_best = {name: value for name, value in own.items() if value is not None}
     final = {f"{split}/{name}": v for split, figures in (reports or {}).items() for name, v in figures.items()}
     return TrainingSummary(
         run=str(folder),
@@ -96,26 +95,28 @@ def summary_of(
 
 def _last(measured: Measured) -> LastMeasured | None:
     """The figures of the last step at which whole splits were measured; None if none ever was."""
-    names = [name for name in measured.history if name.partition("/")[0] in SPLITS]
-    step = max((measured.history[name][-1][0] for name in names), default=None)
+    series = {name: one for name, one in measured.history.items() if name.partition("/")[0] in SPLITS and one.steps}
+    step = max((one.steps[-1] for one in series.values()), default=None)
     if step is None:
         return None
-    latest = {name: measured.history[name][-1] for name in names}
-    return LastMeasured(step=step, **{name: finite(value) for name, (at, _, value) in latest.items() if at == step})
+    return LastMeasured(
+        step=step, **{name: finite(one.values[-1]) for name, one in series.items() if one.steps[-1] == step}
+    )
 
 
 def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
     """The data of those pictures of a training that need its metrics alone: there are no rows."""
-    names, dataset, best = figure_names(setup), setup.rows.dataset, state.best
-    steps = sorted({step for name in names for step, *_ in measured.history.get(name, [])})
-    curves = {name: _curve(measured.history.get(name, []), steps) for name in names}
+    dataset, best = setup.rows.dataset, state.best
+    series = {name: measured.history.get(name, Series()) for name in figure_names(setup)}
+    steps = np.unique(np.concatenate([one.steps for one in series.values()])).astype(int)
+    curves = {name: _curve(one, steps) for name, one in series.items()}
     return RunPlotData(
         title=setup.experiment.name,
         task=dataset.task,
         loss=str(setup.experiment.network.head.loss),
         columns=dataset.columns,
         image_shape=dataset.image_shape,
-        steps=np.array(steps),
+        steps=steps,
         curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
         epoch_steps=setup.epoch_steps,
         best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
@@ -141,7 +142,15 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         all_x=pick(dataset.x),
         all_y=dataset.y,
         trained=trained,
-        portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
+        portraits=health.portraits(
+            setup.network,
+            model.theta,
+            model.statistics,
+            prepared.train.x,
+            only=health.at_the_ends(setup.network),
+        ),
+        activations=health.activation_layers(setup.network),
+        layers=len(setup.network.layers),
         kernels=first_kernels(setup.network, model.theta),
         stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),
     )
@@ -165,9 +174,11 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
-    values = {step: value for step, _, value in history}
-    return np.array([values.get(step, np.nan) for step in steps])
+def _curve(series: Series, steps: Array) -> Array:
+    """The values at each of `steps`, (T,), nan where there is none."""
+    values = np.full(len(steps), np.nan)
+    values[np.searchsorted(steps, series.steps)] = series.values
+    return values
 
 
 def _shown_rows(split: Any) -> tuple[str, Array]:

@@ -57,7 +57,8 @@ def check_tables(setup: Setup, folder: RunFolder, begin: SavedState) -> None:
     """CheckpointError if metrics.csv or hashes.csv was modified since a checkpoint was saved."""
     for _ in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
         pass
-    read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark())
+    for _ in read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark()):
+        pass
 
 
 def hashes(setup: Setup, state: State) -> dict[str, str]:

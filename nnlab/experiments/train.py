@@ -351,7 +351,9 @@ class Training:
 
     def _measure_final(self, reports: Reports, theta: Array, beside: Beside = NOTHING) -> None:
         along = ("batch/", "health/")
-        looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith(along)}
+        looked_at = {
+            name: series.values[-1] for name, series in self.measured.history.items() if name.startswith(along)
+        }
         self.measured.final |= looked_at | beside.figures
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}

@@ -69,7 +69,7 @@ class Activation:
 
     def forms(self, dtype: np.dtype[Any]) -> Activation:
         """The entry with the `value` and `slope` to call for arrays of this dtype."""
-        if dtype != np.float32:
+        if dtype != np.float32 or not (self.value_float32 or self.slope_float32):
             return self
         return replace(self, value=self.value_float32 or self.value, slope=self.slope_float32 or self.slope)
 

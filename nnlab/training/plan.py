@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -70,8 +72,13 @@ class Plan:
         """The next step after `step` at which there is something to measure, to mark or to save."""
         every = [self.log_every, self.evaluate_every, *([self.checkpoint_every] if self.checkpoint_every else [])]
         marks = [(step // n + 1) * n for n in every]
-        marks += [s for steps in (self.steps_to_measure, self.steps_to_mark) for s in steps if s > step]
+        marks += self._single[bisect_right(self._single, step) :][:1]
         return min([self.steps, *marks])
+
+    @cached_property
+    def _single(self) -> list[int]:
+        """The steps at which something is due but once, in their order."""
+        return sorted(self.steps_to_measure | self.steps_to_mark)
 
 
 @dataclass(frozen=True)

@@ -687,7 +687,7 @@ def test_a_baseline_has_the_figures_of_the_summary_and_the_rows_of_the_metrics(t
     write(tmp_path, "step,epoch,a\n1,0.5,\n2,1.0,0.25\n", "metrics.csv")
     found = read_baseline(RunFolder(tmp_path))
     assert found.final == {"test/c": 2.0, "test/d": None}
-    assert found.history == {"a": [(2, 1.0, 0.25)]}
+    assert {name: [*series] for name, series in found.history.items()} == {"a": [(2, 1.0, 0.25)]}
 
 
 @pytest.mark.parametrize(("value", "shown"), [(True, "true"), ("1", "'1'"), ([1], "a list of 1")])
