@@ -271,6 +271,10 @@ class Plateau:
         Parameter("min_scale", 1e-4, "share of the rate that is kept in any case", low=0, high=1, open_=(0,)),
     )
 
+    def misfits(self, _steps: int, _values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """None: it may well be that the rate of a run is never lowered."""
+        return iter(())
+
     def start(self, replicas: int) -> dict[str, Array]:
         """The state before the first observation: arrays (R,) for checkpoints."""
         counts, worst = np.zeros(replicas, np.int64), -np.inf if self.larger_is_better else np.inf

@@ -63,6 +63,14 @@ def steps_for(experiment: Experiment, rows: int) -> int:
     return (training.epochs or 0) * -(-rows // batch_size_for(experiment, rows))
 
 
+def schedule_findings(experiment: Experiment, steps: int) -> Iterator[Finding]:
+    """The parameters of the learning-rate schedule that do not fit a training of so many steps."""
+    schedule = experiment.optimizer.schedule
+    for parameter, text in schedule.entry.misfits(steps, schedule.values) if schedule else ():
+        path = ("optimizer", "learning_rate", parameter)
+        yield path, f"{text} (for one run: --set {'.'.join(path)}=…)"
+
+
 def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> int:
     """Once per epoch; as often as the log if epochs are short and there is no early stopping."""
     return per_epoch if experiment.training.early_stopping else max(per_epoch, log_every)

@@ -18,7 +18,7 @@ from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
-from nnlab.setup.plan import part_findings, plan_for, steps_for, watch_for
+from nnlab.setup.plan import part_findings, plan_for, schedule_findings, steps_for, watch_for
 from nnlab.setup.rows import Rows
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
@@ -110,7 +110,8 @@ class Setup:
 def set_up(experiment: Experiment, rows: Rows) -> Setup:
     """Network, optimizer and plan for prepared rows.
 
-    ConfigError for layers that do not fit, parts to be watched that are not there, and gates that are never met.
+    ConfigError for layers that do not fit, a schedule that does not fit the number of steps, parts to be watched that
+    are not there, and gates that are never met.
     """
     dataset, first = rows.dataset, rows.prepared[0]
     weights = class_weights(experiment, dataset.columns, [prepared.train for prepared in rows.prepared])
@@ -120,7 +121,11 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     larger = watch_for(experiment, parts).larger_is_better
     optimizer = optimizer_for(experiment, layout, steps_for(experiment, count), larger_is_better=larger)
     plan = plan_for(experiment, count, parts, optimizer.observe if optimizer.plateau else None)
-    findings = [*part_findings(experiment, parts), *gate_findings(experiment, rows, network, plan, parts)]
+    findings = [
+        *schedule_findings(experiment, plan.steps),
+        *part_findings(experiment, parts),
+        *gate_findings(experiment, rows, network, plan, parts),
+    ]
     if findings:
         raise refusal(experiment, findings)
     return Setup(experiment, rows, network, optimizer, plan)
