@@ -20,6 +20,7 @@ from nnlab.cli.terminal import (
     show_exact_check,
     show_figures,
     show_gates,
+    show_learned,
     show_setup,
     show_verdict,
 )
@@ -87,6 +88,7 @@ def training(output: Output, trained: TrainingResult) -> None:
     if trained.reports:
         show_figures(screen, trained.reports, _weights(trained), trained.summary.baselines, by_class=False)
         say_all(screen, trained.summary.sentences)
+        show_learned(screen, trained.summary.learned)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
@@ -113,6 +115,7 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     weights = f"the {found.checkpoint} weights, step {found.step}"
     show_figures(screen, found.figures, weights, found.beside.figures)
     say_all(screen, found.beside.sentences)
+    show_learned(screen, found.learned)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")

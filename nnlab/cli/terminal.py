@@ -240,8 +240,9 @@ def _sentence(progress: Progress, figures: Mapping[str, float], room: int | None
     Step and time left are always kept.
     """
     step = f"step {progress.step:,}/{progress.steps:,}"
-    shown = {name: value for name, value in figures.items() if not name.startswith("health/")}
+    shown = {name: value for name, value in figures.items() if not name.startswith(("health/", "optimizer/"))}
     parts = [f"{name} {_short(value)}" for name, value in shown.items() if not name.endswith("hamming_loss")][:5]
+    parts += [f"learning rate {_short(value)}" for name, value in figures.items() if name.startswith("optimizer/")]
     left = []
     if progress.seconds > 0 and progress.step:
         speed = progress.step / progress.seconds
@@ -305,6 +306,14 @@ def show_figures(
     screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
+
+
+def show_learned(screen: Screen, learned: Mapping[str, float | None]) -> None:
+    """Print the learned activation parameters, or nothing without any."""
+    from nnlab.runs.summary import OVER_UNITS, learned_rows
+
+    rows = [[name, *map(figure, values)] for name, values in learned_rows(learned).items()]
+    screen.table("Learned activation parameters, over the units", ["", *OVER_UNITS], rows)
 
 
 def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None]) -> None:

@@ -20,7 +20,7 @@ from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, printable
-from nnlab.experiments.train import Observer, Progress
+from nnlab.experiments.train import Observer, Progress, shown
 from nnlab.networks.evaluator import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
@@ -203,7 +203,9 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     for record in setup.fit(state, stop=stop):
         records.append(record)
         figures = {name: _mean(values) for name, values in record.figures.items()}
-        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
+        observe(
+            Progress(record.step, setup.plan.steps, record.epoch, shown(setup, figures), time.perf_counter() - clock)
+        )
     chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
     return Arm(

@@ -48,6 +48,7 @@ def figure_names(setup: Setup) -> list[str]:
         *running,
         *quick,
         *(health.figure_names(setup.network) if setup.experiment.training.health else ()),
+        *setup.plan.readings,
     ]
 
 
@@ -59,6 +60,7 @@ def summary_of(
     folder: Path,
     status: Status,
     reports: Mapping[str, Any],
+    learned: Mapping[str, float],
     beside: Beside,
     gates: Sequence[Outcome],
     seconds: float,
@@ -71,7 +73,10 @@ def summary_of(
     return TrainingSummary(
         run=str(folder),
         status=status,
-        final={f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
+        final={
+            **{f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
+            **{name: finite(value) for name, value in learned.items()},
+        },
         best=BestStep(
             step=step,
             monitor=setup.plan.watch.monitor,

@@ -25,6 +25,7 @@ from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.gradcheck.checks import check_step, failures
 from nnlab.gradcheck.points import frozen
+from nnlab.networks.learned import FAMILY, learned_parameters
 from nnlab.runs.about import SavedState
 from nnlab.runs.environment import environment
 from nnlab.runs.files import ignore
@@ -32,6 +33,7 @@ from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Session, Status, TrainingRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.model import Model
+from nnlab.setup.readings import LEARNING_RATE
 from nnlab.setup.setup import Setup
 from nnlab.training.batches import Batches
 from nnlab.training.plan import Plan, Record
@@ -51,6 +53,12 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
+
+
+def shown(setup: Setup, figures: Mapping[str, float]) -> dict[str, float]:
+    """The figures that progress shows: no learned parameters, and the learning rate only if a schedule changes it."""
+    left_out = (*(() if setup.experiment.optimizer.schedule else (LEARNING_RATE,)), f"{FAMILY}/")
+    return {name: value for name, value in figures.items() if not name.startswith(left_out)}
 
 
 @dataclass
@@ -211,7 +219,8 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, figures, self.sessions.seconds()))
+            seen = shown(self.setup, figures)
+            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, seen, self.sessions.seconds()))
 
     def _checked_again(self) -> range:
         """The first steps after a resume, whose gradients are checked like those of the first steps."""
@@ -266,6 +275,7 @@ class Training:
             folder=self.folder.path,
             status=status,
             reports=reports,
+            learned=learned_parameters(self.setup.network.layout, chosen.theta),
             beside=beside,
             gates=gates,
             seconds=self.sessions.seconds(),
@@ -312,9 +322,10 @@ class Training:
         return [f"health: {100 * self.health.seconds / self.training.seconds:.2g} % of the time"]
 
     def _measure_final(self, reports: Reports, theta: Array, beside: Beside = NOTHING) -> None:
-        along = ("batch/", "health/")
+        along = ("batch/", "health/", "optimizer/")
         looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith(along)}
-        self.measured.final |= looked_at | beside.figures
+        learned = learned_parameters(self.setup.network.layout, theta)
+        self.measured.final |= looked_at | learned | beside.figures
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}
         self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])

@@ -216,7 +216,8 @@ SCHEDULES: dict[str, Schedule] = by_name(
         ),
     ),
     Schedule(
-        "cosine", cosine, "base · (final + (1 - final) (1 + cos(π T_cur / T_i)) / 2)", "Loshchilov, Hutter 2017, ICLR (SGDR)",
+        "cosine", cosine, "base · (final + (1 - final) (1 + cos(π T_cur / T_i)) / 2)",
+        "Loshchilov, Hutter 2017, ICLR (SGDR)",
         (
             _warmup(),
             Parameter("cycles", 1.0, "how often it falls, each time from the base rate", low=1),
@@ -246,9 +247,9 @@ class Plateau:
 
     `observe(values, state)` takes the monitored figure, (R,), changes `state` in place and returns the factor of the
     learning rate, (R,), in [min_scale, 1]. A value improves on the best so far if it is better by more than
-    `min_delta`, or where `relative` by more than that share of the best's size; nan never does. After a drop, `cooldown`
-    observations are not waited for: a better one among them is still the best. Early stopping counts in the same way;
-    PyTorch's patience is one less, and its relative threshold has the wrong sign where the best is below 0.
+    `min_delta`, or where `relative` by more than that share of the best's size; nan never does. After a drop,
+    `cooldown` observations are not waited for: a better one among them is still the best. Early stopping counts in the
+    same way; PyTorch's patience is one less, and its relative threshold has the wrong sign where the best is below 0.
     """
 
     factor: float = 0.1
@@ -266,7 +267,7 @@ class Plateau:
         Parameter("factor", 0.1, "what the rate is multiplied by", low=0, high=1, open_=(0, 1)),
         Parameter("patience", 10, "observations without improvement that lower the rate", low=1),
         Parameter("min_delta", 0.0, "by how much a value must be better to be an improvement", low=0),
-        Parameter("relative", False, "whether min_delta is a share of the best value so far"),
+        Parameter("relative", default=False, description="whether min_delta is a share of the best value so far"),
         Parameter("cooldown", 0, "observations after a drop that are not waited for", low=0, whole=True),
         Parameter("min_scale", 1e-4, "share of the rate that is kept in any case", low=0, high=1, open_=(0,)),
     )

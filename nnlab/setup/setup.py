@@ -19,6 +19,7 @@ from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
 from nnlab.setup.plan import part_findings, plan_for, schedule_findings, steps_for, watch_for
+from nnlab.setup.readings import readings_of
 from nnlab.setup.rows import Rows
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
@@ -104,7 +105,9 @@ class Setup:
 
     def with_rates(self, rates: Iterable[float]) -> Setup:
         """A copy with one learning rate for each of as many blocks of replicas."""
-        return replace(self, optimizer=replace(self.optimizer, rates=tuple(rates)))
+        optimizer = replace(self.optimizer, rates=tuple(rates))
+        plan = replace(self.plan, readings=readings_of(optimizer, self.network))
+        return replace(self, optimizer=optimizer, plan=plan)
 
 
 def set_up(experiment: Experiment, rows: Rows) -> Setup:
@@ -120,7 +123,8 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     layout, count = _checked_layout(experiment, network, dataset.y.shape[1]), len(first.train.x)
     larger = watch_for(experiment, parts).larger_is_better
     optimizer = optimizer_for(experiment, layout, steps_for(experiment, count), larger_is_better=larger)
-    plan = plan_for(experiment, count, parts, optimizer.observe if optimizer.plateau else None)
+    observe, readings = optimizer.observe if optimizer.plateau else None, readings_of(optimizer, network)
+    plan = plan_for(experiment, count, parts, observe, readings)
     findings = [
         *schedule_findings(experiment, plan.steps),
         *part_findings(experiment, parts),

@@ -10,12 +10,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import Task
+from nnlab.training.state import State
 from nnlab.training.stopping import Watch
 
 Array = NDArray[Any]
 Update = Callable[..., None]  # update(theta, gradient, slots, step), in place
 Timer = Callable[[], AbstractContextManager[object]]
 Observe = Callable[[Mapping[str, Array], Array], None]
+Reading = Callable[[State], Array | None]  # a figure of each replica, (R,), or None where there is none yet
 
 
 def never() -> bool:
@@ -31,6 +33,7 @@ class Plan:
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
     looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean.
+    `readings` are figures that are read from the state wherever something is measured.
     """
 
     task: Task
@@ -50,6 +53,7 @@ class Plan:
     needs_objective: bool = False
     health: bool = False
     running_loss: bool = False
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -59,12 +63,20 @@ class Plan:
         """Whether whole splits are measured at this step; the first and the last always are."""
         return step % self.evaluate_every == 0 or step == self.steps or step in self.steps_to_measure
 
+    def read(self, state: State) -> dict[str, Array]:
+        """The readings at the present step, each (R,)."""
+        found = ((name, reading(state)) for name, reading in self.readings.items())
+        return {name: values for name, values in found if values is not None}
+
     def next_due(self, step: int) -> int:
         """The next step after `step` at which there is something to measure, to mark or to save."""
-        every = [self.log_every, self.evaluate_every, *([self.checkpoint_every] if self.checkpoint_every else [])]
-        marks = [(step // n + 1) * n for n in every]
-        marks += [s for steps in (self.steps_to_measure, self.steps_to_mark) for s in steps if s > step]
-        return min([self.steps, *marks])
+        saved = [(step // self.checkpoint_every + 1) * self.checkpoint_every] if self.checkpoint_every else []
+        return min([self.next_measured(step), *saved, *(s for s in self.steps_to_mark if s > step)])
+
+    def next_measured(self, step: int) -> int:
+        """The next step after `step` at which there is something to measure."""
+        marks = [(step // every + 1) * every for every in (self.log_every, self.evaluate_every)]
+        return min([self.steps, *marks, *(s for s in self.steps_to_measure if s > step)])
 
 
 @dataclass(frozen=True)
