@@ -124,6 +124,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         scaled_targets=prepared.target_scaling is not None,
         portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
         depths=health.depths(setup.network),
+        schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
         kernels=first_kernels(setup.network, model.theta),
         stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),
     )

@@ -33,7 +33,7 @@ from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.run import ArmsRun, Session, Status, TrainingRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.model import Model
-from nnlab.setup.readings import LEARNING_RATE
+from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
 from nnlab.training.batches import Batches
 from nnlab.training.plan import Plan, Record
@@ -57,7 +57,7 @@ Observer = Callable[[Progress], None]
 
 def shown(setup: Setup, figures: Mapping[str, float]) -> dict[str, float]:
     """The figures that progress shows: no learned parameters, and the learning rate only if a schedule changes it."""
-    left_out = (*(() if setup.experiment.optimizer.schedule else (LEARNING_RATE,)), f"{FAMILY}/")
+    left_out = (*(() if setup.experiment.optimizer.schedule else (RATE,)), f"{FAMILY}/")
     return {name: value for name, value in figures.items() if not name.startswith(left_out)}
 
 

@@ -45,3 +45,17 @@ def _over_units(statistic: Statistic, place: slice) -> OfTheta:
 def learned_parameters(layout: Layout, theta: Array) -> dict[str, float]:
     """The figures of one network, theta (1, P)."""
     return {name: float(figure(theta)[0]) for name, figure in parameter_figures(layout).items()}
+
+
+def learned_words(layout: Layout, theta: Array) -> dict[str, str]:
+    """The learned parameters of each layer of one network, theta (1, P), in words: `beta = 1.23 learned`."""
+    words: dict[str, list[str]] = {}
+    for spec in layout.specs:
+        if spec.of_activation:
+            layer, _, parameter = spec.name.rpartition("/")
+            words.setdefault(layer, []).append(f"{parameter} = {_range(theta[0, layout.places[spec.name]])} learned")
+    return {layer: ", ".join(each) for layer, each in words.items()}
+
+
+def _range(values: Array) -> str:
+    return f"{values[0]:.3g}" if values.size == 1 else f"{values.min():.3g} to {values.max():.3g}"

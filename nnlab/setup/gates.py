@@ -19,7 +19,7 @@ from nnlab.maths.metrics import report
 from nnlab.networks.layout import Layout
 from nnlab.networks.learned import FAMILY
 from nnlab.networks.network import Network
-from nnlab.setup.readings import LEARNING_RATE
+from nnlab.setup.readings import RATE
 from nnlab.setup.rows import Rows
 from nnlab.training import health
 from nnlab.training.plan import Plan
@@ -91,7 +91,7 @@ def _measured_when(
 
 def _read_when(name: str, plan: Plan, epochs: float) -> WhenMeasured:
     """When a reading is taken, where a step is so many `epochs`; there is a learning rate from the first update on."""
-    if name != LEARNING_RATE:
+    if name != RATE:
         return WhenMeasured(final=True, steps=range(plan.steps + 1))
     first = plan.next_measured(0)
     return WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (first, first * epochs))

@@ -9,7 +9,7 @@ from nnlab.networks.network import Network
 from nnlab.setup.optimizer import BoundOptimizer
 from nnlab.training.plan import Reading
 
-LEARNING_RATE = "optimizer/learning_rate"
+RATE = "optimizer/learning_rate"
 
 
 def readings_of(optimizer: BoundOptimizer, network: Network) -> dict[str, Reading]:
@@ -22,7 +22,7 @@ def readings_of(optimizer: BoundOptimizer, network: Network) -> dict[str, Readin
 
 def _readings(optimizer: BoundOptimizer, network: Network) -> Iterator[tuple[str, Reading]]:
     if optimizer.entry.follows_rate:
-        yield LEARNING_RATE, optimizer.rates_at
+        yield RATE, optimizer.rates_at
     for name, figure in parameter_figures(network.layout).items():
         yield name, _of_theta(figure)
 
