@@ -20,6 +20,7 @@ from nnlab.cli.terminal import (
     show_exact_check,
     show_figures,
     show_gates,
+    show_learned,
     show_setup,
     show_verdict,
 )
@@ -92,6 +93,7 @@ def training(output: Output, trained: TrainingResult) -> None:
         about = _weights(trained), trained.summary.baselines
         show_figures(screen, trained.reports, *about, by_class=False, scaled_targets=trained.summary.scaled_targets)
         say_all(screen, trained.summary.sentences)
+        show_learned(screen, trained.summary.learned)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
@@ -136,6 +138,7 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     scaled = found.model.target_scaling is not None
     show_figures(screen, found.figures, weights, found.beside.figures, scaled_targets=scaled)
     say_all(screen, found.beside.sentences)
+    show_learned(screen, found.learned)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")

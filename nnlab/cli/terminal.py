@@ -261,7 +261,9 @@ class _Latest:
         step = progress.step if progress.measured_at is None else progress.measured_at
         for name, value in progress.figures.items():
             if not name.startswith("health/") and not name.endswith("hamming_loss"):
-                shown = f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else name
+                shown = (
+                    f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else _WORDS.get(name, name)
+                )
                 self.found[name] = (step, f"{shown} {_short(value)}")
 
     def words(self, step: int) -> Iterator[str]:
@@ -275,7 +277,8 @@ class _Latest:
                 yield f"at step {at:,}: {', '.join(by_step[at])}"
 
 
-_MOST_FIGURES = 5
+_MOST_FIGURES = 6
+_WORDS = {"optimizer/learning_rate": "learning rate"}
 
 
 def _sentence(progress: Progress, latest: _Latest, room: int | None = None) -> str:
@@ -352,6 +355,14 @@ def show_figures(
     screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
+
+
+def show_learned(screen: Screen, learned: Mapping[str, float | None]) -> None:
+    """Print the learned activation parameters, or nothing without any."""
+    from nnlab.runs.summary import OVER_UNITS, learned_rows
+
+    rows = [[name, *map(figure, values)] for name, values in learned_rows(learned).items()]
+    screen.table("Learned activation parameters, over the units", ["", *OVER_UNITS], rows)
 
 
 def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None]) -> None:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from nnlab.config.choices import ActivationChoice, choose_activation
 from nnlab.config.document import KeyPath, read_value
-from nnlab.config.experiment import evaluated_parts, refusal, watchable
+from nnlab.config.experiment import Finding, evaluated_parts, refusal, watchable
 from nnlab.config.schema import LARGEST_SEED, Experiment
+from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import AnyActivation
@@ -26,6 +27,8 @@ from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
 from nnlab.setup.network import network_for
+from nnlab.setup.plan import schedule_findings, steps_for
+from nnlab.setup.rows import split_rows
 from nnlab.setup.setup import shape_finding
 
 LARGEST_LEGACY_SEED = 2**32 - 1
@@ -111,6 +114,27 @@ def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) 
             if found != outputs * network.head.per_output:
                 text = f"with {label}: found {found} outputs of the network, but the data have {outputs} targets"
                 yield ("network", "head"), text
+
+
+def check_schedules(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for learning-rate schedules that do not fit the number of steps of their arms."""
+    labels: dict[Finding, list[str]] = {}
+    rows: dict[str, int] = {}  # of the training part, by what splits the data
+    for label, arm in arms.items():
+        if arm.optimizer.schedule is not None:
+            key = repr((arm.data.test, arm.data.validation))
+            rows[key] = rows.get(key) or len(split_rows(arm, dataset).train)
+            for finding in schedule_findings(arm, steps_for(arm, rows[key])):
+                labels.setdefault(finding, []).append(label)
+    if labels:
+        whole = len(arms)
+        found = [(path, _with(own, whole, text)) for (path, text), own in labels.items()]
+        raise refusal(experiment, found)
+
+
+def _with(labels: Sequence[str], arms: int, text: str) -> str:
+    """The text, which begins with the first arm that it is about unless it is about all."""
+    return text if len(labels) == arms else f"with {labels[0]}: {text}"
 
 
 # --- seeds ------------------------------------------------------------------------------------------------------------

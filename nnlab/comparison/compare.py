@@ -31,11 +31,13 @@ from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
+from nnlab.networks.learned import parameter_figures
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import ArmsRun, Status
 from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.readings import RATE
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import set_up
 from nnlab.training.health import figure_names
@@ -296,6 +298,7 @@ def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
     finals = final_figures(experiment, dataset)
     evaluated = [name for name in finals if name.partition("/")[0] in training.evaluate]
     looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))
+    looks |= dict.fromkeys(parameter_figures(network.layout), (-np.inf, np.inf)) | {RATE: (0.0, np.inf)}
     shares = {name: (0.0, 1.0) for name in looks if name.endswith(("/dead", "/saturated"))}
     return PieceForm(
         dtype_of(experiment),

@@ -20,7 +20,7 @@ from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, printable
-from nnlab.experiments.train import Beat, Observer, Progress
+from nnlab.experiments.train import Beat, Observer, Progress, shown
 from nnlab.networks.evaluator import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
@@ -203,7 +203,7 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     scaled = setup.experiment.data.scale_targets
     for record in setup.fit(state, stop=stop, pause=Beat()):
         records.append(record)
-        figures = setup.plan.watched_first({name: _mean(values) for name, values in record.figures.items()})
+        figures = shown(setup, {name: _mean(values) for name, values in record.figures.items()})
         seconds = time.perf_counter() - clock
         observe(Progress(record.step, setup.plan.steps, record.epoch, figures, seconds, scaled_targets=scaled))
     chosen = setup.chosen(state)

@@ -621,12 +621,13 @@ def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
     if head == "baseline":
         figure = name.partition("/")[2]
         return unknown_figure(gate, [figure, *baseline_figures(experiment.task, [figure])])
-    if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head == "health":
+    if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head in ("health", "parameters"):
         return None
     if head in SPLITS and experiment.task in _tasks_of(name):
         return unmeasured(experiment.task, name, f"{head}/")
     known = [f"{split}/{name}" for split in SPLITS for name in nameable(experiment.task)]
-    return unknown_figure(gate, [*known, "batch/loss", "batch/running_loss", "gradcheck/error"])
+    others = ["batch/loss", "batch/running_loss", "gradcheck/error", "optimizer/learning_rate"]
+    return unknown_figure(gate, [*known, *others])
 
 
 def _tasks_of(metric: str) -> Sequence[str]:

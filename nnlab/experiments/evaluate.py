@@ -34,6 +34,7 @@ from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
 from nnlab.maths.metrics import Figures, Scored
+from nnlab.networks.learned import learned_parameters
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
@@ -73,6 +74,11 @@ class Evaluation:
         """The number of rows with a prediction."""
         return sum(part.rows for part in self.predicted.values())
 
+    @property
+    def learned(self) -> Figures:
+        """The learned activation parameters."""
+        return {**learned_parameters(self.model.network.layout, self.model.theta)}
+
     def document(self) -> dict[str, Any]:
         """The evaluation as a document for `--json`."""
         return {
@@ -81,7 +87,7 @@ class Evaluation:
             "checkpoint": self.checkpoint,
             "step": self.step,
             "rows": self.rows,
-            "figures": _flat(self.figures),
+            "figures": _flat(self.figures) | self.learned,
             "baselines": self.beside.figures,
             "sentences": [*self.beside.sentences],
             "gates": [gate.document() for gate in self.gates],
@@ -229,7 +235,8 @@ def _held(
     baseline: Measured | None,
 ) -> tuple[Outcome, ...]:
     """The outcomes of gates on figures of these parts, on those of baselines, and on entries of theta."""
-    layout, measured = model.network.layout, Measured(final=_flat(figures) | beside.figures)
+    layout, learned = model.network.layout, learned_parameters(model.network.layout, model.theta)
+    measured = Measured(final={**_flat(figures), **beside.figures, **learned})
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
     known = [f"{part}/{name}" for part in parts for name in names]

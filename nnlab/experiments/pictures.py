@@ -50,7 +50,7 @@ class RunPlotData:
     with weights from 1 and gives each activation layer the number of the one before it.
 
     `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
-    convolution.
+    convolution. `schedule` names what changes the learning rate, if anything does.
     """
 
     title: str
@@ -78,6 +78,7 @@ class RunPlotData:
     depths: Mapping[str, int] = field(default_factory=dict)
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
+    schedule: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -133,6 +134,18 @@ def accuracy(data: RunPlotData) -> Figure | None:
         best_step=data.used_step,
         title=data.title,
         epoch_steps=data.epoch_steps,
+    )
+
+
+def learning_rate(data: RunPlotData) -> Figure | None:
+    """Draw the learning rate over the steps; None without a schedule, for a straight line shows nothing."""
+    from nnlab import pictures as plots
+
+    rates = data.curves.get("optimizer/learning_rate")
+    if not data.schedule or rates is None:
+        return None
+    return plots.learning_rate(
+        data.steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
     )
 
 
@@ -433,6 +446,7 @@ def _decisions(data: RunPlotData) -> tuple[Array, Array]:
 PICTURES: dict[str, Drawing[RunPlotData]] = {
     "cost": Drawing(cost, "Training and validation cost over the steps."),
     "accuracy": Drawing(accuracy, "Accuracy, or what comes nearest to it in the task, over the steps."),
+    "learning_rate": Drawing(learning_rate, "The learning rate of the updates, as the schedule gives it."),
     "confusion": Drawing(confusion, "Which class is taken for which."),
     "labels": Drawing(labels, "How well each label is given, where a row may have several."),
     "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ def figure_names(setup: Setup) -> list[str]:
         *running,
         *whole,
         *(health.figure_names(setup.network) if setup.experiment.training.health else ()),
+        *setup.plan.readings,
     ]
 
 
@@ -58,6 +60,7 @@ def summary_of(
     *,
     folder: Path,
     status: Status,
+    learned: Mapping[str, float] = MappingProxyType({}),
     seconds: float,
     reports: Mapping[str, Any] | None = None,
     beside: Beside = NOTHING,
@@ -74,7 +77,11 @@ def summary_of(
         run=str(folder),
         status=status,
         **({"stopped_by": stopped_by} if stopped_by else {}),
-        final=final | ({"gradcheck/error": gradcheck.error} if gradcheck else {}),
+        final={
+            **final,
+            **({"gradcheck/error": gradcheck.error} if gradcheck else {}),
+            **{name: finite(value) for name, value in learned.items()},
+        },
         **({"last": last} if reports is None and (last := _last(measured)) else {}),
         best=BestStep(
             step=step,
@@ -123,6 +130,7 @@ def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
         uses_best=setup.stops_early,
         scaled_targets=setup.rows.of(0).target_scaling is not None,
         depths=health.depths(setup.network),
+        schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
     )
 
 

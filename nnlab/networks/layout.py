@@ -39,13 +39,15 @@ class ParameterSpec:
     """One named tensor of a network, such as `dense1/weights`.
 
     Only weights have `penalties` and are `decayed`; biases and learned activation parameters never are. The last axis
-    of weights counts units, all others what comes into a unit. `fill` is where running statistics start.
+    of weights counts units, all others what comes into a unit. `fill` is where running statistics start, and
+    `of_activation` marks the learned parameters of an activation.
     """
 
     name: str
     shape: tuple[int, ...]
     penalties: Penalties | None = None
     fill: float = 0.0
+    of_activation: bool = False
 
     @property
     def size(self) -> int:

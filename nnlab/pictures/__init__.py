@@ -1,6 +1,6 @@
 """Pictures of a run: each a pure function from plain arrays to a matplotlib Figure, and `save` to write it.
 
-curves.py   cost and accuracy over the updates
+curves.py   cost, accuracy and learning rate over the updates
 classes.py  confusion matrix, misclassified images
 labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
@@ -33,7 +33,7 @@ from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare
 from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
 from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa: E402
 from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
-from nnlab.pictures.curves import accuracy, cost  # noqa: E402
+from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
 from nnlab.pictures.functions import activation  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
@@ -73,6 +73,7 @@ __all__ = [
     "grid_along",
     "health",
     "label_rates",
+    "learning_rate",
     "misclassified",
     "mislabelled",
     "rankings",

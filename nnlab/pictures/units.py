@@ -89,7 +89,8 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
 def _sentence(portrait: Portrait) -> str:
     dead, saturated = (percent(share).replace(" ", _TIED) for share in (portrait.dead_share, portrait.saturated_share))
     of_channels = " of channels" if portrait.saturated_by_channel.size else ""
-    return f"{shortened(portrait.name, 24)}: {dead}{of_channels} dead, {saturated} saturated"
+    learned = f"{portrait.learned}; " if portrait.learned else ""
+    return f"{shortened(portrait.name, 24)}: {learned}{dead}{of_channels} dead, {saturated} saturated"
 
 
 def _explain(figure: Figure, shown: Sequence[Portrait]) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from nnlab.config.experiment import Finding, line_search_findings, refusal
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
-from nnlab.training.plan import Observe, Plan
+from nnlab.training.plan import Observe, Plan, Reading
 from nnlab.training.stopping import Watch
 
 
-def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe: Observe | None = None) -> Plan:
+def plan_for(
+    experiment: Experiment,
+    rows: int,
+    parts: tuple[str, ...],
+    observe: Observe | None = None,
+    readings: Mapping[str, Reading] = MappingProxyType({}),
+) -> Plan:
     """When to update, measure, evaluate and save, for a training part of `rows` rows; `parts` names the splits.
 
-    `observe` receives the monitored figure, for a plateau schedule. ConfigError for settings that a line search
-    excludes, such as batches of some rows.
+    `observe` receives the monitored figure, for a plateau schedule; `readings` are figures read from the state.
+    ConfigError for settings that a line search excludes, such as batches of some rows.
     """
     training, optimizer = experiment.training, experiment.optimizer
     batch, steps = batch_size_for(experiment, rows), steps_for(experiment, rows)
@@ -46,6 +53,7 @@ def plan_for(experiment: Experiment, rows: int, parts: tuple[str, ...], observe:
         needs_objective=optimizer.entry.needs_objective,
         health=training.health,
         running_loss=training.running_loss,
+        readings=readings,
     )
 
 
@@ -61,6 +69,14 @@ def steps_for(experiment: Experiment, rows: int) -> int:
     if training.steps is not None:
         return training.steps
     return (training.epochs or 0) * -(-rows // batch_size_for(experiment, rows))
+
+
+def schedule_findings(experiment: Experiment, steps: int) -> Iterator[Finding]:
+    """The parameters of the learning-rate schedule that do not fit a training of so many steps."""
+    schedule = experiment.optimizer.schedule
+    for parameter, text in schedule.entry.misfits(steps, schedule.values) if schedule else ():
+        path = ("optimizer", "learning_rate", parameter)
+        yield path, f"{text} (for one run: --set {'.'.join(path)}=…)"
 
 
 def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> int:

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Layer, PassContext, is_image
 from nnlab.networks.layers.over_channels import OverChannels
+from nnlab.networks.learned import learned_words
 from nnlab.networks.network import Network, Pass, rows_of
 from nnlab.training.evaluation import Part
 from nnlab.training.plan import Plan, Timer, Update
@@ -247,7 +248,8 @@ class Portrait:
     slope is at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some
     262,144 of them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
     saturated pixels, `dead_channels` (channels,) is true for channels that are dead at all of them, and `images` is the
-    number of images that were looked at.
+    number of images that were looked at. `learned` are the learned parameters of the activation in words: their value,
+    or their range over the units.
     """
 
     name: str
@@ -262,6 +264,7 @@ class Portrait:
     saturated_by_channel: Array = field(default_factory=lambda: np.empty(0))
     dead_channels: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     images: int = 0
+    learned: str = ""
 
 
 def activation_layers(network: Network) -> dict[str, bool]:
@@ -299,7 +302,8 @@ def portraits(
             for layer, bound in _curves(network, evaluation)
             if only is None or layer.name in only
         ]
-    return [portrait for portrait in drawn if portrait is not None]
+    learned = learned_words(network.layout, theta)
+    return [replace(one, learned=learned.get(one.name, "")) for one in drawn if one is not None]
 
 
 def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, rows: int) -> Portrait | None:

@@ -134,10 +134,10 @@ class Trainer:
         figures: dict[str, Array] = {}
         with np.errstate(all="ignore"):
             if plan.logs(state.step):
-                figures["batch/loss"] = state.batch_loss.copy()
-                figures |= {} if state.losses is None else {"batch/running_loss": state.mean_loss()}
+                figures |= state.batch_figures()
             if plan.evaluates(state.step):
                 figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts, plan.reported) | self.health()
+            figures |= plan.read(state) if figures else {}
             self.guard.check_losses([values for name, values in figures.items() if name.endswith("/loss")])
         if not is_everywhere(state.running):
             figures = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}

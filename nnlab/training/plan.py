@@ -12,12 +12,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import ReportedFigure, Task
+from nnlab.training.state import State
 from nnlab.training.stopping import Watch
 
 Array = NDArray[Any]
 Update = Callable[..., None]  # update(theta, gradient, slots, step), in place
 Timer = Callable[[], AbstractContextManager[object]]
 Observe = Callable[[Mapping[str, Array], Array], None]
+Reading = Callable[[State], Array | None]  # a figure of each replica, (R,), or None where there is none yet
 
 
 def never() -> bool:
@@ -33,7 +35,8 @@ class Plan:
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
     looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean. Of
-    whole splits there are loss and quick figures, and the `reported` ones that were asked for.
+    whole splits there are loss and quick figures, and the `reported` ones that were asked for. `readings` are figures
+    that are read from the state wherever something is measured.
     """
 
     task: Task
@@ -54,6 +57,7 @@ class Plan:
     health: bool = False
     running_loss: bool = False
     reported: tuple[ReportedFigure, ...] = ()
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -68,17 +72,33 @@ class Plan:
         first = [self.watch.monitor] if self.watch.patience is not None else []
         return {name: figures[name] for name in dict.fromkeys([*first, *figures]) if name in figures}
 
+    def read(self, state: State) -> dict[str, Array]:
+        """The readings at the present step, each (R,)."""
+        found = ((name, reading(state)) for name, reading in self.readings.items())
+        return {name: values for name, values in found if values is not None}
+
     def next_due(self, step: int) -> int:
         """The next step after `step` at which there is something to measure, to mark or to save."""
-        every = [self.log_every, self.evaluate_every, *([self.checkpoint_every] if self.checkpoint_every else [])]
-        marks = [(step // n + 1) * n for n in every]
-        marks += self._single[bisect_right(self._single, step) :][:1]
-        return min([self.steps, *marks])
+        saved = [(step // self.checkpoint_every + 1) * self.checkpoint_every] if self.checkpoint_every else []
+        return min([self.next_measured(step), *saved, *_following(self._marked, step)])
+
+    def next_measured(self, step: int) -> int:
+        """The next step after `step` at which there is something to measure."""
+        marks = [(step // every + 1) * every for every in (self.log_every, self.evaluate_every)]
+        return min([self.steps, *marks, *_following(self._measured, step)])
 
     @cached_property
-    def _single(self) -> list[int]:
-        """The steps at which something is due but once, in their order."""
-        return sorted(self.steps_to_measure | self.steps_to_mark)
+    def _measured(self) -> list[int]:
+        return sorted(self.steps_to_measure)
+
+    @cached_property
+    def _marked(self) -> list[int]:
+        return sorted(self.steps_to_mark)
+
+
+def _following(steps: list[int], step: int) -> list[int]:
+    """The first of some sorted steps that is beyond `step`, if there is one."""
+    return steps[bisect_right(steps, step) :][:1]
 
 
 @dataclass(frozen=True)

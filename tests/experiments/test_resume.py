@@ -162,7 +162,13 @@ def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
     assert [session.from_step for session in folder.read_run().sessions] == list(range(STEPS + 1))
 
 
-SCHEDULES = {"cosine": COSINE, "plateau": "{name: plateau, base: 0.05, patience: 2}", "none": 0.05}
+COOLING = "{name: plateau, base: 0.05, patience: 1, min_delta: 0.02, relative: true, cooldown: 2}"
+SCHEDULES = {
+    "cosine": COSINE,
+    "plateau": "{name: plateau, base: 0.05, patience: 2}",
+    "plateau that cools down": COOLING,
+    "none": 0.05,
+}
 
 
 @pytest.mark.slow

@@ -193,7 +193,7 @@ def test_no_training_measures_the_network_as_it_starts(given):
 def test_only_the_parts_asked_for_are_measured():
     data = {"source": {"name": "moons", "samples": 90}, "validation": 0.2}
     _, records = run(setup_for(experiment(data=data, training=training(evaluate=["val"]))))
-    assert {name.split("/")[0] for r in records for name in r.figures} == {"batch", "val"}
+    assert {name.split("/")[0] for r in records for name in r.figures} == {"batch", "val", "optimizer"}
 
 
 def test_scaled_targets_are_measured_in_their_own_units():
