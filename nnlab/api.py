@@ -177,12 +177,18 @@ def resume(
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
-    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer."""
+    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
+
+    It may also say where the data are now; without that they are looked for beside a run that was moved with them.
+    """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
+    from nnlab.experiments.unchanged import beside
     from nnlab.runs.lookup import find
 
-    folder, setup = find(runs_dir, run), file.setup()
+    folder = find(runs_dir, run)
+    file = beside(folder, file)
+    setup = file.setup()
     gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
@@ -224,10 +230,13 @@ def evaluate(
     gates: Sequence[str] = (),
     baseline: str | None = None,
     junit: Path | None = None,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
-    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write.
+    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write. `set` says where the run's
+    data are now. With `trust`, differences from what the checkpoint recorded are no error but part of the result.
     """
     import time
 
@@ -236,6 +245,7 @@ def evaluate(
     from nnlab.experiments.evaluate import plugins_named
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import write_predictions
+    from nnlab.experiments.unchanged import refuse_settings
     from nnlab.gates.parse import gates_from
     from nnlab.runs.files import check_place
     from nnlab.runs.folder import CONFIG
@@ -243,11 +253,13 @@ def evaluate(
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
+    refuse_settings(set)
     folder = find(runs_dir, run)
     read: tuple[str | Path, ...] = () if data is None else (data,)
     if predictions is not None or junit is not None:
         with plugins_named(folder):
-            read += resolve(folder.path / CONFIG, plugins=plugins).read_files
+            file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
+        read += file.moved_with(folder.then(), folder.path.resolve()).read_files
     if predictions is not None:
         check_place(predictions, read)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit, read), time.perf_counter()
@@ -260,6 +272,9 @@ def evaluate(
         data=data,
         gates=parsed,
         baseline=gating.baseline,
+        sets=set,
+        plugins=plugins,
+        trust=trust,
     )
     if predictions is not None:
         write_predictions(found.model, found.predicted, predictions)
@@ -274,19 +289,24 @@ def verify(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     threads: int = 1,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
 ) -> Verification:
-    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes."""
+    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes.
+
+    `set` says where the run's data are now.
+    """
     from nnlab.experiments.evaluate import require_one_network
     from nnlab.experiments.interrupts import leaving
+    from nnlab.experiments.unchanged import beside, refuse_settings
     from nnlab.experiments.verify import verify as verify_run
     from nnlab.runs.lookup import find
-    from nnlab.setup.experiment_file import ExperimentFile
 
+    refuse_settings(set)
     folder = find(runs_dir, run)
-    file = ExperimentFile.read(folder.path / "config.yaml", plugins=plugins, threads=threads)
+    file = resolve(folder.path / "config.yaml", set=set, plugins=plugins, threads=threads)
     with leaving(lambda: "the run was not compared to its end"):
         require_one_network(folder)
-        return verify_run(folder, file.setup(), epochs=epochs, plugins=file.facts["plugins"])
+        return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------
@@ -305,15 +325,17 @@ def check_gradients(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     threads: int = 1,
+    trust: bool = False,
     command: Sequence[str] = (),
 ) -> CheckResult:
     """Check every derivative of a network in float64, at initial weights or, for a run, at its trained weights.
 
     The exact method needs no tolerance; central differences take `epsilon` and `threshold`. With `steps` the check is
-    repeated before each of so many first updates.
+    repeated before each of so many first updates. With `trust`, differences of a run from what its checkpoint recorded
+    are no error but part of the result.
     """
     from nnlab.experiments.evaluate import open_run
-    from nnlab.experiments.unchanged import refuse_other_rows
+    from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
     from nnlab.gradcheck.results import check, refuse_unfitting
     from nnlab.runs.folder import RunFolder
     from nnlab.runs.lookup import config_or_run
@@ -321,14 +343,18 @@ def check_gradients(
     refuse_unfitting(method, epsilon, threshold, strict=strict)
     path, run = config_or_run(target, runs_dir)
     file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
-    theta, setup = None, file.setup()
-    if run is not None:
-        opened = open_run(RunFolder(run), None, file.activations)
-        if file.experiment.data == opened.experiment.data:
-            refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint)
+    theta, held = None, Trust(given=trust, hint=GO_ON)
+    if run is None:
+        setup = file.setup()
+    else:
+        folder = RunFolder(run)
+        opened = open_run(folder, None, file.activations, plugins=plugins, trust=held)
+        setup = beside(folder, file).setup()
+        refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint, trust=held)
+        refuse_other_network(run, setup.network, opened.model.network)
         theta = opened.model.theta
     about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
-    return check(setup, method, theta, strict=strict, command=command, **about)
+    return check(setup, method, theta, strict=strict, command=command, **about).trusting(held.differences)
 
 
 def self_test(seed: int = 0) -> SelfTest:

@@ -54,10 +54,11 @@ class Session(DocumentPart):
 
 
 class TrainingRun(RunDocument):
-    """run.json of `nnlab train`."""
+    """run.json of `nnlab train`; `folder` is where the run lay when it was last trained."""
 
     status: Status
     kind: Literal["train"] = "train"
+    folder: Text = ""
     begun: Text | None = None
     ended: Text | None = None
     seconds: Seconds = 0
