@@ -152,7 +152,8 @@ class Saver:
 
     def _gradient_errors(self) -> Array:
         """The errors found by the gradient check of the first steps, (checks, P)."""
-        return np.array(self.gradient_errors, np.float64).reshape(-1, self.setup.network.layout.size)
+        errors = self.gradient_errors
+        return np.array(errors, np.float64).reshape(len(errors), self.setup.network.layout.size)
 
     def _about(self, step: int) -> dict[str, Any]:
         """The facts stored with a checkpoint: its position, and everything on which the further training depends."""

@@ -20,7 +20,6 @@ from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.data.dataset import Columns, Dataset
-from nnlab.data.files import quoted
 from nnlab.data.splits import Split
 from nnlab.errors import CheckpointError, ConfigError, Fault, printable
 from nnlab.experiments.saving import HASHES, newest
@@ -175,7 +174,7 @@ def refuse_lost(paths: DataPaths) -> None:
     lost = [path for path in paths.files if not os.path.lexists(path)]
     if lost:
         hint = "--set data.source=FILE (or data.files.PART=FILE) says where they are now"
-        faults = [f"found no file {quoted(path)}, expected the data of the run; {hint}" for path in lost]
+        faults = [f"found no file {printable(repr(path))}, expected the data of the run; {hint}" for path in lost]
         raise ConfigError([*map(Fault, faults)])
 
 

@@ -81,7 +81,7 @@ def moved_with(paths: DataPaths, then: Path, now: Path) -> DataPaths:
     update["source"] = data.source.model_copy(update={"name": _beside(data.source.name, then, now)})
     moved = DataPaths(_with_data(paths.experiment, update), paths.notes, paths.warnings)
     pairs = zip(paths.files, moved.files, strict=True)
-    notes = [f"{quoted(a)} is gone: read from {printable(b)}, beside the run as then" for a, b in pairs if a != b]
+    notes = [f"{printable(a)} is gone: read from {printable(b)}, beside the run as then" for a, b in pairs if a != b]
     return replace(moved, notes=(*paths.notes, *notes))
 
 
