@@ -278,7 +278,7 @@ def evaluate(
     )
     if predictions is not None:
         write_predictions(found.model, found.predicted, predictions)
-    gating.write(found.run, found.gates, time.perf_counter() - clock)
+    gating.write(found.run, found.gates, time.perf_counter() - clock, found.trusted)
     return found
 
 

@@ -24,6 +24,7 @@ from nnlab.experiments.unchanged import (
     values_of,
 )
 from nnlab.gates.hold import Measured
+from nnlab.maths.schedules import is_the_same
 from nnlab.runs import checkpoints
 from nnlab.runs.about import SavedState, WeightsAbout
 from nnlab.runs.environment import differences, environment
@@ -160,6 +161,9 @@ def _rates_differ(optimizer: BoundOptimizer, steps: int, done: range) -> bool:
 
     From the last one back: that is where most schedules of two lengths are farthest apart.
     """
+    schedule = optimizer.choice.schedule
+    if schedule is None or is_the_same(schedule.name, steps, optimizer.steps, schedule.values):
+        return False
     before, now = replace(optimizer, steps=steps).rate, optimizer.rate
     return any(before(None, None, step) != now(None, None, step) for step in done)
 

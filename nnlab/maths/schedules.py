@@ -194,3 +194,13 @@ class Plateau:
         scale[spent] = np.maximum(scale[spent] * self.factor, self.min_scale)
         waited[spent] = 0
         return scale.copy()
+
+
+# The durations through which alone the length of a training enters a schedule; the others have a period.
+_DURATIONS = {"constant": ("warmup",), "step": ("warmup", "every"), "inverse_sqrt": ("warmup",)}
+
+
+def is_the_same(name: str, steps: int, others: int, parameters: Mapping[str, float]) -> bool:
+    """Whether a schedule has the same rates in trainings of two lengths, as far as its durations alone say so."""
+    durations = [parameters[duration] for duration in _DURATIONS.get(name, ())]
+    return bool(durations) and all(_count(one, steps) == _count(one, others) for one in durations)

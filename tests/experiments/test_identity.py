@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -144,6 +145,14 @@ def test_a_run_that_is_trusted_goes_on_and_the_result_says_so(name, case, bases)
         assert TRUSTED + message in result.stderr
         found = parse_json(nnlab_here(*command, "--trust", "--json", cwd=case).stdout)["trusted"]
         assert [line for line in found if message in line]
+
+
+def test_a_junit_report_says_what_was_trusted(case, bases):
+    replaced("config.yaml", "seed: 1", "seed: 77")(case, bases)
+    words = ("--trust", "--gate", "test/accuracy >= 0", "--junit", "out.xml")
+    assert nnlab_here(*EVALUATE, *words, cwd=case).exit_code == 0
+    found = ET.parse(case / "out.xml").getroot().find("testsuite/properties/property")
+    assert found.attrib == {"name": "trusted", "value": "seed: found 77, there it is 1"}
 
 
 @pytest.mark.parametrize("command", [EVALUATE, CHECK])
@@ -402,6 +411,24 @@ def test_rates_are_compared_as_they_are_step_by_step(name, parameters):
             for step in range(1, done + 1)
         )
         assert _rates_differ(optimizer, before, range(done, 0, -1)) == expected
+
+
+def test_a_million_steps_whose_rates_hang_on_no_length_are_not_compared_one_by_one():
+    experiment = validate(
+        read_text(
+            "name: x\ntask: binary\ndata: {source: xor}\ntraining: {steps: 9}\n"
+            "optimizer: {name: sgd, learning_rate: {name: step, base: 0.1, every: 1000, warmup: 5}}\n",
+            "x",
+        )
+    )
+    assert not _rates_differ(optimizer_for(experiment, layout(experiment), 10**6), 10**5, Never())
+
+
+class Never:
+    """Steps at which nobody may look."""
+
+    def __iter__(self):
+        raise AssertionError
 
 
 def layout(experiment):
