@@ -162,7 +162,8 @@ def _rates_differ(optimizer: BoundOptimizer, steps: int, done: range) -> bool:
     From the last one back: that is where most schedules of two lengths are farthest apart.
     """
     schedule = optimizer.choice.schedule
-    if schedule is None or is_the_same(schedule.name, steps, optimizer.steps, schedule.values):
+    values: dict[str, Any] = {} if schedule is None else schedule.values
+    if schedule is None or is_the_same(schedule.name, steps, optimizer.steps, values):
         return False
     before, now = replace(optimizer, steps=steps).rate, optimizer.rate
     return any(before(None, None, step) != now(None, None, step) for step in done)
