@@ -10,8 +10,10 @@ from nnlab.errors import CheckpointError, ConfigError, Fault, printable
 from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, unknown_figure
 from nnlab.maths.statistics import median
 from nnlab.networks.layout import Layout
+from nnlab.runs import checkpoints
+from nnlab.runs.about import StateAbout
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import finite, read_figures
+from nnlab.runs.metrics import finite, read_figures, read_rows
 from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
 
@@ -112,6 +114,16 @@ def needs_baseline(gates: Iterable[Gate]) -> list[int]:
     return [index for index, gate in enumerate(gates) if gate.of == BASELINE]
 
 
+def check_metrics(run: RunFolder) -> None:
+    """CheckpointError if metrics.csv differs from what the last checkpoint says; without one it is taken as it is."""
+    try:
+        last = checkpoints.load(run.checkpoint("last"))
+    except CheckpointError:
+        return
+    about = StateAbout.of(last.about, printable(str(run.checkpoint("last"))))
+    read_rows(run.path / "metrics.csv", mark=about.marks["metrics.csv"].mark())
+
+
 def read_baseline(run: RunFolder) -> Measured:
     """The figures of a finished run or comparison. CheckpointError if its files cannot be used."""
     summary = run.read_summary()
@@ -119,6 +131,7 @@ def read_baseline(run: RunFolder) -> Measured:
         raise CheckpointError(f"{printable(str(run.path))}: found no summary.json, expected a finished run")
     if isinstance(summary, TrainingSummary):
         measured = Measured({name: finite(value) for name, value in (summary.final | summary.baselines).items()})
+        check_metrics(run)
         # metrics.csv of a comparison has rows of single seeds, which are not figures of the comparison.
         for step, epoch, figures in read_figures(run.path / "metrics.csv"):
             measured.add(step, epoch, figures)

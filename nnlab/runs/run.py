@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
 
-from nnlab.runs.documents import DocumentPart, Plain, RunDocument, Seconds, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Plain, SealedDocument, Seconds, Whole, read_values
 
 Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
 Text = StrictStr
@@ -53,7 +53,7 @@ class Session(DocumentPart):
     environment: dict[Text, Plain] = Field(default_factory=dict)
 
 
-class TrainingRun(RunDocument):
+class TrainingRun(SealedDocument):
     """run.json of `nnlab train`; `folder` is where the run lay when it was last trained."""
 
     status: Status
@@ -71,7 +71,7 @@ class TrainingRun(RunDocument):
     data: DataFacts | None = None
 
 
-class ArmsRun(RunDocument):
+class ArmsRun(SealedDocument):
     """run.json of a comparison or a sweep."""
 
     status: Status

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
-from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.runs.run import Status
 
 Text = StrictStr
@@ -44,7 +44,7 @@ class BestStep(DocumentPart):
     value: Number | None
 
 
-class TrainingSummary(RunDocument):
+class TrainingSummary(SealedDocument):
     """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines."""
 
     run: Text
@@ -241,7 +241,7 @@ class TunedSummary(DocumentPart):
         return self.chosen_by.removeprefix("mean ")
 
 
-class ArmsSummary(RunDocument):
+class ArmsSummary(SealedDocument):
     """The keys that the summaries of a comparison and of a sweep share."""
 
     run: Text

@@ -32,6 +32,7 @@ from nnlab.experiments.verify import verify
 from nnlab.gates.hold import read_baseline
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs import checkpoints
+from nnlab.runs.documents import SEAL
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
 from nnlab.setup.rows import prepare_rows, read_rows
@@ -107,9 +108,14 @@ def text(name, content):
     return lambda run: (run / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def unsealed(path):
+    """A document without the SHA-256 of its content, as before there was one."""
+    return {name: value for name, value in read_json(path).items() if name != SEAL}
+
+
 def value(name, key, new):
     def edit(run):
-        (run / name).write_text(json.dumps({**read_json(run / name), key: new}))
+        (run / name).write_text(json.dumps({**unsealed(run / name), key: new}))
 
     return edit
 
@@ -385,7 +391,7 @@ def without_images(base, place):
 def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
     run = without_images(bases[kind], scratch / kind)
     page = {"train": training_page, "compare": comparison_page, "sweep": sweep_page}[kind]
-    before = read_json(run.path / "run.json")
+    before = unsealed(run.path / "run.json")
     refused = 0
     for path, new in all_changes(before):
         (run.path / "run.json").write_text(json.dumps(changed(before, path, new)))
@@ -401,7 +407,7 @@ def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
 @pytest.mark.parametrize("kind", ["train", "compare", "sweep"])
 def test_any_other_summary_is_refused_or_can_be_shown(kind, bases, scratch, capsys):
     run = without_images(bases[kind], scratch / kind)
-    before = read_json(run.path / "summary.json")
+    before = unsealed(run.path / "summary.json")
     every = all_changes(before)
     refused = 0
     for path, new in every[:: max(1, len(every) // 500) | 1]:
@@ -552,7 +558,7 @@ def test_a_piece_that_says_anything_else_is_refused_or_is_the_same(bases, scratc
 def test_documents_without_a_schema_are_read_as_before(bases, tmp_path):
     run = copied(bases["train"], tmp_path / "case")
     for name in ("run.json", "summary.json"):
-        document = read_json(run / name)
+        document = unsealed(run / name)
         assert document.pop("schema") == 1
         (run / name).write_text(json.dumps(document))
     for name in ("last", "previous", "best"):
@@ -568,6 +574,24 @@ def test_what_a_later_nnlab_adds_is_left_aside(bases, tmp_path):
     value("summary.json", "more", {"x": 1})(run)
     lying(LAST, says(more="text"))(run)
     assert nnlab_here(*EVALUATE, cwd=tmp_path / "case").exit_code == 0
+
+
+def test_a_change_that_leaves_a_document_valid_is_found_by_its_seal(bases, tmp_path):
+    run = copied(bases["train"], tmp_path / "case")
+    summary = read_json(run / "summary.json")
+    for change in ({"parameters": 5}, {"final": {**summary["final"], "val/loss": 0.001}}, {"status": "stopped"}):
+        (run / "summary.json").write_text(json.dumps(summary | change))
+        with pytest.raises(CheckpointError, match="found other content than when it was written"):
+            RunFolder(run).read_summary()
+    (run / "summary.json").write_text(json.dumps(dict(reversed(summary.items())), indent=7))
+    assert RunFolder(run).read_summary().steps == summary["steps"]
+
+
+def test_a_baseline_whose_metrics_were_edited_is_refused(bases, tmp_path):
+    run = copied(bases["train"], tmp_path / "case")
+    replaced("metrics.csv", "0.", "1.")(run)
+    with pytest.raises(CheckpointError, match=r"metrics\.csv: found other rows"):
+        read_baseline(RunFolder(run))
 
 
 def test_an_evaluation_is_that_of_the_run_where_its_file_is_only_written_otherwise(bases, tmp_path):
