@@ -184,14 +184,17 @@ def resume(
 ) -> TrainingResult:
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
 
-    After `max_seconds` of this session it stops again, with its state saved.
+    After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
+    now; without that they are looked for beside a run that was moved with them.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
+    from nnlab.experiments.unchanged import beside
     from nnlab.runs.folder import files_of_run
     from nnlab.runs.lookup import find
 
     folder = find(runs_dir, run)
+    file = beside(folder, file)
     (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
     setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
@@ -246,11 +249,14 @@ def evaluate(
     gates: Sequence[str] = (),
     baseline: str | None = None,
     junit: Path | None = None,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
     `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write, which may be a device or a
-    pipe, as may `junit`; `predictions` and `junit` are nothing that is read.
+    pipe, as may `junit`; both are nothing that is read. `set` says where the run's data are now. With `trust`,
+    differences from what the checkpoint recorded are no error but part of the result.
     """
     import time
     from dataclasses import replace
@@ -260,17 +266,20 @@ def evaluate(
     from nnlab.experiments.evaluate import plugins_named
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import write_predictions
+    from nnlab.experiments.unchanged import refuse_settings
     from nnlab.gates.parse import gates_from
     from nnlab.runs.folder import CONFIG, files_of_run
     from nnlab.runs.lookup import find
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
+    refuse_settings(set)
     folder = find(runs_dir, run)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
         with plugins_named(folder):
-            read += resolve(folder.path / CONFIG, plugins=plugins).read_files
+            file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
+        read += file.moved_with(folder.then(), folder.path.resolve()).read_files
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
@@ -282,10 +291,13 @@ def evaluate(
         data=data,
         gates=parsed,
         baseline=gating.baseline,
+        sets=set,
+        plugins=plugins,
+        trust=trust,
     )
     if table is not None:
         found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
-    gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock)
+    gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock, found.trusted)
     return found
 
 
@@ -296,19 +308,24 @@ def verify(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     threads: int = 1,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
 ) -> Verification:
-    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes."""
+    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes.
+
+    `set` says where the run's data are now.
+    """
     from nnlab.experiments.evaluate import require_one_network
     from nnlab.experiments.interrupts import leaving
+    from nnlab.experiments.unchanged import beside, refuse_settings
     from nnlab.experiments.verify import verify as verify_run
     from nnlab.runs.lookup import find
-    from nnlab.setup.experiment_file import ExperimentFile
 
+    refuse_settings(set)
     folder = find(runs_dir, run)
-    file = ExperimentFile.read(folder.path / "config.yaml", plugins=plugins, threads=threads)
+    file = resolve(folder.path / "config.yaml", set=set, plugins=plugins, threads=threads)
     with leaving(lambda: "the run was not compared to its end"):
         require_one_network(folder)
-        return verify_run(folder, file.setup(), epochs=epochs, plugins=file.facts["plugins"])
+        return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------
@@ -327,15 +344,17 @@ def check_gradients(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     threads: int = 1,
+    trust: bool = False,
     command: Sequence[str] = (),
 ) -> CheckResult:
     """Check every derivative of a network in float64, at initial weights or, for a run, at its trained weights.
 
     The exact method needs no tolerance; central differences take `epsilon` and `threshold`. With `steps` the check is
-    repeated before each of so many first updates.
+    repeated before each of so many first updates. With `trust`, differences of a run from what its checkpoint recorded
+    are no error but part of the result.
     """
     from nnlab.experiments.evaluate import open_run
-    from nnlab.experiments.unchanged import refuse_other_rows
+    from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
     from nnlab.gradcheck.results import check, refuse_unfitting
     from nnlab.runs.folder import RunFolder
     from nnlab.runs.lookup import config_or_run
@@ -343,14 +362,18 @@ def check_gradients(
     refuse_unfitting(method, epsilon, threshold, strict=strict)
     path, run = config_or_run(target, runs_dir)
     file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
-    theta, setup = None, file.setup()
-    if run is not None:
-        opened = open_run(RunFolder(run), None, file.activations)
-        if file.experiment.data == opened.experiment.data:
-            refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint)
+    theta, held = None, Trust(given=trust, hint=GO_ON)
+    if run is None:
+        setup = file.setup()
+    else:
+        folder = RunFolder(run)
+        opened = open_run(folder, None, file.activations, plugins=plugins, trust=held)
+        setup = beside(folder, file).setup()
+        refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint, trust=held)
+        refuse_other_network(run, setup.network, opened.model.network)
         theta = opened.model.theta
     about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
-    return check(setup, method, theta, strict=strict, command=command, **about)
+    return check(setup, method, theta, strict=strict, command=command, **about).trusting(held.differences)
 
 
 def self_test(seed: int = 0) -> SelfTest:

@@ -55,7 +55,8 @@ def evaluate(
     data: Data = None,
     checkpoint: Checkpoint = None,
     predictions: Predictions = None,
-    file: g.PluginOptions,
+    trust: o.Trust = False,
+    file: g.RunOptions,
     gates: g.GateOptions,
     output: g.Output,
 ) -> None:
@@ -65,5 +66,5 @@ def evaluate(
 
     output = output.beside(predictions, gates.junit)
     which: dict[str, Any] = {"split": split, "data": data, "checkpoint": checkpoint, "predictions": predictions}
-    found = api.evaluate(run, runs_dir=file.runs_dir, plugins=file.plugins, **which, **gates.held)
+    found = api.evaluate(run, trust=trust, **file.opening, **which, **gates.held)
     show.evaluation(output, found, predictions)

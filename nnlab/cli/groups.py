@@ -37,6 +37,18 @@ class PluginOptions:
 
 
 @dataclass(frozen=True)
+class RunOptions(PluginOptions):
+    """The same for a command on a run, and where the run's data are now."""
+
+    sets: o.Place = None
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """The arguments for a function of `nnlab.api` on a run."""
+        return {"runs_dir": self.runs_dir, "plugins": self.plugins, "set": self.sets or ()}
+
+
+@dataclass(frozen=True)
 class UnnamedOptions(PluginOptions):
     """Options for reading an experiment file, for commands without a run folder."""
 

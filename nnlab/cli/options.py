@@ -136,6 +136,18 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in optimizer.learning_rate=0.01. Repeatable."),
 ]
+Place = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=FILE",
+        help="Where the data of the run are now: data.source or data.files.PART. Repeatable.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Go on where a run differs from what its checkpoint recorded, and say so."),
+]
 Seed = Annotated[
     int | None,
     typer.Option("--seed", parser=_seed, metavar="N", help="Override the experiment's seed.", show_default=False),

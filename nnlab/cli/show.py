@@ -130,8 +130,11 @@ def _weights(trained: TrainingResult) -> str:
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
     """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
+    _trusted(screen, found.trusted)
     for warning in found.warnings:
         screen.warn(warning)
+    for note in found.notes:
+        screen.tell(note)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
     weights = f"the {found.checkpoint} weights, step {found.step}"
@@ -150,6 +153,12 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     show_gates(screen, found.gates)
     output.result(found.document(), str(found.run))
     require(found.gates)
+
+
+def _trusted(screen: Screen, differences: Iterable[str]) -> None:
+    """Show what of a run is not as its checkpoint recorded it, where that was trusted."""
+    for difference in differences:
+        screen.warn(f"trusted, though the run was trained otherwise: {difference}")
 
 
 _MOST_ANSWERS = 50
@@ -181,6 +190,7 @@ def _show_answers(screen: Screen, found: Evaluation) -> None:
 
 def check(output: Output, found: CheckResult) -> None:
     """Show a gradient check tensor by tensor; GradientError if it has not passed."""
+    _trusted(output.screen, found.trusted)
     for report in found.central:
         show_check(output.screen, report)
     if found.exact:

@@ -47,11 +47,17 @@ class Gating:
         if self.baseline is not None and not needs_baseline(gates):
             raise ConfigError("--baseline: found no gate that uses it, expected one such as 'val/loss <= baseline'")
 
-    def write(self, experiment: str, run: Path, gates: Sequence[Outcome], seconds: float) -> None:
-        """Write the JUnit report, if requested, as a test suite named after the experiment; `run` is a property."""
+    def write(
+        self, experiment: str, run: Path, gates: Sequence[Outcome], seconds: float, trusted: Sequence[str] = ()
+    ) -> None:
+        """Write the JUnit report, if requested, as a test suite named after the experiment.
+
+        Its properties are the `run` and what was `trusted` of it.
+        """
         if self.junit is not None:
             cases = [JUnitCase(gate.gate, "" if gate.met else missed(gate)) for gate in gates]
-            write_junit(self.junit, experiment, cases, seconds, {"run": str(run)})
+            properties = [("run", str(run)), *(("trusted", difference) for difference in trusted)]
+            write_junit(self.junit, experiment, cases, seconds, properties)
 
 
 def missed(gate: Outcome) -> str:

@@ -166,9 +166,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
 
 def data_facts(setup: Setup) -> dict[str, Any]:
     """The facts about the data of a training in run.json."""
-    split = setup.rows.of(0).split
-    rows = {"train": len(split.train), "val": len(split.validation), "test": len(split.test)}
-    return facts_of(setup.rows.dataset) | {"rows": rows}
+    return facts_of(setup.rows.dataset) | {"rows": setup.rows.of(0).split.sizes()}
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:

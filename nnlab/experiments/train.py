@@ -144,6 +144,7 @@ class Training:
         own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
         before = {} if earlier is None else earlier.document()
         self.facts = {name: before.get(name, value) for name, value in own.items()}
+        self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> TrainingResult:

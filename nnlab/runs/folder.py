@@ -25,7 +25,7 @@ from nnlab.runs.files import (
     write_text,
 )
 from nnlab.runs.lock import take_lock
-from nnlab.runs.run import AnyRun, read_run
+from nnlab.runs.run import AnyRun, TrainingRun, read_run
 from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
 LATEST = "latest"
@@ -115,19 +115,21 @@ class RunFolder:
         """Keep other processes from writing into this run; the lock ends with the process, even if it is killed.
 
         CheckpointError if another process holds it, or if a file to be written is behind a link or is no file.
-        Temporary files of killed processes are removed.
         """
         self._refuse_what_leads_elsewhere()
         path = self.path / ".lock"
         with storage_errors(path):
             descriptor = take_lock(path)
         try:
-            for folder in (self.path, self.path / "checkpoints", self.plots):
-                sweep(folder, is_locked=True)
             yield
         finally:
             remove(path)
             os.close(descriptor)
+
+    def sweep(self) -> None:
+        """Remove the temporary files of killed processes; only for the process that has the lock."""
+        for folder in (self.path, self.path / "checkpoints", self.plots):
+            sweep(folder, is_locked=True)
 
     def _refuse_what_leads_elsewhere(self) -> None:
         with storage_errors(self.path):
@@ -146,6 +148,11 @@ class RunFolder:
     def read_run(self) -> AnyRun | None:
         """The content of run.json; None if there is none. CheckpointError if it is invalid."""
         return read_run(self.path / "run.json")
+
+    def then(self) -> Path:
+        """Where the run lay when it was last trained, if run.json says so; else where it is."""
+        run = self.read_run()
+        return Path(run.folder) if isinstance(run, TrainingRun) and run.folder else self.path.resolve()
 
     def write_summary(self, document: AnySummary) -> None:
         """Write summary.json: the results."""

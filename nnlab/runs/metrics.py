@@ -57,6 +57,16 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, mark: Mark | Non
     return _rows(content, columns, shown)
 
 
+def check_mark(path: Path, mark: Mark) -> None:
+    """CheckpointError if a table no longer begins as it did when the checkpoint with this `mark` was saved.
+
+    Raises FileNotFoundError if there is none.
+    """
+    content = read_plain(path)[: mark.length]
+    is_cut = len(content) < mark.length
+    _check_digest("cut" if is_cut else hashlib.sha256(content).hexdigest(), mark, printable(str(path)))
+
+
 def _check_digest(digest: str, mark: Mark, shown: str) -> None:
     if digest != mark.digest:
         found = f"found other rows than those the checkpoint was saved with, expected its first {mark.length} bytes"

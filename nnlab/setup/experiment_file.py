@@ -14,7 +14,7 @@ from nnlab.config.plugins import with_plugins
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.maths.activations import AnyActivation
-from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, with_absolute_paths
+from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, moved_with, with_absolute_paths
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
 from nnlab.setup.task import with_task
@@ -54,6 +54,10 @@ class ExperimentFile:
         paths = with_absolute_paths(validate(document, activations), folder)
         paths = replace(paths, notes=(*told, *paths.notes))
         return cls(shown_path(path), folder, paths, document, activations, tuple(plugins), threads)
+
+    def moved_with(self, then: Path, now: Path) -> ExperimentFile:
+        """The file of a run whose folder was `then` and is `now`, with its data beside it if they were moved along."""
+        return replace(self, paths=moved_with(self.paths, then, now))
 
     @property
     def experiment(self) -> Experiment:

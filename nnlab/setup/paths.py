@@ -7,7 +7,8 @@ name what is in the working directory, if there is nothing of that name beside i
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,35 @@ def with_absolute_paths(experiment: Experiment, folder: Path) -> DataPaths:
     update["source"] = source.model_copy(update={"name": name})
     if finder.findings:
         raise refusal(experiment, finder.findings)
-    data = experiment.data.model_copy(update=update)
-    return DataPaths(experiment.model_copy(update={"data": data}), tuple(finder.notes), tuple(finder.warnings))
+    return DataPaths(_with_data(experiment, update), tuple(finder.notes), tuple(finder.warnings))
+
+
+def _with_data(experiment: Experiment, update: Mapping[str, Any]) -> Experiment:
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update=update)})
+
+
+def moved_with(paths: DataPaths, then: Path, now: Path) -> DataPaths:
+    """The data of a run whose folder was `then` and is `now`: where they were, else at the same place beside the run.
+
+    Both folders are absolute. A note says which files are read from another place.
+    """
+    data, update = paths.experiment.data, dict[str, Any]()
+    if data.files is not None:
+        found = {part: _beside(path, then, now) for part, path in _paths_of(data.files).items()}
+        update["files"] = data.files.model_copy(update=found)
+    update["source"] = data.source.model_copy(update={"name": _beside(data.source.name, then, now)})
+    moved = DataPaths(_with_data(paths.experiment, update), paths.notes, paths.warnings)
+    pairs = zip(paths.files, moved.files, strict=True)
+    notes = [f"{printable(a)} is gone: read from {printable(b)}, beside the run as then" for a, b in pairs if a != b]
+    return replace(moved, notes=(*paths.notes, *notes))
+
+
+def _beside(path: str, then: Path, now: Path) -> str:
+    """The path of a file that is gone as it is seen from the run's folder now, if there is one."""
+    if not Path(path).is_absolute() or os.path.lexists(path):
+        return path
+    there = os.path.normpath(now / os.path.relpath(path, then))
+    return there if os.path.lexists(there) else path
 
 
 def _paths_of(files: Files) -> dict[str, str]:
