@@ -19,6 +19,7 @@ from nnlab.config.choices import ActivationChoice, choose_activation
 from nnlab.config.document import KeyPath, read_value
 from nnlab.config.experiment import evaluated_parts, refusal, watchable
 from nnlab.config.schema import LARGEST_SEED, Experiment
+from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import AnyActivation
@@ -26,6 +27,8 @@ from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
 from nnlab.setup.network import network_for
+from nnlab.setup.plan import batch_findings
+from nnlab.setup.rows import split_rows
 from nnlab.setup.setup import shape_finding
 
 LARGEST_LEGACY_SEED = 2**32 - 1
@@ -97,6 +100,15 @@ def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], shape: 
     findings = list(_width_findings(arms, shape, outputs))
     if findings:
         raise refusal(experiment, findings)
+
+
+def check_batches(arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for an arm whose optimizer or layers cannot use its batches, such as lbfgs with some of the rows."""
+    for label, experiment in arms.items():
+        network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
+        found = batch_findings(experiment, network, len(split_rows(experiment, dataset).train))
+        if findings := [(place, f"with {label}: {message}") for place, message in found]:
+            raise refusal(experiment, findings)
 
 
 def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> Iterator[tuple[KeyPath, str]]:

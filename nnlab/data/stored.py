@@ -269,7 +269,8 @@ def numbers(key: Any, rows: int) -> NDArray[np.int64]:
     if isinstance(key, slice):
         return np.arange(*key.indices(rows))
     given = np.asarray(key)
-    return np.arange(rows)[given if given.dtype == bool else given.astype(np.int64)]
+    taken: NDArray[np.int64] = np.arange(rows)[given if given.dtype == bool else given.astype(np.int64)]
+    return taken
 
 
 class Stacked:

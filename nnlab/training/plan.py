@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import Task
+from nnlab.training.epochs import Epoch
 from nnlab.training.stopping import Watch
 
 Array = NDArray[Any]
@@ -27,6 +28,7 @@ def never() -> bool:
 class Plan:
     """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.
 
+    `epoch` says how the training rows are cut into batches.
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
@@ -35,7 +37,7 @@ class Plan:
 
     task: Task
     steps: int
-    batch_size: int
+    epoch: Epoch
     shuffle: bool
     log_every: int
     evaluate_every: int
@@ -50,6 +52,11 @@ class Plan:
     needs_objective: bool = False
     health: bool = False
     running_loss: bool = False
+
+    @property
+    def batch_size(self) -> int:
+        """The rows of a batch; the last one of an epoch may have others."""
+        return self.epoch.size
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""

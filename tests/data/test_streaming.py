@@ -36,7 +36,8 @@ from nnlab.errors import DataError, StorageError
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 from nnlab.training import batches as batches_module
-from nnlab.training.batches import Batches, batches_of
+from nnlab.training.batches import batches_of
+from nnlab.training.epochs import Epoch
 from nnlab.training.loop import fit
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
@@ -485,9 +486,20 @@ def test_a_value_that_is_not_finite_once_scaled_is_found_before_training(tmp_pat
 @pytest.mark.parametrize("replicas", ["one", "shared", "own"])
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    in_blocks=st.integers(1, 130), size=st.integers(1, 120), shuffle=st.booleans(), steps=st.lists(st.integers(0, 400))
+    in_blocks=st.integers(1, 130),
+    size=st.integers(1, 120),
+    shuffle=st.booleans(),
+    steps=st.lists(st.integers(0, 400)),
+    drop_last=st.booleans(),
+    fewest=st.integers(1, 2),
 )
-def test_the_batch_of_any_step_is_that_of_the_same_rows_in_memory(tmp_path, replicas, in_blocks, size, shuffle, steps):
+@example(in_blocks=33, size=33, shuffle=True, steps=[0, 2, 1, 5], drop_last=False, fewest=2)  # a block, and a row more
+@example(in_blocks=99, size=33, shuffle=True, steps=[2, 0, 5], drop_last=False, fewest=2)
+@example(in_blocks=99, size=99, shuffle=True, steps=[0, 1], drop_last=False, fewest=2)
+@example(in_blocks=60, size=60, shuffle=True, steps=[0, 1, 2], drop_last=True, fewest=1)
+def test_the_batch_of_any_step_is_that_of_the_same_rows_in_memory(
+    tmp_path, replicas, in_blocks, size, shuffle, steps, drop_last, fewest
+):
     size = min(size, in_blocks)
     values = RANDOM.integers(0, 256, (3, 100, 4)).astype(np.uint8)
     targets, seeds = RANDOM.normal(size=(3, 100, 2)), (5,) if replicas == "one" else (5, 6, 7)
@@ -497,16 +509,15 @@ def test_the_batch_of_any_step_is_that_of_the_same_rows_in_memory(tmp_path, repl
         rows = StoredRows([npy(tmp_path / f"{number}.npy", values[number])], in_blocks)
         lazy.append(Scaling.fit(rows, "standard").apply(rows, np.float32))
     x, y = np.stack([part[:] for part in lazy]), targets[:parts]
-    found = batches_of(stack(lazy), y, seeds, size, shuffle=shuffle)
-    memory = Batches(x, y, seeds, size, shuffle=shuffle)
-    assert (found.sizes(), found.per_epoch, found.size) == (memory.sizes(), memory.per_epoch, memory.size)
+    cut = Epoch(100, min(size, 100), drop_last, fewest)
+    found = batches_of(stack(lazy), y, seeds, cut, shuffle=shuffle)
     for step in steps:
         positions, (inputs, outputs) = found.positions(step), found.at(step)
         own = np.arange(len(seeds))[:, None] if parts > 1 else 0
         np.testing.assert_array_equal(np.broadcast_to(inputs, (*positions.shape, 4)), x[own, positions])
         np.testing.assert_array_equal(np.broadcast_to(outputs, (*positions.shape, 2)), y[own, positions])
-        if found.per_epoch > 1 and found.shuffle:
-            assert found._flat_x.shape[0] <= len(seeds) * in_blocks
+        if cut.steps > 1 and found.shuffle:
+            assert found._flat_x.shape[0] <= len(seeds) * (in_blocks + cut.joins)
 
 
 TEXT = """\
