@@ -27,7 +27,14 @@ from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.predictions import Predicted
-from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings, with_unseen
+from nnlab.experiments.row_warnings import (
+    blank_warning,
+    count_trained_on,
+    flattery,
+    rounding_warning,
+    unseen_warnings,
+    with_unseen,
+)
 from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
 from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
@@ -189,6 +196,7 @@ def evaluate(
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
     warnings = (*_on_status(status, opened.about), *found.warnings, *_on_predicted(model, predicted))
+    warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
     return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
 
 
