@@ -224,3 +224,55 @@ def test_the_gradient_is_checked_for_batches_that_training_has():
     sizes = {report.batch for report in check_points(setup_of(batch_size=16))}
     assert sizes == {2, 8}
     assert {report.batch for report in check_points(setup_of(network={"layers": [3]}, batch_size=16))} == {1, 2, 8}
+
+
+# --- optimizers that need all rows ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "why"),
+    [
+        ("rprop", "which takes a gradient's new sign for a step too far, and so needs the same rows"),
+        ("lbfgs", "whose line search compares losses of the same rows"),
+    ],
+)
+@pytest.mark.parametrize("command", [("train",), ("train", "--dry-run"), ("compare-activations", "--seeds", "2")])
+def test_an_optimizer_that_needs_all_rows_is_refused_on_some_before_anything_is_created(
+    tmp_path, optimizer, why, command
+):
+    text = SMALL.replace("{batch_norm: true}, ", "").replace("{name: sgd, learning_rate: 0.1}", optimizer)
+    write(tmp_path, text.replace("batch_size: 1", "batch_size: 16"))
+    result = nnlab_here(command[0], "experiment.yaml", *command[1:], cwd=tmp_path)
+    assert result.exit_code == 2
+    found = f"found batches of 16 of the 33 training rows with {optimizer}, {why}; expected all"
+    assert "experiment.yaml:9:15: " in result.stderr
+    assert found in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("size", [None, "all", 33, 1000])
+def test_rprop_trains_on_all_rows_and_does_so_by_default(size):
+    chosen = {} if size is None else {"batch_size": size}
+    setup = setup_of(network={"layers": [4]}, **chosen)
+    assert (
+        setup_for(experiment(optimizer="rprop", data={"source": MOONS}, training={"epochs": 2} | chosen)).epoch_steps
+        == 1
+    )
+    assert setup.epoch_steps == (2 if size is None else 1)
+
+
+def test_rprop_is_refused_for_rows_in_blocks(tmp_path):
+    np.savez(tmp_path / "i.npz", x=np.ones((40, 6)), y=np.arange(40) % 2)
+    text = SMALL.replace("{source: {name: moons, samples: 33}}", "{source: i.npz, in_blocks: 16}")
+    text = text.replace("{name: sgd, learning_rate: 0.1}", "rprop").replace("{batch_norm: true}, ", "")
+    result = nnlab_here("train", write(tmp_path, text), cwd=tmp_path)
+    assert (result.exit_code, "found in_blocks with rprop" in result.stderr) == (2, True)
+
+
+def test_a_point_of_a_sweep_whose_batches_cannot_be_trained_is_refused_before_any_is(tmp_path):
+    write(tmp_path, SMALL.replace("batch_size: 1", "batch_size: 16"))
+    words = ("sweep", "experiment.yaml", "--grid", "training.batch_size=16,1", "--seeds", "2", "--metric", "train/loss")
+    result = nnlab_here(*words, cwd=tmp_path)
+    assert result.exit_code == 2, result.stderr
+    assert "found batches of one row with batch_norm1" in result.stderr
+    assert not (tmp_path / "runs").exists()
