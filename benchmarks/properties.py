@@ -23,7 +23,10 @@ _NO_TESTS = 5  # pytest's exit code
 
 @dataclass(frozen=True)
 class Tried:
-    """What pytest said of the property tests under a path: `findings` are the tests that failed."""
+    """What pytest said of the property tests under a path: `findings` are the tests that failed.
+
+    One that is not `done` ran out of time: nothing is known of it.
+    """
 
     path: str
     seed: int
@@ -31,6 +34,7 @@ class Tried:
     findings: tuple[str, ...]
     text: str
     seconds: float
+    done: bool = True
 
     def __str__(self) -> str:
         last = self.text.rstrip().rpartition("\n")[2].strip("= ")
@@ -38,15 +42,15 @@ class Tried:
 
 
 def try_properties(rooms: Sequence[str], times: int, seed: int | None, minutes: float) -> int:
-    """Try the property tests of these files, folders or tests, `minutes` at most each file; how many findings."""
-    found = 0
+    """Try the property tests of these files, folders or tests, `minutes` at most each file; how many did not pass."""
+    found, undone = 0, 0
     for path in [file for room in rooms for file in _files(room)]:
         tried = _try(path, times, random.SystemRandom().randrange(2**32) if seed is None else seed, minutes)
         if tried is not None:
             _show(tried)
-            found += len(tried.findings)
-    print(f"findings: {found}")
-    return found
+            found, undone = found + len(tried.findings), undone + (not tried.done)
+    print(f"findings: {found}" + (f", not done: {undone}" if undone else ""))
+    return found + undone
 
 
 def _files(room: str) -> list[str]:
@@ -58,7 +62,7 @@ def _files(room: str) -> list[str]:
 
 
 def _try(path: str, times: int, seed: int, minutes: float) -> Tried | None:
-    """None where the file has no property test. What takes too long is a finding: it is not known to hold."""
+    """None where the file has no property test."""
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     environment["NNLAB_EXAMPLES_TIMES"] = str(times)
     options = ["-q", "-rfE", "-m", "hypothesis", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
@@ -70,7 +74,8 @@ def _try(path: str, times: int, seed: int, minutes: float) -> Tried | None:
         )
     except subprocess.TimeoutExpired as error:
         text = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
-        return Tried(path, seed, times, (path,), f"{text}\nnot done within {minutes:g} minutes", 60 * minutes)
+        text += f"\nnot done within {minutes:g} minutes"
+        return Tried(path, seed, times, (), text, 60 * minutes, done=False)
     if done.returncode == _NO_TESTS:
         return None
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+(?:\[.*?\])?)(?= - |$)", done.stdout, re.MULTILINE)
