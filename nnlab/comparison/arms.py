@@ -26,8 +26,9 @@ from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
+from nnlab.networks.network import Network
 from nnlab.setup.network import network_for
-from nnlab.setup.plan import schedule_findings, steps_for
+from nnlab.setup.plan import batch_findings, epoch_for, schedule_findings, steps_for
 from nnlab.setup.rows import split_rows
 from nnlab.setup.setup import shape_finding
 
@@ -102,6 +103,24 @@ def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], shape: 
         raise refusal(experiment, findings)
 
 
+def check_batches(arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for an arm whose optimizer or layers cannot use its batches, such as lbfgs with some of the rows."""
+    for label, experiment, network, rows in _trained(arms, dataset):
+        found = batch_findings(experiment, network, rows)
+        if findings := [(place, f"with {label}: {message}") for place, message in found]:
+            raise refusal(experiment, findings)
+
+
+def _trained(arms: Mapping[str, Experiment], dataset: Dataset) -> Iterator[tuple[str, Experiment, Network, int]]:
+    """Each arm with its network and the number of its training rows."""
+    rows: dict[str, int] = {}  # by what splits the data
+    for label, experiment in arms.items():
+        key = repr((experiment.data.test, experiment.data.validation))
+        if key not in rows:
+            rows[key] = len(split_rows(experiment, dataset).train)
+        yield label, experiment, network_for(experiment, dataset.sample_shape, dataset.y.shape[1]), rows[key]
+
+
 def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> Iterator[tuple[KeyPath, str]]:
     for label, experiment in arms.items():
         network = network_for(experiment, shape, outputs)
@@ -119,13 +138,9 @@ def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) 
 def check_schedules(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
     """ConfigError for learning-rate schedules that do not fit the number of steps of their arms."""
     labels: dict[Finding, list[str]] = {}
-    rows: dict[str, int] = {}  # of the training part, by what splits the data
-    for label, arm in arms.items():
-        if arm.optimizer.schedule is not None:
-            key = repr((arm.data.test, arm.data.validation))
-            rows[key] = rows.get(key) or len(split_rows(arm, dataset).train)
-            for finding in schedule_findings(arm, steps_for(arm, rows[key])):
-                labels.setdefault(finding, []).append(label)
+    for label, arm, network, rows in _trained(arms, dataset):
+        for finding in schedule_findings(arm, steps_for(arm, epoch_for(arm, network, rows))):
+            labels.setdefault(finding, []).append(label)
     if labels:
         whole = len(arms)
         found = [(path, _with(own, whole, text)) for (path, text), own in labels.items()]

@@ -583,6 +583,7 @@ class TrainingSpec(FrozenModel):
     steps: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
     max_seconds: Positive | None = None
     batch_size: BatchSize = 32
+    drop_last: StrictBool = False
     shuffle: StrictBool = True
     log_every: Count | None = None
     evaluate_every: Count | None = None

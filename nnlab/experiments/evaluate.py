@@ -28,7 +28,14 @@ from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.predictions import Predicted
-from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings, with_unseen
+from nnlab.experiments.row_warnings import (
+    blank_warning,
+    count_trained_on,
+    flattery,
+    rounding_warning,
+    unseen_warnings,
+    with_unseen,
+)
 from nnlab.experiments.unchanged import (
     GO_ON,
     Trust,
@@ -236,6 +243,7 @@ def evaluate(
     trained = _count_trained_on(opened, run, rows, predicted)
     on_status = _on_status(status, opened.about, has_ended=has_ended)
     warnings = (*on_status, *found.warnings, *_on_predicted(model, predicted))
+    warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
     found = replace(found, notes=opened.paths.notes if rows is None else (), trusted=tuple(held.differences))
     return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
 

@@ -325,7 +325,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "where(x > 0, x, (lower + upper) / 2 * x)", "where(x > 0, 1, (lower + upper) / 2)",
         "(-∞, ∞)", _HE, "Xu, Wang, Chen, Li 2015, arXiv 1505.00853; slopes are drawn in training",
         (
-            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0),
+            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0, at_most="upper"),
             Parameter("upper", 1 / 3, "largest slope for x <= 0", low=0),
         ),
         kinks=_at(0.0), at_kink=_LEFT, randomized=_rrelu_slope,

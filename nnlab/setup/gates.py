@@ -79,11 +79,13 @@ def _measured_when(
     measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
     logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
-    epoch = logged / -(-len(rows.prepared[0].train.x) // plan.batch_size)
     of_batches = ["batch/loss", *(["batch/running_loss"] if plan.running_loss else [])]
-    measured |= {name: WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, epoch)) for name in of_batches}
+    measured |= {
+        name: WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, logged / plan.epoch.steps))
+        for name in of_batches
+    }
     checked = range(1, min(check.steps, plan.steps) + 1) if check else range(0)
-    measured |= {name: _read_when(name, plan, epoch / logged) for name in plan.readings}
+    measured |= {name: _read_when(name, plan, 1 / plan.epoch.steps) for name in plan.readings}
     if experiment.training.health:
         measured |= {name: _health_measured_when(name, plan.steps) for name in health.figure_names(network)}
     return measured | {"gradcheck/error": WhenMeasured(final=False, steps=checked, first=(1, 0.0))}

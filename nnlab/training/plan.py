@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.maths.metrics import ReportedFigure, Task
+from nnlab.training.epochs import Epoch
 from nnlab.training.state import State
 from nnlab.training.stopping import Watch
 
@@ -31,6 +32,7 @@ def never() -> bool:
 class Plan:
     """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.
 
+    `epoch` says how the training rows are cut into batches.
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
@@ -41,7 +43,7 @@ class Plan:
 
     task: Task
     steps: int
-    batch_size: int
+    epoch: Epoch
     shuffle: bool
     log_every: int
     evaluate_every: int
@@ -58,6 +60,11 @@ class Plan:
     running_loss: bool = False
     reported: tuple[ReportedFigure, ...] = ()
     readings: Mapping[str, Reading] = field(default_factory=dict)
+
+    @property
+    def batch_size(self) -> int:
+        """The rows of a batch; the last one of an epoch may have others."""
+        return self.epoch.size
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
