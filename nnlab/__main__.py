@@ -12,13 +12,13 @@ import signal
 import sys
 from types import FrameType
 
-from nnlab.signals import heard
+from nnlab.signals import Signalled, heard
 
 # More objects than a run with its plots allocates. At Python's 700, a short command spends a tenth of its time in gc.
 _NEW_OBJECTS = 300_000
 
 
-class Stopped(BaseException):
+class Stopped(Signalled):
     """A signal arrived; only `main` may catch this.
 
     KeyboardInterrupt and SystemExit would not do: Typer and the plugin loader convert them, and Python itself dies of

@@ -39,10 +39,10 @@ _TRIES = 2
 
 @dataclass(frozen=True)
 class Shared:
-    """Data that all tasks need. Plugins are (name, text): other machines may not have their files."""
+    """Data that all tasks need. Plugins are (name, content): other machines may not have their files."""
 
     dataset: Dataset
-    plugins: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[tuple[str, bytes], ...] = ()
     threads: int = 1
 
     @cached_property

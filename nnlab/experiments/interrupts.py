@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from nnlab.errors import InterruptedRunError
-from nnlab.signals import heard
+from nnlab.signals import Signalled, heard
 
 # `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
 
 
-class _Leaving(BaseException):
+class _Leaving(Signalled):
     """Raised at a signal within `leaving`, which alone catches it."""
+
+
+class _Impatient(Signalled, KeyboardInterrupt):
+    """A second Ctrl-C."""
 
 
 class Stop:
@@ -41,7 +45,7 @@ class Stop:
         if before is None:
             self.time = now
         elif number == signal.SIGINT and now - self.time > _SECONDS_OF_ONE_SIGNAL:
-            raise KeyboardInterrupt
+            raise _Impatient
 
     def error(self, where: str) -> InterruptedRunError:
         """The error that ends the command with the exit code of its signal."""

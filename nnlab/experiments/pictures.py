@@ -5,6 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Task
-from nnlab.errors import StorageError
+from nnlab.errors import StorageError, told
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -479,7 +480,8 @@ def draw_all(
 
     The functions in `beside` run at the same time if there is a second processor.
     """
-    import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
+    with contextlib.suppress(Exception):  # each picture will say why it cannot be drawn
+        import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
     drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
     tasks: list[Callable[[], str | None]] = [*beside, *drawing]
@@ -488,14 +490,14 @@ def draw_all(
 
 def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
     """Draw one picture and return None, or a warning if it failed: a picture must not fail the run."""
-    from nnlab import pictures as plots
-
     try:
+        from nnlab import pictures as plots
+
         figure = picture()
         if figure is not None:
             plots.save(figure, path)
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - no fault of a picture may fail the run
-        return f"the picture {path.name} could not be drawn: {type(error).__name__}: {error}"
+        return f"the picture {path.name} could not be drawn: {told(error)}"
     return None
