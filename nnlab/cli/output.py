@@ -20,9 +20,7 @@ def exit_codes(*, debug: bool) -> Iterator[None]:
         try:
             yield
         except NnlabError as error:
-            if debug:
-                raise
-            for line in _lines(error):
+            for line in [*(_traceback(error) if debug else ()), *_lines(error)]:
                 complain(line)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -79,6 +77,13 @@ def _lines(error: NnlabError) -> list[str]:
     if isinstance(error, InputError):
         return [line for fault in error.faults for line in str(fault).split("\n")]
     return str(error).split("\n") if isinstance(error, GateError) else [str(error)]
+
+
+def _traceback(error: BaseException) -> list[str]:
+    """The lines of a traceback, with all causes."""
+    import traceback
+
+    return "".join(traceback.format_exception(error)).splitlines()
 
 
 def complain(line: str) -> None:

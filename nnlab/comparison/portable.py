@@ -19,6 +19,9 @@ def blas_threads(count: int) -> AbstractContextManager[object]:
 @contextmanager
 def as_files(contents: Sequence[tuple[str, bytes]]) -> Iterator[list[Path]]:
     """Context with temporary files of these names and contents, each in a separate folder."""
+    if not contents:
+        yield []
+        return
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / str(number) / name for number, (name, _) in enumerate(contents)]
         for file, (_, content) in zip(files, contents, strict=True):

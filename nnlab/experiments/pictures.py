@@ -5,7 +5,6 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -480,8 +479,11 @@ def draw_all(
 
     The functions in `beside` run at the same time if there is a second processor.
     """
-    with contextlib.suppress(Exception):  # each picture will say why it cannot be drawn
+    try:
         import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
+    except Exception as error:  # noqa: BLE001 - no folder for temporary files, too many open files, no memory
+        side_by_side(beside)
+        return [f"no picture could be drawn: {told(error)}"]
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
     drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
     tasks: list[Callable[[], str | None]] = [*beside, *drawing]
@@ -490,9 +492,9 @@ def draw_all(
 
 def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
     """Draw one picture and return None, or a warning if it failed: a picture must not fail the run."""
-    try:
-        from nnlab import pictures as plots
+    from nnlab import pictures as plots
 
+    try:
         figure = picture()
         if figure is not None:
             plots.save(figure, path)
