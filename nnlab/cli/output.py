@@ -94,8 +94,12 @@ def complain(line: str) -> None:
 
 
 def result(text: str) -> None:
-    """Print the result on stdout, escaping characters that its encoding lacks; flush to detect a closed pipe."""
+    """Print the result on stdout, escaping characters that its encoding lacks; flush to detect a closed pipe.
+
+    On a terminal, unprintable characters are escaped as well; a script needs the path of a run as it is.
+    """
     encoding = sys.stdout.encoding or "ascii"
+    text = "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
     except BrokenPipeError:  # it only means that the reader has closed the pipe

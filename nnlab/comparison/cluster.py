@@ -126,7 +126,7 @@ class Dask:
 
     def __init__(self, client: Client, pulse: Pulse, patience: Patience) -> None:
         self.client, self.pulse, self.patience = client, pulse, patience
-        patience.limits[SILENT] = patience.limits[IDLE]  # work under way is worth waiting for
+        patience.begin_work()
 
     @property
     def jobs(self) -> int:

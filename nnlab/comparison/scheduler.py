@@ -33,7 +33,7 @@ _REMEDIES = {
     IDLE: "start one with: dask worker {address}",
 }
 _SECONDS_TO_ANSWER, _SECONDS_FOR_A_WORKER = 10.0, 600.0
-_SECONDS_TO_FIRST_WORD, _SECONDS_BETWEEN_WORDS = 7.0, 30.0
+_SECONDS_TO_FIRST_WORD, _SECONDS_BETWEEN_WORDS = 5.0, 30.0
 _SECONDS_OF_SILENCE = 4.0  # from a scheduler that is asked every second
 
 
@@ -114,7 +114,13 @@ class Patience:
 
     def __init__(self, address: str, say: Callable[[str], None], limit: float | None = None) -> None:
         self.address, self.say, self.said_at = printable(address), say, -float("inf")
+        self.advice = "--dask-timeout waits longer"
         self.limits = {SILENT: limit or _SECONDS_TO_ANSWER, IDLE: limit or _SECONDS_FOR_A_WORKER}
+
+    def begin_work(self) -> None:
+        """From now on there is something to lose: a scheduler is waited for as long as a worker is."""
+        self.limits[SILENT] = self.limits[IDLE]
+        self.advice = "what is trained is saved; to go on: the same with --needed"
 
     def look(self, missing: tuple[str, float] | None) -> None:
         """Note what is missing and since when, if anything; StorageError at its limit."""
@@ -143,7 +149,7 @@ class Patience:
 
     def exhausted(self, what: str, waited: float) -> StorageError:
         """The error that ends the command."""
-        return StorageError(f"{self._sentence(what, waited)}; --dask-timeout waits longer")
+        return StorageError(f"{self._sentence(what, waited)}; {self.advice}")
 
     def _sentence(self, what: str, waited: float) -> str:
         return f"--dask {self.address}: {what} within {waited:.0f} s: {_REMEDIES[what].format(address=self.address)}"
