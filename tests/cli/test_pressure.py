@@ -74,8 +74,9 @@ def test_modules_that_cannot_be_loaded_for_want_of_files_are_one_line(tmp_path):
 
 def test_without_a_folder_for_temporary_files_pictures_cost_one_warning(tmp_path):
     write(tmp_path, "import tempfile; tempfile.tempdir = '/nonexistent/folder'", "sitecustomize.py")
-    without = {"MPLCONFIGDIR": "/proc/nothing", "PYTHONPATH": str(tmp_path)}
-    result = nnlab("train", write(tmp_path, TINY), "--quiet", cwd=tmp_path, **without)
+    experiment = write(tmp_path, TINY)
+    without = {"MPLCONFIGDIR": str(experiment / "nowhere"), "PYTHONPATH": str(tmp_path)}
+    result = nnlab("train", experiment, "--quiet", cwd=tmp_path, **without)
     assert result.returncode == 0
     (line,) = result.stderr.splitlines()
     assert line.startswith("warning: no picture could be drawn: FileNotFoundError: ")
