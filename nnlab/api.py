@@ -397,6 +397,7 @@ def compare(
     tune: Sequence[str] = (),
     jobs: int = 1,
     dask: str | None = None,
+    dask_timeout: float | None = None,
     needed: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
@@ -421,7 +422,7 @@ def compare(
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
-    return _train_arms(arms, gating, watcher, jobs, dask, **about)
+    return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
 def sweep(
@@ -434,6 +435,7 @@ def sweep(
     metric: str | None = None,
     jobs: int = 1,
     dask: str | None = None,
+    dask_timeout: float | None = None,
     needed: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
@@ -453,7 +455,7 @@ def sweep(
     gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
-    return _train_arms(arms, gating, watcher, jobs, dask, **about)
+    return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
 def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:
@@ -464,7 +466,7 @@ def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:
 
 
 def _train_arms(
-    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: str | None, **about: Any
+    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: tuple[str | None, float | None], **about: Any
 ) -> ComparisonResult:
     """Train the arms of a comparison or the points of a sweep, and write the report on their gates."""
     from nnlab.comparison.prepare import workers_for
@@ -476,7 +478,7 @@ def _train_arms(
         watcher.tell(note)
     if arms.file.experiment.training.max_seconds is not None:
         watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
-    with workers_for(jobs, dask) as workers, watcher.arms() as report:
+    with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)

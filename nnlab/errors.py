@@ -147,3 +147,20 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 def printable(text: str) -> str:
     r"""`text` with every unprintable character escaped, so that a terminal cannot act on it: `\n`, `\x1b`, `\udc80`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+_LONGEST = 500  # characters of a foreign exception's text in a message
+
+
+def text_of(error: BaseException) -> str:
+    """The text of a foreign exception in one printable line, whatever its `__str__` does."""
+    try:
+        text = printable(str(error))
+    except BaseException as fault:  # noqa: BLE001 - it is a user's code, and the exception is being reported
+        return f"no text: its __str__ raised {printable(type(fault).__name__)}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def told(error: BaseException) -> str:
+    """The kind and the text of a foreign exception: `ValueError: found nothing`."""
+    return f"{printable(type(error).__name__)}: {text_of(error)}"

@@ -55,7 +55,7 @@ def _lister(kind: str) -> Callable[..., None]:
         from nnlab import api
 
         found = api.entries(kind, plugin or ())
-        output.result(found, *_listed(found))
+        output.result(found, *map(printable, _listed(found)))
 
     return listing
 
@@ -83,7 +83,7 @@ def show(text: Text, *, sets: Values = None, plugin: o.Plugin = None, output: Ba
     from nnlab import api
 
     about = api.describe(text, _values(sets or ()), plugin or ()).about
-    output.result(about, *_lines(about))
+    output.result(about, *map(printable, _lines(about)))
 
 
 def _values(words: Sequence[str]) -> dict[str, float]:

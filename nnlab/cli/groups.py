@@ -80,11 +80,12 @@ class WorkOptions:
     jobs: o.Jobs = 1
     needed: o.Needed = False
     dask: o.Dask = None
+    dask_timeout: o.DaskTimeout = None
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The arguments for `nnlab.api.compare`."""
-        return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask}
+        return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 
 @dataclass(frozen=True)

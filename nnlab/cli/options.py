@@ -250,6 +250,16 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
+DaskTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--dask-timeout",
+        parser=_positive,
+        metavar="SECONDS",
+        help="How long to wait for the scheduler's answer and for a worker; by default 10 and 600 seconds.",
+        show_default=False,
+    ),
+]
 count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
 
 

@@ -24,7 +24,7 @@ from nnlab.cli.terminal import (
     show_setup,
     show_verdict,
 )
-from nnlab.errors import DivergedError, GateError, GradientError
+from nnlab.errors import DivergedError, GateError, GradientError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
@@ -197,7 +197,7 @@ def check(output: Output, found: CheckResult) -> None:
         show_exact_check(output.screen, found.exact, found.seed, found.reproduce)
     for warning in found.warnings:
         output.screen.warn(warning)
-    output.result(found.document, found.line)
+    output.result(found.document, printable(found.line))
     if found.fault is not None:
         raise GradientError(found.fault)
 

@@ -147,7 +147,8 @@ class Screen:
             return
         cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *_some(rows))]
         self.console.print()
-        self.console.print(_encodable(title), style="bold")  # rich's table title would wrap at the table's width
+        # Rich's own title of a table would wrap at the table's width.
+        self.console.print(_encodable(printable(title)), style="bold")
         for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
             if number:
                 self.console.print()
@@ -191,7 +192,11 @@ def _bars(shown_on: Console) -> Bars:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=_BAR), TextColumn("{task.fields[text]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
     # Without rich's refresh thread: bars are drawn when progress is reported, and a process with threads must not be
     # forked to draw pictures.
     return Bars(*columns, console=shown_on, transient=True, auto_refresh=False)
@@ -209,7 +214,7 @@ def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
         latest.add(progress)
         is_done, now = progress.step >= progress.steps, time.monotonic()
         if is_done or now - drawn_at >= _SECONDS_BETWEEN_DRAWINGS:
-            text = _encodable(_sentence(progress, latest, room))
+            text = _encodable(printable(_sentence(progress, latest, room)))
             bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
             bars.refresh()
             drawn_at = now
@@ -241,7 +246,7 @@ class _Lines:
         if self.waiting is not None:
             stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
             line = f"{stamp} {self.what} {_sentence(self.waiting, self.latest)}"
-            self.console.print(_encodable(line), soft_wrap=True)
+            self.console.print(_encodable(printable(line)), soft_wrap=True)
             self.shown_at, self.waiting = time.monotonic(), None
 
 

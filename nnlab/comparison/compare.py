@@ -106,7 +106,7 @@ def compare(
     clock = time.perf_counter()
     status: Status = "failed"
     folder.write_run(ArmsRun(status="running", **about))
-    shared = Shared(dataset, _texts(plugins), int(facts.get("threads", 1)))
+    shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
         checks = gradient_checks(variants, dataset, seeds[0])
@@ -182,8 +182,8 @@ def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     return error
 
 
-def _texts(plugins: Sequence[Path]) -> tuple[tuple[str, str], ...]:
-    return tuple((plugin.name, plugin.read_text(encoding="utf-8")) for plugin in plugins)
+def _contents(plugins: Sequence[Path]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((plugin.name, plugin.read_bytes()) for plugin in plugins)
 
 
 # --- the work ---------------------------------------------------------------------------------------------------------

@@ -167,12 +167,16 @@ def _seeds(file: ExperimentFile, count: int) -> range:
 
 
 @contextlib.contextmanager
-def workers_for(jobs: int, dask: str | None) -> Iterator[Workers]:
+def workers_for(
+    jobs: int, dask: str | None, dask_timeout: float | None, warn: Callable[[str], None]
+) -> Iterator[Workers]:
     """The workers: this process for one job, several processes, or the Dask cluster at an address."""
+    if dask is None and dask_timeout is not None:
+        raise ConfigError("found --dask-timeout without --dask, expected both or neither")
     if dask is None:
         yield SerialWorkers() if jobs == 1 else Processes(jobs)
         return
     if jobs != 1:
         raise ConfigError("found both --jobs and --dask, expected one of them: a cluster has workers of its own")
-    with dask_workers(dask) as cluster:
+    with dask_workers(dask, dask_timeout, warn) as cluster:
         yield cluster

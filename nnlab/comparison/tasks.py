@@ -19,7 +19,7 @@ from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of
 from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import NnlabError, printable
+from nnlab.errors import NnlabError, told
 from nnlab.experiments.train import Beat, Observer, Progress, shown
 from nnlab.networks.evaluator import Evaluator
 from nnlab.setup.network import dtype_of, network_for
@@ -104,7 +104,7 @@ def attempt(task: Task, source: RowSource, observe: Observer, stop: Stopping) ->
     except MemoryError:
         return Failure("found too little memory, expected a smaller network, batch or data set", 2)
     except Exception as error:  # noqa: BLE001 - the other arms must go on
-        return Failure(f"{type(error).__name__}: {printable(str(error))}", 1)
+        return Failure(told(error), 1)
     return None if stop() else arms
 
 

@@ -170,7 +170,7 @@ def _chunks(stream: IO[bytes], left: int) -> Iterator[bytes]:
 def spooled(chunks: Iterable[Any], path: Path) -> tuple[int, int]:
     """Write what was unpacked or decoded of `path` to an unnamed temporary file; returns its descriptor and size."""
     size = 0
-    with tempfile.TemporaryFile(buffering=0) as file:
+    with _temporary(path) as file:
         for chunk in chunks:
             _write(file, chunk, path)
             size += memoryview(chunk).nbytes
@@ -184,8 +184,20 @@ def _write(file: Any, chunk: Any, path: Path) -> None:
         while rest:
             rest = rest[file.write(rest) :]
     except OSError as error:
-        where = f"{printable(tempfile.gettempdir())}: cannot unpack {printable(str(path))} there: {error.strerror}"
-        raise StorageError(f"{where}; TMPDIR may name another folder") from error
+        raise _not_unpacked(path, tempfile.gettempdir(), error) from error
+
+
+def _temporary(path: Path) -> IO[bytes]:
+    """A temporary file for the content of `path`, which has no name."""
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError as error:  # no folder for temporary files, or too many open files
+        raise _not_unpacked(path, os.environ.get("TMPDIR", "TMPDIR"), error) from error
+
+
+def _not_unpacked(path: Path, folder: str, error: OSError) -> StorageError:
+    where = f"{printable(folder)}: cannot unpack {printable(str(path))} there: {error.strerror}"
+    return StorageError(f"{where}; TMPDIR may name another folder")
 
 
 class StoredRows:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Task
-from nnlab.errors import StorageError
+from nnlab.errors import StorageError, told
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -511,7 +511,11 @@ def draw_all(
 
     The functions in `beside` run at the same time if there is a second processor.
     """
-    import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
+    try:
+        import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
+    except Exception as error:  # noqa: BLE001 - no folder for temporary files, too many open files, no memory
+        side_by_side(beside)
+        return [f"no picture could be drawn: {told(error)}"]
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
     drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
     tasks: list[Callable[[], str | None]] = [*beside, *drawing]
@@ -529,5 +533,5 @@ def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - no fault of a picture may fail the run
-        return f"the picture {path.name} could not be drawn: {type(error).__name__}: {error}"
+        return f"the picture {path.name} could not be drawn: {told(error)}"
     return None

@@ -102,7 +102,7 @@ class Activation:
         slopes = {key: _into_out(function) for key, function in (parameter_slopes or {}).items()}
 
         def write_value(z: Array, out: Array, **chosen: Any) -> None:
-            out[...] = value(z, **chosen)
+            _put(value(z, **chosen), z, out, chosen)
 
         if slope is not None:
             return cls(name, write_value, _into_out(slope), parameters=parameters, parameter_slopes=slopes, **known)
@@ -151,9 +151,23 @@ AnyActivation = Activation | RowActivation
 
 def _into_out(function: Callable[..., Array]) -> Function:
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
-        out[...] = function(z, **chosen)
+        _put(function(z, **chosen), z, out, chosen)
 
     return write
+
+
+def _put(found: Any, z: Array, out: Array, chosen: Mapping[str, Any]) -> None:
+    """Write to `out` what a function of z gave: real numbers in the shape of z, of a parameter or of a single number.
+
+    TypeError or ValueError for anything else, which NumPy would stretch, or rob of its imaginary part, in silence.
+    """
+    if not isinstance(found, DualArray):
+        found = np.asarray(found)
+        if found.dtype.kind not in "biuf":
+            raise TypeError(f"found an array of {found.dtype}, expected real numbers")
+        if found.shape not in ((), z.shape, out.shape, *map(np.shape, chosen.values())):
+            raise ValueError(f"found an array of shape {found.shape}, expected {z.shape}")
+    out[...] = found
 
 
 _LEFT = "the left slope"
