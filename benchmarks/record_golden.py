@@ -44,7 +44,7 @@ training: {steps: 20, batch_size: BATCH}
 
 def trained(optimizer: str) -> State:
     """The state after 20 steps on twelve houses."""
-    batch = "all" if optimizer == "lbfgs" else "5"
+    batch = "all" if OPTIMIZERS[optimizer].needs_all_rows else "5"
     experiment = validate(read_text(CONFIG.replace("OPTIMIZER", optimizer).replace("BATCH", batch), "golden"))
     setup = set_up(experiment, prepare_rows(experiment, read_rows(experiment, None, Path()), [experiment.seed]))
     state = setup.start()
