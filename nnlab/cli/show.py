@@ -20,10 +20,11 @@ from nnlab.cli.terminal import (
     show_exact_check,
     show_figures,
     show_gates,
+    show_learned,
     show_setup,
     show_verdict,
 )
-from nnlab.errors import DivergedError, GateError, GradientError
+from nnlab.errors import DivergedError, GateError, GradientError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
@@ -39,13 +40,16 @@ if TYPE_CHECKING:
     from nnlab.setup.setup import Setup
 
 _SHOWN = 20  # points of a sweep that are listed
+_MISSED = 50  # gates not met that get a line each
 
 
 def require(gates: Iterable[Outcome]) -> None:
-    """Raise GateError, with a line for each gate that was not met."""
+    """Raise GateError, with a line for each gate that was not met, or for fifty of more."""
     from nnlab.experiments.gating import missed
 
     lines = [missed(gate) for gate in gates if not gate.met]
+    if len(lines) > _MISSED:
+        lines = [*lines[:_MISSED], f"{len(lines) - _MISSED:,} more gates not met are not shown; summary.json has all"]
     if lines:
         raise GateError("\n".join(lines))
 
@@ -61,7 +65,7 @@ def draft(output: Output, drafted: Draft) -> None:
     for sentence in drafted.sentences():
         screen.say(sentence)
     screen.say(f"wrote {drafted.path}; {'answer what it asks, then' if drafted.questions else 'next'}:")
-    screen.say(f"    nnlab train {shlex.quote(str(drafted.path))}", to_type=True)
+    screen.say(f"    nnlab train {shlex.quote(drafted.to_train)}", to_type=True)
     output.result(drafted.document(), str(drafted.path))
 
 
@@ -89,6 +93,7 @@ def training(output: Output, trained: TrainingResult) -> None:
         about = _weights(trained), trained.summary.baselines
         show_figures(screen, trained.reports, *about, by_class=False, scaled_targets=trained.summary.scaled_targets)
         say_all(screen, trained.summary.sentences)
+        show_learned(screen, trained.summary.learned)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
@@ -125,22 +130,35 @@ def _weights(trained: TrainingResult) -> str:
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
     """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
+    _trusted(screen, found.trusted)
     for warning in found.warnings:
         screen.warn(warning)
+    for note in found.notes:
+        screen.tell(note)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
     weights = f"the {found.checkpoint} weights, step {found.step}"
     scaled = found.model.target_scaling is not None
     show_figures(screen, found.figures, weights, found.beside.figures, scaled_targets=scaled)
     say_all(screen, found.beside.sentences)
+    show_learned(screen, found.learned)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")
+        if found.escaped:
+            what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
+            screen.tell(f"{what}, in {', '.join(found.escaped)}")
     elif not found.figures and not found.answers:
         screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
     show_gates(screen, found.gates)
     output.result(found.document(), str(found.run))
     require(found.gates)
+
+
+def _trusted(screen: Screen, differences: Iterable[str]) -> None:
+    """Show what of a run is not as its checkpoint recorded it, where that was trusted."""
+    for difference in differences:
+        screen.warn(f"trusted, though the run was trained otherwise: {difference}")
 
 
 _MOST_ANSWERS = 50
@@ -172,13 +190,14 @@ def _show_answers(screen: Screen, found: Evaluation) -> None:
 
 def check(output: Output, found: CheckResult) -> None:
     """Show a gradient check tensor by tensor; GradientError if it has not passed."""
+    _trusted(output.screen, found.trusted)
     for report in found.central:
         show_check(output.screen, report)
     if found.exact:
         show_exact_check(output.screen, found.exact, found.seed, found.reproduce)
     for warning in found.warnings:
         output.screen.warn(warning)
-    output.result(found.document, found.line)
+    output.result(found.document, printable(found.line))
     if found.fault is not None:
         raise GradientError(found.fault)
 

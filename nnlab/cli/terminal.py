@@ -59,6 +59,16 @@ def _has_width(shown_on: Console) -> bool:
 
 _BAR = 20  # columns of a progress bar
 _GAP = 2  # blanks between two columns of a table
+_MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
+
+
+def _some(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows of a table that are printed: of more than 100 the first 80 and the last 20."""
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    first = rows[: _MOST_ROWS - _LAST_ROWS]
+    left_out = [f"… and {len(rows) - _MOST_ROWS:,} more", *[""] * (len(rows[0]) - 1)]
+    return [*first, left_out, *rows[-_LAST_ROWS:]]
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
@@ -130,13 +140,15 @@ class Screen:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
         """Print a table, or nothing without rows; columns from `numbers_from` on are aligned to the right.
 
+        Of a table with more than a hundred rows the middle is left out, with a row that says so.
         Numbers never wrap: a table that is too wide is split into blocks, each beginning with the first columns.
         """
         if self.quiet or not rows:
             return
-        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *rows)]
+        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *_some(rows))]
         self.console.print()
-        self.console.print(_encodable(title), style="bold")  # rich's table title would wrap at the table's width
+        # Rich's own title of a table would wrap at the table's width.
+        self.console.print(_encodable(printable(title)), style="bold")
         for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
             if number:
                 self.console.print()
@@ -180,7 +192,11 @@ def _bars(shown_on: Console) -> Bars:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=_BAR), TextColumn("{task.fields[text]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
     # Without rich's refresh thread: bars are drawn when progress is reported, and a process with threads must not be
     # forked to draw pictures.
     return Bars(*columns, console=shown_on, transient=True, auto_refresh=False)
@@ -198,7 +214,7 @@ def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
         latest.add(progress)
         is_done, now = progress.step >= progress.steps, time.monotonic()
         if is_done or now - drawn_at >= _SECONDS_BETWEEN_DRAWINGS:
-            text = _encodable(_sentence(progress, latest, room))
+            text = _encodable(printable(_sentence(progress, latest, room)))
             bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
             bars.refresh()
             drawn_at = now
@@ -230,7 +246,7 @@ class _Lines:
         if self.waiting is not None:
             stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
             line = f"{stamp} {self.what} {_sentence(self.waiting, self.latest)}"
-            self.console.print(_encodable(line), soft_wrap=True)
+            self.console.print(_encodable(printable(line)), soft_wrap=True)
             self.shown_at, self.waiting = time.monotonic(), None
 
 
@@ -250,7 +266,9 @@ class _Latest:
         step = progress.step if progress.measured_at is None else progress.measured_at
         for name, value in progress.figures.items():
             if not name.startswith("health/") and not name.endswith("hamming_loss"):
-                shown = f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else name
+                shown = (
+                    f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else _WORDS.get(name, name)
+                )
                 self.found[name] = (step, f"{shown} {_short(value)}")
 
     def words(self, step: int) -> Iterator[str]:
@@ -264,7 +282,8 @@ class _Latest:
                 yield f"at step {at:,}: {', '.join(by_step[at])}"
 
 
-_MOST_FIGURES = 5
+_MOST_FIGURES = 6
+_WORDS = {"optimizer/learning_rate": "learning rate"}
 
 
 def _sentence(progress: Progress, latest: _Latest, room: int | None = None) -> str:
@@ -341,6 +360,14 @@ def show_figures(
     screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
+
+
+def show_learned(screen: Screen, learned: Mapping[str, float | None]) -> None:
+    """Print the learned activation parameters, or nothing without any."""
+    from nnlab.runs.summary import OVER_UNITS, learned_rows
+
+    rows = [[name, *map(figure, values)] for name, values in learned_rows(learned).items()]
+    screen.table("Learned activation parameters, over the units", ["", *OVER_UNITS], rows)
 
 
 def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None]) -> None:

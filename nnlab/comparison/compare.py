@@ -31,11 +31,13 @@ from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
+from nnlab.networks.learned import parameter_figures
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import ArmsRun, Status
 from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.readings import RATE
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import set_up
 from nnlab.training.health import figure_names
@@ -104,7 +106,7 @@ def compare(
     clock = time.perf_counter()
     status: Status = "failed"
     folder.write_run(ArmsRun(status="running", **about))
-    shared = Shared(dataset, _texts(plugins), int(facts.get("threads", 1)))
+    shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
         checks = gradient_checks(variants, dataset, seeds[0])
@@ -168,7 +170,7 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
         "test": data.test is not None or dataset.has_own("test"),
     }
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
-    return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
+    return [f"{part}/{name}" for part in parts for name in watchable(experiment)]
 
 
 def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
@@ -180,8 +182,8 @@ def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     return error
 
 
-def _texts(plugins: Sequence[Path]) -> tuple[tuple[str, str], ...]:
-    return tuple((plugin.name, plugin.read_text(encoding="utf-8")) for plugin in plugins)
+def _contents(plugins: Sequence[Path]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((plugin.name, plugin.read_bytes()) for plugin in plugins)
 
 
 # --- the work ---------------------------------------------------------------------------------------------------------
@@ -296,6 +298,7 @@ def _form_of(experiment: Experiment, shared: Shared) -> PieceForm:
     finals = final_figures(experiment, dataset)
     evaluated = [name for name in finals if name.partition("/")[0] in training.evaluate]
     looks = dict.fromkeys(figure_names(network) if training.health else (), (-np.inf, np.inf))
+    looks |= dict.fromkeys(parameter_figures(network.layout), (-np.inf, np.inf)) | {RATE: (0.0, np.inf)}
     shares = {name: (0.0, 1.0) for name in looks if name.endswith(("/dead", "/saturated"))}
     return PieceForm(
         dtype_of(experiment),

@@ -82,6 +82,7 @@ from nnlab.maths.statistics import (
     verdict,
     win_matrix,
 )
+from nnlab.networks.learned import parameter_figures
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
@@ -97,6 +98,7 @@ from nnlab.runs.summary import (
     StepsToTarget,
     VerdictSummary,
 )
+from nnlab.setup.network import network_for
 
 Array = NDArray[Any]
 
@@ -137,7 +139,18 @@ class Trained:
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
         end = watched(self.arms)
-        return {arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm)) for arm in self.arms}
+        return {
+            arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm), self._learned(arm))
+            for arm in self.arms
+        }
+
+    def _learned(self, arm: Arm) -> dict[str, Array]:
+        """The learned activation parameters of each seed, (R,), nan where it diverged."""
+        if self.dataset is None or arm.label not in self.experiments:
+            return {}
+        layout = network_for(self._of(arm), self.dataset.sample_shape, self.dataset.y.shape[1]).layout
+        figures = {name: figure(arm.theta) for name, figure in parameter_figures(layout).items()}
+        return {name: np.where(arm.diverged, np.nan, values) for name, values in figures.items()}
 
     def _of(self, arm: Arm) -> Experiment:
         return self.experiments.get(arm.label, self.experiment)
@@ -260,10 +273,12 @@ def _renamed(name: str, names: Mapping[str, str]) -> str:
 
 
 class Measurements:
-    """Measurements of the seeds of an arm, (R,) each."""
+    """Measurements of the seeds of an arm, (R,) each; `learned` are its learned activation parameters."""
 
-    def __init__(self, arm: Arm, target: Target, end: int, experiment: Experiment) -> None:
-        self.arm, self.target, self.end, self.experiment = arm, target, end, experiment
+    def __init__(
+        self, arm: Arm, target: Target, end: int, experiment: Experiment, learned: Mapping[str, Array] | None = None
+    ) -> None:
+        self.arm, self.target, self.end, self.experiment, self.learned = arm, target, end, experiment, learned or {}
         self.steps_to_target = reached(arm, target)
         self.steps = _steps_run(arm)
         total = float(self.steps.sum())
@@ -278,6 +293,7 @@ class Measurements:
             "steps_to_target": self.steps_to_target,
             "seconds_to_target": self.steps_to_target * self.time_per_step,
             "area": self.area,
+            **self.learned,
         }
 
     def summary(self, gradcheck: GradientSummary | None = None) -> ArmSummary:
@@ -320,7 +336,7 @@ class Measurements:
 
 def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
     """The range of a figure such as `val/accuracy` in an experiment: smallest and largest possible value."""
-    name = figure.rpartition("/")[2]
+    name = figure.partition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
         return loss.entry.least, np.inf

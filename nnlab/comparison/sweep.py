@@ -36,7 +36,7 @@ from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, choosing_figure, larger_is_better, ranked
 from nnlab.comparison.variants import Settings, Variant, grid, settle, short
 from nnlab.comparison.write import write_sweep
-from nnlab.config.experiment import watchable
+from nnlab.config.experiment import nameable, unmeasured
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figures_of_arms, hold
@@ -79,13 +79,14 @@ def metric_for(text: str | None, experiment: Experiment) -> str:
     """The figure that ranks the points; ConfigError for one that is not measured, or is measured on the test part."""
     figure = choosing_figure(experiment) if text is None else text
     part, _, name = figure.partition("/")
-    known = [f"{part}/{name}" for part in ("val", "train") for name in watchable(experiment.task)]
-    if part == "test" and name in watchable(experiment.task):
+    fault = unmeasured(experiment.task, name, f"{part}/")
+    if part == "test" and fault is None:
         found = f"--metric: found {printable(figure)}: what the best is chosen by says nothing about new data any more"
         raise ConfigError(f"{found}; expected val/{name}")
-    if figure not in known:
+    if part not in ("val", "train") or fault is not None:
+        known = [f"{part}/{name}" for part in ("val", "train") for name in nameable(experiment.task)]
         hint = suggestion(figure, known) or f"; expected one of {', '.join(known)}"
-        raise ConfigError(f"--metric: unknown figure '{printable(figure)}'{hint}")
+        raise ConfigError("--metric: " + (fault or f"unknown figure '{printable(figure)}'{hint}"))
     if part == "val" and not experiment.data.may_validate:
         raise ConfigError(f"--metric: {printable(figure)} is never measured, expected data.validation")
     return figure

@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from nnlab.errors import InterruptedRunError
-from nnlab.signals import heard
+from nnlab.signals import Signalled, heard
 
 _SECONDS_TO_DRAW = 1.4  # of the two within which a command ends after a signal
 # `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
 
 
-class _Leaving(BaseException):
+class _Leaving(Signalled):
     """Raised at a signal within `leaving`, which alone catches it."""
+
+
+class _Impatient(Signalled, KeyboardInterrupt):
+    """A second Ctrl-C."""
 
 
 class Stop:
@@ -43,7 +47,7 @@ class Stop:
         if not self.patient:
             raise _Leaving
         if number == signal.SIGINT and now - self.time > _SECONDS_OF_ONE_SIGNAL:
-            raise KeyboardInterrupt
+            raise _Impatient
 
     def seconds_to_draw(self) -> float:
         """How long pictures may still take: after a signal not long, for the command is to end; else without limit."""

@@ -21,7 +21,7 @@ from nnlab.report.parts import (
 )
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import UNFINISHED, AnyRun, TrainingRun
-from nnlab.runs.summary import TrainingSummary, baseline_columns
+from nnlab.runs.summary import OVER_UNITS, TrainingSummary, baseline_columns, learned_rows
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",
@@ -51,7 +51,11 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
     verdict, tone = _verdict(summary)
     sections = [
         *([_autopsy(folder.read_autopsy())] if summary.status == "diverged" else []),
-        Section("Figures", [*summary.sentences, *_best(summary)], [*_figures(summary), *_last(summary)]),
+        Section(
+            "Figures",
+            [*summary.sentences, *_best(summary)],
+            [*_figures(summary), *_last(summary), *_learned(summary)],
+        ),
         Section("Gradient check", [*_checks(summary, run)]),
         Section("Gates", tables=[*gates_tables(summary.gates, "What the run had to reach")]),
         Section("Warnings", warnings),
@@ -156,6 +160,13 @@ def _figures(summary: TrainingSummary) -> Iterator[HtmlTable]:
         yield HtmlTable("Figures of whole splits", ["figure", *splits, *others], rows)
 
 
+def _learned(summary: TrainingSummary) -> Iterator[HtmlTable]:
+    """The learned activation parameters: a row for each, with the smallest, the mean and the largest over units."""
+    if summary.learned:
+        rows: list[list[Cell]] = [[name, *cells] for name, cells in learned_rows(summary.learned).items()]
+        yield HtmlTable("Learned activation parameters, over the units", ["parameter", *OVER_UNITS], rows)
+
+
 def _splits(summary: TrainingSummary) -> list[str]:
     there = {name.split("/")[0]: None for name in summary.final}
     return [split for split in there if split in SPLITS]
@@ -163,7 +174,8 @@ def _splits(summary: TrainingSummary) -> list[str]:
 
 def _names(summary: TrainingSummary, *, by_one: bool) -> list[str]:
     """The names of figures without their split; `by_one` selects those of single classes or targets, with a slash."""
-    names = dict.fromkeys(name.split("/", 1)[1] for name in summary.final if not name.startswith("gradcheck/"))
+    others = (*summary.learned, "gradcheck/error")
+    names = dict.fromkeys(name.split("/", 1)[1] for name in summary.final if name not in others)
     return [name for name in names if ("/" in name) == by_one]
 
 

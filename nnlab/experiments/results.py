@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.config.experiment import SPLITS
+from nnlab.config.experiment import SPLITS, watchable
 from nnlab.data.dataset import Dataset
 from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
 from nnlab.experiments.baselines import NOTHING, Beside
 from nnlab.experiments.pictures import RunPlotData
-from nnlab.gates.hold import Measured, Outcome
-from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
@@ -36,19 +36,20 @@ def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y, part.weights) for name, part in parts.items() if part is not None}
+    found = {name: part for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y, part.weights, part.truth) for name, part in found.items()}
 
 
 def figure_names(setup: Setup) -> list[str]:
     """The columns of metrics.csv after step and epoch."""
-    metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
-    quick = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics]
+    whole = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in watchable(setup.experiment)]
     running = ["batch/running_loss"] if setup.plan.running_loss else []
     return [
         "batch/loss",
         *running,
-        *quick,
+        *whole,
         *(health.figure_names(setup.network) if setup.experiment.training.health else ()),
+        *setup.plan.readings,
     ]
 
 
@@ -59,6 +60,7 @@ def summary_of(
     *,
     folder: Path,
     status: Status,
+    learned: Mapping[str, float] = MappingProxyType({}),
     seconds: float,
     reports: Mapping[str, Any] | None = None,
     beside: Beside = NOTHING,
@@ -68,15 +70,18 @@ def summary_of(
 ) -> TrainingSummary:
     """The content of summary.json; a training without an end has no `reports`, and no gates are held of it."""
     best, step = state.best, int(state.best.step[0])
-    at_best = {
-        n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
-    }
+    own = {name: series.at(step) for name, series in measured.history.items() if not name.startswith("gradcheck/")}
+    at_best = {name: value for name, value in own.items() if value is not None}
     final = {f"{split}/{name}": v for split, figures in (reports or {}).items() for name, v in figures.items()}
     return TrainingSummary(
         run=str(folder),
         status=status,
         **({"stopped_by": stopped_by} if stopped_by else {}),
-        final=final | ({"gradcheck/error": gradcheck.error} if gradcheck else {}),
+        final={
+            **final,
+            **({"gradcheck/error": gradcheck.error} if gradcheck else {}),
+            **{name: finite(value) for name, value in learned.items()},
+        },
         **({"last": last} if reports is None and (last := _last(measured)) else {}),
         best=BestStep(
             step=step,
@@ -97,32 +102,35 @@ def summary_of(
 
 def _last(measured: Measured) -> LastMeasured | None:
     """The figures of the last step at which whole splits were measured; None if none ever was."""
-    names = [name for name in measured.history if name.partition("/")[0] in SPLITS]
-    step = max((measured.history[name][-1][0] for name in names), default=None)
+    series = {name: one for name, one in measured.history.items() if name.partition("/")[0] in SPLITS and one.steps}
+    step = max((one.steps[-1] for one in series.values()), default=None)
     if step is None:
         return None
-    latest = {name: measured.history[name][-1] for name in names}
-    return LastMeasured(step=step, **{name: finite(value) for name, (at, _, value) in latest.items() if at == step})
+    return LastMeasured(
+        step=step, **{name: finite(one.values[-1]) for name, one in series.items() if one.steps[-1] == step}
+    )
 
 
 def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
     """The data of those pictures of a training that need its metrics alone: there are no rows."""
-    names, dataset, best = figure_names(setup), setup.rows.dataset, state.best
-    steps = sorted({step for name in names for step, *_ in measured.history.get(name, [])})
-    curves = {name: _curve(measured.history.get(name, []), steps) for name in names}
+    dataset, best = setup.rows.dataset, state.best
+    series = {name: measured.history.get(name, Series()) for name in figure_names(setup)}
+    steps = np.unique(np.concatenate([one.steps for one in series.values()])).astype(int)
+    curves = {name: _curve(one, steps) for name, one in series.items()}
     return RunPlotData(
         title=setup.experiment.name,
         task=dataset.task,
         loss=str(setup.experiment.network.head.loss),
         columns=dataset.columns,
         image_shape=dataset.image_shape,
-        steps=np.array(steps),
+        steps=steps,
         curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
         epoch_steps=setup.epoch_steps,
         best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
         uses_best=setup.stops_early,
         scaled_targets=setup.rows.of(0).target_scaling is not None,
         depths=health.depths(setup.network),
+        schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
     )
 
 
@@ -142,7 +150,15 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         all_x=pick(dataset.x),
         all_y=dataset.y,
         trained=trained,
-        portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
+        portraits=health.portraits(
+            setup.network,
+            model.theta,
+            model.statistics,
+            prepared.train.x,
+            only=health.at_the_ends(setup.network),
+        ),
+        activations=health.activation_layers(setup.network),
+        layers=len(setup.network.layers),
         kernels=first_kernels(setup.network, model.theta),
         stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),
     )
@@ -150,9 +166,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
 
 def data_facts(setup: Setup) -> dict[str, Any]:
     """The facts about the data of a training in run.json."""
-    split = setup.rows.of(0).split
-    rows = {"train": len(split.train), "val": len(split.validation), "test": len(split.test)}
-    return facts_of(setup.rows.dataset) | {"rows": rows}
+    return facts_of(setup.rows.dataset) | {"rows": setup.rows.of(0).split.sizes()}
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:
@@ -166,9 +180,11 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
-    values = {step: value for step, _, value in history}
-    return np.array([values.get(step, np.nan) for step in steps])
+def _curve(series: Series, steps: Array) -> Array:
+    """The values at each of `steps`, (T,), nan where there is none."""
+    values = np.full(len(steps), np.nan)
+    values[np.searchsorted(steps, series.steps)] = series.values
+    return values
 
 
 def _shown_rows(split: Any) -> tuple[str, Array]:

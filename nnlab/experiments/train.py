@@ -24,6 +24,7 @@ from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
+from nnlab.networks.learned import FAMILY, learned_parameters
 from nnlab.runs.about import SavedState
 from nnlab.runs.environment import environment
 from nnlab.runs.files import ignore
@@ -32,6 +33,7 @@ from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.model import Model
+from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
 from nnlab.training.plan import Plan, Record
 
@@ -58,6 +60,12 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
+
+
+def shown(setup: Setup, figures: Mapping[str, float]) -> dict[str, float]:
+    """The figures that progress shows: no learned parameters, and the learning rate only if a schedule changes it."""
+    left_out = (*(() if setup.experiment.optimizer.schedule else (RATE,)), f"{FAMILY}/")
+    return setup.plan.watched_first({name: value for name, value in figures.items() if not name.startswith(left_out)})
 
 
 @dataclass
@@ -136,6 +144,7 @@ class Training:
         own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
         before = {} if earlier is None else earlier.document()
         self.facts = {name: before.get(name, value) for name, value in own.items()}
+        self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> TrainingResult:
@@ -252,7 +261,7 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(self._progress(record.step, record.epoch, figures))
+            self.observe(self._progress(record.step, record.epoch, shown(self.setup, figures)))
 
     def _progress(self, step: int, epoch: float, figures: Mapping[str, float]) -> Progress:
         scaled = self.setup.experiment.data.scale_targets
@@ -291,6 +300,7 @@ class Training:
             folder=self.folder.path,
             status=status,
             reports=reports,
+            learned=learned_parameters(self.setup.network.layout, chosen.theta),
             beside=beside,
             gates=gates,
             seconds=self.sessions.seconds(),
@@ -326,7 +336,7 @@ class Training:
         if not reports:
             return NOTHING
         parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines().beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
+        return self._fit_baselines().beside(parts, reports, lambda part: model.scored(parts[part].x))
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
@@ -349,9 +359,12 @@ class Training:
         return [f"health: {100 * self.health.seconds / self.training.seconds:.2g} % of the time"]
 
     def _measure_final(self, reports: Reports, theta: Array, beside: Beside = NOTHING) -> None:
-        along = ("batch/", "health/")
-        looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith(along)}
-        self.measured.final |= looked_at | beside.figures
+        along = ("batch/", "health/", "optimizer/")
+        looked_at = {
+            name: series.values[-1] for name, series in self.measured.history.items() if name.startswith(along)
+        }
+        learned = learned_parameters(self.setup.network.layout, theta)
+        self.measured.final |= looked_at | learned | beside.figures
         for split, figures in reports.items():
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}
         self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])

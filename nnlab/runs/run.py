@@ -61,11 +61,15 @@ class Session(DocumentPart):
 
 
 class TrainingRun(SealedDocument):
-    """run.json of `nnlab train`; `stopped_by` says what ended a run with the status stopped."""
+    """run.json of `nnlab train`.
+
+    `stopped_by` says what ended a run with the status stopped, `folder` where the run lay when it was last trained.
+    """
 
     status: Status
     stopped_by: StoppedBy | None = None
     kind: Literal["train"] = "train"
+    folder: Text = ""
     begun: Text | None = None
     ended: Text | None = None
     seconds: Seconds = 0

@@ -78,11 +78,32 @@ class TrainingSummary(SealedDocument):
     parameters: Whole
     seconds: Seconds
 
+    @property
+    def learned(self) -> Figures:
+        """Of the final figures those of learned activation parameters."""
+        return {name: value for name, value in self.final.items() if name.startswith("parameters/")}
+
     @model_validator(mode="after")
     def _best_is_reached(self) -> Self:
         if self.best.step > self.steps:
             raise ValueError(f"best.step: found {self.best.step}, expected at most the {self.steps} steps of the run")
         return self
+
+
+OVER_UNITS = ("min", "mean", "max")
+
+
+def learned_rows(learned: Mapping[str, float | None]) -> dict[str, list[float | None]]:
+    """What is shown of learned activation parameters, by name: the smallest, the mean and the largest over the units.
+
+    One that all units of a layer share, `parameters/swish1.beta`, is all three at once.
+    """
+    rows: dict[str, list[float | None]] = {}
+    for figure, value in learned.items():
+        name, _, statistic = figure.removeprefix("parameters/").partition("/")
+        row = rows.setdefault(name, [None] * len(OVER_UNITS))
+        row[:] = [value if statistic in ("", one) else old for one, old in zip(OVER_UNITS, row, strict=True)]
+    return rows
 
 
 def baseline_columns(baselines: Mapping[str, float | None]) -> dict[str, dict[str, float | None]]:

@@ -164,7 +164,13 @@ def test_pausing_in_every_single_step_of_one_run_gives_the_same_bytes(tmp_path):
     assert [session.from_step for session in folder.read_run().sessions] == list(range(STEPS + 1))
 
 
-SCHEDULES = {"cosine": COSINE, "plateau": "{name: plateau, base: 0.05, patience: 2}", "none": 0.05}
+COOLING = "{name: plateau, base: 0.05, patience: 1, min_delta: 0.02, relative: true, cooldown: 2}"
+SCHEDULES = {
+    "cosine": COSINE,
+    "plateau": "{name: plateau, base: 0.05, patience: 2}",
+    "plateau that cools down": COOLING,
+    "none": 0.05,
+}
 
 
 @pytest.mark.slow
@@ -474,8 +480,8 @@ def test_a_run_that_stopped_early_says_so_and_what_to_do_where_it_is_to_be_longe
     config = shlex.quote(str((tmp_path / "runs/latest").resolve() / "config.yaml"))
     steps = read_json(tmp_path / "runs/latest/summary.json")["steps"]
     said = (
-        f"nothing to do: the run stopped early, at step {steps}, after 2 evaluations without a better val/loss; "
-        f"for a longer one: nnlab train {config} --set training.early_stopping.patience=N"
+        f"nothing to do: the run stopped early, at step {steps}, after 2 evaluations without a better val/loss "
+        f"by more than 5; for a longer one: nnlab train {config} --set training.early_stopping.patience=N"
     )
     assert result.exit_code == 0
     assert result.stderr.splitlines()[0] == said
