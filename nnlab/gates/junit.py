@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from nnlab.errors import printable
 from nnlab.runs.folder import now
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class JUnitCase:
     failure: str = ""
 
 
-def write_junit(output: Output, suite: str, cases: Sequence[JUnitCase], seconds: float) -> None:
+def write_junit(output: NamedOutput, suite: str, cases: Sequence[JUnitCase], seconds: float) -> None:
     """Write the cases of a suite that took `seconds`."""
     counts = {"tests": str(len(cases)), "failures": str(sum(bool(case.failure) for case in cases)), "errors": "0"}
     times = {"time": f"{seconds:.3f}", "timestamp": now().removesuffix("Z")}
