@@ -11,6 +11,8 @@ from nnlab.comparison.arms import (
     Target,
     arms_from,
     check_arms_used,
+    check_batches,
+    check_schedules,
     check_seeds,
     check_widths,
     default_target,
@@ -61,6 +63,8 @@ class Arms:
         self.check(final_figures(experiment, dataset))
         experiments = {arm.label: arm.experiment for arm in self.variants}
         check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
+        check_batches(experiments, dataset)
+        check_schedules(experiment, experiments, dataset)
         return dataset
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
@@ -165,12 +169,16 @@ def _seeds(file: ExperimentFile, count: int) -> range:
 
 
 @contextlib.contextmanager
-def workers_for(jobs: int, dask: str | None) -> Iterator[Workers]:
+def workers_for(
+    jobs: int, dask: str | None, dask_timeout: float | None, warn: Callable[[str], None]
+) -> Iterator[Workers]:
     """The workers: this process for one job, several processes, or the Dask cluster at an address."""
+    if dask is None and dask_timeout is not None:
+        raise ConfigError("found --dask-timeout without --dask, expected both or neither")
     if dask is None:
         yield SerialWorkers() if jobs == 1 else Processes(jobs)
         return
     if jobs != 1:
         raise ConfigError("found both --jobs and --dask, expected one of them: a cluster has workers of its own")
-    with dask_workers(dask) as cluster:
+    with dask_workers(dask, dask_timeout, warn) as cluster:
         yield cluster

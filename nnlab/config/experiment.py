@@ -113,7 +113,7 @@ def with_defaults(experiment: Experiment) -> Experiment:
     activation = head.activation or choose(implied, ACTIVATIONS, ActivationChoice)
     filled = head.model_copy(update={"activation": activation, "loss": loss})
     network, training = experiment.network.model_copy(update={"head": filled}), experiment.training
-    if experiment.optimizer.entry.needs_objective and "batch_size" not in training.model_fields_set:
+    if experiment.optimizer.entry.needs_all_rows and "batch_size" not in training.model_fields_set:
         training = training.model_copy(update={"batch_size": "all"})
     return experiment.model_copy(update={"network": network, "training": training})
 
@@ -375,9 +375,6 @@ def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
     values: dict[str, Any] = experiment.optimizer.values
     if values.get("nesterov") and not values.get("momentum"):
         yield ("optimizer", "nesterov"), "found nesterov: true without momentum, expected momentum above 0"
-    if values.get("smallest", 0) > values.get("largest", math.inf):
-        found = f"found smallest: {values['smallest']:g} above largest: {values['largest']:g}"
-        yield ("optimizer", "smallest"), f"{found}, expected at most as much"
 
 
 def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -434,7 +431,7 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
     blocks, batch, optimizer = experiment.data.in_blocks, experiment.training.batch_size, experiment.optimizer
     if blocks is None:
         return
-    if optimizer.entry.needs_objective:
+    if optimizer.entry.needs_all_rows:
         found = f"found in_blocks with {optimizer.name}, whose steps each need all rows"
         yield ("data", "in_blocks"), f"{found}; expected no in_blocks, or another optimizer"
     elif batch == "all" or batch > blocks:
@@ -621,12 +618,13 @@ def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
     if head == "baseline":
         figure = name.partition("/")[2]
         return unknown_figure(gate, [figure, *baseline_figures(experiment.task, [figure])])
-    if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head == "health":
+    if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head in ("health", "parameters"):
         return None
     if head in SPLITS and experiment.task in _tasks_of(name):
         return unmeasured(experiment.task, name, f"{head}/")
     known = [f"{split}/{name}" for split in SPLITS for name in nameable(experiment.task)]
-    return unknown_figure(gate, [*known, "batch/loss", "batch/running_loss", "gradcheck/error"])
+    others = ["batch/loss", "batch/running_loss", "gradcheck/error", "optimizer/learning_rate"]
+    return unknown_figure(gate, [*known, *others])
 
 
 def _tasks_of(metric: str) -> Sequence[str]:

@@ -575,12 +575,15 @@ class TrainingSpec(FrozenModel):
     """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab.
 
     `figures` are figures of merit to be measured at every evaluation beside the quick ones, such as `roc_auc`; one that
-    early stopping watches is measured without being named here.
+    early stopping watches is measured without being named here. After `max_seconds` of a session the training stops
+    with its state saved, and can be resumed.
     """
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
     steps: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
+    max_seconds: Positive | None = None
     batch_size: BatchSize = 32
+    drop_last: StrictBool = False
     shuffle: StrictBool = True
     log_every: Count | None = None
     evaluate_every: Count | None = None

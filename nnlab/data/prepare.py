@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from nnlab.data.cells import input_cells, target_cells
 from nnlab.data.dataset import Columns, Dataset
 from nnlab.data.files import counted, quoted, refuse
+from nnlab.data.rounding import rounded_columns, rounded_inputs, rounded_target
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
@@ -114,12 +115,18 @@ def prepare(
 
     def warnings() -> Iterator[str]:
         yield from _warnings(dataset, parts, scaling, targets, unseen)
+        yield from rounded_inputs(
+            rounded_columns(known, parts.train, scaling, dtype), dataset.columns.input_names, scaling
+        )
+        of_targets = rounded_columns(dataset.y, parts.train, targets, dtype) if dataset.task == "regression" else []
+        for one in of_targets:
+            yield rounded_target(one, dataset.columns.targets[one.column], scaled=scales, may_be_scaled=not counts)
         yield from suspicions(
             dataset,
             parts.train,
             scaled=scaling.name != "none",
             targets_scaled=scales or counts,
-            dtype=dtype,
+            rounded=[dataset.columns.targets[one.column] for one in of_targets],
             class_weights=class_weights,
         )
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -28,11 +27,12 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import RowFacts
 from nnlab.data.splits import class_indices
-from nnlab.data.spreadsheets import escaped
+from nnlab.data.spreadsheets import escaped, unescaped
 from nnlab.experiments.answers import written_name
 from nnlab.maths.metrics import Scored, predictions
-from nnlab.runs.files import write_csv
+from nnlab.runs.files import to_csv
 from nnlab.runs.metrics import cell
+from nnlab.runs.outputs import Output
 from nnlab.setup.model import Model
 
 Array = NDArray[Any]
@@ -81,12 +81,25 @@ class PredictionColumn:
     cells: Sequence[str]
 
 
-def write_predictions(model: Model, predicted: Mapping[str, Predicted], path: Path) -> None:
-    """Write the predictions of each part to a CSV file; with several parts, `split` names them."""
+def write_predictions(model: Model, predicted: Mapping[str, Predicted], output: Output) -> tuple[str, ...]:
+    """Write the predictions of each part as CSV; with several parts, `split` names them.
+
+    Returns the names of the columns with a text that was escaped.
+    """
     several = len(predicted) > 1
     tables = [[*_of_part(name, part, several=several), *_of_model(model, part)] for name, part in predicted.items()]
     rows = chain.from_iterable(zip(*(column.cells for column in columns), strict=True) for columns in tables)
-    write_csv(path, chain([unique_names(tables[0])], rows))
+    names = unique_names(tables[0])
+    output.write(to_csv(chain([names], rows)).encode())
+    return tuple(
+        name
+        for i, name in enumerate(names)
+        if _is_escaped(name) or any(_is_escaped(text) for columns in tables for text in columns[i].cells)
+    )
+
+
+def _is_escaped(text: str) -> bool:
+    return unescaped(text) != text
 
 
 def unique_names(columns: Sequence[PredictionColumn]) -> list[str]:

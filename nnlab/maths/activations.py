@@ -69,7 +69,7 @@ class Activation:
 
     def forms(self, dtype: np.dtype[Any]) -> Activation:
         """The entry with the `value` and `slope` to call for arrays of this dtype."""
-        if dtype != np.float32:
+        if dtype != np.float32 or not (self.value_float32 or self.slope_float32):
             return self
         return replace(self, value=self.value_float32 or self.value, slope=self.slope_float32 or self.slope)
 
@@ -102,7 +102,7 @@ class Activation:
         slopes = {key: _into_out(function) for key, function in (parameter_slopes or {}).items()}
 
         def write_value(z: Array, out: Array, **chosen: Any) -> None:
-            out[...] = value(z, **chosen)
+            _put(value(z, **chosen), z, out, chosen)
 
         if slope is not None:
             return cls(name, write_value, _into_out(slope), parameters=parameters, parameter_slopes=slopes, **known)
@@ -151,9 +151,23 @@ AnyActivation = Activation | RowActivation
 
 def _into_out(function: Callable[..., Array]) -> Function:
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
-        out[...] = function(z, **chosen)
+        _put(function(z, **chosen), z, out, chosen)
 
     return write
+
+
+def _put(found: Any, z: Array, out: Array, chosen: Mapping[str, Any]) -> None:
+    """Write to `out` what a function of z gave: real numbers in the shape of z, of a parameter or of a single number.
+
+    TypeError or ValueError for anything else, which NumPy would stretch, or rob of its imaginary part, in silence.
+    """
+    if not isinstance(found, DualArray):
+        found = np.asarray(found)
+        if found.dtype.kind not in "biuf":
+            raise TypeError(f"found an array of {found.dtype}, expected real numbers")
+        if found.shape not in ((), z.shape, out.shape, *map(np.shape, chosen.values())):
+            raise ValueError(f"found an array of shape {found.shape}, expected {z.shape}")
+    out[...] = found
 
 
 _LEFT = "the left slope"
@@ -325,7 +339,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "where(x > 0, x, (lower + upper) / 2 * x)", "where(x > 0, 1, (lower + upper) / 2)",
         "(-∞, ∞)", _HE, "Xu, Wang, Chen, Li 2015, arXiv 1505.00853; slopes are drawn in training",
         (
-            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0),
+            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0, at_most="upper"),
             Parameter("upper", 1 / 3, "largest slope for x <= 0", low=0),
         ),
         kinks=_at(0.0), at_kink=_LEFT, randomized=_rrelu_slope,

@@ -96,6 +96,7 @@ METRICS: dict[str, Metric] = {
     ),
     "top_k_accuracy": Metric(_MULTICLASS, "larger", "in top k / N", "share of rows with their class among the k best"),
     "mae": Metric(_VALUES, "smaller", "mean |a - y|", "mean absolute error", _POSITIVE),
+    "mse": Metric(_VALUES, "smaller", "mean (a - y)²", "mean squared error, in the targets' units squared", _POSITIVE),
     "rmse": Metric(_VALUES, "smaller", "√mean (a - y)²", "root mean squared error", _POSITIVE),
     "r2": Metric(
         _VALUES,
@@ -116,6 +117,22 @@ def metric_of(name: str) -> Metric:
     if family not in METRICS:
         raise ValueError(f"no metric is called '{name}'{suggestion(family, METRICS)}")
     return METRICS[family]
+
+
+SCALED = " (of scaled targets)"
+
+
+def shown_name(figure: str, *, scaled_targets: bool) -> str:
+    """The name under which a figure such as `loss` or `val/loss` is shown.
+
+    A loss of scaled targets is named as such: other figures of a regression are in the targets' own units.
+    """
+    return figure + SCALED if scaled_targets and figure.rpartition("/")[2] == "loss" else figure
+
+
+def figure_words(figure: str, *, scaled_targets: bool = False) -> str:
+    """A figure in the words of a sentence: `test accuracy` for `test/accuracy`."""
+    return shown_name(figure, scaled_targets=scaled_targets).replace("/", " ").replace("_", " ")
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -266,9 +283,14 @@ def _target_mae(outputs: Array, targets: Array, weights: Array | None) -> NDArra
     return _mean_over_rows(np.abs(difference, out=difference), weights)
 
 
+def _target_mse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
+    """Mean squared error of each target, (..., N, K) -> (..., K)."""
+    return _mean_over_rows(_squares(_difference(outputs, targets)), weights)
+
+
 def _target_rmse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """Root mean squared error of each target, (..., N, K) -> (..., K)."""
-    return np.sqrt(_mean_over_rows(_squares(_difference(outputs, targets)), weights))
+    return np.sqrt(_target_mse(outputs, targets, weights))
 
 
 def _target_r2(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
@@ -441,6 +463,7 @@ def _multilabel_report(outputs: Array, targets: Array, weights: Array | None, na
 def _regression_report(outputs: Array, targets: Array, weights: Array | None, names: Sequence[str]) -> dict[str, float]:
     errors = {
         "mae": _target_mae(outputs, targets, weights),
+        "mse": _target_mse(outputs, targets, weights),
         "rmse": _target_rmse(outputs, targets, weights),
         "r2": _target_r2(outputs, targets, weights),
     }

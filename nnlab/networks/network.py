@@ -66,6 +66,11 @@ class Network:
         """Whether there are layers of images."""
         return any(layer.needs_image for layer in self.layers)
 
+    @cached_property
+    def needs_two_rows(self) -> str | None:
+        """The name of a layer for which a training batch of one row means nothing, if there is one."""
+        return next((layer.name for layer, shape in self._with_inputs() if layer.needs_two_rows(shape)), None)
+
     def of_replica(self, replica: int) -> Network:
         """The network of one replica, whose head may weigh classes differently."""
         return replace(self, head=self.head.of_replica(replica))

@@ -129,10 +129,14 @@ class WeightsAbout(ModelAbout):
 
 
 class StateAbout(WeightsAbout):
-    """A checkpoint to resume from: how far the run's files were written, and the last step measured."""
+    """A checkpoint to resume from: how far the run's files were written, and the last step measured.
+
+    `gradient_faults` are sentences on gradients that were checked and found wrong.
+    """
 
     marks: dict[Literal["metrics.csv", "hashes.csv"], MarkFacts]
     recorded: Annotated[StrictInt, Field(ge=-1, lt=2**63)]
+    gradient_faults: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _is_where_it_says(self) -> Self:

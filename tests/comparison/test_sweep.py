@@ -365,16 +365,16 @@ def test_the_sentences_say_which_points_are_ruled_out_and_which_are_not(big):
     _, summary = big
     best, tested, worse, others = summary["verdict"]["sentences"]
     ranking = summary["sweep"]["ranking"]
-    assert best.startswith(f"The best of 6 points is {ranking[0]['point']}: mean val/accuracy ")
-    assert tested.startswith("Its mean test/accuracy ")
+    assert best.startswith(f"The best of 6 points is {ranking[0]['point']}: mean val accuracy ")
+    assert tested.startswith("Its mean test accuracy ")
     assert tested.endswith("is an estimate for new rows: the test part had no say in the choice.")
     apart = [line["behind"]["told_apart"] for line in ranking[1:]]
     assert apart == sorted(apart)  # here the places that are ruled out are the last ones
     first = 2 + apart.index(True)
-    assert worse.startswith("Ruled out as the best by 10 seeds: place")
+    assert worse.startswith("val accuracy: ruled out as the best by 10 seeds: place")
     assert {int(word) for word in re.findall(r"\d+", worse.partition(": ")[2])} == {first, 6}
     assert {int(word) for word in re.findall(r"\d+", others.partition(": ")[2])} <= set(range(2, first))
-    assert others.startswith("Not told apart from the best by 10 seeds: place")
+    assert others.startswith("val accuracy: not told apart from the best by 10 seeds: place")
     assert summary["verdict"]["warnings"] == []
 
 
@@ -428,7 +428,7 @@ def test_tables_rank_by_validation_with_a_column_for_each_key_and_the_test_figur
 
 def test_with_too_few_seeds_there_is_a_warning_and_no_claim(tmp_path):
     found = swept(tmp_path, *GRID, "--seeds", "3")["verdict"]
-    assert not any("Ruled out" in sentence or "Not told apart" in sentence for sentence in found["sentences"])
+    assert not any("ruled out" in sentence or "not told apart" in sentence for sentence in found["sentences"])
     assert "3 seeds cannot tell any difference in 5 pairs from chance: at least 8 are needed" in found["warnings"]
 
 
@@ -476,7 +476,7 @@ def test_without_a_test_part_the_best_figure_is_said_to_be_too_good(tmp_path):
     assert too_good.startswith("val/accuracy of the best settings looks better than it is")
     assert alone.startswith("1 seed a point: how much seeds differ is unknown")
     one = swept(tmp_path, "--grid", "optimizer.learning_rate=0.01", "--seeds", "1", "--set", "data.test=null")
-    assert one["verdict"]["sentences"][0].startswith("The only point is learning_rate=0.01: mean val/accuracy ")
+    assert one["verdict"]["sentences"][0].startswith("The only point is learning_rate=0.01: mean val accuracy ")
     assert one["verdict"]["warnings"] == [alone]
 
 

@@ -114,6 +114,7 @@ def test_a_regression_report_is_scikit_learns(rows, columns, dtype):
     wide = outputs.astype(np.float64)
     functions = {
         "mae": reference.mean_absolute_error,
+        "mse": reference.mean_squared_error,
         "rmse": reference.root_mean_squared_error,
         "r2": reference.r2_score,
     }
@@ -240,10 +241,10 @@ def test_the_names_come_in_the_order_to_show_them():
     assert names[-2:] == ["top_2_accuracy", "top_3_accuracy"]
     values = np.array([[1.0, 2], [3, 5]])
     assert list(report("regression", values, values, target_names=("x", "y"))) == [
-        *("mae", "rmse", "r2"),
-        *("mae/x", "mae/y", "rmse/x", "rmse/y", "r2/x", "r2/y"),
+        *("mae", "mse", "rmse", "r2"),
+        *("mae/x", "mae/y", "mse/x", "mse/y", "rmse/x", "rmse/y", "r2/x", "r2/y"),
     ]
-    assert list(report("regression", values[:, :1], values[:, :1])) == ["mae", "rmse", "r2"]
+    assert list(report("regression", values[:, :1], values[:, :1])) == ["mae", "mse", "rmse", "r2"]
 
 
 def test_a_multilabel_report_by_hand():
@@ -289,7 +290,7 @@ def test_the_r2_of_a_constant_target_is_one_or_nothing(value):
 def test_targets_count_alike_in_the_mean_of_a_regression():
     targets = np.array([[0.0, 7], [2, 7], [4, 7]])
     figures = report("regression", targets + np.array([1.0, 2]), targets, target_names=("a", "b"))
-    assert (figures["rmse"], figures["mae"]) == (1.5, 1.5)
+    assert (figures["rmse"], figures["mae"], figures["mse"]) == (1.5, 1.5, (1 + 4) / 2)
     assert (figures["r2/a"], figures["r2/b"], figures["r2"]) == (close(1 - 3 / 8), 0.0, close((1 - 3 / 8) / 2))
 
 
@@ -298,7 +299,7 @@ def test_targets_count_alike_in_the_mean_of_a_regression():
 
 def test_a_single_row_has_no_r2_and_no_roc_area():
     row = np.array([[0.9]])
-    assert report("regression", row, row) == {"mae": 0.0, "rmse": 0.0, "r2": None}
+    assert report("regression", row, row) == {"mae": 0.0, "mse": 0.0, "rmse": 0.0, "r2": None}
     figures = report("binary", row, np.ones((1, 1)))
     assert (figures["accuracy"], figures["roc_auc"]) == (1.0, None)
     assert (figures["f1/0"], figures["f1/1"], figures["macro_f1"]) == (None, 1.0, 1.0)

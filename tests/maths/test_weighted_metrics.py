@@ -103,6 +103,7 @@ def value_figures(outputs, targets, weights):
         warnings.simplefilter("ignore")  # r2 of one row
         each = {
             "mae": reference.mean_absolute_error(targets, outputs, **more),
+            "mse": reference.mean_squared_error(targets, outputs, **more),
             "rmse": reference.root_mean_squared_error(targets, outputs, **more),
             "r2": np.broadcast_to(reference.r2_score(targets, outputs, **more), targets.shape[1]),
         }

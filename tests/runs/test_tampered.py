@@ -48,6 +48,8 @@ training: {epochs: 3, batch_size: 16, checkpoint_every: 5}
 LONGER = ("train", "--resume", "latest", "--steps", "25")
 EVALUATE = ("eval", "latest")
 VERIFY = ("verify", "latest")
+CHECK = ("gradcheck", "latest")
+BASELINE = ("train", "experiment.yaml", "--gate", "train/loss <= 9 * baseline", "--baseline", "latest")
 DEEP = "[" * 100_000 + "]" * 100_000
 SECONDS = 20
 
@@ -138,6 +140,17 @@ def link(name, target="../../victim.txt"):
     return edit
 
 
+def moved(name):
+    """A file or a folder with the same content elsewhere, and a link to it."""
+
+    def edit(run):
+        place = run.parents[1] / "elsewhere"
+        shutil.move(run / name, place)
+        (run / name).symlink_to(place)
+
+    return edit
+
+
 def pipe(name):
     def edit(run):
         (run / name).unlink(missing_ok=True)
@@ -222,6 +235,30 @@ REFUSED = {
     "other classes": (lying(LAST, lambda about: about["columns"]["classes"].reverse()), EVALUATE, "found others than"),
     "an image": (lying(LAST, says(image_shape=[2, 3])), EVALUATE, "another network"),
     "years without end": (value("run.json", "seconds", 1e300), LONGER, "seconds: found 1e+300"),
+    "summary a pipe": (pipe("summary.json"), LONGER, "summary.json: found a pipe, expected a file"),
+    "log a pipe": (pipe("train.log"), LONGER, "train.log: found a pipe, expected a file"),
+    "report a link": (link("report.html"), LONGER, "report.html: found a link, expected a file"),
+    "best weights a pipe": (pipe("checkpoints/best.npz"), LONGER, "best.npz: found a pipe, expected a file"),
+    "autopsy a link": (link("autopsy.json"), LONGER, "autopsy.json: found a link, expected a file"),
+    "a picture a link": (link("plots/cost.png"), LONGER, "cost.png: found a link, expected a file"),
+    "a picture of nobody a pipe": (pipe("plots/other.png"), LONGER, "other.png: found a pipe, expected a file"),
+    "config a link": (moved("config.yaml"), EVALUATE, "config.yaml: found a link, expected a file"),
+    "config a link to nothing": (link("config.yaml", "gone"), EVALUATE, "config.yaml: found a link, expected a file"),
+    "config a pipe": (pipe("config.yaml"), EVALUATE, "config.yaml: found a pipe, expected a file"),
+    "config a link, resumed": (moved("config.yaml"), LONGER, "config.yaml: found a link, expected a file"),
+    "config a link, verified": (moved("config.yaml"), VERIFY, "config.yaml: found a link, expected a file"),
+    "config a link, checked": (moved("config.yaml"), CHECK, "config.yaml: found a link, expected a file"),
+    "config a link, compared with": (moved("config.yaml"), BASELINE, "config.yaml: found a link, expected a file"),
+    "summary a link, compared with": (moved("summary.json"), BASELINE, "summary.json: found a link, expected a file"),
+    "metrics a pipe, compared with": (pipe("metrics.csv"), BASELINE, "metrics.csv: found a pipe, expected a file"),
+    "checkpoints moved, evaluated": (moved("checkpoints"), EVALUATE, "checkpoints: found a link, expected a folder"),
+    "checkpoints moved, checked": (moved("checkpoints"), CHECK, "checkpoints: found a link, expected a folder"),
+    "checkpoints moved, verified": (moved("checkpoints"), VERIFY, "checkpoints: found a link, expected a folder"),
+    "pictures moved, evaluated": (moved("plots"), EVALUATE, "plots: found a link, expected a folder"),
+    "weights a link, evaluated": (moved(LAST), EVALUATE, "last.npz: found a link, expected a file"),
+    "weights a link, checked": (moved(LAST), CHECK, "last.npz: found a link, expected a file"),
+    "weights a pipe, evaluated": (pipe(LAST), EVALUATE, "last.npz: found a pipe, expected a file"),
+    "hashes a link, verified": (moved("hashes.csv"), VERIFY, "hashes.csv: found a link, expected a file"),
     "checkpoints a link": (link("checkpoints", "../.."), LONGER, "checkpoints: found a link, expected a folder"),
     "pictures a link": (link("plots", "../.."), LONGER, "plots: found a link, expected a folder"),
     "metrics edited": (replaced("metrics.csv", "0.", "1."), LONGER, "metrics.csv: found other rows"),
@@ -299,6 +336,47 @@ def test_what_does_not_matter_does_no_harm(name, bases, tmp_path, monkeypatch):
     assert (tmp_path / "case" / "victim.txt").read_text() == "mine\n"
 
 
+PLACES = {
+    "train": ("config.yaml", "run.json", "summary.json", "metrics.csv", "hashes.csv", "train.log", "report.html",
+              "autopsy.json", ".lock", "checkpoints", "checkpoints/last.npz", "checkpoints/previous.npz",
+              "checkpoints/best.npz", "plots", "plots/cost.png", "plots/other.png"),
+    "compare": ("config.yaml", "run.json", "summary.json", "metrics.csv", "results.csv", "arms.csv", "table.md",
+                "report.html", "plots", "weights", "pieces"),
+    "sweep": ("config.yaml", "run.json", "summary.json", "points.csv", "plots", "weights", "pieces"),
+}  # fmt: skip
+LINKED = [(kind, name) for kind, names in PLACES.items() for name in names]
+
+
+@pytest.mark.parametrize("edit", [link, moved, pipe, folder])
+@pytest.mark.parametrize(("kind", "name"), LINKED)
+def test_a_link_or_a_pipe_in_any_place_is_a_fault_or_does_no_harm(kind, name, edit, bases, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
+    refused = False
+    for command in (EVALUATE, CHECK, VERIFY, LONGER, BASELINE):
+        if not refused:
+            run = copied(bases[kind], tmp_path / "case")
+            put_in_place(edit, run, name)
+        before = contents(tmp_path)
+        with within():
+            result = nnlab_here(*command, "--quiet", cwd=tmp_path / "case")
+        assert result.exit_code in {0, 2, 3}, result.stderr
+        assert "Traceback" not in result.stderr
+        after, refused = contents(tmp_path), result.exit_code == 2
+        changed = [path for path in before if after.get(path) != before[path]]
+        if refused:
+            assert after == before
+        assert [path for path in changed if not path.is_relative_to(run) and path.name != "latest"] == []
+
+
+def put_in_place(edit, run, name):
+    """Make an edit where there was something."""
+    if not os.path.lexists(run / name):
+        (run / name).touch()
+    if (run / name).is_dir() and edit in {pipe, folder}:
+        shutil.rmtree(run / name)
+    edit(name)(run)
+
+
 def nothing_finite(arrays):
     return {name: array.fill(np.nan) for name, array in arrays.items() if name == "theta"}
 
@@ -330,6 +408,7 @@ UNFIT = {
     "a seed twice": lying(PIECE, says(seeds=["0", "0", "1"])),
     "nested deep": lying(PIECE, ending=', "deep": ' + DEEP),
     "a pipe": lambda run: [(path.unlink(), os.mkfifo(path)) for path in run.glob(PIECE)],
+    "their folder a link": moved("pieces"),
     "a link": lambda run: [(path.unlink(), path.symlink_to("../../../victim.txt")) for path in run.glob(PIECE)],
 }
 

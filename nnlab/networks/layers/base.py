@@ -195,6 +195,10 @@ class Layer:
         """The running statistics it keeps beside theta; they start as their `fill` says."""
         return ()
 
+    def needs_two_rows(self, _shape: Shape) -> bool:
+        """Whether a training batch of one row means nothing to the layer."""
+        return False
+
     def operations(self, _shape: Shape, _batch: int, *, wants_dx: bool) -> int:  # noqa: ARG002 - the interface's name
         """Multiplications and additions in the matrix products of a training step of one replica."""
         return 0

@@ -56,7 +56,9 @@ class Elementwise(Layer):
     def parameter_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
         """One tensor for each learned parameter, never decayed."""
         size = features_of(shape) if self.per_unit else 1
-        return tuple(ParameterSpec(f"{self.name}/{parameter}", (size,)) for parameter in self.learned)
+        return tuple(
+            ParameterSpec(f"{self.name}/{parameter}", (size,), of_activation=True) for parameter in self.learned
+        )
 
     def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """The values that the experiment gives."""
