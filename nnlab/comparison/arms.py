@@ -26,7 +26,6 @@ from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
-from nnlab.networks.network import Network
 from nnlab.setup.network import network_for
 from nnlab.setup.plan import batch_findings, epoch_for, schedule_findings, steps_for
 from nnlab.setup.rows import split_rows
@@ -103,24 +102,6 @@ def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], shape: 
         raise refusal(experiment, findings)
 
 
-def check_batches(arms: Mapping[str, Experiment], dataset: Dataset) -> None:
-    """ConfigError for an arm whose optimizer or layers cannot use its batches, such as lbfgs with some of the rows."""
-    for label, experiment, network, rows in _trained(arms, dataset):
-        found = batch_findings(experiment, network, rows)
-        if findings := [(place, f"with {label}: {message}") for place, message in found]:
-            raise refusal(experiment, findings)
-
-
-def _trained(arms: Mapping[str, Experiment], dataset: Dataset) -> Iterator[tuple[str, Experiment, Network, int]]:
-    """Each arm with its network and the number of its training rows."""
-    rows: dict[str, int] = {}  # by what splits the data
-    for label, experiment in arms.items():
-        key = repr((experiment.data.test, experiment.data.validation))
-        if key not in rows:
-            rows[key] = len(split_rows(experiment, dataset).train)
-        yield label, experiment, network_for(experiment, dataset.sample_shape, dataset.y.shape[1]), rows[key]
-
-
 def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> Iterator[tuple[KeyPath, str]]:
     for label, experiment in arms.items():
         network = network_for(experiment, shape, outputs)
@@ -135,11 +116,16 @@ def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) 
                 yield ("network", "head"), text
 
 
-def check_schedules(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
-    """ConfigError for learning-rate schedules that do not fit the number of steps of their arms."""
+def check_steps(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for batches and learning-rate schedules of arms that do not fit their rows, layers and optimizers."""
     labels: dict[Finding, list[str]] = {}
-    for label, arm, network, rows in _trained(arms, dataset):
-        for finding in schedule_findings(arm, steps_for(arm, epoch_for(arm, network, rows))):
+    rows: dict[str, int] = {}  # of the training part, by what splits the data
+    for label, arm in arms.items():
+        key = repr((arm.data.test, arm.data.validation))
+        rows[key] = rows.get(key) or len(split_rows(arm, dataset).train)
+        network = network_for(arm, dataset.sample_shape, dataset.y.shape[1])
+        steps = steps_for(arm, epoch_for(arm, network, rows[key]))
+        for finding in (*batch_findings(arm, network, rows[key]), *schedule_findings(arm, steps)):
             labels.setdefault(finding, []).append(label)
     if labels:
         whole = len(arms)

@@ -11,9 +11,8 @@ from nnlab.comparison.arms import (
     Target,
     arms_from,
     check_arms_used,
-    check_batches,
-    check_schedules,
     check_seeds,
+    check_steps,
     check_widths,
     default_target,
     measured,
@@ -63,8 +62,7 @@ class Arms:
         self.check(final_figures(experiment, dataset))
         experiments = {arm.label: arm.experiment for arm in self.variants}
         check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
-        check_batches(experiments, dataset)
-        check_schedules(experiment, experiments, dataset)
+        check_steps(experiment, experiments, dataset)
         return dataset
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from nnlab.config.experiment import Finding, line_search_findings, refusal
+from nnlab.config.experiment import Finding, line_search_findings
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
 from nnlab.networks.network import Network
@@ -52,14 +52,7 @@ def plan_for(
 
 
 def epoch_for(experiment: Experiment, network: Network, rows: int) -> Epoch:
-    """How a training part of `rows` rows is cut into batches. ConfigError for what `batch_findings` finds."""
-    findings = list(batch_findings(experiment, network, rows))
-    if findings:
-        raise refusal(experiment, findings)
-    return _epoch(experiment, network, rows)
-
-
-def _epoch(experiment: Experiment, network: Network, rows: int) -> Epoch:
+    """How a training part of `rows` rows is cut into batches."""
     fewest = 1 if network.needs_two_rows is None else 2
     return Epoch(rows, batch_size_for(experiment, rows), experiment.training.drop_last, fewest)
 
@@ -71,7 +64,7 @@ def batch_findings(experiment: Experiment, network: Network, rows: int) -> Itera
     an epoch without a whole batch where short ones are left out.
     """
     optimizer, size, place = experiment.optimizer, experiment.training.batch_size, ("training", "batch_size")
-    epoch = _epoch(experiment, network, rows)
+    epoch = epoch_for(experiment, network, rows)
     yield from line_search_findings(experiment)
     if optimizer.entry.needs_all_rows and not epoch.is_one_batch:
         found = f"found batches of {epoch.size} of the {rows} training rows with {optimizer.name}"

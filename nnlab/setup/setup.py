@@ -18,7 +18,15 @@ from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
-from nnlab.setup.plan import epoch_for, part_findings, plan_for, schedule_findings, steps_for, watch_for
+from nnlab.setup.plan import (
+    batch_findings,
+    epoch_for,
+    part_findings,
+    plan_for,
+    schedule_findings,
+    steps_for,
+    watch_for,
+)
 from nnlab.setup.readings import readings_of
 from nnlab.setup.rows import Rows
 from nnlab.setup.watched import reported_figures, reported_findings
@@ -128,6 +136,7 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     observe, readings = optimizer.observe if optimizer.plateau else None, readings_of(optimizer, network)
     plan = plan_for(experiment, epoch, parts, observe, readings)
     findings = [
+        *batch_findings(experiment, network, count),
         *schedule_findings(experiment, plan.steps),
         *part_findings(experiment, parts),
         *reported_findings(experiment, dataset),

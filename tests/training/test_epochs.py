@@ -131,10 +131,17 @@ def test_batches_of_one_row_with_batch_norm_are_refused_before_anything_is_creat
     write(tmp_path, SMALL)
     result = nnlab_here(command[0], "experiment.yaml", *command[1:], cwd=tmp_path)
     assert result.exit_code == 2
-    arm = "with sigmoid: " if command == ("compare-activations",) else ""
-    found = f"{arm}found batches of one row with batch_norm1, which makes 0 of a single row, whatever it is"
+    found = "found batches of one row with batch_norm1, which makes 0 of a single row, whatever it is"
     assert f"experiment.yaml:9:15: {found}; expected at least 2, or layer_norm" in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_batches_that_cannot_be_trained_are_told_with_all_other_faults(tmp_path):
+    write(tmp_path, SMALL + "gates: [test/accuracy >= 0.5]\n")
+    result = nnlab_here("train", "experiment.yaml", cwd=tmp_path)
+    assert result.exit_code == 2
+    places = ["experiment.yaml:9:15: found batches of one row", "experiment.yaml:10:9: test/accuracy is never measured"]
+    assert all(place in result.stderr for place in places), result.stderr
 
 
 def test_a_single_training_row_with_batch_norm_is_refused_at_the_layer(tmp_path):
