@@ -99,6 +99,8 @@ SCHEDULES: list[tuple[str, dict[str, float], int, Any]] = [
     ("cosine", {"final": 0.0}, 20, lambda o: LR.CosineAnnealingLR(o, 20)),
     ("cosine", {"final": 0.1}, 33, lambda o: LR.CosineAnnealingLR(o, 33, eta_min=0.1 * BASE)),
     ("cosine", {"cycles": 4, "final": 0.1}, 28, lambda o: LR.CosineAnnealingWarmRestarts(o, 7, eta_min=0.1 * BASE)),
+    ("cosine", {"cycles": 3, "growth": 2, "final": 0.0}, 35, lambda o: LR.CosineAnnealingWarmRestarts(o, 5, 2)),
+    ("cosine", {"cycles": 4, "growth": 3, "final": 0.2}, 80, lambda o: LR.CosineAnnealingWarmRestarts(o, 2, 3, 0.06)),
     ("one_cycle", {}, 40, lambda o: LR.OneCycleLR(o, BASE, total_steps=40)),
     (
         "one_cycle", {"rise": 0.45, "start": 0.1, "final": 0.001}, 37,
@@ -108,6 +110,10 @@ SCHEDULES: list[tuple[str, dict[str, float], int, Any]] = [
 PLATEAUS = [
     {"factor": 0.5, "patience": 2, "min_delta": 0.0, "min_scale": 0.1},
     {"factor": 0.1, "patience": 3, "min_delta": 0.05, "min_scale": 0.001, "larger_is_better": True},
+    {"factor": 0.5, "patience": 2, "min_delta": 0.01, "relative": True, "min_scale": 0.001},
+    {"factor": 0.5, "patience": 1, "min_delta": 0.1, "relative": True, "min_scale": 0.001, "larger_is_better": True},
+    {"factor": 0.5, "patience": 1, "min_delta": 0.0, "cooldown": 2, "min_scale": 0.001},
+    {"factor": 0.7, "patience": 2, "min_delta": 0.02, "relative": True, "cooldown": 3, "min_scale": 0.001},
 ]
 WATCHED = [5.0, 4.0, 4.0, 3.96, 3.5, 3.6, 3.6, 3.6, 3.49, 3.7, 3.8, 3.9, 3.9, 3.9, 3.9, 3.0, 3.0, 3.01, 3.02, 6.0, 6.1]
 
@@ -170,7 +176,8 @@ def recorded_plateau(given: dict[str, Any]) -> dict[str, Any]:
         factor=given["factor"],
         patience=given["patience"] - 1,
         threshold=given["min_delta"],
-        threshold_mode="abs",
+        threshold_mode="rel" if given.get("relative") else "abs",
+        cooldown=given.get("cooldown", 0),
         min_lr=given["min_scale"],
     )
     scales = []

@@ -4,7 +4,8 @@
     ├── InputError         2    invalid input of the user; carries one or more faults with their places
     │   ├── ConfigError         an experiment file or an override
     │   ├── DataError           a data set
-    │   └── CheckpointError     a run folder or a checkpoint
+    │   ├── CheckpointError     a run folder or a checkpoint
+    │   └── OutputError         a path to write to that the command reads, or that nobody can write to
     ├── GateError          3    a gate was not met
     ├── DivergedError      4    the training diverged
     ├── StorageError       5    a file could not be read or written
@@ -81,6 +82,10 @@ class DataError(InputError):
 
 class CheckpointError(InputError):
     """A run folder or a checkpoint cannot be used."""
+
+
+class OutputError(InputError):
+    """A path to write to leads to something that must stay as it is, such as a file that the command reads."""
 
 
 class GateError(NnlabError):

@@ -15,6 +15,7 @@ def train(
     resume: o.Resume = None,
     steps: o.Steps = None,
     epochs: o.Epochs = None,
+    max_seconds: o.MaxSeconds = None,
     dry_run: o.DryRun = False,
     print_config: o.PrintConfig = False,
     file: g.FileOptions,
@@ -32,7 +33,8 @@ def train(
     elif dry_run:
         show.cost(output, *api.dry_run(experiment))
     else:
-        held = {"runs_dir": file.runs_dir, **gates.compared}
+        held, output = {"runs_dir": file.runs_dir, **gates.compared}, output.beside(gates.junit)
         about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
+        about["max_seconds"] = max_seconds
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 
 from nnlab.config.choices import ActivationChoice, choose_activation
 from nnlab.config.document import KeyPath, read_value
-from nnlab.config.experiment import evaluated_parts, refusal, watchable
+from nnlab.config.experiment import Finding, evaluated_parts, refusal, watchable
 from nnlab.config.schema import LARGEST_SEED, Experiment
+from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
+from nnlab.networks.network import Network
 from nnlab.setup.network import network_for
+from nnlab.setup.plan import batch_findings, epoch_for, schedule_findings, steps_for
+from nnlab.setup.rows import split_rows
 from nnlab.setup.setup import shape_finding
 
 LARGEST_LEGACY_SEED = 2**32 - 1
@@ -99,6 +103,24 @@ def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], shape: 
         raise refusal(experiment, findings)
 
 
+def check_batches(arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for an arm whose optimizer or layers cannot use its batches, such as lbfgs with some of the rows."""
+    for label, experiment, network, rows in _trained(arms, dataset):
+        found = batch_findings(experiment, network, rows)
+        if findings := [(place, f"with {label}: {message}") for place, message in found]:
+            raise refusal(experiment, findings)
+
+
+def _trained(arms: Mapping[str, Experiment], dataset: Dataset) -> Iterator[tuple[str, Experiment, Network, int]]:
+    """Each arm with its network and the number of its training rows."""
+    rows: dict[str, int] = {}  # by what splits the data
+    for label, experiment in arms.items():
+        key = repr((experiment.data.test, experiment.data.validation))
+        if key not in rows:
+            rows[key] = len(split_rows(experiment, dataset).train)
+        yield label, experiment, network_for(experiment, dataset.sample_shape, dataset.y.shape[1]), rows[key]
+
+
 def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> Iterator[tuple[KeyPath, str]]:
     for label, experiment in arms.items():
         network = network_for(experiment, shape, outputs)
@@ -111,6 +133,23 @@ def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) 
             if found != outputs * network.head.per_output:
                 text = f"with {label}: found {found} outputs of the network, but the data have {outputs} targets"
                 yield ("network", "head"), text
+
+
+def check_schedules(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for learning-rate schedules that do not fit the number of steps of their arms."""
+    labels: dict[Finding, list[str]] = {}
+    for label, arm, network, rows in _trained(arms, dataset):
+        for finding in schedule_findings(arm, steps_for(arm, epoch_for(arm, network, rows))):
+            labels.setdefault(finding, []).append(label)
+    if labels:
+        whole = len(arms)
+        found = [(path, _with(own, whole, text)) for (path, text), own in labels.items()]
+        raise refusal(experiment, found)
+
+
+def _with(labels: Sequence[str], arms: int, text: str) -> str:
+    """The text, which begins with the first arm that it is about unless it is about all."""
+    return text if len(labels) == arms else f"with {labels[0]}: {text}"
 
 
 # --- seeds ------------------------------------------------------------------------------------------------------------
@@ -149,7 +188,7 @@ def target_for(text: str, experiment: Experiment) -> Target:
     except ValueError as error:
         raise ConfigError(f"--target: {error}") from error
     parts = evaluated_parts(experiment)
-    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment.task)), "batch/loss"]
+    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment)), "batch/loss"]
     if target.figure not in known:
         raise ConfigError(f"--target: {_not_measured(target.figure, experiment, known)}")
     return target
@@ -160,7 +199,7 @@ def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> 
     name, (part, _, metric) = printable(figure), figure.partition("/")
     if part == "val" and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
-    if part in ("train", "val") and metric in watchable(experiment.task):
+    if part in ("train", "val") and metric in watchable(experiment):
         return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
     hint = suggestion(figure, known) or f", expected one of {', '.join(known)}"
     return f"unknown figure '{name}'{hint}"

@@ -14,6 +14,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -207,8 +208,7 @@ def _work(number: int, task: Task, packed: bytes, topic: str) -> Outcome:
     own = worker.state.tasks[worker.get_current_task()]
 
     def tell(progress: Progress) -> None:
-        figures = dict(progress.figures)
-        worker.log_event(topic, (number, (progress.step, progress.steps, progress.epoch, figures, progress.seconds)))
+        worker.log_event(topic, (number, astuple(replace(progress, figures=dict(progress.figures)))))
 
     shared = _unpacked(packed)
     with blas_threads(shared.threads):

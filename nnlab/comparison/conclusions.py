@@ -24,6 +24,7 @@ The keys of summary.json, on which scripts rely; a figure that could not be meas
       diverged                number of seeds that diverged; diverged_share; diverged_at: the step of each seed
       health                  with training.health: dead and saturated, in the form of final figures, as last measured,
                               averaged over the layers
+      gradcheck               with training.gradcheck: what the check of the first seed's first steps has found
     baselines.<figure>        baseline/majority/test/accuracy and so on, in the form of a final figure; the linear model
                               is fitted for the first ten seeds, null for the others
     pairs[]                   better, worse, common seeds; difference in favour of the better one with low, high,
@@ -64,7 +65,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.metrics import TRAINING_METRICS, metric_of
+from nnlab.maths.metrics import TRAINING_METRICS, figure_words, metric_of
 from nnlab.maths.statistics import (
     Figure,
     Interval,
@@ -81,7 +82,9 @@ from nnlab.maths.statistics import (
     verdict,
     win_matrix,
 )
+from nnlab.networks.learned import parameter_figures
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
 from nnlab.runs.summary import (
     ArmSummary,
@@ -95,6 +98,7 @@ from nnlab.runs.summary import (
     StepsToTarget,
     VerdictSummary,
 )
+from nnlab.setup.network import network_for
 
 Array = NDArray[Any]
 
@@ -115,7 +119,8 @@ class Trained:
 
     With `dataset`, the networks themselves are drawn too. `experiments` holds, by label, the experiment of each arm
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
-    sentences to add to the verdict; `baselines` says whether a linear model was asked for.
+    sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
+    the arms' gradient checks.
     """
 
     experiment: Experiment
@@ -129,11 +134,23 @@ class Trained:
     failed: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
     baselines: bool | None = None
+    checks: Mapping[str, GradientSummary] = field(default_factory=dict)
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
         end = watched(self.arms)
-        return {arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm)) for arm in self.arms}
+        return {
+            arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm), self._learned(arm))
+            for arm in self.arms
+        }
+
+    def _learned(self, arm: Arm) -> dict[str, Array]:
+        """The learned activation parameters of each seed, (R,), nan where it diverged."""
+        if self.dataset is None or arm.label not in self.experiments:
+            return {}
+        layout = network_for(self._of(arm), self.dataset.sample_shape, self.dataset.y.shape[1]).layout
+        figures = {name: figure(arm.theta) for name, figure in parameter_figures(layout).items()}
+        return {name: np.where(arm.diverged, np.nan, values) for name, values in figures.items()}
 
     def _of(self, arm: Arm) -> Experiment:
         return self.experiments.get(arm.label, self.experiment)
@@ -155,7 +172,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
     beside = _beside(trained, [one.arm for one in compared], headline, gates)
     verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
-    arms = {label: one.summary() for label, one in found.items()}
+    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
     measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
     outcomes = hold(gates, Measured(final=measured), baseline)
@@ -203,6 +220,7 @@ def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[st
         "figure": figure,
         "larger_is_better": larger_is_better,
         "target": trained.target.text,
+        **({"scaled_targets": True} if trained.experiment.data.scale_targets else {}),
     }
 
 
@@ -255,10 +273,12 @@ def _renamed(name: str, names: Mapping[str, str]) -> str:
 
 
 class Measurements:
-    """Measurements of the seeds of an arm, (R,) each."""
+    """Measurements of the seeds of an arm, (R,) each; `learned` are its learned activation parameters."""
 
-    def __init__(self, arm: Arm, target: Target, end: int, experiment: Experiment) -> None:
-        self.arm, self.target, self.end, self.experiment = arm, target, end, experiment
+    def __init__(
+        self, arm: Arm, target: Target, end: int, experiment: Experiment, learned: Mapping[str, Array] | None = None
+    ) -> None:
+        self.arm, self.target, self.end, self.experiment, self.learned = arm, target, end, experiment, learned or {}
         self.steps_to_target = reached(arm, target)
         self.steps = _steps_run(arm)
         total = float(self.steps.sum())
@@ -273,10 +293,11 @@ class Measurements:
             "steps_to_target": self.steps_to_target,
             "seconds_to_target": self.steps_to_target * self.time_per_step,
             "area": self.area,
+            **self.learned,
         }
 
-    def summary(self) -> ArmSummary:
-        """The arm's part of summary.json."""
+    def summary(self, gradcheck: GradientSummary | None = None) -> ArmSummary:
+        """The arm's part of summary.json, with the outcome of its gradient check."""
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
@@ -300,6 +321,7 @@ class Measurements:
             steps=int(self.steps.sum()),
             time_per_step=finite(self.time_per_step),
             **(health if self.health() else {}),
+            **({"gradcheck": gradcheck} if gradcheck else {}),
         )
 
     def health(self) -> dict[str, Array]:
@@ -314,7 +336,7 @@ class Measurements:
 
 def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
     """The range of a figure such as `val/accuracy` in an experiment: smallest and largest possible value."""
-    name = figure.rpartition("/")[2]
+    name = figure.partition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
         return loss.entry.least, np.inf
@@ -423,7 +445,8 @@ def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
 
 def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - as in Figure
     """Description of a figure for the statistics: direction, bounds, whether it is a share."""
-    return Figure(larger_is_better, share=figure.endswith("accuracy"), bounds=possible(experiment, figure))
+    share, name = figure.endswith("accuracy"), figure_words(figure, scaled_targets=experiment.data.scale_targets)
+    return Figure(larger_is_better, share=share, bounds=possible(experiment, figure), name=name)
 
 
 def _known(values: Array) -> Array:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nnlab.comparison.arms import (
     Target,
     arms_from,
     check_arms_used,
+    check_batches,
+    check_schedules,
     check_seeds,
     check_widths,
     default_target,
@@ -24,11 +26,13 @@ from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for,
 from nnlab.comparison.tune import check_choosing, choosing_figure
 from nnlab.comparison.variants import Variant, check_init, variants, without_twins
 from nnlab.comparison.workers import Processes, SerialWorkers, Workers
+from nnlab.config.experiment import measuring, refusal, watchable
 from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError
 from nnlab.gates.hold import name_arms
 from nnlab.gates.parse import Gate, gates_from
 from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.setup.watched import reported_findings
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,14 @@ class Arms:
     def checked(self, dataset: Dataset) -> Dataset:
         """Return the data set; ConfigError if the arms do not fit it."""
         experiment = self.file.experiment
+        findings = [*reported_findings(experiment, dataset)]
+        if findings:
+            raise refusal(experiment, findings)
         self.check(final_figures(experiment, dataset))
         experiments = {arm.label: arm.experiment for arm in self.variants}
         check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
+        check_batches(experiments, dataset)
+        check_schedules(experiment, experiments, dataset)
         return dataset
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
@@ -105,6 +114,7 @@ def activation_arms(
         if tune:
             check_choosing(choosing_figure(experiment), figures)
 
+    file, arms = _measured_alike(file, arms)
     return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks)
 
 
@@ -123,6 +133,7 @@ def sweep_arms(
     figure, chosen_seeds = metric_for(metric, experiment), _seeds(file, seeds)
     arms = sweep_variants(experiment, points(grid, random, budget, experiment.seed))
     search = search_of(grid, random, len(arms), experiment.seed)
+    file, arms = _measured_alike(file, arms, figure.partition("/")[2])
 
     def check(figures: Sequence[str]) -> None:
         if metric is None or figure not in figures:
@@ -140,6 +151,14 @@ def sweep_arms(
         suffix="sweep",
         conclude=lambda trained: conclude_sweep(trained, search, figure, parsed),
     )
+
+
+def _measured_alike(file: ExperimentFile, arms: Sequence[Variant], *names: str) -> tuple[ExperimentFile, list[Variant]]:
+    """The experiment and its variants, all of which measure what one of them watches, and the figures in `names`."""
+    every = [*names, *(name for arm in arms for name in watchable(arm.experiment))]
+    experiment = measuring(file.experiment, every)
+    alike = [replace(arm, experiment=measuring(arm.experiment, watchable(experiment))) for arm in arms]
+    return replace(file, paths=replace(file.paths, experiment=experiment)), alike
 
 
 def _seeds(file: ExperimentFile, count: int) -> range:

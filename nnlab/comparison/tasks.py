@@ -20,7 +20,7 @@ from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, told
-from nnlab.experiments.train import Observer, Progress
+from nnlab.experiments.train import Beat, Observer, Progress, shown
 from nnlab.networks.evaluator import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
@@ -200,10 +200,12 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     """Train an arm, not yet named, under the seeds of a setup."""
     state, clock = setup.start(), time.perf_counter()
     records: list[Record] = []
-    for record in setup.fit(state, stop=stop):
+    scaled = setup.experiment.data.scale_targets
+    for record in setup.fit(state, stop=stop, pause=Beat()):
         records.append(record)
-        figures = {name: _mean(values) for name, values in record.figures.items()}
-        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, time.perf_counter() - clock))
+        figures = shown(setup, {name: _mean(values) for name, values in record.figures.items()})
+        seconds = time.perf_counter() - clock
+        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, seconds, scaled_targets=scaled))
     chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
     return Arm(
@@ -240,10 +242,10 @@ def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str
 
 
 def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, Array]:
-    """Loss and training metrics of every split for each replica, (R,), nan where it diverged."""
+    """Every figure that is measured in training, of every split for each replica, (R,), nan where it diverged."""
     evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
     with np.errstate(all="ignore"):
-        finals = figures_of(evaluator, setup.experiment.task, setup.parts)
+        finals = figures_of(evaluator, setup.experiment.task, setup.parts, setup.plan.reported)
     return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
 
 

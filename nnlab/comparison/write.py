@@ -111,13 +111,13 @@ def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
     The baselines follow, with the final figures that they have for the rows of each seed.
     """
     figures = list(next(iter(comparison.arms.values())).finals)
-    columns = list(next(iter(comparison.columns.values())))
+    columns = list(dict.fromkeys(name for own in comparison.columns.values() for name in own))
     yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at"]
     for label, arm in comparison.arms.items():
         own, name = comparison.columns[label], name_cells(comparison.summary, label)
         for replica, seed in enumerate(comparison.seeds):
             finals = [cell(float(arm.finals[figure][replica])) for figure in figures]
-            more = [cell(float(own[column][replica])) for column in columns]
+            more = [cell(float(own[column][replica])) if column in own else "" for column in columns]
             diverged = bool(arm.diverged[replica])
             at = str(int(arm.bad_step[replica])) if diverged else ""
             yield [*name, str(seed), *finals, *more, str(diverged).lower(), at]

@@ -5,6 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,11 +43,14 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
-    `portraits` describe the activation layers; `depths` numbers the layers with weights from 1 and gives each
-    activation layer the number of the one before it.
+    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
+
+    `portraits` describe activation layers, the first and the last among them; `activations` names them all, and says of
+    which the units are channels of images. `layers` is how many layers the network has. `depths` numbers the layers
+    with weights from 1 and gives each activation layer the number of the one before it.
 
     `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
-    convolution.
+    convolution. `schedule` names what changes the learning rate, if anything does.
     """
 
     title: str
@@ -58,20 +62,23 @@ class RunPlotData:
     curves: Mapping[str, Array]
     epoch_steps: float
     best_step: int | None
-    split: str
-    x: Array
-    y: Array
-    outputs: Array
-    predict: Callable[[Array], Array]
+    split: str = ""
+    x: Array = field(default_factory=lambda: np.empty((0, 0)))
+    y: Array = field(default_factory=lambda: np.empty((0, 0)))
+    outputs: Array = field(default_factory=lambda: np.empty((0, 0)))
+    predict: Callable[[Array], Array] = lambda x: x
     all_x: Array = field(default_factory=lambda: np.empty((0, 0)))
     all_y: Array = field(default_factory=lambda: np.empty((0, 0)))
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
     uses_best: bool = True
     scaled_targets: bool = False
     portraits: Sequence[Portrait] = ()
+    activations: Mapping[str, bool] = field(default_factory=dict)
+    layers: int = 0
     depths: Mapping[str, int] = field(default_factory=dict)
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
+    schedule: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -127,6 +134,18 @@ def accuracy(data: RunPlotData) -> Figure | None:
         best_step=data.used_step,
         title=data.title,
         epoch_steps=data.epoch_steps,
+    )
+
+
+def learning_rate(data: RunPlotData) -> Figure | None:
+    """Draw the learning rate over the steps; None without a schedule, for a straight line shows nothing."""
+    from nnlab import pictures as plots
+
+    rates = data.curves.get("optimizer/learning_rate")
+    if not data.schedule or rates is None:
+        return None
+    return plots.learning_rate(
+        data.steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
     )
 
 
@@ -321,7 +340,8 @@ def channels(data: RunPlotData) -> Figure | None:
     from nnlab import pictures as plots
 
     found = [portrait for portrait in data.portraits if portrait.saturated_by_channel.size]
-    return plots.channels(found, title=f"{data.title}, channels") if found else None
+    of = sum(data.activations.values())
+    return plots.channels(found, of=of, title=f"{data.title}, channels") if found else None
 
 
 def boundary(data: RunPlotData) -> Figure | None:
@@ -341,6 +361,7 @@ def boundary(data: RunPlotData) -> Figure | None:
         task=task,
         title=data.title,
         trained=data.trained if len(data.trained) else None,
+        along=plots.grid_along(data.layers),
     )
 
 
@@ -391,14 +412,14 @@ def units(data: RunPlotData) -> Figure | None:
     """Draw each activation layer with its pre-activations; None without activation layers."""
     from nnlab import pictures as plots
 
-    return plots.units(data.portraits, title=data.title) if data.portraits else None
+    return plots.units(data.portraits, of=len(data.activations), title=data.title) if data.portraits else None
 
 
 def health(data: RunPlotData) -> Figure | None:
     """Draw the health of each layer over the steps; None if it was not measured."""
     from nnlab import pictures as plots
 
-    channels = [portrait.name for portrait in data.portraits if portrait.saturated_by_channel.size]
+    channels = {name for name, is_of_images in data.activations.items() if is_of_images}
     return plots.health(data.steps, data.curves, data.depths, title=data.title, channels=channels)
 
 
@@ -425,6 +446,7 @@ def _decisions(data: RunPlotData) -> tuple[Array, Array]:
 PICTURES: dict[str, Drawing[RunPlotData]] = {
     "cost": Drawing(cost, "Training and validation cost over the steps."),
     "accuracy": Drawing(accuracy, "Accuracy, or what comes nearest to it in the task, over the steps."),
+    "learning_rate": Drawing(learning_rate, "The learning rate of the updates, as the schedule gives it."),
     "confusion": Drawing(confusion, "Which class is taken for which."),
     "labels": Drawing(labels, "How well each label is given, where a row may have several."),
     "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
@@ -456,9 +478,19 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
 }
 
 
+def load_drawing() -> None:
+    """Load matplotlib, if it can be loaded; what is wrong with it is said where pictures are drawn."""
+    with contextlib.suppress(Exception):
+        import_module("nnlab.pictures")
+
+
+FROM_METRICS = ("cost", "accuracy", "health", "gradients")
+
+
 def draw(data: RunPlotData, folder: Path) -> list[str]:
     """Draw the pictures of a run into `folder`; a warning for each picture that failed."""
-    return draw_all({name: partial(drawing.draw, data) for name, drawing in PICTURES.items()}, folder)
+    names = PICTURES if len(data.x) else FROM_METRICS
+    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder)
 
 
 _SLOW = {

@@ -7,6 +7,9 @@ A `final` share would be reached in the step after the last, as in PyTorch with 
 below 1 is a share of all steps, any other a number of steps. Warm-up rises linearly and reaches the base rate in its
 last step; the schedule then continues as if that were its first step.
 
+A duration that is a number of steps may not fit a run: its warm-up may never end, its drop or its restarts may never
+come. `Schedule.misfits` says so before a run begins. Shares fit every run: what they round to is up to its length.
+
 `Plateau` is the only schedule that depends on measurements; its state is a few arrays for checkpoints.
 """
 
@@ -14,8 +17,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,6 +45,16 @@ class Schedule:
         """The learning rate of a step, in (0, base]; never below the smallest normal number."""
         return max(base * self.share(step, steps, **parameters), min(base, sys.float_info.min))
 
+    def misfits(self, steps: int, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """The parameters that do not fit a run of so many steps, each with what is wrong and what was expected.
+
+        A run without steps has no rate, and everything fits it.
+        """
+        for parameter, misfit in MISFITS.items():
+            found = misfit(steps, values) if steps and parameter in values else ""
+            if found:
+                yield parameter, f"found {parameter}: {values[parameter]:g} in a run of {steps} steps, {found}"
+
 
 def constant(step: int, steps: int, *, warmup: float) -> float:
     """The base rate in every step after the warm-up."""
@@ -62,14 +77,37 @@ def step_down(step: int, steps: int, *, warmup: float, factor: float, every: flo
     return _warmed(step, steps, warmup, lambda t, _period: float(factor ** (t // length)))
 
 
-def cosine(step: int, steps: int, *, warmup: float, cycles: float, final: float) -> float:
-    """Half a cosine from the base rate to its final share, or several, each starting again at the base rate.
+def cosine(step: int, steps: int, *, warmup: float, cycles: float, growth: float, final: float) -> float:
+    """Half a cosine from the base rate to its final share, or several, each restarting at the base rate.
 
-    final + (1 - final) (1 + cos πp) / 2, where p in [0, 1) is the position within the current cycle; all are equally
-    long.
+    final + (1 - final) (1 + cos(π T_cur / T_i)) / 2, equation 5 of the paper: T_cur counts the steps since the last
+    restart, from 0, so that a restart is at the base rate exactly, and T_i is the length of the present cycle, each
+    `growth` times as long as the one before. T_i is a whole number of steps: of 30 steps in 4 cycles of 7.5 each,
+    8, 7, 8 and 7. A cycle's last step has T_cur = T_i - 1; the final share would come one step later, where the next
+    cycle begins. A fraction of a cycle at the end breaks off.
     """
-    # Multiplied before divided, in whole numbers, so that rounding cannot shift the start of a cycle.
-    return _warmed(step, steps, warmup, lambda t, period: _half_cosine(1.0, final, (t * cycles % period) / period))
+
+    def after(t: int, period: int) -> float:
+        begins = _cycles(period, cycles, growth)
+        cycle = bisect_right(begins, t) - 1
+        return _half_cosine(1.0, final, (t - begins[cycle]) / (begins[cycle + 1] - begins[cycle]))
+
+    return _warmed(step, steps, warmup, after)
+
+
+@lru_cache(maxsize=16)
+def _cycles(period: int, cycles: float, growth: float) -> tuple[int, ...]:
+    """The steps at which the cycles of a cosine begin, counted from 0, and one at or behind the end of the last."""
+    first = _first_cycle(period, cycles, growth)
+    before = [i if growth == 1 else (growth**i - 1) / (growth - 1) for i in range(math.ceil(cycles) + 1)]
+    return tuple(math.floor(first * share + 0.5) for share in before)
+
+
+def _first_cycle(period: int, cycles: float, growth: float) -> float:
+    """The length of the first cycle in steps: T / (1 + g + … + g^(cycles - 1)) = T (g - 1) / (g^cycles - 1)."""
+    if growth == 1:
+        return period / cycles
+    return period * (growth - 1) / math.expm1(min(cycles * math.log(growth), 700.0))  # e^700 is as good as infinite
 
 
 def inverse_sqrt(step: int, steps: int, *, warmup: float) -> float:
@@ -106,6 +144,51 @@ def _count(length: float, steps: int) -> int:
     return round(length if length >= 1 else length * steps)
 
 
+# --- what does not fit a run ------------------------------------------------------------------------------------------
+
+
+def _warmup_misfit(steps: int, values: Mapping[str, Any]) -> str:
+    """A warm-up may take the whole run, but must reach the base rate in it."""
+    if _count(values["warmup"], steps) <= steps:
+        return ""
+    return f"so that it never ends; expected at most {steps}, or a share of the run such as 0.1"
+
+
+def _every_misfit(steps: int, values: Mapping[str, Any]) -> str:
+    """The first drop comes `every` steps after the first at the base rate."""
+    most = steps - _peak(steps, values)
+    if values["every"] < 1 or _count(values["every"], steps) <= most:
+        return ""
+    found = f"so that the rate never drops{' after the warm-up' if values['warmup'] else ''}"
+    return f"{found}; expected {f'at most {most}, or ' if most else ''}a share of the run such as 0.3"
+
+
+def _cycles_misfit(steps: int, values: Mapping[str, Any]) -> str:
+    """A cycle of a single step is at the base rate alone, and never falls."""
+    period = steps - _peak(steps, values) + 1
+    shortest = _first_cycle(period, values["cycles"], values["growth"])
+    if values["cycles"] == 1 or shortest >= 2:
+        return ""
+    at_most = f"at most {period // 2}" if values["growth"] == 1 and period >= 4 else "fewer"
+    return f"so that one has {shortest:.2g} steps; expected cycles of 2 steps or more: {at_most}"
+
+
+def _peak(steps: int, values: Mapping[str, Any]) -> int:
+    """The first step at the base rate; as without a warm-up if that does not fit."""
+    peak = max(1, _count(values["warmup"], steps))
+    return peak if peak <= steps else 1
+
+
+MISFITS: dict[str, Callable[[int, Mapping[str, Any]], str]] = {
+    "warmup": _warmup_misfit,
+    "every": _every_misfit,
+    "cycles": _cycles_misfit,
+}
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
 def _warmup(default: float = 0.0) -> Parameter:
     return Parameter("warmup", default, "rising steps at the start: a count, or below 1 a share of all steps", low=0)
 
@@ -133,8 +216,14 @@ SCHEDULES: dict[str, Schedule] = by_name(
         ),
     ),
     Schedule(
-        "cosine", cosine, "base · (final + (1 - final) (1 + cos πp) / 2)", "Loshchilov, Hutter 2017, ICLR (SGDR)",
-        (_warmup(), Parameter("cycles", 1.0, "how often it falls, each time from the base rate", low=1), _final(0.0)),
+        "cosine", cosine, "base · (final + (1 - final) (1 + cos(π T_cur / T_i)) / 2)",
+        "Loshchilov, Hutter 2017, ICLR (SGDR)",
+        (
+            _warmup(),
+            Parameter("cycles", 1.0, "how often it falls, each time from the base rate", low=1),
+            Parameter("growth", 1.0, "how many times as long as the one before a cycle is", low=1, high=100),
+            _final(0.0),
+        ),
     ),
     Schedule(
         "inverse_sqrt", inverse_sqrt, "base · min(step / warmup, √(warmup / step))",
@@ -158,12 +247,16 @@ class Plateau:
 
     `observe(values, state)` takes the monitored figure, (R,), changes `state` in place and returns the factor of the
     learning rate, (R,), in [min_scale, 1]. A value improves on the best so far if it is better by more than
-    `min_delta`; nan never does. Early stopping counts in the same way; PyTorch's patience is one less.
+    `min_delta`, or where `relative` by more than that share of the best's size; nan never does. After a drop,
+    `cooldown` observations are not waited for: a better one among them is still the best. Early stopping counts in the
+    same way; PyTorch's patience is one less, and its relative threshold has the wrong sign where the best is below 0.
     """
 
     factor: float = 0.1
     patience: float = 10
     min_delta: float = 0.0
+    relative: bool = False
+    cooldown: int = 0
     min_scale: float = 1e-4
     larger_is_better: bool = False
 
@@ -174,23 +267,46 @@ class Plateau:
         Parameter("factor", 0.1, "what the rate is multiplied by", low=0, high=1, open_=(0, 1)),
         Parameter("patience", 10, "observations without improvement that lower the rate", low=1),
         Parameter("min_delta", 0.0, "by how much a value must be better to be an improvement", low=0),
+        Parameter("relative", default=False, description="whether min_delta is a share of the best value so far"),
+        Parameter("cooldown", 0, "observations after a drop that are not waited for", low=0, whole=True),
         Parameter("min_scale", 1e-4, "share of the rate that is kept in any case", low=0, high=1, open_=(0,)),
     )
 
+    def misfits(self, _steps: int, _values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """None: it may well be that the rate of a run is never lowered."""
+        return iter(())
+
     def start(self, replicas: int) -> dict[str, Array]:
         """The state before the first observation: arrays (R,) for checkpoints."""
-        worst = -np.inf if self.larger_is_better else np.inf
-        return {"best": np.full(replicas, worst), "waited": np.zeros(replicas, np.int64), "scale": np.ones(replicas)}
+        counts, worst = np.zeros(replicas, np.int64), -np.inf if self.larger_is_better else np.inf
+        best = np.full(replicas, worst)
+        return {"best": best, "waited": counts, "cooldown": counts.copy(), "scale": np.ones(replicas)}
 
     def observe(self, values: Array, state: Mapping[str, Array]) -> Array:
         """Record each replica's figure; returns the factors of their rates."""
-        best, waited, scale = state["best"], state["waited"], state["scale"]
+        best, waited, cooldown, scale = state["best"], state["waited"], state["cooldown"], state["scale"]
+        margin = self._margin(best)
         # No subtraction: a loss may be infinite, as is the best value before the first observation.
-        improved = values > best + self.min_delta if self.larger_is_better else values < best - self.min_delta
+        improved = values > best + margin if self.larger_is_better else values < best - margin
         best[improved] = values[improved]
         waited += 1
-        waited[improved] = 0
+        waited[improved | (cooldown > 0)] = 0
+        cooldown -= cooldown > 0
         spent = waited >= self.patience
         scale[spent] = np.maximum(scale[spent] * self.factor, self.min_scale)
-        waited[spent] = 0
+        waited[spent], cooldown[spent] = 0, self.cooldown
         return scale.copy()
+
+    def _margin(self, best: Array) -> Any:
+        """By how much a value must be better than the best, (R,) where that is relative; nothing is infinite."""
+        return self.min_delta * np.where(np.isfinite(best), np.abs(best), 0.0) if self.relative else self.min_delta
+
+
+# The durations through which alone the length of a training enters a schedule; the others have a period.
+_DURATIONS = {"constant": ("warmup",), "step": ("warmup", "every"), "inverse_sqrt": ("warmup",)}
+
+
+def is_the_same(name: str, steps: int, others: int, parameters: Mapping[str, float]) -> bool:
+    """Whether a schedule has the same rates in trainings of two lengths, as far as its durations alone say so."""
+    durations = [parameters[duration] for duration in _DURATIONS.get(name, ())]
+    return bool(durations) and all(_count(one, steps) == _count(one, others) for one in durations)

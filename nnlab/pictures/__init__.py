@@ -1,6 +1,6 @@
 """Pictures of a run: each a pure function from plain arrays to a matplotlib Figure, and `save` to write it.
 
-curves.py   cost and accuracy over the updates
+curves.py   cost, accuracy and learning rate over the updates
 classes.py  confusion matrix, misclassified images
 labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
@@ -33,14 +33,14 @@ from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare
 from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
 from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa: E402
 from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
-from nnlab.pictures.curves import accuracy, cost  # noqa: E402
+from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
 from nnlab.pictures.functions import activation  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
-from nnlab.pictures.regions import boundary, truth_and_prediction  # noqa: E402
-from nnlab.pictures.style import save, shortened  # noqa: E402
+from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
@@ -70,8 +70,10 @@ __all__ = [
     "fit",
     "fit_curve",
     "gradients",
+    "grid_along",
     "health",
     "label_rates",
+    "learning_rate",
     "misclassified",
     "mislabelled",
     "rankings",
@@ -80,6 +82,7 @@ __all__ = [
     "shortened",
     "survival",
     "sweep_keys",
+    "to_png",
     "truth_and_prediction",
     "units",
 ]

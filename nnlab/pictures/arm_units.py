@@ -69,7 +69,9 @@ def _share_scale(rows: Sequence[Axes], most: float) -> None:
 def _sentence(name: str, portraits: Sequence[Portrait]) -> str:
     dead = float(np.mean([portrait.dead_share for portrait in portraits]))
     saturated = float(np.mean([portrait.saturated_share for portrait in portraits]))
-    return f"{in_two_lines(name, 26)}\n{percent(dead)} dead, {percent(saturated)} saturated"
+    learned = ", ".join(dict.fromkeys(portrait.learned for portrait in portraits if portrait.learned))
+    above = [in_two_lines(name, 26), *([in_two_lines(learned, 30)] if learned else [])]
+    return "\n".join([*above, f"{percent(dead)} dead, {percent(saturated)} saturated"])
 
 
 def _draw(panels: Sequence[Axes], portraits: Sequence[Portrait], limits: tuple[float, float], colour: str) -> None:

@@ -1,4 +1,4 @@
-"""Curves of a run over its updates: the cost, and any other metric."""
+"""Curves of a run over its updates: the cost, any other metric, and the learning rate."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from nnlab.pictures.style import (
     legend,
     look,
     loss_label,
+    number,
     plain_name,
     say,
     shortened,
@@ -105,6 +106,40 @@ def accuracy(
     figure, axes = _drawn(steps, curves, best_step, metric_name, title, lost_from=lost_from, late=True)
     _add_epochs(axes, steps, epoch_steps)
     return figure
+
+
+def learning_rate(
+    steps: NDArray[Any], rates: NDArray[Any], *, schedule: str, epoch_steps: float | None, title: str
+) -> Figure:
+    """The learning rate (T,) of the updates at `steps` (T,), nan where it was not measured.
+
+    The axis is logarithmic for schedules that multiply the rate, and linear for the others.
+    """
+    figure = blank(title)
+    axes = figure.subplots()
+    good = drawable(rates)
+    at, values = steps[good], rates[good]
+    axes.plot(at, values, color=BLUE, linewidth=2.2, marker="o" if at.size <= 40 else "", markersize=5)
+    if schedule in _MULTIPLYING:
+        scale_metric(axes, "y", values, "learning_rate")
+    else:
+        axes.set_ylim(bottom=0)
+    dress(axes, x="step (updates)", y="learning rate", sentence=_rate_sentence(schedule, at, values))
+    scale_steps(axes)
+    _add_epochs(axes, steps, epoch_steps)
+    return figure
+
+
+_MULTIPLYING = ("exponential", "step", "plateau")
+
+
+def _rate_sentence(schedule: str, at: NDArray[Any], values: NDArray[Any]) -> str:
+    """First, highest and last rate in words."""
+    if not values.size:
+        return f"Learning rate by the schedule {schedule}; none was recorded"
+    top = int(values.argmax())
+    highest = f"highest {number(values[top])} at step {count(at[top])}"
+    return f"Learning rate by the schedule {schedule}; {highest}, last {number(values[-1])} at step {count(at[-1])}"
 
 
 def _drawn(

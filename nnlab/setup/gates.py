@@ -15,9 +15,11 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, WhenMeasured, names_a_parameter, never_met, unknown_figure
 from nnlab.maths.baselines import baseline_figures
-from nnlab.maths.metrics import report
+from nnlab.maths.metrics import report, top_k_for
 from nnlab.networks.layout import Layout
+from nnlab.networks.learned import FAMILY
 from nnlab.networks.network import Network
+from nnlab.setup.readings import RATE
 from nnlab.setup.rows import Rows
 from nnlab.training import health
 from nnlab.training.plan import Plan
@@ -51,7 +53,16 @@ def _figure_fault(layout: Layout, gate: Gate, measured: Mapping[str, WhenMeasure
         fault = _label_fault(layout, label)
         otherwise = measured["gradcheck/error"] if split == "gradcheck" else WhenMeasured(final=True)
         return fault or never_met(gate, otherwise)
+    if split == FAMILY and gate.figure not in measured:
+        return _not_learned(gate.figure, [figure for figure in measured if figure.startswith(f"{FAMILY}/")])
     return unknown_figure(gate, measured) or never_met(gate, measured[gate.figure])
+
+
+def _not_learned(figure: str, known: Sequence[str]) -> str:
+    """Why there is no such figure of a learned activation parameter."""
+    hint = suggestion(figure, known) or (f"; expected one of {', '.join(known[:6])}" if known else "")
+    expected = hint or "; expected an activation that learns, such as {name: swish, learn: [beta]}"
+    return f"{printable(figure)} is never measured: it is no learned parameter of an activation{expected}"
 
 
 _KEYS = {"train": "source", "val": "validation", "test": "test"}
@@ -63,18 +74,29 @@ def _measured_when(
     """When each figure of this run is measured; entries of theta are not listed."""
     check, dataset = experiment.training.gradcheck, rows.dataset
     figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
-    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
+    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(experiment)}
     measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
     measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
     logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
-    epoch = logged / -(-len(rows.prepared[0].train.x) // plan.batch_size)
     of_batches = ["batch/loss", *(["batch/running_loss"] if plan.running_loss else [])]
-    measured |= {name: WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, epoch)) for name in of_batches}
+    measured |= {
+        name: WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, logged / plan.epoch.steps))
+        for name in of_batches
+    }
     checked = range(1, min(check.steps, plan.steps) + 1) if check else range(0)
+    measured |= {name: _read_when(name, plan, 1 / plan.epoch.steps) for name in plan.readings}
     if experiment.training.health:
         measured |= {name: _health_measured_when(name, plan.steps) for name in health.figure_names(network)}
     return measured | {"gradcheck/error": WhenMeasured(final=False, steps=checked, first=(1, 0.0))}
+
+
+def _read_when(name: str, plan: Plan, epochs: float) -> WhenMeasured:
+    """When a reading is taken, where a step is so many `epochs`; there is a learning rate from the first update on."""
+    if name != RATE:
+        return WhenMeasured(final=True, steps=range(plan.steps + 1))
+    first = plan.next_measured(0)
+    return WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (first, first * epochs))
 
 
 def _health_measured_when(name: str, steps: int) -> WhenMeasured:
@@ -86,7 +108,7 @@ def _health_measured_when(name: str, steps: int) -> WhenMeasured:
 def report_names(task: Task, columns: Columns, outputs: int) -> list[str]:
     """The figures of a split at the end of a run, named as by `Model.report`."""
     nothing = np.zeros((1, outputs))
-    top_k = (3, 5) if task == "multiclass" and outputs > 5 else ()
+    top_k = top_k_for(task, outputs)
     figures = report(task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
     return ["loss", *figures]
 

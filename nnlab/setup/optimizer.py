@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nnlab.config.choices import OptimizerChoice
 from nnlab.config.schema import Experiment
 from nnlab.maths.optimizers import Optimizer
@@ -14,6 +17,9 @@ from nnlab.maths.schedules import Plateau
 from nnlab.networks.layout import Layout
 from nnlab.setup.network import dtype_of
 from nnlab.training.plan import Update
+from nnlab.training.state import State
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,20 @@ class BoundOptimizer:
         values: dict[str, Any] = schedule.values
         assert not isinstance(entry, Plateau)
         return lambda _theta, _slots, step: entry.rate(base, step, steps, **values)
+
+    def rates_at(self, state: State) -> Array | None:
+        """The learning rate of each replica in the last update that was done, (R,) float64; None before the first.
+
+        It is to be read before a plateau schedule observes the step's figures, for these change the next update.
+        """
+        if not state.step:
+            return None
+        bases = self.rates or (self._base,)
+        length = len(state.theta) // len(bases)
+        if self.plateau is not None:
+            scaled: Array = np.repeat(bases, length) * state.slots[f"{_PLATEAU}scale"]
+            return scaled
+        return np.repeat([float(self.rate_from(b)(state.theta, state.slots, state.step)) for b in bases], length)
 
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
         """Pass the monitored figure of an evaluation, (R,), to a plateau schedule."""

@@ -27,15 +27,16 @@ at this step, with noise, and before clipping.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Layer, PassContext
+from nnlab.networks.layers.base import BoundLayer, Layer, PassContext, is_image
 from nnlab.networks.layers.over_channels import OverChannels
+from nnlab.networks.learned import learned_words
 from nnlab.networks.network import Network, Pass, rows_of
 from nnlab.training.evaluation import Part
 from nnlab.training.plan import Plan, Timer, Update
@@ -247,7 +248,8 @@ class Portrait:
     slope is at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some
     262,144 of them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
     saturated pixels, `dead_channels` (channels,) is true for channels that are dead at all of them, and `images` is the
-    number of images that were looked at.
+    number of images that were looked at. `learned` are the learned parameters of the activation in words: their value,
+    or their range over the units.
     """
 
     name: str
@@ -262,22 +264,46 @@ class Portrait:
     saturated_by_channel: Array = field(default_factory=lambda: np.empty(0))
     dead_channels: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     images: int = 0
+    learned: str = ""
+
+
+def activation_layers(network: Network) -> dict[str, bool]:
+    """Each layer that applies a function with a slope to each unit, and whether its units are channels of images."""
+    pairs = zip(network.layers, network.shapes[:-1], strict=True)
+    return {layer.name: is_image(shape) for layer, shape in pairs if "dead" in layer.health}
+
+
+def at_the_ends(network: Network) -> set[str]:
+    """The activation layers that pictures show: the first and the last three, and those of images likewise."""
+    found = activation_layers(network)
+    of_images = [name for name, is_of_images in found.items() if is_of_images]
+    return {name for names in ([*found], of_images) for name in (*names[:3], *names[-3:])}
 
 
 def portraits(
-    network: Network, theta: Array, statistics: Array, x: Array, reach: tuple[float, float] | None = None
+    network: Network,
+    theta: Array,
+    statistics: Array,
+    x: Array,
+    reach: tuple[float, float] | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Portrait]:
     """A portrait of each elementwise activation layer of one network, theta (1, P), on a sample of rows x (N, inputs).
 
     Its curves go at least from one end of `reach` to the other. A layer none of whose pre-activations is finite has
-    none.
+    none. With `only`, other layers have none either.
     """
     rows = sampled(network, len(x))
     evaluation = Pass(network, theta, None, len(rows), statistics)
     with np.errstate(all="ignore"):
         evaluation.forward(x[rows][None])
-        drawn = [_portrait(layer.name, bound, reach, len(rows)) for layer, bound in _curves(network, evaluation)]
-    return [portrait for portrait in drawn if portrait is not None]
+        drawn = [
+            _portrait(layer.name, bound, reach, len(rows))
+            for layer, bound in _curves(network, evaluation)
+            if only is None or layer.name in only
+        ]
+    learned = learned_words(network.layout, theta)
+    return [replace(one, learned=learned.get(one.name, "")) for one in drawn if one is not None]
 
 
 def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, rows: int) -> Portrait | None:

@@ -93,6 +93,11 @@ class State:
         if self.losses is not None:
             self.losses += [loss, np.ones_like(loss)]
 
+    def batch_figures(self) -> dict[str, Array]:
+        """The loss of the last batch and, where it is wanted, the mean since it was asked for last, each (R,)."""
+        own = {"batch/loss": self.batch_loss.copy()}
+        return own if self.losses is None else own | {"batch/running_loss": self.mean_loss()}
+
     def mean_loss(self) -> Array:
         """The mean of the batch losses since it was asked for last, (R,)."""
         assert self.losses is not None

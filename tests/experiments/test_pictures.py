@@ -115,6 +115,15 @@ SUITABLE["units looked at"] = (
 )
 
 
+def scheduled(one, schedule):
+    """The same run with the learning rates of its updates."""
+    return replace(one, curves={**one.curves, "optimizer/learning_rate": np.array([NAN, 0.1, 0.05])}, schedule=schedule)
+
+
+SUITABLE["a schedule"] = (scheduled(regression(1), "cosine"), {"cost", "fit", "learning_rate"})
+SUITABLE["a rate that never changes"] = (scheduled(regression(1), ""), {"cost", "fit"})
+
+
 def convolved(one):
     """The same run of images with what its network makes of them: a convolution with three filters, and relu."""
     kernels, maps = Kernels("conv2d1", np.ones((2, 2, 1, 3))), FeatureMaps(("conv2d1", "relu1"), np.ones((3, 2, 2)))
@@ -168,6 +177,23 @@ def test_the_loss_of_scaled_targets_is_called_that():
     assert PICTURES["cost"].draw(one).axes[0].get_ylabel() == "loss (mean squared error)"
     scaled = PICTURES["cost"].draw(replace(one, scaled_targets=True))
     assert scaled.axes[0].get_ylabel() == "loss (mean squared error, scaled\ntargets)"
+
+
+def test_the_learning_rate_is_drawn_at_its_steps():
+    figure = PICTURES["learning_rate"].draw(scheduled(regression(), "cosine"))
+    axes = figure.axes[0]
+    assert axes.get_lines()[0].get_xydata().tolist() == [[10, 0.1], [20, 0.05]]
+    assert "schedule cosine; highest 0.1 at step 10, last 0.05 at step 20" in words(figure)
+    assert axes.get_ylim()[0] == 0
+    falling = scheduled(regression(), "exponential")
+    falling = replace(falling, curves={"optimizer/learning_rate": np.array([NAN, 0.1, 1e-4])})
+    assert PICTURES["learning_rate"].draw(falling).axes[0].get_yscale() == "log"
+
+
+def test_learned_parameters_stand_above_their_units():
+    learned = replace(portrait(), learned="beta = 1.23 learned")
+    figure = PICTURES["units"].draw(replace(regression(), portraits=[learned]))
+    assert "tanh1: beta = 1.23 learned; 0 % dead" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_accuracy_has_epochs_above():

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from support import ROOT
 
@@ -60,7 +60,14 @@ def test_every_schedule_of_pytorchs_has_a_reference():
 # --- Whatever is chosen -----------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=200)
+def fitting(chosen, steps):
+    """The chosen schedule, where it fits a run of so many steps."""
+    entry, parameters = chosen
+    assume(not list(entry.misfits(steps, parameters)))
+    return entry, parameters
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     chosen_schedules(),
     st.floats(1e-300, 1e300),
@@ -70,18 +77,18 @@ def test_every_schedule_of_pytorchs_has_a_reference():
 @example((SCHEDULES["exponential"], {"warmup": 0, "final": 5e-324}), 1e-300, (10**6, 10**6))
 @example((SCHEDULES["one_cycle"], {"rise": 0.5, "start": 0.1, "final": 0.1}), 0.1, (1, 1))
 def test_every_step_has_a_rate_above_zero_and_at_most_the_base(chosen, base, at):
-    entry, parameters = chosen
     step, steps = at
+    entry, parameters = fitting(chosen, steps)
     rate = entry.rate(base, step, steps, **parameters)
     assert type(rate) is float
     assert math.isfinite(rate)
     assert 0 < rate <= base * (1 + 1e-15)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 @given(chosen_schedules(), st.integers(1, 60))
 def test_the_base_only_scales(chosen, steps):
-    entry, parameters = chosen
+    entry, parameters = fitting(chosen, steps)
     for step in range(1, steps + 1):
         share = entry.share(step, steps, **parameters)
         if share > 1e-300:
@@ -105,8 +112,65 @@ def test_a_warmup_below_one_is_a_share(name):
     assert rates(name, 40, warmup=0) == rates(name, 40, warmup=1)
 
 
-def test_a_warmup_longer_than_the_training_only_rises():
-    assert rates("cosine", 4, warmup=8) == [1 / 8, 2 / 8, 3 / 8, 4 / 8]
+# --- Runs that are too short ------------------------------------------------------------------------------------------
+
+
+def misfits(name, steps, **given):
+    return dict(SCHEDULES[name].misfits(steps, resolved(SCHEDULES[name], given)))
+
+
+@pytest.mark.parametrize("name", WARMED)
+def test_a_warmup_must_end_within_the_run(name):
+    found = misfits(name, 30, warmup=31)
+    expected = "so that it never ends; expected at most 30, or a share of the run such as 0.1"
+    assert found == {"warmup": f"found warmup: 31 in a run of 30 steps, {expected}"}
+    assert max(rates(name, 30, warmup=31)) < 1
+    assert not misfits(name, 30, warmup=30)
+    assert rates(name, 30, warmup=30)[-1] == 1
+
+
+def test_a_step_must_drop_within_the_run():
+    expected = "so that the rate never drops; expected at most 29, or a share of the run such as 0.3"
+    assert misfits("step", 30, every=30) == {"every": f"found every: 30 in a run of 30 steps, {expected}"}
+    assert min(rates("step", 30, every=30)) == 1
+    assert not misfits("step", 30, every=29)
+    assert min(rates("step", 30, every=29)) < 1
+    assert "after the warm-up; expected at most 20," in misfits("step", 30, warmup=10, every=21)["every"]
+    assert min(rates("step", 30, warmup=10, every=21)[9:]) == 1
+    assert not misfits("step", 30, warmup=10, every=20)
+    assert min(rates("step", 30, warmup=10, every=20)[9:]) < 1
+
+
+def test_the_cycles_of_a_cosine_must_have_two_steps():
+    expected = "so that one has 0.6 steps; expected cycles of 2 steps or more: at most 15"
+    assert misfits("cosine", 30, cycles=50) == {"cycles": f"found cycles: 50 in a run of 30 steps, {expected}"}
+    assert not misfits("cosine", 30, cycles=15)
+    assert rates("cosine", 30, cycles=15) == [1, pytest.approx(0.5)] * 15
+    assert misfits("cosine", 30, cycles=16)
+    assert "2 steps or more: at most 10" in misfits("cosine", 30, warmup=10, cycles=11)["cycles"]
+    assert not misfits("cosine", 30, warmup=10, cycles=10)
+    assert not misfits("cosine", 30, cycles=4, growth=2)  # 2, 4, 8, 16
+    assert "expected cycles of 2 steps or more: fewer" in misfits("cosine", 29, cycles=4, growth=2)["cycles"]
+    assert misfits("cosine", 10**6, cycles=1e6, growth=100)
+
+
+def test_every_fault_of_a_schedule_is_found_at_once():
+    assert set(misfits("step", 30, warmup=500, every=400)) == {"warmup", "every"}
+    assert set(misfits("cosine", 30, warmup=500, cycles=40)) == {"warmup", "cycles"}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_shares_and_defaults_fit_every_run(name, steps):
+    shares = {"warmup": 0.99} if name in WARMED else {}
+    assert not misfits(name, steps)
+    assert not misfits(name, steps, **shares)
+    assert not misfits("step", steps, every=0.99)
+
+
+def test_every_schedule_fits_a_run_without_steps():
+    assert not misfits("step", 0, warmup=500, every=500)
+    assert not misfits("cosine", 0, warmup=500, cycles=500)
 
 
 # --- Shapes -----------------------------------------------------------------------------------------------------------
@@ -148,6 +212,39 @@ def test_step_by_hand():
 
 def test_cosine_by_hand():
     assert rates("cosine", 4) == pytest.approx([1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2], rel=1e-14)
+
+
+def test_a_cosine_restarts_at_the_base_rate_and_counts_whole_steps():
+    found = rates("cosine", 30, cycles=4, final=0.1)  # of 7.5 steps each
+    lengths = [8, 7, 8, 7]
+    one_by_one = [rate for length in lengths for rate in rates("cosine", length, final=0.1)]
+    assert found == one_by_one
+    assert [step for step, rate in enumerate(found) if rate == 1] == [0, 8, 15, 23]
+
+
+def test_cycles_grow():
+    lengths = [2, 6, 18]
+    found = rates("cosine", sum(lengths), cycles=3, growth=3, final=0.1)
+    assert found == [rate for length in lengths for rate in rates("cosine", length, final=0.1)]
+    almost = rates("cosine", 60, cycles=4, growth=1 + 1e-9)
+    np.testing.assert_allclose(almost, rates("cosine", 60, cycles=4), atol=1e-6)
+
+
+def test_a_fraction_of_a_cycle_breaks_off():
+    assert rates("cosine", 25, cycles=2.5) == rates("cosine", 30, cycles=3)[:25]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(2, 300), st.floats(1, 30), st.sampled_from([1.0, 1.5, 2.0, 3.7]) | st.floats(1, 5))
+@example(30, 30 / 7, 1.0)
+def test_cycles_have_two_steps_or_more_and_fall(steps, cycles, growth):
+    assume(not misfits("cosine", steps, cycles=cycles, growth=growth))
+    found = np.array(rates("cosine", steps, cycles=cycles, growth=growth))
+    restarts = np.flatnonzero(found == 1)
+    assert restarts[0] == 0
+    assert len(restarts) in (math.floor(cycles), math.ceil(cycles))
+    assert (np.diff(restarts) >= 2).all()
+    assert (np.delete(np.diff(found), restarts[1:] - 1) < 0).all()
 
 
 @settings(deadline=None, max_examples=60)
@@ -212,7 +309,7 @@ def observed(plateau, values):
     return np.array([plateau.observe(np.array(row, float), state) for row in values])
 
 
-@pytest.mark.parametrize("case", RECORDED["plateaus"], ids=["loss", "accuracy"])
+@pytest.mark.parametrize("case", RECORDED["plateaus"], ids=lambda case: str(case["parameters"]))
 def test_plateaus_are_pytorchs(case):
     found = observed(Plateau(**case["parameters"]), np.array(case["values"])[:, None])
     np.testing.assert_allclose(found[:, 0], case["scales"], rtol=1e-12)
@@ -225,10 +322,28 @@ def test_a_plateau_by_hand():
     assert observed(plateau, losses).ravel().tolist() == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.2]
 
 
-def test_replicas_wait_on_their_own():
+def test_the_cooldown_by_hand():
+    plateau = Plateau(factor=0.5, patience=2, cooldown=2)
+    losses = [[3.0], [3.0], [3.0], [3.0], [2.0], [2.0], [2.0], [2.0], [2.0], [2.0]]
+    #          best   1      2: half cool  cool   1      2: half cool  cool   1
+    assert observed(plateau, losses).ravel().tolist() == [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
+
+
+def test_a_relative_min_delta_is_a_share_of_the_size_of_the_best():
+    plateau = Plateau(factor=0.5, patience=1, min_delta=0.1, relative=True)
+    assert observed(plateau, [[10.0], [9.5], [8.9], [8.1], [8.02]]).ravel().tolist() == [1, 0.5, 0.5, 0.25, 0.125]
+    # Of a best below 0, such as a log-likelihood, a tenth of its size below it; PyTorch takes -0.95 as better than -1.
+    assert observed(plateau, [[-1.0], [-0.95], [-1.05], [-1.2]]).ravel().tolist() == [1, 0.5, 0.25, 0.25]
+    larger = Plateau(factor=0.5, patience=1, min_delta=0.1, relative=True, larger_is_better=True)
+    assert observed(larger, [[-1.0], [-0.95], [-0.85]]).ravel().tolist() == [1, 0.5, 0.5]
+    assert observed(larger, [[np.inf], [np.inf]]).ravel().tolist() == [1, 0.5]
+
+
+@pytest.mark.parametrize("more", [{}, {"cooldown": 2}, {"relative": True, "min_delta": 0.3}], ids=str)
+def test_replicas_wait_on_their_own(more):
     values = np.random.default_rng(2).normal(0, 1, (60, 5))
     values[10:20, 2] = np.nan
-    plateau = Plateau(factor=0.7, patience=3)
+    plateau = Plateau(factor=0.7, patience=3, **more)
     together = observed(plateau, values)
     assert len(set(together[-1])) > 1
     for replica in range(5):
@@ -252,11 +367,12 @@ def test_scales_stay_in_their_range_and_never_rise(values, larger):
 
 def test_a_copied_state_goes_on_as_if_there_had_been_no_pause():
     values = np.random.default_rng(4).normal(0, 1, (30, 3))
-    plateau, whole = Plateau(patience=2, factor=0.9), observed(Plateau(patience=2, factor=0.9), values)
+    plateau = Plateau(patience=2, factor=0.9, cooldown=3, relative=True, min_delta=0.01)
+    whole = observed(plateau, values)
     state = plateau.start(3)
     for row in values[:13]:
         plateau.observe(row, state)
-    assert sorted(state) == ["best", "scale", "waited"]
+    assert sorted(state) == ["best", "cooldown", "scale", "waited"]
     assert all(isinstance(array, np.ndarray) and array.shape == (3,) for array in state.values())
     state = {name: array.copy() for name, array in state.items()}
     np.testing.assert_array_equal([plateau.observe(row, state) for row in values[13:]], whole[13:])

@@ -223,8 +223,15 @@ def draw_channels():
     return plots.channels(by_channel(6, 70), title="Channels")
 
 
+def draw_learning_rate():
+    steps = np.arange(0, 1001, 10)
+    rates = np.where(steps > 0, 0.1 * np.cos(steps / 700) ** 2, np.nan)
+    return plots.learning_rate(steps, rates, schedule="cosine", epoch_steps=50.0, title="Rate")
+
+
 PICTURES = [
     draw_cost,
+    draw_learning_rate,
     draw_accuracy,
     draw_confusion,
     draw_misclassified,

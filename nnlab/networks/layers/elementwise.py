@@ -48,10 +48,17 @@ class Elementwise(Layer):
         """Where nobody has derived a slope."""
         return self.activation.slope_formula == BY_COMPLEX_STEP
 
+    @property
+    def increases(self) -> bool:
+        """As the activation does; what is learned may turn it round, and unit by unit."""
+        return self.activation.increasing and not self.learned
+
     def parameter_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
         """One tensor for each learned parameter, never decayed."""
         size = features_of(shape) if self.per_unit else 1
-        return tuple(ParameterSpec(f"{self.name}/{parameter}", (size,)) for parameter in self.learned)
+        return tuple(
+            ParameterSpec(f"{self.name}/{parameter}", (size,), of_activation=True) for parameter in self.learned
+        )
 
     def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """The values that the experiment gives."""
