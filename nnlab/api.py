@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
     from nnlab.gradcheck.self_test import SelfTest
-    from nnlab.runs.outputs import Output
+    from nnlab.runs.outputs import NamedOutput
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
 
@@ -206,7 +206,7 @@ def resume(
 
 def _outputs(
     paths: Sequence[Path | None], read: Sequence[str | Path], runs_dir: Path, baseline: str | None
-) -> list[Output | None]:
+) -> list[NamedOutput | None]:
     """The outputs that a person names, none of which is another, is `read`, or is a file of the baseline."""
     from nnlab.runs.folder import files_of_run
     from nnlab.runs.lookup import find

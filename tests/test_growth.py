@@ -6,17 +6,23 @@ to 4n there are twice as many new calls as from n to 2n where the number grows l
 grows with the square.
 
 What happens inside one call is not seen, such as the comparisons of `list.index` or the numbers of an array. For those
-there are `benchmarks/growth.py --extremes`, by the clock, and below the names of a layout, which count how often they
+there are `benchmarks/extremes.py`, by the clock, and below the names of a layout, which count how often they
 are compared.
 """
 
 import cProfile
-from pathlib import Path
 
+import numpy as np
 import pytest
 from support import nnlab_here, write
 
+from nnlab import api
+from nnlab.cli.show import require
+from nnlab.cli.terminal import Screen
+from nnlab.errors import GateError
+from nnlab.gates.hold import Outcome
 from nnlab.networks.layout import Layout, ParameterSpec
+from nnlab.training import health
 
 MOST = 2.5  # as many new calls from 2n to 4n as from n to 2n; 2 is linear, 4 a square
 
@@ -97,13 +103,21 @@ SUBJECTS = {
 
 
 @pytest.fixture
-def one_process(monkeypatch):
-    """Without pictures, which other processes may draw and of which no more is drawn for more of anything."""
+def one_process(monkeypatch, tmp_path_factory):
+    """Without pictures, which other processes may draw and of which no more is drawn for more of anything.
+
+    All modules are loaded, so that no call loads one.
+    """
     monkeypatch.setattr("nnlab.experiments.train.draw", lambda _data, _folder: [])
+    if not WARM:
+        WARM.append(all_calls(tmp_path_factory.mktemp("warm"), *SUBJECTS["columns"]))
+
+
+WARM = []
 
 
 def calls(words, cwd):
-    """How many functions a command calls."""
+    """How many functions a command calls, and what it prints."""
     profile = cProfile.Profile()
     profile.enable()
     result = nnlab_here(*words, cwd=cwd)
@@ -112,24 +126,31 @@ def calls(words, cwd):
     return sum(entry.callcount for entry in profile.getstats()), result.stdout.strip()
 
 
+def all_calls(folder, n, build):
+    """The calls of each command on an experiment with n of its subject."""
+    text = build(folder, n)
+    write(folder, text, "c.yaml")
+    trained, run = calls(["train", "c.yaml", "--quiet"], folder)
+    more = n + 1 if "log_every" in text else 4  # a step more than there were
+    return {
+        "train": trained,
+        "eval": calls(["eval", run, "--quiet"], folder)[0],
+        "resume": calls(["train", "--resume", run, "--steps", str(more), "--quiet"], folder)[0],
+    }
+
+
 @pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_run_takes_calls_in_proportion_to_what_there_is_much_of(tmp_path, subject):
     least, build = SUBJECTS[subject]
-    counted = {"train": [], "eval": [], "resume": [], "show": []}
-    for n in (least, least, 2 * least, 4 * least):  # the first loads modules, and does not count
-        folder = tmp_path / f"{len(counted['train'])}-{n}"
+    found = []
+    for n in (least, 2 * least, 4 * least):
+        folder = tmp_path / str(n)
         folder.mkdir()
-        write(folder, build(folder, n), "c.yaml")
-        found, run = calls(["train", "c.yaml", "--quiet"], folder)
-        counted["train"].append(found)
-        counted["eval"].append(calls(["eval", run], folder)[0])
-        more = ["--steps", str(n + 1 if subject == "logged" else 4)]
-        counted["resume"].append(calls(["train", "--resume", run, *more, "--quiet"], folder)[0])
-        if Path(folder, "t.csv").exists():
-            counted["show"].append(calls(["data", "show", "t.csv"], folder)[0])
-    growth = {command: (a[3] - a[2]) / (a[2] - a[1]) for command, a in counted.items() if a}
-    assert all(ratio < MOST for ratio in growth.values()), f"{growth} of {counted}"
+        found.append(all_calls(folder, n, build))
+    once, twice, four_times = found
+    growth = {name: (four_times[name] - twice[name]) / max(twice[name] - once[name], 1) for name in once}
+    assert all(ratio < MOST for ratio in growth.values()), f"{growth} of {found}"
 
 
 class Name(str):
@@ -159,3 +180,41 @@ def looked_up(n):
 
 def test_the_tensors_of_a_layout_are_looked_up_not_searched_for():
     assert looked_up(400) <= 2.2 * looked_up(200)
+
+
+# --- What is shown of very many ---------------------------------------------------------------------------------------
+
+
+def test_a_long_table_on_the_terminal_leaves_out_its_middle(capsys):
+    Screen(quiet=False).table("Layers", ["layer", "units"], [[f"dense{index}", "1"] for index in range(1, 5001)])
+    shown = capsys.readouterr().err
+    assert "… and 4,900 more" in shown
+    assert [f"dense{index} " in shown for index in (1, 80, 81, 4980, 4981, 5000)] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert len(shown.splitlines()) == 104  # a blank line, the title, the head, and 101 rows
+
+
+def test_of_very_many_gates_that_are_not_met_fifty_have_a_line():
+    missed = [Outcome(f"train/loss <= -{index}", 1.0, met=False) for index in range(60)]
+    with pytest.raises(GateError) as caught:
+        require(missed)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 51
+    assert lines[-1] == "10 more gates not met are not shown; summary.json has all"
+
+
+def test_only_the_layers_that_pictures_show_have_a_portrait(tmp_path):
+    write(tmp_path, layers(tmp_path, 30), "c.yaml")
+    setup = api.resolve(tmp_path / "c.yaml").setup()
+    assert list(health.activation_layers(setup.network)) == [f"relu{index}" for index in range(1, 31)]
+    assert health.at_the_ends(setup.network) == {f"relu{index}" for index in (1, 2, 3, 28, 29, 30)}
+    state = setup.start()
+    only = health.at_the_ends(setup.network)
+    found = health.portraits(setup.network, state.theta, state.statistics, np.ones((2, 2), np.float32), only=only)
+    assert [portrait.name for portrait in found] == [f"relu{index}" for index in (1, 2, 3, 28, 29, 30)]

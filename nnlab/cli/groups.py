@@ -74,6 +74,20 @@ class FileOptions(UnnamedOptions):
 
 
 @dataclass(frozen=True)
+class LengthOptions:
+    """How long to train: the length of the training, and the seconds of this session."""
+
+    steps: o.Steps = None
+    epochs: o.Epochs = None
+    max_seconds: o.MaxSeconds = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments `steps` and `epochs` of `nnlab.api.resolve`."""
+        return {"steps": self.steps, "epochs": self.epochs}
+
+
+@dataclass(frozen=True)
 class WorkOptions:
     """Options for training many networks: processes, cluster, reuse."""
 

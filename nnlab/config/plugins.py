@@ -108,7 +108,8 @@ def _guarded(activation: AnyActivation, file: Path) -> AnyActivation:
     what = f"activation '{printable(str(activation.name))}'"
 
     def guard(name: str, function: Callable[..., Any], *, writes: bool) -> Callable[..., Any]:
-        return _guard(function, f"{printable(str(file))}: {name} of {what}", writes=writes, is_units=name == "units")
+        place = printable(file.name)  # in a worker its folder is a temporary one
+        return _guard(function, f"{place}: {name} of {what}", writes=writes, is_units=name == "units")
 
     changes: dict[str, Any] = {
         name: guard(name, function, writes=name in _WRITING)

@@ -18,7 +18,7 @@ from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 from nnlab.maths.statistics import SATURATED_BELOW
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 
 Array = NDArray[Any]
 
@@ -140,7 +140,7 @@ def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: d
         raise ConfigError([Fault(line) for line in (error.message + hint, *error.pointed().splitlines())]) from error
 
 
-def picture(description: Description, output: Output) -> None:
+def picture(description: Description, output: NamedOutput) -> None:
     """Draw the function and its slope as PNG."""
     from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 

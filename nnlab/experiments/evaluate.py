@@ -39,6 +39,7 @@ from nnlab.experiments.row_warnings import (
 from nnlab.experiments.unchanged import (
     GO_ON,
     Trust,
+    newest_whole,
     refuse_edited,
     refuse_foreign,
     refuse_lost,
@@ -164,11 +165,12 @@ def open_run(
     with plugins_named(run):
         experiment = validate(document, activations)
     name, trust = name or weights_of(experiment), trust or Trust()
+    state = newest_whole(run) if name == "best" else None
     checkpoint = checkpoints.load(run.checkpoint(name))
     about = WeightsAbout.of(checkpoint.about, printable(str(run.checkpoint(name))))
     refuse_edited(run, about, experiment, document.values, trust)
     refuse_other_plugins(run, about, plugins, trust)
-    refuse_foreign(run, name, checkpoint, about, trust)
+    refuse_foreign(run, name, checkpoint, about, state, trust)
     paths = moved_with(with_absolute_paths(experiment, run.path), run.then(), run.path.resolve())
     return Opened(paths, Model.from_checkpoint(experiment, checkpoint), name, about, trust)
 

@@ -15,7 +15,7 @@ from nnlab.gates.hold import NO_BASELINE, Measured, Outcome, needs_baseline, rea
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import Gate
 from nnlab.runs.lookup import find
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Gating:
 
     runs: Path
     baseline_name: str | None = None
-    junit: Output | None = None
+    junit: NamedOutput | None = None
     baselines: bool | None = None
 
     @cached_property

@@ -484,7 +484,7 @@ def load_drawing() -> None:
         import_module("nnlab.pictures")
 
 
-FROM_METRICS = ("cost", "accuracy", "health", "gradients")
+FROM_METRICS = ("cost", "accuracy", "learning_rate", "health", "gradients")
 
 
 def draw(data: RunPlotData, folder: Path) -> list[str]:

@@ -32,7 +32,7 @@ from nnlab.experiments.answers import written_name
 from nnlab.maths.metrics import Scored, predictions
 from nnlab.runs.files import to_csv
 from nnlab.runs.metrics import cell
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.model import Model
 
 Array = NDArray[Any]
@@ -81,7 +81,7 @@ class PredictionColumn:
     cells: Sequence[str]
 
 
-def write_predictions(model: Model, predicted: Mapping[str, Predicted], output: Output) -> tuple[str, ...]:
+def write_predictions(model: Model, predicted: Mapping[str, Predicted], output: NamedOutput) -> tuple[str, ...]:
     """Write the predictions of each part as CSV; with several parts, `split` names them.
 
     Returns the names of the columns with a text that was escaped.

@@ -243,16 +243,28 @@ def _other_plugins(environment: Mapping[str, Any], now: Mapping[str | None, str]
 # --- checkpoints of its own -------------------------------------------------------------------------------------------
 
 
+def newest_whole(folder: RunFolder) -> SavedState | None:
+    """The newest state that is whole, if there is one."""
+    with contextlib.suppress(CheckpointError):
+        return newest(folder)[0]
+    return None
+
+
 def refuse_foreign(
-    folder: RunFolder, name: str, checkpoint: Checkpoint, about: WeightsAbout, trust: Trust | None = None
+    folder: RunFolder,
+    name: str,
+    checkpoint: Checkpoint,
+    about: WeightsAbout,
+    newest_state: SavedState | None,
+    trust: Trust | None = None,
 ) -> None:
     """CheckpointError if a checkpoint was not saved by the run in whose folder it lies.
 
-    The state before a pause knows how far hashes.csv was written, and the best weights so far; run.json knows the
-    fingerprint of the data.
+    A state to resume from knows how far hashes.csv was written, and the best weights so far; run.json knows the
+    fingerprint of the data. The `newest_state` must have been read before best.npz: a training may be saving both.
     """
     shown = printable(str(folder.checkpoint(name)))
-    state = _newest(folder) if name == "best" else SavedState.of(checkpoint.arrays, checkpoint.about, shown)
+    state = newest_state if name == "best" else SavedState.of(checkpoint.arrays, checkpoint.about, shown)
     lines = [*_of_other_data(folder, about)]
     if state is not None:
         lines += [*_of_other_hashes(folder, state), *(_other_best(checkpoint, about, state) if name == "best" else ())]
@@ -267,13 +279,6 @@ def refuse_foreign_best(folder: RunFolder, experiment: Experiment, state: SavedS
         about = WeightsAbout.of(best.about, printable(str(path)))
         refuse_edited(folder, about, experiment)
         Trust().hold(f"{printable(str(path))}: the checkpoint is of another run", _other_best(best, about, state))
-
-
-def _newest(folder: RunFolder) -> SavedState | None:
-    """The newest state that is whole, if there is one."""
-    with contextlib.suppress(CheckpointError):
-        return newest(folder)[0]
-    return None
 
 
 def _of_other_data(folder: RunFolder, about: WeightsAbout) -> Iterator[str]:

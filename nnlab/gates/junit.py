@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from nnlab.errors import printable
 from nnlab.runs.folder import now
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,11 @@ class JUnitCase:
 
 
 def write_junit(
-    output: Output, suite: str, cases: Sequence[JUnitCase], seconds: float, properties: Sequence[tuple[str, str]] = ()
+    output: NamedOutput,
+    suite: str,
+    cases: Sequence[JUnitCase],
+    seconds: float,
+    properties: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Write the cases of a suite that took `seconds`, with its properties, each a name and a value."""
     counts = {"tests": str(len(cases)), "failures": str(sum(bool(case.failure) for case in cases)), "errors": "0"}

@@ -387,8 +387,10 @@ class ReportedFigure:
         return np.array([self._of_one(*row) for row in rows])
 
     def _of_one(self, outputs: Array, scores: Array, targets: Array, weights: Array | None) -> float:
-        names = {"classes": self.classes, "target_names": self.target_names}
         top_k = top_k_for(self.task, outputs.shape[1])
+        if self.name in _RANKING_OF_ROWS:  # half the time of a report
+            return _ranking_report(self.task, scores, targets, weights, top_k)[self.name]
+        names = {"classes": self.classes, "target_names": self.target_names}
         value = report(self.task, outputs, targets, weights, top_k=top_k, scores=scores, **names)[self.name]
         return math.nan if value is None else value
 
@@ -494,6 +496,9 @@ def _rates(right: Array, predicted: Array, actual: Array) -> dict[str, NDArray[n
 def _ratio(part: Array, whole: Array) -> NDArray[np.float64]:
     """Part / whole, where 0/0 is 0; `part` is never larger than `whole`."""
     return np.divide(part, np.where(whole > 0, whole, 1))
+
+
+_RANKING_OF_ROWS = ("roc_auc", "average_precision")
 
 
 def _ranking_of_rows(scores: Array, positive: NDArray[np.bool_], weights: Array | None) -> dict[str, float]:

@@ -33,7 +33,7 @@ _MOST_LINKS = 40  # as in Linux
 _WAIT = 2.0  # seconds for the reader of a pipe that is started at the same time
 
 
-class Output:
+class NamedOutput:
     """A path to write to, with what it led to when it was looked at."""
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class Output:
         is_known = found is not None and self.found is not None and os.path.samestat(found, self.found)
         return is_known and self._is_one_of(stat.S_ISREG, stat.S_ISFIFO)
 
-    def is_twice(self, other: Output) -> bool:
+    def is_twice(self, other: NamedOutput) -> bool:
         """Whether both write to the same place."""
         if self.is_file and other.is_file and self.place == other.place:
             return True
@@ -107,7 +107,7 @@ class Output:
             raise OutputError(f"{printable(str(self.path))}: found {name}, expected a file, a pipe or a device")
 
 
-def outputs_at(paths: Sequence[Path | None], read: Sequence[str | Path] = ()) -> list[Output | None]:
+def outputs_at(paths: Sequence[Path | None], read: Sequence[str | Path] = ()) -> list[NamedOutput | None]:
     """The outputs at these paths, checked and ready; None for None. `read` is what the command reads, also folders.
 
     Raises:
@@ -116,7 +116,7 @@ def outputs_at(paths: Sequence[Path | None], read: Sequence[str | Path] = ()) ->
         StorageError: it cannot be written to.
 
     """
-    outputs = [None if path is None else Output(path) for path in paths]
+    outputs = [None if path is None else NamedOutput(path) for path in paths]
     given = [output for output in outputs if output is not None]
     for index, output in enumerate(given):
         _refuse_what_is_read(output, read)
@@ -133,13 +133,13 @@ def outputs_at(paths: Sequence[Path | None], read: Sequence[str | Path] = ()) ->
 def is_stream(path: Path) -> bool:
     """Whether a path leads to a descriptor, a device or a pipe, so that nothing takes its place."""
     with contextlib.suppress(StorageError):
-        return not Output(path).is_file
+        return not NamedOutput(path).is_file
     return False
 
 
 def is_stdout(path: Path) -> bool:
     """Whether what is written to a path goes to stdout."""
-    return Output(path).descriptor == 1
+    return NamedOutput(path).descriptor == 1
 
 
 # --- what a path leads to ---------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def _place(path: Path) -> Path:
 # --- what may not be written to ---------------------------------------------------------------------------------------
 
 
-def _refuse_what_is_read(output: Output, read: Sequence[str | Path]) -> None:
+def _refuse_what_is_read(output: NamedOutput, read: Sequence[str | Path]) -> None:
     for source in read:
         place, shown = _place(Path(source)), f"{printable(str(source))}, which this command reads"
         status = _status(place)
@@ -221,7 +221,7 @@ def _refuse_file_of_run(path: Path, place: Path) -> None:
             raise OutputError(f"{printable(str(path))}: {found}")
 
 
-def _is_in(output: Output, folder: Path, status: os.stat_result) -> bool:
+def _is_in(output: NamedOutput, folder: Path, status: os.stat_result) -> bool:
     """Whether an output lies in a folder, or is a hard link to a file in it."""
     above = (_status(parent) for parent in output.place.parents)
     if any(found is not None and os.path.samestat(status, found) for found in above):

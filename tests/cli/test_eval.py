@@ -21,7 +21,7 @@ from nnlab.experiments.evaluate import evaluate, open_run
 from nnlab.experiments.predictions import Predicted, write_predictions
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 
@@ -689,7 +689,7 @@ def test_predictions_beside_their_inputs_are_a_table_that_can_be_read(tmp_path):
     new = load_new(str(tmp_path / "d.csv"), opened.model.columns, task="multiclass")
     outputs = opened.model.outputs(new.x)
     part = Predicted(outputs, np.arange(1, 31), None, facts=facts)
-    write_predictions(opened.model, {"data": part}, Output(tmp_path / "p.csv"))
+    write_predictions(opened.model, {"data": part}, NamedOutput(tmp_path / "p.csv"))
     result = nnlab("eval", "latest", "--data", "p.csv", "--predictions", "q.csv", "--json", cwd=tmp_path)
     assert parse_json(result.stdout)["figures"]["data/accuracy"] == 1  # the targets of the file are the predictions
     behind = [f"probability/{name}" for name in ("+", "007", "x y")]

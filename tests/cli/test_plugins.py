@@ -262,7 +262,7 @@ def test_whatever_a_plugin_raises_is_one_escaped_line(code, ending, tmp_path):
 
 DESCRIBED = {
     "a name that is no text": (CUBE.replace('"cube"', "5"), "found 5 as the name of an activation"),
-    "ESC in a name": (CUBE.replace('"cube"', '"a\\x1b[31m"'), r"found 'a\\x1b[31m' as the name of an activation"),
+    "ESC in a name": (CUBE.replace('"cube"', '"a\\x1b[31m"'), r"found 'a\x1b[31m' as the name of an activation"),
     "a formula that is no text": (CUBE.replace('"z³"', "5"), "found int as formula of activation 'cube'"),
     "complex numbers": (
         CUBE.replace("z**3", "z + 1j"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nnlab.data.dataset import Columns, InputColumn, RowFacts
 from nnlab.data.spreadsheets import unescaped
 from nnlab.experiments.predictions import Predicted, PredictionColumn, unique_names, write_predictions
-from nnlab.runs.outputs import Output
+from nnlab.runs.outputs import NamedOutput
 
 
 def model(task, targets, classes=()):
@@ -30,7 +30,7 @@ def part(outputs, targets=None, numbers=None, **more):
 
 def written(path, *args):
     """The lines of the file, as cells."""
-    write_predictions(*args, Output(path))
+    write_predictions(*args, NamedOutput(path))
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.reader(stream))
 

@@ -118,7 +118,9 @@ def outcome(folder):
     kept = {name: (folder.path / name).read_bytes() for name in ("config.yaml", "metrics.csv", "hashes.csv")}
     pictures = {path.name: path.read_bytes() for path in folder.plots.iterdir()}
     states = {name: folder.checkpoint(name).read_bytes() for name in ("last", "best")}
-    summary = {key: value for key, value in folder.read_summary().document().items() if key not in {"run", "seconds"}}
+    summary = {
+        key: value for key, value in folder.read_summary().document().items() if key not in {"run", "seconds", "sha256"}
+    }
     return kept | pictures | states | {"summary": summary, "status": folder.read_run().status}
 
 

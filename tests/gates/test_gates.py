@@ -30,7 +30,7 @@ from nnlab.gates.parse import (
 )
 from nnlab.maths.baselines import LINEAR, SIMPLE
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.outputs import Output, outputs_at
+from nnlab.runs.outputs import NamedOutput, outputs_at
 from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
 from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
@@ -756,7 +756,7 @@ def test_a_second_run_reports_the_same_names_and_its_own_folder(tmp_path):
 @given(suite=st.text(max_size=20), names=st.lists(st.text(max_size=20), max_size=3), failure=st.text(max_size=20))
 def test_whatever_a_gate_is_called_the_report_is_xml(suite, names, failure, tmp_path_factory):
     path = tmp_path_factory.mktemp("junit") / "r.xml"
-    write_junit(Output(path), suite, [JUnitCase(name, failure) for name in names], 0.5)
+    write_junit(NamedOutput(path), suite, [JUnitCase(name, failure) for name in names], 0.5)
     root = ET.parse(path).getroot()
     assert len(root.findall("testsuite/testcase")) == len(names)
     assert len(root.findall("testsuite/testcase/failure")) == (len(names) if failure else 0)
