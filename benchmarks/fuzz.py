@@ -1,12 +1,16 @@
 """Throw changed files and texts at every reader, and count what comes out that is neither a value nor a refusal.
 
     python benchmarks/fuzz.py [--inputs 1000000] [--reader csv] [--seed 1] [--minutes 5]
+    python benchmarks/fuzz.py --properties [--times 10] [--room tests/data] [--seed 1] [--minutes 5]
 
 A refusal is an error of nnlab's own whose text is printable, each fault of it on one line. Anything else is a finding:
 another exception, a warning, a message with a raw control character, an input that takes longer than SLOW seconds.
 Each finding is printed with the seed that makes its input again: `--seed N --inputs 1`. Exit code 1 if there are any.
 
 tests/test_fuzz.py draws a few hundred inputs from the same `READERS`.
+
+With --properties the suite's own property tests are run instead, with fresh seeds and ten times the examples, and each
+that fails is printed with what makes it fail again; see properties.py. A finding becomes an `@example` of its test.
 """
 
 from __future__ import annotations
@@ -876,11 +880,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=10_000, help="how many for each reader")
     parser.add_argument("--reader", choices=READERS, action="append", help="which one; by default all of them")
-    parser.add_argument("--seed", type=int, default=0, help="number of the first input")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="the longest that a reader is kept busy")
+    parser.add_argument("--seed", type=int, help="number of the first input; of properties, hypothesis' own seed")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="the longest for a reader or a test file")
+    parser.add_argument("--properties", action="store_true", help="run the suite's property tests")
+    parser.add_argument("--times", type=int, default=10, help="how many times as many examples each of them tries")
+    parser.add_argument("--room", action="append", help="a folder, a file or a test; by default all of tests/")
     chosen = parser.parse_args()
+    if chosen.properties:
+        from properties import try_properties
+
+        sys.exit(1 if try_properties(chosen.room or ["tests"], chosen.times, chosen.seed, chosen.minutes) else 0)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
-    seeds = range(chosen.seed, chosen.seed + chosen.inputs)
+    first = chosen.seed or 0
+    seeds = range(first, first + chosen.inputs)
     found = [fuzz(name, seeds, chosen.minutes) for name in chosen.reader or READERS]
     sys.exit(1 if any(found) else 0)
 

@@ -69,7 +69,7 @@ def _by_rows(count: int) -> float:
     own = Fit(replace(WORKLOADS["W2"], duration="epochs: 1000"))
     setup, rows = own.setup, own.parts["train"]
     part = {"train": Part(rows.x[:, :count], rows.y[:, :count])}
-    epoch = -(-count // setup.plan.batch_size)
+    epoch = setup.epoch_steps
     plan = replace(setup.plan, steps=10**9, log_every=epoch, evaluate_every=epoch, evaluate=("train",))
     records = fit(setup.network, part, [1], setup.optimizer.update, plan, setup.start())
     next(records), next(records)

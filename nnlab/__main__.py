@@ -12,13 +12,14 @@ import signal
 import sys
 from types import FrameType
 
-from nnlab.signals import heard
+from nnlab.limits import limit_reached
+from nnlab.signals import Signalled, heard
 
 # More objects than a run with its plots allocates. At Python's 700, a short command spends a tenth of its time in gc.
 _NEW_OBJECTS = 300_000
 
 
-class Stopped(BaseException):
+class Stopped(Signalled):
     """A signal arrived; only `main` may catch this.
 
     KeyboardInterrupt and SystemExit would not do: Typer and the plugin loader convert them, and Python itself dies of
@@ -44,6 +45,9 @@ def main() -> None:
         command_line()
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
+    except Exception as error:
+        _end_at_a_limit(error)
+        raise
     finally:
         for number in listened:
             signal.signal(number, signal.SIG_DFL)  # nothing catches what `_end` raises during Python's shutdown
@@ -55,6 +59,15 @@ def _end(number: int, _frame: FrameType | None) -> None:
     with contextlib.suppress(OSError):  # the terminal is gone, as after SIGHUP
         os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
     raise Stopped(number)
+
+
+def _end_at_a_limit(error: Exception) -> None:
+    """Exit with one line if the system had no more files, memory, threads or processes, even for loading a module."""
+    reason = limit_reached(error)
+    if reason is not None and "--debug" not in sys.argv:
+        with contextlib.suppress(OSError):
+            os.write(2, f"nnlab: the system gives no more to this process: {reason}\n".encode())
+        sys.exit(5)
 
 
 def _end_at_last(lost: sys.UnraisableHookArgs) -> None:

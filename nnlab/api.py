@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
     from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.runs.outputs import NamedOutput
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
 
@@ -147,6 +148,7 @@ def train(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    max_seconds: float | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
@@ -154,13 +156,15 @@ def train(
 
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
-    50,000 training rows.
+    50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
 
-    setup, gating = file.setup(), Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
+    about["max_seconds"] = max_seconds
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -174,21 +178,42 @@ def resume(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    max_seconds: float | None = None,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
-    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer."""
+    """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
+
+    After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
+    now; without that they are looked for beside a run that was moved with them.
+    """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
+    from nnlab.experiments.unchanged import beside
+    from nnlab.runs.folder import files_of_run
     from nnlab.runs.lookup import find
 
-    folder, setup = find(runs_dir, run), file.setup()
-    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    folder = find(runs_dir, run)
+    file = beside(folder, file)
+    (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
+    setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
-        about["baselines"] = baselines
+        about |= {"baselines": baselines, "max_seconds": max_seconds}
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
+
+
+def _outputs(
+    paths: Sequence[Path | None], read: Sequence[str | Path], runs_dir: Path, baseline: str | None
+) -> list[NamedOutput | None]:
+    """The outputs that a person names, none of which is another, is `read`, or is a file of the baseline."""
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import find
+    from nnlab.runs.outputs import outputs_at
+
+    compared = [] if baseline is None or not any(paths) else files_of_run(find(runs_dir, baseline).path)
+    return outputs_at(paths, [*read, *compared])
 
 
 @contextmanager
@@ -208,7 +233,7 @@ def _ended(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watche
     if result.status != "finished":
         for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
             watcher.warn(warning)
-    gating.write(result.folder, result.gates, result.summary.seconds)
+    gating.write(setup.experiment.name, result.folder, result.gates, result.summary.seconds)
     return result
 
 
@@ -224,33 +249,39 @@ def evaluate(
     gates: Sequence[str] = (),
     baseline: str | None = None,
     junit: Path | None = None,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
-    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write.
+    `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write, which may be a device or a
+    pipe, as may `junit`; both are nothing that is read. `set` says where the run's data are now. With `trust`,
+    differences from what the checkpoint recorded are no error but part of the result.
     """
     import time
+    from dataclasses import replace
 
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.evaluate import evaluate as evaluate_run
     from nnlab.experiments.evaluate import plugins_named
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import write_predictions
+    from nnlab.experiments.unchanged import refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.runs.files import check_place
-    from nnlab.runs.folder import CONFIG
+    from nnlab.runs.folder import CONFIG, files_of_run
     from nnlab.runs.lookup import find
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
+    refuse_settings(set)
     folder = find(runs_dir, run)
-    read: tuple[str | Path, ...] = () if data is None else (data,)
+    read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
         with plugins_named(folder):
-            read += resolve(folder.path / CONFIG, plugins=plugins).read_files
-    if predictions is not None:
-        check_place(predictions, read)
-    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, junit, read), time.perf_counter()
+            file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
+        read += file.moved_with(folder.then(), folder.path.resolve()).read_files
+    table, report = _outputs([predictions, junit], read, runs_dir, baseline)
+    parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
     found = evaluate_run(
         folder,
@@ -260,10 +291,13 @@ def evaluate(
         data=data,
         gates=parsed,
         baseline=gating.baseline,
+        sets=set,
+        plugins=plugins,
+        trust=trust,
     )
-    if predictions is not None:
-        write_predictions(found.model, found.predicted, predictions)
-    gating.write(found.run, found.gates, time.perf_counter() - clock)
+    if table is not None:
+        found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
+    gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock, found.trusted)
     return found
 
 
@@ -274,19 +308,24 @@ def verify(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     threads: int = 1,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
 ) -> Verification:
-    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes."""
+    """Train a run again, or its first `epochs`, and compare its weights with its recorded hashes.
+
+    `set` says where the run's data are now.
+    """
     from nnlab.experiments.evaluate import require_one_network
     from nnlab.experiments.interrupts import leaving
+    from nnlab.experiments.unchanged import beside, refuse_settings
     from nnlab.experiments.verify import verify as verify_run
     from nnlab.runs.lookup import find
-    from nnlab.setup.experiment_file import ExperimentFile
 
+    refuse_settings(set)
     folder = find(runs_dir, run)
-    file = ExperimentFile.read(folder.path / "config.yaml", plugins=plugins, threads=threads)
+    file = resolve(folder.path / "config.yaml", set=set, plugins=plugins, threads=threads)
     with leaving(lambda: "the run was not compared to its end"):
         require_one_network(folder)
-        return verify_run(folder, file.setup(), epochs=epochs, plugins=file.facts["plugins"])
+        return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------
@@ -305,15 +344,17 @@ def check_gradients(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     threads: int = 1,
+    trust: bool = False,
     command: Sequence[str] = (),
 ) -> CheckResult:
     """Check every derivative of a network in float64, at initial weights or, for a run, at its trained weights.
 
     The exact method needs no tolerance; central differences take `epsilon` and `threshold`. With `steps` the check is
-    repeated before each of so many first updates.
+    repeated before each of so many first updates. With `trust`, differences of a run from what its checkpoint recorded
+    are no error but part of the result.
     """
     from nnlab.experiments.evaluate import open_run
-    from nnlab.experiments.unchanged import refuse_other_rows
+    from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
     from nnlab.gradcheck.results import check, refuse_unfitting
     from nnlab.runs.folder import RunFolder
     from nnlab.runs.lookup import config_or_run
@@ -321,14 +362,18 @@ def check_gradients(
     refuse_unfitting(method, epsilon, threshold, strict=strict)
     path, run = config_or_run(target, runs_dir)
     file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
-    theta, setup = None, file.setup()
-    if run is not None:
-        opened = open_run(RunFolder(run), None, file.activations)
-        if file.experiment.data == opened.experiment.data:
-            refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint)
+    theta, held = None, Trust(given=trust, hint=GO_ON)
+    if run is None:
+        setup = file.setup()
+    else:
+        folder = RunFolder(run)
+        opened = open_run(folder, None, file.activations, plugins=plugins, trust=held)
+        setup = beside(folder, file).setup()
+        refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint, trust=held)
+        refuse_other_network(run, setup.network, opened.model.network)
         theta = opened.model.theta
     about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
-    return check(setup, method, theta, strict=strict, command=command, **about)
+    return check(setup, method, theta, strict=strict, command=command, **about).trusting(held.differences)
 
 
 def self_test(seed: int = 0) -> SelfTest:
@@ -352,6 +397,7 @@ def compare(
     tune: Sequence[str] = (),
     jobs: int = 1,
     dask: str | None = None,
+    dask_timeout: float | None = None,
     needed: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
@@ -371,11 +417,12 @@ def compare(
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, baseline, junit, file.read_files, baselines)
+    (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
+    gating = Gating(runs_dir, baseline, report, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
-    return _train_arms(arms, gating, watcher, jobs, dask, **about)
+    return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
 def sweep(
@@ -388,6 +435,7 @@ def sweep(
     metric: str | None = None,
     jobs: int = 1,
     dask: str | None = None,
+    dask_timeout: float | None = None,
     needed: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
@@ -403,14 +451,22 @@ def sweep(
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
 
-    gating = Gating(runs_dir, None, junit, file.read_files)
+    (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
+    gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
-    return _train_arms(arms, gating, watcher, jobs, dask, **about)
+    return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
+
+
+def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:
+    """The files of earlier comparisons that are read."""
+    from nnlab.comparison.pieces import files_of
+
+    return [path for paths in files_of(runs_dir).values() for path in paths] if needed else []
 
 
 def _train_arms(
-    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: str | None, **about: Any
+    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: tuple[str | None, float | None], **about: Any
 ) -> ComparisonResult:
     """Train the arms of a comparison or the points of a sweep, and write the report on their gates."""
     from nnlab.comparison.prepare import workers_for
@@ -420,11 +476,12 @@ def _train_arms(
         watcher.warn(warning)
     for note in dataset.notes:
         watcher.tell(note)
-    for warning in dataset.warnings:
-        watcher.warn(warning)
-    with workers_for(jobs, dask) as workers, watcher.arms() as report:
+    if arms.file.experiment.training.max_seconds is not None:
+        watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
+    with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
-    gating.write(result.compared.folder, result.compared.gates, result.compared.summary.seconds)
+    ended = result.compared
+    gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)
     return result
 
 
@@ -457,8 +514,10 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     return describe_activation(text, with_plugins(plugins), values)
 
 
-def draw_activation(description: Description, path: Path) -> None:
-    """Draw an activation and its slope into a PNG file."""
+def draw_activation(description: Description, path: Path, plugins: Sequence[Path] = ()) -> None:
+    """Draw an activation and its slope as PNG into a file, which is none of the `plugins`, or to a device or a pipe."""
     from nnlab.experiments.catalogue import picture
 
-    picture(description, path)
+    (output,) = _outputs([path], plugins, Path(), None)
+    assert output is not None
+    picture(description, output)

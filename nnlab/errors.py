@@ -4,7 +4,8 @@
     ├── InputError         2    invalid input of the user; carries one or more faults with their places
     │   ├── ConfigError         an experiment file or an override
     │   ├── DataError           a data set
-    │   └── CheckpointError     a run folder or a checkpoint
+    │   ├── CheckpointError     a run folder or a checkpoint
+    │   └── OutputError         a path to write to that the command reads, or that nobody can write to
     ├── GateError          3    a gate was not met
     ├── DivergedError      4    the training diverged
     ├── StorageError       5    a file could not be read or written
@@ -83,6 +84,10 @@ class CheckpointError(InputError):
     """A run folder or a checkpoint cannot be used."""
 
 
+class OutputError(InputError):
+    """A path to write to leads to something that must stay as it is, such as a file that the command reads."""
+
+
 class GateError(NnlabError):
     """Gates were not met: one line for each."""
 
@@ -142,3 +147,20 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 def printable(text: str) -> str:
     r"""`text` with every unprintable character escaped, so that a terminal cannot act on it: `\n`, `\x1b`, `\udc80`."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+_LONGEST = 500  # characters of a foreign exception's text in a message
+
+
+def text_of(error: BaseException) -> str:
+    """The text of a foreign exception in one printable line, whatever its `__str__` does."""
+    try:
+        text = printable(str(error))
+    except BaseException as fault:  # noqa: BLE001 - it is a user's code, and the exception is being reported
+        return f"no text: its __str__ raised {printable(type(fault).__name__)}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def told(error: BaseException) -> str:
+    """The kind and the text of a foreign exception: `ValueError: found nothing`."""
+    return f"{printable(type(error).__name__)}: {text_of(error)}"

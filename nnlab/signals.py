@@ -9,6 +9,11 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
+
+class Signalled(BaseException):
+    """Raised by the handler of a signal. Whoever catches what a user's code raises lets it pass; see `is_signal`."""
+
+
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A terminal sends these to every process of the command; only the main process should act on them.
 _OF_A_TERMINAL = (signal.SIGINT, signal.SIGHUP)
@@ -17,6 +22,12 @@ _OF_A_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 def heard() -> list[signal.Signals]:
     """The signals that end the command, without those that the parent ignores, as a shell does for `&`."""
     return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def is_signal(error: BaseException) -> bool:
+    """Whether a signal caused an exception; a KeyboardInterrupt may also come from the code of a user."""
+    python_raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return isinstance(error, Signalled) or (isinstance(error, KeyboardInterrupt) and python_raises)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pages import png
 
 # One BLAS thread, as nnlab itself runs by default.
@@ -28,6 +28,23 @@ gc.set_threshold(50_000)
 settings.register_profile("nnlab", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("nnlab")
 
+# benchmarks/fuzz.py --properties tries so many times as many examples of every property.
+EXAMPLES_TIMES = int(os.environ.get("NNLAB_EXAMPLES_TIMES", "1"))
+
+
+def pytest_collection_modifyitems(items):
+    """Multiply the examples of each property, also where a test has settings of its own, and let it remember none."""
+    if EXAMPLES_TIMES > 1:
+        for function in {item.function for item in items if hasattr(item.function, "hypothesis")}:
+            own = function._hypothesis_internal_use_settings
+            function._hypothesis_internal_use_settings = settings(
+                own,
+                max_examples=own.max_examples * EXAMPLES_TIMES,
+                derandomize=False,
+                database=None,
+                suppress_health_check=list(HealthCheck),  # a loaded machine is slow
+            )
+
 
 def pytest_collection_finish():
     """Leave the collected tests out of all later collections of garbage."""
@@ -42,5 +59,5 @@ def quick_pictures():
     To lay pictures out and to paint them takes four fifths of a short training. tests/pictures checks what is painted.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nnlab.pictures.style._png", lambda _figure: png())
+        patch.setattr("nnlab.pictures.style.to_png", lambda _figure: png())
         yield

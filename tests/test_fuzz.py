@@ -3,10 +3,14 @@
 The inputs are those of benchmarks/fuzz.py, which tries a million of them; here hypothesis draws a few hundred.
 """
 
+import subprocess
+import sys
+
 import pytest
 from fuzzing import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import ROOT, environment, write
 
 REFUSALS = {"ConfigError", "DataError", "CheckpointError", "DamagedCheckpointError", "InputError"}
 
@@ -55,3 +59,53 @@ def test_an_input_that_takes_for_ever_is_a_finding(tmp_path, monkeypatch):
 
     with pytest.raises(fuzz.TooSlowError):
         fuzz.outcome(fuzz.Reader(None, read), b"", tmp_path)
+
+
+PROPERTIES = """\
+from hypothesis import given, settings, strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+tried = {"own": 0, "usual": 0}
+
+@settings(max_examples=7)
+@given(st.integers())
+def test_own(_x):
+    tried["own"] += 1
+
+@given(st.floats())
+def test_usual(_x):
+    tried["usual"] += 1
+
+@given(st.none())
+def test_how_many_there_were(_x):
+    assert tried == {"own": 21, "usual": 300}
+
+@settings(max_examples=400)
+@given(number=st.integers(0, 500))
+def test_rare(number):
+    assert number != 321
+
+def test_no_property():
+    raise AssertionError
+"""
+
+
+def test_every_property_is_tried_on_more_examples_and_a_finding_comes_with_its_seed(tmp_path):
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    write(tmp_path, PROPERTIES, "test_a.py")
+    options = ["--properties", "--times", "3", "--seed", "4", "--room"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "fuzz.py"), *options]
+    environment_ = environment(PYTHONPATH=str(ROOT / "tests"), CI="1")
+
+    def tried(room):
+        return subprocess.run([*command, room], env=environment_, capture_output=True, text=True, check=False)
+
+    done = tried(str(tmp_path / "test_a.py"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = [line for line in done.stdout.splitlines() if line.startswith("finding")]
+    assert len(found) == 2, done.stdout + done.stderr
+    assert found[0].startswith("finding: python benchmarks/fuzz.py --properties --times 3 --seed 4 --room '")
+    assert found[0].endswith("test_a.py::test_rare'")
+    assert found[1] == "findings: 1"
+    assert "number=321" in done.stdout
+    assert tried(f"{tmp_path / 'test_a.py'}::test_own").returncode == 0

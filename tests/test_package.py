@@ -24,7 +24,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom to the top: a room imports only from those below it.
 ROOMS = (
-    {"errors", "signals"},
+    {"errors", "signals", "limits"},
     {"paths"},
     {"maths"},
     {"networks", "data"},
@@ -45,7 +45,7 @@ LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # Who may use a library beside the standard one. numpy and scipy are for everybody but the command line, which must be
 # quick to start; threads are counted in the runs' environment and set by the command line.
-_COMPUTING = {*LEVELS} - {"errors", "signals", "paths", "api", "cli", "__main__"}
+_COMPUTING = {*LEVELS} - {"errors", "signals", "limits", "paths", "api", "cli", "__main__"}
 LIBRARIES = {
     "numpy": _COMPUTING,
     "scipy": _COMPUTING,

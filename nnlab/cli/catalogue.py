@@ -12,7 +12,7 @@ import typer
 
 from nnlab.cli import options as o
 from nnlab.cli.groups import BareOutput, Debugging, command_of
-from nnlab.cli.output import result
+from nnlab.cli.output import complain, result
 from nnlab.errors import ConfigError, printable
 
 Text = Annotated[
@@ -55,7 +55,7 @@ def _lister(kind: str) -> Callable[..., None]:
         from nnlab import api
 
         found = api.entries(kind, plugin or ())
-        output.result(found, *_listed(found))
+        output.result(found, *map(printable, _listed(found)))
 
     return listing
 
@@ -83,7 +83,7 @@ def show(text: Text, *, sets: Values = None, plugin: o.Plugin = None, output: Ba
     from nnlab import api
 
     about = api.describe(text, _values(sets or ()), plugin or ()).about
-    output.result(about, *_lines(about))
+    output.result(about, *map(printable, _lines(about)))
 
 
 def _values(words: Sequence[str]) -> dict[str, float]:
@@ -114,9 +114,11 @@ def _lines(about: dict[str, Any]) -> list[str]:
 
 
 def _png(given: str | Path) -> Path:
-    """Parse the path of a picture, which must end in .png."""
-    path = o.file(given)
-    if path.suffix.lower() != ".png":
+    """Parse the path of a picture, which must end in .png, unless it is a device or a pipe."""
+    from nnlab.runs.outputs import is_stream
+
+    path = o.output(given)
+    if path.suffix.lower() != ".png" and not is_stream(path):
         raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
     return path
 
@@ -128,7 +130,9 @@ def _start(about: dict[str, Any]) -> str:
     return f"starts best with {about['initializer']}"
 
 
-Out = Annotated[Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes.")]
+Out = Annotated[
+    Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
+]
 
 
 def plot(
@@ -141,6 +145,7 @@ def plot(
 ) -> None:
     """Draw an activation or a formula and its slope, with kinks and saturation marked."""
     from nnlab import api
+    from nnlab.runs.outputs import is_stdout
 
-    api.draw_activation(api.describe(text, _values(sets or ()), plugin or ()), out)
-    result(str(out))
+    api.draw_activation(api.describe(text, _values(sets or ()), plugin or ()), out, plugin or ())
+    (complain if is_stdout(out) else result)(str(out))

@@ -87,6 +87,7 @@ def compare_activations(
     from nnlab import api
     from nnlab.cli import show
 
+    output = output.beside(gates.junit)
     experiment = api.resolve(config, **file.reading)
     about: dict[str, Any] = {"runs_dir": file.runs_dir, "command": command_line(), "watcher": output.screen}
     show.comparison(output, api.compare(experiment, **what.chosen, **work.chosen, **gates.held, **about))

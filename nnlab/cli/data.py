@@ -49,7 +49,8 @@ def _lines(found: DataTable) -> Iterator[str]:
     """The columns as a table of text, then what is told, then what must be seen."""
     from nnlab.data.described import COLUMNS, rows_of
 
-    yield f"{found.source}: {found.rows:,} rows{f', task: {found.task}, since {found.why}' if found.why else ''}"
+    since = f", task: {found.task}, since {found.why}" if found.why else ""
+    yield printable(f"{found.source}: {found.rows:,} rows{since}")
     yield ""
     yield from _aligned([[*COLUMNS], *rows_of(found.columns)])
     sentences = [*found.notes, *(f"warning: {warning}" for warning in found.warnings)]

@@ -41,9 +41,9 @@ Predictions = Annotated[
     Path | None,
     typer.Option(
         "--predictions",
-        parser=o.file,
+        parser=o.output,
         metavar="FILE.csv",
-        help="Write for each row its place, the prediction and the truth.",
+        help="Write for each row its place, the prediction and the truth; - is stdout.",
     ),
 ]
 
@@ -55,7 +55,8 @@ def evaluate(
     data: Data = None,
     checkpoint: Checkpoint = None,
     predictions: Predictions = None,
-    file: g.PluginOptions,
+    trust: o.Trust = False,
+    file: g.RunOptions,
     gates: g.GateOptions,
     output: g.Output,
 ) -> None:
@@ -63,6 +64,7 @@ def evaluate(
     from nnlab import api
     from nnlab.cli import show
 
+    output = output.beside(predictions, gates.junit)
     which: dict[str, Any] = {"split": split, "data": data, "checkpoint": checkpoint, "predictions": predictions}
-    found = api.evaluate(run, runs_dir=file.runs_dir, plugins=file.plugins, **which, **gates.held)
+    found = api.evaluate(run, trust=trust, **file.opening, **which, **gates.held)
     show.evaluation(output, found, predictions)

@@ -84,6 +84,7 @@ class CheckOptions:
     epsilon: Epsilon = None
     threshold: Threshold = None
     strict: Strict = False
+    trust: o.Trust = False
 
 
 def gradcheck(

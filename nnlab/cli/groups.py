@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from nnlab.cli import options as o
-from nnlab.cli.output import as_text, exit_codes, result
+from nnlab.cli.output import as_text, complain, exit_codes, result
+from nnlab.errors import ConfigError
 
 if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
@@ -33,6 +34,18 @@ class PluginOptions:
     def plugins(self) -> list[Path]:
         """The files given by --plugin."""
         return self.plugin or []
+
+
+@dataclass(frozen=True)
+class RunOptions(PluginOptions):
+    """The same for a command on a run, and where the run's data are now."""
+
+    sets: o.Place = None
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """The arguments for a function of `nnlab.api` on a run."""
+        return {"runs_dir": self.runs_dir, "plugins": self.plugins, "set": self.sets or ()}
 
 
 @dataclass(frozen=True)
@@ -61,17 +74,32 @@ class FileOptions(UnnamedOptions):
 
 
 @dataclass(frozen=True)
+class LengthOptions:
+    """How long to train: the length of the training, and the seconds of this session."""
+
+    steps: o.Steps = None
+    epochs: o.Epochs = None
+    max_seconds: o.MaxSeconds = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments `steps` and `epochs` of `nnlab.api.resolve`."""
+        return {"steps": self.steps, "epochs": self.epochs}
+
+
+@dataclass(frozen=True)
 class WorkOptions:
     """Options for training many networks: processes, cluster, reuse."""
 
     jobs: o.Jobs = 1
     needed: o.Needed = False
     dask: o.Dask = None
+    dask_timeout: o.DaskTimeout = None
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The arguments for `nnlab.api.compare`."""
-        return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask}
+        return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 
 @dataclass(frozen=True)
@@ -135,12 +163,35 @@ class Output(BareOutput):
 
     quiet: o.Quiet = False
 
+    def beside(self, *outputs: Path | None) -> Output:
+        """The options of a command that writes these outputs: where one is stdout, the result goes to stderr.
+
+        ConfigError for --json, which wants stdout as well.
+        """
+        from nnlab.runs.outputs import is_stdout
+
+        if not any(path is not None and is_stdout(path) for path in outputs):
+            return self
+        if self.as_json:
+            raise ConfigError("found --json and an output on stdout, expected one of them: stdout holds one document")
+        return _BesideStdout(debug=self.debug, quiet=self.quiet)
+
     @cached_property
     def screen(self) -> Screen:
         """The screen on stderr."""
         from nnlab.cli.terminal import Screen
 
         return Screen(quiet=self.quiet or self.as_json)
+
+
+@dataclass(frozen=True)
+class _BesideStdout(Output):
+    """The output options of a command whose stdout carries an output that the user has named."""
+
+    def result(self, _document: Any, *lines: str) -> None:
+        """Print the lines on stderr."""
+        for line in lines:
+            complain(line)
 
 
 def command_of(function: Callable[..., None]) -> Callable[..., None]:

@@ -26,7 +26,12 @@ Target = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", "-o", parser=o.path, metavar="FILE.yaml", help="Where the experiment goes.", show_default=False
+        "--out",
+        "-o",
+        parser=lambda given: o.output(given) if given == "-" else o.path(given),
+        metavar="FILE.yaml",
+        help="Where the experiment goes; - is stdout.",
+        show_default=False,
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if there is one.")]
@@ -39,4 +44,5 @@ def init(
     from nnlab import api
     from nnlab.cli import show
 
+    output = output if out is None else output.beside(out)
     show.draft(output, api.init(table, target=target or (), out=out, force=force))

@@ -62,6 +62,11 @@ def _file(given: str | Path) -> Path:
     return Path(_expanded(str(given)))
 
 
+def _output(given: str | Path) -> Path:
+    """Parse the path of an output; `-` is stdout, and `./-` a file of that name."""
+    return Path("/dev/stdout") if given == "-" else _file(given)
+
+
 def _expanded(given: str) -> str:
     """Parse a path that stays text, so that `./-` is not `-`; a `~` at its start is the home folder."""
     try:
@@ -131,6 +136,18 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in optimizer.learning_rate=0.01. Repeatable."),
 ]
+Place = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=FILE",
+        help="Where the data of the run are now: data.source or data.files.PART. Repeatable.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Go on where a run differs from what its checkpoint recorded, and say so."),
+]
 Seed = Annotated[
     int | None,
     typer.Option("--seed", parser=_seed, metavar="N", help="Override the experiment's seed.", show_default=False),
@@ -171,7 +188,9 @@ Baselines = Annotated[
 ]
 Junit = Annotated[
     Path | None,
-    typer.Option("--junit", parser=_file, metavar="FILE", help="Write the outcome of the gates as JUnit XML."),
+    typer.Option(
+        "--junit", parser=_output, metavar="FILE", help="Write the outcome of the gates as JUnit XML; - is stdout."
+    ),
 ]
 Steps = Annotated[
     int | None,
@@ -183,6 +202,16 @@ Epochs = Annotated[
     int | None,
     typer.Option(
         "--epochs", parser=_count, metavar="N", help="Train N epochs in all; may extend a run.", show_default=False
+    ),
+]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds",
+        parser=_positive,
+        metavar="S",
+        help="Stop this session after S seconds, with the state saved and a full report; --resume goes on.",
+        show_default=False,
     ),
 ]
 RunsDir = Annotated[
@@ -221,7 +250,17 @@ Dask = Annotated[
         show_default=False,
     ),
 ]
-count, positive, file, path, path_text = _count, _positive, _file, _path, _expanded
+DaskTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--dask-timeout",
+        parser=_positive,
+        metavar="SECONDS",
+        help="How long to wait for the scheduler's answer and for a worker; by default 10 and 600 seconds.",
+        show_default=False,
+    ),
+]
+count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
 
 
 def use_threads(threads: int) -> None:

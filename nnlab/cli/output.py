@@ -20,9 +20,7 @@ def exit_codes(*, debug: bool) -> Iterator[None]:
         try:
             yield
         except NnlabError as error:
-            if debug:
-                raise
-            for line in _lines(error):
+            for line in [*(_traceback(error) if debug else ()), *_lines(error)]:
                 complain(line)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -81,6 +79,13 @@ def _lines(error: NnlabError) -> list[str]:
     return str(error).split("\n") if isinstance(error, GateError) else [str(error)]
 
 
+def _traceback(error: BaseException) -> list[str]:
+    """The lines of a traceback, with all causes."""
+    import traceback
+
+    return "".join(traceback.format_exception(error)).splitlines()
+
+
 def complain(line: str) -> None:
     """Print a line on stderr, escaping characters that its encoding lacks."""
     encoding = sys.stderr.encoding or "ascii"
@@ -89,8 +94,12 @@ def complain(line: str) -> None:
 
 
 def result(text: str) -> None:
-    """Print the result on stdout, escaping characters that its encoding lacks; flush to detect a closed pipe."""
+    """Print the result on stdout, escaping characters that its encoding lacks; flush to detect a closed pipe.
+
+    On a terminal, unprintable characters are escaped as well; a script needs the path of a run as it is.
+    """
     encoding = sys.stdout.encoding or "ascii"
+    text = "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
     except BrokenPipeError:  # it only means that the reader has closed the pipe

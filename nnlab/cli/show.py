@@ -24,7 +24,7 @@ from nnlab.cli.terminal import (
     show_setup,
     show_verdict,
 )
-from nnlab.errors import DivergedError, GateError, GradientError
+from nnlab.errors import DivergedError, GateError, GradientError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
@@ -40,13 +40,16 @@ if TYPE_CHECKING:
     from nnlab.setup.setup import Setup
 
 _SHOWN = 20  # points of a sweep that are listed
+_MISSED = 50  # gates not met that get a line each
 
 
 def require(gates: Iterable[Outcome]) -> None:
-    """Raise GateError, with a line for each gate that was not met."""
+    """Raise GateError, with a line for each gate that was not met, or for fifty of more."""
     from nnlab.experiments.gating import missed
 
     lines = [missed(gate) for gate in gates if not gate.met]
+    if len(lines) > _MISSED:
+        lines = [*lines[:_MISSED], f"{len(lines) - _MISSED:,} more gates not met are not shown; summary.json has all"]
     if lines:
         raise GateError("\n".join(lines))
 
@@ -62,7 +65,7 @@ def draft(output: Output, drafted: Draft) -> None:
     for sentence in drafted.sentences():
         screen.say(sentence)
     screen.say(f"wrote {drafted.path}; {'answer what it asks, then' if drafted.questions else 'next'}:")
-    screen.say(f"    nnlab train {shlex.quote(str(drafted.path))}", to_type=True)
+    screen.say(f"    nnlab train {shlex.quote(drafted.to_train)}", to_type=True)
     output.result(drafted.document(), str(drafted.path))
 
 
@@ -83,47 +86,79 @@ def training(output: Output, trained: TrainingResult) -> None:
     screen = output.screen
     if trained.status == "finished":
         screen.say("; ".join(trained.warnings))
+    _show_checks(screen, trained)
     for line in trained.costs:
         screen.say(line)
     if trained.reports:
-        show_figures(screen, trained.reports, _weights(trained), trained.summary.baselines, by_class=False)
+        about = _weights(trained), trained.summary.baselines
+        show_figures(screen, trained.reports, *about, by_class=False, scaled_targets=trained.summary.scaled_targets)
         say_all(screen, trained.summary.sentences)
         show_learned(screen, trained.summary.learned)
     show_gates(screen, trained.gates)
     for line in trained.autopsy.lines[1:] if trained.autopsy else ():
         screen.say(line)
+    if trained.to_go_on:
+        screen.say(f"stopped by max_seconds: {trained.to_go_on}", to_type=True)
     output.result(trained.summary.document(), str(trained.folder))
     if trained.autopsy is not None:
         raise DivergedError(f"the training {trained.autopsy.headline}; see {trained.folder / 'autopsy.json'}")
+    _require_gradient(trained)
     require(trained.gates)
+
+
+def _show_checks(screen: Screen, trained: TrainingResult) -> None:
+    """Print what the gradient checks have found; one that has not passed in red, and before any figure."""
+    for check in trained.checks:
+        (screen.say if check.passed else screen.alarm)(check.sentence())
+
+
+def _require_gradient(trained: TrainingResult) -> None:
+    """GradientError for a gradient that was found wrong, unless gates on its errors were to say what is right."""
+    check = trained.summary.gradcheck
+    is_held = any(gate.gate.lstrip(' "').startswith("gradcheck/") for gate in trained.gates)
+    if check is not None and not check.passed and not is_held:
+        raise GradientError(f"{check.faults[0]}; no figure of this run is to be trusted")
 
 
 def _weights(trained: TrainingResult) -> str:
     """Which weights the figures belong to, and whether the training stopped early, in words."""
     best, steps = trained.summary.best.step, trained.summary.steps
-    early = f"; stopped early, at step {steps:,}" if trained.status == "stopped" else ""
+    early = f"; stopped early, at step {steps:,}" if trained.summary.stopped_by == "early_stopping" else ""
     return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
 
 
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:
     """Show the figures of each part, and the path of the predictions."""
     screen = output.screen
+    _trusted(screen, found.trusted)
     for warning in found.warnings:
         screen.warn(warning)
+    for note in found.notes:
+        screen.tell(note)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
     weights = f"the {found.checkpoint} weights, step {found.step}"
-    show_figures(screen, found.figures, weights, found.beside.figures)
+    scaled = found.model.target_scaling is not None
+    show_figures(screen, found.figures, weights, found.beside.figures, scaled_targets=scaled)
     say_all(screen, found.beside.sentences)
     show_learned(screen, found.learned)
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")
+        if found.escaped:
+            what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
+            screen.tell(f"{what}, in {', '.join(found.escaped)}")
     elif not found.figures and not found.answers:
         screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
     show_gates(screen, found.gates)
     output.result(found.document(), str(found.run))
     require(found.gates)
+
+
+def _trusted(screen: Screen, differences: Iterable[str]) -> None:
+    """Show what of a run is not as its checkpoint recorded it, where that was trusted."""
+    for difference in differences:
+        screen.warn(f"trusted, though the run was trained otherwise: {difference}")
 
 
 _MOST_ANSWERS = 50
@@ -155,13 +190,14 @@ def _show_answers(screen: Screen, found: Evaluation) -> None:
 
 def check(output: Output, found: CheckResult) -> None:
     """Show a gradient check tensor by tensor; GradientError if it has not passed."""
+    _trusted(output.screen, found.trusted)
     for report in found.central:
         show_check(output.screen, report)
     if found.exact:
         show_exact_check(output.screen, found.exact, found.seed, found.reproduce)
     for warning in found.warnings:
         output.screen.warn(warning)
-    output.result(found.document, found.line)
+    output.result(found.document, printable(found.line))
     if found.fault is not None:
         raise GradientError(found.fault)
 
@@ -208,6 +244,10 @@ def _begin(screen: Screen, found: ComparisonResult) -> None:
         screen.say(f"reused {found.reused} trainings of earlier comparisons")
     for warning in found.compared.warnings:
         screen.warn(warning)
+    summary = found.compared.summary
+    show = screen.alarm if [*summary.wrong_gradients()] else screen.say
+    for sentence in summary.gradient_sentences():
+        show(sentence)
 
 
 def _end(output: Output, found: ComparisonResult) -> None:
@@ -220,6 +260,8 @@ def _end(output: Output, found: ComparisonResult) -> None:
         raise typer.Exit(found.error.exit_code)
     if all(arm.diverged == len(summary.seeds) for arm in summary.arms.values()):
         raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary.seeds[0]}` says why")
+    if wrong := [*summary.wrong_gradients()]:
+        raise GradientError("\n".join(wrong))
     require(outcomes)
 
 
@@ -232,7 +274,8 @@ def _show_tuned(screen: Screen, summary: ComparisonSummary, tuned: TunedSummary)
         [family, _figure(summary, arm.same), _figure(summary, arm.best), settings_text(arm.settings)]
         for family, arm in tuned.arms.items()
     ]
-    title = f"Mean {summary.figure}; the same settings: {common}; each at its best by {tuned.chosen_by}"
+    figure, chosen_by = summary.shown(summary.figure), summary.shown(tuned.chosen_by)
+    title = f"Mean {figure}; the same settings: {common}; each at its best by {chosen_by}"
     screen.table(title, ["", "at the same settings", "at its best", "its best settings"], rows)
 
 
@@ -250,9 +293,10 @@ def _show_points(screen: Screen, summary: SweepSummary) -> None:
     screen.say("")
     for sentence in verdict.searched:
         screen.say(sentence)
-    figure = found.ranked_by.removeprefix("mean ")
+    ranked_by = summary.shown(found.ranked_by)
+    figure = ranked_by.removeprefix("mean ")
     more = f"; the best {_SHOWN} of {len(ranking):,}" if len(ranking) > _SHOWN else ""
-    title = f"Points by {found.ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
+    title = f"Points by {ranked_by} over {seeds:,} seed{'s' * (seeds > 1)}, with 95 % intervals{more}"
     rows = [[str(place), *_point(line)] for place, line in enumerate(ranking[:_SHOWN], 1)]
     columns = ["place", "settings", figure, "behind the best", "told apart", "diverged"]
     screen.table(title, columns, rows, numbers_from=2)

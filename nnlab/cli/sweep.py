@@ -65,6 +65,7 @@ def sweep(
     from nnlab import api
     from nnlab.cli import show
 
+    output = output.beside(junit)
     experiment = api.resolve(config, **file.reading)
     held: dict[str, Any] = {"gates": gate or (), "junit": junit, "runs_dir": file.runs_dir}
     about: dict[str, Any] = {"command": command_line(), "watcher": output.screen}

@@ -59,6 +59,16 @@ def _has_width(shown_on: Console) -> bool:
 
 _BAR = 20  # columns of a progress bar
 _GAP = 2  # blanks between two columns of a table
+_MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
+
+
+def _some(rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows of a table that are printed: of more than 100 the first 80 and the last 20."""
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    first = rows[: _MOST_ROWS - _LAST_ROWS]
+    left_out = [f"… and {len(rows) - _MOST_ROWS:,} more", *[""] * (len(rows[0]) - 1)]
+    return [*first, left_out, *rows[-_LAST_ROWS:]]
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
@@ -113,25 +123,32 @@ class Screen:
         """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
         self._line(f"warning: {text}")
 
+    def alarm(self, text: str) -> None:
+        """Print in red, even on a quiet screen, why no figure of a result can be trusted."""
+        self._line(text, style="bold red")
+
     def tell(self, text: str) -> None:
         """Print what a user may want to know of the data."""
         if not self.quiet:
             self._line(f"note: {text}")
 
-    def _line(self, text: str, *, whole: bool = False) -> None:
+    def _line(self, text: str, *, whole: bool = False, style: str | None = None) -> None:
         """Print text, unwrapped if stderr is not a screen, so that other programs can search it."""
-        self.console.print(_encodable(printable(text)), soft_wrap=whole or not _has_width(self.console))
+        wraps = not whole and _has_width(self.console)
+        self.console.print(_encodable(printable(text)), soft_wrap=not wraps, style=style)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
         """Print a table, or nothing without rows; columns from `numbers_from` on are aligned to the right.
 
+        Of a table with more than a hundred rows the middle is left out, with a row that says so.
         Numbers never wrap: a table that is too wide is split into blocks, each beginning with the first columns.
         """
         if self.quiet or not rows:
             return
-        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *rows)]
+        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *_some(rows))]
         self.console.print()
-        self.console.print(_encodable(title), style="bold")  # rich's table title would wrap at the table's width
+        # Rich's own title of a table would wrap at the table's width.
+        self.console.print(_encodable(printable(title)), style="bold")
         for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
             if number:
                 self.console.print()
@@ -175,7 +192,11 @@ def _bars(shown_on: Console) -> Bars:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=_BAR), TextColumn("{task.fields[text]}"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
     # Without rich's refresh thread: bars are drawn when progress is reported, and a process with threads must not be
     # forked to draw pictures.
     return Bars(*columns, console=shown_on, transient=True, auto_refresh=False)
@@ -185,15 +206,15 @@ def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
     """Add a bar; the returned function moves it, and removes it when its training is done."""
     name = _encodable(_shortened(printable(what), bars.console.width // 4))
     task, room = bars.add_task(name, total=None, text=""), bars.console.width - cell_len(name) - _BAR - _GAP
-    latest: dict[str, float] = {}
+    latest = _Latest()
     drawn_at = -math.inf
 
     def show(progress: Progress) -> None:
         nonlocal drawn_at
-        latest.update(progress.figures)
+        latest.add(progress)
         is_done, now = progress.step >= progress.steps, time.monotonic()
         if is_done or now - drawn_at >= _SECONDS_BETWEEN_DRAWINGS:
-            text = _encodable(_sentence(progress, latest, room))
+            text = _encodable(printable(_sentence(progress, latest, room)))
             bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
             bars.refresh()
             drawn_at = now
@@ -211,11 +232,11 @@ class _Lines:
     """Progress as dated lines, at most one every few seconds, and the last one."""
 
     def __init__(self, shown_on: Console, what: str) -> None:
-        self.console, self.what, self.latest, self.shown_at = shown_on, what, dict[str, float](), time.monotonic()
+        self.console, self.what, self.latest, self.shown_at = shown_on, what, _Latest(), time.monotonic()
         self.waiting: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
-        self.latest.update(progress.figures)
+        self.latest.add(progress)
         self.waiting = progress
         if time.monotonic() - self.shown_at >= _SECONDS_BETWEEN_LINES or progress.step >= progress.steps:
             self.end()
@@ -225,7 +246,7 @@ class _Lines:
         if self.waiting is not None:
             stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
             line = f"{stamp} {self.what} {_sentence(self.waiting, self.latest)}"
-            self.console.print(_encodable(line), soft_wrap=True)
+            self.console.print(_encodable(printable(line)), soft_wrap=True)
             self.shown_at, self.waiting = time.monotonic(), None
 
 
@@ -234,15 +255,44 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _sentence(progress: Progress, figures: Mapping[str, float], room: int | None = None) -> str:
+class _Latest:
+    """The figures last measured, by the step at which they were: the latest first."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[int, str]] = {}
+
+    def add(self, progress: Progress) -> None:
+        """Take the figures of a report; those of other names stay, with the step at which they were measured."""
+        step = progress.step if progress.measured_at is None else progress.measured_at
+        for name, value in progress.figures.items():
+            if not name.startswith("health/") and not name.endswith("hamming_loss"):
+                shown = (
+                    f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else _WORDS.get(name, name)
+                )
+                self.found[name] = (step, f"{shown} {_short(value)}")
+
+    def words(self, step: int) -> Iterator[str]:
+        """The figures of `step`, then those of earlier steps with their steps; none of the untrained network later."""
+        by_step: dict[int, list[str]] = {}
+        for at, text in self.found.values():
+            by_step.setdefault(at, []).append(text)
+        yield from by_step.pop(step, [])
+        for at in sorted(by_step, reverse=True):
+            if at:
+                yield f"at step {at:,}: {', '.join(by_step[at])}"
+
+
+_MOST_FIGURES = 6
+_WORDS = {"optimizer/learning_rate": "learning rate"}
+
+
+def _sentence(progress: Progress, latest: _Latest, room: int | None = None) -> str:
     """Step, figures, speed and time left in one line; with little room, the last figures and the speed are left out.
 
     Step and time left are always kept.
     """
     step = f"step {progress.step:,}/{progress.steps:,}"
-    shown = {name: value for name, value in figures.items() if not name.startswith(("health/", "optimizer/"))}
-    parts = [f"{name} {_short(value)}" for name, value in shown.items() if not name.endswith("hamming_loss")][:5]
-    parts += [f"learning rate {_short(value)}" for name, value in figures.items() if name.startswith("optimizer/")]
+    parts = [*latest.words(progress.step)][:_MOST_FIGURES]
     left = []
     if progress.seconds > 0 and progress.step:
         speed = progress.step / progress.seconds
@@ -293,16 +343,20 @@ def show_figures(
     baselines: Mapping[str, float | None],
     *,
     by_class: bool = True,
+    scaled_targets: bool = False,
 ) -> None:
     """Print the main figures of each part, and a table by class or target; `weights` names the weights in the title.
 
+    With `scaled_targets` the loss is named as one of scaled targets: its units are not those of the other figures.
     The last columns are what the baselines have on the part that counts most.
     """
+    from nnlab.maths.metrics import shown_name
     from nnlab.runs.summary import baseline_columns
 
     columns = {**reports, **baseline_columns(baselines)}
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
-    rows = [[name, *(figure(column.get(name)) for column in columns.values())] for name in names]
+    shown = {name: shown_name(name, scaled_targets=scaled_targets) for name in names}
+    rows = [[shown[name], *(figure(column.get(name)) for column in columns.values())] for name in names]
     screen.table(f"Figures of {weights}", ["", *columns], rows)
     for part, report in reports.items() if by_class else ():
         _show_by_class(screen, part, {name: value for name, value in report.items() if "/" in name})
@@ -373,6 +427,7 @@ def show_columns(screen: Screen, dataset: Any) -> None:
 
 def _layer_rows(setup: Setup) -> list[list[str]]:
     """Each layer with its tensors, the shape that it gives and how many parameters it has."""
+    from nnlab.maths.metrics import SCALED
     from nnlab.networks.layers.windows import times
 
     network, head = setup.network, setup.experiment.network.head
@@ -381,7 +436,8 @@ def _layer_rows(setup: Setup) -> list[list[str]]:
         specs = layer.parameter_specs(shape)
         tensors = ", ".join(f"{s.name.split('/')[-1]} {'×'.join(map(str, s.shape))}" for s in specs)
         rows.append([layer.name, tensors, times(given), f"{sum(s.size for s in specs):,}" if specs else ""])
-    named = f"head: {head.activation.name if head.activation else ''} + {head.loss}"
+    of = SCALED if setup.rows.of(0).target_scaling is not None else ""
+    named = f"head: {head.activation.name if head.activation else ''} + {head.loss}{of}"
     return [*rows, [named, "", str(network.widths[-1]), ""], ["total", "", "", f"{network.layout.size:,}"]]
 
 
@@ -466,7 +522,7 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
         (name for name in arms[0][1].final if name.startswith(f"{split}/")),
         key=lambda name: name != summary.figure,
     )
-    columns = ["activation", *figures, f"median {metric}", "diverged"]
+    columns = ["activation", *map(summary.shown, figures), f"median {metric}", "diverged"]
     rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
     rows += [[label, *_baseline_cells(finals, figures)] for label, finals in baseline_rows(summary).items()]
     screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)

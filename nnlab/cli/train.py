@@ -13,10 +13,9 @@ def train(
     config: o.OptionalConfig = None,
     *,
     resume: o.Resume = None,
-    steps: o.Steps = None,
-    epochs: o.Epochs = None,
     dry_run: o.DryRun = False,
     print_config: o.PrintConfig = False,
+    length: g.LengthOptions,
     file: g.FileOptions,
     gates: g.BaselineOptions,
     output: g.Output,
@@ -26,13 +25,14 @@ def train(
     from nnlab.cli import show
 
     path = api.config_or_own(config, resume, file.runs_dir)
-    experiment = api.resolve(path, steps=steps, epochs=epochs, gates=gates.gates, **file.reading)
+    experiment = api.resolve(path, gates=gates.gates, **length.settings, **file.reading)
     if print_config:
         result(experiment.to_yaml().rstrip("\n"))
     elif dry_run:
         show.cost(output, *api.dry_run(experiment))
     else:
-        held = {"runs_dir": file.runs_dir, **gates.compared}
+        held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, **gates.compared}
+        output = output.beside(gates.junit)
         about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

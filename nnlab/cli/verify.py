@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,12 +16,11 @@ Epochs = Annotated[
 ]
 
 
-def verify(run: o.Run, *, epochs: Epochs = None, file: g.PluginOptions, output: g.Output) -> None:
+def verify(run: o.Run, *, epochs: Epochs = None, file: g.RunOptions, output: g.Output) -> None:
     """Train a run once more and compare its weights, bit for bit; exit code 3 names the first that differ."""
     from nnlab import api
 
-    place: dict[str, Any] = {"runs_dir": file.runs_dir, "plugins": file.plugins, "threads": file.threads}
-    found = api.verify(run, epochs=epochs, **place)
+    found = api.verify(run, epochs=epochs, threads=file.threads, **file.opening)
     output.result(found.document(), str(found.run))
     if found.differs is not None:
         raise GateError(found.sentence())

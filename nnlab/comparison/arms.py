@@ -27,7 +27,7 @@ from nnlab.maths.baselines import constant
 from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.networks.layers.base import Shape
 from nnlab.setup.network import network_for
-from nnlab.setup.plan import schedule_findings, steps_for
+from nnlab.setup.plan import batch_findings, epoch_for, schedule_findings, steps_for
 from nnlab.setup.rows import split_rows
 from nnlab.setup.setup import shape_finding
 
@@ -116,16 +116,17 @@ def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) 
                 yield ("network", "head"), text
 
 
-def check_schedules(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
-    """ConfigError for learning-rate schedules that do not fit the number of steps of their arms."""
+def check_steps(experiment: Experiment, arms: Mapping[str, Experiment], dataset: Dataset) -> None:
+    """ConfigError for batches and learning-rate schedules of arms that do not fit their rows, layers and optimizers."""
     labels: dict[Finding, list[str]] = {}
     rows: dict[str, int] = {}  # of the training part, by what splits the data
     for label, arm in arms.items():
-        if arm.optimizer.schedule is not None:
-            key = repr((arm.data.test, arm.data.validation))
-            rows[key] = rows.get(key) or len(split_rows(arm, dataset).train)
-            for finding in schedule_findings(arm, steps_for(arm, rows[key])):
-                labels.setdefault(finding, []).append(label)
+        key = repr((arm.data.test, arm.data.validation))
+        rows[key] = rows.get(key) or len(split_rows(arm, dataset).train)
+        network = network_for(arm, dataset.sample_shape, dataset.y.shape[1])
+        steps = steps_for(arm, epoch_for(arm, network, rows[key]))
+        for finding in (*batch_findings(arm, network, rows[key]), *schedule_findings(arm, steps)):
+            labels.setdefault(finding, []).append(label)
     if labels:
         whole = len(arms)
         found = [(path, _with(own, whole, text)) for (path, text), own in labels.items()]
@@ -173,7 +174,7 @@ def target_for(text: str, experiment: Experiment) -> Target:
     except ValueError as error:
         raise ConfigError(f"--target: {error}") from error
     parts = evaluated_parts(experiment)
-    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment.task)), "batch/loss"]
+    known = [*(f"{part}/{name}" for part in parts for name in watchable(experiment)), "batch/loss"]
     if target.figure not in known:
         raise ConfigError(f"--target: {_not_measured(target.figure, experiment, known)}")
     return target
@@ -184,7 +185,7 @@ def _not_measured(figure: str, experiment: Experiment, known: Sequence[str]) -> 
     name, (part, _, metric) = printable(figure), figure.partition("/")
     if part == "val" and not experiment.data.may_validate:
         return f"{name} is never measured: there is no validation part; expected data.validation"
-    if part in ("train", "val") and metric in watchable(experiment.task):
+    if part in ("train", "val") and metric in watchable(experiment):
         return f"{name} is not measured while the network trains; expected {part} in training.evaluate"
     hint = suggestion(figure, known) or f", expected one of {', '.join(known)}"
     return f"unknown figure '{name}'{hint}"

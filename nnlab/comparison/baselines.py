@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from nnlab.comparison.arms import arm_experiment
 from nnlab.comparison.tasks import Arm, RowSource
+from nnlab.config.experiment import watchable
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import listed, printable
 from nnlab.experiments.baselines import Baselines, inputs_for_linear, is_better, parts_of
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import SIMPLE, answers_alike
-from nnlab.maths.metrics import TRAINING_METRICS, metric_of
+from nnlab.maths.metrics import metric_of
 from nnlab.setup.setup import set_up
 from nnlab.setup.weights import class_weights
 
@@ -92,8 +93,8 @@ class _FittedForSeeds:
         self.always = {always for always, _, _ in fitted}
         self.advice = fitted[0][1]
         found = [figures for _, _, figures in fitted] * (1 if drawn else len(seeds))
-        quick = [name for name in found[0] if name.rpartition("/")[2] in TRAINING_METRICS[experiment.task]]
-        self.finals = {name: np.array([_number(figures.get(name)) for figures in found]) for name in quick}
+        compared = [name for name in found[0] if name.rpartition("/")[2] in watchable(experiment)]
+        self.finals = {name: np.array([_number(figures.get(name)) for figures in found]) for name in compared}
 
 
 def _number(value: float | None) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from nnlab.comparison.workers import SerialWorkers, Shared, Workers
 from nnlab.config.experiment import to_plain, to_yaml, watchable
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import CheckpointError, NnlabError, StorageError
+from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageError, printable
+from nnlab.experiments.gradient_checks import check_first_steps
 from nnlab.experiments.interrupts import Stop, is_pause, stopping
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress
@@ -33,9 +34,12 @@ from nnlab.maths.baselines import baseline_figures
 from nnlab.networks.learned import parameter_figures
 from nnlab.runs.environment import environment
 from nnlab.runs.folder import RunFolder, now
+from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import ArmsRun, Status
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.readings import RATE
+from nnlab.setup.rows import prepare_rows
+from nnlab.setup.setup import set_up
 from nnlab.training.health import figure_names
 
 ArmReport = Callable[[str, Progress], None]
@@ -102,9 +106,10 @@ def compare(
     clock = time.perf_counter()
     status: Status = "failed"
     folder.write_run(ArmsRun(status="running", **about))
-    shared = Shared(dataset, _texts(plugins), int(facts.get("threads", 1)))
+    shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
     try:
+        checks = gradient_checks(variants, dataset, seeds[0])
         if needed:
             work.reuse(runs)
         with stopping() as stop:
@@ -124,6 +129,7 @@ def compare(
             failed={label: failure.reason for label, failure in work.failures.items()},
             remarks=remarks,
             baselines=baselines,
+            checks=checks,
         )
         compared = conclude(trained) if conclude else finish(trained, gates, baseline)
         compared.warnings += work.warnings
@@ -139,6 +145,23 @@ def compare(
             folder.write_run(ArmsRun(status=status, **about, **ended))
 
 
+def gradient_checks(variants: Sequence[Variant], dataset: Dataset, seed: int) -> dict[str, GradientSummary]:
+    """What the gradient check that the experiments ask for finds for each variant, in the first steps of one seed.
+
+    GradientError if one does not pass and is to stop the run. A variant that cannot be set up fails when it is trained.
+    """
+    found: dict[str, GradientSummary] = {}
+    for variant in variants if any(one.experiment.training.gradcheck for one in variants) else ():
+        try:
+            check = check_first_steps(set_up(variant.experiment, prepare_rows(variant.experiment, dataset, [seed])))
+        except GradientError as error:
+            raise GradientError(f"{printable(variant.label)}: {error}") from error
+        except NnlabError:
+            continue
+        found |= {variant.label: check} if check else {}
+    return found
+
+
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
     """The names of the final figures of each arm, such as `test/accuracy`."""
     data = experiment.data
@@ -147,7 +170,7 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
         "test": data.test is not None or dataset.has_own("test"),
     }
     parts = ["train", *(part for part, is_there in there.items() if is_there)]
-    return [f"{part}/{name}" for part in parts for name in watchable(experiment.task)]
+    return [f"{part}/{name}" for part in parts for name in watchable(experiment)]
 
 
 def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
@@ -159,8 +182,8 @@ def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     return error
 
 
-def _texts(plugins: Sequence[Path]) -> tuple[tuple[str, str], ...]:
-    return tuple((plugin.name, plugin.read_text(encoding="utf-8")) for plugin in plugins)
+def _contents(plugins: Sequence[Path]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((plugin.name, plugin.read_bytes()) for plugin in plugins)
 
 
 # --- the work ---------------------------------------------------------------------------------------------------------
@@ -264,6 +287,7 @@ _DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
 def _deciding(experiment: Experiment) -> dict[str, Any]:
     """The part of an experiment on which figures depend, its seed left out."""
     plain = to_plain(experiment)
+    plain["training"].pop("max_seconds", None)  # it does not hold in a comparison
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
 
 
@@ -328,7 +352,8 @@ class _Meter:
         tasks = [task for task, title in enumerate(self.labels) if title == label]
         step = sum(self.steps[task] * self.seeds[task] for task in tasks) // sum(self.seeds[task] for task in tasks)
         seconds = present - self.begun.setdefault(label, present - progress.seconds)
-        self.report(label, Progress(step, progress.steps, progress.epoch, progress.figures, seconds))
+        at = progress.step if progress.measured_at is None else progress.measured_at
+        self.report(label, replace(progress, step=step, seconds=seconds, measured_at=at))
 
 
 def _title(task: Task) -> str:

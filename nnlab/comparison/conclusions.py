@@ -24,6 +24,7 @@ The keys of summary.json, on which scripts rely; a figure that could not be meas
       diverged                number of seeds that diverged; diverged_share; diverged_at: the step of each seed
       health                  with training.health: dead and saturated, in the form of final figures, as last measured,
                               averaged over the layers
+      gradcheck               with training.gradcheck: what the check of the first seed's first steps has found
     baselines.<figure>        baseline/majority/test/accuracy and so on, in the form of a final figure; the linear model
                               is fitted for the first ten seeds, null for the others
     pairs[]                   better, worse, common seeds; difference in favour of the better one with low, high,
@@ -64,7 +65,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.metrics import TRAINING_METRICS, metric_of
+from nnlab.maths.metrics import TRAINING_METRICS, figure_words, metric_of
 from nnlab.maths.statistics import (
     Figure,
     Interval,
@@ -83,6 +84,7 @@ from nnlab.maths.statistics import (
 )
 from nnlab.networks.learned import parameter_figures
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
 from nnlab.runs.summary import (
     ArmSummary,
@@ -117,7 +119,8 @@ class Trained:
 
     With `dataset`, the networks themselves are drawn too. `experiments` holds, by label, the experiment of each arm
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
-    sentences to add to the verdict; `baselines` says whether a linear model was asked for.
+    sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
+    the arms' gradient checks.
     """
 
     experiment: Experiment
@@ -131,6 +134,7 @@ class Trained:
     failed: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
     baselines: bool | None = None
+    checks: Mapping[str, GradientSummary] = field(default_factory=dict)
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -168,7 +172,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
     beside = _beside(trained, [one.arm for one in compared], headline, gates)
     verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
-    arms = {label: one.summary() for label, one in found.items()}
+    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
     measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
     outcomes = hold(gates, Measured(final=measured), baseline)
@@ -216,6 +220,7 @@ def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[st
         "figure": figure,
         "larger_is_better": larger_is_better,
         "target": trained.target.text,
+        **({"scaled_targets": True} if trained.experiment.data.scale_targets else {}),
     }
 
 
@@ -291,8 +296,8 @@ class Measurements:
             **self.learned,
         }
 
-    def summary(self) -> ArmSummary:
-        """The arm's part of summary.json."""
+    def summary(self, gradcheck: GradientSummary | None = None) -> ArmSummary:
+        """The arm's part of summary.json, with the outcome of its gradient check."""
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
@@ -316,6 +321,7 @@ class Measurements:
             steps=int(self.steps.sum()),
             time_per_step=finite(self.time_per_step),
             **(health if self.health() else {}),
+            **({"gradcheck": gradcheck} if gradcheck else {}),
         )
 
     def health(self) -> dict[str, Array]:
@@ -330,7 +336,7 @@ class Measurements:
 
 def possible(experiment: Experiment, figure: str) -> tuple[float, float]:
     """The range of a figure such as `val/accuracy` in an experiment: smallest and largest possible value."""
-    name = figure.rpartition("/")[2]
+    name = figure.partition("/")[2]
     loss = experiment.network.head.loss
     if name == "loss" and loss is not None:
         return loss.entry.least, np.inf
@@ -439,7 +445,8 @@ def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
 
 def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - as in Figure
     """Description of a figure for the statistics: direction, bounds, whether it is a share."""
-    return Figure(larger_is_better, share=figure.endswith("accuracy"), bounds=possible(experiment, figure))
+    share, name = figure.endswith("accuracy"), figure_words(figure, scaled_targets=experiment.data.scale_targets)
+    return Figure(larger_is_better, share=share, bounds=possible(experiment, figure), name=name)
 
 
 def _known(values: Array) -> Array:

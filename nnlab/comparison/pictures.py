@@ -171,7 +171,7 @@ PICTURES: dict[str, Drawing[Comparison]] = {
 
 def pictures_of(figure: str) -> dict[str, Drawing[Comparison]]:
     """`PICTURES` with the entry `metric` renamed to the headline figure, such as accuracy."""
-    return {figure.split("/", 1)[1] if name == "metric" else name: drawing for name, drawing in PICTURES.items()}
+    return {figure.split("/")[1] if name == "metric" else name: drawing for name, drawing in PICTURES.items()}
 
 
 # --- what they share --------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nnlab.errors import CheckpointError, printable
 from nnlab.runs.about import PieceAbout
 from nnlab.runs.checkpoints import Checkpoint, load, save
-from nnlab.runs.files import storage_errors
+from nnlab.runs.files import refuse_other_than_folder, storage_errors
 
 Array = NDArray[Any]
 
@@ -112,6 +112,7 @@ def files_of(runs: Path) -> dict[str, list[Path]]:
 
 def read_piece(path: Path, key: str) -> Piece:
     """Read a piece; CheckpointError if it is damaged, does not match its file name, or holds impossible values."""
+    refuse_other_than_folder(path.parent)
     checkpoint, shown = load(path), printable(str(path))
     about, arrays = PieceAbout.of(checkpoint.about, shown), checkpoint.arrays
     if about.key != key:

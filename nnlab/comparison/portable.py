@@ -1,4 +1,4 @@
-"""Make one process compute like another: the same number of BLAS threads, and files recreated from their text."""
+"""Make one process compute like another: the same number of BLAS threads, and files recreated from their bytes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ def blas_threads(count: int) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def as_files(texts: Sequence[tuple[str, str]]) -> Iterator[list[Path]]:
-    """Context with temporary files of these names and texts, each in a separate folder."""
+def as_files(contents: Sequence[tuple[str, bytes]]) -> Iterator[list[Path]]:
+    """Context with temporary files of these names and contents, each in a separate folder."""
+    if not contents:
+        yield []
+        return
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / str(number) / name for number, (name, _) in enumerate(texts)]
-        for file, (_, text) in zip(files, texts, strict=True):
+        files = [Path(folder) / str(number) / name for number, (name, _) in enumerate(contents)]
+        for file, (_, content) in zip(files, contents, strict=True):
             file.parent.mkdir()
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(content)
         yield files

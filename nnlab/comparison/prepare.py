@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nnlab.comparison.arms import (
     Target,
     arms_from,
     check_arms_used,
-    check_schedules,
     check_seeds,
+    check_steps,
     check_widths,
     default_target,
     measured,
@@ -25,11 +25,13 @@ from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for,
 from nnlab.comparison.tune import check_choosing, choosing_figure
 from nnlab.comparison.variants import Variant, check_init, variants, without_twins
 from nnlab.comparison.workers import Processes, SerialWorkers, Workers
+from nnlab.config.experiment import measuring, refusal, watchable
 from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError
 from nnlab.gates.hold import name_arms
 from nnlab.gates.parse import Gate, gates_from
 from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.setup.watched import reported_findings
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,13 @@ class Arms:
     def checked(self, dataset: Dataset) -> Dataset:
         """Return the data set; ConfigError if the arms do not fit it."""
         experiment = self.file.experiment
+        findings = [*reported_findings(experiment, dataset)]
+        if findings:
+            raise refusal(experiment, findings)
         self.check(final_figures(experiment, dataset))
         experiments = {arm.label: arm.experiment for arm in self.variants}
         check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
-        check_schedules(experiment, experiments, dataset)
+        check_steps(experiment, experiments, dataset)
         return dataset
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
@@ -107,6 +112,7 @@ def activation_arms(
         if tune:
             check_choosing(choosing_figure(experiment), figures)
 
+    file, arms = _measured_alike(file, arms)
     return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks)
 
 
@@ -125,6 +131,7 @@ def sweep_arms(
     figure, chosen_seeds = metric_for(metric, experiment), _seeds(file, seeds)
     arms = sweep_variants(experiment, points(grid, random, budget, experiment.seed))
     search = search_of(grid, random, len(arms), experiment.seed)
+    file, arms = _measured_alike(file, arms, figure.partition("/")[2])
 
     def check(figures: Sequence[str]) -> None:
         if metric is None or figure not in figures:
@@ -144,6 +151,14 @@ def sweep_arms(
     )
 
 
+def _measured_alike(file: ExperimentFile, arms: Sequence[Variant], *names: str) -> tuple[ExperimentFile, list[Variant]]:
+    """The experiment and its variants, all of which measure what one of them watches, and the figures in `names`."""
+    every = [*names, *(name for arm in arms for name in watchable(arm.experiment))]
+    experiment = measuring(file.experiment, every)
+    alike = [replace(arm, experiment=measuring(arm.experiment, watchable(experiment))) for arm in arms]
+    return replace(file, paths=replace(file.paths, experiment=experiment)), alike
+
+
 def _seeds(file: ExperimentFile, count: int) -> range:
     """The experiment's seed and the next ones."""
     seeds = range(file.experiment.seed, file.experiment.seed + count)
@@ -152,12 +167,16 @@ def _seeds(file: ExperimentFile, count: int) -> range:
 
 
 @contextlib.contextmanager
-def workers_for(jobs: int, dask: str | None) -> Iterator[Workers]:
+def workers_for(
+    jobs: int, dask: str | None, dask_timeout: float | None, warn: Callable[[str], None]
+) -> Iterator[Workers]:
     """The workers: this process for one job, several processes, or the Dask cluster at an address."""
+    if dask is None and dask_timeout is not None:
+        raise ConfigError("found --dask-timeout without --dask, expected both or neither")
     if dask is None:
         yield SerialWorkers() if jobs == 1 else Processes(jobs)
         return
     if jobs != 1:
         raise ConfigError("found both --jobs and --dask, expected one of them: a cluster has workers of its own")
-    with dask_workers(dask) as cluster:
+    with dask_workers(dask, dask_timeout, warn) as cluster:
         yield cluster

@@ -39,6 +39,7 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
     arms, seeds = len(summary.arms), len(summary.seeds)
     sections = [
         Section("Verdict", sentences),
+        Section("Gradient check", [*summary.gradient_sentences()]),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary.gates, "What the comparison had to reach")]),
         Section("Figures", tables=tables_of(summary)),
@@ -49,7 +50,9 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
         Section("Environment", tables=[*environment_tables(run)]),
     ]  # fmt: skip
     about = f"nnlab compare-activations, begun {begun_in(run)}, {arms} arms, {seeds_of(seeds)}"
-    return Page(name, about, _headline(summary), tone_of(summary.gates), filled(sections))
+    wrong = [*summary.wrong_gradients()]
+    headline, tone = wrong[0] if wrong else _headline(summary), tone_of(summary.gates, is_wrong=bool(wrong))
+    return Page(name, about, headline, tone, filled(sections))
 
 
 def _varied(summary: ComparisonSummary) -> str:

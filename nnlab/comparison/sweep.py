@@ -36,7 +36,7 @@ from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, choosing_figure, larger_is_better, ranked
 from nnlab.comparison.variants import Settings, Variant, grid, settle, short
 from nnlab.comparison.write import write_sweep
-from nnlab.config.experiment import watchable
+from nnlab.config.experiment import nameable, unmeasured
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figures_of_arms, hold
@@ -79,13 +79,14 @@ def metric_for(text: str | None, experiment: Experiment) -> str:
     """The figure that ranks the points; ConfigError for one that is not measured, or is measured on the test part."""
     figure = choosing_figure(experiment) if text is None else text
     part, _, name = figure.partition("/")
-    known = [f"{part}/{name}" for part in ("val", "train") for name in watchable(experiment.task)]
-    if part == "test" and name in watchable(experiment.task):
+    fault = unmeasured(experiment.task, name, f"{part}/")
+    if part == "test" and fault is None:
         found = f"--metric: found {printable(figure)}: what the best is chosen by says nothing about new data any more"
         raise ConfigError(f"{found}; expected val/{name}")
-    if figure not in known:
+    if part not in ("val", "train") or fault is not None:
+        known = [f"{part}/{name}" for part in ("val", "train") for name in nameable(experiment.task)]
         hint = suggestion(figure, known) or f"; expected one of {', '.join(known)}"
-        raise ConfigError(f"--metric: unknown figure '{printable(figure)}'{hint}")
+        raise ConfigError("--metric: " + (fault or f"unknown figure '{printable(figure)}'{hint}"))
     if part == "val" and not experiment.data.may_validate:
         raise ConfigError(f"--metric: {printable(figure)} is never measured, expected data.validation")
     return figure
@@ -155,7 +156,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
     scores = {arm.label: scores_of(arm, trained.seeds, figure) for arm in order}
     best = order[0].label
     behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
-    arms = {label: one.summary() for label, one in found.items()}
+    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     outcomes = _hold_best(gates, arms[best], len(trained.seeds))
     summary = SweepSummary(
         **head_of(trained, figure, larger_is_better=about.larger_is_better),
@@ -173,8 +174,8 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
             ranking=tuple(arm.label for arm in order),
             searched=(*search.sentences(), *trained.remarks),
             sentences=(
-                *_best_sentences(best, arms[best], figure, len(order)),
-                *_other_sentences(order, behind, len(trained.seeds)),
+                *_best_sentences(best, arms[best], figure, about.name, len(order)),
+                *_other_sentences(order, behind, len(trained.seeds), about.name),
             ),
             warnings=(*failures(trained.failed), *_warnings(order, behind, figure, trained)),
         ),
@@ -226,27 +227,29 @@ def _behind(label: str, pair: Pair) -> Behind:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _best_sentences(label: str, arm: ArmSummary, figure: str, points: int) -> Iterator[str]:
-    """Sentences on the best point: its ranking figure, and the same figure on the test part."""
+def _best_sentences(label: str, arm: ArmSummary, figure: str, name: str, points: int) -> Iterator[str]:
+    """Sentences on the best point: its ranking figure, of that name in words, and the same figure on the test part."""
     if arm.final[figure].mean is None:
-        yield f"No point has {figure}: every seed of each diverged."
+        yield f"No point has a {name}: every seed of each diverged."
         return
     which = "The only point" if points == 1 else f"The best of {points:,} points"
-    yield f"{which} is {label}: {_mean(arm.final[figure], figure)}."
-    for name, final in _tested(arm).items():
-        if final.mean is not None and name.partition("/")[2] == figure.partition("/")[2]:
-            yield f"Its {_mean(final, name)}, is an estimate for new rows: the test part had no say in the choice."
+    yield f"{which} is {label}: {_mean(arm.final[figure], figure, name)}."
+    for tested, final in _tested(arm).items():
+        if final.mean is not None and tested.partition("/")[2] == figure.partition("/")[2]:
+            shown = name.replace(figure.partition("/")[0], "test", 1)
+            found = _mean(final, tested, shown)
+            yield f"Its {found}, is an estimate for new rows: the test part had no say in the choice."
 
 
-def _mean(final: OverSeeds | TestedFigure, figure: str) -> str:
-    """`mean val/accuracy 97.1 %, 95 % 95 % to 98.9 %`."""
+def _mean(final: OverSeeds | TestedFigure, figure: str, name: str) -> str:
+    """`mean val accuracy 97.1 %, 95 % 95 % to 98.9 %`."""
     unit, scale = (" %", 100) if figure.endswith("accuracy") else ("", 1)
     ends = (final.mean, final.low, final.high)
     mean, low, high = (None if end is None else f"{scale * end:.4g}{unit}" for end in ends)
-    return f"mean {figure} {mean}" + ("" if low is None else f", 95 % {low} to {high}")
+    return f"mean {name} {mean}" + ("" if low is None else f", 95 % {low} to {high}")
 
 
-def _other_sentences(order: Sequence[Arm], behind: Mapping[str, Pair], seeds: int) -> Iterator[str]:
+def _other_sentences(order: Sequence[Arm], behind: Mapping[str, Pair], seeds: int, name: str) -> Iterator[str]:
     """Which points are ruled out as the best and which are not; nothing if there are too few seeds for any test."""
     if not behind or [*power_warnings([*behind.values()])]:
         return
@@ -254,9 +257,9 @@ def _other_sentences(order: Sequence[Arm], behind: Mapping[str, Pair], seeds: in
     worse = [place for label, place in places.items() if behind[label].told_apart and behind[label].worse == label]
     others = [place for place in places.values() if place not in worse]
     if worse:
-        yield f"Ruled out as the best by {seeds_of(seeds)}: {_placed(worse)}."
+        yield f"{name}: ruled out as the best by {seeds_of(seeds)}: {_placed(worse)}."
     if others:
-        yield f"Not told apart from the best by {seeds_of(seeds)}: {_placed(others)}."
+        yield f"{name}: not told apart from the best by {seeds_of(seeds)}: {_placed(others)}."
 
 
 def _placed(places: Sequence[int]) -> str:

@@ -112,7 +112,7 @@ PICTURES: dict[str, Drawing[Comparison]] = {
 
 def sweep_pictures(figure: str) -> dict[str, Drawing[Comparison]]:
     """`PICTURES` with the entry `metric` renamed to the ranking figure, such as accuracy."""
-    name = figure.split("/", 1)[1]
+    name = figure.split("/")[1]  # without a class, whose name need not be one for a file
     if name == "loss":  # cost.png shows it
         return {key: drawing for key, drawing in PICTURES.items() if key != "metric"}
     return {name if key == "metric" else key: drawing for key, drawing in PICTURES.items()}

@@ -41,6 +41,7 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
     sections = [
         Section("Result", verdict.sentences),
         Section("Searched", [*verdict.searched, _ranked_by(summary)]),
+        Section("Gradient check", [*summary.gradient_sentences()]),
         Section("Warnings", [*verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary.gates, "What the best point had to reach")]),
         Section("Figures", tables=sweep_tables(summary)),
@@ -52,11 +53,13 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
     ]  # fmt: skip
     points = counted(len(summary.arms), "point")
     about = f"nnlab sweep, begun {begun_in(run)}, {points}, {seeds_of(len(summary.seeds))} each"
-    return Page(name, about, verdict.sentences[0], tone_of(summary.gates), filled(sections))
+    wrong = [*summary.wrong_gradients()]
+    headline, tone = wrong[0] if wrong else verdict.sentences[0], tone_of(summary.gates, is_wrong=bool(wrong))
+    return Page(name, about, headline, tone, filled(sections))
 
 
 def _ranked_by(summary: SweepSummary) -> str:
     seeds = summary.seeds
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     tested = "; the test part is looked at for the best point alone" if summary.sweep.test else ""
-    return f"Ranked by {summary.sweep.ranked_by} over {which}{tested}."
+    return f"Ranked by {summary.shown(summary.sweep.ranked_by)} over {which}{tested}."

@@ -40,9 +40,9 @@ def _ranking(summary: SweepSummary) -> HtmlTable:
     rows: list[list[Cell]] = []
     for place, (line, settings) in enumerate(zip(sweep.ranking, _names(summary), strict=True), 1):
         rows.append([place, *settings, line.value, line.low, line.high, line.diverged, *_behind(line.behind)])
-    columns = ["place", *settings_keys(summary), figure, "95 % from", "to", "diverged"]
+    columns = ["place", *settings_keys(summary), summary.shown(figure), "95 % from", "to", "diverged"]
     columns += ["behind the best", "95 % from", "to", "p by Holm", "told apart"]
-    return HtmlTable(f"Points by {sweep.ranked_by} over {seeds_of(len(summary.seeds))}", columns, rows)
+    return HtmlTable(f"Points by {summary.shown(sweep.ranked_by)} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 
 def _behind(behind: Behind | None) -> list[Cell]:
@@ -56,7 +56,7 @@ def _best(summary: SweepSummary) -> HtmlTable:
     """All figures of the best point, including those of the test part, which were not used for ranking."""
     best = summary.sweep.best
     finals = summary.arms[best].final
-    rows: list[list[Cell]] = [[figure, *spread_cells(final)] for figure, final in finals.items()]
+    rows: list[list[Cell]] = [[summary.shown(figure), *spread_cells(final)] for figure, final in finals.items()]
     columns = ["figure", *SPREAD]
     return HtmlTable(f"The best point, {best}: final figures", columns, rows)
 

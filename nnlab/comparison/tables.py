@@ -166,9 +166,13 @@ def _tuned_tables(summary: ComparisonSummary, tuned: TunedSummary) -> list[HtmlT
     at = ("mean", "95 % from", "to")
     columns = ["activation", *(f"same: {word}" for word in at), *(f"best: {word}" for word in at), "its best settings"]
     return [
-        HtmlTable(f"Final {figure}, all at the same settings ({common}) and each at its best", columns, both),
         HtmlTable(
-            f"What the best settings are chosen by: mean {chosen} of all that was tried", ["settings", *order], tried
+            f"Final {summary.shown(figure)}, all at the same settings ({common}) and each at its best", columns, both
+        ),
+        HtmlTable(
+            f"What the best settings are chosen by: mean {summary.shown(chosen)} of all that was tried",
+            ["settings", *order],
+            tried,
         ),
     ]
 
@@ -201,7 +205,7 @@ def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
     for label, finals in baseline_rows(summary).items():
         if figure in finals:
             rows.append([label, *spread_cells(finals[figure]), None, *([""] if any(notes) else [])])
-    return HtmlTable(f"Final {figure} over {seeds_of(len(summary.seeds))}", columns, rows)
+    return HtmlTable(f"Final {summary.shown(figure)} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 
 def _target_tables(summary: ComparisonSummary) -> list[HtmlTable]:
@@ -256,7 +260,7 @@ def _percent(share: float | None) -> float | None:
 
 def _pair_tables(summary: ComparisonSummary) -> list[HtmlTable]:
     """Two tables of pairs: the difference between the arms, and the chance that one is better on a seed."""
-    pairs, figure = summary.pairs, summary.figure
+    pairs, figure = summary.pairs, summary.shown(summary.figure)
     differences: list[list[Cell]] = []
     for pair in pairs:
         apart = "yes" if pair.told_apart else "no"

@@ -19,8 +19,8 @@ from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of
 from nnlab.config.choices import ActivationChoice
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import NnlabError, printable
-from nnlab.experiments.train import Observer, Progress, shown
+from nnlab.errors import NnlabError, told
+from nnlab.experiments.train import Beat, Observer, Progress, shown
 from nnlab.networks.evaluator import Evaluator
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.rows import Rows, prepare_rows
@@ -104,7 +104,7 @@ def attempt(task: Task, source: RowSource, observe: Observer, stop: Stopping) ->
     except MemoryError:
         return Failure("found too little memory, expected a smaller network, batch or data set", 2)
     except Exception as error:  # noqa: BLE001 - the other arms must go on
-        return Failure(f"{type(error).__name__}: {printable(str(error))}", 1)
+        return Failure(told(error), 1)
     return None if stop() else arms
 
 
@@ -200,12 +200,12 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
     """Train an arm, not yet named, under the seeds of a setup."""
     state, clock = setup.start(), time.perf_counter()
     records: list[Record] = []
-    for record in setup.fit(state, stop=stop):
+    scaled = setup.experiment.data.scale_targets
+    for record in setup.fit(state, stop=stop, pause=Beat()):
         records.append(record)
-        figures = {name: _mean(values) for name, values in record.figures.items()}
-        observe(
-            Progress(record.step, setup.plan.steps, record.epoch, shown(setup, figures), time.perf_counter() - clock)
-        )
+        figures = shown(setup, {name: _mean(values) for name, values in record.figures.items()})
+        seconds = time.perf_counter() - clock
+        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, seconds, scaled_targets=scaled))
     chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
     return Arm(
@@ -242,10 +242,10 @@ def _curves(records: Iterable[Record], *, logged: bool) -> tuple[Array, dict[str
 
 
 def _finals(setup: Setup, weights: Best | State, diverged: Array) -> dict[str, Array]:
-    """Loss and training metrics of every split for each replica, (R,), nan where it diverged."""
+    """Every figure that is measured in training, of every split for each replica, (R,), nan where it diverged."""
     evaluator = Evaluator(setup.network, weights.theta, weights.statistics)
     with np.errstate(all="ignore"):
-        finals = figures_of(evaluator, setup.experiment.task, setup.parts)
+        finals = figures_of(evaluator, setup.experiment.task, setup.parts, setup.plan.reported)
     return {name: np.where(diverged, np.nan, values) for name, values in finals.items()}
 
 

@@ -25,6 +25,7 @@ from nnlab.comparison.tasks import Failure, Outcome, RowSource, Stopping, Task, 
 from nnlab.config.choices import restore_entries
 from nnlab.config.plugins import with_plugins
 from nnlab.data.dataset import Dataset
+from nnlab.errors import NnlabError, StorageError, text_of
 from nnlab.experiments.interrupts import Stop
 from nnlab.experiments.train import Progress
 from nnlab.maths.activations import AnyActivation
@@ -39,10 +40,10 @@ _TRIES = 2
 
 @dataclass(frozen=True)
 class Shared:
-    """Data that all tasks need. Plugins are (name, text): other machines may not have their files."""
+    """Data that all tasks need. Plugins are (name, content): other machines may not have their files."""
 
     dataset: Dataset
-    plugins: tuple[tuple[str, str], ...] = ()
+    plugins: tuple[tuple[str, bytes], ...] = ()
     threads: int = 1
 
     @cached_property
@@ -173,10 +174,22 @@ class _Pool:
         """Give each idle process a task, and start processes up to the size of the pool."""
         idle = [worker for worker in self.workers if worker.number is None]
         while self.waiting and (idle or len(self.workers) < self.size):
-            worker = idle.pop() if idle else self._start_worker()
+            worker = idle.pop() if idle else self._started_worker()
+            if worker is None:
+                return
             worker.number = self.waiting.popleft()
             with contextlib.suppress(OSError):  # the process has died: `messages` will notice
                 worker.pipe.send(self.tasks[worker.number])
+
+    def _started_worker(self) -> _Worker | None:
+        """A new worker; None, from then on, where the system allows no more of them but there are some."""
+        try:
+            return self._start_worker()
+        except OSError as error:
+            self.size = len(self.workers)
+            if self.size:
+                return None
+            raise StorageError(f"--jobs: cannot start a process: {error.strerror}") from error
 
     def _start_worker(self) -> _Worker:
         context = get_context("spawn")
@@ -235,12 +248,25 @@ def _serve(pipe: Connection, packed: bytes) -> None:
     stop = Stop()
     ignore_terminal_signals()
     signal.signal(signal.SIGTERM, stop.receive)
-    shared = Shared.unpacked(packed)
+    with contextlib.suppress(EOFError, OSError):  # the main process has gone
+        try:
+            shared = Shared.unpacked(packed)
+        except (NnlabError, OSError) as error:  # a plugin that fails here alone, no folder for temporary files
+            _refuse_all(pipe, stop, Failure(text_of(error), getattr(error, "exit_code", StorageError.exit_code)))
+        else:
+            _run_all(pipe, stop, shared)
+
+
+def _run_all(pipe: Connection, stop: Stop, shared: Shared) -> None:
     with blas_threads(shared.threads):
         while not stop():
-            try:
-                outcome = attempt(shared.received(pipe.recv()), shared.rows, Throttled(pipe.send), stop)
-                if outcome is not None:
-                    pipe.send(outcome)
-            except (EOFError, OSError):  # the main process has gone
-                return
+            outcome = attempt(shared.received(pipe.recv()), shared.rows, Throttled(pipe.send), stop)
+            if outcome is not None:
+                pipe.send(outcome)
+
+
+def _refuse_all(pipe: Connection, stop: Stop, failure: Failure) -> None:
+    """Give every task the same failure: this process cannot begin."""
+    while not stop():
+        pipe.recv()
+        pipe.send(failure)

@@ -21,7 +21,7 @@ from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivat
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.losses import LOSSES, Loss
 from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
-from nnlab.maths.parameters import Entry, Parameter, Value
+from nnlab.maths.parameters import Entry, Parameter, Value, disordered
 from nnlab.maths.schedules import SCHEDULES, Plateau, Schedule
 
 # A fault inside a value: the path from the value to the wrong part, and what is wrong with it.
@@ -449,12 +449,19 @@ def _complete(entry: Entry, mapping: dict[str, Any], as_: type[AnyChoice]) -> An
     values = {name: mapping.get(name, parameter.default) for name, parameter in known.items()}
     faults += [fault for name, value in values.items() if (fault := _parameter_fault(entry, known[name], value))]
     learn, more = _learned(entry, mapping)
+    if not faults:
+        more += [((_written(p, mapping),), fault) for p, fault in disordered(entry, values)]
     if faults or more:
         raise inner_faults(faults + more)
     changed = tuple(name for name, value in values.items() if value != known[name].default)
     per_unit = mapping.get("per_unit", False)
     choice = as_(name=entry.name, values=values, learn=learn, per_unit=per_unit, changed=changed)
     return choice.with_entry(entry)
+
+
+def _written(parameter: Parameter, mapping: dict[str, Any]) -> str:
+    """Of a parameter and the one that it must not exceed, the one that the file has."""
+    return parameter.name if parameter.name in mapping else parameter.at_most
 
 
 def _parameter_fault(entry: Entry, parameter: Parameter, value: Any) -> Inner | None:

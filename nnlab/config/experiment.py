@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -113,7 +113,7 @@ def with_defaults(experiment: Experiment) -> Experiment:
     activation = head.activation or choose(implied, ACTIVATIONS, ActivationChoice)
     filled = head.model_copy(update={"activation": activation, "loss": loss})
     network, training = experiment.network.model_copy(update={"head": filled}), experiment.training
-    if experiment.optimizer.entry.needs_objective and "batch_size" not in training.model_fields_set:
+    if experiment.optimizer.entry.needs_all_rows and "batch_size" not in training.model_fields_set:
         training = training.model_copy(update={"batch_size": "all"})
     return experiment.model_copy(update={"network": network, "training": training})
 
@@ -375,9 +375,6 @@ def _optimizer_findings(experiment: Experiment) -> Iterator[Finding]:
     values: dict[str, Any] = experiment.optimizer.values
     if values.get("nesterov") and not values.get("momentum"):
         yield ("optimizer", "nesterov"), "found nesterov: true without momentum, expected momentum above 0"
-    if values.get("smallest", 0) > values.get("largest", math.inf):
-        found = f"found smallest: {values['smallest']:g} above largest: {values['largest']:g}"
-        yield ("optimizer", "smallest"), f"{found}, expected at most as much"
 
 
 def line_search_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -434,7 +431,7 @@ def _block_findings(experiment: Experiment) -> Iterator[Finding]:
     blocks, batch, optimizer = experiment.data.in_blocks, experiment.training.batch_size, experiment.optimizer
     if blocks is None:
         return
-    if optimizer.entry.needs_objective:
+    if optimizer.entry.needs_all_rows:
         found = f"found in_blocks with {optimizer.name}, whose steps each need all rows"
         yield ("data", "in_blocks"), f"{found}; expected no in_blocks, or another optimizer"
     elif batch == "all" or batch > blocks:
@@ -491,10 +488,12 @@ def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
     stopping = experiment.training.early_stopping
     if stopping is None or not evaluated_parts(experiment):
         return
-    known = [f"{split}/{metric}" for split in experiment.training.evaluate for metric in watchable(experiment.task)]
-    if stopping.monitor not in known:
+    known = [f"{split}/{name}" for split in experiment.training.evaluate for name in nameable(experiment.task)]
+    part, _, name = stopping.monitor.partition("/")
+    fault = unmeasured(experiment.task, name, f"{part}/") if part in experiment.training.evaluate else ""
+    if fault is not None:
         hint = suggestion(stopping.monitor, known) or f", expected one of {', '.join(known)}"
-        yield ("training", "early_stopping", "monitor"), f"unknown figure {shown(stopping.monitor)}{hint}"
+        yield ("training", "early_stopping", "monitor"), fault or f"unknown figure {shown(stopping.monitor)}{hint}"
     elif stopping.monitor.startswith("val/") and not experiment.data.may_validate:
         yield (
             ("training", "early_stopping"),
@@ -502,9 +501,50 @@ def _monitor_findings(experiment: Experiment) -> Iterator[Finding]:
         )
 
 
-def watchable(task: Task) -> list[str]:
-    """The figures that are measured during training for a task."""
+def _figures_findings(experiment: Experiment) -> Iterator[Finding]:
+    for index, name in enumerate(experiment.training.figures):
+        fault = unmeasured(experiment.task, name)
+        if fault is not None:
+            known = nameable(experiment.task)
+            hint = suggestion(name, known) or f", expected one of {', '.join(known)}"
+            yield ("training", "figures", index), fault or f"unknown figure {shown(name)}{hint}"
+
+
+def watchable(experiment: Experiment) -> list[str]:
+    """The figures that are measured of parts during training: loss and quick ones, and what is asked for or watched."""
+    quick, stopping = quick_figures(experiment.task), experiment.training.early_stopping
+    watched = [] if stopping is None else [stopping.monitor.partition("/")[2]]
+    return list(dict.fromkeys([*quick, *experiment.training.figures, *watched]))
+
+
+def quick_figures(task: Task) -> list[str]:
+    """The figures that every training measures of parts."""
     return ["loss", *TRAINING_METRICS[task]]
+
+
+def measuring(experiment: Experiment, names: Iterable[str]) -> Experiment:
+    """The experiment that measures these figures of parts during training as well."""
+    quick = quick_figures(experiment.task)
+    more = [name for name in dict.fromkeys([*experiment.training.figures, *names]) if name not in quick]
+    training = experiment.training.model_copy(update={"figures": more})
+    return experiment.model_copy(update={"training": training})
+
+
+def nameable(task: Task) -> list[str]:
+    """The figures of a task that can be named without knowing its classes, labels or targets."""
+    return [name for name in METRICS if task in _tasks_of(name) and name not in _OF_EACH_CLASS]
+
+
+def unmeasured(task: Task, name: str, part: str = "") -> str | None:
+    """Why a task has no figure of this name, with empty text for an unknown one; None for one that it may have.
+
+    What depends on the data, such as the class in `f1/cat`, is checked when they are read. `part` is `val/` or empty.
+    """
+    if task not in _tasks_of(name):
+        return ""
+    if name in _OF_EACH_CLASS:
+        return f"found {part}{name}, which there is for each class; expected {part}{name}/CLASS"
+    return None
 
 
 def _precision_findings(experiment: Experiment) -> Iterator[Finding]:
@@ -575,18 +615,14 @@ def _missing_part(experiment: Experiment, gate: Gate) -> str | None:
 
 def _unknown_figure(experiment: Experiment, gate: Gate) -> str | None:
     head, _, name = gate.figure.partition("/")
-    family = name.partition("/")[0]
     if head == "baseline":
         figure = name.partition("/")[2]
         return unknown_figure(gate, [figure, *baseline_figures(experiment.task, [figure])])
     if names_a_parameter(gate.figure.removeprefix("gradcheck/")) or head in ("health", "parameters"):
         return None
     if head in SPLITS and experiment.task in _tasks_of(name):
-        if name == family and family in _OF_EACH_CLASS:
-            return f"found {printable(gate.figure)}, which there is for each class; expected {head}/{family}/CLASS"
-        return None
-    metrics = [name for name in METRICS if experiment.task in _tasks_of(name) and name not in _OF_EACH_CLASS]
-    known = [f"{split}/{name}" for split in SPLITS for name in metrics]
+        return unmeasured(experiment.task, name, f"{head}/")
+    known = [f"{split}/{name}" for split in SPLITS for name in nameable(experiment.task)]
     others = ["batch/loss", "batch/running_loss", "gradcheck/error", "optimizer/learning_rate"]
     return unknown_figure(gate, [*known, *others])
 
@@ -621,6 +657,7 @@ _CHECKS: dict[Callable[[Experiment], Iterator[Finding]], tuple[str, ...]] = {
         "training.evaluate",
         "training.early_stopping.monitor",
     ),
+    _figures_findings: ("task", "training.figures"),
     _precision_findings: ("precision", "training.gradcheck"),
     _size_findings: ("precision", "network.layers"),
     _gate_findings: ("task", "data.validation", "data.split", "data.files", "training.gradcheck"),

@@ -10,6 +10,7 @@ import os
 import re
 import runpy
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -17,16 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
-from nnlab.errors import ConfigError, printable
+from nnlab.errors import ConfigError, printable, told
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
+from nnlab.maths.dual import DualArray
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter, Value
+from nnlab.signals import is_signal
 
 Array = NDArray[Any]
 
 _RESERVED = ("name", "learn", "per_unit")  # other keys beside the parameters in an experiment file
+
+
+class PluginError(ConfigError):
+    """The code of a plugin raised an exception, or gave something that cannot be used."""
 
 
 def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:
@@ -43,17 +51,31 @@ def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:
 
 
 def _activations_of(file: Path) -> list[AnyActivation]:
-    found = _run(file).get("ACTIVATIONS")
+    """The activations of a plugin; a ConfigError of one line, whatever its code raises."""
+    if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
+        raise ConfigError(f"{printable(str(file))}: found no file, expected a plugin written in Python")
+    try:
+        with redirect_stdout(sys.stderr):  # stdout is for the result
+            return _run(file)
+    except PluginError:
+        raise
+    except _Wrong as wrong:
+        raise PluginError(f"{printable(str(file))}: {wrong}") from wrong
+    except BaseException as error:
+        if is_signal(error):
+            raise
+        raise PluginError(f"{printable(str(file))}: the plugin raised {told(error)}") from error
+
+
+def _run(file: Path) -> list[AnyActivation]:
+    """Run a plugin and try out its activations; _Wrong for what nnlab finds."""
+    found = runpy.run_path(str(file), run_name="nnlab_plugin").get("ACTIVATIONS")
     if not isinstance(found, list | tuple) or not all(isinstance(item, Activation | RowActivation) for item in found):
-        raise ConfigError(
-            f"{printable(str(file))}: found {type(found).__name__} as ACTIVATIONS, expected a list of "
-            "nnlab.maths.activations.Activation"
-        )
-    activations = [_with_kinks(activation) for activation in found]
+        kind = printable(type(found).__name__)
+        raise _Wrong(f"found {kind} as ACTIVATIONS, expected a list of nnlab.maths.activations.Activation")
+    activations = [_guarded(_with_kinks(activation), file) for activation in found]
     for activation in activations:
-        fault = _fault(activation)
-        if fault:
-            raise ConfigError(f"{printable(str(file))}: {fault}")
+        _try_out(activation)
     return activations
 
 
@@ -65,46 +87,115 @@ def _with_kinks(activation: AnyActivation) -> AnyActivation:
     return activation
 
 
-def _run(file: Path) -> dict[str, Any]:
-    if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
-        raise ConfigError(f"{printable(str(file))}: found no file, expected a plugin written in Python")
-    try:
-        with redirect_stdout(sys.stderr):  # stdout is for the result
-            return runpy.run_path(str(file), run_name="nnlab_plugin")
-    except (Exception, SystemExit) as error:
-        raise ConfigError(f"{printable(str(file))}: the plugin raised {_said(error)}") from error
+# --- guarding ---------------------------------------------------------------------------------------------------------
+
+_WRITING = (
+    "value",
+    "slope",
+    "backward",
+    "value_float32",
+    "slope_float32",
+    "backward_float32",
+)  # to their last argument
+_OTHERS = ("kinks", "randomized", "piece", "units")
+
+# What `along` and `_analytic` take for a function whose derivative cannot be followed.
+_NOT_FOLLOWED = (TypeError, ValueError, AttributeError)
 
 
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {printable(str(error))}"
+def _guarded(activation: AnyActivation, file: Path) -> AnyActivation:
+    """The activation with functions that raise a PluginError of one line, and cannot change their inputs."""
+    what = f"activation '{printable(str(activation.name))}'"
+
+    def guard(name: str, function: Callable[..., Any], *, writes: bool) -> Callable[..., Any]:
+        place = printable(file.name)  # in a worker its folder is a temporary one
+        return _guard(function, f"{place}: {name} of {what}", writes=writes, is_units=name == "units")
+
+    changes: dict[str, Any] = {
+        name: guard(name, function, writes=name in _WRITING)
+        for name in (*_WRITING, *_OTHERS)
+        if callable(function := getattr(activation, name, None))
+    }
+    if isinstance(activation, Activation):
+        changes["parameter_slopes"] = {
+            name: guard(f"the slope by '{printable(str(name))}'", function, writes=True)
+            for name, function in activation.parameter_slopes.items()
+        }
+    return replace(activation, **changes)
+
+
+def _guard(function: Callable[..., Any], what: str, *, writes: bool, is_units: bool) -> Callable[..., Any]:
+    """A function of a plugin that raises PluginError for whatever its code raises.
+
+    Its arrays are read-only, but for the last one if it `writes`. `units` says by ValueError which inputs it takes.
+    """
+
+    def guarded(*arrays: Any, **chosen: Any) -> Any:
+        inputs, out = (arrays[:-1], arrays[-1:]) if writes else (arrays, ())
+        parameters = {name: _read_only(value) for name, value in chosen.items()}
+        try:
+            return function(*map(_read_only, inputs), *out, **parameters)
+        except BaseException as error:
+            is_followed = DualArray in map(type, (*arrays, *chosen.values()))
+            allowed = _NOT_FOLLOWED if is_followed else (ValueError,) if is_units else ()
+            if is_signal(error) or isinstance(error, (MemoryError, *allowed)):
+                raise
+            raise PluginError(f"{what} raised {told(error)}") from error
+
+    return guarded
+
+
+def _read_only(value: Any) -> Any:
+    """A view of an array to which nothing can be written; anything else as it is."""
+    if type(value) is not np.ndarray:
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
 
 
 # --- trying out -------------------------------------------------------------------------------------------------------
 
 
 class _Wrong(Exception):  # noqa: N818 - it never leaves this module
-    """A function returned something wrong."""
+    """What nnlab finds wrong with a plugin, without its file."""
 
 
-def _fault(activation: AnyActivation) -> str | None:
-    """What is wrong with an activation, or None."""
-    if not isinstance(activation.name, str) or not re.fullmatch(r"[A-Za-z_]\w*", activation.name):
-        return f"found {printable(repr(activation.name))} as the name of an activation, expected letters, digits and _"
-    what = f"activation '{activation.name}'"
-    if activation.initializer not in INITIALIZERS:
-        return f"{what} names the initializer {printable(repr(activation.initializer))}, expected one of the catalogue"
-    if any(parameter.name in _RESERVED for parameter in activation.parameters):
-        return f"{what} has a parameter named {' or '.join(_RESERVED)}, expected another name"
+def _try_out(activation: AnyActivation) -> None:
+    """Call every function of an activation; _Wrong or PluginError says what is wrong with it."""
+    what = _described(activation)
     trials = _row_trials(activation) if isinstance(activation, RowActivation) else _trials(activation)
     for function, trial in trials:
         try:
-            with redirect_stdout(sys.stderr), np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("error", ComplexWarning)
                 trial()
         except _Wrong as wrong:
-            return f"{function} of {what} gave {wrong}"
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's function may raise
-            return f"{function} of {what} raised {_said(error)}"
-    return None
+            raise _Wrong(f"{function} of {what} gave {wrong}") from wrong
+        except Exception as error:  # of nnlab itself, for what a function gave
+            if isinstance(error, PluginError | MemoryError):
+                raise
+            raise _Wrong(f"{function} of {what} raised {told(error)}") from error
+
+
+_TEXTS = ("formula", "slope_formula", "range", "source", "at_kink", "untrainable")
+
+
+def _described(activation: AnyActivation) -> str:
+    """The name of an activation in words; _Wrong if what it says of itself cannot be used."""
+    if not isinstance(activation.name, str) or not re.fullmatch(r"[A-Za-z_]\w*", activation.name):
+        found = printable(repr(activation.name))
+        raise _Wrong(f"found {found} as the name of an activation, expected letters, digits and _")
+    what = f"activation '{activation.name}'"
+    for name in _TEXTS:
+        if not isinstance(getattr(activation, name, ""), str):
+            raise _Wrong(f"found {type(getattr(activation, name)).__name__} as {name} of {what}, expected text")
+    if activation.initializer not in INITIALIZERS:
+        found = printable(repr(activation.initializer))
+        raise _Wrong(f"{what} names the initializer {found}, expected one of the catalogue")
+    if any(parameter.name in _RESERVED for parameter in activation.parameters):
+        raise _Wrong(f"{what} has a parameter named {' or '.join(_RESERVED)}, expected another name")
+    return what
 
 
 Trial = tuple[str, Callable[[], object]]

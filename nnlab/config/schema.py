@@ -495,7 +495,10 @@ class NetworkSpec(FrozenModel):
 
 
 class EarlyStopping(FrozenModel):
-    """Stop a replica after `patience` evaluations without an improvement of more than `min_delta`."""
+    """Stop a replica after `patience` evaluations without an improvement of more than `min_delta`.
+
+    The weights that are kept are those of the best figure, by however little (see `nnlab.training.stopping.Watch`).
+    """
 
     monitor: StrictStr = "val/loss"
     patience: Count = 10
@@ -569,11 +572,18 @@ Saving = Annotated[int | Duration, BeforeValidator(_saving)]
 
 
 class TrainingSpec(FrozenModel):
-    """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab."""
+    """How long, in which batches, and when to measure. Counts are steps; `null` leaves the choice to nnlab.
+
+    `figures` are figures of merit to be measured at every evaluation beside the quick ones, such as `roc_auc`; one that
+    early stopping watches is measured without being named here. After `max_seconds` of a session the training stops
+    with its state saved, and can be resumed.
+    """
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
     steps: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
+    max_seconds: Positive | None = None
     batch_size: BatchSize = 32
+    drop_last: StrictBool = False
     shuffle: StrictBool = True
     log_every: Count | None = None
     evaluate_every: Count | None = None
@@ -588,6 +598,7 @@ class TrainingSpec(FrozenModel):
     gradcheck: GradientCheck | None = None
     health: StrictBool = False
     running_loss: StrictBool = False
+    figures: Annotated[list[StrictStr], AfterValidator(_different)] = []
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ A new set is one entry in CATALOGUE.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -393,6 +394,14 @@ def data_path(name: str, file: str) -> Path:
     looked = ", ".join(str(folder / file) for folder in folders)
     expected = f"expected {looked} (the set ships in data/ of the repository; NNLAB_DATA may name another folder)"
     raise DataError(Fault(f"found no data for {name}, {expected}", key=SOURCE))
+
+
+def entry_files(name: str) -> list[Path]:
+    """The file or the folder that the catalogue's set `name` is read from; none if it is computed or missing."""
+    entry = CATALOGUE[name]
+    with contextlib.suppress(DataError):
+        return [] if entry.make else [data_path(name, entry.file)]
+    return []
 
 
 def _named_folder() -> Path | None:

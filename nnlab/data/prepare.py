@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from nnlab.data.cells import input_cells, target_cells
 from nnlab.data.dataset import Columns, Dataset
 from nnlab.data.files import counted, quoted, refuse
+from nnlab.data.rounding import rounded_columns, rounded_inputs, rounded_target
 from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
@@ -23,11 +24,13 @@ from nnlab.errors import DataError, Fault
 class Examples:
     """Scaled inputs `x` (n, inputs) and targets `y` (n, outputs) of one part, C-contiguous if in memory.
 
+    `truth` (n, outputs) are the targets as in the data, neither scaled nor rounded: figures of merit are made with it.
     `weights` (n,) float64 say how much each row counts, with a mean of 1 over the part; None where all count alike.
     """
 
     x: Any
     y: NDArray[Any]
+    truth: NDArray[Any]
     weights: NDArray[np.float64] | None = None
 
 
@@ -106,16 +109,24 @@ def prepare(
         with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
             inputs = scaling.apply(known, dtype, rows)
         with y.named(rows, "" if scales else "; see data.scale_targets"):
-            return Examples(inputs, targets.apply(dataset.y, dtype, rows), weights)
+            scaled = targets.apply(dataset.y, dtype, rows)
+        # Zeros and ones of classes are the same in every precision: no second copy of them.
+        return Examples(inputs, scaled, dataset.y[rows] if dataset.task == "regression" else scaled, weights)
 
     def warnings() -> Iterator[str]:
         yield from _warnings(dataset, parts, scaling, targets, unseen)
+        yield from rounded_inputs(
+            rounded_columns(known, parts.train, scaling, dtype), dataset.columns.input_names, scaling
+        )
+        of_targets = rounded_columns(dataset.y, parts.train, targets, dtype) if dataset.task == "regression" else []
+        for one in of_targets:
+            yield rounded_target(one, dataset.columns.targets[one.column], scaled=scales, may_be_scaled=not counts)
         yield from suspicions(
             dataset,
             parts.train,
             scaled=scaling.name != "none",
             targets_scaled=scales or counts,
-            dtype=dtype,
+            rounded=[dataset.columns.targets[one.column] for one in of_targets],
             class_weights=class_weights,
         )
 

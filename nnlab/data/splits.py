@@ -38,6 +38,10 @@ class Split:
     test: Rows
     warnings: tuple[str, ...] = ()
 
+    def sizes(self) -> dict[str, int]:
+        """The number of rows of each part."""
+        return {"train": len(self.train), "val": len(self.validation), "test": len(self.test)}
+
 
 def split(dataset: Dataset, *, test: float | None, validation: float | Literal["own"] | None, seed: int) -> Split:
     """The rows of a set in parts: first the test part, then the validation part of the rest.

@@ -170,7 +170,7 @@ def _chunks(stream: IO[bytes], left: int) -> Iterator[bytes]:
 def spooled(chunks: Iterable[Any], path: Path) -> tuple[int, int]:
     """Write what was unpacked or decoded of `path` to an unnamed temporary file; returns its descriptor and size."""
     size = 0
-    with tempfile.TemporaryFile(buffering=0) as file:
+    with _temporary(path) as file:
         for chunk in chunks:
             _write(file, chunk, path)
             size += memoryview(chunk).nbytes
@@ -184,8 +184,20 @@ def _write(file: Any, chunk: Any, path: Path) -> None:
         while rest:
             rest = rest[file.write(rest) :]
     except OSError as error:
-        where = f"{printable(tempfile.gettempdir())}: cannot unpack {printable(str(path))} there: {error.strerror}"
-        raise StorageError(f"{where}; TMPDIR may name another folder") from error
+        raise _not_unpacked(path, tempfile.gettempdir(), error) from error
+
+
+def _temporary(path: Path) -> IO[bytes]:
+    """A temporary file for the content of `path`, which has no name."""
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError as error:  # no folder for temporary files, or too many open files
+        raise _not_unpacked(path, os.environ.get("TMPDIR", "TMPDIR"), error) from error
+
+
+def _not_unpacked(path: Path, folder: str, error: OSError) -> StorageError:
+    where = f"{printable(folder)}: cannot unpack {printable(str(path))} there: {error.strerror}"
+    return StorageError(f"{where}; TMPDIR may name another folder")
 
 
 class StoredRows:
@@ -220,6 +232,7 @@ class StoredRows:
 
     def pick(self, rows: NDArray[np.int64]) -> StoredRows:
         """Some of the rows, left in their file."""
+        rows = numbers(rows, len(self))
         return StoredRows(self.arrays, self.in_blocks, rows if self.picked is None else self.picked[rows])
 
     def blocks(self) -> Iterator[Array]:
@@ -233,7 +246,7 @@ class StoredRows:
         return values
 
     def __getitem__(self, key: Any) -> Array:
-        """The rows of a slice, of an array of numbers in any order, or one row (columns,)."""
+        """The rows of a slice, of a mask, of an array of numbers in any order, or one row (columns,)."""
         if isinstance(key, int | np.integer):
             row: Array = self[[int(key)]][0]
             return row
@@ -255,13 +268,21 @@ class StoredRows:
             array, start = self.arrays[of[begin]], self.starts[of[begin]]
             own = rows[begin:end] - start
             block = array.read(int(own[0]), int(own[-1]) + 1)
-            taken[begin:end] = block if len(block) == len(own) else block[own - own[0]]
+            taken[begin:end] = block[own - own[0]]
         return taken
 
 
 def numbers(key: Any, rows: int) -> NDArray[np.int64]:
-    """The row numbers of a slice of `rows` rows, or the given numbers unchanged."""
-    return np.arange(*key.indices(rows)) if isinstance(key, slice) else np.asarray(key, np.int64)
+    """The numbers, from 0, of the rows that `key` takes of `rows` rows, with NumPy's meaning of it.
+
+    `key` is a slice, a mask of all rows, or numbers in any order, of which those below 0 count from the end. IndexError
+    for a number beyond the rows.
+    """
+    if isinstance(key, slice):
+        return np.arange(*key.indices(rows))
+    given = np.asarray(key)
+    taken: NDArray[np.int64] = np.arange(rows)[given if given.dtype == bool else given.astype(np.int64)]
+    return taken
 
 
 class Stacked:

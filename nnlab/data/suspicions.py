@@ -6,13 +6,12 @@ Blanks (nan) count for nothing, and inputs that are images or that stay in their
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from nnlab.data.dataset import Dataset
 from nnlab.data.files import counted, quoted
@@ -26,7 +25,6 @@ _FEWEST_ROWS = 10  # below, numbers that have nothing to do with each other may 
 _MOST_SUMMED = 40  # inputs whose pairs are looked at
 _MOST_CLASSES = 100  # that are each compared with each input
 _WIDE = 1e3  # a spread that asks for scaling
-_COARSE = 1e-3  # a rounding, in standard deviations, that loses what is to be learned
 _MAJORITY = 0.95
 _BLOCK = 2**20  # values at a time
 _STEADY = 1e-10  # a deviation, as a share of the largest value, that may be rounding alone
@@ -38,14 +36,15 @@ def suspicions(
     *,
     scaled: bool,
     targets_scaled: bool,
-    dtype: DTypeLike,
+    rounded: Collection[str] = (),
     class_weights: bool,
 ) -> Iterator[str]:
     """The suspicions about the training `rows`, a sentence for each with the columns, a figure and the cure.
 
-    `scaled` and `targets_scaled` say whether inputs and targets are scaled, `dtype` is the precision of the training,
-    and with `class_weights` the experiment weighs classes already. Targets that are a copy or a sum of inputs are
-    looked for in tables only, which know the lines of their rows: a computed set may have such a target to be learned.
+    `scaled` and `targets_scaled` say whether inputs and targets are scaled, `rounded` names targets of which it is told
+    already that they need it, and with `class_weights` the experiment weighs classes already. Targets that are a copy
+    or a sum of inputs are looked for in tables only, which know the lines of their rows: a computed set may have such a
+    target to be learned.
     """
     y = dataset.y[rows]
     x = dataset.x
@@ -55,7 +54,8 @@ def suspicions(
         yield from found
     if dataset.task == "regression" and not targets_scaled:
         for name, values in zip(dataset.columns.targets, y.T, strict=True):
-            yield from _of_target(name, values, np.dtype(dtype))
+            if name not in rounded:
+                yield from _wide_target(name, values)
     if dataset.columns.classes and not class_weights:
         yield from _of_classes(dataset.columns.classes, y)
 
@@ -213,7 +213,7 @@ def _covariances(inputs: _Inputs, used: NDArray[np.bool_], y: Floats) -> tuple[i
     return count, among[:-1, :-1], among[:-1, -1], float(among[-1, -1])
 
 
-# --- numbers that are too large or too fine ---------------------------------------------------------------------------
+# --- numbers that spread too far --------------------------------------------------------------------------------------
 
 
 def _wide_inputs(inputs: _Inputs) -> Iterator[str]:
@@ -227,15 +227,10 @@ def _wide_inputs(inputs: _Inputs) -> Iterator[str]:
         yield f"{found}, on which networks train badly: data.scale: standard"
 
 
-def _of_target(name: str, y: Floats, dtype: np.dtype[Any]) -> Iterator[str]:
-    """A target that float32 rounds away, or else one that spreads far."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        largest, deviation, spread = np.abs(y).max(), float(y.std()), float(np.ptp(y))
-        step = float(np.spacing(np.float32(largest)))
-    if dtype == np.float32 and 0 < _COARSE * deviation < step:
-        found = f"target {quoted(name)} is rounded to steps of {step:g} in float32, but deviates by {deviation:.3g}"
-        yield f"{found}, so that digits are lost: precision: float64, and data.scale_targets: true, keep them"
-    elif spread > _WIDE:
+def _wide_target(name: str, y: Floats) -> Iterator[str]:
+    with np.errstate(over="ignore"):
+        spread = float(np.ptp(y))
+    if spread > _WIDE:
         found = f"target {quoted(name)} is not scaled and spreads over {_figure(spread)}"
         yield f"{found}, on which networks train badly: data.scale_targets: true"
 

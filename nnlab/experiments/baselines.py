@@ -31,8 +31,9 @@ from nnlab.maths.baselines import (
     constant,
     fit_linear,
     margin_over,
+    scores_of,
 )
-from nnlab.maths.metrics import TRAINING_METRICS, Figures, metric_of, predictions, report
+from nnlab.maths.metrics import TRAINING_METRICS, Figures, Scored, metric_of, predictions, report, top_k_for
 
 Array = NDArray[Any]
 
@@ -77,12 +78,8 @@ NOTHING = Beside({})
 
 def parts_of(prepared: Prepared) -> dict[str, Examples]:
     """The parts that exist, by name: scaled inputs, and targets in their own units, as `Model.report` takes them."""
-    scaling, found = prepared.target_scaling, {name: getattr(prepared, name) for name in SPLITS}
-    return {
-        name: part if scaling is None else replace(part, y=scaling.invert(part.y))
-        for name, part in found.items()
-        if part is not None
-    }
+    found = {name: getattr(prepared, name) for name in SPLITS}
+    return {name: replace(part, y=part.truth) for name, part in found.items() if part is not None}
 
 
 @dataclass(frozen=True)
@@ -122,16 +119,16 @@ class Baselines:
         }
 
     def _report(self, predictor: Predictor, part: Examples) -> Figures:
-        top_k = (3, 5) if self.task == "multiclass" and part.y.shape[1] > 5 else ()
-        figures = report(self.task, predictor(part.x), part.y, part.weights, top_k=top_k)
+        top_k, scores = top_k_for(self.task, part.y.shape[1]), scores_of(predictor, part.x)
+        figures = report(self.task, predictor(part.x), part.y, part.weights, top_k=top_k, scores=scores)
         return {name: value for name, value in figures.items() if "/" not in name}
 
     def beside(
-        self, parts: Mapping[str, Examples], reports: Mapping[str, Figures], outputs_on: Callable[[str], Array]
+        self, parts: Mapping[str, Examples], reports: Mapping[str, Figures], scored_on: Callable[[str], Scored]
     ) -> Beside:
         """The figures on these parts, and sentences on the first of test, validation and training part.
 
-        `reports` are the network's figures, and `outputs_on` gives its outputs on a part.
+        `reports` are the network's figures, and `scored_on` gives its outputs on a part and their scores.
         """
         figures, split = self.figures(parts), next(name for name in PARTS if name in parts)
         figure = next(iter(TRAINING_METRICS[self.task]))
@@ -141,7 +138,7 @@ class Baselines:
         ]
         if any(value is None for value in found):
             return Beside(figures)
-        return Beside(figures, tuple(_InWords(self, outputs_on(split), split, parts[split]).all()))
+        return Beside(figures, tuple(_InWords(self, scored_on(split), split, parts[split]).all()))
 
     @property
     def always(self) -> str:
@@ -173,12 +170,12 @@ class Baselines:
 class _InWords:
     """Sentences on a network's outputs on a part, beside those of the baselines."""
 
-    def __init__(self, baselines: Baselines, outputs: Array, split: str, part: Examples) -> None:
-        self.baselines, self.outputs, self.split = baselines, outputs, split
+    def __init__(self, baselines: Baselines, scored: Scored, split: str, part: Examples) -> None:
+        self.baselines, self.outputs, self.scores, self.split = baselines, scored.outputs, scored.scores, split
         self.task, self.targets, self.weights = baselines.task, part.y, part.weights
         self.figure = next(iter(TRAINING_METRICS[self.task]))
         self.others = {name: predictor(part.x) for name, predictor in baselines.predictors.items()}
-        self.value = self._value(outputs)
+        self.value = self._value(self.outputs)
 
     def _value(self, outputs: Array) -> float:
         return float(TRAINING_METRICS[self.task][self.figure](outputs, self.targets, self.weights))
@@ -213,7 +210,8 @@ class _InWords:
 
     def _no_better(self, always: str) -> Iterator[str]:
         """That nothing was learned, unless figures that heed rare classes say otherwise, and what may help."""
-        found, advice = beyond_chance(self.task, self.outputs, self.targets), self.baselines.advice
+        found = beyond_chance(self.task, self.outputs, self.targets, self.scores)
+        advice = self.baselines.advice
         if found:
             others = listed([f"{name} is {value:.3g} against {chance:.3g}" for name, (value, chance) in found.items()])
             yield f"No better than {always} by accuracy, but {others}."

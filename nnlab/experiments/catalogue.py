@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 from nnlab.maths.statistics import SATURATED_BELOW
+from nnlab.runs.outputs import NamedOutput
 
 Array = NDArray[Any]
 
@@ -140,8 +140,8 @@ def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: d
         raise ConfigError([Fault(line) for line in (error.message + hint, *error.pointed().splitlines())]) from error
 
 
-def picture(description: Description, path: Path) -> None:
-    """Draw the function and its slope into a PNG file."""
+def picture(description: Description, output: NamedOutput) -> None:
+    """Draw the function and its slope as PNG."""
     from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
     about = description.about
@@ -157,4 +157,4 @@ def picture(description: Description, path: Path) -> None:
         slope_formula=str(about["slope_formula"]),
         title=str(about["name"]),
     )
-    plots.save(figure, path)
+    output.write(plots.to_png(figure))

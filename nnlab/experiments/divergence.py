@@ -411,8 +411,7 @@ def _input_at(setup: Setup, case: Finding) -> float:
 
 def _document(setup: Setup, state: State, case: Finding, causes: Sequence[Cause]) -> dict[str, Any]:
     step = int(state.bad_step[0])
-    train_rows, culprit = len(setup.rows.of(0).split.train), case.culprit
-    per_epoch = -(-train_rows // setup.plan.batch_size)
+    culprit, per_epoch = case.culprit, setup.epoch_steps
     rate = np.ravel(setup.optimizer.rate(state.theta, state.slots, max(step, 1)))[0]
     document = {
         "step": step,

@@ -12,6 +12,7 @@ from nnlab.config.experiment import bytes_kept
 from nnlab.networks.layers.base import PassContext, units_of
 from nnlab.networks.pieces import training_pass
 from nnlab.setup.setup import Setup
+from nnlab.training.epochs import Epoch
 from nnlab.training.objective import Objective
 
 _SECONDS = 0.002  # spent measuring; the fastest step counts, as the one least disturbed by other load
@@ -31,6 +32,7 @@ class DryRun:
 
     parameters: int
     batch: int
+    epoch: Epoch
     steps: int
     operations: int
     bytes: int
@@ -38,6 +40,7 @@ class DryRun:
     seconds: float
     rows: dict[str, int]
     layers: list[dict[str, Any]]
+    shuffled: bool = True
 
     def sentence(self) -> str:
         """The cost in words."""
@@ -45,8 +48,18 @@ class DryRun:
             f"A step on {self.batch:,} rows: {_amount(self.operations)} operations in matrix products, about "
             f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
             f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers, {_amount(self.workspace)} of them "
-            "for the buffers of a step."
+            f"for the buffers of a step.{self._of_the_rest()}"
         )
+
+    def _of_the_rest(self) -> str:
+        """Where the last batch of an epoch is not simply the rest of the rows, what becomes of them."""
+        if self.epoch.joins:
+            last = self.epoch.size + self.epoch.left_over
+            return f" The row left over is joined to the last batch of an epoch, which has {last:,} rows."
+        if self.epoch.dropped:
+            left_out, which = _amount(self.epoch.dropped), "" if self.shuffled else ", the last ones"
+            return f" Each epoch leaves out {left_out} of {self.epoch.rows:,} rows (drop_last){which}."
+        return ""
 
     def document(self) -> dict[str, Any]:
         """The cost as a document for `--json`."""
@@ -55,6 +68,11 @@ class DryRun:
             "rows": self.rows,
             "layers": self.layers,
             "batch_size": self.batch,
+            "batches": {
+                "per_epoch": self.epoch.steps,
+                "last": self.epoch.rows_of(self.epoch.steps - 1),
+                "left_out": self.epoch.dropped,
+            },
             "steps": self.steps,
             "flops_per_step": self.operations,
             "bytes": self.bytes,
@@ -65,16 +83,17 @@ class DryRun:
 
 def dry_run(setup: Setup) -> DryRun:
     """Measure a few steps on the first batch; nothing is written."""
-    split, network, batch = setup.rows.of(0).split, setup.network, setup.plan.batch_size
+    split, network, batch = setup.rows.of(0).split, setup.network, max(setup.plan.epoch.sizes)
     state = setup.start()
     itemsize = state.theta.itemsize
     workspace = network.workspace(batch, itemsize)
     buffers = workspace + batch * network.inputs * itemsize
     return DryRun(
         network.layout.size,
-        batch,
+        setup.plan.batch_size,
+        setup.plan.epoch,
         setup.plan.steps,
-        network.operations(batch),
+        network.operations(setup.plan.batch_size),
         network.layout.size * bytes_kept(setup.experiment) + buffers,
         workspace,
         _fastest_step(setup, state),
@@ -88,6 +107,7 @@ def dry_run(setup: Setup) -> DryRun:
             }
             for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
         ],
+        setup.plan.shuffle,
     )
 
 
@@ -95,7 +115,8 @@ def _fastest_step(setup: Setup, state: Any) -> float:
     train, batches = setup.parts["train"], setup.batches()
     gradient = np.zeros_like(state.theta)
     context = PassContext(setup.rows.seeds)
-    first = training_pass(setup.network, state.theta, gradient, batches.size, state.statistics, context)
+    size = setup.plan.epoch.rows_of(0)
+    first = training_pass(setup.network, state.theta, gradient, size, state.statistics, context)
     update, fastest, begun = setup.optimizer.update, np.inf, time.perf_counter()
     more = {"objective": Objective(setup.network, train.x, train.y_and_weights)} if setup.plan.needs_objective else {}
     with np.errstate(all="ignore"):

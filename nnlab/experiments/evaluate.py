@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
+from nnlab.config.overrides import override_all
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import load_new
 from nnlab.data.cells import Cells
@@ -27,21 +28,40 @@ from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
 from nnlab.experiments.predictions import Predicted
-from nnlab.experiments.row_warnings import blank_warning, count_trained_on, flattery, unseen_warnings, with_unseen
-from nnlab.experiments.unchanged import refuse_edited, refuse_other_rows
+from nnlab.experiments.row_warnings import (
+    blank_warning,
+    count_trained_on,
+    flattery,
+    rounding_warning,
+    unseen_warnings,
+    with_unseen,
+)
+from nnlab.experiments.unchanged import (
+    GO_ON,
+    Trust,
+    newest_whole,
+    refuse_edited,
+    refuse_foreign,
+    refuse_lost,
+    refuse_other_columns,
+    refuse_other_parts,
+    refuse_other_plugins,
+    refuse_other_rows,
+)
 from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
-from nnlab.maths.metrics import Figures
+from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
 from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
 from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.run import ArmsRun
+from nnlab.runs.run import ArmsRun, TrainingRun
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
+from nnlab.setup.paths import DataPaths, moved_with, with_absolute_paths
 from nnlab.setup.rows import read_rows, split_rows, table_options
 
 Array = NDArray[Any]
@@ -51,7 +71,8 @@ Array = NDArray[Any]
 class Evaluation:
     """Figures and predictions of each evaluated part; no figures without targets.
 
-    `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows.
+    `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows,
+    `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
     """
 
     run: Path
@@ -66,7 +87,10 @@ class Evaluation:
     picture: str = ""
     flattery: str = ""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
     beside: Beside = NOTHING
+    escaped: tuple[str, ...] = ()  # columns of the predictions with a text that a spreadsheet would run
 
     @property
     def rows(self) -> int:
@@ -91,6 +115,7 @@ class Evaluation:
             "sentences": [*self.beside.sentences],
             "gates": [gate.document() for gate in self.gates],
             "warnings": [*([self.flattery] if self.flattery else []), *self.warnings],
+            **({"trusted": [*self.trusted]} if self.trusted else {}),
             **({"images": [one.document() for one in self.answers], "picture": self.picture} if self.answers else {}),
         }
 
@@ -102,12 +127,18 @@ def _flat(figures: Mapping[str, Figures]) -> Figures:
 
 @dataclass(frozen=True)
 class Opened:
-    """A finished run: its experiment, and the model of one of its checkpoints."""
+    """A finished run: its experiment, and the model of one of its checkpoints; `trust` has what differs from it."""
 
-    experiment: Experiment
+    paths: DataPaths
     model: Model
     checkpoint: str
     about: WeightsAbout
+    trust: Trust
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, with the paths where its data lie now."""
+        return self.paths.experiment
 
 
 def weights_of(experiment: Experiment) -> str:
@@ -115,20 +146,33 @@ def weights_of(experiment: Experiment) -> str:
     return "best" if experiment.training.early_stopping else "last"
 
 
-def open_run(run: RunFolder, name: str | None, activations: Mapping[str, AnyActivation]) -> Opened:
+def open_run(
+    run: RunFolder,
+    name: str | None,
+    activations: Mapping[str, AnyActivation],
+    *,
+    sets: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
+    trust: Trust | None = None,
+) -> Opened:
     """Open a run with the model of a checkpoint; without a name, the checkpoint whose figures the run reports.
 
-    CheckpointError if the experiment file is no longer the one from which the checkpoint was trained.
+    `sets` say where the data are now, `plugins` are the files of the activations. CheckpointError if experiment or
+    plugins are not those with which the checkpoint was trained, or if it is another run's, unless that is trusted.
     """
     require_one_network(run)
-    document = read_file(run.path / CONFIG)
+    document = override_all(read_file(run.path / CONFIG), sets)
     with plugins_named(run):
         experiment = validate(document, activations)
-    name = name or weights_of(experiment)
+    name, trust = name or weights_of(experiment), trust or Trust()
+    state = newest_whole(run) if name == "best" else None
     checkpoint = checkpoints.load(run.checkpoint(name))
     about = WeightsAbout.of(checkpoint.about, printable(str(run.checkpoint(name))))
-    refuse_edited(run, about, experiment, document.values)
-    return Opened(experiment, Model.from_checkpoint(experiment, checkpoint), name, about)
+    refuse_edited(run, about, experiment, document.values, trust)
+    refuse_other_plugins(run, about, plugins, trust)
+    refuse_foreign(run, name, checkpoint, about, state, trust)
+    paths = moved_with(with_absolute_paths(experiment, run.path), run.then(), run.path.resolve())
+    return Opened(paths, Model.from_checkpoint(experiment, checkpoint), name, about, trust)
 
 
 @contextlib.contextmanager
@@ -174,14 +218,18 @@ def evaluate(
     data: str | None = None,
     gates: Sequence[Gate] = (),
     baseline: Measured | None = None,
+    sets: Sequence[str] = (),
+    plugins: Sequence[Path] = (),
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
     Gates are checked against the figures; ConfigError for a gate on a figure that is not measured. The simple baselines
     are set beside the figures of splits; the linear one, and any beside the figures of a file, only if a gate compares
-    with it, for they are fitted on the run's own training rows.
+    with it, for they are fitted on the run's own training rows. `sets`, `plugins` and `trust` are those of `open_run`.
     """
-    opened = open_run(run, checkpoint, activations)
+    held = Trust(given=trust, hint=GO_ON)
+    opened = open_run(run, checkpoint, activations, sets=sets, plugins=plugins, trust=held)
     model = opened.model
     rows = None if data is None else _new_rows(model, opened.experiment, data)
     figures, predicted, beside = (
@@ -191,10 +239,14 @@ def evaluate(
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     known = run.read_run()
     status = "unknown" if known is None else known.status
+    has_ended = not (isinstance(known, TrainingRun) and known.stopped_by == "max_seconds")
     about = (run.path, status, opened.checkpoint, opened.about.step)
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
-    warnings = (*_on_status(status, opened.about), *found.warnings, *_on_predicted(model, predicted))
+    on_status = _on_status(status, opened.about, has_ended=has_ended)
+    warnings = (*on_status, *found.warnings, *_on_predicted(model, predicted))
+    warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
+    found = replace(found, notes=opened.paths.notes if rows is None else (), trusted=tuple(held.differences))
     return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
 
 
@@ -207,11 +259,11 @@ def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predi
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.about.fingerprint, new)
 
 
-def _on_status(status: str, about: WeightsAbout) -> Iterator[str]:
+def _on_status(status: str, about: WeightsAbout, *, has_ended: bool) -> Iterator[str]:
     """A sentence where the weights are not those of a training that ended."""
     if status == "diverged":
         yield "the run diverged: its weights are the last that were sound, and no result of a training"
-    elif status in ("running", "interrupted", "killed", "failed"):
+    elif status in ("running", "interrupted", "killed", "failed") or not has_ended:
         ended = f"the training had not ended: status {status}, weights of step {about.step:,}"
         yield f"{ended} of {about.planned[-1][1]:,}; nnlab train --resume goes on with it"
 
@@ -269,33 +321,34 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
     """Predictions for new rows of a file, with figures if they have targets; none for those with a blank not filled."""
     model = opened.model
     blank = _blank_rows(model, new)
-    rows, y, weights = np.delete(np.arange(len(new.x)), blank), None, None
+    rows, y, weights, truth = np.delete(np.arange(len(new.x)), blank), None, None, None
     with Cells(file, new.x, lambda: model.columns.input_names, new.rows.lines).named(rows):
         x = model.scaled(new.x, rows if len(blank) else None)
     if new.y is not None and len(rows):
         with Cells(file, new.y, lambda: model.columns.targets, new.rows.lines).named(rows):
-            y, weights = model.scaled_targets(new.y[rows]), relative_weights(new.rows.weights, rows, quoted(file))
-    known, figures = _measured(model, x, y, weights)
-    outputs = np.full((len(new.x), known.shape[1]), np.nan, known.dtype)
-    outputs[rows] = known
-    facts = with_unseen(model, new.x, new.rows)
-    part = Predicted(outputs, np.arange(1, len(outputs) + 1), new.y, new.names, facts, blank)
-    if y is None:
+            truth, weights = new.y[rows], relative_weights(new.rows.weights, rows, quoted(file))
+            y = model.scaled_targets(truth)
+    known, figures = _measured(model, x, y, weights, truth)
+    outputs, scores = (_spread(values, rows, len(new.x)) for values in (known.outputs, known.scores))
+    facts, own = with_unseen(model, new.x, new.rows), scores if model.network.has_scores else None
+    part = Predicted(outputs, np.arange(1, len(new.x) + 1), new.y, new.names, facts, blank, own)
+    if truth is None:
         return {}, {"data": part}, NOTHING
     beside = NOTHING
     if asks_for(gates):
         dataset = _own_rows(opened, run)
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
-        beside = Beside(baselines.figures({"data": Examples(x, model.in_own_units(y), weights)}))
+        beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
 
 
 def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
     """The rows that the run was made from. CheckpointError for others than those."""
+    refuse_lost(opened.paths)
     dataset = read_rows(opened.experiment, None, run.path)
-    refuse_other_rows(run.path, dataset, opened.about.fingerprint, "; use --data for other rows")
-    if dataset.columns != opened.model.columns:
-        raise CheckpointError(f"{run.path}: the checkpoint: columns: found others than those of its data")
+    hint = "; use --data for other rows"
+    refuse_other_rows(run.path, dataset, opened.about.fingerprint, hint, opened.trust)
+    refuse_other_columns(run.path, opened.model.columns, dataset.columns)
     return dataset
 
 
@@ -312,9 +365,18 @@ def _blank_rows(model: Model, new: NewRows) -> NDArray[np.int64]:
     return np.flatnonzero(np.isnan(new.x).any(axis=1))
 
 
-def _measured(model: Model, x: Any, y: Array | None, weights: Array | None) -> tuple[Array, Figures]:
+def _measured(
+    model: Model, x: Any, y: Array | None, weights: Array | None, truth: Array | None
+) -> tuple[Scored, Figures]:
     """Outputs for scaled inputs, and figures if there are scaled targets, of rows with weights if they have some."""
-    return (model.outputs_of_scaled(x), {}) if y is None else model.outputs_and_report(x, y, weights)
+    return (model.scored(x), {}) if y is None else model.scored_and_report(x, y, weights, truth)
+
+
+def _spread(values: Array, rows: NDArray[np.int64], count: int) -> Array:
+    """The values of some rows (n, K) among nan for the others of `count`, (count, K)."""
+    spread = np.full((count, values.shape[1]), np.nan, values.dtype)
+    spread[rows] = values
+    return spread
 
 
 PICTURE = "answers"
@@ -344,6 +406,7 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequenc
     """Figures and predictions of the run's own parts, or of one; others are scaled for a linear model only."""
     model, dataset = opened.model, _own_rows(opened, run)
     parts = split_rows(opened.experiment, dataset)
+    refuse_other_parts(run, parts, opened.trust)
     found = {
         name: rows for name, rows in zip(SPLITS, (parts.train, parts.validation, parts.test), strict=True) if len(rows)
     }
@@ -355,8 +418,9 @@ def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequenc
         rows, y = found[name], dataset.y[found[name]]
         weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
         x, targets = model.scaled(dataset.x, rows), model.scaled_targets(y)
-        outputs, figures[name] = _measured(model, x, targets, weights)
-        predicted[name] = Predicted(outputs, rows + 1, y, facts=facts)
-        inputs = x if LINEAR in baselines.predictors else outputs
-        scored[name] = Examples(inputs, model.in_own_units(targets), weights)
-    return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].outputs)
+        known, figures[name] = _measured(model, x, targets, weights, y)
+        scores = known.scores if model.network.has_scores else None
+        predicted[name] = Predicted(known.outputs, rows + 1, y, facts=facts, scores=scores)
+        inputs = x if LINEAR in baselines.predictors else known.outputs
+        scored[name] = Examples(inputs, y, y, weights)
+    return figures, predicted, baselines.beside(scored, figures, lambda part: predicted[part].scored)

@@ -14,27 +14,21 @@ from nnlab.experiments.baselines import check_chosen
 from nnlab.gates.hold import NO_BASELINE, Measured, Outcome, needs_baseline, read_baseline
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import Gate
-from nnlab.runs.files import check_place
 from nnlab.runs.lookup import find
+from nnlab.runs.outputs import NamedOutput
 
 
 @dataclass(frozen=True)
 class Gating:
-    """A baseline run in `runs` and the path of a JUnit report; both are checked before training and used after it.
+    """A baseline run in `runs` and the output for a JUnit report; both are used after the training.
 
     `baselines` is whether a linear model was asked for, or refused, to compare with.
-    The report must be none of the files that the command has `read`.
     """
 
     runs: Path
     baseline_name: str | None = None
-    junit: Path | None = None
-    read: tuple[str | Path, ...] = ()
+    junit: NamedOutput | None = None
     baselines: bool | None = None
-
-    def __post_init__(self) -> None:
-        if self.junit is not None:
-            check_place(self.junit, self.read)
 
     @cached_property
     def baseline(self) -> Measured | None:
@@ -53,11 +47,17 @@ class Gating:
         if self.baseline is not None and not needs_baseline(gates):
             raise ConfigError("--baseline: found no gate that uses it, expected one such as 'val/loss <= baseline'")
 
-    def write(self, run: Path, gates: Sequence[Outcome], seconds: float) -> None:
-        """Write the JUnit report, if requested, as a test suite named after the run."""
+    def write(
+        self, experiment: str, run: Path, gates: Sequence[Outcome], seconds: float, trusted: Sequence[str] = ()
+    ) -> None:
+        """Write the JUnit report, if requested, as a test suite named after the experiment.
+
+        Its properties are the `run` and what was `trusted` of it.
+        """
         if self.junit is not None:
             cases = [JUnitCase(gate.gate, "" if gate.met else missed(gate)) for gate in gates]
-            write_junit(self.junit, run.name, cases, seconds)
+            properties = [("run", str(run)), *(("trusted", difference) for difference in trusted)]
+            write_junit(self.junit, experiment, cases, seconds, properties)
 
 
 def missed(gate: Outcome) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -10,14 +11,19 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from nnlab.errors import InterruptedRunError
-from nnlab.signals import heard
+from nnlab.signals import Signalled, heard
 
+_SECONDS_TO_DRAW = 1.4  # of the two within which a command ends after a signal
 # `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
 
 
-class _Leaving(BaseException):
+class _Leaving(Signalled):
     """Raised at a signal within `leaving`, which alone catches it."""
+
+
+class _Impatient(Signalled, KeyboardInterrupt):
+    """A second Ctrl-C."""
 
 
 class Stop:
@@ -36,12 +42,16 @@ class Stop:
         """Signal handler: record the signal; a second Ctrl-C, half a second later, raises KeyboardInterrupt."""
         before, now = self.number, time.monotonic()
         self.number = number
-        if not self.patient:
-            raise _Leaving
         if before is None:
             self.time = now
-        elif number == signal.SIGINT and now - self.time > _SECONDS_OF_ONE_SIGNAL:
-            raise KeyboardInterrupt
+        if not self.patient:
+            raise _Leaving
+        if number == signal.SIGINT and now - self.time > _SECONDS_OF_ONE_SIGNAL:
+            raise _Impatient
+
+    def seconds_to_draw(self) -> float:
+        """How long pictures may still take: after a signal not long, for the command is to end; else without limit."""
+        return max(1e-3, _SECONDS_TO_DRAW - (time.monotonic() - self.time)) if self() else math.inf
 
     def error(self, where: str) -> InterruptedRunError:
         """The error that ends the command with the exit code of its signal."""
@@ -58,14 +68,38 @@ def stopping() -> Iterator[Stop]:
 
 
 @contextlib.contextmanager
-def leaving(where: Callable[[], str]) -> Iterator[None]:
+def leaving(where: Callable[[], str]) -> Iterator[Stop]:
     """Context that a signal ends at once, with its exit code and a message that ends in `where()`."""
     stop = Stop(patient=False)
     try:
         with _listening(stop):
-            yield
+            yield stop
     except _Leaving:
         raise stop.error(where()) from None
+
+
+@contextlib.contextmanager
+def briefly(seconds: float) -> Iterator[None]:
+    """Context that is left without an error at a signal, or after `seconds`: for what is left out if it takes long."""
+    with contextlib.suppress(_Leaving), _listening(Stop(patient=False)), _alarm(seconds):
+        yield
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Context that is left after so many seconds; an alarm of the caller's goes off no earlier than it would."""
+    if seconds == math.inf or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler, begun = signal.signal(signal.SIGALRM, Stop(patient=False).receive), time.monotonic()
+    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if before:
+            signal.setitimer(signal.ITIMER_REAL, max(1e-3, before - (time.monotonic() - begun)), interval)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ matplotlib is loaded when the first picture is drawn, not before: importing this
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Task
-from nnlab.errors import StorageError
+from nnlab.errors import StorageError, told
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -42,8 +43,11 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
-    `portraits` describe the activation layers; `depths` numbers the layers with weights from 1 and gives each
-    activation layer the number of the one before it.
+    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
+
+    `portraits` describe activation layers, the first and the last among them; `activations` names them all, and says of
+    which the units are channels of images. `layers` is how many layers the network has. `depths` numbers the layers
+    with weights from 1 and gives each activation layer the number of the one before it.
 
     `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
     convolution. `schedule` names what changes the learning rate, if anything does.
@@ -58,17 +62,19 @@ class RunPlotData:
     curves: Mapping[str, Array]
     epoch_steps: float
     best_step: int | None
-    split: str
-    x: Array
-    y: Array
-    outputs: Array
-    predict: Callable[[Array], Array]
+    split: str = ""
+    x: Array = field(default_factory=lambda: np.empty((0, 0)))
+    y: Array = field(default_factory=lambda: np.empty((0, 0)))
+    outputs: Array = field(default_factory=lambda: np.empty((0, 0)))
+    predict: Callable[[Array], Array] = lambda x: x
     all_x: Array = field(default_factory=lambda: np.empty((0, 0)))
     all_y: Array = field(default_factory=lambda: np.empty((0, 0)))
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
     uses_best: bool = True
     scaled_targets: bool = False
     portraits: Sequence[Portrait] = ()
+    activations: Mapping[str, bool] = field(default_factory=dict)
+    layers: int = 0
     depths: Mapping[str, int] = field(default_factory=dict)
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
@@ -334,7 +340,8 @@ def channels(data: RunPlotData) -> Figure | None:
     from nnlab import pictures as plots
 
     found = [portrait for portrait in data.portraits if portrait.saturated_by_channel.size]
-    return plots.channels(found, title=f"{data.title}, channels") if found else None
+    of = sum(data.activations.values())
+    return plots.channels(found, of=of, title=f"{data.title}, channels") if found else None
 
 
 def boundary(data: RunPlotData) -> Figure | None:
@@ -354,6 +361,7 @@ def boundary(data: RunPlotData) -> Figure | None:
         task=task,
         title=data.title,
         trained=data.trained if len(data.trained) else None,
+        along=plots.grid_along(data.layers),
     )
 
 
@@ -404,14 +412,14 @@ def units(data: RunPlotData) -> Figure | None:
     """Draw each activation layer with its pre-activations; None without activation layers."""
     from nnlab import pictures as plots
 
-    return plots.units(data.portraits, title=data.title) if data.portraits else None
+    return plots.units(data.portraits, of=len(data.activations), title=data.title) if data.portraits else None
 
 
 def health(data: RunPlotData) -> Figure | None:
     """Draw the health of each layer over the steps; None if it was not measured."""
     from nnlab import pictures as plots
 
-    channels = [portrait.name for portrait in data.portraits if portrait.saturated_by_channel.size]
+    channels = {name for name, is_of_images in data.activations.items() if is_of_images}
     return plots.health(data.steps, data.curves, data.depths, title=data.title, channels=channels)
 
 
@@ -470,9 +478,19 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
 }
 
 
+def load_drawing() -> None:
+    """Load matplotlib, if it can be loaded; what is wrong with it is said where pictures are drawn."""
+    with contextlib.suppress(Exception):
+        import_module("nnlab.pictures")
+
+
+FROM_METRICS = ("cost", "accuracy", "learning_rate", "health", "gradients")
+
+
 def draw(data: RunPlotData, folder: Path) -> list[str]:
     """Draw the pictures of a run into `folder`; a warning for each picture that failed."""
-    return draw_all({name: partial(drawing.draw, data) for name, drawing in PICTURES.items()}, folder)
+    names = PICTURES if len(data.x) else FROM_METRICS
+    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder)
 
 
 _SLOW = {
@@ -493,7 +511,11 @@ def draw_all(
 
     The functions in `beside` run at the same time if there is a second processor.
     """
-    import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
+    try:
+        import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
+    except Exception as error:  # noqa: BLE001 - no folder for temporary files, too many open files, no memory
+        side_by_side(beside)
+        return [f"no picture could be drawn: {told(error)}"]
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
     drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
     tasks: list[Callable[[], str | None]] = [*beside, *drawing]
@@ -511,5 +533,5 @@ def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - no fault of a picture may fail the run
-        return f"the picture {path.name} could not be drawn: {type(error).__name__}: {error}"
+        return f"the picture {path.name} could not be drawn: {told(error)}"
     return None

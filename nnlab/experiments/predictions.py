@@ -2,7 +2,13 @@
 
 The columns, in this order; those in brackets are there only where something is known of them:
 
-    [split]  row  [line]  [file]  [kept columns]  [unseen]  TARGET …  [probability/CLASS …]  [true/TARGET …]
+    [split]  row  [line]  [file]  [kept columns]  [unseen]  TARGET …  [probability/CLASS …]  [score/CLASS …]
+    [true/TARGET …]  [weight]
+
+The figures of merit of the rows are made from these numbers, which read back to the same bits: decisions from TARGET,
+errors from TARGET and true/TARGET, and ranking figures from the scores, such as the logits, that tell outputs apart
+where rounding makes them equal (see `nnlab.maths.metrics`). There are scores where they are not the outputs. `weight`
+is there where rows count differently.
 
 No two have the same name. The prediction keeps the name of its target, a kept column its own, and nnlab's own columns
 give way: where another has the name already, `row` becomes `nnlab/row`. A kept column that is named like a target
@@ -14,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,11 +27,12 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import RowFacts
 from nnlab.data.splits import class_indices
-from nnlab.data.spreadsheets import escaped
+from nnlab.data.spreadsheets import escaped, unescaped
 from nnlab.experiments.answers import written_name
-from nnlab.maths.metrics import predictions
-from nnlab.runs.files import write_csv
+from nnlab.maths.metrics import Scored, predictions
+from nnlab.runs.files import to_csv
 from nnlab.runs.metrics import cell
+from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.model import Model
 
 Array = NDArray[Any]
@@ -38,8 +44,9 @@ _OWNERS: tuple[Owner, ...] = ("target", "kept", "nnlab")  # of columns; the firs
 class Predicted:
     """Outputs (N, K) for the rows of a part, their row numbers (N,) in the data set, from 1, and known targets.
 
-    `names` are the names of image files, (N,), or empty; `facts` are those of all rows of the data set. `blank` are the
-    indices of rows with an input that is blank and not filled, whose outputs are nan.
+    `scores` (N, K) rank the outputs, where others than these do (see `nnlab.maths.metrics`). `names` are the names of
+    image files, (N,), or empty; `facts` are those of all rows of the data set. `blank` are the indices of rows with an
+    input that is blank and not filled, whose outputs are nan.
     """
 
     outputs: Array
@@ -48,6 +55,12 @@ class Predicted:
     names: tuple[str, ...] = ()
     facts: RowFacts = field(default_factory=RowFacts)
     blank: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    scores: Array | None = None
+
+    @property
+    def scored(self) -> Scored:
+        """Outputs and scores."""
+        return Scored(self.outputs, self.outputs if self.scores is None else self.scores)
 
     @property
     def rows(self) -> int:
@@ -68,12 +81,25 @@ class PredictionColumn:
     cells: Sequence[str]
 
 
-def write_predictions(model: Model, predicted: Mapping[str, Predicted], path: Path) -> None:
-    """Write the predictions of each part to a CSV file; with several parts, `split` names them."""
+def write_predictions(model: Model, predicted: Mapping[str, Predicted], output: NamedOutput) -> tuple[str, ...]:
+    """Write the predictions of each part as CSV; with several parts, `split` names them.
+
+    Returns the names of the columns with a text that was escaped.
+    """
     several = len(predicted) > 1
     tables = [[*_of_part(name, part, several=several), *_of_model(model, part)] for name, part in predicted.items()]
     rows = chain.from_iterable(zip(*(column.cells for column in columns), strict=True) for columns in tables)
-    write_csv(path, chain([unique_names(tables[0])], rows))
+    names = unique_names(tables[0])
+    output.write(to_csv(chain([names], rows)).encode())
+    return tuple(
+        name
+        for i, name in enumerate(names)
+        if _is_escaped(name) or any(_is_escaped(text) for columns in tables for text in columns[i].cells)
+    )
+
+
+def _is_escaped(text: str) -> bool:
+    return unescaped(text) != text
 
 
 def unique_names(columns: Sequence[PredictionColumn]) -> list[str]:
@@ -115,20 +141,23 @@ def _of_model(model: Model, part: Predicted) -> Iterator[PredictionColumn]:
     for name, values in zip(targets, decided.T, strict=True):
         yield PredictionColumn(name, "target", _cells(model, values))
     if task != "regression":
-        for name, values in zip(_behind(model), outputs.T, strict=True):
-            yield PredictionColumn(f"probability/{name}", "nnlab", [cell(value) for value in values.tolist()])
+        yield from _behind(model, "probability", outputs)
+        if part.scores is not None:
+            yield from _behind(model, "score", part.scores)
     if part.targets is not None:
         truth = class_indices(part.targets)[:, np.newaxis] if model.columns.classes else part.targets
         for name, values in zip(targets, truth.T, strict=True):
             yield PredictionColumn(f"true/{name}", "nnlab", _cells(model, values))
+        if part.facts.weights is not None:
+            weights = part.facts.weights[part.numbers - 1].tolist()
+            yield PredictionColumn("weight", "nnlab", [cell(weight) for weight in weights])
 
 
-def _behind(model: Model) -> tuple[str, ...]:
-    """What each output of a task with probabilities is the probability of."""
-    columns = model.columns
-    if not columns.classes:
-        return columns.targets
-    return columns.classes[1:] if model.experiment.task == "binary" else columns.classes
+def _behind(model: Model, what: str, values: Array) -> Iterator[PredictionColumn]:
+    """Numbers (N, K) behind the decisions, with the class or the label that each of them is the probability of."""
+    names = model.columns.classes or model.columns.targets
+    for name, column in zip(names[-values.shape[1] :], values.T, strict=True):  # a binary task has that of class 1
+        yield PredictionColumn(f"{what}/{name}", "nnlab", [cell(value) for value in column.tolist()])
 
 
 def _cells(model: Model, values: Array) -> list[str]:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.config.experiment import SPLITS
+from nnlab.config.experiment import SPLITS, watchable
 from nnlab.data.dataset import Dataset
 from nnlab.data.described import columns_of
 from nnlab.data.stored import pick
-from nnlab.experiments.baselines import Beside
+from nnlab.experiments.baselines import NOTHING, Beside
 from nnlab.experiments.pictures import RunPlotData
-from nnlab.gates.hold import Measured, Outcome
-from nnlab.maths.metrics import TRAINING_METRICS
+from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.networks.feature_maps import feature_maps, first_kernels
+from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
-from nnlab.runs.run import Status
-from nnlab.runs.summary import BestStep, TrainingSummary
+from nnlab.runs.run import Status, StoppedBy
+from nnlab.runs.summary import BestStep, LastMeasured, TrainingSummary
 from nnlab.setup.model import Model
 from nnlab.setup.setup import Setup
 from nnlab.training import health
@@ -35,18 +36,18 @@ def evaluate_parts(model: Model, setup: Setup) -> Reports:
     """All figures of each existing split."""
     prepared = setup.rows.of(0)
     parts = {name: getattr(prepared, name) for name in SPLITS}
-    return {name: model.report(part.x, part.y, part.weights) for name, part in parts.items() if part is not None}
+    found = {name: part for name, part in parts.items() if part is not None}
+    return {name: model.report(part.x, part.y, part.weights, part.truth) for name, part in found.items()}
 
 
 def figure_names(setup: Setup) -> list[str]:
     """The columns of metrics.csv after step and epoch."""
-    metrics = ["loss", *TRAINING_METRICS[setup.experiment.task]]
-    quick = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in metrics]
+    whole = [f"{split}/{metric}" for split in setup.plan.evaluate for metric in watchable(setup.experiment)]
     running = ["batch/running_loss"] if setup.plan.running_loss else []
     return [
         "batch/loss",
         *running,
-        *quick,
+        *whole,
         *(health.figure_names(setup.network) if setup.experiment.training.health else ()),
         *setup.plan.readings,
     ]
@@ -59,30 +60,37 @@ def summary_of(
     *,
     folder: Path,
     status: Status,
-    reports: Mapping[str, Any],
-    learned: Mapping[str, float],
-    beside: Beside,
-    gates: Sequence[Outcome],
+    learned: Mapping[str, float] = MappingProxyType({}),
     seconds: float,
+    reports: Mapping[str, Any] | None = None,
+    beside: Beside = NOTHING,
+    gates: Sequence[Outcome] = (),
+    stopped_by: StoppedBy | None = None,
+    gradcheck: GradientSummary | None = None,
 ) -> TrainingSummary:
-    """The content of summary.json."""
+    """The content of summary.json; a training without an end has no `reports`, and no gates are held of it."""
     best, step = state.best, int(state.best.step[0])
-    at_best = {
-        n: v for n, rows in measured.history.items() for s, _, v in rows if s == step and not n.startswith("gradcheck/")
-    }
+    own = {name: series.at(step) for name, series in measured.history.items() if not name.startswith("gradcheck/")}
+    at_best = {name: value for name, value in own.items() if value is not None}
+    final = {f"{split}/{name}": v for split, figures in (reports or {}).items() for name, v in figures.items()}
     return TrainingSummary(
         run=str(folder),
         status=status,
+        **({"stopped_by": stopped_by} if stopped_by else {}),
         final={
-            **{f"{split}/{name}": value for split, figures in reports.items() for name, value in figures.items()},
+            **final,
+            **({"gradcheck/error": gradcheck.error} if gradcheck else {}),
             **{name: finite(value) for name, value in learned.items()},
         },
+        **({"last": last} if reports is None and (last := _last(measured)) else {}),
         best=BestStep(
             step=step,
             monitor=setup.plan.watch.monitor,
             value=finite(float(best.value[0])),
             **{name: finite(value) for name, value in at_best.items()},
         ),
+        **({"gradcheck": gradcheck} if gradcheck else {}),
+        **({"scaled_targets": True} if setup.experiment.data.scale_targets else {}),
         baselines=beside.figures,
         sentences=beside.sentences,
         gates=tuple(gate.line() for gate in gates),
@@ -92,26 +100,48 @@ def summary_of(
     )
 
 
-def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:
-    """The data of the pictures of a training."""
-    rows, prepared, names = setup.rows, setup.rows.of(0), figure_names(setup)
-    split, picked = _shown_rows(prepared.split)
-    dataset = rows.dataset
-    steps = sorted({step for name in names for step, *_ in measured.history.get(name, [])})
-    curves = {name: _curve(measured.history.get(name, []), steps) for name in names}
-    trained = np.zeros(len(dataset.x), bool)
-    trained[prepared.split.train] = True
-    best = state.best
+def _last(measured: Measured) -> LastMeasured | None:
+    """The figures of the last step at which whole splits were measured; None if none ever was."""
+    series = {name: one for name, one in measured.history.items() if name.partition("/")[0] in SPLITS and one.steps}
+    step = max((one.steps[-1] for one in series.values()), default=None)
+    if step is None:
+        return None
+    return LastMeasured(
+        step=step, **{name: finite(one.values[-1]) for name, one in series.items() if one.steps[-1] == step}
+    )
+
+
+def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
+    """The data of those pictures of a training that need its metrics alone: there are no rows."""
+    dataset, best = setup.rows.dataset, state.best
+    series = {name: measured.history.get(name, Series()) for name in figure_names(setup)}
+    steps = np.unique(np.concatenate([one.steps for one in series.values()])).astype(int)
+    curves = {name: _curve(one, steps) for name, one in series.items()}
     return RunPlotData(
         title=setup.experiment.name,
         task=dataset.task,
         loss=str(setup.experiment.network.head.loss),
         columns=dataset.columns,
         image_shape=dataset.image_shape,
-        steps=np.array(steps),
+        steps=steps,
         curves={name: curve for name, curve in curves.items() if np.isfinite(curve).any()},
         epoch_steps=setup.epoch_steps,
         best_step=int(best.step[0]) if np.isfinite(best.value[0]) else None,
+        uses_best=setup.stops_early,
+        scaled_targets=setup.rows.of(0).target_scaling is not None,
+        depths=health.depths(setup.network),
+        schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
+    )
+
+
+def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:
+    """The data of all pictures of a training."""
+    dataset, prepared = setup.rows.dataset, setup.rows.of(0)
+    split, picked = _shown_rows(prepared.split)
+    trained = np.zeros(len(dataset.x), bool)
+    trained[prepared.split.train] = True
+    return replace(
+        curves_of(setup, state, measured),
         split=split,
         x=pick(dataset.x, picked),
         y=dataset.y[picked],
@@ -120,11 +150,15 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         all_x=pick(dataset.x),
         all_y=dataset.y,
         trained=trained,
-        uses_best=setup.stops_early,
-        scaled_targets=prepared.target_scaling is not None,
-        portraits=health.portraits(setup.network, model.theta, model.statistics, prepared.train.x),
-        depths=health.depths(setup.network),
-        schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
+        portraits=health.portraits(
+            setup.network,
+            model.theta,
+            model.statistics,
+            prepared.train.x,
+            only=health.at_the_ends(setup.network),
+        ),
+        activations=health.activation_layers(setup.network),
+        layers=len(setup.network.layers),
         kernels=first_kernels(setup.network, model.theta),
         stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),
     )
@@ -132,9 +166,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
 
 def data_facts(setup: Setup) -> dict[str, Any]:
     """The facts about the data of a training in run.json."""
-    split = setup.rows.of(0).split
-    rows = {"train": len(split.train), "val": len(split.validation), "test": len(split.test)}
-    return facts_of(setup.rows.dataset) | {"rows": rows}
+    return facts_of(setup.rows.dataset) | {"rows": setup.rows.of(0).split.sizes()}
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:
@@ -148,9 +180,11 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _curve(history: Sequence[tuple[int, float, float]], steps: Sequence[int]) -> Array:
-    values = {step: value for step, _, value in history}
-    return np.array([values.get(step, np.nan) for step in steps])
+def _curve(series: Series, steps: Array) -> Array:
+    """The values at each of `steps`, (T,), nan where there is none."""
+    values = np.full(len(steps), np.nan)
+    values[np.searchsorted(steps, series.steps)] = series.values
+    return values
 
 
 def _shown_rows(split: Any) -> tuple[str, Array]:

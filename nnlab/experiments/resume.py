@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import read_file
 from nnlab.config.experiment import to_yaml
-from nnlab.errors import CheckpointError, Fault, printable
-from nnlab.experiments.saving import check_tables, streams
+from nnlab.errors import CheckpointError, printable
+from nnlab.experiments.saving import check_tables, newest, streams
 from nnlab.experiments.train import Observer, Training, TrainingResult
-from nnlab.experiments.unchanged import refuse_changes, refuse_edited, refuse_other_rows, values_of
+from nnlab.experiments.unchanged import (
+    refuse_changes,
+    refuse_edited,
+    refuse_foreign_best,
+    refuse_other_parts,
+    refuse_other_plugins,
+    refuse_other_rows,
+    values_of,
+)
 from nnlab.gates.hold import Measured
+from nnlab.maths.schedules import is_the_same
 from nnlab.runs import checkpoints
 from nnlab.runs.about import SavedState, WeightsAbout
-from nnlab.runs.checkpoints import DamagedCheckpointError, MissingCheckpointError
 from nnlab.runs.environment import differences, environment
 from nnlab.runs.files import ignore
 from nnlab.runs.folder import CONFIG, RunFolder
 from nnlab.runs.run import ArmsRun
 from nnlab.runs.summary import TrainingSummary
+from nnlab.setup.optimizer import BoundOptimizer
 from nnlab.setup.setup import Setup
 
 
@@ -34,76 +46,71 @@ def resume(
     say: Callable[[str], None] = ignore,
     baseline: Measured | None = None,
     baselines: bool | None = None,
+    max_seconds: float | None = None,
 ) -> TrainingResult:
     """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
 
     CheckpointError, before anything is changed, if the run cannot be resumed: another experiment, other data, no intact
     checkpoint, a file that was modified, or another process that works on the run. Warnings are passed to `say` before
     training. A finished run is not changed, and its status is `finished`; the gates are checked against its figures.
+    `max_seconds`, by default those of the experiment, are those of this session alone.
     """
+    more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
     if isinstance(folder.read_run(), ArmsRun):
         raise CheckpointError(f"{printable(str(folder.path))}: found a comparison, expected a run of `nnlab train`")
     with folder.locked():
         refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, values_of(setup.experiment))
+        folder.read_summary(), folder.read_autopsy()  # those of before are replaced at the end, if they are whole
         begin, notes = newest(folder)
+        plugins = (facts or {}).get("plugins", ())
+        refuse_another(folder, setup, begin, plugins)
+        training_of = partial(Training, setup, folder, command, facts or {}, observe, baseline, begin, **more)
         if begin is not None:
-            refuse_another(folder, setup, begin.about)
-            if ended := _ended(folder, setup, begin):
-                training = Training(setup, folder, command, facts or {}, observe, baseline, begin, baselines=baselines)
-                return _finished(training, begin, ended)
             check_tables(setup, folder, begin)
-            notes += [f"not bit-exact: {text}" for text in changes(begin.about, (facts or {}).get("plugins", ()))]
+            if ended := _ended(folder, setup, begin):
+                return _finished(training_of(), begin, ended)
+            notes += [f"not bit-exact: {text}" for text in changes(begin.about, plugins)]
             notes += _schedule_warnings(setup, begin)
         else:
             notes.append("found no checkpoint: the run begins anew")
+        training = training_of(notes=notes)
         for text in notes:
             say(text)
-        training = Training(setup, folder, command, facts or {}, observe, baseline, begin, notes, baselines=baselines)
         _make_ready(folder, setup, begin)
         return training.run()
 
 
-def newest(folder: RunFolder) -> tuple[SavedState | None, list[str]]:
-    """The newest intact checkpoint, or None if there never was one, with warnings.
-
-    CheckpointError if all checkpoints are damaged, or if one cannot be used for another reason.
-    """
-    damaged: list[str] = []
-    for name in ("last", "previous"):
-        try:
-            found = checkpoints.load(folder.checkpoint(name))
-        except MissingCheckpointError:
-            continue
-        except DamagedCheckpointError as error:
-            damaged.append(str(error))
-        else:
-            state = SavedState.of(found.arrays, found.about, printable(str(folder.checkpoint(name))))
-            return state, [f"{text}; used the one before, of step {state.about.step}" for text in damaged]
-    if damaged:
-        raise CheckpointError([Fault(text) for text in [*damaged, "found no other checkpoint to go on from"]])
-    return None, []
-
-
 def changes(about: WeightsAbout, plugins: Sequence[str]) -> list[str]:
-    """Changes of the environment since a checkpoint was saved that may change bits."""
-    found = list(differences(about.environment, environment(plugins)))
+    """Changes of the environment since a checkpoint was saved that may change bits; other plugins are refused."""
+    before, now = ({**one, "plugins": None} for one in (about.environment, environment(plugins)))
+    found = list(differences(before, now))
     return found if about.streams == streams() else [*found, "the random streams of this version are others"]
 
 
 # --- what may not have changed ----------------------------------------------------------------------------------------
 
 
-def refuse_another(folder: RunFolder, setup: Setup, about: WeightsAbout) -> None:
-    """CheckpointError for a checkpoint of another experiment, of other data, or beyond the planned end."""
-    path = str(folder.path)
-    refuse_edited(folder, about, setup.experiment)
-    refuse_other_rows(folder.path, setup.rows.dataset, about.fingerprint)
-    if about.seed != setup.rows.seeds[0]:
-        found = f"found seed {about.seed}, expected that of its experiment, {setup.rows.seeds[0]}"
-        raise CheckpointError(f"{printable(path)}: the checkpoint: seed: {found}")
-    if setup.plan.steps < about.step:
-        done = f"the run has already done {about.step}"
-        raise CheckpointError(f"{printable(path)}: found {setup.plan.steps} steps to train, but {done}")
+def refuse_another(
+    folder: RunFolder, setup: Setup, begin: SavedState | None, plugins: Sequence[str | Path] = ()
+) -> None:
+    """CheckpointError for another experiment, other data or plugins, a checkpoint of another run or beyond the end."""
+    refuse_other_plugins(folder, None if begin is None else begin.about, plugins)
+    if begin is None:
+        refuse_other_rows(folder.path, setup.rows.dataset, _recorded_print(folder) or setup.rows.dataset.fingerprint)
+        return
+    refuse_edited(folder, begin.about, setup.experiment)
+    refuse_other_rows(folder.path, setup.rows.dataset, begin.about.fingerprint)
+    refuse_other_parts(folder, setup.rows.of(0).split)
+    refuse_foreign_best(folder, setup.experiment, begin)
+    if setup.plan.steps < begin.about.step:
+        done = f"the run has already done {begin.about.step}"
+        raise CheckpointError(f"{printable(str(folder.path))}: found {setup.plan.steps} steps to train, but {done}")
+
+
+def _recorded_print(folder: RunFolder) -> str | None:
+    """The fingerprint of the data in run.json."""
+    run = folder.read_run()
+    return run.data.fingerprint if run is not None and run.data is not None else None
 
 
 # --- runs that are finished, or made longer ---------------------------------------------------------------------------
@@ -121,30 +128,53 @@ def _finished(training: Training, begin: SavedState, summary: TrainingSummary) -
     message = f"nothing to do: the run is {summary.status}, at step {begin.about.step}"
     if not begin.arrays["running"].any():
         message = _stopped_early(training)
-    gates = training.hold_again(begin)
-    held = summary.model_copy(update={"gates": tuple(gate.line() for gate in gates)})
-    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message])
+    gates = training.hold_again()
+    moved = {"run": str(training.folder.path)}  # where it is now
+    held = summary.model_copy(update={"gates": tuple(gate.line() for gate in gates), **moved})
+    checks = [summary.gradcheck] if summary.gradcheck else []
+    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message], checks=checks)
 
 
 def _stopped_early(training: Training) -> str:
     """Message for a run that stopped early, which cannot be extended."""
     watch, anew = training.setup.plan.watch, shlex.join(["nnlab", "train", str(training.folder.path / CONFIG)])
+    better = f"without a better {watch.monitor}" + (f" by more than {watch.min_delta:g}" if watch.min_delta else "")
     return (
         f"nothing to do: the run stopped early, at step {training.state.step}, after {watch.patience} evaluations "
-        f"without a better {watch.monitor}; for a longer one: {anew} --set training.early_stopping.patience=N"
+        f"{better}; for a longer one: {anew} --set training.early_stopping.patience=N"
     )
 
 
 def _schedule_warnings(setup: Setup, begin: SavedState) -> list[str]:
-    """A warning if there is a learning-rate schedule and the number of steps changes."""
-    schedule, before = setup.experiment.optimizer.schedule, begin.about.planned[-1][1]
-    if schedule is None or before == setup.plan.steps:
+    """A warning if the steps done had other learning rates than a run of the new length would have given them."""
+    schedule, planned = setup.experiment.optimizer.schedule, begin.about.planned
+    if schedule is None or setup.optimizer.plateau is not None or planned[-1][1] == setup.plan.steps:
         return []
-    return [f"the schedule {schedule.name} goes on as one of {setup.plan.steps} steps; it began as one of {before}"]
+    ends = [*(begun for begun, _ in planned[1:]), begin.about.step]
+    for (begun, steps), end in zip(planned, ends, strict=True):
+        if steps != setup.plan.steps and _rates_differ(setup.optimizer, steps, range(end, begun, -1)):
+            return [
+                f"the schedule {schedule.name} goes on as one of {setup.plan.steps} steps; it began as one of {steps}"
+            ]
+    return []
+
+
+def _rates_differ(optimizer: BoundOptimizer, steps: int, done: range) -> bool:
+    """Whether any of the steps done had another rate in a training of `steps` than in the optimizer's own.
+
+    From the last one back: that is where most schedules of two lengths are farthest apart.
+    """
+    schedule = optimizer.choice.schedule
+    values: dict[str, Any] = {} if schedule is None else schedule.values
+    if schedule is None or is_the_same(schedule.name, steps, optimizer.steps, values):
+        return False
+    before, now = replace(optimizer, steps=steps).rate, optimizer.rate
+    return any(before(None, None, step) != now(None, None, step) for step in done)
 
 
 def _make_ready(folder: RunFolder, setup: Setup, begin: SavedState | None) -> None:
     """Set aside a damaged checkpoint, and write the experiment with its new length."""
+    folder.sweep()
     folder.make_inner()
     if begin is not None:
         try:

@@ -10,10 +10,12 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, InputColumn, NewRows, RowFacts
 from nnlab.data.files import quoted
+from nnlab.data.rounding import rounded_columns, rounded_inputs
 from nnlab.data.stored import is_lazy
 from nnlab.data.unseen import taken_out
 from nnlab.errors import NnlabError
@@ -102,6 +104,13 @@ def _places(part: Predicted) -> str:
 
 
 _CURE = "fill or delete such rows, or train with data.blanks: mean or median"
+
+
+def rounding_warning(model: Model, new: NewRows, blank: NDArray[np.int64]) -> Iterator[str]:
+    """A sentence on inputs of new rows, but for the `blank` ones, whose values fall together in the run's precision."""
+    rows = np.delete(np.arange(len(new.x)), blank)
+    found = rounded_columns(new.x, rows, model.scaling, model.theta.dtype)
+    yield from rounded_inputs(found, model.columns.input_names, None)
 
 
 def with_unseen(model: Model, x: Any, facts: RowFacts) -> RowFacts:

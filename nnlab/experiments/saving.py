@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Duration
-from nnlab.errors import CheckpointError
+from nnlab.errors import CheckpointError, Fault, printable
+from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.results import figure_names
 from nnlab.maths.randomness import Purpose
 from nnlab.runs import checkpoints
 from nnlab.runs.about import MarkFacts, SavedState, StateAbout, StreamFacts, WeightsAbout
+from nnlab.runs.checkpoints import DamagedCheckpointError, MissingCheckpointError
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import GrowingTable, Mark, Metrics, cell, read_figures, read_rows
 from nnlab.setup.setup import Setup
@@ -56,7 +58,8 @@ def check_tables(setup: Setup, folder: RunFolder, begin: SavedState) -> None:
     """CheckpointError if metrics.csv or hashes.csv was modified since a checkpoint was saved."""
     for _ in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
         pass
-    read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark())
+    for _ in read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark()):
+        pass
 
 
 def hashes(setup: Setup, state: State) -> dict[str, str]:
@@ -74,12 +77,13 @@ class Saver:
         state: State,
         environment: Mapping[str, Any],
         begin: SavedState | None = None,
+        checks: GradientChecks | None = None,
     ) -> None:
+        self.checks = checks or GradientChecks(setup, state, begin)
         self.setup, self.folder, self.state, self.environment = setup, folder, state, environment
         self.planned = list(begin.about.planned) if begin else []
         if not self.planned or self.planned[-1][1] != setup.plan.steps:
             self.planned.append((state.step, setup.plan.steps))
-        self.gradient_errors = [*begin.arrays["gradient_errors"]] if begin else []
         self.saved_at = (state.step, state.recorded) if begin else None
         self._best_saved: int | None = None
         self._marked = marked_steps(setup)
@@ -133,6 +137,7 @@ class Saver:
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
         about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}
+        about["gradient_faults"] = self.checks.first.faults
         model = self.setup.model(self.state.theta, self.state.statistics)
         last = model.to_checkpoint(extra, StateAbout, about)
         checkpoints.save(self.folder.checkpoint("last"), last, keep=self.folder.checkpoint("previous"))
@@ -151,7 +156,8 @@ class Saver:
 
     def _gradient_errors(self) -> Array:
         """The errors found by the gradient check of the first steps, (checks, P)."""
-        return np.array(self.gradient_errors, np.float64).reshape(-1, self.setup.network.layout.size)
+        errors = self.checks.first.errors
+        return np.array(errors, np.float64).reshape(len(errors), self.setup.network.layout.size)
 
     def _about(self, step: int) -> dict[str, Any]:
         """The facts stored with a checkpoint: its position, and everything on which the further training depends."""
@@ -176,6 +182,27 @@ def streams() -> StreamFacts:
     """How the key of a random stream is made from seed, purpose and index (an epoch, layer or step)."""
     purposes = {purpose.name: int(purpose) for purpose in Purpose}
     return StreamFacts(generator="PCG64", spawn_key=("purpose", "index"), purposes=purposes)
+
+
+def newest(folder: RunFolder) -> tuple[SavedState | None, list[str]]:
+    """The newest intact checkpoint, or None if there never was one, with warnings.
+
+    CheckpointError if all checkpoints are damaged, or if one cannot be used for another reason.
+    """
+    damaged: list[str] = []
+    for name in ("last", "previous"):
+        try:
+            found = checkpoints.load(folder.checkpoint(name))
+        except MissingCheckpointError:
+            continue
+        except DamagedCheckpointError as error:
+            damaged.append(str(error))
+        else:
+            state = SavedState.of(found.arrays, found.about, printable(str(folder.checkpoint(name))))
+            return state, [f"{text}; used the one before, of step {state.about.step}" for text in damaged]
+    if damaged:
+        raise CheckpointError([Fault(text) for text in [*damaged, "found no other checkpoint to go on from"]])
+    return None, []
 
 
 def restore(state: State, begin: SavedState) -> None:

@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
@@ -28,18 +29,28 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
     An idle process takes the next task, so the longest tasks should come first. If a task fails in a copy, all tasks of
     that copy are run again in this process, which raises the exception. Everything runs in this process where forking
-    is not safe: on systems other than Linux, and if there are threads, whose locks a copy would inherit.
+    is not safe: on systems other than Linux, and if there are threads, whose locks a copy would inherit. The same holds
+    where the system refuses another process or open file.
     """
-    with _Queue(len(tasks)) as queue:
-        copies = [_Copy(tasks, queue) for _ in range(1, min(len(tasks), _processors(), _MOST))]
+    with ExitStack() as ending:
         try:
-            found = {index: tasks[index]() for index in queue}
-            for copy in copies:
-                found |= copy.results()
-        finally:
-            for copy in copies:
-                copy.end()
+            queue = ending.enter_context(_Queue(len(tasks)))
+        except OSError:  # too many open files
+            return [task() for task in tasks]
+        copies = list(_copies(tasks, queue, ending))
+        found = {index: tasks[index]() for index in queue}
+        for copy in copies:
+            found |= copy.results()
     return [found[index] if index in found else task() for index, task in enumerate(tasks)]
+
+
+def _copies(tasks: Sequence[Callable[[], Any]], queue: Iterable[int], ending: ExitStack) -> Iterator[_Copy]:
+    """As many copies as are useful and as the system allows; `ending` ends them."""
+    with suppress(OSError):  # too many processes or open files
+        for _ in range(1, min(len(tasks), _processors(), _MOST)):
+            copy = _Copy(tasks, queue)
+            ending.callback(copy.end)
+            yield copy
 
 
 def _processors() -> int:
@@ -73,14 +84,19 @@ class _Copy:
 
     def __init__(self, tasks: Sequence[Callable[[], Any]], queue: Iterable[int]) -> None:
         self.reading, writing = os.pipe()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            os.close(self.reading)
+            os.close(writing)
+            raise
         if not self.pid:
             _work(tasks, queue, writing)
         os.close(writing)
 
     def results(self) -> dict[int, Any]:
         """The results of its tasks by number; empty if one of them failed."""
-        with os.fdopen(os.dup(self.reading), "rb") as pipe:
+        with os.fdopen(self.reading, "rb", closefd=False) as pipe:
             try:
                 found: dict[int, Any] = pickle.load(pipe)  # noqa: S301 - it comes from our own process
             except (EOFError, pickle.UnpicklingError):  # nothing was sent, or only a part

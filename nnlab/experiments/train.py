@@ -17,39 +17,46 @@ from nnlab.config.experiment import to_yaml
 from nnlab.errors import StorageError
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
-from nnlab.experiments.interrupts import Stop, is_pause, leaving, stopping
-from nnlab.experiments.pictures import draw
+from nnlab.experiments.gradient_checks import GradientChecks
+from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
+from nnlab.experiments.pictures import draw, load_drawing
 from nnlab.experiments.report import write_training_report
-from nnlab.experiments.results import Reports, data_facts, evaluate_parts, plot_data_of, summary_of
+from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
-from nnlab.gradcheck.checks import check_step, failures
-from nnlab.gradcheck.points import frozen
 from nnlab.networks.learned import FAMILY, learned_parameters
 from nnlab.runs.about import SavedState
 from nnlab.runs.environment import environment
 from nnlab.runs.files import ignore
 from nnlab.runs.folder import RunFolder, now
-from nnlab.runs.run import ArmsRun, Session, Status, TrainingRun
+from nnlab.runs.gradients import GradientSummary
+from nnlab.runs.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.model import Model
 from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
-from nnlab.training.batches import Batches
 from nnlab.training.plan import Plan, Record
 
 Array = NDArray[Any]
 
+_SECONDS_OF_A_BEAT = 1.0
+
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a training, shown while it runs."""
+    """Progress of a training, shown while it runs; the figures are those measured at its step, often none.
+
+    Where the step is that of several trainings together, the figures were `measured_at` a step of one of them.
+    `scaled_targets` says that losses are those of scaled targets.
+    """
 
     step: int
     steps: int
     epoch: float
     figures: Mapping[str, float]
     seconds: float
+    scaled_targets: bool = False
+    measured_at: int | None = None
 
 
 Observer = Callable[[Progress], None]
@@ -58,7 +65,7 @@ Observer = Callable[[Progress], None]
 def shown(setup: Setup, figures: Mapping[str, float]) -> dict[str, float]:
     """The figures that progress shows: no learned parameters, and the learning rate only if a schedule changes it."""
     left_out = (*(() if setup.experiment.optimizer.schedule else (RATE,)), f"{FAMILY}/")
-    return {name: value for name, value in figures.items() if not name.startswith(left_out)}
+    return setup.plan.watched_first({name: value for name, value in figures.items() if not name.startswith(left_out)})
 
 
 @dataclass
@@ -74,6 +81,8 @@ class TrainingResult:
     costs: list[str] = field(default_factory=list)
     autopsy: Autopsy | None = None
     uses_best: bool = False  # the figures belong to the best weights, as with early stopping
+    to_go_on: str = ""  # where a training stopped by max_seconds is, and the command that resumes it
+    checks: list[GradientSummary] = field(default_factory=list)
 
 
 def train(
@@ -85,16 +94,19 @@ def train(
     observe: Observer = ignore,
     baseline: Measured | None = None,
     baselines: bool | None = None,
+    max_seconds: float | None = None,
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
     `baselines` says whether a linear model is fitted as well, to set the network's figures beside its own; by default
     it is for a table of up to 50,000 training rows, or if a gate compares with it.
-    If the training is interrupted or fails, the folder records that, with the state reached so far.
+    If the training is interrupted or fails, the folder records that, with the state reached so far. After
+    `max_seconds`, by default those of the experiment, it ends with its state saved; resume goes on with it.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
+    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
     with folder.locked():
-        return Training(setup, folder, command, facts or {}, observe, baseline, baselines=baselines).run()
+        return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
 
 class Training:
@@ -112,7 +124,9 @@ class Training:
         notes: Sequence[str] = (),
         *,
         baselines: bool | None = None,
+        max_seconds: float | None = None,
     ) -> None:
+        self.max_seconds = max_seconds or setup.experiment.training.max_seconds
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
         self.baselines = baselines
         self.state = setup.start()
@@ -121,8 +135,8 @@ class Training:
         self.health, self.training = Stopwatch(), Stopwatch()
         if begin:
             restore(self.state, begin)
-        self.checked_again = self._checked_again()
-        self.measured = Measured()
+        self.checks = GradientChecks(setup, self.state, begin, folder.log)
+        self.stop, self.measured = Stop(), Measured()
         self.environment = environment(facts.get("plugins", ()))
         earlier = folder.read_run()
         assert not isinstance(earlier, ArmsRun), "a comparison is refused before"
@@ -130,6 +144,7 @@ class Training:
         own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
         before = {} if earlier is None else earlier.document()
         self.facts = {name: before.get(name, value) for name, value in own.items()}
+        self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> TrainingResult:
@@ -139,22 +154,39 @@ class Training:
                 self._write_run("running")
                 self.folder.log(self._beginning())
                 ended = self._train(saver)
-                with leaving(self._resumed_by):
+                with leaving(self._resumed_by) as self.stop:
                     result = self._finish(ended)
             except BaseException as error:
-                with contextlib.suppress(StorageError):  # it must not replace the original error
-                    self._end("interrupted" if is_pause(error) else "failed")
+                self._break_off(error)
                 raise
             self._end(ended)
             return result
 
-    def hold_again(self, begin: SavedState) -> list[Outcome]:
+    def hold_again(self) -> list[Outcome]:
         """Check the gates of a finished run against its figures; nothing is written."""
         self.measured = read_baseline(self.folder)
-        for step, errors in enumerate(begin.arrays["gradient_errors"]):
+        for step, errors in enumerate(self.checks.first.errors):
             self._note_gradient(step, errors)
         self._measure_final({}, self.setup.chosen(self.state).theta)
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
+
+    def _break_off(self, error: BaseException) -> None:
+        """Record that the training was interrupted or has failed, and report it; neither may replace the error."""
+        status: Status = "interrupted" if is_pause(error) else "failed"
+        with contextlib.suppress(StorageError):
+            self._end(status)
+        if isinstance(error, Exception):  # others, such as a second Ctrl-C, end the command at once
+            with contextlib.suppress(Exception):
+                self._report_unfinished(status, f"{status} at step {self.state.step:,}: {error}")
+
+    def _report_unfinished(self, status: Status, why: str) -> None:
+        """Write the summary and the report of a training without an end, with the pictures that its metrics allow."""
+        about: dict[str, Any] = {"folder": self.folder.path, "seconds": self.sessions.seconds()}
+        about["gradcheck"] = self.checks.summary()
+        self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
+        with briefly(self.stop.seconds_to_draw()):
+            self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots)
+        write_training_report(self.folder, self.setup.experiment.name, [why, *self.warnings])
 
     def _end(self, status: str) -> None:
         """Record how the training ended."""
@@ -163,12 +195,12 @@ class Training:
 
     def _saver(self) -> Saver:
         """Open the files of the run, and load the figures measured before a resume."""
-        saver = Saver(self.setup, self.folder, self.state, self.environment, self.begin)
+        saver = Saver(self.setup, self.folder, self.state, self.environment, self.begin, self.checks)
         with contextlib.ExitStack() as opened:
             opened.callback(saver.close)
             for step, epoch, figures in saver.metrics.rows():
                 self.measured.add(step, epoch, figures)
-            for step, errors in enumerate(saver.gradient_errors):
+            for step, errors in enumerate(self.checks.first.errors):
                 self._note_gradient(step, errors)
             opened.pop_all()
         return saver
@@ -186,7 +218,8 @@ class Training:
 
     def _train(self, saver: Saver) -> Status:
         """Train until the end or a signal, save, and return the final status."""
-        with stopping() as stop:
+        with stopping() as self.stop:
+            stop = self.stop
             with self.training():
                 ended = self._loop(saver, stop)
             saver.save()
@@ -198,19 +231,28 @@ class Training:
         """Iterate the training loop, write and show its records, and return the final status."""
         setup, state = self.setup, self.state
         plan = own_plan(setup)
-        plan = replace(plan, steps_to_mark=plan.steps_to_mark | frozenset(self.checked_again))
-        loop = setup.fit(state, plan, stop=stop, pause=saver.is_due, timer=self.health)
-        batches = setup.batches()
+        plan = replace(plan, steps_to_mark=plan.steps_to_mark | frozenset(self.checks.of_resumed))
+        is_over, beat = self._limited(stop), Beat()
+        loop = setup.fit(state, plan, stop=is_over, pause=lambda: saver.is_due() or beat(), timer=self.health)
         if self.begin and state.recorded == state.step:  # this step was measured before the pause, but not updated
-            self._check_gradient(batches, state.step, saver)
+            self._check_gradient(state.step)
         for record in loop:
             self._note(record, saver)
-            self._check_gradient(batches, record.step, saver)
+            self._check_gradient(record.step)
             if saver.save_if_due():
                 self._write_run("running")
+            if self.sessions.present() > _SECONDS_OF_A_BEAT:
+                load_drawing()  # which the end needs anyway: after a signal there is little time for it
         if state.diverged.any():
             return "diverged"
         return "completed" if state.step >= plan.steps else "stopped"
+
+    def _limited(self, stop: Stop) -> Callable[[], bool]:
+        """Whether to stop: at a signal, or once the session has lasted for its `max_seconds` and has steps left."""
+        most, state, steps = self.max_seconds, self.state, self.setup.plan.steps
+        if most is None:
+            return stop
+        return lambda: stop() or (self.sessions.present() >= most and state.step < steps)
 
     def _note(self, record: Record, saver: Saver) -> None:
         figures = {name: float(values[0]) for name, values in record.figures.items()}
@@ -219,34 +261,17 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            seen = shown(self.setup, figures)
-            self.observe(Progress(record.step, self.setup.plan.steps, record.epoch, seen, self.sessions.seconds()))
+            self.observe(self._progress(record.step, record.epoch, shown(self.setup, figures)))
 
-    def _checked_again(self) -> range:
-        """The first steps after a resume, whose gradients are checked like those of the first steps."""
-        wanted, begun = self.setup.experiment.training.gradcheck, self.state.step
-        if wanted is None or self.begin is None:
-            return range(0)
-        return range(begun, min(begun + wanted.steps, self.setup.plan.steps))
+    def _progress(self, step: int, epoch: float, figures: Mapping[str, float]) -> Progress:
+        scaled = self.setup.experiment.data.scale_targets
+        return Progress(step, self.setup.plan.steps, epoch, figures, self.sessions.seconds(), scaled_targets=scaled)
 
-    def _check_gradient(self, batches: Batches, step: int, saver: Saver) -> None:
-        """The config's gradient check before the updates of the first steps; `step` is the number of updates done.
-
-        After a resume the result goes to train.log only, so that figures equal those of an uninterrupted run.
-        """
-        wanted = self.setup.experiment.training.gradcheck
-        is_first = wanted is not None and step < min(wanted.steps, self.setup.plan.steps)
-        if wanted is None or not (is_first or step in self.checked_again):
-            return
-        context, network = frozen(self.setup, step), self.setup.network
-        check = check_step(network, self.state.theta, batches.at(step), context, wanted.epsilon, wanted.threshold)
-        if is_first and step == len(saver.gradient_errors):
-            self._note_gradient(step, check.errors)
-            saver.gradient_errors.append(check.errors)
-        else:
-            self.folder.log(f"gradient check before update {step + 1}: {'passed' if check.passed else 'failed'}")
-        if not check.passed and wanted.on_failure == "stop":
-            raise failures(self.setup.network, check, step)
+    def _check_gradient(self, step: int) -> None:
+        """The experiment's gradient check after `step` updates, if it is due; its errors become figures."""
+        errors = self.checks.errors_at(step)
+        if errors is not None:
+            self._note_gradient(step, errors)
 
     def _note_gradient(self, step: int, errors: Array) -> None:
         """Record the errors (P,) of a gradient check before update number `step` + 1."""
@@ -279,8 +304,12 @@ class Training:
             beside=beside,
             gates=gates,
             seconds=self.sessions.seconds(),
+            stopped_by=self._stopped_by(status),
+            gradcheck=self.checks.summary(),
         )
         self.folder.write_summary(summary)
+        if self.checks.resumed.steps:
+            self._write_run("running")  # with what this session has checked again, for the report
         write_training_report(self.folder, self.setup.experiment.name, self.warnings)
         return TrainingResult(
             self.folder.path,
@@ -292,14 +321,22 @@ class Training:
             self._costs(),
             autopsy,
             self.setup.stops_early,
+            self._resumed_by() if summary.stopped_by == "max_seconds" else "",
+            [check for check in (self.checks.summary(), self.checks.summary_of_resumed()) if check is not None],
         )
+
+    def _stopped_by(self, status: str) -> StoppedBy | None:
+        """What has ended a training whose status is stopped."""
+        if status != "stopped":
+            return None
+        return "max_seconds" if self.state.running.any() else "early_stopping"
 
     def _beside(self, model: Model, reports: Reports) -> Beside:
         """What the figures are worth; nothing for a training that diverged."""
         if not reports:
             return NOTHING
         parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines().beside(parts, reports, lambda part: model.outputs_of_scaled(parts[part].x))
+        return self._fit_baselines().beside(parts, reports, lambda part: model.scored(parts[part].x))
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
@@ -323,7 +360,9 @@ class Training:
 
     def _measure_final(self, reports: Reports, theta: Array, beside: Beside = NOTHING) -> None:
         along = ("batch/", "health/", "optimizer/")
-        looked_at = {name: rows[-1][2] for name, rows in self.measured.history.items() if name.startswith(along)}
+        looked_at = {
+            name: series.values[-1] for name, series in self.measured.history.items() if name.startswith(along)
+        }
         learned = learned_parameters(self.setup.network.layout, theta)
         self.measured.final |= looked_at | learned | beside.figures
         for split, figures in reports.items():
@@ -331,8 +370,10 @@ class Training:
         self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])
 
     def _write_run(self, status: str) -> None:
-        times = self.sessions.document(status)
-        self.folder.write_run(TrainingRun.of({"status": status, "kind": "train", **times, **self.facts}, "run.json"))
+        checked, stopped_by = self.checks.summary_of_resumed(), self._stopped_by(status)
+        own = {"status": status, "kind": "train"} | ({"stopped_by": stopped_by} if stopped_by else {})
+        times = self.sessions.document(status, {"gradcheck": checked.document()} if checked else {})
+        self.folder.write_run(TrainingRun.of({**own, **times, **self.facts}, "run.json"))
 
 
 class Sessions:
@@ -352,15 +393,16 @@ class Sessions:
 
     def seconds(self) -> float:
         """The total seconds of all sessions."""
-        return self._present() + sum(float(session.seconds) for session in self.before)
+        return self.present() + sum(float(session.seconds) for session in self.before)
 
-    def _present(self) -> float:
+    def present(self) -> float:
+        """The seconds of this session."""
         return time.perf_counter() - self.clock  # never negative, even if the time of day is set back
 
-    def document(self, status: str) -> dict[str, Any]:
-        """The fields of run.json on the sessions and on the whole run."""
+    def document(self, status: str, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of run.json on the sessions, the present one with what it has `found`, and on the whole run."""
         times = {"begun": self.begun, "ended": None if status == "running" else now()}
-        present = {**times, "status": status, "seconds": round(self._present(), 3), **self.own}
+        present = {**times, "status": status, "seconds": round(self.present(), 3), **self.own, **found}
         begun = self.earlier.begun if self.earlier and self.earlier.begun else self.begun
         total = {**times, "begun": begun, "seconds": round(self.seconds(), 3)}
         return {**total, "sessions": [*(session.document() for session in self.before), present]}
@@ -377,6 +419,21 @@ def own_plan(setup: Setup) -> Plan:
     extra = frozenset(range(min(check.steps, setup.plan.steps))) if check else frozenset()
     measured = setup.plan.steps_to_measure | extra
     return replace(setup.plan, steps_to_measure=measured, steps_to_mark=marked_steps(setup))
+
+
+class Beat:
+    """Whether a second has passed since it last was true: progress is shown however rarely anything is measured."""
+
+    def __init__(self) -> None:
+        self.next = time.monotonic() + _SECONDS_OF_A_BEAT
+
+    def __call__(self) -> bool:
+        """Whether it is time."""
+        present = time.monotonic()
+        is_time = present >= self.next
+        if is_time:
+            self.next = present + _SECONDS_OF_A_BEAT
+        return is_time
 
 
 class Stopwatch:

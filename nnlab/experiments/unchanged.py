@@ -1,32 +1,80 @@
-"""Check that the experiment file and the data of a run are still those from which its checkpoints were trained."""
+"""Check that a run is what its checkpoints recorded: the same experiment, data and plugins, and checkpoints of its own.
+
+Where the data and plugins lie is no part of that: the fingerprint of the rows and the SHA-256 of a plugin decide.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Experiment
-from nnlab.data.dataset import Dataset
-from nnlab.errors import CheckpointError, Fault, printable
-from nnlab.runs.about import WeightsAbout
+from nnlab.data.catalogue import CATALOGUE
+from nnlab.data.dataset import Columns, Dataset
+from nnlab.data.splits import Split
+from nnlab.errors import CheckpointError, ConfigError, Fault, listed, printable
+from nnlab.experiments.saving import HASHES, newest
+from nnlab.networks.network import Network
+from nnlab.runs import checkpoints
+from nnlab.runs.about import SavedState, WeightsAbout
+from nnlab.runs.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
+from nnlab.runs.environment import file_digest
 from nnlab.runs.folder import CONFIG, RunFolder
+from nnlab.runs.metrics import check_mark
+from nnlab.runs.run import TrainingRun
+from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.setup.paths import DataPaths
 
 # The keys that may be changed: how long to train.
-_MAY_CHANGE = ("training.steps", "training.epochs")
+_MAY_CHANGE = ("training.steps", "training.epochs", "training.max_seconds")
+_MOST_LETTERS = 120
+GO_ON = "--trust goes on all the same, and says so in the result"
 
 
-def refuse_edited(folder: RunFolder, about: WeightsAbout, experiment: Experiment, values: Any = None) -> None:
+class Trust:
+    """What becomes of differences between a run and its checkpoint: refused, or noted if the user trusts the run.
+
+    `hint` is a last line for those who are refused. `differences` are those that were trusted.
+    """
+
+    def __init__(self, *, given: bool = False, hint: str = "") -> None:
+        self.given, self.hint, self.differences = given, hint, list[str]()
+
+    def hold(self, what: str, differences: Iterable[str]) -> None:
+        """CheckpointError with `what` is wrong and each of the differences, unless they are trusted."""
+        found = list(differences)
+        if found and not self.given:
+            raise CheckpointError([Fault(line) for line in (what, *found, self.hint) if line])
+        self.differences += found
+
+
+# --- the experiment ---------------------------------------------------------------------------------------------------
+
+
+def refuse_edited(
+    folder: RunFolder, about: WeightsAbout, experiment: Experiment, values: Any = None, trust: Trust | None = None
+) -> None:
     """CheckpointError, with each change, if the experiment is not the one from which a checkpoint was trained.
 
-    If the run's file has exactly the `values` of the checkpoint, they are compared without resolving them: a later
-    version of nnlab may have more keys.
+    If the run's file has the `values` of the checkpoint, they are compared without resolving them: a later version of
+    nnlab may have more keys.
     """
+    trust, what = trust or Trust(), f"{folder.path}: the checkpoint"
     saved = read_text(about.config, "checkpoint").values
-    if values != saved:
-        refuse_changes(f"{folder.path}: the checkpoint", saved, values_of(experiment))
+    if values is None or [*_changes(saved, values)]:
+        refuse_changes(what, saved, values_of(experiment), trust)
+    if about.seed != experiment.seed:
+        found = f"seed: found seed {about.seed}, expected that of its experiment, {experiment.seed}"
+        trust.hold(f"{printable(what)} is of another run", [found])
 
 
 def values_of(experiment: Experiment) -> Any:
@@ -34,34 +82,25 @@ def values_of(experiment: Experiment) -> Any:
     return read_text(to_yaml(experiment), CONFIG).values
 
 
-def refuse_changes(what: str, saved_values: Any, values: Any) -> None:
+def refuse_changes(what: str, saved_values: Any, values: Any, trust: Trust | None = None) -> None:
     """CheckpointError, with each difference, if an experiment differs from the saved one in more than its length."""
+    message = f"{printable(what)} is of another experiment; only {listed(_MAY_CHANGE)} may change"
+    (trust or Trust()).hold(message, _changes(saved_values, values))
+
+
+def _changes(saved_values: Any, values: Any) -> Iterator[str]:
+    """A line for each key whose value is another, in more than the length of the training and the place of the data."""
     saved, current = _plain(saved_values), _plain(values)
-    names = [name for name in dict.fromkeys((*saved, *current)) if name not in _MAY_CHANGE]
-    changed = [name for name in names if saved.get(name) != current.get(name)]
-    if changed:
-        message = f"{printable(what)} is of another experiment; only {' and '.join(_MAY_CHANGE)} may change"
-        lines = [f"{name}: found {_shown(current, name)}, there it is {_shown(saved, name)}" for name in changed]
-        raise CheckpointError([Fault(message), *map(Fault, lines)])
+    for name in dict.fromkeys((*saved, *current)):
+        found, before = current.get(name), saved.get(name)
+        if found != before and name not in _MAY_CHANGE and not (_is_place(name, found) and _is_place(name, before)):
+            yield f"{name}: found {_shown(current, name)}, there it is {_shown(saved, name)}"
 
 
-def refuse_other_rows(folder: Path, dataset: Dataset, fingerprint: str, hint: str = "") -> None:
-    """CheckpointError if the data of a run no longer have the fingerprint that its checkpoint recorded."""
-    if dataset.fingerprint != fingerprint:
-        found = (
-            f"fingerprint {dataset.fingerprint[:12]}, then {printable(fingerprint[:12])}{_other_file(folder, dataset)}"
-        )
-        where = printable(str(folder))
-        raise CheckpointError(f"{where}: the data have changed since the run ({found}), expected the same rows{hint}")
-
-
-def _other_file(folder: Path, dataset: Dataset) -> str:
-    """Where the rows are read from now and where they were, if that is another file."""
-    run = RunFolder(folder).read_run()
-    before = run.data.read_from if run is not None and run.data is not None else ""
-    if not before or before == dataset.read_from:
-        return ""
-    return f"; read from {printable(dataset.read_from or 'no file')}, then from {printable(before)}"
+def _is_place(name: str, value: Any) -> bool:
+    """Whether a key says in which file or folder data lie."""
+    is_key = name in ("data.source", "data.source.name") or name.startswith("data.files.")
+    return is_key and isinstance(value, str) and value not in CATALOGUE
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
@@ -80,3 +119,192 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, (*path, str(key)))
     elif value is not None:
         yield ".".join(path), value
+
+
+# --- data and plugins -------------------------------------------------------------------------------------------------
+
+
+def refuse_other_rows(
+    folder: Path, dataset: Dataset, fingerprint: str, hint: str = "", trust: Trust | None = None
+) -> None:
+    """CheckpointError if the data of a run no longer have the fingerprint that its checkpoint recorded."""
+    what = f"{printable(str(folder))}: the data have changed since the run, expected the same rows{hint}"
+    (trust or Trust()).hold(what, _other_rows(folder, dataset, fingerprint))
+
+
+def _other_rows(folder: Path, dataset: Dataset, fingerprint: str) -> Iterator[str]:
+    if dataset.fingerprint != fingerprint:
+        prints = f"found fingerprint {dataset.fingerprint[:12]}, there it is {printable(fingerprint[:12])}"
+        yield f"data: {prints}{_other_file(folder, dataset)}"
+
+
+def _other_file(folder: Path, dataset: Dataset) -> str:
+    """Where the rows are read from now and where they were, if that is another file."""
+    run = RunFolder(folder).read_run()
+    before = run.data.read_from if run is not None and run.data is not None else ""
+    if not before or before == dataset.read_from:
+        return ""
+    return f"; read from {printable(dataset.read_from or 'no file')}, then from {printable(before)}"
+
+
+def refuse_other_parts(folder: RunFolder, split: Split, trust: Trust | None = None) -> None:
+    """CheckpointError if the parts have other sizes than in run.json.
+
+    A fingerprint covers the rows of an array file, not how many of them are its own test part.
+    """
+    run = folder.read_run()
+    sizes = run.data.rows if run is not None and run.data is not None else {}
+    lines = [
+        f"{part}: found {size} rows, there it is {sizes[part]}"
+        for part, size in split.sizes().items()
+        if sizes.get(part, size) != size
+    ]
+    (trust or Trust()).hold(f"{printable(str(folder.path))}: the data are divided otherwise than in the run", lines)
+
+
+def beside(folder: RunFolder, file: ExperimentFile) -> ExperimentFile:
+    """The experiment of a run with its data where they are now: moved along with the run, if they are gone."""
+    moved = file.moved_with(folder.then(), folder.path.resolve())
+    refuse_lost(moved.paths)
+    return moved
+
+
+def refuse_lost(paths: DataPaths) -> None:
+    """ConfigError for files of the data that are neither where they were nor beside the run as then."""
+    lost = [path for path in paths.files if not os.path.lexists(path)]
+    if lost:
+        hint = "--set data.source=FILE (or data.files.PART=FILE) says where they are now"
+        faults = [f"found no file {printable(repr(path))}, expected the data of the run; {hint}" for path in lost]
+        raise ConfigError([*map(Fault, faults)])
+
+
+def refuse_other_columns(folder: Path, columns: Columns, of_data: Columns) -> None:
+    """CheckpointError, with what differs, if a checkpoint reads the columns of its data in another way."""
+    lines = []
+    for field in fields(Columns):
+        found, there = getattr(columns, field.name), getattr(of_data, field.name)
+        pairs = [(a, b) for a, b in zip_longest(found, there) if a != b]
+        lines += [f"{field.name}: found {_few(a)}, the data have {_few(b)}" for a, b in pairs[:1]]
+    what = f"{printable(str(folder))}: the checkpoint: columns: found others than those of its data"
+    Trust().hold(what, lines)
+
+
+def _few(value: Any) -> str:
+    """A column, or the name of one, in few letters."""
+    text = "nothing" if value is None else repr(value)
+    return printable(text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…")
+
+
+def refuse_other_network(folder: Path, network: Network, trained: Network) -> None:
+    """CheckpointError if a network has other tensors than the one that was trained."""
+    found, there = ({spec.name: spec.shape for spec in one.layout.specs} for one in (network, trained))
+    names = [name for name in dict.fromkeys((*found, *there)) if found.get(name) != there.get(name)]
+    lines = [f"{name}: found {_few(found.get(name))}, there it is {_few(there.get(name))}" for name in names]
+    Trust().hold(f"{printable(str(folder))}: the weights are of another network", lines)
+
+
+def refuse_settings(sets: Sequence[str]) -> None:
+    """ConfigError for settings of a run that say anything else than where its data are."""
+    others = [one.partition("=")[0] for one in sets if not _is_place(one.partition("=")[0], "")]
+    if others:
+        named = printable(", ".join(others))
+        raise ConfigError(
+            f"--set {named}: found a change, expected data.source or data.files.PART: a run stays as it is"
+        )
+
+
+def refuse_other_plugins(
+    folder: RunFolder, about: WeightsAbout | None, plugins: Sequence[str | Path], trust: Trust | None = None
+) -> None:
+    """CheckpointError if a plugin stands in the place of one that the run was trained with; its path does not matter.
+
+    Without a checkpoint's document `about`, the environment in run.json is compared.
+    """
+    run, now = folder.read_run(), {file_digest(Path(plugin)): str(plugin) for plugin in plugins}
+    known = (about, run if isinstance(run, TrainingRun) else None)
+    lines = [line for one in known if one is not None for line in _other_plugins(one.environment, now)]
+    found = f"{printable(str(folder.path))}: found another plugin than the run was trained with, expected the same"
+    (trust or Trust()).hold(found, dict.fromkeys(lines))
+
+
+def _other_plugins(environment: Mapping[str, Any], now: Mapping[str | None, str]) -> Iterator[str]:
+    """A line for each new plugin, if one of before is missing.
+
+    One that is only added or left out changes nothing: no plugin can redefine the activation of another.
+    """
+    recorded = environment.get("plugins")
+    before = [one for one in recorded if isinstance(one, str)] if isinstance(recorded, list | tuple) else []
+    missing = " or ".join(printable(digest[:12]) for digest in before if digest not in now)
+    for digest, path in now.items():
+        if missing and digest not in before:
+            yield f"plugin {printable(path)}: found SHA-256 {str(digest)[:12]}, there it is {missing}"
+
+
+# --- checkpoints of its own -------------------------------------------------------------------------------------------
+
+
+def newest_whole(folder: RunFolder) -> SavedState | None:
+    """The newest state that is whole, if there is one."""
+    with contextlib.suppress(CheckpointError):
+        return newest(folder)[0]
+    return None
+
+
+def refuse_foreign(
+    folder: RunFolder,
+    name: str,
+    checkpoint: Checkpoint,
+    about: WeightsAbout,
+    newest_state: SavedState | None,
+    trust: Trust | None = None,
+) -> None:
+    """CheckpointError if a checkpoint was not saved by the run in whose folder it lies.
+
+    A state to resume from knows how far hashes.csv was written, and the best weights so far; run.json knows the
+    fingerprint of the data. The `newest_state` must have been read before best.npz: a training may be saving both.
+    """
+    shown = printable(str(folder.checkpoint(name)))
+    state = newest_state if name == "best" else SavedState.of(checkpoint.arrays, checkpoint.about, shown)
+    lines = [*_of_other_data(folder, about)]
+    if state is not None:
+        lines += [*_of_other_hashes(folder, state), *(_other_best(checkpoint, about, state) if name == "best" else ())]
+    (trust or Trust()).hold(f"{shown}: the checkpoint is of another run", lines)
+
+
+def refuse_foreign_best(folder: RunFolder, experiment: Experiment, state: SavedState) -> None:
+    """CheckpointError if best.npz is of another run than a state; none, or a damaged one, is written anew."""
+    path = folder.checkpoint("best")
+    with contextlib.suppress(MissingCheckpointError, DamagedCheckpointError):
+        best = checkpoints.load(path)
+        about = WeightsAbout.of(best.about, printable(str(path)))
+        refuse_edited(folder, about, experiment)
+        Trust().hold(f"{printable(str(path))}: the checkpoint is of another run", _other_best(best, about, state))
+
+
+def _of_other_data(folder: RunFolder, about: WeightsAbout) -> Iterator[str]:
+    run = folder.read_run()
+    if isinstance(run, TrainingRun) and run.data is not None and run.data.fingerprint != about.fingerprint:
+        prints = f"found fingerprint {printable(about.fingerprint[:12])}, in run.json it is"
+        yield f"data: {prints} {printable(run.data.fingerprint[:12])}"
+
+
+def _of_other_hashes(folder: RunFolder, state: SavedState) -> Iterator[str]:
+    try:
+        check_mark(folder.path / HASHES, state.about.marks[HASHES].mark())
+    except FileNotFoundError:
+        pass
+    except CheckpointError as error:
+        yield str(error)
+
+
+def _other_best(best: Checkpoint, about: WeightsAbout, state: SavedState) -> Iterator[str]:
+    """What is wrong with best weights of a step that the state knows; later ones were saved just before a kill."""
+    if about.step > state.about.step:
+        return
+    step = int(state.arrays["best/step"][0])
+    if about.fingerprint != state.about.fingerprint:
+        yield f"data: found fingerprint {printable(about.fingerprint[:12])}, there it is {state.about.fingerprint[:12]}"
+    if about.step != step:
+        yield f"step: found {about.step}, there the best is of step {step}"
+    elif not np.array_equal(best.arrays.get("theta"), state.arrays.get("best/theta")):  # type: ignore[arg-type]
+        yield f"theta: found other weights than the best there, of step {step}"

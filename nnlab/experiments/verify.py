@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,8 @@ from typing import Any
 
 from nnlab.config.schema import Experiment
 from nnlab.errors import CheckpointError, printable
-from nnlab.experiments.resume import changes, newest, refuse_another
-from nnlab.experiments.saving import HASHES, hashes, tensor_names
+from nnlab.experiments.resume import changes, refuse_another
+from nnlab.experiments.saving import HASHES, hashes, newest, tensor_names
 from nnlab.experiments.train import own_plan
 from nnlab.runs.about import SavedState
 from nnlab.runs.folder import RunFolder
@@ -79,15 +80,12 @@ def verify(
 
     `setup` must be made from the run's own experiment.
 
-    CheckpointError without hashes to compare with, or if experiment or data have changed since the run.
+    CheckpointError without hashes to compare with, for more epochs than have them, or if experiment, data or plugins
+    have changed since the run.
     """
     begin, _ = newest(folder)
-    if begin is not None:
-        refuse_another(folder, setup, begin.about)
-    rows = [row for row in _read(folder, setup) if begin is None or row.step <= begin.about.step]
-    wanted = rows if epochs is None else rows[: sum(row.epoch < epochs for row in rows) + 1]
-    if not wanted:
-        raise CheckpointError(f"{printable(str(folder.path))}: found no hashes of weights to compare with")
+    refuse_another(folder, setup, begin, plugins)
+    wanted = _wanted(folder, setup, begin, epochs)
     compared, differs = 0, None
     for row, found in _replayed(setup, wanted, begin):
         compared += 1
@@ -99,6 +97,21 @@ def verify(
         if compared < len(wanted):  # the replay ended earlier than the run
             differs = (wanted[compared], next(iter(wanted[compared].tensors)))
     return Verification(folder.path, compared, wanted[-1], differs, changes(begin.about, plugins) if begin else [])
+
+
+def _wanted(folder: RunFolder, setup: Setup, begin: SavedState | None, epochs: int | None) -> list[Hashed]:
+    """The rows of hashes to compare with. CheckpointError if there are none, or fewer than are asked for."""
+    shown = printable(str(folder.path))
+    if not tensor_names(setup):
+        raise CheckpointError(f"{shown}: found no tensor to compare, expected a network with parameters")
+    rows = [row for row in _read(folder, setup) if begin is None or row.step <= begin.about.step]
+    if begin is not None and (folder.path / HASHES).stat().st_size < begin.about.marks[HASHES].length:
+        raise CheckpointError(f"{shown}: found {HASHES} cut, expected all rows that the checkpoint was saved with")
+    if not rows:
+        raise CheckpointError(f"{shown}: found no hashes of weights to compare with")
+    if epochs is not None and epochs > math.ceil(rows[-1].epoch):
+        raise CheckpointError(f"{shown}: found --epochs {epochs}, but its hashes end with epoch {rows[-1].epoch:g}")
+    return rows if epochs is None else rows[: sum(row.epoch < epochs for row in rows) + 1]
 
 
 def _read(folder: RunFolder, setup: Setup) -> Iterator[Hashed]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,22 +12,55 @@ from nnlab.errors import CheckpointError, ConfigError, Fault, printable
 from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, unknown_figure
 from nnlab.maths.statistics import median
 from nnlab.networks.layout import Layout
+from nnlab.runs import checkpoints
+from nnlab.runs.about import StateAbout
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import finite, read_figures
+from nnlab.runs.metrics import finite, read_figures, read_rows
+from nnlab.runs.run import UNFINISHED
 from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
 
 @dataclass
+class Series:
+    """One figure during training: where it was measured, in the order of the steps, in 24 bytes for each value."""
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    epochs: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, step: int, epoch: float, value: float) -> None:
+        """Append a value."""
+        self.steps.append(step)
+        self.epochs.append(epoch)
+        self.values.append(value)
+
+    def at(self, step: int) -> float | None:
+        """The value at a step, or None if it was not measured there."""
+        index = bisect_left(self.steps, step)
+        return self.values[index] if index < len(self.steps) and self.steps[index] == step else None
+
+    def __iter__(self) -> Iterator[tuple[int, float, float]]:
+        """Step, epoch and value of each."""
+        return zip(self.steps, self.epochs, self.values, strict=True)
+
+
+@dataclass
 class Measured:
-    """All figures of a run: the final ones, and those during training as (step, epoch, value)."""
+    """All figures of a run: the final ones, and those during training."""
 
     final: dict[str, float | None] = field(default_factory=dict)
-    history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    history: dict[str, Series] = field(default_factory=dict)
 
     def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
         """Record figures measured at a step."""
         for name, value in figures.items():
-            self.history.setdefault(name, []).append((step, epoch, value))
+            self.series(name).add(step, epoch, value)
+
+    def series(self, name: str) -> Series:
+        """A figure during training, empty at first."""
+        if name not in self.history:
+            self.history[name] = Series()
+        return self.history[name]
 
     def add_parameters(self, gates: Iterable[Gate], layout: Layout, theta: Any) -> None:
         """Record the entries of theta (P,) that gates ask for, such as `dense1/weights[0,0]`."""
@@ -86,18 +121,18 @@ def _bound(gate: Gate, measured: Measured, baseline: Measured) -> float | None:
 
 def _value(gate: Gate, measured: Measured, bound: float | None) -> float | None:
     """The value that a gate asks for, or None if it was not measured."""
-    history = measured.history.get(gate.figure, [])
+    history = measured.history.get(gate.figure, Series())
     if gate.step is not None:
         return _at(gate.step, measured, gate.figure)
     if gate.by_epoch is not None:
-        return gate.best([value for _, epoch, value in history if epoch <= gate.by_epoch], bound)
+        return gate.best(history.values[: bisect_right(history.epochs, gate.by_epoch)], bound)
     if gate.by_step is not None:
-        return gate.best([value for step, _, value in history if step <= gate.by_step], bound)
+        return gate.best(history.values[: bisect_right(history.steps, gate.by_step)], bound)
     return measured.final.get(gate.figure)
 
 
 def _at(step: int, measured: Measured, name: str) -> float | None:
-    return next((value for at, _, value in measured.history.get(name, []) if at == step), None)
+    return measured.history[name].at(step) if name in measured.history else None
 
 
 def _asks(gates: Iterable[Gate]) -> Iterator[Gate]:
@@ -112,13 +147,27 @@ def needs_baseline(gates: Iterable[Gate]) -> list[int]:
     return [index for index, gate in enumerate(gates) if gate.of == BASELINE]
 
 
+def check_metrics(run: RunFolder) -> None:
+    """CheckpointError if metrics.csv differs from what the last checkpoint says; without one it is taken as it is."""
+    try:
+        last = checkpoints.load(run.checkpoint("last"))
+    except CheckpointError:
+        return
+    about = StateAbout.of(last.about, printable(str(run.checkpoint("last"))))
+    read_rows(run.path / "metrics.csv", mark=about.marks["metrics.csv"].mark())
+
+
 def read_baseline(run: RunFolder) -> Measured:
     """The figures of a finished run or comparison. CheckpointError if its files cannot be used."""
     summary = run.read_summary()
     if summary is None:
         raise CheckpointError(f"{printable(str(run.path))}: found no summary.json, expected a finished run")
+    if summary.status in UNFINISHED:
+        found = f"found a run with the status {summary.status}, expected a finished one"
+        raise CheckpointError(f"{printable(str(run.path))}: {found}")
     if isinstance(summary, TrainingSummary):
         measured = Measured({name: finite(value) for name, value in (summary.final | summary.baselines).items()})
+        check_metrics(run)
         # metrics.csv of a comparison has rows of single seeds, which are not figures of the comparison.
         for step, epoch, figures in read_figures(run.path / "metrics.csv"):
             measured.add(step, epoch, figures)

@@ -41,6 +41,7 @@ def fitting(setup: Setup, theta: Array) -> Array:
 def check_points(setup: Setup, theta: Array | None = None) -> Iterator[PointReport]:
     """The check at the initial weights (or at `theta`), after 20 steps, and at scaled weights, with batches of 1, 2, 8.
 
+    A batch of 1 is left out where training takes none, because a layer normalises over its samples.
     A training that has run away within these steps has no weights to be checked there.
     """
     start = setup.start()
@@ -52,10 +53,10 @@ def check_points(setup: Setup, theta: Array | None = None) -> Iterator[PointRepo
     steps = min(STEPS, setup.plan.steps)
     if steps and theta is None:
         points[f"after {steps} steps"] = (_trained(setup, start, steps), steps)
-    train = setup.parts["train"]
+    train, fewest = setup.parts["train"], setup.plan.epoch.fewest
     for point, (weights, step) in points.items():
         if np.isfinite(weights).all():
-            for size in sorted({min(size, train.x.shape[1]) for size in BATCH_SIZES}):
+            for size in sorted({min(max(size, fewest), train.x.shape[1]) for size in BATCH_SIZES}):
                 batch = (train.x[:, :size], train.y_and_weights[:, :size])
                 yield report_at(setup, point, weights, batch, step)
 

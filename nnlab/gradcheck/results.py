@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,7 +24,10 @@ EPSILON, THRESHOLD = 1e-7, 1e-8
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a gradient check found; `central` or `exact` holds a report for each step or point."""
+    """What a gradient check found; `central` or `exact` holds a report for each step or point.
+
+    `trusted` are the differences of a run from what its checkpoint recorded.
+    """
 
     verdict: CheckVerdict
     line: str
@@ -33,6 +36,13 @@ class CheckResult:
     reproduce: str
     central: tuple[StepReport, ...] = ()
     exact: tuple[PointReport, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+    def trusting(self, differences: Sequence[str]) -> CheckResult:
+        """The result for a run that differs in this from what its checkpoint recorded."""
+        if not differences:
+            return self
+        return replace(self, trusted=tuple(differences), document={**self.document, "trusted": [*differences]})
 
     @property
     def warnings(self) -> Iterator[str]:

@@ -43,9 +43,10 @@ class Activation:
     writes the derivative with respect to it. `kinks(**parameters)` gives the points without a derivative and `at_kink`
     says which slope is taken there. `initializer` is the one that keeps the signal's variance for this function, used
     where an experiment names none. `untrainable` is the reason why a network with it cannot be trained, if there is
-    one. `randomized(draws, **parameters)`, where there is one, gives the parameters of a training step from uniform
-    draws shaped like z. `value_float32` and `slope_float32` are quicker forms for float32, where there are any: `forms`
-    gives those to call.
+    one. `increasing` says that f increases strictly, whatever its parameters are: equal values of different z are then
+    due to rounding. `randomized(draws, **parameters)`, where there is one, gives the parameters of a training step from
+    uniform draws shaped like z. `value_float32` and `slope_float32` are quicker forms for float32, where there are any:
+    `forms` gives those to call.
     """
 
     name: str
@@ -61,13 +62,14 @@ class Activation:
     kinks: Kinks = smooth
     at_kink: str = ""
     untrainable: str = ""
+    increasing: bool = False
     randomized: Callable[..., dict[str, Any]] | None = None
     value_float32: Function | None = None
     slope_float32: Function | None = None
 
     def forms(self, dtype: np.dtype[Any]) -> Activation:
         """The entry with the `value` and `slope` to call for arrays of this dtype."""
-        if dtype != np.float32:
+        if dtype != np.float32 or not (self.value_float32 or self.slope_float32):
             return self
         return replace(self, value=self.value_float32 or self.value, slope=self.slope_float32 or self.slope)
 
@@ -100,7 +102,7 @@ class Activation:
         slopes = {key: _into_out(function) for key, function in (parameter_slopes or {}).items()}
 
         def write_value(z: Array, out: Array, **chosen: Any) -> None:
-            out[...] = value(z, **chosen)
+            _put(value(z, **chosen), z, out, chosen)
 
         if slope is not None:
             return cls(name, write_value, _into_out(slope), parameters=parameters, parameter_slopes=slopes, **known)
@@ -149,9 +151,23 @@ AnyActivation = Activation | RowActivation
 
 def _into_out(function: Callable[..., Array]) -> Function:
     def write(z: Array, _a: Array, out: Array, **chosen: Any) -> None:
-        out[...] = function(z, **chosen)
+        _put(function(z, **chosen), z, out, chosen)
 
     return write
+
+
+def _put(found: Any, z: Array, out: Array, chosen: Mapping[str, Any]) -> None:
+    """Write to `out` what a function of z gave: real numbers in the shape of z, of a parameter or of a single number.
+
+    TypeError or ValueError for anything else, which NumPy would stretch, or rob of its imaginary part, in silence.
+    """
+    if not isinstance(found, DualArray):
+        found = np.asarray(found)
+        if found.dtype.kind not in "biuf":
+            raise TypeError(f"found an array of {found.dtype}, expected real numbers")
+        if found.shape not in ((), z.shape, out.shape, *map(np.shape, chosen.values())):
+            raise ValueError(f"found an array of shape {found.shape}, expected {z.shape}")
+    out[...] = found
 
 
 _LEFT = "the left slope"
@@ -235,7 +251,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
         "identity", curves.identity, curves.identity_slope,
         "x", "1",
-        "(-∞, ∞)", _GLOROT, "the linear unit",
+        "(-∞, ∞)", _GLOROT, "the linear unit", increasing=True,
     ),
     Activation(
         "heaviside", rectifiers.heaviside, rectifiers.zero_slope,
@@ -248,7 +264,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "sigmoid", sigmoids.sigmoid, sigmoids.sigmoid_slope,
         "1 / (1 + exp(-x))", "sigmoid(x) * sigmoid(-x)",
         "(0, 1)", _GLOROT, "Rumelhart, Hinton, Williams 1986, Nature 323",
-        value_float32=float32.sigmoid, slope_float32=float32.sigmoid_slope,
+        value_float32=float32.sigmoid, slope_float32=float32.sigmoid_slope, increasing=True,
     ),
     Activation(
         "hard_sigmoid", sigmoids.hard_sigmoid, sigmoids.hard_sigmoid_slope,
@@ -260,13 +276,13 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "log_sigmoid", sigmoids.log_sigmoid, sigmoids.log_sigmoid_slope,
         "-log(1 + exp(-x))", "sigmoid(-x)",
         "(-∞, 0)", _GLOROT, "the log-likelihood of logistic regression",
-        slope_float32=float32.built_on_sigmoid(sigmoids.log_sigmoid_slope),
+        slope_float32=float32.built_on_sigmoid(sigmoids.log_sigmoid_slope), increasing=True,
     ),
     Activation(
         "tanh", sigmoids.tanh, sigmoids.tanh_slope,
         "tanh(x)", "1 / cosh(x)**2",
         "(-1, 1)", _GLOROT, "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp",
-        slope_float32=float32.tanh_slope,
+        slope_float32=float32.tanh_slope, increasing=True,
     ),
     Activation(
         "hard_tanh", sigmoids.hard_tanh, sigmoids.hard_tanh_slope,
@@ -277,7 +293,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
         "tanh_shrink", sigmoids.tanh_shrink, sigmoids.tanh_shrink_slope,
         "x - tanh(x)", "tanh(x)**2",
-        "(-∞, ∞)", _GLOROT, "Torch7",
+        "(-∞, ∞)", _GLOROT, "Torch7", increasing=True,
     ),
     Activation(
         "relu", rectifiers.relu, rectifiers.relu_slope,
@@ -323,7 +339,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "where(x > 0, x, (lower + upper) / 2 * x)", "where(x > 0, 1, (lower + upper) / 2)",
         "(-∞, ∞)", _HE, "Xu, Wang, Chen, Li 2015, arXiv 1505.00853; slopes are drawn in training",
         (
-            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0),
+            Parameter("lower", 1 / 8, "least slope for x <= 0", low=0, at_most="upper"),
             Parameter("upper", 1 / 3, "largest slope for x <= 0", low=0),
         ),
         kinks=_at(0.0), at_kink=_LEFT, randomized=_rrelu_slope,
@@ -341,21 +357,21 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "(-alpha, ∞)", _HE, "Clevert, Unterthiner, Hochreiter 2016, ICLR",
         (_ALPHA,),
         parameter_slopes={"alpha": rectifiers.elu_by_alpha},
-        kinks=lambda alpha: () if alpha == 1 else (0.0,), at_kink=_LEFT,
+        kinks=lambda alpha: () if alpha == 1 else (0.0,), at_kink=_LEFT, increasing=True,
     ),
     Activation(
         "selu", rectifiers.selu, rectifiers.selu_slope,
         "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * (exp(x) - 1))",
         "1.0507009873554805 * where(x > 0, 1, 1.6732632423543772 * exp(x))",
         "(-1.759, ∞)", _LECUN, "Klambauer, Unterthiner, Mayr, Hochreiter 2017, NeurIPS",
-        kinks=_at(0.0), at_kink=_LEFT,
+        kinks=_at(0.0), at_kink=_LEFT, increasing=True,
     ),
     Activation(
         "celu", rectifiers.celu, rectifiers.celu_slope,
         "where(x > 0, x, alpha * (exp(x / alpha) - 1))", "where(x > 0, 1, exp(x / alpha))",
         "(-alpha, ∞)", _HE, "Barron 2017, arXiv 1704.07483",
         (_ALPHA,),
-        parameter_slopes={"alpha": rectifiers.celu_by_alpha},
+        parameter_slopes={"alpha": rectifiers.celu_by_alpha}, increasing=True,
     ),
     Activation(
         "gelu", gates.gelu, gates.gelu_slope,
@@ -402,19 +418,19 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "(0, ∞)", _HE, "Dugas, Bengio, Bélisle, Nadeau, Garcia 2001, NeurIPS",
         (_BETA,),
         parameter_slopes={"beta": sigmoids.softplus_by_beta},
-        slope_float32=float32.built_on_sigmoid(sigmoids.softplus_slope),
+        slope_float32=float32.built_on_sigmoid(sigmoids.softplus_slope), increasing=True,
     ),
     Activation(
         "softsign", sigmoids.softsign, sigmoids.softsign_slope,
         "x / (1 + abs(x))", "1 / (1 + abs(x))**2",
-        "(-1, 1)", _GLOROT, "Glorot, Bengio 2010, AISTATS",
+        "(-1, 1)", _GLOROT, "Glorot, Bengio 2010, AISTATS", increasing=True,
     ),
     Activation(
         "squareplus", curves.squareplus, curves.squareplus_slope,
         "(x + sqrt(x**2 + b)) / 2", "(1 + x / sqrt(x**2 + b)) / 2",
         "(0, ∞)", _HE, "Barron 2021, arXiv 2112.11687",
         (Parameter("b", 4.0, "width of the bend", low=0, open_=(0,), learnable=True),),
-        parameter_slopes={"b": curves.squareplus_by_b},
+        parameter_slopes={"b": curves.squareplus_by_b}, increasing=True,
     ),
     Activation(
         "sparse_plus", rectifiers.sparse_plus, rectifiers.sparse_plus_slope,
@@ -446,7 +462,7 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
         "exponential", curves.exponential, curves.exponential_slope,
         "exp(x)", "exp(x)",
-        "(0, ∞)", _GLOROT, "Keras",
+        "(0, ∞)", _GLOROT, "Keras", increasing=True,
     ),
     Activation(
         "gaussian", curves.gaussian, curves.gaussian_slope,
@@ -463,12 +479,12 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "x + sin(frequency * x)**2 / frequency", "1 + sin(2 * frequency * x)",
         "(-∞, ∞)", _LECUN, "Ziyin, Hartwig, Ueda 2020, NeurIPS",
         (Parameter("frequency", 1.0, "waves per 2π of x, twice", low=0, open_=(0,), learnable=True),),
-        parameter_slopes={"frequency": curves.snake_by_frequency},
+        parameter_slopes={"frequency": curves.snake_by_frequency}, increasing=True,
     ),
     Activation(
         "bent_identity", curves.bent_identity, curves.bent_identity_slope,
         "(sqrt(x**2 + 1) - 1) / 2 + x", "x / (2 * sqrt(x**2 + 1)) + 1",
-        "(-∞, ∞)", _GLOROT, "the notebooks’ catalogue",
+        "(-∞, ∞)", _GLOROT, "the notebooks’ catalogue", increasing=True,
     ),
     Activation(
         "soft_exponential", curves.soft_exponential, curves.soft_exponential_slope,

@@ -96,11 +96,22 @@ class LinearModel:
 
     def __call__(self, x: Any) -> Array:
         """The outputs (N, K) for inputs (N, inputs)."""
+        a = self.scores(x)
+        if self.activation is not None:
+            with np.errstate(all="ignore"):
+                self.activation(a, a)
+        return a
+
+    def scores(self, x: Any) -> Array:
+        """What ranks the outputs: z itself, (N, K)."""
         with np.errstate(all="ignore"):
             z: Array = _standardised(x[:], self.centre, self.scale) @ self.weights + self.bias
-            if self.activation is not None:
-                self.activation(z, z)
         return z
+
+
+def scores_of(predictor: Predictor, x: Any) -> Array:
+    """What ranks the outputs of a baseline for inputs (N, inputs), (N, K): see `nnlab.maths.metrics`."""
+    return predictor.scores(x) if isinstance(predictor, LinearModel) else predictor(x)
 
 
 def fit_linear(
@@ -268,7 +279,9 @@ def answers_alike(task: Task, outputs: Array) -> bool:
     return bool((decided == decided[:1]).all())
 
 
-def beyond_chance(task: Task, outputs: Array, targets: Array) -> dict[str, tuple[float, float]]:
+def beyond_chance(
+    task: Task, outputs: Array, targets: Array, scores: Array | None = None
+) -> dict[str, tuple[float, float]]:
     """Figures of classes that show something learned where accuracy shows nothing: each with what chance would give.
 
     With rare classes, always the largest one has an accuracy that is hard to beat, but a balanced accuracy of 1/K and
@@ -278,11 +291,11 @@ def beyond_chance(task: Task, outputs: Array, targets: Array) -> dict[str, tuple
         balanced_accuracy    √(Σ q_k (1 - q_k)/n_k)/K      of n_k rows of class k, a share q_k of all is decided as k
         roc_auc              √((n⁺ + n⁻ + 1)/(12 n⁺ n⁻))   (Mann, Whitney 1947, Ann. Math. Statist. 18)
 
-    Empty for other tasks.
+    Empty for other tasks. What is ranked are the `scores`, or without them the outputs.
     """
     if task not in ("binary", "multiclass"):
         return {}
-    matrix, figures = confusion_matrix(outputs, targets), report(task, outputs, targets)
+    matrix, figures = confusion_matrix(outputs, targets), report(task, outputs, targets, scores=scores)
     counts = matrix.sum(axis=1)
     there = counts > 0
     counts, decided = counts[there], matrix.sum(axis=0)[there] / max(matrix.sum(), 1)

@@ -156,7 +156,7 @@ INITIALIZERS: dict[str, Initializer] = by_name(
     Initializer("constant", constant, "value", "for hand-worked examples", (Parameter("value", None, "every weight"),)),
     Initializer(
         "uniform", uniform, "U[low, high)", "the notebooks",
-        (Parameter("low", -0.05, "lower bound"), Parameter("high", 0.05, "upper bound, not reached")),
+        (Parameter("low", -0.05, "lower bound", at_most="high"), Parameter("high", 0.05, "upper bound, not reached")),
     ),
     Initializer(
         "normal", normal, "N(mean, std²)", "the usual small random start",

@@ -8,6 +8,11 @@
     multilabel   (N, K) one probability per label      0 or 1        label by label, yes where the output is above 0.5
     regression   (N, K) values                         values        the value itself
 
+The figures that rank rows or classes, `roc_auc`, `average_precision` and `top_k_accuracy`, are made from `scores`
+(N, K): they rank as the outputs do in exact arithmetic, without the ties of rounding. A sigmoid is exactly 1 from
+z = 17 on in float32; its scores are the logits z. Without scores the outputs themselves are ranked. `average_precision`
+is for binary tasks alone: over labels or classes it has several means (micro, macro, weighted, by sample).
+
 An output that is nan decides nothing and never counts as right. Every figure takes `weights` of the rows, (N,) above or
 equal to 0 and not all 0: a row of weight 2 counts as two rows, one of weight 0 as none, and only the ratios of weights
 matter. Without weights, or with equal ones, rows are counted. Definitions, and the conventions for undefined cases
@@ -30,6 +35,16 @@ from nnlab.errors import suggestion
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 Array = NDArray[Any]
 Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Outputs of a head (..., N, K), and the scores of the same shape that rank them (see above)."""
+
+    outputs: Array
+    scores: Array
+
+
 QuickFigure = Callable[..., NDArray[np.float64]]  # of outputs, targets and weights, of which there may be none
 
 
@@ -76,8 +91,12 @@ METRICS: dict[str, Metric] = {
     "recall": Metric(_DECIDED, "larger", "TP / (TP + FN)", "share of the rows of a class that are given it"),
     "f1": Metric(_DECIDED, "larger", "2 TP / (2 TP + FP + FN)", "harmonic mean of precision and recall"),
     "roc_auc": Metric(_BINARY, "larger", "P(a⁺ > a⁻) + P(a⁺ = a⁻)/2", "chance that a row of class 1 outranks one of 0"),
+    "average_precision": Metric(
+        _BINARY, "larger", "Σ (R_n - R_n-1) P_n", "precision at each larger recall, weighted with what recall gains"
+    ),
     "top_k_accuracy": Metric(_MULTICLASS, "larger", "in top k / N", "share of rows with their class among the k best"),
     "mae": Metric(_VALUES, "smaller", "mean |a - y|", "mean absolute error", _POSITIVE),
+    "mse": Metric(_VALUES, "smaller", "mean (a - y)²", "mean squared error, in the targets' units squared", _POSITIVE),
     "rmse": Metric(_VALUES, "smaller", "√mean (a - y)²", "root mean squared error", _POSITIVE),
     "r2": Metric(
         _VALUES,
@@ -98,6 +117,22 @@ def metric_of(name: str) -> Metric:
     if family not in METRICS:
         raise ValueError(f"no metric is called '{name}'{suggestion(family, METRICS)}")
     return METRICS[family]
+
+
+SCALED = " (of scaled targets)"
+
+
+def shown_name(figure: str, *, scaled_targets: bool) -> str:
+    """The name under which a figure such as `loss` or `val/loss` is shown.
+
+    A loss of scaled targets is named as such: other figures of a regression are in the targets' own units.
+    """
+    return figure + SCALED if scaled_targets and figure.rpartition("/")[2] == "loss" else figure
+
+
+def figure_words(figure: str, *, scaled_targets: bool = False) -> str:
+    """A figure in the words of a sentence: `test accuracy` for `test/accuracy`."""
+    return shown_name(figure, scaled_targets=scaled_targets).replace("/", " ").replace("_", " ")
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -248,9 +283,14 @@ def _target_mae(outputs: Array, targets: Array, weights: Array | None) -> NDArra
     return _mean_over_rows(np.abs(difference, out=difference), weights)
 
 
+def _target_mse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
+    """Mean squared error of each target, (..., N, K) -> (..., K)."""
+    return _mean_over_rows(_squares(_difference(outputs, targets)), weights)
+
+
 def _target_rmse(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
     """Root mean squared error of each target, (..., N, K) -> (..., K)."""
-    return np.sqrt(_mean_over_rows(_squares(_difference(outputs, targets)), weights))
+    return np.sqrt(_target_mse(outputs, targets, weights))
 
 
 def _target_r2(outputs: Array, targets: Array, weights: Array | None) -> NDArray[np.float64]:
@@ -282,6 +322,11 @@ def _centred(targets: Array, weights: Array | None) -> NDArray[np.float64]:
 # --- The whole report of one network ----------------------------------------------------------------------------------
 
 
+def top_k_for(task: Task, outputs: int) -> tuple[int, ...]:
+    """The k of the `top_k_accuracy` that is measured: 3 and 5, where there are more than five classes."""
+    return (3, 5) if task == "multiclass" and outputs > 5 else ()
+
+
 def report(
     task: Task,
     outputs: Array,
@@ -291,33 +336,71 @@ def report(
     classes: Sequence[str] = (),
     target_names: Sequence[str] = (),
     top_k: Sequence[int] = (),
+    scores: Array | None = None,
 ) -> Figures:
     """Every metric of one network on one set, by name, in display order.
 
-    Shapes: outputs and targets (N, K), N >= 1, and weights (N,). `classes` names the classes of a binary or multiclass
-    task and `target_names` the labels of a multilabel task or the targets of a regression, as in `precision/cat` or
-    `mae/price`; without them they are 0, 1, …. `top_k` asks for `top_3_accuracy` and so on, measured for more than two
-    classes.
+    Shapes: outputs, targets and scores (N, K), N >= 1, and weights (N,); without scores the outputs are ranked.
+    `classes` names the classes of a binary or multiclass task and `target_names` the labels of a multilabel task or the
+    targets of a regression, as in `precision/cat` or `mae/price`; without them they are 0, 1, …. `top_k` asks for
+    `top_3_accuracy` and so on, measured for more than two classes.
 
-    Every value is a finite number, or None where it is undefined: a `roc_auc` of one class only, the f1 of a
-    class that neither occurs nor is predicted, an error from outputs that are not finite.
+    Every value is a finite number, or None where it is undefined: a `roc_auc` of one class only, an
+    `average_precision` without a row of class 1, the f1 of a class that neither occurs nor is predicted, an error from
+    outputs that are not finite.
 
     Raises ValueError for shapes that do not fit the task, for names that do not fit the shapes, for a k below 1.
     """
-    _check_shapes(task, outputs, targets, weights)
+    scores = outputs if scores is None else scores
+    _check_shapes(task, outputs, targets, weights, scores)
     if task == "multilabel":
         figures = _multilabel_report(outputs, targets, weights, _names(target_names, outputs.shape[1]))
     elif task == "regression":
         figures = _regression_report(outputs, targets, weights, _names(target_names, outputs.shape[1]))
     else:
-        figures = _class_report(task, outputs, targets, weights, _names(classes, max(2, outputs.shape[1])), top_k)
+        figures = _class_report(task, outputs, targets, weights, _names(classes, max(2, outputs.shape[1])))
+        figures |= _ranking_report(task, scores, targets, weights, top_k)
     return {name: float(figure) if np.isfinite(figure) else None for name, figure in figures.items()}
 
 
-def _check_shapes(task: Task, outputs: Array, targets: Array, weights: Array | None) -> None:
-    """ValueError unless both are (N, K) with N >= 1 and weights (N,), and with a K that is possible for the task."""
+@dataclass(frozen=True)
+class ReportedFigure:
+    """A figure of `report` for many replicas, one after the other: those that have no quick form are sorted or counted.
+
+    `name` is one of those that `report` gives with these `classes` and `target_names`.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+
+    def __call__(self, scored: Scored, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
+        """The figure of each replica, (R,), nan where it is undefined.
+
+        Shapes: outputs and scores (R, N, K), targets (R or 1, N, K), weights (R or 1, N).
+        """
+        replicas = len(scored.outputs)
+        truths = np.broadcast_to(targets, (replicas, *targets.shape[1:]))
+        each = [None] * replicas if weights is None else np.broadcast_to(weights, (replicas, *weights.shape[1:]))
+        rows = zip(scored.outputs, scored.scores, truths, each, strict=True)
+        return np.array([self._of_one(*row) for row in rows])
+
+    def _of_one(self, outputs: Array, scores: Array, targets: Array, weights: Array | None) -> float:
+        top_k = top_k_for(self.task, outputs.shape[1])
+        if self.name in _RANKING_OF_ROWS:  # half the time of a report
+            return _ranking_report(self.task, scores, targets, weights, top_k)[self.name]
+        names = {"classes": self.classes, "target_names": self.target_names}
+        value = report(self.task, outputs, targets, weights, top_k=top_k, scores=scores, **names)[self.name]
+        return math.nan if value is None else value
+
+
+def _check_shapes(task: Task, outputs: Array, targets: Array, weights: Array | None, scores: Array) -> None:
+    """ValueError unless all are (N, K) with N >= 1 and weights (N,), and with a K that is possible for the task."""
     if outputs.ndim != 2 or outputs.shape != targets.shape or 0 in outputs.shape:
         raise ValueError(f"outputs {outputs.shape} and targets {targets.shape} must be (N, K) alike, with N, K >= 1")
+    if scores.shape != outputs.shape:
+        raise ValueError(f"scores {scores.shape} must be of the shape of the outputs, {outputs.shape}")
     if weights is not None and weights.shape != outputs.shape[:1]:
         raise ValueError(f"weights {weights.shape} must be ({len(outputs)},), one for each row")
     columns = outputs.shape[1]
@@ -339,7 +422,6 @@ def _class_report(
     targets: Array,
     weights: Array | None,
     names: Sequence[str],
-    top_k: Sequence[int],
 ) -> dict[str, float]:
     matrix = confusion_matrix(outputs, targets, weights)
     # True classes are counted separately, since the matrix leaves out rows without a prediction.
@@ -347,17 +429,21 @@ def _class_report(
     rates = _rates(matrix.diagonal(), matrix.sum(axis=0), actual)
     # A class that neither occurs nor is predicted has no figures and is left out of means.
     seen = (matrix.sum(axis=0) + actual) > 0
-    figures = {
+    return {
         "accuracy": float(TRAINING_METRICS[task]["accuracy"](outputs, targets, weights)),
         "balanced_accuracy": rates["recall"][actual > 0].mean(),
         **{f"macro_{kind}": rate[seen].mean() for kind, rate in rates.items()},
         **_each({kind: np.where(seen, rate, np.nan) for kind, rate in rates.items()}, names),
     }
+
+
+def _ranking_report(
+    task: Task, scores: Array, targets: Array, weights: Array | None, top_k: Sequence[int]
+) -> dict[str, float]:
+    """The figures that depend on an order alone: of the rows of a binary task, of the classes of each row."""
     if task == "binary":
-        figures["roc_auc"] = _roc_auc(outputs[:, 0], targets[:, 0] > 0.5, weights)
-    elif len(names) > 2:
-        figures |= {f"top_{k}_accuracy": _top_k_accuracy(outputs, targets, weights, k) for k in top_k}
-    return figures
+        return _ranking_of_rows(scores[:, 0], targets[:, 0] > 0.5, weights)
+    return {f"top_{k}_accuracy": _top_k_accuracy(scores, targets, weights, k) for k in top_k if scores.shape[1] > 2}
 
 
 def _multilabel_report(outputs: Array, targets: Array, weights: Array | None, names: Sequence[str]) -> dict[str, float]:
@@ -377,6 +463,7 @@ def _multilabel_report(outputs: Array, targets: Array, weights: Array | None, na
 def _regression_report(outputs: Array, targets: Array, weights: Array | None, names: Sequence[str]) -> dict[str, float]:
     errors = {
         "mae": _target_mae(outputs, targets, weights),
+        "mse": _target_mse(outputs, targets, weights),
         "rmse": _target_rmse(outputs, targets, weights),
         "r2": _target_r2(outputs, targets, weights),
     }
@@ -411,25 +498,54 @@ def _ratio(part: Array, whole: Array) -> NDArray[np.float64]:
     return np.divide(part, np.where(whole > 0, whole, 1))
 
 
-def _roc_auc(scores: Array, positive: NDArray[np.bool_], weights: Array | None) -> float:
-    """The area under the ROC curve: the chance that a positive row scores above a negative one, a tie counting half.
+_RANKING_OF_ROWS = ("roc_auc", "average_precision")
 
-    nan where it cannot be measured: with one class only, or with a score that is nan. Counts (positive, negative)
-    pairs at each distinct score s: n⁺(s) (n⁻(below s) + n⁻(s)/2), summed, over n⁺ n⁻ (Mann and Whitney 1947). A pair
-    counts with the product of its weights.
+
+def _ranking_of_rows(scores: Array, positive: NDArray[np.bool_], weights: Array | None) -> dict[str, float]:
+    """The area under the ROC curve and the average precision of scores (N,); a row counts with its weight.
+
+    Rows of one score are one level: no threshold tells them apart. nan with a score that is nan.
     """
     each = np.ones(len(scores)) if weights is None else weights
     _, level = np.unique(scores, return_inverse=True)
-    above, below = np.bincount(level, positive * each), np.bincount(level, ~positive * each)
-    pairs = above.sum() * below.sum()
-    if pairs == 0 or np.isnan(scores).any():
-        return float("nan")
-    won = above @ (np.cumsum(below) - below / 2)
+    levels = np.bincount(level, positive * each), np.bincount(level, ~positive * each)
+    known = not np.isnan(scores).any()
+    return {
+        "roc_auc": _roc_auc(*levels) if known else math.nan,
+        "average_precision": _average_precision(*levels) if known else math.nan,
+    }
+
+
+def _roc_auc(positive: Array, negative: Array) -> float:
+    """The area under the ROC curve: the chance that a positive row scores above a negative one, a tie counting half.
+
+    From the positive and the negative rows at each distinct score s, in ascending order: the (positive, negative) pairs
+    n⁺(s) (n⁻(below s) + n⁻(s)/2), summed, over n⁺ n⁻ (Mann and Whitney 1947). A pair counts with the product of its
+    weights. nan with one class only.
+    """
+    pairs = positive.sum() * negative.sum()
+    if pairs == 0:
+        return math.nan
+    won = positive @ (np.cumsum(negative) - negative / 2)
     return min(1.0, float(won / pairs))  # sums of weights are rounded
 
 
-def _top_k_accuracy(outputs: Array, targets: Array, weights: Array | None, k: int) -> float:
-    """Share of the rows whose true class is among the k largest outputs; of equal outputs the last ranks first.
+def _average_precision(positive: Array, negative: Array) -> float:
+    """The average precision Σ (R_n - R_n-1) P_n over the distinct scores as thresholds, the highest first.
+
+    From the positive and the negative rows at each, in ascending order. P_n is the precision among the rows that score
+    at least the n-th threshold, and R_n the recall. Nothing is interpolated, so that rows with equal scores enter
+    together (scikit-learn's `average_precision_score`). nan without a positive row.
+    """
+    found, taken = np.cumsum(positive[::-1]), np.cumsum((positive + negative)[::-1])
+    if not len(found) or found[-1] == 0:
+        return math.nan
+    precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
+    return min(1.0, float(positive[::-1] @ precision / found[-1]))  # sums of weights are rounded
+
+
+def _top_k_accuracy(scores: Array, targets: Array, weights: Array | None, k: int) -> float:
+    """Share of the rows whose true class is among the k largest scores; of equal scores the last ranks first.
 
     The order of ties is scikit-learn's, and not that of `accuracy`, which takes the first of equals: with ties the two
     may differ at k = 1. A row with a nan does not count as right.
@@ -437,6 +553,6 @@ def _top_k_accuracy(outputs: Array, targets: Array, weights: Array | None, k: in
     if k < 1:
         raise ValueError(f"top_k must be at least 1, got {k}")
     truth = targets.argmax(axis=1)[:, None]
-    own = np.take_along_axis(outputs, truth, axis=1)
-    ahead = (outputs > own) | ((outputs == own) & (np.arange(outputs.shape[1]) > truth))
-    return float(_share((np.count_nonzero(ahead, axis=1) < k) & ~np.isnan(outputs).any(axis=1), weights))
+    own = np.take_along_axis(scores, truth, axis=1)
+    ahead = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) > truth))
+    return float(_share((np.count_nonzero(ahead, axis=1) < k) & ~np.isnan(scores).any(axis=1), weights))

@@ -40,7 +40,7 @@ class Optimizer:
     """An update rule, its parameters, and the names of its slots: arrays shaped like theta that start at zero.
 
     `decays`: the update takes a `decay_mask`. `follows_rate`: it uses the learning rate in every step, not only in the
-    first. `needs_objective`: it takes an `objective`, so that all steps must use the same rows.
+    first. `needs_objective`: it takes an `objective`. `needs_all_rows`: why all steps must use the same rows, if so.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Optimizer:
     decays: bool = False
     follows_rate: bool = True
     needs_objective: bool = False
+    needs_all_rows: str = ""
 
     def start(self, theta: Array, chosen: Mapping[str, Value]) -> dict[str, Array]:
         """New slots for theta, all zero."""
@@ -542,11 +543,12 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             Parameter("learning_rate", 0.01, "size of the first step", low=0, open_=(0,)),
             Parameter("shrink", 0.5, "factor of a size where the sign turns", low=0, high=1, open_=(0, 1)),
             Parameter("grow", 1.2, "factor of a size where the sign stays", low=1, open_=(1,)),
-            Parameter("smallest", 1e-6, "smallest size", low=0, open_=(0,)),
+            Parameter("smallest", 1e-6, "smallest size", low=0, open_=(0,), at_most="largest"),
             Parameter("largest", 50.0, "largest size", low=0, open_=(0,)),
         ),
         slots=_named("size", "sign"),
         follows_rate=False,
+        needs_all_rows="which takes a gradient's new sign for a step too far, and so needs the same rows",
     ),
     Optimizer(
         "lbfgs", lbfgs, "θ ← θ + α · rate · d, d = -H g from the last steps, α by a line search",
@@ -559,5 +561,6 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             f"{kind}{i}" for i in range(1, int(chosen["memory"]) + 1) for kind in ("step", "change")
         ),
         needs_objective=True,
+        needs_all_rows="whose line search compares losses of the same rows",
     ),
 )  # fmt: skip

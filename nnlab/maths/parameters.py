@@ -7,7 +7,7 @@ validates and prints all of them, and a new entry needs no code elsewhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -23,7 +23,8 @@ class Parameter:
     A word is one of `choices`.
 
     A parameter whose default is None must be given. `learnable` parameters may be part of theta; those that also
-    `learn_by_default` are learned unless the experiment says otherwise.
+    `learn_by_default` are learned unless the experiment says otherwise. `at_most` names a parameter of the same entry
+    that this one must not exceed.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Parameter:
     learnable: bool = False
     learn_by_default: bool = False
     choices: tuple[str, ...] = ()
+    at_most: str = ""
 
     @property
     def expected(self) -> str:
@@ -89,7 +91,18 @@ def resolved(entry: Entry, given: Mapping[str, Value]) -> dict[str, Value]:
     unknown = set(given) - {parameter.name for parameter in entry.parameters}
     if unknown:
         raise ValueError(f"{entry.name} has no parameter '{min(unknown)}'")
-    return {parameter.name: _checked(entry, parameter, given) for parameter in entry.parameters}
+    values = {parameter.name: _checked(entry, parameter, given) for parameter in entry.parameters}
+    for _, fault in disordered(entry, values):
+        raise ValueError(fault)
+    return values
+
+
+def disordered(entry: Entry, values: Mapping[str, Any]) -> Iterator[tuple[Parameter, str]]:
+    """The parameters that exceed the one which they must not exceed, each with what is wrong."""
+    for parameter in entry.parameters:
+        if parameter.at_most and values[parameter.name] > values[parameter.at_most]:
+            low, high = (f"{name}: {values[name]:g}" for name in (parameter.name, parameter.at_most))
+            yield parameter, f"found {low} above {high} of {entry.name}, expected at most as much"
 
 
 def of_type(value: Any, dtype: np.dtype[Any]) -> Any:

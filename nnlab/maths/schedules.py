@@ -300,3 +300,13 @@ class Plateau:
     def _margin(self, best: Array) -> Any:
         """By how much a value must be better than the best, (R,) where that is relative; nothing is infinite."""
         return self.min_delta * np.where(np.isfinite(best), np.abs(best), 0.0) if self.relative else self.min_delta
+
+
+# The durations through which alone the length of a training enters a schedule; the others have a period.
+_DURATIONS = {"constant": ("warmup",), "step": ("warmup", "every"), "inverse_sqrt": ("warmup",)}
+
+
+def is_the_same(name: str, steps: int, others: int, parameters: Mapping[str, float]) -> bool:
+    """Whether a schedule has the same rates in trainings of two lengths, as far as its durations alone say so."""
+    durations = [parameters[duration] for duration in _DURATIONS.get(name, ())]
+    return bool(durations) and all(_count(one, steps) == _count(one, others) for one in durations)

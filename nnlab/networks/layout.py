@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,9 +60,10 @@ class Layout:
 
     def __init__(self, specs: Sequence[ParameterSpec]) -> None:
         self.specs = tuple(specs)
-        ends = np.cumsum([spec.size for spec in specs], dtype=int).tolist()
-        self.places = {spec.name: slice(end - spec.size, end) for spec, end in zip(specs, ends, strict=True)}
-        self.size: int = ends[-1] if ends else 0
+        self._specs = {spec.name: spec for spec in specs}
+        self._ends: list[int] = np.cumsum([spec.size for spec in specs], dtype=int).tolist()
+        self.places = {spec.name: slice(end - spec.size, end) for spec, end in zip(specs, self._ends, strict=True)}
+        self.size: int = self._ends[-1] if specs else 0
 
     def views(self, theta: Array) -> dict[str, Array]:
         """Each tensor of theta, (R, P), as an array (R, *shape) that shares theta's memory."""
@@ -84,8 +87,16 @@ class Layout:
 
     def place_of(self, layer: str) -> slice:
         """The columns of all tensors of a layer, which follow each other."""
-        places = [place for name, place in self.places.items() if name.partition("/")[0] == layer]
-        return slice(places[0].start, places[-1].stop)
+        return self._layers[layer]
+
+    @cached_property
+    def _layers(self) -> dict[str, slice]:
+        """The columns of each layer by its name."""
+        found: dict[str, slice] = {}
+        for name, place in self.places.items():
+            layer = name.partition("/")[0]
+            found[layer] = slice(found.get(layer, place).start, place.stop)
+        return found
 
     def fills(self, replicas: int, dtype: Any) -> Array:
         """The array that starts every tensor at its `fill`, (R, P)."""
@@ -95,17 +106,16 @@ class Layout:
 
     def label(self, column: int) -> str:
         """The name and index of a column of theta: `dense1/weights[3,1]`."""
-        for spec in self.specs:
-            place = self.places[spec.name]
-            if place.start <= column < place.stop:
-                index = np.unravel_index(column - place.start, spec.shape)
-                return f"{spec.name}[{','.join(str(int(i)) for i in index)}]"
-        raise IndexError(f"theta has {self.size} columns, not {column}")
+        if not 0 <= column < self.size:
+            raise IndexError(f"theta has {self.size} columns, not {column}")
+        spec = self.specs[bisect_right(self._ends, column)]
+        index = np.unravel_index(column - self.places[spec.name].start, spec.shape)
+        return f"{spec.name}[{','.join(str(int(i)) for i in index)}]"
 
     def column(self, label: str) -> int | None:
         """The column of theta that a label such as `dense1/weights[3,1]` names, or None if there is none."""
         match = re.fullmatch(r"(.+)\[(\d+(?:,\d+)*)\]", label)
-        spec = match and next((s for s in self.specs if s.name == match[1]), None)
+        spec = match and self._specs.get(match[1])
         if not match or not spec:
             return None
         index = tuple(int(part) for part in match[2].split(","))

@@ -66,6 +66,11 @@ class Network:
         """Whether there are layers of images."""
         return any(layer.needs_image for layer in self.layers)
 
+    @cached_property
+    def needs_two_rows(self) -> str | None:
+        """The name of a layer for which a training batch of one row means nothing, if there is one."""
+        return next((layer.name for layer, shape in self._with_inputs() if layer.needs_two_rows(shape)), None)
+
     def of_replica(self, replica: int) -> Network:
         """The network of one replica, whose head may weigh classes differently."""
         return replace(self, head=self.head.of_replica(replica))
@@ -93,6 +98,13 @@ class Network:
     def outputs(self) -> int:
         """The number of outputs, of which each may need several logits."""
         return self.widths[-1] // self.head.per_output
+
+    @cached_property
+    def has_scores(self) -> bool:
+        """Whether other numbers than the outputs rank them: see `Pass.scores`."""
+        if self.head.outputs is not None:
+            return self.head.per_output == 1
+        return bool(self.layers) and self.layers[-1].increases and not is_image(self.shapes[-2])
 
     @cached_property
     def layout(self) -> Layout:
@@ -207,6 +219,7 @@ class Pass:
         self.x = self.inner_x = self.inner_z = np.empty(0)  # the arrays that came last: none yet
         self.l1 = network.layout.coefficients("l1", theta.dtype)
         self.l2 = network.layout.coefficients("l2", theta.dtype)
+        self.has_scores = network.has_scores
         self.has_penalties = self.l1 is not None or self.l2 is not None
         self.share = np.asarray(1 / (part_of or batch), theta.dtype)
 
@@ -252,6 +265,17 @@ class Pass:
         else:
             self.head.outputs(self.z, self.a)
         return self.a
+
+    @property
+    def scores(self) -> Array:
+        """What ranks the rows and classes of the batch that went forward last, (R, m, K), in the order of the outputs.
+
+        Where the last activation increases these are its inputs, the logits, since rounded outputs tie: a sigmoid is
+        exactly 1 from z = 17 on in float32. Elsewhere they are the outputs themselves.
+        """
+        if not self.has_scores:
+            return self.a
+        return self.outer(self.layers[-1].z) if self.head.outputs is None else self.head.sign * self.z
 
     def forward_by_layer(self, x: Array) -> Iterator[Array]:
         """The outputs of each layer in turn, (R, m, units); `forward` must come after it before anything else."""

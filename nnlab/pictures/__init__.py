@@ -39,8 +39,8 @@ from nnlab.pictures.functions import activation  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
-from nnlab.pictures.regions import boundary, truth_and_prediction  # noqa: E402
-from nnlab.pictures.style import save, shortened  # noqa: E402
+from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
@@ -70,6 +70,7 @@ __all__ = [
     "fit",
     "fit_curve",
     "gradients",
+    "grid_along",
     "health",
     "label_rates",
     "learning_rate",
@@ -81,6 +82,7 @@ __all__ = [
     "shortened",
     "survival",
     "sweep_keys",
+    "to_png",
     "truth_and_prediction",
     "units",
 ]

@@ -212,13 +212,15 @@ _MOST_WIDE, _WIDEST = 32, 64  # channels in a row, and where there are more than
 _MOST_NAMED = 8
 
 
-def channels(portraits: Sequence[Portrait], *, title: str) -> Figure:
+def channels(portraits: Sequence[Portrait], *, title: str, of: int = 0) -> Figure:
     """For each activation layer of images a cell for each channel: how often it is saturated, a cross if it is dead.
 
-    Of more than six layers the first three and the last three are drawn.
+    Of more than six layers the first three and the last three are drawn: there are `of` in all where `portraits` are
+    only some.
     """
     shown = [*portraits] if len(portraits) <= MOST_STAGES else [*portraits[:3], *portraits[-3:]]
-    left_out = f"the first and the last three of {count(len(portraits))} layers" if len(shown) < len(portraits) else ""
+    count_of = max(of, len(portraits))
+    left_out = f"the first and the last three of {count(count_of)} layers" if len(shown) < count_of else ""
     sizes = [portrait.saturated_by_channel.size for portrait in shown]
     across = _MOST_WIDE if max(sizes) <= 4 * _MOST_WIDE else _WIDEST
     rows = [-(-size // across) for size in sizes]

@@ -23,6 +23,7 @@ from nnlab.pictures.style import (
     blank,
     count,
     dress,
+    joined,
     legend,
     number,
     say,
@@ -40,6 +41,7 @@ QUANTITIES = {
 SHARES = ("dead", "saturated")
 LEAST_SHARE = 0.1  # the axis of a share reaches up to here at least, so that 0 does not look like noise
 MOST_NAMED = 12
+MOST_DRAWN = 120  # layers; the lines of more would lie on each other
 
 
 def health(
@@ -50,7 +52,7 @@ def health(
     title: str,
     channels: Collection[str] = (),
 ) -> Figure | None:
-    """Each quantity over the steps, a line per layer; None if nothing was measured.
+    """Each quantity over the steps, a line per layer, or for 120 of more layers; None if nothing was measured.
 
     `steps` (T,); `curves` (T,), nan where not measured, are named `health/<layer>/<quantity>`. `depths` gives each
     layer the number of its layer with weights, from 1; an activation layer has that of the one before it. `channels`
@@ -61,10 +63,12 @@ def health(
     if not shown:
         return None
     rows = -(-len(shown) // 2)
-    figure = blank(title, width=10.0, height=0.7 + 2.75 * rows)
+    drawn = _drawn(found)
+    some = f"{count(MOST_DRAWN)} of {count(len({*map(_layer, found)}))} layers" if len(drawn) < len(found) else ""
+    figure = blank(joined([title, some]), width=10.0, height=0.7 + 2.75 * rows)
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     for axes, quantity in zip(grid, shown, strict=False):
-        by_layer = {_layer(name): values for name, values in found.items() if _quantity(name) == quantity}
+        by_layer = {_layer(name): values for name, values in drawn.items() if _quantity(name) == quantity}
         _draw(axes, steps, by_layer, depths, quantity, words_of(by_layer, channels))
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
@@ -73,6 +77,13 @@ def health(
         axes.tick_params(labelbottom=True)
     _explain(figure, depths)
     return figure
+
+
+def _drawn(curves: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The curves of at most 120 layers, evenly spread over the depth."""
+    layers = list(dict.fromkeys(map(_layer, curves)))
+    shown = {layers[index] for index in sampled(len(layers), MOST_DRAWN)}
+    return {name: values for name, values in curves.items() if _layer(name) in shown}
 
 
 def words_of(layers: Collection[str], channels: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from nnlab.pictures.style import (
 )
 
 GRID_POINTS = 240  # points along each axis: two or three pixels each
+LEAST_GRID_POINTS = 32
 MOST_POINTS = 2000
 UNKNOWN = "#9e9e9e"
 ALIKE = 3  # both inputs share one scale if their ranges differ by less than this factor
@@ -48,17 +50,19 @@ def boundary(
     task: Literal["binary", "multiclass"],
     title: str,
     trained: NDArray[np.bool_] | None = None,
+    along: int = GRID_POINTS,
 ) -> Figure:
     """The decision regions around the data, with the data on top.
 
     `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
     of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
-    `trained` (N,) is true for points used in training; the others get a dark rim.
+    `trained` (N,) is true for points used in training; the others get a dark rim. There are `along` points of the grid
+    along each axis.
     """
     extent = extent_of(x)
     figure = blank(title, width=7.0, height=_height(extent, 5.4, 5.0))
     axes = figure.subplots()
-    outputs = predict(grid_points(extent, GRID_POINTS)).reshape(GRID_POINTS, GRID_POINTS, -1)
+    outputs = predict(grid_points(extent, along)).reshape(along, along, -1)
     binary = task == "binary"
     truth = (y[:, -1] > 0.5).astype(np.intp) if binary else y.argmax(axis=1)
     described = (_shade_probability if binary else _shade_winners)(figure, axes, outputs, extent, classes)
@@ -66,13 +70,20 @@ def boundary(
     handles, shown = scatter_classes(axes, x, truth, classes, rimmed=unseen)
     rims = "all were trained on" if trained is not None and trained.all() else ""
     unknown = "" if drawable(outputs).all() else "grey: the output is not finite"
-    dress(axes, x=names[0], y=names[1], sentence=joined([described, rims, unknown, _part(shown, len(x))]), letters=78)
+    coarse = f"of so deep a network only {along} × {along} points" if along < GRID_POINTS else ""
+    sentence = joined([described, rims, unknown, _part(shown, len(x)), coarse])
+    dress(axes, x=names[0], y=names[1], sentence=sentence, letters=78)
     axes.grid(visible=False)
     axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
     extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if binary else {}
     extra |= _rim_keys(unseen)
     legend(figure, [*handles, *extra.values()], [*class_names(classes), *extra])
     return figure
+
+
+def grid_along(layers: int) -> int:
+    """How many points of a grid along each axis: 240, and down to 32 for networks of more than a thousand layers."""
+    return int(np.clip(math.isqrt(2**26 // max(layers, 1)), LEAST_GRID_POINTS, GRID_POINTS))
 
 
 def extent_of(x: NDArray[Any]) -> Extent:

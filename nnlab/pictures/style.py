@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import functools
 import io
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from nnlab.errors import StorageError, printable
-from nnlab.runs.files import remove, temporary_for
+from nnlab.runs.files import open_new, refuse_other_than_file, remove, temporary_for
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
@@ -97,14 +98,17 @@ def save(figure: Figure, path: Path | str) -> None:
     """Write `figure` as a PNG file, atomically; the same figure gives the same bytes.
 
     Raises:
+        NotAFileError: there is a link, a pipe or a folder at the path.
         StorageError: the file cannot be written; nothing of it is left behind.
 
     """
     path = Path(path)
+    refuse_other_than_file(path)
     temporary = temporary_for(path)
-    picture = _png(figure)
+    picture = to_png(figure)
     try:
-        temporary.write_bytes(picture)
+        with os.fdopen(open_new(temporary), "wb") as stream:
+            stream.write(picture)
         temporary.replace(path)
     except OSError as error:
         raise StorageError(f"{printable(str(path))}: cannot write the picture: {error.strerror}") from error
@@ -112,7 +116,8 @@ def save(figure: Figure, path: Path | str) -> None:
         remove(temporary)
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
+    """The bytes of `figure` as a PNG file; the same figure gives the same bytes."""
     picture = io.BytesIO()
     _lay_out(figure)
     figure.savefig(picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
@@ -180,7 +185,7 @@ def joined(parts: Iterable[str]) -> str:
 
 def plain_name(name: str) -> str:
     """A name in words: binary cross entropy for `binary_cross_entropy`, validation loss for `val/loss`."""
-    part, slash, rest = name.rpartition("/")
+    part, slash, rest = name.partition("/") if name.partition("/")[0] in (*PARTS, "test") else name.rpartition("/")
     return legible(f"{PARTS.get(part, part)}{' ' if slash else ''}{SHORT.get(rest, rest.replace('_', ' '))}")
 
 

@@ -37,15 +37,17 @@ _SATURATED = "saturated: the slope is at most 5 % of the steepest"
 _PARTS = ("function f(z)", "slope f'(z)", "pre-activations z, share of all (%)")
 
 
-def units(portraits: Sequence[Portrait], *, title: str) -> Figure:
+def units(portraits: Sequence[Portrait], *, title: str, of: int = 0) -> Figure:
     """For each layer, in three panels: the function, its slope, and the histogram of pre-activations.
 
-    Of more than six layers the first three and the last three are drawn. Kinks are dotted, saturated ranges shaded.
+    Of more than six layers the first three and the last three are drawn: there are `of` in all where `portraits` are
+    only some. Kinks are dotted, saturated ranges shaded.
     """
+    count_of = max(of, len(portraits))
     shown = [*portraits] if len(portraits) <= MOST_LAYERS else [*portraits[:3], *portraits[-3:]]
     across = min(len(shown), _ACROSS)
     bands = -(-len(shown) // across)
-    left_out = f"the first and the last three of {count(len(portraits))} layers" if len(shown) < len(portraits) else ""
+    left_out = f"the first and the last three of {count(count_of)} layers" if len(shown) < count_of else ""
     figure = blank(joined([title, left_out]), width=max(8.0, 3.9 * across), height=0.6 + 5.4 * bands)
     grid = figure.subplots(3 * bands, across, squeeze=False, sharex=False, height_ratios=[1.0, 0.8, 0.8] * bands)
     for index, portrait in enumerate(shown):

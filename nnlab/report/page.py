@@ -189,16 +189,23 @@ def counted(count: int, noun: str) -> str:
 
 
 def _picture(picture: Picture) -> Iterator[str]:
-    width, height = _size(picture.png)
-    source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
     yield "<figure>"
-    yield f'<img src="{source}" width="{width}" height="{height}" alt="{_text(picture.shows)}">'
+    if (size := _size(picture.png)) is None:
+        yield f"<p>{_text(picture.name)}: found no whole PNG file, so that it cannot be shown.</p>"
+    else:
+        source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+        yield f'<img src="{source}" width="{size[0]}" height="{size[1]}" alt="{_text(picture.shows)}">'
     yield f"<figcaption>{_text(picture.shows)} <span>{_text(picture.name)}</span></figcaption>"
     yield "</figure>"
 
 
-def _size(png: bytes) -> tuple[int, int]:
-    """Width and height in pixels, from the first chunk (IHDR) of a PNG file."""
+_PNG_BEGIN, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+def _size(png: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels, from the first chunk (IHDR) of a PNG file; None if it is none, or cut short."""
+    if not (len(png) > 24 and png.startswith(_PNG_BEGIN) and png.endswith(_PNG_END)):
+        return None
     width, height = struct.unpack(">II", png[16:24])
     return width, height
 

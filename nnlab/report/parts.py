@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from nnlab.data.dataset import ColumnReading
 from nnlab.data.described import COLUMNS, rows_of
 from nnlab.errors import StorageError, printable
 from nnlab.report.page import Cell, HtmlTable, Picture, Section, Tone
+from nnlab.runs.files import read_plain
 from nnlab.runs.folder import CONFIG
 from nnlab.runs.run import AnyRun
 from nnlab.runs.summary import GateLine
@@ -58,8 +60,10 @@ def data_section(run: AnyRun | None) -> Section:
     )
 
 
-def tone_of(gates: Sequence[GateLine]) -> Tone:
-    """The tone of a verdict: good if all gates are met, else bad; plain without gates."""
+def tone_of(gates: Sequence[GateLine], *, is_wrong: bool = False) -> Tone:
+    """The tone of a verdict: good if all gates are met, else bad; plain without gates. Bad if something `is_wrong`."""
+    if is_wrong:
+        return "bad"
     if not gates:
         return "plain"
     return "good" if all(gate.met for gate in gates) else "bad"
@@ -69,7 +73,7 @@ def pictures_in(folder: Path, drawings: Mapping[str, Drawing[Any]]) -> Iterator[
     """The pictures of the table `drawings` that are in the folder, in the table's order, with their captions."""
     for name, drawing in drawings.items():
         path = folder / f"{name}.png"
-        if path.is_file():
+        if os.path.lexists(path):
             yield Picture(f"plots/{path.name}", _read(path), drawing.caption)
 
 
@@ -80,8 +84,8 @@ def config_text(folder: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        return read_plain(path)
+    except FileNotFoundError as error:
         raise StorageError(f"{printable(str(path))}: cannot read: {error.strerror}") from error
 
 

@@ -129,10 +129,14 @@ class WeightsAbout(ModelAbout):
 
 
 class StateAbout(WeightsAbout):
-    """A checkpoint to resume from: how far the run's files were written, and the last step measured."""
+    """A checkpoint to resume from: how far the run's files were written, and the last step measured.
+
+    `gradient_faults` are sentences on gradients that were checked and found wrong.
+    """
 
     marks: dict[Literal["metrics.csv", "hashes.csv"], MarkFacts]
     recorded: Annotated[StrictInt, Field(ge=-1, lt=2**63)]
+    gradient_faults: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _is_where_it_says(self) -> Self:
@@ -180,6 +184,10 @@ class SavedState:
         return state
 
 
+# An older checkpoint lacks the best weights since the last improvement by min_delta: nothing can make up for them.
+_OLDER = "; a run of an older nnlab cannot be resumed, only evaluated"
+
+
 def _state_faults(arrays: Mapping[str, Array], about: StateAbout) -> Iterator[str]:
     """Arrays that disagree with the document; those of the optimizer are checked later, by the optimizer."""
     yield from weights_faults(arrays, about.parameters)
@@ -195,6 +203,9 @@ def _state_faults(arrays: Mapping[str, Array], about: StateAbout) -> Iterator[st
         yield f"best/step: found {shape_of(step)}, expected whole numbers of shape [1]"
     elif not 0 <= int(step[0]) <= about.step:
         yield f"best/step: found {int(step[0])}, expected at most the step {about.step}"
+    for name in ("best/value", "best/reference"):
+        if (found := arrays.get(name)) is None or (found.shape, found.dtype.kind) != ((1,), "f"):
+            yield f"{name}: found {shape_of(found)}, expected a number of shape [1]{_OLDER if found is None else ''}"
     if errors is None or errors.dtype.kind != "f" or errors.ndim != 2 or errors.shape[1] != about.parameters:
         yield f"gradient_errors: found {shape_of(errors)}, expected a row of {about.parameters} for each check"
 

@@ -1,11 +1,14 @@
 """Documents of runs: frozen models, each with a `schema` number, validated when read.
 
 A file that was edited, cut or comes from elsewhere is a CheckpointError with its place: `run.json: sessions: found 5,
-expected a list`. Files written before there was a `schema` number have the same keys and are read as well.
+expected a list`. A change that leaves it valid, such as another digit, is found by the SHA-256 that a file has of its
+own content. Files written before there was a `schema` number or a `sha256` have the same keys and are read as well.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from nnlab.errors import CheckpointError, Fault, printable
 from nnlab.runs.files import read_plain
 
 SCHEMA = 1
+SEAL = "sha256"
 
 _MOST_FAULTS, _MOST_LETTERS = 5, 60
 
@@ -96,6 +100,25 @@ class RunDocument(DocumentPart):
             raise CheckpointError(_faults(error, values, shown)) from error
 
 
+class SealedDocument(RunDocument):
+    """A document in a file of its own, with the SHA-256 of its content, however the file lays it out."""
+
+    def document(self) -> dict[str, Any]:
+        """The document as JSON values, with its seal."""
+        content = super().document()
+        return {**content, SEAL: _digest(content)}
+
+    @classmethod
+    def of(cls, values: Any, shown: str) -> Self:
+        """As of any document; CheckpointError also if it was changed since it was sealed. One without a seal may be."""
+        document = super().of(values, shown)
+        content = {name: value for name, value in values.items() if name != SEAL}
+        if SEAL in values and values[SEAL] != _digest(content):
+            found = f"found other content than when it was written, expected that of its {SEAL}"
+            raise CheckpointError(f"{shown}: {found}; without that key it is taken as it is")
+        return document
+
+
 def checked_schema(values: Any, shown: str) -> dict[str, Any]:
     """The values of a document. CheckpointError if they are no mapping, or their schema is newer than known."""
     if not isinstance(values, dict):
@@ -131,6 +154,10 @@ def parsed(content: bytes, shown: str) -> Any:
         raise CheckpointError(
             f"{shown}: found no JSON ({printable(str(error))}), expected a document of nnlab"
         ) from error
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def environment(plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
         "blas": _blas(),
-        "plugins": [_digest(Path(plugin)) for plugin in plugins],
+        "plugins": [file_digest(Path(plugin)) for plugin in plugins],
     }
 
 
@@ -54,7 +54,8 @@ def _shown(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 
-def _digest(path: Path) -> str | None:
+def file_digest(path: Path) -> str | None:
+    """The SHA-256 of a file, in hex; None if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

@@ -129,7 +129,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None], *, keep: Pa
     temporary = temporary_for(path)
     with storage_errors(path):
         try:
-            with temporary.open("wb") as stream:
+            with os.fdopen(open_new(temporary), "wb") as stream:
+                _keep_mode_and_owner(stream.fileno(), path)
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -142,20 +143,31 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None], *, keep: Pa
             raise
 
 
-def check_place(path: Path, read: Iterable[str | Path] = ()) -> None:
-    """StorageError if no file can be written at a path, or if it is one of those that are `read`, or in such a folder.
+def open_new(path: Path) -> int:
+    """A descriptor of a new temporary file, open for writing; what a killed process left there is removed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileExistsError):
+        return os.open(path, flags, 0o666)
+    remove(path)
+    return os.open(path, flags, 0o666)
 
-    Called before anything is computed.
-    """
-    _refuse_what_is_no_file(path)
-    for source in map(Path, read):
-        if path.exists() and source.exists() and (path.samefile(source) or source.resolve() in path.resolve().parents):
-            raise StorageError(f"{printable(str(path))}: cannot write: this command reads it, expected another file")
-    probe = temporary_for(path)
+
+def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
+    """Give a new file the owner, if permitted, and the mode of the file at `path` that it will replace."""
+    with contextlib.suppress(OSError):  # there is none, or the file system knows no modes
+        before = path.lstat()
+        if stat.S_ISREG(before.st_mode):
+            for owner, group in ((before.st_uid, -1), (-1, before.st_gid)):
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, owner, group)
+            os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+def check_folder_of(place: Path, path: Path) -> None:
+    """StorageError, which names `path`, if no file can be made beside `place`. Called before anything is computed."""
+    probe = temporary_for(place)
     with storage_errors(path):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        probe.touch()
+        os.close(open_new(probe))
         probe.unlink()
 
 
@@ -225,13 +237,18 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write a CSV file atomically, quoting cells as needed."""
+    """Write a CSV file atomically."""
+    write_text(path, to_csv(rows))
+
+
+def to_csv(rows: Iterable[Sequence[str]]) -> str:
+    """The text of a CSV file, with cells quoted as needed."""
     text = io.StringIO()
     plain = csv.writer(text, lineterminator="\n")
     careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in rows:  # a carriage return ends a line for readers, and is not quoted by every version of Python
         (careful if any("\r" in cell for cell in row) else plain).writerow(row)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def to_json(document: Any) -> str:

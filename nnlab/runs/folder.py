@@ -25,18 +25,27 @@ from nnlab.runs.files import (
     write_text,
 )
 from nnlab.runs.lock import take_lock
-from nnlab.runs.run import AnyRun, read_run
+from nnlab.runs.run import AnyRun, TrainingRun, read_run
 from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
 LATEST = "latest"
 CONFIG = "config.yaml"
 INNER = ("checkpoints", "plots")
 
-# The files of a training. A checkpoint that is no file is not refused but counts as damaged: there is an older one.
+# The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
+# one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
-    *("report.html", "checkpoints/best.npz"),
+    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
 )
+
+# What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
+_OWN = (
+    *(*_WRITTEN, "checkpoints", "plots", "weights", "pieces", "table.md", "table.tex"),
+    *("results.csv", "arms.csv", "shares.csv", "points.csv", "pairs.csv"),
+)
+_FOLDERS = (*INNER, "weights", "pieces")
+
 
 SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary)
 
@@ -70,6 +79,15 @@ class RunFolder:
         _point_latest(root, path.name)
         return cls(path)
 
+    def refuse_links(self) -> None:
+        """NotAFileError if the experiment file or an inner folder is behind a link, or is something else.
+
+        The run folder itself may be reached through links.
+        """
+        refuse_other_than_file(self.path / CONFIG)
+        for name in _FOLDERS:
+            refuse_other_than_folder(self.path / name)
+
     @property
     def plots(self) -> Path:
         """The folder of plots."""
@@ -97,26 +115,27 @@ class RunFolder:
         """Keep other processes from writing into this run; the lock ends with the process, even if it is killed.
 
         CheckpointError if another process holds it, or if a file to be written is behind a link or is no file.
-        Temporary files of killed processes are removed.
         """
         self._refuse_what_leads_elsewhere()
         path = self.path / ".lock"
         with storage_errors(path):
             descriptor = take_lock(path)
         try:
-            for folder in (self.path, self.path / "checkpoints", self.plots):
-                sweep(folder, is_locked=True)
             yield
         finally:
             remove(path)
             os.close(descriptor)
 
+    def sweep(self) -> None:
+        """Remove the temporary files of killed processes; only for the process that has the lock."""
+        for folder in (self.path, self.path / "checkpoints", self.plots):
+            sweep(folder, is_locked=True)
+
     def _refuse_what_leads_elsewhere(self) -> None:
         with storage_errors(self.path):
-            for name in INNER:
-                refuse_other_than_folder(self.path / name)
-            for name in _WRITTEN:
-                refuse_other_than_file(self.path / name)
+            self.refuse_links()
+            for path in (*(self.path / name for name in _WRITTEN), *self.plots.glob("*.png")):
+                refuse_other_than_file(path)
 
     def write_config(self, text: str) -> None:
         """Write the resolved experiment file."""
@@ -129,6 +148,11 @@ class RunFolder:
     def read_run(self) -> AnyRun | None:
         """The content of run.json; None if there is none. CheckpointError if it is invalid."""
         return read_run(self.path / "run.json")
+
+    def then(self) -> Path:
+        """Where the run lay when it was last trained, if run.json says so; else where it is."""
+        run = self.read_run()
+        return Path(run.folder) if isinstance(run, TrainingRun) and run.folder else self.path.resolve()
 
     def write_summary(self, document: AnySummary) -> None:
         """Write summary.json: the results."""
@@ -166,6 +190,11 @@ class RunFolder:
                 stream.write(f"{now()} {printable(line)}\n")
 
 
+def files_of_run(folder: Path) -> list[Path]:
+    """The files and folders that nnlab writes, or may write, in a run folder."""
+    return [folder / name for name in _OWN]
+
+
 def now() -> str:
     """The present time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -186,7 +215,12 @@ def _take_free_name(draft: Path, root: Path, name: str) -> Path:
 
 
 def _point_latest(root: Path, name: str) -> None:
-    """Point `latest` to a folder, in one rename. Without support for links there is no `latest`, which is no error."""
+    """Point `latest` to a folder, in one rename; what somebody else keeps under that name stays.
+
+    Without support for links there is no `latest`, which is no error.
+    """
+    if os.path.lexists(root / LATEST) and not (root / LATEST).is_symlink():
+        return
     link = temporary_for(root / LATEST)
     with contextlib.suppress(OSError):
         link.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from nnlab.errors import CheckpointError, printable, suggestion
@@ -12,18 +13,25 @@ from nnlab.runs.folder import CONFIG, LATEST, RunFolder
 def find(root: Path, name: str) -> RunFolder:
     """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique prefix of one.
 
-    The time in the name may be left out. CheckpointError if there is no such run, or more than one.
+    The time in the name may be left out. CheckpointError if there is no such run, or more than one, or if its
+    experiment file or one of its folders is behind a link.
     """
     for path in (Path(name), root / name):
         if _is_run(path):
-            return RunFolder(path.resolve() if path.name == LATEST else path)
+            return _checked(path.resolve() if path.name == LATEST else path)
     names = _runs_in(root)
     matches = [run for run in names if run.partition("_")[2] == name]
     if len(matches) != 1 and name:
         matches = [run for run in names if run.startswith(name) or run.partition("_")[2].startswith(name)]
     if len(matches) == 1:
-        return RunFolder(root / matches[0])
+        return _checked(root / matches[0])
     raise CheckpointError(_not_found(root, name, names, matches))
+
+
+def _checked(path: Path) -> RunFolder:
+    folder = RunFolder(path)
+    folder.refuse_links()
+    return folder
 
 
 _SHOWN = 5
@@ -41,10 +49,8 @@ def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> s
 
 
 def _is_run(path: Path) -> bool:
-    """Whether a path is a run folder; not if the file system cannot look it up."""
-    with contextlib.suppress(OSError):
-        return (path / CONFIG).is_file()
-    return False
+    """Whether a path is a run folder, also with something else in place of its experiment file."""
+    return os.path.lexists(path / CONFIG)
 
 
 def _runs_in(root: Path) -> list[str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from nnlab.errors import CheckpointError, printable
 from nnlab.runs.files import open_plain, read_plain, storage_errors
@@ -25,8 +25,7 @@ class Mark:
     digest: str
 
 
-@dataclass(frozen=True)
-class StepRow:
+class StepRow(NamedTuple):
     """A row of such a table: its line in the file, step, epoch, and the other cells by column."""
 
     line: int
@@ -35,8 +34,10 @@ class StepRow:
     cells: Mapping[str, str]
 
 
-def read_rows(path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None) -> list[StepRow]:
+def read_rows(path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None) -> Iterator[StepRow]:
     """The rows of a table, up to the `mark` if given; none if its rows are not of steps and epochs.
+
+    The file is read, and held against the mark, before the first row is given; the rows are read one by one.
 
     Raises:
         CheckpointError: there is no such file, its content differs from the mark, it is no table, or it has other
@@ -53,7 +54,17 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, mark: Mark | Non
         is_cut = len(content) < mark.length
         content = content[: mark.length]
         _check_digest("cut" if is_cut else hashlib.sha256(content).hexdigest(), mark, shown)
-    return list(_rows(content, columns, shown))
+    return _rows(content, columns, shown)
+
+
+def check_mark(path: Path, mark: Mark) -> None:
+    """CheckpointError if a table no longer begins as it did when the checkpoint with this `mark` was saved.
+
+    Raises FileNotFoundError if there is none.
+    """
+    content = read_plain(path)[: mark.length]
+    is_cut = len(content) < mark.length
+    _check_digest("cut" if is_cut else hashlib.sha256(content).hexdigest(), mark, printable(str(path)))
 
 
 def _check_digest(digest: str, mark: Mark, shown: str) -> None:
@@ -63,17 +74,23 @@ def _check_digest(digest: str, mark: Mark, shown: str) -> None:
 
 
 def _rows(content: bytes, columns: Sequence[str] | None, shown: str) -> Iterator[StepRow]:
-    try:
-        header, *lines = list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)) or [[]]
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{shown}: found bytes that are not UTF-8, expected a table") from error
-    except csv.Error as error:
-        raise CheckpointError(f"{shown}: found no table ({error}), expected rows of cells with commas") from error
+    lines = _lines(content, shown)
+    header = next(lines, [])
     if columns is not None and header != ["step", "epoch", *columns]:
         raise CheckpointError(f"{shown}: found other columns than those of this run, expected {_few(columns)}")
     if header[:2] == ["step", "epoch"]:
         for number, cells in enumerate(lines, 2):
-            yield _row(number, header, cells, f"{shown}:{number}")
+            yield _row(number, header, cells, shown)
+
+
+def _lines(content: bytes, shown: str) -> Iterator[list[str]]:
+    """The cells of each line; one line at a time, since a table may have a million."""
+    try:
+        yield from csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), strict=True)
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{shown}: found bytes that are not UTF-8, expected a table") from error
+    except csv.Error as error:
+        raise CheckpointError(f"{shown}: found no table ({error}), expected rows of cells with commas") from error
 
 
 def _few(columns: Sequence[str]) -> str:
@@ -81,30 +98,34 @@ def _few(columns: Sequence[str]) -> str:
     return ", ".join(names if len(names) < 6 else [*names[:5], "…"])
 
 
-def _row(number: int, header: Sequence[str], cells: Sequence[str], place: str) -> StepRow:
+_is_step = re.compile("[0-9]{1,18}").fullmatch
+_is_number = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[-+]?[0-9]{1,3})?").fullmatch
+
+
+def _row(line: int, header: Sequence[str], cells: Sequence[str], shown: str) -> StepRow:
     if len(cells) != len(header):
-        raise CheckpointError(f"{place}: found {len(cells)} cells, expected {len(header)}")
-    if not re.fullmatch("[0-9]{1,18}", cells[0]):
-        raise CheckpointError(f"{place}: step: found {printable(cells[0][:40])}, expected a whole number")
-    epoch = number_in(cells[1], f"{place}: epoch")
-    return StepRow(number, int(cells[0]), epoch, dict(zip(header[2:], cells[2:], strict=True)))
+        raise CheckpointError(f"{shown}:{line}: found {len(cells)} cells, expected {len(header)}")
+    if not _is_step(cells[0]):
+        raise CheckpointError(f"{shown}:{line}: step: found {printable(cells[0][:40])}, expected a whole number")
+    epoch = number_in(cells[1], shown, line, "epoch")
+    return StepRow(line, int(cells[0]), epoch, dict(zip(header[2:], cells[2:], strict=True)))
 
 
-def number_in(text: str, place: str) -> float:
-    """The number in a cell. CheckpointError if it is not a finite number."""
-    if re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?(e[-+]?[0-9]{1,3})?", text) and math.isfinite(float(text)):
-        return float(text)
-    raise CheckpointError(f"{place}: found {printable(text[:40])}, expected a number")
+def number_in(text: str, shown: str, line: int, name: str) -> float:
+    """The number in a cell of the file `shown`. CheckpointError if it is not a finite number."""
+    if _is_number(text) and math.isfinite(value := float(text)):
+        return value
+    raise CheckpointError(f"{shown}:{line}: {name}: found {printable(text[:40])}, expected a number")
 
 
 def read_figures(
     path: Path, columns: Sequence[str] | None = None, mark: Mark | None = None
 ) -> Iterator[tuple[int, float, dict[str, float]]]:
     """Step, epoch and figures of every row of metrics.csv, read by `read_rows`; empty cells are left out."""
+    shown = printable(str(path))
     for row in read_rows(path, columns, mark):
-        place = f"{printable(str(path))}:{row.line}"
-        cells = {name: text for name, text in row.cells.items() if text}
-        yield row.step, row.epoch, {name: number_in(text, f"{place}: {name}") for name, text in cells.items()}
+        figures = {name: number_in(text, shown, row.line, name) for name, text in row.cells.items() if text}
+        yield row.step, row.epoch, figures
 
 
 class GrowingTable:

@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
 
-from nnlab.runs.documents import DocumentPart, Plain, RunDocument, Seconds, Whole, read_values
+from nnlab.runs.documents import DocumentPart, Plain, SealedDocument, Seconds, Whole, read_values
+from nnlab.runs.gradients import GradientSummary
 
 Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
+UNFINISHED = ("interrupted", "failed")  # has a summary and a report, but neither final figures nor gates
+StoppedBy = Literal["early_stopping", "max_seconds"]
 Text = StrictStr
 
 
@@ -41,7 +44,10 @@ class DataFacts(DocumentPart):
 
 
 class Session(DocumentPart):
-    """A session of work on a run, from its start or a resume to a pause or its end."""
+    """A session of work on a run, from its start or a resume to a pause or its end.
+
+    `gradcheck` is what a resume checked again.
+    """
 
     begun: Text | None = None
     ended: Text | None = None
@@ -51,13 +57,19 @@ class Session(DocumentPart):
     command: tuple[Text, ...] = ()
     warnings: tuple[Text, ...] = ()
     environment: dict[Text, Plain] = Field(default_factory=dict)
+    gradcheck: GradientSummary | None = None
 
 
-class TrainingRun(RunDocument):
-    """run.json of `nnlab train`."""
+class TrainingRun(SealedDocument):
+    """run.json of `nnlab train`.
+
+    `stopped_by` says what ended a run with the status stopped, `folder` where the run lay when it was last trained.
+    """
 
     status: Status
+    stopped_by: StoppedBy | None = None
     kind: Literal["train"] = "train"
+    folder: Text = ""
     begun: Text | None = None
     ended: Text | None = None
     seconds: Seconds = 0
@@ -70,7 +82,7 @@ class TrainingRun(RunDocument):
     data: DataFacts | None = None
 
 
-class ArmsRun(RunDocument):
+class ArmsRun(SealedDocument):
     """run.json of a comparison or a sweep."""
 
     status: Status

@@ -11,8 +11,10 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
-from nnlab.runs.documents import DocumentPart, Number, Plain, RunDocument, Seconds, Whole, read_values
-from nnlab.runs.run import Status
+from nnlab.maths.metrics import shown_name
+from nnlab.runs.documents import DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
+from nnlab.runs.gradients import GradientSummary
+from nnlab.runs.run import Status, StoppedBy
 
 Text = StrictStr
 Figures = dict[Text, Number | None]  # None: not measured, or not finite
@@ -44,13 +46,31 @@ class BestStep(DocumentPart):
     value: Number | None
 
 
-class TrainingSummary(RunDocument):
-    """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines."""
+class LastMeasured(DocumentPart):
+    """The last step at which whole splits were measured, and all figures measured there, by name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: Figures = Field(init=False)
+
+    step: Whole
+
+
+class TrainingSummary(SealedDocument):
+    """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines.
+
+    A training that was interrupted or failed has no `final` figures, but those that were `last` measured. `stopped_by`
+    says what ended one with the status stopped, `gradcheck` what the check of its gradients found, and `scaled_targets`
+    that losses are measured on scaled targets, and are not in the targets' units.
+    """
 
     run: Text
     status: Status
+    stopped_by: StoppedBy | None = None
     final: dict[FigureName, Number | None]
+    last: LastMeasured | None = None
     best: BestStep
+    gradcheck: GradientSummary | None = None
+    scaled_targets: StrictBool = False
     baselines: dict[BaselineName, Number | None] = Field(default_factory=dict)
     sentences: tuple[Text, ...] = ()
     gates: tuple[GateLine, ...]
@@ -162,6 +182,7 @@ class ArmSummary(DocumentPart):
     steps: Whole
     time_per_step: Number | None
     health: dict[Text, OverSeeds] = Field(default_factory=dict)
+    gradcheck: GradientSummary | None = None
 
     def mean_health(self, name: str) -> float | None:
         """The mean share of `dead` or `saturated` units; None if it was not measured."""
@@ -262,8 +283,11 @@ class TunedSummary(DocumentPart):
         return self.chosen_by.removeprefix("mean ")
 
 
-class ArmsSummary(RunDocument):
-    """The keys that the summaries of a comparison and of a sweep share."""
+class ArmsSummary(SealedDocument):
+    """The keys that the summaries of a comparison and of a sweep share.
+
+    `scaled_targets` says that losses are measured on scaled targets, and are not in the targets' units.
+    """
 
     run: Text
     status: Status
@@ -274,6 +298,27 @@ class ArmsSummary(RunDocument):
     arms: Annotated[dict[Text, ArmSummary], Field(min_length=1)]
     baselines: dict[BaselineName, OverSeeds] = Field(default_factory=dict)
     pairs: tuple[PairSummary, ...]
+    scaled_targets: StrictBool = False
+
+    def wrong_gradients(self) -> Iterator[str]:
+        """A sentence for each arm whose gradient was found wrong."""
+        for label, arm in self.arms.items():
+            if arm.gradcheck is not None and not arm.gradcheck.passed:
+                yield f"The gradient of {label} is wrong: {arm.gradcheck.faults[0]}."
+
+    def gradient_sentences(self) -> Iterator[str]:
+        """What the gradient checks of the arms have found: what is wrong, else the largest error of all."""
+        checked = {label: arm.gradcheck for label, arm in self.arms.items() if arm.gradcheck is not None}
+        if wrong := [*self.wrong_gradients()]:
+            yield from wrong
+        elif checked:
+            label, worst = max(checked.items(), key=lambda pair: pair[1].error or 0)
+            about = f"{worst.steps()} of seed {self.seeds[0]}"
+            yield f"Gradient check of the {about}: passed for all {len(checked):,} arms, {worst.largest()} of {label}."
+
+    def shown(self, figure: str) -> str:
+        """The name under which a figure such as `test/loss`, or `mean test/loss`, is shown."""
+        return shown_name(figure, scaled_targets=self.scaled_targets)
 
     def check_arms(self, ranking: Iterable[str]) -> None:
         """ValueError for arms with different numbers of seeds, and for pairs or ranks of unknown arms."""

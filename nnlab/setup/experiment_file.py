@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnlab.config.document import Document, folder_of, shown_path
+from nnlab.config.document import STDIN, Document, folder_of, shown_path
 from nnlab.config.experiment import read, to_yaml, validate
 from nnlab.config.overrides import Setting
 from nnlab.config.plugins import with_plugins
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.maths.activations import AnyActivation
-from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, with_absolute_paths
+from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, moved_with, with_absolute_paths
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
 from nnlab.setup.task import with_task
@@ -55,6 +55,10 @@ class ExperimentFile:
         paths = replace(paths, notes=(*told, *paths.notes))
         return cls(shown_path(path), folder, paths, document, activations, tuple(plugins), threads)
 
+    def moved_with(self, then: Path, now: Path) -> ExperimentFile:
+        """The file of a run whose folder was `then` and is `now`, with its data beside it if they were moved along."""
+        return replace(self, paths=moved_with(self.paths, then, now))
+
     @property
     def experiment(self) -> Experiment:
         """The experiment, with absolute paths."""
@@ -62,8 +66,9 @@ class ExperimentFile:
 
     @property
     def read_files(self) -> tuple[str | Path, ...]:
-        """The files and folders that the experiment is read from: itself, its plugins and its own data."""
-        return (self.path, *self.plugins, *self.paths.files)
+        """The files and folders that the experiment is read from: itself, its plugins and its data."""
+        own = "/dev/stdin" if self.path == STDIN else self.path
+        return (own, *self.plugins, *self.paths.files)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, WhenMeasured, names_a_parameter, never_met, unknown_figure
 from nnlab.maths.baselines import baseline_figures
-from nnlab.maths.metrics import report
+from nnlab.maths.metrics import report, top_k_for
 from nnlab.networks.layout import Layout
 from nnlab.networks.learned import FAMILY
 from nnlab.networks.network import Network
@@ -74,16 +74,18 @@ def _measured_when(
     """When each figure of this run is measured; entries of theta are not listed."""
     check, dataset = experiment.training.gradcheck, rows.dataset
     figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
-    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(plan.task)}
+    quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(experiment)}
     measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
     measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
     logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
-    epoch = logged / -(-len(rows.prepared[0].train.x) // plan.batch_size)
     of_batches = ["batch/loss", *(["batch/running_loss"] if plan.running_loss else [])]
-    measured |= {name: WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, epoch)) for name in of_batches}
+    measured |= {
+        name: WhenMeasured(plan.steps > 0, range(1, plan.steps + 1), (logged, logged / plan.epoch.steps))
+        for name in of_batches
+    }
     checked = range(1, min(check.steps, plan.steps) + 1) if check else range(0)
-    measured |= {name: _read_when(name, plan, epoch / logged) for name in plan.readings}
+    measured |= {name: _read_when(name, plan, 1 / plan.epoch.steps) for name in plan.readings}
     if experiment.training.health:
         measured |= {name: _health_measured_when(name, plan.steps) for name in health.figure_names(network)}
     return measured | {"gradcheck/error": WhenMeasured(final=False, steps=checked, first=(1, 0.0))}
@@ -106,7 +108,7 @@ def _health_measured_when(name: str, steps: int) -> WhenMeasured:
 def report_names(task: Task, columns: Columns, outputs: int) -> list[str]:
     """The figures of a split at the end of a run, named as by `Model.report`."""
     nothing = np.zeros((1, outputs))
-    top_k = (3, 5) if task == "multiclass" and outputs > 5 else ()
+    top_k = top_k_for(task, outputs)
     figures = report(task, nothing, nothing, classes=columns.classes, target_names=columns.targets, top_k=top_k)
     return ["loss", *figures]
 

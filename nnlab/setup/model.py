@@ -17,7 +17,7 @@ from nnlab.data.stored import stack
 from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.losses import with_row_weights
-from nnlab.maths.metrics import Figures, report
+from nnlab.maths.metrics import Figures, Scored, report, top_k_for
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
 from nnlab.runs.about import ModelAbout, weights_faults
@@ -53,36 +53,45 @@ class Model:
 
     def outputs_of_scaled(self, x: Array) -> Array:
         """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
-        with np.errstate(all="ignore"):
-            outputs, _ = self._evaluator().outputs_and_loss(stack([x]), None)
-        return self.in_own_units(outputs[0])
+        return self.scored(x).outputs
 
-    def _evaluator(self) -> Evaluator:
-        return Evaluator(self.network, self.theta, self.statistics)
+    def scored(self, x: Array) -> Scored:
+        """The outputs for scaled inputs, in the units of the unscaled targets, and what ranks them."""
+        return self._evaluated(x, None)[0]
 
-    def report(self, x: Array, y: Array, weights: Array | None = None) -> Figures:
+    def report(self, x: Array, y: Array, weights: Array | None = None, truth: Array | None = None) -> Figures:
         """Loss and all metrics for scaled inputs x and scaled targets y.
 
-        `weights` (N,) are those of the rows, with a mean of 1; without them each row counts 1.
+        `weights` (N,) are those of the rows, with a mean of 1; without them each row counts 1. `truth` (N, K) are the
+        targets as in the data; y, in its own units, differs from them by the rounding of scaling.
         """
-        return self.outputs_and_report(x, y, weights)[1]
+        return self.scored_and_report(x, y, weights, truth)[1]
 
-    def outputs_and_report(self, x: Array, y: Array, weights: Array | None = None) -> tuple[Array, Figures]:
-        """What `outputs_of_scaled` and `report` give, in one pass."""
-        with np.errstate(all="ignore"):
-            outputs, loss = self._evaluator().outputs_and_loss(stack([x]), self._for_head(y, weights)[None])
+    def scored_and_report(
+        self, x: Array, y: Array, weights: Array | None = None, truth: Array | None = None
+    ) -> tuple[Scored, Figures]:
+        """What `scored` and `report` give, in one pass."""
+        scored, loss = self._evaluated(x, self._for_head(y, weights))
         assert loss is not None
-        values, targets = self.in_own_units(outputs[0]), self.in_own_units(y)
-        figures: Figures = {"loss": float(loss[0])}
-        return values, figures | report(
+        figures: Figures = {"loss": loss}
+        return scored, figures | report(
             self.experiment.task,
-            values,
-            targets,
+            scored.outputs,
+            self.in_own_units(y) if truth is None else truth,
             weights,
             classes=self.columns.classes,
             target_names=self.columns.targets,
-            top_k=(3, 5) if self.experiment.task == "multiclass" and y.shape[1] > 5 else (),
+            top_k=top_k_for(self.experiment.task, y.shape[1]),
+            scores=scored.scores,
         )
+
+    def _evaluated(self, x: Array, y: Array | None) -> tuple[Scored, float | None]:
+        """Outputs and scores for scaled inputs, and the loss given targets as the head takes them."""
+        evaluator, rows = Evaluator(self.network, self.theta, self.statistics), stack([x])
+        scores = evaluator.room_for_outputs(rows)
+        with np.errstate(all="ignore"):
+            outputs, loss = evaluator.outputs_and_loss(rows, None if y is None else y[None], scores)
+        return Scored(self.in_own_units(outputs[0]), scores[0]), None if loss is None else float(loss[0])
 
     def _for_head(self, y: Array, weights: Array | None) -> Array:
         """Scaled targets as the head takes them, with weights of the rows if it weighs them."""

@@ -126,12 +126,13 @@ class _Builder:
 
     def add(self, layer: LayerSpec, otherwise: ActivationChoice, index: int) -> None:
         """Add layer number `index` of the experiment file; one with weights with its activation."""
-        before = {built.name for built in self.layers}
+        known = len(self.layers)
         if layer.width is not None or layer.kind == "activation":
             self._add_weighted_and_activation(layer, layer.activation or otherwise)
         else:
             self._add_other(LAYERS[layer.kind](self._numbered(layer.kind), layer))
-        self.places |= {built.name: index for built in self.layers if built.name not in before}
+        for built in self.layers[max(known - 1, 0) :]:  # max pooling may stand before one that was known
+            self.places.setdefault(built.name, index)
 
     def _add_other(self, layer: Layer) -> None:
         """Add a layer; max pooling goes before a relu that stands there, on a fraction of whose entries it leaves.

@@ -7,14 +7,15 @@ name what is in the working directory, if there is nothing of that name beside i
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import Document, KeyPath
 from nnlab.config.experiment import Finding, refusal
 from nnlab.config.schema import Experiment, Files
-from nnlab.data.catalogue import CATALOGUE
+from nnlab.data.catalogue import CATALOGUE, entry_files
 from nnlab.data.files import quoted
 from nnlab.errors import printable
 from nnlab.paths import expanded
@@ -32,11 +33,13 @@ class DataPaths:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files and folders that the rows are read from, apart from those of the catalogue."""
+        """The files and folders that the rows are read from; none for rows that are computed."""
         data = self.experiment.data
         if data.files is not None:
             return tuple(_paths_of(data.files).values())
-        return (data.source.name,) if Path(data.source.name).is_absolute() else ()
+        if data.source.name in CATALOGUE:
+            return tuple(map(str, entry_files(data.source.name)))
+        return (data.source.name,)
 
 
 def folder_of_key(document: Document | None, key: KeyPath, folder: Path) -> Path:
@@ -61,8 +64,35 @@ def with_absolute_paths(experiment: Experiment, folder: Path) -> DataPaths:
     update["source"] = source.model_copy(update={"name": name})
     if finder.findings:
         raise refusal(experiment, finder.findings)
-    data = experiment.data.model_copy(update=update)
-    return DataPaths(experiment.model_copy(update={"data": data}), tuple(finder.notes), tuple(finder.warnings))
+    return DataPaths(_with_data(experiment, update), tuple(finder.notes), tuple(finder.warnings))
+
+
+def _with_data(experiment: Experiment, update: Mapping[str, Any]) -> Experiment:
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update=update)})
+
+
+def moved_with(paths: DataPaths, then: Path, now: Path) -> DataPaths:
+    """The data of a run whose folder was `then` and is `now`: where they were, else at the same place beside the run.
+
+    Both folders are absolute. A note says which files are read from another place.
+    """
+    data, update = paths.experiment.data, dict[str, Any]()
+    if data.files is not None:
+        found = {part: _beside(path, then, now) for part, path in _paths_of(data.files).items()}
+        update["files"] = data.files.model_copy(update=found)
+    update["source"] = data.source.model_copy(update={"name": _beside(data.source.name, then, now)})
+    moved = DataPaths(_with_data(paths.experiment, update), paths.notes, paths.warnings)
+    pairs = zip(paths.files, moved.files, strict=True)
+    notes = [f"{printable(a)} is gone: read from {printable(b)}, beside the run as then" for a, b in pairs if a != b]
+    return replace(moved, notes=(*paths.notes, *notes))
+
+
+def _beside(path: str, then: Path, now: Path) -> str:
+    """The path of a file that is gone as it is seen from the run's folder now, if there is one."""
+    if not Path(path).is_absolute() or os.path.lexists(path):
+        return path
+    there = os.path.normpath(now / os.path.relpath(path, then))
+    return there if os.path.lexists(there) else path
 
 
 def _paths_of(files: Files) -> dict[str, str]:

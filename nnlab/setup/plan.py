@@ -5,44 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from nnlab.config.experiment import Finding, line_search_findings, refusal
+from nnlab.config.experiment import Finding, line_search_findings
 from nnlab.config.schema import Experiment
 from nnlab.maths.metrics import metric_of
+from nnlab.networks.network import Network
+from nnlab.setup.network import place_of_layer
+from nnlab.training.epochs import Epoch
 from nnlab.training.plan import Observe, Plan, Reading
 from nnlab.training.stopping import Watch
 
 
 def plan_for(
     experiment: Experiment,
-    rows: int,
+    epoch: Epoch,
     parts: tuple[str, ...],
     observe: Observe | None = None,
     readings: Mapping[str, Reading] = MappingProxyType({}),
 ) -> Plan:
-    """When to update, measure, evaluate and save, for a training part of `rows` rows; `parts` names the splits.
+    """When to update, measure, evaluate and save, for training rows cut into batches; `parts` names the splits.
 
     `observe` receives the monitored figure, for a plateau schedule; `readings` are figures read from the state.
-    ConfigError for settings that a line search excludes, such as batches of some rows.
     """
     training, optimizer = experiment.training, experiment.optimizer
-    batch, steps = batch_size_for(experiment, rows), steps_for(experiment, rows)
-    findings = list(line_search_findings(experiment))
-    if optimizer.entry.needs_objective and batch < rows:
-        found = (
-            f"found batches of {batch} of the {rows} training rows with {optimizer.name}, whose line search compares"
-        )
-        findings.append((("training", "batch_size"), f"{found} losses of the same rows; expected all"))
-    if findings:
-        raise refusal(experiment, findings)
+    steps = steps_for(experiment, epoch)
     # About a hundred points make a curve; more cost time and show no more.
     log_every = training.log_every or max(1, steps // 100)
     return Plan(
         task=experiment.task,
         steps=steps,
-        batch_size=batch,
+        epoch=epoch,
         shuffle=training.shuffle,
         log_every=log_every,
-        evaluate_every=training.evaluate_every or _evaluate_every(experiment, -(-rows // batch), log_every),
+        evaluate_every=training.evaluate_every or _evaluate_every(experiment, epoch.steps, log_every),
         watch=watch_for(experiment, parts),
         evaluate=tuple(part for part in training.evaluate if part in parts),
         checkpoint_every=training.checkpoint_every if isinstance(training.checkpoint_every, int) else None,
@@ -57,18 +51,46 @@ def plan_for(
     )
 
 
+def epoch_for(experiment: Experiment, network: Network, rows: int) -> Epoch:
+    """How a training part of `rows` rows is cut into batches."""
+    fewest = 1 if network.needs_two_rows is None else 2
+    return Epoch(rows, batch_size_for(experiment, rows), experiment.training.drop_last, fewest)
+
+
+def batch_findings(experiment: Experiment, network: Network, rows: int) -> Iterator[Finding]:
+    """Batches of a training part of `rows` rows that optimizer or layers cannot use, and what a line search excludes.
+
+    These are batches of some rows where an optimizer needs all, batches of one row that a layer normalises over, and
+    an epoch without a whole batch where short ones are left out.
+    """
+    optimizer, size, place = experiment.optimizer, experiment.training.batch_size, ("training", "batch_size")
+    epoch = epoch_for(experiment, network, rows)
+    yield from line_search_findings(experiment)
+    if optimizer.entry.needs_all_rows and not epoch.is_one_batch:
+        found = f"found batches of {epoch.size} of the {rows} training rows with {optimizer.name}"
+        yield place, f"{found}, {optimizer.entry.needs_all_rows}; expected all"
+    elif epoch.drop_last and size != "all" and rows < size:
+        found = f"found batches of {size} of {rows} training rows, all of which drop_last leaves out"
+        yield place, f"{found}; expected at most {rows}, or all"
+    if epoch.size < epoch.fewest:
+        why = f"with {network.needs_two_rows}, which makes 0 of a single row, whatever it is"
+        if rows > 1:
+            yield place, f"found batches of one row {why}; expected at least 2, or layer_norm"
+        else:
+            layer = place_of_layer(experiment, str(network.needs_two_rows))
+            yield layer, f"found one training row {why}; expected at least 2"
+
+
 def batch_size_for(experiment: Experiment, rows: int) -> int:
-    """The number of rows of a batch; the last one of an epoch may have fewer."""
+    """The number of rows of a batch; the last one of an epoch may have others."""
     size = experiment.training.batch_size
     return rows if size == "all" else min(size, rows)
 
 
-def steps_for(experiment: Experiment, rows: int) -> int:
-    """The number of updates of the training, for a training part of `rows` rows."""
+def steps_for(experiment: Experiment, epoch: Epoch) -> int:
+    """The number of updates of the training."""
     training = experiment.training
-    if training.steps is not None:
-        return training.steps
-    return (training.epochs or 0) * -(-rows // batch_size_for(experiment, rows))
+    return (training.epochs or 0) * epoch.steps if training.steps is None else training.steps
 
 
 def schedule_findings(experiment: Experiment, steps: int) -> Iterator[Finding]:

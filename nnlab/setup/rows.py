@@ -52,7 +52,8 @@ class Rows:
         parts = [getattr(prepared, name) for prepared in self.prepared]
         x, y = stack([part.x for part in parts]), stack([part.y for part in parts])
         weights = None if self.dataset.rows.weights is None else stack([part.weights for part in parts])
-        return Part(x, y, self._unit(), weights)
+        truth = stack([part.truth for part in parts]) if self.dataset.task == "regression" else None
+        return Part(x, y, self._unit(), weights, truth)
 
     def _unit(self) -> tuple[Array, Array] | None:
         """Mean and divisor by which scaled targets are inverted, (R or 1, 1, outputs)."""

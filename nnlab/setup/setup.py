@@ -18,9 +18,18 @@ from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
-from nnlab.setup.plan import part_findings, plan_for, schedule_findings, steps_for, watch_for
+from nnlab.setup.plan import (
+    batch_findings,
+    epoch_for,
+    part_findings,
+    plan_for,
+    schedule_findings,
+    steps_for,
+    watch_for,
+)
 from nnlab.setup.readings import readings_of
 from nnlab.setup.rows import Rows
+from nnlab.setup.watched import reported_figures, reported_findings
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
 from nnlab.training.evaluation import Part
@@ -50,7 +59,7 @@ class Setup:
     @cached_property
     def epoch_steps(self) -> int:
         """The number of steps in an epoch."""
-        return -(-len(self.rows.of(0).split.train) // self.plan.batch_size)
+        return self.plan.epoch.steps
 
     def start(self) -> State:
         """The state before the first step, one replica per seed."""
@@ -65,7 +74,7 @@ class Setup:
         """The batches of the training part."""
         train = self.parts["train"]
         y = train.y_and_weights
-        return batches_of(train.x, y, self.rows.seeds, self.plan.batch_size, shuffle=self.plan.shuffle)
+        return batches_of(train.x, y, self.rows.seeds, self.plan.epoch, shuffle=self.plan.shuffle)
 
     def fit(
         self,
@@ -122,16 +131,20 @@ def set_up(experiment: Experiment, rows: Rows) -> Setup:
     parts = tuple(name for name in SPLITS if getattr(first, name) is not None)
     layout, count = _checked_layout(experiment, network, dataset.y.shape[1]), len(first.train.x)
     larger = watch_for(experiment, parts).larger_is_better
-    optimizer = optimizer_for(experiment, layout, steps_for(experiment, count), larger_is_better=larger)
+    epoch = epoch_for(experiment, network, count)
+    optimizer = optimizer_for(experiment, layout, steps_for(experiment, epoch), larger_is_better=larger)
     observe, readings = optimizer.observe if optimizer.plateau else None, readings_of(optimizer, network)
-    plan = plan_for(experiment, count, parts, observe, readings)
+    plan = plan_for(experiment, epoch, parts, observe, readings)
     findings = [
+        *batch_findings(experiment, network, count),
         *schedule_findings(experiment, plan.steps),
         *part_findings(experiment, parts),
+        *reported_findings(experiment, dataset),
         *gate_findings(experiment, rows, network, plan, parts),
     ]
     if findings:
         raise refusal(experiment, findings)
+    plan = replace(plan, reported=reported_figures(experiment, dataset))
     return Setup(experiment, rows, network, optimizer, plan)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.maths.losses import with_row_weights
-from nnlab.maths.metrics import TRAINING_METRICS, Task
+from nnlab.maths.metrics import TRAINING_METRICS, ReportedFigure, Scored, Task
 from nnlab.networks.evaluator import Evaluator
 
 Array = NDArray[Any]
@@ -22,13 +22,15 @@ class Part:
 
     `unit` turns scaled targets and outputs back into the targets' own units, as value · divisor + mean with arrays
     (R or 1, 1, outputs); None where targets are not scaled. `weights` (R or 1, N) say how much each row counts, with a
-    mean of 1; None where all count alike.
+    mean of 1; None where all count alike. `truth` are the targets as in the data, in the shape of y, for the figures of
+    merit; None where they are y.
     """
 
     x: Array
     y: Array
     unit: tuple[Array, Array] | None = None
     weights: Array | None = None
+    truth: Array | None = None
 
     @cached_property
     def y_and_weights(self) -> Array:
@@ -44,14 +46,19 @@ class Part:
         return result
 
 
-def figures_of(evaluator: Evaluator, task: Task, parts: Mapping[str, Part]) -> dict[str, Array]:
-    """Loss and quick figures of each split, (R,) each, by names such as `val/loss`."""
+def figures_of(
+    evaluator: Evaluator, task: Task, parts: Mapping[str, Part], reported: Sequence[ReportedFigure] = ()
+) -> dict[str, Array]:
+    """Loss and quick figures of each split, and those `reported` that were asked for, (R,) each, such as `val/loss`."""
     found: dict[str, Array] = {}
     for split, part in parts.items():
-        outputs, loss = evaluator.outputs_and_loss(part.x, part.y_and_weights)
+        scores = evaluator.room_for_outputs(part.x) if reported else None
+        outputs, loss = evaluator.outputs_and_loss(part.x, part.y_and_weights, scores)
         assert loss is not None
-        outputs, targets = part.in_own_units(outputs), part.in_own_units(part.y)
+        outputs, targets = part.in_own_units(outputs), part.y if part.truth is None else part.truth
         found[f"{split}/loss"] = loss
         metrics = TRAINING_METRICS[task].items()
         found |= {f"{split}/{name}": figure(outputs, targets, part.weights) for name, figure in metrics}
+        scored = Scored(outputs, outputs if scores is None else scores)
+        found |= {f"{split}/{figure.name}": figure(scored, targets, part.weights) for figure in reported}
     return found

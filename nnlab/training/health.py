@@ -27,14 +27,14 @@ at this step, with noise, and before clipping.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Layer, PassContext
+from nnlab.networks.layers.base import BoundLayer, Layer, PassContext, is_image
 from nnlab.networks.layers.over_channels import OverChannels
 from nnlab.networks.learned import learned_words
 from nnlab.networks.network import Network, Pass, rows_of
@@ -267,19 +267,41 @@ class Portrait:
     learned: str = ""
 
 
+def activation_layers(network: Network) -> dict[str, bool]:
+    """Each layer that applies a function with a slope to each unit, and whether its units are channels of images."""
+    pairs = zip(network.layers, network.shapes[:-1], strict=True)
+    return {layer.name: is_image(shape) for layer, shape in pairs if "dead" in layer.health}
+
+
+def at_the_ends(network: Network) -> set[str]:
+    """The activation layers that pictures show: the first and the last three, and those of images likewise."""
+    found = activation_layers(network)
+    of_images = [name for name, is_of_images in found.items() if is_of_images]
+    return {name for names in ([*found], of_images) for name in (*names[:3], *names[-3:])}
+
+
 def portraits(
-    network: Network, theta: Array, statistics: Array, x: Array, reach: tuple[float, float] | None = None
+    network: Network,
+    theta: Array,
+    statistics: Array,
+    x: Array,
+    reach: tuple[float, float] | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Portrait]:
     """A portrait of each elementwise activation layer of one network, theta (1, P), on a sample of rows x (N, inputs).
 
     Its curves go at least from one end of `reach` to the other. A layer none of whose pre-activations is finite has
-    none.
+    none. With `only`, other layers have none either.
     """
     rows = sampled(network, len(x))
     evaluation = Pass(network, theta, None, len(rows), statistics)
     with np.errstate(all="ignore"):
         evaluation.forward(x[rows][None])
-        drawn = [_portrait(layer.name, bound, reach, len(rows)) for layer, bound in _curves(network, evaluation)]
+        drawn = [
+            _portrait(layer.name, bound, reach, len(rows))
+            for layer, bound in _curves(network, evaluation)
+            if only is None or layer.name in only
+        ]
     learned = learned_words(network.layout, theta)
     return [replace(one, learned=learned.get(one.name, "")) for one in drawn if one is not None]
 

@@ -77,11 +77,11 @@ class Trainer:
         train, y = parts["train"], parts["train"].y_and_weights
         if plan.needs_objective:
             self.update = partial(update, objective=Objective(network, train.x, y))
-        self.batches = batches_of(train.x, y, seeds, plan.batch_size, shuffle=plan.shuffle)
+        self.batches = batches_of(train.x, y, seeds, plan.epoch, shuffle=plan.shuffle)
         self.gradient, self.context = np.zeros_like(state.theta), PassContext(tuple(seeds))
         self.passes = {
             size: training_pass(network, state.theta, self.gradient, size, state.statistics, self.context)
-            for size in sorted(self.batches.sizes())
+            for size in sorted(plan.epoch.sizes)
         }
         self.evaluator = Evaluator(network, state.theta, state.statistics)
         self.before_update = [*gradient_clippers(self.gradient, plan.clip_value, plan.clip_norm)]
@@ -136,7 +136,7 @@ class Trainer:
             if plan.logs(state.step):
                 figures |= state.batch_figures()
             if plan.evaluates(state.step):
-                figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts) | self.health()
+                figures |= figures_of(self.evaluator, plan.task, self.evaluated_parts, plan.reported) | self.health()
             figures |= plan.read(state) if figures else {}
             self.guard.check_losses([values for name, values in figures.items() if name.endswith("/loss")])
         if not is_everywhere(state.running):
@@ -147,4 +147,4 @@ class Trainer:
                 plan.observe(state.slots, figures[plan.watch.monitor])
                 self.guard.copy_again()
         state.recorded = state.step
-        return Record(state.step, state.step / self.batches.per_epoch, figures)
+        return Record(state.step, state.step / plan.epoch.steps, figures)

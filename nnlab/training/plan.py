@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
-from nnlab.maths.metrics import Task
+from nnlab.maths.metrics import ReportedFigure, Task
+from nnlab.training.epochs import Epoch
 from nnlab.training.state import State
 from nnlab.training.stopping import Watch
 
@@ -29,16 +32,18 @@ def never() -> bool:
 class Plan:
     """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.
 
+    `epoch` says how the training rows are cut into batches.
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
     `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
-    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean.
-    `readings` are figures that are read from the state wherever something is measured.
+    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean. Of
+    whole splits there are loss and quick figures, and the `reported` ones that were asked for. `readings` are figures
+    that are read from the state wherever something is measured.
     """
 
     task: Task
     steps: int
-    batch_size: int
+    epoch: Epoch
     shuffle: bool
     log_every: int
     evaluate_every: int
@@ -53,7 +58,13 @@ class Plan:
     needs_objective: bool = False
     health: bool = False
     running_loss: bool = False
+    reported: tuple[ReportedFigure, ...] = ()
     readings: Mapping[str, Reading] = field(default_factory=dict)
+
+    @property
+    def batch_size(self) -> int:
+        """The rows of a batch; the last one of an epoch may have others."""
+        return self.epoch.size
 
     def logs(self, step: int) -> bool:
         """Whether the batch's loss is measured in this step, before its update; the first step is number 1."""
@@ -63,6 +74,11 @@ class Plan:
         """Whether whole splits are measured at this step; the first and the last always are."""
         return step % self.evaluate_every == 0 or step == self.steps or step in self.steps_to_measure
 
+    def watched_first(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """Figures for a line of progress, which may lack room for all: the one that patience watches is first."""
+        first = [self.watch.monitor] if self.watch.patience is not None else []
+        return {name: figures[name] for name in dict.fromkeys([*first, *figures]) if name in figures}
+
     def read(self, state: State) -> dict[str, Array]:
         """The readings at the present step, each (R,)."""
         found = ((name, reading(state)) for name, reading in self.readings.items())
@@ -71,12 +87,25 @@ class Plan:
     def next_due(self, step: int) -> int:
         """The next step after `step` at which there is something to measure, to mark or to save."""
         saved = [(step // self.checkpoint_every + 1) * self.checkpoint_every] if self.checkpoint_every else []
-        return min([self.next_measured(step), *saved, *(s for s in self.steps_to_mark if s > step)])
+        return min([self.next_measured(step), *saved, *_following(self._marked, step)])
 
     def next_measured(self, step: int) -> int:
         """The next step after `step` at which there is something to measure."""
         marks = [(step // every + 1) * every for every in (self.log_every, self.evaluate_every)]
-        return min([self.steps, *marks, *(s for s in self.steps_to_measure if s > step)])
+        return min([self.steps, *marks, *_following(self._measured, step)])
+
+    @cached_property
+    def _measured(self) -> list[int]:
+        return sorted(self.steps_to_measure)
+
+    @cached_property
+    def _marked(self) -> list[int]:
+        return sorted(self.steps_to_mark)
+
+
+def _following(steps: list[int], step: int) -> list[int]:
+    """The first of some sorted steps that is beyond `step`, if there is one."""
+    return steps[bisect_right(steps, step) :][:1]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import signal
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from nnlab.experiments.evaluate import evaluate, open_run
 from nnlab.experiments.predictions import Predicted, write_predictions
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 
@@ -165,6 +167,7 @@ UNENDED = {"running": True, "interrupted": True, "killed": True, "failed": True,
 def test_a_run_whose_training_had_not_ended_is_said_to_be_such(status, warns, tmp_path):
     run = trained(tmp_path, write(tmp_path, HOUSES))
     about = read_json(run / "run.json")
+    del about["sha256"]
     write(run, json.dumps(about | {"status": status}), "run.json")
     result = nnlab_here("eval", "latest", "--quiet", cwd=tmp_path)
     sentence = f"the training had not ended: status {status}, weights of step 10 of 10; nnlab train --resume goes on"
@@ -310,7 +313,7 @@ def test_a_part_alone_has_the_bits_of_the_part_that_training_prepared(task, prec
         found = evaluate(run, activations=ACTIVATIONS, split=split)
         expected = opened.model.outputs_of_scaled(part.x)
         assert found.predicted[split].outputs.tobytes() == expected.tobytes()
-        assert found.figures[split] == opened.model.report(part.x, part.y)
+        assert found.figures[split] == opened.model.report(part.x, part.y, truth=part.truth)
 
 
 def test_nothing_but_the_rows_of_the_wanted_part_is_scaled_and_nothing_is_fitted(multiclass, monkeypatch):
@@ -447,6 +450,9 @@ def test_gradients_at_a_runs_weights_are_not_checked_on_other_rows(tmp_path):
     assert "the data have changed since the run" in result.stderr
 
 
+OVERWRITES = re.compile(r"\S+: found \S+, which this command reads, expected another file to write to\n")
+
+
 @pytest.mark.parametrize("option", ["--predictions", "--junit"])
 @pytest.mark.parametrize("victim", ["rows.csv", "new.csv", "link.csv", "runs/latest/config.yaml", "plugin.py"])
 def test_an_evaluation_overwrites_nothing_that_it_reads(option, victim, tmp_path):
@@ -460,8 +466,10 @@ def test_an_evaluation_overwrites_nothing_that_it_reads(option, victim, tmp_path
     words = ("eval", "latest", "--data", "new.csv", "--plugin", "plugin.py")
     assert nnlab_here(*words, option, "other.csv", cwd=tmp_path).exit_code == 0
     result = nnlab_here(*words, option, victim, cwd=tmp_path)
-    assert (result.exit_code, result.stdout) == (5, "")
-    assert result.stderr == f"{victim}: cannot write: this command reads it, expected another file\n"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.fullmatch(
+        f"{victim}: found .*, which this command reads, expected another file to write to\n", result.stderr
+    )
     assert (tmp_path / victim).read_bytes() == before
 
 
@@ -473,8 +481,10 @@ def test_the_report_on_gates_overwrites_nothing_that_is_read(command, victim, tm
     before = (tmp_path / victim).read_bytes()
     words = ("--grid", "optimizer.learning_rate=0.1,0.2") if command == "sweep" else ()
     result = nnlab_here(command, config, *words, "--junit", victim, cwd=tmp_path)
-    assert (result.exit_code, result.stdout) == (5, "")
-    assert result.stderr == f"{victim}: cannot write: this command reads it, expected another file\n"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.fullmatch(
+        f"{victim}: found .*, which this command reads, expected another file to write to\n", result.stderr
+    )
     assert (tmp_path / victim).read_bytes() == before
     assert not (tmp_path / "runs").exists()
 
@@ -522,7 +532,9 @@ def expected_figures(each, rows):
         p = numbers(rows, ["probability/yes"])
         truth, decided = targets["kind"], [row["kind"] for row in rows]
         found = of_classes(truth, decided, np.hstack([1 - p, p]), ["no", "yes"])
-        return found | {"roc_auc": metrics.roc_auc_score(truth == "yes", p[:, 0])}
+        scores = numbers(rows, ["score/yes"])[:, 0]
+        ranking = {"roc_auc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}
+        return found | {name: score(truth == "yes", scores) for name, score in ranking.items()}
     if each.task == "multiclass":
         classes = ["a", "b", "c d"]
         probabilities = numbers(rows, [f"probability/{name}" for name in classes])
@@ -554,12 +566,14 @@ def test_figures_on_a_file_are_those_that_scikit_learn_computes_from_the_predict
 def test_predictions_have_the_decision_and_then_what_is_behind_it_and_then_the_truth(each):
     _, rows = predicted(each, "--data", each.data)
     headers = {
-        "binary": ["kind", "probability/yes"],
-        "multiclass": ["kind", "probability/a", "probability/b", "probability/c d"],
-        "multilabel": ["large", "dark", "probability/large", "probability/dark"],
-        "regression": ["price", "age"],
+        "binary": (["kind"], ["yes"]),
+        "multiclass": (["kind"], ["a", "b", "c d"]),
+        "multilabel": (["large", "dark"], ["large", "dark"]),
+        "regression": (["price", "age"], []),
     }
-    assert list(rows[0]) == ["row", "line", *headers[each.task], *(f"true/{name}" for name in each.targets)]
+    decided, behind = headers[each.task]
+    numbers_behind = [f"{what}/{name}" for what in ("probability", "score") for name in behind]
+    assert list(rows[0]) == ["row", "line", *decided, *numbers_behind, *(f"true/{name}" for name in each.targets)]
 
 
 def test_predictions_number_the_rows_of_the_file_and_repeat_its_targets(each):
@@ -651,7 +665,7 @@ def rows_named(target, classes, inputs=("a", "b")):
     return "\n".join([f"{inputs[0]},{inputs[1]},{target}", *lines]) + "\n"
 
 
-@pytest.mark.parametrize("target", ["row", "split", "true/row", "probability/c0"])
+@pytest.mark.parametrize("target", ["row", "split", "true/row", "probability/c0", "score/c0"])
 def test_no_two_columns_of_predictions_have_one_name(target, tmp_path):
     write(tmp_path, rows_named(target, ["c0", "c1", "c2"]), "d.csv")
     run = nnlab("train", write(tmp_path, ABOUT), "--name", "m", "--quiet", cwd=tmp_path)
@@ -659,7 +673,7 @@ def test_no_two_columns_of_predictions_have_one_name(target, tmp_path):
     assert nnlab("eval", "m", "--predictions", "p.csv", "--quiet", cwd=tmp_path).returncode == 0
     with (tmp_path / "p.csv").open(newline="", encoding="utf-8") as stream:
         header = next(csv.reader(stream))
-    own = ["split", "row", "probability/c0", "probability/c1", "probability/c2", f"true/{target}"]
+    own = ["split", "row", *(f"{what}/c{i}" for what in ("probability", "score") for i in range(3)), f"true/{target}"]
     own = [f"nnlab/{name}" if name == target else name for name in own]
     assert [name for name in header if name not in (target, "line")] == own
     assert header.count(target) == 1
@@ -675,7 +689,7 @@ def test_predictions_beside_their_inputs_are_a_table_that_can_be_read(tmp_path):
     new = load_new(str(tmp_path / "d.csv"), opened.model.columns, task="multiclass")
     outputs = opened.model.outputs(new.x)
     part = Predicted(outputs, np.arange(1, 31), None, facts=facts)
-    write_predictions(opened.model, {"data": part}, tmp_path / "p.csv")
+    write_predictions(opened.model, {"data": part}, NamedOutput(tmp_path / "p.csv"))
     result = nnlab("eval", "latest", "--data", "p.csv", "--predictions", "q.csv", "--json", cwd=tmp_path)
     assert parse_json(result.stdout)["figures"]["data/accuracy"] == 1  # the targets of the file are the predictions
     behind = [f"probability/{name}" for name in ("+", "007", "x y")]
@@ -727,7 +741,7 @@ def test_columns_that_are_kept_stand_in_the_predictions(tmp_path):
     for words in (("--split", "test"), ("--data", "d.csv")):
         assert nnlab("eval", "latest", *words, "--predictions", "p.csv", cwd=tmp_path).returncode == 0
         rows = read_rows(tmp_path / "p.csv")
-        assert list(rows[0]) == ["nnlab/row", "line", "row", "kind", "probability/b", "true/kind"]
+        assert list(rows[0]) == ["nnlab/row", "line", "row", "kind", "probability/b", "score/b", "true/kind"]
         assert [row["row"] for row in rows] == [f"'=id{int(row['nnlab/row']) - 1}" for row in rows]
 
 
@@ -852,3 +866,36 @@ from nnlab.maths.activations import Activation
 
 ACTIVATIONS = [Activation.from_functions("cube", lambda z: z**3, lambda z: 3 * z**2, formula="z³", slope_formula="3z²")]
 """
+
+
+# --- saturated outputs ------------------------------------------------------------------------------------------------
+
+SATURATED = """\
+name: saturated
+task: binary
+precision: PRECISION
+data: {source: known.csv, target: y, scale: standard}
+optimizer: {name: adam, learning_rate: 0.5}
+training: {epochs: 40, batch_size: 16}
+"""
+
+
+def counted_up(first, count, edge):
+    return table(
+        {"x": np.arange(first, first + count), "y": np.where(np.arange(first, first + count) < edge, "no", "yes")}
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_rows_that_saturate_are_ranked_by_their_logits(precision, tmp_path):
+    """Far from the training rows every probability is 1; every row of the class has the larger logits all the same."""
+    write(tmp_path, counted_up(1, 100, 51), "known.csv")
+    write(tmp_path, counted_up(300, 40, 320), "new.csv")
+    trained(tmp_path, write(tmp_path, SATURATED.replace("PRECISION", precision)))
+    words = ("--data", "new.csv", "--predictions", "p.csv", "--json", "--gate", "data/roc_auc >= 1")
+    found = nnlab("eval", "latest", *words, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    figures, rows = parse_json(found.stdout)["figures"], read_rows(tmp_path / "p.csv")
+    assert {row["probability/yes"] for row in rows} == {"1.0"}
+    assert len({row["score/yes"] for row in rows}) == 40
+    assert (figures["data/roc_auc"], figures["data/average_precision"], figures["data/accuracy"]) == (1, 1, 0.5)

@@ -138,7 +138,10 @@ def test_a_file_is_overwritten_only_by_force(tmp_path):
 def test_the_table_itself_is_never_overwritten(tmp_path):
     path = write(tmp_path, "a,y\n1.5,x\n2.5,z\n3.5,x\n", "t.csv")
     done = nnlab_here("init", "t.csv", "--out", "t.csv", "--force", cwd=tmp_path)
-    assert done.exit_code == 5
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "t.csv: found t.csv, which this command reads, expected another file to write to\n",
+    )
     assert path.read_text(encoding="utf-8").startswith("a,y")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, trained, write
 
+from nnlab.config import plugins
 from nnlab.config.plugins import with_plugins
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
@@ -218,6 +219,159 @@ def test_a_function_of_a_plugin_that_fails_is_the_user_s_mistake_not_a_bug(value
     result = nnlab("train", path, "--plugin", "own.py", cwd=tmp_path)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
+
+
+# Whatever a plugin raises: the code, and how the line ends.
+RAISED = {
+    "a BaseException": ("class E(BaseException): pass\nraise E('a\\x1b[31mb\\nc')", r"raised E: a\x1b[31mb\nc"),
+    "a Ctrl-C of its own": ("raise KeyboardInterrupt('not you')", "raised KeyboardInterrupt: not you"),
+    "text that raises": (
+        "class E(Exception):\n  def __str__(self): 1 / 0\nraise E()",
+        "raised E: no text: its __str__ raised ZeroDivisionError",
+    ),
+    "text that leaves": (
+        "class E(Exception):\n  def __str__(self): raise SystemExit\nraise E()",
+        "raised E: no text: its __str__ raised SystemExit",
+    ),
+    "a name with ESC": ("raise type('E\\x1b[31m', (Exception,), {})('a')", r"raised E\x1b[31m: a"),
+    "a group": ("raise ExceptionGroup('two', [ValueError(1), KeyError(2)])", "ExceptionGroup: two (2 sub-exceptions)"),
+    "surrogates": ("raise ValueError('a\\udc80b')", r"raised ValueError: a\udc80b"),
+    "no end": ("def f(): f()\nf()", "raised RecursionError: maximum recursion depth exceeded"),
+    "a long text": ("raise ValueError('a' * 10**6)", "aaaa…"),
+    "a list that raises": (
+        "class L(list):\n  def __iter__(self): raise OSError('no items')\nACTIVATIONS = L([1])",
+        "raised OSError: no items",
+    ),
+    "a dict": ("ACTIVATIONS = {'a': 1}", "found dict as ACTIVATIONS"),
+    "an error of nnlab's": ("from nnlab.errors import ConfigError\nraise ConfigError('mine')", "ConfigError: mine"),
+}
+
+
+@pytest.mark.parametrize(("code", "ending"), RAISED.values(), ids=RAISED)
+def test_whatever_a_plugin_raises_is_one_escaped_line(code, ending, tmp_path):
+    """In a process of its own, where a KeyboardInterrupt is not that of a signal."""
+    write(tmp_path, code + "\n", "own.py")
+    result = nnlab("train", write(tmp_path, XOR), "--plugin", "own.py", "--dry-run", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("own.py: ")
+    assert ending in line
+    assert line.isprintable()
+    assert len(line) < 700
+
+
+DESCRIBED = {
+    "a name that is no text": (CUBE.replace('"cube"', "5"), "found 5 as the name of an activation"),
+    "ESC in a name": (CUBE.replace('"cube"', '"a\\x1b[31m"'), r"found 'a\x1b[31m' as the name of an activation"),
+    "a formula that is no text": (CUBE.replace('"z³"', "5"), "found int as formula of activation 'cube'"),
+    "complex numbers": (
+        CUBE.replace("z**3", "z + 1j"),
+        "TypeError: found an array of complex128, expected real numbers",
+    ),
+    "objects": (CUBE.replace("z**3", "z.astype(object)"), "found an array of object, expected real numbers"),
+    "nothing": (CUBE.replace("lambda z: z**3", "lambda z: None"), "found an array of object, expected real numbers"),
+    "text": (CUBE.replace("z**3", "z.astype(str)"), "expected real numbers"),
+    "another shape": (CUBE.replace("z**3", "z[0]"), "found an array of shape (4, 3), expected (1, 4, 3)"),
+    "writes into x": (
+        CUBE.replace("lambda z: z**3", "lambda z: np.power(z, 3, out=z)"),
+        "value of activation 'cube' raised ValueError: output array is read-only",
+    ),
+    "a value that leaves": (CUBE.replace("lambda z: z**3", "lambda z: exit(0)"), "raised SystemExit: 0"),
+}
+
+
+@pytest.mark.parametrize(("code", "message"), DESCRIBED.values(), ids=DESCRIBED)
+def test_what_a_function_gives_or_says_of_itself_is_checked_before_it_is_used(code, message, tmp_path):
+    write(tmp_path, code, "own.py")
+    result = nnlab_here("train", write(tmp_path, XOR), "--plugin", "own.py", cwd=tmp_path)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert message in line
+    assert line.isprintable()
+
+
+LATER = """\
+from pathlib import Path
+import numpy as np
+from nnlab.maths.activations import Activation
+
+class Moody(BaseException):
+    def __str__(self):
+        raise RuntimeError
+
+def value(z):
+    if Path("moody").exists():
+        raise Moody
+    return z
+
+ACTIVATIONS = [Activation.from_functions("cube", value=value, slope=np.ones_like, formula="\x1b[31mz")]
+"""
+COMMANDS = {
+    "train": ("train", "experiment.yaml"),
+    "gradcheck": ("gradcheck", "experiment.yaml"),
+    "compare": ("compare-activations", "experiment.yaml", "-a", "cube", "--seeds", "2"),
+    "show": ("activations", "show", "cube"),
+    "plot": ("activations", "plot", "cube"),
+    "eval": ("eval", "latest"),
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_function_that_raises_only_after_it_was_tried_out_is_one_line_as_well(words, tmp_path, monkeypatch):
+    write(tmp_path, LATER, "own.py")
+    path = write(tmp_path, XOR)
+    trained(tmp_path, path, "--plugin", "own.py")
+    tried = plugins._try_out
+
+    def then_moody(activation):
+        tried(activation)
+        (tmp_path / "moody").touch()
+
+    monkeypatch.setattr(plugins, "_try_out", then_moody)
+    result = nnlab_here(*words, "--plugin", "own.py", cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    line = result.stderr.splitlines()[-1]
+    assert "own.py: value of activation 'cube' raised Moody: no text: its __str__ raised RuntimeError" in line
+    assert "\x1b" not in result.stderr
+
+
+def test_what_an_activation_says_of_itself_reaches_no_terminal_unescaped(tmp_path):
+    write(tmp_path, LATER, "own.py")
+    for words in (("list",), ("show", "cube")):
+        result = nnlab_here("activations", *words, "--plugin", "own.py", cwd=tmp_path)
+        assert result.exit_code == 0, result.stderr
+        assert r"\x1b[31mz" in result.stdout
+        assert "\x1b" not in result.stdout + result.stderr
+
+
+ENCODED = {
+    "latin-1": ("# -*- coding: latin-1 -*-\n", "latin-1"),
+    "a byte order mark": ("", "utf-8-sig"),
+    "cp1251": ("#!/usr/bin/python\n# vim: set fileencoding=cp1251 :\n", "cp1251"),
+}
+
+
+@pytest.mark.parametrize(("head", "encoding"), ENCODED.values(), ids=ENCODED)
+def test_a_plugin_may_have_any_encoding_that_python_reads(head, encoding, tmp_path):
+    text = head + CUBE.replace("z³", "é" if encoding == "latin-1" else "z").replace("cosh²", "cosh^2").replace(
+        "²", "^2"
+    )
+    text = text.replace("3z²", "3z")
+    (tmp_path / "own.py").write_bytes(text.encode(encoding))
+    write(tmp_path, XOR)
+    many = ("-a", "cube", "--seeds", "4", "--jobs", "2", "--set", "training.steps=2")
+    for words in (("train",), ("compare-activations", *many)):
+        result = nnlab_here(words[0], "experiment.yaml", *words[1:], "--plugin", "own.py", cwd=tmp_path)
+        assert result.exit_code == 0, result.stderr
+
+
+def test_an_encoding_that_python_does_not_know_or_read_is_one_line(tmp_path):
+    for content in (CUBE.encode("utf-16"), b"# coding: no-such\n", b"x = '\xff'\n"):
+        (tmp_path / "own.py").write_bytes(content)
+        result = nnlab_here("train", write(tmp_path, XOR), "--plugin", "own.py", cwd=tmp_path)
+        assert result.exit_code == 2
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("own.py: the plugin raised ")
 
 
 def test_an_experiment_file_cannot_name_a_plugin(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,8 +23,9 @@ from nnlab.errors import ConfigError, InterruptedRunError, StorageError
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.setup.rows import read_rows as read_data
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
-from nnlab.comparison import cluster as cluster_module  # noqa: E402 - only where there is Dask
+from nnlab.comparison import scheduler as scheduler_module  # noqa: E402 - only where there is Dask
 from nnlab.comparison.cluster import Dask, dask_workers  # noqa: E402 - the same
 
 pytestmark = [
@@ -211,11 +213,155 @@ def test_what_is_no_address_is_refused(address):
         pass
 
 
+UNREACHABLE = {
+    "abc://127.0.0.1:1": "found scheme 'abc', expected one of tcp, tls, ws, wss",
+    "TCP://127.0.0.1:1": "did you mean 'tcp'",
+    "tcp://..:1": "found no name of a host in '..'",
+    f"tcp://{'a' * 64}:1": "found no name of a host",
+    "tcp://127.0.0.1:0": "found port 0, expected one from 1 to 65535",
+    "tcp://127.0.0.1:65536": "found port 65536",
+    "inproc://x:1": "found 'inproc', which reaches a scheduler in the same process only",
+    "tls://127.0.0.1:1": "found no certificates for tls, expected tls.ca-file",
+    "wss://127.0.0.1:1": "found no certificates for wss",
+    "ucx://127.0.0.1:1": "found 'ucx' without the library that it needs",
+    "locl": "did you mean 'local'",
+    "tcp://a\x1b[31m:1": r"a\\x1b\[31m",
+}
+
+
+@pytest.mark.parametrize(("address", "message"), UNREACHABLE.items(), ids=range(len(UNREACHABLE)))
+def test_an_address_by_which_nothing_can_be_reached_is_a_mistake_of_the_user(address, message):
+    with pytest.raises(ConfigError, match=message) as error, dask_workers(address):
+        pass
+    assert "\n" not in str(error.value)
+
+
+def test_certificates_of_dask_s_configuration_that_are_missing_are_told(tmp_path):
+    names = ("ca-file", "client.cert", "client.key")
+    own = {f"distributed.comm.tls.{name}": str(tmp_path / f"{name}.pem") for name in names}
+    with (
+        dask.config.set(own),
+        pytest.raises(ConfigError, match="cannot use the certificates of Dask's configuration: FileNotFoundError"),
+        dask_workers("tls://127.0.0.1:1"),
+    ):
+        pass
+
+
+@contextlib.contextmanager
+def mute():
+    """The address of a scheduler that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def compared(folder, *words):
+    """A comparison in a process of its own, which is killed at the end."""
+    write(folder, TEXT)
+    process = subprocess.Popen(
+        [*COMMAND, "compare-activations", "experiment.yaml", "-a", "tanh", "--seeds", "2", *map(str, words)],
+        cwd=folder, env=environment(PYTHONWARNINGS="default"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_mute_scheduler_ends_the_command_with_one_line_and_no_folder(tmp_path):
+    with mute() as address, compared(tmp_path, "--dask", address, "--dask-timeout", "1") as process:
+        out, told = process.communicate(timeout=60)
+    assert (process.returncode, out) == (5, "")
+    (line,) = told.splitlines()
+    assert line.startswith(f"--dask {address}: no answer from the scheduler within 1 s: ")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_mute_scheduler_is_told_while_it_is_waited_for_and_ctrl_c_leaves(tmp_path):
+    with mute() as address, compared(tmp_path, "--dask", address, "--dask-timeout", "600") as process:
+        line = process.stderr.readline()
+        assert line.startswith(f"warning: --dask {address}: no answer from the scheduler within 5 s: ")
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+    assert process.returncode == 130
+
+
+def test_a_scheduler_without_workers_and_one_that_loses_its_last_are_told_with_what_to_do(tmp_path):
+    file = tmp_path / "scheduler.json"
+    quiet = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1")
+    own = ("--scheduler-file", file, "--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", tmp_path)
+    with contextlib.ExitStack() as stack:
+        scheduler = stack.enter_context(
+            killed_at_end(started("scheduler", "--port", 0, *quiet, "--scheduler-file", file))
+        )
+        with distributed.Client(scheduler_file=str(file), timeout=60, set_as_default=False) as client:
+            address = client.scheduler.address
+        long = ("--set", "training.steps=100000000", "--set", "training.log_every=1000")
+        process = stack.enter_context(compared(tmp_path, "--dask", address, "--dask-timeout", "60", *long))
+        line = process.stderr.readline()
+        assert line.startswith(f"warning: --dask {address}: no worker that answers within ")
+        assert f"start one with: dask worker {address}; waiting up to 60 s" in line
+        worker = stack.enter_context(killed_at_end(started("worker", *own)))
+        while " step " not in (line := process.stderr.readline()):
+            assert line
+        worker.kill()
+        while "no worker that answers" not in (line := process.stderr.readline()):
+            assert " step " in line
+        os.kill(scheduler.pid, signal.SIGSTOP)  # now nothing answers any more
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.6)  # two signals at nearly the same time are one
+        process.wait(timeout=20)
+    assert process.returncode in {130, -signal.SIGINT}  # the second may come when the first has ended the command
+    (run,) = (path for path in (tmp_path / "runs").iterdir() if not path.is_symlink())
+    assert '"interrupted"' in (run / "run.json").read_text(encoding="utf-8")
+
+
+@contextlib.contextmanager
+def killed_at_end(process):
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_timeout_without_a_cluster_is_a_mistake(tmp_path):
+    write(tmp_path, TEXT)
+    result = nnlab_here("compare-activations", "experiment.yaml", "--dask-timeout", "5", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "found --dask-timeout without --dask" in result.stderr
+
+
+def test_what_is_missing_is_said_at_first_and_every_half_minute_and_ends_at_the_limit(monkeypatch):
+    clock, told = [0.0], []
+    monkeypatch.setattr(scheduler_module.time, "monotonic", lambda: clock[0])
+    patience = scheduler_module.Patience("tcp://a:1", lambda text: told.append((clock[0], text)), 100)
+    missing = (scheduler_module.IDLE, 0.0)
+    for clock[0] in range(100):
+        patience.look(missing)
+    assert [at for at, _ in told] == [5, 35, 65]
+    clock[0] = 100
+    with pytest.raises(
+        StorageError, match="no worker that answers within 100 s: start one with: dask worker tcp://a:1"
+    ):
+        patience.look(missing)
+    patience.look(None)
+    clock[0] = 106
+    patience.look((scheduler_module.IDLE, 101.0))  # another time that the last worker goes: said anew
+    assert told[-1][0] == 106
+
+
 def test_a_scheduler_that_does_not_answer_is_told_within_ten_seconds(monkeypatch):
     """Here it has one, for a test that waits costs as much as one that works."""
-    assert cluster_module._SECONDS_TO_ANSWER == 10
-    monkeypatch.setattr(cluster_module, "_SECONDS_TO_ANSWER", 1)
+    assert scheduler_module._SECONDS_TO_ANSWER == 10
+    monkeypatch.setattr(scheduler_module, "_SECONDS_TO_ANSWER", 1)
     begun = time.monotonic()
-    with pytest.raises(StorageError, match="answers within 1 s"), dask_workers("tcp://127.0.0.1:1"):
+    with (
+        pytest.raises(StorageError, match="no answer from the scheduler within 1 s"),
+        dask_workers("tcp://127.0.0.1:1"),
+    ):
         pass
     assert time.monotonic() - begun < 10

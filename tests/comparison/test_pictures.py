@@ -507,3 +507,11 @@ def test_a_picture_says_what_it_shows_and_can_be_saved(name, tmp_path):
     if figure is not None:
         plots.save(figure, tmp_path / "picture.png")
         assert (tmp_path / "picture.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("pictures", [pictures_of, sweep_pictures])
+def test_a_picture_of_a_class_has_the_name_of_its_figure_alone(pictures):
+    """A class may be called like no file."""
+    names = {*pictures("val/f1/../a b")}
+    assert "f1" in names
+    assert not any("/" in name for name in names)

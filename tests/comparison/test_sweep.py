@@ -128,6 +128,10 @@ REFUSED = [
     (("--grid", "network.l2=0,1", "--budget", "0"), "expected a whole number of at least 1"),
     (("--grid", "network.l2=0,1", "--metric", "test/accuracy"), "expected val/accuracy"),
     (("--grid", "network.l2=0,1", "--metric", "val/acuracy"), "did you mean 'val/accuracy'?"),
+    (("--grid", "network.l2=0,1", "--metric", "test/roc_auc"), "expected val/roc_auc"),
+    (("--grid", "network.l2=0,1", "--metric", "val/f1"), "expected val/f1/CLASS"),
+    (("--grid", "network.l2=0,1", "--metric", "val/f1/sun"), "which is no figure of these data"),
+    (("--grid", "network.l2=0,1", "--metric", "val/mae"), "unknown figure 'val/mae'"),
     (("--grid", "network.l2=0,1", "--set", "data.validation=null"), "expected data.validation"),
     (("--grid", "network.l2=0,1", "--gate", "tanh.val/loss <= 1"), "unknown figure 'tanh.val/loss'"),
     (("--grid", f"training.steps={','.join(map(str, range(1, 200)))}", "--grid",
@@ -257,6 +261,44 @@ def test_people_see_the_best_points(tmp_path):
     assert "25 points: drawn by seed 2." in result.stderr
 
 
+@pytest.mark.parametrize("metric", ["val/roc_auc", "val/average_precision", "val/f1/1"])
+def test_points_are_ranked_by_any_figure_of_the_task(metric, tmp_path):
+    found = swept(tmp_path, "--grid", "optimizer.learning_rate=0.0001,0.05", "--metric", metric, "--seeds", "2")
+    assert (found["figure"], found["larger_is_better"]) == (metric, True)
+    assert found["sweep"]["ranked_by"] == f"mean {metric}"
+    means = {label: arm["final"][metric]["mean"] for label, arm in found["arms"].items()}
+    assert found["verdict"]["ranking"] == sorted(means, key=means.get, reverse=True)
+    assert f"test/{metric.removeprefix('val/')}" in found["sweep"]["test"]
+    for label, arm in found["arms"].items():  # to the bit those of the seed that is trained alone
+        setting = ("--set", f"optimizer.learning_rate={arm['settings']['optimizer.learning_rate']}")
+        alone = nnlab_here("train", write(tmp_path, TEXT), *setting, "--json", "-q", cwd=tmp_path)
+        assert parse_json(alone.stdout)["final"][metric] == found["arms"][label]["final"][metric]["values"][0]
+
+
+def test_points_that_watch_different_figures_measure_the_same_ones(tmp_path):
+    watched = "training.early_stopping.monitor=val/loss,val/roc_auc,val/macro_f1"
+    found = swept(tmp_path, "--grid", watched, "--seeds", "2")
+    names = [[*arm["final"]] for arm in found["arms"].values()]
+    assert names == [names[0]] * 3
+    assert {"val/roc_auc", "val/macro_f1"} <= {*names[0]}
+
+
+def test_points_whose_gains_stay_below_min_delta_are_ranked_by_their_best_weights(tmp_path):
+    """And not by the untrained networks, which are the same at every rate."""
+    stopping = ("--set", "training.early_stopping={min_delta: 1.5, patience: 100}")
+    rates = ("--grid", "optimizer.learning_rate=0.003,0.05", "--metric", "val/loss", "--seeds", "2")
+    found = swept(tmp_path, *rates, *stopping)
+    losses = [arm["final"]["val/loss"]["values"] for arm in found["arms"].values()]
+    curves = read_rows(tmp_path / found["run"] / "metrics.csv")
+    least = [
+        [min(float(r["val/loss"]) for r in curves if (r["point"], r["seed"]) == (label, str(seed)) and r["val/loss"])
+         for seed in found["seeds"]]
+        for label in found["arms"]
+    ]  # fmt: skip
+    assert losses == least
+    assert losses[0] != losses[1]
+
+
 # --- what it says -----------------------------------------------------------------------------------------------------
 
 GRID = ("--grid", "optimizer.learning_rate=0.0001,0.001,0.05", "--grid", "network.layers.0=3,5")
@@ -323,16 +365,16 @@ def test_the_sentences_say_which_points_are_ruled_out_and_which_are_not(big):
     _, summary = big
     best, tested, worse, others = summary["verdict"]["sentences"]
     ranking = summary["sweep"]["ranking"]
-    assert best.startswith(f"The best of 6 points is {ranking[0]['point']}: mean val/accuracy ")
-    assert tested.startswith("Its mean test/accuracy ")
+    assert best.startswith(f"The best of 6 points is {ranking[0]['point']}: mean val accuracy ")
+    assert tested.startswith("Its mean test accuracy ")
     assert tested.endswith("is an estimate for new rows: the test part had no say in the choice.")
     apart = [line["behind"]["told_apart"] for line in ranking[1:]]
     assert apart == sorted(apart)  # here the places that are ruled out are the last ones
     first = 2 + apart.index(True)
-    assert worse.startswith("Ruled out as the best by 10 seeds: place")
+    assert worse.startswith("val accuracy: ruled out as the best by 10 seeds: place")
     assert {int(word) for word in re.findall(r"\d+", worse.partition(": ")[2])} == {first, 6}
     assert {int(word) for word in re.findall(r"\d+", others.partition(": ")[2])} <= set(range(2, first))
-    assert others.startswith("Not told apart from the best by 10 seeds: place")
+    assert others.startswith("val accuracy: not told apart from the best by 10 seeds: place")
     assert summary["verdict"]["warnings"] == []
 
 
@@ -386,7 +428,7 @@ def test_tables_rank_by_validation_with_a_column_for_each_key_and_the_test_figur
 
 def test_with_too_few_seeds_there_is_a_warning_and_no_claim(tmp_path):
     found = swept(tmp_path, *GRID, "--seeds", "3")["verdict"]
-    assert not any("Ruled out" in sentence or "Not told apart" in sentence for sentence in found["sentences"])
+    assert not any("ruled out" in sentence or "not told apart" in sentence for sentence in found["sentences"])
     assert "3 seeds cannot tell any difference in 5 pairs from chance: at least 8 are needed" in found["warnings"]
 
 
@@ -434,7 +476,7 @@ def test_without_a_test_part_the_best_figure_is_said_to_be_too_good(tmp_path):
     assert too_good.startswith("val/accuracy of the best settings looks better than it is")
     assert alone.startswith("1 seed a point: how much seeds differ is unknown")
     one = swept(tmp_path, "--grid", "optimizer.learning_rate=0.01", "--seeds", "1", "--set", "data.test=null")
-    assert one["verdict"]["sentences"][0].startswith("The only point is learning_rate=0.01: mean val/accuracy ")
+    assert one["verdict"]["sentences"][0].startswith("The only point is learning_rate=0.01: mean val accuracy ")
     assert one["verdict"]["warnings"] == [alone]
 
 

@@ -157,6 +157,22 @@ VALUES = [
     ),
     ("epochs: 1", "epochs: 1\noptimizer: {learning_rate: {base: 0.1}}", "10:28", "expected the name of a schedule"),
     ("epochs: 1", "epochs: 1\noptimizer: {name: rprop, smallest: 1.0, largest: 0.5}", "10:36", "above largest: 0.5"),
+    ("epochs: 1", "epochs: 1\noptimizer: {name: rprop, smallest: 51.0}", "10:36", "above largest: 50 of rprop"),
+    ("epochs: 1", "epochs: 1\noptimizer: {name: rprop, largest: 1.0e-7}", "10:35", "found smallest: 1e-06 above"),
+    (
+        "layers: [8]",
+        "layers: [{dense: 8, activation: {name: rrelu, lower: 0.4}}]",
+        "7:56",
+        "found lower: 0.4 above upper: 0.333333 of rrelu, expected at most as much",
+    ),
+    ("layers: [8]", "layers: [8]\n  activation: {name: rrelu, lower: 0.3, upper: 0.2}", "8:36", "lower: 0.3 above"),
+    ("layers: [8]", "layers: [8]\n  activation: {name: rrelu, upper: 0.1}", "8:36", "lower: 0.125 above upper: 0.1"),
+    (
+        "layers: [8]",
+        "layers: [8]\n  init: {name: uniform, low: 1.0, high: 0.5}",
+        "8:30",
+        "found low: 1 above high: 0.5",
+    ),
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, momentum: 1.0}", "10:34", "found 1.0 for momentum of sgd"),
     ("epochs: 1", "epochs: 1\noptimizer: 3", "10:12", "expected the name of an optimizer"),
     # data

@@ -31,12 +31,13 @@ from nnlab.data.catalogue import load, load_new
 from nnlab.data.idx import stored_idx
 from nnlab.data.npy import stored_file
 from nnlab.data.scaling import NAMES, Scaling
-from nnlab.data.stored import StoredRows, pick, stack
+from nnlab.data.stored import Stacked, StoredRows, pick, stack
 from nnlab.errors import DataError, StorageError
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 from nnlab.training import batches as batches_module
-from nnlab.training.batches import Batches, batches_of
+from nnlab.training.batches import batches_of
+from nnlab.training.epochs import Epoch
 from nnlab.training.loop import fit
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
@@ -105,16 +106,20 @@ def reads(request, monkeypatch):
 
 KEYS = st.one_of(
     st.slices(37),
-    st.lists(st.integers(0, 36), max_size=30).map(lambda rows: np.array(rows, np.int64)),
-    st.integers(0, 36),
+    st.lists(st.integers(-37, 36), max_size=30).map(lambda rows: np.array(rows, np.int64)),
+    st.lists(st.booleans(), min_size=37, max_size=37).map(np.array),
+    st.integers(-37, 36),
 )
 
 
 @pytest.mark.usefixtures("reads")
 @pytest.mark.parametrize("dtype", ["u1", "?", ">i2", "<u8", ">f4", "<f8", "<f2"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=KEYS, picked=st.lists(st.integers(0, 36), min_size=1, max_size=20))
+@given(key=KEYS, picked=st.lists(st.integers(-37, 36), min_size=1, max_size=20))
 @example(key=0, picked=[8, 8, 10])  # as many as there are rows from the first to the last
+@example(key=np.array([25, 25, 27]), picked=[25, 25, 27])
+@example(key=np.array([27, 25, 25]), picked=[29, 31, 29])  # and of two files
+@example(key=-1, picked=[-1, -37, 0])
 def test_rows_are_those_of_the_array(tmp_path, dtype, key, picked):
     whole = (
         RANDOM.integers(0, 2, (37, 5)).astype(dtype) if dtype == "?" else RANDOM.integers(0, 99, (37, 5)).astype(dtype)
@@ -130,6 +135,44 @@ def test_rows_are_those_of_the_array(tmp_path, dtype, key, picked):
     np.testing.assert_array_equal(some.pick(np.array([0, len(picked) - 1]))[:], expected[picked][[0, -1]])
     np.testing.assert_array_equal(np.concatenate(list(rows.blocks())), expected)
     np.testing.assert_array_equal(np.asarray(rows, np.float32), expected.astype(np.float32))
+
+
+RUNS_OF_ROWS = st.lists(
+    st.builds(lambda first, step, count: [(first + step * n) % 37 for n in range(count)],
+              st.integers(0, 36), st.integers(0, 3), st.integers(1, 9)),
+    max_size=5,
+).map(lambda runs: [row for run in runs for row in run])  # fmt: skip
+
+
+@pytest.mark.usefixtures("reads")
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=RUNS_OF_ROWS, again=RUNS_OF_ROWS)
+@example(rows=[25, 25, 27], again=[1, 1, 0])
+@example(rows=[30, 30, 32, 32, 34], again=[0, 0, 2])
+def test_rows_asked_for_twice_with_gaps_behind_them_are_those_of_numpy(tmp_path, rows, again):
+    """As they are, picked, picked out of picked ones, scaled, and of replicas at once."""
+    whole = np.arange(37 * 3, dtype=np.uint8).reshape(37, 3)
+    stored_rows = StoredRows([npy(tmp_path / "a.npy", whole[:30]), npy(tmp_path / "b.npy", whole[30:])], 8)
+    scaled = Scaling.fit(stored_rows, "none").apply(stored_rows, np.float64, np.array(rows, np.int64))
+    taken = whole.take(np.array(rows, np.int64), axis=0)
+    np.testing.assert_array_equal(stored_rows[rows], taken)
+    np.testing.assert_array_equal(stored_rows.pick(np.array(rows, np.int64))[:], taken)
+    np.testing.assert_array_equal(scaled[:], taken)
+    both = Stacked([stored_rows, stored_rows.pick(np.arange(37)[::-1])])
+    np.testing.assert_array_equal(both.take([rows, rows]), [taken, whole[::-1][rows]])
+    inside = [place % len(rows) for place in again] if rows else []
+    np.testing.assert_array_equal(stored_rows.pick(np.array(rows, np.int64)).pick(np.array(inside, np.int64))[:],
+                                  taken[np.array(inside, np.int64)])  # fmt: skip
+    np.testing.assert_array_equal(scaled[inside], taken[np.array(inside, np.int64)])
+
+
+@pytest.mark.parametrize("key", [37, -38, np.array([0, 37]), np.array([True, False])])
+def test_a_row_that_is_not_there_is_an_error_and_no_other_row(tmp_path, key):
+    rows = StoredRows([npy(tmp_path / "a.npy", np.ones((37, 3)))], 8)
+    with pytest.raises(IndexError):
+        rows[key]
+    with pytest.raises(IndexError):
+        rows.pick(np.atleast_1d(key))
 
 
 def test_what_is_drawn_is_in_memory_only_if_it_is_narrow(tmp_path):
@@ -443,9 +486,20 @@ def test_a_value_that_is_not_finite_once_scaled_is_found_before_training(tmp_pat
 @pytest.mark.parametrize("replicas", ["one", "shared", "own"])
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    in_blocks=st.integers(1, 130), size=st.integers(1, 120), shuffle=st.booleans(), steps=st.lists(st.integers(0, 400))
+    in_blocks=st.integers(1, 130),
+    size=st.integers(1, 120),
+    shuffle=st.booleans(),
+    steps=st.lists(st.integers(0, 400)),
+    drop_last=st.booleans(),
+    fewest=st.integers(1, 2),
 )
-def test_the_batch_of_any_step_is_that_of_the_same_rows_in_memory(tmp_path, replicas, in_blocks, size, shuffle, steps):
+@example(in_blocks=33, size=33, shuffle=True, steps=[0, 2, 1, 5], drop_last=False, fewest=2)  # a block, and a row more
+@example(in_blocks=99, size=33, shuffle=True, steps=[2, 0, 5], drop_last=False, fewest=2)
+@example(in_blocks=99, size=99, shuffle=True, steps=[0, 1], drop_last=False, fewest=2)
+@example(in_blocks=60, size=60, shuffle=True, steps=[0, 1, 2], drop_last=True, fewest=1)
+def test_the_batch_of_any_step_is_that_of_the_same_rows_in_memory(
+    tmp_path, replicas, in_blocks, size, shuffle, steps, drop_last, fewest
+):
     size = min(size, in_blocks)
     values = RANDOM.integers(0, 256, (3, 100, 4)).astype(np.uint8)
     targets, seeds = RANDOM.normal(size=(3, 100, 2)), (5,) if replicas == "one" else (5, 6, 7)
@@ -455,16 +509,15 @@ def test_the_batch_of_any_step_is_that_of_the_same_rows_in_memory(tmp_path, repl
         rows = StoredRows([npy(tmp_path / f"{number}.npy", values[number])], in_blocks)
         lazy.append(Scaling.fit(rows, "standard").apply(rows, np.float32))
     x, y = np.stack([part[:] for part in lazy]), targets[:parts]
-    found = batches_of(stack(lazy), y, seeds, size, shuffle=shuffle)
-    memory = Batches(x, y, seeds, size, shuffle=shuffle)
-    assert (found.sizes(), found.per_epoch, found.size) == (memory.sizes(), memory.per_epoch, memory.size)
+    cut = Epoch(100, min(size, 100), drop_last, fewest)
+    found = batches_of(stack(lazy), y, seeds, cut, shuffle=shuffle)
     for step in steps:
         positions, (inputs, outputs) = found.positions(step), found.at(step)
         own = np.arange(len(seeds))[:, None] if parts > 1 else 0
         np.testing.assert_array_equal(np.broadcast_to(inputs, (*positions.shape, 4)), x[own, positions])
         np.testing.assert_array_equal(np.broadcast_to(outputs, (*positions.shape, 2)), y[own, positions])
-        if found.per_epoch > 1 and found.shuffle:
-            assert found._flat_x.shape[0] <= len(seeds) * in_blocks
+        if cut.steps > 1 and found.shuffle:
+            assert found._flat_x.shape[0] <= len(seeds) * (in_blocks + cut.joins)
 
 
 TEXT = """\

@@ -13,7 +13,7 @@ from nnlab.comparison.baselines import _ArmsInWords, _is_behind
 from nnlab.data.dataset import Columns, Dataset, InputColumn
 from nnlab.data.prepare import Examples
 from nnlab.experiments.baselines import Baselines, is_better
-from nnlab.maths.metrics import report
+from nnlab.maths.metrics import Scored, report
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -105,9 +105,10 @@ def test_rare_classes_that_are_found_are_no_nothing(tmp_path):
 
 def test_a_few_rows_more_are_within_chance(tmp_path):
     baselines = Baselines.fit(*two_classes(0.5))
-    part = Examples(np.zeros((100, 1)), np.repeat([[0.0], [1.0]], 50, axis=0))
-    outputs = np.where(np.arange(100)[:, None] >= 98, 0.9, 0.1)
-    found = baselines.beside({"test": part}, {"test": report("binary", outputs, part.y)}, lambda _: outputs)
+    y = np.repeat([[0.0], [1.0]], 50, axis=0)
+    part, outputs = Examples(np.zeros((100, 1)), y, y), np.where(np.arange(100)[:, None] >= 98, 0.9, 0.1)
+    scored = Scored(outputs, outputs)
+    found = baselines.beside({"test": part}, {"test": report("binary", outputs, part.y)}, lambda _: scored)
     assert found.sentences == (
         "Accuracy 0.52; always 'a' scores 0.5 (+0.02, 2 more of 100 right): within chance for 100 rows.",
     )

@@ -20,6 +20,7 @@ from nnlab.networks.layers.base import PassContext
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.network import Network
 from nnlab.networks.pieces import training_pass
+from nnlab.training.epochs import Epoch
 from nnlab.training.evaluation import Part
 from nnlab.training.guard import LARGEST_GROWTH
 from nnlab.training.loop import fit
@@ -162,7 +163,16 @@ def line(theta, x, y, loss="mse", steps=5, precision=np.float32, update=None, **
     watch = Watch("train/loss", larger_is_better=False)
     chosen = {"shuffle": False, "log_every": 1, "evaluate_every": 100, "watch": watch, **plan}
     with np.errstate(over="ignore"):
-        list(fit(network, {"train": part}, [0], update or descend, Plan("regression", steps, 2, **chosen), state))
+        list(
+            fit(
+                network,
+                {"train": part},
+                [0],
+                update or descend,
+                Plan("regression", steps, Epoch(len(x), min(2, len(x))), **chosen),
+                state,
+            )
+        )
     return state
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nnlab.data.dataset import Columns, InputColumn, RowFacts
 from nnlab.data.spreadsheets import unescaped
 from nnlab.experiments.predictions import Predicted, PredictionColumn, unique_names, write_predictions
+from nnlab.runs.outputs import NamedOutput
 
 
 def model(task, targets, classes=()):
@@ -29,7 +30,7 @@ def part(outputs, targets=None, numbers=None, **more):
 
 def written(path, *args):
     """The lines of the file, as cells."""
-    write_predictions(*args, path)
+    write_predictions(*args, NamedOutput(path))
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.reader(stream))
 
@@ -96,6 +97,15 @@ def test_the_columns_stand_in_their_order(tmp_path):
         ["1", "2", "p", "", "no", "0.25", "yes"],
         ["2", "4", "q", "city=Rome", "yes", "0.75", "yes"],
     ]
+
+
+def test_scores_stand_behind_the_outputs_that_they_rank_and_weights_behind_the_truth(tmp_path):
+    about, scores = RowFacts(weights=np.array([0.5, 3.0])), np.array([[0.1], [-170.123456789]], np.float32)
+    one = part([[0.25], [0.75]], [[1], [1]], facts=about, scores=scores)
+    header, *rows = written(tmp_path / "p.csv", model("binary", ["sick"], ["no", "yes"]), {"data": one})
+    assert header == ["row", "sick", "probability/yes", "score/yes", "true/sick", "weight"]
+    assert rows[0] == ["1", "no", "0.25", "0.10000000149011612", "yes", "0.5"]
+    assert (float(rows[1][3]), rows[1][5]) == (scores[1, 0].item(), "3.0")
 
 
 def test_of_a_set_without_lines_and_of_rows_without_unseen_categories_there_are_no_such_columns(tmp_path):

@@ -134,3 +134,28 @@ side_by_side([task] * 2)
     for number in numbers:
         with pytest.raises(ProcessLookupError):
             os.kill(number, 0)
+
+
+REFUSING = """
+import errno
+def refuse(*_):
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+granted, given = GRANTED, os.NAME
+def once(*words):
+    global granted
+    granted -= 1
+    return given(*words) if granted >= 0 else refuse()
+os.NAME = once
+before = len(os.listdir("/proc/self/fd"))
+print(side_by_side([lambda i=i: i * i for i in range(9)]) == [i * i for i in range(9)])
+print(len(os.listdir("/proc/self/fd")) == before)
+"""
+
+
+@pytest.mark.skipif(not SEVERAL, reason="one processor, or a system where a process is not copied")
+@pytest.mark.parametrize("granted", [0, 1, 2])
+@pytest.mark.parametrize("name", ["fork", "pipe"])
+def test_where_the_system_refuses_a_process_or_a_pipe_the_work_is_done_here(name, granted):
+    script = REFUSING.replace("NAME", name).replace("GRANTED", str(granted))
+    done = run(f"os.sched_getaffinity = lambda _: range(8)\n{script}")
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import os
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nnlab.errors import CheckpointError, ConfigError, StorageError
+from nnlab.errors import CheckpointError, ConfigError
 from nnlab.gates.hold import Measured, arm_figures, figures_of_arms, hold, name_arms, read_baseline
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import (
@@ -30,8 +29,8 @@ from nnlab.gates.parse import (
     unknown_figure,
 )
 from nnlab.maths.baselines import LINEAR, SIMPLE
-from nnlab.runs.files import check_place
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.outputs import NamedOutput, outputs_at
 from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
 from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
@@ -526,7 +525,7 @@ def test_eval_with_a_missed_gate_is_exit_code_3(tmp_path):
     result = nnlab_here("eval", run, "--gate", "train/r2 >= 0.97", "--junit", "e.xml", cwd=tmp_path)
     assert result.exit_code == 3
     assert result.stderr.splitlines()[-1].startswith("gate not met: train/r2 >= 0.97 (found ")
-    assert ET.parse(tmp_path / "e.xml").find("testsuite").get("name") == run.name
+    assert names_of(tmp_path / "e.xml") == [("houses", "houses", "train/r2 >= 0.97")]
 
 
 def test_eval_on_rows_without_targets_measures_nothing_and_fails_the_gate(tmp_path):
@@ -588,6 +587,7 @@ def test_comparisons_hold_gates_against_their_arms(tmp_path):
     missed = sum(not gate["met"] for gate in summary["gates"])
     assert result.stderr.count("gate not met: ") == missed
     assert ET.parse(tmp_path / "c.xml").getroot().get("failures") == str(missed)
+    assert names_of(tmp_path / "c.xml") == [("moons", "moons", gate) for gate in gates]
 
 
 def test_comparisons_compare_with_another_comparison(tmp_path):
@@ -687,7 +687,7 @@ def test_a_baseline_has_the_figures_of_the_summary_and_the_rows_of_the_metrics(t
     write(tmp_path, "step,epoch,a\n1,0.5,\n2,1.0,0.25\n", "metrics.csv")
     found = read_baseline(RunFolder(tmp_path))
     assert found.final == {"test/c": 2.0, "test/d": None}
-    assert found.history == {"a": [(2, 1.0, 0.25)]}
+    assert {name: [*series] for name, series in found.history.items()} == {"a": [(2, 1.0, 0.25)]}
 
 
 @pytest.mark.parametrize(("value", "shown"), [(True, "true"), ("1", "'1'"), ([1], "a list of 1")])
@@ -724,7 +724,7 @@ def test_a_build_server_gets_one_case_for_each_gate(tmp_path):
     summary = parse_json(result.stdout)
     root = ET.parse(tmp_path / "out.xml").getroot()
     suite = root.find("testsuite")
-    assert (root.tag, suite.get("name")) == ("testsuites", Path(summary["run"]).name)
+    assert (root.tag, suite.get("name")) == ("testsuites", "houses")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
     assert float(suite.get("time")) == summary["seconds"]
     passed, failed = suite.findall("testcase")
@@ -734,10 +734,29 @@ def test_a_build_server_gets_one_case_for_each_gate(tmp_path):
     assert failed.find("failure").get("message") == f"gate not met: train/r2 >= 0.97 ({found})"
 
 
+def names_of(path):
+    """Suite, class and case of every test case of a report: by them a build server knows a test again."""
+    suite = ET.parse(path).find("testsuite")
+    return [(suite.get("name"), case.get("classname"), case.get("name")) for case in suite.findall("testcase")]
+
+
+def test_a_second_run_reports_the_same_names_and_its_own_folder(tmp_path):
+    """The folder's name has the time in it: as a suite's name it would make every build's tests new ones."""
+    write(tmp_path, HOUSES)
+    seen = []
+    for report in ("first.xml", "second.xml"):
+        run = trained(tmp_path, "experiment.yaml", "--gate", "train/mae >= 0", "--junit", report)
+        (told,) = ET.parse(tmp_path / report).findall("testsuite/properties/property")
+        assert (told.get("name"), Path(told.get("value")).name) == ("run", run.name)
+        seen.append((run, names_of(tmp_path / report)))
+    assert seen[0][0] != seen[1][0]
+    assert seen[0][1] == seen[1][1] == [("houses", "houses", "train/mae >= 0")]
+
+
 @given(suite=st.text(max_size=20), names=st.lists(st.text(max_size=20), max_size=3), failure=st.text(max_size=20))
 def test_whatever_a_gate_is_called_the_report_is_xml(suite, names, failure, tmp_path_factory):
     path = tmp_path_factory.mktemp("junit") / "r.xml"
-    write_junit(path, suite, [JUnitCase(name, failure) for name in names], 0.5)
+    write_junit(NamedOutput(path), suite, [JUnitCase(name, failure) for name in names], 0.5)
     root = ET.parse(path).getroot()
     assert len(root.findall("testsuite/testcase")) == len(names)
     assert len(root.findall("testsuite/testcase/failure")) == (len(names) if failure else 0)
@@ -756,19 +775,9 @@ def test_a_report_that_cannot_be_written_stops_the_command_before_it_trains(tmp_
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["experiment.yaml"]
 
 
-def test_a_report_never_takes_the_place_of_a_pipe_or_a_device(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for write_to in (check_place, lambda path: write_junit(path, "suite", [], 0.5)):
-        with pytest.raises(StorageError, match="it is a device, a pipe or a socket, expected the name of a file"):
-            write_to(tmp_path / "pipe")
-    assert (tmp_path / "pipe").is_fifo()
-    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
-
-
 def test_a_place_that_is_checked_is_left_as_it_was(tmp_path):
     path = write(tmp_path, "old", "report.xml")
-    check_place(path)
-    check_place(tmp_path / "new.xml")
+    outputs_at([path, tmp_path / "new.xml"])
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("report.xml", "old")]
 
 

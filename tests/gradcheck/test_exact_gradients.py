@@ -44,6 +44,9 @@ def drawn(seed):
         chosen = {"name": name}
         for p in ACTIVATIONS[name].parameters:
             chosen[p.name] = int(draws.integers(2, 4)) if p.whole else draws.choice([0.1, 0.25, 0.7, 1.5])
+        for p in ACTIVATIONS[name].parameters:
+            if p.at_most:
+                chosen[p.name], chosen[p.at_most] = sorted((chosen[p.name], chosen[p.at_most]))
         learned = [p.name for p in ACTIVATIONS[name].parameters if p.learnable and draws.random() < 0.6]
         chosen |= {"learn": learned, "per_unit": bool(draws.integers(2))} if learned else {}
         width = int(draws.integers(1, 9)) * (chosen.get("pieces", 2) if name in NARROWING else 1)

@@ -58,6 +58,28 @@ CASE = pytest.mark.parametrize(
 )
 
 
+# --- Order ------------------------------------------------------------------------------------------------------------
+
+
+@CASE
+def test_an_increasing_activation_increases(name, chosen):
+    """For all parameters; where it says so, equal outputs of different inputs can only be rounding."""
+    entry = ACTIVATIONS[name]
+    z = np.linspace(-5, 5, 2001)
+    a = np.empty_like(z)
+    entry.value(z, a, **resolved(entry, chosen))
+    if entry.increasing:
+        assert (np.diff(a) > 0).all()
+
+
+def test_the_others_fall_or_are_flat_or_may_be_made_so_by_their_parameters():
+    others = {name for name in NAMES if not ACTIVATIONS[name].increasing}
+    flat = {"relu", "relu6", "heaviside", "hard_sigmoid", "hard_tanh", "threshold", "sparse_plus", "sparse_sigmoid"}
+    falling = {"gelu", "gelu_tanh", "silu", "swish", "hard_silu", "mish", "gaussian", "sin"}
+    by_parameters = {"leaky_relu", "prelu", "rrelu", "soft_exponential"}
+    assert others == flat | falling | by_parameters | {"soft_shrink", "hard_shrink"}
+
+
 # --- arithmetic with an error term -----------------------------------------------------------------------------------
 
 

@@ -69,6 +69,8 @@ def test_a_binary_report_is_scikit_learns(rows):
     check_class_figures(figures, truth, (scores > 0.5).astype(int), 2)
     one_class = len(set(truth)) == 1
     assert figures["roc_auc"] == (None if one_class else close(reference.roc_auc_score(truth, scores)))
+    precision = reference.average_precision_score(truth, scores) if truth.any() else None
+    assert figures["average_precision"] == (None if precision is None else close(precision))
 
 
 @settings(deadline=None, max_examples=60)
@@ -112,6 +114,7 @@ def test_a_regression_report_is_scikit_learns(rows, columns, dtype):
     wide = outputs.astype(np.float64)
     functions = {
         "mae": reference.mean_absolute_error,
+        "mse": reference.mean_squared_error,
         "rmse": reference.root_mean_squared_error,
         "r2": reference.r2_score,
     }
@@ -140,6 +143,73 @@ def test_the_roc_area_of_many_tied_scores_is_scikit_learns():
     assert area == close(reference.roc_auc_score(truth, scores))
 
 
+def test_the_average_precision_of_many_tied_scores_is_scikit_learns():
+    rng = np.random.default_rng(6)
+    scores, truth = rng.integers(0, 40, 5000).astype(np.float32) / 40, (rng.random(5000) < 0.1).astype(int)
+    found = report("binary", np.full((5000, 1), 0.5), truth[:, None], scores=scores[:, None])
+    assert found["average_precision"] == close(reference.average_precision_score(truth, scores))
+
+
+# --- Scores -----------------------------------------------------------------------------------------------------------
+
+
+RANKED = st.lists(st.tuples(st.integers(-6, 6), st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=25).filter(
+    lambda rows: any(weight for _, _, weight in rows)
+)
+
+
+def ranking(scores, truth, weights=None):
+    outputs = np.full((len(truth), 1), 0.5)  # all tie: what is ranked are the scores
+    weights = None if weights is None else np.array(weights, float)
+    figures = report(
+        "binary", outputs, np.array(truth, float)[:, None], weights, scores=np.array(scores, float)[:, None]
+    )
+    return {name: None if figures[name] is None else close(figures[name]) for name in ("roc_auc", "average_precision")}
+
+
+@settings(deadline=None, max_examples=60)
+@given(RANKED, st.randoms())
+def test_the_order_of_the_rows_does_not_matter(rows, random):
+    mixed = random.sample(rows, len(rows))
+    assert ranking(*zip(*rows, strict=True)) == ranking(*zip(*mixed, strict=True))
+
+
+@settings(deadline=None, max_examples=60)
+@given(RANKED)
+def test_scores_in_the_same_order_rank_alike(rows):
+    scores, truth, weights = zip(*rows, strict=True)
+    expected = ranking(scores, truth, weights)
+    for change in (np.exp, np.arctan, lambda z: z**3 + 2 * z, lambda z: 1 + 1e-9 * z):
+        assert ranking(change(np.array(scores, float)), truth, weights) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(RANKED)
+def test_a_row_of_weight_two_ranks_as_two_rows(rows):
+    scores, truth, weights = zip(*rows, strict=True)
+    again = [row for row in rows for _ in range(row[2])]
+    assert ranking(scores, truth, weights) == ranking([s for s, _, _ in again], [y for _, y, _ in again])
+
+
+def test_average_precision_in_closed_form():
+    assert ranking([3, 2, 1], [1, 1, 0])["average_precision"] == 1.0
+    assert ranking([1] * 8, [1, 0, 0, 0] * 2)["average_precision"] == 0.25  # one level: the share of class 1
+    assert ranking([5, 4, 3, 2, 1], [0, 0, 0, 0, 1])["average_precision"] == 0.2  # the only one, in place 5
+    assert ranking([2, 1], [1, 1]) == {"roc_auc": None, "average_precision": 1.0}
+    assert ranking([2, 1], [0, 0]) == {"roc_auc": None, "average_precision": None}
+    assert ranking([NAN, 1], [1, 0]) == {"roc_auc": None, "average_precision": None}
+    assert ranking([np.inf, 1, -np.inf], [1, 0, 0]) == {"roc_auc": 1.0, "average_precision": 1.0}
+
+
+def test_classes_are_ranked_by_scores_and_decided_by_outputs():
+    outputs = np.array([[1.0, 0.0, 0.0, 0.0]])  # softmax of the scores, in float32
+    scores = np.array([[300.0, 2.0, 1.0, 0.0]])
+    for truth, k in ((0, 1), (1, 2), (2, 3), (3, 4)):
+        figures = report("multiclass", outputs, one_hot([truth], 4), scores=scores, top_k=(1, 2, 3, 4))
+        assert [figures[f"top_{n}_accuracy"] for n in (1, 2, 3, 4)] == [float(n >= k) for n in (1, 2, 3, 4)]
+        assert figures["accuracy"] == float(truth == 0)
+
+
 # --- Worked by hand ---------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +228,7 @@ def test_a_binary_report_by_hand():
         "f1/no": close(2 / 3),
         "f1/yes": 0.5,
         "roc_auc": close(5 / 6),  # of six pairs only (0.5, 0.8) is the wrong way round
+        "average_precision": close(1 / 2 * 1 + 1 / 2 * 2 / 3),  # the first is right, and two of the first three
     }
     assert confusion_matrix(outputs, targets).tolist() == [[2, 1], [1, 1]]
 
@@ -170,10 +241,10 @@ def test_the_names_come_in_the_order_to_show_them():
     assert names[-2:] == ["top_2_accuracy", "top_3_accuracy"]
     values = np.array([[1.0, 2], [3, 5]])
     assert list(report("regression", values, values, target_names=("x", "y"))) == [
-        *("mae", "rmse", "r2"),
-        *("mae/x", "mae/y", "rmse/x", "rmse/y", "r2/x", "r2/y"),
+        *("mae", "mse", "rmse", "r2"),
+        *("mae/x", "mae/y", "mse/x", "mse/y", "rmse/x", "rmse/y", "r2/x", "r2/y"),
     ]
-    assert list(report("regression", values[:, :1], values[:, :1])) == ["mae", "rmse", "r2"]
+    assert list(report("regression", values[:, :1], values[:, :1])) == ["mae", "mse", "rmse", "r2"]
 
 
 def test_a_multilabel_report_by_hand():
@@ -219,7 +290,7 @@ def test_the_r2_of_a_constant_target_is_one_or_nothing(value):
 def test_targets_count_alike_in_the_mean_of_a_regression():
     targets = np.array([[0.0, 7], [2, 7], [4, 7]])
     figures = report("regression", targets + np.array([1.0, 2]), targets, target_names=("a", "b"))
-    assert (figures["rmse"], figures["mae"]) == (1.5, 1.5)
+    assert (figures["rmse"], figures["mae"], figures["mse"]) == (1.5, 1.5, (1 + 4) / 2)
     assert (figures["r2/a"], figures["r2/b"], figures["r2"]) == (close(1 - 3 / 8), 0.0, close((1 - 3 / 8) / 2))
 
 
@@ -228,7 +299,7 @@ def test_targets_count_alike_in_the_mean_of_a_regression():
 
 def test_a_single_row_has_no_r2_and_no_roc_area():
     row = np.array([[0.9]])
-    assert report("regression", row, row) == {"mae": 0.0, "rmse": 0.0, "r2": None}
+    assert report("regression", row, row) == {"mae": 0.0, "mse": 0.0, "rmse": 0.0, "r2": None}
     figures = report("binary", row, np.ones((1, 1)))
     assert (figures["accuracy"], figures["roc_auc"]) == (1.0, None)
     assert (figures["f1/0"], figures["f1/1"], figures["macro_f1"]) == (None, 1.0, 1.0)
@@ -376,6 +447,8 @@ def test_a_report_refuses_shapes_that_do_not_fit(task, outputs, targets):
 
 def test_a_report_refuses_names_and_k_that_do_not_fit():
     outputs = one_hot([0, 1, 2], 3)
+    with pytest.raises(ValueError, match=r"scores \(3, 2\) must be of the shape of the outputs, \(3, 3\)"):
+        report("multiclass", outputs, outputs, scores=outputs[:, :2])
     for classes in (("a", "b"), ("a", "b", "b")):
         with pytest.raises(ValueError, match="expected 3 different names"):
             report("multiclass", outputs, outputs, classes=classes)

@@ -1,5 +1,7 @@
 """Verdicts: the plain sentences about arms whose figures are made so that the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,20 @@ def test_a_verdict_names_winners_in_order_of_rank_and_then_ties():
         "tanh and relu can't be told apart with 10 seeds, about 500 would be needed.",
     )
     assert found.warnings == ()
+
+
+def test_every_sentence_names_its_figure_or_its_target():
+    """A sentence is quoted alone: `relu beats sigmoid by 1.0 points` says nothing without what was measured."""
+    named = replace(ACCURACY, name="test accuracy")
+    arms = {**CLEAR, "elu": CLEAR["tanh"], "selu": STUCK}
+    sentences = verdict(arms, named).sentences
+    assert {"test accuracy: tanh beats sigmoid by 2.10 points, 95 % 1.97 to 2.23."} < {*sentences}
+    assert all(sentence.startswith("test accuracy: ") for sentence in sentences)
+    for kind in ("beats", "can't be told apart", "gave the same", "falls into two groups"):
+        assert any(kind in sentence for sentence in sentences), kind
+    (sentence,) = verdict({"relu": STUCK}, named, reached(relu=STUCK)).sentences
+    assert sentence.startswith("relu fails train/accuracy >= 0.95 on ")
+    assert sentence.endswith("; its seeds end with a test accuracy near 75.0 % or near 98.0 %.")
 
 
 def test_smaller_is_better_for_a_loss():

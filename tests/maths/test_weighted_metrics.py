@@ -74,6 +74,8 @@ def class_figures(task, outputs, targets, weights):
     if task == "binary":
         has_both = len(set(truth)) == 2
         found["roc_auc"] = reference.roc_auc_score(truth, outputs[:, 0], sample_weight=w) if has_both else None
+        precision = reference.average_precision_score(truth, outputs[:, 0], sample_weight=w) if any(truth) else None
+        found["average_precision"] = precision
     else:
         labels = range(OUTPUTS[task])
         for k in (1, 2):
@@ -101,6 +103,7 @@ def value_figures(outputs, targets, weights):
         warnings.simplefilter("ignore")  # r2 of one row
         each = {
             "mae": reference.mean_absolute_error(targets, outputs, **more),
+            "mse": reference.mean_squared_error(targets, outputs, **more),
             "rmse": reference.root_mean_squared_error(targets, outputs, **more),
             "r2": np.broadcast_to(reference.r2_score(targets, outputs, **more), targets.shape[1]),
         }

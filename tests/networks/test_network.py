@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import HEADS, layer_lists, network_of, targets
+from strategies import HEADS, experiment, layer_lists, network_of, setup_for, targets
 
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import FUSED, unfused
@@ -282,6 +282,80 @@ def test_evaluation_beyond_one_block_and_without_targets():
     theta[...] = 0
     assert (evaluator.outputs_and_loss(x, None)[0] == 0.5).all()
     assert (outputs != 0.5).any()  # earlier outputs are not overwritten
+
+
+# --- What ranks the outputs -------------------------------------------------------------------------------------------
+
+RANKED = [head for head in HEADS if head[0] != "regression"]
+
+
+def evaluated(network, theta, x):
+    scores = np.empty((len(theta), x.shape[1], network.outputs), theta.dtype)
+    outputs, _ = Evaluator(network, theta).outputs_and_loss(x, None, scores)
+    return outputs, scores
+
+
+def in_order(outputs, scores):
+    """Whether of each two along the last axis the one with the larger output has the larger score."""
+    larger = outputs[..., :, None] > outputs[..., None, :]
+    return bool((scores[..., :, None] > scores[..., None, :])[larger].all())
+
+
+@pytest.mark.parametrize("head", RANKED, ids=str)
+def test_scores_are_in_the_order_of_the_outputs(head):
+    network, x = network_of(head, [4]), np.random.default_rng(1).normal(size=(1, 30, 3))
+    theta = network.start([1, 2], np.float64)
+    outputs, scores = evaluated(network, theta, x)
+    if not network.has_scores:
+        np.testing.assert_array_equal(scores, outputs)
+    elif head[1] in ("softmax", "softmin") or (head[0] == "multiclass" and network.head.outputs is not None):
+        assert in_order(outputs, scores)  # the classes of a row
+    else:
+        assert in_order(outputs.mT, scores.mT)  # the rows of each output
+        assert not in_order(outputs.mT, -scores.mT)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("activation", "loss", "logits"),
+    [
+        ("sigmoid", "binary_cross_entropy", True),
+        ("sigmoid", "binary_cross_entropy", False),
+        ("sigmoid", "focal", True),
+        ("identity", "hinge", True),
+        ("sigmoid", "mse", True),
+        ("tanh", "mse", True),
+    ],
+)
+def test_saturated_outputs_have_scores_that_differ(activation, loss, logits, dtype):
+    """As the logits do: 40 of them from 150 on, where every sigmoid is exactly 1."""
+    network = network_of(("binary", activation, loss, logits), None, inputs=1)
+    theta = np.array([[1, 150]], dtype)
+    x = np.random.default_rng(2).permutation(40).astype(dtype)[None, :, None]
+    outputs, scores = evaluated(network, theta, x)
+    assert (outputs == 1).all()
+    np.testing.assert_array_equal(scores, x + 150)
+
+
+def test_heads_without_a_monotone_last_activation_are_ranked_by_their_outputs():
+    by_outputs = {head[1] for head in RANKED if not network_of(head, [4]).has_scores}
+    assert {"sin", "gaussian", "silu", "relu", "hard_sigmoid", "sparsemax"} <= by_outputs
+    assert not by_outputs & {"sigmoid", "tanh", "softmax", "softmin", "softplus"}
+
+
+def test_a_last_layer_that_learns_is_ranked_by_its_outputs():
+    """Its parameters may turn the order round, and unit by unit."""
+    learned = {"activation": {"name": "elu", "alpha": 1.0, "learn": ["alpha"]}}
+    fixed = {"activation": {"name": "elu", "alpha": 1.0}}
+    head = {"activation": "identity", "loss": "mse", "dense": False}
+    found = [
+        setup_for(experiment(network={"layers": [{"dense": 1, "activation": "identity"}, last], "head": head})).network
+        for last in (learned, fixed)
+    ]
+    assert [network.has_scores for network in found] == [False, True]
+
+
+# --- Losses of whole splits -------------------------------------------------------------------------------------------
 
 
 def test_losses_of_whole_splits_are_float64():

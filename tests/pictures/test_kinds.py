@@ -862,6 +862,39 @@ def test_of_many_layers_the_first_and_the_last_are_drawn():
     assert "the first and the last three of 9 layers" in figure.get_suptitle()
 
 
+def test_the_picture_of_some_layers_tells_how_many_there_are_in_all():
+    figure = plots.units(portraits(6), of=40_000, title="t")
+    assert "the first and the last three of 40,000 layers" in figure.get_suptitle()
+
+
+def test_of_very_many_layers_some_are_drawn_over_the_steps_and_the_title_says_so():
+    figure = plots.health(*watched(layers=200, length=4), title="t")
+    lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata())]
+    assert len(lines) == 120
+    assert "120 of 2" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(("layers", "along"), [(0, 240), (1000, 240), (8000, 91), (40_000, 40), (10**6, 32)])
+def test_the_grid_of_a_boundary_is_coarser_for_very_deep_networks(layers, along):
+    assert plots.grid_along(layers) == along
+
+
+def test_a_coarse_boundary_says_so():
+    asked = []
+    figure = plots.boundary(
+        lambda grid: asked.append(len(grid)) or np.full((len(grid), 1), 0.5),
+        np.array([[0.0, 0.0], [1.0, 1.0]]),
+        np.array([[0.0], [1.0]]),
+        names=("a", "b"),
+        classes=("0", "1"),
+        task="binary",
+        title="t",
+        along=40,
+    )
+    assert asked == [1600]
+    assert "only 40 × 40 points" in words(figure)
+
+
 @pytest.mark.parametrize("layers", [1, 4, 5])
 def test_places_without_a_layer_are_empty(layers):
     assert sum(axes.get_visible() for axes in plots.units(portraits(layers), title="t").axes) == 3 * layers

@@ -101,6 +101,8 @@ def test_in_a_locked_run_every_temporary_file_is_stale(tmp_path):
     left = folder.path / "checkpoints" / f".last.npz.{os.getpid()}.part"
     left.touch()
     with folder.locked():
+        assert left.exists()  # a command that is refused changes nothing
+        folder.sweep()
         assert not left.exists()
         assert (folder.path / ".lock").read_text(encoding="utf-8") == f"{os.getpid()}\n"
     assert not (folder.path / ".lock").exists()

@@ -32,6 +32,7 @@ from nnlab.experiments.verify import verify
 from nnlab.gates.hold import read_baseline
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs import checkpoints
+from nnlab.runs.documents import SEAL
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
 from nnlab.setup.rows import prepare_rows, read_rows
@@ -47,6 +48,8 @@ training: {epochs: 3, batch_size: 16, checkpoint_every: 5}
 LONGER = ("train", "--resume", "latest", "--steps", "25")
 EVALUATE = ("eval", "latest")
 VERIFY = ("verify", "latest")
+CHECK = ("gradcheck", "latest")
+BASELINE = ("train", "experiment.yaml", "--gate", "train/loss <= 9 * baseline", "--baseline", "latest")
 DEEP = "[" * 100_000 + "]" * 100_000
 SECONDS = 20
 
@@ -107,9 +110,14 @@ def text(name, content):
     return lambda run: (run / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def unsealed(path):
+    """A document without the SHA-256 of its content, as before there was one."""
+    return {name: value for name, value in read_json(path).items() if name != SEAL}
+
+
 def value(name, key, new):
     def edit(run):
-        (run / name).write_text(json.dumps({**read_json(run / name), key: new}))
+        (run / name).write_text(json.dumps({**unsealed(run / name), key: new}))
 
     return edit
 
@@ -128,6 +136,17 @@ def link(name, target="../../victim.txt"):
         path = run / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         path.symlink_to(target)
+
+    return edit
+
+
+def moved(name):
+    """A file or a folder with the same content elsewhere, and a link to it."""
+
+    def edit(run):
+        place = run.parents[1] / "elsewhere"
+        shutil.move(run / name, place)
+        (run / name).symlink_to(place)
 
     return edit
 
@@ -216,6 +235,30 @@ REFUSED = {
     "other classes": (lying(LAST, lambda about: about["columns"]["classes"].reverse()), EVALUATE, "found others than"),
     "an image": (lying(LAST, says(image_shape=[2, 3])), EVALUATE, "another network"),
     "years without end": (value("run.json", "seconds", 1e300), LONGER, "seconds: found 1e+300"),
+    "summary a pipe": (pipe("summary.json"), LONGER, "summary.json: found a pipe, expected a file"),
+    "log a pipe": (pipe("train.log"), LONGER, "train.log: found a pipe, expected a file"),
+    "report a link": (link("report.html"), LONGER, "report.html: found a link, expected a file"),
+    "best weights a pipe": (pipe("checkpoints/best.npz"), LONGER, "best.npz: found a pipe, expected a file"),
+    "autopsy a link": (link("autopsy.json"), LONGER, "autopsy.json: found a link, expected a file"),
+    "a picture a link": (link("plots/cost.png"), LONGER, "cost.png: found a link, expected a file"),
+    "a picture of nobody a pipe": (pipe("plots/other.png"), LONGER, "other.png: found a pipe, expected a file"),
+    "config a link": (moved("config.yaml"), EVALUATE, "config.yaml: found a link, expected a file"),
+    "config a link to nothing": (link("config.yaml", "gone"), EVALUATE, "config.yaml: found a link, expected a file"),
+    "config a pipe": (pipe("config.yaml"), EVALUATE, "config.yaml: found a pipe, expected a file"),
+    "config a link, resumed": (moved("config.yaml"), LONGER, "config.yaml: found a link, expected a file"),
+    "config a link, verified": (moved("config.yaml"), VERIFY, "config.yaml: found a link, expected a file"),
+    "config a link, checked": (moved("config.yaml"), CHECK, "config.yaml: found a link, expected a file"),
+    "config a link, compared with": (moved("config.yaml"), BASELINE, "config.yaml: found a link, expected a file"),
+    "summary a link, compared with": (moved("summary.json"), BASELINE, "summary.json: found a link, expected a file"),
+    "metrics a pipe, compared with": (pipe("metrics.csv"), BASELINE, "metrics.csv: found a pipe, expected a file"),
+    "checkpoints moved, evaluated": (moved("checkpoints"), EVALUATE, "checkpoints: found a link, expected a folder"),
+    "checkpoints moved, checked": (moved("checkpoints"), CHECK, "checkpoints: found a link, expected a folder"),
+    "checkpoints moved, verified": (moved("checkpoints"), VERIFY, "checkpoints: found a link, expected a folder"),
+    "pictures moved, evaluated": (moved("plots"), EVALUATE, "plots: found a link, expected a folder"),
+    "weights a link, evaluated": (moved(LAST), EVALUATE, "last.npz: found a link, expected a file"),
+    "weights a link, checked": (moved(LAST), CHECK, "last.npz: found a link, expected a file"),
+    "weights a pipe, evaluated": (pipe(LAST), EVALUATE, "last.npz: found a pipe, expected a file"),
+    "hashes a link, verified": (moved("hashes.csv"), VERIFY, "hashes.csv: found a link, expected a file"),
     "checkpoints a link": (link("checkpoints", "../.."), LONGER, "checkpoints: found a link, expected a folder"),
     "pictures a link": (link("plots", "../.."), LONGER, "plots: found a link, expected a folder"),
     "metrics edited": (replaced("metrics.csv", "0.", "1."), LONGER, "metrics.csv: found other rows"),
@@ -248,6 +291,9 @@ REFUSED = {
     "theta not finite, evaluated": (lying(LAST, arrays=lambda a: a["theta"].fill(np.inf)), EVALUATE, "not finite"),
     "theta wide": (lying(LAST, arrays=says(theta=np.ones((1, 99), np.float32))), EVALUATE, "theta: found 99 numbers"),
     "best step beyond": (lying(LAST, arrays=lambda a: a["best/step"].fill(99)), LONGER, "best/step: found 99"),
+    "no best value": (lying(LAST, arrays=without("best/value")), LONGER, "best/value: found none"),
+    "an older checkpoint": (lying(LAST, arrays=without("best/reference")), LONGER, "an older nnlab cannot be resumed"),
+    "a wide reference": (lying(LAST, arrays=says(**{"best/reference": np.ones(2)})), LONGER, "expected a number of"),
     "no gradient errors": (lying(LAST, arrays=without("gradient_errors")), LONGER, "gradient_errors: found none"),
     "no columns": (lying(LAST, says(columns={})), EVALUATE, "columns.inputs: found nothing"),
 }  # fmt: skip
@@ -290,6 +336,47 @@ def test_what_does_not_matter_does_no_harm(name, bases, tmp_path, monkeypatch):
     assert (tmp_path / "case" / "victim.txt").read_text() == "mine\n"
 
 
+PLACES = {
+    "train": ("config.yaml", "run.json", "summary.json", "metrics.csv", "hashes.csv", "train.log", "report.html",
+              "autopsy.json", ".lock", "checkpoints", "checkpoints/last.npz", "checkpoints/previous.npz",
+              "checkpoints/best.npz", "plots", "plots/cost.png", "plots/other.png"),
+    "compare": ("config.yaml", "run.json", "summary.json", "metrics.csv", "results.csv", "arms.csv", "table.md",
+                "report.html", "plots", "weights", "pieces"),
+    "sweep": ("config.yaml", "run.json", "summary.json", "points.csv", "plots", "weights", "pieces"),
+}  # fmt: skip
+LINKED = [(kind, name) for kind, names in PLACES.items() for name in names]
+
+
+@pytest.mark.parametrize("edit", [link, moved, pipe, folder])
+@pytest.mark.parametrize(("kind", "name"), LINKED)
+def test_a_link_or_a_pipe_in_any_place_is_a_fault_or_does_no_harm(kind, name, edit, bases, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
+    refused = False
+    for command in (EVALUATE, CHECK, VERIFY, LONGER, BASELINE):
+        if not refused:
+            run = copied(bases[kind], tmp_path / "case")
+            put_in_place(edit, run, name)
+        before = contents(tmp_path)
+        with within():
+            result = nnlab_here(*command, "--quiet", cwd=tmp_path / "case")
+        assert result.exit_code in {0, 2, 3}, result.stderr
+        assert "Traceback" not in result.stderr
+        after, refused = contents(tmp_path), result.exit_code == 2
+        changed = [path for path in before if after.get(path) != before[path]]
+        if refused:
+            assert after == before
+        assert [path for path in changed if not path.is_relative_to(run) and path.name != "latest"] == []
+
+
+def put_in_place(edit, run, name):
+    """Make an edit where there was something."""
+    if not os.path.lexists(run / name):
+        (run / name).touch()
+    if (run / name).is_dir() and edit in {pipe, folder}:
+        shutil.rmtree(run / name)
+    edit(name)(run)
+
+
 def nothing_finite(arrays):
     return {name: array.fill(np.nan) for name, array in arrays.items() if name == "theta"}
 
@@ -321,6 +408,7 @@ UNFIT = {
     "a seed twice": lying(PIECE, says(seeds=["0", "0", "1"])),
     "nested deep": lying(PIECE, ending=', "deep": ' + DEEP),
     "a pipe": lambda run: [(path.unlink(), os.mkfifo(path)) for path in run.glob(PIECE)],
+    "their folder a link": moved("pieces"),
     "a link": lambda run: [(path.unlink(), path.symlink_to("../../../victim.txt")) for path in run.glob(PIECE)],
 }
 
@@ -385,7 +473,7 @@ def without_images(base, place):
 def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
     run = without_images(bases[kind], scratch / kind)
     page = {"train": training_page, "compare": comparison_page, "sweep": sweep_page}[kind]
-    before = read_json(run.path / "run.json")
+    before = unsealed(run.path / "run.json")
     refused = 0
     for path, new in all_changes(before):
         (run.path / "run.json").write_text(json.dumps(changed(before, path, new)))
@@ -401,7 +489,7 @@ def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
 @pytest.mark.parametrize("kind", ["train", "compare", "sweep"])
 def test_any_other_summary_is_refused_or_can_be_shown(kind, bases, scratch, capsys):
     run = without_images(bases[kind], scratch / kind)
-    before = read_json(run.path / "summary.json")
+    before = unsealed(run.path / "summary.json")
     every = all_changes(before)
     refused = 0
     for path, new in every[:: max(1, len(every) // 500) | 1]:
@@ -552,7 +640,7 @@ def test_a_piece_that_says_anything_else_is_refused_or_is_the_same(bases, scratc
 def test_documents_without_a_schema_are_read_as_before(bases, tmp_path):
     run = copied(bases["train"], tmp_path / "case")
     for name in ("run.json", "summary.json"):
-        document = read_json(run / name)
+        document = unsealed(run / name)
         assert document.pop("schema") == 1
         (run / name).write_text(json.dumps(document))
     for name in ("last", "previous", "best"):
@@ -568,6 +656,24 @@ def test_what_a_later_nnlab_adds_is_left_aside(bases, tmp_path):
     value("summary.json", "more", {"x": 1})(run)
     lying(LAST, says(more="text"))(run)
     assert nnlab_here(*EVALUATE, cwd=tmp_path / "case").exit_code == 0
+
+
+def test_a_change_that_leaves_a_document_valid_is_found_by_its_seal(bases, tmp_path):
+    run = copied(bases["train"], tmp_path / "case")
+    summary = read_json(run / "summary.json")
+    for change in ({"parameters": 5}, {"final": {**summary["final"], "val/loss": 0.001}}, {"status": "stopped"}):
+        (run / "summary.json").write_text(json.dumps(summary | change))
+        with pytest.raises(CheckpointError, match="found other content than when it was written"):
+            RunFolder(run).read_summary()
+    (run / "summary.json").write_text(json.dumps(dict(reversed(summary.items())), indent=7))
+    assert RunFolder(run).read_summary().steps == summary["steps"]
+
+
+def test_a_baseline_whose_metrics_were_edited_is_refused(bases, tmp_path):
+    run = copied(bases["train"], tmp_path / "case")
+    replaced("metrics.csv", "0.", "1.")(run)
+    with pytest.raises(CheckpointError, match=r"metrics\.csv: found other rows"):
+        read_baseline(RunFolder(run))
 
 
 def test_an_evaluation_is_that_of_the_run_where_its_file_is_only_written_otherwise(bases, tmp_path):

@@ -251,7 +251,7 @@ def test_learning_rates_side_by_side_have_the_bits_of_each_alone(optimizer, prec
     chosen = {"name": optimizer}
     if optimizer == "momentum":
         chosen = {"name": "sgd", "momentum": 0.9}
-    whole = ALL_OPTIMIZERS[chosen["name"]].needs_objective if chosen["name"] in ALL_OPTIMIZERS else False
+    whole = bool(ALL_OPTIMIZERS[chosen["name"]].needs_all_rows) if chosen["name"] in ALL_OPTIMIZERS else False
     all_variants = tuned(
         precision=precision,
         data=MOONS | {"validation": 0.25, "test": 0.2},

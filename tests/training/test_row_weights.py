@@ -16,6 +16,7 @@ from nnlab.maths.losses import balanced, row_weighted, unfused, with_row_weights
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network, Pass
 from nnlab.networks.pieces import training_pass
+from nnlab.training.epochs import Epoch
 from nnlab.training.loop import fit
 from nnlab.training.objective import Objective
 
@@ -87,6 +88,22 @@ def test_balanced_classes_are_those_of_repeated_rows(labels, seed):
     repeated = np.repeat(labels, counts)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=repeated)
     np.testing.assert_allclose(balanced(np.eye(3)[labels], "multiclass", counts / 7)[1], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_a_training_balances_its_classes_by_the_weights_of_its_rows(optimizer):
+    """The column that data.weight names, in the head of the network that is trained: each side has half the weight."""
+    counts = np.random.default_rng(2).integers(0, 5, 90).astype(float)
+    loss = {"name": "binary_cross_entropy", "class_weights": "balanced"}
+    more = {"optimizer": optimizer, "training": {"steps": 2, "batch_size": "all"}}
+    setup = weighted_setup(counts, network={"layers": [3], "head": {"loss": loss}}, **more)
+    train = setup.rows.of(0).train
+    labels, relative = train.y[:, 0], train.weights
+    repeated = np.repeat(labels, counts[setup.rows.of(0).split.train].astype(int))
+    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=repeated)
+    np.testing.assert_allclose(setup.network.head.weights[0, :, 0], expected, rtol=1e-6)
+    sides = [(relative * (labels == side)).sum() * expected[side] for side in (0, 1)]
+    assert sides[0] == pytest.approx(sides[1], rel=1e-6)
 
 
 def test_a_class_whose_rows_weigh_nothing_is_lacking():
@@ -204,7 +221,8 @@ def test_rows_of_weight_0_teach_nothing():
     setup = weighted_setup(None, **every)
     few = {name: replace(part, x=part.x[:, :60], y=part.y[:, :60]) for name, part in setup.parts.items()}
     state = setup.start()
-    [*fit(setup.network, few, setup.rows.seeds, setup.optimizer.update, replace(setup.plan, batch_size=60), state)]
+    plan = replace(setup.plan, epoch=Epoch(60, 60))
+    [*fit(setup.network, few, setup.rows.seeds, setup.optimizer.update, plan, state)]
     np.testing.assert_allclose(found.theta, state.theta, rtol=1e-4, atol=1e-6)
 
 

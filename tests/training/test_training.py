@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import experiment, setup_for
 
@@ -21,6 +21,7 @@ from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.network import Network, Pass
 from nnlab.training.batches import Batches
+from nnlab.training.epochs import Epoch
 from nnlab.training.evaluation import Part
 from nnlab.training.loop import fit
 from nnlab.training.plan import Plan
@@ -79,7 +80,7 @@ def test_the_loss_of_a_step_is_that_of_its_batch_before_its_update(shuffle):
     setup = setup_for(experiment(training=training(shuffle=shuffle)))
     _, records = run(setup)
     part, state = setup.rows.parts()["train"], setup.start()
-    batches = Batches(part.x, part.y, setup.rows.seeds, 16, shuffle=shuffle)
+    batches = Batches(part.x, part.y, setup.rows.seeds, Epoch(part.x.shape[1], 16), shuffle=shuffle)
     gradient, expected = np.empty_like(state.theta), {}
     for step in range(1, 13):
         x, y = batches.at(step - 1)
@@ -118,7 +119,7 @@ def test_the_norms_that_are_kept_are_those_of_the_gradient_whatever_the_rate(rat
     state, _ = run(setup, steps=1)
     part, start = setup.rows.parts()["train"], setup.start()
     gradient = np.empty_like(start.theta)
-    x, y = Batches(part.x, part.y, setup.rows.seeds, 16, shuffle=setup.plan.shuffle).at(0)
+    x, y = Batches(part.x, part.y, setup.rows.seeds, setup.plan.epoch, shuffle=setup.plan.shuffle).at(0)
     tied = Pass(setup.network, start.theta, gradient, 16)
     tied.forward(x)
     tied.backward(y)
@@ -270,7 +271,7 @@ def scripted(losses, replicas=1, monitor="val/loss", **watching):
         theta[:, 0] = np.sqrt(losses[step - 1])
 
     watch = Watch(monitor, **{"larger_is_better": False, **watching})
-    plan = Plan("regression", len(losses), 2, shuffle=False, log_every=1, evaluate_every=1, watch=watch)
+    plan = Plan("regression", len(losses), Epoch(2, 2), shuffle=False, log_every=1, evaluate_every=1, watch=watch)
     state = State.start(theta, {})
     return state, list(fit(network, {"train": part, "val": part}, [0] * replicas, update, plan, state))
 
@@ -297,9 +298,60 @@ def test_the_network_as_it_starts_may_be_the_best():
     assert (state.best.step.tolist(), state.best.value.tolist()) == ([0], [100])
 
 
-def test_an_improvement_must_exceed_the_least_one():
+def test_an_improvement_must_exceed_the_least_one_and_the_best_weights_need_not():
     state, records = scripted([50, 49.5, 49.2, 48, 40], patience=2, min_delta=1)
-    assert (state.best.step.tolist(), records[-1].step) == ([1], 3)
+    assert records[-1].step == 3
+    assert (state.best.step.tolist(), state.best.value.tolist()) == ([3], [pytest.approx(49.2)])
+    assert state.best.theta[0, 0] ** 2 == pytest.approx(49.2)
+    assert state.best.reference.tolist() == [pytest.approx(50)]
+
+
+def test_small_gains_add_up_to_an_improvement():
+    state, records = scripted([99.6, 99.2, 98.8, 98.4, 98.0, 97.6, 97.2], patience=4, min_delta=1)
+    assert records[-1].step == 7
+    assert (state.best.step.tolist(), state.best.waited.tolist()) == ([7], [1])  # 100, 98.8, 97.6 improve
+    assert state.best.reference.tolist() == [pytest.approx(97.6)]
+
+
+def test_the_untrained_network_is_not_the_best_where_no_gain_reaches_min_delta():
+    state, records = scripted([[90, 120], [80, 70], [85, 130]], replicas=2, patience=3, min_delta=50)
+    assert records[-1].step == 3
+    assert (state.best.step.tolist(), state.best.value.tolist()) == ([2, 2], [pytest.approx(80), pytest.approx(70)])
+    assert state.running.tolist() == [False, False]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.lists(st.sampled_from([1.0, 1.25, 1.5, 2.0, 3.0, NAN]), min_size=2, max_size=2), min_size=1),
+    st.sampled_from([0.0, 0.25, 0.3, 1.0]),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_best_reference_and_patience_are_those_of_the_plain_rule(figures, min_delta, patience, larger):
+    """Each replica against the rule written out for one figure after the other."""
+    watch = Watch("val/r2", larger, patience, min_delta)
+    best = Best.start(np.zeros((2, 1)), np.zeros((2, 0)))
+    running, sign = np.ones(2, bool), 1 if larger else -1
+    ended = []
+    for step, values in enumerate(np.array(figures)):
+        theta = np.full((2, 1), float(step))
+        running = running & ~best.observe(watch, values, theta, np.zeros((2, 0)), step, running)
+        ended.append(running.copy())
+    for replica in (0, 1):
+        reference, top, at, waited = NAN, NAN, 0, 0
+        for step, row in enumerate(figures):
+            value = row[replica]
+            known = not math.isnan(value)
+            waited += 1
+            if known and (math.isnan(reference) or sign * (value - reference) > min_delta):
+                reference, waited = value, 0
+            if known and (math.isnan(top) or sign * value > sign * top):
+                top, at = value, step
+            assert ended[step][replica] == (waited < patience)
+            if waited >= patience:
+                break
+        found = [best.reference[replica], best.value[replica], best.step[replica], best.theta[replica, 0]]
+        np.testing.assert_array_equal(found, [reference, top, at, at])
 
 
 def test_a_figure_that_should_be_large():
@@ -343,10 +395,10 @@ def test_a_diverged_replica_is_never_the_best():
     ("value", "best", "improved"),
     [(1, 2, True), (2, 2, False), (3, 2, False), (1, NAN, True), (NAN, 2, False), (NAN, NAN, False), (1.5, 2, False)],
 )
-def test_what_an_improvement_is(value, best, improved):
+def test_what_better_by_more_than_half_is(value, best, improved):
     value, best = np.array([value]), np.array([best])
-    assert Watch("val/loss", larger_is_better=False, min_delta=0.5).improved(value, best).tolist() == [improved]
-    assert Watch("val/r2", larger_is_better=True, min_delta=0.5).improved(-value, -best).tolist() == [improved]
+    assert Watch("val/loss", larger_is_better=False).is_better(value, best, 0.5).tolist() == [improved]
+    assert Watch("val/r2", larger_is_better=True).is_better(-value, -best, 0.5).tolist() == [improved]
 
 
 def test_the_best_weights_are_a_copy():
@@ -378,25 +430,29 @@ def flat(batch):
 
 
 def test_batches_in_file_order_with_a_short_last_one():
-    batches = Batches(*numbered(7), [0], 3, shuffle=False)
+    batches = Batches(*numbered(7), [0], Epoch(7, 3), shuffle=False)
     assert [flat(batches.at(step))[0] for step in range(4)] == [[0, 1, 2], [3, 4, 5], [6], [0, 1, 2]]
-    assert (batches.per_epoch, batches.sizes()) == (3, {3, 1})
+    assert (batches.cut.steps, batches.cut.sizes) == (3, {3, 1})
 
 
-@given(st.integers(1, 30), st.integers(1, 40), st.integers(1, 3), st.booleans(), st.booleans())
-def test_an_epoch_visits_each_row_once(rows, size, replicas, own_rows, shuffle):
-    batches = Batches(*numbered(rows, replicas if own_rows else 1), range(replicas), size, shuffle=shuffle)
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(1, 2), st.integers(1, 3), st.booleans(), st.booleans())
+@example(rows=33, size=32, fewest=2, replicas=2, own_rows=True, shuffle=True)  # one batch with the row left over
+def test_an_epoch_visits_each_row_once(rows, size, fewest, replicas, own_rows, shuffle):
+    cut = Epoch(rows, min(size, rows), fewest=fewest)
+    batches = Batches(*numbered(rows, replicas if own_rows else 1), range(replicas), cut, shuffle=shuffle)
     for epoch in range(2):
-        steps = range(epoch * batches.per_epoch, (epoch + 1) * batches.per_epoch)
+        steps = range(epoch * cut.steps, (epoch + 1) * cut.steps)
         parts = [np.array(flat(batches.at(step))) for step in steps]
-        assert {part.shape[1] for part in parts} == batches.sizes()
+        assert {part.shape[1] for part in parts} == cut.sizes
+        assert [part.shape[1] for part in parts] == [cut.rows_of(number) for number in range(cut.steps)]
+        assert rows == 1 or cut.size == 1 or min(cut.sizes) >= fewest
         for replica, visited in enumerate(np.concatenate(parts, axis=1)):
             offset = 100 * replica if own_rows else 0
             assert sorted(visited - offset) == list(range(rows))
 
 
 def test_shuffled_batches_follow_the_order_of_seed_and_epoch():
-    batches = Batches(*numbered(10, 2), [5, 6], 4, shuffle=True)
+    batches = Batches(*numbered(10, 2), [5, 6], Epoch(10, 4), shuffle=True)
     steps = np.arange(6).reshape(2, 3)
     epochs = [np.concatenate([batches.at(step)[0].copy() for step in epoch], axis=1)[..., 0] for epoch in steps]
     for epoch, found in enumerate(epochs):
@@ -408,18 +464,18 @@ def test_shuffled_batches_follow_the_order_of_seed_and_epoch():
 @given(st.permutations(range(12)), st.booleans())
 def test_a_batch_depends_on_the_step_alone(order, shuffle):
     def fresh():
-        return Batches(*numbered(10), [3], 4, shuffle=shuffle)
+        return Batches(*numbered(10), [3], Epoch(10, 4), shuffle=shuffle)
 
     batches = fresh()
     found = {step: flat(batches.at(step)) for step in order}
     assert found == {step: flat(fresh().at(step)) for step in range(12)}
 
 
-@pytest.mark.parametrize("size", [10, 11, 10**9])
-def test_a_batch_of_all_rows_is_never_shuffled(size):
+@pytest.mark.parametrize("cut", [Epoch(10, 10), Epoch(10, 10, drop_last=True), Epoch(10, 9, fewest=2)], ids=str)
+def test_a_batch_of_all_rows_is_never_shuffled(cut):
     x, y = numbered(10)
-    batches = Batches(x, y, [3], size, shuffle=True)
-    assert batches.sizes() == {10}
+    batches = Batches(x, y, [3], cut, shuffle=True)
+    assert cut.sizes == {10}
     assert all(batches.at(step)[0] is x for step in range(3))
 
 
@@ -439,12 +495,18 @@ PAUSED = {
         "optimizer": {"name": "sgd", "learning_rate": 1e-30},
         "training": training(log_every=50, evaluate_every=1, early_stopping={"patience": 6}),
     },
+    "best-between-improvements": {
+        "data": {"source": {"name": "moons", "samples": 90}, "validation": 0.3},
+        "optimizer": {"name": "sgd", "learning_rate": 0.1},
+        "training": training(steps=20, evaluate_every=1, early_stopping={"patience": 15, "min_delta": 0.2}),
+    },
 }
 
 
 def everything(state):
     """All that a state holds, array by array as a checksum of its bits."""
     best = {"best": state.best.theta, "value": state.best.value, "at": state.best.step, "waited": state.best.waited}
+    best["reference"] = state.best.reference
     arrays = {"theta": state.theta, **state.slots, "running": state.running, "diverged": state.diverged, **best}
     return {"step": state.step} | {name: zlib.crc32(array.tobytes()) for name, array in arrays.items()}
 

@@ -16,7 +16,7 @@ from nnlab.errors import ConfigError, Fault, suggestion
 from nnlab.experiments.drafting.inquiry import inquire
 from nnlab.experiments.drafting.settings import DraftSetting, Known, settings_for
 from nnlab.experiments.drafting.text import text_of
-from nnlab.runs.files import check_place, write_text
+from nnlab.runs.outputs import is_stream, outputs_at
 
 STARTER = "moons"
 _PACKED = (".gz", ".zip")
@@ -36,6 +36,11 @@ class Draft:
     path: Path
     known: Known
     settings: tuple[DraftSetting, ...]
+
+    @property
+    def to_train(self) -> str:
+        """The experiment file's name in a command line: its path, or - if it was written to a pipe such as stdout."""
+        return "-" if is_stream(self.path) else str(self.path)
 
     @property
     def questions(self) -> list[DraftSetting]:
@@ -77,14 +82,15 @@ def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = No
     name = STARTER if source is None else source
     file = None if name in CATALOGUE else _table(name)
     path = out or Path(f"{_stem(name)}.yaml")
-    check_place(path, [] if file is None else [file])
-    if os.path.lexists(path) and not force:
+    (output,) = outputs_at([path], [] if file is None else [file])
+    assert output is not None
+    if output.is_file and os.path.lexists(path) and not force:
         expected = "expected no file of this name: --force overwrites it, --out PATH writes another"
         raise ConfigError(Fault(f"found a file, {expected}", str(path)))
     known = _known_set(name, targets) if file is None else _known_table(file, path, targets)
     settings = tuple(settings_for(known))
     written = Draft(path, known, settings)
-    write_text(path, text_of(_title(written), settings))
+    output.write(text_of(_title(written), settings).encode())
     return written
 
 
@@ -116,7 +122,8 @@ def _known_set(name: str, targets: Sequence[str]) -> Known:
 
 def _known_table(file: Path, path: Path, targets: Sequence[str]) -> Known:
     found = inquire(file, targets)
-    return Known(_run_name(_stem(file.name)), {"name": _seen_from(path.parent, file)}, found.dataset, found)
+    folder = Path() if is_stream(path) else path.parent  # what is piped to `train -` is seen from where that runs
+    return Known(_run_name(_stem(file.name)), {"name": _seen_from(folder, file)}, found.dataset, found)
 
 
 def _seen_from(folder: Path, file: Path) -> str:
@@ -145,7 +152,7 @@ def _run_name(stem: str) -> str:
 
 
 def _title(found: Draft) -> list[str]:
-    use = f"Next: nnlab train {found.path}"
+    use = f"Next: nnlab train {found.to_train}"
     if found.questions:
         count = counted(len(found.questions), "question")
         use = f"{count} to answer first: put one of the answers in place of CHOOSE. {use}"

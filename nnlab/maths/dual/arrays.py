@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.errors import text_of
+
 Array = NDArray[Any]
 
 STEP = 2.0**-538
@@ -196,5 +198,5 @@ def along(function: Callable[..., None], z: Array, shape: tuple[int, ...], direc
     except NotAnalyticError:
         raise
     except (TypeError, ValueError, AttributeError) as error:  # from a user's code that needs an ndarray
-        raise NotAnalyticError(str(error)) from error
+        raise NotAnalyticError(text_of(error)) from error
     return out

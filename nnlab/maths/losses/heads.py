@@ -31,7 +31,9 @@ Array = NDArray[Any]
 class Head:
     """What ends a network: outputs a from logits z, the loss of each sample, and the loss's derivative by z.
 
-    `outputs(z, out)` writes a; None where the outputs are z itself. `losses(z, y)` gives each sample's loss, (..., m).
+    `outputs(z, out)` writes a; None where the outputs are z itself. `sign` is 1 where a larger z makes a larger a, as
+    it does in all but softmin: sign · z ranks as a does, without the ties of rounding. `losses(z, y)` gives each
+    sample's loss, (..., m).
     `gradient(z, a, y, out)` writes the derivative of each sample's loss by its own logits, of which there are
     `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any;
     `reweighted` gives the same head with others. A head that `weighs_rows` takes targets with the weights of their rows
@@ -43,6 +45,7 @@ class Head:
     losses: Callable[..., Array]
     gradient: Callable[..., None]
     per_output: int = 1
+    sign: int = 1
     weights: Array | None = field(default=None, compare=False)
     reweighted: Callable[[Array], Head] | None = field(default=None, compare=False)
     weighs_rows: bool = False
@@ -72,10 +75,10 @@ class Head:
         return replace(self, losses=losses(self.losses), gradient=gradient(self.gradient), gradient_float32=single)
 
 
-# The float32 forms of the outputs.
+# The float32 forms of the outputs, and how logits rank them.
 _SIGMOID: dict[str, Any] = {"outputs_float32": float32.sigmoid}
 _SOFTMAX: dict[str, Any] = {"outputs_float32": float32.softmax}
-_SOFTMIN: dict[str, Any] = {"outputs_float32": float32.softmin}
+_SOFTMIN: dict[str, Any] = {"outputs_float32": float32.softmin, "sign": -1}
 
 # A last activation and a loss, worked out together; parameters of the loss are bound by `bound`.
 FUSED: dict[tuple[str, str], Head] = {

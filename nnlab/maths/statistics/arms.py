@@ -30,12 +30,19 @@ D = TypeVar("D", bound="Difference")
 class Figure:
     """What the arms are compared by, and the smallest and largest that it can be.
 
-    A share, such as accuracy, is shown in per cent and its differences in points.
+    A share, such as accuracy, is shown in per cent and its differences in points. `name`, such as `test accuracy`, is
+    the one that sentences give it; without a name they leave it out.
     """
 
     larger_is_better: bool
     share: bool = False
     bounds: tuple[float, float] = UNBOUNDED
+    name: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The beginning of a sentence on it: `test accuracy: `."""
+        return f"{self.name}: " if self.name else ""
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ Groups = Mapping[str, tuple[float, float]]
 
 def pair_sentence(pair: Pair, figure: Figure) -> str:
     """By how much one arm beats another, or that they can't be told apart and how many seeds it would take."""
-    both = f"{pair.better} and {pair.worse}"
+    both = f"{figure.heading}{pair.better} and {pair.worse}"
     if pair.told_apart:
-        return f"{pair.better} beats {pair.worse} by {with_bounds(pair.margin, figure)}."
+        return f"{figure.heading}{pair.better} beats {pair.worse} by {with_bounds(pair.margin, figure)}."
     if pair.margin.low == pair.margin.high == 0:
         return f"{both} gave the same on all {seeds_of(pair.seeds)}."
     return f"{both} can't be told apart with {seeds_of(pair.seeds)}, {_needed(pair)} would be needed."
@@ -45,7 +45,8 @@ def fails_sentences(ranked: Sequence[str], reached: Reached, groups: Groups, fig
             share = share_interval(seeds - hits, seeds)
             told = f"{label} fails {reached.text} on {_share(share)} ({seeds - hits:,} of {seeds:,})"
             near = [_value(mean, figure) for mean in groups.get(label, ())]
-            yield f"{told}; its seeds end near {near[0]} or near {near[1]}." if near else f"{told}."
+            ends = f"its seeds end {f'with a {figure.name} ' if figure.name else ''}near"
+            yield f"{told}; {ends} {near[0]} or near {near[1]}." if near else f"{told}."
 
 
 def group_sentence(label: str, known: Sequence[float], figure: Figure) -> str:
@@ -53,7 +54,7 @@ def group_sentence(label: str, known: Sequence[float], figure: Figure) -> str:
     lower, higher = two_groups(known) or ([], [])
     upper = _share(share_interval(len(higher), len(known)))
     low, high = (_value(math.fsum(group) / len(group), figure) for group in (lower, higher))
-    return f"{label} falls into two groups of seeds: near {high} on {upper}, near {low} on the others."
+    return f"{figure.heading}{label} falls into two groups of seeds: near {high} on {upper}, near {low} on the others."
 
 
 def with_bounds(margin: Interval, figure: Figure, points: str = "points", *, least: int = 0) -> str:

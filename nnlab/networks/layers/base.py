@@ -174,6 +174,11 @@ class Layer:
         """Whether the slope is measured by a complex step, as that of a plugin without a slope is."""
         return False
 
+    @property
+    def increases(self) -> bool:
+        """Whether each output grows with its input, so that equal outputs of different inputs are rounding."""
+        return False
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of a sample behind the layer; ValueError where the layer cannot take `shape`."""
         return shape
@@ -189,6 +194,10 @@ class Layer:
     def statistic_specs(self, _shape: Shape) -> tuple[ParameterSpec, ...]:
         """The running statistics it keeps beside theta; they start as their `fill` says."""
         return ()
+
+    def needs_two_rows(self, _shape: Shape) -> bool:
+        """Whether a training batch of one row means nothing to the layer."""
+        return False
 
     def operations(self, _shape: Shape, _batch: int, *, wants_dx: bool) -> int:  # noqa: ARG002 - the interface's name
         """Multiplications and additions in the matrix products of a training step of one replica."""

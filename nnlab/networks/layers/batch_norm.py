@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Shape
+from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, features_of, units_of
 from nnlab.networks.layers.forward_mode import ForwardMode
 from nnlab.networks.layers.normalization import BoundNormalization, Normalization, NormalizationForwardMode
 from nnlab.networks.layout import ParameterSpec
@@ -24,7 +24,8 @@ class BatchNormalization(Normalization):
     """Normalise each unit over the samples of a batch; an evaluation uses running means and variances.
 
     After each training batch of m samples running ← (1 - momentum) running + momentum · batch, with the variance
-    multiplied by m / (m - 1) to be that of the population; for an image m counts the pixels of all samples.
+    multiplied by m / (m - 1) to be that of the population; for an image m counts the pixels of all samples. A batch of
+    m = 1, which has no variance, leaves both as they are.
     """
 
     over_channels = True
@@ -35,6 +36,10 @@ class BatchNormalization(Normalization):
         """Mean, from 0, and variance, from 1."""
         scales = (self.scales(shape),)
         return ParameterSpec(f"{self.name}/mean", scales), ParameterSpec(f"{self.name}/variance", scales, fill=1.0)
+
+    def needs_two_rows(self, shape: Shape) -> bool:
+        """One row minus its mean is 0, unless it is an image of several pixels."""
+        return units_of(shape) == features_of(shape)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """By the batch in training, by the running statistics in an evaluation."""
@@ -56,9 +61,9 @@ class TrainingBatch(BoundNormalization):
         centred = x - mean
         variance = (self.ones @ (centred * centred)) / m
         self.scale_down = 1 / np.sqrt(variance + self.layer.epsilon)
-        if self.context.learns:
+        if self.context.learns and m > 1:
             self._keep("mean", mean)
-            self._keep("variance", variance * (m / max(m - 1, 1)))
+            self._keep("variance", variance * (m / (m - 1)))
         return self.scale(centred * self.scale_down)
 
     def _keep(self, name: str, batch: Array) -> None:

@@ -48,6 +48,11 @@ class Elementwise(Layer):
         """Where nobody has derived a slope."""
         return self.activation.slope_formula == BY_COMPLEX_STEP
 
+    @property
+    def increases(self) -> bool:
+        """As the activation does; what is learned may turn it round, and unit by unit."""
+        return self.activation.increasing and not self.learned
+
     def parameter_specs(self, shape: Shape) -> tuple[ParameterSpec, ...]:
         """One tensor for each learned parameter, never decayed."""
         size = features_of(shape) if self.per_unit else 1
