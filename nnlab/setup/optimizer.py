@@ -84,12 +84,21 @@ class BoundOptimizer:
         """
         if not state.step:
             return None
-        bases = self.rates or (self._base,)
-        length = len(state.theta) // len(bases)
-        if self.plateau is not None:
-            scaled: Array = np.repeat(bases, length) * state.slots[f"{_PLATEAU}scale"]
-            return scaled
-        return np.repeat([float(self.rate_from(b)(state.theta, state.slots, state.step)) for b in bases], length)
+        blocks = len(self._rates)
+        found = np.empty((blocks, len(state.theta) // blocks))
+        for own, rate in zip(found, self._rates, strict=True):
+            own[:] = rate(state.step)
+        rates = found.ravel()
+        return rates if self.plateau is None else rates * state.slots[f"{_PLATEAU}scale"]
+
+    @cached_property
+    def _rates(self) -> list[Callable[[int], float]]:
+        """The learning rate of each block of replicas as a function of the step, where no plateau lowers it."""
+        bases, schedule = self.rates or (self._base,), self.choice.schedule
+        if schedule is None or isinstance(schedule.entry, Plateau):
+            return [lambda _step, base=base: base for base in bases]  # type: ignore[misc]
+        rate, steps, values = schedule.entry.rate, self.steps, dict[str, Any](schedule.values)
+        return [lambda step, base=base: rate(base, step, steps, **values) for base in bases]  # type: ignore[misc]
 
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
         """Pass the monitored figure of an evaluation, (R,), to a plateau schedule."""

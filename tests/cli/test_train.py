@@ -128,7 +128,7 @@ def test_run_json_names_versions_machine_and_libraries(run):
 
 def test_metrics_csv_has_a_row_where_something_was_measured_and_empty_cells_where_not(run):
     rows = read_rows(run / "metrics.csv")
-    columns = ["batch/loss", "train/loss", "train/accuracy", "val/loss", "val/accuracy"]
+    columns = ["batch/loss", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "optimizer/learning_rate"]
     assert list(rows[0]) == ["step", "epoch", *columns]
     # 72 rows in batches of 16 are 5 steps an epoch: batch losses and whole parts fall together from step 5 on.
     assert [row["step"] for row in rows] == ["0", "5", "10", "15", "20", "25", "30"]
