@@ -864,7 +864,7 @@ def test_of_very_many_layers_some_are_drawn_over_the_steps_and_the_title_says_so
     figure = plots.health(*watched(layers=200, length=4), title="t")
     lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata())]
     assert len(lines) == 120
-    assert "120 of 2" in figure.get_suptitle()
+    assert "120 of 20" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(("layers", "along"), [(0, 240), (1000, 240), (8000, 91), (40_000, 40), (10**6, 32)])
