@@ -63,12 +63,12 @@ def health(
     if not shown:
         return None
     rows = -(-len(shown) // 2)
-    drawn = _drawn(found)
-    some = f"{count(MOST_DRAWN)} of {count(len({*map(_layer, found)}))} layers" if len(drawn) < len(found) else ""
+    most = max(sum(_quantity(name) == quantity for name in found) for quantity in shown)
+    some = f"{count(MOST_DRAWN)} of {count(most)} layers" if most > MOST_DRAWN else ""
     figure = blank(joined([title, some]), width=10.0, height=0.7 + 2.75 * rows)
     grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
     for axes, quantity in zip(grid, shown, strict=False):
-        by_layer = {_layer(name): values for name, values in drawn.items() if _quantity(name) == quantity}
+        by_layer = _some({_layer(name): values for name, values in found.items() if _quantity(name) == quantity})
         _draw(axes, steps, by_layer, depths, quantity, words_of(by_layer, channels))
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
@@ -79,11 +79,10 @@ def health(
     return figure
 
 
-def _drawn(curves: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _some(by_layer: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The curves of at most 120 layers, evenly spread over the depth."""
-    layers = list(dict.fromkeys(map(_layer, curves)))
-    shown = {layers[index] for index in sampled(len(layers), MOST_DRAWN)}
-    return {name: values for name, values in curves.items() if _layer(name) in shown}
+    layers = list(by_layer)
+    return {layers[index]: by_layer[layers[index]] for index in sampled(len(layers), MOST_DRAWN)}
 
 
 def words_of(layers: Collection[str], channels: Collection[str]) -> str:
