@@ -264,12 +264,14 @@ class _Latest:
     def add(self, progress: Progress) -> None:
         """Take the figures of a report; those of other names stay, with the step at which they were measured."""
         step = progress.step if progress.measured_at is None else progress.measured_at
+        before, self.found = self.found, {}
         for name, value in progress.figures.items():
             if not name.startswith("health/") and not name.endswith("hamming_loss"):
                 shown = (
                     f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else _WORDS.get(name, name)
                 )
                 self.found[name] = (step, f"{shown} {_short(value)}")
+        self.found = {**self.found, **{name: one for name, one in before.items() if name not in self.found}}
 
     def words(self, step: int) -> Iterator[str]:
         """The figures of `step`, then those of earlier steps with their steps; none of the untrained network later."""

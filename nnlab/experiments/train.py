@@ -63,9 +63,13 @@ Observer = Callable[[Progress], None]
 
 
 def shown(setup: Setup, figures: Mapping[str, float]) -> dict[str, float]:
-    """The figures that progress shows: no learned parameters, and the learning rate only if a schedule changes it."""
-    left_out = (*(() if setup.experiment.optimizer.schedule else (RATE,)), f"{FAMILY}/")
-    return setup.plan.watched_first({name: value for name, value in figures.items() if not name.startswith(left_out)})
+    """The figures that progress shows: no learned parameters, and the learning rate only if a schedule changes it.
+
+    The rate stands early, or it would be left out where there are many figures.
+    """
+    rate = {RATE: figures[RATE]} if setup.experiment.optimizer.schedule and RATE in figures else {}
+    rest = {name: value for name, value in figures.items() if not name.startswith((RATE, f"{FAMILY}/"))}
+    return setup.plan.watched_first(rate | rest)
 
 
 @dataclass

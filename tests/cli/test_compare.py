@@ -35,6 +35,7 @@ training:
 """
 ARMS, SEEDS = ("tanh", "relu", "prelu"), range(3, 9)
 LABELS = ["tanh", "relu", "prelu"]
+LEARNED = ["parameters/prelu1.alpha"]
 TIMES = ["steps", "seconds", "steps_to_target", "seconds_to_target", "area"]
 FIGURES = [f"{split}/{name}" for split in ("train", "val", "test") for name in ("loss", "accuracy")]
 
@@ -110,7 +111,7 @@ def test_run_json_names_the_data_plugins_and_threads_as_that_of_a_training_does(
 
 
 def test_results_have_a_row_for_each_activation_and_seed(results):
-    assert list(results[0]) == ["activation", "seed", *FIGURES, *TIMES, "diverged", "diverged_at"]
+    assert list(results[0]) == ["activation", "seed", *FIGURES, *TIMES, *LEARNED, "diverged", "diverged_at"]
     expected = [(label, str(seed)) for label in LABELS for seed in SEEDS]
     assert [(row["activation"], row["seed"]) for row in results] == expected
     assert {row["diverged"] for row in results} == {"false"}
@@ -119,7 +120,8 @@ def test_results_have_a_row_for_each_activation_and_seed(results):
 def test_metrics_have_a_row_for_each_activation_seed_and_step(run):
     rows = read_rows(run / "metrics.csv")
     assert list(rows[0])[:3] == ["activation", "seed", "step"]
-    assert set(list(rows[0])[3:]) == {"batch/loss", "train/loss", "train/accuracy", "val/loss", "val/accuracy"}
+    evaluated = {"batch/loss", "train/loss", "train/accuracy", "val/loss", "val/accuracy"}
+    assert set(list(rows[0])[3:]) == {*evaluated, "optimizer/learning_rate", *LEARNED}
     steps = [str(step) for step in range(0, 41, 5)]
     expected = [(label, str(seed), step) for label in LABELS for seed in SEEDS for step in steps]
     assert [(row["activation"], row["seed"], row["step"]) for row in rows] == expected
