@@ -5,12 +5,16 @@ call of a Python or built-in function is counted. What a command does whatever n
 to 4n there are twice as many new calls as from n to 2n where the number grows linearly, four times as many where it
 grows with the square.
 
-What happens inside one call is not seen, such as the comparisons of `list.index` or the numbers of an array. For those
-there are `benchmarks/extremes.py`, by the clock, and below the names of a layout, which count how often they
-are compared.
+The work of a whole command is so much for each of n that it hides a short loop over all n within it. For that, the
+parts that once had such loops run alone, and the lines that they run are counted.
+
+What happens inside one call of a built-in function is not seen, such as the comparisons of `list.index` or the numbers
+of an array. For those there are `benchmarks/extremes.py`, by the clock, and below the names of a layout, which count
+how often they are compared.
 """
 
 import cProfile
+import sys
 
 import numpy as np
 import pytest
@@ -19,10 +23,16 @@ from support import nnlab_here, write
 from nnlab import api
 from nnlab.cli.show import require
 from nnlab.cli.terminal import Screen
+from nnlab.config.document import read_text
+from nnlab.config.experiment import validate
 from nnlab.errors import GateError
-from nnlab.gates.hold import Outcome
+from nnlab.gates.hold import Measured, Outcome, hold
+from nnlab.gates.parse import parse_gate
 from nnlab.networks.layout import Layout, ParameterSpec
+from nnlab.setup.network import network_for
 from nnlab.training import health
+from nnlab.training.plan import Plan
+from nnlab.training.stopping import Watch
 
 MOST = 2.5  # as many new calls from 2n to 4n as from n to 2n; 2 is linear, 4 a square
 
@@ -151,6 +161,76 @@ def test_a_run_takes_calls_in_proportion_to_what_there_is_much_of(tmp_path, subj
     once, twice, four_times = found
     growth = {name: (four_times[name] - twice[name]) / max(twice[name] - once[name], 1) for name in once}
     assert all(ratio < MOST for ratio in growth.values()), f"{growth} of {found}"
+
+
+# --- Parts of a command, whose own work is small enough to see what is done for each pair of n ------------------------
+
+
+def lines(operation):
+    """How many lines of Python an operation runs, each turn of a loop within a line among them."""
+    count = 0
+
+    def traced(_frame, event, _argument):
+        nonlocal count
+        count += event == "line"
+        return traced
+
+    before = sys.gettrace()  # that of a measurement of coverage, if there is one
+    sys.settrace(traced)
+    try:
+        operation()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def built(n):
+    """The network of n layers, from its experiment."""
+    experiment = validate(read_text(layers(None, n), "c.yaml"))
+    return lambda: network_for(experiment, (2,), 1).layout
+
+
+def labelled(n):
+    """A name for each of n columns of theta."""
+    layout = Layout([ParameterSpec(f"dense{index}/weights", (1,)) for index in range(n)])
+    return lambda: [layout.label(column) for column in range(n)]
+
+
+def due(n):
+    """The next record of every step, where n steps are marked."""
+    plan = Plan("binary", n, 1, False, n, n, Watch("train/loss", False), steps_to_mark=frozenset(range(n)))  # noqa: FBT003
+    return lambda: [plan.next_due(step) for step in range(n)]
+
+
+def held(n):
+    """n gates, each at a step of its own, on n values of a figure."""
+    asked, found = [parse_gate(f"train/loss@{step} >= 0") for step in range(n)], Measured()
+    for step in range(n):
+        found.add(step, step / 2, {"train/loss": 1.0})
+    return lambda: hold(asked, found)
+
+
+def text_of(n):
+    """The YAML of n layers."""
+    text = layers(None, n)
+    return lambda: read_text(text, "c.yaml")
+
+
+OPERATIONS = {
+    "read": (100, text_of),
+    "built": (200, built),
+    "labelled": (200, labelled),
+    "due": (200, due),
+    "held": (200, held),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_part_runs_lines_in_proportion_to_what_there_is_much_of(name):
+    n, prepared = OPERATIONS[name]
+    prepared(n)()
+    once, twice, four_times = (lines(prepared(size)) for size in (n, 2 * n, 4 * n))
+    assert four_times - twice < 2.2 * (twice - once), (once, twice, four_times)
 
 
 class Name(str):

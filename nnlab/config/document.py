@@ -36,7 +36,7 @@ _Mark = Any
 
 STDIN = "<stdin>"
 _DESCRIPTOR = re.compile(r"/(dev|proc/self)/fd/[0-9]+")  # what bash and zsh write for <(…)
-MOST_BYTES = 2**18  # a hundred pages, and about two seconds of reading
+MOST_BYTES = 2**20  # room for 40,000 layers with all their keys, and a few seconds of reading
 MOST_DEPTH = 50
 MOST_FAULTS = 50  # further ones are only counted
 LINE_WIDTH = 100  # longest line for a list written on one line

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
+from nnlab.config.document import MOST_BYTES as MOST_BYTES_OF_TEXT
 from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Data, Experiment
@@ -25,6 +26,7 @@ Finding = tuple[KeyPath, str]
 
 # A run that would need more memory than this for its parameters and its layers' buffers is refused.
 MOST_BYTES = 8 * 2**30
+_MANY_VALUES = 2000  # with fewer, an experiment's complete file is far from too long
 
 
 def read(path: str | Path, overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()) -> Document:
@@ -58,7 +60,18 @@ def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTI
     if findings:
         raise ConfigError(faults_at(document, findings))
     assert fields.experiment is not None
-    return with_defaults(fields.experiment).read_from(document, activations)
+    experiment = with_defaults(fields.experiment).read_from(document, activations)
+    _require_readable(experiment, document)
+    return experiment
+
+
+def _require_readable(experiment: Experiment, document: Document) -> None:
+    """ConfigError for an experiment whose complete file, which its run folder gets, would be too long to read again."""
+    if len(document.places) < _MANY_VALUES:
+        return
+    if len(to_yaml(experiment).encode()) > MOST_BYTES_OF_TEXT:
+        found = f"found an experiment of more than {MOST_BYTES_OF_TEXT:,} bytes when all its keys are written out"
+        raise refusal(experiment, [((), f"{found}, expected a smaller one")])
 
 
 def refusal(experiment: Experiment, findings: Sequence[Finding]) -> ConfigError:

@@ -238,7 +238,7 @@ def test_what_is_piped_in_is_recorded_and_can_be_resumed(folder):
     [
         ("nnlab train - < /dev/null", "<stdin>:1:1: found nothing, expected 'key: value' lines\n"),
         ("nnlab train - <&-", "<stdin>: found no standard input, expected an experiment"),
-        ("head -c 300000 /dev/zero | nnlab train -", "<stdin>: found more than 262,144 bytes"),
+        ("head -c 1100000 /dev/zero | nnlab train -", "<stdin>: found more than 1,048,576 bytes"),
         ("mkfifo pipe; nnlab train pipe", "pipe: found a named pipe, expected an experiment file"),
         ("nnlab train ./-", "./-: found no file of this name"),
         ("nnlab gradcheck -", "<stdin>:1:1: found nothing"),

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlab.config.document import MOST_BYTES, MOST_DEPTH, MOST_FAULTS, BooleanWord, read_file, read_text, write
+from nnlab.config.experiment import to_yaml, validate
 from nnlab.config.overrides import Setting, override, override_all
 from nnlab.errors import ConfigError, StorageError
 
@@ -299,6 +300,14 @@ def test_a_file_over_the_limit_is_refused(tmp_path):
     assert f"found more than {MOST_BYTES:,} bytes" in str(file_fault(path))
     with pytest.raises(ConfigError, match="found more than"):
         read_text("#" * (MOST_BYTES + 1), "f")
+
+
+def test_an_experiment_whose_complete_file_could_not_be_read_again_is_refused():
+    text = "name: many\ntask: binary\ndata: {source: xor}\nnetwork: {layers: [LAYERS]}\ntraining: {steps: 1}\n"
+    fits = validate(read_text(text.replace("LAYERS", ", ".join(["1"] * 40_000)), "f"))
+    assert len(to_yaml(fits).encode()) < MOST_BYTES
+    with pytest.raises(ConfigError, match="when all its keys are written out"):
+        validate(read_text(text.replace("LAYERS", ", ".join(["1"] * 80_000)), "f"))
 
 
 def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path):
