@@ -24,6 +24,7 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.errors import ConfigError
 from nnlab.maths.activations import ACTIVATIONS
+from nnlab.runs.documents import SEAL
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "configs" / "notebooks"
@@ -164,6 +165,11 @@ def read_json(path):
 def parse_json(text):
     """Exactly one JSON document."""
     return json.loads(text, parse_constant=_refuse)
+
+
+def unsealed(document):
+    """A document of a run without the SHA-256 of its content: it may be changed."""
+    return {name: value for name, value in document.items() if name != SEAL}
 
 
 def _refuse(word):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import Reader
-from support import nnlab_here, parse_json, read_json, read_rows, write
+from support import nnlab_here, parse_json, read_json, read_rows, unsealed, write
 
 from nnlab.comparison import write as records
 from nnlab.comparison.contents import Comparison
@@ -173,7 +173,7 @@ def test_tuned_arms_are_shown_each_at_its_best_beside_the_same_settings(summary)
     }
     same_settings = {"settings": {"rate": "1"}, "why": "best on average"}
     told = {"chosen_by": "mean train/loss", "same_settings": same_settings, "arms": own}
-    tuned = {**summary, "arms": arms, "best": best, "tuned": told, "pairs": [], "shares": [], "wins": {}}
+    tuned = {**unsealed(summary), "arms": arms, "best": best, "tuned": told, "pairs": [], "shares": [], "wins": {}}
     tuned["verdict"] = {**summary["verdict"], "ranking": [*best.values()]}
     both, tried, *others = tables_of(ComparisonSummary.of(tuned, "tuned"))
     assert both.caption.endswith("all at the same settings (rate=1, best on average) and each at its best")
@@ -243,5 +243,6 @@ def test_one_arm_alone_has_no_verdict_but_a_report(summary, path, tmp_path):
     alone = {"tanh": summary["arms"]["tanh"]}
     verdict = {"ranking": ["tanh"], "sentences": [], "warnings": []}
     nothing = {"pairs": [], "shares": [], "wins": {"tanh": {"tanh": None}}}
-    folder.write_summary(ComparisonSummary.of({**summary, "arms": alone, "verdict": verdict, **nothing}, "alone"))
+    changed = {**unsealed(summary), "arms": alone, "verdict": verdict, **nothing}
+    folder.write_summary(ComparisonSummary.of(changed, "alone"))
     assert comparison_page(folder, "t").verdict == "One arm alone: nothing to compare it with."

@@ -311,7 +311,9 @@ def test_another_process_makes_the_same_of_what_tasks_share(tmp_path):
     plugin = tmp_path / "moody.py"
     plugin.write_text(MOODY)
     (_, dataset, *_), _ = comparison(tmp_path)
-    found = Shared.unpacked(Shared(dataset, (("moody.py", MOODY), ("moody2.py", "ACTIVATIONS = []")), 2).packed())
+    found = Shared.unpacked(
+        Shared(dataset, (("moody.py", MOODY.encode()), ("moody2.py", b"ACTIVATIONS = []")), 2).packed()
+    )
     assert {"moody", "relu"} <= set(found.activations)
     assert found.threads == 2
     np.testing.assert_array_equal(found.dataset.x, dataset.x)
@@ -340,7 +342,7 @@ def test_a_task_from_another_process_has_the_entries_of_the_table_there(tmp_path
     experiment, document = load(write(tmp_path, TEXT), (), table)
     arms = variants(experiment, arms_from(["bent", "relu"], table))
     task = pickle.loads(pickle.dumps(Task(tuple(arms), (0, 1))))
-    shared = Shared.unpacked(Shared(read_data(experiment, document, tmp_path), (("bent.py", OWN),)).packed())
+    shared = Shared.unpacked(Shared(read_data(experiment, document, tmp_path), (("bent.py", OWN.encode()),)).packed())
     bent, relu = shared.received(task).variants
     assert bent.choice.entry is bent.experiment.network.activation.entry is shared.activations["bent"]
     assert relu.choice.entry is ACTIVATIONS["relu"]

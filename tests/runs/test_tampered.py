@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import nnlab_here, read_json, write
+from support import nnlab_here, read_json, unsealed, write
 
 from nnlab.cli.terminal import Screen, show_comparison
 from nnlab.comparison.pieces import files_of, read_piece
@@ -32,7 +32,6 @@ from nnlab.experiments.verify import verify
 from nnlab.gates.hold import read_baseline
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.runs import checkpoints
-from nnlab.runs.documents import SEAL
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
 from nnlab.setup.rows import prepare_rows, read_rows
@@ -110,14 +109,9 @@ def text(name, content):
     return lambda run: (run / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def unsealed(path):
-    """A document without the SHA-256 of its content, as before there was one."""
-    return {name: value for name, value in read_json(path).items() if name != SEAL}
-
-
 def value(name, key, new):
     def edit(run):
-        (run / name).write_text(json.dumps({**unsealed(run / name), key: new}))
+        (run / name).write_text(json.dumps({**unsealed(read_json(run / name)), key: new}))
 
     return edit
 
@@ -473,7 +467,7 @@ def without_images(base, place):
 def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
     run = without_images(bases[kind], scratch / kind)
     page = {"train": training_page, "compare": comparison_page, "sweep": sweep_page}[kind]
-    before = unsealed(run.path / "run.json")
+    before = unsealed(read_json(run.path / "run.json"))
     refused = 0
     for path, new in all_changes(before):
         (run.path / "run.json").write_text(json.dumps(changed(before, path, new)))
@@ -489,7 +483,7 @@ def test_any_other_run_json_is_refused_or_can_be_shown(kind, bases, scratch):
 @pytest.mark.parametrize("kind", ["train", "compare", "sweep"])
 def test_any_other_summary_is_refused_or_can_be_shown(kind, bases, scratch, capsys):
     run = without_images(bases[kind], scratch / kind)
-    before = unsealed(run.path / "summary.json")
+    before = unsealed(read_json(run.path / "summary.json"))
     every = all_changes(before)
     refused = 0
     for path, new in every[:: max(1, len(every) // 500) | 1]:
@@ -640,7 +634,7 @@ def test_a_piece_that_says_anything_else_is_refused_or_is_the_same(bases, scratc
 def test_documents_without_a_schema_are_read_as_before(bases, tmp_path):
     run = copied(bases["train"], tmp_path / "case")
     for name in ("run.json", "summary.json"):
-        document = unsealed(run / name)
+        document = unsealed(read_json(run / name))
         assert document.pop("schema") == 1
         (run / name).write_text(json.dumps(document))
     for name in ("last", "previous", "best"):
