@@ -86,7 +86,9 @@ def bits(folder: Path) -> dict[str, str]:
     with np.load(run / "checkpoints" / "last.npz") as members:
         found["theta"] = hashlib.sha256(members["theta"].tobytes()).hexdigest()
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    found["summary"] = json.dumps({key: value for key, value in summary.items() if key not in {"run", "seconds", "sha256"}})
+    found["summary"] = json.dumps(
+        {key: value for key, value in summary.items() if key not in {"run", "seconds", "sha256"}}
+    )
     left = [path.name for path in (folder / "runs").rglob(".*")]
     return found | {"left behind": " ".join(left)}
 
