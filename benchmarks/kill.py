@@ -76,6 +76,9 @@ def ended(child: int, seconds: float | None) -> int | None:
         time.sleep(0.0005)
 
 
+NOT_DECIDED = {"run", "seconds", "sha256"}  # of a summary: what the seconds change, and its seal with them
+
+
 def bits(folder: Path) -> dict[str, str]:
     """The SHA-256 of theta and of every file whose bytes a run decides."""
     import numpy as np

@@ -86,6 +86,8 @@ def activations(draw):
     """An activation of the table as an experiment file may choose it, with its parameters and what is learned."""
     entry = ACTIVATIONS[draw(st.sampled_from(sorted(TRAINABLE)))]
     chosen = {p.name: draw(parameter_values(p)) for p in entry.parameters}
+    for low, high in ((p.name, p.at_most) for p in entry.parameters if p.at_most):
+        chosen[low], chosen[high] = sorted((chosen[low], chosen[high]))
     if any(p.learnable for p in entry.parameters):
         names = [p.name for p in entry.parameters if p.learnable]
         chosen |= {"learn": draw(st.lists(st.sampled_from(names), unique=True)), "per_unit": draw(st.booleans())}

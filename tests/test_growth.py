@@ -35,6 +35,7 @@ from nnlab.training.plan import Plan
 from nnlab.training.stopping import Watch
 
 MOST = 2.5  # as many new calls from 2n to 4n as from n to 2n; 2 is linear, 4 a square
+STRAY = 0.05  # share of the calls that differs from run to run: progress by the clock, what is freed when
 
 HEAD = "name: many\ntask: {task}\ndata: {data}\nnetwork: {{layers: [2]}}\ntraining: {{steps: 3, batch_size: all}}\n"
 
@@ -108,7 +109,7 @@ SUBJECTS = {
     "categories": (60, categories),
     "logged": (100, logged),
     "gates": (50, gates),
-    "checked": (8, checked),
+    "checked": (100, checked),
 }
 
 
@@ -159,9 +160,9 @@ def test_a_run_takes_calls_in_proportion_to_what_there_is_much_of(tmp_path, subj
         folder.mkdir()
         found.append(all_calls(folder, n, build))
     once, twice, four_times = found
-    noise = {name: once[name] / 50 for name in once}  # what the same command takes now more and now less
-    growth = {name: (four_times[name] - twice[name]) / max(twice[name] - once[name], noise[name]) for name in once}
-    assert all(ratio < MOST for ratio in growth.values()), f"{growth} of {found}"
+    for name, least_calls in once.items():
+        allowed = MOST * (twice[name] - least_calls) + STRAY * least_calls
+        assert four_times[name] - twice[name] < allowed, f"{name}: {found}"
 
 
 # --- Parts of a command, whose own work is small enough to see what is done for each pair of n ------------------------

@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from nnlab.runs import checkpoints
 from nnlab.runs.about import SavedState, WeightsAbout
 from nnlab.runs.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
 from nnlab.runs.environment import file_digest
-from nnlab.runs.folder import CONFIG, RunFolder
+from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import check_mark
 from nnlab.runs.run import TrainingRun
 from nnlab.setup.experiment_file import ExperimentFile
@@ -69,7 +70,7 @@ def refuse_edited(
     nnlab may have more keys.
     """
     trust, what = trust or Trust(), f"{folder.path}: the checkpoint"
-    saved = read_text(about.config, "checkpoint").values
+    saved = _values(about.config)
     if values is None or [*_changes(saved, values)]:
         refuse_changes(what, saved, values_of(experiment), trust)
     if about.seed != experiment.seed:
@@ -79,7 +80,13 @@ def refuse_edited(
 
 def values_of(experiment: Experiment) -> Any:
     """The values of a resolved experiment file."""
-    return read_text(to_yaml(experiment), CONFIG).values
+    return _values(to_yaml(experiment))
+
+
+@lru_cache(maxsize=2)
+def _values(text: str) -> Any:
+    """The values in the text of a resolved experiment; mostly it is one text that is asked for several times."""
+    return read_text(text, "checkpoint").values
 
 
 def refuse_changes(what: str, saved_values: Any, values: Any, trust: Trust | None = None) -> None:

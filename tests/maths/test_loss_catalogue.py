@@ -39,6 +39,7 @@ from nnlab.networks.network import Pass
 from nnlab.pictures.style import loss_label
 from nnlab.runs import checkpoints
 from nnlab.runs.folder import RunFolder
+from nnlab.training.evaluation import Part
 from nnlab.training.loop import fit
 from nnlab.training.state import State
 
@@ -698,8 +699,9 @@ def test_what_is_decided_is_the_same_in_figures_and_in_the_predictions_file(loss
     part = setup.rows.prepared[0].train
     outputs = model.outputs_of_scaled(part.x)
     names = list(rows[0])
-    decided, chance, _truth = names[names.index("row") + 1 :]
+    decided, chance, score, _truth = names[names.index("row") + 1 :]
     assert [float(row[chance]) for row in rows] == pytest.approx(outputs[:, 0].tolist())
+    assert np.argsort([float(row[score]) for row in rows]).tolist() == np.argsort(outputs[:, 0]).tolist()
     assert [row[decided] == setup.rows.dataset.columns.classes[1] for row in rows] == (outputs[:, 0] > 0.5).tolist()
     assert figures["train/roc_auc"] == pytest.approx(roc_auc_score(part.y[:, 0], outputs[:, 0]))
     assert figures["train/accuracy"] == ((outputs > 0.5) == part.y).mean()
@@ -755,7 +757,7 @@ def test_a_gaussian_head_gives_the_mean_and_learns_how_far_it_is_off():
     x = rng.normal(size=(1, 4000, 1))
     y = np.concatenate([2 * x + 0.5 * rng.normal(size=x.shape), -x + 2 * rng.normal(size=x.shape)], axis=-1)
     network = replace(setup.network, shape=(1,), layers=setup.network.layers[-1:])
-    theta, part = np.zeros((1, network.layout.size)), replace(setup.rows.parts()["train"], x=x, y=y)
+    theta, part = np.zeros((1, network.layout.size)), Part(x, y)
     state = State.start(theta, setup.optimizer.start(theta))
     list(fit(network, {"train": part}, [0], setup.optimizer.update, setup.plan, state))
     tied = Pass(network, theta, None, 4000)
