@@ -8,6 +8,7 @@ import io
 import math
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,9 @@ def read_figures(
         yield row.step, row.epoch, figures
 
 
+_SECONDS_BETWEEN_FLUSHES = 0.2
+
+
 class GrowingTable:
     """A CSV file that only grows: a header, then row by row; truncated to a mark when a run is resumed."""
 
@@ -136,6 +140,7 @@ class GrowingTable:
         self.path, self.columns = path, list(columns)
         self._digest = hashlib.sha256()
         self._stream: BinaryIO | None = None
+        self._next_flush = 0.0
         with storage_errors(path):
             how, mode = (os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "wb") if mark is None else (os.O_RDWR, "r+b")
             self._stream = cast("BinaryIO", os.fdopen(open_plain(path, how), mode))
@@ -160,11 +165,18 @@ class GrowingTable:
         assert self._stream is not None
         content = line.encode()
         self._stream.write(content)
-        self._stream.flush()
         self._digest.update(content)
+        if time.monotonic() >= self._next_flush:  # a flush takes longer than a step of a small network
+            self.flush()
+
+    def flush(self) -> None:
+        """Let other processes see every row."""
+        assert self._stream is not None
+        self._stream.flush()
+        self._next_flush = time.monotonic() + _SECONDS_BETWEEN_FLUSHES
 
     def add_row(self, cells: Sequence[str]) -> None:
-        """Append a row and flush it; cells must not need quotes."""
+        """Append a row, which others see at once unless rows come fast; cells must not need quotes."""
         with storage_errors(self.path):
             self._write(",".join(cells) + "\n")
 
@@ -172,6 +184,7 @@ class GrowingTable:
         """How far the file has been written; it is flushed to disk first."""
         assert self._stream is not None
         with storage_errors(self.path):
+            self.flush()
             os.fsync(self._stream.fileno())
             return Mark(self._stream.tell(), self._digest.hexdigest())
 
@@ -194,6 +207,7 @@ class Metrics(GrowingTable):
 
     def rows(self) -> Iterator[tuple[int, float, dict[str, float]]]:
         """Step, epoch and figures of every row so far."""
+        self.flush()
         return read_figures(self.path, self.columns[2:])
 
 
