@@ -407,7 +407,7 @@ def test_a_descriptor_is_written_at_its_position(how, tmp_path):
     assert path.read_text() == "before\nthen!after"
 
 
-@pytest.mark.parametrize("number", ["99", "9" * 30, "²"])
+@pytest.mark.parametrize("number", ["900000", "9" * 30, "²"])
 def test_a_descriptor_that_is_not_open_is_refused(number):
     with pytest.raises(StorageError, match="cannot write: "):
         outputs_at([Path(f"/dev/fd/{number}")])
