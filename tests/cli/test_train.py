@@ -158,7 +158,7 @@ def test_summary_json_has_the_keys_of_the_design(run):
     summary = read_json(run / "summary.json")
     assert set(summary) == {
         *("schema", "run", "status", "final", "best", "baselines", "sentences", "gates", "steps", "parameters"),
-        "seconds",
+        *("seconds", "sha256"),
     }
     assert summary["status"] == "completed"
     assert summary["steps"] == 30
