@@ -6,6 +6,7 @@ It imports next to nothing: the command line installs its handlers before anythi
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 
@@ -51,3 +52,16 @@ def ignore_terminal_signals() -> None:
     for number in _OF_A_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_TERMINAL)
+
+
+_PR_SET_PDEATHSIG = 1  # see prctl(2)
+
+
+def end_with(parent: int) -> None:
+    """In a child process on Linux: be killed as soon as `parent`, its parent, has ended, even if that was killed."""
+    import ctypes  # noqa: PLC0415 - see above
+
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it had ended before
+        os._exit(1)

@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
 
-from nnlab.signals import ignore_terminal_signals
+from nnlab.signals import end_with, ignore_terminal_signals
 
 T = TypeVar("T")
 
@@ -84,6 +84,7 @@ class _Copy:
 
     def __init__(self, tasks: Sequence[Callable[[], Any]], queue: Iterable[int]) -> None:
         self.reading, writing = os.pipe()
+        parent = os.getpid()
         try:
             self.pid = os.fork()
         except OSError:
@@ -91,7 +92,7 @@ class _Copy:
             os.close(writing)
             raise
         if not self.pid:
-            _work(tasks, queue, writing)
+            _work(tasks, queue, writing, parent)
         os.close(writing)
 
     def results(self) -> dict[int, Any]:
@@ -110,8 +111,12 @@ class _Copy:
         os.waitpid(self.pid, 0)
 
 
-def _work(tasks: Sequence[Callable[[], Any]], queue: Iterable[int], writing: int) -> NoReturn:
-    """Main function of a copy: run tasks, send the results, and exit without the clean-up of the first process."""
+def _work(tasks: Sequence[Callable[[], Any]], queue: Iterable[int], writing: int, parent: int) -> NoReturn:
+    """Main function of a copy: run tasks, send the results, and exit without the clean-up of the first process.
+
+    It ends with the first process: it has inherited the lock of the run, which must not outlive a killed training.
+    """
+    end_with(parent)
     ignore_terminal_signals()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:

@@ -1,9 +1,11 @@
 """Tasks on several processors: in copies of a process without threads, and one after the other elsewhere."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from support import environment
@@ -109,6 +111,36 @@ side_by_side([lambda: None] * 4)
 file.close()
 """
     assert run(script).stdout == "once\n"
+
+
+@pytest.mark.skipif(not SEVERAL, reason="one processor, or a system where a process is not copied")
+def test_a_copy_does_not_outlive_a_process_that_is_killed(tmp_path):
+    """A copy that did would keep the lock of a killed training, so that a resume were refused."""
+    script = """
+import fcntl, time
+lock = open("lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+def task():
+    open(f"begun{os.getpid()}", "w").close()
+    time.sleep(120)
+side_by_side([task, task])
+"""
+    first = subprocess.Popen([sys.executable, "-c", BEGIN + script], cwd=tmp_path, env=environment(**ALONE))
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("begun*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(list(tmp_path.glob("begun*"))) == 2
+    first.kill()
+    first.wait()
+    with (tmp_path / "lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                assert time.monotonic() < deadline, "the copy has kept the lock"
+                time.sleep(0.01)
+            else:
+                break
 
 
 def test_an_interrupt_ends_the_copies_with_the_first_process(tmp_path):
