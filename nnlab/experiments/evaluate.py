@@ -198,10 +198,13 @@ _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "s
 
 
 def require_one_network(run: RunFolder) -> None:
-    """CheckpointError for the folder of a comparison or a sweep, with a hint how to train one of its networks."""
+    """CheckpointError for the folder of a comparison or a sweep, with a hint how to train one of its networks.
+
+    One that has lost its run.json is known by its pieces.
+    """
     found = run.read_run()
-    if isinstance(found, ArmsRun):
-        name, setting = _SEVERAL[found.kind]
+    if isinstance(found, ArmsRun) or (found is None and run.pieces.exists()):
+        name, setting = _SEVERAL[found.kind] if found else ("comparison or sweep", "KEY=VALUE")
         where = printable(str(run.path))
         raise CheckpointError(
             f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "

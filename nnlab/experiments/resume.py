@@ -12,6 +12,7 @@ from typing import Any
 from nnlab.config.document import read_file
 from nnlab.config.experiment import to_yaml
 from nnlab.errors import CheckpointError, printable
+from nnlab.experiments.evaluate import require_one_network
 from nnlab.experiments.saving import check_tables, newest, streams
 from nnlab.experiments.train import Observer, Training, TrainingResult
 from nnlab.experiments.unchanged import (
@@ -30,7 +31,6 @@ from nnlab.runs.about import SavedState, WeightsAbout
 from nnlab.runs.environment import differences, environment
 from nnlab.runs.files import ignore
 from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.run import ArmsRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.optimizer import BoundOptimizer
 from nnlab.setup.setup import Setup
@@ -56,8 +56,7 @@ def resume(
     `max_seconds`, by default those of the experiment, are those of this session alone.
     """
     more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
-    if isinstance(folder.read_run(), ArmsRun):
-        raise CheckpointError(f"{printable(str(folder.path))}: found a comparison, expected a run of `nnlab train`")
+    require_one_network(folder)
     with folder.locked():
         refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, values_of(setup.experiment))
         folder.read_summary(), folder.read_autopsy()  # those of before are replaced at the end, if they are whole

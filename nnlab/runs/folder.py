@@ -93,6 +93,11 @@ class RunFolder:
         """The folder of plots."""
         return self.path / "plots"
 
+    @property
+    def pieces(self) -> Path:
+        """The folder of finished pieces, which comparisons and sweeps have."""
+        return self.path / "pieces"
+
     def checkpoint(self, name: str) -> Path:
         """The path of a checkpoint such as `best`."""
         return self.path / "checkpoints" / f"{name}.npz"

@@ -663,6 +663,17 @@ def test_a_change_that_leaves_a_document_valid_is_found_by_its_seal(bases, tmp_p
     assert RunFolder(run).read_summary().steps == summary["steps"]
 
 
+@pytest.mark.parametrize("command", [EVALUATE, LONGER, VERIFY, ("gradcheck", "latest")])
+@pytest.mark.parametrize("kind", ["compare", "sweep"])
+def test_a_comparison_that_has_lost_its_run_json_is_no_training(kind, command, bases, tmp_path):
+    (copied(bases[kind], tmp_path / "case") / "run.json").unlink()
+    before = contents(tmp_path)
+    result = nnlab_here(*command, cwd=tmp_path / "case")
+    assert result.exit_code == 2
+    assert "found a comparison or sweep of many networks, expected a run of one" in result.stderr
+    assert contents(tmp_path) == before
+
+
 def test_a_baseline_whose_metrics_were_edited_is_refused(bases, tmp_path):
     run = copied(bases["train"], tmp_path / "case")
     replaced("metrics.csv", "0.", "1.")(run)
