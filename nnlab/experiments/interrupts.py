@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
+from typing import Any
 
 from nnlab.errors import InterruptedRunError
 from nnlab.signals import Signalled, heard
 
+_SECONDS_TO_TRY_AGAIN = 0.05
 _SECONDS_TO_DRAW = 1.4  # of the two within which a command ends after a signal
 # `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
@@ -76,6 +80,8 @@ def leaving(where: Callable[[], str]) -> Iterator[Stop]:
             yield stop
     except _Leaving:
         raise stop.error(where()) from None
+    if stop():  # its exception was lost
+        raise stop.error(where())
 
 
 @contextlib.contextmanager
@@ -92,7 +98,8 @@ def _alarm(seconds: float) -> Iterator[None]:
         yield
         return
     handler, begun = signal.signal(signal.SIGALRM, Stop(patient=False).receive), time.monotonic()
-    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    # It repeats: an exception raised within a callback of the interpreter is lost.
+    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _SECONDS_TO_TRY_AGAIN)
     try:
         yield
     finally:
@@ -105,8 +112,9 @@ def _alarm(seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def _listening(stop: Stop) -> Iterator[None]:
     """Context in which `stop` handles the signals."""
-    before = {}
+    before, unraisable = {}, sys.unraisablehook
     try:
+        sys.unraisablehook = partial(_unless_signalled, unraisable)
         if threading.current_thread() is threading.main_thread():
             for number in heard():
                 before[number] = signal.signal(number, stop.receive)
@@ -114,6 +122,13 @@ def _listening(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = unraisable
+
+
+def _unless_signalled(report: Callable[[Any], object], lost: Any) -> None:
+    """Report what was raised where nobody can catch it, as in a callback of a weak reference, unless by a signal."""
+    if not isinstance(lost.exc_value, Signalled):
+        report(lost)
 
 
 def is_pause(error: BaseException) -> bool:

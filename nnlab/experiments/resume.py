@@ -16,6 +16,7 @@ from nnlab.experiments.evaluate import require_one_network
 from nnlab.experiments.saving import check_tables, newest, streams
 from nnlab.experiments.train import Observer, Training, TrainingResult
 from nnlab.experiments.unchanged import (
+    refuse_another_experiment,
     refuse_changes,
     refuse_edited,
     refuse_foreign_best,
@@ -95,6 +96,7 @@ def refuse_another(
     """CheckpointError for another experiment, other data or plugins, a checkpoint of another run or beyond the end."""
     refuse_other_plugins(folder, None if begin is None else begin.about, plugins)
     if begin is None:
+        refuse_another_experiment(folder, setup.experiment)
         refuse_other_rows(folder.path, setup.rows.dataset, _recorded_print(folder) or setup.rows.dataset.fingerprint)
         return
     refuse_edited(folder, begin.about, setup.experiment)

@@ -23,6 +23,7 @@ from nnlab.experiments.pictures import draw, load_drawing
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
+from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.networks.learned import FAMILY, learned_parameters
 from nnlab.runs.about import SavedState
@@ -149,6 +150,7 @@ class Training:
         before = {} if earlier is None else earlier.document()
         self.facts = {name: before.get(name, value) for name, value in own.items()}
         self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
+        self.facts["experiment"] = digest_of(setup.experiment)
         self.warnings = list(setup.rows.prepared[0].warnings)
 
     def run(self) -> TrainingResult:

@@ -6,6 +6,8 @@ Where the data and plugins lie is no part of that: the fingerprint of the rows a
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -29,7 +31,7 @@ from nnlab.runs import checkpoints
 from nnlab.runs.about import SavedState, WeightsAbout
 from nnlab.runs.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
 from nnlab.runs.environment import file_digest
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import CONFIG, RunFolder
 from nnlab.runs.metrics import check_mark
 from nnlab.runs.run import TrainingRun
 from nnlab.setup.experiment_file import ExperimentFile
@@ -104,6 +106,24 @@ def _changes(saved_values: Any, values: Any) -> Iterator[str]:
             yield f"{name}: found {_shown(current, name)}, there it is {_shown(saved, name)}"
 
 
+def digest_of(experiment: Experiment) -> str:
+    """The SHA-256 of what must stay of an experiment, as run.json holds it for a run without a checkpoint."""
+    fixed = {
+        name: value
+        for name, value in _plain(values_of(experiment)).items()
+        if name not in _MAY_CHANGE and not _is_place(name, value)
+    }
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def refuse_another_experiment(folder: RunFolder, experiment: Experiment) -> None:
+    """CheckpointError if the experiment is not the one that run.json recorded; for a run without a checkpoint."""
+    run = folder.read_run()
+    if isinstance(run, TrainingRun) and run.experiment and run.experiment != digest_of(experiment):
+        found = f"found another experiment in {CONFIG} than the run was begun with, expected the same"
+        raise CheckpointError(f"{printable(str(folder.path))}: {found}; nnlab train {CONFIG} makes a run of its own")
+
+
 def _is_place(name: str, value: Any) -> bool:
     """Whether a key says in which file or folder data lie."""
     is_key = name in ("data.source", "data.source.name") or name.startswith("data.files.")
@@ -124,7 +144,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, inner in items:
             yield from _leaves(inner, (*path, str(key)))
-    elif value is not None:
+    elif value not in (None, [], {}):
         yield ".".join(path), value
 
 

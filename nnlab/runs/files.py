@@ -49,6 +49,8 @@ def storage_errors(path: Path) -> Iterator[None]:
 def open_plain(path: Path, flags: int) -> int:
     """A descriptor of a run's own file, opened with `flags` of `os.open`.
 
+    One to write to is the run's alone: if it has other names, as in a copy made of hard links, these keep the content.
+
     Raises:
         NotAFileError: it is a link, a pipe, a device or a folder, which is neither followed nor waited for.
         OSError: the file cannot be opened.
@@ -60,10 +62,26 @@ def open_plain(path: Path, flags: int) -> int:
         if error.errno in _NO_PLAIN_FILE:
             raise _not_a_file(path) from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise _not_a_file(path)
+    if found.st_nlink > 1 and flags & (os.O_WRONLY | os.O_RDWR):
+        os.close(descriptor)
+        _part_from_other_names(path)
+        return open_plain(path, flags)
     return descriptor
+
+
+def _part_from_other_names(path: Path) -> None:
+    """Put a copy of a file in its place, so that what is written to it does not reach it by its other names."""
+    temporary = temporary_for(path)
+    try:
+        shutil.copy2(path, temporary, follow_symlinks=False)
+        temporary.replace(path)
+    except BaseException:
+        remove(temporary)
+        raise
 
 
 def read_plain(path: Path) -> bytes:

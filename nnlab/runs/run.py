@@ -64,6 +64,7 @@ class TrainingRun(SealedDocument):
     """run.json of `nnlab train`.
 
     `stopped_by` says what ended a run with the status stopped, `folder` where the run lay when it was last trained.
+    `experiment` is the SHA-256 of what may not change of it.
     """
 
     status: Status
@@ -80,6 +81,7 @@ class TrainingRun(SealedDocument):
     threads: Annotated[Whole, Field(ge=1)] = 1
     environment: dict[Text, Plain] = Field(default_factory=dict)
     data: DataFacts | None = None
+    experiment: Text = ""
 
 
 class ArmsRun(SealedDocument):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import weakref
 
 import pytest
 from support import HOUSES, environment, nnlab, trained, write
+
+from nnlab.errors import InterruptedRunError
+from nnlab.experiments.interrupts import leaving
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -94,3 +98,17 @@ def test_other_exceptions_that_python_ignores_are_reported_as_ever(tmp_path):
     assert result.returncode == 0
     assert "Exception ignored in" in result.stderr
     assert "ValueError: odd" in result.stderr
+
+
+def test_a_signal_whose_exception_is_lost_still_ends_and_leaves_no_traceback(capsys):
+    """What is raised in a callback of a weak reference reaches nobody."""
+
+    class Thing:
+        pass
+
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(InterruptedRunError, match="stopped by SIGINT: here"), leaving(lambda: "here"):
+        del thing
+        assert reference() is None
+    assert capsys.readouterr().err == ""

@@ -674,6 +674,27 @@ def test_a_comparison_that_has_lost_its_run_json_is_no_training(kind, command, b
     assert contents(tmp_path) == before
 
 
+def test_a_resume_leaves_the_other_names_of_a_runs_files_as_they_are(bases, tmp_path):
+    """A copy made of hard links, as `cp -al` makes it, is a copy."""
+    run = copied(bases["train"], tmp_path / "case")
+    shutil.copytree(run, tmp_path / "copy", copy_function=os.link)
+    before = contents(tmp_path / "copy")
+    assert nnlab_here(*LONGER, cwd=tmp_path / "case").exit_code == 0
+    assert contents(tmp_path / "copy") == before
+    assert (run / "metrics.csv").read_bytes() != (tmp_path / "copy" / "metrics.csv").read_bytes()
+
+
+def test_an_edited_experiment_is_refused_without_checkpoints_as_well(bases, tmp_path):
+    run = copied(bases["train"], tmp_path / "case")
+    shutil.rmtree(run / "checkpoints")
+    replaced("config.yaml", "seed: 0", "seed: 7")(run)
+    before = contents(tmp_path)
+    result = nnlab_here(*LONGER, cwd=tmp_path / "case")
+    assert result.exit_code == 2
+    assert "found another experiment in config.yaml than the run was begun with" in result.stderr
+    assert contents(tmp_path) == before
+
+
 def test_a_baseline_whose_metrics_were_edited_is_refused(bases, tmp_path):
     run = copied(bases["train"], tmp_path / "case")
     replaced("metrics.csv", "0.", "1.")(run)
