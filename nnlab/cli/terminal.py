@@ -395,7 +395,7 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
         rows = [
             [
                 "met" if gate.met else "NOT MET",
-                gate.gate,
+                gate.shown,
                 gate.found,
             ]
             for gate in gates

@@ -196,6 +196,20 @@ def test_learned_parameters_stand_above_their_units():
     assert "tanh1: beta = 1.23 learned; 0 % dead" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_a_curve_that_is_the_mean_of_the_units_says_so():
+    own = replace(portrait(), learned="alpha = 0.12 to 0.42 learned", are_means=True)
+    figure = PICTURES["units"].draw(replace(regression(), portraits=[own]))
+    assert "tanh1: alpha = 0.12 to 0.42 learned; curve: mean of the units; 0 % dead" in flat(figure)
+    of_channels = replace(own, saturated_by_channel=np.zeros(3))
+    assert "curve: mean of the channels; " in flat(
+        PICTURES["units"].draw(replace(regression(), portraits=[of_channels]))
+    )
+
+
+def flat(figure):
+    return " ".join(words(figure).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
 def test_accuracy_has_epochs_above():
     assert PICTURES["accuracy"].draw(binary()).axes[0].child_axes
 
