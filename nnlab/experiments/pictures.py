@@ -21,6 +21,7 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError, told
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.maths.schedules import Plateau
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.report.parts import Drawing
 from nnlab.training.health import Portrait
@@ -50,7 +51,8 @@ class RunPlotData:
     with weights from 1 and gives each activation layer the number of the one before it.
 
     `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
-    convolution. `schedule` names what changes the learning rate, if anything does.
+    convolution. `schedule` names what changes the learning rate, if anything does; `rates` are steps and the learning
+    rates that were planned for them, both (S,).
     """
 
     title: str
@@ -79,6 +81,7 @@ class RunPlotData:
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
     schedule: str = ""
+    rates: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -141,11 +144,14 @@ def learning_rate(data: RunPlotData) -> Figure | None:
     """Draw the learning rate over the steps; None without a schedule, for a straight line shows nothing."""
     from nnlab import pictures as plots
 
-    rates = data.curves.get("optimizer/learning_rate")
-    if not data.schedule or rates is None:
+    steps, rates = data.rates
+    if not data.schedule or not len(steps):
         return None
+    logged = data.curves.get("optimizer/learning_rate")
+    if data.schedule == Plateau.name and logged is not None:  # it is changed by evaluations, at which it is logged
+        steps, rates = (np.concatenate(pair) for pair in ((steps, data.steps), (rates, logged)))
     return plots.learning_rate(
-        data.steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
+        steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
     )
 
 

@@ -37,7 +37,7 @@ Array = NDArray[Any]
 class Schedule:
     """A learning rate as a function of the step: `share(step, steps, **parameters)` of the base rate.
 
-    `falls` says whether the rate is another one after the warm-up than in its last step.
+    With `falls` false the rate stays at the base after the warm-up.
     """
 
     name: str
@@ -60,6 +60,34 @@ class Schedule:
             found = misfit(self, steps, values) if steps and parameter in values else ""
             if found:
                 yield parameter, f"found {parameter}: {values[parameter]:g} in a run of {steps} steps, {found}"
+
+    def telling_steps(self, last: int, steps: int, values: Mapping[str, Any]) -> Array:
+        """Steps from 1 to `last` whose rates tell all others, (S,): between neighbours the rate rises or falls alone.
+
+        They are all steps, or of many an even part, and the ones at which the rate turns or jumps.
+        """
+        if last <= _ALL:
+            return np.arange(1, last + 1)
+        turns = np.array([*_turns(steps, values)])
+        turns = turns[:: -(-len(turns) // _ALL)]
+        beside = [turns + offset for offset in (-1, 0, 1)]
+        found = np.unique(np.concatenate([np.linspace(1, last, _ALL // 2).astype(int), *beside]))
+        return found[(found >= 1) & (found <= last)]
+
+
+_ALL = 10_000  # steps, or turns of a rate, up to which all are looked at
+
+
+def _turns(steps: int, values: Mapping[str, Any]) -> Iterator[int]:
+    """The steps at which a rate no longer rises or falls as before: where the warm-up ends, at drops and restarts."""
+    first = max(1, _count(values.get("warmup", 0), steps))
+    yield first
+    if "every" in values:
+        yield from range(first, steps + 1, max(1, _count(values["every"], steps)))
+    if "cycles" in values:
+        yield from (first + begin for begin in _cycles(max(1, steps - first + 1), values["cycles"], values["growth"]))
+    if "rise" in values:
+        yield _before_peak(steps, values["rise"]) + 1
 
 
 def constant(step: int, steps: int, *, warmup: float) -> float:
@@ -187,8 +215,13 @@ _REACHED = 0.9  # share of the base rate that an update must have for the base t
 
 def _highest(steps: int, values: Mapping[str, Any]) -> float:
     """The largest share of the base rate in one cycle: at one of the two steps beside its peak."""
-    before = math.floor(max(values["rise"] * steps - 1, 0.0))
+    before = _before_peak(steps, values["rise"])
     return max(one_cycle(min(t, steps - 1) + 1, steps, **values) for t in (before, before + 1))
+
+
+def _before_peak(steps: int, rise: float) -> int:
+    """The last step, counted from 0, that is not behind the peak of one cycle."""
+    return math.floor(max(rise * steps - 1, 0.0))
 
 
 def _cycles_misfit(_schedule: Schedule, steps: int, values: Mapping[str, Any]) -> str:

@@ -116,8 +116,10 @@ SUITABLE["units looked at"] = (
 
 
 def scheduled(one, schedule):
-    """The same run with the learning rates of its updates."""
-    return replace(one, curves={**one.curves, "optimizer/learning_rate": np.array([NAN, 0.1, 0.05])}, schedule=schedule)
+    """The same run with the learning rates of its updates, of which two were logged."""
+    logged = {"optimizer/learning_rate": np.array([NAN, 0.1, 0.05])}
+    rates = np.arange(1, 21), np.linspace(0.12, 0.05, 20)
+    return replace(one, curves={**one.curves, **logged}, schedule=schedule, rates=rates)
 
 
 SUITABLE["a schedule"] = (scheduled(regression(1), "cosine"), {"cost", "fit", "learning_rate"})
@@ -182,12 +184,21 @@ def test_the_loss_of_scaled_targets_is_called_that():
 def test_the_learning_rate_is_drawn_at_its_steps():
     figure = PICTURES["learning_rate"].draw(scheduled(regression(), "cosine"))
     axes = figure.axes[0]
-    assert axes.get_lines()[0].get_xydata().tolist() == [[10, 0.1], [20, 0.05]]
-    assert "schedule cosine; highest 0.1 at step 10, last 0.05 at step 20" in words(figure)
+    rates = np.column_stack([np.arange(1, 21), np.linspace(0.12, 0.05, 20)])
+    assert axes.get_lines()[0].get_xydata().tolist() == rates.tolist()
+    assert "schedule cosine; highest 0.12 at step 1, last 0.05 at step 20" in words(figure)
     assert axes.get_ylim()[0] == 0
-    falling = scheduled(regression(), "exponential")
-    falling = replace(falling, curves={"optimizer/learning_rate": np.array([NAN, 0.1, 1e-4])})
+    falling = replace(scheduled(regression(), "exponential"), rates=(np.arange(1, 21), np.geomspace(0.1, 1e-4, 20)))
     assert PICTURES["learning_rate"].draw(falling).axes[0].get_yscale() == "log"
+
+
+def test_the_rate_of_a_plateau_is_that_of_the_updates_since_the_last_evaluation():
+    one = replace(scheduled(regression(), "plateau"), rates=(np.array([1]), np.array([0.1])))
+    figure = PICTURES["learning_rate"].draw(one)
+    (line,) = figure.axes[0].get_lines()
+    assert line.get_xydata().tolist() == [[1, 0.1], [10, 0.1], [20, 0.05]]
+    assert line.get_drawstyle() == "steps-pre"
+    assert "highest 0.1 at step 1, last 0.05 at step 20" in words(figure)
 
 
 def test_learned_parameters_stand_above_their_units():

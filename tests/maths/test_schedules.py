@@ -1,8 +1,10 @@
 """Schedules: PyTorch's recorded rates, their shapes, and that no step is left without a rate."""
 
 import inspect
+import itertools
 import json
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from support import ROOT
 
+from nnlab.maths import schedules
 from nnlab.maths.parameters import resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 
@@ -218,6 +221,37 @@ def test_defaults_and_the_usual_shares_fit_every_run(name, steps):
 def test_every_schedule_fits_a_run_without_steps():
     assert not misfits("step", 0, warmup=500, every=500)
     assert not misfits("cosine", 0, warmup=500, cycles=500)
+
+
+# --- Steps that tell a curve ------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@given(chosen_schedules(), st.integers(41, 500), st.floats(0.1, 1))
+@example((SCHEDULES["cosine"], {"warmup": 30, "cycles": 17, "growth": 1, "final": 0}), 500, 1.0)
+@example((SCHEDULES["step"], {"warmup": 0.1, "factor": 0.5, "every": 37}), 500, 1.0)
+def test_between_the_steps_that_tell_a_curve_it_rises_or_falls_alone(chosen, steps, done):
+    entry, parameters = fitting(chosen, steps)
+    last = max(1, int(done * steps))
+    with mock.patch.object(schedules, "_ALL", 40):
+        assume(len([*schedules._turns(steps, parameters)]) <= 40)
+        told = entry.telling_steps(last, steps, parameters).tolist()
+    assert (told[0], told[-1]) == (1, last)
+    found = np.array([entry.share(step, steps, **parameters) for step in range(1, last + 1)])
+    for begin, end in itertools.pairwise(told):
+        change = np.diff(found[begin - 1 : end])
+        assert (change >= -1e-15).all() or (change <= 1e-15).all()
+
+
+def test_many_steps_and_many_turns_cost_no_more_than_some():
+    for name, parameters in (("cosine", {"cycles": 10**5}), ("step", {"every": 2, "factor": 0.999}), ("one_cycle", {})):
+        entry = SCHEDULES[name]
+        told = entry.telling_steps(10**6, 10**6, resolved(entry, parameters))
+        assert len(told) <= 40_000
+        assert (told[0], told[-1]) == (1, 10**6)
+    assert SCHEDULES["cosine"].telling_steps(5000, 10**6, resolved(SCHEDULES["cosine"], {})).tolist() == [
+        *range(1, 5001)
+    ]
 
 
 # --- Shapes -----------------------------------------------------------------------------------------------------------
