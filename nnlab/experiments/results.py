@@ -144,6 +144,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
     return replace(
         curves_of(setup, state, measured),
         split=split,
+        weights=({"test": prepared.test, "validation": prepared.val}.get(split) or prepared.train).weights,
         x=pick(dataset.x, picked),
         y=dataset.y[picked],
         outputs=model.outputs(pick(dataset.x, picked)),

@@ -12,7 +12,9 @@ from nnlab import pictures as plots
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
 from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
+from nnlab.maths.metrics import report
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
+from nnlab.pictures.style import number, percent
 from nnlab.training.health import Portrait
 
 ROWS = 24
@@ -223,6 +225,41 @@ def flat(figure):
 
 def test_accuracy_has_epochs_above():
     assert PICTURES["accuracy"].draw(binary()).axes[0].child_axes
+
+
+WEIGHTS = np.where(np.arange(ROWS) % 5 == 0, 0.25, 1.5)
+
+
+def test_titles_count_rows_by_their_weights_and_cells_without():
+    one = replace(binary(), weights=WEIGHTS)
+    right = WEIGHTS[np.arange(ROWS) % 5 > 0].sum() / WEIGHTS.sum()
+    said = flat(PICTURES["confusion"].draw(one))
+    assert f"test part, {ROWS} samples, {percent(right)} right by weight; cells count rows, without" in said
+    assert "weight" not in flat(PICTURES["confusion"].draw(binary()))
+    said = flat(PICTURES["predictions"].draw(one))
+    assert f"Predicted classes: 5 of {ROWS} wrong ({percent(5 / ROWS)} of the rows, without their weights)" in said
+    assert "weight" not in flat(PICTURES["predictions"].draw(binary()))
+
+
+def test_the_errors_of_a_fit_are_by_weight():
+    one = replace(regression(2, 2), weights=WEIGHTS)
+    found = report("regression", one.outputs, one.y, WEIGHTS, target_names=["t0", "t1"])
+    said = flat(PICTURES["fit"].draw(one))
+    for target in ("t0", "t1"):
+        errors = [found[f"{name}/{target}"] for name in ("rmse", "r2")]
+        assert "RMSE {}; R² {}, by weight".format(*map(number, (errors[0], round(errors[1], 4)))) in said
+    assert "weight" not in flat(PICTURES["fit"].draw(regression(2, 2)))
+
+
+def test_the_rates_of_labels_are_by_weight():
+    one = replace(multilabel(), weights=WEIGHTS)
+    figure = PICTURES["labels"].draw(one)
+    found = report("multilabel", one.outputs, one.y, WEIGHTS, target_names=["p", "q", "r"])
+    assert [bars[0].get_width() for bars in figure.axes[0].containers] == [
+        found[f"{rate}/p"] for rate in ("precision", "recall", "f1")
+    ]
+    assert "how well each label is given, by weight" in flat(figure)
+    assert "weight" not in flat(PICTURES["labels"].draw(multilabel()))
 
 
 def test_the_rates_of_a_label_are_those_of_its_rows():
