@@ -274,18 +274,26 @@ class _Latest:
         self.found = {**self.found, **{name: one for name, one in before.items() if name not in self.found}}
 
     def words(self, step: int) -> Iterator[str]:
-        """The figures of `step`, then those of earlier steps with their steps; none of the untrained network later."""
+        """The first figure and the learning rate, the others of `step`, then those of earlier steps with their steps.
+
+        There are none of the untrained network later.
+        """
+        rate = [self.found[_RATE]] if _RATE in self.found else []
         by_step: dict[int, list[str]] = {}
-        for at, text in self.found.values():
+        for at, text in (one for name, one in self.found.items() if name != _RATE):
             by_step.setdefault(at, []).append(text)
-        yield from by_step.pop(step, [])
+        present = by_step.pop(step, [])
+        yield from present[:1]
+        yield from (text if at == step else f"at step {at:,}: {text}" for at, text in rate)
+        yield from present[1:]
         for at in sorted(by_step, reverse=True):
             if at:
                 yield f"at step {at:,}: {', '.join(by_step[at])}"
 
 
 _MOST_FIGURES = 6
-_WORDS = {"optimizer/learning_rate": "learning rate"}
+_RATE = "optimizer/learning_rate"
+_WORDS = {_RATE: "learning rate"}
 
 
 def _sentence(progress: Progress, latest: _Latest, room: int | None = None) -> str:
@@ -387,7 +395,7 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
         rows = [
             [
                 "met" if gate.met else "NOT MET",
-                gate.gate,
+                gate.shown,
                 gate.found,
             ]
             for gate in gates

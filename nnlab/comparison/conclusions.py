@@ -175,7 +175,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
     measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
-    outcomes = hold(gates, Measured(final=measured), baseline)
+    outcomes = hold(gates, Measured(measured, scaled_targets=trained.experiment.data.scale_targets), baseline)
     summary = ComparisonSummary(
         **head_of(trained, headline, larger_is_better=larger),
         arms=arms,

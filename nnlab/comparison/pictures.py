@@ -68,6 +68,8 @@ def final(comparison: Comparison) -> Any:
         {label: interval for label, interval in comparison.intervals.items() if label in rows},
         metric_name=comparison.figure,
         larger_is_better=comparison.larger_is_better,
+        loss=comparison.loss,
+        scaled_targets=comparison.scaled_targets,
         title=_title(comparison, comparison.name, len(rows)),
         styles=_styles(comparison),
     )

@@ -41,7 +41,7 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
         Section("Verdict", sentences),
         Section("Gradient check", [*summary.gradient_sentences()]),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
-        Section("Gates", tables=[*gates_tables(summary.gates, "What the comparison had to reach")]),
+        Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")]),
         Section("Figures", tables=tables_of(summary)),
         Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary.figure))]),
         data_section(run),

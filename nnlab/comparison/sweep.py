@@ -39,7 +39,7 @@ from nnlab.comparison.write import write_sweep
 from nnlab.config.experiment import nameable, unmeasured
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError, printable, suggestion
-from nnlab.gates.hold import Measured, Outcome, arm_figures, check_gates, figures_of_arms, hold
+from nnlab.gates.hold import Measured, arm_figures, check_gates, figures_of_arms, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.statistics import FEWEST, Pair, compare_with_best, power_warnings, seeds_of
 from nnlab.report.page import counted
@@ -157,7 +157,8 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
     best = order[0].label
     behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
     arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
-    outcomes = _hold_best(gates, arms[best], len(trained.seeds))
+    finals = figures_of_arms({BEST: arms[best]}, len(trained.seeds))
+    outcomes = hold(gates, Measured(finals, scaled_targets=trained.experiment.data.scale_targets))
     summary = SweepSummary(
         **head_of(trained, figure, larger_is_better=about.larger_is_better),
         arms=arms,
@@ -295,8 +296,3 @@ def _warnings(order: Sequence[Arm], behind: Mapping[str, Pair], figure: str, tra
 def check_best_gates(gates: Sequence[Gate], figures: Sequence[str]) -> None:
     """ConfigError for gates on anything but `best.` and a figure of an arm."""
     check_gates(gates, arm_figures(BEST, figures), baseline=False)
-
-
-def _hold_best(gates: Sequence[Gate], best: ArmSummary, seeds: int) -> list[Outcome]:
-    """The outcome of each gate on the best point."""
-    return hold(gates, Measured(final=figures_of_arms({BEST: best}, seeds)))

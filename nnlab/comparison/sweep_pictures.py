@@ -35,6 +35,8 @@ def keys(comparison: Comparison) -> Any:
         best=0,
         metric_name=comparison.figure,
         larger_is_better=comparison.larger_is_better,
+        loss=comparison.loss,
+        scaled_targets=comparison.scaled_targets,
         title=f"{comparison.name}: {len(labels):,} points of a sweep",
     )
 

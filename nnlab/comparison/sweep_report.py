@@ -43,7 +43,7 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
         Section("Searched", [*verdict.searched, _ranked_by(summary)]),
         Section("Gradient check", [*summary.gradient_sentences()]),
         Section("Warnings", [*verdict.warnings, *warnings]),
-        Section("Gates", tables=[*gates_tables(summary.gates, "What the best point had to reach")]),
+        Section("Gates", tables=[*gates_tables(summary, "What the best point had to reach")]),
         Section("Figures", tables=sweep_tables(summary)),
         Section("Pictures", pictures=[*pictures_in(folder.plots, sweep_pictures(summary.figure))]),
         data_section(run),

@@ -86,7 +86,16 @@ def _cure(scaling: Scaling | None) -> str:
 
 def rounded_target(one: Rounded, name: str, *, scaled: bool, may_be_scaled: bool) -> str:
     """A sentence on a target that is rounded too far; one that is `scaled` has a few values far from all others."""
-    size = f"to steps of {one.step:g} in float32, but deviates by {one.deviation:.3g}"
     cure = ", and data.scale_targets: true, keep them" if may_be_scaled and not scaled else " keeps them"
+    return f"{_rounded_target(one, name, scaled=scaled)}: precision: float64{cure}"
+
+
+def rounded_new_target(one: Rounded, name: str, *, scaled: bool) -> str:
+    """The same of a target of new rows, which a network is given as it was trained to be."""
+    return f"{_rounded_target(one, name, scaled=scaled)}: a network trained with precision: float64 keeps them"
+
+
+def _rounded_target(one: Rounded, name: str, *, scaled: bool) -> str:
+    size = f"to steps of {one.step:g} in float32, but deviates by {one.deviation:.3g}"
     how = "is rounded" if not scaled else "is rounded, once scaled,"
-    return f"target {quoted(name)} {how} {size}: {one.fall}, so that digits are lost: precision: float64{cure}"
+    return f"target {quoted(name)} {how} {size}: {one.fall}, so that digits are lost"

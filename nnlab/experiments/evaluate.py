@@ -110,6 +110,7 @@ class Evaluation:
             "checkpoint": self.checkpoint,
             "step": self.step,
             "rows": self.rows,
+            **({"scaled_targets": True} if self.model.target_scaling is not None else {}),
             "figures": _flat(self.figures) | self.learned,
             "baselines": self.beside.figures,
             "sentences": [*self.beside.sentences],
@@ -288,7 +289,8 @@ def _held(
 ) -> tuple[Outcome, ...]:
     """The outcomes of gates on figures of these parts, on those of baselines, and on entries of theta."""
     layout, learned = model.network.layout, learned_parameters(model.network.layout, model.theta)
-    measured = Measured(final={**_flat(figures), **beside.figures, **learned})
+    final, scaled = {**_flat(figures), **beside.figures, **learned}, model.target_scaling is not None
+    measured = Measured(final, scaled_targets=scaled)
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
     known = [f"{part}/{name}" for part in parts for name in names]

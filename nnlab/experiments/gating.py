@@ -63,4 +63,4 @@ class Gating:
 def missed(gate: Outcome) -> str:
     """A sentence on a gate that was not met."""
     found = gate.found if gate.value is None else f"found {gate.found}"
-    return f"gate not met: {printable(gate.gate)} ({found})"
+    return f"gate not met: {printable(gate.shown)} ({found})"

@@ -21,6 +21,7 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError, told
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.maths.schedules import Plateau
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.report.parts import Drawing
 from nnlab.training.health import Portrait
@@ -37,7 +38,8 @@ class RunPlotData:
 
     `split` names the part to which `x`, `y` and `outputs` belong: test, else validation, else training. `x` holds raw
     inputs (N, inputs), `y` the targets and `outputs` those of the network, both (N, K) in the targets' units; `predict`
-    maps raw inputs to outputs. `curves` holds each figure at `steps`, (T,), nan where it was not measured.
+    maps raw inputs to outputs. `weights` (N,) are those of the rows, None where all count alike. `curves` holds each
+    figure at `steps`, (T,), nan where it was not measured.
 
     `all_x` and `all_y` hold all rows; `trained` is true for the rows on which the network was trained. With `uses_best`
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
@@ -50,7 +52,8 @@ class RunPlotData:
     with weights from 1 and gives each activation layer the number of the one before it.
 
     `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
-    convolution. `schedule` names what changes the learning rate, if anything does.
+    convolution. `schedule` names what changes the learning rate, if anything does; `rates` are steps and the learning
+    rates that were planned for them, both (S,).
     """
 
     title: str
@@ -67,6 +70,7 @@ class RunPlotData:
     y: Array = field(default_factory=lambda: np.empty((0, 0)))
     outputs: Array = field(default_factory=lambda: np.empty((0, 0)))
     predict: Callable[[Array], Array] = lambda x: x
+    weights: Array | None = None
     all_x: Array = field(default_factory=lambda: np.empty((0, 0)))
     all_y: Array = field(default_factory=lambda: np.empty((0, 0)))
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
@@ -79,6 +83,7 @@ class RunPlotData:
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
     schedule: str = ""
+    rates: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -141,11 +146,14 @@ def learning_rate(data: RunPlotData) -> Figure | None:
     """Draw the learning rate over the steps; None without a schedule, for a straight line shows nothing."""
     from nnlab import pictures as plots
 
-    rates = data.curves.get("optimizer/learning_rate")
-    if not data.schedule or rates is None:
+    steps, rates = data.rates
+    if not data.schedule or not len(steps):
         return None
+    logged = data.curves.get("optimizer/learning_rate")
+    if data.schedule == Plateau.name and logged is not None:  # it is changed by evaluations, at which it is logged
+        steps, rates = (np.concatenate(pair) for pair in ((steps, data.steps), (rates, logged)))
     return plots.learning_rate(
-        data.steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
+        steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
     )
 
 
@@ -156,8 +164,9 @@ def confusion(data: RunPlotData) -> Figure | None:
     if not data.classes:
         return None
     matrix = confusion_matrix(data.outputs, data.y)
-    right = float(TRAINING_METRICS[data.task]["accuracy"](data.outputs, data.y))
-    return plots.confusion(matrix, data.classes, split=data.split, accuracy=right, title=data.title)
+    right = float(TRAINING_METRICS[data.task]["accuracy"](data.outputs, data.y, data.weights))
+    weighted = data.weights is not None
+    return plots.confusion(matrix, data.classes, split=data.split, accuracy=right, title=data.title, weighted=weighted)
 
 
 def labels(data: RunPlotData) -> Figure | None:
@@ -167,12 +176,20 @@ def labels(data: RunPlotData) -> Figure | None:
     if data.task != "multilabel":
         return None
     names = data.columns.targets
-    figures = report(data.task, data.outputs, data.y, target_names=names)
+    figures = report(data.task, data.outputs, data.y, data.weights, target_names=names)
     rates = {
         rate: np.array([figures[f"{rate}/{name}"] for name in names], float) for rate in ("precision", "recall", "f1")
     }
     present = (data.y > 0.5).sum(axis=0)
-    return plots.label_rates(rates, names, present=present, samples=len(data.y), split=data.split, title=data.title)
+    return plots.label_rates(
+        rates,
+        names,
+        present=present,
+        samples=len(data.y),
+        split=data.split,
+        title=data.title,
+        weighted=data.weights is not None,
+    )
 
 
 def misclassified(data: RunPlotData) -> Figure | None:
@@ -374,8 +391,9 @@ def truth_and_prediction(data: RunPlotData) -> Figure | None:
     truth, predicted = _decisions(data)
     first, second = data.columns.input_names
     names, title = (first, second), data.part_title
+    weighted = data.weights is not None
     return plots.truth_and_prediction(
-        np.asarray(data.x, float), truth, predicted, names=names, classes=data.classes, title=title
+        np.asarray(data.x, float), truth, predicted, names=names, classes=data.classes, title=title, weighted=weighted
     )
 
 
@@ -388,7 +406,7 @@ def fit(data: RunPlotData) -> Figure | None:
     targets = data.columns.targets
     if data.all_x.shape[1] == 1 and len(targets) == 1:
         return _curve(data)
-    return plots.fit(data.y, data.outputs, targets=targets, split=data.split, title=data.title)
+    return plots.fit(data.y, data.outputs, targets=targets, split=data.split, title=data.title, weights=data.weights)
 
 
 def _curve(data: RunPlotData) -> Figure:
@@ -447,8 +465,13 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "cost": Drawing(cost, "Training and validation cost over the steps."),
     "accuracy": Drawing(accuracy, "Accuracy, or what comes nearest to it in the task, over the steps."),
     "learning_rate": Drawing(learning_rate, "The learning rate of the updates, as the schedule gives it."),
-    "confusion": Drawing(confusion, "Which class is taken for which."),
-    "labels": Drawing(labels, "How well each label is given, where a row may have several."),
+    "confusion": Drawing(
+        confusion, "Which class is taken for which: the cells count rows, without weights that these may have."
+    ),
+    "labels": Drawing(
+        labels,
+        "How well each label is given, where a row may have several; rows count by their weights if they have any.",
+    ),
     "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
     "samples": Drawing(samples, "Training images with their labels, each class in turn."),
     "filters": Drawing(
@@ -465,7 +488,10 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
         "What the network decides everywhere in the plane of its two inputs, with all rows on top.",
     ),
     "predictions": Drawing(truth_and_prediction, "True classes beside predicted ones, for two inputs."),
-    "fit": Drawing(fit, "A regression's curve over its one input, or predicted against true values."),
+    "fit": Drawing(
+        fit,
+        "A regression's curve over its one input, or predicted against true values, by the rows' weights if any.",
+    ),
     "units": Drawing(units, "The activations and their slopes over the pre-activations that the network really has."),
     "health": Drawing(
         health,

@@ -57,7 +57,7 @@ def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) ->
             [*_figures(summary), *_last(summary), *_learned(summary)],
         ),
         Section("Gradient check", [*_checks(summary, run)]),
-        Section("Gates", tables=[*gates_tables(summary.gates, "What the run had to reach")]),
+        Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")]),
         Section("Warnings", warnings),
         data_section(run),
         Section("Pictures", pictures=[*pictures_in(folder.plots, _drawn(summary))]),

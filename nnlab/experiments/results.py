@@ -130,6 +130,7 @@ def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
         uses_best=setup.stops_early,
         scaled_targets=setup.rows.of(0).target_scaling is not None,
         depths=health.depths(setup.network),
+        rates=setup.optimizer.planned_rates(state.step),
         schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
     )
 
@@ -143,6 +144,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
     return replace(
         curves_of(setup, state, measured),
         split=split,
+        weights=({"test": prepared.test, "validation": prepared.val}.get(split) or prepared.train).weights,
         x=pick(dataset.x, picked),
         y=dataset.y[picked],
         outputs=model.outputs(pick(dataset.x, picked)),

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, InputColumn, NewRows, RowFacts
 from nnlab.data.files import quoted
-from nnlab.data.rounding import rounded_columns, rounded_inputs
+from nnlab.data.rounding import rounded_columns, rounded_inputs, rounded_new_target
+from nnlab.data.scaling import Scaling
 from nnlab.data.stored import is_lazy
 from nnlab.data.unseen import taken_out
 from nnlab.errors import NnlabError
@@ -107,10 +108,15 @@ _CURE = "fill or delete such rows, or train with data.blanks: mean or median"
 
 
 def rounding_warning(model: Model, new: NewRows, blank: NDArray[np.int64]) -> Iterator[str]:
-    """A sentence on inputs of new rows, but for the `blank` ones, whose values fall together in the run's precision."""
+    """Sentences on inputs and targets of new rows, but for `blank` ones, that fall together in the run's precision."""
     rows = np.delete(np.arange(len(new.x)), blank)
     found = rounded_columns(new.x, rows, model.scaling, model.theta.dtype)
     yield from rounded_inputs(found, model.columns.input_names, None)
+    if new.y is None or model.experiment.task != "regression":
+        return
+    scaling = model.target_scaling or Scaling.fit(new.y, "none")
+    for one in rounded_columns(new.y, rows, scaling, model.theta.dtype):
+        yield rounded_new_target(one, model.columns.targets[one.column], scaled=model.target_scaling is not None)
 
 
 def with_unseen(model: Model, x: Any, facts: RowFacts) -> RowFacts:

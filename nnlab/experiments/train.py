@@ -141,7 +141,7 @@ class Training:
         if begin:
             restore(self.state, begin)
         self.checks = GradientChecks(setup, self.state, begin, folder.log)
-        self.stop, self.measured = Stop(), Measured()
+        self.stop, self.measured = Stop(), Measured(scaled_targets=setup.experiment.data.scale_targets)
         self.environment = environment(facts.get("plugins", ()))
         earlier = folder.read_run()
         assert not isinstance(earlier, ArmsRun), "a comparison is refused before"

@@ -10,6 +10,7 @@ from typing import Any
 
 from nnlab.errors import CheckpointError, ConfigError, Fault, printable
 from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, unknown_figure
+from nnlab.maths.metrics import shown_gate
 from nnlab.maths.statistics import median
 from nnlab.networks.layout import Layout
 from nnlab.runs import checkpoints
@@ -46,10 +47,11 @@ class Series:
 
 @dataclass
 class Measured:
-    """All figures of a run: the final ones, and those during training."""
+    """All figures of a run: the final ones, and those during training; the losses may be those of scaled targets."""
 
     final: dict[str, float | None] = field(default_factory=dict)
     history: dict[str, Series] = field(default_factory=dict)
+    scaled_targets: bool = False
 
     def add(self, step: int, epoch: float, figures: Mapping[str, float]) -> None:
         """Record figures measured at a step."""
@@ -79,6 +81,12 @@ class Outcome:
     met: bool
     bound: float | None = None
     compares: bool = False
+    scaled_targets: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The gate in words, which name a loss of scaled targets as such."""
+        return shown_gate(self.gate, scaled_targets=self.scaled_targets)
 
     def line(self) -> GateLine:
         """The outcome for summary.json, with the bound if it is not a plain number of the gate."""
@@ -106,7 +114,8 @@ def hold(gates: Sequence[Gate], measured: Measured, baseline: Measured | None = 
 def _outcome(gate: Gate, measured: Measured, baseline: Measured) -> Outcome:
     bound = _bound(gate, measured, baseline)
     value = _value(gate, measured, bound)
-    return Outcome(gate.text, finite(value), gate.met(value, bound), bound, compares=gate.of is not None)
+    compares, scaled = gate.of is not None, measured.scaled_targets
+    return Outcome(gate.text, finite(value), gate.met(value, bound), bound, compares=compares, scaled_targets=scaled)
 
 
 def _bound(gate: Gate, measured: Measured, baseline: Measured) -> float | None:

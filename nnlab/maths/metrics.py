@@ -130,6 +130,11 @@ def shown_name(figure: str, *, scaled_targets: bool) -> str:
     return figure + SCALED if scaled_targets and figure.rpartition("/")[2] == "loss" else figure
 
 
+def shown_gate(gate: str, *, scaled_targets: bool) -> str:
+    """A gate such as `val/loss <= 0.3` as it is shown, for its losses in the way of `shown_name`."""
+    return gate + SCALED if scaled_targets and re.search(r"/loss(?![\w/])", gate) else gate
+
+
 def figure_words(figure: str, *, scaled_targets: bool = False) -> str:
     """A figure in the words of a sentence: `test accuracy` for `test/accuracy`."""
     return shown_name(figure, scaled_targets=scaled_targets).replace("/", " ").replace("_", " ")

@@ -7,8 +7,9 @@ A `final` share would be reached in the step after the last, as in PyTorch with 
 below 1 is a share of all steps, any other a number of steps. Warm-up rises linearly and reaches the base rate in its
 last step; the schedule then continues as if that were its first step.
 
-A duration that is a number of steps may not fit a run: its warm-up may never end, its drop or its restarts may never
-come. `Schedule.misfits` says so before a run begins. Shares fit every run: what they round to is up to its length.
+A schedule may not fit a run: its warm-up may never end or leave it no step to fall in, its drop or its restarts may
+never come, and its base rate may lie between two steps. `Schedule.misfits` says so before a run begins, of durations as
+they are rounded to whole steps.
 
 `Plateau` is the only schedule that depends on measurements; its state is a few arrays for checkpoints.
 """
@@ -21,6 +22,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,13 +35,17 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A learning rate as a function of the step: `share(step, steps, **parameters)` of the base rate."""
+    """A learning rate as a function of the step: `share(step, steps, **parameters)` of the base rate.
+
+    With `falls` false the rate stays at the base after the warm-up.
+    """
 
     name: str
     share: Callable[..., float]
     formula: str
     source: str
     parameters: tuple[Parameter, ...] = ()
+    falls: bool = True
 
     def rate(self, base: float, step: int, steps: int, **parameters: float) -> float:
         """The learning rate of a step, in (0, base]; never below the smallest normal number."""
@@ -51,9 +57,37 @@ class Schedule:
         A run without steps has no rate, and everything fits it.
         """
         for parameter, misfit in MISFITS.items():
-            found = misfit(steps, values) if steps and parameter in values else ""
+            found = misfit(self, steps, values) if steps and parameter in values else ""
             if found:
                 yield parameter, f"found {parameter}: {values[parameter]:g} in a run of {steps} steps, {found}"
+
+    def telling_steps(self, last: int, steps: int, values: Mapping[str, Any]) -> Array:
+        """Steps from 1 to `last` whose rates tell all others, (S,): between neighbours the rate rises or falls alone.
+
+        They are all steps, or of many an even part, and the ones at which the rate turns or jumps.
+        """
+        if last <= _ALL:
+            return np.arange(1, last + 1)
+        turns = np.array([*_turns(steps, values)])
+        turns = turns[:: -(-len(turns) // _ALL)]
+        beside = [turns + offset for offset in (-1, 0, 1)]
+        found = np.unique(np.concatenate([np.linspace(1, last, _ALL // 2).astype(int), *beside]))
+        return found[(found >= 1) & (found <= last)]
+
+
+_ALL = 10_000  # steps, or turns of a rate, up to which all are looked at
+
+
+def _turns(steps: int, values: Mapping[str, Any]) -> Iterator[int]:
+    """The steps at which a rate no longer rises or falls as before: where the warm-up ends, at drops and restarts."""
+    first = max(1, _count(values.get("warmup", 0), steps))
+    yield first
+    if "every" in values:
+        yield from range(first, steps + 1, max(1, _count(values["every"], steps)))
+    if "cycles" in values:
+        yield from (first + begin for begin in _cycles(max(1, steps - first + 1), values["cycles"], values["growth"]))
+    if "rise" in values:
+        yield _before_peak(steps, values["rise"]) + 1
 
 
 def constant(step: int, steps: int, *, warmup: float) -> float:
@@ -147,23 +181,50 @@ def _count(length: float, steps: int) -> int:
 # --- what does not fit a run ------------------------------------------------------------------------------------------
 
 
-def _warmup_misfit(steps: int, values: Mapping[str, Any]) -> str:
-    """A warm-up may take the whole run, but must reach the base rate in it."""
-    if _count(values["warmup"], steps) <= steps:
+def _warmup_misfit(schedule: Schedule, steps: int, values: Mapping[str, Any]) -> str:
+    """A warm-up must reach the base rate in the run, and leave a step in which the rate can fall."""
+    warmup, most = _count(values["warmup"], steps), max(1, steps - schedule.falls)
+    if warmup <= most:
         return ""
-    return f"so that it never ends; expected at most {steps}, or a share of the run such as 0.1"
+    found = "so that it never ends" if warmup > steps else "so that the rate never falls after it"
+    return f"{found}; expected at most {most}, or a share of the run such as 0.1"
 
 
-def _every_misfit(steps: int, values: Mapping[str, Any]) -> str:
-    """The first drop comes `every` steps after the first at the base rate."""
-    most = steps - _peak(steps, values)
-    if values["every"] < 1 or _count(values["every"], steps) <= most:
+def _every_misfit(_schedule: Schedule, steps: int, values: Mapping[str, Any]) -> str:
+    """The first drop comes `every` steps after the first at the base rate; a share of a single step never does."""
+    most, every = steps - _peak(steps, values), values["every"]
+    if max(1, _count(every, steps)) <= most or (steps == 1 and every < 1):
         return ""
-    found = f"so that the rate never drops{' after the warm-up' if values['warmup'] else ''}"
-    return f"{found}; expected {f'at most {most}, or ' if most else ''}a share of the run such as 0.3"
+    share = min(0.3, math.floor(100 * most / steps) / 100) if most else 0.3
+    expected = [f"at most {most}"] * (most > 0) + [f"a share of the run such as {share:g}"] * (share > 0)
+    after = " after the warm-up" if values["warmup"] else ""
+    return f"so that the rate never drops{after}; expected {', or '.join(expected)}"
 
 
-def _cycles_misfit(steps: int, values: Mapping[str, Any]) -> str:
+def _rise_misfit(_schedule: Schedule, steps: int, values: Mapping[str, Any]) -> str:
+    """In a few steps the peak may lie so far from each of them that the base rate is not nearly reached."""
+    highest = _highest(steps, values)
+    if highest >= _REACHED:
+        return ""
+    least = next(more for more in count(steps + 1) if _highest(more, values) >= _REACHED)
+    return f"so that no rate is above {100 * highest:.2g} % of the base; expected {least} steps or more"
+
+
+_REACHED = 0.9  # share of the base rate that an update must have for the base to count as reached
+
+
+def _highest(steps: int, values: Mapping[str, Any]) -> float:
+    """The largest share of the base rate in one cycle: at one of the two steps beside its peak."""
+    before = _before_peak(steps, values["rise"])
+    return max(one_cycle(min(t, steps - 1) + 1, steps, **values) for t in (before, before + 1))
+
+
+def _before_peak(steps: int, rise: float) -> int:
+    """The last step, counted from 0, that is not behind the peak of one cycle."""
+    return math.floor(max(rise * steps - 1, 0.0))
+
+
+def _cycles_misfit(_schedule: Schedule, steps: int, values: Mapping[str, Any]) -> str:
     """A cycle of a single step is at the base rate alone, and never falls."""
     period = steps - _peak(steps, values) + 1
     shortest = _first_cycle(period, values["cycles"], values["growth"])
@@ -176,12 +237,13 @@ def _cycles_misfit(steps: int, values: Mapping[str, Any]) -> str:
 def _peak(steps: int, values: Mapping[str, Any]) -> int:
     """The first step at the base rate; as without a warm-up if that does not fit."""
     peak = max(1, _count(values["warmup"], steps))
-    return peak if peak <= steps else 1
+    return peak if peak < steps else 1
 
 
-MISFITS: dict[str, Callable[[int, Mapping[str, Any]], str]] = {
+MISFITS: dict[str, Callable[[Schedule, int, Mapping[str, Any]], str]] = {
     "warmup": _warmup_misfit,
     "every": _every_misfit,
+    "rise": _rise_misfit,
     "cycles": _cycles_misfit,
 }
 
@@ -198,7 +260,7 @@ def _final(default: float, *excluded: float) -> Parameter:
 
 
 SCHEDULES: dict[str, Schedule] = by_name(
-    Schedule("constant", constant, "base", "Robbins, Monro 1951", (_warmup(),)),
+    Schedule("constant", constant, "base", "Robbins, Monro 1951", (_warmup(),), falls=False),
     Schedule(
         "linear", linear, "base · (1 - (1 - final) t / T)", "Devlin et al. 2019, NAACL (BERT)",
         (_warmup(), _final(0.0)),

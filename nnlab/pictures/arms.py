@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnlab.pictures.scales import (
     drawable,
     is_share,
-    metric_label,
+    metric_and_loss,
     metric_value,
     possible,
     sampled,
@@ -37,7 +37,6 @@ from nnlab.pictures.style import (
     joined,
     legend,
     look,
-    loss_label,
     say,
     shortened,
 )
@@ -100,7 +99,8 @@ def compare_curves(
         drawn.append((at, np.vstack([spread, _mean(runs)])))
     outside = scale_after_start(axes, drawn, metric_name)
     sentence = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
-    dress(axes, x="step (updates)", y=_label(metric_name, loss, scaled=scaled_targets), sentence=joined(sentence))
+    label = metric_and_loss(metric_name, loss, scaled=scaled_targets)
+    dress(axes, x="step (updates)", y=label, sentence=joined(sentence))
     scale_steps(axes)
     if not handles:
         say(axes, "no finite value was recorded")
@@ -125,11 +125,6 @@ def _band(runs: NDArray[Any]) -> NDArray[Any]:
     """The 10th and the 90th percentile of the seeds (2, t)."""
     band: NDArray[Any] = np.nanpercentile(runs, BAND, axis=0)
     return band
-
-
-def _label(metric: str, loss: str, *, scaled: bool) -> str:
-    label = metric_label(metric)
-    return loss_label(label, loss, scaled=scaled) if metric.endswith("loss") else label
 
 
 def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool, many: bool) -> str:
@@ -193,6 +188,8 @@ def compare_finals(
     metric_name: str,
     larger_is_better: bool,
     title: str,
+    loss: str = "",
+    scaled_targets: bool = False,
     styles: Styles | None = None,
 ) -> Figure:
     """Each seed's final value, one row per arm, best arm on top, with the mean and its 95 % interval.
@@ -209,7 +206,8 @@ def compare_finals(
         _draw_seeds(axes, row, arms[name], styles[name])
     better = "larger is better →" if larger_is_better else "← smaller is better"
     sentence = "Marks: single seeds; diamond and bar: mean and its 95 % interval"
-    dress(axes, x=f"final {metric_label(metric_name)}; {better}", y="", sentence=sentence)
+    label = metric_and_loss(metric_name, loss, scaled=scaled_targets)
+    dress(axes, x=f"final {label}; {better}", y="", sentence=sentence)
     values = np.concatenate([np.empty(0), *arms.values()])
     _name_rows(axes, order, arms)
     cut = {name: possible(interval, metric_name) for name, interval in intervals.items()}

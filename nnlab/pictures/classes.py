@@ -36,11 +36,18 @@ MOST_IMAGES, IMAGE_COLUMNS = 25, 5
 
 
 def confusion(
-    matrix: NDArray[Any], classes: Sequence[str], *, split: str, accuracy: float | None, title: str
+    matrix: NDArray[Any],
+    classes: Sequence[str],
+    *,
+    split: str,
+    accuracy: float | None,
+    title: str,
+    weighted: bool = False,
 ) -> Figure:
     """Confusion matrix: how often each true class (row) was predicted as each class (column).
 
-    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. `accuracy` is a share.
+    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. `accuracy` is a share. With
+    `weighted` it is one by the rows' weights, which the counts are without, and the sentence says so.
     """
     classes = [shortened(name, 24) for name in classes]
     cell = _cell_size(matrix)
@@ -52,8 +59,10 @@ def confusion(
     image = _draw_shares(axes, matrix)
     axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
-    correct = f"{percent(accuracy)} right" if accuracy is not None and np.isfinite(accuracy) else ""
-    sentence = ", ".join(filter(None, [f"{legible(split)} part", f"{count(int(matrix.sum()))} samples", correct]))
+    by_weight = " by weight" if weighted else ""
+    correct = f"{percent(accuracy)} right{by_weight}" if accuracy is not None and np.isfinite(accuracy) else ""
+    parts = [f"{legible(split)} part", f"{count(int(matrix.sum()))} samples", correct]
+    sentence = joined([", ".join(filter(None, parts)), "cells count rows, without their weights" if weighted else ""])
     dress(axes, x="predicted class", y="true class", sentence=sentence, letters=int(9 * figure.get_figwidth() - 9))
     axes.grid(visible=False)
     axes.tick_params(length=0)

@@ -113,20 +113,23 @@ def learning_rate(
 ) -> Figure:
     """The learning rate (T,) of the updates at `steps` (T,), nan where it was not measured.
 
-    The axis is logarithmic for schedules that multiply the rate, and linear for the others.
+    The axis is logarithmic for schedules that multiply the rate, and linear for the others. A plateau's rate is that of
+    the updates since the step before.
     """
     figure = blank(title)
     axes = figure.subplots()
     good = drawable(rates)
     at, values = steps[good], rates[good]
-    axes.plot(at, values, color=BLUE, linewidth=2.2, marker="o" if at.size <= 40 else "", markersize=5)
+    drawn, style = thinned(values), "steps-pre" if schedule == "plateau" else "default"
+    marker = "o" if at.size <= 40 else ""
+    axes.plot(at[drawn], values[drawn], color=BLUE, linewidth=2.2, marker=marker, markersize=5, drawstyle=style)
     if schedule in _MULTIPLYING:
         scale_metric(axes, "y", values, "learning_rate")
     else:
         axes.set_ylim(bottom=0)
     dress(axes, x="step (updates)", y="learning rate", sentence=_rate_sentence(schedule, at, values))
     scale_steps(axes)
-    _add_epochs(axes, steps, epoch_steps)
+    _add_epochs(axes, at, epoch_steps)
     return figure
 
 

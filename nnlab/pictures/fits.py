@@ -32,11 +32,20 @@ MOST_TARGETS, TARGET_COLUMNS = 12, 3
 MOST_POINTS = 3000
 
 
-def fit(truth: NDArray[Any], predicted: NDArray[Any], *, targets: Sequence[str], split: str, title: str) -> Figure:
+def fit(
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    *,
+    targets: Sequence[str],
+    split: str,
+    title: str,
+    weights: NDArray[Any] | None = None,
+) -> Figure:
     """Predicted against true values, one panel per target (the first 12), in the targets' own units.
 
     `truth` and `predicted` are (N, K). Perfect predictions lie on the line; each panel gives RMSE (root mean
-    squared error, in the target's unit) and R² (share of the variance explained).
+    squared error, in the target's unit) and R² (share of the variance explained), by the
+    `weights` (N,) of the rows if they have any.
     """
     shown = min(len(targets), MOST_TARGETS)
     columns = min(shown, TARGET_COLUMNS)
@@ -47,16 +56,24 @@ def fit(truth: NDArray[Any], predicted: NDArray[Any], *, targets: Sequence[str],
         axes.axis("off")
     for index, axes in enumerate(grid[:shown]):
         several = f"{shortened(targets[index], 24)}\n" if len(targets) > 1 else ""
-        _draw_fit(axes, truth[:, index], predicted[:, index], targets[index], several)
+        _draw_fit(axes, truth[:, index], predicted[:, index], weights, targets[index], several)
     names = [f"{legible(split)} part ({count(len(truth))} samples)", "prediction = truth"]
     legend(figure, list(grid[0].get_lines()), names)
     return figure
 
 
-def _draw_fit(axes: Axes, truth: NDArray[Any], predicted: NDArray[Any], target: str, heading: str) -> None:
+def _draw_fit(
+    axes: Axes,
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    weights: NDArray[Any] | None,
+    target: str,
+    heading: str,
+) -> None:
     good = drawable(truth) & drawable(predicted)
     lost = int((~good).sum())
     truth, predicted = truth[good].astype(float), predicted[good].astype(float)
+    known = None if weights is None else weights[good]
     rows = sampled(len(truth), MOST_POINTS)
     axes.plot(truth[rows], predicted[rows], linestyle="", marker="o", markersize=5, color=BLUE, alpha=_ink(len(rows)),
               markeredgewidth=0)  # fmt: skip
@@ -65,8 +82,8 @@ def _draw_fit(axes: Axes, truth: NDArray[Any], predicted: NDArray[Any], target: 
     target = shortened(target, 24)
     dress(axes, x=f"true {target}", y=f"predicted {target}")
     left_out = f"{count(lost)} not finite, left out" if lost else ""
-    axes.set_title(heading + joined([_quality(truth, predicted), left_out]), loc="left", fontsize=10.5, color=INK,
-                   parse_math=False)  # fmt: skip
+    quality = joined([_quality(truth, predicted, known), left_out])
+    axes.set_title(heading + quality, loc="left", fontsize=10.5, color=INK, parse_math=False)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.locator_params(nbins=5)
     if len(truth) == 0:
@@ -87,15 +104,15 @@ def _common_limits(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[float,
     return float(low - margin), float(high + margin)
 
 
-def _quality(truth: NDArray[Any], predicted: NDArray[Any]) -> str:
-    """`RMSE 0.123; R² 0.987`; R² is left out if the truth does not vary."""
-    if truth.size == 0:
+def _quality(truth: NDArray[Any], predicted: NDArray[Any], weights: NDArray[Any] | None) -> str:
+    """`RMSE 0.123; R² 0.987`, with `by weight` where rows have weights; R² is left out if the truth does not vary."""
+    if truth.size == 0 or (weights is not None and not weights.any()):
         return ""
     with np.errstate(over="ignore"):
-        squared_error = ((predicted - truth) ** 2).mean()
-        variance = truth.var()
+        squared_error = np.average((predicted - truth) ** 2, weights=weights)
+        variance = np.average((truth - np.average(truth, weights=weights)) ** 2, weights=weights)
     explained = f"R² {number(round(1 - squared_error / variance, 4))}" if 0 < variance < np.inf else "R² not defined"
-    return f"RMSE {number(np.sqrt(squared_error))}; {explained}"
+    return f"RMSE {number(np.sqrt(squared_error))}; {explained}{'' if weights is None else ', by weight'}"
 
 
 def fit_curve(

@@ -46,10 +46,12 @@ def label_rates(
     samples: int,
     split: str,
     title: str,
+    weighted: bool = False,
 ) -> Figure:
     """Bars with precision, recall and F1 of each label (the first 30).
 
     `rates` holds them by name, each (K,) shares; `present` (K,) counts those of the `samples` that have the label.
+    With `weighted` the shares are by the rows' weights, and the sentence says so.
     """
     shown = labels[:MOST_LABELS]
     figure = blank(title, width=9.0, height=1.6 + 0.75 * len(shown))
@@ -57,7 +59,8 @@ def label_rates(
     for index, name in enumerate(RATES):
         _draw_bars(axes, rates[name][: len(shown)], (index - 1) * THICK, RATES[name][0])
     part = f"{len(shown)} of {count(len(labels))} labels drawn" if len(shown) < len(labels) else ""
-    sentence = joined([f"{legible(split)} part, {count(samples)} samples: how well each label is given", part])
+    how = f"how well each label is given{', by weight' if weighted else ''}"
+    sentence = joined([f"{legible(split)} part, {count(samples)} samples: {how}", part])
     dress(axes, x="share (%)", y="", sentence=sentence)
     _name_labels(axes, shown, present, samples)
     axes.set(xlim=(0, 1), xticks=np.linspace(0, 1, 6))

@@ -228,10 +228,12 @@ def truth_and_prediction(
     names: tuple[str, str],
     classes: Sequence[str],
     title: str,
+    weighted: bool = False,
 ) -> Figure:
     """True beside predicted classes, with a ring around each wrong prediction.
 
-    `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices.
+    `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices. With `weighted` the rows have
+    weights, and the sentence says that the wrong ones are counted without.
     """
     extent = extent_of(x)
     figure = blank(title, width=9.0, height=_height(extent, 4.8, 3.9))
@@ -240,7 +242,9 @@ def truth_and_prediction(
     scatter_classes(right, x, predicted, classes)
     rings = _ring(right, x, truth != predicted, extent)
     missed = int((truth != predicted).sum())
-    share = f" ({percent(missed / len(x))})" if len(x) else ""
+    share = (
+        f" ({percent(missed / len(x))}{' of the rows, without their weights' if weighted else ''})" if len(x) else ""
+    )
     dress(left, x=names[0], y=names[1], sentence=joined(["True classes", _part(shown, len(x))]), letters=46)
     sentence = f"Predicted classes: {count(missed)} of {count(len(x))} wrong{share}"
     dress(right, x=names[0], y=names[1], sentence=sentence, letters=46)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from nnlab.pictures.style import count, number, percent, plain_name
+from nnlab.pictures.style import count, loss_label, number, percent, plain_name
 
 LARGEST = 1e100  # beyond it, the margins of an axis overflow
 LOG_DECADES = 1.5  # a larger span needs a logarithmic axis
@@ -44,6 +44,12 @@ def metric_value(value: float, metric: str) -> str:
 def metric_label(metric: str) -> str:
     """The axis label of a metric, with % for a share."""
     return f"{plain_name(metric)} (%)" if is_share(metric) else plain_name(metric)
+
+
+def metric_and_loss(metric: str, loss: str, *, scaled: bool) -> str:
+    """The axis label of a metric; that of a loss has its name, and whether it is one of scaled targets."""
+    label = metric_label(metric)
+    return loss_label(label, loss, scaled=scaled) if metric.rpartition("/")[2] == "loss" else label
 
 
 def wants_logarithm(values: NDArray[Any]) -> bool:

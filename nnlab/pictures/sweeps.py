@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from nnlab.pictures.scales import drawable, metric_label, scale_metric, wants_logarithm
+from nnlab.pictures.scales import drawable, metric_and_loss, scale_metric, wants_logarithm
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
@@ -65,6 +65,8 @@ def sweep_keys(
     metric_name: str,
     larger_is_better: bool,
     title: str,
+    loss: str = "",
+    scaled_targets: bool = False,
 ) -> Figure:
     """The final figure of every point and seed over each key, whatever the values of the other keys.
 
@@ -80,7 +82,7 @@ def sweep_keys(
     handles: dict[str, Line2D] = {}
     for index, (axes, key) in enumerate(zip(grid, keys, strict=False)):
         handles |= _draw(axes, key, finals, best)
-        label = f"{metric_label(metric_name)}, {better}" if index % columns == 0 else ""
+        label = f"{metric_and_loss(metric_name, loss, scaled=scaled_targets)}, {better}" if index % columns == 0 else ""
         dress(axes, x=f"{key.name}{' (logarithmic)' if key.is_log else ''}", y=label, letters=60)
         _scale_key(axes, key)
     for axes in grid[len(keys) :]:

@@ -89,7 +89,8 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
 def _sentence(portrait: Portrait) -> str:
     dead, saturated = (percent(share).replace(" ", _TIED) for share in (portrait.dead_share, portrait.saturated_share))
     of_channels = " of channels" if portrait.saturated_by_channel.size else ""
-    learned = f"{portrait.learned}; " if portrait.learned else ""
+    drawn = f"curve: mean of the {'channels' if of_channels else 'units'}" if portrait.are_means else ""
+    learned = "".join(f"{words}; " for words in (portrait.learned, drawn) if words)
     return f"{shortened(portrait.name, 24)}: {learned}{dead}{of_channels} dead, {saturated} saturated"
 
 

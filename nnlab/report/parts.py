@@ -12,11 +12,12 @@ from typing import Any, Generic, TypeVar
 from nnlab.data.dataset import ColumnReading
 from nnlab.data.described import COLUMNS, rows_of
 from nnlab.errors import StorageError, printable
+from nnlab.maths.metrics import shown_gate
 from nnlab.report.page import Cell, HtmlTable, Picture, Section, Tone
 from nnlab.runs.files import read_plain
 from nnlab.runs.folder import CONFIG
 from nnlab.runs.run import AnyRun
-from nnlab.runs.summary import GateLine
+from nnlab.runs.summary import ComparisonSummary, GateLine, SweepSummary, TrainingSummary
 
 T = TypeVar("T")  # the data that is drawn
 
@@ -42,10 +43,14 @@ def begun_in(run: AnyRun | None) -> str:
     return run.begun if run and run.begun else "at an unknown time"
 
 
-def gates_tables(gates: Sequence[GateLine], caption: str) -> Iterator[HtmlTable]:
+def gates_tables(summary: TrainingSummary | ComparisonSummary | SweepSummary, caption: str) -> Iterator[HtmlTable]:
     """A table of the gates, if there are any."""
-    if gates:
-        rows: list[list[Cell]] = [[gate.gate, "met" if gate.met else "NOT MET", gate.value] for gate in gates]
+    if summary.gates:
+        shown = [shown_gate(gate.gate, scaled_targets=summary.scaled_targets) for gate in summary.gates]
+        rows: list[list[Cell]] = [
+            [words, "met" if gate.met else "NOT MET", gate.value]
+            for words, gate in zip(shown, summary.gates, strict=True)
+        ]
         yield HtmlTable(caption, ["gate", "outcome", "value"], rows)
 
 

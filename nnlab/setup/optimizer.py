@@ -100,6 +100,16 @@ class BoundOptimizer:
         rate, steps, values = schedule.entry.rate, self.steps, dict[str, Any](schedule.values)
         return [lambda step, base=base: rate(base, step, steps, **values) for base in bases]  # type: ignore[misc]
 
+    def planned_rates(self, last: int) -> tuple[Array, Array]:
+        """Steps from 1 to `last` and the first replica's learning rate at each, both (S,), for a picture of the curve.
+
+        Of a plateau schedule, whose rates nobody knows before, and without a schedule it is the first step alone.
+        """
+        schedule, steps = self.choice.schedule, np.arange(1, min(1, last) + 1)
+        if schedule is not None and not isinstance(schedule.entry, Plateau):
+            steps = schedule.entry.telling_steps(last, self.steps, schedule.values)
+        return steps, np.array([self._rates[0](step) for step in steps.tolist()])
+
     def observe(self, slots: Mapping[str, Any], values: Any) -> None:
         """Pass the monitored figure of an evaluation, (R,), to a plateau schedule."""
         if self.plateau is not None:

@@ -244,12 +244,12 @@ def watch_health(
 class Portrait:
     """An activation layer of one network at work: the function and its slope over the range of its pre-activations.
 
-    `grid`, `value` and `slope` are (G,), with the parameters of the units averaged; `saturated` (G,) is true where the
-    slope is at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some
-    262,144 of them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
+    `grid`, `value` and `slope` are (G,), averaged over the units; `saturated` (G,) is true where the slope is
+    at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some 262,144 of
+    them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
     saturated pixels, `dead_channels` (channels,) is true for channels that are dead at all of them, and `images` is the
     number of images that were looked at. `learned` are the learned parameters of the activation in words: their value,
-    or their range over the units.
+    or their range over the units; with `are_means` units have different ones, and the curves are the units' mean.
     """
 
     name: str
@@ -265,6 +265,7 @@ class Portrait:
     dead_channels: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     images: int = 0
     learned: str = ""
+    are_means: bool = False
 
 
 def activation_layers(network: Network) -> dict[str, bool]:
@@ -316,7 +317,8 @@ def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, r
     margin = max(0.05 * (highest - lowest), 0.1)
     least, most = reach or (lowest, highest)
     grid = np.linspace(min(lowest - margin, least), max(highest + margin, most), 2 * _POINTS)
-    value, slope = (values.mean(axis=-1) for values in bound.curve_at(grid[:, None].astype(bound.y.dtype)))
+    by_unit = bound.curve_at(grid[:, None].astype(bound.y.dtype))
+    value, slope = (values.mean(axis=-1) for values in by_unit)
     dead, saturated = np.all(flat <= DEAD, axis=0, keepdims=True)[0], (flat <= SATURATED).mean(axis=0)
     has_channels = isinstance(bound, OverChannels)
     return Portrait(
@@ -332,6 +334,7 @@ def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, r
         saturated_by_channel=saturated if has_channels else np.empty(0),
         dead_channels=dead if has_channels else np.empty(0, bool),
         images=rows if has_channels else 0,
+        are_means=by_unit[0].shape[-1] > 1,
     )
 
 

@@ -3,6 +3,8 @@
 import pytest
 from support import nnlab_here, read_json, read_rows, trained, write
 
+from nnlab.pictures import curves
+
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 # 120 rows, 24 of them for validation: 30 steps.
@@ -17,7 +19,7 @@ training: {{epochs: 10, batch_size: 32, log_every: 1}}
 WARM = "{name: cosine, base: 0.05, warmup: 500}"
 CYCLES = "{name: cosine, base: 0.05, cycles: 50}"
 NEVER = (
-    "found warmup: 500 in a run of 30 steps, so that it never ends; expected at most 30, or a share of the run such "
+    "found warmup: 500 in a run of 30 steps, so that it never ends; expected at most 29, or a share of the run such "
 )
 SWISH = "{name: swish, learn: [beta]}"
 
@@ -94,7 +96,7 @@ def test_every_step_of_a_sweep_has_its_own_schedule(here):
         f"experiment.yaml:5:75: with warmup={steps}: found warmup: {steps} " for steps in (31, 40)
     ]
     assert "runs" not in names(here)
-    assert nnlab_here(*sweep, "optimizer.learning_rate.warmup=0.1,30", cwd=here).exit_code == 0
+    assert nnlab_here(*sweep, "optimizer.learning_rate.warmup=0.1,29", cwd=here).exit_code == 0
 
 
 def test_a_run_cannot_be_made_shorter_than_its_warmup(here):
@@ -135,6 +137,24 @@ def test_the_rate_is_a_column_a_gate_and_a_picture(here):
     assert missed.exit_code == 3
     never = nnlab_here("train", "experiment.yaml", "--gate", "optimizer/learning_rate@0 <= 1", cwd=here)
     assert "found step 0 for optimizer/learning_rate, expected one from 1 to 30" in never.stderr
+
+
+@pytest.mark.parametrize(
+    ("rate", "title"),
+    [
+        ("{name: cosine, base: 0.1, cycles: 15}", "cosine; highest 0.1 at step 1, last 0.05 at step 30"),
+        ("{name: linear, base: 0.1, warmup: 7}", "linear; highest 0.1 at step 7, last 0.004167 at step 30"),
+        ("{name: plateau, base: 0.1}", "plateau; highest 0.1 at step 1, last 0.1 at step 30"),
+    ],
+)
+def test_the_picture_has_the_rate_of_every_step_however_few_are_logged(here, rate, title, monkeypatch):
+    said = []
+    drawn = curves._rate_sentence
+    monkeypatch.setattr(curves, "_rate_sentence", lambda *found: said.append(drawn(*found)) or said[-1])
+    monkeypatch.setattr("nnlab.experiments.pictures.side_by_side", lambda tasks: [task() for task in tasks])
+    file(here, rate)
+    trained(here, "experiment.yaml", "--set", "training.log_every=10")
+    assert said == [f"Learning rate by the schedule {title}"]
 
 
 def test_a_rate_that_never_changes_is_a_column_alone(here):

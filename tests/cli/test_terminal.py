@@ -127,6 +127,19 @@ def test_a_live_line_fits_the_screen_and_keeps_step_and_time_left(width, name):
         assert "train/figure4 0.1235" in task.fields["text"]
 
 
+@pytest.mark.parametrize("width", [100, None])
+def test_the_learning_rate_stands_behind_the_first_figure_however_many_there_are(width):
+    latest, rate = terminal._Latest(), {"optimizer/learning_rate": 0.05}
+    many = {f"val/figure{index}": 0.123456 for index in range(9)}
+    latest.add(Progress(1200, 2000, 3.0, {"batch/loss": 0.5} | rate, 6.0))
+    latest.add(now := Progress(1205, 2000, 3.0, many, 6.0))
+    begin = "step 1,205/2,000 · val/figure0 0.1235 · at step 1,200: learning rate 0.05 · "
+    assert terminal._sentence(now, latest, width).startswith(begin)
+    latest.add(both := Progress(1210, 2000, 3.0, many | rate, 6.0))
+    begin = "step 1,210/2,000 · val/figure0 0.1235 · learning rate 0.05 · val/figure1 0.1235 · "
+    assert terminal._sentence(both, latest, width).startswith(begin)
+
+
 def test_help_shows_what_each_command_does_to_the_end(tmp_path):
     shown = nnlab("--help", cwd=tmp_path, COLUMNS="80").stdout
     assert "Compare activations over many seeds." in shown

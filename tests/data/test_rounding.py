@@ -169,6 +169,10 @@ def test_new_rows_whose_values_fall_together_are_warned_of(tmp_path):
     assert "1 of 1 input ('x') is rounded in float32: 200 different values in 200 rows become" in " ".join(
         done.stderr.split()
     )
+    off(tmp_path, X, 1.7e10 + X)
+    done = " ".join(nnlab_here("eval", run, "--data", "off.csv", cwd=tmp_path).stderr.split())
+    assert "target 'y' is rounded, once scaled, to steps of" in done
+    assert "200 different values in 200 rows become 1, so that digits are lost: a network trained with" in done
     off(tmp_path, X / 3, np.sin(X))
     assert "float32" not in nnlab_here("eval", run, "--data", "off.csv", cwd=tmp_path).stderr
 

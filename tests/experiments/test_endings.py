@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import time
@@ -512,9 +513,33 @@ def test_the_loss_of_scaled_targets_is_named_as_such(tmp_path):
     assert "mse (of scaled targets)" in nnlab_here("train", "experiment.yaml", "--dry-run", cwd=tmp_path).stderr
 
 
+GATES = ("--gate", "train/loss <= 1e-9", "--gate", "train/mae >= 1e-9")
+
+
+def test_gates_on_the_loss_of_scaled_targets_and_eval_in_json_name_it_as_such(tmp_path):
+    missed = "gate not met: train/loss <= 1e-9 (of scaled targets) (found "
+    result = nnlab_here("train", write(tmp_path, SCALED), *GATES, cwd=tmp_path)
+    assert missed in result.stderr
+    assert " train/loss <= 1e-9 (of scaled targets) " in result.stderr
+    assert " train/mae >= 1e-9 (of" not in result.stderr
+    assert ">train/loss &lt;= 1e-9 (of scaled targets)<" in page((tmp_path / "runs/latest").resolve())[3]
+    found = nnlab_here("eval", "latest", *GATES, "--json", cwd=tmp_path)
+    assert json.loads(found.stdout)["scaled_targets"] is True
+    assert json.loads(found.stdout)["gates"][0]["gate"] == "train/loss <= 1e-9"
+    assert missed in found.stderr
+    swept = ("--grid", "optimizer.learning_rate=0.1,0.2", "--seeds", "2", "--gate", "best.train/loss <= 1e-9")
+    assert missed.replace("train", "best.train") in nnlab_here("sweep", "experiment.yaml", *swept, cwd=tmp_path).stderr
+    write(tmp_path, SCALED + "network: {layers: [2]}\n")
+    compared = ("-a", "relu", "--seeds", "2", "--gate", "relu.train/loss.max <= 1e-9")
+    result = nnlab_here("compare-activations", "experiment.yaml", *compared, cwd=tmp_path)
+    assert "gate not met: relu.train/loss.max <= 1e-9 (of scaled targets) (found " in result.stderr
+
+
 def test_a_loss_in_the_targets_units_keeps_its_name(tmp_path):
     result = nnlab_here("train", write(tmp_path, HOUSES), cwd=tmp_path)
     assert "scaled" not in result.stderr
+    found = nnlab_here("eval", "latest", "--gate", "train/loss <= 1e-9", "--json", cwd=tmp_path)
+    assert "scaled" not in found.stdout + found.stderr
     assert "scaled_targets" not in read_json(tmp_path / "runs/latest/summary.json")
 
 

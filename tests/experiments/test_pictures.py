@@ -12,7 +12,9 @@ from nnlab import pictures as plots
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
 from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
+from nnlab.maths.metrics import report
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
+from nnlab.pictures.style import number, percent
 from nnlab.training.health import Portrait
 
 ROWS = 24
@@ -116,8 +118,10 @@ SUITABLE["units looked at"] = (
 
 
 def scheduled(one, schedule):
-    """The same run with the learning rates of its updates."""
-    return replace(one, curves={**one.curves, "optimizer/learning_rate": np.array([NAN, 0.1, 0.05])}, schedule=schedule)
+    """The same run with the learning rates of its updates, of which two were logged."""
+    logged = {"optimizer/learning_rate": np.array([NAN, 0.1, 0.05])}
+    rates = np.arange(1, 21), np.linspace(0.12, 0.05, 20)
+    return replace(one, curves={**one.curves, **logged}, schedule=schedule, rates=rates)
 
 
 SUITABLE["a schedule"] = (scheduled(regression(1), "cosine"), {"cost", "fit", "learning_rate"})
@@ -182,12 +186,21 @@ def test_the_loss_of_scaled_targets_is_called_that():
 def test_the_learning_rate_is_drawn_at_its_steps():
     figure = PICTURES["learning_rate"].draw(scheduled(regression(), "cosine"))
     axes = figure.axes[0]
-    assert axes.get_lines()[0].get_xydata().tolist() == [[10, 0.1], [20, 0.05]]
-    assert "schedule cosine; highest 0.1 at step 10, last 0.05 at step 20" in words(figure)
+    rates = np.column_stack([np.arange(1, 21), np.linspace(0.12, 0.05, 20)])
+    assert axes.get_lines()[0].get_xydata().tolist() == rates.tolist()
+    assert "schedule cosine; highest 0.12 at step 1, last 0.05 at step 20" in words(figure)
     assert axes.get_ylim()[0] == 0
-    falling = scheduled(regression(), "exponential")
-    falling = replace(falling, curves={"optimizer/learning_rate": np.array([NAN, 0.1, 1e-4])})
+    falling = replace(scheduled(regression(), "exponential"), rates=(np.arange(1, 21), np.geomspace(0.1, 1e-4, 20)))
     assert PICTURES["learning_rate"].draw(falling).axes[0].get_yscale() == "log"
+
+
+def test_the_rate_of_a_plateau_is_that_of_the_updates_since_the_last_evaluation():
+    one = replace(scheduled(regression(), "plateau"), rates=(np.array([1]), np.array([0.1])))
+    figure = PICTURES["learning_rate"].draw(one)
+    (line,) = figure.axes[0].get_lines()
+    assert line.get_xydata().tolist() == [[1, 0.1], [10, 0.1], [20, 0.05]]
+    assert line.get_drawstyle() == "steps-pre"
+    assert "highest 0.1 at step 1, last 0.05 at step 20" in words(figure)
 
 
 def test_learned_parameters_stand_above_their_units():
@@ -196,8 +209,57 @@ def test_learned_parameters_stand_above_their_units():
     assert "tanh1: beta = 1.23 learned; 0 % dead" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_a_curve_that_is_the_mean_of_the_units_says_so():
+    own = replace(portrait(), learned="alpha = 0.12 to 0.42 learned", are_means=True)
+    figure = PICTURES["units"].draw(replace(regression(), portraits=[own]))
+    assert "tanh1: alpha = 0.12 to 0.42 learned; curve: mean of the units; 0 % dead" in flat(figure)
+    of_channels = replace(own, saturated_by_channel=np.zeros(3))
+    assert "curve: mean of the channels; " in flat(
+        PICTURES["units"].draw(replace(regression(), portraits=[of_channels]))
+    )
+
+
+def flat(figure):
+    return " ".join(words(figure).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
 def test_accuracy_has_epochs_above():
     assert PICTURES["accuracy"].draw(binary()).axes[0].child_axes
+
+
+WEIGHTS = np.where(np.arange(ROWS) % 5 == 0, 0.25, 1.5)
+
+
+def test_titles_count_rows_by_their_weights_and_cells_without():
+    one = replace(binary(), weights=WEIGHTS)
+    right = WEIGHTS[np.arange(ROWS) % 5 > 0].sum() / WEIGHTS.sum()
+    said = flat(PICTURES["confusion"].draw(one))
+    assert f"test part, {ROWS} samples, {percent(right)} right by weight; cells count rows, without" in said
+    assert "weight" not in flat(PICTURES["confusion"].draw(binary()))
+    said = flat(PICTURES["predictions"].draw(one))
+    assert f"Predicted classes: 5 of {ROWS} wrong ({percent(5 / ROWS)} of the rows, without their weights)" in said
+    assert "weight" not in flat(PICTURES["predictions"].draw(binary()))
+
+
+def test_the_errors_of_a_fit_are_by_weight():
+    one = replace(regression(2, 2), weights=WEIGHTS)
+    found = report("regression", one.outputs, one.y, WEIGHTS, target_names=["t0", "t1"])
+    said = flat(PICTURES["fit"].draw(one))
+    for target in ("t0", "t1"):
+        errors = [found[f"{name}/{target}"] for name in ("rmse", "r2")]
+        assert "RMSE {}; R² {}, by weight".format(*map(number, (errors[0], round(errors[1], 4)))) in said
+    assert "weight" not in flat(PICTURES["fit"].draw(regression(2, 2)))
+
+
+def test_the_rates_of_labels_are_by_weight():
+    one = replace(multilabel(), weights=WEIGHTS)
+    figure = PICTURES["labels"].draw(one)
+    found = report("multilabel", one.outputs, one.y, WEIGHTS, target_names=["p", "q", "r"])
+    assert [bars[0].get_width() for bars in figure.axes[0].containers] == [
+        found[f"{rate}/p"] for rate in ("precision", "recall", "f1")
+    ]
+    assert "how well each label is given, by weight" in flat(figure)
+    assert "weight" not in flat(PICTURES["labels"].draw(multilabel()))
 
 
 def test_the_rates_of_a_label_are_those_of_its_rows():

@@ -8,6 +8,7 @@ from support import nnlab_here, parse_json, read_json, read_rows, trained, write
 
 from nnlab.comparison.tasks import train_piece
 from nnlab.experiments.train import train
+from nnlab.maths.metrics import TRAINING_METRICS
 from nnlab.runs.files import ignore
 from nnlab.setup.experiment_file import ExperimentFile
 from nnlab.setup.rows import prepare_rows
@@ -48,6 +49,21 @@ def text(x, answers, weights=None):
     rows = [f"{a!r},{b!r},{answer}" for (a, b), answer in zip(x.tolist(), answers, strict=True)]
     each = [""] * len(x) if weights is None else [f",{weight!r}" for weight in weights.tolist()]
     return "\n".join([head, *(row + weight for row, weight in zip(rows, each, strict=True))]) + "\n"
+
+
+def test_the_pictures_of_a_run_have_the_accuracy_of_its_summary(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("nnlab.experiments.train.draw", lambda data, *_more: drawn.append(data) or [])
+    write(tmp_path, text(*table()), "people.csv")
+    found = read_json(trained(tmp_path, write(tmp_path, FILE)) / "summary.json")["final"]["test/accuracy"]
+    (data,) = drawn
+    assert accuracy_of(data) == pytest.approx(found, abs=1e-15)
+    assert len(data.weights) == len(data.y)
+
+
+def accuracy_of(data):
+    """The accuracy that the title of confusion.png has."""
+    return float(TRAINING_METRICS[data.task]["accuracy"](data.outputs, data.y, data.weights))
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """Schedules: PyTorch's recorded rates, their shapes, and that no step is left without a rate."""
 
 import inspect
+import itertools
 import json
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from support import ROOT
 
+from nnlab.maths import schedules
 from nnlab.maths.parameters import resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 
@@ -121,12 +124,23 @@ def misfits(name, steps, **given):
 
 @pytest.mark.parametrize("name", WARMED)
 def test_a_warmup_must_end_within_the_run(name):
-    found = misfits(name, 30, warmup=31)
-    expected = "so that it never ends; expected at most 30, or a share of the run such as 0.1"
+    most, shorter = (30 if name == "constant" else 29), {"every": 1} if name == "step" else {}
+    found = misfits(name, 30, warmup=31, **shorter)
+    expected = f"so that it never ends; expected at most {most}, or a share of the run such as 0.1"
     assert found == {"warmup": f"found warmup: 31 in a run of 30 steps, {expected}"}
     assert max(rates(name, 30, warmup=31)) < 1
-    assert not misfits(name, 30, warmup=30)
-    assert rates(name, 30, warmup=30)[-1] == 1
+    assert not misfits(name, 30, warmup=most, **shorter)
+    assert rates(name, 30, warmup=most, **shorter)[most - 1] == 1
+
+
+@pytest.mark.parametrize("name", sorted({*WARMED} - {"constant"}))
+@pytest.mark.parametrize(("steps", "warmup"), [(60, 60), (60, 0.995), (2, 0.99), (2, 2)])
+def test_a_warmup_must_leave_a_step_to_fall_in(name, steps, warmup):
+    expected = f"so that the rate never falls after it; expected at most {steps - 1}, or a share of the run such as 0.1"
+    found = misfits(name, steps, warmup=warmup)
+    assert found == {"warmup": f"found warmup: {warmup:g} in a run of {steps} steps, {expected}"}
+    assert rates(name, steps, warmup=warmup) == rates("constant", steps, warmup=warmup)
+    assert not misfits("constant", steps, warmup=warmup)
 
 
 def test_a_step_must_drop_within_the_run():
@@ -139,6 +153,43 @@ def test_a_step_must_drop_within_the_run():
     assert min(rates("step", 30, warmup=10, every=21)[9:]) == 1
     assert not misfits("step", 30, warmup=10, every=20)
     assert min(rates("step", 30, warmup=10, every=20)[9:]) < 1
+
+
+def test_shares_of_a_step_schedule_must_leave_room_for_a_drop():
+    found = misfits("step", 60, every=0.5, warmup=0.6)
+    expected = "so that the rate never drops after the warm-up; expected at most 24, or a share of the run such as 0.3"
+    assert found == {"every": f"found every: 0.5 in a run of 60 steps, {expected}"}
+    assert min(rates("step", 60, every=0.5, warmup=0.6)[35:]) == 1
+    assert not misfits("step", 60, every=0.4, warmup=0.6)
+    assert misfits("step", 60, warmup=0.9)["every"].endswith("at most 6, or a share of the run such as 0.1")
+    assert misfits("step", 1000, warmup=999)["every"].endswith("; expected at most 1")
+    assert misfits("step", 2, every=0.99)
+    assert not misfits("step", 1, every=0.99)
+
+
+@given(st.integers(1, 200), st.floats(0.001, 0.999), st.floats(0.01, 300))
+def test_a_step_that_is_let_through_drops_in_every_run_of_two_steps_or_more(steps, warmup, every):
+    assume(steps > 1 and not misfits("step", steps, warmup=warmup, every=every))
+    found = rates("step", steps, warmup=warmup, every=every)
+    assert found[-1] < max(found) == 1
+
+
+def test_one_cycle_must_nearly_reach_its_base():
+    expected = "so that no rate is above 81 % of the base; expected 5 steps or more"
+    assert misfits("one_cycle", 4) == {"rise": f"found rise: 0.3 in a run of 4 steps, {expected}"}
+    assert max(rates("one_cycle", 4)) == pytest.approx(0.8117, abs=1e-4)
+    assert "no rate is above 4 % of the base; expected 3 steps" in misfits("one_cycle", 2, rise=0.7)["rise"]
+    assert not misfits("one_cycle", 4, start=1)
+    assert not misfits("one_cycle", 1, rise=0.99)
+
+
+@given(st.floats(0.001, 0.999), st.integers(1, 30))
+def test_from_the_least_number_of_steps_on_one_cycle_reaches_its_base(rise, steps):
+    found = misfits("one_cycle", steps, rise=rise).get("rise")
+    assert (found is None) == (max(rates("one_cycle", steps, rise=rise)) >= 0.9)
+    least = int(found.split("expected ")[1].split()[0]) if found else steps
+    for more in range(least, least + 40) if found else ():
+        assert max(rates("one_cycle", more, rise=rise)) >= 0.9
 
 
 def test_the_cycles_of_a_cosine_must_have_two_steps():
@@ -160,17 +211,47 @@ def test_every_fault_of_a_schedule_is_found_at_once():
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("steps", [0, 1, 2, 3])
-def test_shares_and_defaults_fit_every_run(name, steps):
-    shares = {"warmup": 0.99} if name in WARMED else {}
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 6, 7, 10, 1000])
+def test_defaults_and_the_usual_shares_fit_every_run(name, steps):
+    shares = {"warmup": 0.1} if name in WARMED else {}
     assert not misfits(name, steps)
     assert not misfits(name, steps, **shares)
-    assert not misfits("step", steps, every=0.99)
 
 
 def test_every_schedule_fits_a_run_without_steps():
     assert not misfits("step", 0, warmup=500, every=500)
     assert not misfits("cosine", 0, warmup=500, cycles=500)
+
+
+# --- Steps that tell a curve ------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@given(chosen_schedules(), st.integers(41, 500), st.floats(0.1, 1))
+@example((SCHEDULES["cosine"], {"warmup": 30, "cycles": 17, "growth": 1, "final": 0}), 500, 1.0)
+@example((SCHEDULES["step"], {"warmup": 0.1, "factor": 0.5, "every": 37}), 500, 1.0)
+def test_between_the_steps_that_tell_a_curve_it_rises_or_falls_alone(chosen, steps, done):
+    entry, parameters = fitting(chosen, steps)
+    last = max(1, int(done * steps))
+    with mock.patch.object(schedules, "_ALL", 40):
+        assume(len([*schedules._turns(steps, parameters)]) <= 40)
+        told = entry.telling_steps(last, steps, parameters).tolist()
+    assert (told[0], told[-1]) == (1, last)
+    found = np.array([entry.share(step, steps, **parameters) for step in range(1, last + 1)])
+    for begin, end in itertools.pairwise(told):
+        change = np.diff(found[begin - 1 : end])
+        assert (change >= -1e-15).all() or (change <= 1e-15).all()
+
+
+def test_many_steps_and_many_turns_cost_no_more_than_some():
+    for name, parameters in (("cosine", {"cycles": 10**5}), ("step", {"every": 2, "factor": 0.999}), ("one_cycle", {})):
+        entry = SCHEDULES[name]
+        told = entry.telling_steps(10**6, 10**6, resolved(entry, parameters))
+        assert len(told) <= 40_000
+        assert (told[0], told[-1]) == (1, 10**6)
+    assert SCHEDULES["cosine"].telling_steps(5000, 10**6, resolved(SCHEDULES["cosine"], {})).tolist() == [
+        *range(1, 5001)
+    ]
 
 
 # --- Shapes -----------------------------------------------------------------------------------------------------------

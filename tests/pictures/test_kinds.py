@@ -726,6 +726,22 @@ def test_compared_losses_are_named():
     assert "a seed that stopped early keeps its last value" in words(figure)
 
 
+def test_finals_and_keys_name_a_loss_of_scaled_targets():
+    about = {"larger_is_better": False, "title": "t", "loss": "mse", "scaled_targets": True}
+    finals = {"a": np.array([0.1, 0.2])}
+    named = "validation loss (mean squared error, scaled targets)"
+    for figure, expected in (("val/loss", named), ("val/rmse", "validation RMSE")):
+        drawn = plots.compare_finals(finals, {"a": (0.1, 0.15, 0.2)}, metric_name=figure, **about)
+        assert flat(drawn.axes[0].get_xlabel()) == f"final {expected}; ← smaller is better"
+        key = plots.Key("rate", [0.1, 0.2])
+        drawn = plots.sweep_keys([key], np.array([[0.1], [0.2]]), best=0, metric_name=figure, **about)
+        assert flat(drawn.axes[0].get_ylabel()) == f"{expected}, less is better"
+
+
+def flat(text):
+    return " ".join(text.split())
+
+
 def test_compared_curves_name_an_arm_without_values(tmp_path):
     arms = {"dead": np.full((2, 3), NAN), "gone": np.full((2, 3), INF)}
     figure = plots.compare_curves(np.arange(3), arms, metric_name="val/loss", title="t")

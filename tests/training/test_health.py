@@ -157,6 +157,14 @@ def test_each_unit_is_held_against_its_own_learned_slope():
     assert looked_at(network, [[1.0, 1.0]], theta)["health/layer/saturated"] == 1 / 2  # 1 of 1; 1 of 100
 
 
+@pytest.mark.parametrize(("per_unit", "theta"), [(True, [[0.1, 0.5]]), (False, [[0.3]])])
+def test_a_portrait_of_units_with_their_own_parameters_is_known_to_be_their_mean(per_unit, theta):
+    network = alone("prelu", learned=("alpha",), per_unit=per_unit, inputs=2)
+    (one,) = health.portraits(network, np.array(theta), np.zeros((1, 0)), np.array([[-1.0, -1.0], [1.0, 1.0]]))
+    assert one.are_means == per_unit
+    assert one.slope[0] == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize("name", ["softmax", "maxout", "glu"])
 def test_a_row_activation_has_values_but_no_slope_of_its_own(name):
     z = np.random.default_rng(4).normal(size=(9, 4))
