@@ -106,9 +106,9 @@ def test_a_signal_whose_exception_is_lost_still_ends_and_leaves_no_traceback(cap
     class Thing:
         pass
 
-    thing = Thing()
-    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    things = [Thing()]
+    reference = weakref.ref(things[0], lambda _: signal.raise_signal(signal.SIGINT))
     with pytest.raises(InterruptedRunError, match="stopped by SIGINT: here"), leaving(lambda: "here"):
-        del thing
-        assert reference() is None
+        things.clear()
+    assert reference() is None
     assert capsys.readouterr().err == ""
