@@ -35,10 +35,11 @@ class Plan:
     `epoch` says how the training rows are cut into batches.
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation on the schedule, that is every
-    `evaluate_every`: a learning rate may depend on it. Where `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
-    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean. Of
-    whole splits there are loss and quick figures, and the `reported` ones that were asked for. `readings` are figures
-    that are read from the state wherever something is measured.
+    `evaluate_every`: a learning rate may depend on it. Where `needs_objective`, the update also gets `objective`, an
+    `Objective` on the training part. With `health`, units are looked at wherever whole splits are measured; with
+    `running_loss` the loss of every batch is, for their mean. Of whole splits there are loss and quick figures, and the
+    `reported` ones that were asked for. `readings` are figures that are read from the state wherever something is
+    measured.
     """
 
     task: Task

@@ -28,8 +28,8 @@ class State:
     `squares`, (20,), holds the squared norm of the gradient of step k, summed over the replicas, at (k - 1) % 20.
     `ratios`, (R, layers with weights), are the update ratios of the last step where health is measured, else None.
     `losses`, (2, R), are the sum and the number of batch losses since the last log, where their mean is wanted, else
-    None. `end_value`, (R,), is the watched figure after a last step that is off the schedule of evaluations, where it is
-    better than the best on the schedule, else nan; None where it is better for no replica, and once training goes on.
+    None. `end_value`, (R,), is the watched figure after a last step that is off the schedule of evaluations, where it
+    is better than the best on the schedule, else nan; None where it is better for no replica, or training goes on.
     """
 
     theta: Array
