@@ -69,7 +69,8 @@ def summary_of(
     gradcheck: GradientSummary | None = None,
 ) -> TrainingSummary:
     """The content of summary.json; a training without an end has no `reports`, and no gates are held of it."""
-    best, step = state.best, int(state.best.step[0])
+    best = state.best_to_report()
+    step = int(best.step[0])
     own = {name: series.at(step) for name, series in measured.history.items() if not name.startswith("gradcheck/")}
     at_best = {name: value for name, value in own.items() if value is not None}
     final = {f"{split}/{name}": v for split, figures in (reports or {}).items() for name, v in figures.items()}
@@ -113,7 +114,7 @@ def _last(measured: Measured) -> LastMeasured | None:
 
 def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
     """The data of those pictures of a training that need its metrics alone: there are no rows."""
-    dataset, best = setup.rows.dataset, state.best
+    dataset, best = setup.rows.dataset, state.best_to_report()
     series = {name: measured.history.get(name, Series()) for name in figure_names(setup)}
     steps = np.unique(np.concatenate([one.steps for one in series.values()])).astype(int)
     curves = {name: _curve(one, steps) for name, one in series.items()}

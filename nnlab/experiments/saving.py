@@ -147,7 +147,7 @@ class Saver:
 
     def save_best(self) -> None:
         """Save the best weights so far, if they have changed since they were last saved."""
-        best = self.state.best
+        best = self.state.best_to_report()
         step = int(best.step[0])
         if step != self._best_saved:
             model = self.setup.model(best.theta, best.statistics)

@@ -328,10 +328,21 @@ def _other_best(best: Checkpoint, about: WeightsAbout, state: SavedState) -> Ite
     """What is wrong with best weights of a step that the state knows; later ones were saved just before a kill."""
     if about.step > state.about.step:
         return
-    step = int(state.arrays["best/step"][0])
+    known = _known_best(state)
     if about.fingerprint != state.about.fingerprint:
         yield f"data: found fingerprint {printable(about.fingerprint[:12])}, there it is {state.about.fingerprint[:12]}"
-    if about.step != step:
-        yield f"step: found {about.step}, there the best is of step {step}"
-    elif not np.array_equal(best.arrays.get("theta"), state.arrays.get("best/theta")):  # type: ignore[arg-type]
-        yield f"theta: found other weights than the best there, of step {step}"
+    if about.step not in known:
+        yield f"step: found {about.step}, there the best is of step {max(known)}"
+    elif not np.array_equal(best.arrays.get("theta"), known[about.step]):  # type: ignore[arg-type]
+        yield f"theta: found other weights than the best there, of step {about.step}"
+
+
+def _known_best(state: SavedState) -> dict[int, Any]:
+    """The weights that may be in best.npz beside a state, by their step.
+
+    Those after the last step, if they are better than the best on the schedule of evaluations; and these all the same,
+    for a training that is made longer goes back to them, and may be killed once it has saved them.
+    """
+    arrays = state.arrays
+    known = {int(arrays["best/step"][0]): arrays.get("best/theta")}
+    return known | ({state.about.step: arrays["theta"]} if "end_value" in arrays else {})

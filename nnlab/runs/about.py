@@ -206,8 +206,18 @@ def _state_faults(arrays: Mapping[str, Array], about: StateAbout) -> Iterator[st
     for name in ("best/value", "best/reference"):
         if (found := arrays.get(name)) is None or (found.shape, found.dtype.kind) != ((1,), "f"):
             yield f"{name}: found {shape_of(found)}, expected a number of shape [1]{_OLDER if found is None else ''}"
+    yield from _end_faults(arrays.get("end_value"), about)
     if errors is None or errors.dtype.kind != "f" or errors.ndim != 2 or errors.shape[1] != about.parameters:
         yield f"gradient_errors: found {shape_of(errors)}, expected a row of {about.parameters} for each check"
+
+
+def _end_faults(end: Array | None, about: StateAbout) -> Iterator[str]:
+    """What is wrong with the watched figure after the last step, which most checkpoints are without."""
+    last = about.planned[-1][1]
+    if end is not None and (end.shape, end.dtype) != ((1,), np.dtype(np.float64)):
+        yield f"end_value: found {shape_of(end)}, expected a number of shape [1]"
+    elif end is not None and about.step != last:
+        yield f"end_value: found one at step {about.step}, expected none before step {last}"
 
 
 def weights_faults(arrays: Mapping[str, Array], parameters: int) -> Iterator[str]:

@@ -102,8 +102,13 @@ def schedule_findings(experiment: Experiment, steps: int) -> Iterator[Finding]:
 
 
 def _evaluate_every(experiment: Experiment, per_epoch: int, log_every: int) -> int:
-    """Once per epoch; as often as the log if epochs are short and there is no early stopping."""
-    return per_epoch if experiment.training.early_stopping else max(per_epoch, log_every)
+    """Once per epoch; as often as the log if epochs are short and nothing depends on the evaluations.
+
+    Patience and a plateau's rates do, and must not depend on how long the training is to be: it may be made longer.
+    """
+    schedule = experiment.optimizer.schedule
+    is_observed = experiment.training.early_stopping or (schedule and schedule.name == "plateau")
+    return per_epoch if is_observed else max(per_epoch, log_every)
 
 
 def _gate_steps(experiment: Experiment, steps: int) -> Iterator[int]:

@@ -91,7 +91,7 @@ class Setup:
 
     def chosen(self, state: State) -> Best | State:
         """The weights whose figures a run reports: the best ones with early stopping, else the last."""
-        return state.best if self.stops_early else state
+        return state.best_to_report() if self.stops_early else state
 
     @property
     def stops_early(self) -> bool:

@@ -93,6 +93,7 @@ class Trainer:
     def advance(self, until: int, stop: Callable[[], bool], pause: Callable[[], bool]) -> None:
         """Update theta until `until` steps are done, or until `stop()` or `pause()`, or until no replica is left."""
         state, guard = self.state, self.guard
+        state.end_value = None  # what an end was worth that is one no more
         # A replica that runs away makes inf and nan; the guard looks for them, NumPy need not warn.
         with np.errstate(all="ignore"):
             for step in range(state.step, until):
@@ -142,9 +143,8 @@ class Trainer:
         if not is_everywhere(state.running):
             figures = {name: np.where(state.running, values, np.nan) for name, values in figures.items()}
         if plan.watch.monitor in figures:
-            state.note_watched(plan.watch, figures[plan.watch.monitor])
+            plan.note(state, figures[plan.watch.monitor])
             if plan.observe is not None:
-                plan.observe(state.slots, figures[plan.watch.monitor])
                 self.guard.copy_again()
         state.recorded = state.step
         return Record(state.step, state.step / plan.epoch.steps, figures)

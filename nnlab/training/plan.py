@@ -34,11 +34,12 @@ class Plan:
 
     `epoch` says how the training rows are cut into batches.
     At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
-    `observe(slots, values)` gets the watched figure, (R,), of each evaluation: a schedule may depend on it. Where
-    `needs_objective`, the update also gets `objective`, an `Objective` on the training part. With `health`, units are
-    looked at wherever whole splits are measured; with `running_loss` the loss of every batch is, for their mean. Of
-    whole splits there are loss and quick figures, and the `reported` ones that were asked for. `readings` are figures
-    that are read from the state wherever something is measured.
+    `observe(slots, values)` gets the watched figure, (R,), of each evaluation on the schedule, that is every
+    `evaluate_every`: a learning rate may depend on it. Where `needs_objective`, the update also gets `objective`, an
+    `Objective` on the training part. With `health`, units are looked at wherever whole splits are measured; with
+    `running_loss` the loss of every batch is, for their mean. Of whole splits there are loss and quick figures, and the
+    `reported` ones that were asked for. `readings` are figures that are read from the state wherever something is
+    measured.
     """
 
     task: Task
@@ -72,7 +73,23 @@ class Plan:
 
     def evaluates(self, step: int) -> bool:
         """Whether whole splits are measured at this step; the first and the last always are."""
-        return step % self.evaluate_every == 0 or step == self.steps or step in self.steps_to_measure
+        return self.watches(step) or step == self.steps or step in self.steps_to_measure
+
+    def watches(self, step: int) -> bool:
+        """Whether patience, best weights and learning rates take part in the evaluation at this step.
+
+        Only on the schedule: what is measured for a gate or a check, or as the training ends, must change no training.
+        """
+        return step % self.evaluate_every == 0
+
+    def note(self, state: State, values: Array) -> None:
+        """Take note of the watched figure, (R,), at the present step."""
+        if self.watches(state.step):
+            state.note_watched(self.watch, values)
+            if self.observe is not None:
+                self.observe(state.slots, values)
+        elif state.step == self.steps:
+            state.note_end(self.watch, values)
 
     def watched_first(self, figures: Mapping[str, float]) -> dict[str, float]:
         """Figures for a line of progress, which may lack room for all: the one that patience watches is first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -28,7 +28,8 @@ class State:
     `squares`, (20,), holds the squared norm of the gradient of step k, summed over the replicas, at (k - 1) % 20.
     `ratios`, (R, layers with weights), are the update ratios of the last step where health is measured, else None.
     `losses`, (2, R), are the sum and the number of batch losses since the last log, where their mean is wanted, else
-    None.
+    None. `end_value`, (R,), is the watched figure after a last step that is off the schedule of evaluations, where it
+    is better than the best on the schedule, else nan; None where it is better for no replica, or training goes on.
     """
 
     theta: Array
@@ -46,6 +47,7 @@ class State:
     recorded: int = -1  # the last step that was measured: going on from a pause does not measure it again
     ratios: Array | None = None
     losses: Array | None = None
+    end_value: Array | None = None
 
     @classmethod
     def start(cls, theta: Array, slots: dict[str, Array], statistics: Array | None = None) -> State:
@@ -71,7 +73,7 @@ class State:
         """Every array by name, no copies. With `step` and `recorded` they are the whole state."""
         own = {name: getattr(self, name) for name in _ARRAYS}
         best = {f"best/{name}": array for name, array in self.best.arrays().items()}
-        asked = {"ratios": self.ratios, "losses": self.losses}
+        asked = {"ratios": self.ratios, "losses": self.losses, "end_value": self.end_value}
         some = {name: array for name, array in asked.items() if array is not None}
         return own | best | some | {f"slots/{name}": array for name, array in self.slots.items()}
 
@@ -110,8 +112,31 @@ class State:
         spent = self.best.observe(watch, values, self.theta, self.statistics, self.step, self.running)
         self.running = self.running & ~spent
 
+    def note_end(self, watch: Watch, values: Array) -> None:
+        """Take note of the watched figure, (R,), after a last step at which a longer training would not observe it."""
+        better = self.running & watch.is_better(values, self.best.value)
+        self.end_value = np.where(better, values, np.nan) if better.any() else None
+
+    def best_to_report(self) -> Best:
+        """The best weights of each replica, those after the last step among them: what a finished run reports.
+
+        Training goes on with `best`, from which a last step off the schedule is left out: it was evaluated only because
+        the training was to end there, and patience and best weights must not depend on that.
+        """
+        if self.end_value is None:
+            return self.best
+        ours = ~np.isnan(self.end_value)
+        return replace(
+            self.best,
+            theta=np.where(ours[:, None], self.theta, self.best.theta),
+            statistics=np.where(ours[:, None], self.statistics, self.best.statistics),
+            value=np.where(ours, self.end_value, self.best.value),
+            step=np.where(ours, self.step, self.best.step),
+        )
+
     def restore(self, arrays: Mapping[str, Array], step: int, recorded: int) -> None:
         """Become the state that `arrays`, `step` and `recorded` tell of; ValueError if it is another training's."""
+        self.end_value = np.full(len(self.theta), np.nan) if "end_value" in arrays else None
         own = self.arrays()
         for name, array in own.items():
             found = arrays.get(name)

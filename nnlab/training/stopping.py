@@ -22,6 +22,9 @@ class Watch:
     weights are those of the best figure, however little better it is, and the earlier ones of two that are equal. The
     network as it starts is the first evaluation, and a figure that is nan is neither better nor an improvement.
 
+    Evaluations are those on the schedule (see `Plan.watches`): what is measured beside them, for a gate or as a
+    training ends in the middle of an epoch, costs no patience.
+
     The rule for waiting is that of `cumulative_delta=True` in Ignite's EarlyStopping, and of `min_delta` in Keras.
     """
 

@@ -28,6 +28,7 @@ from nnlab.experiments import saving
 from nnlab.experiments import train as training
 from nnlab.experiments.resume import resume
 from nnlab.experiments.train import train
+from nnlab.experiments.verify import verify
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.layers.elementwise import BoundElementwise
 from nnlab.runs import checkpoints
@@ -358,6 +359,96 @@ def test_a_finished_run_made_longer_is_the_longer_run(tmp_path):
     rows, wanted_rows = (read_rows(each.path / "metrics.csv") for each in (folder, expected))
     # The only trace: the end of the shorter run was measured, and it wrote the loss of its last batch if that was due.
     assert [row for row in rows if row["step"] != "48"] == [row for row in wanted_rows if row["step"] != "48"]
+
+
+OFF_SCHEDULE = {
+    "early stopping": text_of("sgd", 3.0).replace("patience: 8", "patience: 4"),
+    "plateau": text_of("adam", SCHEDULES["plateau"]).replace(
+        "early_stopping: {monitor: val/loss, patience: 8}", "early_stopping: null"
+    ),
+    "both": text_of("sgd", "{name: plateau, base: 3, patience: 2}").replace("patience: 8", "patience: 6"),
+}
+
+
+def of_steps(text, steps):
+    return text.replace("epochs: 12", f"steps: {steps}")
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("short", [9, 14, 18, 23])
+@pytest.mark.parametrize("text", OFF_SCHEDULE.values(), ids=OFF_SCHEDULE)
+def test_a_run_that_ended_in_the_middle_of_an_epoch_made_longer_is_the_longer_run(text, short, tmp_path):
+    """Its end was measured, but neither patience nor a plateau nor the best weights know of it."""
+    expected = whole(of_steps(text, 90), tmp_path / "expected")
+    folder = whole(of_steps(text, short), tmp_path / "short")
+    resume(folder, setup_of(of_steps(text, 90)))
+    for name in ("last", "best"):
+        found, wanted = (checkpoints.load(each.checkpoint(name)).arrays for each in (folder, expected))
+        assert sorted(found) == sorted(wanted)
+        assert [each for each in wanted if found[each].tobytes() != wanted[each].tobytes()] == []
+    rows, wanted_rows = (read_rows(each.path / "metrics.csv") for each in (folder, expected))
+    at_end = str(short)
+    assert [row for row in rows if row["step"] != at_end] == [row for row in wanted_rows if row["step"] != at_end]
+    assert [row["val/loss"] != "" for row in rows if row["step"] == at_end] == [True]
+    summaries = [each.read_summary().document() for each in (folder, expected)]
+    for key in ("final", "best", "steps", "status"):
+        assert summaries[0][key] == summaries[1][key]
+    assert verify(folder, setup_of(of_steps(text, 90))).differs is None
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_gate_in_the_middle_of_an_epoch_changes_neither_steps_nor_rates_nor_the_best(tmp_path):
+    text = of_steps(OFF_SCHEDULE["both"], 90)
+    gates = json.dumps([f"val/loss@{step} >= 0" for step in range(1, 91) if step % 4])
+    expected = whole(text.replace('["val/loss@8 >= 0"]', "[]"), tmp_path / "expected")
+    folder = whole(text.replace('["val/loss@8 >= 0"]', gates), tmp_path / "gates")
+    found, wanted = (checkpoints.load(each.checkpoint("last")).arrays for each in (folder, expected))
+    own = {"batch_loss", "ratios"}  # as of the last step at which they were measured
+    assert [name for name in wanted if name not in own and found[name].tobytes() != wanted[name].tobytes()] == []
+    rates = [
+        {row["step"]: row["optimizer/learning_rate"] for row in read_rows(each.path / "metrics.csv")}
+        for each in (folder, expected)
+    ]
+    assert len(rates[0]) > len(rates[1])
+    assert rates[1].items() <= rates[0].items()
+
+
+IMPROVING = text_of("sgd", 0.05).replace(", {dropout: 0.2}, {noise: 0.1}", "").replace("seed: 4", "seed: 5")
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_run_that_ends_in_the_middle_of_an_epoch_reports_its_last_weights_if_they_are_the_best(tmp_path):
+    text = of_steps(IMPROVING, 23).replace('["val/loss@8 >= 0"]', '["val/loss <= 9", "dense1/weights[0,0] <= 9"]')
+    ended = train(setup_of(text), runs=tmp_path)
+    folder = RunFolder(ended.folder)
+    last, best = (checkpoints.load(folder.checkpoint(name)) for name in ("last", "best"))
+    assert (ended.summary.best.step, best.about["step"], int(last.arrays["best/step"][0])) == (23, 23, 20)
+    assert best.arrays["theta"].tobytes() == last.arrays["theta"].tobytes()
+    assert ended.summary.best.value == float(read_rows(folder.path / "metrics.csv")[-1]["val/loss"])
+    before = everything(folder)
+    again = resume(folder, setup_of(text))
+    assert (again.status, again.warnings) == ("finished", ["nothing to do: the run is completed, at step 23"])
+    assert again.gates == ended.gates
+    assert again.summary == ended.summary
+    assert everything(folder) == before
+    (folder.path / "summary.json").unlink()  # as if it had been killed while it was summed up
+    assert resume(folder, setup_of(text)).summary.best == ended.summary.best
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_longer_run_killed_once_it_has_saved_its_best_weights_goes_on(tmp_path):
+    """They are those of before the former end again, and the state beside them is still that of the former end."""
+    expected = whole(of_steps(IMPROVING, 48), tmp_path / "expected")
+    folder, longer = whole(of_steps(IMPROVING, 23), tmp_path / "short"), setup_of(of_steps(IMPROVING, 48))
+    end = folder.checkpoint("last").read_bytes()
+    with pytest.raises(InterruptedRunError):
+        resume(folder, replace(longer, optimizer=Signalling(longer.optimizer, 24)))
+    assert checkpoints.load(folder.checkpoint("best")).about["step"] == 20
+    folder.checkpoint("last").write_bytes(end)
+    resume(folder, longer)
+    for name in ("last", "best"):
+        found, wanted = (checkpoints.load(each.checkpoint(name)).arrays["theta"] for each in (folder, expected))
+        assert found.tobytes() == wanted.tobytes()
 
 
 @pytest.mark.usefixtures("without_pictures")

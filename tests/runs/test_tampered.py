@@ -288,6 +288,9 @@ REFUSED = {
     "no best value": (lying(LAST, arrays=without("best/value")), LONGER, "best/value: found none"),
     "an older checkpoint": (lying(LAST, arrays=without("best/reference")), LONGER, "an older nnlab cannot be resumed"),
     "a wide reference": (lying(LAST, arrays=says(**{"best/reference": np.ones(2)})), LONGER, "expected a number of"),
+    "a wide end": (lying(LAST, arrays=says(end_value=np.ones(2))), LONGER, "end_value: found float64 of shape [2]"),
+    "an end before the end": (lying(LAST, says(planned=[[0, 19]]), says(end_value=np.ones(1))), LONGER,
+                              "end_value: found one at step 18, expected none before step 19"),
     "no gradient errors": (lying(LAST, arrays=without("gradient_errors")), LONGER, "gradient_errors: found none"),
     "no columns": (lying(LAST, says(columns={})), EVALUATE, "columns.inputs: found nothing"),
 }  # fmt: skip

@@ -258,7 +258,7 @@ def test_divergence_is_reported_and_not_warned_about():
 # --- Scripted runs: the update writes the weight that the script wants ------------------------------------------------
 
 
-def scripted(losses, replicas=1, monitor="val/loss", **watching):
+def scripted(losses, replicas=1, monitor="val/loss", every=1, **watching):
     """Train y = w x + 0 with w² as its loss, where step k sets w² to losses[k - 1]; the state and the records."""
     zeros = INITIALIZERS["zeros"]
     network = Network((1,), (Dense("dense1", 1, zeros, {}, zeros, {}),), unfused("mse"))
@@ -271,7 +271,7 @@ def scripted(losses, replicas=1, monitor="val/loss", **watching):
         theta[:, 0] = np.sqrt(losses[step - 1])
 
     watch = Watch(monitor, **{"larger_is_better": False, **watching})
-    plan = Plan("regression", len(losses), Epoch(2, 2), shuffle=False, log_every=1, evaluate_every=1, watch=watch)
+    plan = Plan("regression", len(losses), Epoch(2, 2), shuffle=False, log_every=1, evaluate_every=every, watch=watch)
     state = State.start(theta, {})
     return state, list(fit(network, {"train": part, "val": part}, [0] * replicas, update, plan, state))
 
@@ -283,6 +283,17 @@ def test_patience_counts_evaluations_in_a_row_without_improvement():
     assert state.best.theta[0, 0] ** 2 == pytest.approx(30)
     assert state.running.tolist() == [False]
     assert not state.diverged.any()
+
+
+def test_a_last_step_off_the_schedule_may_be_the_best_and_costs_no_patience():
+    state, _ = scripted([[50, 50], [90, 40], [20, 60]], replicas=2, every=2, patience=1)
+    assert (state.best.step.tolist(), state.best.waited.tolist()) == ([2, 2], [0, 0])
+    best = state.best_to_report()
+    assert (best.step.tolist(), best.value.tolist()) == ([3, 2], [pytest.approx(20), pytest.approx(40)])
+    assert (best.theta[:, 0] ** 2).tolist() == [pytest.approx(20), pytest.approx(40)]
+    worse, _ = scripted([50, 40, 60], every=2, patience=1)
+    assert worse.running.tolist() == [True]
+    assert worse.best_to_report() is worse.best
 
 
 def test_without_patience_the_best_weights_are_kept_to_the_end():

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,6 +126,72 @@ def test_a_plateau_follows_the_watched_figure():
         best, scale = (value, scale) if value > best else (best, scale / 2)
     assert scale < 1
     assert state.slots["plateau/scale"].tolist() == [max(scale, 1e-4)]
+
+
+# --- what is observed, and what is only measured ----------------------------------------------------------------------
+
+PLATEAU = {"name": "plateau", "base": 0.5, "patience": 2, "factor": 0.5}
+OBSERVING = {
+    "patience": watching("val/loss"),
+    "patience and a plateau": watching("val/loss", optimizer={"name": "sgd", "learning_rate": PLATEAU}),
+    "a plateau": watching(
+        "val/loss",
+        optimizer={"name": "sgd", "learning_rate": PLATEAU},
+        training={"steps": 40, "batch_size": 16, "evaluate_every": 2},
+    ),
+}
+
+
+def whole_state(state):
+    return {name: array.tobytes() for name, array in state.arrays().items()} | {"step": state.step}
+
+
+@pytest.mark.parametrize("chosen", OBSERVING.values(), ids=OBSERVING)
+def test_what_is_measured_for_gates_changes_nothing_else(chosen):
+    setup = setup_for(chosen, [0, 1, 2])
+    expected, records = run(setup)
+    plan = replace(setup.plan, steps_to_measure=frozenset(range(1, 40, 2)))
+    found, more = run(replace(setup, plan=plan))
+    assert curve(more, "val/loss").shape[1] > curve(records, "val/loss").shape[1]
+    assert whole_state(found) == whole_state(expected)
+
+
+@pytest.mark.parametrize("short", [1, 7, 13])
+@pytest.mark.parametrize("chosen", OBSERVING.values(), ids=OBSERVING)
+def test_a_training_that_is_made_longer_off_the_schedule_is_the_one_that_was_never_stopped(chosen, short):
+    setup = setup_for(chosen, [0, 1, 2, 3])
+    expected, _ = run(setup)
+    state = setup.start()
+    shorter = [record.step for record in setup.fit(state, replace(setup.plan, steps=short))]
+    assert shorter[-1] == short
+    list(setup.fit(state))
+    assert whole_state(state) == whole_state(expected)
+
+
+@pytest.mark.parametrize("monitor", ["val/loss", "val/roc_auc"])
+def test_the_last_weights_take_part_in_what_is_reported_replica_by_replica(monitor):
+    seeds = list(range(6))
+    plan = {"steps": 7, "evaluate_every": 5}
+    setup = setup_for(watching(monitor, optimizer={"name": "sgd", "learning_rate": 0.3}), seeds)
+    state, records = run(replace(setup, plan=replace(setup.plan, **plan)))
+    values = curve(records, monitor) * (1 if setup.plan.watch.larger_is_better else -1)
+    best = setup.chosen(state)
+    assert best.step.tolist() == [[0, 5, 7][int(np.argmax(each))] for each in values]
+    assert (best.step == 7).any()
+    assert (state.best.step < 7).all()
+    for replica, seed in enumerate(seeds):
+        alone = setup_for(watching(monitor, optimizer={"name": "sgd", "learning_rate": 0.3}), [seed])
+        own, _ = run(replace(alone, plan=replace(alone.plan, **plan)))
+        for name, array in alone.chosen(own).arrays().items():
+            assert array[0].tobytes() == best.arrays()[name][replica].tobytes(), name
+
+
+def test_how_often_a_plateau_observes_does_not_depend_on_how_long_the_training_is():
+    long = {"steps": 4000, "batch_size": "all"}
+    plateau = {"name": "sgd", "learning_rate": PLATEAU}
+    for training in (long, long | {"steps": 4}):
+        assert setup_for(experiment(training=training, optimizer=plateau), [0]).plan.evaluate_every == 1
+    assert setup_for(experiment(training=long), [0]).plan.evaluate_every == 40
 
 
 def test_the_watched_figure_is_the_first_in_a_line_of_progress():
