@@ -27,6 +27,7 @@ from nnlab.pictures.style import (
     legible,
     number,
     percent,
+    sample_count,
     say,
     shortened,
 )
@@ -53,7 +54,7 @@ def confusion(
     axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     correct = f"{percent(accuracy)} right" if accuracy is not None and np.isfinite(accuracy) else ""
-    sentence = ", ".join(filter(None, [f"{legible(split)} part", f"{count(int(matrix.sum()))} samples", correct]))
+    sentence = ", ".join(filter(None, [f"{legible(split)} part", sample_count(matrix.sum()), correct]))
     dress(axes, x="predicted class", y="true class", sentence=sentence, letters=int(9 * figure.get_figwidth() - 9))
     axes.grid(visible=False)
     axes.tick_params(length=0)
@@ -179,8 +180,10 @@ def _nothing_wrong(total_wrong: int, total: int, title: str) -> Figure:
     axes = figure.subplots()
     axes.axis("off")
     if total_wrong:
-        say(axes, f"{count(total_wrong)} of {count(total)} samples are wrong; none was kept as an image.")
+        are = "is" if total == 1 else "are"
+        say(axes, f"{count(total_wrong)} of {sample_count(total)} {are} wrong; none was kept as an image.")
     else:
-        say(axes, f"No sample was misclassified: all {count(total)} are right.")
+        right = "the only one is" if total == 1 else f"all {count(total)} are"
+        say(axes, f"No sample was misclassified: {right} right.")
     axes.texts[0].set_color(BLUE)
     return figure
