@@ -128,7 +128,7 @@ def rankings(
         right,
         x=f"seeds that reached {words} (%)",
         y="",
-        sentence="Share of the seeds and its exact 95 % interval (Clopper-Pearson)",
+        sentence="Share of the seeds, 95 % Clopper-Pearson interval",
         letters=50,
     )
     for axes, metric in ((left, metric_name), (right, "accuracy")):
