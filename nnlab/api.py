@@ -137,7 +137,7 @@ def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
     """Set up an experiment and measure the cost of a training step; nothing is written."""
     from nnlab.experiments.dry_run import dry_run as measure
 
-    setup = file.setup()
+    setup = file.setup_to_train()
     return setup, measure(setup)
 
 
@@ -162,7 +162,7 @@ def train(
     from nnlab.experiments.train import train as train_network
 
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
-    setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
+    setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     about["max_seconds"] = max_seconds
     with _watched(file.experiment, setup, gating, watcher) as observe:

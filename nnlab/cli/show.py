@@ -124,7 +124,8 @@ def _weights(trained: TrainingResult) -> str:
     """Which weights the figures belong to, and whether the training stopped early, in words."""
     best, steps = trained.summary.best.step, trained.summary.steps
     early = f"; stopped early, at step {steps:,}" if trained.summary.stopped_by == "early_stopping" else ""
-    return f"the best weights, step {best:,}{early}" if trained.uses_best else f"the last weights, step {steps:,}"
+    which = f"the best weights, step {best:,}" if trained.uses_best else f"the last weights, step {steps:,}"
+    return which + early
 
 
 def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> None:

@@ -60,8 +60,9 @@ def arms_beside(
     known, source = [arm for arm in arms if not arm.diverged.all()], RowSource(dataset)
     if not known:
         return ArmsBeside()
-    fitted = _FittedForSeeds(source, experiment, seeds, gates, chosen=chosen)
-    level, split = fitted.finals[f"baseline/{SIMPLE[dataset.task][0]}/{figure}"], figure.partition("/")[0]
+    split = figure.partition("/")[0]
+    fitted = _FittedForSeeds(source, experiment, seeds, gates, split, chosen=chosen)
+    level = fitted.finals[f"baseline/{SIMPLE[dataset.task][0]}/{figure}"]
     behind = [arm for arm in known if _is_behind(arm, figure, level)]
     own = {arm.label: experiments.get(arm.label) or arm_experiment(experiment, arm.choice) for arm in behind}
     idle = [arm for arm in behind if _is_idle(arm, source, own[arm.label], seeds, split)]
@@ -78,6 +79,7 @@ class _FittedForSeeds:
         experiment: Experiment,
         seeds: Sequence[int],
         gates: Sequence[Gate],
+        split: str,
         *,
         chosen: bool | None,
     ) -> None:
@@ -89,9 +91,11 @@ class _FittedForSeeds:
                 x = inputs_for_linear(gates, dataset.columns, prepared.train, chosen=chosen)
             weights = class_weights(experiment, dataset.columns, [prepared.train])
             baselines = Baselines.fit(dataset, prepared.split.train, x, weights)
-            fitted.append((baselines.always, baselines.advice, baselines.figures(parts_of(prepared))))
+            parts = parts_of(prepared)
+            fitted.append((baselines.always, baselines.advice(split, parts[split].y), baselines.figures(parts)))
         self.always = {always for always, _, _ in fitted}
-        self.advice = fitted[0][1]
+        # What helps on the part of one seed is worth saying, though the part of another has one class alone.
+        self.advice = next((advice for _, advice, _ in fitted if "judge" in advice), fitted[0][1])
         found = [figures for _, _, figures in fitted] * (1 if drawn else len(seeds))
         compared = [name for name in found[0] if name.rpartition("/")[2] in watchable(experiment)]
         self.finals = {name: np.array([_number(figures.get(name)) for figures in found]) for name in compared}

@@ -56,6 +56,7 @@ from numpy.typing import NDArray
 from nnlab.comparison.arms import Target
 from nnlab.comparison.baselines import ArmsBeside, arms_beside
 from nnlab.comparison.contents import MOST_DRAWN, Comparison
+from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.median_networks import median_networks_of
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, tuned_from
@@ -144,6 +145,11 @@ class Trained:
             for arm in self.arms
         }
 
+    def lacking(self, ranked_by: str | None = None) -> list[str]:
+        """A warning for each figure that stops or ranks arms and that the parts of some seeds do not have."""
+        experiments = [self._of(arm) for arm in self.arms]
+        return [] if self.dataset is None else lacking_figures(experiments, self.dataset, self.seeds, ranked_by)
+
     def _learned(self, arm: Arm) -> dict[str, Array]:
         """The learned activation parameters of each seed, (R,), nan where it diverged."""
         if self.dataset is None or arm.label not in self.experiments:
@@ -194,6 +200,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
             ),
             warnings=(
                 *failures(trained.failed),
+                *trained.lacking(),
                 *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
                 *verdict.warnings,
             ),

@@ -35,9 +35,9 @@ def cost(comparison: Comparison) -> Any:
 
 
 def metric(comparison: Comparison) -> Any:
-    """Draw the headline figure of each arm over the steps; None if it was not measured during training."""
+    """Draw the headline figure of each arm over the steps; None if it was never a number during training."""
     name = comparison.figure.split("/", 1)[1]
-    along = [figure for figure in (f"val/{name}", f"train/{name}") if figure in _all_curves(comparison)]
+    along = [figure for figure in (f"val/{name}", f"train/{name}") if _is_known(comparison, figure)]
     return _curves(comparison, along[0]) if along else None
 
 
@@ -230,6 +230,11 @@ def _plane(comparison: Comparison) -> Plane | None:
 
 def _all_curves(comparison: Comparison) -> list[str]:
     return list(next(iter(comparison.arms.values())).curves)
+
+
+def _is_known(comparison: Comparison, figure: str) -> bool:
+    """Whether any seed of any drawn arm has a number for the figure; those of some parts are undefined throughout."""
+    return any(np.isfinite(arm.curves[figure]).any() for arm in _arms(comparison).values() if figure in arm.curves)
 
 
 def _first(comparison: Comparison, names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from nnlab.comparison.arms import (
 )
 from nnlab.comparison.cluster import dask_workers
 from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
+from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.points import points
 from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
 from nnlab.comparison.tune import check_choosing, choosing_figure
@@ -39,7 +40,7 @@ class Arms:
     """The variants to train, with everything needed to run and conclude the comparison or sweep.
 
     `check` validates the names of the final figures. Without a `target` there is a default for the data. `conclude` is
-    None for a comparison of activations.
+    None for a comparison of activations, and `ranked_by` is the figure of a sweep.
     """
 
     file: ExperimentFile
@@ -52,9 +53,10 @@ class Arms:
     kind: str = "compare-activations"
     suffix: str = "compare"
     conclude: Conclude | None = None
+    ranked_by: str | None = None
 
     def checked(self, dataset: Dataset) -> Dataset:
-        """Return the data set; ConfigError if the arms do not fit it."""
+        """Return the data set, with warnings of its parts; ConfigError if the arms do not fit it."""
         experiment = self.file.experiment
         findings = [*reported_findings(experiment, dataset)]
         if findings:
@@ -63,7 +65,8 @@ class Arms:
         experiments = {arm.label: arm.experiment for arm in self.variants}
         check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
         check_steps(experiment, experiments, dataset)
-        return dataset
+        lacking = lacking_figures([arm.experiment for arm in self.variants], dataset, self.seeds, self.ranked_by)
+        return replace(dataset, warnings=(*dataset.warnings, *lacking))
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
         """Train all variants; `about` are further arguments of `compare`, such as `runs` and `workers`."""
@@ -147,6 +150,7 @@ def sweep_arms(
         check,
         kind="sweep",
         suffix="sweep",
+        ranked_by=figure,
         conclude=lambda trained: conclude_sweep(trained, search, figure, parsed),
     )
 

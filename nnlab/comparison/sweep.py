@@ -20,6 +20,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nnlab.comparison.conclusions import (
     Compared,
     Trained,
@@ -175,7 +177,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
             ranking=tuple(arm.label for arm in order),
             searched=(*search.sentences(), *trained.remarks),
             sentences=(
-                *_best_sentences(best, arms[best], figure, about.name, len(order)),
+                *_best_sentences(order, arms[best], figure, about.name),
                 *_other_sentences(order, behind, len(trained.seeds), about.name),
             ),
             warnings=(*failures(trained.failed), *_warnings(order, behind, figure, trained)),
@@ -228,18 +230,35 @@ def _behind(label: str, pair: Pair) -> Behind:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _best_sentences(label: str, arm: ArmSummary, figure: str, name: str, points: int) -> Iterator[str]:
+def _best_sentences(order: Sequence[Arm], arm: ArmSummary, figure: str, name: str) -> Iterator[str]:
     """Sentences on the best point: its ranking figure, of that name in words, and the same figure on the test part."""
     if arm.final[figure].mean is None:
-        yield f"No point has a {name}: every seed of each diverged."
+        yield f"No point has a {name}: {_why_none(order)}."
         return
-    which = "The only point" if points == 1 else f"The best of {points:,} points"
-    yield f"{which} is {label}: {_mean(arm.final[figure], figure, name)}."
+    which = "The only point" if len(order) == 1 else f"The best of {len(order):,} points"
+    yield f"{which} is {order[0].label}: {_mean(arm.final[figure], figure, name)}."
     for tested, final in _tested(arm).items():
         if final.mean is not None and tested.partition("/")[2] == figure.partition("/")[2]:
             shown = name.replace(figure.partition("/")[0], "test", 1)
             found = _mean(final, tested, shown)
             yield f"Its {found}, is an estimate for new rows: the test part had no say in the choice."
+
+
+def _why_none(order: Sequence[Arm]) -> str:
+    """Why no seed of any point has the figure by which points are ranked."""
+    sound = ~np.all([arm.diverged for arm in order], axis=0)
+    if not sound.any():
+        return "every seed of each diverged"
+    others = ", and all other seeds diverged" if not sound.all() else ""
+    return f"it is undefined in the parts of {seeds_of(int(sound.sum()))}{others}"
+
+
+def _undefined(order: Sequence[Arm], figure: str, name: str) -> Iterator[str]:
+    """That some seeds which did not diverge have no figure, though others have one."""
+    missing = np.any([~arm.diverged & np.isnan(arm.finals[figure]) for arm in order], axis=0)
+    if missing.any() and not missing.all():
+        found = f"{name} is undefined in the parts of {int(missing.sum()):,} of {seeds_of(len(missing))}"
+        yield f"{found}: means are over the others"
 
 
 def _mean(final: OverSeeds | TestedFigure, figure: str, name: str) -> str:
@@ -280,6 +299,8 @@ def _warnings(order: Sequence[Arm], behind: Mapping[str, Pair], figure: str, tra
     """Warnings on the ranking: measured on training rows, diverged seeds, too few seeds."""
     if len(order) > 1:
         yield from choice_warnings(figure, order[0].finals)
+    name = figure_for(trained.experiment, figure, larger_is_better(figure)).name
+    yield from (*_undefined(order, figure, name), *trained.lacking(figure))
     lost = [arm for arm in order if arm.diverged.any()]
     if lost:
         yield f"{counted(len(lost), 'point')} lost seeds that diverged: fewer lost seeds rank before a better mean"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -188,8 +188,23 @@ def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling
         yield f"{share} {verb} constant in the training part{which}"
     for i in targets.constant:
         yield f"target {quoted(dataset.columns.targets[i])} is constant in the training part"
+    if dataset.task == "regression":
+        yield from _constant_truths(dataset, parts, targets.constant)
     if dataset.columns.classes:
         yield from _missing(dataset, parts)
+
+
+def _constant_truths(dataset: Dataset, parts: Split, told: Collection[int]) -> Iterator[str]:
+    """Targets with one value alone in a held-out part, whose r2 there tells nothing; but for those `told` of."""
+    for name, rows in (("validation", parts.validation), ("test", parts.test)):
+        if len(rows) < 2:  # of a single row there is no r2 at all
+            continue
+        y = dataset.y[rows]
+        for i in np.flatnonzero((y == y[:1]).all(axis=0)):
+            if i in told:
+                continue
+            found = f"target {quoted(dataset.columns.targets[i])} is constant in the {name} part"
+            yield f"{found}: its r2 there is 0 by convention, or 1 where every prediction is exact"
 
 
 def _missing(dataset: Dataset, parts: Split) -> Iterator[str]:

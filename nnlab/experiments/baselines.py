@@ -34,6 +34,7 @@ from nnlab.maths.baselines import (
     scores_of,
 )
 from nnlab.maths.metrics import TRAINING_METRICS, Figures, Scored, metric_of, predictions, report, top_k_for
+from nnlab.report.page import counted
 
 Array = NDArray[Any]
 
@@ -42,6 +43,8 @@ _NO_BETTER = 1e-3  # a regression whose error is smaller by less than this share
 _UNEVEN = 0.75  # share of the largest class from which accuracy says little
 _ROUNDING = 1e-12  # of an accuracy, and of a mean of some
 _JUDGE, _TRAIN = "; judge by balanced_accuracy", ", or train with class_weights: balanced"
+_CALLED = {"test": "test part", "val": "validation part", "train": "training part", "data": "data"}
+_MOST_NAMED = 3  # classes
 PARTS = ("test", "val", "train", "data")  # the first that is there is the one that sentences are about
 
 
@@ -150,16 +153,21 @@ class Baselines:
             return "always the training mean"
         return f"always {self.named(row)}"
 
-    @property
-    def advice(self) -> str:
-        """What to do where one class is so large that accuracy says little; empty elsewhere.
+    def advice(self, split: str, targets: Array) -> str:
+        """What to do where one class is so large that accuracy says little of a part; empty elsewhere.
 
-        Class weights are not advised where the loss has some already.
+        Class weights are not advised where the loss has some already. Where all `targets` (N, K) of the part are of one
+        class, no other figure says more, and none will by class weights.
         """
         row = self.predictors[SIMPLE[self.task][0]](np.zeros((1, 1)))
         largest = max(row.max(), 1 - row[0, 0] if self.task == "binary" else 0)
         if not self.columns.classes or largest < _UNEVEN:
             return ""
+        present = np.unique(predictions(self.task, targets))
+        if len(present) == 1:
+            absent = [f"'{printable(name)}'" for i, name in enumerate(self.columns.classes) if i != present[0]]
+            which = listed(absent, "or") if len(absent) <= _MOST_NAMED else "any other class"
+            return f"; no row of the {_CALLED[split]} is of {which}, so that no figure there says more"
         return _JUDGE if self.weighs_classes else _JUDGE + _TRAIN
 
     def named(self, outputs: Array) -> str:
@@ -191,7 +199,11 @@ class _InWords:
         where = {"test": "", "val": " on the validation part", "train": " on the training part"}[self.split]
         learned = is_better(self.figure, self.value, value)
         begin = f"{name} {self.value:.4g}{where}; {always} scores {value:.4g} ({self._distance(value, margin)})"
-        yield f"{begin}: within chance for {margin.rows:,} rows." if learned and margin.within_chance else f"{begin}."
+        yield (
+            f"{begin}: within chance for {counted(margin.rows, 'row')}."
+            if learned and margin.within_chance
+            else f"{begin}."
+        )
         if not learned:
             yield from self._no_better(always)
         if LINEAR in self.others:
@@ -211,7 +223,7 @@ class _InWords:
     def _no_better(self, always: str) -> Iterator[str]:
         """That nothing was learned, unless figures that heed rare classes say otherwise, and what may help."""
         found = beyond_chance(self.task, self.outputs, self.targets, self.scores)
-        advice = self.baselines.advice
+        advice = self.baselines.advice(self.split, self.targets)
         if found:
             others = listed([f"{name} is {value:.3g} against {chance:.3g}" for name, (value, chance) in found.items()])
             yield f"No better than {always} by accuracy, but {others}."
@@ -225,7 +237,7 @@ class _InWords:
     def _linear(self, outputs: Array) -> Iterator[str]:
         """That a linear model is as good or better; nothing where the network is ahead for certain."""
         value, margin = self._value(outputs), self._margin(outputs, self.outputs)
-        by_chance = f", within chance for {margin.rows:,} rows"
+        by_chance = f", within chance for {counted(margin.rows, 'row')}"
         if value == self.value:
             yield f"A linear model is as good: {value:.4g}."
         elif metric_of(self.figure).larger_is_better == (value > self.value):

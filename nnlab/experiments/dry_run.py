@@ -12,6 +12,7 @@ import numpy as np
 from nnlab.config.experiment import bytes_kept
 from nnlab.networks.layers.base import PassContext, units_of
 from nnlab.networks.pieces import training_pass
+from nnlab.report.page import counted
 from nnlab.setup.setup import Setup
 from nnlab.training.epochs import Epoch
 from nnlab.training.objective import Objective
@@ -47,10 +48,10 @@ class DryRun:
     def sentence(self) -> str:
         """The cost in words."""
         return (
-            f"A step on {self.batch:,} rows: {_amount(self.operations)} operations in matrix products, about "
-            f"{self.seconds * 1e6:,.0f} µs; {self.steps:,} steps: about {self.steps * self.seconds:,.3g} s without "
-            f"evaluations; {_amount(self.bytes)} bytes for parameters and buffers, {_amount(self.workspace)} of them "
-            f"for the buffers of a step.{self._of_the_rest()}"
+            f"A step on {counted(self.batch, 'row')}: {_amount(self.operations)} operations in matrix products, about "
+            f"{self.seconds * 1e6:,.0f} µs; {counted(self.steps, 'step')}: about {self.steps * self.seconds:,.3g} s "
+            f"without evaluations; {_amount(self.bytes)} bytes for parameters and buffers, "
+            f"{_amount(self.workspace)} of them for the buffers of a step.{self._of_the_rest()}"
         )
 
     def _of_the_rest(self) -> str:

@@ -139,6 +139,10 @@ def _finished(training: Training, begin: SavedState, summary: TrainingSummary) -
 def _stopped_early(training: Training) -> str:
     """Message for a run that stopped early, which cannot be extended."""
     watch, anew = training.setup.plan.watch, shlex.join(["nnlab", "train", str(training.folder.path / CONFIG)])
+    if training.never_measured:
+        why = f"at step {training.state.step}, for {watch.monitor} was never a number"
+        other = f"{anew} --set training.early_stopping.monitor={watch.monitor.partition('/')[0]}/loss"
+        return f"nothing to do: the run stopped early, {why}; to watch another figure: {other}"
     better = f"without a better {watch.monitor}" + (f" by more than {watch.min_delta:g}" if watch.min_delta else "")
     return (
         f"nothing to do: the run stopped early, at step {training.state.step}, after {watch.patience} evaluations "

@@ -292,6 +292,8 @@ class Training:
         model = self.setup.model(chosen.theta, chosen.statistics)
         reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
         autopsy = self._examine() if status == "diverged" else None
+        if reports and self.never_measured:
+            self.warnings.append(self._of_the_monitor())
         beside = self._beside(model, reports)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
@@ -326,10 +328,21 @@ class Training:
             self.warnings,
             self._costs(),
             autopsy,
-            self.setup.stops_early,
+            self.setup.stops_early and not self.never_measured,
             self._resumed_by() if summary.stopped_by == "max_seconds" else "",
             [check for check in (self.checks.summary(), self.checks.summary_of_resumed()) if check is not None],
         )
+
+    @property
+    def never_measured(self) -> bool:
+        """Whether early stopping has watched a figure that was never a number, so that no weights are the best."""
+        return self.setup.stops_early and bool(np.isnan(self.state.best.value).all())
+
+    def _of_the_monitor(self) -> str:
+        """That the figures are not those of the best weights, for nothing says which these are."""
+        monitor, step = self.setup.plan.watch.monitor, int(self.state.best.step[0])
+        found = f"{monitor}, which early stopping watches, was never a number"
+        return f"{found}: the weights kept are the last ones it was measured with, of step {step:,}, not the best"
 
     def _stopped_by(self, status: str) -> StoppedBy | None:
         """What has ended a training whose status is stopped."""

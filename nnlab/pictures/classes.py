@@ -27,6 +27,7 @@ from nnlab.pictures.style import (
     legible,
     number,
     percent,
+    sample_count,
     say,
     shortened,
 )
@@ -61,7 +62,7 @@ def confusion(
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     by_weight = " by weight" if weighted else ""
     correct = f"{percent(accuracy)} right{by_weight}" if accuracy is not None and np.isfinite(accuracy) else ""
-    parts = [f"{legible(split)} part", f"{count(int(matrix.sum()))} samples", correct]
+    parts = [f"{legible(split)} part", sample_count(matrix.sum()), correct]
     sentence = joined([", ".join(filter(None, parts)), "cells count rows, without their weights" if weighted else ""])
     dress(axes, x="predicted class", y="true class", sentence=sentence, letters=int(9 * figure.get_figwidth() - 9))
     axes.grid(visible=False)
@@ -188,8 +189,10 @@ def _nothing_wrong(total_wrong: int, total: int, title: str) -> Figure:
     axes = figure.subplots()
     axes.axis("off")
     if total_wrong:
-        say(axes, f"{count(total_wrong)} of {count(total)} samples are wrong; none was kept as an image.")
+        are = "is" if total == 1 else "are"
+        say(axes, f"{count(total_wrong)} of {sample_count(total)} {are} wrong; none was kept as an image.")
     else:
-        say(axes, f"No sample was misclassified: all {count(total)} are right.")
+        right = "the only one is" if total == 1 else f"all {count(total)} are"
+        say(axes, f"No sample was misclassified: {right} right.")
     axes.texts[0].set_color(BLUE)
     return figure

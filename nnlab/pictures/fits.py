@@ -24,6 +24,7 @@ from nnlab.pictures.style import (
     legend,
     legible,
     number,
+    sample_count,
     say,
     shortened,
 )
@@ -57,7 +58,7 @@ def fit(
     for index, axes in enumerate(grid[:shown]):
         several = f"{shortened(targets[index], 24)}\n" if len(targets) > 1 else ""
         _draw_fit(axes, truth[:, index], predicted[:, index], weights, targets[index], several)
-    names = [f"{legible(split)} part ({count(len(truth))} samples)", "prediction = truth"]
+    names = [f"{legible(split)} part ({sample_count(len(truth))})", "prediction = truth"]
     legend(figure, list(grid[0].get_lines()), names)
     return figure
 

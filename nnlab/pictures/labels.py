@@ -26,6 +26,7 @@ from nnlab.pictures.style import (
     legend,
     legible,
     percent,
+    sample_count,
     shortened,
 )
 
@@ -60,7 +61,7 @@ def label_rates(
         _draw_bars(axes, rates[name][: len(shown)], (index - 1) * THICK, RATES[name][0])
     part = f"{len(shown)} of {count(len(labels))} labels drawn" if len(shown) < len(labels) else ""
     how = f"how well each label is given{', by weight' if weighted else ''}"
-    sentence = joined([f"{legible(split)} part, {count(samples)} samples: {how}", part])
+    sentence = joined([f"{legible(split)} part, {sample_count(samples)}: {how}", part])
     dress(axes, x="share (%)", y="", sentence=sentence)
     _name_labels(axes, shown, present, samples)
     axes.set(xlim=(0, 1), xticks=np.linspace(0, 1, 6))

@@ -227,6 +227,11 @@ def count(value: float) -> str:
     return f"{round(value):,}".replace(",", "\N{THIN SPACE}")
 
 
+def sample_count(number: float) -> str:
+    """A number of samples: 1 sample, 60 000 samples."""
+    return f"{count(number)} sample{'' if round(number) == 1 else 's'}"
+
+
 def percent(share: float) -> str:
     """A share between 0 and 1 in percent: 97.2 %. 0 and 100 are printed only if exact."""
     if 0.9999 < share < 1:

@@ -44,6 +44,8 @@ def survival(
 ) -> Figure:
     """The share of seeds that have not reached the target yet, over the steps up to `watched`, with 95 % bands.
 
+    The bands are those of the Kaplan-Meier curve, from Greenwood's variance: the interval of the share at the end is
+    not the exact one of `rankings`, which needs no curve.
     For more than five arms there are no bands. A cross at the end marks the `censored` seeds of an arm, which never
     reached the target.
     """
@@ -56,7 +58,7 @@ def survival(
             _draw_band(axes, curve, watched, styles[name][0])
         handles.append(_draw(axes, curve, watched, styles[name], index, crossed=censored[name] > 0))
     crosses = "cross: some never did" if any(censored.values()) else ""
-    bands = "band: 95 % interval" if banded else ""
+    bands = "band: 95 % interval of each step (Greenwood)" if banded else ""
     sentence = joined([f"Seeds that have not reached {target} yet", bands, crosses])
     dress(axes, x="step (updates)", y="seeds without the target (%)", sentence=sentence)
     shown = watched if any(censored.values()) else max(curve.steps[-1] for curve in curves.values())
@@ -110,7 +112,8 @@ def rankings(
 ) -> Figure:
     """The arms from best to worst: mean final figure, and share of seeds at the target, with intervals.
 
-    An interval is (estimate, low, high); the bounds are None if unknown.
+    An interval is (estimate, low, high); the bounds are None if unknown. Those of the shares are exact (Clopper and
+    Pearson), whatever `survival` draws.
     """
     figure = blank(title, width=11.0, height=1.9 + 0.55 * len(order))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -125,7 +128,7 @@ def rankings(
         right,
         x=f"seeds that reached {words} (%)",
         y="",
-        sentence="Share of the seeds and its 95 % interval",
+        sentence="Share of the seeds, 95 % Clopper-Pearson interval",
         letters=50,
     )
     for axes, metric in ((left, metric_name), (right, "accuracy")):

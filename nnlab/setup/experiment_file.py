@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import STDIN, Document, folder_of, shown_path
-from nnlab.config.experiment import read, to_yaml, validate
+from nnlab.config.experiment import read, refusal, to_yaml, validate
 from nnlab.config.overrides import Setting
 from nnlab.config.plugins import with_plugins
 from nnlab.config.schema import Experiment
@@ -18,6 +18,7 @@ from nnlab.setup.paths import SOURCE, DataPaths, folder_of_key, moved_with, with
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import Setup, set_up
 from nnlab.setup.task import with_task
+from nnlab.setup.watched import monitor_findings
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,17 @@ class ExperimentFile:
         """Data, network and optimizer for the experiment's own seed, ready to run."""
         rows = prepare_rows(self.experiment, self.dataset(), [self.experiment.seed])
         return set_up(self.experiment, rows)
+
+    def setup_to_train(self) -> Setup:
+        """The setup of a training that is to begin; ConfigError as well if it watches a figure that its part lacks.
+
+        A run that has begun is not refused for that: its end says that the figure was never a number.
+        """
+        setup = self.setup()
+        findings = [*monitor_findings(self.experiment, setup.rows.dataset, setup.rows.of(0).split)]
+        if findings:
+            raise refusal(self.experiment, findings)
+        return setup
 
 
 def settings(sets: Sequence[str], **given: str | int | None) -> list[str | Setting]:

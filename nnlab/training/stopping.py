@@ -20,7 +20,8 @@ class Watch:
     than the reference by more than `min_delta`: many small gains are one as soon as they add up to more. After
     `patience` evaluations in a row without an improvement a replica stops; `patience` None never stops. The best
     weights are those of the best figure, however little better it is, and the earlier ones of two that are equal. The
-    network as it starts is the first evaluation, and a figure that is nan is neither better nor an improvement.
+    network as it starts is the first evaluation, and a figure that is nan is neither better nor an improvement: while
+    it was never a number, the weights kept are those of the last evaluation.
 
     Evaluations are those on the schedule (see `Plan.watches`): what is measured beside them, for a gate or as a
     training ends in the middle of an epoch, costs no patience.
@@ -71,7 +72,7 @@ class Best:
         self.reference[improved] = value[improved]
         self.waited += running
         self.waited[improved] = 0
-        better = running & watch.is_better(value, self.value)
+        better = running & (watch.is_better(value, self.value) | np.isnan(self.value))
         if better.any():
             rows: Any = slice(None) if better.all() else better  # all of them take a tenth of the time
             self.theta[rows] = theta[rows]

@@ -14,7 +14,7 @@ from nnlab.comparison.pictures import PICTURES, carried_on, pictures_of
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.data.catalogue import load
 from nnlab.experiments.catalogue import describe
-from nnlab.maths.statistics import survival
+from nnlab.maths.statistics import share_interval, survival
 from nnlab.runs.summary import (
     ArmSummary,
     ComparisonSummary,
@@ -215,6 +215,19 @@ def test_the_survival_curve_goes_down_in_steps_and_marks_those_that_never_reache
     assert line.get_drawstyle() == "steps-post"
     assert (cross.get_marker(), *cross.get_xdata(), *cross.get_ydata()) == ("x", 50, 0.25)
     assert "a (1 of 4 never)" in words(figure)
+
+
+def test_two_pictures_with_intervals_of_the_same_share_name_their_methods():
+    """Two of eight seeds: the curve's interval at the end is not the exact one of the share, nor need it be."""
+    reached = np.array([10.0, 20.0, *[NAN] * 6])
+    curve, share, styles = survival(reached, 50), share_interval(2, 8), plots.arm_style("a")
+    assert abs(1 - curve.high[-1] - share.low) > 0.01
+    along = plots.survival({"a": curve}, {"a": 6}, 8, watched=50, target="x >= 1", title="t", styles=styles)
+    assert "band: 95 % interval of each step (Greenwood)" in " ".join(words(along).split())
+    found = {"a": (share.estimate, share.low, share.high)}
+    about = {"metric_name": "test/accuracy", "larger_is_better": True, "target": "x >= 1", "title": "t"}
+    ended = plots.rankings(["a"], found, found, styles=styles, **about)
+    assert "95 % Clopper-Pearson interval" in " ".join(words(ended).split())
 
 
 def test_an_arm_none_of_whose_seeds_reached_the_target_stays_at_the_top():

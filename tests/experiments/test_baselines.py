@@ -114,6 +114,26 @@ def test_a_few_rows_more_are_within_chance(tmp_path):
     )
 
 
+def test_one_row_is_named_in_the_singular():
+    assert words_on_one_class(0.6, rows=1)[0].endswith("within chance for 1 row.")
+
+
+def test_a_part_of_one_class_is_said_to_be_one_instead_of_what_cannot_help_there():
+    found = words_on_one_class(0.1, rows=5)
+    assert found[1:3] == [
+        "No better than always 'a': nothing learned.",
+        "It predicts 'a' for all 5 rows; no row of the test part is of 'b', so that no figure there says more.",
+    ]
+
+
+def words_on_one_class(share, rows):
+    """The sentences on a network that is right on `rows` test rows of class a, of which a `share` are b in training."""
+    baselines, y = Baselines.fit(*two_classes(share)), np.zeros((rows, 1))
+    part, scored = Examples(y, y, y), Scored(y + 0.1, y + 0.1)
+    reports = {"test": report("binary", scored.outputs, y)}
+    return [*baselines.beside({"test": part}, reports, lambda _: scored).sentences]
+
+
 def two_classes(share):
     """A data set of two classes, and its training rows."""
     y = (np.arange(100) < 100 * share).astype(float)[:, None]

@@ -1192,3 +1192,11 @@ def test_units_of_images_are_called_channels():
         (), ("relu1",), ("relu1", "relu2"))]  # fmt: skip
     assert label == ["dead units (%)", "dead channels or units (%)", "dead channels (%)"]
     assert "30 % of channels dead" in words(plots.units(by_channel(4), title="t")).replace("\N{NO-BREAK SPACE}", " ")
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, "1 sample"), (0, "0 samples"), (2, "2 samples")])
+def test_samples_are_counted_in_words(number, expected):
+    assert style.sample_count(number) == expected

@@ -358,6 +358,7 @@ def test_best_reference_and_patience_are_those_of_the_plain_rule(figures, min_de
                 reference, waited = value, 0
             if known and (math.isnan(top) or sign * value > sign * top):
                 top, at = value, step
+            at = step if math.isnan(top) else at  # while it was never a number, the last weights are kept
             assert ended[step][replica] == (waited < patience)
             if waited >= patience:
                 break
