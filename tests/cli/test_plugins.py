@@ -91,6 +91,28 @@ def test_without_the_plugin_its_activation_is_unknown(tmp_path):
     assert "experiment.yaml:5:36: unknown activation 'cube'" in result.stderr
 
 
+OF_A_RUN = {
+    "resume": ("train", "--resume", "latest"),
+    "verify": ("verify", "latest"),
+    "gradcheck": ("gradcheck", "latest"),
+    "eval": ("eval", "latest"),
+    "predictions": ("eval", "latest", "--predictions", "p.csv"),
+    "train its file again": ("train", "runs/latest/config.yaml"),
+}
+
+
+@pytest.mark.parametrize("words", OF_A_RUN.values(), ids=OF_A_RUN)
+def test_a_run_without_its_plugin_is_told_with_which_it_was_trained(words, tmp_path):
+    write(tmp_path, CUBE, "my own.py")
+    trained(tmp_path, write(tmp_path, XOR), "--plugin", "my own.py")
+    result = nnlab_here(*words, cwd=tmp_path)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "unknown activation 'cube'" in line
+    assert line.endswith("; the run was trained with --plugin 'my own.py'")
+    assert line.count("; the run") == 1
+
+
 def test_a_typo_in_the_name_of_a_plugin_s_activation_is_refused_with_the_near_one(tmp_path):
     write(tmp_path, CUBE, "own.py")
     path = write(tmp_path, XOR.replace("cube", "scaled_tan"))
