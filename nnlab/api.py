@@ -9,7 +9,7 @@ Modules are imported within the functions, so that each loads only what it needs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -112,7 +112,18 @@ def resolve(
     if steps is not None and epochs is not None:
         raise ConfigError("found both --steps and --epochs, expected one of them")
     overrides = [*settings(set, seed=seed, name=name), *length_settings(steps, epochs)]
-    return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
+    with _plugins_named(config):
+        return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
+
+
+def _plugins_named(config: str | Path) -> AbstractContextManager[None]:
+    """Context in which an unknown activation is told with the plugins of the run, if the file is that of one."""
+    if Path(config).name != "config.yaml":
+        return nullcontext()
+    from nnlab.experiments.evaluate import plugins_named
+    from nnlab.runs.folder import RunFolder
+
+    return plugins_named(RunFolder(Path(config).parent))
 
 
 def init(
@@ -263,7 +274,6 @@ def evaluate(
 
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.evaluate import evaluate as evaluate_run
-    from nnlab.experiments.evaluate import plugins_named
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import write_predictions
     from nnlab.experiments.unchanged import refuse_settings
@@ -277,8 +287,7 @@ def evaluate(
     folder = find(runs_dir, run)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
-        with plugins_named(folder):
-            file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
+        file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
         read += file.moved_with(folder.then(), folder.path.resolve()).read_files
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()

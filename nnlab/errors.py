@@ -2,7 +2,7 @@
 
     NnlabError                  a fault that nnlab reports; its exit code is 1 unless a subclass sets another
     ├── InputError         2    invalid input of the user; carries one or more faults with their places
-    │   ├── ConfigError         an experiment file or an override
+    │   ├── ConfigError         an experiment file or an override; 1 if a plugin fails in the middle of a training
     │   ├── DataError           a data set
     │   ├── CheckpointError     a run folder or a checkpoint
     │   └── OutputError         a path to write to that the command reads, or that nobody can write to

@@ -178,7 +178,7 @@ def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     reasons = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
     error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}")
     codes = [failure.exit_code for failure in failures.values()]
-    error.exit_code = 1 if 1 in codes else max(codes)  # 1 is a bug in nnlab: the worst
+    error.exit_code = 1 if 1 in codes else max(codes)  # a fault of nnlab or of a plugin: the worst
     return error
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnlab.comparison.variants import LEARNING_RATE, Settings, Variant, rates_of, same_but_rate
 from nnlab.config.choices import ActivationChoice
+from nnlab.config.plugins import once_written
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, told
@@ -98,7 +99,8 @@ class RowSource:
 def attempt(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> Outcome:
     """Run a task: an arm for each variant, a Failure, or None if a stop was requested."""
     try:
-        arms = run(task, source, observe, stop)
+        with once_written():
+            arms = run(task, source, observe, stop)
     except NnlabError as error:
         return Failure(str(error), error.exit_code)
     except MemoryError:

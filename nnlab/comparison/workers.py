@@ -23,7 +23,7 @@ from typing import Protocol
 from nnlab.comparison.portable import as_files, blas_threads
 from nnlab.comparison.tasks import Failure, Outcome, RowSource, Stopping, Task, attempt
 from nnlab.config.choices import restore_entries
-from nnlab.config.plugins import with_plugins
+from nnlab.config.plugins import once_written, with_plugins
 from nnlab.data.dataset import Dataset
 from nnlab.errors import NnlabError, StorageError, text_of
 from nnlab.experiments.interrupts import Stop
@@ -59,7 +59,8 @@ class Shared:
     def unpacked(cls, packed: bytes) -> Shared:
         """The inverse of `packed`; the bytes must come from this program."""
         shared = cls(*pickle.loads(packed))  # noqa: S301 - it comes from our own process
-        shared.activations  # noqa: B018 - a plugin that fails here fails before the first task
+        with once_written():
+            shared.activations  # noqa: B018 - a plugin that fails here fails before the first task
         return shared
 
     @cached_property

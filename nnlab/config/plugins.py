@@ -12,7 +12,7 @@ import runpy
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
-from nnlab.errors import ConfigError, printable, told
+from nnlab.errors import ConfigError, NnlabError, printable, told
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
 from nnlab.maths.dual import DualArray
 from nnlab.maths.initializers import INITIALIZERS
@@ -35,6 +35,16 @@ _RESERVED = ("name", "learn", "per_unit")  # other keys beside the parameters in
 
 class PluginError(ConfigError):
     """The code of a plugin raised an exception, or gave something that cannot be used."""
+
+
+@contextmanager
+def once_written() -> Iterator[None]:
+    """Context of a training, whose folder is there: a PluginError has exit code 1 in it, for 2 says that nothing is."""
+    try:
+        yield
+    except PluginError as error:
+        error.exit_code = NnlabError.exit_code
+        raise
 
 
 def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:

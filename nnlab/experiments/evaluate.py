@@ -182,7 +182,7 @@ def plugins_named(run: RunFolder) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        with contextlib.suppress(CheckpointError):
+        with contextlib.suppress(CheckpointError, StorageError):
             about = run.read_run()
             words = [word for plugin in (about.plugins if about else ()) for word in ("--plugin", plugin)]
             if words:

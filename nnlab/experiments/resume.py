@@ -11,6 +11,7 @@ from typing import Any
 
 from nnlab.config.document import read_file
 from nnlab.config.experiment import to_yaml
+from nnlab.config.plugins import once_written
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.evaluate import require_one_network
 from nnlab.experiments.saving import check_tables, newest, streams
@@ -77,7 +78,8 @@ def resume(
         for text in notes:
             say(text)
         _make_ready(folder, setup, begin)
-        return training.run()
+        with once_written():
+            return training.run()
 
 
 def changes(about: WeightsAbout, plugins: Sequence[str]) -> list[str]:

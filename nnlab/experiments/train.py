@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
+from nnlab.config.plugins import once_written
 from nnlab.errors import StorageError
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
@@ -110,7 +111,7 @@ def train(
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
     about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
-    with folder.locked():
+    with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
 

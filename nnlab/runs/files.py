@@ -181,6 +181,34 @@ def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
             os.fchmod(descriptor, before.st_mode & 0o777)
 
 
+def keeps_owner(path: Path) -> bool:
+    """Whether a new file may get the owner and the group of the file at `path`, if there is one."""
+    if not path.exists():
+        return True
+    before, probe = path.stat(), temporary_for(path)
+    with os.fdopen(open_new(probe), "wb") as stream:
+        probe.unlink()
+        try:
+            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+        except PermissionError:
+            return False
+    return True
+
+
+def write_in_place(path: Path, content: bytes) -> None:
+    """Write the content into the file at `path`, which stays the same file; cut off what is left of before."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "wb") as stream:
+        before = os.fstat(stream.fileno()).st_size
+        try:
+            os.posix_fallocate(stream.fileno(), 0, max(1, len(content)))  # a full disk is found before a byte is lost
+        except OSError:
+            stream.truncate(before)
+            raise
+        stream.write(content)
+        stream.truncate(len(content))
+        os.fsync(stream.fileno())
+
+
 def check_folder_of(place: Path, path: Path) -> None:
     """StorageError, which names `path`, if no file can be made beside `place`. Called before anything is computed."""
     probe = temporary_for(place)

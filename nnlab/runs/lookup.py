@@ -19,6 +19,9 @@ def find(root: Path, name: str) -> RunFolder:
     for path in (Path(name), root / name):
         if _is_run(path):
             return _checked(path.resolve() if path.name == LATEST else path)
+    for path in (Path(name), root / name):
+        if _has_lost_its_config(path):
+            raise CheckpointError(f"{printable(str(path / CONFIG))}: found no such file, expected a run's")
     names = _runs_in(root)
     matches = [run for run in names if run.partition("_")[2] == name]
     if len(matches) != 1 and name:
@@ -51,6 +54,11 @@ def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> s
 def _is_run(path: Path) -> bool:
     """Whether a path is a run folder, also with something else in place of its experiment file."""
     return os.path.lexists(path / CONFIG)
+
+
+def _has_lost_its_config(path: Path) -> bool:
+    """Whether a path is a run folder by its other files."""
+    return any(os.path.lexists(path / own) for own in ("run.json", "checkpoints"))
 
 
 def _runs_in(root: Path) -> list[str]:

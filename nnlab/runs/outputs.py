@@ -2,7 +2,8 @@
 
 All outputs of a command are checked before it computes anything, and each is written at the end, in one go.
 
-    a file          is replaced as a whole and keeps its mode and its owner; a link to it stays
+    a file          is replaced as a whole and keeps its mode and its owner; a link to it stays. One of an owner or a
+                    group that a new file may not get is written in place instead
     a descriptor    /dev/stdout, which is `-` on the command line, /dev/stderr or /dev/fd/N: it is written to at its
                     present position, whatever it leads to
     a device, a pipe    is written to; a pipe must have a reader when the command starts, and keeps it
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nnlab.errors import OutputError, StorageError, printable
-from nnlab.runs.files import check_folder_of, ignore, storage_errors, write_atomically
+from nnlab.runs.files import check_folder_of, ignore, keeps_owner, storage_errors, write_atomically, write_in_place
 from nnlab.runs.folder import files_of_run
 
 STDOUT = Path("/dev/stdout")
@@ -78,7 +79,7 @@ class NamedOutput:
         """Write the whole content. A reader that has closed its pipe has had enough, which is no error.
 
         Raises:
-            StorageError: it cannot be written; a file is as it was before.
+            StorageError: it cannot be written; a file that is replaced is as it was before.
             OutputError: the path leads to a file of a run by now.
 
         """
@@ -86,7 +87,10 @@ class NamedOutput:
             place = _place(self.path)
             _refuse_file_of_run(self.path, place)
             with storage_errors(self.path):
-                write_atomically(place, lambda stream: ignore(stream.write(content)))
+                if keeps_owner(place):
+                    write_atomically(place, lambda stream: ignore(stream.write(content)))
+                else:
+                    write_in_place(place, content)
             return
         with storage_errors(self.path), contextlib.suppress(BrokenPipeError):
             _write_all(self.descriptor, content)

@@ -10,6 +10,7 @@ from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, trained
 
 from nnlab.config import plugins
 from nnlab.config.plugins import with_plugins
+from nnlab.experiments.train import Training
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -88,6 +89,28 @@ def test_without_the_plugin_its_activation_is_unknown(tmp_path):
     result = nnlab_here("train", write(tmp_path, XOR), cwd=tmp_path)
     assert result.exit_code == 2
     assert "experiment.yaml:5:36: unknown activation 'cube'" in result.stderr
+
+
+OF_A_RUN = {
+    "resume": ("train", "--resume", "latest"),
+    "verify": ("verify", "latest"),
+    "gradcheck": ("gradcheck", "latest"),
+    "eval": ("eval", "latest"),
+    "predictions": ("eval", "latest", "--predictions", "p.csv"),
+    "train its file again": ("train", "runs/latest/config.yaml"),
+}
+
+
+@pytest.mark.parametrize("words", OF_A_RUN.values(), ids=OF_A_RUN)
+def test_a_run_without_its_plugin_is_told_with_which_it_was_trained(words, tmp_path):
+    write(tmp_path, CUBE, "my own.py")
+    trained(tmp_path, write(tmp_path, XOR), "--plugin", "my own.py")
+    result = nnlab_here(*words, cwd=tmp_path)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "unknown activation 'cube'" in line
+    assert line.endswith("; the run was trained with --plugin 'my own.py'")
+    assert line.count("; the run") == 1
 
 
 def test_a_typo_in_the_name_of_a_plugin_s_activation_is_refused_with_the_near_one(tmp_path):
@@ -328,11 +351,23 @@ def test_a_function_that_raises_only_after_it_was_tried_out_is_one_line_as_well(
         (tmp_path / "moody").touch()
 
     monkeypatch.setattr(plugins, "_try_out", then_moody)
+    before = len(list((tmp_path / "runs").glob("*_*")))
     result = nnlab_here(*words, "--plugin", "own.py", cwd=tmp_path)
-    assert (result.exit_code, result.stdout) == (2, "")
+    is_written = len(list((tmp_path / "runs").glob("*_*"))) > before
+    assert (result.exit_code, result.stdout) == (1 if is_written else 2, "")
+    assert is_written == (words[0] in {"train", "compare-activations"})
     line = result.stderr.splitlines()[-1]
     assert "own.py: value of activation 'cube' raised Moody: no text: its __str__ raised RuntimeError" in line
     assert "\x1b" not in result.stderr
+
+
+def test_a_plugin_that_fails_while_a_run_is_resumed_is_no_invalid_input(tmp_path, monkeypatch):
+    write(tmp_path, LATER, "own.py")
+    run = trained(tmp_path, write(tmp_path, XOR), "--plugin", "own.py")
+    words = ("train", "--resume", run, "--plugin", "own.py", "--steps", "40")
+    monkeypatch.setattr(Training, "_beginning", lambda _training: (tmp_path / "moody").touch() or "begun")
+    result = nnlab_here(*words, cwd=tmp_path)
+    assert (result.exit_code, read_json(run / "run.json")["status"]) == (1, "failed")
 
 
 def test_what_an_activation_says_of_itself_reaches_no_terminal_unescaped(tmp_path):

@@ -180,6 +180,18 @@ def test_a_latest_that_points_nowhere_is_refused(tmp_path):
         find(tmp_path, "latest")
 
 
+def test_a_run_without_its_experiment_file_is_told_so(tmp_path, monkeypatch):
+    made(tmp_path, *NAMES)
+    lost = tmp_path / NAMES[0]
+    (lost / "config.yaml").unlink()
+    (lost / "run.json").write_text("{}")
+    (tmp_path / "latest").symlink_to(NAMES[0])
+    monkeypatch.chdir(tmp_path)
+    for word in (NAMES[0], str(lost), "latest"):
+        with pytest.raises(CheckpointError, match=r"/config.yaml: found no such file, expected a run's$"):
+            find(tmp_path, word)
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_without_any_run_that_is_said(exists, tmp_path):
     root = tmp_path if exists else tmp_path / "none"

@@ -267,6 +267,39 @@ def test_a_file_that_is_replaced_keeps_its_mode_and_its_owner(mode, tmp_path):
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
 
+def no_chown(*_):
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("content", [b"new", b"", b"longer than before"])
+def test_a_file_whose_owner_a_new_one_may_not_get_is_written_in_place(content, tmp_path, monkeypatch):
+    path = write(tmp_path, "as it was", "x")
+    path.chmod(0o664)
+    with contextlib.suppress(PermissionError):
+        os.chown(path, 12345, 23456)
+    before = path.stat()
+    monkeypatch.setattr("nnlab.runs.files.os.fchown", no_chown)
+    outputs_at([path])[0].write(content)
+    after = path.stat()
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [content]
+    for name in ("st_ino", "st_mode", "st_uid", "st_gid"):
+        assert getattr(after, name) == getattr(before, name)
+
+
+def test_a_file_in_place_is_as_it_was_where_the_disk_is_full(tmp_path, monkeypatch):
+    path = write(tmp_path, "old", "x")
+
+    def full(descriptor, *_):
+        os.ftruncate(descriptor, 100)  # as far as it came
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nnlab.runs.files.os.fchown", no_chown)
+    monkeypatch.setattr("nnlab.runs.files.os.posix_fallocate", full)
+    with pytest.raises(StorageError, match="x: cannot write: No space left"):
+        outputs_at([path])[0].write(b"new and longer")
+    assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("x", "old")]
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_a_new_file_has_the_mode_that_the_umask_allows(mask, mode, tmp_path):
     before = os.umask(mask)
