@@ -166,14 +166,14 @@ class GrowingTable:
         content = line.encode()
         self._stream.write(content)
         self._digest.update(content)
-        if time.monotonic() >= self._next_flush:  # a flush takes longer than a step of a small network
+        if time.perf_counter() >= self._next_flush:  # a flush takes longer than a step of a small network
             self.flush()
 
     def flush(self) -> None:
         """Let other processes see every row."""
         assert self._stream is not None
         self._stream.flush()
-        self._next_flush = time.monotonic() + _SECONDS_BETWEEN_FLUSHES
+        self._next_flush = time.perf_counter() + _SECONDS_BETWEEN_FLUSHES
 
     def add_row(self, cells: Sequence[str]) -> None:
         """Append a row, which others see at once unless rows come fast; cells must not need quotes."""
