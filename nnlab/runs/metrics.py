@@ -172,7 +172,8 @@ class GrowingTable:
     def flush(self) -> None:
         """Let other processes see every row."""
         assert self._stream is not None
-        self._stream.flush()
+        with storage_errors(self.path):
+            self._stream.flush()
         self._next_flush = time.perf_counter() + _SECONDS_BETWEEN_FLUSHES
 
     def add_row(self, cells: Sequence[str]) -> None:
