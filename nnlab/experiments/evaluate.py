@@ -250,8 +250,9 @@ def evaluate(
     on_status = _on_status(status, opened.about, has_ended=has_ended)
     warnings = (*on_status, *found.warnings, *_on_predicted(model, predicted))
     warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
-    found = replace(found, notes=opened.paths.notes if rows is None else (), trusted=tuple(held.differences))
-    return replace(found, flattery=flattery(trained, found.rows), warnings=warnings)
+    notes = opened.paths.notes if rows is None else ()
+    told: dict[str, Any] = {"flattery": flattery(trained, found.rows), "warnings": warnings, "notes": notes}
+    return replace(found, trusted=tuple(held.differences), **told)
 
 
 def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predicted: Mapping[str, Predicted]) -> int:

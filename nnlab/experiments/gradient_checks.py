@@ -73,9 +73,8 @@ class GradientChecks:
 
         GradientError if the check does not pass and is to stop the run.
         """
-        if self.wanted is None or step not in {*self.of_first, *self.of_resumed}:
-            return None
-        return self._check(step, self.wanted)
+        is_due = step in self.of_first or step in self.of_resumed
+        return self._check(step, self.wanted) if self.wanted and is_due else None
 
     @cached_property
     def _batches(self) -> Batches:

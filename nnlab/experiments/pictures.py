@@ -24,6 +24,7 @@ from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions,
 from nnlab.maths.schedules import Plateau
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.report.parts import Drawing
+from nnlab.setup.readings import RATE
 from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def learning_rate(data: RunPlotData) -> Figure | None:
     steps, rates = data.rates
     if not data.schedule or not len(steps):
         return None
-    logged = data.curves.get("optimizer/learning_rate")
+    logged = data.curves.get(RATE)
     if data.schedule == Plateau.name and logged is not None:  # it is changed by evaluations, at which it is logged
         steps, rates = (np.concatenate(pair) for pair in ((steps, data.steps), (rates, logged)))
     return plots.learning_rate(

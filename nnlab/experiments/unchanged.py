@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.document import read_text
-from nnlab.config.experiment import to_yaml
+from nnlab.config.experiment import to_plain, to_yaml
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.data.dataset import Columns, Dataset
@@ -110,7 +110,7 @@ def digest_of(experiment: Experiment) -> str:
     """The SHA-256 of what must stay of an experiment, as run.json holds it for a run without a checkpoint."""
     fixed = {
         name: value
-        for name, value in _plain(values_of(experiment)).items()
+        for name, value in _plain(to_plain(experiment)).items()
         if name not in _MAY_CHANGE and not _is_place(name, value)
     }
     return hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from nnlab.networks.layout import Layout
 from nnlab.runs import checkpoints
 from nnlab.runs.about import StateAbout
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import finite, read_figures, read_rows
+from nnlab.runs.metrics import check_mark, finite, read_figures
 from nnlab.runs.run import UNFINISHED
 from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
@@ -163,7 +164,8 @@ def check_metrics(run: RunFolder) -> None:
     except CheckpointError:
         return
     about = StateAbout.of(last.about, printable(str(run.checkpoint("last"))))
-    read_rows(run.path / "metrics.csv", mark=about.marks["metrics.csv"].mark())
+    with contextlib.suppress(FileNotFoundError):  # which is told where its rows are read
+        check_mark(run.path / "metrics.csv", about.marks["metrics.csv"].mark())
 
 
 def read_baseline(run: RunFolder) -> Measured:
