@@ -264,14 +264,12 @@ class _Latest:
     def add(self, progress: Progress) -> None:
         """Take the figures of a report; those of other names stay, with the step at which they were measured."""
         step = progress.step if progress.measured_at is None else progress.measured_at
-        before, self.found = self.found, {}
-        for name, value in progress.figures.items():
-            if not name.startswith("health/") and not name.endswith("hamming_loss"):
-                shown = (
-                    f"{name} (scaled)" if progress.scaled_targets and name.endswith("/loss") else _WORDS.get(name, name)
-                )
-                self.found[name] = (step, f"{shown} {_short(value)}")
-        self.found = {**self.found, **{name: one for name, one in before.items() if name not in self.found}}
+        new = {
+            name: (step, f"{_shown(name, progress)} {_short(value)}")
+            for name, value in progress.figures.items()
+            if not name.startswith("health/") and not name.endswith("hamming_loss")
+        }
+        self.found = new | {name: one for name, one in self.found.items() if name not in new}
 
     def words(self, step: int) -> Iterator[str]:
         """The first figure and the learning rate, the others of `step`, then those of earlier steps with their steps.
@@ -289,6 +287,13 @@ class _Latest:
         for at in sorted(by_step, reverse=True):
             if at:
                 yield f"at step {at:,}: {', '.join(by_step[at])}"
+
+
+def _shown(name: str, progress: Progress) -> str:
+    """The name of a figure in a line of progress."""
+    if progress.scaled_targets and name.endswith("/loss"):
+        return f"{name} (scaled)"
+    return _WORDS.get(name, name)
 
 
 _MOST_FIGURES = 6
