@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from nnlab.config.experiment import with_defaults
+from nnlab.config.document import read_text
+from nnlab.config.experiment import validate, with_defaults
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import RowFacts
 from nnlab.maths.activations import ACTIVATIONS
@@ -45,6 +46,27 @@ def experiment(**changes):
 def setup_for(chosen, seeds=(0,)):
     """The setup of an experiment for some seeds, its data read from the catalogue."""
     return set_up(chosen, prepare_rows(chosen, read_rows(chosen, None, Path()), seeds))
+
+
+def setup_of(text):
+    """The setup of an experiment file's text, for its own seed."""
+    chosen = validate(read_text(text, "e.yaml"))
+    return setup_for(chosen, [chosen.seed])
+
+
+class Acting:
+    """An optimizer that does something after its update in step `at`."""
+
+    def __init__(self, rule, at, act):
+        self.optimizer, self.at, self.act = rule, at, act
+
+    def __getattr__(self, name):
+        return getattr(self.optimizer, name)
+
+    def update(self, theta, gradient, slots, step, **more):
+        self.optimizer.update(theta, gradient, slots, step, **more)
+        if step == self.at:
+            self.act()
 
 
 def weighted_setup(weights, seeds=(0,), **changes):

@@ -7,14 +7,12 @@ import re
 import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from strategies import Acting, setup_of
 from support import HOUSES, begun, nnlab_here, parse_json, read_json, trained, write
 
 from nnlab.cli import terminal
-from nnlab.config.document import read_text
-from nnlab.config.experiment import validate
 from nnlab.errors import CheckpointError, InterruptedRunError, StorageError
 from nnlab.experiments import train as training
 from nnlab.experiments.gradient_checks import check_first_steps
@@ -26,9 +24,6 @@ from nnlab.gates.hold import read_baseline
 from nnlab.networks.layers.elementwise import BoundElementwise
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import TrainingSummary
-from nnlab.setup.rows import prepare_rows
-from nnlab.setup.rows import read_rows as read_data
-from nnlab.setup.setup import set_up
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -51,26 +46,6 @@ data: {source: houses}
 network: {layers: [3], activation: tanh}
 training: {steps: 9, batch_size: 5, gradcheck: {steps: 3, on_failure: record}}
 """
-
-
-def setup_of(text):
-    experiment = validate(read_text(text, "e.yaml"))
-    return set_up(experiment, prepare_rows(experiment, read_data(experiment, None, Path()), [experiment.seed]))
-
-
-class Acting:
-    """An optimizer that does something after its update in step `at`."""
-
-    def __init__(self, rule, at, act):
-        self.optimizer, self.at, self.act = rule, at, act
-
-    def __getattr__(self, name):
-        return getattr(self.optimizer, name)
-
-    def update(self, theta, gradient, slots, step, **more):
-        self.optimizer.update(theta, gradient, slots, step, **more)
-        if step == self.at:
-            self.act()
 
 
 def acting(text, at, act):

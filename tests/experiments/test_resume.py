@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from strategies import Acting, setup_of
 from support import XOR, faults, nnlab, nnlab_here, parse_json, read_json, read_rows, write
 
-from nnlab.config.document import read_text
-from nnlab.config.experiment import validate
 from nnlab.errors import CheckpointError, GradientError, InterruptedRunError
 from nnlab.experiments import saving
 from nnlab.experiments import train as training
@@ -34,9 +33,6 @@ from nnlab.networks.layers.elementwise import BoundElementwise
 from nnlab.runs import checkpoints
 from nnlab.runs import lock as run_locks
 from nnlab.runs.folder import RunFolder
-from nnlab.setup.rows import prepare_rows
-from nnlab.setup.rows import read_rows as read_data
-from nnlab.setup.setup import set_up
 
 # 48 steps of 4 an epoch, with every kind of thing that has a state.
 MOONS = """\
@@ -69,24 +65,11 @@ def text_of(optimizer="adam", rate=COSINE):
     return MOONS.replace("OPTIMIZER", optimizer).replace("RATE", str(rate))
 
 
-def setup_of(text):
-    experiment = validate(read_text(text, "e.yaml"))
-    return set_up(experiment, prepare_rows(experiment, read_data(experiment, None, Path()), [experiment.seed]))
-
-
-class Signalling:
+class Signalling(Acting):
     """An optimizer that, after its update in step `at`, sends this process a signal."""
 
     def __init__(self, rule, at, number=signal.SIGTERM):
-        self.optimizer, self.at, self.number = rule, at, number
-
-    def __getattr__(self, name):
-        return getattr(self.optimizer, name)
-
-    def update(self, theta, gradient, slots, step, **more):
-        self.optimizer.update(theta, gradient, slots, step, **more)
-        if step == self.at:
-            signal.raise_signal(self.number)
+        super().__init__(rule, at, lambda: signal.raise_signal(number))
 
 
 @pytest.fixture(autouse=True)

@@ -1,19 +1,15 @@
 """Figures that a part does not have: refused before training where they are watched, and told of at the end."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from strategies import setup_of
 from support import nnlab_here, read_json, write
 
-from nnlab.config.document import read_text
-from nnlab.config.experiment import validate
 from nnlab.experiments.resume import resume
 from nnlab.experiments.train import train
 from nnlab.runs.folder import RunFolder
-from nnlab.setup.rows import prepare_rows, read_rows
-from nnlab.setup.setup import set_up
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -78,14 +74,9 @@ def test_r2_of_one_row_is_refused(tmp_path):
     assert "found val/r2, but the validation part has a single row, which has no r2" in result.stderr
 
 
-def setup_of_houses():
-    experiment = validate(read_text(HOUSES, "e.yaml"))
-    return set_up(experiment, prepare_rows(experiment, read_rows(experiment, None, Path()), [experiment.seed]))
-
-
 def test_where_the_monitor_was_never_a_number_the_last_weights_are_reported(tmp_path):
     """Such runs may have begun before they were refused, or have a figure that happens to be undefined throughout."""
-    result = train(setup_of_houses(), runs=tmp_path)
+    result = train(setup_of(HOUSES), runs=tmp_path)
     warned = [one for one in result.warnings if "never a number" in one]
     assert len(warned) == 1
     assert warned[0].startswith("val/r2, which early stopping watches, was never a number: the weights kept are the")
@@ -103,8 +94,8 @@ def test_where_the_monitor_was_never_a_number_the_last_weights_are_reported(tmp_
 
 
 def test_to_resume_it_a_larger_patience_is_not_advised(tmp_path):
-    folder = train(setup_of_houses(), runs=tmp_path).folder
-    again = resume(RunFolder(folder), setup_of_houses())
+    folder = train(setup_of(HOUSES), runs=tmp_path).folder
+    again = resume(RunFolder(folder), setup_of(HOUSES))
     assert "for val/r2 was never a number" in again.warnings[0]
     assert "--set training.early_stopping.monitor=val/loss" in again.warnings[0]
     assert "patience" not in again.warnings[0]

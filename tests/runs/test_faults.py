@@ -8,30 +8,20 @@ import os
 import shlex
 import shutil
 from itertools import count
-from pathlib import Path
 
 import pytest
+from strategies import setup_of
 from support import COMMAND, HOUSES, nnlab, nnlab_here, read_json, sh, write
 
-from nnlab.config.document import read_text
-from nnlab.config.experiment import validate
 from nnlab.errors import CheckpointError, StorageError
 from nnlab.experiments import train as training
 from nnlab.experiments.resume import newest, resume
 from nnlab.experiments.train import train
 from nnlab.runs import checkpoints
 from nnlab.runs.folder import RunFolder
-from nnlab.setup.rows import prepare_rows
-from nnlab.setup.rows import read_rows as read_data
-from nnlab.setup.setup import set_up
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EMFILE, errno.EROFS)
 TEXT = HOUSES.replace("steps: 10", "steps: 4\n  checkpoint_every: 2")
-
-
-def setup_of(text):
-    experiment = validate(read_text(text, "e.yaml"))
-    return set_up(experiment, prepare_rows(experiment, read_data(experiment, None, Path()), [experiment.seed]))
 
 
 class Faults:
