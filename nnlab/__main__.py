@@ -54,11 +54,25 @@ def main() -> None:
         gc.freeze()  # skips a last collection, which takes a sixth of the time of a short command
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    """Print which signal arrived, and raise Stopped."""
+def _end(number: int, frame: FrameType | None) -> None:
+    """Print which signal arrived, and raise Stopped; exit at once where a module is being loaded."""
     with contextlib.suppress(OSError):  # the terminal is gone, as after SIGHUP
         os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
+    if _is_loading(frame):
+        os._exit(128 + number)
     raise Stopped(number)
+
+
+def _is_loading(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded: what is raised there may be swallowed by Python, or turned into another error.
+
+    Python swallows what is raised while it writes byte code; pydantic turns what is raised in a class that it builds.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _end_at_a_limit(error: Exception) -> None:

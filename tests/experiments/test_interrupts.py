@@ -34,6 +34,19 @@ sys.argv = ["nnlab", *words]
 runpy.run_module("nnlab", run_name="__main__", alter_sys=True)
 """
 
+# Swallows what is raised while it looks for a module, as Python does with whatever it cannot write byte code for.
+SWALLOWING = """
+import contextlib, signal, sys
+
+class Swallowing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            with contextlib.suppress(BaseException):
+                signal.raise_signal(signal.SIGTERM)
+
+sys.meta_path.insert(0, Swallowing())
+"""
+
 # A plugin is read, as data are, once the command has begun; this one sends a signal to the process that reads it.
 PLUGIN = "import signal\nsignal.raise_signal({number})\n"
 
@@ -56,6 +69,13 @@ def test_a_signal_during_the_imports_is_a_line_and_its_exit_code(module, number,
     result = interrupted_at(module, number, "train", write(tmp_path, HOUSES), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (128 + number, "")
     assert result.stderr == f"stopped by {number.name}\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_signal_that_is_swallowed_while_a_module_is_loaded_ends_the_command_nevertheless(tmp_path):
+    write(tmp_path, SWALLOWING, "sitecustomize.py")
+    result = nnlab("train", write(tmp_path, HOUSES), cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stdout, result.stderr) == (143, "", "stopped by SIGTERM\n")
     assert not (tmp_path / "runs").exists()
 
 

@@ -327,6 +327,15 @@ def test_two_arms_of_five_seeds_need_a_sixth():
     assert found.warnings[-1] == "5 seeds cannot tell any difference in 1 pair from chance: at least 6 are needed"
 
 
+def test_more_pairs_than_any_number_of_seeds_can_tell_apart_are_a_warning():
+    """Of 9,999 drawn patterns of signs p is at least 1 in 10,000, and 33 arms have 528 pairs."""
+    many = {f"arm {k}": arm([k + 0.01 * s for s in range(20)]) for k in range(33)}
+    assert verdict(many, ACCURACY).warnings[0] == (
+        "20 seeds cannot tell any difference in 528 pairs from chance: compare fewer arms, for more than 500 pairs "
+        "need more than any number of seeds can show"
+    )
+
+
 def test_arms_that_are_not_paired_are_a_warning():
     apart = {"tanh": CLEAR["tanh"], "relu": arm(SEEDS, first=100), "elu": arm(SEEDS, first=10)}
     found = verdict(apart, ACCURACY)

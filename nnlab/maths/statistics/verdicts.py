@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 
 from nnlab.errors import listed
 from nnlab.maths.statistics.arms import SIGNIFICANCE, Arms, Figure, Pair, compare_pairs, ranking, survivors
@@ -147,6 +147,13 @@ def power_warnings(pairs: Sequence[Pair]) -> Iterator[str]:
     """That the seeds are too few to tell any of these pairs apart, and how many would do."""
     seeds = min((pair.seeds for pair in pairs), default=0)
     if seeds and smallest_p(seeds) * len(pairs) > SIGNIFICANCE:
-        enough = next(n for n in range(seeds, MOST_SEEDS) if smallest_p(n) * len(pairs) <= SIGNIFICANCE)
         counted = "1 pair" if len(pairs) == 1 else f"{len(pairs):,} pairs"
-        yield f"{seeds_of(seeds)} cannot tell any difference in {counted} from chance: at least {enough} are needed"
+        yield f"{seeds_of(seeds)} cannot tell any difference in {counted} from chance: {_cure(seeds, len(pairs))}"
+
+
+def _cure(seeds: int, pairs: int) -> str:
+    """What would let a difference in so many pairs be told from chance."""
+    most = int(SIGNIFICANCE / smallest_p(MOST_SEEDS))
+    if pairs > most:
+        return f"compare fewer arms, for more than {most:,} pairs need more than any number of seeds can show"
+    return f"at least {next(n for n in count(seeds) if smallest_p(n) * pairs <= SIGNIFICANCE)} are needed"
