@@ -91,6 +91,8 @@ def _statistics(arm: ArmSummary) -> Iterator[tuple[Any, ...]]:
     for figure, way in (("steps_to_target", arm.steps_to_target), ("seconds_to_target", arm.seconds_to_target)):
         yield figure, "median", way.median, way.low, way.high, seeds, way.note
     yield "time_per_step", "mean", arm.time_per_step, None, None, seeds, ""
+    if check := arm.gradcheck:
+        yield "gradcheck/error", "largest", check.error, None, None, 1, "" if check.passed else check.faults[0]
 
 
 def pair_rows(summary: SeveralSummary) -> Iterator[list[str]]:

@@ -90,9 +90,12 @@ def _write_tables(
     folder: RunFolder, comparison: Comparison, tables: Sequence[HtmlTable], sentences: Sequence[str]
 ) -> None:
     """Write table.md, which begins with the verdict, and table.tex."""
-    warnings = comparison.summary.verdict.warnings
-    write_text(folder.path / "table.md", markdown(comparison.name, sentences, warnings, tables))
-    write_text(folder.path / "table.tex", latex(tables))
+    summary = comparison.summary
+    wrong = [*summary.wrong_gradients()]
+    write_text(
+        folder.path / "table.md", markdown(comparison.name, sentences, [*wrong, *summary.verdict.warnings], tables)
+    )
+    write_text(folder.path / "table.tex", latex(tables, wrong))
 
 
 def _write_rows_and_draw(

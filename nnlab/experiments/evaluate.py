@@ -248,7 +248,7 @@ def evaluate(
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
     on_status = _on_status(status, opened.about, has_ended=has_ended)
-    warnings = (*on_status, *found.warnings, *_on_predicted(model, predicted))
+    warnings = (*_wrong_gradients(run), *on_status, *found.warnings, *_on_predicted(model, predicted))
     warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
     notes = opened.paths.notes if rows is None else ()
     told: dict[str, Any] = {"flattery": flattery(trained, found.rows), "warnings": warnings, "notes": notes}
@@ -262,6 +262,13 @@ def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predi
     if new.y is None:
         return 0
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.about.fingerprint, new)
+
+
+def _wrong_gradients(run: RunFolder) -> Iterator[str]:
+    """A sentence where the run's own check found that it was trained with a wrong gradient."""
+    summary = run.read_summary()
+    for sentence in summary.wrong_gradients() if summary else ():
+        yield f"no figure of this run is to be trusted. {sentence.rstrip('.')}"
 
 
 def _on_status(status: str, about: WeightsAbout, *, has_ended: bool) -> Iterator[str]:

@@ -86,10 +86,9 @@ def _verdict(summary: TrainingSummary) -> tuple[str, Tone]:
     outcome = ended.format(steps=counted(steps, "step"), seconds=f"{summary.seconds:,.3g} s")
     main = _main_figure(summary.final, scaled_targets=summary.scaled_targets)
     missed = [gate for gate in gates if not gate.met]
-    is_wrong = summary.gradcheck is not None and not summary.gradcheck.passed
-    wrong = f"The gradient is wrong: {summary.gradcheck.faults[0]}." if summary.gradcheck and is_wrong else ""
-    words = [wrong, f"{outcome}: {main}." if main else f"{outcome}.", _gates_sentence(len(gates), len(missed))]
-    is_bad = missed or is_wrong or status in ("diverged", "failed")
+    wrong = [*summary.wrong_gradients()]
+    words = [*wrong, f"{outcome}: {main}." if main else f"{outcome}.", _gates_sentence(len(gates), len(missed))]
+    is_bad = missed or wrong or status in ("diverged", "failed")
     tone: Tone = "bad" if is_bad else "good" if gates else "plain"
     return " ".join(filter(None, words)), tone
 

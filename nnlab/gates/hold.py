@@ -176,6 +176,8 @@ def read_baseline(run: RunFolder) -> Measured:
     if summary.status in UNFINISHED:
         found = f"found a run with the status {summary.status}, expected a finished one"
         raise CheckpointError(f"{printable(str(run.path))}: {found}")
+    if wrong := [*summary.wrong_gradients()]:
+        raise CheckpointError(f"{printable(str(run.path))}: expected a run with right gradients; {wrong[0]}")
     if isinstance(summary, TrainingSummary):
         measured = Measured({name: finite(value) for name, value in (summary.final | summary.baselines).items()})
         check_metrics(run)

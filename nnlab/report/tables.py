@@ -42,9 +42,9 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", printable(text))
 
 
-def latex(tables: Sequence[HtmlTable]) -> str:
-    """Every table as a `tabular` of the booktabs package, its caption above it."""
-    head = "% \\usepackage{booktabs}\n\n"
+def latex(tables: Sequence[HtmlTable], remarks: Sequence[str] = ()) -> str:
+    """Every table as a `tabular` of the booktabs package, its caption above it; `remarks` are paragraphs at first."""
+    head = "% \\usepackage{booktabs}\n\n" + "".join(f"{escaped(remark)}\n\n" for remark in remarks)
     return head + "\n\n".join("\n".join(_latex_lines(table)) for table in tables) + "\n"
 
 

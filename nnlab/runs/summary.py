@@ -83,6 +83,11 @@ class TrainingSummary(SealedDocument):
         """Of the final figures those of learned activation parameters."""
         return {name: value for name, value in self.final.items() if name.startswith("parameters/")}
 
+    def wrong_gradients(self) -> Iterator[str]:
+        """A sentence if the gradient was found wrong."""
+        if self.gradcheck is not None and not self.gradcheck.passed:
+            yield f"The gradient is wrong: {self.gradcheck.faults[0]}."
+
     @model_validator(mode="after")
     def _best_is_reached(self) -> Self:
         if self.best.step > self.steps:

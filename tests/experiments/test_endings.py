@@ -341,10 +341,40 @@ def test_the_red_of_a_wrong_gradient_is_red(monkeypatch):
 def test_gates_on_the_gradient_s_errors_decide_in_place_of_the_exit_code(tmp_path, monkeypatch):
     """As the notebook's of a wrong slope, which holds the errors that it has."""
     breaks(monkeypatch)
-    result = nnlab_here("train", write(tmp_path, CHECKED + 'gates: ["gradcheck/error@1 >= 1e-9"]\n'), cwd=tmp_path)
-    assert result.exit_code == 0
-    assert "FAILED" in result.stderr
-    assert page((tmp_path / "runs/latest").resolve())[1] == "bad"
+    gates = [f'"gradcheck/error@{step} >= 0"' for step in (1, 2, 3)]
+    for held, code in ((gates, 0), (gates[:1], 6)):
+        config = write(tmp_path, f"{CHECKED}gates: [{', '.join(held)}]\n")
+        result = nnlab_here("train", config, cwd=tmp_path)
+        assert result.exit_code == code
+        assert "FAILED" in result.stderr
+        assert page((tmp_path / "runs/latest").resolve())[1] == "bad"
+
+
+def test_a_wrong_gradient_is_told_wherever_the_run_is_used(tmp_path, monkeypatch):
+    breaks(monkeypatch)
+    config = write(tmp_path, CHECKED)
+    nnlab_here("train", config, cwd=tmp_path)
+    result = nnlab_here("eval", "latest", "--json", cwd=tmp_path)
+    _, warning = parse_json(result.stdout)["warnings"]
+    wrong = "The gradient is wrong: the gradient check before update 1 failed: dense1/"
+    assert warning.startswith(f"no figure of this run is to be trusted. {wrong}")
+    assert f"warning: {warning}" in result.stderr
+    compared = nnlab_here("eval", "latest", "--baseline", "latest", "--gate", "train/loss <= baseline", cwd=tmp_path)
+    assert compared.exit_code == 2
+    assert f"expected a run with right gradients; {wrong}" in compared.stderr
+
+
+def test_a_wrong_gradient_is_told_in_every_table_of_a_comparison(tmp_path, monkeypatch):
+    breaks(monkeypatch)
+    config = write(tmp_path, CHECKED)
+    nnlab_here("compare-activations", config, "-a", "relu", "--seeds", "2", cwd=tmp_path)
+    run = (tmp_path / "runs/latest").resolve()
+    wrong = "The gradient of relu is wrong: the gradient check before update 1 failed: dense1/"
+    assert f"> warning: {wrong}" in (run / "table.md").read_text()
+    assert wrong in (run / "table.tex").read_text()
+    (row,) = [line for line in (run / "arms.csv").read_text().splitlines() if line.startswith("relu,gradcheck/error")]
+    assert row.startswith("relu,gradcheck/error,largest,")
+    assert "the gradient check before update 1 failed" in row
 
 
 def test_what_a_resume_checks_again_is_said_by_its_session(tmp_path):
