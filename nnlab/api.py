@@ -275,7 +275,7 @@ def evaluate(
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.evaluate import evaluate as evaluate_run
     from nnlab.experiments.gating import Gating
-    from nnlab.experiments.predictions import write_predictions
+    from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import refuse_settings
     from nnlab.gates.parse import gates_from
     from nnlab.runs.folder import CONFIG, files_of_run
@@ -283,6 +283,8 @@ def evaluate(
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
+    if predictions is not None:
+        refuse_other_format(predictions)
     refuse_settings(set)
     folder = find(runs_dir, run)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import RowFacts
 from nnlab.data.splits import class_indices
 from nnlab.data.spreadsheets import escaped, unescaped
+from nnlab.errors import OutputError, printable
 from nnlab.experiments.answers import written_name
 from nnlab.maths.metrics import Scored, predictions
 from nnlab.runs.files import to_csv
@@ -38,6 +40,16 @@ from nnlab.setup.model import Model
 Array = NDArray[Any]
 Owner = Literal["target", "kept", "nnlab"]
 _OWNERS: tuple[Owner, ...] = ("target", "kept", "nnlab")  # of columns; the first keeps a name that several have
+
+
+_OTHER_FORMATS = (".xlsx", ".xls", ".ods", ".parquet", ".json", ".npy", ".npz", ".gz", ".zip")
+
+
+def refuse_other_format(path: Path) -> None:
+    """OutputError for a name that promises another format than the text that is written."""
+    if path.suffix.lower() in _OTHER_FORMATS:
+        expected = f"expected a name that ends in .csv: predictions are text, found {path.suffix}"
+        raise OutputError(f"{printable(str(path))}: {expected}")
 
 
 @dataclass(frozen=True)

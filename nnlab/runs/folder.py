@@ -64,6 +64,8 @@ class RunFolder:
         """
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
+            if root.exists() and not root.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "found a file, expected a folder for runs")
             root.mkdir(parents=True, exist_ok=True)
             sweep(root)
             draft = temporary_for(root / f"{stamp}_{name}")

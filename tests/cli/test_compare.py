@@ -372,4 +372,4 @@ def test_a_runs_folder_that_cannot_be_written_is_exit_code_5_before_training(tmp
     words = ("--runs-dir", "file", "--set", "training.steps=1000000000")
     result = nnlab_here("compare-activations", write(tmp_path, MOONS), *words, cwd=tmp_path)
     assert result.exit_code == 5
-    assert result.stderr.startswith("file: cannot write: ")
+    assert result.stderr == "file: cannot write: found a file, expected a folder for runs\n"

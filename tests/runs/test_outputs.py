@@ -573,6 +573,10 @@ def test_two_outputs_may_go_to_devnull(place):
     assert parse_json(done.stdout)["rows"] == 30
 
 
+def test_predictions_do_not_get_the_name_of_another_format(place):
+    refused(place, "eval", "m", "--predictions", "p.xlsx", message="p.xlsx: expected a name that ends in .csv")
+
+
 def test_a_picture_is_a_png_file_or_goes_to_a_device(place):
     for out in ("x.txt", "/dev/nulk"):
         result = nnlab_here("activations", "plot", "relu", "--out", out, cwd=place)
