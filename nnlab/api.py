@@ -283,8 +283,6 @@ def evaluate(
 
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
-    if predictions is not None:
-        refuse_other_format(predictions)
     refuse_settings(set)
     folder = find(runs_dir, run)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
@@ -292,6 +290,8 @@ def evaluate(
         file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
         read += file.moved_with(folder.then(), folder.path.resolve()).read_files
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
+    if predictions is not None:
+        refuse_other_format(predictions)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
     found = evaluate_run(
