@@ -18,6 +18,8 @@ from rich.table import Table
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress as Bars
 
     from nnlab.experiments.train import Progress
@@ -126,6 +128,10 @@ class Screen:
     def alarm(self, text: str) -> None:
         """Print in red, even on a quiet screen, why no figure of a result can be trusted."""
         self._line(text, style="bold red")
+
+    def live_page(self, path: Path) -> None:
+        """Print where the page is that follows a run."""
+        self.say(f"live: {path.absolute()}", to_type=True)
 
     def tell(self, text: str) -> None:
         """Print what a user may want to know of the data."""

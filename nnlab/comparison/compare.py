@@ -16,6 +16,7 @@ import numpy as np
 
 from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
+from nnlab.comparison.live import LiveArms, NoLiveArms
 from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
@@ -26,6 +27,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageError, printable
 from nnlab.experiments.gradient_checks import check_first_steps
 from nnlab.experiments.interrupts import Stop, is_pause, stopping
+from nnlab.experiments.live_page import Announce, LivePage
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress
 from nnlab.gates.hold import Measured, check_arm_gates
@@ -84,6 +86,7 @@ def compare(
     baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
+    live: Announce | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
 
@@ -91,7 +94,8 @@ def compare(
     checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
     as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
-    to compare with; by default it is for tables that are not too large.
+    to compare with; by default it is for tables that are not too large. With `live` there is a page that follows the
+    trainings; `live` is told its path.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -108,12 +112,17 @@ def compare(
     folder.write_run(ArmsRun(status="running", **about))
     shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
     work = _Work(folder, variants, seeds, shared, about["environment"])
+    page: NoLiveArms = NoLiveArms()
     try:
+        if live is not None:
+            noun = "point" if kind == "sweep" else "arm"
+            page = LiveArms(LivePage(folder, experiment.name, live, work.warnings.append), labels, noun)
         checks = gradient_checks(variants, dataset, seeds[0])
         if needed:
             work.reuse(runs)
         with stopping() as stop:
-            work.do(workers or SerialWorkers(), report, stop)
+            work.do(workers or SerialWorkers(), report, stop, page)
+        page.write("finishing")
         arms = work.arms()
         if not arms:
             raise failure_of(work.failures, len(variants))  # noqa: TRY301 - the status set below is that of the folder only
@@ -143,6 +152,7 @@ def compare(
         with contextlib.suppress(StorageError):  # it must not replace the original error
             ended: dict[str, Any] = {"ended": now(), "seconds": seconds, "reused": work.reused}
             folder.write_run(ArmsRun(status=status, **about, **ended))
+        page.write(status)
 
 
 def gradient_checks(variants: Sequence[Variant], dataset: Dataset, seed: int) -> dict[str, GradientSummary]:
@@ -232,14 +242,21 @@ class _Work:
         except CheckpointError as error:
             self.warnings.append(f"{error}; it is trained again")
 
-    def do(self, workers: Workers, report: ArmReport, stop: Stop) -> None:
+    def do(self, workers: Workers, report: ArmReport, stop: Stop, page: NoLiveArms) -> None:
         """Train the remaining seeds; InterruptedRunError if a signal stops it."""
         wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
         tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
         meter = _Meter(tasks, report)
-        with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
+        page.begin(tasks)
+
+        def note(number: int, progress: Progress) -> None:
+            meter(number, progress)
+            page.note(number, progress)
+
+        with contextlib.closing(workers.run_all(tasks, self.shared, note, stop)) as outcomes:  # type: ignore[type-var]
             for number, outcome in outcomes:
+                page.end(number, outcome)
                 self._note(tasks[number], outcome)
         if stop():
             raise stop.error(f"the comparison in {self.folder.path} is incomplete; to go on: the same with --needed")

@@ -12,10 +12,11 @@
 //
 // `x` names the horizontal axis; `perEpoch`, if given, is how much of it makes an epoch. Values of a series are null
 // where nothing was measured; a line leads over such gaps. `look` numbers colour and line style, as in nnlab's
-// pictures, by default in the order of the series. `members`, such as the seeds of an arm, are thin lines at the same
-// x. `percent` shows shares; `log` begins with a logarithmic axis. Texts are never read as HTML.
+// pictures, by default in the order of the series; "batch" and "running" are grey. `members`, such as the seeds of an
+// arm, are thin lines at the same x. `percent` shows shares; `log` asks for a logarithmic axis, until somebody chooses
+// another on the page. Texts are never read as HTML.
 const nnlabCurves = (() => {
-  const LOOKS = 7, HEIGHT = 250, MARGIN = { left: 62, right: 14, top: 10, bottom: 38 };
+  const LOOKS = 7, DASHES = 4, HEIGHT = 250, MARGIN = { left: 62, right: 26, top: 10, bottom: 38 };
 
   function element(name, attributes = {}, ...children) {
     const svg = ["svg", "path", "line", "text", "circle", "g"].includes(name);
@@ -41,7 +42,7 @@ const nnlabCurves = (() => {
     const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
     const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * (1 - 1e-9));
     const ticks = [];
-    for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) ticks.push(index * step);
+    for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index++) ticks.push(index * step || 0);
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     return ticks.map((tick) => [tick, digits]);
   }
@@ -64,7 +65,7 @@ const nnlabCurves = (() => {
     return scaled.toLocaleString("en", places) + (percent ? " %" : "");
   }
 
-  // A range of values as an axis shows it: never empty, with some air; shares stay within 0 and 100 %.
+  // A range of values as an axis shows it: never empty, with some air; below zero only if a value is; shares end at 100 %.
   function extent(values, log, percent) {
     let low = Infinity, high = -Infinity;
     for (const value of values) {
@@ -74,7 +75,7 @@ const nnlabCurves = (() => {
     if (low > high) return log ? [0.1, 1] : [0, 1];
     if (log) return low === high ? [low / 2, high * 2] : [low / 1.1, high * 1.1];
     const air = low === high ? Math.abs(low) / 10 || 0.5 : 0.05 * (high - low);
-    return percent ? [Math.max(0, low - air), Math.min(1, high + air)] : [low - air, high + air];
+    return [low < 0 ? low - air : Math.max(0, low - air), percent ? Math.min(1, high + air) : high + air];
   }
 
   // The index of the entry of a rising list that is nearest to a value.
@@ -91,11 +92,11 @@ const nnlabCurves = (() => {
   // --- a chart -------------------------------------------------------------------------------------------------------
 
   return (host, description) => {
-    const hidden = new Set(), rows = new Map();
-    let about = description, cursor = null, log = Boolean(description.log), scale = null;
+    const hidden = new Set(), rows = new Map(), measured = new Map();
+    let about = description, cursor = null, log = false, chosen = false, scale = null;
 
     const title = element("span", { class: "curves-title" });
-    const toggle = element("button", { type: "button", "aria-pressed": String(log) }, "log scale");
+    const toggle = element("button", { type: "button", "aria-pressed": "false" }, "log scale");
     const plot = element("svg", { tabindex: "0", role: "slider", height: HEIGHT });
     const where = element("p", { class: "curves-where" });
     const key = element("ul", { class: "curves-key" });
@@ -104,20 +105,23 @@ const nnlabCurves = (() => {
 
     const visible = () => about.series.filter((series) => !hidden.has(series.name));
     const known = (value) => value !== null && Number.isFinite(value) && (!log || value > 0);
-    const lookOf = (series) => series.look ?? about.series.indexOf(series);
+
+    function lookOf(series) {
+      const look = series.look ?? about.series.indexOf(series);
+      return typeof look === "number" ? `curves-look-${look % LOOKS} curves-dash-${look % DASHES}` : `curves-look-${look}`;
+    }
 
     // Every x at which something visible was measured, in order: where the cursor can be.
     function stops() {
-      const found = new Set();
-      for (const series of visible()) series.x.forEach((x, index) => series.y[index] !== null && found.add(x));
+      const found = new Set(visible().flatMap((series) => measured.get(series.name).x));
       return [...found].sort((a, b) => a - b);
     }
 
     // The value of a series nearest to a step, and its members there.
     function valueAt(series, x) {
-      const measured = series.x.map((_, index) => index).filter((index) => series.y[index] !== null);
-      if (!measured.length) return { value: null, members: [] };
-      const index = x === null ? measured.at(-1) : measured[nearest(measured.map((one) => series.x[one]), x)];
+      const { x: steps, indices } = measured.get(series.name);
+      if (!steps.length) return { value: null, members: [] };
+      const index = indices[x === null ? steps.length - 1 : nearest(steps, x)];
       const members = (series.members ?? []).map((member) => member[index]).filter((value) => value !== null);
       return { value: series.y[index], members };
     }
@@ -125,7 +129,7 @@ const nnlabCurves = (() => {
     function valueText(series, x) {
       const { value, members } = valueAt(series, x);
       const text = shown(value, about.percent);
-      if (members.length < 2) return text;
+      if (members.length < 2 || members.length < series.members.length) return text;
       return `${text} (${shown(Math.min(...members), about.percent)} to ${shown(Math.max(...members), about.percent)})`;
     }
 
@@ -145,7 +149,7 @@ const nnlabCurves = (() => {
         }
       }
       const [bottom, top] = extent(ys, log, about.percent), right = width - MARGIN.right;
-      const left = Math.min(0, ...xs), end = Math.max(left + 1e-9, ...(xs.length ? xs : [1]));
+      const left = xs.reduce((low, x) => Math.min(low, x), 0), end = xs.reduce((high, x) => Math.max(high, x), left + 1);
       const height = HEIGHT - MARGIN.top - MARGIN.bottom, place = log ? Math.log : (value) => value;
       const toX = (x) => MARGIN.left + ((x - left) / (end - left)) * (right - MARGIN.left);
       const toY = (y) => MARGIN.top + (1 - (place(y) - place(bottom)) / (place(top) - place(bottom))) * height;
@@ -172,13 +176,11 @@ const nnlabCurves = (() => {
         return points.at(-1);
       };
       for (const one of series) {
-        const look = `curves-look-${lookOf(one) % LOOKS} curves-dash-${lookOf(one) % 4}`;
-        for (const member of one.members ?? []) line(one.x, member, { class: `${look} curves-member` });
+        for (const member of one.members ?? []) line(one.x, member, { class: `${lookOf(one)} curves-member` });
       }
       for (const one of series) {
-        const look = `curves-look-${lookOf(one) % LOOKS}`;
-        const last = line(one.x, one.y, { class: `${look} curves-dash-${lookOf(one) % 4}` });
-        if (last) parts.push(element("circle", { class: look, cx: last[0], cy: last[1], r: 3 }));
+        const last = line(one.x, one.y, { class: lookOf(one) });
+        if (last) parts.push(element("circle", { class: lookOf(one), cx: last[0], cy: last[1], r: 3 }));
       }
       if (!ys.length) {
         const middle = { x: (MARGIN.left + right) / 2, y: HEIGHT / 2, "text-anchor": "middle" };
@@ -190,7 +192,7 @@ const nnlabCurves = (() => {
         for (const one of series) {
           const { value } = valueAt(one, cursor);
           if (known(value)) {
-            parts.push(element("circle", { class: `curves-look-${lookOf(one) % LOOKS}`, cx: x, cy: toY(value), r: 4 }));
+            parts.push(element("circle", { class: lookOf(one), cx: x, cy: toY(value), r: 4 }));
           }
         }
       }
@@ -231,9 +233,8 @@ const nnlabCurves = (() => {
     }
 
     function makeRow(series) {
-      const look = lookOf(series);
       const swatch = element("svg", { width: 26, height: 12, "aria-hidden": "true" },
-        element("path", { class: `curves-look-${look % LOOKS} curves-dash-${look % 4}`, d: "M1 6L25 6" }));
+        element("path", { class: lookOf(series), d: "M1 6L25 6" }));
       const button = element("button", { type: "button", "aria-pressed": "true", title: "show or hide" },
         swatch, element("span", {}, series.name));
       const value = element("span", { class: "curves-value" });
@@ -248,8 +249,8 @@ const nnlabCurves = (() => {
     }
 
     toggle.addEventListener("click", () => {
-      log = !log;
-      toggle.setAttribute("aria-pressed", String(log));
+      chosen = true;
+      setLog(!log);
       draw();
     });
     const follow = (event) => {
@@ -272,8 +273,19 @@ const nnlabCurves = (() => {
       }
     });
 
+    function setLog(wanted) {
+      log = wanted;
+      toggle.setAttribute("aria-pressed", String(log));
+    }
+
     function update(next) {
       about = next;
+      if (!chosen) setLog(Boolean(next.log));
+      measured.clear();
+      for (const series of about.series) {
+        const indices = series.x.map((_, index) => index).filter((index) => series.y[index] !== null);
+        measured.set(series.name, { indices, x: indices.map((index) => series.x[index]) });
+      }
       title.textContent = about.title;
       plot.setAttribute("aria-label", `${about.title}: values over the ${about.x}s, arrow keys move along them`);
       makeKey();
