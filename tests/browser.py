@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -19,7 +20,13 @@ class Tab:
     """A page in the browser. Commands are those of the DevTools protocol: JSON, ended by a zero byte."""
 
     def __init__(self, to_browser, from_browser):
-        self.to_browser, self.from_browser, self.number, self.session, self.events = to_browser, from_browser, 0, None, []
+        self.to_browser, self.from_browser, self.number, self.session, self.events = (
+            to_browser,
+            from_browser,
+            0,
+            None,
+            [],
+        )
         target = self.command("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -98,20 +105,16 @@ def opened(folder):
     """A browser with its profile in this folder, and one tab in it."""
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-
-    # The browser reads its file 3 and writes its file 4.
-    def connect():
-        low, high = os.dup(theirs_in), os.dup(theirs_out)
-        os.dup2(low, 3), os.dup2(high, 4)
-
-    process = subprocess.Popen(
-        [BROWSER, *QUIET, f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe"],
-        close_fds=False,
-        preexec_fn=connect,
+    read, write = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (theirs_in, theirs_out))
+    words = [BROWSER, *QUIET, f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe"]
+    process = subprocess.Popen(  # it reads its file 3 and writes its file 4
+        ["bash", "-c", f'exec "$@" 3<&{read} 4>&{write}', "bash", *words],
+        pass_fds=(read, write),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    os.close(theirs_in), os.close(theirs_out)
+    for end in (theirs_in, theirs_out, read, write):
+        os.close(end)
     try:
         with os.fdopen(ours_out, "wb") as to_browser, os.fdopen(ours_in, "rb") as from_browser:
             yield Tab(to_browser, from_browser)

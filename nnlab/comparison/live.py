@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.tasks import Failure, Outcome, Task
+from nnlab.config.experiment import SPLITS
 from nnlab.experiments.live_page import MEMBERS, Content, LiveCurve, LivePage
 from nnlab.experiments.train import Progress
 from nnlab.report.page import shown
@@ -58,7 +59,7 @@ class LiveArms(NoLiveArms):
         task = self.tasks[number]
         for index, variant in enumerate(task.variants):
             own = slice(index * len(task.seeds), (index + 1) * len(task.seeds))
-            figures = {name: np.asarray(values)[own] for name, values in progress.replicas.items()}
+            figures = {name: (step, np.asarray(values)[own]) for name, (step, values) in progress.replicas.items()}
             self.arms[variant.label].add(number, progress, figures)
         self.present = self.arms[task.variants[0].label]
         if self.page.is_due():
@@ -141,13 +142,13 @@ class _LiveArm:
         self.stopped: dict[int, int] = {}
         self.curves: dict[int, dict[str, LiveCurve]] = {}
 
-    def add(self, number: int, progress: Progress, figures: Mapping[str, Array]) -> None:
-        """Add the progress of a task, with its figures, each (seeds,)."""
+    def add(self, number: int, progress: Progress, figures: Mapping[str, tuple[int, Array]]) -> None:
+        """Add the progress of a task, with its figures, each with its step and its values (seeds,)."""
         self.latest[number] = progress
         curves = self.curves.setdefault(number, {})
-        for name, values in figures.items():
+        for name, (step, values) in figures.items():
             if not name.startswith("health/"):
-                curves.setdefault(name, LiveCurve()).add(progress.step, values)
+                curves.setdefault(name, LiveCurve()).add(step, values)
                 if name.endswith("/loss"):
                     self.stopped[number] = int(np.isnan(values).sum())
 
@@ -194,7 +195,7 @@ class _LiveArm:
         state = "failed" if self.has_failed else "done" if self.is_done else "training" if self.latest else "waiting"
         stopped = sum(self.stopped.values())
         seeds = f"{sum(self.seeds.values()):,}" + (f", {stopped:,} stopped" if stopped else "")
-        latest = [f"{name} {shown(mean, 4)}" for name in self.figures if name != RATE and (mean := self._mean(name))]
+        latest = [f"{name} {shown(self._mean(name), 4)}" for name in self.figures if name.startswith(SPLITS)]
         return [self.label, state, f"{self.step:,} of {self.steps:,}" if self.steps else "", seeds, " · ".join(latest)]
 
     def _mean(self, figure: str) -> float | None:
@@ -213,7 +214,7 @@ class _LiveArm:
         if len(found) < 2:
             return [series_of(self.label, *points, look=look) for points in found.values()]
         steps = max((steps for steps, _ in found.values()), key=len)
-        rows = [_over(steps, *points) for points in found.values()]
+        rows = [_over(steps, *points, ended=number in self.ended) for number, points in found.items()]
         weights = np.array([self.seeds[number] for number in found], float)
         means = np.array([row[:, 0] for row in rows])
         known = np.isfinite(means) * weights[:, None]
@@ -223,6 +224,7 @@ class _LiveArm:
         return [series_of(self.label, steps, np.column_stack([mean, *members[:MEMBERS]]), look=look)]
 
 
-def _over(steps: Array, own: Array, rows: Array) -> Array:
-    """The rows of a task over the steps of another, nan beyond its last."""
-    return np.column_stack([np.interp(steps, own, column, right=np.nan) for column in rows.T])
+def _over(steps: Array, own: Array, rows: Array, *, ended: bool) -> Array:
+    """The rows of a task over the steps of another; beyond its last it keeps the mean if it has `ended`, else nan."""
+    members = [np.interp(steps, own, column, right=np.nan) for column in rows.T]
+    return np.column_stack([np.interp(steps, own, rows[:, 0]) if ended else members[0], *members[1:]])

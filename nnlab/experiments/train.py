@@ -51,8 +51,8 @@ class Progress:
     """Progress of a training, shown while it runs; the figures are those measured at its step, often none.
 
     Where the step is that of several trainings together, the figures were `measured_at` a step of one of them.
-    `scaled_targets` says that losses are those of scaled targets. `replicas` are all figures of the step, each (R,),
-    where several networks train at once.
+    `scaled_targets` says that losses are those of scaled targets. `replicas` are all figures, each with the
+    step at which it was measured and its values (R,), where several networks train at once.
     """
 
     step: int
@@ -62,7 +62,7 @@ class Progress:
     seconds: float
     scaled_targets: bool = False
     measured_at: int | None = None
-    replicas: Mapping[str, Array] = field(default_factory=dict)
+    replicas: Mapping[str, tuple[int, Array]] = field(default_factory=dict)
 
 
 Observer = Callable[[Progress], None]

@@ -30,12 +30,12 @@ const nnlabCurves = (() => {
 
   const grouped = (value) => value.toLocaleString("en", { maximumFractionDigits: 2 });
 
-  function shown(value, percent) {
+  function shown(value, percent, digits = 4) {
     if (value === null || value === undefined) return "–";
-    if (percent) return `${Number((100 * value).toPrecision(4))} %`;
+    if (percent) return `${Number((100 * value).toPrecision(digits))} %`;
     const size = Math.abs(value);
-    if (size && (size < 1e-4 || size >= 1e7)) return value.toExponential(3).replace("e+", "e");
-    return value.toLocaleString("en", { maximumSignificantDigits: 4 });
+    if (size && (size < 1e-4 || size >= 1e7)) return value.toExponential(digits - 1).replace("e+", "e");
+    return value.toLocaleString("en", { maximumSignificantDigits: digits });
   }
 
   function linearTicks(low, high, wanted) {
@@ -130,7 +130,8 @@ const nnlabCurves = (() => {
       const { value, members } = valueAt(series, x);
       const text = shown(value, about.percent);
       if (members.length < 2 || members.length < series.members.length) return text;
-      return `${text} (${shown(Math.min(...members), about.percent)} to ${shown(Math.max(...members), about.percent)})`;
+      const [low, high] = [Math.min(...members), Math.max(...members)].map((end) => shown(end, about.percent, 3));
+      return `${text} (${low} to ${high})`;
     }
 
     function whereText(x) {

@@ -276,6 +276,7 @@ const nnlabLive = (() => {
     paused = !paused;
     part("pause").setAttribute("aria-pressed", String(paused));
     part("pause").textContent = paused ? "Go on" : "Pause";
+    clearTimeout(timer);
     if (!paused) look();
   });
   part("again").addEventListener("click", () => {
@@ -291,7 +292,7 @@ const nnlabLive = (() => {
 
   return (text) => {
     const next = JSON.parse(text);
-    if (next.written === run?.written) return;
+    if (paused || next.written === run?.written) return;
     seen = run ? Date.now() : next.written;
     run = next;
     show();
