@@ -77,9 +77,7 @@ class LiveCurve:
 
     def add(self, step: int, values: Array) -> None:
         """Add the values (R,) measured at a step."""
-        values = np.asarray(values, float)
-        self.known = values if self.known is None else np.where(np.isfinite(values), values, self.known)
-        self.last = step, _row(values, self.known)
+        self.last = step, values if len(values) == 1 else self._over_replicas(values)
         if self.count % self.every == 0:
             self.steps.append(step)
             self.rows.append(self.last[1])
@@ -87,6 +85,12 @@ class LiveCurve:
         if len(self.steps) == MOST_POINTS:
             del self.steps[1::2], self.rows[1::2]
             self.every *= 2
+
+    def _over_replicas(self, values: Array) -> Array:
+        """The row of several replicas."""
+        self.known = values if self.known is None else np.where(np.isfinite(values), values, self.known)
+        finite_ones = self.known[np.isfinite(self.known)]
+        return np.array([finite_ones.mean() if len(finite_ones) else np.nan, *values[:MEMBERS]])
 
     def points(self) -> tuple[Array, Array]:
         """Steps (T,) and rows (T, 1 + members)."""
@@ -100,10 +104,3 @@ class LiveCurve:
     def latest(self) -> float | None:
         """The latest mean; None if there is none."""
         return None if self.last is None else finite(float(self.last[1][0]))
-
-
-def _row(values: Array, known: Array) -> Array:
-    if len(values) == 1:
-        return values
-    finite_ones = known[np.isfinite(known)]
-    return np.array([finite_ones.mean() if len(finite_ones) else np.nan, *values[:MEMBERS]])

@@ -74,7 +74,8 @@ const nnlabCurves = (() => {
     }
     if (low > high) return log ? [0.1, 1] : [0, 1];
     if (log) return low === high ? [low / 2, high * 2] : [low / 1.1, high * 1.1];
-    const air = low === high ? Math.abs(low) / 10 || 0.5 : 0.05 * (high - low);
+    const flat = high - low <= 1e-4 * Math.max(Math.abs(low), Math.abs(high));
+    const air = flat ? Math.abs(low) / 10 || 0.5 : 0.05 * (high - low);
     return [low < 0 ? low - air : Math.max(0, low - air), percent ? Math.min(1, high + air) : high + air];
   }
 

@@ -56,7 +56,8 @@ const nnlabLive = (() => {
       text = `No sign of life for ${span(silence)}. The run was killed or goes on without --live, or its machine sleeps.`;
     }
     say("state", text);
-    part("state").className = `verdict ${silent || ["diverged", "failed"].includes(run.status) ? "bad" : ended ? "good" : "plain"}`;
+    words();
+    part("state").className = `verdict ${silent || ["diverged", "failed"].includes(run.status) ? "bad" : "plain"}`;
     part("report").hidden = !ended;
     part("again").hidden = !over;
     part("pause").hidden = over;
@@ -81,21 +82,21 @@ const nnlabLive = (() => {
   }
 
   function words() {
+    const goes = run.status === "training" && !over;
     const now = [`${run.what ? `${run.what}: step` : "Step"} ${grouped(run.step)} of ${grouped(run.steps)}`];
     if (run.epoch) now.push(`epoch ${grouped(run.epoch)}`);
     if (!run.arms) now.push(`${span(run.seconds)} so far`);
-    if (!run.arms && run.left !== null && run.status === "training") now.push(`about ${span(run.left)} left`);
+    if (!run.arms && run.left !== null && goes) now.push(`about ${span(run.left)} left`);
     say("now", now.join(" · "));
     if (!run.arms) return;
     const whole = [`${run.arms.done} of ${run.arms.rows.length} done`, `${span(run.seconds)} so far`];
-    if (run.left !== null && run.status === "training") whole.push(`about ${span(run.left)} left of the whole`);
+    if (run.left !== null && goes) whole.push(`about ${span(run.left)} left of the whole`);
     say("whole", whole.join(" · "));
   }
 
   // --- content -------------------------------------------------------------------------------------------------------
 
   function show() {
-    words();
     for (const chart of run.charts) {
       const known = charts.get(chart.title);
       if (known) known.update(chart);
@@ -168,7 +169,7 @@ const nnlabLive = (() => {
     }
     paint(next);
     if (!region.legend.childNodes.length) {
-      region.legend.append("Areas: predictions; marks: ");
+      region.legend.append("Areas: predictions; marks: true classes ");
       next.classes.forEach((name, index) => {
         const mark = document.createElement("span");
         mark.style.color = `rgb(${LOOKS[index % LOOKS.length].join(",")})`;

@@ -122,12 +122,22 @@ def test_a_page_opened_long_after_its_run_was_killed_says_so(page, tmp_path):
     page.until(f"{STATE}.startsWith('No sign of life for 1 h')")
 
 
-def test_pausing_stops_what_is_shown(page):
-    page.evaluate("document.querySelector('#pause').click()")
+CLICK = "document.querySelector('#pause').click()"
+HIDE, SHOW = (
+    f"Object.defineProperty(document, 'hidden', {{ value: {value}, configurable: true }});"
+    "document.dispatchEvent(new Event('visibilitychange'))"
+    for value in ("true", "false")
+)
+
+
+@pytest.mark.parametrize(("pause", "go_on"), [(CLICK, CLICK), (HIDE, SHOW)], ids=["paused", "hidden"])
+def test_a_page_that_is_paused_or_hidden_shows_nothing_new_until_it_is_looked_at(page, pause, go_on):
+    page.evaluate(pause)
+    time.sleep(0.3)  # what was being loaded is loaded
     page.write(300)
     time.sleep(1.5)
     assert page.evaluate(f"{PLOT}.getAttribute('aria-valuemax')") == "200"
-    page.evaluate("document.querySelector('#pause').click()")
+    page.evaluate(go_on)
     page.until(f"{PLOT}.getAttribute('aria-valuemax') === '300'")
 
 
