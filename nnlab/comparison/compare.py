@@ -140,7 +140,17 @@ class _Comparison:
         self.clock = time.perf_counter()
 
     def run(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> ComparisonResult:
-        """Train what is left to train, and conclude."""
+        """Train what is left to train, conclude, and complete the folder in any case."""
+        try:
+            compared = self._train(workers, report, reused_from)
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        compared.warnings += self.work.warnings
+        return ComparisonResult(compared, self.work.failures, self.work.reused)
+
+    def _train(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> Compared:
+        """Train and conclude; a StorageError says how to go on, as does the error of a signal."""
         work = self.work
         try:
             self._write_run("running")
@@ -150,16 +160,11 @@ class _Comparison:
                     work.reuse(reused_from)
             work.do(workers, report, self.stop)
             with self.stop.at_once(self._to_go_on):
-                status: Status = "failed" if work.failures else "completed"
-                compared = self.conclude(self._trained(status))
-        except BaseException as error:
-            self._break_off(error)
-            if isinstance(error, StorageError):
-                raise StorageError(f"{error}; {self._to_go_on()}") from error
-            raise
-        compared.warnings += work.warnings
-        self._write_run(status)
-        return ComparisonResult(compared, work.failures, work.reused)
+                compared = self.conclude(self._trained("failed" if work.failures else "completed"))
+            self._write_run(compared.summary.status)
+        except StorageError as error:
+            raise StorageError(f"{error}; {self._to_go_on()}") from error
+        return compared
 
     def _to_go_on(self) -> str:
         """How much is trained and saved, and how to train the rest."""
@@ -191,11 +196,12 @@ class _Comparison:
         from nnlab.comparison.unfinished import write_unfinished_report  # noqa: PLC0415 - it loads matplotlib
 
         folder, warnings = self.work.folder, self.work.warnings
-        with briefly(self.stop.seconds_to_draw()):
-            if self.work.arms() and folder.read_summary() is None:
-                unfinished = self.work.unfinished()
-                trained = self._trained(status, has_ended=False, unfinished=unfinished, baselines=False)
-                warnings = warnings + self.conclude(trained).warnings
+        with contextlib.suppress(StorageError), briefly(self.stop.seconds_to_draw()):
+            if self.work.arms():
+                more: dict[str, Any] = {"unfinished": self.work.unfinished()}
+                if folder.read_summary() is None:  # else they were fitted in time once
+                    more["baselines"] = False
+                warnings = warnings + self.conclude(self._trained(status, has_ended=False, **more)).warnings
         write_unfinished_report(folder, self.trained.experiment.name, status, [why, *warnings])
 
     def _write_run(self, status: Status) -> None:
@@ -221,7 +227,7 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
 def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     """The error of a comparison with failed arms; its exit code is that of the worst failure."""
     reasons = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
-    saved = f"; what is trained is saved, {TO_GO_ON}" if len(failures) < arms else ""
+    saved = f"; what is trained is saved; {TO_GO_ON}" if len(failures) < arms else ""
     error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}{saved}")
     codes = [failure.exit_code for failure in failures.values()]
     error.exit_code = 1 if 1 in codes else max(codes)  # a fault of nnlab or of a plugin: the worst

@@ -36,6 +36,6 @@ def _page_without_arms(folder: RunFolder, name: str, status: Status, warnings: S
         Section("Experiment", text=config_text(folder.path)),
         Section("Environment", tables=[*environment_tables(run)]),
     ]
-    headline = f"{status.capitalize()} before there was anything to compare."
+    headline = f"{status.capitalize()} before there was a result."
     tone: Tone = "bad" if status == "failed" else "plain"
     return Page(titled(name, status), f"nnlab {run.kind}, begun {begun_in(run)}", headline, tone, filled(sections))
