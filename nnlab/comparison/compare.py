@@ -19,6 +19,7 @@ from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
 from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
+from nnlab.comparison.unfinished import write_unfinished_report
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
 from nnlab.config.experiment import to_plain, to_yaml, watchable
@@ -193,8 +194,6 @@ class _Comparison:
 
     def _report_unfinished(self, status: Status, why: str) -> None:
         """Write what the trained arms allow: tables, summary and pictures, as far as there is time, and the report."""
-        from nnlab.comparison.unfinished import write_unfinished_report  # noqa: PLC0415 - it loads matplotlib
-
         folder, warnings = self.work.folder, self.work.warnings
         with contextlib.suppress(StorageError), briefly(self.stop.seconds_to_draw()):
             if self.work.arms():

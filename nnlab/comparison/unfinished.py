@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnlab.comparison.report import titled, write_comparison_report
-from nnlab.comparison.sweep_report import write_sweep_report
 from nnlab.report.page import FILE, Page, Section, Tone, write_page
 from nnlab.report.parts import begun_in, config_text, data_section, environment_tables, filled
 from nnlab.runs.folder import RunFolder
@@ -19,8 +17,12 @@ def write_unfinished_report(folder: RunFolder, name: str, status: Status, warnin
     if isinstance(summary, ComparisonSummary | SweepSummary):
         folder.write_summary(summary.model_copy(update={"status": status, "gates": ()}))
     if isinstance(summary, SweepSummary):
+        from nnlab.comparison.sweep_report import write_sweep_report  # noqa: PLC0415 - it loads matplotlib
+
         write_sweep_report(folder, name, warnings)
     elif isinstance(summary, ComparisonSummary):
+        from nnlab.comparison.report import write_comparison_report  # noqa: PLC0415 - it loads matplotlib
+
         write_comparison_report(folder, name, warnings)
     else:
         write_page(folder.path / FILE, _page_without_arms(folder, name, status, warnings))
@@ -38,4 +40,4 @@ def _page_without_arms(folder: RunFolder, name: str, status: Status, warnings: S
     ]
     headline = f"{status.capitalize()} before there was a result."
     tone: Tone = "bad" if status == "failed" else "plain"
-    return Page(titled(name, status), f"nnlab {run.kind}, begun {begun_in(run)}", headline, tone, filled(sections))
+    return Page(f"{name} ({status})", f"nnlab {run.kind}, begun {begun_in(run)}", headline, tone, filled(sections))
