@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, TextIO
 
+from nnlab.data.files import counted
 from nnlab.errors import printable
 
 _MOST_LINES, _LONGEST_LINE = 20, 500  # of a plugin in a process; characters
@@ -91,7 +92,7 @@ class _EscapedLines(io.RawIOBase):
             atexit.register(self._show_hidden)
 
     def _show_hidden(self) -> None:
-        self._show(f"{self.count - _MOST_LINES:,} more lines not shown")
+        self._show(f"{counted(self.count - _MOST_LINES, 'more line')} not shown")
 
     def _show(self, text: str) -> None:
         stderr = _ASIDE.stderr if _ASIDE.running else sys.stderr
