@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ _COLUMNS = ("arm", "state", "step", "seeds", "latest means over the seeds")
 class NoLiveArms:
     """What a comparison without --live has in the place of a page."""
 
-    def begin(self, tasks: Sequence[Task]) -> None:
+    def begin(self, tasks: Sequence[Task], share: Callable[[], float]) -> None:
         """Nothing."""
 
     def note(self, number: int, progress: Progress) -> None:
@@ -45,11 +45,12 @@ class LiveArms(NoLiveArms):
         self.page, self.noun, self.begun = page, noun, time.perf_counter()
         self.arms = {label: _LiveArm(label) for label in labels}
         self.tasks: Sequence[Task] = ()
+        self.share: Callable[[], float] = float
         self.present: _LiveArm | None = None
 
-    def begin(self, tasks: Sequence[Task]) -> None:
-        """Take note of the work that is left."""
-        self.tasks = tasks
+    def begin(self, tasks: Sequence[Task], share: Callable[[], float]) -> None:
+        """Take note of the work that is left; `share` gives the share of it that is done."""
+        self.tasks, self.share = tasks, share
         for number, task in enumerate(tasks):
             for variant in task.variants:
                 self.arms[variant.label].seeds[number] = len(task.seeds)
@@ -78,7 +79,7 @@ class LiveArms(NoLiveArms):
         from nnlab.experiments.live_charts import chart_of  # noqa: PLC0415 - it loads matplotlib
 
         arms, seconds = [*self.arms.values()], time.perf_counter() - self.begun
-        share = self._share()
+        share = self.share()
         begun = [arm for arm in arms if arm.curves]
         drawn = begun[-_ARMS:]
         curves = {
@@ -108,11 +109,6 @@ class LiveArms(NoLiveArms):
             },
             "notes": [*_notes(begun, drawn, self.noun)],
         }
-
-    def _share(self) -> float:
-        """The share of the whole work that is done, with seeds and steps as its measure."""
-        seeds = sum(sum(arm.seeds.values()) for arm in self.arms.values())
-        return sum(arm.done for arm in self.arms.values()) / seeds if seeds else 1.0
 
 
 def _title(figure: str) -> str:
@@ -162,15 +158,6 @@ class _LiveArm:
         """The names of the figures, losses first."""
         names = dict.fromkeys(name for curves in self.curves.values() for name in curves)
         return sorted(names, key=lambda name: (name == RATE, not name.endswith("/loss"), name.startswith("batch/")))
-
-    @property
-    def done(self) -> float:
-        """How many of its seeds are done, those in training by their share of the steps."""
-        return sum(seeds * self._share_of(number) for number, seeds in self.seeds.items())
-
-    def _share_of(self, number: int) -> float:
-        latest = self.latest.get(number)
-        return 1.0 if number in self.ended else latest.step / max(latest.steps, 1) if latest else 0.0
 
     @property
     def is_done(self) -> bool:

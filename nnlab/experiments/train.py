@@ -47,11 +47,26 @@ _SECONDS_OF_A_BEAT = 1.0
 
 
 @dataclass(frozen=True)
+class Whole:
+    """How far the arms of a comparison are together: `arm` of `arms` reports, `left` have not ended.
+
+    `share` of all updates is done, in [0, 1]; `seconds_left` is nan before any is.
+    """
+
+    arm: int
+    arms: int
+    left: int
+    share: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class Progress:
     """Progress of a training, shown while it runs; the figures are those measured at its step, often none.
 
-    Where the step is that of several trainings together, the figures were `measured_at` a step of one of them.
-    `scaled_targets` says that losses are those of scaled targets. `replicas` are all figures, each with the
+    The first figure is the one that is watched. Where the step is that of several trainings together, the figures were
+    `measured_at` a step of one of them. `scaled_targets` says that losses are those of scaled targets, `ended` that
+    there will be no more, and `whole` how far all arms of a comparison are. `replicas` are all figures, each with the
     step at which it was measured and its values (R,), where several networks train at once.
     """
 
@@ -62,6 +77,8 @@ class Progress:
     seconds: float
     scaled_targets: bool = False
     measured_at: int | None = None
+    ended: bool = False
+    whole: Whole | None = None
     replicas: Mapping[str, tuple[int, Array]] = field(default_factory=dict)
 
 
