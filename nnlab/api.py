@@ -144,6 +144,18 @@ def init(
     return draft(source, target, out, force=force)
 
 
+def config_schema(out: Path | None = None, *, plugins: Sequence[Path] = ()) -> dict[str, Any]:
+    """The JSON Schema (draft-07) of the experiment file, which knows the activations of `plugins`; written to `out`."""
+    from nnlab.config.json_schema import experiment_schema, file_content
+    from nnlab.config.plugins import with_plugins
+
+    (output,) = _outputs([out], plugins, Path(), None)
+    schema = experiment_schema(with_plugins(plugins))
+    if output is not None:
+        output.write(file_content(schema))
+    return schema
+
+
 def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
     """Set up an experiment and measure the cost of a training step; nothing is written."""
     from nnlab.experiments.dry_run import dry_run as measure

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 import nnlab
 from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
+from nnlab.cli.config import config
 from nnlab.cli.data import data
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
@@ -65,6 +66,7 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
     app.callback()(_nnlab)
@@ -72,7 +74,7 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
     for name, (function, line) in COMMANDS.items():
         if called in {None, name}:
             app.command(name, short_help=line)(command_of(function))
-    for name, group in {**catalogues(), "data": data()}.items() if called is None else ():
+    for name, group in {**catalogues(), "data": data(), "config": config()}.items() if called is None else ():
         app.add_typer(group, name=name)
     return app
 
@@ -98,7 +100,7 @@ def _run(words: Sequence[str]) -> None:
     try:
         app_of(words)()
     except OSError as error:
-        if "--help" not in words:
+        if not {"-h", "--help"} & {*words}:
             raise
         raise unwritten(error) from error
 
