@@ -6,6 +6,7 @@ A seed determines the split, the order of the rows and the initial draws; all ar
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageErro
 from nnlab.experiments.gradient_checks import check_first_steps
 from nnlab.experiments.interrupts import Stop, is_pause, stopping
 from nnlab.experiments.results import facts_of
-from nnlab.experiments.train import Progress
+from nnlab.experiments.train import Progress, Whole
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
@@ -240,6 +241,7 @@ class _Work:
         meter = _Meter(tasks, report)
         with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
             for number, outcome in outcomes:
+                meter.end(number)
                 self._note(tasks[number], outcome)
         if stop():
             raise stop.error(f"the comparison in {self.folder.path} is incomplete; to go on: the same with --needed")
@@ -340,20 +342,59 @@ class _Meter:
 
     def __init__(self, tasks: Sequence[Task], report: ArmReport) -> None:
         self.report = report
-        self.labels = [_title(task) for task in tasks]
+        self.titles = [_title(task) for task in tasks]
+        self.arms = {title: _ArmMeter(number + 1) for number, title in enumerate(dict.fromkeys(self.titles))}
         self.seeds = [len(task.seeds) for task in tasks]
-        self.steps = [0] * len(tasks)
-        self.begun: dict[str, float] = {}
+        self.latest: dict[int, Progress] = {}
+        self.done, self.begun = 0.0, time.perf_counter()  # seeds that are done, of those in training their share
+        for title, seeds in zip(self.titles, self.seeds, strict=True):
+            self.arms[title].add_task(seeds)
 
     def __call__(self, number: int, progress: Progress) -> None:
         """Report the progress of task `number`, added to that of the other tasks of its arm."""
-        label, present = self.labels[number], time.perf_counter()
-        self.steps[number] = progress.step
-        tasks = [task for task, title in enumerate(self.labels) if title == label]
-        step = sum(self.steps[task] * self.seeds[task] for task in tasks) // sum(self.seeds[task] for task in tasks)
-        seconds = present - self.begun.setdefault(label, present - progress.seconds)
+        before, seeds, arm = self.latest.get(number), self.seeds[number], self.arms[self.titles[number]]
+        more = progress.step - (before.step if before else 0)
+        arm.updates += more * seeds
+        self.done += more * seeds / max(progress.steps, 1)
+        self.latest[number] = progress
+        arm.begin(time.perf_counter() - progress.seconds)
+        self._report(number)
+
+    def end(self, number: int) -> None:
+        """Note that task `number` has ended; an arm that ends before its last step is reported once more."""
+        latest, arm = self.latest.get(number), self.arms[self.titles[number]]
+        missing = 1 - latest.step / max(latest.steps, 1) if latest else 1.0
+        self.done += missing * self.seeds[number]
+        arm.left -= 1
+        if latest and not arm.left and arm.updates < latest.steps * arm.seeds:
+            self._report(number)
+
+    def _report(self, number: int) -> None:
+        progress, title, present = self.latest[number], self.titles[number], time.perf_counter()
         at = progress.step if progress.measured_at is None else progress.measured_at
-        self.report(label, replace(progress, step=step, seconds=seconds, measured_at=at))
+        step, arm = self.arms[title].updates // self.arms[title].seeds, self.arms[title]
+        about: dict[str, Any] = {"measured_at": at, "ended": not arm.left, "whole": self._whole(arm, present)}
+        self.report(title, replace(progress, step=step, seconds=present - arm.begun, **about))
+
+    def _whole(self, arm: _ArmMeter, present: float) -> Whole:
+        share, left = self.done / sum(self.seeds), sum(one.left > 0 for one in self.arms.values())
+        seconds_left = (present - self.begun) * (1 - share) / share if share else math.nan
+        return Whole(arm.number, len(self.arms), left, min(share, 1.0), max(seconds_left, 0.0))
+
+
+class _ArmMeter:
+    """How far an arm is: its tasks that are left, its seeds, and the updates of all of them."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.left, self.seeds, self.updates = number, 0, 0, 0
+        self.begun = math.inf
+
+    def add_task(self, seeds: int) -> None:
+        self.left += 1
+        self.seeds += seeds
+
+    def begin(self, present: float) -> None:
+        self.begun = min(self.begun, present)
 
 
 def _title(task: Task) -> str:
