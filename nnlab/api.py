@@ -529,6 +529,14 @@ def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
     return listed(kind, with_plugins(plugins))
 
 
+def entry(kind: str, name: str, plugins: Sequence[Path] = ()) -> dict[str, Any]:
+    """An entry of a table as a document, with an example of the lines that choose it; ConfigError for no such name."""
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import entry as entry_of
+
+    return entry_of(kind, name, with_plugins(plugins))
+
+
 def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequence[Path] = ()) -> Description:
     """Describe an activation, given by name or as a formula in x, with `values` of its parameters."""
     from nnlab.config.plugins import with_plugins
@@ -537,10 +545,20 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     return describe_activation(text, with_plugins(plugins), values)
 
 
-def draw_activation(description: Description, path: Path, plugins: Sequence[Path] = ()) -> None:
-    """Draw an activation and its slope as PNG into a file, which is none of the `plugins`, or to a device or a pipe."""
-    from nnlab.experiments.catalogue import picture
+def draw_activations(
+    texts: Sequence[str],
+    out: Path,
+    *,
+    values: Mapping[str, float] | None = None,
+    plugins: Sequence[Path] = (),
+) -> None:
+    """Draw activations, given by name or as formulas, and their slopes as PNG; several lie over each other.
 
-    (output,) = _outputs([path], plugins, Path(), None)
+    `values` are those of their parameters. `out` is a file that is none of the `plugins`, a device or a pipe.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import describe_all, picture
+
+    (output,) = _outputs([out], plugins, Path(), None)
     assert output is not None
-    picture(description, output)
+    picture(describe_all(texts, with_plugins(plugins), values), output)

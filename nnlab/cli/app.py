@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import nnlab
+from nnlab.cli import completion
 from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
 from nnlab.cli.config import config
@@ -38,7 +39,7 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the command as typer does, after checking for an abbreviated name."""
         near = [name for name in self.commands if args[0] and name.startswith(args[0])]
-        if near and args[0] not in near:
+        if not ctx.resilient_parsing and near and args[0] not in near:
             ctx.fail(f"No such command '{args[0]}'. Did you mean {' or '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
 
@@ -64,7 +65,6 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
         cls=Commands,
         help="A laboratory for activation functions and small neural networks: one YAML file in, one run folder out.",
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
@@ -98,7 +98,7 @@ def main() -> None:
 def _run(words: Sequence[str]) -> None:
     """Run a command; StorageError where typer could not write its help."""
     try:
-        app_of(words)()
+        completion.answer(app_of) if completion.is_asked() else app_of(words)()
     except OSError as error:
         if not {"-h", "--help"} & {*words}:
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli.groups import BareOutput, command_of
 from nnlab.errors import printable
 
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="FILE|NAME", help="A table, another file of data, or a name of the catalogue.", show_default=False
+        autocompletion=completion.entries("data"),
+        metavar="FILE|NAME",
+        help="A table, another file of data, or a name of the catalogue.",
+        show_default=False,
     ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="How to read it, as in data.separator=;. Repeatable."),
+    typer.Option(
+        "--set",
+        autocompletion=completion.settings_of_data,
+        metavar="KEY=VALUE",
+        help="How to read it, as in data.separator=;. Repeatable.",
+    ),
 ]
 
 

@@ -5,7 +5,7 @@ classes.py  confusion matrix, misclassified images
 labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
-functions.py  an activation and its slope
+functions.py  an activation and its slope, or several over each other
 answers.py  images that a network was asked about, with its answers
 images.py   rows of images as pictures, galleries of them, samples with their labels
 convolutions.py  kernels, feature maps, the health of channels
@@ -35,7 +35,7 @@ from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa
 from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
 from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
-from nnlab.pictures.functions import activation  # noqa: E402
+from nnlab.pictures.functions import FunctionCurve, activation, functions  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
@@ -48,6 +48,7 @@ from nnlab.pictures.units import units  # noqa: E402
 __all__ = [
     "MOST_SPREADS",
     "Figure",
+    "FunctionCurve",
     "Key",
     "Plane",
     "accuracy",
@@ -69,6 +70,7 @@ __all__ = [
     "filters",
     "fit",
     "fit_curve",
+    "functions",
     "gradients",
     "grid_along",
     "health",
