@@ -113,7 +113,7 @@ def _reader_is_gone() -> bool:
 
 
 def _version(*, shown: bool) -> None:
-    if shown:
+    if shown and not completion.is_asked():
         result(f"nnlab {nnlab.__version__}")
         raise typer.Exit
 

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,9 @@ def runs(incomplete: str) -> list[str]:
     """The runs: `latest`, then names without their time, or with it where that is needed or begun."""
     typed = [word for part in _typed() for word in part.split("=", 1)]
     names = list(_runs_in(Path(typed[typed.index("--runs-dir") + 1] if "--runs-dir" in typed[:-1] else "runs")))
-    short = [name.partition("_")[2] for name in names]
-    alone = [name for name in short if name and short.count(name) == 1]
-    rest = names if incomplete[:1].isdigit() else [name for name in names if name.partition("_")[2] not in alone]
+    short = Counter(name.partition("_")[2] for name in names)
+    alone = [name for name, count in short.items() if name and count == 1]
+    rest = [name for name in names if incomplete[:1].isdigit() or short[name.partition("_")[2]] > 1]
     return [*(["latest"] if names else []), *alone, *rest]
 
 

@@ -98,6 +98,7 @@ def completed(folder, monkeypatch, capsys):
         (["sweep", "--gate", "best.test/mic"], [f"best.test/micro_{name}" for name in ("precision", "recall", "f1")]),
         (["sweep", "--metric", "val/macro_f"], ["val/macro_f1"]),
         (["eval", "--split", ""], ["train", "val", "test"]),
+        (["--version", "tr"], ["train"]),
     ],
     ids=" ".join,
 )  # fmt: skip
