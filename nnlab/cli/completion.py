@@ -41,7 +41,8 @@ def answer(app_of: Callable[[Sequence[str]], typer.Typer]) -> None:
     """
     for name in ("pydantic", "rich"):
         sys.modules[name] = None  # type: ignore[assignment] # importing it fails
-    before, printed = _join_words_of_bash() if os.environ[VARIABLE] == "complete_bash" else "", io.StringIO()
+    before = _join_words_of_bash() if os.environ[VARIABLE] == "complete_bash" else ""
+    printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
             app_of(_typed())()
@@ -136,7 +137,7 @@ def runs(incomplete: str) -> list[str]:
 
 
 def _runs_in(folder: Path) -> Iterator[str]:
-    """The names of the run folders, oldest first."""
+    """The names of the run folders, oldest first, as `nnlab.runs.lookup` finds them, which would load NumPy."""
     with contextlib.suppress(OSError):
         entries = sorted(entry.name for entry in os.scandir(folder) if not entry.is_symlink())
         yield from (n for n in entries if n[0] != "." and os.path.lexists(folder / n / "config.yaml"))
