@@ -103,6 +103,8 @@ def compare(
     about |= {"data": data, "environment": environment(plugins)}
     folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
     folder.write_config(to_yaml(experiment))
+    lock = contextlib.ExitStack()
+    lock.enter_context(folder.locked())
     clock = time.perf_counter()
     status: Status = "failed"
     folder.write_run(ArmsRun(status="running", **about))
@@ -143,6 +145,7 @@ def compare(
         with contextlib.suppress(StorageError):  # it must not replace the original error
             ended: dict[str, Any] = {"ended": now(), "seconds": seconds, "reused": work.reused}
             folder.write_run(ArmsRun(status=status, **about, **ended))
+        lock.close()
 
 
 def gradient_checks(variants: Sequence[Variant], dataset: Dataset, seed: int) -> dict[str, GradientSummary]:
