@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,34 +92,40 @@ def runs() -> typer.Typer:
 # --- list -------------------------------------------------------------------------------------------------------------
 
 
-def list_(
-    *,
-    where: Where = None,
-    sort: Sort = None,
-    reverse: Reverse = False,
-    last: Last = None,
-    columns: Columns = None,
-    all_keys: AllKeys = False,
-    csv: Csv = False,
-    runs_dir: o.RunsDir = Path("runs"),
-    output: BareOutput,
-) -> None:
+@dataclass(frozen=True)
+class ListOptions:
+    """Which runs are listed, in which order, and with which columns."""
+
+    where: Where = None
+    sort: Sort = None
+    reverse: Reverse = False
+    last: Last = None
+    columns: Columns = None
+    all_keys: AllKeys = False
+    runs_dir: o.RunsDir = Path("runs")
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The arguments for `nnlab.api.list_runs`."""
+        columns = [name.strip() for names in self.columns or () for name in names.split(",") if name.strip()]
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return given | {"where": self.where or (), "columns": columns}
+
+
+def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
     """List runs, the newest last, with the keys of the experiment in which they differ."""
     from nnlab import api
 
     if csv and output.as_json:
         raise ConfigError("found both --csv and --json, expected one of them")
-    chosen = [name.strip() for names in columns or () for name in names.split(",") if name.strip()]
-    table = api.list_runs(
-        where=where or (), sort=sort, reverse=reverse, last=last, columns=chosen, all_keys=all_keys, runs_dir=runs_dir
-    )
+    table = api.list_runs(**which.chosen)
     if csv:
-        result(_as_csv(table))
-    else:
-        output.result([*table.rows()], *_as_lines(table))
-    if not table.runs and not csv and not output.as_json:
+        return result(_as_csv(table))
+    output.result([*table.rows()], *_as_lines(table))
+    if not table.runs and not output.as_json:
         others = f", beside {table.left_out:,} others" if table.left_out else ""
-        complain(f"found no such run in {runs_dir}{others}")
+        complain(f"found no such run in {which.runs_dir}{others}")
+    return None
 
 
 def _as_csv(table: RunTable) -> str:

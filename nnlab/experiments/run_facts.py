@@ -75,7 +75,7 @@ class RunFacts:
 
 
 @dataclass(frozen=True)
-class Difference:
+class KeyDifference:
     """The value of a key in two runs; None where it is not there."""
 
     key: str
@@ -90,7 +90,7 @@ class RunDiff:
     old: RunFacts
     new: RunFacts
 
-    def sections(self) -> dict[str, list[Difference]]:
+    def sections(self) -> dict[str, list[KeyDifference]]:
         """The differences of each section."""
         old, new = self.old, self.new
         return {
@@ -108,7 +108,7 @@ class RunDiff:
         return {"old": str(self.old.path), "new": str(self.new.path), **found}
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[KeyDifference]:
     for key in dict.fromkeys((*old, *new)):
         if old.get(key) != new.get(key):
-            yield Difference(key, old.get(key), new.get(key))
+            yield KeyDifference(key, old.get(key), new.get(key))

@@ -146,7 +146,10 @@ def test_a_diff_shows_old_and_new_of_the_last_two_by_default(cwd):
     ]
     document = parse_json(nnlab_here("runs", "diff", "b", "a", "--json", cwd=cwd).stdout)
     assert document["config"]["network.activation"] == {"old": "relu", "new": "tanh"}
-    assert nnlab_here("runs", "diff", "a", cwd=cwd).stderr == "found 1 runs, expected two, or none for the last two\n"
+    assert (
+        nnlab_here("runs", "diff", "a", cwd=cwd).stderr
+        == "found 1 names of runs, expected two, or none for the last two\n"
+    )
 
 
 def test_a_diff_passes_over_broken_runs(cwd):
