@@ -537,7 +537,8 @@ def diff_runs(runs: Sequence[str] = (), *, runs_dir: Path = Path("runs")) -> Run
     from nnlab.experiments.run_list import newest
 
     if len(runs) not in (0, 2):
-        raise ConfigError(f"found {len(runs)} names of runs, expected two, or none for the last two")
+        found = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        raise ConfigError(f"found {found}, expected two, or none for the last two")
     old, new = runs or newest(runs_dir, 2)
     return RunDiff(show_run(old, runs_dir=runs_dir), show_run(new, runs_dir=runs_dir))
 

@@ -148,7 +148,7 @@ def test_a_diff_shows_old_and_new_of_the_last_two_by_default(cwd):
     assert document["config"]["network.activation"] == {"old": "relu", "new": "tanh"}
     assert (
         nnlab_here("runs", "diff", "a", cwd=cwd).stderr
-        == "found 1 names of runs, expected two, or none for the last two\n"
+        == "found 1 run, expected two, or none for the last two\n"
     )
 
 
