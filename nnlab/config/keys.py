@@ -31,7 +31,7 @@ def keys_of(text: str, file_name: str) -> dict[str, Any]:
     if len(text) <= _MOST_CHARACTERS and "&" not in text:  # an anchor could unfold to any size
         try:
             return {key: value for part in _TOP_LEVEL.split(text) for key, value in _keys_of_part(part)}
-        except (yaml.YAMLError, ValueError):
+        except (yaml.YAMLError, ValueError, TypeError, RecursionError):
             pass
     return dict(_flat("", read_text(text, file_name).values))
 
@@ -43,6 +43,7 @@ def _keys_of_part(text: str) -> tuple[tuple[str, Any], ...]:
         return ()
     if not isinstance(values, dict):
         raise ValueError("found no key")  # noqa: TRY004 - the value is wrong, not a type
+    json.dumps(values, allow_nan=False)  # raises for dates, bytes, nan and deep nesting, as no experiment has them
     return tuple(_flat("", values))
 
 

@@ -141,6 +141,9 @@ BREAK = {
     "no mapping": ("config.yaml", lambda path: path.write_text("- a\n- b\n")),
     "anchors": ("config.yaml", lambda path: path.write_text("a: &a [1]\nb: [*a, *a]\n")),
     "deeply nested": ("config.yaml", lambda path: path.write_text("a: " + "[" * 300)),
+    "nested and closed": ("config.yaml", lambda path: path.write_text(f"a: {'[' * 3000}{']' * 3000}\n")),
+    "no finite number": ("config.yaml", lambda path: path.write_text("a: .inf\n")),
+    "a date": ("config.yaml", lambda path: path.write_text("a: 2026-11-21\n")),
     "escapes": ("config.yaml", lambda path: path.write_text("a: \x1b[31m\n")),
 }
 
