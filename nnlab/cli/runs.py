@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,8 +84,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def runs() -> typer.Typer:
     """The group of commands on runs."""
     group = typer.Typer(help="List, compare and remove runs.", no_args_is_help=True, rich_markup_mode=None)
-    for name, function in COMMANDS.items():
-        group.command(name)(command_of(function))
+    for name, (function, line) in COMMANDS.items():
+        group.command(name, short_help=line)(command_of(function))
     return group
 
 
@@ -291,11 +291,12 @@ def restore(chosen: Removed, *, runs_dir: o.RunsDir = Path("runs"), output: Bare
     output.result(restored, *restored)
 
 
-COMMANDS: dict[str, Any] = {
-    "list": list_,
-    "show": show,
-    "diff": diff,
-    "compare": compare,
-    "rm": remove,
-    "restore": restore,
+# Each with a line for `nnlab runs --help` that fits into 80 columns.
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "list": (list_, "List runs with the keys in which they differ."),
+    "show": (show, "Show all that is known of one run."),
+    "diff": (diff, "Show in what two runs differ."),
+    "compare": (compare, "Draw the curves of runs over each other."),
+    "rm": (remove, "Move runs to the trash."),
+    "restore": (restore, "Move removed runs back."),
 }
