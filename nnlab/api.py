@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.run_facts import RunDiff, RunFacts
+    from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
@@ -506,6 +508,91 @@ def _train_arms(
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)
     return result
+
+
+# --- finding runs again -----------------------------------------------------------------------------------------------
+
+
+def list_runs(
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    reverse: bool = False,
+    last: int | None = None,
+    columns: Sequence[str] = (),
+    all_keys: bool = False,
+    runs_dir: Path = Path("runs"),
+) -> RunTable:
+    """The runs in a folder as a table, the newest last; by default with the keys of the experiment that differ.
+
+    `where` holds gates such as `val/accuracy >= 0.9`, and texts such as `network.activation=relu`; a run must meet all
+    of them. `last` takes the newest of these. A column, which may be sorted by, is one of the list's own, such as
+    `seconds`, a key or a figure. A broken run is listed with what is wrong with it.
+    """
+    from nnlab.experiments.run_list import list_runs as table_of
+
+    about: dict[str, Any] = {"where": where, "sort": sort, "reverse": reverse, "last": last}
+    return table_of(runs_dir, columns=columns, all_keys=all_keys, **about)
+
+
+def show_run(run: str, *, runs_dir: Path = Path("runs")) -> RunFacts:
+    """Everything that the documents of one run say of it."""
+    from nnlab.experiments.run_facts import RunFacts
+    from nnlab.runs.lookup import find
+
+    return RunFacts.read(find(runs_dir, run))
+
+
+def diff_runs(runs: Sequence[str] = (), *, runs_dir: Path = Path("runs")) -> RunDiff:
+    """In what two runs differ: experiment, environment and figures; by default the last two."""
+    from nnlab.experiments.run_facts import RunDiff
+    from nnlab.experiments.run_list import newest
+
+    if len(runs) not in (0, 2):
+        found = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        raise ConfigError(f"found {found}, expected two, or none for the last two")
+    old, new = runs or newest(runs_dir, 2)
+    return RunDiff(show_run(old, runs_dir=runs_dir), show_run(new, runs_dir=runs_dir))
+
+
+def compare_runs(
+    runs: Sequence[str], *, figures: Sequence[str] = (), out: Path = Path("curves.png"), runs_dir: Path = Path("runs")
+) -> list[str]:
+    """Draw the curves of trainings over each other as PNG, and return the figures that were drawn.
+
+    Without `figures` these are the loss and the main figure, of the validation part if there is one.
+    """
+    from nnlab.experiments.run_curves import draw_runs
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import find
+
+    folders = [find(runs_dir, run) for run in dict.fromkeys(runs)]
+    (output,) = _outputs([out], [path for one in folders for path in files_of_run(one.path)], runs_dir, None)
+    assert output is not None
+    return draw_runs(folders, figures, output)
+
+
+def remove_runs(
+    runs: Sequence[str],
+    *,
+    runs_dir: Path = Path("runs"),
+    agreed: Callable[[Sequence[Path]], bool] = lambda _paths: True,
+) -> list[tuple[Path, Path]]:
+    """Move runs to the folder `.trash` beside them; where each was and where it is now.
+
+    Nothing is moved if one of them is not there or is being trained, nor if `agreed` returns False for the folders.
+    """
+    from nnlab.runs.trash import move_to_trash, removable
+
+    paths = removable(runs_dir, runs)
+    return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
+
+
+def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[Path]:
+    """Move removed runs back; where they are now, under another number if a name is taken."""
+    from nnlab.runs.trash import restore
+
+    return [restore(runs_dir, run) for run in runs]
 
 
 # --- data -------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
 from nnlab.cli.init import init
 from nnlab.cli.output import complain, result, unwritten
+from nnlab.cli.runs import runs
 from nnlab.cli.sweep import sweep
 from nnlab.cli.train import train
 from nnlab.cli.verify import verify
@@ -74,7 +75,8 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
     for name, (function, line) in COMMANDS.items():
         if called in {None, name}:
             app.command(name, short_help=line)(command_of(function))
-    for name, group in {**catalogues(), "data": data(), "config": config()}.items() if called is None else ():
+    groups = {"runs": runs(), "data": data(), "config": config(), **catalogues()}
+    for name, group in groups.items() if called is None else ():
         app.add_typer(group, name=name)
     return app
 

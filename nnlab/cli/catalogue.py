@@ -162,16 +162,6 @@ def _lines(about: dict[str, Any]) -> list[str]:
     return lines + _example_lines(about)
 
 
-def _png(given: str | Path) -> Path:
-    """Parse the path of a picture, which must end in .png, unless it is a device or a pipe."""
-    from nnlab.runs.outputs import is_stream
-
-    path = o.output(given)
-    if path.suffix.lower() != ".png" and not is_stream(path):
-        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
-    return path
-
-
 def _start(about: dict[str, Any]) -> str:
     """The default initialiser of the layer before an activation, in words."""
     if about["name"] == "formula":  # for which no recommendation is known
@@ -180,7 +170,7 @@ def _start(about: dict[str, Any]) -> str:
 
 
 Out = Annotated[
-    Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
+    Path, typer.Option("--out", parser=o.png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
 ]
 
 

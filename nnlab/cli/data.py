@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnlab.cli import completion
 from nnlab.cli.groups import BareOutput, command_of
+from nnlab.cli.output import aligned
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
@@ -61,14 +62,6 @@ def _lines(found: DataTable) -> Iterator[str]:
     since = f", task: {found.task}, since {found.why}" if found.why else ""
     yield printable(f"{found.source}: {found.rows:,} rows{since}")
     yield ""
-    yield from _aligned([[*COLUMNS], *rows_of(found.columns)])
+    yield from aligned([[*COLUMNS], *rows_of(found.columns)])
     sentences = [*found.notes, *(f"warning: {warning}" for warning in found.warnings)]
     yield from ["", *map(printable, sentences)] if sentences else []
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows with columns below each other."""
-    cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

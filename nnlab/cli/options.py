@@ -68,6 +68,16 @@ def _output(given: str | Path) -> Path:
     return Path("/dev/stdout") if given == "-" else _file(given)
 
 
+def _png(given: str | Path) -> Path:
+    """Parse the path of a picture, which must end in .png, unless it is a device or a pipe."""
+    from nnlab.runs.outputs import is_stream
+
+    path = _output(given)
+    if path.suffix.lower() != ".png" and not is_stream(path):
+        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
+    return path
+
+
 def _expanded(given: str) -> str:
     """Parse a path that stays text, so that `./-` is not `-`; a `~` at its start is the home folder."""
     try:
@@ -136,7 +146,7 @@ Run = Annotated[
         parser=_expanded,
         autocompletion=completion.runs,
         metavar="RUN",
-        help="Run folder: a path, `latest`, or the unique beginning of a name.",
+        help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several.",
         show_default=False,
     ),
 ]
@@ -277,7 +287,7 @@ DaskTimeout = Annotated[
         show_default=False,
     ),
 ]
-count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
+count, positive, file, path, path_text, output, png = _count, _positive, _file, _path, _expanded, _output, _png
 
 
 def use_threads(threads: int) -> None:

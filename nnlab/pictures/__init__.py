@@ -13,6 +13,7 @@ units.py    the activations of a network over their pre-activations
 health.py   dead and saturated units, gradients and updates over the steps and over depth
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
+runs.py        the curves of several runs over each other
 sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
@@ -40,6 +41,7 @@ from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
+from nnlab.pictures.runs import run_curves  # noqa: E402
 from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
@@ -79,6 +81,7 @@ __all__ = [
     "misclassified",
     "mislabelled",
     "rankings",
+    "run_curves",
     "samples",
     "save",
     "shortened",

@@ -118,6 +118,13 @@ def draw_compare_curves():
     return plots.compare_curves(np.arange(30), seeds(), metric_name="val/loss", title="Curves")
 
 
+def draw_run_curves():
+    steps = np.arange(0, 300, 10)
+    losses = {name: (steps, runs[0]) for name, runs in seeds().items()}
+    shares = {name: (steps[::3], np.full(10, 0.9)) for name in [*losses][:3]}
+    return plots.run_curves({"val/loss": losses, "val/accuracy": shares}, title="4 runs")
+
+
 def draw_compare_finals(arms=4, count=6):
     finals = {name: runs[:, -1] for name, runs in seeds(arms, count).items()}
     intervals = {name: (values.mean(), values.min(), values.max()) for name, values in finals.items()}
@@ -253,6 +260,7 @@ PICTURES = [
     draw_fit,
     draw_fit_curve,
     draw_compare_curves,
+    draw_run_curves,
     draw_compare_finals,
     draw_units,
     draw_health,
