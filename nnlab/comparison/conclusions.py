@@ -258,6 +258,7 @@ def comparison_of(
         watched=watched(trained.arms),
         loss=str(trained.experiment.network.head.loss),
         scaled_targets=trained.experiment.data.scale_targets,
+        experiments=trained.experiments,
         **networks,
     )
 

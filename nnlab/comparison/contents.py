@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.runs.summary import SeveralSummary
 from nnlab.training.health import Portrait
@@ -55,7 +56,7 @@ class Comparison:
     `columns` holds the columns of results.csv beside the final figures, (R,) for each arm; `health` the dead and
     saturated share of each seed. `watched` is the last step at which a seed could reach the target. Pictures use
     `loss`, the loss's name, and `scaled_targets`, whether the loss is measured on scaled targets. Networks are drawn
-    only for arms in `median_networks`.
+    only for arms in `median_networks`. `experiments` holds, by label, the experiment of each arm.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Comparison:
     scaled_targets: bool = False
     median_networks: Mapping[str, MedianNetwork] = field(default_factory=dict)
     dataset: Dataset | None = None
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
 
     @property
     def intervals(self) -> dict[str, tuple[float, float, float]]:

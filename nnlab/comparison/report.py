@@ -1,55 +1,82 @@
-"""The report of a comparison, made from the files in its run folder."""
+"""The report of a comparison, made from the files in its run folder, and what it shares with that of a sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from nnlab.comparison.pictures import pictures_of
-from nnlab.comparison.tables import tables_of
+import numpy as np
+from numpy.typing import NDArray
+
+from nnlab.comparison.contents import MOST_DRAWN, ArmLike, Comparison
+from nnlab.comparison.pictures import carried_on, pictures_of
+from nnlab.comparison.tables import baseline_rows, tables_of
+from nnlab.experiments.live_charts import chart_of, series_of
+from nnlab.experiments.live_page import MEMBERS
+from nnlab.experiments.report import MOST_POINTS, initialisers, optimizer_words, thinned
+from nnlab.maths.metrics import figure_words
 from nnlab.maths.statistics import seeds_of
-from nnlab.report.page import FILE, Page, Section, Tone, counted, write_page
+from nnlab.networks.learned import FAMILY
+from nnlab.report.page import FILE, Amount, Cell, Chart, HtmlTable, Page, Picture, Section, Tone, counted, write_page
 from nnlab.report.parts import (
+    amount,
     begun_in,
-    config_text,
     data_section,
-    environment_tables,
+    environment_section,
+    experiment_section,
     filled,
     gates_tables,
+    is_share,
+    missed_gates,
     pictures_in,
     tone_of,
 )
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import UNFINISHED, Status
-from nnlab.runs.summary import ComparisonSummary, SweepSummary
+from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds, SeveralSummary, SweepSummary
+
+Array = NDArray[Any]
+
+_SENTENCES_ABOVE = 3  # of the verdict, the headline among them
+_LEADING = ("ranking", "boundaries", "survival")  # the pictures that carry a comparison: the first two that there are
+_MOST_WITH_SEEDS, _POINTS_WITH_SEEDS = 5, 200  # arms whose seeds are drawn, and the points of each
 
 
-def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
+def write_comparison_report(
+    folder: RunFolder, name: str, warnings: Sequence[str] = (), comparison: Comparison | None = None
+) -> None:
     """Write report.html into the folder of a comparison that has its summary and its pictures.
+
+    `comparison` gives it curves and the table of how each arm was made.
 
     Raises:
         StorageError: a file of the folder cannot be read, or the report cannot be written.
 
     """
-    write_page(folder.path / FILE, comparison_page(folder, name, warnings))
+    write_page(folder.path / FILE, comparison_page(folder, name, warnings, comparison))
 
 
-def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
+def comparison_page(
+    folder: RunFolder, name: str, warnings: Sequence[str] = (), comparison: Comparison | None = None
+) -> Page:
     """The page of the comparison `name`; empty sections are left out."""
     summary, run = folder.summary(ComparisonSummary), folder.read_run()
     sentences = summary.verdict.sentences
     arms, seeds = len(summary.arms), len(summary.seeds)
+    leading, others = parted(pictures_in(folder.plots, pictures_of(summary.figure)), _LEADING)
     sections = [
-        Section("Verdict", sentences),
-        Section("Gradient check", [*summary.gradient_sentences()]),
+        Section("Result", sentences[1:_SENTENCES_ABOVE], [result_table(summary)], charts_of(comparison), leading),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
-        Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")]),
-        Section("Figures", tables=tables_of(summary)),
-        Section("Pictures", pictures=[*pictures_in(folder.plots, pictures_of(summary.figure))]),
+        Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")], folded=True),
+        Section("Verdict", sentences, folded=True),
+        Section("Figures", tables=tables_of(summary), folded=True),
+        Section("Arms", tables=[*arms_tables(comparison)], folded=True),
+        checks_section(summary),
+        Section("Pictures", pictures=others, folded=True),
         data_section(run),
-        Section("Experiment", [f"config.yaml: each arm is this experiment with its own {_varied(summary)}."],
-                text=config_text(folder.path)),
-        Section("Environment", tables=[*environment_tables(run)]),
-    ]  # fmt: skip
+        experiment_section(folder.path, f"config.yaml: each arm is this experiment with its own {_varied(summary)}."),
+        environment_section(run),
+    ]
     about = f"nnlab compare-activations, begun {begun_in(run)}, {arms} arms, {seeds_of(seeds)}"
     return Page(titled(name, summary.status), about, *outcome(summary, _headline(summary)), filled(sections))
 
@@ -59,15 +86,145 @@ def titled(name: str, status: Status) -> str:
     return f"{name} ({status})" if status in UNFINISHED else name
 
 
-def outcome(summary: ComparisonSummary | SweepSummary, headline: str) -> tuple[str, Tone]:
-    """The headline with what is wrong before it, and its tone."""
+def outcome(summary: SeveralSummary, headline: str) -> tuple[str, Tone]:
+    """The headline with what is wrong before it and the missed gates after it, and its tone."""
     wrong, has_failed = [*summary.wrong_gradients()], summary.status == "failed"
     if wrong:
         return wrong[0], "bad"
     if summary.status in UNFINISHED:
         arms = counted(len(summary.arms), "point" if isinstance(summary, SweepSummary) else "arm")
         headline = f"{summary.status.capitalize()}, with {arms} trained. Of these alone: {headline}"
-    return headline, tone_of(summary.gates, is_wrong=has_failed)
+    return " ".join(filter(None, [headline, missed_gates(summary)])), tone_of(summary.gates, is_wrong=has_failed)
+
+
+def parted(pictures: Iterator[Picture], leading: Sequence[str], most: int = 2) -> tuple[list[Picture], list[Picture]]:
+    """The pictures that carry the result, and all others."""
+    found = {picture.name: picture for picture in pictures}
+    first = [found.pop(path) for name in leading if (path := f"plots/{name}.png") in found and most > 0][:most]
+    return first, [*found.values()]
+
+
+def checks_section(summary: SeveralSummary) -> Section:
+    """What the gradient checks of the arms have found, folded if nothing is wrong."""
+    return Section("Gradient check", [*summary.gradient_sentences()], folded=not [*summary.wrong_gradients()])
+
+
+# --- the table of the result ------------------------------------------------------------------------------------------
+
+
+def result_table(summary: SeveralSummary) -> HtmlTable:
+    """A row for each arm, best first, then for each baseline: mean, share at the target, median steps, diverged."""
+    figure, seeds = summary.figure, len(summary.seeds)
+    noun = "point" if isinstance(summary, SweepSummary) else "activation"
+    words = figure_words(figure, scaled_targets=summary.scaled_targets)
+    columns = [noun, words, "reached the target", "median steps to it", "diverged"]
+    rows = [[label, *_result_cells(summary.arms[label], figure, seeds)] for label in _in_order(summary)]
+    rows += [
+        [label, _with_interval(figure, finals[figure]), None, None, None]
+        for label, finals in baseline_rows(summary).items()
+        if figure in finals
+    ]
+    caption = f"Mean over {seeds_of(seeds)} ± 95 % interval; the target is {summary.target}"
+    return HtmlTable(caption, columns, rows)
+
+
+def _in_order(summary: SeveralSummary) -> list[str]:
+    """The arms by rank, and behind them those that have none; if tuned, only the ranked ones."""
+    ranking = summary.verdict.ranking
+    is_tuned = isinstance(summary, ComparisonSummary) and summary.tuned is not None
+    return list(dict.fromkeys([*ranking, *(() if is_tuned and ranking else summary.arms)]))
+
+
+def _result_cells(arm: ArmSummary, figure: str, seeds: int) -> list[Cell]:
+    reached = arm.reached_share.estimate
+    share = Amount(reached, f"{100 * reached:.4g} % ({arm.reached} of {seeds})")
+    return [_with_interval(figure, arm.final[figure]), share, amount("", arm.steps_to_target.median), arm.diverged]
+
+
+def _with_interval(figure: str, final: OverSeeds) -> Cell:
+    """The mean with its interval: `97.12 % ± 0.31`, or from where to where if that is lopsided."""
+    mean, low, high = final.mean, final.low, final.high
+    if mean is None or low is None or high is None:
+        return amount(figure, mean)
+    scale, unit = (100, " %") if is_share(figure) else (1, "")
+    half = (high - low) / 2
+    if abs((high + low) / 2 - mean) <= 0.01 * half:
+        return Amount(mean, f"{scale * mean:.4g}{unit} ± {scale * half:.2g}")
+    return Amount(mean, f"{scale * mean:.4g}{unit} ({scale * low:.4g} to {scale * high:.4g})")
+
+
+# --- curves -----------------------------------------------------------------------------------------------------------
+
+
+def charts_of(comparison: Comparison | None) -> list[Chart]:
+    """What the arms are compared by and their loss, over the steps, of the arms that are drawn in pictures."""
+    if comparison is None:
+        return []
+    ranking = comparison.summary.verdict.ranking or [*comparison.arms]
+    best = set(ranking[:MOST_DRAWN])
+    arms = {label: arm for label, arm in comparison.arms.items() if label in best}
+    metric = comparison.figure.split("/", 1)[1]
+    wanted = [(f"val/{metric}", f"train/{metric}"), ("val/loss", "train/loss", "batch/loss")]
+    found = [next((name for name in names if _is_measured(arms, name)), None) for names in wanted]
+    return [_chart(arms, figure, comparison) for figure in dict.fromkeys(filter(None, found))]
+
+
+def _is_measured(arms: Mapping[str, ArmLike], figure: str) -> bool:
+    return any(figure in arm.curves and np.isfinite(arm.curves[figure]).any() for arm in arms.values())
+
+
+def _chart(arms: Mapping[str, ArmLike], figure: str, comparison: Comparison) -> Chart:
+    """A curve for each arm: the mean over the seeds and, where few arms are drawn, the first seeds."""
+    members = MEMBERS if len(arms) <= _MOST_WITH_SEEDS else 0
+    series = [
+        series_of(label, *_mean_and_seeds(arm, figure, members), look=look)
+        for look, (label, arm) in enumerate(arms.items())
+        if _is_measured({label: arm}, figure)
+    ]
+    words = figure_words(figure, scaled_targets=comparison.scaled_targets)
+    shown = "" if len(arms) == len(comparison.arms) else f", the best {len(arms)} of {len(comparison.arms):,}"
+    return chart_of(f"{words[0].upper()}{words[1:]}, mean over the seeds{shown}", figure, series)
+
+
+def _mean_and_seeds(arm: ArmLike, figure: str, members: int) -> tuple[Array, Array]:
+    """Steps (t,), and at each a row of the mean and so many seeds (t, 1 + members); stopped seeds keep their value."""
+    curve = carried_on(arm.curves[figure], arm.diverged)
+    known = np.flatnonzero(np.isfinite(curve).any(axis=0))
+    at = known[thinned(len(known), _POINTS_WITH_SEEDS if members else MOST_POINTS)]
+    values = np.where(np.isfinite(curve[:, at]), curve[:, at], np.nan)
+    own = arm.curves[figure][:members, at] if len(values) > 1 else values[:0]
+    return arm.steps[at], np.vstack([np.nanmean(values, axis=0), own]).T
+
+
+# --- how each arm was made --------------------------------------------------------------------------------------------
+
+
+def arms_tables(comparison: Comparison | None) -> Iterator[HtmlTable]:
+    """Initialiser, optimizer and parameters of each arm; then what it has learned of its activation."""
+    if comparison is None or not comparison.experiments:
+        return
+    arms = comparison.summary.arms
+    made: list[list[Cell]] = [
+        [label, initialisers(experiment), optimizer_words(experiment), arms[label].parameters]
+        for label, experiment in comparison.experiments.items()
+        if label in arms
+    ]
+    columns = ["arm", "initialiser of hidden layers", "optimizer", "parameters"]
+    yield HtmlTable("How each arm was made", columns, made)
+    learned = [[*cells] for label in arms for cells in _learned(label, comparison.columns.get(label, {}))]
+    if learned:
+        columns = ["arm", "parameter", "mean over the seeds", "smallest", "largest"]
+        yield HtmlTable("Learned activation parameters", columns, learned)
+
+
+def _learned(label: str, columns: Mapping[str, Array]) -> Iterator[list[Cell]]:
+    for name, values in columns.items():
+        known = np.asarray(values, float)[np.isfinite(np.asarray(values, float))]
+        if name.startswith(f"{FAMILY}/") and len(known):
+            yield [label, name.partition("/")[2], float(known.mean()), float(known.min()), float(known.max())]
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
 
 
 def _varied(summary: ComparisonSummary) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnlab.comparison.report import outcome, titled
+from nnlab.comparison.contents import Comparison
+from nnlab.comparison.report import arms_tables, charts_of, checks_section, outcome, parted, result_table, titled
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import settings_keys
@@ -12,9 +13,9 @@ from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, counted, write_page
 from nnlab.report.parts import (
     begun_in,
-    config_text,
     data_section,
-    environment_tables,
+    environment_section,
+    experiment_section,
     filled,
     gates_tables,
     pictures_in,
@@ -22,35 +23,44 @@ from nnlab.report.parts import (
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import SweepSummary
 
+_LEADING = ("keys", "final")  # the pictures that carry a sweep
 
-def write_sweep_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
+
+def write_sweep_report(
+    folder: RunFolder, name: str, warnings: Sequence[str] = (), comparison: Comparison | None = None
+) -> None:
     """Write report.html into the folder of a sweep that has its summary and its pictures.
+
+    `comparison` gives it curves and the table of how each point was made.
 
     Raises:
         StorageError: a file of the folder cannot be read, or the report cannot be written.
 
     """
-    write_page(folder.path / FILE, sweep_page(folder, name, warnings))
+    write_page(folder.path / FILE, sweep_page(folder, name, warnings, comparison))
 
 
-def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
+def sweep_page(
+    folder: RunFolder, name: str, warnings: Sequence[str] = (), comparison: Comparison | None = None
+) -> Page:
     """The page of the sweep `name`; empty sections are left out."""
     summary, run = folder.summary(SweepSummary), folder.read_run()
     verdict = summary.verdict
     keys = " and ".join(settings_keys(summary))
+    leading, others = parted(pictures_in(folder.plots, sweep_pictures(summary.figure)), _LEADING)
     sections = [
-        Section("Result", verdict.sentences),
-        Section("Searched", [*verdict.searched, _ranked_by(summary)]),
-        Section("Gradient check", [*summary.gradient_sentences()]),
+        Section("Result", verdict.sentences[1:], [result_table(summary)], charts_of(comparison), leading),
         Section("Warnings", [*verdict.warnings, *warnings]),
-        Section("Gates", tables=[*gates_tables(summary, "What the best point had to reach")]),
-        Section("Figures", tables=sweep_tables(summary)),
-        Section("Pictures", pictures=[*pictures_in(folder.plots, sweep_pictures(summary.figure))]),
+        Section("Gates", tables=[*gates_tables(summary, "What the best point had to reach")], folded=True),
+        Section("Searched", [*verdict.searched, _ranked_by(summary)], folded=True),
+        Section("Figures", tables=sweep_tables(summary), folded=True),
+        Section("Points", tables=[*arms_tables(comparison)], folded=True),
+        checks_section(summary),
+        Section("Pictures", pictures=others, folded=True),
         data_section(run),
-        Section("Experiment", [f"config.yaml: each point is this experiment with its own {keys}."],
-                text=config_text(folder.path)),
-        Section("Environment", tables=[*environment_tables(run)]),
-    ]  # fmt: skip
+        experiment_section(folder.path, f"config.yaml: each point is this experiment with its own {keys}."),
+        environment_section(run),
+    ]
     points = counted(len(summary.arms), "point")
     about = f"nnlab sweep, begun {begun_in(run)}, {points}, {seeds_of(len(summary.seeds))} each"
     return Page(titled(name, summary.status), about, *outcome(summary, verdict.sentences[0]), filled(sections))

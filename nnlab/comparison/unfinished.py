@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnlab.report.page import FILE, Page, Section, Tone, write_page
-from nnlab.report.parts import begun_in, config_text, data_section, environment_tables, filled
+from nnlab.report.parts import begun_in, data_section, environment_section, experiment_section, filled
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import ArmsRun, Status
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
@@ -35,8 +35,8 @@ def _page_without_arms(folder: RunFolder, name: str, status: Status, warnings: S
     sections = [
         Section("Warnings", warnings),
         data_section(run),
-        Section("Experiment", text=config_text(folder.path)),
-        Section("Environment", tables=[*environment_tables(run)]),
+        experiment_section(folder.path),
+        environment_section(run),
     ]
     headline = f"{status.capitalize()} before there was a result."
     tone: Tone = "bad" if status == "failed" else "plain"

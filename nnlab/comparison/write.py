@@ -57,7 +57,7 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     write_csv(folder.path / "shares.csv", share_rows(summary))
     _write_tables(folder, comparison, tables_of(summary), summary.verdict.sentences)
     warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
-    write_comparison_report(folder, comparison.name, warnings)
+    write_comparison_report(folder, comparison.name, warnings, comparison)
     return warnings
 
 
@@ -73,7 +73,7 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
     write_csv(folder.path / "points.csv", arm_rows(summary))
     _write_tables(folder, comparison, sweep_tables(summary), [*verdict.sentences, *verdict.searched])
     warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
-    write_sweep_report(folder, comparison.name, warnings)
+    write_sweep_report(folder, comparison.name, warnings, comparison)
     return warnings
 
 

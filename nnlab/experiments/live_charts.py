@@ -1,4 +1,4 @@
-"""The charts of live.html, as curves.js takes them, and the decision region of a network with two inputs.
+"""The charts of live.html and report.html, as curves.js takes them, and the decision region of a net with two inputs.
 
 This module loads matplotlib, whose pictures have the same words, scales and order of colours.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from nnlab.experiments.live_page import Array, Content, LiveCurve
+from nnlab.experiments.live_page import Array, Content
 from nnlab.networks.learned import FAMILY
 from nnlab.pictures.curves import ROLES
 from nnlab.pictures.regions import extent_of, grid_along, grid_points
@@ -47,7 +48,14 @@ def _short(value: float) -> float | None:
 _ROLE_LOOKS: dict[str, int | str] = {"train": 0, "val": 1, "test": 2, "batch": "batch", "running": "running"}
 
 
-def charts_of(curves: Mapping[str, LiveCurve]) -> list[Content]:
+class Curve(Protocol):
+    """A figure over the steps."""
+
+    def points(self) -> tuple[Array, Array]:
+        """Steps (T,) and rows (T, 1 + members)."""
+
+
+def charts_of(curves: Mapping[str, Curve]) -> list[Content]:
     """The charts of a training: of each metric all parts, the learning rate, learned parameters, health by quantity."""
     groups: dict[str, dict[str, str]] = {}
     for figure in sorted(curves, key=_order):
@@ -79,7 +87,7 @@ def _chart_and_name(figure: str) -> tuple[str, str]:
     return words[:1].upper() + words[1:], part
 
 
-def _chart(title: str, group: Mapping[str, str], curves: Mapping[str, LiveCurve]) -> Content:
+def _chart(title: str, group: Mapping[str, str], curves: Mapping[str, Curve]) -> Content:
     """A chart of some figures, by their names in it."""
     series = [
         series_of(

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nnlab.config.experiment import SPLITS
+from nnlab.config.schema import Experiment
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES, RunPlotData
-from nnlab.maths.metrics import TRAINING_METRICS, figure_words, shown_name
-from nnlab.report.page import FILE, Cell, HtmlTable, Page, Section, Tone, counted, write_page
+from nnlab.maths.metrics import TRAINING_METRICS, figure_words, predictions, shown_name
+from nnlab.report.page import FILE, Cell, Chart, HtmlTable, Page, Picture, Section, Tone, counted, shown, write_page
 from nnlab.report.parts import (
     Drawing,
+    amount,
     begun_in,
-    config_text,
     data_section,
-    environment_tables,
+    environment_section,
+    experiment_section,
     filled,
     gates_tables,
+    missed_gates,
     pictures_in,
 )
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import UNFINISHED, AnyRun, TrainingRun
 from nnlab.runs.summary import OVER_UNITS, TrainingSummary, baseline_columns, learned_rows
+from nnlab.setup.readings import RATE
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",
@@ -33,37 +41,64 @@ _ENDS = {
     "diverged": "Diverged: the training ran away after {steps} and {seconds}",
 }
 _SPLITS = ("test", "val", "train")
+_LEADING = ("boundary", "fit", "labels", "confusion")  # the picture that carries a result: the first that there is
+_CHARTS_ABOVE, MOST_POINTS = 2, 500
+
+Array = NDArray[Any]
 
 
-def write_training_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
+def write_training_report(
+    folder: RunFolder,
+    name: str,
+    warnings: Sequence[str] = (),
+    *,
+    data: RunPlotData | None = None,
+    experiment: Experiment | None = None,
+) -> None:
     """Write report.html into the folder of a training that has its summary and its pictures.
+
+    `data` gives it curves and counts of each class, `experiment` the table of what was trained.
 
     Raises:
         StorageError: a file of the folder cannot be read, or the report cannot be written.
 
     """
-    write_page(folder.path / FILE, training_page(folder, name, warnings))
+    page = training_page(folder, name, warnings, data=data, experiment=experiment)
+    write_page(folder.path / FILE, page)
 
 
-def training_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
+def training_page(
+    folder: RunFolder,
+    name: str,
+    warnings: Sequence[str] = (),
+    *,
+    data: RunPlotData | None = None,
+    experiment: Experiment | None = None,
+) -> Page:
     """The page of the training `name`; empty sections are left out."""
     summary, run = folder.summary(TrainingSummary), folder.read_run()
     verdict, tone = _verdict(summary)
+    pictures = [*pictures_in(folder.plots, _drawn(summary))]
+    leading, charts = _leading(pictures), _charts(data)
     sections = [
         *([_autopsy(folder.read_autopsy())] if summary.status == "diverged" else []),
         Section(
-            "Figures",
+            "Result",
             [*summary.sentences, *_best(summary)],
-            [*_figures(summary), *_last(summary), *_learned(summary)],
+            [*_figures(summary), *_last(summary)],
+            charts[:_CHARTS_ABOVE],
+            leading,
         ),
-        Section("Gradient check", [*_checks(summary, run)]),
-        Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")]),
         Section("Warnings", warnings),
+        Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")], folded=True),
+        Section("By class or target", tables=[*_classes(data), *_one_by_one(summary)], folded=True),
+        Section("Network and optimizer", tables=[*_trained(experiment, summary), *_learned(summary)], folded=True),
+        Section("Gradient check", [*_checks(summary, run)], folded=not [*summary.wrong_gradients()]),
+        Section("More curves", charts=charts[_CHARTS_ABOVE:], folded=True),
+        Section("Pictures", pictures=[picture for picture in pictures if picture not in leading], folded=True),
         data_section(run),
-        Section("Pictures", pictures=[*pictures_in(folder.plots, _drawn(summary))]),
-        Section("By class or target", tables=[*_one_by_one(summary)]),
-        Section("Experiment", ["config.yaml: with it, nnlab train makes the same run."], text=config_text(folder.path)),
-        Section("Environment", tables=[*environment_tables(run)]),
+        experiment_section(folder.path, "config.yaml: with it, nnlab train makes the same run."),
+        environment_section(run),
     ]
     about = f"nnlab train, begun {begun_in(run)}, {summary.parameters:,} parameters"
     title = f"{name} ({summary.status})" if summary.status in UNFINISHED else name
@@ -74,6 +109,105 @@ def _drawn(summary: TrainingSummary) -> dict[str, Drawing[RunPlotData]]:
     """The pictures that belong to the training; others in its folder may be from before it was made longer."""
     names = FROM_METRICS if summary.status in UNFINISHED else PICTURES
     return {name: PICTURES[name] for name in names}
+
+
+def _leading(pictures: Sequence[Picture]) -> list[Picture]:
+    """The picture that carries the result; none if there is only such as the curves show."""
+    by_name = {picture.name: picture for picture in pictures}
+    return [by_name[path] for name in _LEADING if (path := f"plots/{name}.png") in by_name][:1]
+
+
+@dataclass(frozen=True)
+class _MeasuredCurve:
+    """A figure where it was measured: steps and values, both (T,)."""
+
+    steps: Array
+    values: Array
+
+    def points(self) -> tuple[Array, Array]:
+        """Steps (t,) and rows (t, 1) of at most 500 points, evenly spread."""
+        known = np.flatnonzero(np.isfinite(self.values))
+        at = known[thinned(len(known), MOST_POINTS)]
+        return self.steps[at], self.values[at, None]
+
+
+def thinned(count: int, most: int) -> Array:
+    """At most `most` of the numbers below `count`, evenly spread, first and last among them."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(np.intp))
+
+
+def _charts(data: RunPlotData | None) -> list[Chart]:
+    """The curves of the training, as the live page shows them."""
+    if data is None:
+        return []
+    try:
+        from nnlab.experiments.live_charts import charts_of  # noqa: PLC0415 - it loads matplotlib
+    except Exception:  # noqa: BLE001 - what is wrong with matplotlib is said where pictures are drawn
+        return []
+    rates = np.unique(data.curves.get(RATE, np.empty(0)))
+    is_constant = np.isfinite(rates).sum() <= 1
+    curves = {
+        name: _MeasuredCurve(data.steps, curve)
+        for name, curve in data.curves.items()
+        if np.isfinite(curve).any() and not (name == RATE and is_constant) and not name.startswith("gradcheck/")
+    }
+    return [chart | {"perEpoch": data.epoch_steps} for chart in charts_of(curves)]
+
+
+# --- what was trained -------------------------------------------------------------------------------------------------
+
+
+def initialisers(experiment: Experiment) -> str:
+    """How the weights of the hidden layers start: `he_normal`; several are told in the order of the layers."""
+    spec = experiment.network
+    names = []
+    for layer in spec.layers or []:
+        if layer.width is not None:
+            weights = (layer.init or spec.init).weights
+            own = (layer.activation or spec.activation).entry.initializer
+            names.append(own if isinstance(weights, str) else weights.label)
+    return ", ".join(dict.fromkeys(names))
+
+
+def optimizer_words(experiment: Experiment) -> str:
+    """The optimizer with all its parameters and its schedule: `adam, learning_rate 0.01, …`."""
+    chosen = experiment.optimizer
+    schedule = [f"schedule {chosen.schedule.label}"] if chosen.schedule else []
+    return ", ".join([chosen.name, *(f"{key} {value}" for key, value in chosen.values.items()), *schedule])
+
+
+def _trained(experiment: Experiment | None, summary: TrainingSummary) -> Iterator[HtmlTable]:
+    """What was trained, and how."""
+    if experiment is not None:
+        facts = {
+            "activation of hidden layers": experiment.network.activation.label,
+            "initialiser of hidden layers": initialisers(experiment),
+            "loss": experiment.network.head.loss.label if experiment.network.head.loss else "",
+            "optimizer": optimizer_words(experiment),
+            "batch size": str(experiment.training.batch_size),
+            "parameters": f"{summary.parameters:,}",
+        }
+        yield HtmlTable(
+            "What was trained", ["what", "value"], [[what, value] for what, value in facts.items() if value]
+        )
+
+
+def _classes(data: RunPlotData | None) -> Iterator[HtmlTable]:
+    """How many rows each class has: in all, among those trained on, in the part that is shown, and right there."""
+    if data is None or not data.classes or not len(data.y):
+        return
+    everything, own = (_class_numbers(data, y) for y in (data.all_y, data.y))
+    right = own[_class_numbers(data, data.outputs) == own]
+    most = len(data.classes)
+    columns = [np.bincount(rows, minlength=most) for rows in (everything, everything[data.trained], own, right)]
+    rows: list[list[Cell]] = [[name, *map(int, counts)] for name, *counts in zip(data.classes, *columns, strict=True)]
+    heads = ["class", "rows", "trained on", f"in the {data.split} part", "right there"]
+    yield HtmlTable("Rows of each class", heads, rows)
+
+
+def _class_numbers(data: RunPlotData, outputs: Array) -> Array:
+    """The class of each row, (N,)."""
+    return np.asarray(predictions(data.task, outputs)).reshape(len(outputs)).astype(np.intp)
 
 
 # --- outcome --------------------------------------------------------------------------------------------------
@@ -87,7 +221,8 @@ def _verdict(summary: TrainingSummary) -> tuple[str, Tone]:
     main = _main_figure(summary.final, scaled_targets=summary.scaled_targets)
     missed = [gate for gate in gates if not gate.met]
     wrong = [*summary.wrong_gradients()]
-    words = [*wrong, f"{outcome}: {main}." if main else f"{outcome}.", _gates_sentence(len(gates), len(missed))]
+    gates_words = missed_gates(summary) or _gates_sentence(len(gates))
+    words = [*wrong, f"{outcome}: {main}." if main else f"{outcome}.", gates_words]
     is_bad = missed or wrong or status in ("diverged", "failed")
     tone: Tone = "bad" if is_bad else "good" if gates else "plain"
     return " ".join(filter(None, words)), tone
@@ -101,15 +236,13 @@ def _main_figure(final: Mapping[str, float | None], *, scaled_targets: bool) -> 
             value = final.get(f"{split}/{metric}")
             if value is not None:
                 words = figure_words(f"{split}/{metric}", scaled_targets=scaled_targets)
-                return f"{words} {f'{100 * value:.4g} %' if metric.endswith('accuracy') else f'{value:.4g}'}"
+                return f"{words} {shown(amount(metric, value))}"
     return ""
 
 
-def _gates_sentence(count: int, missed: int) -> str:
+def _gates_sentence(count: int) -> str:
     if not count:
         return ""
-    if missed:
-        return f"{missed} of {count} gates not met."
     return "Its gate is met." if count == 1 else f"All {count} gates are met."
 
 
@@ -153,7 +286,7 @@ def _figures(summary: TrainingSummary) -> Iterator[HtmlTable]:
     splits, names, others = _splits(summary), _names(summary, by_one=False), baseline_columns(summary.baselines)
     if names:
         rows = [
-            [*row, *(column.get(name) for column in others.values())]
+            [*row, *(amount(name, column.get(name)) for column in others.values())]
             for name, row in zip(names, _rows(summary, names, splits), strict=True)
         ]
         yield HtmlTable("Figures of whole splits", ["figure", *splits, *others], rows)
@@ -180,8 +313,8 @@ def _names(summary: TrainingSummary, *, by_one: bool) -> list[str]:
 
 def _rows(summary: TrainingSummary, names: Sequence[str], splits: Sequence[str]) -> Iterator[list[Cell]]:
     for name in names:
-        shown = figure_words(name, scaled_targets=summary.scaled_targets)
-        yield [shown, *(summary.final.get(f"{split}/{name}") for split in splits)]
+        words = figure_words(name, scaled_targets=summary.scaled_targets)
+        yield [words, *(amount(name, summary.final.get(f"{split}/{name}")) for split in splits)]
 
 
 def _one_by_one(summary: TrainingSummary) -> Iterator[HtmlTable]:

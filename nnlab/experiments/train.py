@@ -22,7 +22,7 @@ from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
 from nnlab.experiments.live import LiveTraining, NotLive
 from nnlab.experiments.live_page import Announce
-from nnlab.experiments.pictures import draw, load_drawing
+from nnlab.experiments.pictures import RunPlotData, draw, load_drawing
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
@@ -218,9 +218,15 @@ class Training:
         about: dict[str, Any] = {"folder": self.folder.path, "seconds": self.sessions.seconds()}
         about["gradcheck"] = self.checks.summary()
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
+        data = curves_of(self.setup, self.state, self.measured)
         with briefly(self.stop.seconds_to_draw()):
-            self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots)
-        write_training_report(self.folder, self.setup.experiment.name, [why, *self.warnings])
+            self.warnings += draw(data, self.folder.plots)
+        self._write_report([why, *self.warnings], data)
+
+    def _write_report(self, warnings: Sequence[str], data: RunPlotData) -> None:
+        """Write report.html with the curves of the training."""
+        experiment = self.setup.experiment
+        write_training_report(self.folder, experiment.name, warnings, data=data, experiment=experiment)
 
     def _end(self, status: str) -> None:
         """Record how the training ended."""
@@ -334,8 +340,10 @@ class Training:
         beside = self._beside(model, reports)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
+        data = curves_of(self.setup, self.state, self.measured)
         if reports:
-            self.warnings += draw(plot_data_of(self.setup, self.state, self.measured, model), self.folder.plots)
+            data = plot_data_of(self.setup, self.state, self.measured, model)
+            self.warnings += draw(data, self.folder.plots)
         for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(
@@ -355,7 +363,7 @@ class Training:
         self.folder.write_summary(summary)
         if self.checks.resumed.steps:
             self._write_run("running")  # with what this session has checked again, for the report
-        write_training_report(self.folder, self.setup.experiment.name, self.warnings)
+        self._write_report(self.warnings, data)
         return TrainingResult(
             self.folder.path,
             status,

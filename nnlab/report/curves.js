@@ -198,6 +198,7 @@ const nnlabCurves = (() => {
           }
         }
       }
+      plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);  // paper may be narrower than the screen
       plot.replaceChildren(...parts);
     }
 

@@ -11,8 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nnlab.errors import printable
-from nnlab.report.page import document, escaped, resource
+from nnlab.report.page import document, escaped, legible, resource
 
 
 def live_page(title: str) -> str:
@@ -24,18 +23,7 @@ def live_page(title: str) -> str:
 
 def live_script(content: Mapping[str, Any]) -> str:
     """The text of live.js, which hands `content` to the page: data in quotes, whatever texts they hold."""
-    return f"nnlabLive({json.dumps(json.dumps(_legible(content), allow_nan=False, separators=(',', ':')))});\n"
-
-
-def _legible(value: Any) -> Any:
-    """A document with the unprintable characters of its texts escaped."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {key: _legible(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple) and any(isinstance(inner, str | Mapping | list | tuple) for inner in value):
-        return [_legible(inner) for inner in value]
-    return value
+    return f"nnlabLive({json.dumps(json.dumps(legible(content), allow_nan=False, separators=(',', ':')))});\n"
 
 
 def _body(title: str) -> Iterator[str]:

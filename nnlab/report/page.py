@@ -1,8 +1,8 @@
 """report.html: one self-contained page that works from disk without a network, on paper and on a phone.
 
-A `Page` is a verdict and sections of paragraphs, tables, pictures and text. `write_page` makes a single HTML file that
-embeds the pictures, the style sheet and a few lines of JavaScript, which only sort tables. Its Content-Security-Policy
-allows nothing else to be loaded or run, whatever names and texts the page contains.
+A `Page` is a verdict and sections of paragraphs, tables, curves, pictures and text. `write_page` makes a single HTML
+file that embeds the pictures, the style sheet and the JavaScript that draws curves, sorts tables and unfolds sections.
+Its Content-Security-Policy allows nothing else to be loaded or run, whatever names and texts the page contains.
 """
 
 from __future__ import annotations
@@ -10,21 +10,33 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import math
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from nnlab.errors import printable
 from nnlab.runs.files import write_text
 
 FILE = "report.html"
-Cell = str | int | float | None
+
+
+class Amount(NamedTuple):
+    """A number as it is shown, with its unit or its interval: `97.5 %`, `0.12 ± 0.03`. It sorts by `value`."""
+
+    value: float
+    text: str
+
+
+Cell = str | int | float | Amount | None
 Tone = Literal["good", "bad", "plain"]
+Chart = Mapping[str, Any]  # a description of curves, as curves.js takes it
+_NOTE = "note"  # a last column whose name begins so is shown below its table, where no narrow page hides it
 
 
 @dataclass(frozen=True)
@@ -38,22 +50,36 @@ class HtmlTable:
 
 @dataclass(frozen=True)
 class Picture:
-    """The bytes of a PNG file; `shows` is its caption and alternative text."""
+    """The bytes of a PNG file; `shows` is its caption and alternative text.
+
+    A dark page inverts its brightness, but not that of one that `is_photographic`: images in it would be negatives.
+    """
 
     name: str
     png: bytes
     shows: str
+    is_photographic: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with its content; `text` is preformatted, shown in a monospaced font."""
+    """A heading with its content; `text` is preformatted, shown in a monospaced font.
+
+    Of a `folded` section only the heading is shown until a reader opens it; on paper it is left out while it is closed.
+    """
 
     title: str
     paragraphs: Sequence[str] = ()
     tables: Sequence[HtmlTable] = ()
+    charts: Sequence[Chart] = ()
     pictures: Sequence[Picture] = ()
     text: str = ""
+    folded: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing below the heading."""
+        return not (self.paragraphs or self.tables or self.charts or self.pictures or self.text)
 
 
 @dataclass(frozen=True)
@@ -78,7 +104,8 @@ def rendered(page: Page) -> str:
 
 
 def _document(page: Page) -> Iterator[str]:
-    return document(page.title, resource("report.css"), resource("report.js"), _body(page))
+    style, script = resource("report.css") + resource("curves.css"), resource("curves.js") + resource("report.js")
+    return document(page.title, style, script, _body(page))
 
 
 def document(
@@ -139,36 +166,79 @@ def _header(page: Page) -> Iterator[str]:
 
 def _section(section: Section, place: str) -> Iterator[str]:
     yield f'<section id="{place}" aria-labelledby="{place}-title">'
-    yield f'<h2 id="{place}-title">{escaped(section.title)}</h2>'
+    heading = f'<h2 id="{place}-title">{escaped(section.title)}</h2>'
+    yield f"<details><summary>{heading}</summary>" if section.folded else heading
+    yield from _content(section, place)
+    if section.folded:
+        yield "</details>"
+    yield "</section>"
+
+
+def _content(section: Section, place: str) -> Iterator[str]:
+    """Texts and tables, which are one cell of a grid, then a cell for each chart and picture."""
+    yield '<div class="cells">'
+    yield '<div class="words">'
     for paragraph in section.paragraphs:
         yield f"<p>{escaped(paragraph)}</p>"
     for number, table in enumerate(section.tables, 1):
         yield from _table(table, f"{place}-table{number}")
-    for picture in section.pictures:
-        yield from _picture(picture)
     if section.text:
         yield f'<pre tabindex="0">{_lines(section.text)}</pre>'
-    yield "</section>"
+    yield "</div>"
+    for chart in section.charts:
+        yield f'<div class="chart"><script type="application/json">{_data(chart)}</script></div>'
+    for picture in section.pictures:
+        yield from _picture(picture)
+    yield "</div>"
+    if section.charts:
+        yield "<noscript><p>The curves of this page need JavaScript; the pictures below show them too.</p></noscript>"
+
+
+def _data(value: Any) -> str:
+    """A document as JSON that no HTML can end, whatever texts it holds."""
+    text = json.dumps(legible(value), allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def legible(value: Any) -> Any:
+    """A document with the unprintable characters of its texts escaped."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: legible(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple) and any(isinstance(inner, str | Mapping | list | tuple) for inner in value):
+        return [legible(inner) for inner in value]
+    return value
 
 
 def _table(table: HtmlTable, place: str) -> Iterator[str]:
-    """A table in a box that scrolls on narrow pages."""
-    numeric = [_is_numeric([row[column] for row in table.rows]) for column in range(len(table.columns))]
+    """A table in a box that scrolls if it is wider or much higher than the page, and below it its notes."""
+    columns, rows, notes = _without_notes(table)
+    numeric = [_is_numeric([row[column] for row in rows]) for column in range(len(columns))]
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{place}">'
     yield '<table class="sortable">'
     yield f'<caption id="{place}">{escaped(table.caption)}</caption>'
     heads = [
-        f'<th scope="col"{_aligned(right)}>{escaped(name)}</th>'
-        for name, right in zip(table.columns, numeric, strict=True)
+        f'<th scope="col"{_aligned(right)}>{escaped(name)}</th>' for name, right in zip(columns, numeric, strict=True)
     ]
     yield f"<thead><tr>{''.join(heads)}</tr></thead>"
     yield "<tbody>"
-    for row in table.rows:
+    for row in rows:
         cells = [_cell(value, right=right) for value, right in zip(row[1:], numeric[1:], strict=True)]
         yield f'<tr><th scope="row">{escaped(shown(row[0]))}</th>{"".join(cells)}</tr>'
     yield "</tbody>"
     yield "</table>"
     yield "</div>"
+    if notes:
+        yield f'<ul class="notes">{"".join(f"<li>{escaped(note)}</li>" for note in notes)}</ul>'
+
+
+def _without_notes(table: HtmlTable) -> tuple[Sequence[str], Sequence[Sequence[Cell]], list[str]]:
+    """The columns and rows of a table without its column of notes, and these, each with the heading of its row."""
+    if not (len(table.columns) > 1 and table.columns[-1].startswith(_NOTE)):
+        return table.columns, table.rows, []
+    notes = [f"{shown(row[0])}: {shown(row[-1])}" for row in table.rows if row[-1]]
+    return table.columns[:-1], [row[:-1] for row in table.rows], notes
 
 
 def _is_numeric(values: Sequence[Cell]) -> bool:
@@ -177,8 +247,9 @@ def _is_numeric(values: Sequence[Cell]) -> bool:
 
 
 def _cell(value: Cell, *, right: bool) -> str:
-    known = isinstance(value, int | float) and math.isfinite(value)
-    sorts_as = f' data-value="{value!r}"' if known else ""
+    number = value.value if isinstance(value, Amount) else value
+    known = isinstance(number, int | float) and math.isfinite(number)
+    sorts_as = f' data-value="{number!r}"' if known else ""
     return f"<td{_aligned(right)}{sorts_as}>{escaped(shown(value))}</td>"
 
 
@@ -190,6 +261,8 @@ def shown(value: Cell, digits: int = 6) -> str:
     """The text of a cell: numbers with so many significant digits, a dash for None."""
     if isinstance(value, str):
         return value
+    if isinstance(value, Amount):
+        return value.text
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
@@ -206,7 +279,9 @@ def _picture(picture: Picture) -> Iterator[str]:
         yield f"<p>{escaped(picture.name)}: found no whole PNG file, so that it cannot be shown.</p>"
     else:
         source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
-        yield f'<img src="{source}" width="{size[0]}" height="{size[1]}" alt="{escaped(picture.shows)}">'
+        kind = ' class="photographic"' if picture.is_photographic else ""
+        size_and_words = f'width="{size[0]}" height="{size[1]}" alt="{escaped(picture.shows)}"'
+        yield f'<div class="picture" tabindex="0"><img{kind} src="{source}" {size_and_words}></div>'
     yield f"<figcaption>{escaped(picture.shows)} <span>{escaped(picture.name)}</span></figcaption>"
     yield "</figure>"
 

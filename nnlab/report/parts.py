@@ -13,13 +13,16 @@ from nnlab.data.dataset import ColumnReading
 from nnlab.data.described import COLUMNS, rows_of
 from nnlab.errors import StorageError, printable
 from nnlab.maths.metrics import shown_gate
-from nnlab.report.page import Cell, HtmlTable, Picture, Section, Tone
+from nnlab.report.page import Amount, Cell, HtmlTable, Picture, Section, Tone, counted
 from nnlab.runs.files import read_plain
 from nnlab.runs.folder import CONFIG
 from nnlab.runs.run import AnyRun
 from nnlab.runs.summary import ComparisonSummary, GateLine, SweepSummary, TrainingSummary
 
 T = TypeVar("T")  # the data that is drawn
+
+_PHOTOGRAPHIC = {"misclassified", "samples", "feature_maps"}  # pictures whose brightness is that of images in the data
+_ASKED = {">=": "at least", "<=": "at most", "==": "exactly", ">": "more than", "<": "less than"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Drawing(Generic[T]):
 
 def filled(sections: Sequence[Section]) -> list[Section]:
     """The sections that are not empty."""
-    return [part for part in sections if part.paragraphs or part.tables or part.pictures or part.text]
+    return [part for part in sections if not part.is_empty]
 
 
 def begun_in(run: AnyRun | None) -> str:
@@ -54,15 +57,49 @@ def gates_tables(summary: TrainingSummary | ComparisonSummary | SweepSummary, ca
         yield HtmlTable(caption, ["gate", "outcome", "value"], rows)
 
 
+def missed_gates(summary: TrainingSummary | ComparisonSummary | SweepSummary, most: int = 3) -> str:
+    """Sentences for the first gates that are not met; none if all are."""
+    missed = [gate for gate in summary.gates if not gate.met]
+    if not missed:
+        return ""
+    told = [_missed(gate, scaled_targets=summary.scaled_targets) for gate in missed[:most]]
+    more = [f"{len(missed) - most:,} more are below."] if len(missed) > most else []
+    return " ".join([f"{len(missed)} of {counted(len(summary.gates), 'gate')} not met.", *told, *more])
+
+
+def _missed(gate: GateLine, *, scaled_targets: bool) -> str:
+    """What was asked of a figure, and what it is."""
+    words = shown_gate(gate.gate, scaled_targets=scaled_targets)
+    sign = next((sign for sign in _ASKED if f" {sign} " in words), None)
+    found = "was not measured" if gate.value is None else f"is {gate.value:.4g}"
+    if sign is None:
+        return f"{words}: it {found}."
+    figure, _, bound = words.partition(f" {sign} ")
+    return f"{figure} {found}, asked for was {_ASKED[sign]} {bound}."
+
+
+def amount(figure: str, value: float | None) -> Amount | None:
+    """A figure in four significant digits, shares of rows in percent as in sentences."""
+    if value is None:
+        return None
+    return Amount(value, f"{100 * value:.4g} %" if is_share(figure) else f"{value:.4g}")
+
+
+def is_share(figure: str) -> bool:
+    """Whether sentences tell a figure in percent."""
+    return figure.rpartition("/")[2].endswith("accuracy")
+
+
 def data_section(run: AnyRun | None) -> Section:
     """How the data were read: what was told of them, and each column of a table."""
     facts = None if run is None else run.data
     if facts is None:
-        return Section("Data")
+        return Section("Data", folded=True)
     rows = rows_of(tuple(ColumnReading(**column.model_dump()) for column in facts.columns))
-    return Section(
-        "Data", facts.notes, [HtmlTable("Columns as read", [*COLUMNS], [[*row] for row in rows])] if rows else []
-    )
+    parts: list[list[Cell]] = [[part, count] for part, count in facts.rows.items() if count]
+    tables = [HtmlTable("Rows of each part", ["part", "rows"], parts)] if parts else []
+    tables += [HtmlTable("Columns as read", [*COLUMNS], [[*row] for row in rows])] if rows else []
+    return Section("Data", facts.notes, tables, folded=True)
 
 
 def tone_of(gates: Sequence[GateLine], *, is_wrong: bool = False) -> Tone:
@@ -79,11 +116,20 @@ def pictures_in(folder: Path, drawings: Mapping[str, Drawing[Any]]) -> Iterator[
     for name, drawing in drawings.items():
         path = folder / f"{name}.png"
         if os.path.lexists(path):
-            yield Picture(f"plots/{path.name}", _read(path), drawing.caption)
+            yield Picture(f"plots/{path.name}", _read(path), drawing.caption, name in _PHOTOGRAPHIC)
 
 
-def config_text(folder: Path) -> str:
-    """The experiment file of a run."""
+def experiment_section(folder: Path, about: str = "") -> Section:
+    """The experiment file of a run, under a sentence about it."""
+    return Section("Experiment", [about] if about else [], text=_config_text(folder), folded=True)
+
+
+def environment_section(run: AnyRun | None) -> Section:
+    """Command, data and machine."""
+    return Section("Environment", tables=[*environment_tables(run)], folded=True)
+
+
+def _config_text(folder: Path) -> str:
     return _read(folder / CONFIG).decode("utf-8", "backslashreplace").rstrip("\n")
 
 
