@@ -38,7 +38,7 @@ from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds, Several
 Array = NDArray[Any]
 
 _SENTENCES_ABOVE = 3  # of the verdict, the headline among them
-_LEADING = ("ranking", "boundaries", "survival")  # the pictures that carry a comparison: the first two that there are
+_LEADING = ("ranking", "final")  # the picture that carries a comparison: the first that there is
 _MOST_WITH_SEEDS, _POINTS_WITH_SEEDS = 5, 200  # arms whose seeds are drawn, and the points of each
 
 
@@ -65,7 +65,9 @@ def comparison_page(
     arms, seeds = len(summary.arms), len(summary.seeds)
     leading, others = parted(pictures_in(folder.plots, pictures_of(summary.figure)), _LEADING)
     sections = [
-        Section("Result", sentences[1:_SENTENCES_ABOVE], [result_table(summary)], charts_of(comparison), leading),
+        Section(
+            "Result", sentences[1:_SENTENCES_ABOVE], [result_table(summary)], leading, charts=charts_of(comparison)
+        ),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")], folded=True),
         Section("Verdict", sentences, folded=True),
@@ -97,11 +99,11 @@ def outcome(summary: SeveralSummary, headline: str) -> tuple[str, Tone]:
     return " ".join(filter(None, [headline, missed_gates(summary)])), tone_of(summary.gates, is_wrong=has_failed)
 
 
-def parted(pictures: Iterator[Picture], leading: Sequence[str], most: int = 2) -> tuple[list[Picture], list[Picture]]:
-    """The pictures that carry the result, and all others."""
+def parted(pictures: Iterator[Picture], leading: Sequence[str]) -> tuple[list[Picture], list[Picture]]:
+    """The picture that carries the result, the first of `leading` that there is, and all others."""
     found = {picture.name: picture for picture in pictures}
-    first = [found.pop(path) for name in leading if (path := f"plots/{name}.png") in found and most > 0][:most]
-    return first, [*found.values()]
+    first = [path for name in leading if (path := f"plots/{name}.png") in found][:1]
+    return [found.pop(path) for path in first], [*found.values()]
 
 
 def checks_section(summary: SeveralSummary) -> Section:
@@ -114,17 +116,17 @@ def checks_section(summary: SeveralSummary) -> Section:
 
 def result_table(summary: SeveralSummary) -> HtmlTable:
     """A row for each arm, best first, then for each baseline: mean, share at the target, median steps, diverged."""
-    figure, seeds = summary.figure, len(summary.seeds)
+    figure = summary.figure
     noun = "point" if isinstance(summary, SweepSummary) else "activation"
     words = figure_words(figure, scaled_targets=summary.scaled_targets)
-    columns = [noun, words, "reached the target", "median steps to it", "diverged"]
-    rows = [[label, *_result_cells(summary.arms[label], figure, seeds)] for label in _in_order(summary)]
+    columns = [noun, words, "reached target", "median steps", "diverged"]
+    rows = [[label, *_result_cells(summary.arms[label], figure)] for label in _in_order(summary)]
     rows += [
         [label, _with_interval(figure, finals[figure]), None, None, None]
         for label, finals in baseline_rows(summary).items()
         if figure in finals
     ]
-    caption = f"Mean over {seeds_of(seeds)} ± 95 % interval; the target is {summary.target}"
+    caption = f"Mean over {seeds_of(len(summary.seeds))} with its 95 % interval; the target is {summary.target}"
     return HtmlTable(caption, columns, rows)
 
 
@@ -135,9 +137,9 @@ def _in_order(summary: SeveralSummary) -> list[str]:
     return list(dict.fromkeys([*ranking, *(() if is_tuned and ranking else summary.arms)]))
 
 
-def _result_cells(arm: ArmSummary, figure: str, seeds: int) -> list[Cell]:
+def _result_cells(arm: ArmSummary, figure: str) -> list[Cell]:
     reached = arm.reached_share.estimate
-    share = Amount(reached, f"{100 * reached:.4g} % ({arm.reached} of {seeds})")
+    share = Amount(reached, f"{100 * reached:.4g} %")
     return [_with_interval(figure, arm.final[figure]), share, amount("", arm.steps_to_target.median), arm.diverged]
 
 
@@ -181,7 +183,7 @@ def _chart(arms: Mapping[str, ArmLike], figure: str, comparison: Comparison) -> 
         for look, (label, arm) in enumerate(arms.items())
         if _is_measured({label: arm}, figure)
     ]
-    words = figure_words(figure, scaled_targets=comparison.scaled_targets)
+    words = figure_words(figure.replace("val/", "validation/"), scaled_targets=comparison.scaled_targets)
     shown = "" if len(arms) == len(comparison.arms) else f", the best {len(arms)} of {len(comparison.arms):,}"
     return chart_of(f"{words[0].upper()}{words[1:]}, mean over the seeds{shown}", figure, series)
 

@@ -23,7 +23,7 @@ from nnlab.report.parts import (
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import SweepSummary
 
-_LEADING = ("keys", "final")  # the pictures that carry a sweep
+_LEADING = ("keys", "final")  # the picture that carries a sweep: the first that there is
 
 
 def write_sweep_report(
@@ -49,7 +49,7 @@ def sweep_page(
     keys = " and ".join(settings_keys(summary))
     leading, others = parted(pictures_in(folder.plots, sweep_pictures(summary.figure)), _LEADING)
     sections = [
-        Section("Result", verdict.sentences[1:], [result_table(summary)], charts_of(comparison), leading),
+        Section("Result", verdict.sentences[1:], [result_table(summary)], leading, charts=charts_of(comparison)),
         Section("Warnings", [*verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary, "What the best point had to reach")], folded=True),
         Section("Searched", [*verdict.searched, _ranked_by(summary)], folded=True),

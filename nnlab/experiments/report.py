@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnlab.config.experiment import SPLITS
 from nnlab.config.schema import Experiment
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES, RunPlotData
-from nnlab.maths.metrics import TRAINING_METRICS, figure_words, predictions, shown_name
+from nnlab.maths.metrics import SCALED, TRAINING_METRICS, figure_words, predictions, shown_name
 from nnlab.report.page import FILE, Cell, Chart, HtmlTable, Page, Picture, Section, Tone, counted, shown, write_page
 from nnlab.report.parts import (
     Drawing,
@@ -86,8 +86,8 @@ def training_page(
             "Result",
             [*summary.sentences, *_best(summary)],
             [*_figures(summary), *_last(summary)],
-            charts[:_CHARTS_ABOVE],
             leading,
+            charts=charts[:_CHARTS_ABOVE],
         ),
         Section("Warnings", warnings),
         Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")], folded=True),
@@ -151,7 +151,10 @@ def _charts(data: RunPlotData | None) -> list[Chart]:
         for name, curve in data.curves.items()
         if np.isfinite(curve).any() and not (name == RATE and is_constant) and not name.startswith("gradcheck/")
     }
-    return [chart | {"perEpoch": data.epoch_steps} for chart in charts_of(curves)]
+    charts: list[Chart] = [chart | {"perEpoch": data.epoch_steps} for chart in charts_of(curves)]
+    if data.scaled_targets:
+        return [{**chart, "title": chart["title"].replace("Loss", f"Loss{SCALED}")} for chart in charts]
+    return charts
 
 
 # --- what was trained -------------------------------------------------------------------------------------------------
@@ -251,7 +254,7 @@ def _best(summary: TrainingSummary) -> list[str]:
     if best.value is None:
         return []
     monitor = shown_name(best.monitor, scaled_targets=summary.scaled_targets)
-    return [f"The best {monitor} was {best.value:.6g}, at step {best.step:,}."]
+    return [f"The best {monitor} was {best.value:.4g}, at step {best.step:,}."]
 
 
 def _last(summary: TrainingSummary) -> Iterator[HtmlTable]:

@@ -340,10 +340,11 @@ class Training:
         beside = self._beside(model, reports)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
-        data = curves_of(self.setup, self.state, self.measured)
         if reports:
             data = plot_data_of(self.setup, self.state, self.measured, model)
             self.warnings += draw(data, self.folder.plots)
+        else:
+            data = curves_of(self.setup, self.state, self.measured)
         for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(

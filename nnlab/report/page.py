@@ -71,9 +71,9 @@ class Section:
     title: str
     paragraphs: Sequence[str] = ()
     tables: Sequence[HtmlTable] = ()
-    charts: Sequence[Chart] = ()
     pictures: Sequence[Picture] = ()
     text: str = ""
+    charts: Sequence[Chart] = ()
     folded: bool = False
 
     @property

@@ -13,7 +13,7 @@ from nnlab.data.dataset import ColumnReading
 from nnlab.data.described import COLUMNS, rows_of
 from nnlab.errors import StorageError, printable
 from nnlab.maths.metrics import shown_gate
-from nnlab.report.page import Amount, Cell, HtmlTable, Picture, Section, Tone, counted
+from nnlab.report.page import Amount, Cell, HtmlTable, Picture, Section, Tone
 from nnlab.runs.files import read_plain
 from nnlab.runs.folder import CONFIG
 from nnlab.runs.run import AnyRun
@@ -64,18 +64,21 @@ def missed_gates(summary: TrainingSummary | ComparisonSummary | SweepSummary, mo
         return ""
     told = [_missed(gate, scaled_targets=summary.scaled_targets) for gate in missed[:most]]
     more = [f"{len(missed) - most:,} more are below."] if len(missed) > most else []
-    return " ".join([f"{len(missed)} of {counted(len(summary.gates), 'gate')} not met.", *told, *more])
+    alone = (
+        "Its gate is not met." if len(summary.gates) == 1 else f"{len(missed)} of {len(summary.gates):,} gates not met."
+    )
+    return " ".join([alone, *told, *more])
 
 
 def _missed(gate: GateLine, *, scaled_targets: bool) -> str:
     """What was asked of a figure, and what it is."""
     words = shown_gate(gate.gate, scaled_targets=scaled_targets)
     sign = next((sign for sign in _ASKED if f" {sign} " in words), None)
-    found = "was not measured" if gate.value is None else f"is {gate.value:.4g}"
+    found = "has no value" if gate.value is None else f"is {gate.value:.4g}"
     if sign is None:
         return f"{words}: it {found}."
     figure, _, bound = words.partition(f" {sign} ")
-    return f"{figure} {found}, asked for was {_ASKED[sign]} {bound}."
+    return f"{figure} {found}; {_ASKED[sign]} {bound} was asked for."
 
 
 def amount(figure: str, value: float | None) -> Amount | None:
