@@ -122,7 +122,7 @@ def result_table(summary: SeveralSummary) -> HtmlTable:
     columns = [noun, words, "reached target", "median steps", "diverged"]
     rows = [[label, *_result_cells(summary.arms[label], figure)] for label in _in_order(summary)]
     rows += [
-        [label, _with_interval(figure, finals[figure]), None, None, None]
+        [f"{label.removeprefix('baseline/')} baseline", _with_interval(figure, finals[figure]), None, None, None]
         for label, finals in baseline_rows(summary).items()
         if figure in finals
     ]
