@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 
 import numpy as np
@@ -13,7 +14,7 @@ from support import nnlab_here, parse_json, read_json, read_rows, unsealed, writ
 
 from nnlab.comparison import write as records
 from nnlab.comparison.contents import Comparison
-from nnlab.comparison.report import comparison_page
+from nnlab.comparison.report import comparison_page, result_table
 from nnlab.comparison.tables import arm_rows, tables_of
 from nnlab.report.page import HtmlTable
 from nnlab.report.tables import escaped, latex, markdown
@@ -212,7 +213,7 @@ def test_the_report_has_the_verdict_tables_pictures_config_and_environment(path,
     text = (path / "report.html").read_text(encoding="utf-8")
     page = Reader(text)
     headings = page.text("h2")
-    for section in ("Verdict", "Gates", "Figures", "Pictures", "Experiment", "Environment"):
+    for section in ("Result", "Verdict", "Gates", "Figures", "Arms", "Pictures", "Experiment", "Environment"):
         assert section in headings
     pictures = [image["src"] for image in page.all("img")]
     assert len(pictures) == len(list((path / "plots").glob("*.png")))
@@ -228,6 +229,51 @@ def test_every_table_of_the_report_can_be_sorted_by_its_numbers(path, summary, f
     assert len(tables) >= len(tables_of(found))
     values = {float(found["data-value"]) for found in page.all("td") if "data-value" in found}
     assert summary["arms"]["tanh"]["final"]["test/accuracy"]["mean"] in values
+
+
+def test_the_report_opens_with_one_table_of_all_arms_and_their_curves(path, found):
+    page = Reader((path / "report.html").read_text(encoding="utf-8"))
+    table = result_table(found)
+    assert table.columns == ["activation", "test accuracy", "reached target", "median steps", "diverged"]
+    ranked = [*found.verdict.ranking, "majority baseline", "linear baseline"]
+    assert [row[0] for row in table.rows] == ranked
+    first = found.arms[ranked[0]].final["test/accuracy"]
+    assert table.rows[0][1].value == first.mean
+    assert table.rows[0][1].text.startswith(f"{100 * first.mean:.4g} % ")
+    assert page.text("caption").startswith(table.caption)
+    charts = [json.loads(text) for tag, text in page.texts if tag == "script" and text.startswith('{"title"')]
+    assert [chart["title"] for chart in charts] == [
+        "Train accuracy, mean over the seeds",
+        "Train loss, mean over the seeds",
+    ]
+    assert [series["name"] for series in charts[0]["series"]] == [*found.arms]
+    assert all(len(series["members"]) == 3 for series in charts[0]["series"])
+
+
+def test_the_report_says_how_each_arm_was_made(tmp_path):
+    arms = ("-a", "tanh", "-a", "prelu", "--seeds", 2, "--init", "both", "--json")
+    result = nnlab_here("compare-activations", write(tmp_path, MOONS), *arms, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    page = Reader((tmp_path / parse_json(result.stdout)["run"] / "report.html").read_text(encoding="utf-8"))
+    texts = [text for tag, text in page.texts if tag in ("caption", "th", "td")]
+    made = texts[texts.index("How each arm was made") :]
+    optimizer = "adam, learning_rate 0.05, beta1 0.9, beta2 0.999, epsilon 1e-08"
+    assert made[made.index("tanh") :][:3] == ["tanh", "glorot_uniform", optimizer]
+    assert made[made.index("tanh [same init]") :][:3] == ["tanh [same init]", "he_normal", optimizer]
+    learned = made[made.index("Learned activation parameters") :]
+    assert learned[1:6] == ["arm", "parameter", "mean over the seeds", "smallest", "largest"]
+    assert learned[6:8] == ["prelu", "prelu1.alpha"]
+
+
+def test_a_report_of_200_arms_without_pictures_has_all_of_them(path, found, tmp_path):
+    folder = RunFolder.create(tmp_path, "many", ("plots",), (path / "config.yaml").read_text())
+    arms = {f"arm {number}": found.arms["tanh"] for number in range(200)}
+    alone = {"pairs": (), "shares": (), "wins": {}, "gates": ()}
+    verdict = found.verdict.model_copy(update={"ranking": tuple(arms)})
+    folder.write_summary(found.model_copy(update={"arms": arms, "verdict": verdict, **alone}))
+    page = comparison_page(folder, "many")
+    assert [row[0] for row in page.sections[0].tables[0].rows][:200] == [*arms]
+    assert page.sections[0].pictures == []
 
 
 @pytest.mark.parametrize(("met", "tone"), [([], "plain"), ([True], "good"), ([True, False], "bad")])

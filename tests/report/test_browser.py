@@ -12,7 +12,7 @@ import subprocess
 from html import unescape
 
 import pytest
-from browser import BROWSER, NO_BROWSER, QUIET
+from browser import BROWSER, NO_BROWSER, QUIET, opened
 from pages import HOSTILE, png
 from support import XOR, trained
 
@@ -33,6 +33,7 @@ addEventListener("securitypolicyviolation", (event) => wrong.push(`${event.viola
 # When all is loaded: what there is, then each table is sorted by each of its columns, up and down.
 MEASURE = """
 addEventListener("load", () => {
+  for (const section of document.querySelectorAll("details")) section.open = true;
   const root = document.documentElement;
   const column = (table, number) => [...table.tBodies[0].rows].map((row) => row.cells[number].textContent);
   const sorted = (table, number) => {
@@ -49,7 +50,7 @@ addEventListener("load", () => {
   };
   const found = {
     width: innerWidth, needed: root.scrollWidth, language: root.lang,
-    images: [...document.images].map((image) => [image.complete, image.naturalWidth, image.clientWidth]),
+    images: [...document.images].map((image) => [image.complete, image.naturalWidth, image.parentElement.clientWidth]),
     boxes: [...document.querySelectorAll(".scroll")].map((box) => [box.clientWidth, box.scrollWidth]),
     requests: performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 80)),
     background: getComputedStyle(document.body).backgroundColor,
@@ -186,3 +187,78 @@ def test_the_console_would_have_said_it(report, tmp_path):
     """A control: a script and a picture from elsewhere are refused, and that is seen."""
     planted = report.replace("<main>", '<main><script>alert(1)</script><img src="other.png" alt="">', 1)
     assert len(complaints(planted, tmp_path)) == 2
+
+
+# --- as a person uses it ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("browser")) as one:
+        yield one
+
+
+@pytest.fixture
+def page(tab, report, tmp_path):
+    """The open report of a training, as wide as a desk."""
+    (tmp_path / "report.html").write_text(report, encoding="utf-8")
+    tab.look(1280)
+    tab.open(tmp_path / "report.html")
+    tab.until("document.querySelectorAll('.chart path').length > 2")
+    return tab
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_curves_are_drawn_for_the_width_and_tell_their_values_under_the_pointer(page, width):
+    page.look(width)
+    page.until("document.querySelector('.chart > figure > svg').viewBox.baseVal.width < innerWidth")
+    found = (
+        "(({ left, top, width }) => [left, top, width])(document.querySelector('.chart svg').getBoundingClientRect())"
+    )
+    left, top, wide = page.evaluate(found)
+    assert 300 < wide < (700 if width == 1280 else 390)
+    page.evaluate(f"scrollTo(0, {top - 100})")
+    page.point(left + wide / 2, page.evaluate(found)[1] + 80)
+    page.until("document.querySelector('.chart .curves-where').textContent.startsWith('at step ')")
+
+
+def test_two_columns_at_a_desk_and_the_first_table_whole(page):
+    sides = (
+        "[...document.querySelector('.cells').children].map((cell) => Math.round(cell.getBoundingClientRect().left))"
+    )
+    assert len({*page.evaluate(sides)}) == 2
+    assert page.evaluate(
+        "(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector('.scroll'))"
+    )
+    page.look(390)
+    assert len({*page.evaluate(sides)}) == 1
+
+
+def test_a_link_unfolds_its_section_and_a_button_all(page):
+    opened_ones = "[...document.querySelectorAll('details[open] h2')].map((head) => head.textContent)"
+    assert page.evaluate(opened_ones) == []
+    page.evaluate("[...document.querySelectorAll('nav a')].find((link) => link.textContent === 'Gates').click()")
+    page.until(f"String({opened_ones}) === 'Gates'")
+    page.evaluate("document.querySelector('nav button').click()")
+    page.until("document.querySelector('nav button').textContent === 'close all'")
+    assert len(page.evaluate(opened_ones)) == page.evaluate("document.querySelectorAll('details').length")
+    assert page.complaints() == []
+
+
+def test_a_dark_page_has_dark_pictures_but_no_negatives_of_images(tab, tmp_path):
+    pictures = [Picture("a", png(), "a"), Picture("b", png(), "b", is_photographic=True)]
+    text = rendered(Page("t", "a", "v", "plain", [Section("s", pictures=pictures)]))
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    filters = "[...document.images].map((image) => getComputedStyle(image).filter)"
+    tab.look(1280, dark=True)
+    tab.open(tmp_path / "page.html")
+    plot, image = tab.evaluate(filters)
+    assert "invert" in plot
+    assert "invert" not in image
+    tab.look(1280)
+    assert tab.evaluate(filters) == ["none", "none"]
+
+
+def test_a_training_is_at_most_four_pages_of_paper(page):
+    paper = page.command("Page.printToPDF", printBackground=True)["data"]
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(paper))) <= 4

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import HOSTILE, Reader, png
+from strategies import setup_of
 from support import HOUSES, XOR, nnlab_here, read_json, trained, write
 
 from nnlab.errors import StorageError
+from nnlab.experiments import train as training
 from nnlab.experiments.report import training_page, write_training_report
-from nnlab.report.page import HtmlTable, Page, Picture, Section, counted, rendered, write_page
+from nnlab.report.page import Amount, HtmlTable, Page, Picture, Section, counted, rendered, write_page
 from nnlab.report.parts import Drawing, environment_tables, pictures_in
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import TrainingRun
@@ -23,8 +25,10 @@ from nnlab.runs.run import TrainingRun
 def page(text="plain", *, tone="good"):
     table = HtmlTable(text, ["name", text], [[text, 1.5], ["b", None], ["c", -2]])
     words = HtmlTable("words", ["name", "what", "count"], [["a", text, 12345]])
-    section = Section(text, [text], [table, words], [Picture(text, png(), text)], f"{text}\n  second line")
-    return Page(text, text, text, tone, [section, Section("empty")])
+    about = {"title": text, "x": "step", "series": [{"name": text, "x": [0, 1], "y": [0.5, None]}]}
+    picture = Picture(text, png(), text)
+    section = Section(text, [text], [table, words], [picture], f"{text}\n  second line", charts=[about])
+    return Page(text, text, text, tone, [section, Section("empty"), Section("folded", [text], folded=True)])
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
@@ -35,7 +39,7 @@ def test_a_page_is_well_formed_and_its_headings_are_in_order():
     assert rendered(page()).startswith("<!DOCTYPE html>\n")
     assert read.all("html") == [{"lang": "en"}]
     assert read.all("meta")[0] == {"charset": "utf-8"}
-    assert read.headings == [1, 2, 2]
+    assert read.headings == [1, 2, 2, 2]
     assert [a["href"] for a in read.all("a")] == [f"#{section['id']}" for section in read.all("section")]
     ids = [attributes["id"] for _, attributes in read.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)
@@ -77,6 +81,35 @@ def test_a_text_is_there_as_it_was_written():
     assert "\n  second line" in read.text("pre")
 
 
+def test_a_column_of_notes_stands_below_its_table_where_no_narrow_page_hides_it():
+    table = HtmlTable("c", ["arm", "mean", "note on the mean"], [["a", 1.0, ""], ["b", None, "no value <at all>"]])
+    read = Reader(rendered(Page("t", "a", "v", "plain", [Section("s", tables=[table])])))
+    assert "note" not in read.text("th")
+    assert read.text("li") == "b: no value <at all>"
+
+
+def test_an_amount_is_shown_with_its_unit_and_sorts_as_a_number():
+    table = HtmlTable("c", ["arm", "mean"], [["a", Amount(0.975, "97.5 % ± 0.3")], ["b", None]])
+    read = Reader(rendered(Page("t", "a", "v", "plain", [Section("s", tables=[table])])))
+    assert read.text("td") == "97.5 % ± 0.3 –"
+    assert read.all("td")[0] == {"class": "number", "data-value": "0.975"}
+
+
+def test_curves_are_data_that_no_text_in_them_can_end():
+    read = Reader(rendered(page(HOSTILE)))
+    (kind,) = (attributes for attributes in read.all("script") if "type" in attributes)
+    assert kind == {"type": "application/json"}
+    (data,) = (json.loads(text) for tag, text in read.texts if tag == "script" and text.startswith('{"title"'))
+    assert data["series"][0]["y"] == [0.5, None]
+    assert html.unescape(data["title"]).startswith("</script><script>alert(1)</script> & ")
+
+
+def test_a_folded_section_shows_its_heading_alone():
+    read = Reader(rendered(page()))
+    assert len(read.all("details")) == len(read.all("summary")) == 1
+    assert "open" not in read.all("details")[0]
+
+
 def test_characters_that_act_are_written_as_escapes():
     text = rendered(page(HOSTILE))
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e\udc80]", text)
@@ -84,9 +117,10 @@ def test_characters_that_act_are_written_as_escapes():
 
 
 def test_a_page_asks_for_nothing_and_runs_nothing_but_its_own():
-    text = rendered(page())
+    text = rendered(page()).replace("http://www.w3.org/2000/svg", "the name of a language")
     assert not re.search(r"https?:|//[a-z]|@import|url\(", text)
     assert not re.search(r"\son\w+=|javascript:|\sstyle=", text)
+    text = rendered(page())
     read = Reader(text)
     assert {value.partition(":")[0] for _, a in read.elements for name, value in a.items() if name == "src"} == {"data"}
     (policy,) = (m["content"] for m in read.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
@@ -131,6 +165,16 @@ def test_the_same_page_gives_the_same_bytes(tmp_path):
 # --- The report of a training -----------------------------------------------------------------------------------------
 
 
+MOONS = """\
+name: moons
+task: binary
+data: {source: {name: moons, samples: 60}, test: 0.25}
+network: {layers: [3], activation: tanh}
+optimizer: {name: adam}
+training: {steps: 20, batch_size: 16}
+"""
+
+
 @pytest.fixture(scope="module")
 def xor(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("xor"), XOR, "--set", "training.health=true")
@@ -142,7 +186,10 @@ def sections(read):
 
 def test_a_training_leaves_a_report(xor):
     read = Reader((xor / "report.html").read_text(encoding="utf-8"))
-    assert sections(read) == ["Figures", "Gates", "Pictures", "By class or target", "Experiment", "Environment"]
+    assert sections(read) == [
+        *("Result", "Gates", "By class or target", "Network and optimizer", "More curves", "Pictures", "Data"),
+        *("Experiment", "Environment"),
+    ]
     assert read.text("h1") == "xor"
     assert "Completed 1,000 steps in" in read.text("p")
     assert "train accuracy 100 %. All 2 gates are met." in read.text("p")
@@ -169,13 +216,44 @@ def test_the_report_names_command_data_and_machine(xor):
     assert "train 4, val 0, test 0" in read.text("td")
 
 
-def test_the_report_of_the_same_run_has_the_same_bytes(xor):
-    before = (xor / "report.html").read_bytes()
-    write_training_report(RunFolder(xor), "xor")
-    again = (xor / "report.html").read_bytes()
-    write_training_report(RunFolder(xor), "xor")
-    assert (xor / "report.html").read_bytes() == again
-    assert len(again) == len(before)
+def test_the_report_of_the_same_run_has_the_same_bytes(tmp_path, monkeypatch):
+    written = []
+
+    def write_and_note(*words, **more):
+        written.append((words, more))
+        write_training_report(*words, **more)
+
+    monkeypatch.setattr(training, "write_training_report", write_and_note)
+    file = training.train(setup_of(MOONS), runs=tmp_path).folder / "report.html"
+    before = file.read_bytes()
+    ((words, more),) = written
+    write_training_report(*words, **more)
+    assert file.read_bytes() == before
+
+
+def test_a_training_shows_its_curves_of_at_most_500_points(tmp_path):
+    folder = trained(tmp_path, XOR, "--set", "training.log_every=1", "--set", "training.steps=1200")
+    read = Reader((folder / "report.html").read_text())
+    charts = [json.loads(text) for tag, text in read.texts if tag == "script" and text.startswith('{"title"')]
+    assert [chart["title"] for chart in charts] == ["Loss", "Accuracy"]
+    batch, train = charts[0]["series"]
+    assert (batch["name"], train["name"], charts[1]["percent"]) == ("batch", "training", True)
+    assert 400 < len(batch["x"]) <= 500
+    assert (batch["x"][0], batch["x"][-1]) == (1, 1200)
+
+
+def test_a_training_says_what_was_trained_and_counts_the_rows_of_each_class(tmp_path):
+    folder = trained(tmp_path, write(tmp_path, MOONS), "--set", "optimizer.learning_rate=0.02")
+    read = Reader((folder / "report.html").read_text())
+    assert {"glorot_uniform", "adam, learning_rate 0.02, beta1 0.9, beta2 0.999, epsilon 1e-08"} <= {
+        text for tag, text in read.texts if tag == "td"
+    }
+    tags = [text for tag, text in read.texts if tag in ("caption", "th", "td")]
+    at = tags.index("Rows of each class")
+    assert tags[at + 1 : at + 6] == ["class", "rows", "trained on", "in the test part", "right there"]
+    rows, trained_on, tested, right = map(int, tags[at + 7 : at + 11])
+    assert 0 < trained_on < rows
+    assert 0 <= right <= tested < rows
 
 
 def test_a_missed_gate_and_a_warning_are_told(tmp_path):
@@ -185,7 +263,8 @@ def test_a_missed_gate_and_a_warning_are_told(tmp_path):
     assert done.exit_code == 3
     (folder,) = (path.resolve() for path in (tmp_path / "runs").iterdir() if path.name == "latest")
     read = Reader((folder / "report.html").read_text())
-    assert "1 of 2 gates not met." in read.text("p")
+    assert "1 of 2 gates not met. train/r2 is " in read.text("p")
+    assert "; more than 2 was asked for." in read.text("p")
     assert [p["class"] for p in read.all("p") if "class" in p] == ["about", "verdict bad"]
     assert "NOT MET" in read.text("td")
     told = training_page(RunFolder(folder), "houses", ["the picture x could not be drawn"])
@@ -247,7 +326,8 @@ def test_figures_of_classes_stand_class_by_class(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps(summary(final=final)))
     (tmp_path / "config.yaml").write_text("name: x\n")
     by_title = {section.title: section for section in training_page(RunFolder(tmp_path), "x").sections}
-    assert [table.rows for table in by_title["Figures"].tables] == [[["loss", 1.0, 2.0]]]
+    (figures,) = by_title["Result"].tables
+    assert figures.rows == [["loss", Amount(1.0, "1"), Amount(2.0, "2")]]
     train, test = by_title["By class or target"].tables
     assert (train.columns, train.rows) == (["name", "f1"], [["a/b", 0.5], ["c", 0.25]])
     assert test.rows == [["a/b", None], ["c", None]]
