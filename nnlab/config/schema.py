@@ -576,7 +576,7 @@ class TrainingSpec(FrozenModel):
 
     `figures` are figures of merit to be measured at every evaluation beside the quick ones, such as `roc_auc`; one that
     early stopping watches is measured without being named here. After `max_seconds` of a session the training stops
-    with its state saved, and can be resumed.
+    with its state saved, and can be resumed. Every `show_parameters` epochs weights and biases are shown and recorded.
     """
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
@@ -598,6 +598,7 @@ class TrainingSpec(FrozenModel):
     gradcheck: GradientCheck | None = None
     health: StrictBool = False
     running_loss: StrictBool = False
+    show_parameters: Count | None = None
     figures: Annotated[list[StrictStr], AfterValidator(_different)] = []
 
 

@@ -10,6 +10,8 @@ answers.py  images that a network was asked about, with its answers
 images.py   rows of images as pictures, galleries of them, samples with their labels
 convolutions.py  kernels, feature maps, the health of channels
 units.py    the activations of a network over their pre-activations
+parameters.py   weights and biases over the updates, and what activations learn
+first_layer.py  the weights of the first layer's strongest units
 health.py   dead and saturated units, gradients and updates over the steps and over depth
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
@@ -34,11 +36,13 @@ from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
 from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa: E402
 from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
 from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
+from nnlab.pictures.first_layer import first_layer, first_layer_of_images  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
 from nnlab.pictures.functions import activation  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
+from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
@@ -67,15 +71,19 @@ __all__ = [
     "feature_maps",
     "film",
     "filters",
+    "first_layer",
+    "first_layer_of_images",
     "fit",
     "fit_curve",
     "gradients",
     "grid_along",
     "health",
     "label_rates",
+    "learned_parameters",
     "learning_rate",
     "misclassified",
     "mislabelled",
+    "parameters",
     "rankings",
     "samples",
     "save",
