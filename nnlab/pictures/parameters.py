@@ -244,7 +244,7 @@ def _sentence(name: str, found: Mapping[str, NDArray[Any]]) -> str:
     way = f"{_three(found['mean'][0])} → {_three(found['mean'][-1])}"
     if "min" not in found:
         return f"{shortened(name, 24)}: {way}"
-    ends = f"last from {_three(found['min'][-1])} to {_three(found['max'][-1])}"
+    ends = f"in the end from {_three(found['min'][-1])} to {_three(found['max'][-1])}"
     return f"{shortened(name, 24)}: mean {way}; {ends}"
 
 
