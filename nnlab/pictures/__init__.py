@@ -18,6 +18,7 @@ survival.py    how soon the arms' seeds reach a target, and the ranking of the a
 sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
+arm_parameters.py  what the arms' activations learn of their own parameters
 style.py    shared by all: palette, type sizes, legends, writing the file
 scales.py   the scale of an axis: percent, logarithm, finite values
 """
@@ -30,6 +31,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 from nnlab.pictures.answers import answered  # noqa: E402
 from nnlab.pictures.arm_health import arm_health  # noqa: E402
+from nnlab.pictures.arm_parameters import arm_parameters  # noqa: E402
 from nnlab.pictures.arm_units import arm_units  # noqa: E402
 from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
 from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
@@ -58,6 +60,7 @@ __all__ = [
     "activation",
     "answered",
     "arm_health",
+    "arm_parameters",
     "arm_style",
     "arm_units",
     "as_pictures",

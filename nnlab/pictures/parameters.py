@@ -55,7 +55,7 @@ def parameters(
 ) -> Figure:
     """A panel for each tensor, a row of them for each layer: its entries (T, *shape) over `steps` (T,), or its norm.
 
-    A colour stands for the unit, which the last index counts. Of more than eight layers the first and the last four are
+    In a layer a colour stands for the unit, which the last index counts. Of more than eight layers the first and the last four are
     drawn. Weights and biases of a layer share a scale, norms do not.
     """
     layers = [[*names] for _, names in groupby(tensors, key=lambda name: name.partition("/")[0])]
@@ -71,12 +71,12 @@ def parameters(
     units = max(tensors[name].shape[-1] for names in shown for name in names)
     for names, row in zip(shown, grid, strict=True):
         for name, axes in zip(names, row, strict=False):
-            _draw_tensor(axes, steps, tensors[name], name, 1 if are_norms else units, are_norms=are_norms)
+            _draw_tensor(axes, steps, tensors[name], name, units, are_norms=are_norms)
         for axes in row[len(names) :]:
             axes.set_visible(False)
     _name_steps(figure, grid[-1], epoch_steps)
     words = wrapped(_NORMS if are_norms else _ENTRIES, int(11.5 * figure.get_figwidth()))
-    if not are_norms and any(_size(tensors[name]) > MOST_LABELLED for names in shown for name in names):
+    if not are_norms and units > MOST_LABELLED:  # else the biases have their indices beside them, in the same colours
         _explain_units(figure, units, words)
     else:
         figure.supxlabel(words, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
@@ -84,8 +84,8 @@ def parameters(
 
 
 _ENTRIES = (
-    "A line is one number: weights[i,j] leads from input i to unit j, bias[j] is added in unit j. Colours tell units "
-    "apart, line styles inputs. Where lines are flat, the training has settled, or its gradient has vanished: the cost "
+    "A line is one number: weights[i,j] leads from input i to unit j, bias[j] is added in unit j. Colours tell the units "
+    "of a layer apart, line styles its inputs. Where lines are flat, the training has settled, or its gradient has vanished: the cost "
     "tells which."
 )
 _NORMS = (
@@ -107,7 +107,8 @@ def _draw_tensor(
     for place in np.ndindex(values.shape[1:]):
         curve = values[(slice(None), *place)]
         unit, others = (place[-1], place[:-1]) if place else (0, ())
-        colour, style = _colour(unit, units), LINES[sum(others) % len(LINES)]
+        own = values.shape[-1] if place else 1
+        colour, style = _colour(unit, own if own <= len(COLOURS) else units), LINES[sum(others) % len(LINES)]
         good = drawable(curve)
         kept = thinned(curve[good])
         marker = "o" if good.sum() <= 2 else ""
