@@ -55,8 +55,8 @@ def parameters(
 ) -> Figure:
     """A panel for each tensor, a row of them for each layer: its entries (T, *shape) over `steps` (T,), or its norm.
 
-    In a layer a colour stands for the unit, which the last index counts. Of more than eight layers the first and the last four are
-    drawn. Weights and biases of a layer share a scale, norms do not.
+    In a layer a colour stands for the unit, which the last index counts. Of more than eight layers the first and the
+    last four are drawn. Weights and biases of a layer share a scale, norms do not.
     """
     layers = [[*names] for _, names in groupby(tensors, key=lambda name: name.partition("/")[0])]
     shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS // 2], *layers[-MOST_LAYERS // 2 :]]
@@ -84,9 +84,9 @@ def parameters(
 
 
 _ENTRIES = (
-    "A line is one number: weights[i,j] leads from input i to unit j, bias[j] is added in unit j. Colours tell the units "
-    "of a layer apart, line styles its inputs. Where lines are flat, the training has settled, or its gradient has vanished: the cost "
-    "tells which."
+    "A line is one number: weights[i,j] leads from input i to unit j, bias[j] is added in unit j. Colours tell the "
+    "units of a layer apart, line styles its inputs. Where lines are flat, the training has settled, or its gradient "
+    "has vanished: the cost tells which."
 )
 _NORMS = (
     "The norm of a tensor is the root of the sum of all its squares: it grows as the weights grow. Where a line is "
