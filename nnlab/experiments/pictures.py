@@ -580,8 +580,10 @@ _SLOW = {
     "boundary",
     "boundaries",
     "film",
+    "first_layer",
     "health",
     "misclassified",
+    "parameters",
     "samples",
     "units",
 }  # two to five times the others
