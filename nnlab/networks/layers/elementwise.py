@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
-from nnlab.maths.parameters import Value
+from nnlab.maths.parameters import Value, changed
 from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
@@ -64,6 +65,26 @@ class Elementwise(Layer):
         """The values that the experiment gives."""
         specs = zip(self.learned, self.parameter_specs(shape), strict=True)
         return {spec.name: np.full(spec.shape, self.chosen[parameter]) for parameter, spec in specs}
+
+    @property
+    def details(self) -> str:
+        """The parameters that are not at their defaults."""
+        return changed(self.activation.parameters, self.chosen, self.learned)
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The activation f by its name, and its slope f′."""
+        f, over = self.activation.name, "" if self.per_unit else ", over all units too"
+        own = {parameter: f"Σ {{dy}} · ∂{{y}}/∂{{{parameter}}}{over}" for parameter in self.learned}
+        learned = "".join(f", {{{parameter}}}" for parameter in self.learned)
+        where = self._formulas()
+        return Equations(f"{f}({{x}}{learned})", f"{{dy}} · {f}′({{x}}{learned})", own, where)
+
+    def _formulas(self) -> str:
+        """Value and slope in x: of relu the short ones, unless it has parameters of its own."""
+        f, value, slope = self.activation.name, self.activation.formula, self.activation.slope_formula
+        if f == "relu" and not self.details:
+            value, slope = "max(x, 0)", "where(x > 0, 1, 0)"
+        return f"{f}′(x) = {slope}" if value == f"{f}(x)" else f"{f}(x) = {value}; {f}′(x) = {slope}"
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work with its learned parameters in theta."""
