@@ -39,7 +39,7 @@ MOST_COLUMNS = 12  # of deeper networks the first seven and the last four, and a
 MOST_UNITS = 16  # circles of a column; of wider layers the first twelve and the last four
 _FIRST_UNITS, _FIRST_COLUMNS = 12, 7
 
-_LINE, _MARGIN, _NAME_WIDTH = 0.19, 0.2, 1.6
+_LINE, _MARGIN, _NAME_WIDTH = 0.19, 0.2, 2.0
 _TALLEST = 5.1  # of the circles
 _FEW_ROWS = 8  # circles of a column, up to which lines are thick
 _MOST_SPELLED, _MOST_INPUTS_SPELLED = 4, 6  # units and inputs of networks whose weights are printed as numbers
@@ -68,7 +68,8 @@ class _Column:
         """The numbers of the units that are drawn."""
         if self.units <= MOST_UNITS:
             return np.arange(self.units)
-        return np.r_[:_FIRST_UNITS, self.units - (MOST_UNITS - _FIRST_UNITS) : self.units]
+        last = self.units - (MOST_UNITS - _FIRST_UNITS)
+        return np.concatenate([np.arange(_FIRST_UNITS), np.arange(last, self.units)])
 
     @property
     def is_cut(self) -> bool:

@@ -113,7 +113,7 @@ class _Steps:
             yield Node("activation", "activation", names.activation, forward, back, shape), a
         smoothed = f"; {truth}: the targets y, smoothed" if names.smooths else ""
         weighted = "; w: weights of classes or rows" if _is_weighted(self.network) else ""
-        forward = (
+        loss = (
             f"L = mean over the m rows of {names.loss}({a}, {truth})",
             f"{truth}: {_of_batch((self.network.outputs,))}{smoothed}{weighted}",
             f"of a row: {names.loss_formula}",
@@ -122,7 +122,7 @@ class _Steps:
         by_outputs = (
             f"∂L/∂{a}, by the formula of a row" if slope is None else self._mean(names, slope, {"a": a, "t": truth})
         )
-        yield Node("loss", "loss", f"loss: {names.loss_label}", forward, (f"dL/d{a} = {by_outputs}",)), "L"
+        yield Node("loss", "loss", f"loss: {names.loss_label}", loss, (f"dL/d{a} = {by_outputs}",)), "L"
 
     def _by_logits(self, names: Names, z: str, symbols: Mapping[str, str]) -> list[str]:
         """What activation and loss give together, in which nothing overflows, where there is a short formula for it."""

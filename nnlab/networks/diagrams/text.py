@@ -10,7 +10,9 @@ from nnlab.networks.diagrams.diagram import Diagram, Edge, Node
 _LONGEST = 120  # characters of a line in a box
 
 # Characters that mean something in Mermaid or in the HTML of its labels, written as entities by their numbers.
-_ENTITIES = {ord(c): f"#{ord(c)};" for c in "#&<>\"'`[]{}|\\%$~"}
+_ENTITIES = {ord(c): f"#{ord(c)};" for c in "#&<>\"'`[]{}|\\%~"}
+_ENTITIES[ord("$")] = "#36;#8203;"  # with a space of no width behind it, since two in a row begin a formula
+_WIDE = '%%{init: {"flowchart": {"wrappingWidth": 600}}}%%'  # else lines are broken after 200 pixels
 
 
 def mermaid(diagram: Diagram) -> str:
@@ -19,6 +21,7 @@ def mermaid(diagram: Diagram) -> str:
 
 
 def _mermaid_lines(diagram: Diagram) -> Iterator[str]:
+    yield _WIDE
     yield f"flowchart {'TB' if _has_derivatives(diagram) else 'LR'}"
     for node in diagram.nodes:
         opened, closed = {"input": ("([", "])"), "output": ("([", "])"), "loss": ("{{", "}}")}.get(
@@ -34,6 +37,9 @@ def _mermaid_lines(diagram: Diagram) -> Iterator[str]:
 
 def _entities(text: str) -> str:
     return _cut(text).translate(_ENTITIES)
+
+
+_DOT_ESCAPES = {ord("&"): "&amp;", ord("\\"): "\\\\", ord('"'): '\\"'}
 
 
 def dot(diagram: Diagram) -> str:
@@ -59,7 +65,7 @@ def _dot_edge(edge: Edge) -> str:
 
 def _quoted(*lines: str) -> str:
     r"""A string in DOT, in which \n separates lines."""
-    return '"' + r"\n".join(_cut(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines) + '"'
+    return '"' + r"\n".join(_cut(line).translate(_DOT_ESCAPES) for line in lines) + '"'
 
 
 def _lines(node: Node) -> list[str]:
