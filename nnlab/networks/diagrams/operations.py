@@ -22,7 +22,7 @@ _GREEK = {"weights": "W", "bias": "b", "alpha": "α", "beta": "β", "gamma": "γ
 
 # The derivative of the loss of one row by an output a, and by a logit z where activation and loss are worked out
 # together, with the target t; of a loss that is a mean over outputs without the division by their number.
-_SLOPES = {
+SLOPES = {
     "mse": "2 ({a} − {t})",
     "mae": "sign({a} − {t})",
     "huber": "min(max({a} − {t}, −delta), delta)",
@@ -31,13 +31,13 @@ _SLOPES = {
     "binary_cross_entropy": "({a} − {t}) / ({a} (1 − {a}))",
     "cross_entropy": "(−{t} / {a})",
 }
-_TOGETHER = {
+TOGETHER = {
     ("sigmoid", "binary_cross_entropy"): "({a} − {t})",
     ("softmax", "cross_entropy"): "({a} − {t})",
     ("softmin", "cross_entropy"): "({t} − {a})",
     ("exponential", "poisson"): "({a} − {t})",
 }
-_MEANS = {"mse", "mae", "huber", "log_cosh", "poisson"}
+MEANS = {"mse", "mae", "huber", "log_cosh", "poisson"}
 
 
 def operations(network: Network, names: Names, most: int) -> Diagram:
@@ -118,7 +118,7 @@ class _Steps:
             f"{truth}: {_of_batch((self.network.outputs,))}{smoothed}{weighted}",
             f"of a row: {names.loss_formula}",
         )
-        slope = _SLOPES.get(names.loss)
+        slope = SLOPES.get(names.loss)
         by_outputs = (
             f"∂L/∂{a}, by the formula of a row" if slope is None else self._mean(names, slope, {"a": a, "t": truth})
         )
@@ -126,13 +126,13 @@ class _Steps:
 
     def _by_logits(self, names: Names, z: str, symbols: Mapping[str, str]) -> list[str]:
         """What activation and loss give together, in which nothing overflows, where there is a short formula for it."""
-        slope = _TOGETHER.get((names.activation, names.loss))
+        slope = TOGETHER.get((names.activation, names.loss))
         found = f"dL/d{z} = {self._mean(names, slope, symbols)}, " if slope else ""
         return [f"{found}worked out together with the loss"]
 
     def _mean(self, names: Names, slope: str, symbols: Mapping[str, str]) -> str:
         """The derivative of the mean over the rows from that of a row."""
-        count = self.network.outputs if names.loss in _MEANS else 1
+        count = self.network.outputs if names.loss in MEANS else 1
         weights = "w · " if _is_weighted(self.network) else ""
         return f"{weights}{with_symbols(slope, symbols)} / {f'({count} m)' if count > 1 else 'm'}"
 
