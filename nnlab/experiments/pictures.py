@@ -47,7 +47,8 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
-    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
+    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn: those of the curves
+    and the architecture.
 
     `portraits` describe activation layers, the first and the last among them; `activations` names them all, and says of
     which the units are channels of images. `layers` is how many layers the network has. `depths` numbers the layers

@@ -41,6 +41,7 @@ _FIRST_UNITS, _FIRST_COLUMNS = 12, 7
 
 _LINE, _MARGIN, _NAME_WIDTH = 0.19, 0.2, 2.0
 _TALLEST = 5.1  # of the circles
+_SHEET, _MOST_SHEETS = 0.05, 5
 _FEW_ROWS = 8  # circles of a column, up to which lines are thick
 _MOST_SPELLED, _MOST_INPUTS_SPELLED = 4, 6  # units and inputs of networks whose weights are printed as numbers
 
@@ -170,7 +171,7 @@ class _Plan:
         self.tall = max(self.rows * self.pitch, 1.5 if any(column.is_box for column in columns) else 0.9)
         self.bottom = self.top + self.tall
         self.largest = _largest(columns)
-        self.sentences = _sentences(diagram, is_cut=any(column.is_cut for column in columns))
+        self.sentences = _sentences(diagram, columns, trained=self.largest > 0)
         self.height = self.bottom + (1.9 + len(self.sentences) + 1.5 * (self.largest > 0)) * _LINE
         self.thickest = 3.5 if self.rows <= _FEW_ROWS else 1.8  # points
 
@@ -191,7 +192,17 @@ class _Plan:
 
     def reach(self, column: _Column) -> float:
         """How far a column reaches to both sides of its middle, with a gap."""
-        return 0.5 if column.head.left_out else 0.55 if column.is_box else self.radius + 0.06
+        if column.head.left_out:
+            return 0.5
+        return self.box(column)[0] / 2 + 0.08 if column.is_box else self.radius + 0.06
+
+    def box(self, column: _Column) -> tuple[float, float, int]:
+        """Width and height of an image's pile of sheets, and how many there are: one for each channel, up to five."""
+        rows, columns, channels = column.head.shape
+        largest = max(max(other.head.shape[:2]) for other in self.columns if other.is_box)
+        sheets = min(channels, _MOST_SHEETS)
+        wide, high = (max(0.12, 0.72 * (side / largest) ** 0.6) + _SHEET * (sheets - 1) for side in (columns, rows))
+        return wide, high, sheets
 
     @property
     def spells(self) -> bool:
@@ -312,14 +323,10 @@ def _draw_circles(axes: Axes, plan: _Plan, index: int, largest: float) -> None:
 
 
 def _draw_box(axes: Axes, plan: _Plan, index: int) -> None:
-    """An image as a pile of sheets, one for each channel up to five; its sides follow rows and columns."""
-    rows, columns, channels = plan.columns[index].head.shape
-    largest = max(max(column.head.shape[:2]) for column in plan.columns if column.is_box)
-    sheets = min(channels, 5)
-    high, wide = (max(0.12, 0.72 * (side / largest) ** 0.6) for side in (rows, columns))
-    left = plan.x(index) - wide / 2 - 0.05 * (sheets - 1) / 2
-    top = plan.top + plan.tall / 2 - high / 2 - 0.05 * (sheets - 1) / 2
-    pile = [Rectangle((left + 0.05 * k, top + 0.05 * k), wide, high) for k in range(sheets)]
+    """An image as a pile of sheets; its sides follow rows and columns."""
+    wide, high, sheets = plan.box(plan.columns[index])
+    left, top, behind = plan.x(index) - wide / 2, plan.top + plan.tall / 2 - high / 2, _SHEET * (sheets - 1)
+    pile = [Rectangle((left + _SHEET * k, top + _SHEET * k), wide - behind, high - behind) for k in range(sheets)]
     axes.add_collection(PatchCollection(pile, facecolors="#dcebf5", edgecolors=INK, linewidths=0.8, zorder=3))
 
 
@@ -334,10 +341,17 @@ def _name_units(axes: Axes, plan: _Plan, index: int, names: Sequence[str], *, si
         axes.text(x, height, shown, fontsize=SMALL, color=INK, ha=where, va="center", parse_math=False)
 
 
-def _sentences(diagram: Diagram, *, is_cut: bool) -> list[str]:
+def _sentences(diagram: Diagram, columns: Sequence[_Column], *, trained: bool) -> list[str]:
     """What the network is, its loss, and what is drawn of it."""
-    which = f"Of more than {MOST_UNITS} units the first {_FIRST_UNITS} and the last 4 are drawn."
-    return [f"{diagram.about}; loss: {diagram.names.loss_label}.", *([which] if is_cut else [])]
+    explained = {
+        "Boxes are images of rows × columns × channels.": any(column.is_box for column in columns),
+        "Each line is a weight.": not trained and any(column.units for column in columns[1:]),
+        f"Of more than {MOST_UNITS} units the first {_FIRST_UNITS} and the last 4 are drawn.": any(
+            column.is_cut for column in columns
+        ),
+    }
+    sentences = [sentence for sentence, holds in explained.items() if holds]
+    return [f"{diagram.about}; loss: {diagram.names.loss_label}.", *([" ".join(sentences)] if sentences else [])]
 
 
 def _explain(axes: Axes, plan: _Plan) -> None:

@@ -37,6 +37,7 @@ TOGETHER = {
     ("softmin", "cross_entropy"): "({t} − {a})",
     ("exponential", "poisson"): "({a} − {t})",
 }
+_OF_ROWS = {"softmax", "softmin"}  # last activations whose derivative is a matrix
 MEANS = {"mse", "mae", "huber", "log_cosh", "poisson"}
 
 
@@ -109,7 +110,8 @@ class _Steps:
         if self.network.head.outputs is not None and names.activation:
             a = self._numbered("a")
             forward = (f"{a} = {names.activation}({z})", f"{a}: {_of_batch(shape)}")
-            back = (f"dL/d{z} = dL/d{a} · ∂{a}/∂{z}", *self._by_logits(names, z, {"a": a, "t": truth}))
+            times_slope = f"J, J = ∂{a}/∂{z} of a row" if names.activation in _OF_ROWS else f"· ∂{a}/∂{z}"
+            back = (f"dL/d{z} = dL/d{a} {times_slope}", *self._by_logits(names, z, {"a": a, "t": truth}))
             yield Node("activation", "activation", names.activation, forward, back, shape), a
         smoothed = f"; {truth}: the targets y, smoothed" if names.smooths else ""
         weighted = "; w: weights of classes or rows" if _is_weighted(self.network) else ""
