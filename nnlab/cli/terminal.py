@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import os
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 
+from nnlab.cli.console import console, encodable, has_width, is_live
+from nnlab.cli.progress import Bar, Bars, Lines, LinesOfArms, duration, live_lines, short
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
@@ -27,37 +21,6 @@ if TYPE_CHECKING:
     from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds
     from nnlab.setup.setup import Setup
 
-_SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
-_NARROWEST, _WIDTH_OF_A_FILE = 40, 140
-
-
-def console() -> Console:
-    """The console on stderr, at least 40 columns wide; 140 if stderr is not a screen and COLUMNS is not set."""
-    colours: dict[str, Any] = {"color_system": None} if _is_plain() else {}
-    made = Console(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False, **colours)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made.width = _WIDTH_OF_A_FILE
-    made.width = max(made.width, _NARROWEST)
-    return made
-
-
-def is_live() -> bool:
-    """Whether stderr is a terminal on which lines can be redrawn."""
-    return sys.stderr.isatty() and not console().is_dumb_terminal and not _is_plain()
-
-
-def _is_plain() -> bool:
-    """Whether to print without colours and live lines: with NO_COLOR, or if COLUMNS is below 40."""
-    columns = os.environ.get("COLUMNS", "")
-    return bool(os.environ.get("NO_COLOR")) or (columns.isdecimal() and 0 < int(columns[:9]) < _NARROWEST)
-
-
-def _has_width(shown_on: Console) -> bool:
-    """Whether the width of the screen is known or was set."""
-    return shown_on.is_terminal or "COLUMNS" in os.environ
-
-
-_BAR = 20  # columns of a progress bar
 _GAP = 2  # blanks between two columns of a table
 _MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
 
@@ -134,8 +97,8 @@ class Screen:
 
     def _line(self, text: str, *, whole: bool = False, style: str | None = None) -> None:
         """Print text, unwrapped if stderr is not a screen, so that other programs can search it."""
-        wraps = not whole and _has_width(self.console)
-        self.console.print(_encodable(printable(text)), soft_wrap=not wraps, style=style)
+        wraps = not whole and has_width(self.console)
+        self.console.print(encodable(printable(text)), soft_wrap=not wraps, style=style)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
         """Print a table, or nothing without rows; columns from `numbers_from` on are aligned to the right.
@@ -145,10 +108,10 @@ class Screen:
         """
         if self.quiet or not rows:
             return
-        cells = [[_encodable(printable(cell)) for cell in row] for row in (columns, *_some(rows))]
+        cells = [[encodable(printable(cell)) for cell in row] for row in (columns, *_some(rows))]
         self.console.print()
         # Rich's own title of a table would wrap at the table's width.
-        self.console.print(_encodable(printable(title)), style="bold")
+        self.console.print(encodable(printable(title)), style="bold")
         for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
             if number:
                 self.console.print()
@@ -160,12 +123,12 @@ class Screen:
         if self.quiet:
             yield lambda _progress: None
         elif is_live():
-            with _live(self.console, what) as show:
-                yield show
+            with live_lines(self.console) as lines:
+                yield Bar(lines, what)
         else:
-            lines = _Lines(self.console, what)
-            yield lines
-            lines.end()
+            dated = Lines(self.console, what)
+            yield dated
+            dated.end()
 
     @contextlib.contextmanager
     def arms(self) -> Iterator[Callable[[str, Progress], None]]:
@@ -173,182 +136,17 @@ class Screen:
         if self.quiet:
             yield lambda _label, _progress: None
         elif is_live():
-            with _bars(self.console) as bars:
-                shown: dict[str, Callable[[Progress], None]] = {}
-                yield lambda label, progress: _show(shown, label, progress, lambda: _bar(bars, label))
+            with live_lines(self.console) as lines:
+                yield Bars(lines)
         else:
-            lines: dict[str, Callable[[Progress], None]] = {}
-            yield lambda label, progress: _show(lines, label, progress, lambda: _Lines(self.console, label))
-
-
-def _show(shown: dict[str, Callable[[Progress], None]], label: str, progress: Progress, new: Callable[[], Any]) -> None:
-    """Show the progress of one of several trainings; its bar is made at its first report."""
-    if label not in shown:
-        shown[label] = new()
-    shown[label](progress)
-
-
-def _bars(shown_on: Console) -> Bars:
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=_BAR),
-        TextColumn("{task.fields[text]}", markup=False),
-    )
-    # Without rich's refresh thread: bars are drawn when progress is reported, and a process with threads must not be
-    # forked to draw pictures.
-    return Bars(*columns, console=shown_on, transient=True, auto_refresh=False)
-
-
-def _bar(bars: Bars, what: str) -> Callable[[Progress], None]:
-    """Add a bar; the returned function moves it, and removes it when its training is done."""
-    name = _encodable(_shortened(printable(what), bars.console.width // 4))
-    task, room = bars.add_task(name, total=None, text=""), bars.console.width - cell_len(name) - _BAR - _GAP
-    latest = _Latest()
-    drawn_at = -math.inf
-
-    def show(progress: Progress) -> None:
-        nonlocal drawn_at
-        latest.add(progress)
-        is_done, now = progress.step >= progress.steps, time.monotonic()
-        if is_done or now - drawn_at >= _SECONDS_BETWEEN_DRAWINGS:
-            text = _encodable(printable(_sentence(progress, latest, room)))
-            bars.update(task, total=progress.steps, completed=progress.step, text=text, visible=not is_done)
-            bars.refresh()
-            drawn_at = now
-
-    return show
-
-
-@contextlib.contextmanager
-def _live(shown_on: Console, what: str) -> Iterator[Callable[[Progress], None]]:
-    with _bars(shown_on) as bars:
-        yield _bar(bars, what)
-
-
-class _Lines:
-    """Progress as dated lines, at most one every few seconds, and the last one."""
-
-    def __init__(self, shown_on: Console, what: str) -> None:
-        self.console, self.what, self.latest, self.shown_at = shown_on, what, _Latest(), time.monotonic()
-        self.waiting: Progress | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        self.latest.add(progress)
-        self.waiting = progress
-        if time.monotonic() - self.shown_at >= _SECONDS_BETWEEN_LINES or progress.step >= progress.steps:
-            self.end()
-
-    def end(self) -> None:
-        """Print the last progress if it has not been printed."""
-        if self.waiting is not None:
-            stamp = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            line = f"{stamp} {self.what} {_sentence(self.waiting, self.latest)}"
-            self.console.print(_encodable(printable(line)), soft_wrap=True)
-            self.shown_at, self.waiting = time.monotonic(), None
-
-
-def _shortened(text: str, width: int) -> str:
-    """Text cut to `width` characters, with an ellipsis at the end."""
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-class _Latest:
-    """The figures last measured, by the step at which they were: the latest first."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, tuple[int, str]] = {}
-
-    def add(self, progress: Progress) -> None:
-        """Take the figures of a report; those of other names stay, with the step at which they were measured."""
-        step = progress.step if progress.measured_at is None else progress.measured_at
-        new = {
-            name: (step, f"{_shown(name, progress)} {_short(value)}")
-            for name, value in progress.figures.items()
-            if not name.startswith("health/") and not name.endswith("hamming_loss")
-        }
-        self.found = new | {name: one for name, one in self.found.items() if name not in new}
-
-    def words(self, step: int) -> Iterator[str]:
-        """The first figure and the learning rate, the others of `step`, then those of earlier steps with their steps.
-
-        There are none of the untrained network later.
-        """
-        rate = [self.found[_RATE]] if _RATE in self.found else []
-        by_step: dict[int, list[str]] = {}
-        for at, text in (one for name, one in self.found.items() if name != _RATE):
-            by_step.setdefault(at, []).append(text)
-        present = by_step.pop(step, [])
-        yield from present[:1]
-        yield from (text if at == step else f"at step {at:,}: {text}" for at, text in rate)
-        yield from present[1:]
-        for at in sorted(by_step, reverse=True):
-            if at:
-                yield f"at step {at:,}: {', '.join(by_step[at])}"
-
-
-def _shown(name: str, progress: Progress) -> str:
-    """The name of a figure in a line of progress."""
-    if progress.scaled_targets and name.endswith("/loss"):
-        return f"{name} (scaled)"
-    return _WORDS.get(name, name)
-
-
-_MOST_FIGURES = 6
-_RATE = "optimizer/learning_rate"
-_WORDS = {_RATE: "learning rate"}
-
-
-def _sentence(progress: Progress, latest: _Latest, room: int | None = None) -> str:
-    """Step, figures, speed and time left in one line; with little room, the last figures and the speed are left out.
-
-    Step and time left are always kept.
-    """
-    step = f"step {progress.step:,}/{progress.steps:,}"
-    parts = [*latest.words(progress.step)][:_MOST_FIGURES]
-    left = []
-    if progress.seconds > 0 and progress.step:
-        speed = progress.step / progress.seconds
-        parts.append(f"{speed:,.0f} steps/s")
-        left = [f"{duration((progress.steps - progress.step) / speed)} left"]
-    while parts and room is not None and cell_len(" · ".join([step, *parts, *left])) > room:
-        parts.pop()
-    return " · ".join([step, *parts, *left])
-
-
-def duration(seconds: float) -> str:
-    """A time span as text: 4.2 s, 3 min 5 s, 2 h 10 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _short(value: float | None) -> str:
-    return "–" if value is None or value != value else f"{value:.4g}"  # noqa: PLR0124 - nan is not itself
+            dated = LinesOfArms(self.console)
+            yield dated
+            dated.end()
 
 
 def figure(value: float | None) -> str:
     """A figure in a table; a dash if it was not measured."""
     return "–" if value is None else f"{value:.6g}"
-
-
-def _encodable(text: str) -> str:
-    """Text with characters replaced or escaped that the encoding of stderr lacks."""
-    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        plain = text.translate(_PLAIN)
-        return plain.encode(encoding, "backslashreplace").decode(encoding)
-    return text
-
-
-_PLAIN = str.maketrans(
-    {"·": "|", "–": "-", "±": "+-", "…": "...", "×": "x", "²": "2", "µ": "u", "≈": "~", "≥": ">=", "≤": "<="}
-)
 
 
 def show_figures(
@@ -559,14 +357,14 @@ def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
 def _final_cells(arm: ArmSummary, figures: Sequence[str]) -> list[str]:
     found = [arm.final[name] for name in figures]
     intervals = (interval(one.mean, one.low, one.high) for one in found)
-    return [*intervals, _short(found[0].median), f"{arm.diverged:,}"]
+    return [*intervals, short(found[0].median), f"{arm.diverged:,}"]
 
 
 def _baseline_cells(finals: Mapping[str, OverSeeds], figures: Sequence[str]) -> list[str]:
     """The cells of a baseline, which has no loss and cannot diverge."""
     found = [finals.get(name) for name in figures]
     intervals = ("–" if one is None else interval(one.mean, one.low, one.high) for one in found)
-    return [*intervals, "–" if found[0] is None else _short(found[0].median), "–"]
+    return [*intervals, "–" if found[0] is None else short(found[0].median), "–"]
 
 
 def _target_cells(arm: ArmSummary, seeds: int, health: Sequence[str]) -> list[str]:
@@ -578,7 +376,7 @@ def _target_cells(arm: ArmSummary, seeds: int, health: Sequence[str]) -> list[st
         f"{arm.reached:,} of {seeds:,} [{100 * share.low:.3g}, {100 * share.high:.3g} %]",
         _censored(steps, f"{steps or 0:,.6g}", arm),
         _censored(seconds, _span(seconds or 0), arm),
-        _short(arm.area.mean),
+        short(arm.area.mean),
         "–" if arm.time_per_step is None else _span(arm.time_per_step),
         *("–" if share is None else f"{100 * share:.3g} %" for share in shares),
     ]

@@ -190,7 +190,8 @@ class _Pool:
             self.size = len(self.workers)
             if self.size:
                 return None
-            raise StorageError(f"--jobs: cannot start a process: {error.strerror}") from error
+            cure = "expected --jobs 1, which starts none"
+            raise StorageError(f"--jobs: cannot start a process: {error.strerror}; {cure}") from error
 
     def _start_worker(self) -> _Worker:
         context = get_context("spawn")

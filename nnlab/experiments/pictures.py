@@ -9,7 +9,7 @@ import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -518,8 +518,12 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
 }
 
 
+@cache
 def load_drawing() -> None:
-    """Load matplotlib, if it can be loaded; what is wrong with it is said where pictures are drawn."""
+    """Load matplotlib, if it can be loaded; what is wrong with it is said where pictures are drawn.
+
+    It is asked for after each record, and does its work once.
+    """
     with contextlib.suppress(Exception):
         import_module("nnlab.pictures")
 

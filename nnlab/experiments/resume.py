@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.document import read_file
-from nnlab.config.experiment import to_yaml
+from nnlab.config.experiment import to_plain, to_yaml
 from nnlab.config.plugins import once_written
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.evaluate import require_one_network
@@ -24,7 +24,6 @@ from nnlab.experiments.unchanged import (
     refuse_other_parts,
     refuse_other_plugins,
     refuse_other_rows,
-    values_of,
 )
 from nnlab.gates.hold import Measured
 from nnlab.maths.schedules import is_the_same
@@ -60,7 +59,7 @@ def resume(
     more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
     require_one_network(folder)
     with folder.locked():
-        refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, values_of(setup.experiment))
+        refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, to_plain(setup.experiment))
         folder.read_summary(), folder.read_autopsy()  # those of before are replaced at the end, if they are whole
         begin, notes = newest(folder)
         plugins = (facts or {}).get("plugins", ())

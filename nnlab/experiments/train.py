@@ -45,11 +45,26 @@ _SECONDS_OF_A_BEAT = 1.0
 
 
 @dataclass(frozen=True)
+class Whole:
+    """How far the arms of a comparison are together: `arm` of `arms` reports, `left` have not ended.
+
+    `share` of all updates is done, in [0, 1]; `seconds_left` is nan before any is.
+    """
+
+    arm: int
+    arms: int
+    left: int
+    share: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class Progress:
     """Progress of a training, shown while it runs; the figures are those measured at its step, often none.
 
-    Where the step is that of several trainings together, the figures were `measured_at` a step of one of them.
-    `scaled_targets` says that losses are those of scaled targets.
+    The first figure is the one that is watched. Where the step is that of several trainings together, the figures were
+    `measured_at` a step of one of them. `scaled_targets` says that losses are those of scaled targets, `ended` that
+    there will be no more, and `whole` how far all arms of a comparison are.
     """
 
     step: int
@@ -59,6 +74,8 @@ class Progress:
     seconds: float
     scaled_targets: bool = False
     measured_at: int | None = None
+    ended: bool = False
+    whole: Whole | None = None
 
 
 Observer = Callable[[Progress], None]

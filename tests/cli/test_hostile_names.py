@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from support import nnlab_here, read_json, trained, write
 
-from nnlab.cli import terminal
+from nnlab.cli.progress import Bar, Lines, live_lines
 from nnlab.experiments.train import Progress
 
 HOSTILE = (
@@ -128,10 +128,10 @@ def test_progress_lines_and_bars_take_no_markup_and_no_escape_sequence():
         text = io.StringIO()
         shown_on = Console(file=text, width=200, markup=False, force_terminal=live, color_system=None)
         if live:
-            with terminal._live(shown_on, "[/]\x1b[31m") as show:
-                show(progress)
+            with live_lines(shown_on) as drawn:
+                Bar(drawn, "[/]\x1b[31m")(progress)
         else:
-            lines = terminal._Lines(shown_on, "[/]\x1b[31m")
+            lines = Lines(shown_on, "[/]\x1b[31m")
             lines(progress)
             lines.end()
         said = text.getvalue()

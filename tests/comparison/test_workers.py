@@ -426,6 +426,22 @@ def test_another_experiment_takes_nothing_over(words, tmp_path):
     assert read_json(compared(tmp_path, "-a", "tanh", "--seeds", "2", "--needed", *words) / "run.json")["reused"] == 0
 
 
+def test_the_progress_of_an_arm_tells_how_far_all_are_and_that_it_ended_early(tmp_path):
+    early = {"training__early_stopping__patience": 1, "training__steps": 3000}
+    what, about = comparison(tmp_path, words=("tanh", "relu"), **early)
+    told = []
+    compare(*what, **about, report=lambda label, progress: told.append((label, progress)))
+    wholes = [progress.whole for _, progress in told]
+    assert [whole.share for whole in wholes] == sorted(whole.share for whole in wholes)
+    assert {(label, progress.whole.arm, progress.whole.arms) for label, progress in told} == {
+        ("tanh", 1, 2),
+        ("relu", 2, 2),
+    }
+    assert [(label, progress.whole.left) for label, progress in told if progress.ended] == [("tanh", 1), ("relu", 0)]
+    assert all(progress.step < 3000 for _, progress in told)
+    assert (wholes[-1].share, wholes[-1].seconds_left) == (1.0, 0.0)
+
+
 def test_an_interrupted_comparison_is_gone_on_with(tmp_path):
     what, about = comparison(tmp_path)
     finished = []

@@ -13,6 +13,7 @@ from strategies import Acting, setup_of
 from support import HOUSES, begun, nnlab_here, parse_json, read_json, trained, write
 
 from nnlab.cli import terminal
+from nnlab.cli.progress import Latest, sentence
 from nnlab.errors import CheckpointError, InterruptedRunError, StorageError
 from nnlab.experiments import train as training
 from nnlab.experiments.gradient_checks import check_first_steps
@@ -454,10 +455,10 @@ def test_the_check_of_an_arm_is_that_of_its_training_alone(tmp_path):
 
 
 def line_of(*reports):
-    latest = terminal._Latest()
+    latest = Latest()
     for report in reports:
         latest.add(report)
-    return terminal._sentence(reports[-1], latest)
+    return sentence(reports[-1], latest)
 
 
 def test_a_progress_line_has_no_figures_of_the_untrained_network_at_a_later_step():

@@ -493,6 +493,39 @@ def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
     assert "right" not in words(figure)
 
 
+def test_of_many_classes_the_confusion_shows_those_that_are_confused_most():
+    matrix = np.diag(np.full(1000, 3))
+    matrix[900, 700], matrix[20:34, 40] = 9, 2  # 2 classes, and 15
+    figure = plots.confusion(matrix, [f"k{k}" for k in range(1000)], split="test", accuracy=0.5, title="t")
+    axes = figure.axes[0]
+    rows, columns = (
+        [label.get_text() for label in labels] for labels in (axes.get_yticklabels(), axes.get_xticklabels())
+    )
+    assert rows == columns
+    assert len(rows) == 30
+    assert {"k700", "k900", "k40", *(f"k{k}" for k in range(20, 34))} <= {*rows}
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert cells[rows.index("k700"), rows.index("k900")] == "9"
+    assert axes.images[0].get_array()[rows.index("k900"), rows.index("k700")] == 9 / 12
+    assert f"{style.count(3037)} samples" in words(figure)
+    assert f"the 30 of {style.count(1000)} classes that are confused most" in words(figure)
+
+
+def test_more_classes_than_can_be_told_apart_are_not_drawn_in_the_plane():
+    x, labels = points(200, classes=100)
+    names = [f"k{k}" for k in range(100)]
+    y, unasked = np.eye(100)[labels], None  # the network, which is not asked
+    plane = plots.Plane(x, labels, ("a", "b"), names, is_binary=False)
+    for figure in (
+        plots.boundary(unasked, x, y, names=("a", "b"), classes=names, task="multiclass", title="t"),
+        plots.truth_and_prediction(x, labels, labels, names=("a", "b"), classes=names, title="t"),
+        plots.boundaries(plane, {"tanh": ("", unasked)}, title="t"),
+        plots.film(plane, {"tanh": {0: unasked}}, title="t"),
+    ):
+        assert "100 classes: too many to tell apart" in words(figure)
+        assert not figure.legends
+
+
 def test_misclassified_shows_25_and_tells_truth_prediction_confidence():
     images = random().random((30, 4, 4))
     figure = plots.misclassified(images, ["4"] * 30, ["9"] * 30, np.full(30, 0.871), total_wrong=40, total=400,
