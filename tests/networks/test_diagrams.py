@@ -1,7 +1,7 @@
 """Diagrams: every layer with its names and shapes, formulas that are right, and text that no name can break."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,8 @@ from nnlab.networks.diagrams.architecture import architecture
 from nnlab.networks.diagrams.diagram import MOST_LAYERS, Names
 from nnlab.networks.diagrams.operations import MEANS, SLOPES, TOGETHER, operations
 from nnlab.networks.diagrams.text import dot, mermaid
+from nnlab.networks.layers.base import Layer
+from nnlab.networks.layout import ParameterSpec
 from nnlab.setup.network import network_for
 
 SIGMOID = next(head for head in HEADS if head[:3] == ("binary", "sigmoid", "binary_cross_entropy"))
@@ -114,6 +116,32 @@ def test_every_layer_and_every_parameter_is_there_with_its_shape(network):
             assert any(named in line for line in drawn[layer.name])
     assert "{" not in "".join(line for lines in given.values() for line in lines)
     assert {"output", "loss"} <= drawn.keys()
+
+
+def test_values_that_are_not_learned_are_told():
+    leaky = {"dense": 2, "activation": {"name": "leaky_relu", "negative_slope": 0.2}}
+    formula = {"dense": 2, "activation": {"formula": "x * sigmoid(beta * x)", "beta": 1.5}}
+    network = network_of(SIGMOID, [leaky, formula, {"dense": 2, "activation": "elu"}])
+    drawn, given = lines_of(architecture(network, NAMES)), lines_of(operations(network, NAMES, MOST_LAYERS))
+    assert drawn["leaky_relu1"] == ["negative_slope=0.2"]
+    assert drawn["formula1"] == ["x * sigmoid(beta * x), beta=1.5"]
+    assert drawn["elu1"] == []
+    assert given["leaky_relu1"][2].endswith("; negative_slope=0.2")
+    assert given["elu1"][2].endswith("; alpha=1")
+
+
+@dataclass(frozen=True)
+class Scale(Layer):
+    """A layer without formulas of its own."""
+
+    def parameter_specs(self, shape):
+        return (ParameterSpec(f"{self.name}/factors", shape),)
+
+
+def test_a_layer_without_formulas_is_a_function_of_its_name():
+    network = network_of(SIGMOID, [2], activation="tanh")
+    lines = lines_of(operations(replace(network, layers=(Scale("scale1"), *network.layers)), NAMES, MOST_LAYERS))
+    assert lines["scale1"] == ["h₁ = scale(x)", "h₁: m × 3, factors₁: 3", "dL/dfactors₁ = Σ dL/dh₁ · ∂h₁/∂factors₁"]
 
 
 @given(layer_lists())

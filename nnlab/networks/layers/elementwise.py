@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
-from nnlab.maths.parameters import Value, changed
+from nnlab.maths.parameters import Value, changed, in_words
 from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
@@ -68,8 +68,15 @@ class Elementwise(Layer):
 
     @property
     def details(self) -> str:
-        """The parameters that are not at their defaults."""
-        return changed(self.activation.parameters, self.chosen, self.learned)
+        """The parameters that are not at their defaults and are not learned; a formula in full."""
+        if self.activation.name == "formula":
+            return ", ".join(filter(None, [self.activation.formula, in_words(self._fixed)]))
+        return in_words(changed(self.activation.parameters, self._fixed))
+
+    @property
+    def _fixed(self) -> dict[str, Value]:
+        """The values that are not learned."""
+        return {name: value for name, value in self.chosen.items() if name not in self.learned}
 
     def equations(self, _shape: Shape) -> Equations:
         """The activation f by its name, and its slope f′."""
@@ -84,7 +91,9 @@ class Elementwise(Layer):
         f, value, slope = self.activation.name, self.activation.formula, self.activation.slope_formula
         if f == "relu" and not self.details:
             value, slope = "max(x, 0)", "where(x > 0, 1, 0)"
-        return f"{f}′(x) = {slope}" if value == f"{f}(x)" else f"{f}(x) = {value}; {f}′(x) = {slope}"
+        named = {name: number for name, number in self._fixed.items() if name in value}
+        both = [f"{f}(x) = {value}"] * (value != f"{f}(x)") + [f"{f}′(x) = {slope}", in_words(named)]
+        return "; ".join(filter(None, both))
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work with its learned parameters in theta."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.activations import RowActivation
 from nnlab.maths.dual import DualArray, along
-from nnlab.maths.parameters import Value, changed
+from nnlab.maths.parameters import Value, changed, in_words
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum
@@ -44,7 +44,7 @@ class Rowwise(Layer):
     @property
     def details(self) -> str:
         """The parameters that are not at their defaults."""
-        return changed(self.activation.parameters, self.chosen)
+        return in_words(changed(self.activation.parameters, self.chosen))
 
     def equations(self, _shape: Shape) -> Equations:
         """The activation f by its name, and J, the matrix of its derivatives, for each row."""
