@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.run_facts import RunDiff, RunFacts
+    from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
@@ -142,6 +144,18 @@ def init(
     from nnlab.experiments.drafting.draft import draft
 
     return draft(source, target, out, force=force)
+
+
+def config_schema(out: Path | None = None, *, plugins: Sequence[Path] = ()) -> dict[str, Any]:
+    """The JSON Schema (draft-07) of the experiment file, which knows the activations of `plugins`; written to `out`."""
+    from nnlab.config.json_schema import experiment_schema, file_content
+    from nnlab.config.plugins import with_plugins
+
+    (output,) = _outputs([out], plugins, Path(), None)
+    schema = experiment_schema(with_plugins(plugins))
+    if output is not None:
+        output.write(file_content(schema))
+    return schema
 
 
 def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
@@ -530,6 +544,91 @@ def _train_arms(
     return result
 
 
+# --- finding runs again -----------------------------------------------------------------------------------------------
+
+
+def list_runs(
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    reverse: bool = False,
+    last: int | None = None,
+    columns: Sequence[str] = (),
+    all_keys: bool = False,
+    runs_dir: Path = Path("runs"),
+) -> RunTable:
+    """The runs in a folder as a table, the newest last; by default with the keys of the experiment that differ.
+
+    `where` holds gates such as `val/accuracy >= 0.9`, and texts such as `network.activation=relu`; a run must meet all
+    of them. `last` takes the newest of these. A column, which may be sorted by, is one of the list's own, such as
+    `seconds`, a key or a figure. A broken run is listed with what is wrong with it.
+    """
+    from nnlab.experiments.run_list import list_runs as table_of
+
+    about: dict[str, Any] = {"where": where, "sort": sort, "reverse": reverse, "last": last}
+    return table_of(runs_dir, columns=columns, all_keys=all_keys, **about)
+
+
+def show_run(run: str, *, runs_dir: Path = Path("runs")) -> RunFacts:
+    """Everything that the documents of one run say of it."""
+    from nnlab.experiments.run_facts import RunFacts
+    from nnlab.runs.lookup import find
+
+    return RunFacts.read(find(runs_dir, run))
+
+
+def diff_runs(runs: Sequence[str] = (), *, runs_dir: Path = Path("runs")) -> RunDiff:
+    """In what two runs differ: experiment, environment and figures; by default the last two."""
+    from nnlab.experiments.run_facts import RunDiff
+    from nnlab.experiments.run_list import newest
+
+    if len(runs) not in (0, 2):
+        found = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        raise ConfigError(f"found {found}, expected two, or none for the last two")
+    old, new = runs or newest(runs_dir, 2)
+    return RunDiff(show_run(old, runs_dir=runs_dir), show_run(new, runs_dir=runs_dir))
+
+
+def compare_runs(
+    runs: Sequence[str], *, figures: Sequence[str] = (), out: Path = Path("curves.png"), runs_dir: Path = Path("runs")
+) -> list[str]:
+    """Draw the curves of trainings over each other as PNG, and return the figures that were drawn.
+
+    Without `figures` these are the loss and the main figure, of the validation part if there is one.
+    """
+    from nnlab.experiments.run_curves import draw_runs
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import find
+
+    folders = [find(runs_dir, run) for run in dict.fromkeys(runs)]
+    (output,) = _outputs([out], [path for one in folders for path in files_of_run(one.path)], runs_dir, None)
+    assert output is not None
+    return draw_runs(folders, figures, output)
+
+
+def remove_runs(
+    runs: Sequence[str],
+    *,
+    runs_dir: Path = Path("runs"),
+    agreed: Callable[[Sequence[Path]], bool] = lambda _paths: True,
+) -> list[tuple[Path, Path]]:
+    """Move runs to the folder `.trash` beside them; where each was and where it is now.
+
+    Nothing is moved if one of them is not there or is being trained, nor if `agreed` returns False for the folders.
+    """
+    from nnlab.runs.trash import move_to_trash, removable
+
+    paths = removable(runs_dir, runs)
+    return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
+
+
+def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[Path]:
+    """Move removed runs back; where they are now, under another number if a name is taken."""
+    from nnlab.runs.trash import restore
+
+    return [restore(runs_dir, run) for run in runs]
+
+
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
@@ -551,6 +650,14 @@ def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
     return listed(kind, with_plugins(plugins))
 
 
+def entry(kind: str, name: str, plugins: Sequence[Path] = ()) -> dict[str, Any]:
+    """An entry of a table as a document, with an example of the lines that choose it; ConfigError for no such name."""
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import entry as entry_of
+
+    return entry_of(kind, name, with_plugins(plugins))
+
+
 def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequence[Path] = ()) -> Description:
     """Describe an activation, given by name or as a formula in x, with `values` of its parameters."""
     from nnlab.config.plugins import with_plugins
@@ -559,10 +666,20 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     return describe_activation(text, with_plugins(plugins), values)
 
 
-def draw_activation(description: Description, path: Path, plugins: Sequence[Path] = ()) -> None:
-    """Draw an activation and its slope as PNG into a file, which is none of the `plugins`, or to a device or a pipe."""
-    from nnlab.experiments.catalogue import picture
+def draw_activations(
+    texts: Sequence[str],
+    out: Path,
+    *,
+    values: Mapping[str, float] | None = None,
+    plugins: Sequence[Path] = (),
+) -> None:
+    """Draw activations, given by name or as formulas, and their slopes as PNG; several lie over each other.
 
-    (output,) = _outputs([path], plugins, Path(), None)
+    `values` are those of their parameters. `out` is a file that is none of the `plugins`, a device or a pipe.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import describe_all, picture
+
+    (output,) = _outputs([out], plugins, Path(), None)
     assert output is not None
-    picture(description, output)
+    picture(describe_all(texts, with_plugins(plugins), values), output)

@@ -126,9 +126,9 @@ def compare(
         )
         work = _Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)
-        result = _Comparison(work, trained, conclude, about, stop).run(
-            workers or SerialWorkers(), report, runs if needed else None
-        )
+        comparison = _Comparison(work, trained, conclude, about, stop)
+        with folder.locked():
+            result = comparison.run(workers or SerialWorkers(), report, runs if needed else None)
     if stop():  # it came too late to stop anything
         raise stop.error(f"{printable(str(folder.path))} is complete")
     return result

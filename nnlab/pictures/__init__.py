@@ -7,7 +7,7 @@ classes.py  confusion matrix, misclassified images
 labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
-functions.py  an activation and its slope
+functions.py  an activation and its slope, or several over each other
 answers.py  images that a network was asked about, with its answers
 images.py   rows of images as pictures, galleries of them, samples with their labels
 convolutions.py  kernels, feature maps, the health of channels
@@ -15,6 +15,7 @@ units.py    the activations of a network over their pre-activations
 health.py   dead and saturated units, gradients and updates over the steps and over depth
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
+runs.py        the curves of several runs over each other
 sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
@@ -38,22 +39,23 @@ from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa
 from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
 from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
-from nnlab.pictures.functions import activation  # noqa: E402
+from nnlab.pictures.functions import FunctionCurve, activation, functions  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
-from nnlab.pictures.style import FORMATS, save, shortened, to_format, to_png  # noqa: E402
+from nnlab.pictures.runs import run_curves  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_format, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
 
 __all__ = [
-    "FORMATS",
     "MOST_LAYERS",
     "MOST_SPREADS",
     "Figure",
+    "FunctionCurve",
     "Key",
     "Plane",
     "accuracy",
@@ -76,6 +78,7 @@ __all__ = [
     "filters",
     "fit",
     "fit_curve",
+    "functions",
     "gradients",
     "grid_along",
     "health",
@@ -85,6 +88,7 @@ __all__ = [
     "mislabelled",
     "operations",
     "rankings",
+    "run_curves",
     "samples",
     "save",
     "shortened",

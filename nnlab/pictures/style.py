@@ -146,9 +146,6 @@ def to_png(figure: Figure) -> bytes:
     return picture.getvalue()
 
 
-FORMATS = ("png", "svg", "pdf")
-
-
 def to_format(figure: Figure, kind: str) -> bytes:
     """The bytes of `figure` as a PNG, SVG or PDF file; the same figure gives the same bytes.
 

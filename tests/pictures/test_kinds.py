@@ -118,6 +118,13 @@ def draw_compare_curves():
     return plots.compare_curves(np.arange(30), seeds(), metric_name="val/loss", title="Curves")
 
 
+def draw_run_curves():
+    steps = np.arange(0, 300, 10)
+    losses = {name: (steps, runs[0]) for name, runs in seeds().items()}
+    shares = {name: (steps[::3], np.full(10, 0.9)) for name in [*losses][:3]}
+    return plots.run_curves({"val/loss": losses, "val/accuracy": shares}, title="4 runs")
+
+
 def draw_compare_finals(arms=4, count=6):
     finals = {name: runs[:, -1] for name, runs in seeds(arms, count).items()}
     intervals = {name: (values.mean(), values.min(), values.max()) for name, values in finals.items()}
@@ -229,6 +236,16 @@ def draw_learning_rate():
     return plots.learning_rate(steps, rates, schedule="cosine", epoch_steps=50.0, title="Rate")
 
 
+def draw_functions():
+    x = np.linspace(-6, 6, 601)
+    rises = [np.maximum(x, 0), np.exp(x), np.tanh(x), np.where(x > 0, x, np.inf)]
+    curves = [
+        plots.FunctionCurve(name, y, np.gradient(np.where(np.isfinite(y), y, 0), x), (0.0,))
+        for name, y in zip(STRANGE, rises, strict=True)
+    ]
+    return plots.functions(x, curves)
+
+
 PICTURES = [
     draw_cost,
     draw_learning_rate,
@@ -243,6 +260,7 @@ PICTURES = [
     draw_fit,
     draw_fit_curve,
     draw_compare_curves,
+    draw_run_curves,
     draw_compare_finals,
     draw_units,
     draw_health,
@@ -253,6 +271,7 @@ PICTURES = [
     draw_feature_maps,
     draw_channels,
     draw_answered,
+    draw_functions,
 ]
 
 
@@ -459,6 +478,18 @@ def test_a_best_step_at_the_start_stays_in_the_frame():
     steps, values = rising()
     figure = plots.accuracy(steps, {"val": values}, metric_name="accuracy", best_step=2, title="t")
     assert figure.axes[0].get_ylim()[0] < 0.1
+
+
+def test_functions_that_end_alike_have_names_that_do_not_touch():
+    x = np.linspace(-6, 6, 601)
+    curves = [plots.FunctionCurve(f"f{i}", np.maximum(x, -i), (x > -i) * 1.0, ()) for i in range(8)]
+    for axes in plots.functions(x, curves).axes:
+        heights = sorted(text.get_position()[1] for text in axes.texts)
+        low, high = axes.get_ylim()
+        assert len(heights) == 8
+        assert min(b - a for a, b in pairwise(heights)) >= 0.08 * (high - low)
+        assert low <= heights[0]
+        assert heights[-1] <= high
 
 
 @pytest.mark.parametrize("later", [np.full(101, 1.0), np.linspace(0.3, 1.0, 101)])
