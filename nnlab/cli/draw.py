@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 from nnlab.cli.output import complain, result
@@ -15,6 +16,7 @@ Target = Annotated[
     str,
     typer.Argument(
         parser=o.path_text,
+        autocompletion=completion.experiments_and_runs,
         metavar="CONFIG|RUN",
         help="Experiment file, - for standard input, or a run whose weights are drawn.",
         show_default=False,
