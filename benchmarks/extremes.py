@@ -25,6 +25,7 @@ Build = Callable[[Path, int], str]
 TRAIN = ("train", "c.yaml", "--quiet")
 DRY_RUN = ("train", "c.yaml", "--dry-run")
 EVAL = ("eval", "latest", "--quiet")
+PREDICT = (*EVAL, "--predictions", "p.csv")
 
 
 def resumed(steps: int) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ EXTREMES = {
         lambda _n: [("data", "show", "t.csv"), DRY_RUN, TRAIN, EVAL, resumed(4), ("gradcheck", "c.yaml", "--quiet")],
     ),
     "layers": Extreme("layers", 40_000, layers, lambda _n: [DRY_RUN, TRAIN, EVAL, resumed(4)]),
-    "classes": Extreme("classes", 1000, classes, lambda _n: [DRY_RUN, TRAIN, EVAL, resumed(4)]),
+    "classes": Extreme("classes", 1000, classes, lambda _n: [DRY_RUN, TRAIN, EVAL, PREDICT, resumed(4)]),
     "too-many-classes": Extreme("classes, refused", 10_000, classes, lambda _n: [DRY_RUN]),
     "logged": Extreme("logged points", 1_000_000, logged, lambda n: [(*TRAIN, *SPARSE), TRAIN, EVAL, resumed(n + 1)]),
     "gates": Extreme("gates", 10_000, gates, lambda _n: [TRAIN, EVAL, ("train", "c.yaml", "--junit", "j.xml")]),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.run_facts import RunDiff, RunFacts
+    from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
@@ -53,6 +55,9 @@ class Watcher(Protocol):
     def tell(self, text: str) -> None:
         """Show a note: how something was read that a user did not say."""
 
+    def live_page(self, path: Path) -> None:
+        """Show where the page is that follows a run; called once, before the training, where one is asked for."""
+
 
 class Nobody:
     """A watcher that ignores everything."""
@@ -72,6 +77,9 @@ class Nobody:
 
     def tell(self, text: str) -> None:
         """Notes are dropped; run.json contains them as well."""
+
+    def live_page(self, path: Path) -> None:
+        """The path is dropped; the page is live.html in the run folder."""
 
 
 NOBODY = Nobody()
@@ -144,6 +152,18 @@ def init(
     return draft(source, target, out, force=force)
 
 
+def config_schema(out: Path | None = None, *, plugins: Sequence[Path] = ()) -> dict[str, Any]:
+    """The JSON Schema (draft-07) of the experiment file, which knows the activations of `plugins`; written to `out`."""
+    from nnlab.config.json_schema import experiment_schema, file_content
+    from nnlab.config.plugins import with_plugins
+
+    (output,) = _outputs([out], plugins, Path(), None)
+    schema = experiment_schema(with_plugins(plugins))
+    if output is not None:
+        output.write(file_content(schema))
+    return schema
+
+
 def dry_run(file: ExperimentFile) -> tuple[Setup, DryRun]:
     """Set up an experiment and measure the cost of a training step; nothing is written."""
     from nnlab.experiments.dry_run import dry_run as measure
@@ -160,6 +180,7 @@ def train(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
@@ -168,6 +189,7 @@ def train(
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
     50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
+    With `live` the page live.html in the run folder follows the training; the watcher is told its path.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
@@ -175,7 +197,7 @@ def train(
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
-    about["max_seconds"] = max_seconds
+    about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None}
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -190,13 +212,14 @@ def resume(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
 
     After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
-    now; without that they are looked for beside a run that was moved with them.
+    now; without that they are looked for beside a run that was moved with them. `live` as for `train`.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
@@ -211,6 +234,7 @@ def resume(
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
         about |= {"baselines": baselines, "max_seconds": max_seconds}
+        about["live"] = watcher.live_page if live else None
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -339,6 +363,40 @@ def verify(
         return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
+def draw(
+    target: str | Path,
+    out: Path | None = None,
+    *,
+    operations: bool = False,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> bytes:
+    """Draw the architecture of an experiment or a run, the latter with its weights, and return the content of the file.
+
+    `out` ends in .svg, .pdf, .png, .mmd (Mermaid) or .dot and is written; without it, the content is Mermaid. With
+    `operations` it is each operation of a forward pass, and the derivatives that flow back. `set` holds overrides, for
+    a run only where its data are now.
+    """
+    from nnlab.experiments.diagrams import kind_of, of_experiment, of_run
+    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.runs.folder import RunFolder, files_of_run
+    from nnlab.runs.lookup import config_or_run
+
+    kind, (path, run) = kind_of(out), config_or_run(target, runs_dir)
+    if run is None:
+        file = resolve(path, set=set, plugins=plugins)
+        (output,) = _outputs([out], file.read_files, runs_dir, None)
+        drawn = of_experiment(file, kind, operations=operations)
+    else:
+        refuse_settings(set)
+        (output,) = _outputs([out], [*files_of_run(run), *plugins], runs_dir, None)
+        drawn = of_run(RunFolder(run), kind, operations=operations, plugins=plugins, sets=set)
+    if output is not None:
+        output.write(drawn)
+    return drawn
+
+
 # --- gradients --------------------------------------------------------------------------------------------------------
 
 
@@ -410,6 +468,7 @@ def compare(
     dask: str | None = None,
     dask_timeout: float | None = None,
     needed: bool = False,
+    live: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
@@ -423,7 +482,8 @@ def compare(
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
     settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
-    model is fitted to compare with; by default it is for a table of up to 50,000 training rows.
+    model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
+    live.html in the folder follows the trainings; the watcher is told its path.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
@@ -432,7 +492,13 @@ def compare(
     gating = Gating(runs_dir, baseline, report, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
+    about: dict[str, Any] = {
+        "runs": runs_dir,
+        "needed": needed,
+        "command": command,
+        "baselines": baselines,
+        "live": live,
+    }
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -448,6 +514,7 @@ def sweep(
     dask: str | None = None,
     dask_timeout: float | None = None,
     needed: bool = False,
+    live: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     junit: Path | None = None,
@@ -457,7 +524,7 @@ def sweep(
     """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
 
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is the number of
-    points to draw, or the largest number to try of a grid.
+    points to draw, or the largest number to try of a grid. `live` as for `compare`.
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
@@ -465,7 +532,7 @@ def sweep(
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
     gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live}
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -477,7 +544,14 @@ def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:
 
 
 def _train_arms(
-    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: tuple[str | None, float | None], **about: Any
+    arms: Arms,
+    gating: Gating,
+    watcher: Watcher,
+    jobs: int,
+    dask: tuple[str | None, float | None],
+    *,
+    live: bool,
+    **about: Any,
 ) -> ComparisonResult:
     """Train the arms of a comparison or the points of a sweep, and write the report on their gates."""
     from nnlab.comparison.prepare import workers_for
@@ -492,10 +566,96 @@ def _train_arms(
     if arms.file.experiment.training.show_parameters is not None:
         watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
+        about["live"] = watcher.live_page if live else None
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)
     return result
+
+
+# --- finding runs again -----------------------------------------------------------------------------------------------
+
+
+def list_runs(
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    reverse: bool = False,
+    last: int | None = None,
+    columns: Sequence[str] = (),
+    all_keys: bool = False,
+    runs_dir: Path = Path("runs"),
+) -> RunTable:
+    """The runs in a folder as a table, the newest last; by default with the keys of the experiment that differ.
+
+    `where` holds gates such as `val/accuracy >= 0.9`, and texts such as `network.activation=relu`; a run must meet all
+    of them. `last` takes the newest of these. A column, which may be sorted by, is one of the list's own, such as
+    `seconds`, a key or a figure. A broken run is listed with what is wrong with it.
+    """
+    from nnlab.experiments.run_list import list_runs as table_of
+
+    about: dict[str, Any] = {"where": where, "sort": sort, "reverse": reverse, "last": last}
+    return table_of(runs_dir, columns=columns, all_keys=all_keys, **about)
+
+
+def show_run(run: str, *, runs_dir: Path = Path("runs")) -> RunFacts:
+    """Everything that the documents of one run say of it."""
+    from nnlab.experiments.run_facts import RunFacts
+    from nnlab.runs.lookup import find
+
+    return RunFacts.read(find(runs_dir, run))
+
+
+def diff_runs(runs: Sequence[str] = (), *, runs_dir: Path = Path("runs")) -> RunDiff:
+    """In what two runs differ: experiment, environment and figures; by default the last two."""
+    from nnlab.experiments.run_facts import RunDiff
+    from nnlab.experiments.run_list import newest
+
+    if len(runs) not in (0, 2):
+        found = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+        raise ConfigError(f"found {found}, expected two, or none for the last two")
+    old, new = runs or newest(runs_dir, 2)
+    return RunDiff(show_run(old, runs_dir=runs_dir), show_run(new, runs_dir=runs_dir))
+
+
+def compare_runs(
+    runs: Sequence[str], *, figures: Sequence[str] = (), out: Path = Path("curves.png"), runs_dir: Path = Path("runs")
+) -> list[str]:
+    """Draw the curves of trainings over each other as PNG, and return the figures that were drawn.
+
+    Without `figures` these are the loss and the main figure, of the validation part if there is one.
+    """
+    from nnlab.experiments.run_curves import draw_runs
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import find
+
+    folders = [find(runs_dir, run) for run in dict.fromkeys(runs)]
+    (output,) = _outputs([out], [path for one in folders for path in files_of_run(one.path)], runs_dir, None)
+    assert output is not None
+    return draw_runs(folders, figures, output)
+
+
+def remove_runs(
+    runs: Sequence[str],
+    *,
+    runs_dir: Path = Path("runs"),
+    agreed: Callable[[Sequence[Path]], bool] = lambda _paths: True,
+) -> list[tuple[Path, Path]]:
+    """Move runs to the folder `.trash` beside them; where each was and where it is now.
+
+    Nothing is moved if one of them is not there or is being trained, nor if `agreed` returns False for the folders.
+    """
+    from nnlab.runs.trash import move_to_trash, removable
+
+    paths = removable(runs_dir, runs)
+    return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
+
+
+def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[Path]:
+    """Move removed runs back; where they are now, under another number if a name is taken."""
+    from nnlab.runs.trash import restore
+
+    return [restore(runs_dir, run) for run in runs]
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -519,6 +679,14 @@ def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
     return listed(kind, with_plugins(plugins))
 
 
+def entry(kind: str, name: str, plugins: Sequence[Path] = ()) -> dict[str, Any]:
+    """An entry of a table as a document, with an example of the lines that choose it; ConfigError for no such name."""
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import entry as entry_of
+
+    return entry_of(kind, name, with_plugins(plugins))
+
+
 def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequence[Path] = ()) -> Description:
     """Describe an activation, given by name or as a formula in x, with `values` of its parameters."""
     from nnlab.config.plugins import with_plugins
@@ -527,10 +695,20 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     return describe_activation(text, with_plugins(plugins), values)
 
 
-def draw_activation(description: Description, path: Path, plugins: Sequence[Path] = ()) -> None:
-    """Draw an activation and its slope as PNG into a file, which is none of the `plugins`, or to a device or a pipe."""
-    from nnlab.experiments.catalogue import picture
+def draw_activations(
+    texts: Sequence[str],
+    out: Path,
+    *,
+    values: Mapping[str, float] | None = None,
+    plugins: Sequence[Path] = (),
+) -> None:
+    """Draw activations, given by name or as formulas, and their slopes as PNG; several lie over each other.
 
-    (output,) = _outputs([path], plugins, Path(), None)
+    `values` are those of their parameters. `out` is a file that is none of the `plugins`, a device or a pipe.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.catalogue import describe_all, picture
+
+    (output,) = _outputs([out], plugins, Path(), None)
     assert output is not None
-    picture(description, output)
+    picture(describe_all(texts, with_plugins(plugins), values), output)

@@ -146,6 +146,8 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 def printable(text: str) -> str:
     r"""`text` with every unprintable character escaped, so that a terminal cannot act on it: `\n`, `\x1b`, `\udc80`."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 

@@ -14,6 +14,7 @@ from nnlab.cli.app import app_of
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.config.schema import Data, DateFormat, Experiment
+from nnlab.data import targets
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.errors import ConfigError, NnlabError
 from nnlab.maths.activations import ACTIVATIONS
@@ -21,6 +22,7 @@ from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import DEFAULT_HEADS
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
+from nnlab.pictures import classes, regions
 from nnlab.setup.network import network_for
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +110,16 @@ def test_pytorchs_start_in_words_is_valid():
     words = " ".join(start.split())
     text = "name: a\ntask: binary\ndata: {source: xor}\nnetwork: {layers: [2], init: {weights: W, bias: W}}\n"
     assert validate(read_text(text.replace("W", words), "a.yaml")).network.init.bias.name == "variance_scaling"
+
+
+def test_the_numbers_of_classes_are_those_that_hold():
+    text = " ".join(README.split())
+    most, whole, confused, drawn = re.search(
+        r"up to ([\d,]+) classes.*?more than (\d+), `confusion\.png` shows the (\d+) .*?of more than (\d+), no regions",
+        text,
+    ).groups()
+    assert int(most.replace(",", "")) == targets.MOST_CLASSES
+    assert (int(whole), int(confused), int(drawn)) == (classes.MOST_WHOLE, classes.MOST_CONFUSED, regions.MOST_CLASSES)
 
 
 def test_the_faults_are_those_of_such_a_file():

@@ -44,6 +44,7 @@ def test_the_wheel_is_what_runs(installed, tmp_path):
     )
     assert found.stdout.startswith(str(installed))
     assert "compare-activations" in run(installed, tmp_path, "--help")
+    assert (installed / "nnlab" / "cli" / "words.json").is_file()
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -17,14 +17,18 @@ import typer
 from typer.core import TyperGroup
 
 import nnlab
+from nnlab.cli import completion
 from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
+from nnlab.cli.config import config
 from nnlab.cli.data import data
+from nnlab.cli.draw import draw
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
 from nnlab.cli.init import init
 from nnlab.cli.output import complain, result, unwritten
+from nnlab.cli.runs import runs
 from nnlab.cli.sweep import sweep
 from nnlab.cli.train import train
 from nnlab.cli.verify import verify
@@ -37,7 +41,7 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the command as typer does, after checking for an abbreviated name."""
         near = [name for name in self.commands if args[0] and name.startswith(args[0])]
-        if near and args[0] not in near:
+        if not ctx.resilient_parsing and near and args[0] not in near:
             ctx.fail(f"No such command '{args[0]}'. Did you mean {' or '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
 
@@ -50,6 +54,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "compare-activations": (compare_activations, "Compare activations over many seeds."),
     "sweep": (sweep, "Train at many settings, and rank these."),
     "init": (init, "Write an experiment for a table of your own."),
+    "draw": (draw, "Draw the architecture of a network."),
     "verify": (verify, "Train a run again and compare every bit."),
 }
 
@@ -63,8 +68,8 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
         cls=Commands,
         help="A laboratory for activation functions and small neural networks: one YAML file in, one run folder out.",
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
     app.callback()(_nnlab)
@@ -72,7 +77,8 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
     for name, (function, line) in COMMANDS.items():
         if called in {None, name}:
             app.command(name, short_help=line)(command_of(function))
-    for name, group in {**catalogues(), "data": data()}.items() if called is None else ():
+    groups = {"runs": runs(), "data": data(), "config": config(), **catalogues()}
+    for name, group in groups.items() if called is None else ():
         app.add_typer(group, name=name)
     return app
 
@@ -96,9 +102,9 @@ def main() -> None:
 def _run(words: Sequence[str]) -> None:
     """Run a command; StorageError where typer could not write its help."""
     try:
-        app_of(words)()
+        completion.answer(app_of) if completion.is_asked() else app_of(words)()
     except OSError as error:
-        if "--help" not in words:
+        if not {"-h", "--help"} & {*words}:
             raise
         raise unwritten(error) from error
 
@@ -111,7 +117,7 @@ def _reader_is_gone() -> bool:
 
 
 def _version(*, shown: bool) -> None:
-    if shown:
+    if shown and not completion.is_asked():
         result(f"nnlab {nnlab.__version__}")
         raise typer.Exit
 

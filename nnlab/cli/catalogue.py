@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli import options as o
 from nnlab.cli.groups import BareOutput, Debugging, command_of
 from nnlab.cli.output import complain, result
@@ -18,7 +19,19 @@ from nnlab.errors import ConfigError, printable
 Text = Annotated[
     str,
     typer.Argument(
-        metavar="NAME|FORMULA", help='A name, or a formula in x such as "x * sigmoid(x)".', show_default=False
+        autocompletion=completion.entries("activations"),
+        metavar="NAME|FORMULA",
+        help='A name, or a formula in x such as "x * sigmoid(x)".',
+        show_default=False,
+    ),
+]
+Texts = Annotated[
+    list[str],
+    typer.Argument(
+        autocompletion=completion.entries("activations"),
+        metavar="NAME|FORMULA …",
+        help='Names, or formulas in x such as "x * sigmoid(x)"; several are drawn over each other.',
+        show_default=False,
     ),
 ]
 
@@ -39,7 +52,8 @@ KINDS = {
 def catalogues() -> dict[str, typer.Typer]:
     """A group of commands for each table."""
     groups = {kind: _group(kind, words) for kind, words in KINDS.items()}
-    groups["activations"].command("show")(command_of(show))
+    for kind in KINDS:
+        groups[kind].command("show")(command_of(show if kind == "activations" else _shower(kind)))
     groups["activations"].command("plot")(command_of(plot))
     return groups
 
@@ -58,6 +72,40 @@ def _lister(kind: str) -> Callable[..., None]:
         output.result(found, *map(printable, _listed(found)))
 
     return listing
+
+
+def _shower(kind: str) -> Callable[..., None]:
+    name_of_one = Annotated[
+        str,
+        typer.Argument(
+            autocompletion=completion.entries(kind), metavar="NAME", help="A name of the list.", show_default=False
+        ),
+    ]
+
+    def showing(name: str, *, plugin: o.Plugin = None, output: BareOutput) -> None:
+        """Show one of them: formula, parameters, source, and lines of an experiment file."""
+        from nnlab import api
+
+        found = api.entry(kind, name, plugin or ())
+        output.result(found, *map(printable, _entry_lines(found)))
+
+    showing.__annotations__["name"] = name_of_one  # each table has its own names to complete
+    return showing
+
+
+def _entry_lines(entry: dict[str, Any]) -> Iterator[str]:
+    """The lines that describe an entry."""
+    yield from (entry["name"], f"  {entry['formula']}")
+    if "tasks" in entry:
+        yield f"  for {', '.join(entry['tasks'])}"
+    yield from (f"  parameter {_parameter(parameter)}" for parameter in entry["parameters"])
+    yield f"  source: {entry['source']}"
+    yield from _example_lines(entry)
+
+
+def _example_lines(about: dict[str, Any]) -> list[str]:
+    lines = about.get("example", "").splitlines()
+    return ["  in an experiment file:", *(f"    {line}" for line in lines)] if lines else []
 
 
 def _listed(found: list[dict[str, Any]]) -> Iterator[str]:
@@ -110,17 +158,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
         f"{kink['taken']:g} is taken"
         for kink in about.get("kinks", [])
     ]
-    return lines + [f"  cannot be trained: {about['untrainable']}" for _ in range("untrainable" in about)]
-
-
-def _png(given: str | Path) -> Path:
-    """Parse the path of a picture, which must end in .png, unless it is a device or a pipe."""
-    from nnlab.runs.outputs import is_stream
-
-    path = o.output(given)
-    if path.suffix.lower() != ".png" and not is_stream(path):
-        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
-    return path
+    lines += [f"  cannot be trained: {about['untrainable']}" for _ in range("untrainable" in about)]
+    return lines + _example_lines(about)
 
 
 def _start(about: dict[str, Any]) -> str:
@@ -131,21 +170,21 @@ def _start(about: dict[str, Any]) -> str:
 
 
 Out = Annotated[
-    Path, typer.Option("--out", parser=_png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
+    Path, typer.Option("--out", parser=o.png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
 ]
 
 
 def plot(
-    text: Text,
+    texts: Texts,
     *,
     out: Out = Path("activation.png"),
     sets: Values = None,
     plugin: o.Plugin = None,
     _errors: Debugging,
 ) -> None:
-    """Draw an activation or a formula and its slope, with kinks and saturation marked."""
+    """Draw an activation or a formula and its slope, with kinks and saturation marked; or several in one picture."""
     from nnlab import api
     from nnlab.runs.outputs import is_stdout
 
-    api.draw_activation(api.describe(text, _values(sets or ()), plugin or ()), out, plugin or ())
+    api.draw_activations(texts, out, values=_values(sets or ()), plugins=plugin or ())
     (complain if is_stdout(out) else result)(str(out))

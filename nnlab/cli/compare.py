@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nnlab.api import DEFAULT_ARMS
+from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 from nnlab.cli.output import command_line
@@ -17,6 +18,7 @@ Activation = Annotated[
     typer.Option(
         "--activation",
         "-a",
+        autocompletion=completion.entries("activations"),
         metavar="NAME",
         help=f"Activation to compare. Repeatable; by default {', '.join(DEFAULT_ARMS)}.",
     ),
@@ -26,7 +28,12 @@ Seeds = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="GATE", help="Level whose steps are counted, as in 'val/accuracy >= 0.9'."),
+    typer.Option(
+        "--target",
+        autocompletion=completion.gates,
+        metavar="GATE",
+        help="Level whose steps are counted, as in 'val/accuracy >= 0.9'.",
+    ),
 ]
 Layer = Annotated[
     str | None,
@@ -41,6 +48,7 @@ Init = Annotated[
     str | None,
     typer.Option(
         "--init",
+        autocompletion=completion.one_of("same", "recommended", "both"),
         metavar="WHICH",
         help="One initialiser for all (same), each activation's own (recommended), or both, side by side.",
         show_default=False,
@@ -50,6 +58,7 @@ Tune = Annotated[
     list[str] | None,
     typer.Option(
         "--tune",
+        autocompletion=completion.settings,
         metavar="KEY=V1,V2,…",
         help="Try each value; the best are chosen on validation data, if any. Repeatable.",
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli.groups import BareOutput, command_of
+from nnlab.cli.output import aligned
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
@@ -16,12 +18,20 @@ if TYPE_CHECKING:
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="FILE|NAME", help="A table, another file of data, or a name of the catalogue.", show_default=False
+        autocompletion=completion.entries("data"),
+        metavar="FILE|NAME",
+        help="A table, another file of data, or a name of the catalogue.",
+        show_default=False,
     ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="How to read it, as in data.separator=;. Repeatable."),
+    typer.Option(
+        "--set",
+        autocompletion=completion.settings_of_data,
+        metavar="KEY=VALUE",
+        help="How to read it, as in data.separator=;. Repeatable.",
+    ),
 ]
 
 
@@ -52,14 +62,6 @@ def _lines(found: DataTable) -> Iterator[str]:
     since = f", task: {found.task}, since {found.why}" if found.why else ""
     yield printable(f"{found.source}: {found.rows:,} rows{since}")
     yield ""
-    yield from _aligned([[*COLUMNS], *rows_of(found.columns)])
+    yield from aligned([[*COLUMNS], *rows_of(found.columns)])
     sentences = [*found.notes, *(f"warning: {warning}" for warning in found.warnings)]
     yield from ["", *map(printable, sentences)] if sentences else []
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows with columns below each other."""
-    cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 
@@ -15,6 +16,7 @@ Split = Annotated[
     typer.Option(
         "--split",
         parser=o.one_of("train", "val", "test"),
+        autocompletion=completion.one_of("train", "val", "test"),
         metavar="train|val|test",
         help="Part to evaluate; every one by default.",
     ),
@@ -33,6 +35,7 @@ Checkpoint = Annotated[
     typer.Option(
         "--checkpoint",
         parser=o.one_of("best", "last", "previous"),
+        autocompletion=completion.one_of("best", "last", "previous"),
         metavar="best|last|previous",
         help="Which weights to use; by default those whose figures `train` printed.",
     ),

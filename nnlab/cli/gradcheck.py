@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 from nnlab.cli.output import command_line
@@ -25,6 +26,7 @@ Target = Annotated[
     str | None,
     typer.Argument(
         parser=o.path_text,
+        autocompletion=completion.experiments_and_runs,
         metavar="CONFIG|RUN",
         help="Experiment file, - for standard input, or a run whose weights are checked.",
         show_default=False,
@@ -45,6 +47,7 @@ ByMethod = Annotated[
     typer.Option(
         "--method",
         parser=lambda given: Method(o.one_of(*Method)(given)),
+        autocompletion=completion.one_of("exact", "central"),
         metavar="exact|central",
         help="Exact derivatives, which need no tolerance, or the notebooks' differences.",
     ),

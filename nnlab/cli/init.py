@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 
@@ -14,6 +15,7 @@ Table = Annotated[
     str | None,
     typer.Argument(
         parser=o.path_text,
+        autocompletion=completion.entries("data"),
         metavar="FILE|NAME",
         help="A table, or a name of the catalogue; moons by default.",
         show_default=False,

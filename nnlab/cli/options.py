@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.errors import printable, suggestion
 from nnlab.paths import expanded
 
@@ -67,6 +68,16 @@ def _output(given: str | Path) -> Path:
     return Path("/dev/stdout") if given == "-" else _file(given)
 
 
+def _png(given: str | Path) -> Path:
+    """Parse the path of a picture, which must end in .png, unless it is a device or a pipe."""
+    from nnlab.runs.outputs import is_stream
+
+    path = _output(given)
+    if path.suffix.lower() != ".png" and not is_stream(path):
+        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
+    return path
+
+
 def _expanded(given: str) -> str:
     """Parse a path that stays text, so that `./-` is not `-`; a `~` at its start is the home folder."""
     try:
@@ -101,13 +112,18 @@ def _positive(given: str | float) -> float:
 Config = Annotated[
     str,
     typer.Argument(
-        parser=_expanded, metavar="CONFIG", help="Experiment file in YAML, or - for standard input.", show_default=False
+        parser=_expanded,
+        autocompletion=completion.experiments,
+        metavar="CONFIG",
+        help="Experiment file in YAML, or - for standard input.",
+        show_default=False,
     ),
 ]
 OptionalConfig = Annotated[
     str | None,
     typer.Argument(
         parser=_expanded,
+        autocompletion=completion.experiments,
         metavar="CONFIG",
         help="Experiment file in YAML, or - for standard input; not needed with --resume.",
         show_default=False,
@@ -118,6 +134,7 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         parser=_expanded,
+        autocompletion=completion.runs,
         metavar="RUN",
         help="Go on with a run where it was saved last, bit for bit.",
         show_default=False,
@@ -127,19 +144,26 @@ Run = Annotated[
     str,
     typer.Argument(
         parser=_expanded,
+        autocompletion=completion.runs,
         metavar="RUN",
-        help="Run folder: a path, `latest`, or the unique beginning of a name.",
+        help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several.",
         show_default=False,
     ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in optimizer.learning_rate=0.01. Repeatable."),
+    typer.Option(
+        "--set",
+        autocompletion=completion.settings,
+        metavar="KEY=VALUE",
+        help="Override a key, as in optimizer.learning_rate=0.01. Repeatable.",
+    ),
 ]
 Place = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
+        autocompletion=completion.one_of("data.source=", "data.files.train=", "data.files.val=", "data.files.test="),
         metavar="KEY=FILE",
         help="Where the data of the run are now: data.source or data.files.PART. Repeatable.",
     ),
@@ -156,6 +180,7 @@ Gate = Annotated[
     list[str] | None,
     typer.Option(
         "--gate",
+        autocompletion=completion.gates,
         metavar="EXPR",
         help="What must hold, as in 'val/loss <= 0.2' or 'test/accuracy >= majority + 0.05', also mean, median, "
         "linear; else exit code 3. Repeatable.",
@@ -165,6 +190,7 @@ SweepGate = Annotated[
     list[str] | None,
     typer.Option(
         "--gate",
+        autocompletion=completion.gates_of_the_best,
         metavar="EXPR",
         help="What must hold of the best point, as in 'best.test/accuracy >= 0.9'; else exit code 3. Repeatable.",
     ),
@@ -174,6 +200,7 @@ Baseline = Annotated[
     typer.Option(
         "--baseline",
         parser=_expanded,
+        autocompletion=completion.runs,
         metavar="RUN",
         help="Run that gates compare with, as in 'val/loss <= baseline * 1.05'.",
     ),
@@ -213,6 +240,10 @@ MaxSeconds = Annotated[
         help="Stop this session after S seconds, with the state saved and a full report; --resume goes on.",
         show_default=False,
     ),
+]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Write live.html into the run folder: a page that follows the run while it trains."),
 ]
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
@@ -260,7 +291,7 @@ DaskTimeout = Annotated[
         show_default=False,
     ),
 ]
-count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
+count, positive, file, path, path_text, output, png = _count, _positive, _file, _path, _expanded, _output, _png
 
 
 def use_threads(threads: int) -> None:

@@ -78,6 +78,7 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         for note in setup.rows.dataset.notes:
             screen.tell(note)
         show_setup(screen, setup, found.sentence())
+        screen.say("nnlab draw takes the same CONFIG and draws this network")
     output.result(found.document())
 
 
@@ -267,7 +268,9 @@ def _end(output: Output, found: ComparisonResult) -> None:
     if all(arm.diverged == len(summary.seeds) for arm in summary.arms.values()):
         raise DivergedError(f"every seed of every arm diverged; `nnlab train --seed {summary.seeds[0]}` says why")
     if wrong := [*summary.wrong_gradients()]:
-        raise GradientError("\n".join(wrong))
+        if output.screen.quiet:  # the alarm is the last line already
+            raise typer.Exit(GradientError.exit_code)
+        raise GradientError(" ".join(wrong))
     require(outcomes)
 
 

@@ -7,17 +7,28 @@ from typing import Annotated, Any
 
 import typer
 
+from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 from nnlab.cli.output import command_line
 
 Grid = Annotated[
     list[str] | None,
-    typer.Option("--grid", metavar="KEY=V1,V2,…", help="Values of a key, crossed with the others. Repeatable."),
+    typer.Option(
+        "--grid",
+        autocompletion=completion.settings,
+        metavar="KEY=V1,V2,…",
+        help="Values of a key, crossed with the others. Repeatable.",
+    ),
 ]
 Random = Annotated[
     list[str] | None,
-    typer.Option("--random", metavar="KEY=LOW..HIGH[:log]", help="Draw a key from a range, by the seed. Repeatable."),
+    typer.Option(
+        "--random",
+        autocompletion=completion.settings,
+        metavar="KEY=LOW..HIGH[:log]",
+        help="Draw a key from a range, by the seed. Repeatable.",
+    ),
 ]
 Budget = Annotated[
     int | None,
@@ -29,7 +40,10 @@ Seeds = Annotated[
 Metric = Annotated[
     str | None,
     typer.Option(
-        "--metric", metavar="FIGURE", help="What ranks the points; by default the task's, on validation data if any."
+        "--metric",
+        autocompletion=completion.figures,
+        metavar="FIGURE",
+        help="What ranks the points; by default the task's, on validation data if any.",
     ),
 ]
 

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import numpy as np
 
 from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
+from nnlab.comparison.live import LiveArms, NoLiveArms
 from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
+from nnlab.comparison.unfinished import write_unfinished_report
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
 from nnlab.config.experiment import to_plain, to_yaml, watchable
@@ -26,7 +29,9 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageError, printable
 from nnlab.experiments.gradient_checks import check_first_steps
-from nnlab.experiments.interrupts import Stop, is_pause, stopping
+from nnlab.experiments.interrupts import Stop, briefly, is_pause, stopping
+from nnlab.experiments.live_page import Announce, LivePage
+from nnlab.experiments.pictures import load_drawing
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress, Whole
 from nnlab.gates.hold import Measured, check_arm_gates
@@ -63,6 +68,8 @@ class ComparisonResult:
 
 Conclude = Callable[[Trained], Compared]
 
+TO_GO_ON = "to go on: the same with --needed"
+
 
 def compare(
     experiment: Experiment,
@@ -85,6 +92,7 @@ def compare(
     baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
+    live: Announce | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
 
@@ -93,6 +101,8 @@ def compare(
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
     as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
     to compare with; by default it is for tables that are not too large.
+    If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
+    With `live` there is a page that follows the trainings; `live` is told its path.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -102,65 +112,130 @@ def compare(
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
     data = facts_of(dataset)
     about |= {"data": data, "environment": environment(plugins)}
-    folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
-    folder.write_config(to_yaml(experiment))
-    clock = time.perf_counter()
-    status: Status = "failed"
-    folder.write_run(ArmsRun(status="running", **about))
-    shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
-    work = _Work(folder, variants, seeds, shared, about["environment"])
-    try:
-        checks = gradient_checks(variants, dataset, seeds[0])
-        if needed:
-            work.reuse(runs)
-        with stopping() as stop:
-            work.do(workers or SerialWorkers(), report, stop)
-        arms = work.arms()
-        if not arms:
-            raise failure_of(work.failures, len(variants))  # noqa: TRY301 - the status set below is that of the folder only
+    with stopping() as stop:  # whatever is being done, a signal leaves a folder that says so
+        folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
+        folder.write_config(to_yaml(experiment))
+        shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
         trained = Trained(
             experiment,
             folder,
-            arms,
+            (),
             seeds,
             target,
-            time.perf_counter() - clock,
+            0.0,
             dataset=dataset,
             experiments={variant.label: variant.experiment for variant in variants},
-            failed={label: failure.reason for label, failure in work.failures.items()},
             remarks=remarks,
             baselines=baselines,
-            checks=checks,
         )
-        compared = conclude(trained) if conclude else finish(trained, gates, baseline)
-        compared.warnings += work.warnings
-        status = "failed" if work.failures else "completed"
-        return ComparisonResult(compared, work.failures, work.reused)
-    except BaseException as error:
-        status = "interrupted" if is_pause(error) else "failed"
-        raise
-    finally:
-        seconds = round(time.perf_counter() - clock, 3)
-        with contextlib.suppress(StorageError):  # it must not replace the original error
-            ended: dict[str, Any] = {"ended": now(), "seconds": seconds, "reused": work.reused}
-            folder.write_run(ArmsRun(status=status, **about, **ended))
+        work = _Work(folder, variants, seeds, shared, about["environment"])
+        conclude = conclude or partial(finish, gates=gates, baseline=baseline)
+        comparison = _Comparison(work, trained, conclude, about, stop, live)
+        with folder.locked():
+            result = comparison.run(workers or SerialWorkers(), report, runs if needed else None)
+    if stop():  # it came too late to stop anything
+        raise stop.error(f"{printable(str(folder.path))} is complete")
+    return result
 
 
-def gradient_checks(variants: Sequence[Variant], dataset: Dataset, seed: int) -> dict[str, GradientSummary]:
-    """What the gradient check that the experiments ask for finds for each variant, in the first steps of one seed.
+class _Comparison:
+    """A comparison or a sweep in its folder, which is completed however the work ends."""
 
-    GradientError if one does not pass and is to stop the run. A variant that cannot be set up fails when it is trained.
-    """
-    found: dict[str, GradientSummary] = {}
-    for variant in variants if any(one.experiment.training.gradcheck for one in variants) else ():
+    def __init__(
+        self,
+        work: _Work,
+        trained: Trained,
+        conclude: Conclude,
+        about: Mapping[str, Any],
+        stop: Stop,
+        live: Announce | None,
+    ) -> None:
+        self.work, self.trained, self.conclude, self.about, self.stop = work, trained, conclude, about, stop
+        self.live = live
+        self.clock = time.perf_counter()
+
+    def run(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> ComparisonResult:
+        """Train what is left to train, conclude, and complete the folder in any case."""
         try:
-            check = check_first_steps(set_up(variant.experiment, prepare_rows(variant.experiment, dataset, [seed])))
-        except GradientError as error:
-            raise GradientError(f"{printable(variant.label)}: {error}") from error
-        except NnlabError:
-            continue
-        found |= {variant.label: check} if check else {}
-    return found
+            compared = self._train(workers, report, reused_from)
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        compared.warnings += self.work.warnings
+        return ComparisonResult(compared, self.work.failures, self.work.reused)
+
+    def _train(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> Compared:
+        """Train and conclude; a StorageError says how to go on, as does the error of a signal."""
+        work = self.work
+        try:
+            self._write_run("running")
+            self._go_live()
+            with self.stop.at_once(self._to_go_on):
+                self.trained = replace(self.trained, checks=work.check_gradients())
+                if reused_from is not None:
+                    work.reuse(reused_from)
+            work.do(workers, report, self.stop)
+            work.page.write("finishing")
+            with self.stop.at_once(self._to_go_on):
+                compared = self.conclude(self._trained("failed" if work.failures else "completed"))
+            self._write_run(compared.summary.status)
+        except StorageError as error:
+            raise StorageError(f"{error}; {self._to_go_on()}") from error
+        return compared
+
+    def _go_live(self) -> None:
+        """Begin the page that follows the trainings, if it is asked for."""
+        if self.live is not None:
+            work, name = self.work, self.trained.experiment.name
+            page = LivePage(work.folder, name, self.live, work.warnings.append)
+            noun = "point" if self.about["kind"] == "sweep" else "arm"
+            work.page = LiveArms(page, [variant.label for variant in work.variants], noun)
+
+    def _to_go_on(self) -> str:
+        """How much is trained and saved, and how to train the rest."""
+        done, wanted = len(self.work.arms()), len(self.work.variants)
+        what, arms = ("sweep", "points") if self.about["kind"] == "sweep" else ("comparison", "arms")
+        where = f"the {what} in {printable(str(self.work.folder.path))} is incomplete"
+        return f"{where}, with {done:,} of {wanted:,} {arms} trained; {TO_GO_ON}"
+
+    def _trained(self, status: Status, **more: Any) -> Trained:
+        """The input of the conclusions; NnlabError if no arm is trained."""
+        work, arms = self.work, self.work.arms()
+        if not arms:
+            raise failure_of(work.failures, len(work.variants))
+        failed = {label: failure.reason for label, failure in work.failures.items()}
+        seconds = time.perf_counter() - self.clock
+        return replace(self.trained, arms=arms, failed=failed, seconds=seconds, status=status, **more)
+
+    def _break_off(self, error: BaseException) -> None:
+        """Record that the comparison was interrupted or has failed, and report it; neither may replace the error."""
+        status: Status = "interrupted" if is_pause(error) else "failed"
+        with contextlib.suppress(StorageError):
+            self._write_run(status)
+        if isinstance(error, Exception):  # others, such as a second Ctrl-C, end the command at once
+            with contextlib.suppress(Exception):
+                self._report_unfinished(status, f"{status}: {error}")
+
+    def _report_unfinished(self, status: Status, why: str) -> None:
+        """Write what the trained arms allow: tables, summary and pictures, as far as there is time, and the report."""
+        folder, warnings = self.work.folder, self.work.warnings
+        with contextlib.suppress(StorageError), briefly(self.stop.seconds_to_draw()):
+            if self.work.arms():
+                more: dict[str, Any] = {"unfinished": self.work.unfinished()}
+                if folder.read_summary() is None:  # else they were fitted in time once
+                    more["baselines"] = False
+                warnings = warnings + self.conclude(self._trained(status, has_ended=False, **more)).warnings
+        write_unfinished_report(folder, self.trained.experiment.name, status, [why, *warnings])
+
+    def _write_run(self, status: Status) -> None:
+        """Write run.json."""
+        ended: dict[str, Any] = {}
+        if status != "running":
+            seconds = round(time.perf_counter() - self.clock, 3)
+            ended = {"ended": now(), "seconds": seconds, "reused": self.work.reused}
+        self.work.folder.write_run(ArmsRun(status=status, **self.about, **ended))
+        if status != "running":
+            self.work.page.write(status)
 
 
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
@@ -177,7 +252,8 @@ def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
 def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     """The error of a comparison with failed arms; its exit code is that of the worst failure."""
     reasons = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
-    error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}")
+    saved = f"; what is trained is saved; {TO_GO_ON}" if len(failures) < arms else ""
+    error = NnlabError(f"{len(failures)} of {arms} arms failed: {reasons}{saved}")
     codes = [failure.exit_code for failure in failures.values()]
     error.exit_code = 1 if 1 in codes else max(codes)  # a fault of nnlab or of a plugin: the worst
     return error
@@ -211,6 +287,7 @@ class _Work:
         self.done: dict[str, list[tuple[tuple[int, ...], Arm]]] = {key: [] for key in self.keys.values()}
         self.failed: dict[str, Failure] = {}
         self.warnings: list[str] = []
+        self.page = NoLiveArms()
         self.reused = 0
 
     def reuse(self, runs: Path) -> None:
@@ -233,18 +310,48 @@ class _Work:
         except CheckpointError as error:
             self.warnings.append(f"{error}; it is trained again")
 
+    def check_gradients(self) -> dict[str, GradientSummary]:
+        """What the gradient check that the experiments ask for finds for each variant, in the first steps of one seed.
+
+        A variant whose check does not pass and is to stop the run has failed; GradientError if all have. A variant that
+        cannot be set up fails when it is trained.
+        """
+        found: dict[str, GradientSummary] = {}
+        stopped: dict[str, GradientError] = {}
+        for variant in [one for one in self.variants if one.experiment.training.gradcheck]:
+            try:
+                rows = prepare_rows(variant.experiment, self.shared.dataset, self.seeds[:1])
+                check = check_first_steps(set_up(variant.experiment, rows))
+            except GradientError as error:
+                stopped[variant.label] = error
+                self.failed[self.keys[variant.label]] = Failure(str(error), error.exit_code)
+            except NnlabError:
+                continue
+            else:
+                found |= {variant.label: check} if check else {}
+        if len(stopped) == len(self.variants):
+            label, first = next(iter(stopped.items()))
+            raise GradientError(f"{printable(label)}: {first}") from first
+        return found
+
     def do(self, workers: Workers, report: ArmReport, stop: Stop) -> None:
-        """Train the remaining seeds; InterruptedRunError if a signal stops it."""
-        wanted = [(variant, self._left(key)) for key, variant in self.firsts.items()]
+        """Train the remaining seeds, until they are trained or a stop is requested."""
+        wanted = [(variant, self._left(key)) for key, variant in self.firsts.items() if key not in self.failed]
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
         tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
         meter = _Meter(tasks, report)
-        with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
+        self.page.begin(tasks, meter.share)
+
+        def note(number: int, progress: Progress) -> None:
+            meter(number, progress)
+            self.page.note(number, progress)
+
+        with contextlib.closing(workers.run_all(tasks, self.shared, note, stop)) as outcomes:  # type: ignore[type-var]
             for number, outcome in outcomes:
                 meter.end(number)
+                self.page.end(number, outcome)
                 self._note(tasks[number], outcome)
-        if stop():
-            raise stop.error(f"the comparison in {self.folder.path} is incomplete; to go on: the same with --needed")
+                load_drawing()  # which the end needs anyway: after a signal there is little time for it
 
     def _left(self, key: str) -> tuple[int, ...]:
         done = {seed for seeds, _ in self.done[key] for seed in seeds}
@@ -273,8 +380,16 @@ class _Work:
         return [
             named(self._whole(self.keys[variant.label]), variant)
             for variant in self.variants
-            if self.keys[variant.label] not in self.failed
+            if self._is_trained(self.keys[variant.label])
         ]
+
+    def unfinished(self) -> list[str]:
+        """The labels of the arms that have not failed and are not complete."""
+        keys = {key for key in self.keys.values() if key not in self.failed and not self._is_trained(key)}
+        return [label for label, key in self.keys.items() if key in keys]
+
+    def _is_trained(self, key: str) -> bool:
+        return key not in self.failed and not self._left(key)
 
     def _whole(self, key: str) -> Arm:
         parts = sorted(self.done[key], key=lambda part: self.seeds.index(part[0][0]))
@@ -377,10 +492,14 @@ class _Meter:
         about: dict[str, Any] = {"measured_at": at, "ended": not arm.left, "whole": self._whole(arm, present)}
         self.report(title, replace(progress, step=step, seconds=present - arm.begun, **about))
 
+    def share(self) -> float:
+        """The share of all updates that is done."""
+        return min(self.done / sum(self.seeds), 1.0) if self.seeds else 1.0
+
     def _whole(self, arm: _ArmMeter, present: float) -> Whole:
-        share, left = self.done / sum(self.seeds), sum(one.left > 0 for one in self.arms.values())
+        share, left = self.share(), sum(one.left > 0 for one in self.arms.values())
         seconds_left = (present - self.begun) * (1 - share) / share if share else math.nan
-        return Whole(arm.number, len(self.arms), left, min(share, 1.0), max(seconds_left, 0.0))
+        return Whole(arm.number, len(self.arms), left, share, max(seconds_left, 0.0))
 
 
 class _ArmMeter:

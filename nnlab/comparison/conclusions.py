@@ -63,7 +63,7 @@ from nnlab.comparison.tune import choice_warnings, tuned_from
 from nnlab.comparison.write import write_comparison
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import printable
+from nnlab.errors import listed, printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.metrics import TRAINING_METRICS, figure_words, metric_of
@@ -87,6 +87,7 @@ from nnlab.networks.learned import parameter_figures
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
+from nnlab.runs.run import Status
 from nnlab.runs.summary import (
     ArmSummary,
     ComparisonSummary,
@@ -121,7 +122,8 @@ class Trained:
     With `dataset`, the networks themselves are drawn too. `experiments` holds, by label, the experiment of each arm
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
     sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
-    the arms' gradient checks.
+    the arms' gradient checks. `status` is that of the summary. Of a comparison that was broken off, which has not
+    ended, `unfinished` are the labels of the arms that were to follow; its gates are not held.
     """
 
     experiment: Experiment
@@ -136,6 +138,9 @@ class Trained:
     remarks: Sequence[str] = ()
     baselines: bool | None = None
     checks: Mapping[str, GradientSummary] = field(default_factory=dict)
+    status: Status = "completed"
+    has_ended: bool = True
+    unfinished: Sequence[str] = ()
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -171,7 +176,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
 
     If settings were tuned, only the best arm of each family is compared.
     """
-    experiment = trained.experiment
+    experiment, gates = trained.experiment, gates if trained.has_ended else ()
     metric = next(iter(TRAINING_METRICS[experiment.task]))
     headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
     found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
@@ -199,7 +204,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
                 *trained.remarks,
             ),
             warnings=(
-                *failures(trained.failed),
+                *missing(trained),
                 *trained.lacking(),
                 *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
                 *verdict.warnings,
@@ -211,7 +216,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     drawn = [one.arm for one in compared if one.arm.label in verdict.ranking[:MOST_DRAWN]]
     median_networks = (
         median_networks_of(experiment, drawn, trained.seeds, headline, trained.dataset, trained.experiments)
-        if trained.dataset is not None
+        if trained.dataset is not None and trained.has_ended
         else {}
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
@@ -222,7 +227,7 @@ def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[st
     """The first fields of the summary of a comparison or a sweep."""
     return {
         "run": str(trained.folder.path),
-        "status": "completed",
+        "status": trained.status,
         "seeds": list(trained.seeds),
         "figure": figure,
         "larger_is_better": larger_is_better,
@@ -516,7 +521,13 @@ def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) 
     }
 
 
-def failures(failed: Mapping[str, str]) -> Iterator[str]:
-    """A warning for each missing arm, with the reason."""
-    for label, reason in failed.items():
+_MOST_NAMED = 5  # arms that a sentence lists
+
+
+def missing(trained: Trained) -> Iterator[str]:
+    """A warning for each arm that failed, with the reason, and one on those that were to follow."""
+    for label, reason in trained.failed.items():
         yield f"{printable(label)} is missing: {printable(reason)}"
+    if labels := [printable(label) for label in trained.unfinished]:
+        more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
+        yield f"not trained to the end, and missing: {listed([*labels[:_MOST_NAMED], *more])}"

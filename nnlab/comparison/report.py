@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nnlab.comparison.pictures import pictures_of
 from nnlab.comparison.tables import tables_of
 from nnlab.maths.statistics import seeds_of
-from nnlab.report.page import FILE, Page, Section, write_page
+from nnlab.report.page import FILE, Page, Section, Tone, counted, write_page
 from nnlab.report.parts import (
     begun_in,
     config_text,
@@ -19,7 +19,8 @@ from nnlab.report.parts import (
     tone_of,
 )
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.summary import ComparisonSummary
+from nnlab.runs.run import UNFINISHED, Status
+from nnlab.runs.summary import ComparisonSummary, SweepSummary
 
 
 def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> None:
@@ -50,9 +51,23 @@ def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) 
         Section("Environment", tables=[*environment_tables(run)]),
     ]  # fmt: skip
     about = f"nnlab compare-activations, begun {begun_in(run)}, {arms} arms, {seeds_of(seeds)}"
-    wrong = [*summary.wrong_gradients()]
-    headline, tone = wrong[0] if wrong else _headline(summary), tone_of(summary.gates, is_wrong=bool(wrong))
-    return Page(name, about, headline, tone, filled(sections))
+    return Page(titled(name, summary.status), about, *outcome(summary, _headline(summary)), filled(sections))
+
+
+def titled(name: str, status: Status) -> str:
+    """The title of the page of a comparison or a sweep."""
+    return f"{name} ({status})" if status in UNFINISHED else name
+
+
+def outcome(summary: ComparisonSummary | SweepSummary, headline: str) -> tuple[str, Tone]:
+    """The headline with what is wrong before it, and its tone."""
+    wrong, has_failed = [*summary.wrong_gradients()], summary.status == "failed"
+    if wrong:
+        return wrong[0], "bad"
+    if summary.status in UNFINISHED:
+        arms = counted(len(summary.arms), "point" if isinstance(summary, SweepSummary) else "arm")
+        headline = f"{summary.status.capitalize()}, with {arms} trained. Of these alone: {headline}"
+    return headline, tone_of(summary.gates, is_wrong=has_failed)
 
 
 def _varied(summary: ComparisonSummary) -> str:

@@ -120,7 +120,7 @@ class Patience:
     def begin_work(self) -> None:
         """From now on there is something to lose: a scheduler is waited for as long as a worker is."""
         self.limits[SILENT] = self.limits[IDLE]
-        self.advice = "what is trained is saved; to go on: the same with --needed"
+        self.advice = ""  # the comparison says how to go on
 
     def look(self, missing: tuple[str, float] | None) -> None:
         """Note what is missing and since when, if anything; StorageError at its limit."""
@@ -149,7 +149,7 @@ class Patience:
 
     def exhausted(self, what: str, waited: float) -> StorageError:
         """The error that ends the command."""
-        return StorageError(f"{self._sentence(what, waited)}; {self.advice}")
+        return StorageError("; ".join(filter(None, [self._sentence(what, waited), self.advice])))
 
     def _sentence(self, what: str, waited: float) -> str:
         return f"--dask {self.address}: {what} within {waited:.0f} s: {_REMEDIES[what].format(address=self.address)}"

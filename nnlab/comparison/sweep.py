@@ -26,9 +26,9 @@ from nnlab.comparison.conclusions import (
     Compared,
     Trained,
     comparison_of,
-    failures,
     figure_for,
     head_of,
+    missing,
     pair_summary,
     scores_of,
     tail_of,
@@ -160,7 +160,9 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
     behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
     arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
     finals = figures_of_arms({BEST: arms[best]}, len(trained.seeds))
-    outcomes = hold(gates, Measured(finals, scaled_targets=trained.experiment.data.scale_targets))
+    outcomes = hold(
+        gates if trained.has_ended else (), Measured(finals, scaled_targets=trained.experiment.data.scale_targets)
+    )
     summary = SweepSummary(
         **head_of(trained, figure, larger_is_better=about.larger_is_better),
         arms=arms,
@@ -180,7 +182,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
                 *_best_sentences(order, arms[best], figure, about.name),
                 *_other_sentences(order, behind, len(trained.seeds), about.name),
             ),
-            warnings=(*failures(trained.failed), *_warnings(order, behind, figure, trained)),
+            warnings=(*missing(trained), *_warnings(order, behind, figure, trained)),
         ),
         **tail_of(trained, outcomes),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nnlab.comparison.report import outcome, titled
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import settings_keys
@@ -17,7 +18,6 @@ from nnlab.report.parts import (
     filled,
     gates_tables,
     pictures_in,
-    tone_of,
 )
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import SweepSummary
@@ -53,9 +53,7 @@ def sweep_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Pa
     ]  # fmt: skip
     points = counted(len(summary.arms), "point")
     about = f"nnlab sweep, begun {begun_in(run)}, {points}, {seeds_of(len(summary.seeds))} each"
-    wrong = [*summary.wrong_gradients()]
-    headline, tone = wrong[0] if wrong else verdict.sentences[0], tone_of(summary.gates, is_wrong=bool(wrong))
-    return Page(name, about, headline, tone, filled(sections))
+    return Page(titled(name, summary.status), about, *outcome(summary, verdict.sentences[0]), filled(sections))
 
 
 def _ranked_by(summary: SweepSummary) -> str:

@@ -52,11 +52,11 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
 
     summary = comparison.summary
     assert isinstance(summary, ComparisonSummary)
+    folder.write_summary(summary)  # first, for what follows may be broken off
     write_csv(folder.path / "arms.csv", arm_rows(summary))
     write_csv(folder.path / "shares.csv", share_rows(summary))
     _write_tables(folder, comparison, tables_of(summary), summary.verdict.sentences)
     warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
-    folder.write_summary(summary)
     write_comparison_report(folder, comparison.name, warnings)
     return warnings
 
@@ -69,10 +69,10 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
     summary = comparison.summary
     assert isinstance(summary, SweepSummary)
     verdict = summary.verdict
+    folder.write_summary(summary)  # first, for what follows may be broken off
     write_csv(folder.path / "points.csv", arm_rows(summary))
     _write_tables(folder, comparison, sweep_tables(summary), [*verdict.sentences, *verdict.searched])
     warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
-    folder.write_summary(summary)
     write_sweep_report(folder, comparison.name, warnings)
     return warnings
 

@@ -377,11 +377,11 @@ def _base_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 
 def _schedule(value: dict[str, Any] | str) -> ScheduleChoice:
-    if isinstance(value, str) and value not in _SCHEDULES:
-        hint = suggestion(value, _SCHEDULES)
-        text = f"unknown schedule {shown(value)}, expected a number or one of {', '.join(_SCHEDULES)}{hint}"
+    if isinstance(value, str) and value not in ALL_SCHEDULES:
+        hint = suggestion(value, ALL_SCHEDULES)
+        text = f"unknown schedule {shown(value)}, expected a number or one of {', '.join(ALL_SCHEDULES)}{hint}"
         raise inner_faults([((), text)])
-    return choose(value, _SCHEDULES, ScheduleChoice)
+    return choose(value, ALL_SCHEDULES, ScheduleChoice)
 
 
 def _scheduled(optimizer: OptimizerChoice, schedule: ScheduleChoice) -> OptimizerChoice:
@@ -392,12 +392,12 @@ def _scheduled(optimizer: OptimizerChoice, schedule: ScheduleChoice) -> Optimize
 
 
 _RECOMMENDED = "recommended"
-_SCHEDULES: dict[str, Entry] = {**SCHEDULES, Plateau.name: Plateau()}
+ALL_SCHEDULES: dict[str, Entry] = {**SCHEDULES, Plateau.name: Plateau()}
 _TABLES: dict[type[Choice], Mapping[str, Entry]] = {
     InitializerChoice: INITIALIZERS,
     LossChoice: LOSSES,
     OptimizerChoice: OPTIMIZERS,
-    ScheduleChoice: _SCHEDULES,
+    ScheduleChoice: ALL_SCHEDULES,
 }
 
 ActivationField = Annotated[ActivationChoice, BeforeValidator(_activation)]

@@ -7,12 +7,10 @@ line, and not in the middle of a training.
 from __future__ import annotations
 
 import os
-import re
 import runpy
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +19,22 @@ import numpy as np
 from numpy.exceptions import ComplexWarning
 from numpy.typing import NDArray
 
+from nnlab.config.plugin_checks import (
+    WrongError,
+    checked,
+    drawn_values,
+    piece_numbers,
+    points,
+    whole_units,
+)
+from nnlab.config.plugin_output import PluginOutput
 from nnlab.errors import ConfigError, NnlabError, printable, told
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
 from nnlab.maths.dual import DualArray
-from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.parameters import Parameter, Value
 from nnlab.signals import is_signal
 
 Array = NDArray[Any]
-
-_RESERVED = ("name", "learn", "per_unit")  # other keys beside the parameters in an experiment file
 
 
 class PluginError(ConfigError):
@@ -64,93 +68,86 @@ def _activations_of(file: Path) -> list[AnyActivation]:
     """The activations of a plugin; a ConfigError of one line, whatever its code raises."""
     if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         raise ConfigError(f"{printable(str(file))}: found no file, expected a plugin written in Python")
-    try:
-        with redirect_stdout(sys.stderr):  # stdout is for the result
-            return _run(file)
-    except PluginError:
-        raise
-    except _Wrong as wrong:
-        raise PluginError(f"{printable(str(file))}: {wrong}") from wrong
-    except BaseException as error:
-        if is_signal(error):
+    output = PluginOutput(file.name)  # in a worker its folder is a temporary one
+    with output:
+        try:
+            return _run(file, output)
+        except PluginError:
             raise
-        raise PluginError(f"{printable(str(file))}: the plugin raised {told(error)}") from error
+        except WrongError as wrong:
+            raise PluginError(f"{printable(str(file))}: {wrong}") from wrong
+        except BaseException as error:
+            if is_signal(error):
+                raise
+            raise PluginError(f"{printable(str(file))}: the plugin raised {told(error)}") from error
 
 
-def _run(file: Path) -> list[AnyActivation]:
-    """Run a plugin and try out its activations; _Wrong for what nnlab finds."""
+def _run(file: Path, output: PluginOutput) -> list[AnyActivation]:
+    """Run a plugin and try out its activations; WrongError for what nnlab finds."""
     found = runpy.run_path(str(file), run_name="nnlab_plugin").get("ACTIVATIONS")
-    if not isinstance(found, list | tuple) or not all(isinstance(item, Activation | RowActivation) for item in found):
+    if not isinstance(found, list | tuple) or not all(type(item) in (Activation, RowActivation) for item in found):
         kind = printable(type(found).__name__)
-        raise _Wrong(f"found {kind} as ACTIVATIONS, expected a list of nnlab.maths.activations.Activation")
-    activations = [_guarded(_with_kinks(activation), file) for activation in found]
+        raise WrongError(f"found {kind} as ACTIVATIONS, expected a list of nnlab.maths.activations.Activation")
+    activations = [_guarded(checked(activation), output) for activation in found]
     for activation in activations:
         _try_out(activation)
     return activations
 
 
-def _with_kinks(activation: AnyActivation) -> AnyActivation:
-    """The activation with `kinks` as a function, where a plugin gives a list of points."""
-    if isinstance(activation, Activation) and isinstance(activation.kinks, tuple | list):
-        points = tuple(activation.kinks)
-        return replace(activation, kinks=lambda **_parameters: points)
-    return activation
-
-
 # --- guarding ---------------------------------------------------------------------------------------------------------
 
-_WRITING = (
-    "value",
-    "slope",
-    "backward",
-    "value_float32",
-    "slope_float32",
-    "backward_float32",
-)  # to their last argument
-_OTHERS = ("kinks", "randomized", "piece", "units")
+# The functions that write to their last argument.
+_WRITING = ("value", "slope", "backward", "value_float32", "slope_float32", "backward_float32")
+# Those that give something, each with its check.
+_GIVING: dict[str, Callable[[Any], Any]] = {
+    "kinks": points,
+    "randomized": drawn_values,
+    "piece": piece_numbers,
+    "units": whole_units,
+}
 
 # What `along` and `_analytic` take for a function whose derivative cannot be followed.
 _NOT_FOLLOWED = (TypeError, ValueError, AttributeError)
 
 
-def _guarded(activation: AnyActivation, file: Path) -> AnyActivation:
-    """The activation with functions that raise a PluginError of one line, and cannot change their inputs."""
-    what = f"activation '{printable(str(activation.name))}'"
-
-    def guard(name: str, function: Callable[..., Any], *, writes: bool) -> Callable[..., Any]:
-        place = printable(file.name)  # in a worker its folder is a temporary one
-        return _guard(function, f"{place}: {name} of {what}", writes=writes, is_units=name == "units")
-
+def _guarded(activation: AnyActivation, output: PluginOutput) -> AnyActivation:
+    """The activation with functions that raise a PluginError of one line, and cannot change their inputs or print."""
+    what = f"activation '{activation.name}'"
     changes: dict[str, Any] = {
-        name: guard(name, function, writes=name in _WRITING)
-        for name in (*_WRITING, *_OTHERS)
-        if callable(function := getattr(activation, name, None))
+        name: _guard(function, name, what, output)
+        for name in (*_WRITING, *_GIVING)
+        if (function := getattr(activation, name, None)) is not None
     }
     if isinstance(activation, Activation):
         changes["parameter_slopes"] = {
-            name: guard(f"the slope by '{printable(str(name))}'", function, writes=True)
+            name: _guard(function, f"the slope by '{printable(name)}'", what, output)
             for name, function in activation.parameter_slopes.items()
         }
     return replace(activation, **changes)
 
 
-def _guard(function: Callable[..., Any], what: str, *, writes: bool, is_units: bool) -> Callable[..., Any]:
-    """A function of a plugin that raises PluginError for whatever its code raises.
+def _guard(function: Callable[..., Any], name: str, what: str, output: PluginOutput) -> Callable[..., Any]:
+    """A function of a plugin that raises PluginError for whatever its code raises, or if it gives what nobody can use.
 
-    Its arrays are read-only, but for the last one if it `writes`. `units` says by ValueError which inputs it takes.
+    Its arrays are read-only, but for the last one if it writes. `units` says by ValueError which inputs it takes.
     """
+    check = _GIVING.get(name)
 
     def guarded(*arrays: Any, **chosen: Any) -> Any:
-        inputs, out = (arrays[:-1], arrays[-1:]) if writes else (arrays, ())
-        parameters = {name: _read_only(value) for name, value in chosen.items()}
-        try:
-            return function(*map(_read_only, inputs), *out, **parameters)
-        except BaseException as error:
-            is_followed = DualArray in map(type, (*arrays, *chosen.values()))
-            allowed = _NOT_FOLLOWED if is_followed else (ValueError,) if is_units else ()
-            if is_signal(error) or isinstance(error, (MemoryError, *allowed)):
-                raise
-            raise PluginError(f"{what} raised {told(error)}") from error
+        inputs, out = (arrays, ()) if check else (arrays[:-1], arrays[-1:])
+        parameters = {key: _read_only(value) for key, value in chosen.items()}
+        with output:
+            try:
+                given = function(*map(_read_only, inputs), *out, **parameters)
+                return check(given) if check else None
+            except WrongError as wrong:
+                raise PluginError(f"{output.name}: {name} of {what} gave {wrong}") from wrong
+            except BaseException as error:
+                is_followed = DualArray in map(type, (*arrays, *chosen.values()))
+                allowed = _NOT_FOLLOWED if is_followed else (ValueError,) if name == "units" else ()
+                if is_signal(error) or isinstance(error, allowed):
+                    raise
+                raise PluginError(f"{output.name}: {name} of {what} raised {told(error)}") from error
 
     return guarded
 
@@ -167,45 +164,21 @@ def _read_only(value: Any) -> Any:
 # --- trying out -------------------------------------------------------------------------------------------------------
 
 
-class _Wrong(Exception):  # noqa: N818 - it never leaves this module
-    """What nnlab finds wrong with a plugin, without its file."""
-
-
 def _try_out(activation: AnyActivation) -> None:
-    """Call every function of an activation; _Wrong or PluginError says what is wrong with it."""
-    what = _described(activation)
+    """Call every function of an activation; WrongError or PluginError says what is wrong with it."""
+    what = f"activation '{activation.name}'"
     trials = _row_trials(activation) if isinstance(activation, RowActivation) else _trials(activation)
     for function, trial in trials:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("error", ComplexWarning)
                 trial()
-        except _Wrong as wrong:
-            raise _Wrong(f"{function} of {what} gave {wrong}") from wrong
+        except WrongError as wrong:
+            raise WrongError(f"{function} of {what} gave {wrong}") from wrong
         except Exception as error:  # of nnlab itself, for what a function gave
             if isinstance(error, PluginError | MemoryError):
                 raise
-            raise _Wrong(f"{function} of {what} raised {told(error)}") from error
-
-
-_TEXTS = ("formula", "slope_formula", "range", "source", "at_kink", "untrainable")
-
-
-def _described(activation: AnyActivation) -> str:
-    """The name of an activation in words; _Wrong if what it says of itself cannot be used."""
-    if not isinstance(activation.name, str) or not re.fullmatch(r"[A-Za-z_]\w*", activation.name):
-        found = printable(repr(activation.name))
-        raise _Wrong(f"found {found} as the name of an activation, expected letters, digits and _")
-    what = f"activation '{activation.name}'"
-    for name in _TEXTS:
-        if not isinstance(getattr(activation, name, ""), str):
-            raise _Wrong(f"found {type(getattr(activation, name)).__name__} as {name} of {what}, expected text")
-    if activation.initializer not in INITIALIZERS:
-        found = printable(repr(activation.initializer))
-        raise _Wrong(f"{what} names the initializer {found}, expected one of the catalogue")
-    if any(parameter.name in _RESERVED for parameter in activation.parameters):
-        raise _Wrong(f"{what} has a parameter named {' or '.join(_RESERVED)}, expected another name")
-    return what
+            raise WrongError(f"{function} of {what} raised {told(error)}") from error
 
 
 Trial = tuple[str, Callable[[], object]]
@@ -219,14 +192,23 @@ def _trials(activation: Activation) -> Iterator[Trial]:
     if missing:
         yield f"the slope by '{missing[0]}'", _is_missing
     yield "kinks", lambda: activation.kinks(**fixed)
+    if activation.randomized is not None:
+        yield "randomized", lambda: _try_randomized(activation, fixed)
     learned = {name: np.full((2, 1, 1), fixed[name]) for name in learnable}
     for z, parameters in ((_sample(1), fixed), (_sample(2), fixed | learned), (_sample(1), fixed | learned)):
         for function, call in _functions(activation, z, parameters):
             yield function, lambda call=call, z=z: _try(call, z)  # type: ignore[misc]
 
 
+def _try_randomized(activation: Activation, fixed: Mapping[str, Value]) -> None:
+    """Compute the value with parameters that were drawn."""
+    assert activation.randomized is not None, "the caller has seen that it is there"
+    z = _sample(1)
+    activation.value(z, np.empty_like(z), **activation.randomized(np.full_like(z, 0.5), **fixed))
+
+
 def _is_missing() -> None:
-    raise _Wrong("nothing, expected it among parameter_slopes, since the parameter can be learned")
+    raise WrongError("nothing, expected it among parameter_slopes, since the parameter can be learned")
 
 
 def _functions(activation: Activation, z: Array, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -256,10 +238,10 @@ def _try(call: Callable[[Array], Array], z: Array) -> None:
     """Compare what a function gives for all of z with what it gives for each column alone."""
     values = call(z)
     if not np.isfinite(values).any():
-        raise _Wrong(f"no finite number for x from {z.min():g} to {z.max():g}, expected an array shaped like x")
+        raise WrongError(f"no finite number for x from {z.min():g} to {z.max():g}, expected an array shaped like x")
     alone = np.concatenate([call(np.ascontiguousarray(z[..., [unit]])) for unit in range(z.shape[-1])], axis=-1)
     if not np.allclose(values, alone, rtol=1e-6, atol=1e-9, equal_nan=True):
-        raise _Wrong("another number for an x among others than alone, expected an array shaped like x, x by x")
+        raise WrongError("another number for an x among others than alone, expected an array shaped like x, x by x")
 
 
 def _sample(replicas: int) -> Array:
@@ -271,6 +253,8 @@ def _usual(parameter: Parameter) -> Value:
     """The default of a parameter, or a value in its range if it has none."""
     if parameter.default is not None:
         return parameter.default
+    if parameter.choices:
+        return parameter.choices[0]
     low, high = parameter.low, parameter.high
     if np.isfinite(low) and np.isfinite(high):
         return (low + high) / 2
@@ -288,11 +272,11 @@ def _row_trials(activation: RowActivation) -> Iterator[Trial]:
 def _row(activation: RowActivation, replicas: int, fixed: Mapping[str, Value]) -> None:
     """Forward and backward on `replicas` replicas."""
     units = activation.units(12, **fixed)
-    if not isinstance(units, int) or units < 1:
-        raise _Wrong(f"{printable(repr(units))} for 12 inputs, expected a whole number of at least 1")
     z = np.linspace(-2.05, 1.95, 48 * replicas).reshape(replicas, 4, 12)
     a, dz = np.empty((replicas, 4, units)), np.empty_like(z)
     activation.value(z, a, **fixed)
     activation.backward(z, a, np.ones_like(a), dz, **fixed)
+    if activation.piece is not None:
+        activation.piece(z, a, **fixed)
     if replicas and not (np.isfinite(a).any() and np.isfinite(dz).any()):
-        raise _Wrong("no finite number, expected the units of each row and the derivatives by its inputs")
+        raise WrongError("no finite number, expected the units of each row and the derivatives by its inputs")

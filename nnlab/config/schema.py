@@ -110,11 +110,17 @@ class Source(FrozenModel):
     """Where rows come from: a name of the catalogue with its parameters, or a path."""
 
     name: Annotated[StrictStr, Field(min_length=1)]
+    """A name of the catalogue, or a path."""
     samples: Count | None = None
+    """How many rows a computed set has."""
     noise: NotNegative | None = None
+    """Deviation of what is added to the points of a computed set, or of its pixels."""
     classes: Count | None = None
+    """How many classes `blobs` or `spirals` have."""
     size: Count | None = None
+    """Rows and columns of a drawn image."""
     seed: Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)] | None = None
+    """Seed of the rows that are computed."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -131,12 +137,19 @@ class Scale(FrozenModel):
     """
 
     name: Literal["none", "standard", "minmax", "range"] = "none"
+    """How inputs are scaled, fitted on the training part alone."""
     epsilon: NotNegative = 0.0
+    """Added to the deviation."""
     together: StrictBool = False
+    """One scale for all columns, as is right for pixels."""
     per_channel: StrictBool = False
+    """One scale for each channel of an image."""
     low: Number | None = None
+    """Where a range begins, 0 by default."""
     high: Number | None = None
+    """Where a range ends, 1 by default."""
     source_range: Annotated[list[Number], Two] | None = Field(None, alias="from")
+    """The range that is brought to low … high."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -207,6 +220,7 @@ class DateFormat(FrozenModel):
     """A column of dates in one format, in the directives of `strptime`: `{date: "%d/%m/%Y"}`."""
 
     date: Annotated[StrictStr, Field(min_length=1)]
+    """The format in the directives of strptime, such as %d/%m/%Y."""
 
 
 COLUMN_KINDS = ("number", "category", "date", "ignore")
@@ -227,8 +241,11 @@ class Files(FrozenModel):
     """A table in parts: a file for each."""
 
     train: Annotated[StrictStr, Field(min_length=1)]
+    """The file to train on."""
     val: Annotated[StrictStr, Field(min_length=1)] | None = None
+    """The file of the validation part."""
     test: Annotated[StrictStr, Field(min_length=1)] | None = None
+    """The file of the test part."""
 
 
 class Data(FrozenModel):
@@ -243,33 +260,61 @@ class Data(FrozenModel):
     """
 
     source: Annotated[Source, BeforeValidator(_named)]
+    """A name of the catalogue, or a path: .csv, .xlsx, .parquet, .npz, a folder of images …"""
     target: Annotated[list[TableWord], Field(min_length=1), BeforeValidator(_listed)] | None = None
+    """The columns to predict; by default the catalogue's own, in a table of your own the last column."""
     ignore: Annotated[list[TableWord], BeforeValidator(_listed)] = []
+    """Columns to leave out, such as names and numbers of rows."""
     blanks: Literal["refuse", "drop", "mean", "median"] = "refuse"
+    """What to do about empty cells: refuse them, drop their rows, or fill inputs with the mean or the median."""
     separator: Literal["auto", ",", ";", "\t", "|", " "] = "auto"
+    """What stands between two cells."""
     decimal: Literal["auto", ".", ","] = "auto"
+    """The decimal mark."""
     thousands: Literal[",", ".", " ", "'"] | None = None
+    """What stands between thousands."""
     header: Literal["auto", True, False] = "auto"
+    """Whether the first line has the names of the columns."""
     names: Annotated[list[TableWord], Field(min_length=1)] | None = None
+    """Names of the columns of a file without a header."""
     missing: Annotated[list[TableWord], BeforeValidator(_words_for_a_blank)] | None = None
+    """The words that are blank in every column, beside the empty cell."""
     columns: dict[str, ColumnKind] = {}
+    """How a column is read: number, category, date, ignore, or the format of its dates."""
     max_categories: Annotated[StrictInt, Field(ge=2, le=1000)] = 40
+    """Categories of a column of text; above, the rarest go together as other."""
     unseen: Literal["warn", "error"] = "warn"
+    """What to do about a category that training never saw."""
     bad_rows: Literal["error", "skip"] = "error"
+    """What to do about lines with another number of cells."""
     weight: TableWord | None = None
+    """A column with a weight for each row, in the loss and in every figure."""
     split: TableWord | None = None
+    """A column that names the part of each row."""
     group: TableWord | None = None
+    """A column whose equal values stay in one part."""
     time: TableWord | None = None
+    """A column by which later rows are the test part."""
     keep: Annotated[list[TableWord], BeforeValidator(_listed)] = []
+    """Columns that are carried into predictions and not learned from."""
     files: Files | None = None
+    """A table in parts: a file for each."""
     scale: Annotated[Scale, BeforeValidator(_named)] = Scale()
+    """How inputs are scaled: none, standard, minmax, range, or a mapping with more."""
     scale_targets: StrictBool = False
+    """Scale the targets of a regression as well."""
     in_blocks: Count | None = None
+    """About so many rows are in memory at once; by default all."""
     resize: Annotated[list[Side], Two] | None = None
+    """Rows and columns to which images are brought."""
     channels: Literal["rgb", "gray", "first", "last"] | None = None
+    """rgb or gray for image files; first or last for arrays with channels."""
     bad_images: Literal["error", "skip"] = "error"
+    """What to do about images that cannot be read."""
     test: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
+    """The test part: a share or a count of rows, for sets that have none of their own."""
     validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
+    """The validation part: a share or a count of what is left, or own for the set's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -294,7 +339,9 @@ class Init(FrozenModel):
     """The initial weights and biases of a layer that has them."""
 
     weights: WeightsField = "recommended"
+    """Initialiser of the weights; by default what suits the activation."""
     bias: InitializerField = choose("zeros", INITIALIZERS, InitializerChoice)
+    """Initialiser of the biases."""
 
 
 def _init(value: Any) -> Any:
@@ -308,12 +355,14 @@ class Norm(FrozenModel):
     """Layer normalisation; `epsilon` is added to the variance."""
 
     epsilon: Positive = 1e-5
+    """Added to the variance."""
 
 
 class BatchNorm(Norm):
     """Batch normalisation; `momentum` is the weight of a new batch in the running statistics."""
 
     momentum: Annotated[Number, Field(gt=0, le=1)] = 0.1
+    """Weight of a new batch in the running statistics."""
 
 
 def _switched(value: Any) -> Any:
@@ -330,17 +379,15 @@ def _sizes(least: int) -> Any:
         both = [value, value] if isinstance(value, int) else value
         if not isinstance(both, list | tuple) or len(both) != 2:
             raise inner_faults([((), f"found {shown(value)}, expected a whole number or [rows, columns]")])
-        wrong = [
-            one for one in both if isinstance(one, bool) or not isinstance(one, int) or not least <= one <= _WIDEST
-        ]
+        wrong = [one for one in both if isinstance(one, bool) or not isinstance(one, int) or not least <= one <= WIDEST]
         if wrong:
-            raise inner_faults([((), f"found {shown(wrong[0])}, expected a whole number from {least} to {_WIDEST}")])
+            raise inner_faults([((), f"found {shown(wrong[0])}, expected a whole number from {least} to {WIDEST}")])
         return tuple(both)
 
     return pair
 
 
-_WIDEST = 10**5
+WIDEST = 10**5
 Sizes = Annotated[tuple[int, int], BeforeValidator(_sizes(1))]
 
 
@@ -360,7 +407,9 @@ class Augmentation(FrozenModel):
     """What a training pass does to each image at random: mirror it, shift it by up to `shift` pixels."""
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
-    shift: Annotated[StrictInt, Field(ge=0, le=_WIDEST)] = 0
+    """Mirror each image at random."""
+    shift: Annotated[StrictInt, Field(ge=0, le=WIDEST)] = 0
+    """Shift each image at random by up to so many pixels."""
 
 
 # The keys of a layer that are no layers themselves, but say more of one: which kinds each belongs to.
@@ -374,7 +423,7 @@ SAYS_MORE: Mapping[str, tuple[str, ...]] = {
     "max_norm": ("dense", "conv2d"),
 }
 # Layers that bring their activation along, and those that a name alone stands for.
-_WITH_ACTIVATION, _BY_NAME = ("dense", "conv2d"), ("flatten", "global_avg_pool", "batch_norm", "layer_norm")
+_WITH_ACTIVATION, LAYERS_BY_NAME = ("dense", "conv2d"), ("flatten", "global_avg_pool", "batch_norm", "layer_norm")
 
 
 class LayerSpec(FrozenModel):
@@ -385,24 +434,43 @@ class LayerSpec(FrozenModel):
     """
 
     dense: Annotated[StrictInt, Field(ge=1)] | None = None
+    """A dense layer with so many units."""
     conv2d: Annotated[StrictInt, Field(ge=1)] | None = None
+    """A convolution with so many filters; it needs a kernel."""
     max_pool: Sizes | None = None
+    """The largest of each window of so many rows and columns."""
     avg_pool: Sizes | None = None
+    """The mean of each window of so many rows and columns."""
     global_avg_pool: Literal[True] | None = None
+    """The mean of each channel."""
     flatten: Literal[True] | None = None
+    """From an image to a row of numbers."""
     augment: Augmentation | None = None
+    """Mirror and shift images in training."""
     dropout: Share | None = None
+    """Share of the units that is left out in training."""
     noise: NotNegative | None = None
+    """Deviation of the noise that is added in training."""
     batch_norm: Annotated[BatchNorm, BeforeValidator(_switched)] | None = None
+    """Batch normalisation; true, or its settings."""
     layer_norm: Annotated[Norm, BeforeValidator(_switched)] | None = None
+    """Layer normalisation; true, or its settings."""
     activation: ActivationField | None = None
+    """The activation of this layer; standing alone, a layer of its own."""
     kernel: Sizes | None = None
+    """Rows and columns of a filter: a number or [rows, columns]."""
     stride: Sizes | None = None
+    """By how much windows step; by default 1 in a convolution, their size in a pool."""
     padding: PaddingField | None = None
+    """valid for none, same for as many windows as pixels over stride, or a margin of zeros in pixels."""
     init: InitField | None = None
+    """Initialiser of this layer."""
     l1: NotNegative | None = None
+    """L1 penalty of the weights."""
     l2: NotNegative | None = None
+    """L2 penalty of the weights."""
     max_norm: Positive | None = None
+    """Largest norm of the weights into a unit."""
 
     @property
     def kind(self) -> str:
@@ -431,9 +499,9 @@ def _layer(value: Any) -> Any:
 
 
 def _named_layer(name: str) -> Any:
-    if name not in _BY_NAME:
-        hint = suggestion(name, _BY_NAME)
-        expected = f"a width, a mapping such as {{dense: 30}}, or one of {', '.join(_BY_NAME)}"
+    if name not in LAYERS_BY_NAME:
+        hint = suggestion(name, LAYERS_BY_NAME)
+        expected = f"a width, a mapping such as {{dense: 30}}, or one of {', '.join(LAYERS_BY_NAME)}"
         raise inner_faults([((), f"found {shown(name)}, expected {expected}{hint}")])
     return {name: True}
 
@@ -476,22 +544,34 @@ class HeadSpec(FrozenModel):
     """
 
     activation: ActivationField | None = None
+    """The last activation; by default from the task or the loss."""
     loss: LossField | None = None
+    """The loss; by default from the task."""
     dense: StrictBool = True
+    """false leaves out the dense layer before the last activation."""
     logits: StrictBool = True
+    """false computes the loss from probabilities, as old notebooks do."""
 
 
 class NetworkSpec(FrozenModel):
     """Layers from the inputs on, without the last dense layer, whose width follows from the task."""
 
     layers: Annotated[list[Annotated[LayerSpec, BeforeValidator(_layer)]], Field(min_length=1)] | None = None
+    """The hidden layers: widths of dense ones, names, or mappings such as {dense: 16, l2: 1.0e-4}."""
     inputs: Annotated[StrictInt, Field(ge=1)] | None = None
+    """How many inputs the data must have."""
     activation: ActivationField = choose("relu", ACTIVATIONS, ActivationChoice)
+    """Of hidden layers that do not name their own; what compare-activations varies."""
     init: InitField = Init()
+    """A name such as he_normal, or {weights: …, bias: …}; by default it follows the activation."""
     l1: NotNegative = 0.0
+    """L1 penalty of all weights."""
     l2: NotNegative = 0.0
+    """L2 penalty of all weights."""
     max_norm: Positive | None = None
+    """Largest norm of the weights into any unit."""
     head: HeadSpec = HeadSpec()
+    """The last activation and the loss; by default from the task."""
 
 
 class EarlyStopping(FrozenModel):
@@ -501,8 +581,11 @@ class EarlyStopping(FrozenModel):
     """
 
     monitor: StrictStr = "val/loss"
+    """The figure that is watched, such as val/loss or val/roc_auc."""
     patience: Count = 10
+    """Evaluations in a row without an improvement that end the training."""
     min_delta: NotNegative = 0.0
+    """By how much a figure must be better to be an improvement."""
 
 
 class GradientCheck(FrozenModel):
@@ -512,10 +595,15 @@ class GradientCheck(FrozenModel):
     """
 
     steps: Count = 3
+    """How many of the first steps are checked."""
     method: Literal["exact", "central"] = "exact"
+    """Exact by complex step, or central differences."""
     epsilon: Positive | None = None
+    """Half the step of central differences."""
     threshold: Positive | None = None
+    """Largest error that central differences let pass."""
     on_failure: Literal["stop", "record"] = "stop"
+    """Whether a wrong gradient stops the training or is only recorded."""
 
     @model_validator(mode="before")
     @classmethod
@@ -545,6 +633,7 @@ class Duration(FrozenModel):
     """A length of time."""
 
     seconds: Positive
+    """Seconds between two savings."""
 
 
 def _saving(value: Any) -> Any:
@@ -580,26 +669,44 @@ class TrainingSpec(FrozenModel):
     """
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
+    """How often all training rows are visited; or give steps."""
     steps: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
+    """How many updates are made; or give epochs."""
     max_seconds: Positive | None = None
+    """Stop a session after so many seconds, with the state saved."""
     batch_size: BatchSize = 32
+    """Rows of a batch, or all."""
     drop_last: StrictBool = False
+    """Leave out the short last batch of each epoch."""
     shuffle: StrictBool = True
+    """Visit the rows of each epoch in a new order."""
     log_every: Count | None = None
+    """Steps between two rows of metrics.csv."""
     evaluate_every: Count | None = None
+    """Steps between two evaluations of whole parts."""
     evaluate: Annotated[list[Literal["train", "val"]], Field(min_length=1), AfterValidator(_different)] = [
         "train",
         "val",
     ]
+    """The parts that are evaluated during training."""
     early_stopping: EarlyStopping | None = None
+    """Stop when a figure is no longer improved, and keep the best weights."""
     checkpoint_every: Saving | None = None
+    """How often the state is saved: steps, or {seconds: 30}."""
     clip_norm: Positive | None = None
+    """Largest norm of a gradient."""
     clip_value: Positive | None = None
+    """Largest size of a gradient's entry."""
     gradcheck: GradientCheck | None = None
+    """Check the gradients of the first steps; needs precision: float64."""
     health: StrictBool = False
+    """Measure dead and saturated units, and the size of updates, at every evaluation."""
     running_loss: StrictBool = False
+    """Measure the mean of the batch losses since the last log."""
     show_parameters: Count | None = None
+    """Epochs from one showing and recording of weights and biases, or of their norms in large networks, to the next."""
     figures: Annotated[list[StrictStr], AfterValidator(_different)] = []
+    """Figures of merit to be measured at every evaluation beside the quick ones, such as roc_auc."""
 
 
 @dataclass(frozen=True)
@@ -626,15 +733,25 @@ class Experiment(FrozenModel):
     """
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+    """The name of the run's folder."""
     task: Literal["binary", "multiclass", "multilabel", "regression"]
+    """What is predicted: yes or no, one class, several labels, or numbers."""
     seed: Annotated[StrictInt, Field(ge=0, le=LARGEST_SEED)] = 0
+    """Seed of the split, the order of the rows and the initial weights."""
     precision: Literal["float32", "float64"] = "float32"
+    """Of all numbers in training."""
     generator: Literal["pcg64", "legacy"] = "pcg64"
+    """pcg64, or legacy to draw weights as the old notebooks do."""
     data: Data
+    """The rows, how they are read, scaled and split."""
     network: NetworkSpec = NetworkSpec()
+    """The layers, and the head that follows the task."""
     optimizer: OptimizerField = choose("adam", OPTIMIZERS, OptimizerChoice)
+    """A name, or a mapping such as {name: sgd, learning_rate: 0.1}."""
     training: TrainingSpec = TrainingSpec(epochs=20)
+    """How long, in which batches, and when to measure."""
     gates: list[StrictStr] = []
+    """What must hold at the end, such as test/accuracy >= 0.9; else exit code 3."""
     _origin: _Origin = PrivateAttr(default_factory=_Origin)
 
     @field_validator("gates")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.document import write
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
 from nnlab.maths.expressions import Formula, FormulaError
@@ -30,6 +32,15 @@ TABLES: dict[str, Mapping[str, Any]] = {
     "schedules": {**SCHEDULES, Plateau.name: Plateau()},
 }
 
+# For each table the word for one of its entries, and where an experiment file chooses it.
+_CHOSEN: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    "activations": ("activation", lambda chosen: {"network": {"activation": chosen}}),
+    "losses": ("loss", lambda chosen: {"network": {"head": {"loss": chosen}}}),
+    "initializers": ("initialiser", lambda chosen: {"network": {"init": chosen}}),
+    "optimizers": ("optimizer", lambda chosen: {"optimizer": chosen}),
+    "schedules": ("schedule", lambda chosen: {"optimizer": {"learning_rate": chosen | {"base": 0.01}}}),
+}
+
 _REACH, _POINTS = 6.0, 1201
 
 
@@ -37,6 +48,29 @@ def listed(kind: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) ->
     """Every entry of a table: name, formula, parameters, source."""
     table = activations if kind == "activations" else TABLES[kind]
     return [_about(entry) for entry in table.values()]
+
+
+def entry(kind: str, name: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> dict[str, Any]:
+    """An entry of a table with an example of the lines that choose it. ConfigError for an unknown name."""
+    table = activations if kind == "activations" else TABLES[kind]
+    if name not in table:
+        hint = suggestion(name, table) or f"; expected one of {', '.join(table)}"
+        raise ConfigError(f"unknown {_CHOSEN[kind][0]} '{printable(name)}'{hint}")
+    return {**_about(table[name]), **_example(kind, table[name])}
+
+
+def _example(kind: str, entry: Any) -> dict[str, str]:
+    """The lines of an experiment file that choose an entry, with its parameters at their defaults, if it may be chosen.
+
+    A formula stands for its own name.
+    """
+    if getattr(entry, "untrainable", ""):
+        return {}
+    given = {parameter["name"]: parameter["default"] for parameter in map(_parameter, entry.parameters)}
+    needed = {parameter.name: 0.1 for parameter in entry.parameters if parameter.default is None}
+    name = {"formula": entry.formula} if entry.name == "formula" else {"name": entry.name}
+    chosen = {**name, **{name: value for name, value in given.items() if value is not None}, **needed}
+    return {"example": write(_CHOSEN[kind][1](entry.name if chosen == {"name": entry.name} else chosen))}
 
 
 def _about(entry: Any) -> dict[str, Any]:
@@ -87,11 +121,21 @@ class Description:
     kinks: tuple[float, ...]
     saturated: Array
 
+    @property
+    def label(self) -> str:
+        """Its name in a picture of several; a formula itself."""
+        return str(self.about["formula" if self.about["name"] == "formula" else "name"])
+
 
 def describe(
-    text: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS, values: Mapping[str, float] | None = None
+    text: str,
+    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    values: Mapping[str, float] | None = None,
+    least: float = _REACH,
 ) -> Description:
     """Describe an activation, given by name or formula, with these values of its parameters.
+
+    Its range is at least from -`least` to `least`, and holds its kinks.
 
     Raises ConfigError, with a caret at the place for a malformed formula, and for unknown parameters.
     """
@@ -99,9 +143,9 @@ def describe(
     entry = activations.get(ALIASES.get(text, text)) or _from_formula(text, activations, values)
     chosen = _chosen(entry, values)
     if not isinstance(entry, Activation):
-        return Description(_about(entry), *(np.empty(0),) * 3, (), np.empty(0, bool))
+        return Description(_about(entry) | _example("activations", entry), *(np.empty(0),) * 3, (), np.empty(0, bool))
     kinks = entry.kinks(**chosen)
-    reach = max([_REACH, *(1.5 * abs(kink) for kink in kinks)])
+    reach = max([least, *(1.5 * abs(kink) for kink in kinks)])
     x = np.linspace(-reach, reach, _POINTS)
     value, slope = np.empty_like(x), np.empty_like(x)
     with np.errstate(all="ignore"):
@@ -109,7 +153,7 @@ def describe(
         entry.slope(x, value, slope, **chosen)
     saturated = np.abs(slope) < SATURATED_BELOW * np.nanmax(np.abs(slope), initial=0.0)
     about = _about(entry) | {"kinks": [_kink(entry, chosen, kink) for kink in kinks], "at_kink": entry.at_kink}
-    about |= {"untrainable": entry.untrainable} if entry.untrainable else {}
+    about |= {"untrainable": entry.untrainable} if entry.untrainable else _example("activations", entry)
     return Description(about, x, value, slope, kinks, saturated)
 
 
@@ -140,21 +184,60 @@ def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: d
         raise ConfigError([Fault(line) for line in (error.message + hint, *error.pointed().splitlines())]) from error
 
 
-def picture(description: Description, output: NamedOutput) -> None:
-    """Draw the function and its slope as PNG."""
+def describe_all(
+    texts: Sequence[str],
+    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    values: Mapping[str, float] | None = None,
+) -> list[Description]:
+    """Describe several activations over the same range; each takes the values of the parameters that it has.
+
+    ConfigError for a parameter that none of them has.
+    """
+    if len(texts) == 1:
+        return [describe(texts[0], activations, values)]
+    given = {text: _values_for(text, activations, values or {}) for text in texts}
+    unused = sorted(set(values or {}).difference(*given.values()))
+    if unused:
+        raise ConfigError(f"--set: none of {', '.join(map(printable, texts))} has a parameter '{printable(unused[0])}'")
+    found = [describe(text, activations, given[text]) for text in texts]
+    reach = max((one.x[-1] for one in found if len(one.x)), default=_REACH)
+    return [describe(text, activations, given[text], reach) for text in texts]
+
+
+def _values_for(
+    text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
+) -> Mapping[str, float]:
+    """The values of those parameters that an activation has, or that a formula names."""
+    known = activations.get(ALIASES.get(text, text))
+    names = re.findall(r"\w+", text) if known is None else [parameter.name for parameter in known.parameters]
+    return {name: value for name, value in values.items() if name in names}
+
+
+_MOST_TOGETHER = 8
+
+
+def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
+    """Draw functions and their slopes as PNG: one alone with its kinks and saturation, several over each other."""
     from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
-    about = description.about
-    if not len(description.x):
-        raise ConfigError(f"{about['name']} works on a whole row of units, so that it has no picture")
+    for one in descriptions:
+        if not len(one.x):
+            raise ConfigError(f"{one.about['name']} works on a whole row of units, so that it has no picture")
+    if len(descriptions) > _MOST_TOGETHER:
+        raise ConfigError(f"found {len(descriptions)} functions, expected at most {_MOST_TOGETHER} in one picture")
+    first = descriptions[0]
+    if len(descriptions) > 1:
+        curves = [plots.FunctionCurve(one.label, one.value, one.slope, one.kinks) for one in descriptions]
+        output.write(plots.to_png(plots.functions(first.x, curves)))
+        return
     figure = plots.activation(
-        description.x,
-        description.value,
-        description.slope,
-        kinks=description.kinks,
-        saturated=description.saturated,
-        formula=str(about["formula"]),
-        slope_formula=str(about["slope_formula"]),
-        title=str(about["name"]),
+        first.x,
+        first.value,
+        first.slope,
+        kinks=first.kinks,
+        saturated=first.saturated,
+        formula=str(first.about["formula"]),
+        slope_formula=str(first.about["slope_formula"]),
+        title=str(first.about["name"]),
     )
     output.write(plots.to_png(figure))

@@ -128,13 +128,17 @@ def _flat(figures: Mapping[str, Figures]) -> Figures:
 
 @dataclass(frozen=True)
 class Opened:
-    """A finished run: its experiment, and the model of one of its checkpoints; `trust` has what differs from it."""
+    """A finished run: its experiment, and the model of one of its checkpoints; `trust` has what differs from it.
+
+    `gradient_faults` are what its gradient check has found wrong.
+    """
 
     paths: DataPaths
     model: Model
     checkpoint: str
     about: WeightsAbout
     trust: Trust
+    gradient_faults: Sequence[str] = ()
 
     @property
     def experiment(self) -> Experiment:
@@ -173,7 +177,8 @@ def open_run(
     refuse_other_plugins(run, about, plugins, trust)
     refuse_foreign(run, name, checkpoint, about, state, trust)
     paths = moved_with(with_absolute_paths(experiment, run.path), run.then(), run.path.resolve())
-    return Opened(paths, Model.from_checkpoint(experiment, checkpoint), name, about, trust)
+    faults = checkpoint.about.get("gradient_faults", ()) if state is None else state.about.gradient_faults
+    return Opened(paths, Model.from_checkpoint(experiment, checkpoint), name, about, trust, faults)
 
 
 @contextlib.contextmanager
@@ -248,7 +253,7 @@ def evaluate(
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
     on_status = _on_status(status, opened.about, has_ended=has_ended)
-    warnings = (*_wrong_gradients(run), *on_status, *found.warnings, *_on_predicted(model, predicted))
+    warnings = (*_on_gradient(opened.gradient_faults), *on_status, *found.warnings, *_on_predicted(model, predicted))
     warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
     notes = opened.paths.notes if rows is None else ()
     told: dict[str, Any] = {"flattery": flattery(trained, found.rows), "warnings": warnings, "notes": notes}
@@ -264,11 +269,10 @@ def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predi
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.about.fingerprint, new)
 
 
-def _wrong_gradients(run: RunFolder) -> Iterator[str]:
+def _on_gradient(faults: Sequence[str]) -> Iterator[str]:
     """A sentence where the run's own check found that it was trained with a wrong gradient."""
-    summary = run.read_summary()
-    for sentence in summary.wrong_gradients() if summary else ():
-        yield f"no figure of this run is to be trusted. {sentence.rstrip('.')}"
+    if faults:
+        yield f"no figure of this run is to be trusted. The gradient is wrong: {faults[0]}"
 
 
 def _on_status(status: str, about: WeightsAbout, *, has_ended: bool) -> Iterator[str]:

@@ -53,6 +53,23 @@ class Stop:
         if number == signal.SIGINT and now - self.time > _SECONDS_OF_ONE_SIGNAL:
             raise _Impatient
 
+    @contextlib.contextmanager
+    def at_once(self, where: Callable[[], str]) -> Iterator[None]:
+        """Context that a signal, even one from before, ends at once with `error(where())`."""
+        if not self():
+            with contextlib.suppress(_Leaving), self._impatient():
+                yield
+        if self():
+            raise self.error(where())
+
+    @contextlib.contextmanager
+    def _impatient(self) -> Iterator[None]:
+        self.patient = False
+        try:
+            yield
+        finally:
+            self.patient = True
+
     def seconds_to_draw(self) -> float:
         """How long pictures may still take: after a signal not long, for the command is to end; else without limit."""
         return max(1e-3, _SECONDS_TO_DRAW - (time.monotonic() - self.time)) if self() else math.inf

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -193,9 +194,14 @@ class Saver:
         errors = self.checks.first.errors
         return np.array(errors, np.float64).reshape(len(errors), self.setup.network.layout.size)
 
+    @cached_property
+    def _config(self) -> str:
+        """The experiment as text, which takes long for very many layers."""
+        return to_yaml(self.setup.experiment)
+
     def _about(self, step: int) -> dict[str, Any]:
         """The facts stored with a checkpoint: its position, and everything on which the further training depends."""
-        setup, config = self.setup, to_yaml(self.setup.experiment)
+        setup, config = self.setup, self._config
         schedule = setup.experiment.optimizer.schedule
         return {
             "step": step,

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.document import read_text
-from nnlab.config.experiment import to_plain, to_yaml
+from nnlab.config.experiment import to_plain
 from nnlab.config.schema import Experiment
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.data.dataset import Columns, Dataset
@@ -74,15 +74,10 @@ def refuse_edited(
     trust, what = trust or Trust(), f"{folder.path}: the checkpoint"
     saved = _values(about.config)
     if values is None or [*_changes(saved, values)]:
-        refuse_changes(what, saved, values_of(experiment), trust)
+        refuse_changes(what, saved, to_plain(experiment), trust)
     if about.seed != experiment.seed:
         found = f"seed: found seed {about.seed}, expected that of its experiment, {experiment.seed}"
         trust.hold(f"{printable(what)} is of another run", [found])
-
-
-def values_of(experiment: Experiment) -> Any:
-    """The values of a resolved experiment file."""
-    return _values(to_yaml(experiment))
 
 
 @lru_cache(maxsize=2)

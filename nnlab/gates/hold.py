@@ -1,4 +1,7 @@
-"""Gates evaluated on the figures that a run measured, and on those of a baseline run where needed."""
+"""Gates evaluated on the figures that a run measured, and on those of a baseline run where needed.
+
+Runs are listed by the same gates, without NumPy: what needs it is loaded where it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,18 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from nnlab.errors import CheckpointError, ConfigError, Fault, printable
 from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, unknown_figure
-from nnlab.maths.metrics import shown_gate
-from nnlab.maths.statistics import median
-from nnlab.networks.layout import Layout
-from nnlab.runs import checkpoints
-from nnlab.runs.about import StateAbout
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import check_mark, finite, read_figures
 from nnlab.runs.run import UNFINISHED
 from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
+
+if TYPE_CHECKING:
+    from nnlab.networks.layout import Layout
 
 
 @dataclass
@@ -87,6 +89,8 @@ class Outcome:
     @property
     def shown(self) -> str:
         """The gate in words, which name a loss of scaled targets as such."""
+        from nnlab.maths.metrics import shown_gate  # noqa: PLC0415 - NumPy
+
         return shown_gate(self.gate, scaled_targets=self.scaled_targets)
 
     def line(self) -> GateLine:
@@ -159,6 +163,9 @@ def needs_baseline(gates: Iterable[Gate]) -> list[int]:
 
 def check_metrics(run: RunFolder) -> None:
     """CheckpointError if metrics.csv differs from what the last checkpoint says; without one it is taken as it is."""
+    from nnlab.runs import checkpoints  # noqa: PLC0415 - NumPy
+    from nnlab.runs.about import StateAbout  # noqa: PLC0415 - NumPy
+
     try:
         last = checkpoints.load(run.checkpoint("last"))
     except CheckpointError:

@@ -11,7 +11,7 @@ The forms used keep their relative accuracy until the slope itself underflows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,7 +97,7 @@ class Activation:
         """
         known: dict[str, Any] = {"formula": "user-defined", "slope_formula": "user-defined", "range": "unknown"}
         known |= {"initializer": "glorot_uniform", "source": "a plugin"} | about
-        if not callable(known.get("kinks", smooth)):
+        if isinstance(known.get("kinks"), Iterable):
             known["kinks"] = _at(*known["kinks"])  # a plugin may simply list the points
         slopes = {key: _into_out(function) for key, function in (parameter_slopes or {}).items()}
 

@@ -1,11 +1,13 @@
 """Pictures of a run: each a pure function from plain arrays to a matplotlib Figure, and `save` to write it.
 
+architecture.py  a network: its units, images and weights
+operations.py    the formulas of a forward pass, and the derivatives that flow back
 curves.py   cost, accuracy and learning rate over the updates
 classes.py  confusion matrix, misclassified images
 labels.py   precision, recall and F1 of each label
 regions.py  decision regions, truth beside prediction, for two inputs
 fits.py     predictions against true values, the curve of a network with one input
-functions.py  an activation and its slope
+functions.py  an activation and its slope, or several over each other
 answers.py  images that a network was asked about, with its answers
 images.py   rows of images as pictures, galleries of them, samples with their labels
 convolutions.py  kernels, feature maps, the health of channels
@@ -15,6 +17,7 @@ first_layer.py  the weights of the first layer's strongest units
 health.py   dead and saturated units, gradients and updates over the steps and over depth
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
+runs.py        the curves of several runs over each other
 sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
@@ -30,6 +33,7 @@ ensure_matplotlib_folder()  # matplotlib reads and writes this folder when it is
 from matplotlib.figure import Figure  # noqa: E402
 
 from nnlab.pictures.answers import answered  # noqa: E402
+from nnlab.pictures.architecture import architecture  # noqa: E402
 from nnlab.pictures.arm_health import arm_health  # noqa: E402
 from nnlab.pictures.arm_parameters import arm_parameters  # noqa: E402
 from nnlab.pictures.arm_units import arm_units  # noqa: E402
@@ -40,25 +44,30 @@ from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa:
 from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
 from nnlab.pictures.first_layer import first_layer, first_layer_of_images  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
-from nnlab.pictures.functions import activation  # noqa: E402
+from nnlab.pictures.functions import FunctionCurve, activation, functions  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
+from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
 from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
-from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
+from nnlab.pictures.runs import run_curves  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_format, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
 
 __all__ = [
+    "MOST_LAYERS",
     "MOST_SPREADS",
     "Figure",
+    "FunctionCurve",
     "Key",
     "Plane",
     "accuracy",
     "activation",
     "answered",
+    "architecture",
     "arm_health",
     "arm_parameters",
     "arm_style",
@@ -78,6 +87,7 @@ __all__ = [
     "first_layer_of_images",
     "fit",
     "fit_curve",
+    "functions",
     "gradients",
     "grid_along",
     "health",
@@ -86,13 +96,16 @@ __all__ = [
     "learning_rate",
     "misclassified",
     "mislabelled",
+    "operations",
     "parameters",
     "rankings",
+    "run_curves",
     "samples",
     "save",
     "shortened",
     "survival",
     "sweep_keys",
+    "to_format",
     "to_png",
     "truth_and_prediction",
     "units",

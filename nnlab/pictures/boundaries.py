@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nnlab.pictures.regions import (
+    MOST_CLASSES,
     UNKNOWN,
     alike,
     class_names,
@@ -21,6 +22,7 @@ from nnlab.pictures.regions import (
     scatter_classes,
     shade_classes,
     shade_probability,
+    too_many_classes,
 )
 from nnlab.pictures.scales import sampled
 from nnlab.pictures.style import INK, NORMAL, SMALL, blank, count, in_two_lines, legend, look, shortened
@@ -44,7 +46,12 @@ class Plane:
 
 
 def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, title: str) -> Figure:
-    """A panel for each arm with its decision regions below a line about its network; all panels share one scale."""
+    """A panel for each arm with its decision regions below a line about its network; all panels share one scale.
+
+    For more than 30 classes the figure only says that there are too many.
+    """
+    if len(plane.classes) > MOST_CLASSES:
+        return too_many_classes(plane.classes, title)
     rows = -(-len(networks) // _ACROSS)
     across = -(-len(networks) // rows)
     figure = blank(title, width=max(6.5, 3.0 * across), height=1.0 + rows * (0.7 + 2.5 * _slenderness(plane)))
@@ -65,7 +72,9 @@ def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, tit
 
 
 def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: str) -> Figure:
-    """Decision regions in a row for each arm and a column for each step."""
+    """Decision regions in a row for each arm and a column for each step; as `boundaries` for many classes."""
+    if len(plane.classes) > MOST_CLASSES:
+        return too_many_classes(plane.classes, title)
     steps, rows = list(next(iter(strips.values()))), sampled(len(plane.x), _POINTS_FILM)
     thin = replace(plane, x=plane.x[rows], labels=plane.labels[rows])
     thinned = f"; {len(rows):,} of {len(plane.x):,} points" if len(rows) < len(plane.x) else ""

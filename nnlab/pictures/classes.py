@@ -33,6 +33,7 @@ from nnlab.pictures.style import (
 )
 
 MOST_COUNTED = 40  # classes; with more, the cells are too small for numbers
+MOST_WHOLE, MOST_CONFUSED = 50, 30  # classes up to which all are shown; of more, those that are
 MOST_IMAGES, IMAGE_COLUMNS = 25, 5
 
 
@@ -47,28 +48,42 @@ def confusion(
 ) -> Figure:
     """Confusion matrix: how often each true class (row) was predicted as each class (column).
 
-    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. `accuracy` is a share. With
+    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. Of more than 50 classes the 30
+    that are confused most are shown, and the sentence says so. `accuracy` is a share, that of all classes. With
     `weighted` it is one by the rows' weights, which the counts are without, and the sentence says so.
     """
-    classes = [shortened(name, 24) for name in classes]
+    shown = _most_confused(matrix) if len(matrix) > MOST_WHOLE else np.arange(len(matrix))
+    shares = (matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))[np.ix_(shown, shown)]
+    samples, total, matrix = matrix.sum(), len(matrix), matrix[np.ix_(shown, shown)]
+    classes = [shortened(classes[index], 24) for index in shown]
     cell = _cell_size(matrix)
     below, upright = _column_names(classes, cell)
     side, names_width = cell * len(classes), 0.085 * max(map(len, classes))
     names_height = names_width if upright else 0.17 * max(1 + name.count("\n") for name in below)
     figure = blank(title, width=max(side + names_width + 1.5, 5.5), height=side + names_height + 1.2)
     axes = figure.subplots()
-    image = _draw_shares(axes, matrix)
+    image = _draw_shares(axes, matrix, shares)
     axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     by_weight = " by weight" if weighted else ""
     correct = f"{percent(accuracy)} right{by_weight}" if accuracy is not None and np.isfinite(accuracy) else ""
-    parts = [f"{legible(split)} part", sample_count(matrix.sum()), correct]
-    sentence = joined([", ".join(filter(None, parts)), "cells count rows, without their weights" if weighted else ""])
+    parts = [f"{legible(split)} part", sample_count(samples), correct]
+    most = f"the {len(shown)} of {count(total)} classes that are confused most" if len(shown) < total else ""
+    counted = "cells count rows, without their weights" if weighted else ""
+    sentence = joined([", ".join(filter(None, parts)), most, counted])
     dress(axes, x="predicted class", y="true class", sentence=sentence, letters=int(9 * figure.get_figwidth() - 9))
     axes.grid(visible=False)
     axes.tick_params(length=0)
     _add_share_bar(figure, axes, image)
     return figure
+
+
+def _most_confused(matrix: NDArray[Any]) -> NDArray[np.intp]:
+    """The indices of 30 classes, in ascending order: those of the largest counts off the diagonal."""
+    wrong = matrix - np.diag(matrix.diagonal())
+    largest = np.argsort(-wrong, axis=None, kind="stable")[: MOST_CONFUSED**2]  # of at least 30 classes
+    pairs = np.stack(np.unravel_index(largest, wrong.shape), axis=1)
+    return np.sort(list(dict.fromkeys(pairs.ravel().tolist()))[:MOST_CONFUSED])
 
 
 def _cell_size(matrix: NDArray[Any]) -> float:
@@ -89,9 +104,8 @@ def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]
     return ["\n".join(lines) for lines in broken], False
 
 
-def _draw_shares(axes: Axes, matrix: NDArray[Any]) -> AxesImage:
-    """Colour each cell by its share of the row, on a square-root scale that makes small shares visible."""
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+def _draw_shares(axes: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> AxesImage:
+    """Colour each cell by its share of the true class, on a square-root scale that makes small shares visible."""
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="auto")
     if len(matrix) <= MOST_COUNTED:
         for row, column in np.ndindex(*matrix.shape):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nnlab.pictures.scales import drawable, sampled
+from nnlab.pictures.scales import drawable, opacity, sampled
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
@@ -76,8 +76,8 @@ def _draw_fit(
     truth, predicted = truth[good].astype(float), predicted[good].astype(float)
     known = None if weights is None else weights[good]
     rows = sampled(len(truth), MOST_POINTS)
-    axes.plot(truth[rows], predicted[rows], linestyle="", marker="o", markersize=5, color=BLUE, alpha=_ink(len(rows)),
-              markeredgewidth=0)  # fmt: skip
+    axes.plot(truth[rows], predicted[rows], linestyle="", marker="o", markersize=5, color=BLUE,
+              alpha=opacity(len(rows)), markeredgewidth=0)  # fmt: skip
     low, high = _common_limits(truth, predicted)
     axes.plot([low, high], [low, high], color=INK, linewidth=1.2, linestyle="--")
     target = shortened(target, 24)
@@ -89,11 +89,6 @@ def _draw_fit(
     axes.locator_params(nbins=5)
     if len(truth) == 0:
         say(axes, "no finite value")
-
-
-def _ink(points: int) -> float:
-    """The opacity of points, lower the more there are."""
-    return 0.8 if points <= 100 else 0.45 if points <= 1000 else 0.25
 
 
 def _common_limits(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[float, float]:
@@ -158,4 +153,4 @@ def _points(axes: Axes, x: NDArray[Any], truth: NDArray[Any], *, hollow: bool) -
     rows = sampled(len(x), MOST_POINTS)
     fill, edge, marker = ("none", BLACK, "s") if hollow else (BLUE, BLUE, "o")
     return axes.plot(x[rows], truth[rows], linestyle="", marker=marker, markersize=5, markerfacecolor=fill,
-                     markeredgecolor=edge, alpha=max(_ink(len(rows)), 0.4))[0]  # fmt: skip
+                     markeredgecolor=edge, alpha=max(opacity(len(rows)), 0.4))[0]  # fmt: skip

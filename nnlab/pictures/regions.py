@@ -28,12 +28,14 @@ from nnlab.pictures.style import (
     legend,
     look,
     percent,
+    say,
     shortened,
 )
 
 GRID_POINTS = 240  # points along each axis: two or three pixels each
 LEAST_GRID_POINTS = 32
 MOST_POINTS = 2000
+MOST_CLASSES = 30  # of which colours and markers can be told apart in a legend
 UNKNOWN = "#9e9e9e"
 ALIKE = 3  # both inputs share one scale if their ranges differ by less than this factor
 
@@ -57,8 +59,10 @@ def boundary(
     `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
     of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
     `trained` (N,) is true for points used in training; the others get a dark rim. There are `along` points of the grid
-    along each axis.
+    along each axis. For more than 30 classes the figure only says that there are too many.
     """
+    if len(classes) > MOST_CLASSES:
+        return too_many_classes(classes, title)
     extent = extent_of(x)
     figure = blank(title, width=7.0, height=_height(extent, 5.4, 5.0))
     axes = figure.subplots()
@@ -78,6 +82,15 @@ def boundary(
     extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if binary else {}
     extra |= _rim_keys(unseen)
     legend(figure, [*handles, *extra.values()], [*class_names(classes), *extra])
+    return figure
+
+
+def too_many_classes(classes: Sequence[str], title: str) -> Figure:
+    """A figure that says why no regions or points of so many classes are drawn."""
+    figure = blank(title, width=7.0, height=2.4)
+    axes = figure.subplots()
+    axes.axis("off")
+    say(axes, f"{count(len(classes))} classes: too many to tell apart. Up to {MOST_CLASSES} are drawn.")
     return figure
 
 
@@ -233,8 +246,11 @@ def truth_and_prediction(
     """True beside predicted classes, with a ring around each wrong prediction.
 
     `x` (N, 2) in the inputs' own units; `truth` and `predicted` (N,) are class indices. With `weighted` the rows have
-    weights, and the sentence says that the wrong ones are counted without.
+    weights, and the sentence says that the wrong ones are counted without. For more than 30 classes the figure only
+    says that there are too many.
     """
+    if len(classes) > MOST_CLASSES:
+        return too_many_classes(classes, title)
     extent = extent_of(x)
     figure = blank(title, width=9.0, height=_height(extent, 4.8, 3.9))
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)

@@ -157,6 +157,11 @@ def thinned(values: NDArray[Any], pieces: int = 1500) -> NDArray[np.intp]:
     return np.unique(np.concatenate([[0, values.size - 1], lowest, highest]))
 
 
+def opacity(points: int) -> float:
+    """The opacity of points, lower the more there are."""
+    return 0.8 if points <= 100 else 0.45 if points <= 1000 else 0.25
+
+
 def sampled(rows: int, most: int) -> NDArray[np.intp]:
     """At most `most` row numbers out of `rows`, evenly spread."""
     return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.intp))

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from nnlab.pictures.scales import drawable, metric_and_loss, scale_metric, wants_logarithm
+from nnlab.pictures.scales import drawable, metric_and_loss, opacity, scale_metric, wants_logarithm
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
@@ -31,6 +31,7 @@ from nnlab.pictures.style import (
 _COLUMNS = 3
 _MOST_TICKS = 8  # values of a key that each get a tick
 _FEW_DECADES = 30  # the ratio of the ends of an axis below which powers of ten are too few ticks
+_FEW_MARKS = 100  # of more, the white edges would hide other marks
 _SPREAD = 0.16  # offset of the seeds, as a share of the distance between two values, so that they do not overlap
 
 
@@ -104,18 +105,25 @@ def _draw(axes: Axes, key: Key, finals: NDArray[Any], best: int) -> dict[str, Li
     handles = {}
     if values.shape[1] > 1:
         at = np.stack([_beside(place, values.shape[1], apart, is_log=key.is_log) for place in places])
-        handles["single seeds"] = axes.plot(at.ravel(), values.ravel(), linestyle="", marker=".", markersize=5,
-                                            color=FAINT, zorder=2)[0]  # fmt: skip
+        seed: dict[str, Any] = {"marker": ".", "markersize": 5, "color": FAINT, **_crowded(values.size)}
+        axes.plot(at.ravel(), values.ravel(), linestyle="", zorder=2, **seed)
+        handles["single seeds"] = Line2D([], [], linestyle="", marker=".", markersize=6, color=FAINT)
     shared = _shared(places, means) if key.source == "grid" else np.empty((0, 2))
     if len(shared):
         look: dict[str, Any] = {} if key.is_number else {"linestyle": "", "marker": "_", "markersize": 34}
         axes.plot(*shared.T, color=BLUE, linewidth=1.8, markeredgewidth=1.8, zorder=3, **look)
         handles["mean of all points with the value"] = Line2D([], [], color=BLUE, linewidth=1.8)
-    handles["mean of a point"] = axes.plot(places, means, linestyle="", marker="o", markersize=6, color=BLUE,
-                                           markeredgecolor="white", zorder=4)[0]  # fmt: skip
+    point = {"marker": "o", "markersize": 6, "color": BLUE, "markeredgecolor": "white", **_crowded(len(places))}
+    axes.plot(places, means, linestyle="", zorder=4, **point)
+    handles["mean of a point"] = Line2D([], [], linestyle="", marker="o", markersize=6, color=BLUE)
     handles["best point"] = axes.plot(places[best], means[best], linestyle="", marker="D", markersize=10,
                                       color=VERMILLION, markeredgecolor=BLACK, zorder=5)[0]  # fmt: skip
     return handles
+
+
+def _crowded(marks: int) -> dict[str, Any]:
+    """The look of marks that lie over each other: small, without edges, transparent; that of few is left as it is."""
+    return {"markersize": 3.5, "markeredgewidth": 0, "alpha": opacity(marks)} if marks > _FEW_MARKS else {}
 
 
 def _places(key: Key) -> tuple[NDArray[np.float64], float]:

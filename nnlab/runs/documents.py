@@ -99,6 +99,12 @@ class RunDocument(DocumentPart):
         except ValidationError as error:
             raise CheckpointError(_faults(error, values, shown)) from error
 
+    @classmethod
+    def at(cls, path: Path) -> Self | None:
+        """The document in the file at a path; None if there is none. CheckpointError if it is invalid."""
+        values = read_values(path)
+        return None if values is None else cls.of(values, printable(str(path)))
+
 
 class SealedDocument(RunDocument):
     """A document in a file of its own, with the SHA-256 of its content, however the file lays it out."""

@@ -293,7 +293,7 @@ def to_csv(rows: Iterable[Sequence[str]]) -> str:
     plain = csv.writer(text, lineterminator="\n")
     careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in rows:  # a carriage return ends a line for readers, and is not quoted by every version of Python
-        (careful if any("\r" in cell for cell in row) else plain).writerow(row)
+        (careful if "\r" in "".join(row) else plain).writerow(row)
     return text.getvalue()
 
 

@@ -30,13 +30,14 @@ from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, Trai
 
 LATEST = "latest"
 CONFIG = "config.yaml"
+LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 INNER = ("checkpoints", "plots")
 
 # The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
 # one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", "parameters.csv", ".lock", CONFIG, "run.json", "summary.json"),
-    *("autopsy.json", "report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
+    *("autopsy.json", "report.html", "checkpoints/best.npz", "checkpoints/previous.npz", LIVE_PAGE, LIVE_DATA),
 )
 
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
@@ -74,11 +75,11 @@ class RunFolder:
                     (draft / folder).mkdir()
                 if config is not None:
                     write_text(draft / CONFIG, config)
-                path = _take_free_name(draft, root, f"{stamp}_{name}")
+                path = take_free_name(draft, root, f"{stamp}_{name}")
             except BaseException:
                 remove(draft)
                 raise
-        _point_latest(root, path.name)
+        point_latest(root, path.name)
         return cls(path)
 
     def refuse_links(self) -> None:
@@ -207,7 +208,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _take_free_name(draft: Path, root: Path, name: str) -> Path:
+def take_free_name(draft: Path, root: Path, name: str) -> Path:
     """Rename a folder to the first name that is free. A rename never replaces a folder that is not empty."""
     for attempt in range(1, 10_000):
         path = root / (name if attempt == 1 else f"{name}-{attempt}")
@@ -221,7 +222,7 @@ def _take_free_name(draft: Path, root: Path, name: str) -> Path:
     raise StorageError(f"{printable(str(root / name))}: ten thousand runs of that name and second exist")
 
 
-def _point_latest(root: Path, name: str) -> None:
+def point_latest(root: Path, name: str) -> None:
     """Point `latest` to a folder, in one rename; what somebody else keeps under that name stays.
 
     Without support for links there is no `latest`, which is no error.

@@ -38,6 +38,23 @@ def take_lock(path: Path) -> int:
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds this lock file. One that nobody holds is not taken, so that no other is refused it."""
+    try:
+        descriptor = open_plain(path, os.O_RDONLY)
+    except (OSError, CheckpointError):
+        return False
+    try:
+        if _is_gone(os.pread(descriptor, 20, 0).decode(errors="replace").strip()):
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _is_gone(holder: str) -> bool:
     """Whether no process has this number any more."""
     try:

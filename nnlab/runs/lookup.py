@@ -4,50 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from nnlab.errors import CheckpointError, printable, suggestion
 from nnlab.runs.folder import CONFIG, LATEST, RunFolder
 
+NEWEST = f"@{LATEST}"
+
 
 def find(root: Path, name: str) -> RunFolder:
-    """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique prefix of one.
+    """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique beginning of one.
 
-    The time in the name may be left out. CheckpointError if there is no such run, or more than one, or if its
-    experiment file or one of its folders is behind a link.
+    The time in the name may be left out; `NAME@latest` is the newest of those that NAME means. CheckpointError if there
+    is no such run, or more than one, or if its experiment file or one of its folders is behind a link.
     """
-    for path in (Path(name), root / name):
-        if _is_run(path):
-            return _checked(path.resolve() if path.name == LATEST else path)
-    for path in (Path(name), root / name):
-        if _has_lost_its_config(path):
-            raise CheckpointError(f"{printable(str(path / CONFIG))}: found no such file, expected a run's")
-    names = _runs_in(root)
-    matches = [run for run in names if run.partition("_")[2] == name]
-    if len(matches) != 1 and name:
-        matches = [run for run in names if run.startswith(name) or run.partition("_")[2].startswith(name)]
-    if len(matches) == 1:
-        return _checked(root / matches[0])
-    raise CheckpointError(_not_found(root, name, names, matches))
-
-
-def _checked(path: Path) -> RunFolder:
-    folder = RunFolder(path)
+    folder = RunFolder(path_of(root, name))
+    if not _is_run(folder.path):
+        raise CheckpointError(f"{printable(str(folder.path / CONFIG))}: found no such file, expected a run's")
     folder.refuse_links()
     return folder
+
+
+def path_of(root: Path, name: str) -> Path:
+    """The folder of the run that `name` means; one named in full may have lost its experiment file."""
+    for is_one in (_is_run, _has_lost_its_config):
+        for path in (Path(name), root / name):
+            if is_one(path):
+                return path.resolve() if path.name == LATEST else path
+    return root / match(runs_in(root), name, root)
+
+
+def match(names: Sequence[str], name: str, root: Path) -> str:
+    """The one of the run folders `names` in `root` that `name` means. CheckpointError for none and for several."""
+    plain = name.removesuffix(NEWEST)
+    matches = [run for run in names if run.partition("_")[2] == plain] if plain else []
+    if not matches and plain:
+        matches = [run for run in names if run.startswith(plain) or run.partition("_")[2].startswith(plain)]
+    if len(matches) == 1 or (matches and plain != name):
+        return matches[-1]
+    raise CheckpointError(_not_found(root, plain, names, matches))
 
 
 _SHOWN = 5
 
 
-def _not_found(root: Path, name: str, names: list[str], matches: list[str]) -> str:
+def _not_found(root: Path, name: str, names: Sequence[str], matches: Sequence[str]) -> str:
     if matches:
         newest, more = matches[-_SHOWN:], len(matches) - _SHOWN
-        listed = ", ".join(newest) + (f" and {more} older" if more > 0 else "")
-        return f"'{printable(name)}' means {len(matches)} runs ({listed}), expected one of these names or '{LATEST}'"
+        listed, name = ", ".join(newest) + (f" and {more} older" if more > 0 else ""), printable(name)
+        expected = f"expected one of these names, or '{name}{NEWEST}' for the newest"
+        return f"'{name}' means {len(matches)} runs ({printable(listed)}), {expected}"
     if not names:
         return f"found no run in {printable(str(root))}, expected one made by `nnlab train`"
-    hint = suggestion(name, names) or f", expected one such as {names[-1]}"
+    hint = suggestion(name, names) or f", expected one such as {printable(names[-1])}"
     return f"found no run '{printable(name)}' in {printable(str(root))}{hint}"
 
 
@@ -61,11 +71,16 @@ def _has_lost_its_config(path: Path) -> bool:
     return any(os.path.lexists(path / own) for own in ("run.json", "checkpoints"))
 
 
-def _runs_in(root: Path) -> list[str]:
+def runs_in(root: Path) -> list[str]:
+    """The names of the run folders in `root`, the oldest first."""
+    return [name for name in run_folders(root) if _is_run(root / name)]
+
+
+def run_folders(root: Path) -> list[str]:
+    """The same with those that have lost their experiment file."""
     with contextlib.suppress(OSError):
-        return sorted(
-            p.name for p in root.iterdir() if _is_run(p) and not p.is_symlink() and not p.name.startswith(".")
-        )
+        found = (p for p in root.iterdir() if not p.name.startswith(".") and (_is_run(p) or _has_lost_its_config(p)))
+        return sorted(path.name for path in found if not path.is_symlink())
     return []
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
-from nnlab.maths.metrics import shown_name
 from nnlab.runs.documents import DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import Status, StoppedBy
@@ -323,6 +322,8 @@ class ArmsSummary(SealedDocument):
 
     def shown(self, figure: str) -> str:
         """The name under which a figure such as `test/loss`, or `mean test/loss`, is shown."""
+        from nnlab.maths.metrics import shown_name  # noqa: PLC0415 - NumPy, without which runs are found and listed
+
         return shown_name(figure, scaled_targets=self.scaled_targets)
 
     def check_arms(self, ranking: Iterable[str]) -> None:

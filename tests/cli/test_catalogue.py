@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from matplotlib import image
-from support import nnlab_here
+from support import faults, nnlab_here
 
+from nnlab.experiments.catalogue import describe_all
 from nnlab.maths.activations import ACTIVATIONS, ALIASES
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import LOSSES
@@ -90,6 +91,10 @@ def test_the_names_of_other_frameworks_are_understood(alias, name, tmp_path):
         (("show", "elu", "--set", "alpha=1e999"), "--set: found 'alpha=1e999', expected NAME=NUMBER such as beta=1.5"),
         (("show", "elu", "--set", "alpha=1", "--set", "alpha=2"), "--set: found alpha twice, expected it once"),
         (("plot", "softmax"), "softmax works on a whole row of units, so that it has no picture"),
+        (("plot", "relu", "softmax"), "softmax works on a whole row of units, so that it has no picture"),
+        (("plot", "relu", "gelus"), "unknown activation 'gelus'; did you mean 'gelu'?"),
+        (("plot", "relu", "gelu", "--set", "beta=2"), "--set: none of relu, gelu has a parameter 'beta'"),
+        (("plot", *["relu"] * 9), "found 9 functions, expected at most 8 in one picture"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_words(words, expected, tmp_path):
@@ -98,6 +103,61 @@ def test_what_cannot_be_shown_is_refused_in_words(words, expected, tmp_path):
     assert expected in result.stderr
     assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+EVERY = [(kind, name) for kind, table in TABLES.items() for name in table]
+EVERY += [("schedules", name) for name in [*SCHEDULES, "plateau"]]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_every_entry_is_shown_with_lines_that_an_experiment_may_have(kind, name, tmp_path):
+    shown = said(kind, "show", name, cwd=tmp_path)
+    about = json.loads(said(kind, "show", name, "--json", cwd=tmp_path))
+    assert about["formula"] in shown
+    assert about["source"] in shown
+    assert all(parameter["description"] in shown for parameter in about["parameters"])
+    if (example := about.get("example")) is None:
+        assert name == "heaviside"  # cannot be trained
+        return
+    assert "".join(f"    {line}\n" for line in example.splitlines()) in shown
+    task = about.get("tasks", ["regression"])[0]
+    text = f"name: e\ntask: {task}\ndata: {{source: houses}}\ntraining: {{steps: 100, batch_size: all}}\n{example}"
+    assert faults(text) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("losses", "show", "hubr"), "unknown loss 'hubr'; did you mean 'huber'?"),
+        (("optimizers", "show", "adm"), "unknown optimizer 'adm'; did you mean 'adam'?"),
+        (("initializers", "show", "he_norml"), "unknown initialiser 'he_norml'; did you mean 'he_normal'?"),
+        (("schedules", "show", "xyz"), "unknown schedule 'xyz'; expected one of constant, linear,"),
+    ],
+)
+def test_a_name_that_is_none_is_answered_with_the_near_one(words, expected, tmp_path):
+    result = nnlab_here(*words, cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert expected in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("relu", "gelu", "exponential"),
+        ("elu", "relu6", "x * sigmoid(beta * x)", "--set", "beta=2", "--set", "alpha=0.5"),
+    ],
+)
+def test_several_functions_are_drawn_over_each_other(words, tmp_path):
+    assert said("activations", "plot", *words, "--out", "f.png", cwd=tmp_path) == "f.png\n"
+    assert min(image.imread(tmp_path / "f.png").shape[:2]) > 800
+
+
+def test_functions_in_one_picture_have_one_range_and_the_values_that_are_theirs():
+    relu, elu, formula = describe_all(["relu6", "elu", "x * sigmoid(beta * x)"], values={"beta": 2.0, "alpha": 0.5})
+    assert relu.x[-1] == elu.x[-1] == formula.x[-1] == 9.0
+    np.testing.assert_allclose(elu.value[0], 0.5 * np.expm1(-9.0))
+    np.testing.assert_allclose(formula.value, formula.x / (1 + np.exp(-2 * formula.x)))
+    assert [one.label for one in (relu, elu, formula)] == ["relu6", "elu", "x * sigmoid(beta * x)"]
 
 
 @pytest.mark.parametrize("words", [("gelu",), ("hard_tanh",), ("snake", "--set", "frequency=2"), ("x * tanh(exp(x))",)])

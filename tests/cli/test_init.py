@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from support import ROOT, nnlab, nnlab_here, parse_json, write
+from support import ROOT, nnlab, nnlab_here, parse_json, read_json, write
 
+from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 
 
@@ -73,7 +74,7 @@ def test_ratings_are_asked_about_and_train_once_that_is_answered(tmp_path):
     refused = nnlab("train", "ratings.yaml", cwd=tmp_path)
     assert refused.returncode == 2
     expected = "found CHOOSE, expected an answer: regression (an amount) or multiclass (a class each)"
-    assert refused.stderr == f"ratings.yaml:9:7: {expected}\n"
+    assert refused.stderr == f"ratings.yaml:10:7: {expected}\n"
     for task, figure in (("regression", "test/r2"), ("multiclass", "test/accuracy")):
         assert figure in trained(tmp_path, "ratings.yaml", "--set", f"task={task}")
 
@@ -132,7 +133,25 @@ def test_a_file_is_overwritten_only_by_force(tmp_path):
     assert "moons.yaml: found a file, expected no file of this name: --force overwrites it" in done.stderr
     assert path.read_text(encoding="utf-8") == "mine"
     assert nnlab_here("init", "--force", cwd=tmp_path).exit_code == 0
-    assert path.read_text(encoding="utf-8").startswith("# moons: 1000 rows")
+    assert "\n# moons: 1000 rows" in path.read_text(encoding="utf-8")
+
+
+def test_an_editor_finds_the_schema_beside_the_experiment(tmp_path):
+    """It is replaced where it is one of nnlab's, perhaps of another version, and never where it is not."""
+    (tmp_path / "work").mkdir()
+    schema, first = tmp_path / "work" / "nnlab.schema.json", "# yaml-language-server: $schema=nnlab.schema.json\n"
+    for before in (None, '{"title": "An experiment of nnlab"}'):
+        if before is not None:
+            schema.write_text(before, encoding="utf-8")
+        assert nnlab_here("init", "xor", "-o", "work/e.yaml", "--force", cwd=tmp_path).exit_code == 0
+        assert (tmp_path / "work" / "e.yaml").read_text(encoding="utf-8").startswith(first)
+        assert read_json(schema) == experiment_schema()
+    schema.write_text("mine", encoding="utf-8")
+    assert nnlab_here("init", "xor", "-o", "work/e.yaml", "--force", cwd=tmp_path).exit_code == 0
+    assert (tmp_path / "work" / "e.yaml").read_text(encoding="utf-8").startswith("# xor: 4 rows")
+    assert schema.read_text(encoding="utf-8") == "mine"
+    assert nnlab("init", "xor", "-o", "-", cwd=tmp_path).stdout.startswith("# xor: 4 rows")
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
 
 
 def test_the_table_itself_is_never_overwritten(tmp_path):

@@ -83,6 +83,14 @@ def test_a_command_that_is_none_is_answered_with_the_near_one(typed, meant, tmp_
     assert f"No such command '{typed}'. Did you mean {meant}?" in refused(tmp_path, typed)
 
 
+@pytest.mark.parametrize("words", [(), ("train",), ("losses",), ("config", "schema")])
+def test_h_is_short_for_help(words, tmp_path):
+    short, long = (nnlab_here(*words, option, cwd=tmp_path) for option in ("-h", "--help"))
+    assert short.exit_code == 0
+    assert short.stdout == long.stdout
+    assert "-h, --help" in short.stdout
+
+
 def test_a_command_near_none_is_refused(tmp_path):
     assert "No such command 'dance'." in refused(tmp_path, "dance")
 

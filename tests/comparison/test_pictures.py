@@ -319,6 +319,15 @@ def test_a_sweep_has_a_frame_for_each_key_with_every_seed_and_point():
     assert "mean of all points with the value" in words(figure)
 
 
+@pytest.mark.parametrize(("count", "hides"), [(20, True), (200, False)])
+def test_the_marks_of_many_points_hide_no_others(count, hides):
+    figure = swept([plots.Key("a", list(np.linspace(1, 2, count)), "even")], np.full((count, 1), 0.5))
+    mark = figure.axes[0].get_lines()[0]
+    assert (mark.get_markeredgewidth() > 0) == hides
+    assert (mark.get_alpha() is None) == hides
+    assert (mark.get_markersize() >= 5) == hides
+
+
 def test_seeds_stand_beside_their_point_and_not_beside_another():
     figure = swept([plots.Key("a", RATES)], POINTS)
     places = figure.axes[0].get_lines()[0].get_xdata().reshape(6, 2)

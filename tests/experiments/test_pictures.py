@@ -14,6 +14,7 @@ from nnlab.errors import StorageError
 from nnlab.experiments.parameter_table import ParameterWay
 from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
 from nnlab.maths.metrics import report
+from nnlab.networks.diagrams.diagram import Diagram, Names, Node
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.networks.first_layer import Incoming
 from nnlab.pictures.style import number, percent
@@ -167,6 +168,19 @@ def test_an_interrupted_run_has_the_way_of_its_parameters(tmp_path):
     one = replace(shown(regression(1)), x=np.empty((0, 0)))
     assert list(draw(one, tmp_path)) == []
     assert {path.name for path in tmp_path.iterdir()} == {"cost.png", "parameters.png", "learned_parameters.png"}
+
+
+def layered(one):
+    """The same run with a diagram of its network."""
+    nodes = (
+        Node("input", "input", "input", shape=(2,), has_units=True),
+        Node("layer1", "layer", "dense1", ("weights",), shape=(1,), has_units=True, weights=np.array([[1.0], [-2.0]])),
+    )
+    named = Names("small", "binary", "", "mse", "mse", "", ("x0", "x1"), ("y = yes",))
+    return replace(one, diagram=Diagram(named, "2 inputs", nodes, ()))
+
+
+SUITABLE["a diagram of the network"] = (layered(regression(1)), {"cost", "fit", "architecture"})
 
 
 def words(figure):

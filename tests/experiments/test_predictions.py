@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -106,6 +107,30 @@ def test_scores_stand_behind_the_outputs_that_they_rank_and_weights_behind_the_t
     assert header == ["row", "sick", "probability/yes", "score/yes", "true/sick", "weight"]
     assert rows[0] == ["1", "no", "0.25", "0.10000000149011612", "yes", "0.5"]
     assert (float(rows[1][3]), rows[1][5]) == (scores[1, 0].item(), "3.0")
+
+
+def test_the_texts_of_many_cells_are_never_all_in_memory(tmp_path):
+    outputs = np.random.default_rng(1).random((250, 500))
+    many, path = part(outputs), tmp_path / "p.csv"
+    model_of_many = model("multilabel", [f"c{k}" for k in range(500)])
+    tracemalloc.start()
+    write_predictions(model_of_many, {"data": many}, NamedOutput(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4.5 * path.stat().st_size
+    lines = path.read_text().splitlines()
+    assert len(lines) == 251
+    for row in (0, 64, 65, 249):  # the first and the last, and two between which a block may end
+        cells = lines[row + 1].split(",")
+        assert cells[0] == str(row + 1)
+        assert [float(cell) for cell in cells[501:1001]] == outputs[row].tolist()
+
+
+def test_a_column_is_named_whose_only_escaped_text_is_far_below(tmp_path):
+    kept = facts(id=["a"] * 69_999 + ["=1+1"])
+    many = part(np.zeros((70_000, 1)), facts=kept)
+    found = write_predictions(model("regression", ["y"]), {"data": many}, NamedOutput(tmp_path / "p.csv"))
+    assert found == ("id",)
 
 
 def test_of_a_set_without_lines_and_of_rows_without_unseen_categories_there_are_no_such_columns(tmp_path):

@@ -118,6 +118,13 @@ def draw_compare_curves():
     return plots.compare_curves(np.arange(30), seeds(), metric_name="val/loss", title="Curves")
 
 
+def draw_run_curves():
+    steps = np.arange(0, 300, 10)
+    losses = {name: (steps, runs[0]) for name, runs in seeds().items()}
+    shares = {name: (steps[::3], np.full(10, 0.9)) for name in [*losses][:3]}
+    return plots.run_curves({"val/loss": losses, "val/accuracy": shares}, title="4 runs")
+
+
 def draw_compare_finals(arms=4, count=6):
     finals = {name: runs[:, -1] for name, runs in seeds(arms, count).items()}
     intervals = {name: (values.mean(), values.min(), values.max()) for name, values in finals.items()}
@@ -280,6 +287,16 @@ def draw_first_layer_in_colour():
     return draw_first_layer_of_images(3)
 
 
+def draw_functions():
+    x = np.linspace(-6, 6, 601)
+    rises = [np.maximum(x, 0), np.exp(x), np.tanh(x), np.where(x > 0, x, np.inf)]
+    curves = [
+        plots.FunctionCurve(name, y, np.gradient(np.where(np.isfinite(y), y, 0), x), (0.0,))
+        for name, y in zip(STRANGE, rises, strict=True)
+    ]
+    return plots.functions(x, curves)
+
+
 PICTURES = [
     draw_parameters,
     draw_parameters_of_many_units,
@@ -302,6 +319,7 @@ PICTURES = [
     draw_fit,
     draw_fit_curve,
     draw_compare_curves,
+    draw_run_curves,
     draw_compare_finals,
     draw_units,
     draw_health,
@@ -312,6 +330,7 @@ PICTURES = [
     draw_feature_maps,
     draw_channels,
     draw_answered,
+    draw_functions,
 ]
 
 
@@ -520,6 +539,18 @@ def test_a_best_step_at_the_start_stays_in_the_frame():
     assert figure.axes[0].get_ylim()[0] < 0.1
 
 
+def test_functions_that_end_alike_have_names_that_do_not_touch():
+    x = np.linspace(-6, 6, 601)
+    curves = [plots.FunctionCurve(f"f{i}", np.maximum(x, -i), (x > -i) * 1.0, ()) for i in range(8)]
+    for axes in plots.functions(x, curves).axes:
+        heights = sorted(text.get_position()[1] for text in axes.texts)
+        low, high = axes.get_ylim()
+        assert len(heights) == 8
+        assert min(b - a for a, b in pairwise(heights)) >= 0.08 * (high - low)
+        assert low <= heights[0]
+        assert heights[-1] <= high
+
+
 @pytest.mark.parametrize("later", [np.full(101, 1.0), np.linspace(0.3, 1.0, 101)])
 def test_nothing_is_cut_where_that_would_show_no_more(later):
     steps = np.arange(101)
@@ -550,6 +581,39 @@ def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert cells.get((1, 0)) == (style.count(12345) if classes <= 40 else None)
     assert "right" not in words(figure)
+
+
+def test_of_many_classes_the_confusion_shows_those_that_are_confused_most():
+    matrix = np.diag(np.full(1000, 3))
+    matrix[900, 700], matrix[20:34, 40] = 9, 2  # 2 classes, and 15
+    figure = plots.confusion(matrix, [f"k{k}" for k in range(1000)], split="test", accuracy=0.5, title="t")
+    axes = figure.axes[0]
+    rows, columns = (
+        [label.get_text() for label in labels] for labels in (axes.get_yticklabels(), axes.get_xticklabels())
+    )
+    assert rows == columns
+    assert len(rows) == 30
+    assert {"k700", "k900", "k40", *(f"k{k}" for k in range(20, 34))} <= {*rows}
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert cells[rows.index("k700"), rows.index("k900")] == "9"
+    assert axes.images[0].get_array()[rows.index("k900"), rows.index("k700")] == 9 / 12
+    assert f"{style.count(3037)} samples" in words(figure)
+    assert f"the 30 of {style.count(1000)} classes that are confused most" in words(figure)
+
+
+def test_more_classes_than_can_be_told_apart_are_not_drawn_in_the_plane():
+    x, labels = points(200, classes=100)
+    names = [f"k{k}" for k in range(100)]
+    y, unasked = np.eye(100)[labels], None  # the network, which is not asked
+    plane = plots.Plane(x, labels, ("a", "b"), names, is_binary=False)
+    for figure in (
+        plots.boundary(unasked, x, y, names=("a", "b"), classes=names, task="multiclass", title="t"),
+        plots.truth_and_prediction(x, labels, labels, names=("a", "b"), classes=names, title="t"),
+        plots.boundaries(plane, {"tanh": ("", unasked)}, title="t"),
+        plots.film(plane, {"tanh": {0: unasked}}, title="t"),
+    ):
+        assert "100 classes: too many to tell apart" in words(figure)
+        assert not figure.legends
 
 
 def test_misclassified_shows_25_and_tells_truth_prediction_confidence():

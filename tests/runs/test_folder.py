@@ -151,6 +151,22 @@ def test_latest_is_found_as_the_folder_it_points_to(tmp_path):
     assert find(tmp_path, "latest").path.name == NAMES[1]
 
 
+def test_of_several_runs_the_newest_is_found_by_name_at_latest(tmp_path):
+    made(tmp_path, *NAMES, "20261123-100000_xor", "20261124-100000_xor-relu")
+    found = {word: find(tmp_path, f"{word}@latest").path.name for word in ("xor", "xor-", "mo", "20261121")}
+    assert list(found.values()) == ["20261123-100000_xor", "20261124-100000_xor-relu", NAMES[2], NAMES[1]]
+    with pytest.raises(CheckpointError, match="found no run 'nothing'"):
+        find(tmp_path, "nothing@latest")
+
+
+def test_a_name_that_two_runs_have_lists_these_alone_with_their_times(tmp_path):
+    made(tmp_path, *NAMES, "20261123-100000_xor")
+    with pytest.raises(CheckpointError) as caught:
+        find(tmp_path, "xor")
+    names = f"{NAMES[0]}, 20261123-100000_xor"
+    assert str(caught.value).startswith(f"'xor' means 2 runs ({names}), expected one of these names, or 'xor@latest'")
+
+
 REFUSED = [
     ("2026", ["means 3 runs", *NAMES]),
     ("20261121", ["means 2 runs", NAMES[0], NAMES[1]]),

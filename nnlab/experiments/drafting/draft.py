@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnlab.config.json_schema import FILE_NAME, experiment_schema, file_content, is_schema
 from nnlab.data.catalogue import CATALOGUE, is_table, load
 from nnlab.data.files import counted, quoted
 from nnlab.data.tables.options import TableOptions
@@ -82,7 +83,7 @@ def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = No
     name = STARTER if source is None else source
     file = None if name in CATALOGUE else _table(name)
     path = out or Path(f"{_stem(name)}.yaml")
-    (output,) = outputs_at([path], [] if file is None else [file])
+    output, schema = outputs_at([path, _schema_beside(path)], [] if file is None else [file])
     assert output is not None
     if output.is_file and os.path.lexists(path) and not force:
         expected = "expected no file of this name: --force overwrites it, --out PATH writes another"
@@ -90,8 +91,23 @@ def draft(source: str | None, targets: Sequence[str] = (), out: Path | None = No
     known = _known_set(name, targets) if file is None else _known_table(file, path, targets)
     settings = tuple(settings_for(known))
     written = Draft(path, known, settings)
-    output.write(text_of(_title(written), settings).encode())
+    text = text_of(_title(written), settings)
+    if schema is not None:
+        schema.write(file_content(experiment_schema()))
+        text = f"# yaml-language-server: $schema={FILE_NAME}\n{text}"
+    output.write(text.encode())
     return written
+
+
+def _schema_beside(path: Path) -> Path | None:
+    """Where the schema goes with which an editor explains the experiment at `path`: beside it, if it is a file.
+
+    None as well if something else has that name; the schema of another version is replaced.
+    """
+    beside = path.with_name(FILE_NAME)
+    if is_stream(path) or (os.path.lexists(beside) and not is_schema(beside)):
+        return None
+    return beside
 
 
 def _table(name: str) -> Path:

@@ -1,0 +1,43 @@
+"""The report of a comparison or a sweep that was interrupted or failed, on the arms that were trained before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnlab.report.page import FILE, Page, Section, Tone, write_page
+from nnlab.report.parts import begun_in, config_text, data_section, environment_tables, filled
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.run import ArmsRun, Status
+from nnlab.runs.summary import ComparisonSummary, SweepSummary
+
+
+def write_unfinished_report(folder: RunFolder, name: str, status: Status, warnings: Sequence[str]) -> None:
+    """Mark the summary, if there is one, as that of a comparison without an end, and write report.html."""
+    summary = folder.read_summary()
+    if isinstance(summary, ComparisonSummary | SweepSummary):
+        folder.write_summary(summary.model_copy(update={"status": status, "gates": ()}))
+    if isinstance(summary, SweepSummary):
+        from nnlab.comparison.sweep_report import write_sweep_report  # noqa: PLC0415 - it loads matplotlib
+
+        write_sweep_report(folder, name, warnings)
+    elif isinstance(summary, ComparisonSummary):
+        from nnlab.comparison.report import write_comparison_report  # noqa: PLC0415 - it loads matplotlib
+
+        write_comparison_report(folder, name, warnings)
+    else:
+        write_page(folder.path / FILE, _page_without_arms(folder, name, status, warnings))
+
+
+def _page_without_arms(folder: RunFolder, name: str, status: Status, warnings: Sequence[str]) -> Page:
+    """The page of a comparison without a summary."""
+    run = folder.read_run()
+    assert isinstance(run, ArmsRun)
+    sections = [
+        Section("Warnings", warnings),
+        data_section(run),
+        Section("Experiment", text=config_text(folder.path)),
+        Section("Environment", tables=[*environment_tables(run)]),
+    ]
+    headline = f"{status.capitalize()} before there was a result."
+    tone: Tone = "bad" if status == "failed" else "plain"
+    return Page(f"{name} ({status})", f"nnlab {run.kind}, begun {begun_in(run)}", headline, tone, filled(sections))
