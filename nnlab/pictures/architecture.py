@@ -351,7 +351,7 @@ def _sentences(diagram: Diagram, columns: Sequence[_Column], *, trained: bool) -
         ),
     }
     sentences = [sentence for sentence, holds in explained.items() if holds]
-    return [f"{diagram.about}; loss: {diagram.names.loss_label}.", *([" ".join(sentences)] if sentences else [])]
+    return [f"{diagram.about}; loss: {diagram.names.loss_label}.", *sentences]
 
 
 def _explain(axes: Axes, plan: _Plan) -> None:
