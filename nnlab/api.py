@@ -363,6 +363,40 @@ def verify(
         return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
+def draw(
+    target: str | Path,
+    out: Path | None = None,
+    *,
+    operations: bool = False,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> bytes:
+    """Draw the architecture of an experiment or a run, the latter with its weights, and return the content of the file.
+
+    `out` ends in .svg, .pdf, .png, .mmd (Mermaid) or .dot and is written; without it, the content is Mermaid. With
+    `operations` it is each operation of a forward pass, and the derivatives that flow back. `set` holds overrides, for
+    a run only where its data are now.
+    """
+    from nnlab.experiments.diagrams import kind_of, of_experiment, of_run
+    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.runs.folder import RunFolder, files_of_run
+    from nnlab.runs.lookup import config_or_run
+
+    kind, (path, run) = kind_of(out), config_or_run(target, runs_dir)
+    if run is None:
+        file = resolve(path, set=set, plugins=plugins)
+        (output,) = _outputs([out], file.read_files, runs_dir, None)
+        drawn = of_experiment(file, kind, operations=operations)
+    else:
+        refuse_settings(set)
+        (output,) = _outputs([out], [*files_of_run(run), *plugins], runs_dir, None)
+        drawn = of_run(RunFolder(run), kind, operations=operations, plugins=plugins, sets=set)
+    if output is not None:
+        output.write(drawn)
+    return drawn
+
+
 # --- gradients --------------------------------------------------------------------------------------------------------
 
 
@@ -529,6 +563,8 @@ def _train_arms(
         watcher.tell(note)
     if arms.file.experiment.training.max_seconds is not None:
         watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
+    if arms.file.experiment.training.show_parameters is not None:
+        watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
         about["live"] = watcher.live_page if live else None
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
