@@ -88,6 +88,18 @@ class LengthOptions:
 
 
 @dataclass(frozen=True)
+class PictureOptions:
+    """The formats of the pictures."""
+
+    figures: o.Figures = None
+
+    @property
+    def formats(self) -> list[str]:
+        """The argument `figures` of a function of `nnlab.api`."""
+        return [] if self.figures is None else self.figures.split(",")
+
+
+@dataclass(frozen=True)
 class WorkOptions:
     """Options for training many networks: processes, cluster, reuse."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -24,6 +25,7 @@ from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions,
 from nnlab.maths.schedules import Plateau
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.report.parts import Drawing
+from nnlab.runs.folder import PICTURE_FORMATS
 from nnlab.setup.readings import RATE
 from nnlab.training.health import Portrait
 
@@ -518,10 +520,10 @@ def load_drawing() -> None:
 FROM_METRICS = ("cost", "accuracy", "learning_rate", "health", "gradients")
 
 
-def draw(data: RunPlotData, folder: Path) -> list[str]:
+def draw(data: RunPlotData, folder: Path, formats: Sequence[str] = ()) -> list[str]:
     """Draw the pictures of a run into `folder`; a warning for each picture that failed."""
     names = PICTURES if len(data.x) else FROM_METRICS
-    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder)
+    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder, formats=formats)
 
 
 _SLOW = {
@@ -536,11 +538,16 @@ _SLOW = {
 
 
 def draw_all(
-    pictures: Mapping[str, Callable[[], Any]], folder: Path, beside: Sequence[Callable[[], None]] = ()
+    pictures: Mapping[str, Callable[[], Any]],
+    folder: Path,
+    beside: Sequence[Callable[[], None]] = (),
+    *,
+    formats: Sequence[str] = (),
 ) -> list[str]:
     """Draw each picture that is not None as `<name>.png`; a warning for each picture that failed.
 
-    The functions in `beside` run at the same time if there is a second processor.
+    Other `formats`, and those in which the folder already has the picture, are drawn beside. The functions in `beside`
+    run at the same time if there is a second processor.
     """
     try:
         import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
@@ -548,19 +555,20 @@ def draw_all(
         side_by_side(beside)
         return [f"no picture could be drawn: {told(error)}"]
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
-    drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
+    drawing = [partial(_attempt, folder / f"{name}.png", pictures[name], formats) for name in slow_first]
     tasks: list[Callable[[], str | None]] = [*beside, *drawing]
     return [warning for warning in side_by_side(tasks) if warning]
 
 
-def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
+def _attempt(path: Path, picture: Callable[[], Any], formats: Sequence[str]) -> str | None:
     """Draw one picture and return None, or a warning if it failed: a picture must not fail the run."""
     from nnlab import pictures as plots
 
     try:
         figure = picture()
         if figure is not None:
-            plots.save(figure, path)
+            there = [kind for kind in PICTURE_FORMATS if os.path.lexists(path.with_suffix(f".{kind}"))]
+            plots.save(figure, path, [*formats, *there])
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - no fault of a picture may fail the run

@@ -118,6 +118,7 @@ def train(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     max_seconds: float | None = None,
+    formats: Sequence[str] = (),
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
@@ -125,9 +126,10 @@ def train(
     it is for a table of up to 50,000 training rows, or if a gate compares with it.
     If the training is interrupted or fails, the folder records that, with the state reached so far. After
     `max_seconds`, by default those of the experiment, it ends with its state saved; resume goes on with it.
+    Pictures are drawn as PNG, and in the other `formats` beside.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
-    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
+    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "formats": formats}
     with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
@@ -148,10 +150,11 @@ class Training:
         *,
         baselines: bool | None = None,
         max_seconds: float | None = None,
+        formats: Sequence[str] = (),
     ) -> None:
         self.max_seconds = max_seconds or setup.experiment.training.max_seconds
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
-        self.baselines = baselines
+        self.baselines, self.formats = baselines, formats
         self.state = setup.start()
         if setup.experiment.training.health:
             self.state.keep_ratios(setup.network)
@@ -209,7 +212,7 @@ class Training:
         about["gradcheck"] = self.checks.summary()
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
         with briefly(self.stop.seconds_to_draw()):
-            self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots)
+            self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots, self.formats)
         write_training_report(self.folder, self.setup.experiment.name, [why, *self.warnings])
 
     def _end(self, status: str) -> None:
@@ -316,7 +319,8 @@ class Training:
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
-            self.warnings += draw(plot_data_of(self.setup, self.state, self.measured, model), self.folder.plots)
+            data = plot_data_of(self.setup, self.state, self.measured, model)
+            self.warnings += draw(data, self.folder.plots, self.formats)
         for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(

@@ -17,6 +17,7 @@ runs.py        the curves of several runs over each other
 sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
+paper.py    a picture at another width, or for print
 style.py    shared by all: palette, type sizes, legends, writing the file
 scales.py   the scale of an axis: percent, logarithm, finite values
 """
@@ -40,9 +41,10 @@ from nnlab.pictures.functions import FunctionCurve, activation, functions  # noq
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
+from nnlab.pictures.paper import fit_to  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
-from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_format  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
@@ -72,6 +74,7 @@ __all__ = [
     "filters",
     "fit",
     "fit_curve",
+    "fit_to",
     "functions",
     "gradients",
     "grid_along",
@@ -87,7 +90,7 @@ __all__ = [
     "shortened",
     "survival",
     "sweep_keys",
-    "to_png",
+    "to_format",
     "truth_and_prediction",
     "units",
 ]

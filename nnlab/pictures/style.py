@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -72,20 +73,21 @@ def say(axes: Axes, words: str) -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK)
 
 
-def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> None:
+def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str], size: float = SMALL) -> None:
     """Put a legend below the axes, where it hides nothing; the figure grows by the rows of the legend."""
+    scale = size / SMALL
     if not handles:
         return
-    columns = max(1, min(len(names), int(figure.get_figwidth() * 12.5 / (max(map(len, names)) + 7))))
+    columns = max(1, min(len(names), int(figure.get_figwidth() * 12.5 / scale / (max(map(len, names)) + 7))))
     rows = -(-len(names) // columns)
-    figure.set_figheight(figure.get_figheight() + 0.22 * rows)
+    figure.set_figheight(figure.get_figheight() + 0.22 * scale * rows)
     # Placeholders first: matplotlib drops labels that begin with "_" and reads "$" as the start of a formula.
     box = figure.legend(
         handles,
         ["·"] * len(names),
         loc="outside lower center",
         ncols=columns,
-        fontsize=SMALL,
+        fontsize=size,
         frameon=False,
         markerscale=1.2,
     )
@@ -94,18 +96,23 @@ def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> N
         text.set_text(name)
 
 
-def save(figure: Figure, path: Path | str) -> None:
-    """Write `figure` as a PNG file, atomically; the same figure gives the same bytes.
+def save(figure: Figure, path: Path | str, formats: Sequence[str] = ()) -> None:
+    """Write `figure` as a PNG file, and beside it in the other `formats`; the same figure gives the same bytes.
+
+    Each file is written atomically.
 
     Raises:
         NotAFileError: there is a link, a pipe or a folder at the path.
         StorageError: the file cannot be written; nothing of it is left behind.
 
     """
-    path = Path(path)
+    for kind in dict.fromkeys(["png", *formats]):
+        _write(Path(path).with_suffix(f".{kind}"), to_format(figure, kind))
+
+
+def _write(path: Path, picture: bytes) -> None:
     refuse_other_than_file(path)
     temporary = temporary_for(path)
-    picture = to_png(figure)
     try:
         with os.fdopen(open_new(temporary), "wb") as stream:
             stream.write(picture)
@@ -121,6 +128,21 @@ def to_png(figure: Figure) -> bytes:
     picture = io.BytesIO()
     _lay_out(figure)
     figure.savefig(picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+    return picture.getvalue()
+
+
+def to_format(figure: Figure, kind: str) -> bytes:
+    """The bytes of `figure` as a PNG, SVG or PDF file; the same figure gives the same bytes.
+
+    Text is outlines in SVG, to look alike everywhere, and text in TrueType in PDF.
+    """
+    if kind == "png":
+        return to_png(figure)
+    _lay_out(figure)
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    picture = io.BytesIO()
+    with rc_context({"svg.hashsalt": "nnlab", "svg.fonttype": "path", "pdf.fonttype": 42}):
+        figure.savefig(picture, format=kind, facecolor="white", metadata=dates[kind])
     return picture.getvalue()
 
 

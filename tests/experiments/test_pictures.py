@@ -327,7 +327,7 @@ def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, 
     assert warning.startswith("the picture boundary.png could not be drawn: ")
     assert (tmp_path / "predictions.png").exists()
 
-    def refuse(figure, path):
+    def refuse(*_of_picture):
         raise StorageError("no space")
 
     monkeypatch.setattr(plots, "save", refuse)
