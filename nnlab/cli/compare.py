@@ -88,7 +88,6 @@ def compare_activations(
     *,
     what: ComparisonOptions,
     work: g.WorkOptions,
-    pictures: g.PictureOptions,
     file: g.FileOptions,
     gates: g.BaselineOptions,
     output: g.Output,
@@ -100,5 +99,4 @@ def compare_activations(
     output = output.beside(gates.junit)
     experiment = api.resolve(config, **file.reading)
     about: dict[str, Any] = {"runs_dir": file.runs_dir, "command": command_line(), "watcher": output.screen}
-    about["figures"] = pictures.formats
     show.comparison(output, api.compare(experiment, **what.chosen, **work.chosen, **gates.held, **about))

@@ -70,6 +70,5 @@ def evaluate(
 
     output = output.beside(predictions, gates.junit)
     which: dict[str, Any] = {"split": split, "data": data, "checkpoint": checkpoint, "predictions": predictions}
-    which["figures"] = pictures.formats
-    found = api.evaluate(run, trust=trust, **file.opening, **which, **gates.held)
+    found = api.evaluate(run, trust=trust, **file.opening, **which, **gates.held, **pictures.chosen)
     show.evaluation(output, found, predictions)

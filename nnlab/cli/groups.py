@@ -74,12 +74,25 @@ class FileOptions(UnnamedOptions):
 
 
 @dataclass(frozen=True)
-class LengthOptions:
-    """How long to train: the length of the training, and the seconds of this session."""
+class PictureOptions:
+    """The formats of the pictures."""
+
+    figures: o.Figures = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The argument `figures` of a function of `nnlab.api`."""
+        return {"figures": [] if self.figures is None else self.figures.split(",")}
+
+
+@dataclass(frozen=True)
+class LengthOptions(PictureOptions):
+    """How long to train, the seconds of this session, and whether a page follows it."""
 
     steps: o.Steps = None
     epochs: o.Epochs = None
     max_seconds: o.MaxSeconds = None
+    live: o.Live = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -88,30 +101,20 @@ class LengthOptions:
 
 
 @dataclass(frozen=True)
-class PictureOptions:
-    """The formats of the pictures."""
-
-    figures: o.Figures = None
-
-    @property
-    def formats(self) -> list[str]:
-        """The argument `figures` of a function of `nnlab.api`."""
-        return [] if self.figures is None else self.figures.split(",")
-
-
-@dataclass(frozen=True)
-class WorkOptions:
-    """Options for training many networks: processes, cluster, reuse."""
+class WorkOptions(PictureOptions):
+    """Options for training many networks: processes, cluster, reuse, a page that follows."""
 
     jobs: o.Jobs = 1
     needed: o.Needed = False
     dask: o.Dask = None
     dask_timeout: o.DaskTimeout = None
+    live: o.Live = False
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The arguments for `nnlab.api.compare`."""
-        return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask, "dask_timeout": self.dask_timeout}
+        own = {"jobs": self.jobs, "needed": self.needed, "live": self.live}
+        return {**super().chosen, **own, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import typer
 from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
-from nnlab.cli.output import aligned, complain
+from nnlab.cli.output import aligned
 
 Picture = Annotated[
     str | None,
@@ -63,18 +63,15 @@ def plot(
     width: Width = None,
     style: Style = "screen",
     file: g.RunOptions,
-    output: g.BareOutput,
+    output: g.Output,
 ) -> None:
     """Draw a picture of a run again: in another format, at another width, or for print."""
     from nnlab import api
-    from nnlab.runs.outputs import is_stdout
 
+    output = output.beside(out)
     if name is None:
         found = api.list_pictures(run, **file.opening)
-        output.result([asdict(one) for one in found], *aligned([(one.name, one.text) for one in found] or [("",)]))
-        return
-    path = api.plot(run, name, out, width=width, style=style, **file.opening)
-    if is_stdout(path):
-        complain(str(path))
+        output.result([asdict(one) for one in found], *aligned([(one.name, one.text) for one in found]))
     else:
+        path = api.plot(run, name, out, width=width, style=style, **file.opening)
         output.result({"picture": str(path)}, str(path))

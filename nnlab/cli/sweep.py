@@ -70,7 +70,6 @@ def sweep(
     *,
     what: SweepOptions,
     work: g.WorkOptions,
-    pictures: g.PictureOptions,
     file: g.FileOptions,
     gate: o.SweepGate = None,
     junit: o.Junit = None,
@@ -83,5 +82,5 @@ def sweep(
     output = output.beside(junit)
     experiment = api.resolve(config, **file.reading)
     held: dict[str, Any] = {"gates": gate or (), "junit": junit, "runs_dir": file.runs_dir}
-    about: dict[str, Any] = {"command": command_line(), "watcher": output.screen, "figures": pictures.formats}
+    about: dict[str, Any] = {"command": command_line(), "watcher": output.screen}
     show.sweep(output, api.sweep(experiment, **what.chosen, **work.chosen, **held, **about))

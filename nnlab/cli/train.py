@@ -16,7 +16,6 @@ def train(
     dry_run: o.DryRun = False,
     print_config: o.PrintConfig = False,
     length: g.LengthOptions,
-    pictures: g.PictureOptions,
     file: g.FileOptions,
     gates: g.BaselineOptions,
     output: g.Output,
@@ -32,9 +31,8 @@ def train(
     elif dry_run:
         show.cost(output, *api.dry_run(experiment))
     else:
-        held: dict[str, Any] = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, **gates.compared}
-        held["figures"] = pictures.formats
+        held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, "live": length.live, **gates.compared}
         output = output.beside(gates.junit)
-        about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
+        about: dict[str, Any] = {**held, **length.chosen, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

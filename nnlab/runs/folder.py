@@ -30,6 +30,7 @@ from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, Trai
 
 LATEST = "latest"
 CONFIG = "config.yaml"
+LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 INNER = ("checkpoints", "plots")
 PICTURE_FORMATS = ("png", "svg", "pdf")
 
@@ -37,7 +38,7 @@ PICTURE_FORMATS = ("png", "svg", "pdf")
 # one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
-    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
+    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz", LIVE_PAGE, LIVE_DATA),
 )
 
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
