@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from nnlab import pictures as plots
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
-from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
+from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, draw_all, in_turn
 from nnlab.maths.metrics import report
 from nnlab.networks.diagrams.diagram import Diagram, Names, Node
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -347,6 +347,17 @@ def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, 
     monkeypatch.setattr(plots, "save", refuse)
     with pytest.raises(StorageError, match="no space"):
         list(draw(binary(), tmp_path))
+
+
+def test_a_picture_is_renewed_in_the_formats_in_which_it_is_there(tmp_path):
+    def drawn(title):
+        return {"a": lambda: PICTURES["cost"].draw(replace(binary(), title=title))}
+
+    assert draw_all(drawn("one"), tmp_path, formats=["svg"]) == []
+    before = (tmp_path / "a.svg").read_bytes()
+    assert draw_all(drawn("another"), tmp_path) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "a.svg"}
+    assert (tmp_path / "a.svg").read_bytes() != before
 
 
 # --- Images -----------------------------------------------------------------------------------------------------------
