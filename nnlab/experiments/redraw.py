@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
 from nnlab.experiments.evaluate import PICTURE, require_one_network
+from nnlab.experiments.parameter_table import parameter_way
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES, RunPlotData
 from nnlab.experiments.results import curves_of, figure_names, plot_data_of
 from nnlab.experiments.resume import refuse_another
@@ -102,7 +104,9 @@ def _read(folder: RunFolder, file: ExperimentFile, *, has_rows: bool) -> RunPlot
     restore(state, begin)
     for row in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
         measured.add(*row)
-    if not has_rows:
-        return curves_of(setup, state, measured)
-    chosen = setup.chosen(state)
-    return plot_data_of(setup, state, measured, setup.model(chosen.theta, chosen.statistics))
+    if has_rows:
+        chosen = setup.chosen(state)
+        data = plot_data_of(setup, state, measured, setup.model(chosen.theta, chosen.statistics))
+    else:
+        data = curves_of(setup, state, measured)
+    return replace(data, way=partial(parameter_way, folder.path, setup))
