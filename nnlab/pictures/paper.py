@@ -67,8 +67,9 @@ def _add_serif() -> None:
 
 
 def _leave_titles_out(figure: Figure) -> None:
-    """Remove the title, and the sentence above a single frame; those above several say which is which."""
-    figure.suptitle("").set_in_layout(False)
+    """Remove the title, the words at the foot, and the sentence above a single frame; those of several tell which."""
+    for text in (figure.suptitle(""), figure.supxlabel("")):
+        text.set_in_layout(False)
     titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
     if len(titled) == 1:
         titled[0].set_title("", loc="left")
@@ -114,12 +115,12 @@ def _legends_again(figure: Figure, size: float, family: list[str] | None) -> Non
 
 
 def _wrap_again(figure: Figure, size: float) -> None:
-    """Wrap the sentences above the frames, and the labels of axes, that are wider than there is room for."""
+    """Wrap the title, the sentences and the labels of axes that are wider than there is room for."""
     engine = figure.get_layout_engine()
     if engine is None:
         return
     engine.execute(figure)
-    added = 0
+    added, of_figure = 0, sum(_wrap(text, 0.97 * figure.bbox.width) for text in figure.texts if text.get_text())
     for axes in figure.axes:
         box = axes.get_window_extent()
         more = _wrap(axes.xaxis.label, box.width)
@@ -130,7 +131,7 @@ def _wrap_again(figure: Figure, size: float) -> None:
             title = axes.set_title(words, fontfamily=family, color=axes.xaxis.label.get_color(), **about)
             more += _wrap(title, box.width)
         added = max(added, more)
-    figure.set_figheight(figure.get_figheight() + added * _LINE_HEIGHT * size / 72)
+    figure.set_figheight(figure.get_figheight() + (added + of_figure) * _LINE_HEIGHT * size / 72)
 
 
 def _wrap(text: Text, room: float, *, is_upright: bool = False) -> int:

@@ -12,7 +12,11 @@ LEGIBLE = 6  # points
 def drawn():
     steps = np.arange(0, 100, 10)
     curves = {"train/loss": 1 / (1 + steps), "val/loss": 1.2 / (1 + steps)}
-    about = {"best_step": 40, "loss_name": "cross_entropy", "title": "a title that a caption replaces"}
+    about = {
+        "best_step": 40,
+        "loss_name": "cross_entropy",
+        "title": "a title that a caption replaces, and longer than a narrow picture",
+    }
     return plots.cost(steps, curves, epoch_steps=5.0, scaled_targets=False, **about)
 
 
@@ -42,14 +46,14 @@ def test_type_follows_the_width_and_stays_legible(inches):
     assert min(sizes(figure)) == pytest.approx(max(LEGIBLE, min(sizes(screen)) * inches / screen.get_figwidth()))
 
 
-@pytest.mark.parametrize("inches", [2.5, 5.0, 12.0])
-def test_no_word_leaves_the_picture(inches):
+@pytest.mark.parametrize(("inches", "style"), [(2.5, "paper"), (5.0, "paper"), (2.5, "screen"), (12.0, "screen")])
+def test_no_word_leaves_the_picture(inches, style):
     figure = drawn()
-    plots.fit_to(figure, inches, style="paper")
+    plots.fit_to(figure, inches, style=style)
     plots.to_format(figure, "png")
     width, height = figure.get_size_inches() * figure.dpi
     axes = figure.axes[0]
-    for text in (axes.xaxis.label, axes.yaxis.label, *figure.legends[0].get_texts()):
+    for text in (axes.xaxis.label, axes.yaxis.label, *figure.texts, *figure.legends[0].get_texts()):
         box = text.get_window_extent()
         assert -1 <= box.x0 <= box.x1 <= width + 1, text
         assert -1 <= box.y0 <= box.y1 <= height + 1, text
