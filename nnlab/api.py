@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
@@ -406,6 +406,8 @@ def plot(
     """
     from nnlab.runs.folder import files_of_run
 
+    if style not in ("screen", "paper"):
+        raise ConfigError(f"--style: found '{printable(style)}', expected screen or paper")
     kept, read = _kept_pictures(run, runs_dir, plugins, set)
     kept.check(name)
     path = out or Path(f"{name}.png")

@@ -23,7 +23,6 @@ from matplotlib.text import Text
 
 from nnlab.pictures.style import NORMAL, SMALL, legend
 
-STYLES = ("screen", "paper")
 PAPER_INCHES = 16 / 2.54  # the text of an A4 page
 _SMALLEST, _LARGEST_IN_PRINT = 6, 8  # points of what is SMALL on a screen
 _SERIF = ["STIXGeneral", "DejaVu Sans"]  # both come with matplotlib; the second for what the first lacks
