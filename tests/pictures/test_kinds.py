@@ -501,6 +501,46 @@ def test_nothing_is_cut_where_that_would_show_no_more(later):
     assert "frame" not in words(figure)
 
 
+def test_few_measurements_are_all_in_the_frame_and_no_bold_line_joins_them():
+    steps, values = np.array([0, 5000, 10000, 15000]), np.array([0.1, 0.91, 0.92, 0.93])
+    figure = plots.accuracy(steps, {"train": values}, metric_name="accuracy", best_step=None, title="t", epoch_steps=9)
+    assert figure.axes[0].get_ylim()[0] < 0.1
+    (line,) = figure.axes[0].get_lines()
+    assert (line.get_marker(), line.get_linestyle(), line.get_linewidth()) == ("o", ":", 1.0)
+    assert "marks: measured, dotted: not in between" in words(figure)
+    steps, values = rising()
+    dense = plots.accuracy(steps, {"train": values}, metric_name="accuracy", best_step=None, title="t")
+    assert dense.axes[0].get_lines()[0].get_linestyle() == "-"
+    assert "marks" not in words(dense)
+
+
+def test_nothing_stands_between_the_axis_of_epochs_and_the_sentence(tmp_path):
+    figure = plots.cost(*run(), epoch_steps=50, best_step=None, loss_name="mse", title="t")
+    plots.save(figure, tmp_path / "c.png")
+    (axes,), (epochs,) = figure.axes, figure.axes[0].child_axes
+    sentence = next(text for text in axes.findobj(Text) if "over the updates" in text.get_text())
+    free = sentence.get_window_extent().y0 - epochs.xaxis.label.get_window_extent().y1
+    assert free > 0.04 * style.DOTS_PER_INCH
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1e-6, 3e-6], {"1e−6", "3e−6"}),
+        ([1234.0001, 1234.0003], {"1234.0001", "1234.0003"}),
+        ([20_000.0, 60_000.0], {style.count(20_000), style.count(60_000)}),
+        ([-0.5, 0.5], {"−0.4", "0"}),
+    ],
+)
+def test_a_tick_tells_its_whole_value(values, expected, tmp_path):
+    figure = plots.cost(np.arange(2), {"train": np.array(values)}, epoch_steps=None, best_step=None, loss_name="mse",
+                        title="t")  # fmt: skip
+    plots.save(figure, tmp_path / "c.png")
+    axis = figure.axes[0].yaxis
+    assert not axis.get_offset_text().get_text()
+    assert expected <= {text.get_text() for text in axis.get_ticklabels()}
+
+
 def test_accuracy_ends_at_one_hundred_percent():
     figure = plots.accuracy(np.arange(3), {"val": np.array([0.5, 1.0, 1.0])}, metric_name="val/accuracy",
                             best_step=1, title="t")  # fmt: skip
