@@ -976,6 +976,19 @@ def test_each_layer_has_its_function_its_slope_and_its_histogram():
     assert "30 % dead, 99.99 % saturated" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_a_pole_leaves_the_function_its_room_and_a_long_name_stays_whole():
+    z = np.linspace(-3, 147, 601)
+    name, words_of_it = "shifted_soft_exponential1", "alpha = 0.0416 learned, beta = 6.09 learned"
+    pole = replace(portraits(1)[0], name=name, grid=z, value=6 + 1 / (z + 0.001), slope=-1 / (z + 0.001) ** 2, kinks=(),
+                   saturated=z > 50, parameters=words_of_it)  # fmt: skip
+    for count in (1, 3):
+        figure = plots.units([pole] * count, title="t")
+        assert figure.axes[0].get_ylim()[1] < 30
+        assert f"{name}: {words_of_it}" in words(figure)
+    tanh = replace(pole, grid=50 * z, value=np.tanh(50 * z), slope=1 - np.tanh(50 * z) ** 2)
+    assert plots.units([tanh], title="t").axes[1].get_ylim()[1] > tanh.slope.max()
+
+
 def test_of_many_layers_the_first_and_the_last_are_drawn():
     figure = plots.units(portraits(9), title="t")
     assert len(figure.axes) == 18
