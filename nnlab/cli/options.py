@@ -241,6 +241,10 @@ MaxSeconds = Annotated[
         show_default=False,
     ),
 ]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Write live.html into the run folder: a page that follows the run while it trains."),
+]
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
 ]

@@ -14,6 +14,8 @@ from nnlab.cli.progress import Bar, Bars, Lines, LinesOfArms, duration, live_lin
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
@@ -89,6 +91,10 @@ class Screen:
     def alarm(self, text: str) -> None:
         """Print in red, even on a quiet screen, why no figure of a result can be trusted."""
         self._line(text, style="bold red")
+
+    def live_page(self, path: Path) -> None:
+        """Print where the page is that follows a run."""
+        self.say(f"live: {path.absolute()}", to_type=True)
 
     def tell(self, text: str) -> None:
         """Print what a user may want to know of the data."""

@@ -22,6 +22,7 @@ from nnlab.errors import StorageError, told
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.maths.schedules import Plateau
+from nnlab.networks.diagrams.diagram import Diagram
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.report.parts import Drawing
 from nnlab.setup.readings import RATE
@@ -46,15 +47,16 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
-    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
+    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn: those of the curves
+    and the architecture.
 
     `portraits` describe activation layers, the first and the last among them; `activations` names them all, and says of
     which the units are channels of images. `layers` is how many layers the network has. `depths` numbers the layers
     with weights from 1 and gives each activation layer the number of the one before it.
 
-    `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
-    convolution. `schedule` names what changes the learning rate, if anything does; `rates` are steps and the learning
-    rates that were planned for them, both (S,).
+    `diagram` has the layers of the network. `kernels` are those of the first convolution, and `stages` the maps that
+    the first row of `x` has behind each convolution. `schedule` names what changes the learning rate, if anything does;
+    `rates` are steps and the learning rates that were planned for them, both (S,).
     """
 
     title: str
@@ -83,6 +85,7 @@ class RunPlotData:
     depths: Mapping[str, int] = field(default_factory=dict)
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
+    diagram: Diagram | None = None
     schedule: str = ""
     rates: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
@@ -456,6 +459,13 @@ def gradients(data: RunPlotData) -> Figure | None:
     return plots.gradients(list(found), at, title=data.title)
 
 
+def architecture(data: RunPlotData) -> Figure | None:
+    """Draw the layers of the network, and its weights if the diagram has them."""
+    from nnlab import pictures as plots
+
+    return plots.architecture(data.diagram) if data.diagram else None
+
+
 def _decisions(data: RunPlotData) -> tuple[Array, Array]:
     """True and predicted class indices, (N,)."""
     truth, predicted = predictions(data.task, data.y), predictions(data.task, data.outputs)
@@ -502,6 +512,9 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
         gradients,
         "The norm of the gradient over the depth of the network, at the start and at the end.",
     ),
+    "architecture": Drawing(
+        architecture, "The layers of the network from its inputs to its outputs, and its weights where it was trained."
+    ),
 }
 
 
@@ -515,7 +528,7 @@ def load_drawing() -> None:
         import_module("nnlab.pictures")
 
 
-FROM_METRICS = ("cost", "accuracy", "learning_rate", "health", "gradients")
+FROM_METRICS = ("cost", "accuracy", "learning_rate", "health", "gradients", "architecture")
 
 
 def draw(data: RunPlotData, folder: Path) -> list[str]:

@@ -20,6 +20,8 @@ from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_l
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
+from nnlab.experiments.live import LiveTraining, NotLive
+from nnlab.experiments.live_page import Announce
 from nnlab.experiments.pictures import draw, load_drawing
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
@@ -64,7 +66,8 @@ class Progress:
 
     The first figure is the one that is watched. Where the step is that of several trainings together, the figures were
     `measured_at` a step of one of them. `scaled_targets` says that losses are those of scaled targets, `ended` that
-    there will be no more, and `whole` how far all arms of a comparison are.
+    there will be no more, and `whole` how far all arms of a comparison are. `replicas` are all figures, each with the
+    step at which it was measured and its values (R,), where several networks train at once.
     """
 
     step: int
@@ -76,6 +79,7 @@ class Progress:
     measured_at: int | None = None
     ended: bool = False
     whole: Whole | None = None
+    replicas: Mapping[str, tuple[int, Array]] = field(default_factory=dict)
 
 
 Observer = Callable[[Progress], None]
@@ -118,6 +122,7 @@ def train(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     max_seconds: float | None = None,
+    live: Announce | None = None,
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
@@ -125,9 +130,10 @@ def train(
     it is for a table of up to 50,000 training rows, or if a gate compares with it.
     If the training is interrupted or fails, the folder records that, with the state reached so far. After
     `max_seconds`, by default those of the experiment, it ends with its state saved; resume goes on with it.
+    With `live` there is a page that follows the training; `live` is told its path.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
-    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
+    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live}
     with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
@@ -148,6 +154,7 @@ class Training:
         *,
         baselines: bool | None = None,
         max_seconds: float | None = None,
+        live: Announce | None = None,
     ) -> None:
         self.max_seconds = max_seconds or setup.experiment.training.max_seconds
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
@@ -170,6 +177,7 @@ class Training:
         self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
         self.facts["experiment"] = digest_of(setup.experiment)
         self.warnings = list(setup.rows.prepared[0].warnings)
+        self.announce, self.live = live, NotLive()
 
     def run(self) -> TrainingResult:
         """Train, and complete the folder in any case."""
@@ -177,7 +185,9 @@ class Training:
             try:
                 self._write_run("running")
                 self.folder.log(self._beginning())
+                self._go_live()
                 ended = self._train(saver)
+                self.live.write("finishing")
                 with leaving(self._resumed_by) as self.stop:
                     result = self._finish(ended)
             except BaseException as error:
@@ -216,6 +226,7 @@ class Training:
         """Record how the training ended."""
         self.folder.log(f"{status} at step {self.state.step}")
         self._write_run(status)
+        self.live.write(status)
 
     def _saver(self) -> Saver:
         """Open the files of the run, and load the figures measured before a resume."""
@@ -228,6 +239,13 @@ class Training:
                 self._note_gradient(step, errors)
             opened.pop_all()
         return saver
+
+    def _go_live(self) -> None:
+        """Begin the page that follows the training, if it is asked for."""
+        if self.announce is not None:
+            about = (self.setup, self.state, self.folder, self.sessions.seconds, self.announce, self.warnings.append)
+            self.live = LiveTraining(*about)
+            self.live.begin(self.measured)
 
     def _beginning(self) -> str:
         begun = f"resumed at step {self.state.step}" if self.begin else "started"
@@ -284,6 +302,7 @@ class Training:
         if figures:
             saver.metrics.add(record.step, record.epoch, figures)
         saver.note(record.step, record.epoch)
+        self.live.note(record)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
             self.observe(self._progress(record.step, record.epoch, shown(self.setup, figures)))
 

@@ -1,5 +1,7 @@
 """Pictures of a run: each a pure function from plain arrays to a matplotlib Figure, and `save` to write it.
 
+architecture.py  a network: its units, images and weights
+operations.py    the formulas of a forward pass, and the derivatives that flow back
 curves.py   cost, accuracy and learning rate over the updates
 classes.py  confusion matrix, misclassified images
 labels.py   precision, recall and F1 of each label
@@ -28,6 +30,7 @@ ensure_matplotlib_folder()  # matplotlib reads and writes this folder when it is
 from matplotlib.figure import Figure  # noqa: E402
 
 from nnlab.pictures.answers import answered  # noqa: E402
+from nnlab.pictures.architecture import architecture  # noqa: E402
 from nnlab.pictures.arm_health import arm_health  # noqa: E402
 from nnlab.pictures.arm_units import arm_units  # noqa: E402
 from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare_finals  # noqa: E402
@@ -40,14 +43,16 @@ from nnlab.pictures.functions import FunctionCurve, activation, functions  # noq
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
+from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
-from nnlab.pictures.style import save, shortened, to_png  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_format, to_png  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
 
 __all__ = [
+    "MOST_LAYERS",
     "MOST_SPREADS",
     "Figure",
     "FunctionCurve",
@@ -56,6 +61,7 @@ __all__ = [
     "accuracy",
     "activation",
     "answered",
+    "architecture",
     "arm_health",
     "arm_style",
     "arm_units",
@@ -80,6 +86,7 @@ __all__ = [
     "learning_rate",
     "misclassified",
     "mislabelled",
+    "operations",
     "rankings",
     "run_curves",
     "samples",
@@ -87,6 +94,7 @@ __all__ = [
     "shortened",
     "survival",
     "sweep_keys",
+    "to_format",
     "to_png",
     "truth_and_prediction",
     "units",

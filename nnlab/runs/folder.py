@@ -30,13 +30,14 @@ from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, Trai
 
 LATEST = "latest"
 CONFIG = "config.yaml"
+LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 INNER = ("checkpoints", "plots")
 
 # The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
 # one.
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
-    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
+    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz", LIVE_PAGE, LIVE_DATA),
 )
 
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.

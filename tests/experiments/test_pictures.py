@@ -13,6 +13,7 @@ from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
 from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
 from nnlab.maths.metrics import report
+from nnlab.networks.diagrams.diagram import Diagram, Names, Node
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.pictures.style import number, percent
 from nnlab.training.health import Portrait
@@ -141,6 +142,19 @@ SUITABLE["a convolution"] = (
     convolved(regression(4, image_shape=(2, 2))),
     {"cost", "fit", "samples", "filters", "feature_maps", "units", "channels"},
 )
+
+
+def layered(one):
+    """The same run with a diagram of its network."""
+    nodes = (
+        Node("input", "input", "input", shape=(2,), has_units=True),
+        Node("layer1", "layer", "dense1", ("weights",), shape=(1,), has_units=True, weights=np.array([[1.0], [-2.0]])),
+    )
+    named = Names("small", "binary", "", "mse", "mse", "", ("x0", "x1"), ("y = yes",))
+    return replace(one, diagram=Diagram(named, "2 inputs", nodes, ()))
+
+
+SUITABLE["a diagram of the network"] = (layered(regression(1)), {"cost", "fit", "architecture"})
 
 
 def words(figure):
