@@ -133,8 +133,8 @@ def units(comparison: Comparison) -> Any:
 def health(comparison: Comparison) -> Any:
     """Draw the health of each arm's layers over the steps; None if it was not measured."""
     measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
-    spread = " and 10th to 90th percentile" if len(measured) <= plots.MOST_SPREADS else ""
-    title = f"{comparison.name}: mean{spread} of seeds"
+    spread = " and 10th to 90th percentile" if len(measured) == 1 else ""
+    title = f"{comparison.name}: median{spread} of seeds"
     networks = comparison.median_networks.values()
     has_channels = any(portrait.saturated_by_channel.size for network in networks for portrait in network.portraits)
     title = _title(comparison, title)
@@ -275,8 +275,8 @@ def _at(steps: Array, own_steps: Array, curve: Array) -> Array:
 def carried_on(curve: Array, diverged: Array) -> Array:
     """Extend a curve (R, T): each seed that stopped early keeps its last value to the end, unless it diverged (R,).
 
-    Otherwise the mean over the seeds would jump wherever one of them stops. Steps at which only other arms were
-    measured stay nan until the last seed has stopped: the mean there would be one over the stopped seeds only.
+    Otherwise the median of the seeds would jump wherever one of them stops. Steps at which only other arms were
+    measured stay nan until the last seed has stopped: the median there would be one over the stopped seeds only.
     """
     known = ~np.isnan(curve)
     last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)

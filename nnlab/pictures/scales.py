@@ -144,9 +144,15 @@ def _scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def scale_steps(axes: Axes) -> None:
-    """Put integer ticks on the x axis."""
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
+def mark_logarithm(axes: Axes) -> None:
+    """Say in the label of a logarithmic y axis that it is one: for panels that differ in this."""
+    if axes.get_yscale() == "log":
+        axes.set_ylabel(f"{axes.get_ylabel()}\n(logarithmic)")
+
+
+def scale_steps(axes: Axes, ticks: int = 8) -> None:
+    """Put integer ticks on the x axis, at most one more than `ticks`."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
 
 

@@ -317,7 +317,9 @@ def test_figure_has_a_title_labels_and_legible_type(picture):
         one.get_ylabel() or any(text.get_text() for text in one.get_yticklabels()) or nothing
         for one, nothing in zip(axes, unmarked, strict=True)
     )
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 10
+    sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()}
+    assert sizes <= {style.SMALL, style.NORMAL, style.LARGE}
+    assert min(sizes) >= 10
 
 
 def test_saved_picture_has_no_clock_and_no_versions(tmp_path):
@@ -769,12 +771,12 @@ def test_arms_look_different_and_the_same_everywhere():
     assert looks == plots.arm_style(looks)
 
 
-def test_compared_curves_show_mean_and_percentiles():
-    runs = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, NAN]])
+def test_compared_curves_show_the_median_and_the_seeds():
+    runs = np.array([[1.0, 2.0], [3.0, 4.0], [50.0, NAN]])
     figure = plots.compare_curves(np.array([0, 10]), {"a": runs}, metric_name="val/loss", title="t")
     np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), [3.0, 3.0])
     assert "a (3 seeds, 1 diverged)" in words(figure)
-    assert "mean over the seeds; thin lines: single seeds; a diverged seed drops out" in words(figure)
+    assert "median of the seeds; thin lines: single seeds; a diverged seed drops out" in words(figure)
 
 
 def test_an_arm_whose_seeds_all_diverged_counts_them():
@@ -787,14 +789,30 @@ def test_an_arm_whose_seeds_all_diverged_counts_them():
 def test_few_seeds_are_drawn_as_lines_and_many_as_a_band():
     steps = np.arange(30)
     few = plots.compare_curves(steps, seeds(2, 10), metric_name="val/loss", title="t")
-    many = plots.compare_curves(steps, seeds(2, 11), metric_name="val/loss", title="t")
+    many = plots.compare_curves(steps, seeds(1, 11), metric_name="val/loss", title="t")
     one = plots.compare_curves(steps, seeds(2, 1), metric_name="val/loss", title="t")
     assert [len(lines.get_segments()) for lines in few.axes[0].collections] == [10, 10]
     assert "thin lines: single seeds" in words(few)
-    assert all(isinstance(band, PolyCollection) for band in many.axes[0].collections)
+    (band,) = many.axes[0].collections
+    assert isinstance(band, PolyCollection)
     assert "band: 10th to 90th percentile" in words(many)
     assert not one.axes[0].collections
     assert "Line: the only seed" in words(one)
+
+
+def test_each_band_of_several_arms_is_alone_in_a_panel_with_its_arm():
+    arms = seeds(3, 11)
+    figure = plots.compare_curves(np.arange(30), arms, metric_name="val/loss", title="t")
+    above, *panels = figure.axes
+    assert not above.collections
+    assert "below, arm by arm: the band from the 10th to 90th percentile" in words(figure)
+    for index, (panel, runs) in enumerate(zip(panels, arms.values(), strict=True)):
+        (band,) = panel.collections
+        bold = [line for line in panel.get_lines() if line.get_linewidth() > 1]
+        assert [line.get_color() for line in bold] == [style.COLOURS[index]]
+        np.testing.assert_allclose(bold[0].get_ydata(), np.median(runs, axis=0))
+        assert to_hex(band.get_facecolor()[0]).upper() == style.COLOURS[index]
+        assert (panel.get_ylim(), panel.get_xlim()) == (above.get_ylim(), above.get_xlim())
 
 
 def test_a_seeds_line_has_the_colour_of_its_arm_and_stops_where_the_seed_does():
@@ -1045,6 +1063,14 @@ def test_shares_are_in_percent_and_norms_over_decades_logarithmic():
     figure = draw_health()
     assert [axes.get_ylabel() for axes in figure.axes[:2]] == ["dead units (%)", "saturated (%)"]
     assert figure.axes[2].get_yscale() == "log"
+    assert [axes.get_ylabel().endswith("(logarithmic)") for axes in figure.axes] == [False, False, True, True]
+
+
+def test_layers_have_the_colours_of_all_pictures_and_of_very_many_a_scale_between_these():
+    few, many = (plots.health(*watched(layers=count), title="t") for count in (7, 8))
+    assert [line.get_color() for line in few.axes[0].get_lines()[:7]] == [*style.COLOURS]
+    shades = [to_hex(line.get_color()).upper() for line in many.axes[0].get_lines()[:8]]
+    assert (shades[0], shades[-1], len({*shades})) == (style.BLACK, style.SKY, 8)
 
 
 def test_quantities_that_nobody_measured_have_no_panel():
