@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import Formatter, ScalarFormatter
 
@@ -99,7 +99,7 @@ def say(axes: Axes, words: str) -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK)
 
 
-def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> None:
+def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
     """Put a legend below the axes, where it hides nothing; the figure grows by the rows of the legend."""
     if not handles:
         return

@@ -13,6 +13,7 @@ from matplotlib import image as picture_file
 from matplotlib import rcParams
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
+from matplotlib.contour import ContourSet
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
@@ -653,6 +654,29 @@ def test_boundary_without_a_line_or_an_output_is_drawn(output, tmp_path):
                             names=("a", "b"), classes=("no", "yes"), task="binary", title="t")  # fmt: skip
     plots.save(figure, tmp_path / "b.png")
     assert ("not finite" in words(figure)) == np.isnan(output)
+
+
+def test_an_area_at_fifty_percent_is_hatched_and_no_line_is_drawn_through_it():
+    x, y = points(40, 2)
+
+    def drawn(slope_below_0):
+        def predict(grid):
+            z = grid[:, :1]
+            noise = 1e-9 * np.sin(1e4 * grid[:, 1:])
+            return 1 / (1 + np.exp(-np.where(z > 0, z, slope_below_0 * z) - noise))
+
+        figure = plots.boundary(predict, x, y[:, None].astype(float), names=("a", "b"), classes=("no", "yes"),
+                                task="binary", title="t")  # fmt: skip
+        lines = [one for one in figure.axes[0].collections if isinstance(one, ContourSet) and not one.filled]
+        plane = plots.Plane(x, y, ("a", "b"), ("no", "yes"), is_binary=True)
+        panels = plots.boundaries(plane, {"relu": ("", predict)}, title="t")
+        strip = plots.film(plane, {"relu": {0: predict}}, title="t")
+        return lines, ["undecided: flat at 50 %" in words(one) for one in (figure, panels, strip)]
+
+    assert drawn(0.0) == ([], [True] * 3)
+    lines, told = drawn(1.0)
+    assert len(lines) == 1
+    assert told == [False] * 3
 
 
 def test_boundary_asks_for_points_around_the_data_in_their_own_units():
