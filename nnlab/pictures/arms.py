@@ -238,15 +238,16 @@ def compare_finals(
     for row, name in enumerate(order):
         _draw_seeds(axes, row, arms[name], styles[name])
     better = "larger is better →" if larger_is_better else "← smaller is better"
-    sentence = "Marks: single seeds; diamond and bar: mean and its 95 % interval"
     label = metric_and_loss(metric_name, loss, scaled=scaled_targets)
-    dress(axes, x=f"final {label}; {better}", y="", sentence=sentence)
     values = np.concatenate([np.empty(0), *arms.values()])
     _name_rows(axes, order, arms)
     cut = {name: possible(interval, metric_name) for name, interval in intervals.items()}
     _frame(axes, values, np.array([*cut.values()], float).ravel(), metric_name)
-    for row, name in enumerate(order):
-        _draw_interval(axes, row, cut.get(name), metric_name)
+    gone_on = [_draw_interval(axes, row, cut.get(name), metric_name) for row, name in enumerate(order)]
+    arrow = "an arrow: it goes on beyond the frame" if any(gone_on) else ""
+    sentence = joined(["Marks: single seeds; diamond and bar: mean and its 95 % interval", arrow])
+    dress(axes, x=f"final {label}; {better}", y="", sentence=sentence)
+    axes.grid(visible=False, axis="y")
     if not drawable(values).any():
         say(axes, "no seed has a finite value")
     return figure
@@ -303,20 +304,27 @@ def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -
     ]
     axes.set_yticks(range(len(order)), labels, parse_math=False)
     axes.set_ylim(len(order) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")
     for row in range(1, len(order)):
         axes.axhline(row - 0.5, color=GRID, linewidth=0.6)
 
 
-def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> None:
-    """Draw the mean and its interval, cut at the ends of the axis, and print both on the right."""
+def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> bool:
+    """Draw the mean and its interval, with an arrow where the axis ends before it, and print both on the right.
+
+    Returns whether there is such an arrow.
+    """
     if interval is None or not drawable(np.array(interval)).all():
-        return
+        return False
     low, mean, high = sorted(interval)
     left, right = axes.get_xlim()
     ends = np.clip([low, high], left, right)
-    axes.plot(ends, [row, row], color=BLACK, linewidth=2.4, marker="|", markersize=11, markeredgewidth=2, zorder=4)
+    marks = ("|" if low >= left else "<", "|" if high <= right else ">")
+    for end, mark in zip(ends, marks, strict=True):
+        look: dict[str, Any] = {"markersize": 11, "markeredgewidth": 2} if mark == "|" else {"markersize": 8}
+        axes.plot([end], [row], color=BLACK, marker=mark, clip_on=False, zorder=5, **look)
+    axes.plot(ends, [row, row], color=BLACK, linewidth=2.4, zorder=4)
     axes.plot([mean], [row], color=BLACK, marker="D", markersize=7, markeredgecolor="white", zorder=5)
     words = f"{metric_value(mean, metric)}\n[{metric_value(low, metric)}, {metric_value(high, metric)}]"
     axes.text(1.015, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=INK)
     axes.set_xlim(left, right)
+    return marks != ("|", "|")

@@ -333,12 +333,11 @@ def test_the_marks_of_many_points_hide_no_others(count, hides):
     assert (mark.get_markersize() >= 5) == hides
 
 
-def test_seeds_stand_beside_their_point_and_not_beside_another():
-    figure = swept([plots.Key("a", RATES)], POINTS)
-    places = figure.axes[0].get_lines()[0].get_xdata().reshape(6, 2)
-    for rate, own in zip(RATES, places, strict=True):
-        assert own[0] < rate < own[1]
-        assert own[1] / own[0] < 10**0.5
+def test_seeds_stand_at_the_number_that_they_were_trained_with_and_beside_a_word():
+    numbers, words_ = swept([plots.Key("a", RATES), plots.Key("b", [*"uvwxyz"])], POINTS).axes
+    np.testing.assert_array_equal(numbers.get_lines()[0].get_xdata(), np.repeat(RATES, 2))
+    for word, own in enumerate(words_.get_lines()[0].get_xdata().reshape(6, 2)):
+        assert word - 0.3 < own[0] < word < own[1] < word + 0.3
 
 
 @pytest.mark.parametrize(

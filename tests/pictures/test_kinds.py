@@ -608,6 +608,19 @@ def test_misclassified_shows_25_and_tells_truth_prediction_confidence():
     assert "40 of 400 are wrong (10 %); 25 of them" in words(figure)
 
 
+def test_confidences_near_one_hundred_percent_differ_and_are_told_once_if_all_are_alike():
+    def told(*confidence):
+        some = ["4"] * len(confidence)
+        figure = plots.misclassified(np.ones((len(confidence), 4, 4)), some, some, np.array(confidence), total_wrong=9,
+                                     total=99, title="t")  # fmt: skip
+        return [flat(axes.get_title()) for axes in figure.axes if axes.get_title()], words(figure)
+
+    assert [one.partition(" (")[2] for one in told(0.99999, 0.9997, 0.42)[0]] == ["> 99.99 %)", "99.97 %)", "42 %)"]
+    captions, sentence = told(1.0, 0.99999, 0.99995)
+    assert captions == ["truth 4 → 4"] * 3
+    assert "each with a confidence > 99.99 %" in sentence
+
+
 def test_misclassified_with_nothing_wrong_says_so(tmp_path):
     figure = plots.misclassified(np.empty((0, 4, 4)), [], [], np.empty(0), total_wrong=0, total=360, title="t")
     plots.save(figure, tmp_path / "m.png")
@@ -934,6 +947,18 @@ def test_the_frame_holds_intervals_that_leave_room_for_the_seeds(metric, reach, 
     figure = plots.compare_finals(arms, {"a": interval}, metric_name=metric, larger_is_better=True, title="t")
     left, right = figure.axes[0].get_xlim()
     assert bool(left < interval[0] and interval[2] < right) is expected
+
+
+def test_an_interval_ends_in_a_mark_or_beyond_the_frame_in_an_arrow():
+    def ends(*interval):
+        arms = {"a": np.array([0.5, 0.502, 0.51])}
+        figure = plots.compare_finals(arms, {"a": interval}, metric_name="test/rmse", larger_is_better=True, title="t")
+        marks = [line.get_marker() for line in figure.axes[0].get_lines() if line.get_clip_on() is False]
+        return marks, "an arrow: it goes on beyond the frame" in words(figure)
+
+    assert ends(0.501, 0.505, 0.509) == (["|", "|"], False)
+    assert ends(0.501, 0.505, 9.0) == (["|", ">"], True)
+    assert ends(-9.0, 0.505, 9.0) == (["<", ">"], True)
 
 
 def test_compared_finals_cut_an_interval_that_a_logarithm_cannot_hold(tmp_path):
