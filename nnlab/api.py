@@ -563,6 +563,8 @@ def _train_arms(
         watcher.tell(note)
     if arms.file.experiment.training.max_seconds is not None:
         watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
+    if arms.file.experiment.training.show_parameters is not None:
+        watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
         about["live"] = watcher.live_page if live else None
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)

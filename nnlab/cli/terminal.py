@@ -130,11 +130,21 @@ class Screen:
             yield lambda _progress: None
         elif is_live():
             with live_lines(self.console) as lines:
-                yield Bar(lines, what)
+                yield self._with_parameters(Bar(lines, what))
         else:
             dated = Lines(self.console, what)
-            yield dated
+            yield self._with_parameters(dated)
             dated.end()
+
+    def _with_parameters(self, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+        """Print the tables of weights and biases that progress brings along, before it is shown."""
+
+        def observe(progress: Progress) -> None:
+            for table in progress.parameters:
+                self.table(table.title, table.columns, table.rows)
+            show(progress)
+
+        return observe
 
     @contextlib.contextmanager
     def arms(self) -> Iterator[Callable[[str, Progress], None]]:

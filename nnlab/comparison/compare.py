@@ -404,7 +404,8 @@ _DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
 def _deciding(experiment: Experiment) -> dict[str, Any]:
     """The part of an experiment on which figures depend, its seed left out."""
     plain = to_plain(experiment)
-    plain["training"].pop("max_seconds", None)  # it does not hold in a comparison
+    for name in ("max_seconds", "show_parameters"):  # they do not hold in a comparison
+        plain["training"].pop(name, None)
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
 
 

@@ -19,6 +19,7 @@ from nnlab.experiments.baselines import NOTHING, Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.networks.feature_maps import feature_maps, first_kernels
+from nnlab.networks.first_layer import incoming_weights
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
 from nnlab.runs.run import Status, StoppedBy
@@ -164,6 +165,8 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         ),
         activations=health.activation_layers(setup.network),
         layers=len(setup.network.layers),
+        incoming=incoming_weights(setup.network, model.theta),
+        scaled=prepared.scaling.name != "none",
         diagram=architecture_of(setup.experiment, setup.network, dataset.columns, model.theta),
         kernels=first_kernels(setup.network, model.theta),
         stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),

@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
 from nnlab.experiments.live import LiveTraining, NotLive
 from nnlab.experiments.live_page import Announce
-from nnlab.experiments.pictures import draw, load_drawing
+from nnlab.experiments.parameter_table import ParameterTable, parameter_way
+from nnlab.experiments.pictures import RunPlotData, draw, load_drawing
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
@@ -67,7 +69,8 @@ class Progress:
     The first figure is the one that is watched. Where the step is that of several trainings together, the figures were
     `measured_at` a step of one of them. `scaled_targets` says that losses are those of scaled targets, `ended` that
     there will be no more, and `whole` how far all arms of a comparison are. `replicas` are all figures, each with the
-    step at which it was measured and its values (R,), where several networks train at once.
+    step at which it was measured and its values (R,), where several networks train at once. `parameters` are tables of
+    the weights and biases, where they are to be shown at this step.
     """
 
     step: int
@@ -80,6 +83,7 @@ class Progress:
     ended: bool = False
     whole: Whole | None = None
     replicas: Mapping[str, tuple[int, Array]] = field(default_factory=dict)
+    parameters: Sequence[ParameterTable] = ()
 
 
 Observer = Callable[[Progress], None]
@@ -219,7 +223,8 @@ class Training:
         about["gradcheck"] = self.checks.summary()
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
         with briefly(self.stop.seconds_to_draw()):
-            self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots)
+            data = curves_of(self.setup, self.state, self.measured)
+            self.warnings += draw(self._with_way(data), self.folder.plots)
         write_training_report(self.folder, self.setup.experiment.name, [why, *self.warnings])
 
     def _end(self, status: str) -> None:
@@ -301,14 +306,21 @@ class Training:
         self.measured.add(record.step, record.epoch, figures)
         if figures:
             saver.metrics.add(record.step, record.epoch, figures)
-        saver.note(record.step, record.epoch)
+        tables = saver.note(record.step, record.epoch)
         self.live.note(record)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(self._progress(record.step, record.epoch, shown(self.setup, figures)))
+            self.observe(self._progress(record, shown(self.setup, figures), tables))
 
-    def _progress(self, step: int, epoch: float, figures: Mapping[str, float]) -> Progress:
-        scaled = self.setup.experiment.data.scale_targets
-        return Progress(step, self.setup.plan.steps, epoch, figures, self.sessions.seconds(), scaled_targets=scaled)
+    def _progress(self, record: Record, figures: Mapping[str, float], tables: Sequence[ParameterTable]) -> Progress:
+        return Progress(
+            record.step,
+            self.setup.plan.steps,
+            record.epoch,
+            figures,
+            self.sessions.seconds(),
+            scaled_targets=self.setup.experiment.data.scale_targets,
+            parameters=tables,
+        )
 
     def _check_gradient(self, step: int) -> None:
         """The experiment's gradient check after `step` updates, if it is due; its errors become figures."""
@@ -335,7 +347,8 @@ class Training:
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
-            self.warnings += draw(plot_data_of(self.setup, self.state, self.measured, model), self.folder.plots)
+            data = plot_data_of(self.setup, self.state, self.measured, model)
+            self.warnings += draw(self._with_way(data), self.folder.plots)
         for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(
@@ -369,6 +382,10 @@ class Training:
             self._resumed_by() if summary.stopped_by == "max_seconds" else "",
             [check for check in (self.checks.summary(), self.checks.summary_of_resumed()) if check is not None],
         )
+
+    def _with_way(self, data: RunPlotData) -> RunPlotData:
+        """The data of the pictures, with the way of the parameters where it was recorded."""
+        return replace(data, way=partial(parameter_way, self.folder.path, self.setup))
 
     @property
     def never_measured(self) -> bool:
@@ -470,11 +487,16 @@ def _ended(session: Session) -> Session:
 
 
 def own_plan(setup: Setup) -> Plan:
-    """The plan, with a record at every step at which the gradient is checked or the weights are hashed."""
+    """The plan, with a record wherever the gradient is checked, or the weights are hashed or shown."""
     check = setup.experiment.training.gradcheck
     extra = frozenset(range(min(check.steps, setup.plan.steps))) if check else frozenset()
-    measured = setup.plan.steps_to_measure | extra
-    return replace(setup.plan, steps_to_measure=measured, steps_to_mark=marked_steps(setup))
+    shown = setup.experiment.training.show_parameters
+    return replace(
+        setup.plan,
+        steps_to_measure=setup.plan.steps_to_measure | extra,
+        steps_to_mark=marked_steps(setup),
+        mark_every=shown and shown * setup.epoch_steps,
+    )
 
 
 class Beat:
