@@ -314,12 +314,23 @@ def portraits(
     return [replace(one, parameters=words.get(one.name, "")) for one in drawn if one is not None]
 
 
+_NOTHING = (0, math.inf)  # defaults of parameters that then do nothing
+
+
 def _parameter_words(network: Network, theta: Array) -> dict[str, str]:
-    """The parameters of each activation layer, fixed ones first: `alpha = 0.01`, `beta = 1.23 learned`."""
+    """The parameters of each activation layer, fixed ones first: `alpha = 0.01`, `beta = 1.23 learned`.
+
+    Fixed ones are left out at a default that does nothing: a relu has a `threshold` of 0 and an infinite `max_value`.
+    """
     learned = learned_words(network.layout, theta)
     activations = [layer for layer in network.layers if isinstance(layer, Elementwise)]
     fixed = {
-        layer.name: [f"{name} = {value}" for name, value in layer.chosen.items() if name not in layer.learned]
+        layer.name: [
+            f"{parameter.name} = {layer.chosen[parameter.name]}"
+            for parameter in layer.activation.parameters
+            if parameter.name not in layer.learned
+            and not (layer.chosen[parameter.name] == parameter.default and parameter.default in _NOTHING)
+        ]
         for layer in activations
     }
     return {name: ", ".join(filter(None, [*words, learned.get(name, "")])) for name, words in fixed.items()}

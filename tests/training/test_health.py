@@ -333,6 +333,8 @@ def test_a_portrait_holds_the_kink_that_no_pre_activation_is_near_and_tells_the_
     assert portrait.kinks == (0.0,)
     assert portrait.value.min() < 0
     assert portrait.parameters == "negative_slope = 0.25"
+    (plain_relu,) = health.portraits(alone("relu"), np.empty((1, 0)), np.empty((1, 0)), np.zeros((3, 1)))
+    assert not plain_relu.parameters
     learned = alone("prelu", learned=("alpha",))
     (portrait,) = health.portraits(learned, np.full((1, 1), 0.5), np.empty((1, 0)), np.zeros((3, 1)))
     assert portrait.parameters == "alpha = 0.5 learned"
