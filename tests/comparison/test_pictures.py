@@ -13,6 +13,7 @@ from nnlab.comparison.contents import MOST_DRAWN, Comparison, Frame, MedianNetwo
 from nnlab.comparison.pictures import PICTURES, carried_on, pictures_of
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.data.catalogue import load
+from nnlab.experiments import pictures as run_pictures
 from nnlab.experiments.catalogue import describe
 from nnlab.maths.statistics import share_interval, survival
 from nnlab.runs.summary import (
@@ -151,6 +152,11 @@ def test_a_comparisons_loss_is_named_and_its_interval_possible():
 def test_curves_are_called_by_what_the_arms_are_compared_by():
     assert list(pictures_of("test/r2"))[3] == "r2"
     assert "metric" not in pictures_of("test/accuracy")
+
+
+@pytest.mark.parametrize("table", [PICTURES, sweep_pictures("test/accuracy"), run_pictures.PICTURES])
+def test_every_caption_tells_what_to_look_for(table):
+    assert [name for name, drawing in table.items() if " Look " not in drawing.caption] == []
 
 
 # --- Many arms, one look ----------------------------------------------------------------------------------------------
