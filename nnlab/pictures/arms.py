@@ -114,7 +114,7 @@ def compare_curves(
         say(axes, "no finite value was recorded")
     for name, panel in zip(found, panels, strict=False):
         _draw_alone(panel, name, handles, styles, axes)
-        panel.tick_params(labelleft=panel is panels[0])
+        panel.tick_params(which="both", left=panel is panels[0], labelleft=panel is panels[0])
     legend(figure, handles, names)
     return figure
 
