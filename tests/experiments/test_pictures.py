@@ -244,13 +244,13 @@ def test_the_rate_of_a_plateau_is_that_of_the_updates_since_the_last_evaluation(
 
 
 def test_learned_parameters_stand_above_their_units():
-    learned = replace(portrait(), learned="beta = 1.23 learned")
+    learned = replace(portrait(), parameters="beta = 1.23 learned")
     figure = PICTURES["units"].draw(replace(regression(), portraits=[learned]))
     assert "tanh1: beta = 1.23 learned; 0 % dead" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_a_curve_that_is_the_mean_of_the_units_says_so():
-    own = replace(portrait(), learned="alpha = 0.12 to 0.42 learned", are_means=True)
+    own = replace(portrait(), parameters="alpha = 0.12 to 0.42 learned", are_means=True)
     figure = PICTURES["units"].draw(replace(regression(), portraits=[own]))
     assert "tanh1: alpha = 0.12 to 0.42 learned; curve: mean of the units; 0 % dead" in flat(figure)
     of_channels = replace(own, saturated_by_channel=np.zeros(3))
