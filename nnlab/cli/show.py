@@ -143,9 +143,7 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
         screen.tell(note)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
-    if found.arm is not None:
-        screen.tell(str(found.arm))
-    weights = f"the {found.checkpoint} weights" + ("" if found.step is None else f", step {found.step}")
+    weights = f"the {found.checkpoint} weights" + (f", step {found.step}" if found.step is not None else "")
     scaled = found.model.target_scaling is not None
     show_figures(screen, found.figures, weights, found.beside.figures, scaled_targets=scaled)
     say_all(screen, found.beside.sentences)

@@ -118,9 +118,8 @@ def _with_seed(summary: SeveralSummary, label: str, seed: int | None, shown: str
     if replica is None:
         found = f"no seed of {printable(label)} has a number for {summary.figure}"
         raise CheckpointError(f"{shown}: {found}, expected a seed: {printable(label)}@seed{seeds[0]}")
-    return ArmNetwork(
-        label, seeds[replica], f"the median of {seeds_of(len(seeds))} by {summary.figure}; @seedN is another"
-    )
+    why = f"the median of {seeds_of(len(seeds))} by {summary.figure}; @seedN takes another"
+    return ArmNetwork(label, seeds[replica], why)
 
 
 # --- opening it -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The weights of the arms of a comparison or a sweep: a file for each in weights/, with a row for each seed.
 
-The files are written and checked as checkpoints are; summary.json holds a SHA-256 of what is in them.
+The files are plain .npz archives for anybody; summary.json holds a SHA-256 of the weights in each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, printable
-from nnlab.runs.checkpoints import Checkpoint, digest, load, save
+from nnlab.runs.checkpoints import digest, load_arrays
+from nnlab.runs.files import write_atomically
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import SeveralSummary
 
@@ -36,10 +37,10 @@ def weights_digest(theta: Array, statistics: Array) -> str:
     return hashlib.sha256(f"{digest(theta)} {digest(statistics)}".encode()).hexdigest()
 
 
-def write_weights(path: Path, label: str, theta: Array, statistics: Array, seeds: Sequence[int]) -> None:
+def write_weights(path: Path, theta: Array, statistics: Array, seeds: Sequence[int]) -> None:
     """Write the weights of an arm."""
     arrays = {"theta": theta, "statistics": statistics, "seeds": np.array(seeds)}
-    save(path, Checkpoint(arrays, {"kind": "arm", "arm": label}))
+    write_atomically(path, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
 
 
 def read_weights(folder: RunFolder, summary: SeveralSummary, label: str, seed: int) -> tuple[Array, Array]:
@@ -50,7 +51,7 @@ def read_weights(folder: RunFolder, summary: SeveralSummary, label: str, seed: i
     if expected is None:
         found = "found no SHA-256 of these weights in summary.json, expected a comparison of this version of nnlab"
         raise CheckpointError(f"{shown}: {found}; to make one: the same command again")
-    arrays = load(path).arrays
+    arrays = load_arrays(path)
     theta, statistics = arrays.get("theta"), arrays.get("statistics")
     if theta is None or statistics is None or weights_digest(theta, statistics) != expected:
         raise CheckpointError(f"{shown}: found other weights than those of the comparison, expected its own")

@@ -251,7 +251,7 @@ def require_one_network(run: RunFolder) -> None:
         where = printable(str(run.path))
         raise CheckpointError(
             f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
-            f"results.csv and report.html; to look at one of them: nnlab eval '{where}:ARM', with {_arms_of(run)}; "
+            f"results.csv and report.html; to look at one of them: nnlab eval '{where}:ARM', where ARM is {_arms_of(run)}; "
             f"to train one of them alone: nnlab train {where}/config.yaml --set {setting}"
         )
 
@@ -267,7 +267,7 @@ def _arms_of(run: RunFolder) -> str:
     labels = [*summary.arms] if summary is not None and not isinstance(summary, TrainingSummary) else []
     shown = [printable(label) for label in labels[:_MOST_ARMS]]
     shown += [f"{len(labels) - _MOST_ARMS:,} more"] if len(labels) > _MOST_ARMS else []
-    return f"one of {listed(shown)}" if shown else "a label of summary.json"
+    return listed(shown, "or") if shown else "a label of summary.json"
 
 
 def evaluate(
@@ -321,7 +321,7 @@ def evaluate_opened(
         *_on_predicted(model, predicted),
     )
     warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
-    notes = opened.paths.notes if rows is None else ()
+    notes = (*([str(opened.arm)] if opened.arm else ()), *(opened.paths.notes if rows is None else ()))
     told: dict[str, Any] = {"flattery": flattery(trained, found.rows), "warnings": warnings, "notes": notes}
     return replace(found, trusted=tuple(opened.trust.differences), **told)
 
