@@ -248,10 +248,10 @@ def require_one_network(run: RunFolder) -> None:
     found = run.read_run()
     if isinstance(found, ArmsRun) or (found is None and run.pieces.exists()):
         name, setting = _SEVERAL[found.kind] if found else ("comparison or sweep", "KEY=VALUE")
-        where = printable(str(run.path))
+        where, arms = printable(str(run.path)), _arms_of(run)
         raise CheckpointError(
             f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
-            f"results.csv and report.html; to look at one of them: nnlab eval '{where}:ARM', where ARM is {_arms_of(run)}; "
+            f"results.csv and report.html; to look at one of them: nnlab eval '{where}:ARM', where ARM is {arms}; "
             f"to train one of them alone: nnlab train {where}/config.yaml --set {setting}"
         )
 
