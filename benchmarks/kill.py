@@ -33,7 +33,7 @@ seed: 3
 data: {source: houses}
 network: {layers: [5, {dropout: 0.2}], activation: tanh}
 optimizer: {name: adam, learning_rate: {name: cosine, base: 0.05}}
-training: {steps: 48, batch_size: 4, log_every: 5, evaluate_every: 3, checkpoint_every: 3}
+training: {steps: 48, batch_size: 4, log_every: 5, evaluate_every: 3, checkpoint_every: 3, show_parameters: 1}
 """
 
 
@@ -84,7 +84,8 @@ def bits(folder: Path) -> dict[str, str]:
     import numpy as np
 
     run = (folder / "runs" / "latest").resolve()
-    files = [*(run / name for name in ("metrics.csv", "hashes.csv", "config.yaml")), *sorted((run / "plots").iterdir())]
+    tables = ("metrics.csv", "hashes.csv", "parameters.csv", "config.yaml")
+    files = [*(run / name for name in tables), *sorted((run / "plots").iterdir())]
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     with np.load(run / "checkpoints" / "last.npz") as members:
         found["theta"] = hashlib.sha256(members["theta"].tobytes()).hexdigest()

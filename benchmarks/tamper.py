@@ -82,7 +82,7 @@ class Base:
 
 BASES = {
     "train": Base(
-        ("train", "e.yaml"),
+        ("train", "e.yaml", "--set", "training.show_parameters=1"),
         {
             "eval": ("eval", "latest", "--json"),
             "eval of the last weights": ("eval", "latest", "--checkpoint", "last", "--json"),

@@ -59,6 +59,9 @@ class Watcher(Protocol):
     def tell(self, text: str) -> None:
         """Show a note: how something was read that a user did not say."""
 
+    def live_page(self, path: Path) -> None:
+        """Show where the page is that follows a run; called once, before the training, where one is asked for."""
+
 
 class Nobody:
     """A watcher that ignores everything."""
@@ -78,6 +81,9 @@ class Nobody:
 
     def tell(self, text: str) -> None:
         """Notes are dropped; run.json contains them as well."""
+
+    def live_page(self, path: Path) -> None:
+        """The path is dropped; the page is live.html in the run folder."""
 
 
 NOBODY = Nobody()
@@ -178,6 +184,7 @@ def train(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
@@ -186,6 +193,7 @@ def train(
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
     50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
+    With `live` the page live.html in the run folder follows the training; the watcher is told its path.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
@@ -193,7 +201,7 @@ def train(
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
-    about["max_seconds"] = max_seconds
+    about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None}
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -208,13 +216,14 @@ def resume(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
 
     After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
-    now; without that they are looked for beside a run that was moved with them.
+    now; without that they are looked for beside a run that was moved with them. `live` as for `train`.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
@@ -229,6 +238,7 @@ def resume(
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
         about |= {"baselines": baselines, "max_seconds": max_seconds}
+        about["live"] = watcher.live_page if live else None
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -380,6 +390,43 @@ def verify(
         return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
+def draw(
+    target: str | Path,
+    out: Path | None = None,
+    *,
+    operations: bool = False,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> bytes:
+    """Draw the architecture of an experiment or a run, the latter with its weights, and return the content of the file.
+
+    `out` ends in .svg, .pdf, .png, .mmd (Mermaid) or .dot and is written; without it, the content is Mermaid. With
+    `operations` it is each operation of a forward pass, and the derivatives that flow back. `set` holds overrides, for
+    a run only where its data are now.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.diagrams import kind_of, of_experiment, of_model
+    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import is_config
+
+    kind = kind_of(out)
+    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    if folder is None:
+        file = resolve(target, set=set, plugins=plugins)
+        (output,) = _outputs([out], file.read_files, runs_dir, None)
+        drawn = of_experiment(file, kind, operations=operations)
+    else:
+        refuse_settings(set)
+        (output,) = _outputs([out], [*files_of_run(folder.path), *plugins], runs_dir, None)
+        opened = _opened(folder, network, None, with_plugins(plugins), plugins=plugins, sets=set)
+        drawn = of_model(opened.model, kind, operations=operations)
+    if output is not None:
+        output.write(drawn)
+    return drawn
+
+
 # --- gradients --------------------------------------------------------------------------------------------------------
 
 
@@ -451,6 +498,7 @@ def compare(
     dask: str | None = None,
     dask_timeout: float | None = None,
     needed: bool = False,
+    live: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
@@ -464,7 +512,8 @@ def compare(
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
     settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
-    model is fitted to compare with; by default it is for a table of up to 50,000 training rows.
+    model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
+    live.html in the folder follows the trainings; the watcher is told its path.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
@@ -473,7 +522,13 @@ def compare(
     gating = Gating(runs_dir, baseline, report, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
     gating.check_used(arms.gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "baselines": baselines}
+    about: dict[str, Any] = {
+        "runs": runs_dir,
+        "needed": needed,
+        "command": command,
+        "baselines": baselines,
+        "live": live,
+    }
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -489,6 +544,7 @@ def sweep(
     dask: str | None = None,
     dask_timeout: float | None = None,
     needed: bool = False,
+    live: bool = False,
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     junit: Path | None = None,
@@ -498,7 +554,7 @@ def sweep(
     """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
 
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is the number of
-    points to draw, or the largest number to try of a grid.
+    points to draw, or the largest number to try of a grid. `live` as for `compare`.
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
@@ -506,7 +562,7 @@ def sweep(
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
     gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live}
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -518,7 +574,14 @@ def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:
 
 
 def _train_arms(
-    arms: Arms, gating: Gating, watcher: Watcher, jobs: int, dask: tuple[str | None, float | None], **about: Any
+    arms: Arms,
+    gating: Gating,
+    watcher: Watcher,
+    jobs: int,
+    dask: tuple[str | None, float | None],
+    *,
+    live: bool,
+    **about: Any,
 ) -> ComparisonResult:
     """Train the arms of a comparison or the points of a sweep, and write the report on their gates."""
     from nnlab.comparison.prepare import workers_for
@@ -530,7 +593,10 @@ def _train_arms(
         watcher.tell(note)
     if arms.file.experiment.training.max_seconds is not None:
         watcher.warn("training.max_seconds does not hold here: arms are compared at the end of their training")
+    if arms.file.experiment.training.show_parameters is not None:
+        watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
+        about["live"] = watcher.live_page if live else None
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)

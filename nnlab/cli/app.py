@@ -22,6 +22,7 @@ from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
 from nnlab.cli.config import config
 from nnlab.cli.data import data
+from nnlab.cli.draw import draw
 from nnlab.cli.evaluate import evaluate
 from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
@@ -53,6 +54,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "compare-activations": (compare_activations, "Compare activations over many seeds."),
     "sweep": (sweep, "Train at many settings, and rank these."),
     "init": (init, "Write an experiment for a table of your own."),
+    "draw": (draw, "Draw the architecture of a network."),
     "verify": (verify, "Train a run again and compare every bit."),
 }
 

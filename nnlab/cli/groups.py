@@ -75,11 +75,12 @@ class FileOptions(UnnamedOptions):
 
 @dataclass(frozen=True)
 class LengthOptions:
-    """How long to train: the length of the training, and the seconds of this session."""
+    """How long to train, the seconds of this session, and whether a page follows it."""
 
     steps: o.Steps = None
     epochs: o.Epochs = None
     max_seconds: o.MaxSeconds = None
+    live: o.Live = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -89,17 +90,19 @@ class LengthOptions:
 
 @dataclass(frozen=True)
 class WorkOptions:
-    """Options for training many networks: processes, cluster, reuse."""
+    """Options for training many networks: processes, cluster, reuse, a page that follows."""
 
     jobs: o.Jobs = 1
     needed: o.Needed = False
     dask: o.Dask = None
     dask_timeout: o.DaskTimeout = None
+    live: o.Live = False
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The arguments for `nnlab.api.compare`."""
-        return {"jobs": self.jobs, "needed": self.needed, "dask": self.dask, "dask_timeout": self.dask_timeout}
+        own = {"jobs": self.jobs, "needed": self.needed, "live": self.live}
+        return {**own, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,17 @@ Run = Annotated[
         show_default=False,
     ),
 ]
+Network = Annotated[
+    str,
+    typer.Argument(
+        parser=_expanded,
+        autocompletion=completion.runs,
+        metavar="RUN",
+        help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several; "
+        "of a comparison RUN:ARM, or RUN:ARM@seedN.",
+        show_default=False,
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -240,6 +251,10 @@ MaxSeconds = Annotated[
         help="Stop this session after S seconds, with the state saved and a full report; --resume goes on.",
         show_default=False,
     ),
+]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Write live.html into the run folder: a page that follows the run while it trains."),
 ]
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")

@@ -78,6 +78,7 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         for note in setup.rows.dataset.notes:
             screen.tell(note)
         show_setup(screen, setup, found.sentence())
+        screen.say("nnlab draw takes the same CONFIG and draws this network")
     output.result(found.document())
 
 

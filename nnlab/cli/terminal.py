@@ -14,6 +14,8 @@ from nnlab.cli.progress import Bar, Bars, Lines, LinesOfArms, duration, live_lin
 from nnlab.errors import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
     from nnlab.gradcheck.checks import StepReport
@@ -90,6 +92,10 @@ class Screen:
         """Print in red, even on a quiet screen, why no figure of a result can be trusted."""
         self._line(text, style="bold red")
 
+    def live_page(self, path: Path) -> None:
+        """Print where the page is that follows a run."""
+        self.say(f"live: {path.absolute()}", to_type=True)
+
     def tell(self, text: str) -> None:
         """Print what a user may want to know of the data."""
         if not self.quiet:
@@ -124,11 +130,21 @@ class Screen:
             yield lambda _progress: None
         elif is_live():
             with live_lines(self.console) as lines:
-                yield Bar(lines, what)
+                yield self._with_parameters(Bar(lines, what))
         else:
             dated = Lines(self.console, what)
-            yield dated
+            yield self._with_parameters(dated)
             dated.end()
+
+    def _with_parameters(self, show: Callable[[Progress], None]) -> Callable[[Progress], None]:
+        """Print the tables of weights and biases that progress brings along, before it is shown."""
+
+        def observe(progress: Progress) -> None:
+            for table in progress.parameters:
+                self.table(table.title, table.columns, table.rows)
+            show(progress)
+
+        return observe
 
     @contextlib.contextmanager
     def arms(self) -> Iterator[Callable[[str, Progress], None]]:

@@ -31,7 +31,7 @@ def train(
     elif dry_run:
         show.cost(output, *api.dry_run(experiment))
     else:
-        held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, **gates.compared}
+        held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, "live": length.live, **gates.compared}
         output = output.beside(gates.junit)
         about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)

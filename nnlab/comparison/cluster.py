@@ -208,7 +208,9 @@ def _work(number: int, task: Task, packed: bytes, topic: str) -> Outcome:
     own = worker.state.tasks[worker.get_current_task()]
 
     def tell(progress: Progress) -> None:
-        worker.log_event(topic, (number, astuple(replace(progress, figures=dict(progress.figures)))))
+        replicas = {name: (step, values.tolist()) for name, (step, values) in progress.replicas.items()}
+        plain = replace(progress, figures=dict(progress.figures), replicas=replicas)
+        worker.log_event(topic, (number, astuple(plain)))
 
     shared = _unpacked(packed)
     with blas_threads(shared.threads):

@@ -18,6 +18,7 @@ import numpy as np
 
 from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
+from nnlab.comparison.live import LiveArms, NoLiveArms
 from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.unfinished import write_unfinished_report
@@ -29,6 +30,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageError, printable
 from nnlab.experiments.gradient_checks import check_first_steps
 from nnlab.experiments.interrupts import Stop, briefly, is_pause, stopping
+from nnlab.experiments.live_page import Announce, LivePage
 from nnlab.experiments.pictures import load_drawing
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress, Whole
@@ -91,6 +93,7 @@ def compare(
     baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
+    live: Announce | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
 
@@ -100,6 +103,7 @@ def compare(
     as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
     to compare with; by default it is for tables that are not too large.
     If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
+    With `live` there is a page that follows the trainings; `live` is told its path.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -127,7 +131,7 @@ def compare(
         )
         work = _Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)
-        comparison = _Comparison(work, trained, conclude, about, stop)
+        comparison = _Comparison(work, trained, conclude, about, stop, live)
         with folder.locked():
             result = comparison.run(workers or SerialWorkers(), report, runs if needed else None)
     if stop():  # it came too late to stop anything
@@ -138,8 +142,17 @@ def compare(
 class _Comparison:
     """A comparison or a sweep in its folder, which is completed however the work ends."""
 
-    def __init__(self, work: _Work, trained: Trained, conclude: Conclude, about: Mapping[str, Any], stop: Stop) -> None:
+    def __init__(
+        self,
+        work: _Work,
+        trained: Trained,
+        conclude: Conclude,
+        about: Mapping[str, Any],
+        stop: Stop,
+        live: Announce | None,
+    ) -> None:
         self.work, self.trained, self.conclude, self.about, self.stop = work, trained, conclude, about, stop
+        self.live = live
         self.clock = time.perf_counter()
 
     def run(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> ComparisonResult:
@@ -157,17 +170,27 @@ class _Comparison:
         work = self.work
         try:
             self._write_run("running")
+            self._go_live()
             with self.stop.at_once(self._to_go_on):
                 self.trained = replace(self.trained, checks=work.check_gradients())
                 if reused_from is not None:
                     work.reuse(reused_from)
             work.do(workers, report, self.stop)
+            work.page.write("finishing")
             with self.stop.at_once(self._to_go_on):
                 compared = self.conclude(self._trained("failed" if work.failures else "completed"))
             self._write_run(compared.summary.status)
         except StorageError as error:
             raise StorageError(f"{error}; {self._to_go_on()}") from error
         return compared
+
+    def _go_live(self) -> None:
+        """Begin the page that follows the trainings, if it is asked for."""
+        if self.live is not None:
+            work, name = self.work, self.trained.experiment.name
+            page = LivePage(work.folder, name, self.live, work.warnings.append)
+            noun = "point" if self.about["kind"] == "sweep" else "arm"
+            work.page = LiveArms(page, [variant.label for variant in work.variants], noun)
 
     def _to_go_on(self) -> str:
         """How much is trained and saved, and how to train the rest."""
@@ -213,6 +236,8 @@ class _Comparison:
             ended = {"ended": now(), "seconds": seconds, "reused": self.work.reused}
         whose = {"folder": str(self.work.folder.path.resolve()), "experiment": digest_of(self.trained.experiment)}
         self.work.folder.write_run(ArmsRun(status=status, **whose, **self.about, **ended))
+        if status != "running":
+            self.work.page.write(status)
 
 
 def final_figures(experiment: Experiment, dataset: Dataset) -> list[str]:
@@ -264,6 +289,7 @@ class _Work:
         self.done: dict[str, list[tuple[tuple[int, ...], Arm]]] = {key: [] for key in self.keys.values()}
         self.failed: dict[str, Failure] = {}
         self.warnings: list[str] = []
+        self.page = NoLiveArms()
         self.reused = 0
 
     def reuse(self, runs: Path) -> None:
@@ -316,9 +342,16 @@ class _Work:
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
         tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
         meter = _Meter(tasks, report)
-        with contextlib.closing(workers.run_all(tasks, self.shared, meter, stop)) as outcomes:  # type: ignore[type-var]
+        self.page.begin(tasks, meter.share)
+
+        def note(number: int, progress: Progress) -> None:
+            meter(number, progress)
+            self.page.note(number, progress)
+
+        with contextlib.closing(workers.run_all(tasks, self.shared, note, stop)) as outcomes:  # type: ignore[type-var]
             for number, outcome in outcomes:
                 meter.end(number)
+                self.page.end(number, outcome)
                 self._note(tasks[number], outcome)
                 load_drawing()  # which the end needs anyway: after a signal there is little time for it
 
@@ -373,7 +406,8 @@ _DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
 def _deciding(experiment: Experiment) -> dict[str, Any]:
     """The part of an experiment on which figures depend, its seed left out."""
     plain = to_plain(experiment)
-    plain["training"].pop("max_seconds", None)  # it does not hold in a comparison
+    for name in ("max_seconds", "show_parameters"):  # they do not hold in a comparison
+        plain["training"].pop(name, None)
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}
 
 
@@ -460,10 +494,14 @@ class _Meter:
         about: dict[str, Any] = {"measured_at": at, "ended": not arm.left, "whole": self._whole(arm, present)}
         self.report(title, replace(progress, step=step, seconds=present - arm.begun, **about))
 
+    def share(self) -> float:
+        """The share of all updates that is done."""
+        return min(self.done / sum(self.seeds), 1.0) if self.seeds else 1.0
+
     def _whole(self, arm: _ArmMeter, present: float) -> Whole:
-        share, left = self.done / sum(self.seeds), sum(one.left > 0 for one in self.arms.values())
+        share, left = self.share(), sum(one.left > 0 for one in self.arms.values())
         seconds_left = (present - self.begun) * (1 - share) / share if share else math.nan
-        return Whole(arm.number, len(self.arms), left, min(share, 1.0), max(seconds_left, 0.0))
+        return Whole(arm.number, len(self.arms), left, share, max(seconds_left, 0.0))
 
 
 class _ArmMeter:

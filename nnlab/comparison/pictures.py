@@ -130,6 +130,14 @@ def units(comparison: Comparison) -> Any:
     return plots.arm_units(portraits, title=_title(comparison, title), styles=_styles(comparison))
 
 
+def learned_parameters(comparison: Comparison) -> Any:
+    """Draw what each arm's activations learn over the steps; None where they learn nothing."""
+    measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
+    spread = " and 10th to 90th percentile" if len(measured) <= plots.MOST_SPREADS else ""
+    title = f"{comparison.name}: learned parameters of activations, mean{spread} of seeds"
+    return plots.arm_parameters(measured, title=_title(comparison, title), styles=_styles(comparison))
+
+
 def health(comparison: Comparison) -> Any:
     """Draw the health of each arm's layers over the steps; None if it was not measured."""
     measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
@@ -166,6 +174,10 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     "units": Drawing(
         units,
         "Each arm's activation and slope over the pre-activations of its median seed's trained network.",
+    ),
+    "learned_parameters": Drawing(
+        learned_parameters,
+        "What each arm's activations learn of their own parameters: where they settle, and whether seeds agree.",
     ),
     "health": Drawing(health, "Dead and saturated units and the gradient of each arm over the steps, layer by layer."),
 }

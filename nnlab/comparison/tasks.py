@@ -207,7 +207,9 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
         records.append(record)
         figures = shown(setup, {name: _mean(values) for name, values in record.figures.items()})
         seconds = time.perf_counter() - clock
-        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, seconds, scaled_targets=scaled))
+        replicas = {name: (record.step, values) for name, values in record.figures.items()}
+        about: dict[str, Any] = {"scaled_targets": scaled, "replicas": replicas}
+        observe(Progress(record.step, setup.plan.steps, record.epoch, figures, seconds, **about))
     chosen = setup.chosen(state)
     steps, curves = _curves(records, logged=setup.plan.log_every <= setup.plan.steps)
     return Arm(

@@ -12,13 +12,13 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import connection as pipes
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Protocol
+from typing import Any, Protocol
 
 from nnlab.comparison.portable import as_files, blas_threads
 from nnlab.comparison.tasks import Failure, Outcome, RowSource, Stopping, Task, attempt
@@ -114,17 +114,23 @@ class SerialWorkers:
 
 
 class Throttled:
-    """Forwards the progress of a task at limited rate: sending costs more than a short step."""
+    """Forwards the progress of a task at limited rate: sending costs more than a short step.
+
+    With it go the latest values of the figures of all seeds that were measured since the last time.
+    """
 
     def __init__(self, send: Callable[[Progress], None]) -> None:
         self.send, self.sent_at = send, -_SECONDS_BETWEEN_REPORTS
+        self.replicas: dict[str, Any] = {}
 
     def __call__(self, progress: Progress) -> None:
         """Forward the progress if enough time has passed, or if the task is complete."""
         present = time.monotonic()
+        self.replicas |= progress.replicas
         if present - self.sent_at >= _SECONDS_BETWEEN_REPORTS or progress.step >= progress.steps:
             self.sent_at = present
-            self.send(progress)
+            self.send(replace(progress, replicas=self.replicas))
+            self.replicas = {}
 
 
 class Processes:

@@ -665,7 +665,7 @@ class TrainingSpec(FrozenModel):
 
     `figures` are figures of merit to be measured at every evaluation beside the quick ones, such as `roc_auc`; one that
     early stopping watches is measured without being named here. After `max_seconds` of a session the training stops
-    with its state saved, and can be resumed.
+    with its state saved, and can be resumed. Every `show_parameters` epochs weights and biases are shown and recorded.
     """
 
     epochs: Annotated[StrictInt, Field(ge=0, le=MOST_STEPS)] | None = None
@@ -703,6 +703,8 @@ class TrainingSpec(FrozenModel):
     """Measure dead and saturated units, and the size of updates, at every evaluation."""
     running_loss: StrictBool = False
     """Measure the mean of the batch losses since the last log."""
+    show_parameters: Count | None = None
+    """Epochs from one showing and recording of weights and biases, or of their norms in large networks, to the next."""
     figures: Annotated[list[StrictStr], AfterValidator(_different)] = []
     """Figures of merit to be measured at every evaluation beside the quick ones, such as roc_auc."""
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.experiment import bytes_kept
+from nnlab.networks.diagrams.text import mermaid
 from nnlab.networks.layers.base import PassContext, units_of
 from nnlab.networks.pieces import training_pass
 from nnlab.report.page import counted
+from nnlab.setup.diagrams import architecture_of
 from nnlab.setup.setup import Setup
 from nnlab.training.epochs import Epoch
 from nnlab.training.objective import Objective
@@ -43,6 +45,7 @@ class DryRun:
     seconds: float
     rows: dict[str, int]
     layers: list[dict[str, Any]]
+    diagram: str  # Mermaid
     shuffled: bool = True
 
     def sentence(self) -> str:
@@ -70,6 +73,7 @@ class DryRun:
             "parameters": self.parameters,
             "rows": self.rows,
             "layers": self.layers,
+            "diagram": self.diagram,
             "batch_size": self.batch,
             "batches": {
                 "per_epoch": self.epoch.steps,
@@ -110,6 +114,7 @@ def dry_run(setup: Setup) -> DryRun:
             }
             for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
         ],
+        mermaid(architecture_of(setup.experiment, network, setup.rows.dataset.columns)),
         setup.plan.shuffle,
     )
 

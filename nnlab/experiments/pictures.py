@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError, told
+from nnlab.experiments.parameter_table import ParameterWay
 from nnlab.experiments.side_by_side import side_by_side
 from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
 from nnlab.maths.schedules import Plateau
+from nnlab.networks.diagrams.diagram import Diagram
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
+from nnlab.networks.first_layer import Incoming
+from nnlab.networks.learned import FAMILY
 from nnlab.report.parts import Drawing
 from nnlab.setup.readings import RATE
 from nnlab.training.health import Portrait
@@ -46,15 +50,19 @@ class RunPlotData:
     the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
     targets.
 
-    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn.
+    Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn: those of the curves
+    and the architecture.
 
     `portraits` describe activation layers, the first and the last among them; `activations` names them all, and says of
     which the units are channels of images. `layers` is how many layers the network has. `depths` numbers the layers
     with weights from 1 and gives each activation layer the number of the one before it.
 
-    `kernels` are those of the first convolution, and `stages` the maps that the first row of `x` has behind each
-    convolution. `schedule` names what changes the learning rate, if anything does; `rates` are steps and the learning
-    rates that were planned for them, both (S,).
+    `diagram` has the layers of the network. `kernels` are those of the first convolution, and `stages` the maps that
+    the first row of `x` has behind each convolution. `schedule` names what changes the learning rate, if anything does;
+    `rates` are steps and the learning rates that were planned for them, both (S,). `way` reads the recorded way of the
+    parameters, if there is any.
+
+    `incoming` are the weights of the first layer, by inputs as the network gets them, which are `scaled` or raw.
     """
 
     title: str
@@ -83,8 +91,12 @@ class RunPlotData:
     depths: Mapping[str, int] = field(default_factory=dict)
     kernels: Kernels | None = None
     stages: Sequence[FeatureMaps] = ()
+    diagram: Diagram | None = None
     schedule: str = ""
     rates: tuple[Array, Array] = (np.empty(0), np.empty(0))
+    way: Callable[[], ParameterWay | None] = lambda: None
+    incoming: Incoming | None = None
+    scaled: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -156,6 +168,43 @@ def learning_rate(data: RunPlotData) -> Figure | None:
     return plots.learning_rate(
         steps, rates, schedule=data.schedule, epoch_steps=data.epoch_steps, title=f"{data.title}, learning rate"
     )
+
+
+def parameters(data: RunPlotData) -> Figure | None:
+    """Draw the way of weights and biases; None where it was not recorded."""
+    from nnlab import pictures as plots
+
+    way = data.way()
+    if way is None or not way.tensors or not len(way.steps):
+        return None
+    return plots.parameters(
+        way.steps, way.tensors, are_norms=way.are_norms, epoch_steps=data.epoch_steps, title=f"{data.title}, parameters"
+    )
+
+
+def learned_parameters(data: RunPlotData) -> Figure | None:
+    """Draw the way of the learned parameters of activations; None where there are none."""
+    from nnlab import pictures as plots
+
+    curves = {name: values for name, values in data.curves.items() if name.startswith(f"{FAMILY}/")}
+    if not curves:
+        return None
+    title = f"{data.title}, learned parameters of activations"
+    return plots.learned_parameters(data.steps, curves, epoch_steps=data.epoch_steps, title=title)
+
+
+def first_layer(data: RunPlotData) -> Figure | None:
+    """Draw the weights of the first layer; None unless it is a dense one that gets the inputs themselves."""
+    from nnlab import pictures as plots
+
+    found = data.incoming
+    if found is None or found.weights.shape[0] != data.x.shape[1]:
+        return None
+    title = f"{data.title}, first layer"
+    if data.shape is not None:
+        return plots.first_layer_of_images(found.weights, data.shape, layer=found.layer, title=title)
+    names = data.columns.input_names
+    return plots.first_layer(found.weights, names, layer=found.layer, scaled=data.scaled, title=title)
 
 
 def confusion(data: RunPlotData) -> Figure | None:
@@ -456,6 +505,13 @@ def gradients(data: RunPlotData) -> Figure | None:
     return plots.gradients(list(found), at, title=data.title)
 
 
+def architecture(data: RunPlotData) -> Figure | None:
+    """Draw the layers of the network, and its weights if the diagram has them."""
+    from nnlab import pictures as plots
+
+    return plots.architecture(data.diagram) if data.diagram else None
+
+
 def _decisions(data: RunPlotData) -> tuple[Array, Array]:
     """True and predicted class indices, (N,)."""
     truth, predicted = predictions(data.task, data.y), predictions(data.task, data.outputs)
@@ -466,6 +522,17 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "cost": Drawing(cost, "Training and validation cost over the steps."),
     "accuracy": Drawing(accuracy, "Accuracy, or what comes nearest to it in the task, over the steps."),
     "learning_rate": Drawing(learning_rate, "The learning rate of the updates, as the schedule gives it."),
+    "parameters": Drawing(
+        parameters,
+        "How weights and biases move in the training, tensor by tensor: whether they settle, and which of them grow.",
+    ),
+    "learned_parameters": Drawing(
+        learned_parameters, "What each activation has learned of its own parameters, and whether that still changes."
+    ),
+    "first_layer": Drawing(
+        first_layer,
+        "What the strongest units of the first layer look for: purple inputs drive a unit up, orange ones down.",
+    ),
     "confusion": Drawing(
         confusion, "Which class is taken for which: the cells count rows, without weights that these may have."
     ),
@@ -502,6 +569,9 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
         gradients,
         "The norm of the gradient over the depth of the network, at the start and at the end.",
     ),
+    "architecture": Drawing(
+        architecture, "The layers of the network from its inputs to its outputs, and its weights where it was trained."
+    ),
 }
 
 
@@ -515,7 +585,10 @@ def load_drawing() -> None:
         import_module("nnlab.pictures")
 
 
-FROM_METRICS = ("cost", "accuracy", "learning_rate", "health", "gradients")
+FROM_METRICS = (
+    *("cost", "accuracy", "learning_rate", "parameters", "learned_parameters", "health", "gradients"),
+    "architecture",
+)
 
 
 def draw(data: RunPlotData, folder: Path) -> list[str]:
@@ -528,8 +601,10 @@ _SLOW = {
     "boundary",
     "boundaries",
     "film",
+    "first_layer",
     "health",
     "misclassified",
+    "parameters",
     "samples",
     "units",
 }  # two to five times the others

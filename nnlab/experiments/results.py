@@ -19,10 +19,12 @@ from nnlab.experiments.baselines import NOTHING, Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.networks.feature_maps import feature_maps, first_kernels
+from nnlab.networks.first_layer import incoming_weights
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
 from nnlab.runs.run import Status, StoppedBy
 from nnlab.runs.summary import BestStep, LastMeasured, TrainingSummary
+from nnlab.setup.diagrams import architecture_of
 from nnlab.setup.model import Model
 from nnlab.setup.setup import Setup
 from nnlab.training import health
@@ -131,6 +133,7 @@ def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
         uses_best=setup.stops_early,
         scaled_targets=setup.rows.of(0).target_scaling is not None,
         depths=health.depths(setup.network),
+        diagram=architecture_of(setup.experiment, setup.network, dataset.columns),
         rates=setup.optimizer.planned_rates(state.step),
         schedule=setup.experiment.optimizer.schedule.name if setup.experiment.optimizer.schedule else "",
     )
@@ -162,6 +165,9 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         ),
         activations=health.activation_layers(setup.network),
         layers=len(setup.network.layers),
+        incoming=incoming_weights(setup.network, model.theta),
+        scaled=prepared.scaling.name != "none",
+        diagram=architecture_of(setup.experiment, setup.network, dataset.columns, model.theta),
         kernels=first_kernels(setup.network, model.theta),
         stages=feature_maps(setup.network, model.theta, model.statistics, model.scaled(pick(dataset.x, picked[:1]))[:]),
     )

@@ -14,6 +14,7 @@ from nnlab.config.experiment import to_plain, to_yaml
 from nnlab.config.plugins import once_written
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.evaluate import require_one_network
+from nnlab.experiments.live_page import Announce
 from nnlab.experiments.saving import check_tables, newest, streams
 from nnlab.experiments.train import Observer, Training, TrainingResult
 from nnlab.experiments.unchanged import (
@@ -48,15 +49,17 @@ def resume(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     max_seconds: float | None = None,
+    live: Announce | None = None,
 ) -> TrainingResult:
     """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
 
     CheckpointError, before anything is changed, if the run cannot be resumed: another experiment, other data, no intact
     checkpoint, a file that was modified, or another process that works on the run. Warnings are passed to `say` before
     training. A finished run is not changed, and its status is `finished`; the gates are checked against its figures.
-    `max_seconds`, by default those of the experiment, are those of this session alone.
+    `max_seconds`, by default those of the experiment, are those of this session alone. With `live` there is a page that
+    follows the training; `live` is told its path.
     """
-    more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
+    more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live}
     require_one_network(folder)
     with folder.locked():
         refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, to_plain(setup.experiment))

@@ -1,4 +1,4 @@
-"""The files written during a training: metrics, hashes of the weights, and checkpoints."""
+"""The files written during a training: metrics, hashes of the weights, the parameters if asked, and checkpoints."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Duration
 from nnlab.errors import CheckpointError, Fault, printable
 from nnlab.experiments.gradient_checks import GradientChecks
+from nnlab.experiments.parameter_table import (
+    PARAMETERS,
+    ParameterTable,
+    parameter_columns,
+    parameter_tables,
+    parameter_values,
+    shows_parameters,
+)
 from nnlab.experiments.results import figure_names
 from nnlab.maths.randomness import Purpose
 from nnlab.runs import checkpoints
@@ -56,10 +64,18 @@ def tensor_names(setup: Setup) -> list[str]:
 
 
 def check_tables(setup: Setup, folder: RunFolder, begin: SavedState) -> None:
-    """CheckpointError if metrics.csv or hashes.csv was modified since a checkpoint was saved."""
-    for _ in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
-        pass
-    for _ in read_rows(folder.path / HASHES, tensor_names(setup), begin.about.marks[HASHES].mark()):
+    """CheckpointError if metrics.csv, hashes.csv or parameters.csv was modified since a checkpoint was saved."""
+    path, marks = folder.path, {name: facts.mark() for name, facts in begin.about.marks.items()}
+    _read_all(read_figures(path / METRICS, figure_names(setup), marks[METRICS]))
+    _read_all(read_rows(path / HASHES, tensor_names(setup), marks[HASHES]))
+    if setup.experiment.training.show_parameters is not None:
+        if PARAMETERS not in marks:
+            raise CheckpointError(f"{printable(str(path))}: found no mark of {PARAMETERS} in the checkpoint")
+        _read_all(read_figures(path / PARAMETERS, parameter_columns(setup), marks[PARAMETERS]))
+
+
+def _read_all(rows: Iterator[Any]) -> None:
+    for _ in rows:
         pass
 
 
@@ -101,6 +117,11 @@ class Saver:
             opened.callback(self.metrics.close)
             self.hashes = GrowingTable(path / HASHES, ["step", "epoch", *names], marks.get(HASHES))
             opened.callback(self.hashes.close)
+            self.parameters = None
+            if self.setup.experiment.training.show_parameters is not None:
+                columns = ["step", "epoch", *parameter_columns(self.setup)]
+                self.parameters = GrowingTable(path / PARAMETERS, columns, marks.get(PARAMETERS))
+                opened.callback(self.parameters.close)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -111,10 +132,22 @@ class Saver:
         """Whether it is time to save; always false if checkpoints are saved every so many steps."""
         return self._steps is None and time.monotonic() >= self._next
 
-    def note(self, step: int, epoch: float) -> None:
-        """Handle a record of the loop: hash the weights if its step is marked or the last one."""
-        if step in self._marked or not self.state.running.any():
+    def note(self, step: int, epoch: float) -> list[ParameterTable]:
+        """Handle a record of the loop: hash the weights, and record the parameters, if its step is one for that.
+
+        Returns the parameters that are to be shown, which are in train.log then.
+        """
+        is_last = not self.state.running.any()
+        if step in self._marked or is_last:
             self.hashes.add_row([str(step), cell(epoch), *hashes(self.setup, self.state).values()])
+        if self.parameters is None or not (is_last or shows_parameters(self.setup, step)):
+            return []
+        layout, theta = self.setup.network.layout, self.state.theta
+        self.parameters.add_row([str(step), cell(epoch), *map(cell, parameter_values(layout, theta))])
+        self.parameters.flush()  # the picture is drawn from the file
+        tables = parameter_tables(layout, theta, step, epoch)
+        self.folder.log(*(line for table in tables for line in table.lines()))
+        return tables
 
     def save_if_due(self) -> bool:
         """Save if it is time, and return whether it was."""
@@ -134,7 +167,8 @@ class Saver:
             return
         begun = time.monotonic()
         # These files must be on disk before the checkpoint that refers to them.
-        marks = {table.path.name: MarkFacts(**asdict(table.mark())) for table in (self.metrics, self.hashes)}
+        tables = (self.metrics, self.hashes, *([self.parameters] if self.parameters else []))
+        marks = {table.path.name: MarkFacts(**asdict(table.mark())) for table in tables}
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
         about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}

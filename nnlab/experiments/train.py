@@ -7,6 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_l
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
-from nnlab.experiments.pictures import draw, load_drawing
+from nnlab.experiments.live import LiveTraining, NotLive
+from nnlab.experiments.live_page import Announce
+from nnlab.experiments.parameter_table import ParameterTable, parameter_way
+from nnlab.experiments.pictures import RunPlotData, draw, load_drawing
 from nnlab.experiments.report import write_training_report
 from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_parts, plot_data_of, summary_of
 from nnlab.experiments.saving import Saver, marked_steps, restore
@@ -64,7 +68,9 @@ class Progress:
 
     The first figure is the one that is watched. Where the step is that of several trainings together, the figures were
     `measured_at` a step of one of them. `scaled_targets` says that losses are those of scaled targets, `ended` that
-    there will be no more, and `whole` how far all arms of a comparison are.
+    there will be no more, and `whole` how far all arms of a comparison are. `replicas` are all figures, each with the
+    step at which it was measured and its values (R,), where several networks train at once. `parameters` are tables of
+    the weights and biases, where they are to be shown at this step.
     """
 
     step: int
@@ -76,6 +82,8 @@ class Progress:
     measured_at: int | None = None
     ended: bool = False
     whole: Whole | None = None
+    replicas: Mapping[str, tuple[int, Array]] = field(default_factory=dict)
+    parameters: Sequence[ParameterTable] = ()
 
 
 Observer = Callable[[Progress], None]
@@ -118,6 +126,7 @@ def train(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     max_seconds: float | None = None,
+    live: Announce | None = None,
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
 
@@ -125,9 +134,10 @@ def train(
     it is for a table of up to 50,000 training rows, or if a gate compares with it.
     If the training is interrupted or fails, the folder records that, with the state reached so far. After
     `max_seconds`, by default those of the experiment, it ends with its state saved; resume goes on with it.
+    With `live` there is a page that follows the training; `live` is told its path.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
-    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds}
+    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live}
     with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
@@ -148,6 +158,7 @@ class Training:
         *,
         baselines: bool | None = None,
         max_seconds: float | None = None,
+        live: Announce | None = None,
     ) -> None:
         self.max_seconds = max_seconds or setup.experiment.training.max_seconds
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
@@ -170,6 +181,7 @@ class Training:
         self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
         self.facts["experiment"] = digest_of(setup.experiment)
         self.warnings = list(setup.rows.prepared[0].warnings)
+        self.announce, self.live = live, NotLive()
 
     def run(self) -> TrainingResult:
         """Train, and complete the folder in any case."""
@@ -177,7 +189,9 @@ class Training:
             try:
                 self._write_run("running")
                 self.folder.log(self._beginning())
+                self._go_live()
                 ended = self._train(saver)
+                self.live.write("finishing")
                 with leaving(self._resumed_by) as self.stop:
                     result = self._finish(ended)
             except BaseException as error:
@@ -209,13 +223,15 @@ class Training:
         about["gradcheck"] = self.checks.summary()
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
         with briefly(self.stop.seconds_to_draw()):
-            self.warnings += draw(curves_of(self.setup, self.state, self.measured), self.folder.plots)
+            data = curves_of(self.setup, self.state, self.measured)
+            self.warnings += draw(self._with_way(data), self.folder.plots)
         write_training_report(self.folder, self.setup.experiment.name, [why, *self.warnings])
 
     def _end(self, status: str) -> None:
         """Record how the training ended."""
         self.folder.log(f"{status} at step {self.state.step}")
         self._write_run(status)
+        self.live.write(status)
 
     def _saver(self) -> Saver:
         """Open the files of the run, and load the figures measured before a resume."""
@@ -228,6 +244,13 @@ class Training:
                 self._note_gradient(step, errors)
             opened.pop_all()
         return saver
+
+    def _go_live(self) -> None:
+        """Begin the page that follows the training, if it is asked for."""
+        if self.announce is not None:
+            about = (self.setup, self.state, self.folder, self.sessions.seconds, self.announce, self.warnings.append)
+            self.live = LiveTraining(*about)
+            self.live.begin(self.measured)
 
     def _beginning(self) -> str:
         begun = f"resumed at step {self.state.step}" if self.begin else "started"
@@ -283,13 +306,21 @@ class Training:
         self.measured.add(record.step, record.epoch, figures)
         if figures:
             saver.metrics.add(record.step, record.epoch, figures)
-        saver.note(record.step, record.epoch)
+        tables = saver.note(record.step, record.epoch)
+        self.live.note(record)
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(self._progress(record.step, record.epoch, shown(self.setup, figures)))
+            self.observe(self._progress(record, shown(self.setup, figures), tables))
 
-    def _progress(self, step: int, epoch: float, figures: Mapping[str, float]) -> Progress:
-        scaled = self.setup.experiment.data.scale_targets
-        return Progress(step, self.setup.plan.steps, epoch, figures, self.sessions.seconds(), scaled_targets=scaled)
+    def _progress(self, record: Record, figures: Mapping[str, float], tables: Sequence[ParameterTable]) -> Progress:
+        return Progress(
+            record.step,
+            self.setup.plan.steps,
+            record.epoch,
+            figures,
+            self.sessions.seconds(),
+            scaled_targets=self.setup.experiment.data.scale_targets,
+            parameters=tables,
+        )
 
     def _check_gradient(self, step: int) -> None:
         """The experiment's gradient check after `step` updates, if it is due; its errors become figures."""
@@ -316,7 +347,8 @@ class Training:
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
-            self.warnings += draw(plot_data_of(self.setup, self.state, self.measured, model), self.folder.plots)
+            data = plot_data_of(self.setup, self.state, self.measured, model)
+            self.warnings += draw(self._with_way(data), self.folder.plots)
         for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):
             self.folder.log(line)
         summary = summary_of(
@@ -350,6 +382,10 @@ class Training:
             self._resumed_by() if summary.stopped_by == "max_seconds" else "",
             [check for check in (self.checks.summary(), self.checks.summary_of_resumed()) if check is not None],
         )
+
+    def _with_way(self, data: RunPlotData) -> RunPlotData:
+        """The data of the pictures, with the way of the parameters where it was recorded."""
+        return replace(data, way=partial(parameter_way, self.folder.path, self.setup))
 
     @property
     def never_measured(self) -> bool:
@@ -451,11 +487,16 @@ def _ended(session: Session) -> Session:
 
 
 def own_plan(setup: Setup) -> Plan:
-    """The plan, with a record at every step at which the gradient is checked or the weights are hashed."""
+    """The plan, with a record wherever the gradient is checked, or the weights are hashed or shown."""
     check = setup.experiment.training.gradcheck
     extra = frozenset(range(min(check.steps, setup.plan.steps))) if check else frozenset()
-    measured = setup.plan.steps_to_measure | extra
-    return replace(setup.plan, steps_to_measure=measured, steps_to_mark=marked_steps(setup))
+    shown = setup.experiment.training.show_parameters
+    return replace(
+        setup.plan,
+        steps_to_measure=setup.plan.steps_to_measure | extra,
+        steps_to_mark=marked_steps(setup),
+        mark_every=shown and shown * setup.epoch_steps,
+    )
 
 
 class Beat:

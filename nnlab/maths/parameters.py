@@ -7,7 +7,7 @@ validates and prints all of them, and a new entry needs no code elsewhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -95,6 +95,17 @@ def resolved(entry: Entry, given: Mapping[str, Value]) -> dict[str, Value]:
     for _, fault in disordered(entry, values):
         raise ValueError(fault)
     return values
+
+
+def changed(parameters: Iterable[Parameter], values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values that are there and are not the defaults."""
+    return {p.name: values[p.name] for p in parameters if p.name in values and values[p.name] != p.default}
+
+
+def in_words(values: Mapping[str, Value]) -> str:
+    """Values of parameters in words: `negative_slope=0.1, threshold=0`."""
+    shown = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items()}
+    return ", ".join(f"{name}={value}" for name, value in shown.items())
 
 
 def disordered(entry: Entry, values: Mapping[str, Any]) -> Iterator[tuple[Parameter, str]]:

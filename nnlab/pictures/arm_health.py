@@ -45,7 +45,7 @@ def arm_health(
     for line, (quantity, layers) in zip(grid, rows.items(), strict=True):
         for place, axes in enumerate(line):
             if place < len(layers):
-                _draw(axes, arms, f"health/{layers[place]}/{quantity}", styles)
+                draw_arms(axes, arms, f"health/{layers[place]}/{quantity}", styles)
                 label = QUANTITIES[quantity].format(units="channels or units" if has_channels else "units")
                 dress(axes, x="", y=label if place == 0 else "", sentence=layers[place], letters=40)
             else:
@@ -70,7 +70,8 @@ def _layers(arms: Mapping[str, Measured], quantity: str) -> list[str]:
     return [layers[index] for index in sampled(len(layers), _MOST_LAYERS)] if layers else []
 
 
-def _draw(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Styles) -> None:
+def draw_arms(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Styles) -> None:
+    """Draw one curve of each arm that has it: the mean over the seeds, with a band where there are few arms."""
     for label, (steps, curves) in arms.items():
         runs = curves.get(name)
         if runs is None or not drawable(runs).any():

@@ -14,7 +14,9 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -50,9 +52,29 @@ def blank(title: str, *, width: float = 8.0, height: float = 4.6) -> Figure:
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.07)
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
-    heading = wrapped(legible(title), int(8 * width))
-    figure.suptitle(heading, x=0.012, ha="left", fontsize=LARGE, fontweight="bold", color=INK, parse_math=False)
+    _head(figure, title)
     return figure
+
+
+def _head(figure: Figure, title: str, **place: Any) -> None:
+    """Print the title at the left, at the top unless `place` says otherwise."""
+    heading = wrapped(legible(title), int(8 * figure.get_figwidth()))
+    style: dict[str, Any] = {"fontsize": LARGE, "fontweight": "bold", "color": INK, "parse_math": False}
+    figure.suptitle(heading, x=0.012, ha="left", **style, **place)
+
+
+def in_inches(title: str, width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure whose axes are in inches, from below the title at the left to the right and down."""
+    figure = blank(title, width=width, height=height + _TITLE)
+    figure.set_layout_engine("none")
+    _head(figure, title, y=1 - 0.12 / (height + _TITLE), va="top")
+    axes = figure.add_axes((0, 0, 1, height / (height + _TITLE)))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return figure, axes
+
+
+_TITLE = 0.45  # inches
 
 
 def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90) -> None:
@@ -121,6 +143,21 @@ def to_png(figure: Figure) -> bytes:
     picture = io.BytesIO()
     _lay_out(figure)
     figure.savefig(picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+    return picture.getvalue()
+
+
+def to_format(figure: Figure, kind: str) -> bytes:
+    """The bytes of `figure` as a PNG, SVG or PDF file; the same figure gives the same bytes.
+
+    Text is outlines in SVG, to look alike everywhere, and text in TrueType in PDF.
+    """
+    if kind == "png":
+        return to_png(figure)
+    _lay_out(figure)
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    picture = io.BytesIO()
+    with rc_context({"svg.hashsalt": "nnlab", "svg.fonttype": "path", "pdf.fonttype": 42}):
+        figure.savefig(picture, format=kind, facecolor="white", metadata=dates[kind])
     return picture.getvalue()
 
 

@@ -12,7 +12,7 @@ import hashlib
 import html
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -78,9 +78,16 @@ def rendered(page: Page) -> str:
 
 
 def _document(page: Page) -> Iterator[str]:
-    style, script = _resource("report.css"), _resource("report.js")
+    return document(page.title, resource("report.css"), resource("report.js"), _body(page))
+
+
+def document(
+    title: str, style: str, script: str, body: Iterable[str], *, scripts_beside: bool = False
+) -> Iterator[str]:
+    """The lines of an HTML document that runs this script and nothing else, or also `scripts_beside` it on the disk."""
+    beside = "'self' " if scripts_beside else ""
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_fingerprint(style)}; script-src {_fingerprint(script)}; "
+        f"default-src 'none'; img-src data:; style-src {fingerprint(style)}; script-src {beside}{fingerprint(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
     yield "<!DOCTYPE html>"
@@ -91,45 +98,50 @@ def _document(page: Page) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="color-scheme" content="light dark">'
     yield '<link rel="icon" href="data:,">'
-    yield f"<title>{_text(page.title)} – nnlab</title>"
+    yield f"<title>{escaped(title)} – nnlab</title>"
     yield f"<style>{style}</style>"
     yield "</head>"
     yield "<body>"
-    yield from _header(page)
-    yield "<main>"
-    for number, section in enumerate(page.sections, 1):
-        yield from _section(section, f"s{number}")
-    yield "</main>"
+    yield from body
     yield f"<script>{script}</script>"
     yield "</body>"
     yield "</html>"
 
 
+def _body(page: Page) -> Iterator[str]:
+    yield from _header(page)
+    yield "<main>"
+    for number, section in enumerate(page.sections, 1):
+        yield from _section(section, f"s{number}")
+    yield "</main>"
+
+
 @cache
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """The content of a file beside this module."""
     return resources.files("nnlab.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _fingerprint(content: str) -> str:
+def fingerprint(content: str) -> str:
     """The hash in the policy that allows exactly this style or script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def _header(page: Page) -> Iterator[str]:
     yield "<header>"
-    yield f"<h1>{_text(page.title)}</h1>"
-    yield f'<p class="about">{_text(page.about)}</p>'
-    yield f'<p class="verdict {page.tone}">{_text(page.verdict)}</p>'
-    links = [f'<a href="#s{number}">{_text(section.title)}</a>' for number, section in enumerate(page.sections, 1)]
+    yield f"<h1>{escaped(page.title)}</h1>"
+    yield f'<p class="about">{escaped(page.about)}</p>'
+    yield f'<p class="verdict {page.tone}">{escaped(page.verdict)}</p>'
+    links = [f'<a href="#s{number}">{escaped(section.title)}</a>' for number, section in enumerate(page.sections, 1)]
     yield f'<nav aria-label="Sections">{" ".join(links)}</nav>'
     yield "</header>"
 
 
 def _section(section: Section, place: str) -> Iterator[str]:
     yield f'<section id="{place}" aria-labelledby="{place}-title">'
-    yield f'<h2 id="{place}-title">{_text(section.title)}</h2>'
+    yield f'<h2 id="{place}-title">{escaped(section.title)}</h2>'
     for paragraph in section.paragraphs:
-        yield f"<p>{_text(paragraph)}</p>"
+        yield f"<p>{escaped(paragraph)}</p>"
     for number, table in enumerate(section.tables, 1):
         yield from _table(table, f"{place}-table{number}")
     for picture in section.pictures:
@@ -144,16 +156,16 @@ def _table(table: HtmlTable, place: str) -> Iterator[str]:
     numeric = [_is_numeric([row[column] for row in table.rows]) for column in range(len(table.columns))]
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{place}">'
     yield '<table class="sortable">'
-    yield f'<caption id="{place}">{_text(table.caption)}</caption>'
+    yield f'<caption id="{place}">{escaped(table.caption)}</caption>'
     heads = [
-        f'<th scope="col"{_aligned(right)}>{_text(name)}</th>'
+        f'<th scope="col"{_aligned(right)}>{escaped(name)}</th>'
         for name, right in zip(table.columns, numeric, strict=True)
     ]
     yield f"<thead><tr>{''.join(heads)}</tr></thead>"
     yield "<tbody>"
     for row in table.rows:
         cells = [_cell(value, right=right) for value, right in zip(row[1:], numeric[1:], strict=True)]
-        yield f'<tr><th scope="row">{_text(shown(row[0]))}</th>{"".join(cells)}</tr>'
+        yield f'<tr><th scope="row">{escaped(shown(row[0]))}</th>{"".join(cells)}</tr>'
     yield "</tbody>"
     yield "</table>"
     yield "</div>"
@@ -167,7 +179,7 @@ def _is_numeric(values: Sequence[Cell]) -> bool:
 def _cell(value: Cell, *, right: bool) -> str:
     known = isinstance(value, int | float) and math.isfinite(value)
     sorts_as = f' data-value="{value!r}"' if known else ""
-    return f"<td{_aligned(right)}{sorts_as}>{_text(shown(value))}</td>"
+    return f"<td{_aligned(right)}{sorts_as}>{escaped(shown(value))}</td>"
 
 
 def _aligned(right: bool) -> str:  # noqa: FBT001 - the only argument
@@ -191,11 +203,11 @@ def counted(count: int, noun: str) -> str:
 def _picture(picture: Picture) -> Iterator[str]:
     yield "<figure>"
     if (size := _size(picture.png)) is None:
-        yield f"<p>{_text(picture.name)}: found no whole PNG file, so that it cannot be shown.</p>"
+        yield f"<p>{escaped(picture.name)}: found no whole PNG file, so that it cannot be shown.</p>"
     else:
         source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
-        yield f'<img src="{source}" width="{size[0]}" height="{size[1]}" alt="{_text(picture.shows)}">'
-    yield f"<figcaption>{_text(picture.shows)} <span>{_text(picture.name)}</span></figcaption>"
+        yield f'<img src="{source}" width="{size[0]}" height="{size[1]}" alt="{escaped(picture.shows)}">'
+    yield f"<figcaption>{escaped(picture.shows)} <span>{escaped(picture.name)}</span></figcaption>"
     yield "</figure>"
 
 
@@ -210,10 +222,10 @@ def _size(png: bytes) -> tuple[int, int] | None:
     return width, height
 
 
-def _text(value: str) -> str:
+def escaped(value: str) -> str:
     """Text escaped for HTML, also for the value of an attribute."""
     return html.escape(printable(value), quote=True)
 
 
 def _lines(value: str) -> str:
-    return "\n".join(_text(line) for line in value.split("\n"))
+    return "\n".join(escaped(line) for line in value.split("\n"))

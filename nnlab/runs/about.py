@@ -134,13 +134,13 @@ class StateAbout(WeightsAbout):
     `gradient_faults` are sentences on gradients that were checked and found wrong.
     """
 
-    marks: dict[Literal["metrics.csv", "hashes.csv"], MarkFacts]
+    marks: dict[Literal["metrics.csv", "hashes.csv", "parameters.csv"], MarkFacts]
     recorded: Annotated[StrictInt, Field(ge=-1, lt=2**63)]
     gradient_faults: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _is_where_it_says(self) -> Self:
-        if len(self.marks) < 2:
+        if not {"metrics.csv", "hashes.csv"} <= self.marks.keys():
             raise ValueError("marks: found not both, expected those of metrics.csv and hashes.csv")
         if self.recorded > self.step:
             raise ValueError(f"recorded: found {self.recorded}, expected at most the step {self.step}")

@@ -30,13 +30,14 @@ from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, Trai
 
 LATEST = "latest"
 CONFIG = "config.yaml"
+LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 INNER = ("checkpoints", "plots")
 
 # The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
 # one.
 _WRITTEN = (
-    *("train.log", "metrics.csv", "hashes.csv", ".lock", CONFIG, "run.json", "summary.json", "autopsy.json"),
-    *("report.html", "checkpoints/best.npz", "checkpoints/previous.npz"),
+    *("train.log", "metrics.csv", "hashes.csv", "parameters.csv", ".lock", CONFIG, "run.json", "summary.json"),
+    *("autopsy.json", "report.html", "checkpoints/best.npz", "checkpoints/previous.npz", LIVE_PAGE, LIVE_DATA),
 )
 
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
@@ -188,13 +189,13 @@ class RunFolder:
         """The content of autopsy.json; empty if the training did not diverge."""
         return read_values(self.path / "autopsy.json") or {}
 
-    def log(self, line: str) -> None:
-        """Add a dated line to train.log."""
+    def log(self, *lines: str) -> None:
+        """Add dated lines to train.log."""
         path = self.path / "train.log"
         with storage_errors(path):
             descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-                stream.write(f"{now()} {printable(line)}\n")
+                stream.writelines(f"{now()} {printable(line)}\n" for line in lines)
 
 
 def files_of_run(folder: Path) -> list[Path]:

@@ -33,7 +33,8 @@ class Plan:
     """How long to train and when to measure; all counts are steps. `steps_to_measure` are measured whatever else.
 
     `epoch` says how the training rows are cut into batches.
-    At `steps_to_mark` and every `checkpoint_every` there is a record for the caller's ends, perhaps without figures.
+    At `steps_to_mark`, every `mark_every` and every `checkpoint_every` there is a record for the caller's ends, perhaps
+    without figures.
     `observe(slots, values)` gets the watched figure, (R,), of each evaluation on the schedule, that is every
     `evaluate_every`: a learning rate may depend on it. Where `needs_objective`, the update also gets `objective`, an
     `Objective` on the training part. With `health`, units are looked at wherever whole splits are measured; with
@@ -55,6 +56,7 @@ class Plan:
     clip_value: float | None = None
     steps_to_measure: frozenset[int] = frozenset()
     steps_to_mark: frozenset[int] = frozenset()
+    mark_every: int | None = None
     observe: Observe | None = None
     needs_objective: bool = False
     health: bool = False
@@ -103,8 +105,8 @@ class Plan:
 
     def next_due(self, step: int) -> int:
         """The next step after `step` at which there is something to measure, to mark or to save."""
-        saved = [(step // self.checkpoint_every + 1) * self.checkpoint_every] if self.checkpoint_every else []
-        return min([self.next_measured(step), *saved, *_following(self._marked, step)])
+        regular = [(step // every + 1) * every for every in (self.checkpoint_every, self.mark_every) if every]
+        return min([self.next_measured(step), *regular, *_following(self._marked, step)])
 
     def next_measured(self, step: int) -> int:
         """The next step after `step` at which there is something to measure."""

@@ -84,7 +84,7 @@ def column(results, label, name):
 
 def test_the_folder_holds_tables_weights_and_pictures(run):
     found = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_file())
-    drawn = ("accuracy", "boundaries", "cost", "film", "final", "ranking", "survival", "units")
+    drawn = ("accuracy", "boundaries", "cost", "film", "final", "learned_parameters", "ranking", "survival", "units")
     plots = [f"plots/{name}.png" for name in drawn]
     weights = ["weights/prelu.npz", "weights/relu.npz", "weights/tanh.npz"]
     tables = ["results.csv", "metrics.csv", "arms.csv", "pairs.csv", "shares.csv", "table.md", "table.tex"]

@@ -79,6 +79,7 @@ def completed(folder, monkeypatch, capsys):
         (["train", "i"], ["iris.yaml"]),
         (["train", "con"], ["configs/", "configs/xor.yaml"]),
         (["gradcheck", "ir"], ["iris.yaml", "iris"]),
+        (["draw", "ir"], ["iris.yaml", "iris"]),
         (["compare-activations", "-a", "hard_t"], ["hard_tanh"]),
         (["compare-activations", "--activation", "squ"], ["squareplus"]),
         (["activations", "show", "ge"], ["gelu", "gelu_tanh"]),

@@ -21,6 +21,7 @@ from support import HOUSES, XOR, nnlab, write
 
 from nnlab.cli.progress import Bar, Bars, Latest, Lines, Way, live_lines, sentence
 from nnlab.cli.terminal import Screen
+from nnlab.experiments.parameter_table import ParameterTable
 from nnlab.experiments.train import Progress, Whole
 
 
@@ -201,6 +202,20 @@ def test_what_others_print_on_stderr_stands_above_live_lines(monkeypatch):
         assert window.lines[0] == "a warning"
         assert window.lines[1].startswith("xor ")
     assert window.lines == ["a warning", ""]
+
+
+def test_tables_of_parameters_stand_above_the_bar(monkeypatch):
+    window = Terminal(80)
+    monkeypatch.setattr(sys, "stderr", window)
+    monkeypatch.setattr("nnlab.cli.terminal.is_live", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    table = ParameterTable("dense1 at step 9, epoch 3", ["of unit", "0"], [["bias", "0.5000"]])
+    with Screen(quiet=False).progress("xor") as show:
+        show(Progress(0, 100, 0.0, {}, 1.0))
+        show(Progress(9, 100, 3.0, {}, 1.0, parameters=[table]))
+        show(Progress(10, 100, 3.0, {}, 1.0))
+    lines = [line.split() for line in window.lines]
+    assert lines == [[], ["dense1", "at", "step", "9,", "epoch", "3"], ["of", "unit", "0"], ["bias", "0.5000"], []]
 
 
 def test_the_way_of_the_watched_figure_stands_beside_the_bar():

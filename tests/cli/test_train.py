@@ -86,7 +86,7 @@ def files_in(folder):
 
 
 def test_a_run_leaves_exactly_the_files_of_the_design(run):
-    names = ("accuracy", "boundary", "confusion", "cost", "predictions", "units")
+    names = ("accuracy", "architecture", "boundary", "confusion", "cost", "first_layer", "predictions", "units")
     pictures = [f"plots/{name}.png" for name in names]
     assert files_in(run) == sorted([*SAVED, *pictures, "train.log", "report.html"])
 

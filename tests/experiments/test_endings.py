@@ -94,7 +94,7 @@ def test_an_interrupted_training_leaves_summary_report_and_the_curves(tmp_path):
     last = summary.last.document()
     assert last.pop("step") == 4
     assert set(last) == {"train/loss", "train/accuracy", "val/loss", "val/accuracy"}
-    assert {path.stem for path in folder.plots.iterdir()} == {"cost", "accuracy"}
+    assert {path.stem for path in folder.plots.iterdir()} == {"cost", "accuracy", "architecture"}
 
 
 def test_a_resume_overwrites_the_report_of_the_pause(tmp_path):
@@ -113,7 +113,7 @@ def test_pictures_from_before_a_run_was_made_longer_are_not_in_the_report_of_its
     with pytest.raises(InterruptedRunError):
         resume(folder, longer)
     shown = set(re.findall(r"plots/(\w+)\.png", page(folder.path)[3]))
-    assert shown == {"cost", "accuracy"}
+    assert shown == {"cost", "accuracy", "architecture"}
     assert shown <= {*FROM_METRICS} <= {*PICTURES}
 
 

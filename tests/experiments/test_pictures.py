@@ -11,9 +11,12 @@ from matplotlib.text import Text
 from nnlab import pictures as plots
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
+from nnlab.experiments.parameter_table import ParameterWay
 from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
 from nnlab.maths.metrics import report
+from nnlab.networks.diagrams.diagram import Diagram, Names, Node
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
+from nnlab.networks.first_layer import Incoming
 from nnlab.pictures.style import number, percent
 from nnlab.training.health import Portrait
 
@@ -141,6 +144,43 @@ SUITABLE["a convolution"] = (
     convolved(regression(4, image_shape=(2, 2))),
     {"cost", "fit", "samples", "filters", "feature_maps", "units", "channels"},
 )
+
+
+def shown(one):
+    """The same run with the recorded way of its parameters, and an activation that learns one."""
+    tensors = {"dense1/weights": np.ones((3, 2, 1)), "dense1/bias": np.ones((3, 1))}
+    way = ParameterWay(np.arange(3), tensors, are_norms=False)
+    curves = {**one.curves, "parameters/swish1.beta": np.array([1.0, 1.1, 1.2])}
+    return replace(one, way=lambda: way, curves=curves)
+
+
+FIRST = Incoming("dense1", np.ones((4, 3)))
+SUITABLE["parameters shown"] = (shown(regression(1)), {"cost", "fit", "parameters", "learned_parameters"})
+SUITABLE["a dense layer"] = (replace(regression(4), incoming=FIRST), {"cost", "fit", "first_layer"})
+SUITABLE["a dense layer of images"] = (
+    replace(regression(4, image_shape=(2, 2)), incoming=FIRST),
+    {"cost", "fit", "samples", "first_layer"},
+)
+SUITABLE["a dense layer behind a pool"] = (replace(regression(9), incoming=FIRST), {"cost", "fit"})
+
+
+def test_an_interrupted_run_has_the_way_of_its_parameters(tmp_path):
+    one = replace(shown(regression(1)), x=np.empty((0, 0)))
+    assert list(draw(one, tmp_path)) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"cost.png", "parameters.png", "learned_parameters.png"}
+
+
+def layered(one):
+    """The same run with a diagram of its network."""
+    nodes = (
+        Node("input", "input", "input", shape=(2,), has_units=True),
+        Node("layer1", "layer", "dense1", ("weights",), shape=(1,), has_units=True, weights=np.array([[1.0], [-2.0]])),
+    )
+    named = Names("small", "binary", "", "mse", "mse", "", ("x0", "x1"), ("y = yes",))
+    return replace(one, diagram=Diagram(named, "2 inputs", nodes, ()))
+
+
+SUITABLE["a diagram of the network"] = (layered(regression(1)), {"cost", "fit", "architecture"})
 
 
 def words(figure):

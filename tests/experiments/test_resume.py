@@ -55,9 +55,11 @@ training:
   early_stopping: {monitor: val/loss, patience: 8}
   checkpoint_every: 7
   health: true
+  show_parameters: 2
 gates: ["val/loss@8 >= 0"]
 """
 STEPS = 48
+TABLES = ("config.yaml", "metrics.csv", "hashes.csv", "parameters.csv")
 COSINE = "{name: cosine, base: 0.05, warmup: 5}"
 
 
@@ -99,7 +101,7 @@ def paused(text, at, runs):
 
 def outcome(folder):
     """Every byte that a run leaves, but for its name, its times, and what it says of its sessions."""
-    kept = {name: (folder.path / name).read_bytes() for name in ("config.yaml", "metrics.csv", "hashes.csv")}
+    kept = {name: (folder.path / name).read_bytes() for name in TABLES if (folder.path / name).exists()}
     pictures = {path.name: path.read_bytes() for path in folder.plots.iterdir()}
     states = {name: folder.checkpoint(name).read_bytes() for name in ("last", "best")}
     summary = {
@@ -237,7 +239,7 @@ def test_how_often_a_run_is_saved_changes_nothing_but_that(every, monkeypatch, t
     monkeypatch.setattr(saving, "_LARGEST_SHARE", 1e9)
     text = text_of().replace("checkpoint_every: 7", f"checkpoint_every: {every}")
     expected, folder = whole(text_of(), tmp_path / "expected"), whole(text, tmp_path / "other")
-    for name in ("metrics.csv", "hashes.csv"):
+    for name in TABLES[1:]:
         assert (folder.path / name).read_bytes() == (expected.path / name).read_bytes()
     theta = [checkpoints.load(each.checkpoint("last")).arrays["theta"].tobytes() for each in (folder, expected)]
     assert theta[0] == theta[1]
@@ -637,7 +639,7 @@ def test_metrics_that_are_not_those_of_the_checkpoint_are_refused(tmp_path, with
 
 def test_rows_after_the_checkpoint_are_cut_and_written_again(tmp_path, without_pictures):
     expected, folder = whole(text_of(), tmp_path / "expected"), paused(text_of(), 20, tmp_path / "paused")
-    for name in ("metrics.csv", "hashes.csv"):
+    for name in TABLES[1:]:
         with (folder.path / name).open("ab") as stream:
             stream.write(b"99,9.9,half a ro")
     resume(folder, setup_of(text_of()))

@@ -236,6 +236,57 @@ def draw_learning_rate():
     return plots.learning_rate(steps, rates, schedule="cosine", epoch_steps=50.0, title="Rate")
 
 
+def parameters(*shapes, length=30):
+    generator = random()
+    names = ["weights", "bias"]
+    return {f"dense{k // 2 + 1}/{names[k % 2]}": np.cumsum(generator.normal(size=(length, *shape)), axis=0)
+            for k, shape in enumerate(shapes)}  # fmt: skip
+
+
+def draw_parameters(*shapes):
+    tensors = parameters(*shapes or ((2, 3), (3,), (3, 1), (1,)))
+    return plots.parameters(10 * np.arange(30), tensors, are_norms=False, epoch_steps=5, title="Parameters")
+
+
+def draw_parameters_of_many_units():
+    return draw_parameters((4, 14), (14,), (14, 2), (2,))
+
+
+def draw_norms():
+    tensors = {name: np.abs(values) for name, values in parameters(*[()] * 6).items()}
+    return plots.parameters(10 * np.arange(30), tensors, are_norms=True, epoch_steps=5, title="Norms")
+
+
+def learned(length=30):
+    curve = 1 + np.sqrt(np.arange(length)) / 20
+    over_units = {f"parameters/prelu1.alpha/{end}": by * curve for end, by in (("min", -1), ("mean", 1), ("max", 2))}
+    return {**over_units, "parameters/swish1.beta": np.where(np.arange(length) % 3, NAN, curve)}
+
+
+def draw_learned_parameters():
+    return plots.learned_parameters(10 * np.arange(30), learned(), epoch_steps=5, title="Learned")
+
+
+def draw_arm_parameters():
+    curves = {name: np.stack([values, 1.1 * values]) for name, values in learned().items()}
+    arms = {STRANGE[0]: (10 * np.arange(30), curves), "tanh": (np.arange(3), {"train/loss": np.ones((2, 3))})}
+    return plots.arm_parameters(arms, title="Learned", styles=plots.arm_style(arms))
+
+
+def draw_first_layer(inputs=9, units=6, *, scaled=False):
+    names = [STRANGE[index % 4] for index in range(inputs)]
+    return plots.first_layer(random().normal(size=(inputs, units)), names, layer="dense1", scaled=scaled, title="First")
+
+
+def draw_first_layer_of_images(channels=1, units=40):
+    weights = random().choice([-1.0, 1.0], size=(channels * 30, units)) * np.linspace(0.1, 1, units)
+    return plots.first_layer_of_images(weights, (6, 5, channels), layer="dense1", title="First")
+
+
+def draw_first_layer_in_colour():
+    return draw_first_layer_of_images(3)
+
+
 def draw_functions():
     x = np.linspace(-6, 6, 601)
     rises = [np.maximum(x, 0), np.exp(x), np.tanh(x), np.where(x > 0, x, np.inf)]
@@ -247,6 +298,14 @@ def draw_functions():
 
 
 PICTURES = [
+    draw_parameters,
+    draw_parameters_of_many_units,
+    draw_norms,
+    draw_learned_parameters,
+    draw_arm_parameters,
+    draw_first_layer,
+    draw_first_layer_of_images,
+    draw_first_layer_in_colour,
     draw_cost,
     draw_learning_rate,
     draw_accuracy,
@@ -1264,3 +1323,92 @@ def test_units_of_images_are_called_channels():
 @pytest.mark.parametrize(("number", "expected"), [(1, "1 sample"), (0, "0 samples"), (2, "2 samples")])
 def test_samples_are_counted_in_words(number, expected):
     assert style.sample_count(number) == expected
+
+
+# --- parameters and the first layer -----------------------------------------------------------------------------------
+
+
+def labels_at_ends(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_few_lines_have_their_indices_at_their_ends_apart_from_each_other():
+    figure = draw_parameters()
+    assert labels_at_ends(figure)[:6] != labels_at_ends(figure)
+    assert sorted(labels_at_ends(figure)[:6]) == [f"[{i},{j}]" for i in range(2) for j in range(3)]
+    places = [text.get_position()[1] for text in draw_parameters((1, 12)).axes[0].texts]
+    assert all(later - earlier > 0.1 for earlier, later in pairwise(places))
+
+
+def test_of_many_lines_colours_tell_the_units_and_the_words_stand_above_their_names():
+    figure = draw_parameters_of_many_units()
+    (box,) = figure.legends
+    names = [text.get_text() for text in box.get_texts()]
+    assert (len(names), names[0], names[-1]) == (12, "unit 0", "unit 13")
+    assert "from input i to unit j" in box.get_title().get_text().replace("\n", " ")
+    assert not figure.get_supxlabel()
+
+
+def test_of_many_layers_the_first_and_the_last_have_their_parameters_drawn(tmp_path):
+    figure = draw_parameters(*[(1, 1), (1,)] * 20)
+    assert "the first and the last 4 of 20 layers" in figure.get_suptitle()
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == 16
+    saved(figure, tmp_path / "many.png")
+
+
+@pytest.mark.parametrize("value", [0.0, NAN, INF, 1e-300, 1e200])
+def test_any_parameters_and_weights_can_be_drawn(value, tmp_path):
+    steps, tensors = np.arange(3), {"dense1/weights": np.full((3, 2, 2), value), "dense1/bias": np.full((3, 2), value)}
+    saved(plots.parameters(steps, tensors, are_norms=False, epoch_steps=1, title="Any"), tmp_path / "p.png")
+    curves = {"parameters/swish1.beta": np.full(3, value)}
+    saved(plots.learned_parameters(steps, curves, epoch_steps=1, title="Any"), tmp_path / "l.png")
+    saved(plots.first_layer(np.full((2, 3), value), ("a", "b"), layer="d", scaled=True, title="A"), tmp_path / "f.png")
+    images = plots.first_layer_of_images(np.full((4, 3), value), (2, 2, 1), layer="d", title="Any")
+    saved(images, tmp_path / "i.png")
+
+
+def test_a_learned_parameter_is_told_in_numbers_and_one_of_each_unit_has_a_band():
+    figure = draw_learned_parameters()
+    alpha, beta = figure.axes
+    assert (
+        alpha.get_title(loc="left")
+        .replace("\n", " ")
+        .startswith("prelu1.alpha: mean 1 → 1.27; in the end from −1.27 to")
+    )
+    assert beta.get_title(loc="left") == "swish1.beta: 1 → 1.26"
+    assert [len(axes.findobj(PolyCollection)) for axes in (alpha, beta)] == [1, 0]
+
+
+def test_arms_that_learn_nothing_have_no_line_and_without_any_there_is_no_picture():
+    (box,) = draw_arm_parameters().legends
+    assert [text.get_text() for text in box.get_texts()] == [STRANGE[0]]
+    arms = {"tanh": (np.arange(3), {"train/loss": np.ones((2, 3))})}
+    assert plots.arm_parameters(arms, title="None", styles=plots.arm_style(arms)) is None
+
+
+def test_the_strongest_units_stand_first_and_one_scale_around_zero_is_for_all():
+    weights = np.array([[0.1, 3.0, 1.0], [0.1, -4.0, 1.0]])
+    figure = plots.first_layer(weights, ("size", "age"), layer="dense1", scaled=True, title="First")
+    axes, scale = figure.axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2", "0"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["size", "age"]
+    assert scale.get_ylim() == (-4.0, 4.0)
+    assert [text.get_text() for text in axes.texts] == ["3", "1", "0.1", "−4", "1", "0.1"]
+    assert "not scaled" not in words(figure)
+    assert "not scaled" in words(draw_first_layer())
+
+
+@pytest.mark.parametrize(("channels", "units", "heads"), [
+    (1, 40, ["unit 39", 25]), (1, 3, ["unit 2", 3]), (3, 40, ["unit 39, red", 24]), (30, 2, ["unit 1, channel 0", 25]),
+])  # fmt: skip
+def test_the_weights_of_at_most_25_images_are_drawn(channels, units, heads, tmp_path):
+    figure = draw_first_layer_of_images(channels, units)
+    assert [figure.axes[0].texts[0].get_text(), len(figure.axes[0].images)] == heads
+    saved(figure, tmp_path / "images.png")
+
+
+def test_of_many_inputs_and_units_the_strongest_are_drawn(tmp_path):
+    figure = draw_first_layer(100, 60)
+    assert figure.axes[0].images[0].get_array().shape == (40, 25)
+    assert "Of 100 inputs the 40 with the largest weights." in words(figure)
+    saved(figure, tmp_path / "many.png")

@@ -7,25 +7,20 @@ is added to a copy of it; the page itself is opened as it is as well, and must h
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 from html import unescape
 
 import pytest
+from browser import BROWSER, NO_BROWSER, QUIET
 from pages import HOSTILE, png
 from support import XOR, trained
 
 from nnlab.report.page import HtmlTable, Page, Picture, Section, rendered
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = os.environ.get("NNLAB_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)}, no NNLAB_BROWSER")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 
 WIDTHS = (1280, 390)
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions",
-         "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000")  # fmt: skip
 
 # Before all else on the page: what goes wrong is remembered.
 LISTEN = """
@@ -76,7 +71,14 @@ addEventListener("message", (event) => { document.querySelector("#found").textCo
 
 def browse(file, folder, *options):
     return subprocess.run(
-        [BROWSER, *QUIET, f"--user-data-dir={folder / 'profile'}", *options, file.as_uri()],
+        [
+            BROWSER,
+            *QUIET,
+            "--virtual-time-budget=5000",
+            f"--user-data-dir={folder / 'profile'}",
+            *options,
+            file.as_uri(),
+        ],
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -57,7 +57,7 @@ SECONDS = 20
 def bases(tmp_path_factory):
     """A folder for each kind of run, with the experiment, one run in `runs`, and a file that is none of nnlab's."""
     kinds = {
-        "train": ("train",),
+        "train": ("train", "--set", "training.show_parameters=1"),
         "compare": ("compare-activations", "-a", "tanh", "-a", "relu", "--seeds", "3"),
         "sweep": ("sweep", "--grid", "optimizer.learning_rate=0.01,0.1", "--seeds", "2"),
     }
@@ -257,6 +257,11 @@ REFUSED = {
     "pictures a link": (link("plots", "../.."), LONGER, "plots: found a link, expected a folder"),
     "metrics edited": (replaced("metrics.csv", "0.", "1."), LONGER, "metrics.csv: found other rows"),
     "metrics gone": (lambda run: (run / "metrics.csv").unlink(), LONGER, "metrics.csv: found no such file"),
+    "parameters a link": (link("parameters.csv"), LONGER, "parameters.csv: found a link, expected a file"),
+    "parameters edited": (replaced("parameters.csv", "0.", "1."), LONGER, "parameters.csv: found other rows"),
+    "parameters gone": (lambda run: (run / "parameters.csv").unlink(), LONGER, "parameters.csv: found no such file"),
+    "no mark of the parameters": (lying(LAST, lambda about: about["marks"].pop("parameters.csv")), LONGER,
+                                  "found no mark of parameters.csv in the checkpoint"),
     "hashes edited": (replaced("hashes.csv", "0.0,", "1.0,"), LONGER, "hashes.csv: found other rows"),
     "hashes without tensors": (text("hashes.csv", "step,epoch\n0,0.0\n"), VERIFY, "found other columns than those"),
     "hashes not UTF-8": (text("hashes.csv", b"step,epoch,\xff\n"), VERIFY, "found bytes that are not UTF-8"),
@@ -334,8 +339,8 @@ def test_what_does_not_matter_does_no_harm(name, bases, tmp_path, monkeypatch):
 
 
 PLACES = {
-    "train": ("config.yaml", "run.json", "summary.json", "metrics.csv", "hashes.csv", "train.log", "report.html",
-              "autopsy.json", ".lock", "checkpoints", "checkpoints/last.npz", "checkpoints/previous.npz",
+    "train": ("config.yaml", "run.json", "summary.json", "metrics.csv", "hashes.csv", "parameters.csv", "train.log",
+              "report.html", "autopsy.json", ".lock", "checkpoints", "checkpoints/last.npz", "checkpoints/previous.npz",
               "checkpoints/best.npz", "plots", "plots/cost.png", "plots/other.png"),
     "compare": ("config.yaml", "run.json", "summary.json", "metrics.csv", "results.csv", "arms.csv", "table.md",
                 "report.html", "plots", "weights", "pieces"),
@@ -518,8 +523,11 @@ def shown(run, kind):
         show_comparison(Screen(quiet=False), summary)
 
 
+OF_BASE = ["training.steps=25", "training.epochs=null", "training.show_parameters=1"]
+
+
 def setup_in(case):
-    experiment, document = load(case / "experiment.yaml", ["training.steps=25", "training.epochs=null"], ACTIVATIONS)
+    experiment, document = load(case / "experiment.yaml", OF_BASE, ACTIVATIONS)
     dataset = read_rows(experiment, document, case)
     return set_up(experiment, prepare_rows(experiment, dataset, [experiment.seed]))
 
@@ -590,7 +598,7 @@ def test_a_checkpoint_with_any_other_array_is_refused(change, bases, scratch):
         assert contents(case) == before, name
 
 
-TABLES = st.sampled_from(["metrics.csv", "hashes.csv"])
+TABLES = st.sampled_from(["metrics.csv", "hashes.csv", "parameters.csv"])
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, flat_view, image_view, units_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import CopyForwardMode, ForwardMode
 
 Array = NDArray[Any]
@@ -35,6 +36,17 @@ class Augment(Layer):
         if self.shift >= min(shape[:2]):
             raise ValueError(f"a shift of {self.shift} pixels may leave nothing of them")
         return shape
+
+    @property
+    def details(self) -> str:
+        """How far an image may be moved, and how it may be mirrored."""
+        flip = "" if self.flip == "none" else f"flip {self.flip}"
+        return ", ".join(filter(None, [flip, f"shift {self.shift}" if self.shift else ""]))
+
+    def equations(self, _shape: Shape) -> Equations:
+        """Each pixel is a copy of one."""
+        where = f"flip {self.flip}, shift up to {self.shift} pixels, drawn for each image at each step"
+        return Equations("copy of {x}, moved", "Σ {dy} of the copies of each pixel", where=where)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, image_view
+from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, image_view
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, widened
 from nnlab.networks.layers.pooling import BoundPooling, Pooling
+from nnlab.networks.layers.windows import times
 
 Array = NDArray[Any]
 
@@ -19,6 +21,11 @@ Array = NDArray[Any]
 @dataclass(frozen=True)
 class AveragePooling(Pooling):
     """y = mean over a window."""
+
+    def equations(self, _shape: Shape) -> Equations:
+        """A mean, of which each entry of a window is a part."""
+        back = f"{{dy}} / {math.prod(self.windows.kernel)} at each entry of a window"
+        return Equations(f"mean of each {times(self.windows.kernel)} window of {{x}}", back)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the images of a batch."""

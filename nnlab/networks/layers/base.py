@@ -20,6 +20,7 @@ two ways in which layers look at such a buffer.
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.initializers import Draws
 from nnlab.maths.randomness import Purpose, stream
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode
 from nnlab.networks.layout import ParameterSpec
 
@@ -170,6 +172,11 @@ class Layer:
         return "output"
 
     @property
+    def details(self) -> str:
+        """What the layer is set to, in a few words, where its name and its parameters do not say it."""
+        return ""
+
+    @property
     def slope_is_by_complex_step(self) -> bool:
         """Whether the slope is measured by a complex step, as that of a plugin without a slope is."""
         return False
@@ -198,6 +205,12 @@ class Layer:
     def needs_two_rows(self, _shape: Shape) -> bool:
         """Whether a training batch of one row means nothing to the layer."""
         return False
+
+    def equations(self, shape: Shape) -> Equations:
+        """What it computes of samples of `shape`, and what flows back, as formulas."""
+        names = [spec.name.rpartition("/")[2] for spec in self.parameter_specs(shape)]
+        function = re.sub(r"\d+$", "", self.name)
+        return Equations(f"{function}({{x}})", parameters={name: f"Σ {{dy}} · ∂{{y}}/∂{{{name}}}" for name in names})
 
     def operations(self, _shape: Shape, _batch: int, *, wants_dx: bool) -> int:  # noqa: ARG002 - the interface's name
         """Multiplications and additions in the matrix products of a training step of one replica."""

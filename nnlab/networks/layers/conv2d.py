@@ -35,9 +35,10 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, channel_rows, flat_view, image_view, units_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, widened
 from nnlab.networks.layers.weighted import Weighted
-from nnlab.networks.layers.windows import Windows, reached
+from nnlab.networks.layers.windows import Windows, reached, times
 
 Array = NDArray[Any]
 
@@ -64,6 +65,17 @@ class Conv2D(Weighted):
         """Kernel times channels, and kernel times filters."""
         rows, columns = self.windows.kernel
         return rows * columns * shape[-1], rows * columns * self.width
+
+    @property
+    def details(self) -> str:
+        """Its windows."""
+        return self.windows.details
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The sums at the top of this file, over windows and kernels."""
+        own = {"weights": "{x} ∗ {dy}", "bias": "Σ {dy}, over all pixels too"}
+        where = f"∗ slides windows over an image, here of {times(self.windows.kernel)} pixels"
+        return Equations("{x} ∗ {weights} + {bias}", "{dy} ∗ {weights} turned round by 180°", own, where)
 
     def operations(self, shape: Shape, batch: int, *, wants_dx: bool) -> int:
         """The products for y and for dL/dW, and that for dL/dx, which has a window for each pixel of the image."""

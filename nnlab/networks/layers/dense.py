@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, units_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, one_by_one
 from nnlab.networks.layers.weighted import Weighted
 
@@ -31,6 +32,11 @@ class Dense(Weighted):
     def fans(self, shape: Shape) -> tuple[int, int]:
         """Inputs and units."""
         return units_of(shape), self.width
+
+    def equations(self, _shape: Shape) -> Equations:
+        """As `BoundDense.forward` and `backward` compute them."""
+        own = {"weights": "{x}ᵀ {dy}", "bias": "Σ {dy}"}
+        return Equations("{x} {weights} + {bias}", "{dy} {weights}ᵀ", own)
 
     def operations(self, shape: Shape, batch: int, *, wants_dx: bool) -> int:
         """X W, dW and dx each take 2 · batch · inputs · units."""

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer
+from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode
 
 Array = NDArray[Any]
@@ -23,6 +24,16 @@ class Dropout(Layer):
     """y = x with a share `rate` of the units set to 0 and the others divided by 1 - rate (Srivastava et al. 2014)."""
 
     rate: float
+
+    @property
+    def details(self) -> str:
+        """The share that is left out."""
+        return f"rate {self.rate:g}"
+
+    def equations(self, _shape: Shape) -> Equations:
+        """A product with the mask of the step."""
+        where = f"mask: 0 for a share of {self.rate:g} of the units, drawn at each step, else 1 / {1 - self.rate:g}"
+        return Equations("{x} · mask", "{dy} · mask", where=f"{where}; in an evaluation it lets all through")
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
-from nnlab.maths.parameters import Value
+from nnlab.maths.parameters import Value, changed, in_words
 from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
@@ -64,6 +65,35 @@ class Elementwise(Layer):
         """The values that the experiment gives."""
         specs = zip(self.learned, self.parameter_specs(shape), strict=True)
         return {spec.name: np.full(spec.shape, self.chosen[parameter]) for parameter, spec in specs}
+
+    @property
+    def details(self) -> str:
+        """The parameters that are not at their defaults and are not learned; a formula in full."""
+        if self.activation.name == "formula":
+            return ", ".join(filter(None, [self.activation.formula, in_words(self._fixed)]))
+        return in_words(changed(self.activation.parameters, self._fixed))
+
+    @property
+    def _fixed(self) -> dict[str, Value]:
+        """The values that are not learned."""
+        return {name: value for name, value in self.chosen.items() if name not in self.learned}
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The activation f by its name, and its slope f′."""
+        f, over = self.activation.name, "" if self.per_unit else ", over all units too"
+        own = {parameter: f"Σ {{dy}} · ∂{{y}}/∂{{{parameter}}}{over}" for parameter in self.learned}
+        learned = "".join(f", {{{parameter}}}" for parameter in self.learned)
+        where = self._formulas()
+        return Equations(f"{f}({{x}}{learned})", f"{{dy}} · {f}′({{x}}{learned})", own, where)
+
+    def _formulas(self) -> str:
+        """Value and slope in x: of relu the short ones, unless it has parameters of its own."""
+        f, value, slope = self.activation.name, self.activation.formula, self.activation.slope_formula
+        if f == "relu" and not self.details:
+            value, slope = "max(x, 0)", "where(x > 0, 1, 0)"
+        named = {name: number for name, number in self._fixed.items() if name in value}
+        both = [f"{f}(x) = {value}"] * (value != f"{f}(x)") + [f"{f}′(x) = {slope}", in_words(named)]
+        return "; ".join(filter(None, both))
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work with its learned parameters in theta."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, units_of
+from nnlab.networks.layers.equations import Equations
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,10 @@ class Flatten(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """All units in one axis."""
         return (units_of(shape),)
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The same numbers in another shape."""
+        return Equations("{x} as one row", "{dy} as an image")
 
     def workspace(self, _shape: Shape, _batch: int, _itemsize: int, *, wants_dx: bool) -> int:  # noqa: ARG002 - the interface's name
         """Nothing."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, features_of, flat_view, units_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, widened
 
 Array = NDArray[Any]
@@ -27,6 +28,11 @@ class GlobalAveragePooling(Layer):
     def workspace(self, shape: Shape, batch: int, itemsize: int, *, wants_dx: bool) -> int:
         """The outputs and dL/dx."""
         return batch * (features_of(shape) + wants_dx * units_of(shape)) * itemsize
+
+    def equations(self, shape: Shape) -> Equations:
+        """A mean, of which each pixel is a part."""
+        pixels = units_of(shape) // features_of(shape)
+        return Equations("mean of each channel of {x}", f"{{dy}} / {pixels} at each pixel")
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the images of a batch."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, flat_view, image_view
+from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, flat_view, image_view
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import (
     NO_KINKS,
     UNIT_ROUNDOFF,
@@ -19,6 +20,7 @@ from nnlab.networks.layers.forward_mode import (
     widened,
 )
 from nnlab.networks.layers.pooling import BoundPooling, Pooling
+from nnlab.networks.layers.windows import times
 
 Array = NDArray[Any]
 
@@ -29,6 +31,11 @@ _ROUNDING = 32 * UNIT_ROUNDOFF
 @dataclass(frozen=True)
 class MaxPooling(Pooling):
     """y = max over a window. Two entries that are both the largest are a kink: there the first in row order counts."""
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The largest entry of a window, which gets all that flows back."""
+        back = "{dy} at the largest entry of a window, else 0"
+        return Equations(f"max of each {times(self.windows.kernel)} window of {{x}}", back)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the images of a batch."""

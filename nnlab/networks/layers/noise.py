@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer
+from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode
 
 Array = NDArray[Any]
@@ -19,6 +20,16 @@ class Noise(Layer):
     """y = x + std · n with n standard normal (Bishop 1995, Neural Computation 7)."""
 
     std: float
+
+    @property
+    def details(self) -> str:
+        """How strong it is."""
+        return f"std {self.std:g}"
+
+    def equations(self, _shape: Shape) -> Equations:
+        """A sum, whose derivative by x is 1."""
+        where = "n: standard normal numbers, drawn at each step; in an evaluation there is none"
+        return Equations(f"{{x}} + {self.std:g} n", "{dy}", where=where)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of, units_of
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, one_by_one, widened
 from nnlab.networks.layout import ParameterSpec
 
@@ -38,6 +39,14 @@ class Normalization(Layer):
         """γ and β, one for each unit, or for each channel of an image that is normalised over its channels."""
         scales = (self.scales(shape),)
         return ParameterSpec(f"{self.name}/gamma", scales), ParameterSpec(f"{self.name}/beta", scales)
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The formulas at the top of this file, with n for x̂."""
+        own = {"gamma": "Σ {dy} · n", "beta": "Σ {dy}"}
+        means = "means over the batch, unit by unit" if self.over_channels else "means over the units, row by row"
+        where = f"n = ({{x}} − mean) / √(variance + ε); d = {{gamma}} · {{dy}}; {means}; ε = {self.epsilon:g}"
+        backward = "(d − mean(d) − n · mean(d · n)) / √(variance + ε)"
+        return Equations("{gamma} · n + {beta}", backward, own, where)
 
     def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
         """No change of scale, no shift."""

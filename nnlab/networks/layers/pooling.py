@@ -31,6 +31,11 @@ class Pooling(Layer):
         """A pixel for each window; ValueError where none fits."""
         return (*self.windows.counts(shape), shape[-1])
 
+    @property
+    def details(self) -> str:
+        """Its windows."""
+        return self.windows.details
+
     def workspace(self, shape: Shape, batch: int, itemsize: int, *, wants_dx: bool) -> int:
         """The outputs, as much again on the way back, and dL/dx."""
         return batch * (2 * units_of(self.output_shape(shape)) + wants_dx * units_of(shape)) * itemsize

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from nnlab.maths.activations import RowActivation
 from nnlab.maths.dual import DualArray, along
-from nnlab.maths.parameters import Value
+from nnlab.maths.parameters import Value, changed, in_words
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
+from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum
 
 Array = NDArray[Any]
@@ -39,6 +40,17 @@ class Rowwise(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """As many units as the activation makes of those of the last axis; ValueError if it cannot."""
         return (*shape[:-1], self.activation.units(shape[-1], **self.chosen))
+
+    @property
+    def details(self) -> str:
+        """The parameters that are not at their defaults."""
+        return in_words(changed(self.activation.parameters, self.chosen))
+
+    def equations(self, _shape: Shape) -> Equations:
+        """The activation f by its name, and J, the matrix of its derivatives, for each row."""
+        f = self.activation.name
+        where = f"{f}(x) = {self.activation.formula}; J = ∂{f}(x)/∂x of a row: {self.activation.slope_formula}"
+        return Equations(f"{f}({{x}})", "{dy} J", where=where)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the rows of a batch."""

@@ -23,6 +23,15 @@ class Windows:
     stride: Pair
     padding: Padding = "valid"
 
+    @property
+    def details(self) -> str:
+        """The windows in words: `5 × 5`, `3 × 3, stride 2 × 2`."""
+        return (
+            times(self.kernel)
+            if self.stride in ((1, 1), self.kernel)
+            else f"{times(self.kernel)}, stride {times(self.stride)}"
+        )
+
     def margins(self, shape: Shape) -> tuple[Pair, Pair]:
         """Rows of zeros (above, below) and columns of zeros (left, right) of an image of this shape."""
         rows, columns = (self._margin(axis, shape[axis]) for axis in (0, 1))

@@ -1,0 +1,56 @@
+"""What the activations of each arm learn of their own parameters, over the updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from nnlab.pictures.arm_health import Measured, draw_arms
+from nnlab.pictures.arms import Styles, style_of
+from nnlab.pictures.scales import drawable, scale_steps
+from nnlab.pictures.style import LEGEND, blank, count, dress, joined, legend, number, shortened
+
+_ACROSS, _MOST_PANELS = 3, 12
+_OVER_UNITS = "/mean"
+
+
+def arm_parameters(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> Figure | None:
+    """A panel for each learned parameter, a line for each arm that has it; None where nothing is learned.
+
+    Lines are means over the seeds, bands their 10th to 90th percentiles, omitted for more than five arms. Curves are
+    named `parameters/swish1.beta`; of a parameter of each unit the mean, `parameters/prelu1.alpha/mean`, is drawn.
+    Of more than twelve parameters the first and the last six are drawn.
+    """
+    learned = {
+        label: (steps, {name: runs for name, runs in curves.items() if _is_drawn(name) and drawable(runs).any()})
+        for label, (steps, curves) in arms.items()
+    }
+    learned = {label: (steps, curves) for label, (steps, curves) in learned.items() if curves}
+    names = list(dict.fromkeys(name for _, curves in learned.values() for name in curves))
+    if not names:
+        return None
+    half = _MOST_PANELS // 2
+    shown = names if len(names) <= _MOST_PANELS else [*names[:half], *names[-half:]]
+    left_out = f"the first and the last {half} of {count(len(names))} parameters" if len(shown) < len(names) else ""
+    across = min(len(shown), _ACROSS)
+    rows = -(-len(shown) // across)
+    figure = blank(joined([title, left_out]), width=max(7.0, 4.0 * across), height=0.9 + 2.7 * rows)
+    grid = figure.subplots(rows, across, squeeze=False).ravel()
+    for axes, name in zip(grid, shown, strict=False):
+        draw_arms(axes, learned, name, styles)
+        over = ", mean over the units" if name.endswith(_OVER_UNITS) else ""
+        sentence = f"{shortened(name.split('/')[1], 24)}{over}"
+        dress(axes, x="step (updates)", y="value", sentence=sentence, letters=46)
+        scale_steps(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(round(value, 10))))
+    for axes in grid[len(shown) :]:
+        axes.set_visible(False)
+    legend(figure, [style_of(*styles[label]) for label in learned], [shortened(label, LEGEND) for label in learned])
+    return figure
+
+
+def _is_drawn(name: str) -> bool:
+    return name.startswith("parameters/") and (name.count("/") == 1 or name.endswith(_OVER_UNITS))
