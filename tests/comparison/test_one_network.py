@@ -124,6 +124,13 @@ def test_the_gradient_of_an_arm_is_checked_at_its_weights(run):
     assert found[0]["points"] != found[1]["points"]
 
 
+def test_an_arm_is_drawn_with_its_weights(run, tmp_path):
+    for seed in (3, 4):
+        found = nnlab_here("draw", f"{run}:f1@seed{seed}", "-o", tmp_path / f"{seed}.svg", cwd=run)
+        assert found.exit_code == 0, found.stderr
+    assert (tmp_path / "3.svg").read_bytes() != (tmp_path / "4.svg").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
