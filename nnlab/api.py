@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.redraw import KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.train import Observer, Progress, TrainingResult
@@ -184,6 +185,7 @@ def train(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    figures: Sequence[str] = (),
     live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -193,15 +195,18 @@ def train(
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
     50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
-    With `live` the page live.html in the run folder follows the training; the watcher is told its path.
+    With `live` the page live.html in the run folder follows the training; the watcher is told its path. Pictures are
+    drawn as PNG, and in the formats `figures`, svg and pdf, beside.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
+    from nnlab.runs.folder import refuse_other_formats
 
+    refuse_other_formats(figures)
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
-    about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None}
+    about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None, "formats": figures}
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -216,6 +221,7 @@ def resume(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    figures: Sequence[str] = (),
     live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -223,21 +229,23 @@ def resume(
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
 
     After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
-    now; without that they are looked for beside a run that was moved with them. `live` as for `train`.
+    now; without that they are looked for beside a run that was moved with them. `live` as for `train`. Pictures are
+    drawn as PNG, in the formats `figures`, svg and pdf, and in those in which the run has them.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.experiments.unchanged import beside
-    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.folder import files_of_run, refuse_other_formats
     from nnlab.runs.lookup import find
 
+    refuse_other_formats(figures)
     folder = find(runs_dir, run)
     file = beside(folder, file)
     (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
     setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
-        about |= {"baselines": baselines, "max_seconds": max_seconds}
+        about |= {"baselines": baselines, "max_seconds": max_seconds, "formats": figures}
         about["live"] = watcher.live_page if live else None
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
@@ -290,6 +298,7 @@ def evaluate(
     junit: Path | None = None,
     set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
     trust: bool = False,
+    figures: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
@@ -297,7 +306,8 @@ def evaluate(
 
     `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write, which may be a device or a
     pipe, as may `junit`; both are nothing that is read. `set` says where the run's data are now. With `trust`,
-    differences from what the checkpoint recorded are no error but part of the result.
+    differences from what the checkpoint recorded are no error but part of the result. A picture of image files is drawn
+    as PNG, and in the formats `figures`, svg and pdf.
     """
     import time
     from dataclasses import replace
@@ -308,8 +318,9 @@ def evaluate(
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.runs.folder import CONFIG, files_of_run
+    from nnlab.runs.folder import CONFIG, files_of_run, refuse_other_formats
 
+    refuse_other_formats(figures)
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
     refuse_settings(set)
@@ -326,7 +337,8 @@ def evaluate(
     gating.check_used(parsed)
     held, sets = Trust(given=trust, hint=GO_ON), {"sets": set, "plugins": plugins}
     opened = _opened(folder, network, checkpoint, with_plugins(plugins), trust=held, **sets)
-    found = evaluate_opened(opened, folder, split=split, data=data, gates=parsed, baseline=gating.baseline)
+    about: dict[str, Any] = {"split": split, "data": data, "gates": parsed, "formats": figures}
+    found = evaluate_opened(opened, folder, baseline=gating.baseline, **about)
     if table is not None:
         found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
     gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock, found.trusted)
@@ -388,6 +400,67 @@ def verify(
     with leaving(lambda: "the run was not compared to its end"):
         require_one_network(folder)
         return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
+
+
+def list_pictures(
+    run: str,
+    *,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> list[KeptPicture]:
+    """The pictures that a run has, each with its caption; some cannot be drawn again from what is kept of the run."""
+    kept, _ = _kept_pictures(run, runs_dir, plugins, set)
+    return kept.there()
+
+
+def plot(
+    run: str,
+    name: str,
+    out: Path | None = None,
+    *,
+    width: float | None = None,
+    style: str = "screen",
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> Path:
+    """Draw a picture of a run again from what is kept of it, and return its path.
+
+    `out` ends in .png, .svg or .pdf, or is a device or a pipe, which gets PNG; by default it is NAME.png. `width` is in
+    inches. The style paper leaves the title out, and takes small serif type and thin lines. `set` says where the run's
+    data are now.
+    """
+    from nnlab.runs.folder import files_of_run
+
+    if style not in ("screen", "paper"):
+        raise ConfigError(f"--style: found '{printable(style)}', expected screen or paper")
+    kept, read = _kept_pictures(run, runs_dir, plugins, set)
+    kept.check(name)
+    path = out or Path(f"{name}.png")
+    (output,) = _outputs([path], [*files_of_run(kept.folder.path), *read], runs_dir, None)
+    assert output is not None
+    kept.draw(name, output, width, style)
+    return path
+
+
+def _kept_pictures(
+    run: str, runs_dir: Path, plugins: Sequence[Path], sets: Sequence[str]
+) -> tuple[KeptPictures, list[str | Path]]:
+    """The pictures of a run, and the files that are read to draw them."""
+    from nnlab.comparison.redraw import arms_pictures
+    from nnlab.experiments.redraw import training_pictures
+    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.runs.lookup import find
+    from nnlab.runs.run import ArmsRun
+
+    refuse_settings(sets)
+    folder = find(runs_dir, run)
+    file = resolve(folder.path / "config.yaml", set=sets, plugins=plugins)
+    if isinstance(folder.read_run(), ArmsRun):
+        return arms_pictures(folder, file.experiment), [*plugins]
+    read = file.moved_with(folder.then(), folder.path.resolve()).read_files
+    return training_pictures(folder, file), [*read]
 
 
 def draw(
@@ -504,6 +577,7 @@ def compare(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    figures: Sequence[str] = (),
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> ComparisonResult:
@@ -513,11 +587,14 @@ def compare(
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
     settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
     model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
-    live.html in the folder follows the trainings; the watcher is told its path.
+    live.html in the folder follows the trainings; the watcher is told its path. Pictures are drawn as PNG, and in the
+    formats `figures`, svg and pdf, beside.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
+    from nnlab.runs.folder import refuse_other_formats
 
+    refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
     gating = Gating(runs_dir, baseline, report, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
@@ -528,6 +605,7 @@ def compare(
         "command": command,
         "baselines": baselines,
         "live": live,
+        "formats": figures,
     }
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
@@ -548,21 +626,24 @@ def sweep(
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     junit: Path | None = None,
+    figures: Sequence[str] = (),
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> ComparisonResult:
     """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
 
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is the number of
-    points to draw, or the largest number to try of a grid. `live` as for `compare`.
+    points to draw, or the largest number to try of a grid. `live` and `figures` as for `compare`.
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
+    from nnlab.runs.folder import refuse_other_formats
 
+    refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
     gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live, "formats": figures}
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -651,7 +732,7 @@ def diff_runs(runs: Sequence[str] = (), *, runs_dir: Path = Path("runs")) -> Run
 def compare_runs(
     runs: Sequence[str], *, figures: Sequence[str] = (), out: Path = Path("curves.png"), runs_dir: Path = Path("runs")
 ) -> list[str]:
-    """Draw the curves of trainings over each other as PNG, and return the figures that were drawn.
+    """Draw the curves of trainings over each other, and return the figures that were drawn; `out` names the format.
 
     Without `figures` these are the loss and the main figure, of the validation part if there is one.
     """
@@ -732,9 +813,10 @@ def draw_activations(
     values: Mapping[str, float] | None = None,
     plugins: Sequence[Path] = (),
 ) -> None:
-    """Draw activations, given by name or as formulas, and their slopes as PNG; several lie over each other.
+    """Draw activations, given by name or as formulas, and their slopes; several lie over each other.
 
-    `values` are those of their parameters. `out` is a file that is none of the `plugins`, a device or a pipe.
+    `values` are those of their parameters. `out` is a file that is none of the `plugins`, whose name
+    ends in .png, .svg or .pdf, or a device or a pipe, which gets PNG.
     """
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.catalogue import describe_all, picture

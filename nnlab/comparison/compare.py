@@ -93,6 +93,7 @@ def compare(
     baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
+    formats: Sequence[str] = (),
     live: Announce | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
@@ -101,7 +102,8 @@ def compare(
     checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
     as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
-    to compare with; by default it is for tables that are not too large.
+    to compare with; by default it is for tables that are not too large. Pictures are drawn as PNG and in the other
+    `formats`.
     If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
     With `live` there is a page that follows the trainings; `live` is told its path.
     """
@@ -128,6 +130,7 @@ def compare(
             experiments={variant.label: variant.experiment for variant in variants},
             remarks=remarks,
             baselines=baselines,
+            formats=formats,
         )
         work = _Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)

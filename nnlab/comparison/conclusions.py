@@ -126,7 +126,8 @@ class Trained:
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
     sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
     the arms' gradient checks. `status` is that of the summary. Of a comparison that was broken off, which has not
-    ended, `unfinished` are the labels of the arms that were to follow; its gates are not held.
+    ended, `unfinished` are the labels of the arms that were to follow; its gates are not held. Pictures are
+    drawn as PNG and in the other `formats`.
     """
 
     experiment: Experiment
@@ -144,6 +145,7 @@ class Trained:
     status: Status = "completed"
     has_ended: bool = True
     unfinished: Sequence[str] = ()
+    formats: Sequence[str] = ()
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -240,7 +242,8 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
         else {}
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
-    return Compared(trained.folder.path, summary, write_comparison(trained.folder, comparison), outcomes)
+    warnings = write_comparison(trained.folder, comparison, trained.formats)
+    return Compared(trained.folder.path, summary, warnings, outcomes)
 
 
 def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[str, Any]:

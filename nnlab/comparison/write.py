@@ -45,7 +45,7 @@ from nnlab.runs.summary import ComparisonSummary, SweepSummary
 Array = NDArray[Any]
 
 
-def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
+def write_comparison(folder: RunFolder, comparison: Comparison, formats: Sequence[str] = ()) -> list[str]:
     """Write tables, weights, pictures, summary and report of a comparison; a warning for each picture that failed."""
     from nnlab.comparison.pictures import pictures_of
     from nnlab.comparison.report import write_comparison_report
@@ -56,12 +56,12 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     write_csv(folder.path / "arms.csv", arm_rows(summary))
     write_csv(folder.path / "shares.csv", share_rows(summary))
     _write_tables(folder, comparison, tables_of(summary), summary.verdict.sentences)
-    warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
+    warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure), formats)
     write_comparison_report(folder, comparison.name, warnings)
     return warnings
 
 
-def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
+def write_sweep(folder: RunFolder, comparison: Comparison, formats: Sequence[str] = ()) -> list[str]:
     """Write tables, weights, pictures, summary and report of a sweep; a warning for each picture that failed."""
     from nnlab.comparison.sweep_pictures import sweep_pictures
     from nnlab.comparison.sweep_report import write_sweep_report
@@ -72,7 +72,7 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
     folder.write_summary(summary)  # first, for what follows may be broken off
     write_csv(folder.path / "points.csv", arm_rows(summary))
     _write_tables(folder, comparison, sweep_tables(summary), [*verdict.sentences, *verdict.searched])
-    warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
+    warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure), formats)
     write_sweep_report(folder, comparison.name, warnings)
     return warnings
 
@@ -99,13 +99,12 @@ def _write_tables(
 
 
 def _write_rows_and_draw(
-    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Drawing[Comparison]]
+    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Drawing[Comparison]], formats: Sequence[str]
 ) -> list[str]:
     """Draw the pictures and meanwhile write the rows; a warning for each picture that failed."""
     rows = partial(_write_rows, folder, comparison)
-    return draw_all(
-        {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}, folder.plots, [rows]
-    )
+    drawn = {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}
+    return draw_all(drawn, folder.plots, [rows], formats=formats)
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:

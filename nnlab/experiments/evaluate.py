@@ -282,16 +282,19 @@ def evaluate(
     sets: Sequence[str] = (),
     plugins: Sequence[Path] = (),
     trust: bool = False,
+    formats: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
     Gates are checked against the figures; ConfigError for a gate on a figure that is not measured. The simple baselines
     are set beside the figures of splits; the linear one, and any beside the figures of a file, only if a gate compares
     with it, for they are fitted on the run's own training rows. `sets`, `plugins` and `trust` are those of `open_run`.
+    A picture of image files is drawn as PNG, and in the other `formats`.
     """
     held = Trust(given=trust, hint=GO_ON)
     opened = open_run(run, checkpoint, activations, sets=sets, plugins=plugins, trust=held)
-    return evaluate_opened(opened, run, split=split, data=data, gates=gates, baseline=baseline)
+    about: dict[str, Any] = {"split": split, "data": data, "gates": gates, "baseline": baseline, "formats": formats}
+    return evaluate_opened(opened, run, **about)
 
 
 def evaluate_opened(
@@ -302,6 +305,7 @@ def evaluate_opened(
     data: str | None = None,
     gates: Sequence[Gate] = (),
     baseline: Measured | None = None,
+    formats: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate the network of a run, or one of those of a comparison, as `evaluate` does."""
     model = opened.model
@@ -309,7 +313,7 @@ def evaluate_opened(
     figures, predicted, beside = (
         _on_splits(opened, run, split, gates) if rows is None else _on_rows(opened, run, rows, str(data), gates)
     )
-    asked = _asked(run, model, rows, predicted)
+    asked = _asked(run, model, rows, predicted, formats)
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     about = (run.path, opened.status, opened.checkpoint, opened.step)
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, arm=opened.arm, **asked)
@@ -468,22 +472,24 @@ def _spread(values: Array, rows: NDArray[np.int64], count: int) -> Array:
 PICTURE = "answers"
 
 
-def _asked(run: RunFolder, model: Model, rows: NewRows | None, predicted: Mapping[str, Predicted]) -> dict[str, Any]:
+def _asked(
+    run: RunFolder, model: Model, rows: NewRows | None, predicted: Mapping[str, Predicted], formats: Sequence[str]
+) -> dict[str, Any]:
     """What the network says of image files, the path of a picture of them, and what a user should know of the rows."""
     if rows is None:
         return {}
     if not rows.names:
         return {"warnings": rows.warnings}
     answers = answers_of(model, rows.names, predicted["data"].outputs, rows.y)
-    failures = _draw(run, partial(drawn, model, rows.x, answers))
+    failures = _draw(run, partial(drawn, model, rows.x, answers), formats)
     picture = "" if failures else str(run.plots / f"{PICTURE}.png")
     return {"answers": answers, "picture": picture, "warnings": (*rows.warnings, *failures)}
 
 
-def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
+def _draw(run: RunFolder, picture: Callable[[], Any], formats: Sequence[str]) -> list[str]:
     """Draw the answers into the run's plots; a warning where that failed, also where nothing can be written there."""
     try:
-        return draw_all({PICTURE: picture}, run.plots)
+        return draw_all({PICTURE: picture}, run.plots, formats=formats)
     except StorageError as error:
         return [f"no picture of the images: {error}"]
 

@@ -351,7 +351,7 @@ def test_a_word_that_means_several_runs_is_refused(tmp_path):
         write(tmp_path / "runs" / name, "name: a\n", "config.yaml")
     result = nnlab_here("eval", "2026", cwd=tmp_path)
     assert result.exit_code == 2
-    expected = "means 2 runs (20261121-100000_a, 20261121-100001_b), expected one of these names or 'latest'\n"
+    expected = "means 2 runs (20261121-100000_a, 20261121-100001_b), expected one of these names, or '2026@latest' for"
     assert expected in result.stderr
 
 
