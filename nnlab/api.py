@@ -17,13 +17,15 @@ from nnlab.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
+    from nnlab.comparison.one_network import OneNetwork
     from nnlab.comparison.prepare import Arms
+    from nnlab.config.overrides import Setting
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
     from nnlab.experiments.data_table import DataTable
     from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
-    from nnlab.experiments.evaluate import Evaluation
+    from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.redraw import KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
     from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.maths.activations import AnyActivation
+    from nnlab.runs.folder import RunFolder
     from nnlab.runs.outputs import NamedOutput
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
@@ -103,7 +107,7 @@ def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("ru
 def resolve(
     config: str | Path,
     *,
-    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    set: Sequence[str | Setting] = _NONE,  # noqa: A002 - the option's name
     seed: int | None = None,
     name: str | None = None,
     steps: int | None = None,
@@ -298,6 +302,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
+    A run may be one network of a comparison or a sweep, `RUN:ARM@seedN`, or `RUN:ARM` for the median seed of an arm.
+
     `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write, which may be a device or a
     pipe, as may `junit`; both are nothing that is read. `set` says where the run's data are now. With `trust`,
     differences from what the checkpoint recorded are no error but part of the result. A picture of image files is drawn
@@ -307,45 +313,66 @@ def evaluate(
     from dataclasses import replace
 
     from nnlab.config.plugins import with_plugins
-    from nnlab.experiments.evaluate import evaluate as evaluate_run
+    from nnlab.experiments.evaluate import evaluate_opened
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
-    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
     from nnlab.runs.folder import CONFIG, files_of_run, refuse_other_formats
-    from nnlab.runs.lookup import find
 
     refuse_other_formats(figures)
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
     refuse_settings(set)
-    folder = find(runs_dir, run)
+    folder, network = _run_or_network(run, runs_dir)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
-        file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
+        own = network.settings if network else []
+        file = resolve(folder.path / CONFIG, set=[*own, *set], plugins=plugins)
         read += file.moved_with(folder.then(), folder.path.resolve()).read_files
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
     if predictions is not None:
         refuse_other_format(predictions)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
-    found = evaluate_run(
-        folder,
-        activations=with_plugins(plugins),
-        checkpoint=checkpoint,
-        split=split,
-        data=data,
-        gates=parsed,
-        baseline=gating.baseline,
-        sets=set,
-        plugins=plugins,
-        trust=trust,
-        formats=figures,
-    )
+    held, sets = Trust(given=trust, hint=GO_ON), {"sets": set, "plugins": plugins}
+    opened = _opened(folder, network, checkpoint, with_plugins(plugins), trust=held, **sets)
+    about: dict[str, Any] = {"split": split, "data": data, "gates": parsed, "formats": figures}
+    found = evaluate_opened(opened, folder, baseline=gating.baseline, **about)
     if table is not None:
         found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
     gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock, found.trusted)
     return found
+
+
+def _run_or_network(name: str, runs_dir: Path) -> tuple[RunFolder, OneNetwork | None]:
+    """The run that a name means; for RUN:ARM the comparison and the network of it."""
+    from nnlab.runs.lookup import arm_named, find
+
+    named = arm_named(runs_dir, name)
+    if named is None:
+        return find(runs_dir, name), None
+    from nnlab.comparison.one_network import OneNetwork
+
+    return named.folder, OneNetwork.of(named)
+
+
+def _opened(
+    folder: RunFolder,
+    network: OneNetwork | None,
+    checkpoint: str | None,
+    activations: Mapping[str, AnyActivation],
+    **how: Any,
+) -> Opened:
+    """The model of a run's checkpoint, or of a network of the comparison in its place."""
+    if network is None:
+        from nnlab.experiments.evaluate import open_run
+
+        return open_run(folder, checkpoint, activations, **how)
+    from nnlab.comparison.one_network import open_network
+
+    network.refuse_checkpoint(checkpoint)
+    return open_network(network, activations, **how)
 
 
 def verify(
@@ -451,20 +478,23 @@ def draw(
     `operations` it is each operation of a forward pass, and the derivatives that flow back. `set` holds overrides, for
     a run only where its data are now.
     """
-    from nnlab.experiments.diagrams import kind_of, of_experiment, of_run
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.diagrams import kind_of, of_experiment, of_model
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.runs.folder import RunFolder, files_of_run
-    from nnlab.runs.lookup import config_or_run
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import is_config
 
-    kind, (path, run) = kind_of(out), config_or_run(target, runs_dir)
-    if run is None:
-        file = resolve(path, set=set, plugins=plugins)
+    kind = kind_of(out)
+    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    if folder is None:
+        file = resolve(target, set=set, plugins=plugins)
         (output,) = _outputs([out], file.read_files, runs_dir, None)
         drawn = of_experiment(file, kind, operations=operations)
     else:
         refuse_settings(set)
-        (output,) = _outputs([out], [*files_of_run(run), *plugins], runs_dir, None)
-        drawn = of_run(RunFolder(run), kind, operations=operations, plugins=plugins, sets=set)
+        (output,) = _outputs([out], [*files_of_run(folder.path), *plugins], runs_dir, None)
+        opened = _opened(folder, network, None, with_plugins(plugins), plugins=plugins, sets=set)
+        drawn = of_model(opened.model, kind, operations=operations)
     if output is not None:
         output.write(drawn)
     return drawn
@@ -495,24 +525,24 @@ def check_gradients(
     repeated before each of so many first updates. With `trust`, differences of a run from what its checkpoint recorded
     are no error but part of the result.
     """
-    from nnlab.experiments.evaluate import open_run
     from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
     from nnlab.gradcheck.results import check, refuse_unfitting
-    from nnlab.runs.folder import RunFolder
-    from nnlab.runs.lookup import config_or_run
+    from nnlab.runs.folder import CONFIG
+    from nnlab.runs.lookup import is_config
 
     refuse_unfitting(method, epsilon, threshold, strict=strict)
-    path, run = config_or_run(target, runs_dir)
-    file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
+    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    settings = [*(network.settings if network else ()), *set, "precision=float64"]
+    path = target if folder is None else folder.path / CONFIG
+    file = resolve(path, set=settings, seed=seed, plugins=plugins, threads=threads)
     theta, held = None, Trust(given=trust, hint=GO_ON)
-    if run is None:
+    if folder is None:
         setup = file.setup()
     else:
-        folder = RunFolder(run)
-        opened = open_run(folder, None, file.activations, plugins=plugins, trust=held)
+        opened = _opened(folder, network, None, file.activations, plugins=plugins, trust=held)
         setup = beside(folder, file).setup()
-        refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint, trust=held)
-        refuse_other_network(run, setup.network, opened.model.network)
+        refuse_other_rows(folder.path, setup.rows.dataset, opened.fingerprint, trust=held)
+        refuse_other_network(folder.path, setup.network, opened.model.network)
         theta = opened.model.theta
     about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
     return check(setup, method, theta, strict=strict, command=command, **about).trusting(held.differences)

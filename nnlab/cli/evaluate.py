@@ -52,7 +52,7 @@ Predictions = Annotated[
 
 
 def evaluate(
-    run: o.Run,
+    run: o.Network,
     *,
     split: Split = None,
     data: Data = None,

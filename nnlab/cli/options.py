@@ -162,6 +162,17 @@ Run = Annotated[
         show_default=False,
     ),
 ]
+Network = Annotated[
+    str,
+    typer.Argument(
+        parser=_expanded,
+        autocompletion=completion.runs,
+        metavar="RUN",
+        help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several; "
+        "of a comparison RUN:ARM, or RUN:ARM@seedN.",
+        show_default=False,
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

@@ -34,6 +34,7 @@ from nnlab.experiments.live_page import Announce, LivePage
 from nnlab.experiments.pictures import load_drawing
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress, Whole
+from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
@@ -236,7 +237,8 @@ class _Comparison:
         if status != "running":
             seconds = round(time.perf_counter() - self.clock, 3)
             ended = {"ended": now(), "seconds": seconds, "reused": self.work.reused}
-        self.work.folder.write_run(ArmsRun(status=status, **self.about, **ended))
+        whose = {"folder": str(self.work.folder.path.resolve()), "experiment": digest_of(self.trained.experiment)}
+        self.work.folder.write_run(ArmsRun(status=status, **whose, **self.about, **ended))
         if status != "running":
             self.work.page.write(status)
 

@@ -36,7 +36,7 @@ def write_comparison_report(folder: RunFolder, name: str, warnings: Sequence[str
 def comparison_page(folder: RunFolder, name: str, warnings: Sequence[str] = ()) -> Page:
     """The page of the comparison `name`; empty sections are left out."""
     summary, run = folder.summary(ComparisonSummary), folder.read_run()
-    sentences = summary.verdict.sentences
+    sentences = [*summary.verdict.sentences, *summary.legend()]
     arms, seeds = len(summary.arms), len(summary.seeds)
     sections = [
         Section("Verdict", sentences),

@@ -25,7 +25,7 @@ from nnlab.runs.files import (
     write_text,
 )
 from nnlab.runs.lock import take_lock
-from nnlab.runs.run import AnyRun, TrainingRun, read_run
+from nnlab.runs.run import AnyRun, read_run
 from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
 LATEST = "latest"
@@ -162,7 +162,7 @@ class RunFolder:
     def then(self) -> Path:
         """Where the run lay when it was last trained, if run.json says so; else where it is."""
         run = self.read_run()
-        return Path(run.folder) if isinstance(run, TrainingRun) and run.folder else self.path.resolve()
+        return Path(run.folder) if run is not None and run.folder else self.path.resolve()
 
     def write_summary(self, document: AnySummary) -> None:
         """Write summary.json: the results."""
