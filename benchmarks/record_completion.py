@@ -16,6 +16,7 @@ from typing import Any
 from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.experiments.catalogue import TABLES
+from nnlab.experiments.pictures import PICTURES
 from nnlab.maths.metrics import METRICS
 
 FILE = Path(__file__).resolve().parents[1] / "nnlab" / "cli" / "words.json"
@@ -30,7 +31,8 @@ def words() -> dict[str, Any]:
     keys["training.early_stopping.monitor"] = [f"{part}/{name}" for part in ("val", "train") for name in METRICS]
     tables = {kind: list(table) for kind, table in TABLES.items()}
     others = ["batch/loss", "batch/running_loss", "gradcheck/error", "optimizer/learning_rate"]
-    return {**tables, "data": list(CATALOGUE), "figures": list(METRICS), "other_figures": others, "keys": keys}
+    known = {"figures": list(METRICS), "other_figures": others, "pictures": list(PICTURES)}
+    return {**tables, "data": list(CATALOGUE), **known, "keys": keys}
 
 
 def keys_of(schema: Schema) -> dict[str, list[str]]:

@@ -13,24 +13,29 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
+    from nnlab.comparison.one_network import OneNetwork
     from nnlab.comparison.prepare import Arms
+    from nnlab.config.overrides import Setting
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
     from nnlab.experiments.data_table import DataTable
     from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
-    from nnlab.experiments.evaluate import Evaluation
+    from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.redraw import KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
     from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.maths.activations import AnyActivation
+    from nnlab.runs.folder import RunFolder
     from nnlab.runs.outputs import NamedOutput
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
@@ -102,7 +107,7 @@ def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("ru
 def resolve(
     config: str | Path,
     *,
-    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    set: Sequence[str | Setting] = _NONE,  # noqa: A002 - the option's name
     seed: int | None = None,
     name: str | None = None,
     steps: int | None = None,
@@ -180,6 +185,7 @@ def train(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    figures: Sequence[str] = (),
     live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -189,15 +195,18 @@ def train(
     Gates may compare with the run `baseline`; outcomes are written to the file `junit`. `command` is recorded in
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
     50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
-    With `live` the page live.html in the run folder follows the training; the watcher is told its path.
+    With `live` the page live.html in the run folder follows the training; the watcher is told its path. Pictures are
+    drawn as PNG, and in the formats `figures`, svg and pdf, beside.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
+    from nnlab.runs.folder import refuse_other_formats
 
+    refuse_other_formats(figures)
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
-    about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None}
+    about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None, "formats": figures}
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -212,6 +221,7 @@ def resume(
     baselines: bool | None = None,
     junit: Path | None = None,
     max_seconds: float | None = None,
+    figures: Sequence[str] = (),
     live: bool = False,
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
@@ -219,21 +229,23 @@ def resume(
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
 
     After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
-    now; without that they are looked for beside a run that was moved with them. `live` as for `train`.
+    now; without that they are looked for beside a run that was moved with them. `live` as for `train`. Pictures are
+    drawn as PNG, in the formats `figures`, svg and pdf, and in those in which the run has them.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.experiments.unchanged import beside
-    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.folder import files_of_run, refuse_other_formats
     from nnlab.runs.lookup import find
 
+    refuse_other_formats(figures)
     folder = find(runs_dir, run)
     file = beside(folder, file)
     (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
     setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
-        about |= {"baselines": baselines, "max_seconds": max_seconds}
+        about |= {"baselines": baselines, "max_seconds": max_seconds, "formats": figures}
         about["live"] = watcher.live_page if live else None
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
@@ -286,54 +298,81 @@ def evaluate(
     junit: Path | None = None,
     set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
     trust: bool = False,
+    figures: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate a finished run on its parts, on one of them (`split`), or on the rows of a file (`data`).
 
+    A run may be one network of a comparison or a sweep, `RUN:ARM@seedN`, or `RUN:ARM` for the median seed of an arm.
+
     `checkpoint` is best, last or previous. `predictions` is the path of a CSV file to write, which may be a device or a
     pipe, as may `junit`; both are nothing that is read. `set` says where the run's data are now. With `trust`,
-    differences from what the checkpoint recorded are no error but part of the result.
+    differences from what the checkpoint recorded are no error but part of the result. A picture of image files is drawn
+    as PNG, and in the formats `figures`, svg and pdf.
     """
     import time
     from dataclasses import replace
 
     from nnlab.config.plugins import with_plugins
-    from nnlab.experiments.evaluate import evaluate as evaluate_run
+    from nnlab.experiments.evaluate import evaluate_opened
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
-    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.runs.folder import CONFIG, files_of_run
-    from nnlab.runs.lookup import find
+    from nnlab.runs.folder import CONFIG, files_of_run, refuse_other_formats
 
+    refuse_other_formats(figures)
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
     refuse_settings(set)
-    folder = find(runs_dir, run)
+    folder, network = _run_or_network(run, runs_dir)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
-        file = resolve(folder.path / CONFIG, set=set, plugins=plugins)
+        own = network.settings if network else []
+        file = resolve(folder.path / CONFIG, set=[*own, *set], plugins=plugins)
         read += file.moved_with(folder.then(), folder.path.resolve()).read_files
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
     if predictions is not None:
         refuse_other_format(predictions)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
-    found = evaluate_run(
-        folder,
-        activations=with_plugins(plugins),
-        checkpoint=checkpoint,
-        split=split,
-        data=data,
-        gates=parsed,
-        baseline=gating.baseline,
-        sets=set,
-        plugins=plugins,
-        trust=trust,
-    )
+    held, sets = Trust(given=trust, hint=GO_ON), {"sets": set, "plugins": plugins}
+    opened = _opened(folder, network, checkpoint, with_plugins(plugins), trust=held, **sets)
+    about: dict[str, Any] = {"split": split, "data": data, "gates": parsed, "formats": figures}
+    found = evaluate_opened(opened, folder, baseline=gating.baseline, **about)
     if table is not None:
         found = replace(found, escaped=write_predictions(found.model, found.predicted, table))
     gating.write(found.model.experiment.name, found.run, found.gates, time.perf_counter() - clock, found.trusted)
     return found
+
+
+def _run_or_network(name: str, runs_dir: Path) -> tuple[RunFolder, OneNetwork | None]:
+    """The run that a name means; for RUN:ARM the comparison and the network of it."""
+    from nnlab.runs.lookup import arm_named, find
+
+    named = arm_named(runs_dir, name)
+    if named is None:
+        return find(runs_dir, name), None
+    from nnlab.comparison.one_network import OneNetwork
+
+    return named.folder, OneNetwork.of(named)
+
+
+def _opened(
+    folder: RunFolder,
+    network: OneNetwork | None,
+    checkpoint: str | None,
+    activations: Mapping[str, AnyActivation],
+    **how: Any,
+) -> Opened:
+    """The model of a run's checkpoint, or of a network of the comparison in its place."""
+    if network is None:
+        from nnlab.experiments.evaluate import open_run
+
+        return open_run(folder, checkpoint, activations, **how)
+    from nnlab.comparison.one_network import open_network
+
+    network.refuse_checkpoint(checkpoint)
+    return open_network(network, activations, **how)
 
 
 def verify(
@@ -363,6 +402,67 @@ def verify(
         return verify_run(folder, beside(folder, file).setup(), epochs=epochs, plugins=file.facts["plugins"])
 
 
+def list_pictures(
+    run: str,
+    *,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> list[KeptPicture]:
+    """The pictures that a run has, each with its caption; some cannot be drawn again from what is kept of the run."""
+    kept, _ = _kept_pictures(run, runs_dir, plugins, set)
+    return kept.there()
+
+
+def plot(
+    run: str,
+    name: str,
+    out: Path | None = None,
+    *,
+    width: float | None = None,
+    style: str = "screen",
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+) -> Path:
+    """Draw a picture of a run again from what is kept of it, and return its path.
+
+    `out` ends in .png, .svg or .pdf, or is a device or a pipe, which gets PNG; by default it is NAME.png. `width` is in
+    inches. The style paper leaves the title out, and takes small serif type and thin lines. `set` says where the run's
+    data are now.
+    """
+    from nnlab.runs.folder import files_of_run
+
+    if style not in ("screen", "paper"):
+        raise ConfigError(f"--style: found '{printable(style)}', expected screen or paper")
+    kept, read = _kept_pictures(run, runs_dir, plugins, set)
+    kept.check(name)
+    path = out or Path(f"{name}.png")
+    (output,) = _outputs([path], [*files_of_run(kept.folder.path), *read], runs_dir, None)
+    assert output is not None
+    kept.draw(name, output, width, style)
+    return path
+
+
+def _kept_pictures(
+    run: str, runs_dir: Path, plugins: Sequence[Path], sets: Sequence[str]
+) -> tuple[KeptPictures, list[str | Path]]:
+    """The pictures of a run, and the files that are read to draw them."""
+    from nnlab.comparison.redraw import arms_pictures
+    from nnlab.experiments.redraw import training_pictures
+    from nnlab.experiments.unchanged import refuse_settings
+    from nnlab.runs.lookup import find
+    from nnlab.runs.run import ArmsRun
+
+    refuse_settings(sets)
+    folder = find(runs_dir, run)
+    file = resolve(folder.path / "config.yaml", set=sets, plugins=plugins)
+    if isinstance(folder.read_run(), ArmsRun):
+        return arms_pictures(folder, file.experiment), [*plugins]
+    read = file.moved_with(folder.then(), folder.path.resolve()).read_files
+    return training_pictures(folder, file), [*read]
+
+
 def draw(
     target: str | Path,
     out: Path | None = None,
@@ -378,20 +478,23 @@ def draw(
     `operations` it is each operation of a forward pass, and the derivatives that flow back. `set` holds overrides, for
     a run only where its data are now.
     """
-    from nnlab.experiments.diagrams import kind_of, of_experiment, of_run
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.diagrams import kind_of, of_experiment, of_model
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.runs.folder import RunFolder, files_of_run
-    from nnlab.runs.lookup import config_or_run
+    from nnlab.runs.folder import files_of_run
+    from nnlab.runs.lookup import is_config
 
-    kind, (path, run) = kind_of(out), config_or_run(target, runs_dir)
-    if run is None:
-        file = resolve(path, set=set, plugins=plugins)
+    kind = kind_of(out)
+    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    if folder is None:
+        file = resolve(target, set=set, plugins=plugins)
         (output,) = _outputs([out], file.read_files, runs_dir, None)
         drawn = of_experiment(file, kind, operations=operations)
     else:
         refuse_settings(set)
-        (output,) = _outputs([out], [*files_of_run(run), *plugins], runs_dir, None)
-        drawn = of_run(RunFolder(run), kind, operations=operations, plugins=plugins, sets=set)
+        (output,) = _outputs([out], [*files_of_run(folder.path), *plugins], runs_dir, None)
+        opened = _opened(folder, network, None, with_plugins(plugins), plugins=plugins, sets=set)
+        drawn = of_model(opened.model, kind, operations=operations)
     if output is not None:
         output.write(drawn)
     return drawn
@@ -422,24 +525,24 @@ def check_gradients(
     repeated before each of so many first updates. With `trust`, differences of a run from what its checkpoint recorded
     are no error but part of the result.
     """
-    from nnlab.experiments.evaluate import open_run
     from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
     from nnlab.gradcheck.results import check, refuse_unfitting
-    from nnlab.runs.folder import RunFolder
-    from nnlab.runs.lookup import config_or_run
+    from nnlab.runs.folder import CONFIG
+    from nnlab.runs.lookup import is_config
 
     refuse_unfitting(method, epsilon, threshold, strict=strict)
-    path, run = config_or_run(target, runs_dir)
-    file = resolve(path, set=[*set, "precision=float64"], seed=seed, plugins=plugins, threads=threads)
+    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    settings = [*(network.settings if network else ()), *set, "precision=float64"]
+    path = target if folder is None else folder.path / CONFIG
+    file = resolve(path, set=settings, seed=seed, plugins=plugins, threads=threads)
     theta, held = None, Trust(given=trust, hint=GO_ON)
-    if run is None:
+    if folder is None:
         setup = file.setup()
     else:
-        folder = RunFolder(run)
-        opened = open_run(folder, None, file.activations, plugins=plugins, trust=held)
+        opened = _opened(folder, network, None, file.activations, plugins=plugins, trust=held)
         setup = beside(folder, file).setup()
-        refuse_other_rows(run, setup.rows.dataset, opened.about.fingerprint, trust=held)
-        refuse_other_network(run, setup.network, opened.model.network)
+        refuse_other_rows(folder.path, setup.rows.dataset, opened.fingerprint, trust=held)
+        refuse_other_network(folder.path, setup.network, opened.model.network)
         theta = opened.model.theta
     about: dict[str, Any] = {"steps": steps, "epsilon": epsilon, "threshold": threshold}
     return check(setup, method, theta, strict=strict, command=command, **about).trusting(held.differences)
@@ -474,6 +577,7 @@ def compare(
     baseline: str | None = None,
     baselines: bool | None = None,
     junit: Path | None = None,
+    figures: Sequence[str] = (),
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> ComparisonResult:
@@ -483,11 +587,14 @@ def compare(
     layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
     settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
     model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
-    live.html in the folder follows the trainings; the watcher is told its path.
+    live.html in the folder follows the trainings; the watcher is told its path. Pictures are drawn as PNG, and in the
+    formats `figures`, svg and pdf, beside.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
+    from nnlab.runs.folder import refuse_other_formats
 
+    refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
     gating = Gating(runs_dir, baseline, report, baselines)
     arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
@@ -498,6 +605,7 @@ def compare(
         "command": command,
         "baselines": baselines,
         "live": live,
+        "formats": figures,
     }
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
@@ -518,21 +626,24 @@ def sweep(
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     junit: Path | None = None,
+    figures: Sequence[str] = (),
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> ComparisonResult:
     """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
 
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is the number of
-    points to draw, or the largest number to try of a grid. `live` as for `compare`.
+    points to draw, or the largest number to try of a grid. `live` and `figures` as for `compare`.
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
+    from nnlab.runs.folder import refuse_other_formats
 
+    refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
     gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
-    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live}
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live, "formats": figures}
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -621,7 +732,7 @@ def diff_runs(runs: Sequence[str] = (), *, runs_dir: Path = Path("runs")) -> Run
 def compare_runs(
     runs: Sequence[str], *, figures: Sequence[str] = (), out: Path = Path("curves.png"), runs_dir: Path = Path("runs")
 ) -> list[str]:
-    """Draw the curves of trainings over each other as PNG, and return the figures that were drawn.
+    """Draw the curves of trainings over each other, and return the figures that were drawn; `out` names the format.
 
     Without `figures` these are the loss and the main figure, of the validation part if there is one.
     """
@@ -702,9 +813,10 @@ def draw_activations(
     values: Mapping[str, float] | None = None,
     plugins: Sequence[Path] = (),
 ) -> None:
-    """Draw activations, given by name or as formulas, and their slopes as PNG; several lie over each other.
+    """Draw activations, given by name or as formulas, and their slopes; several lie over each other.
 
-    `values` are those of their parameters. `out` is a file that is none of the `plugins`, a device or a pipe.
+    `values` are those of their parameters. `out` is a file that is none of the `plugins`, whose name
+    ends in .png, .svg or .pdf, or a device or a pipe, which gets PNG.
     """
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.catalogue import describe_all, picture

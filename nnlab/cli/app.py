@@ -28,6 +28,7 @@ from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
 from nnlab.cli.init import init
 from nnlab.cli.output import complain, result, unwritten
+from nnlab.cli.plot import plot
 from nnlab.cli.runs import runs
 from nnlab.cli.sweep import sweep
 from nnlab.cli.train import train
@@ -53,6 +54,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "gradcheck": (gradcheck, "Check every derivative of the network."),
     "compare-activations": (compare_activations, "Compare activations over many seeds."),
     "sweep": (sweep, "Train at many settings, and rank these."),
+    "plot": (plot, "Draw a picture of a run again, also for print."),
     "init": (init, "Write an experiment for a table of your own."),
     "draw": (draw, "Draw the architecture of a network."),
     "verify": (verify, "Train a run again and compare every bit."),

@@ -170,7 +170,14 @@ def _start(about: dict[str, Any]) -> str:
 
 
 Out = Annotated[
-    Path, typer.Option("--out", parser=o.png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=o.picture,
+        metavar="FILE",
+        help="Where the picture goes: a name that ends in .png, .svg or .pdf; - is stdout, as PNG.",
+    ),
 ]
 
 

@@ -128,12 +128,25 @@ def gates_of_the_best(incomplete: str) -> list[str]:
 
 def runs(incomplete: str) -> list[str]:
     """The runs: `latest`, then names without their time, or with it where that is needed or begun."""
-    typed = [word for part in _typed() for word in part.split("=", 1)]
-    names = list(_runs_in(Path(typed[typed.index("--runs-dir") + 1] if "--runs-dir" in typed[:-1] else "runs")))
+    names = list(_runs_in(_runs_dir()))
     short = Counter(name.partition("_")[2] for name in names)
     alone = [name for name, count in short.items() if name and count == 1]
     rest = [name for name in names if incomplete[:1].isdigit() or short[name.partition("_")[2]] > 1]
     return [*(["latest"] if names else []), *alone, *rest]
+
+
+def _runs_dir() -> Path:
+    """The folder of runs that was typed, or `runs`."""
+    typed = [word for part in _typed() for word in part.split("=", 1)]
+    return Path(typed[typed.index("--runs-dir") + 1] if "--runs-dir" in typed[:-1] else "runs")
+
+
+def pictures() -> list[str]:
+    """The pictures that the run typed before has, or all that a run may have."""
+    typed = [word for word in _typed()[1:] if not word.startswith("-")]
+    folder = Path(_runs_dir(), typed[0]) if typed else Path()
+    names = sorted(path.stem for path in folder.glob("plots/*.png"))
+    return names or _known()["pictures"]
 
 
 def _runs_in(folder: Path) -> Iterator[str]:

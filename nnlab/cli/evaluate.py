@@ -52,7 +52,7 @@ Predictions = Annotated[
 
 
 def evaluate(
-    run: o.Run,
+    run: o.Network,
     *,
     split: Split = None,
     data: Data = None,
@@ -61,6 +61,7 @@ def evaluate(
     trust: o.Trust = False,
     file: g.RunOptions,
     gates: g.GateOptions,
+    pictures: g.PictureOptions,
     output: g.Output,
 ) -> None:
     """Evaluate a finished run on its own parts, or on a file it never saw."""
@@ -69,5 +70,5 @@ def evaluate(
 
     output = output.beside(predictions, gates.junit)
     which: dict[str, Any] = {"split": split, "data": data, "checkpoint": checkpoint, "predictions": predictions}
-    found = api.evaluate(run, trust=trust, **file.opening, **which, **gates.held)
+    found = api.evaluate(run, trust=trust, **file.opening, **which, **gates.held, **pictures.chosen)
     show.evaluation(output, found, predictions)

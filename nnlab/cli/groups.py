@@ -74,7 +74,19 @@ class FileOptions(UnnamedOptions):
 
 
 @dataclass(frozen=True)
-class LengthOptions:
+class PictureOptions:
+    """The formats of the pictures."""
+
+    figures: o.Figures = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The argument `figures` of a function of `nnlab.api`."""
+        return {"figures": [] if self.figures is None else self.figures.split(",")}
+
+
+@dataclass(frozen=True)
+class LengthOptions(PictureOptions):
     """How long to train, the seconds of this session, and whether a page follows it."""
 
     steps: o.Steps = None
@@ -89,7 +101,7 @@ class LengthOptions:
 
 
 @dataclass(frozen=True)
-class WorkOptions:
+class WorkOptions(PictureOptions):
     """Options for training many networks: processes, cluster, reuse, a page that follows."""
 
     jobs: o.Jobs = 1
@@ -102,7 +114,7 @@ class WorkOptions:
     def chosen(self) -> dict[str, Any]:
         """The arguments for `nnlab.api.compare`."""
         own = {"jobs": self.jobs, "needed": self.needed, "live": self.live}
-        return {**own, "dask": self.dask, "dask_timeout": self.dask_timeout}
+        return {**super().chosen, **own, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from nnlab.cli import completion
-from nnlab.errors import printable, suggestion
+from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.paths import expanded
 
 LARGEST_SEED = 2**63 - 1
@@ -68,14 +69,25 @@ def _output(given: str | Path) -> Path:
     return Path("/dev/stdout") if given == "-" else _file(given)
 
 
-def _png(given: str | Path) -> Path:
-    """Parse the path of a picture, which must end in .png, unless it is a device or a pipe."""
-    from nnlab.runs.outputs import is_stream
+def _picture(given: str | Path) -> Path:
+    """Parse the path of a picture, which must end in a format for pictures, unless it is a device or a pipe."""
+    from nnlab.runs.outputs import format_of
 
     path = _output(given)
-    if path.suffix.lower() != ".png" and not is_stream(path):
-        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a name that ends in .png")
+    try:
+        format_of(path)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
     return path
+
+
+def _width(given: str | float) -> float:
+    """Parse a width into inches: 12cm, 5in, or a number of centimetres."""
+    number, unit = re.fullmatch(r"(.*?)(cm|in|)", str(given).strip()).groups()  # type: ignore[union-attr]
+    inches = _positive(number) / (1 if unit == "in" else 2.54)
+    if not 1 <= inches <= 40:
+        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a width from 2.54cm (1in) to 101.6cm")
+    return inches
 
 
 def _expanded(given: str) -> str:
@@ -150,6 +162,17 @@ Run = Annotated[
         show_default=False,
     ),
 ]
+Network = Annotated[
+    str,
+    typer.Argument(
+        parser=_expanded,
+        autocompletion=completion.runs,
+        metavar="RUN",
+        help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several; "
+        "of a comparison RUN:ARM, or RUN:ARM@seedN.",
+        show_default=False,
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -217,6 +240,16 @@ Junit = Annotated[
     Path | None,
     typer.Option(
         "--junit", parser=_output, metavar="FILE", help="Write the outcome of the gates as JUnit XML; - is stdout."
+    ),
+]
+Figures = Annotated[
+    str | None,
+    typer.Option(
+        "--figures",
+        autocompletion=completion.one_of("svg", "pdf", "svg,pdf"),
+        metavar="svg,pdf",
+        help="Draw every picture in these formats as well, beside PNG.",
+        show_default=False,
     ),
 ]
 Steps = Annotated[
@@ -291,7 +324,8 @@ DaskTimeout = Annotated[
         show_default=False,
     ),
 ]
-count, positive, file, path, path_text, output, png = _count, _positive, _file, _path, _expanded, _output, _png
+count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
+picture, width = _picture, _width
 
 
 def use_threads(threads: int) -> None:

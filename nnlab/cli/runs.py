@@ -76,7 +76,14 @@ Figures = Annotated[
     ),
 ]
 Out = Annotated[
-    Path, typer.Option("--out", "-o", parser=o.png, metavar="FILE.png", help="Where the picture goes; - is stdout.")
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=o.picture,
+        metavar="FILE",
+        help="Where the picture goes: a name that ends in .png, .svg or .pdf; - is stdout, as PNG.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

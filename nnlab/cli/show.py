@@ -144,7 +144,7 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
         screen.tell(note)
     if found.flattery and not output.quiet:  # --quiet shows no figures
         screen.warn(found.flattery)
-    weights = f"the {found.checkpoint} weights, step {found.step}"
+    weights = f"the {found.checkpoint} weights" + (f", step {found.step}" if found.step is not None else "")
     scaled = found.model.target_scaling is not None
     show_figures(screen, found.figures, weights, found.beside.figures, scaled_targets=scaled)
     say_all(screen, found.beside.sentences)

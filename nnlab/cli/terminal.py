@@ -360,7 +360,7 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     rows = [[label, *_target_cells(arm, seeds, health)] for label, arm in arms]
     title = f"On the way to {summary.target}; time per step by the clock, over the updates of all seeds together"
     screen.table(title, columns, rows)
-    show_verdict(screen, summary.verdict.sentences, summary.verdict.warnings)
+    show_verdict(screen, [*summary.legend(), *summary.verdict.sentences], summary.verdict.warnings)
 
 
 def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:

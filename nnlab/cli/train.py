@@ -33,6 +33,6 @@ def train(
     else:
         held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, "live": length.live, **gates.compared}
         output = output.beside(gates.junit)
-        about: dict[str, Any] = {**held, "command": command_line(), "watcher": output.screen}
+        about: dict[str, Any] = {**held, **length.chosen, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,13 @@ def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) ->
     if faults:
         raise ConfigError(faults)
     return choices
+
+
+def labels_of(choices: Sequence[ActivationChoice]) -> list[str]:
+    """The label of each arm: the activation's own, and f1, f2 … for formulas, which fit neither tables nor gates."""
+    taken = {choice.label for choice in choices if choice.formula is None}
+    short = (name for name in map("f{}".format, count(1)) if name not in taken)
+    return [choice.label if choice.formula is None else next(short) for choice in choices]
 
 
 def _option(word: str) -> str:

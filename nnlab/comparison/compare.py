@@ -34,6 +34,7 @@ from nnlab.experiments.live_page import Announce, LivePage
 from nnlab.experiments.pictures import load_drawing
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress, Whole
+from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
@@ -92,6 +93,7 @@ def compare(
     baselines: bool | None = None,
     remarks: Sequence[str] = (),
     conclude: Conclude | None = None,
+    formats: Sequence[str] = (),
     live: Announce | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
@@ -100,7 +102,8 @@ def compare(
     checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
     as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
-    to compare with; by default it is for tables that are not too large.
+    to compare with; by default it is for tables that are not too large. Pictures are drawn as PNG and in the other
+    `formats`.
     If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
     With `live` there is a page that follows the trainings; `live` is told its path.
     """
@@ -127,6 +130,7 @@ def compare(
             experiments={variant.label: variant.experiment for variant in variants},
             remarks=remarks,
             baselines=baselines,
+            formats=formats,
         )
         work = _Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)
@@ -233,7 +237,8 @@ class _Comparison:
         if status != "running":
             seconds = round(time.perf_counter() - self.clock, 3)
             ended = {"ended": now(), "seconds": seconds, "reused": self.work.reused}
-        self.work.folder.write_run(ArmsRun(status=status, **self.about, **ended))
+        whose = {"folder": str(self.work.folder.path.resolve()), "experiment": digest_of(self.trained.experiment)}
+        self.work.folder.write_run(ArmsRun(status=status, **whose, **self.about, **ended))
         if status != "running":
             self.work.page.write(status)
 

@@ -53,18 +53,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.comparison.arms import Target
+from nnlab.comparison.arms import Target, arm_experiment
 from nnlab.comparison.baselines import ArmsBeside, arms_beside
 from nnlab.comparison.contents import MOST_DRAWN, Comparison
 from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.median_networks import median_networks_of
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, tuned_from
+from nnlab.comparison.weights import weights_digest
 from nnlab.comparison.write import write_comparison
+from nnlab.config.experiment import to_plain
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import listed, printable
-from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold
+from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold, with_short_labels
 from nnlab.gates.parse import Gate
 from nnlab.maths.metrics import TRAINING_METRICS, figure_words, metric_of
 from nnlab.maths.statistics import (
@@ -99,6 +101,7 @@ from nnlab.runs.summary import (
     SharePairSummary,
     StepsToTarget,
     VerdictSummary,
+    formulas_of,
 )
 from nnlab.setup.network import network_for
 
@@ -123,7 +126,8 @@ class Trained:
     that differs from `experiment` in more than its activation; `failed` the reasons for missing arms; `remarks`
     sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
     the arms' gradient checks. `status` is that of the summary. Of a comparison that was broken off, which has not
-    ended, `unfinished` are the labels of the arms that were to follow; its gates are not held.
+    ended, `unfinished` are the labels of the arms that were to follow; its gates are not held. Pictures are
+    drawn as PNG and in the other `formats`.
     """
 
     experiment: Experiment
@@ -141,6 +145,7 @@ class Trained:
     status: Status = "completed"
     has_ended: bool = True
     unfinished: Sequence[str] = ()
+    formats: Sequence[str] = ()
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -149,6 +154,17 @@ class Trained:
             arm.label: Measurements(_aligned(arm), self.target, end, self._of(arm), self._learned(arm))
             for arm in self.arms
         }
+
+    def summaries(self, found: Mapping[str, Measurements]) -> dict[str, ArmSummary]:
+        """The parts of summary.json on the arms, by label: what was measured, and what makes an arm of config.yaml."""
+        shared = to_plain(self.experiment)
+        return {
+            label: one.summary(self.checks.get(label), _sections(to_plain(self._exactly(one.arm)), shared))
+            for label, one in found.items()
+        }
+
+    def _exactly(self, arm: Arm) -> Experiment:
+        return self.experiments.get(arm.label) or arm_experiment(self.experiment, arm.choice)
 
     def lacking(self, ranked_by: str | None = None) -> list[str]:
         """A warning for each figure that stops or ranks arms and that the parts of some seeds do not have."""
@@ -171,6 +187,11 @@ class Trained:
         return next(name for name in ("test", "val", "train") if f"{name}/loss" in self.arms[0].finals)
 
 
+def _sections(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of an arm's experiment that are others than in the experiment that all arms share."""
+    return {key: value for key, value in own.items() if key != "gates" and value != shared.get(key)}
+
+
 def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | None = None) -> Compared:
     """Compare the arms with each other, evaluate the gates, and write the files of a comparison.
 
@@ -183,9 +204,10 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
     beside = _beside(trained, [one.arm for one in compared], headline, gates)
     verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
-    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
+    arms = trained.summaries(found)
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
     measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
+    baseline = baseline and with_short_labels(baseline, formulas_of(arms.values()))
     outcomes = hold(gates, Measured(measured, scaled_targets=trained.experiment.data.scale_targets), baseline)
     summary = ComparisonSummary(
         **head_of(trained, headline, larger_is_better=larger),
@@ -220,7 +242,8 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
         else {}
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
-    return Compared(trained.folder.path, summary, write_comparison(trained.folder, comparison), outcomes)
+    warnings = write_comparison(trained.folder, comparison, trained.formats)
+    return Compared(trained.folder.path, summary, warnings, outcomes)
 
 
 def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[str, Any]:
@@ -309,8 +332,10 @@ class Measurements:
             **self.learned,
         }
 
-    def summary(self, gradcheck: GradientSummary | None = None) -> ArmSummary:
-        """The arm's part of summary.json, with the outcome of its gradient check."""
+    def summary(
+        self, gradcheck: GradientSummary | None = None, sections: Mapping[str, Any] | None = None
+    ) -> ArmSummary:
+        """The arm's part of summary.json, with its own `sections` of config.yaml."""
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
@@ -335,6 +360,8 @@ class Measurements:
             time_per_step=finite(self.time_per_step),
             **(health if self.health() else {}),
             **({"gradcheck": gradcheck} if gradcheck else {}),
+            experiment=dict(sections or {}),
+            weights=weights_digest(arm.theta, arm.statistics),
         )
 
     def health(self) -> dict[str, Array]:

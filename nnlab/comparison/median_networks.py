@@ -41,7 +41,7 @@ def median_networks_of(
     steps = film_steps(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
     replicas = []
     for arm in arms:
-        replica = median_replica(arm, figure)
+        replica = median_replica(arm.finals, figure)
         if replica is not None:
             own = experiments.get(arm.label) or arm_experiment(experiment, arm.choice)
             setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]))
@@ -60,11 +60,11 @@ def film_steps(end: int) -> list[int]:
     return sorted({round(share * end) for share in _SHARES})
 
 
-def median_replica(arm: Arm, figure: str) -> int | None:
-    """The replica with the median final figure, ties broken by the median loss; None if all diverged."""
+def median_replica(finals: Mapping[str, Array], figure: str) -> int | None:
+    """The replica with the median of one of the `finals`, (R,), ties broken by the loss; None if all diverged."""
     split, _, metric = figure.partition("/")
-    values = arm.finals[figure] * (1 if metric_of(metric).larger_is_better else -1)
-    losses = arm.finals[f"{split}/loss"]
+    values = finals[figure] * (1 if metric_of(metric).larger_is_better else -1)
+    losses = finals[f"{split}/loss"]
     known = np.flatnonzero(np.isfinite(values) & np.isfinite(losses))
     if not len(known):
         return None

@@ -141,8 +141,8 @@ def learned_parameters(comparison: Comparison) -> Any:
 def health(comparison: Comparison) -> Any:
     """Draw the health of each arm's layers over the steps; None if it was not measured."""
     measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
-    spread = " and 10th to 90th percentile" if len(measured) <= plots.MOST_SPREADS else ""
-    title = f"{comparison.name}: mean{spread} of seeds"
+    spread = " and 10th to 90th percentile" if len(measured) == 1 else ""
+    title = f"{comparison.name}: median{spread} of seeds"
     networks = comparison.median_networks.values()
     has_channels = any(portrait.saturated_by_channel.size for network in networks for portrait in network.portraits)
     title = _title(comparison, title)
@@ -154,32 +154,54 @@ _MOST_ROWS = 40  # arms in pictures with a row for each arm
 PICTURES: dict[str, Drawing[Comparison]] = {
     "ranking": Drawing(
         ranking,
-        "The arms from best to worst, by the mean of the final figure and by the share that reached the target.",
+        "The arms from best to worst, by the mean of the final figure and by the share that reached the target. "
+        "Look which intervals overlap: the order of such arms may be chance.",
     ),
-    "final": Drawing(final, "The final figure of every seed of each arm, with the mean and its interval."),
+    "final": Drawing(
+        final,
+        "The final figure of every seed of each arm, with the mean and its interval. Look for arms whose seeds "
+        "fall into groups: there the mean is the figure of no seed.",
+    ),
     "cost": Drawing(
         cost,
-        "The cost of each arm over the steps: mean over the seeds, and the seeds or a band of most of them.",
+        "The cost of each arm over the steps: the median of the seeds, with the seeds or a band of most of them. "
+        "Look who falls fast, who falls far, and whose band is so wide that a single seed tells little.",
     ),
-    "metric": Drawing(metric, "What the arms are compared by, over the steps."),
+    "metric": Drawing(
+        metric,
+        "What the arms are compared by, over the steps: the median of the seeds. Look whether the order at the "
+        "end was the order all along.",
+    ),
     "survival": Drawing(
         survival,
-        "The share of each arm's seeds that have not reached the target yet, over the steps.",
+        "The share of each arm's seeds that have not reached the target yet, over the steps. Look for curves that "
+        "fall early, and for those that end above 0: these seeds never arrived.",
     ),
     "boundaries": Drawing(
         boundaries,
-        "What the median seed's network of each arm decides in the plane of the two inputs.",
+        "What the median seed's network of each arm decides in the plane of the two inputs. Look at the borders: "
+        "a relu's are straight with corners, a tanh's are round, and hatched areas are undecided.",
     ),
-    "film": Drawing(film, "How the median seed's network of each arm came to its decisions, from left to right."),
+    "film": Drawing(
+        film,
+        "How the median seed's network of each arm came to its decisions, from left to right. Look when the "
+        "border first has its shape, and who is still undecided late.",
+    ),
     "units": Drawing(
         units,
-        "Each arm's activation and slope over the pre-activations of its median seed's trained network.",
+        "Each arm's activation and slope over the pre-activations of its median seed's trained network. Look how "
+        "much of each histogram lies in the grey, where the slope is nearly 0.",
     ),
     "learned_parameters": Drawing(
         learned_parameters,
-        "What each arm's activations learn of their own parameters: where they settle, and whether seeds agree.",
+        "What each arm's activations learn of their own parameters. Look where they settle, and whether seeds agree.",
     ),
-    "health": Drawing(health, "Dead and saturated units and the gradient of each arm over the steps, layer by layer."),
+    "health": Drawing(
+        health,
+        "Dead and saturated units and the gradient of each arm over the steps, layer by layer, as the median of "
+        "the seeds. Look for arms whose gradient is far below the others' in the first layers, and for dead units "
+        "that increase.",
+    ),
 }
 
 
@@ -287,8 +309,8 @@ def _at(steps: Array, own_steps: Array, curve: Array) -> Array:
 def carried_on(curve: Array, diverged: Array) -> Array:
     """Extend a curve (R, T): each seed that stopped early keeps its last value to the end, unless it diverged (R,).
 
-    Otherwise the mean over the seeds would jump wherever one of them stops. Steps at which only other arms were
-    measured stay nan until the last seed has stopped: the mean there would be one over the stopped seeds only.
+    Otherwise the median of the seeds would jump wherever one of them stops. Steps at which only other arms were
+    measured stay nan until the last seed has stopped: the median there would be one over the stopped seeds only.
     """
     known = ~np.isnan(curve)
     last = curve.shape[1] - 1 - known[:, ::-1].argmax(axis=1)

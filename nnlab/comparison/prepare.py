@@ -15,6 +15,7 @@ from nnlab.comparison.arms import (
     check_steps,
     check_widths,
     default_target,
+    labels_of,
     measured,
     target_for,
 )
@@ -102,8 +103,6 @@ def activation_arms(
     """The arms of a comparison of activations; ConfigError for what cannot be compared."""
     experiment = file.experiment
     choices = arms_from(words, file.activations)
-    labels = {word: choice.label for word, choice in zip(words, choices, strict=True)}
-    parsed = name_arms(gates_from(gates), labels)
     level = None if target is None else target_for(target, experiment)
     if layer is None:
         check_arms_used(experiment)
@@ -115,6 +114,8 @@ def activation_arms(
         if tune:
             check_choosing(choosing_figure(experiment), figures)
 
+    named = dict(zip(words, labels_of(choices), strict=True))
+    parsed = name_arms(gates_from(gates, [*words, *(arm.label for arm in arms)]), named)
     file, arms = _measured_alike(file, arms)
     return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks)
 

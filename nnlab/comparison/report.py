@@ -61,7 +61,7 @@ def comparison_page(
 ) -> Page:
     """The page of the comparison `name`; empty sections are left out."""
     summary, run = folder.summary(ComparisonSummary), folder.read_run()
-    sentences = summary.verdict.sentences
+    sentences = [*summary.verdict.sentences, *summary.legend()]
     arms, seeds = len(summary.arms), len(summary.seeds)
     leading, others = parted(pictures_in(folder.plots, pictures_of(summary.figure)), _LEADING)
     sections = [

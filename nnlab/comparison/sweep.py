@@ -158,7 +158,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
     scores = {arm.label: scores_of(arm, trained.seeds, figure) for arm in order}
     best = order[0].label
     behind = compare_with_best(scores, best, larger_is_better=about.larger_is_better, within=about.bounds)
-    arms = {label: one.summary(trained.checks.get(label)) for label, one in found.items()}
+    arms = trained.summaries(found)
     finals = figures_of_arms({BEST: arms[best]}, len(trained.seeds))
     outcomes = hold(
         gates if trained.has_ended else (), Measured(finals, scaled_targets=trained.experiment.data.scale_targets)
@@ -186,7 +186,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
         ),
         **tail_of(trained, outcomes),
     )
-    warnings = write_sweep(trained.folder, comparison_of(trained, found, summary))
+    warnings = write_sweep(trained.folder, comparison_of(trained, found, summary), trained.formats)
     return Compared(trained.folder.path, summary, warnings, outcomes)
 
 

@@ -98,17 +98,24 @@ def _values(settings: Mapping[str, str]) -> str:
 PICTURES: dict[str, Drawing[Comparison]] = {
     "keys": Drawing(
         keys,
-        "What the points are ranked by, over each of the keys that were varied, point by point and seed by seed.",
+        "What the points are ranked by, over each of the keys that were varied, point by point and seed by seed. "
+        "Look for a slope: a key without one matters little; a best point at an end asks for a wider range.",
     ),
     "final": Drawing(
         final,
-        "What the points are ranked by, at the end of training, for every seed of each of the best points.",
+        "What the points are ranked by, at the end of training, for every seed of each of the best points. Look "
+        "which of the first points have intervals that overlap: their order may be chance.",
     ),
     "cost": Drawing(
         cost,
-        "The cost of the best points over the steps: mean over the seeds, and the seeds or a band of most of them.",
+        "The cost of the best points over the steps: the median of the seeds, with the seeds or a band of most of "
+        "them. Look whether any still falls at the end and would gain by more steps.",
     ),
-    "metric": Drawing(metric, "What the points are ranked by, over the steps, for the best points."),
+    "metric": Drawing(
+        metric,
+        "What the points are ranked by, over the steps, for the best points. Look whether the order at the end "
+        "was the order all along.",
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
-from nnlab.comparison.arms import arm_experiment
+from nnlab.comparison.arms import arm_experiment, labels_of
 from nnlab.config.choices import ActivationChoice, InitializerChoice, choose
 from nnlab.config.experiment import validate
 from nnlab.config.overrides import override
@@ -65,8 +65,8 @@ def variants(
     points = tuned(experiment, grid(tune, TUNE), TUNE)
     inits = ("recommended", "same") if init == "both" else (init,)
     found = []
-    for choice, start in product(choices, inits):
-        family = f"{choice.label} [same init]" if init == "both" and start == "same" else choice.label
+    for (choice, label), start in product(zip(choices, labels_of(choices), strict=True), inits):
+        family = f"{label} [same init]" if init == "both" and start == "same" else label
         for settings, base in points:
             started = base if start is None else _with_init(base, start)
             changed = _with_activation(started, choice, number)

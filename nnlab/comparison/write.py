@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.comparison.contents import ArmLike, Comparison
+from nnlab.comparison.contents import Comparison
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import (
     arm_rows,
@@ -33,11 +32,12 @@ from nnlab.comparison.tables import (
     share_rows,
     tables_of,
 )
+from nnlab.comparison.weights import file_names, write_weights
 from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
 from nnlab.report.parts import Drawing
 from nnlab.report.tables import latex, markdown
-from nnlab.runs.files import write_atomically, write_csv, write_text
+from nnlab.runs.files import write_csv, write_text
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.metrics import cell
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
@@ -45,7 +45,7 @@ from nnlab.runs.summary import ComparisonSummary, SweepSummary
 Array = NDArray[Any]
 
 
-def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
+def write_comparison(folder: RunFolder, comparison: Comparison, formats: Sequence[str] = ()) -> list[str]:
     """Write tables, weights, pictures, summary and report of a comparison; a warning for each picture that failed."""
     from nnlab.comparison.pictures import pictures_of
     from nnlab.comparison.report import write_comparison_report
@@ -56,12 +56,12 @@ def write_comparison(folder: RunFolder, comparison: Comparison) -> list[str]:
     write_csv(folder.path / "arms.csv", arm_rows(summary))
     write_csv(folder.path / "shares.csv", share_rows(summary))
     _write_tables(folder, comparison, tables_of(summary), summary.verdict.sentences)
-    warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure))
+    warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure), formats)
     write_comparison_report(folder, comparison.name, warnings, comparison)
     return warnings
 
 
-def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
+def write_sweep(folder: RunFolder, comparison: Comparison, formats: Sequence[str] = ()) -> list[str]:
     """Write tables, weights, pictures, summary and report of a sweep; a warning for each picture that failed."""
     from nnlab.comparison.sweep_pictures import sweep_pictures
     from nnlab.comparison.sweep_report import write_sweep_report
@@ -72,7 +72,7 @@ def write_sweep(folder: RunFolder, comparison: Comparison) -> list[str]:
     folder.write_summary(summary)  # first, for what follows may be broken off
     write_csv(folder.path / "points.csv", arm_rows(summary))
     _write_tables(folder, comparison, sweep_tables(summary), [*verdict.sentences, *verdict.searched])
-    warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure))
+    warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure), formats)
     write_sweep_report(folder, comparison.name, warnings, comparison)
     return warnings
 
@@ -82,8 +82,9 @@ def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
     write_csv(folder.path / "results.csv", _result_rows(comparison))
     write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
     write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
-    for name, label in _file_names(comparison.arms).items():
-        _write_weights(folder.path / "weights" / f"{name}.npz", comparison.arms[label], comparison.seeds)
+    for name, label in file_names(comparison.arms).items():
+        arm, path = comparison.arms[label], folder.path / "weights" / f"{name}.npz"
+        write_weights(path, arm.theta, arm.statistics, comparison.seeds)
 
 
 def _write_tables(
@@ -91,21 +92,19 @@ def _write_tables(
 ) -> None:
     """Write table.md, which begins with the verdict, and table.tex."""
     summary = comparison.summary
-    wrong = [*summary.wrong_gradients()]
-    write_text(
-        folder.path / "table.md", markdown(comparison.name, sentences, [*wrong, *summary.verdict.warnings], tables)
-    )
-    write_text(folder.path / "table.tex", latex(tables, wrong))
+    wrong, legend = [*summary.wrong_gradients()], [*summary.legend()]
+    warnings = [*wrong, *summary.verdict.warnings]
+    write_text(folder.path / "table.md", markdown(comparison.name, [*sentences, *legend], warnings, tables))
+    write_text(folder.path / "table.tex", latex(tables, [*wrong, *legend]))
 
 
 def _write_rows_and_draw(
-    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Drawing[Comparison]]
+    folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Drawing[Comparison]], formats: Sequence[str]
 ) -> list[str]:
     """Draw the pictures and meanwhile write the rows; a warning for each picture that failed."""
     rows = partial(_write_rows, folder, comparison)
-    return draw_all(
-        {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}, folder.plots, [rows]
-    )
+    drawn = {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}
+    return draw_all(drawn, folder.plots, [rows], formats=formats)
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
@@ -163,19 +162,3 @@ def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue()
-
-
-def _file_names(labels: Iterable[str]) -> dict[str, str]:
-    """Labels by file name; a number is added where labels give the same name, as x+1 and x*1 do."""
-    names: dict[str, str] = {}
-    for label in labels:
-        plain = "".join(c if c.isalnum() or c in "._-=" else "_" for c in label).strip("_")
-        same = sum(name == plain or name.rpartition("~")[0] == plain for name in names)
-        names[f"{plain}~{same + 1}" if same else plain] = label
-    return names
-
-
-def _write_weights(path: Path, arm: ArmLike, seeds: Sequence[int]) -> None:
-    write_atomically(
-        path, lambda stream: np.savez(stream, theta=arm.theta, statistics=arm.statistics, seeds=np.array(seeds))
-    )

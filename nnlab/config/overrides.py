@@ -29,7 +29,7 @@ class Setting:
     """A value that an option such as `--name` sets under a key; the option is its place in messages."""
 
     key: str
-    value: str | int | None
+    value: Any
     option: str
 
 

@@ -514,6 +514,16 @@ def _faults_of(key: str, check: Callable[[Any], Any], value: Any) -> Iterator[In
         yield from (((key, *path), text) for path, text in faults_of(error))
 
 
+# A value of each layer for which `true` is none.
+_EXAMPLES = {
+    **dict.fromkeys(("dense", "conv2d"), "30"),
+    **dict.fromkeys(("max_pool", "avg_pool"), "2"),
+    **dict.fromkeys(("dropout", "noise"), "0.1"),
+    "augment": "{shift: 1}",
+    "activation": "tanh",
+}
+
+
 def _kind_faults(value: dict[str, Any]) -> Iterator[Inner]:
     """Why a mapping is not exactly one layer; layers with weights may bring their activation along."""
     unknown = [str(key) for key in value if key not in LayerSpec.model_fields]
@@ -525,6 +535,9 @@ def _kind_faults(value: dict[str, Any]) -> Iterator[Inner]:
         return
     if len(kinds) > 1 and not (len(kinds) == 2 and kinds[0] in _WITH_ACTIVATION and kinds[1] == "activation"):
         yield (), f"found {' and '.join(kinds)} in one layer, expected a layer for each"
+        return
+    if value[kinds[0]] is None:
+        yield (kinds[0],), f"found nothing, expected what says how, as in {kinds[0]}: {_EXAMPLES.get(kinds[0], 'true')}"
         return
     for key, owners in SAYS_MORE.items():
         if key in value and kinds[0] not in owners:

@@ -20,7 +20,7 @@ from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 from nnlab.maths.statistics import SATURATED_BELOW
-from nnlab.runs.outputs import NamedOutput
+from nnlab.runs.outputs import NamedOutput, format_of
 
 Array = NDArray[Any]
 
@@ -217,7 +217,10 @@ _MOST_TOGETHER = 8
 
 
 def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
-    """Draw functions and their slopes as PNG: one alone with its kinks and saturation, several over each other."""
+    """Draw functions and their slopes, one alone with its kinks and saturation, several over each other.
+
+    The name of the output says in which format.
+    """
     from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
     for one in descriptions:
@@ -228,7 +231,7 @@ def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
     first = descriptions[0]
     if len(descriptions) > 1:
         curves = [plots.FunctionCurve(one.label, one.value, one.slope, one.kinks) for one in descriptions]
-        output.write(plots.to_png(plots.functions(first.x, curves)))
+        output.write(plots.to_format(plots.functions(first.x, curves), format_of(output.path)))
         return
     figure = plots.activation(
         first.x,
@@ -240,4 +243,4 @@ def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
         slope_formula=str(first.about["slope_formula"]),
         title=str(first.about["name"]),
     )
-    output.write(plots.to_png(figure))
+    output.write(plots.to_format(figure, format_of(output.path)))

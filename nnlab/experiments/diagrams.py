@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nnlab.config.plugins import with_plugins
 from nnlab.errors import ConfigError, printable
-from nnlab.experiments.evaluate import open_run
 from nnlab.networks.diagrams.diagram import MOST_LAYERS, Diagram
 from nnlab.networks.diagrams.text import dot, mermaid
-from nnlab.runs.folder import RunFolder
 from nnlab.runs.outputs import is_stream
 from nnlab.setup.diagrams import architecture_of, operations_of
 from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.setup.model import Model
 
 TEXTS: dict[str, Callable[[Diagram], str]] = {"mmd": mermaid, "dot": dot}
 FIGURES = ("svg", "pdf", "png")
@@ -38,9 +36,8 @@ def of_experiment(file: ExperimentFile, kind: str, *, operations: bool) -> bytes
     return _made(kind, operations=operations, described=described)
 
 
-def of_run(run: RunFolder, kind: str, *, operations: bool, plugins: Sequence[Path], sets: Sequence[str]) -> bytes:
-    """The diagram of a run with the weights whose figures it reports."""
-    model = open_run(run, None, with_plugins(plugins), sets=sets, plugins=plugins).model
+def of_model(model: Model, kind: str, *, operations: bool) -> bytes:
+    """The diagram of a trained network with its weights."""
     described = model.experiment, model.network, model.columns
     return _made(kind, operations=operations, described=described, theta=model.theta)
 

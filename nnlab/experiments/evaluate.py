@@ -23,7 +23,7 @@ from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
-from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, printable
+from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, listed, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
@@ -59,6 +59,7 @@ from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
 from nnlab.runs.folder import CONFIG, RunFolder
 from nnlab.runs.run import ArmsRun, TrainingRun
+from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
 from nnlab.setup.paths import DataPaths, moved_with, with_absolute_paths
@@ -68,9 +69,23 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class ArmNetwork:
+    """Which network of a comparison or a sweep: the label of its arm, and its seed; `why` it is this seed's."""
+
+    label: str
+    seed: int
+    why: str
+
+    def __str__(self) -> str:
+        """The same in words."""
+        return f"the network is that of {self.label}, seed {self.seed}: {self.why}"
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Figures and predictions of each evaluated part; no figures without targets.
 
+    `step` is None where nothing has recorded it, `arm` says which network of a comparison it is.
     `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows,
     `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
     """
@@ -78,7 +93,7 @@ class Evaluation:
     run: Path
     status: str
     checkpoint: str
-    step: int
+    step: int | None
     figures: dict[str, Figures]
     model: Model
     predicted: dict[str, Predicted]
@@ -90,6 +105,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     beside: Beside = NOTHING
+    arm: ArmNetwork | None = None
     escaped: tuple[str, ...] = ()  # columns of the predictions with a text that a spreadsheet would run
 
     @property
@@ -106,6 +122,7 @@ class Evaluation:
         """The evaluation as a document for `--json`."""
         return {
             "run": str(self.run),
+            **({"arm": self.arm.label, "seed": self.arm.seed} if self.arm else {}),
             "status": self.status,
             "checkpoint": self.checkpoint,
             "step": self.step,
@@ -130,15 +147,23 @@ def _flat(figures: Mapping[str, Figures]) -> Figures:
 class Opened:
     """A finished run: its experiment, and the model of one of its checkpoints; `trust` has what differs from it.
 
-    `gradient_faults` are what its gradient check has found wrong.
+    `fingerprint` is that of its rows, which are in `dataset` if they had to be read. `step` is that of the weights,
+    None if nothing has recorded it, `planned` the last one. `status` is that of the training, `has_ended` says whether
+    it has. `gradient_faults` are what its gradient check has found wrong, `arm` says which network of many it is.
     """
 
     paths: DataPaths
     model: Model
     checkpoint: str
-    about: WeightsAbout
+    fingerprint: str
+    step: int | None
+    planned: int
+    status: str
     trust: Trust
+    has_ended: bool = True
     gradient_faults: Sequence[str] = ()
+    arm: ArmNetwork | None = None
+    dataset: Dataset | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -178,7 +203,19 @@ def open_run(
     refuse_foreign(run, name, checkpoint, about, state, trust)
     paths = moved_with(with_absolute_paths(experiment, run.path), run.then(), run.path.resolve())
     faults = checkpoint.about.get("gradient_faults", ()) if state is None else state.about.gradient_faults
-    return Opened(paths, Model.from_checkpoint(experiment, checkpoint), name, about, trust, faults)
+    known = run.read_run()
+    return Opened(
+        paths,
+        Model.from_checkpoint(experiment, checkpoint),
+        name,
+        about.fingerprint,
+        about.step,
+        about.planned[-1][1],
+        "unknown" if known is None else known.status,
+        trust,
+        has_ended=not (isinstance(known, TrainingRun) and known.stopped_by == "max_seconds"),
+        gradient_faults=faults,
+    )
 
 
 @contextlib.contextmanager
@@ -204,18 +241,33 @@ _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "s
 
 
 def require_one_network(run: RunFolder) -> None:
-    """CheckpointError for the folder of a comparison or a sweep, with a hint how to train one of its networks.
+    """CheckpointError for the folder of a comparison or a sweep, with the way to one of its networks.
 
     One that has lost its run.json is known by its pieces.
     """
     found = run.read_run()
     if isinstance(found, ArmsRun) or (found is None and run.pieces.exists()):
         name, setting = _SEVERAL[found.kind] if found else ("comparison or sweep", "KEY=VALUE")
-        where = printable(str(run.path))
+        where, arms = printable(str(run.path)), _arms_of(run)
         raise CheckpointError(
             f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
-            f"results.csv and report.html; to train one of them alone: nnlab train {where}/config.yaml --set {setting}"
+            f"results.csv and report.html; to look at one of them: nnlab eval '{where}:ARM', where ARM is {arms}; "
+            f"to train one of them alone: nnlab train {where}/config.yaml --set {setting}"
         )
+
+
+_MOST_ARMS = 5
+
+
+def _arms_of(run: RunFolder) -> str:
+    """The labels that may stand for ARM, in words."""
+    summary = None
+    with contextlib.suppress(CheckpointError):
+        summary = run.read_summary()
+    labels = [*summary.arms] if summary is not None and not isinstance(summary, TrainingSummary) else []
+    shown = [printable(label) for label in labels[:_MOST_ARMS]]
+    shown += [f"{len(labels) - _MOST_ARMS:,} more"] if len(labels) > _MOST_ARMS else []
+    return listed(shown, "or") if shown else "a label of summary.json"
 
 
 def evaluate(
@@ -230,34 +282,52 @@ def evaluate(
     sets: Sequence[str] = (),
     plugins: Sequence[Path] = (),
     trust: bool = False,
+    formats: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate a checkpoint (None: the reported one) on a split (None: all), or on the rows of a file.
 
     Gates are checked against the figures; ConfigError for a gate on a figure that is not measured. The simple baselines
     are set beside the figures of splits; the linear one, and any beside the figures of a file, only if a gate compares
     with it, for they are fitted on the run's own training rows. `sets`, `plugins` and `trust` are those of `open_run`.
+    A picture of image files is drawn as PNG, and in the other `formats`.
     """
     held = Trust(given=trust, hint=GO_ON)
     opened = open_run(run, checkpoint, activations, sets=sets, plugins=plugins, trust=held)
+    about: dict[str, Any] = {"split": split, "data": data, "gates": gates, "baseline": baseline, "formats": formats}
+    return evaluate_opened(opened, run, **about)
+
+
+def evaluate_opened(
+    opened: Opened,
+    run: RunFolder,
+    *,
+    split: str | None = None,
+    data: str | None = None,
+    gates: Sequence[Gate] = (),
+    baseline: Measured | None = None,
+    formats: Sequence[str] = (),
+) -> Evaluation:
+    """Evaluate the network of a run, or one of those of a comparison, as `evaluate` does."""
     model = opened.model
     rows = None if data is None else _new_rows(model, opened.experiment, data)
     figures, predicted, beside = (
         _on_splits(opened, run, split, gates) if rows is None else _on_rows(opened, run, rows, str(data), gates)
     )
-    asked = _asked(run, model, rows, predicted)
+    asked = _asked(run, model, rows, predicted, formats)
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
-    known = run.read_run()
-    status = "unknown" if known is None else known.status
-    has_ended = not (isinstance(known, TrainingRun) and known.stopped_by == "max_seconds")
-    about = (run.path, status, opened.checkpoint, opened.about.step)
-    found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, **asked)
+    about = (run.path, opened.status, opened.checkpoint, opened.step)
+    found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, arm=opened.arm, **asked)
     trained = _count_trained_on(opened, run, rows, predicted)
-    on_status = _on_status(status, opened.about, has_ended=has_ended)
-    warnings = (*_on_gradient(opened.gradient_faults), *on_status, *found.warnings, *_on_predicted(model, predicted))
+    warnings = (
+        *_on_gradient(opened.gradient_faults),
+        *_on_status(opened),
+        *found.warnings,
+        *_on_predicted(model, predicted),
+    )
     warnings += () if rows is None else (*rounding_warning(model, rows, predicted["data"].blank),)
-    notes = opened.paths.notes if rows is None else ()
+    notes = (*([str(opened.arm)] if opened.arm else ()), *(opened.paths.notes if rows is None else ()))
     told: dict[str, Any] = {"flattery": flattery(trained, found.rows), "warnings": warnings, "notes": notes}
-    return replace(found, trusted=tuple(held.differences), **told)
+    return replace(found, trusted=tuple(opened.trust.differences), **told)
 
 
 def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predicted: Mapping[str, Predicted]) -> int:
@@ -266,7 +336,7 @@ def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predi
         return predicted["train"].rows if "train" in predicted else 0
     if new.y is None:
         return 0
-    return count_trained_on(run, opened.experiment, opened.model.columns, opened.about.fingerprint, new)
+    return count_trained_on(run, opened.experiment, opened.model.columns, opened.fingerprint, new)
 
 
 def _on_gradient(faults: Sequence[str]) -> Iterator[str]:
@@ -275,13 +345,14 @@ def _on_gradient(faults: Sequence[str]) -> Iterator[str]:
         yield f"no figure of this run is to be trusted. The gradient is wrong: {faults[0]}"
 
 
-def _on_status(status: str, about: WeightsAbout, *, has_ended: bool) -> Iterator[str]:
+def _on_status(opened: Opened) -> Iterator[str]:
     """A sentence where the weights are not those of a training that ended."""
+    status = opened.status
     if status == "diverged":
         yield "the run diverged: its weights are the last that were sound, and no result of a training"
-    elif status in ("running", "interrupted", "killed", "failed") or not has_ended:
-        ended = f"the training had not ended: status {status}, weights of step {about.step:,}"
-        yield f"{ended} of {about.planned[-1][1]:,}; nnlab train --resume goes on with it"
+    elif status in ("running", "interrupted", "killed", "failed") or not opened.has_ended:
+        ended = f"the training had not ended: status {status}, weights of step {opened.step:,}"
+        yield f"{ended} of {opened.planned:,}; nnlab train --resume goes on with it"
 
 
 def _on_predicted(model: Model, predicted: Mapping[str, Predicted]) -> Iterator[str]:
@@ -361,10 +432,12 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
 
 def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
     """The rows that the run was made from. CheckpointError for others than those."""
+    if opened.dataset is not None:
+        return opened.dataset
     refuse_lost(opened.paths)
     dataset = read_rows(opened.experiment, None, run.path)
     hint = "; use --data for other rows"
-    refuse_other_rows(run.path, dataset, opened.about.fingerprint, hint, opened.trust)
+    refuse_other_rows(run.path, dataset, opened.fingerprint, hint, opened.trust)
     refuse_other_columns(run.path, opened.model.columns, dataset.columns)
     return dataset
 
@@ -399,22 +472,24 @@ def _spread(values: Array, rows: NDArray[np.int64], count: int) -> Array:
 PICTURE = "answers"
 
 
-def _asked(run: RunFolder, model: Model, rows: NewRows | None, predicted: Mapping[str, Predicted]) -> dict[str, Any]:
+def _asked(
+    run: RunFolder, model: Model, rows: NewRows | None, predicted: Mapping[str, Predicted], formats: Sequence[str]
+) -> dict[str, Any]:
     """What the network says of image files, the path of a picture of them, and what a user should know of the rows."""
     if rows is None:
         return {}
     if not rows.names:
         return {"warnings": rows.warnings}
     answers = answers_of(model, rows.names, predicted["data"].outputs, rows.y)
-    failures = _draw(run, partial(drawn, model, rows.x, answers))
+    failures = _draw(run, partial(drawn, model, rows.x, answers), formats)
     picture = "" if failures else str(run.plots / f"{PICTURE}.png")
     return {"answers": answers, "picture": picture, "warnings": (*rows.warnings, *failures)}
 
 
-def _draw(run: RunFolder, picture: Callable[[], Any]) -> list[str]:
+def _draw(run: RunFolder, picture: Callable[[], Any], formats: Sequence[str]) -> list[str]:
     """Draw the answers into the run's plots; a warning where that failed, also where nothing can be written there."""
     try:
-        return draw_all({PICTURE: picture}, run.plots)
+        return draw_all({PICTURE: picture}, run.plots, formats=formats)
     except StorageError as error:
         return [f"no picture of the images: {error}"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -28,6 +29,7 @@ from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.networks.first_layer import Incoming
 from nnlab.networks.learned import FAMILY
 from nnlab.report.parts import Drawing
+from nnlab.runs.folder import PICTURE_FORMATS
 from nnlab.setup.readings import RATE
 from nnlab.training.health import Portrait
 
@@ -519,58 +521,105 @@ def _decisions(data: RunPlotData) -> tuple[Array, Array]:
 
 
 PICTURES: dict[str, Drawing[RunPlotData]] = {
-    "cost": Drawing(cost, "Training and validation cost over the steps."),
-    "accuracy": Drawing(accuracy, "Accuracy, or what comes nearest to it in the task, over the steps."),
-    "learning_rate": Drawing(learning_rate, "The learning rate of the updates, as the schedule gives it."),
+    "cost": Drawing(
+        cost,
+        "Training and validation cost over the steps. Look whether both still fall: a validation cost that rises "
+        "while the training cost falls is overfitting.",
+    ),
+    "accuracy": Drawing(
+        accuracy,
+        "Accuracy, or what comes nearest to it in the task, over the steps. Look at the distance between training "
+        "and validation, and whether either still rises.",
+    ),
+    "learning_rate": Drawing(
+        learning_rate,
+        "The learning rate of the updates, as the schedule gives it. Look whether the cost falls further where "
+        "the rate drops.",
+    ),
     "parameters": Drawing(
         parameters,
-        "How weights and biases move in the training, tensor by tensor: whether they settle, and which of them grow.",
+        "How weights and biases move in the training, tensor by tensor. Look whether they settle, and which of them "
+        "grow.",
     ),
     "learned_parameters": Drawing(
-        learned_parameters, "What each activation has learned of its own parameters, and whether that still changes."
+        learned_parameters, "What each activation has learned of its own parameters. Look whether that still changes."
     ),
     "first_layer": Drawing(
         first_layer,
-        "What the strongest units of the first layer look for: purple inputs drive a unit up, orange ones down.",
+        "What the strongest units of the first layer look for: purple inputs drive a unit up, orange ones down. "
+        "Look for shapes: units of noise have learned little.",
     ),
     "confusion": Drawing(
-        confusion, "Which class is taken for which: the cells count rows, without weights that these may have."
+        confusion,
+        "Which class is taken for which: the cells count rows, without weights that these may have. Look for dark "
+        "cells off the diagonal, and whether a pair is confused both ways.",
     ),
     "labels": Drawing(
         labels,
-        "How well each label is given, where a row may have several; rows count by their weights if they have any.",
+        "How well each label is given, where a row may have several; rows count by their weights if they have "
+        "any. Look for a label with a short bar: low precision is given too often, low recall too seldom.",
     ),
-    "misclassified": Drawing(misclassified, "Images that the network gets wrong, the most confident mistakes first."),
-    "samples": Drawing(samples, "Training images with their labels, each class in turn."),
+    "misclassified": Drawing(
+        misclassified,
+        "Images that the network gets wrong, the most confident mistakes first. Look whether you would have known "
+        "better, and whether the label itself is wrong.",
+    ),
+    "samples": Drawing(
+        samples,
+        "Training images with their labels, each class in turn. Look for wrong labels, and for what tells the "
+        "classes apart.",
+    ),
     "filters": Drawing(
-        filters, "The filters of the first convolution: what each of its channels looks for in a small window."
+        filters,
+        "The filters of the first convolution: what each of its channels looks for in a small window. Look for "
+        "edges and spots; noise and filters alike have learned little.",
     ),
     "feature_maps": Drawing(
-        feature_maps, "One image on its way through the convolutions: what each channel makes of it, stage by stage."
+        feature_maps,
+        "One image on its way through the convolutions: what each channel makes of it, stage by stage. Look for "
+        "channels that pick out a part of the image, and for those that are 0 everywhere.",
     ),
     "channels": Drawing(
-        channels, "How often each channel of an activation layer is saturated, and which channels are dead."
+        channels,
+        "How often each channel of an activation layer is saturated, and which channels are dead. Look for "
+        "crosses: a dead channel learns no more.",
     ),
     "boundary": Drawing(
         boundary,
-        "What the network decides everywhere in the plane of its two inputs, with all rows on top.",
+        "What the network decides everywhere in the plane of its two inputs, with all rows on top. Look for "
+        "points on the wrong side, for a border that winds around single points, and for hatched areas, where it "
+        "decides nothing.",
     ),
-    "predictions": Drawing(truth_and_prediction, "True classes beside predicted ones, for two inputs."),
+    "predictions": Drawing(
+        truth_and_prediction,
+        "True classes beside predicted ones, for two inputs. Look where the ringed mistakes are: at a border, or "
+        "as a group that the network does not know.",
+    ),
     "fit": Drawing(
         fit,
-        "A regression's curve over its one input, or predicted against true values, by the rows' weights if any.",
+        "A regression's curve over its one input, or predicted against true values, by the rows' weights if any. "
+        "Look for a bend away from the points or the line: it is an error that has a direction.",
     ),
-    "units": Drawing(units, "The activations and their slopes over the pre-activations that the network really has."),
+    "units": Drawing(
+        units,
+        "The activations and their slopes over the pre-activations that the network really has. Look how much of "
+        "the histogram lies in the grey, where the slope is nearly 0 and little is learned.",
+    ),
     "health": Drawing(
         health,
-        "Dead and saturated units, activations, gradients and updates of each layer over the steps.",
+        "Dead and saturated units, activations, gradients and updates of each layer over the steps. Look for "
+        "layers that go apart, for dead units that increase, and for updates far from a thousandth of the "
+        "weights.",
     ),
     "gradients": Drawing(
         gradients,
-        "The norm of the gradient over the depth of the network, at the start and at the end.",
+        "The norm of the gradient over the depth of the network, at the start and at the end. Look for a slope: a "
+        "gradient that shrinks towards the inputs vanishes, one that grows explodes.",
     ),
     "architecture": Drawing(
-        architecture, "The layers of the network from its inputs to its outputs, and its weights where it was trained."
+        architecture,
+        "The layers of the network from its inputs to its outputs, and its weights where it was trained. "
+        "Look which layer has most of the parameters.",
     ),
 }
 
@@ -591,10 +640,10 @@ FROM_METRICS = (
 )
 
 
-def draw(data: RunPlotData, folder: Path) -> list[str]:
+def draw(data: RunPlotData, folder: Path, formats: Sequence[str] = ()) -> list[str]:
     """Draw the pictures of a run into `folder`; a warning for each picture that failed."""
     names = PICTURES if len(data.x) else FROM_METRICS
-    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder)
+    return draw_all({name: partial(PICTURES[name].draw, data) for name in names}, folder, formats=formats)
 
 
 _SLOW = {
@@ -611,11 +660,16 @@ _SLOW = {
 
 
 def draw_all(
-    pictures: Mapping[str, Callable[[], Any]], folder: Path, beside: Sequence[Callable[[], None]] = ()
+    pictures: Mapping[str, Callable[[], Any]],
+    folder: Path,
+    beside: Sequence[Callable[[], None]] = (),
+    *,
+    formats: Sequence[str] = (),
 ) -> list[str]:
     """Draw each picture that is not None as `<name>.png`; a warning for each picture that failed.
 
-    The functions in `beside` run at the same time if there is a second processor.
+    Other `formats`, and those in which the folder already has the picture, are drawn beside. The functions in `beside`
+    run at the same time if there is a second processor.
     """
     try:
         import_module("nnlab.pictures")  # before the process is copied, or each copy would load it
@@ -623,19 +677,20 @@ def draw_all(
         side_by_side(beside)
         return [f"no picture could be drawn: {told(error)}"]
     slow_first = sorted(pictures, key=lambda name: name not in _SLOW)
-    drawing = [partial(_attempt, folder / f"{name}.png", pictures[name]) for name in slow_first]
+    drawing = [partial(_attempt, folder / f"{name}.png", pictures[name], formats) for name in slow_first]
     tasks: list[Callable[[], str | None]] = [*beside, *drawing]
     return [warning for warning in side_by_side(tasks) if warning]
 
 
-def _attempt(path: Path, picture: Callable[[], Any]) -> str | None:
+def _attempt(path: Path, picture: Callable[[], Any], formats: Sequence[str]) -> str | None:
     """Draw one picture and return None, or a warning if it failed: a picture must not fail the run."""
     from nnlab import pictures as plots
 
     try:
         figure = picture()
         if figure is not None:
-            plots.save(figure, path)
+            there = [kind for kind in PICTURE_FORMATS if os.path.lexists(path.with_suffix(f".{kind}"))]
+            plots.save(figure, path, [*formats, *there])
     except StorageError:
         raise
     except Exception as error:  # noqa: BLE001 - no fault of a picture may fail the run

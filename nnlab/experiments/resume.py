@@ -49,6 +49,7 @@ def resume(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     max_seconds: float | None = None,
+    formats: Sequence[str] = (),
     live: Announce | None = None,
 ) -> TrainingResult:
     """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
@@ -57,9 +58,10 @@ def resume(
     checkpoint, a file that was modified, or another process that works on the run. Warnings are passed to `say` before
     training. A finished run is not changed, and its status is `finished`; the gates are checked against its figures.
     `max_seconds`, by default those of the experiment, are those of this session alone. With `live` there is a page that
-    follows the training; `live` is told its path.
+    follows the training; `live` is told its path. Pictures are drawn as PNG, in the other `formats`, and in those in
+    which the run has them.
     """
-    more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live}
+    more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live, "formats": formats}
     require_one_network(folder)
     with folder.locked():
         refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, to_plain(setup.experiment))

@@ -12,7 +12,7 @@ from nnlab.errors import CheckpointError, ConfigError, listed, printable, sugges
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.listing import HEADLINES
 from nnlab.runs.metrics import read_figures
-from nnlab.runs.outputs import NamedOutput
+from nnlab.runs.outputs import NamedOutput, format_of
 from nnlab.runs.run import ArmsRun
 
 MOST_RUNS = 20
@@ -22,7 +22,7 @@ Curve = tuple[NDArray[Any], NDArray[Any]]  # steps (t,), values (t,)
 
 
 def draw_runs(folders: Sequence[RunFolder], figures: Sequence[str], output: NamedOutput) -> list[str]:
-    """Draw figures of trainings over their steps as PNG, and return which.
+    """Draw figures of trainings over their steps, in the format of the file's name, and return which.
 
     By default they are the loss and the main figure of the part that counts most, of those that all have measured.
     """
@@ -33,7 +33,8 @@ def draw_runs(folders: Sequence[RunFolder], figures: Sequence[str], output: Name
     curves = {name: _curves(folder) for name, folder in zip(_names(folders), folders, strict=True)}
     chosen = [*(figures or _main_figures([*curves.values()]))]
     panels = {figure: _panel(curves, figure) for figure in chosen}
-    output.write(plots.to_png(plots.run_curves(panels, title=f"{len(folders)} runs" if len(folders) > 1 else "1 run")))
+    figure = plots.run_curves(panels, title=f"{len(folders)} runs" if len(folders) > 1 else "1 run")
+    output.write(plots.to_format(figure, format_of(output.path)))
     return chosen
 
 

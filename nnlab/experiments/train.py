@@ -126,6 +126,7 @@ def train(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     max_seconds: float | None = None,
+    formats: Sequence[str] = (),
     live: Announce | None = None,
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`.
@@ -134,10 +135,11 @@ def train(
     it is for a table of up to 50,000 training rows, or if a gate compares with it.
     If the training is interrupted or fails, the folder records that, with the state reached so far. After
     `max_seconds`, by default those of the experiment, it ends with its state saved; resume goes on with it.
-    With `live` there is a page that follows the training; `live` is told its path.
+    With `live` there is a page that follows the training; `live` is told its path. Pictures are drawn as PNG, and in
+    the other `formats` beside.
     """
     folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
-    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live}
+    about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live, "formats": formats}
     with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
@@ -158,11 +160,12 @@ class Training:
         *,
         baselines: bool | None = None,
         max_seconds: float | None = None,
+        formats: Sequence[str] = (),
         live: Announce | None = None,
     ) -> None:
         self.max_seconds = max_seconds or setup.experiment.training.max_seconds
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
-        self.baselines = baselines
+        self.baselines, self.formats = baselines, formats
         self.state = setup.start()
         if setup.experiment.training.health:
             self.state.keep_ratios(setup.network)
@@ -224,7 +227,7 @@ class Training:
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
         data = curves_of(self.setup, self.state, self.measured)
         with briefly(self.stop.seconds_to_draw()):
-            self.warnings += draw(self._with_way(data), self.folder.plots)
+            self.warnings += draw(self._with_way(data), self.folder.plots, self.formats)
         self._write_report([why, *self.warnings], data)
 
     def _write_report(self, warnings: Sequence[str], data: RunPlotData) -> None:
@@ -353,7 +356,7 @@ class Training:
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
         if reports:
             data = plot_data_of(self.setup, self.state, self.measured, model)
-            self.warnings += draw(self._with_way(data), self.folder.plots)
+            self.warnings += draw(self._with_way(data), self.folder.plots, self.formats)
         else:
             data = curves_of(self.setup, self.state, self.measured)
         for line in (*self._costs(), *beside.sentences, *(f"warning: {warning}" for warning in self.warnings)):

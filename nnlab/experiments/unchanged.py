@@ -112,9 +112,9 @@ def digest_of(experiment: Experiment) -> str:
 
 
 def refuse_another_experiment(folder: RunFolder, experiment: Experiment) -> None:
-    """CheckpointError if the experiment is not the one that run.json recorded; for a run without a checkpoint."""
+    """CheckpointError if the experiment is not the one that run.json recorded; where no checkpoint knows it."""
     run = folder.read_run()
-    if isinstance(run, TrainingRun) and run.experiment and run.experiment != digest_of(experiment):
+    if run is not None and run.experiment and run.experiment != digest_of(experiment):
         found = f"found another experiment in {CONFIG} than the run was begun with, expected the same"
         raise CheckpointError(f"{printable(str(folder.path))}: {found}; nnlab train {CONFIG} makes a run of its own")
 
@@ -243,8 +243,7 @@ def refuse_other_plugins(
     Without a checkpoint's document `about`, the environment in run.json is compared.
     """
     run, now = folder.read_run(), {file_digest(Path(plugin)): str(plugin) for plugin in plugins}
-    known = (about, run if isinstance(run, TrainingRun) else None)
-    lines = [line for one in known if one is not None for line in _other_plugins(one.environment, now)]
+    lines = [line for one in (about, run) if one is not None for line in _other_plugins(one.environment, now)]
     found = f"{printable(str(folder.path))}: found another plugin than the run was trained with, expected the same"
     (trust or Trust()).hold(found, dict.fromkeys(lines))
 

@@ -192,7 +192,17 @@ def read_baseline(run: RunFolder) -> Measured:
         for step, epoch, figures in read_figures(run.path / "metrics.csv"):
             measured.add(step, epoch, figures)
         return measured
-    return Measured(figures_of_arms(summary.arms, len(summary.seeds)))
+    arms = {summary.full_label(label): arm for label, arm in summary.arms.items()}
+    return Measured(figures_of_arms(arms, len(summary.seeds)))
+
+
+def with_short_labels(baseline: Measured, formulas: Mapping[str, str]) -> Measured:
+    """A baseline whose arms by formulas are also named as in the comparison with these short labels."""
+    final = dict(baseline.final)
+    for short, formula in formulas.items():
+        own = [name for name in baseline.final if name.startswith((f"{formula}.", f"{formula} "))]
+        final |= {short + name.removeprefix(formula): baseline.final[name] for name in own}
+    return replace(baseline, final=final)
 
 
 def asks_for(gates: Iterable[Gate], baseline: str = "") -> bool:

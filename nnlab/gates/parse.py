@@ -8,8 +8,9 @@
 A figure without a step is the run's final one. `by` asks for the best value reached until then. `baseline` is the
 same figure of another run; `majority`, `mean`, `median` and `linear` are what these baselines (see
 `nnlab.maths.baselines`) reach of it on the same rows: `test/accuracy >= majority + 0.05`. In comparisons a name begins
-with an arm and may end in a statistic over the seeds: `relu.val/accuracy.low`; of a baseline the mean over them counts.
-Text in double quotes within a name is taken literally: spaces, `=`, `*`, `@`.
+with an arm, by its label as it is, and may end in a statistic over the seeds: `relu.val/accuracy.low`; of a baseline
+the mean over them counts. Any other name that holds spaces or one of `< > = * @ "` stands in double quotes, in which a
+double quote is written twice: `"test/f1/""no"" at first" >= 0.5`. A part of a name may stand in them alone.
 A figure that was not measured fails its gate.
 """
 
@@ -20,6 +21,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NoReturn
 
 from nnlab.errors import ConfigError, Fault, listed, printable, suggestion
@@ -97,10 +99,12 @@ class Gate:
 # --- from text to gates -----------------------------------------------------------------------------------------------
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_TOKEN = re.compile(
-    rf"\s*(?:(?P<operator>!?[<>=]+)|(?P<mark>\+-|[*@])|(?P<number>{_NUMBER})(?=\+-|[\s@<>=*]|\Z)"
+_QUOTED = r'"((?:[^"]|"")*)"'
+_WORD = r'(?:"(?:[^"]|"")*"|(?!\+-)[^\s@<>=*"])+'
+_TOKEN = (
+    rf"(?:(?P<operator>!?[<>=]+)|(?P<mark>\+-|[*@])|(?P<number>{_NUMBER})(?=\+-|[\s@<>=*]|\Z)"
     rf"|(?P<baseline>(?:{'|'.join(BASELINES)})(?=[\s@<>=*+-]|\Z))"
-    r'|(?P<word>(?:"[^"]*"|(?!\+-)[^\s@<>=*"])+)|(?P<end>\Z)|(?P<quote>"))'
+    rf'|(?P<word>{_WORD})|(?P<end>\Z)|(?P<quote>"))'
 )
 _COMPARABLE = re.compile(r"(?![0-9.+-])[^/.]+[/.].+", re.DOTALL)  # a figure, not `high`, `nan` or `1.5x`
 _FORM = "FIGURE OP NUMBER such as 'test/accuracy >= 0.95' or 'batch/loss@999 == 0.0142 +- 5e-5'"
@@ -109,18 +113,37 @@ _COMPARED = f"a number, baseline or a figure such as val/loss, or one of {', '.j
 _SCORED = re.compile(r"(?:.*\.)?((?:train|val|test|data)/\w+)(?:\.(?:mean|low|high|median|min|max))?", re.DOTALL)
 
 
-def parse_gate(text: str) -> Gate:
-    """The gate that `text` describes. ValueError says in one line what was found, where, and what was expected."""
-    return _GateReader(text).gate()
+def parse_gate(text: str, arms: Sequence[str] = ()) -> Gate:
+    """The gate that `text` describes. ValueError says in one line what was found, where, and what was expected.
+
+    The labels of `arms` need no quotes.
+    """
+    return _GateReader(text, _tokens(tuple(arms))).gate()
 
 
-def gates_from(texts: Iterable[str]) -> list[Gate]:
-    """The gates of a command line. ConfigError lists the faults of all of them."""
+@lru_cache(maxsize=8)
+def _tokens(arms: tuple[str, ...]) -> re.Pattern[str]:
+    """What finds the next token; a figure may begin with the label of one of the `arms`, the longest that fits."""
+    labels = "|".join(re.escape(label) for label in sorted(arms, key=len, reverse=True) if label)
+    arm = rf"(?P<arm>{labels})(?P<figure>\.{_WORD})|" if labels else ""
+    return re.compile(rf"\s*(?:{arm}{_TOKEN})")
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _without_quotes(token: str) -> str:
+    return re.sub(_QUOTED, lambda part: part[1].replace('""', '"'), token)
+
+
+def gates_from(texts: Iterable[str], arms: Sequence[str] = ()) -> list[Gate]:
+    """The gates of a command line; the labels of `arms` need no quotes. ConfigError lists the faults of all of them."""
     faults: list[Fault] = []
     gates: list[Gate] = []
     for text in texts:
         try:
-            gates.append(parse_gate(text))
+            gates.append(parse_gate(text, arms))
         except ValueError as error:
             faults.append(Fault(str(error), option(text)))
     if faults:
@@ -142,17 +165,19 @@ def _shown(text: str) -> str:
 class _GateReader:
     """Reads the tokens of one gate from left to right; `kind`, `token` and `place` are those of the next one."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.position = text, 0
+    def __init__(self, text: str, tokens: re.Pattern[str]) -> None:
+        self.text, self.tokens, self.position = text, tokens, 0
         self.advance()
 
     def advance(self) -> None:
         """Go on to the next token."""
-        match = _TOKEN.match(self.text, self.position)
+        match = self.tokens.match(self.text, self.position)
         assert match is not None  # its last branches match any character, and the end
         assert match.lastgroup is not None
         self.kind, self.token, self.place = match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1
         self.position = match.end()
+        if self.kind == "figure":  # of an arm, whose label is quoted where a user need not
+            self.kind, self.token, self.place = "word", _quoted(match["arm"]) + self.token, match.start("arm") + 1
 
     def gate(self) -> Gate:
         """Read the whole gate."""
@@ -173,7 +198,7 @@ class _GateReader:
 
     def figure(self, expected: str) -> GateFigure:
         """Read a name and an optional @STEP."""
-        name = self.token.replace('"', "")
+        name = _without_quotes(self.token)
         if self.kind != "word" or not name or self.token[0].isdigit():
             self.fail(expected)
         self.advance()

@@ -22,6 +22,7 @@ sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
 arm_parameters.py  what the arms' activations learn of their own parameters
+paper.py    a picture at another width, or for print
 style.py    shared by all: palette, type sizes, legends, writing the file
 scales.py   the scale of an axis: percent, logarithm, finite values
 """
@@ -49,10 +50,11 @@ from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
+from nnlab.pictures.paper import fit_to  # noqa: E402
 from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
-from nnlab.pictures.style import save, shortened, to_format, to_png  # noqa: E402
+from nnlab.pictures.style import save, shortened, to_format  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
@@ -87,6 +89,7 @@ __all__ = [
     "first_layer_of_images",
     "fit",
     "fit_curve",
+    "fit_to",
     "functions",
     "gradients",
     "grid_along",
@@ -106,7 +109,6 @@ __all__ = [
     "survival",
     "sweep_keys",
     "to_format",
-    "to_png",
     "truth_and_prediction",
     "units",
 ]

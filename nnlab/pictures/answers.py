@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from nnlab.pictures.images import gallery, label_caption
-from nnlab.pictures.style import count, joined, number, shortened
+from nnlab.pictures.images import confidence_words, gallery, label_caption
+from nnlab.pictures.style import count, joined, shortened
 
 _LETTERS = 20  # of a caption's line, which leave a gap between neighbours
 
@@ -40,7 +40,7 @@ def answered(
 
 
 def _caption(file: str, says: Sequence[str], truth: Sequence[str] | None, confidence: float | None) -> str:
-    sure = "" if confidence is None else f" ({number(round(100 * confidence))} %)"
+    sure = "" if confidence is None else f" ({confidence_words(confidence)})"
     lines = [_end_of(file), label_caption(says, _LETTERS) + sure]
     if truth is not None and tuple(truth) != tuple(says):
         lines.append(f"truth: {label_caption(truth, _LETTERS)}")

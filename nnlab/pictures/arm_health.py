@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nnlab.pictures.arms import BAND, MOST_SPREADS, Styles, style_of
+from nnlab.pictures.arms import BAND, Styles, style_of
 from nnlab.pictures.health import LEAST_SHARE, SHARES
-from nnlab.pictures.scales import drawable, sampled, scale_metric, scale_steps
-from nnlab.pictures.style import LEGEND, blank, dress, legend, shortened
+from nnlab.pictures.scales import drawable, mark_logarithm, sampled, scale_metric, scale_steps
+from nnlab.pictures.style import INK, LEGEND, NORMAL, blank, dress, legend, shortened
 
 QUANTITIES = {
     "dead": "dead {units} (%)",
@@ -32,8 +31,9 @@ def arm_health(
 ) -> Figure | None:
     """A row for each quantity, a column for each layer (at most first, middle and last), a line for each arm.
 
-    Lines are means over the seeds, bands their 10th to 90th percentiles, omitted for more than five arms. Curves
-    are named `health/<layer>/<quantity>`, in the order of the layers. In some layers, units may be channels of images.
+    Lines are medians of the seeds; a single arm has a band of their 10th to 90th percentiles, and those of several
+    would hide each other. An axis whose scale is logarithmic says so. Curves are named `health/<layer>/<quantity>`, in
+    the order of the layers. In some layers, units may be channels of images.
     None if nothing was measured.
     """
     rows = {quantity: columns for quantity in QUANTITIES if (columns := _layers(arms, quantity))}
@@ -51,10 +51,10 @@ def arm_health(
             else:
                 axes.set_visible(False)
         _scale(line[0], arms, quantity, layers)
+        mark_logarithm(line[0])
     for axes in grid[-1]:
-        axes.set_xlabel("step (updates)", fontsize=11)
-        scale_steps(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("step (updates)", fontsize=NORMAL, color=INK)
+        scale_steps(axes, ticks=5)
     handles = [style_of(*styles[name]) for name in arms]
     legend(figure, handles, [shortened(name, LEGEND) for name in arms])
     return figure
@@ -79,18 +79,20 @@ def draw_arms(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Style
         known = np.flatnonzero(drawable(runs).any(axis=0))
         found = np.where(drawable(runs[:, known]), runs[:, known], np.nan)
         colour, line, marker = styles[label]
-        if len(arms) <= MOST_SPREADS:
+        if len(arms) == 1:
             axes.fill_between(
                 steps[known], *np.nanpercentile(found, BAND, axis=0), color=colour, alpha=0.13, linewidth=0
             )
-        axes.plot(steps[known], np.nanmean(found, axis=0), color=colour, linestyle=line, linewidth=2.0, marker=marker,
+        axes.plot(steps[known], np.nanmedian(found, axis=0), color=colour, linestyle=line, linewidth=2.0, marker=marker,
                   markersize=5, markevery=max(1, known.size // 6))  # fmt: skip
 
 
 def _scale(axes: Axes, arms: Mapping[str, Measured], quantity: str, layers: list[str]) -> None:
-    """Scale the y axis, shared by all layers of a quantity, to the drawn means and bands."""
+    """Scale the y axis, shared by all layers of a quantity, to what is drawn."""
     names = [f"health/{layer}/{quantity}" for layer in layers]
-    parts = [_drawn(curves[name]) for _, curves in arms.values() for name in names if name in curves]
+    parts = [
+        _drawn(curves[name], banded=len(arms) == 1) for _, curves in arms.values() for name in names if name in curves
+    ]
     together = np.concatenate(parts)
     if quantity in SHARES:
         scale_metric(axes, "y", np.append(together, [0, LEAST_SHARE]), quantity)
@@ -99,9 +101,9 @@ def _scale(axes: Axes, arms: Mapping[str, Measured], quantity: str, layers: list
         scale_metric(axes, "y", together[together > 0], quantity)
 
 
-def _drawn(runs: NDArray[Any]) -> NDArray[Any]:
+def _drawn(runs: NDArray[Any], *, banded: bool) -> NDArray[Any]:
     known = drawable(runs).any(axis=0)
     if not known.any():
         return np.empty(0)
     found = np.where(drawable(runs[:, known]), runs[:, known], np.nan)
-    return np.concatenate([np.nanmean(found, axis=0), *np.nanpercentile(found, BAND, axis=0)])
+    return np.concatenate([np.nanmedian(found, axis=0), *(np.nanpercentile(found, BAND, axis=0) if banded else [])])

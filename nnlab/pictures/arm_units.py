@@ -13,13 +13,14 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnlab.pictures.arms import Styles, style_of
 from nnlab.pictures.functions import broken, mark_portrait
-from nnlab.pictures.style import BLACK, FAINT, INK, LINES, blank, dress, in_two_lines, legend, percent
+from nnlab.pictures.style import BLACK, FAINT, INK, LINES, NORMAL, blank, dress, in_two_lines, legend, percent
 from nnlab.training.health import Portrait
 
 _ACROSS = 4
 _BINS = 51
 _MOST_LAYERS = len(LINES)
 _MOST_VALUE, _MOST_SLOPE = 4.0, 2.5  # an unbounded function is cut, or bounded ones would look flat
+_BENDS = 3.0  # how far from 0 most activations bend
 _OUTSIDE = 0.5  # per cent of the pre-activations outside the frame, on either side
 
 
@@ -42,7 +43,7 @@ def arm_units(arms: Mapping[str, Sequence[Portrait]], *, title: str, styles: Sty
             dress(axes, x="pre-activation z" if label.startswith("share") else "", y=label if column == 0 else "")
             axes.tick_params(labelbottom=label.startswith("share"))
         above = _sentence(name, portraits)
-        grid[3 * band, column].set_title(above, loc="left", fontsize=11, color=INK, parse_math=False)
+        grid[3 * band, column].set_title(above, loc="left", fontsize=NORMAL, color=INK, parse_math=False)
     for axes in grid[3 * bands - 3 :, len(arms) - across * (bands - 1) :].ravel():
         axes.set_visible(False)
     for part, most in enumerate((_MOST_VALUE, _MOST_SLOPE, np.inf)):
@@ -52,9 +53,9 @@ def arm_units(arms: Mapping[str, Sequence[Portrait]], *, title: str, styles: Sty
 
 
 def _limits(arms: Mapping[str, Sequence[Portrait]]) -> tuple[float, float]:
-    """The common range of pre-activations of all arms."""
+    """The common range of pre-activations of all arms, which also holds the bends and kinks around 0."""
     ends = [np.percentile(one.z, [_OUTSIDE, 100 - _OUTSIDE]) for portraits in arms.values() for one in portraits]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    low, high = min(-_BENDS, *(end[0] for end in ends)), max(_BENDS, *(end[1] for end in ends))
     margin = max(0.04 * (high - low), 0.1)
     return float(low - margin), float(high + margin)
 
@@ -69,8 +70,8 @@ def _share_scale(rows: Sequence[Axes], most: float) -> None:
 def _sentence(name: str, portraits: Sequence[Portrait]) -> str:
     dead = float(np.mean([portrait.dead_share for portrait in portraits]))
     saturated = float(np.mean([portrait.saturated_share for portrait in portraits]))
-    learned = ", ".join(dict.fromkeys(portrait.learned for portrait in portraits if portrait.learned))
-    above = [in_two_lines(name, 26), *([in_two_lines(learned, 30)] if learned else [])]
+    parameters = ", ".join(dict.fromkeys(portrait.parameters for portrait in portraits if portrait.parameters))
+    above = [in_two_lines(name, 26), *([in_two_lines(parameters, 30)] if parameters else [])]
     return "\n".join([*above, f"{percent(dead)} dead, {percent(saturated)} saturated"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,16 @@ from nnlab.pictures.scales import (
 )
 from nnlab.pictures.style import (
     BLACK,
+    FAINT,
     GRID,
     INK,
     LEGEND,
+    NORMAL,
     SMALL,
     blank,
     count,
     dress,
+    fitted,
     in_two_lines,
     joined,
     legend,
@@ -44,7 +47,7 @@ from nnlab.pictures.style import (
 MOST_STEPS = 400
 BAND = (10, 90)  # percentiles of the seeds
 MOST_ROOM = 3  # times the range of the seeds; intervals beyond it are cut by the frame
-MOST_SPREADS = 5  # arms; of more, the seeds would hide each other and the means
+MOST_SPREADS = 5  # arms; of more, the seeds would hide each other and the medians
 _LABEL = 30  # characters of an arm's name beside its row
 FEW_SEEDS = 10  # up to so many seeds are drawn one by one instead of percentiles
 
@@ -74,38 +77,67 @@ def compare_curves(
     kept: bool = False,
     styles: Styles | None = None,
 ) -> Figure:
-    """Each arm's mean over its seeds at every step, with the single seeds or, if they are many, a band.
+    """Each arm's median over its seeds at every step, with the single seeds or, if they are many, a band.
 
-    Of more than five arms only the means are drawn.
+    The bands of several arms would hide each other: each has a panel of its own below. Of more than five arms only the
+    medians are drawn.
 
     `steps` (T,); each arm (R, T), one row per seed, nan where nothing was measured. A seed that is no longer finite has
-    diverged: mean and band ignore it from there on, and the legend counts it. `loss` is the loss's name, for a figure
+    diverged: median and band ignore it from there on, and the legend counts it. `loss` is the loss's name, for a figure
     that is a loss; `kept`: seeds that stopped early keep their last value, which a sentence explains. `styles` come
     from `arm_style`; by default that of the drawn arms.
     """
-    figure = blank(title, height=5.0)
-    axes = figure.subplots()
     styles = styles or arm_style(arms)
     found = {name: _measured(steps, runs) for name, runs in arms.items() if drawable(runs).any()}
     lost = _lost(arms)
     few, many = all(len(runs) <= FEW_SEEDS for runs in arms.values()), len(arms) > MOST_SPREADS
+    apart = len(found) > 1 and not (few or many)
+    figure, axes, panels = _frames(title, len(found) if apart else 0)
     drawn, handles, names = [], [], []
     for index, (name, (at, runs)) in enumerate(found.items()):
-        spread = _mean(runs)[None] if many else runs if few else _band(runs)
+        spread = _median(runs)[None] if many else runs if few else _band(runs)
         if not many:
-            (_draw_seeds_behind if few else _draw_band)(axes, at, spread, styles[name][0])
-        handles.append(_draw_mean(axes, at, runs, styles[name], index))
+            (_draw_seeds_behind if few else _draw_band)(panels[index] if apart else axes, at, spread, styles[name][0])
+        handles.append(_draw_median(axes, at, runs, styles[name], index))
         names.append(_seeds(name, arms[name], lost[name]))
-        drawn.append((at, np.vstack([spread, _mean(runs)])))
+        drawn.append((at, np.vstack([spread, _median(runs)])))
     outside = scale_after_start(axes, drawn, metric_name)
-    sentence = [_how_drawn(arms, few=few, many=many), *_fates(arms, kept=kept, lost=any(lost.values())), outside]
+    sentence = [
+        _how_drawn(arms, few=few, many=many, apart=apart),
+        *_fates(arms, kept=kept, lost=any(lost.values())),
+        outside,
+    ]
     label = metric_and_loss(metric_name, loss, scaled=scaled_targets)
     dress(axes, x="step (updates)", y=label, sentence=joined(sentence))
     scale_steps(axes)
     if not handles:
         say(axes, "no finite value was recorded")
+    for name, panel in zip(found, panels, strict=False):
+        _draw_alone(panel, name, handles, styles, axes)
+        panel.tick_params(which="both", left=panel is panels[0], labelleft=panel is panels[0])
     legend(figure, handles, names)
     return figure
+
+
+def _frames(title: str, panels: int) -> tuple[Figure, Axes, list[Axes]]:
+    """A figure with one frame, and as many panels side by side below it, which share its y axis."""
+    figure = blank(title, width=9.0 if panels else 8.0, height=7.0 if panels else 5.0)
+    grid = figure.add_gridspec(2 if panels else 1, max(panels, 1), height_ratios=[2, 1] if panels else None)
+    axes = figure.add_subplot(grid[0, :])
+    return figure, axes, [figure.add_subplot(grid[1, index], sharey=axes) for index in range(panels)]
+
+
+def _draw_alone(panel: Axes, name: str, lines: Sequence[Line2D], styles: Styles, above: Axes) -> None:
+    """Draw the median of one arm bold over its band, and faint those of the others, as they are in the frame above."""
+    colour, style, _ = styles[name]
+    for line in lines:
+        is_own = line.get_color() == colour
+        panel.plot(*line.get_data(), color=colour if is_own else FAINT, linestyle=style if is_own else "-",
+                   linewidth=2.0 if is_own else 0.8, zorder=3 if is_own else 2)  # fmt: skip
+    dress(panel, x="step (updates)", y="")
+    panel.set_title(fitted(name, 7.0 / len(lines), NORMAL), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+    panel.set_xlim(above.get_xlim())
+    scale_steps(panel, ticks=3)
 
 
 def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -116,9 +148,9 @@ def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], ND
     return steps[measured], np.where(drawable(part), part, np.nan).astype(float)
 
 
-def _mean(runs: NDArray[Any]) -> NDArray[Any]:
-    mean: NDArray[Any] = np.nanmean(runs, axis=0)
-    return mean
+def _median(runs: NDArray[Any]) -> NDArray[Any]:
+    median: NDArray[Any] = np.nanmedian(runs, axis=0)
+    return median
 
 
 def _band(runs: NDArray[Any]) -> NDArray[Any]:
@@ -127,14 +159,15 @@ def _band(runs: NDArray[Any]) -> NDArray[Any]:
     return band
 
 
-def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool, many: bool) -> str:
+def _how_drawn(arms: Mapping[str, NDArray[Any]], *, few: bool, many: bool, apart: bool) -> str:
     if all(len(runs) == 1 for runs in arms.values()):
         return "Line: the only seed"
     if many:
-        return "Line: mean over the seeds, without their spread"
+        return "Line: median of the seeds, without their spread"
     if few:
-        return "Thick line: mean over the seeds; thin lines: single seeds"
-    return f"Line: mean over the seeds; band: {BAND[0]}th to {BAND[1]}th percentile of the seeds"
+        return "Thick line: median of the seeds; thin lines: single seeds"
+    band = f"{BAND[0]}th to {BAND[1]}th percentile of the seeds"
+    return f"Line: median of the seeds; {f'below, arm by arm: the band from the {band}' if apart else f'band: {band}'}"
 
 
 def _fates(arms: Mapping[str, NDArray[Any]], *, kept: bool, lost: bool) -> list[str]:
@@ -167,17 +200,17 @@ def _draw_band(axes: Axes, at: NDArray[Any], band: NDArray[Any], colour: str) ->
 
 
 def _draw_seeds_behind(axes: Axes, at: NDArray[Any], runs: NDArray[Any], colour: str) -> None:
-    """Draw a thin line per seed; a single seed equals the mean and needs none."""
+    """Draw a thin line per seed; a single seed equals the median and needs none."""
     if len(runs) > 1:
         lines = [np.column_stack([at, run])[np.isfinite(run)] for run in runs]
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=0.35, zorder=2))
 
 
-def _draw_mean(axes: Axes, at: NDArray[Any], runs: NDArray[Any], style: tuple[str, str, str], index: int) -> Line2D:
-    """Draw one arm's mean, with markers at other steps than those of other arms."""
+def _draw_median(axes: Axes, at: NDArray[Any], runs: NDArray[Any], style: tuple[str, str, str], index: int) -> Line2D:
+    """Draw one arm's median, with markers at other steps than those of other arms."""
     colour, line, marker = style
     between = max(1, at.size // 8)
-    return axes.plot(at, _mean(runs), color=colour, linestyle=line, linewidth=2.2, marker=marker, markersize=6,
+    return axes.plot(at, _median(runs), color=colour, linestyle=line, linewidth=2.2, marker=marker, markersize=6,
                      markevery=(index * between // 12 % between, between), zorder=3)[0]  # fmt: skip
 
 
@@ -205,15 +238,16 @@ def compare_finals(
     for row, name in enumerate(order):
         _draw_seeds(axes, row, arms[name], styles[name])
     better = "larger is better →" if larger_is_better else "← smaller is better"
-    sentence = "Marks: single seeds; diamond and bar: mean and its 95 % interval"
     label = metric_and_loss(metric_name, loss, scaled=scaled_targets)
-    dress(axes, x=f"final {label}; {better}", y="", sentence=sentence)
     values = np.concatenate([np.empty(0), *arms.values()])
     _name_rows(axes, order, arms)
     cut = {name: possible(interval, metric_name) for name, interval in intervals.items()}
     _frame(axes, values, np.array([*cut.values()], float).ravel(), metric_name)
-    for row, name in enumerate(order):
-        _draw_interval(axes, row, cut.get(name), metric_name)
+    gone_on = [_draw_interval(axes, row, cut.get(name), metric_name) for row, name in enumerate(order)]
+    arrow = "an arrow: it goes on beyond the frame" if any(gone_on) else ""
+    sentence = joined(["Marks: single seeds; diamond and bar: mean and its 95 % interval", arrow])
+    dress(axes, x=f"final {label}; {better}", y="", sentence=sentence)
+    axes.grid(visible=False, axis="y")
     if not drawable(values).any():
         say(axes, "no seed has a finite value")
     return figure
@@ -270,20 +304,27 @@ def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -
     ]
     axes.set_yticks(range(len(order)), labels, parse_math=False)
     axes.set_ylim(len(order) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")
     for row in range(1, len(order)):
         axes.axhline(row - 0.5, color=GRID, linewidth=0.6)
 
 
-def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> None:
-    """Draw the mean and its interval, cut at the ends of the axis, and print both on the right."""
+def _draw_interval(axes: Axes, row: int, interval: tuple[float, ...] | None, metric: str) -> bool:
+    """Draw the mean and its interval, with an arrow where the axis ends before it, and print both on the right.
+
+    Returns whether there is such an arrow.
+    """
     if interval is None or not drawable(np.array(interval)).all():
-        return
+        return False
     low, mean, high = sorted(interval)
     left, right = axes.get_xlim()
     ends = np.clip([low, high], left, right)
-    axes.plot(ends, [row, row], color=BLACK, linewidth=2.4, marker="|", markersize=11, markeredgewidth=2, zorder=4)
+    marks = ("|" if low >= left else "<", "|" if high <= right else ">")
+    for end, mark in zip(ends, marks, strict=True):
+        look: dict[str, Any] = {"markersize": 11, "markeredgewidth": 2} if mark == "|" else {"markersize": 8}
+        axes.plot([end], [row], color=BLACK, marker=mark, clip_on=False, zorder=5, **look)
+    axes.plot(ends, [row, row], color=BLACK, linewidth=2.4, zorder=4)
     axes.plot([mean], [row], color=BLACK, marker="D", markersize=7, markeredgecolor="white", zorder=5)
     words = f"{metric_value(mean, metric)}\n[{metric_value(low, metric)}, {metric_value(high, metric)}]"
     axes.text(1.015, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=INK)
     axes.set_xlim(left, right)
+    return marks != ("|", "|")

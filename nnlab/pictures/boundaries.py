@@ -19,6 +19,7 @@ from nnlab.pictures.regions import (
     class_names,
     extent_of,
     grid_points,
+    probability_keys,
     scatter_classes,
     shade_classes,
     shade_probability,
@@ -56,8 +57,9 @@ def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, tit
     across = -(-len(networks) // rows)
     figure = blank(title, width=max(6.5, 3.0 * across), height=1.0 + rows * (0.7 + 2.5 * _slenderness(plane)))
     grid = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
+    flat = []
     for axes, (name, (about, predict)) in zip(grid.ravel(), networks.items(), strict=False):
-        _panel(axes, plane, predict, _ALONG, shrunk=0.75)
+        flat.append(_panel(axes, plane, predict, _ALONG, shrunk=0.75))
         axes.set_title(f"{in_two_lines(name, 26)}\n{about}", loc="left", fontsize=NORMAL, color=INK, parse_math=False)
         axes.tick_params(labelsize=SMALL, colors=INK, labelbottom=True)
         axes.locator_params(nbins=5)
@@ -67,7 +69,7 @@ def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, tit
         axes.set_ylabel(shortened(plane.names[1], 24), fontsize=NORMAL, color=INK, parse_math=False)
     for axes in grid.ravel()[max(0, len(networks) - across) : len(networks)]:
         axes.set_xlabel(shortened(plane.names[0], 24), fontsize=NORMAL, color=INK, parse_math=False)
-    _explain(figure, plane)
+    _explain(figure, plane, is_flat=any(flat))
     return figure
 
 
@@ -82,16 +84,17 @@ def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: st
         title + thinned, width=1.75 * len(steps) + 0.6, height=0.9 + len(strips) * (0.12 + 1.7 * _slenderness(plane))
     )
     grid = figure.subplots(len(strips), len(steps), squeeze=False, sharex=True, sharey=True)
+    flat = []
     for row, (name, frames) in zip(grid, strips.items(), strict=True):
         for axes, (step, predict) in zip(row, frames.items(), strict=True):
-            _panel(axes, thin, predict, _ALONG_FILM, shrunk=0.5)
+            flat.append(_panel(axes, thin, predict, _ALONG_FILM, shrunk=0.5))
             axes.set(xticks=[], yticks=[])
             if axes in grid[0]:
                 words = "at the start" if step == 0 else f"step {count(step)}"
                 axes.set_title(words, fontsize=NORMAL, color=INK)
         row[0].set_ylabel(in_two_lines(name, 22), rotation=0, ha="right", va="center", fontsize=NORMAL, color=INK,
                           parse_math=False)  # fmt: skip
-    _explain(figure, plane)
+    _explain(figure, plane, is_flat=any(flat))
     return figure
 
 
@@ -101,23 +104,26 @@ def _slenderness(plane: Plane) -> float:
     return (top - bottom) / (right - left) if alike(extent) else 1.0
 
 
-def _panel(axes: Axes, plane: Plane, predict: Predict, along: int, *, shrunk: float) -> None:
+def _panel(axes: Axes, plane: Plane, predict: Predict, along: int, *, shrunk: float) -> bool:
+    """Draw the regions of one network and the data; whether the probability is flat at 50 % somewhere."""
     extent = extent_of(plane.x)
     outputs = predict(grid_points(extent, along)).reshape(along, along, -1)
+    is_flat = False
     if plane.is_binary:
-        shade_probability(axes, outputs, extent)
+        _, is_flat = shade_probability(axes, outputs, extent)
     else:
         shade_classes(axes, outputs, extent, len(plane.classes))
     scatter_classes(axes, plane.x, plane.labels, plane.classes, shrunk=shrunk)
     axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
+    return is_flat
 
 
-def _explain(figure: Figure, plane: Plane) -> None:
+def _explain(figure: Figure, plane: Plane, *, is_flat: bool) -> None:
     """One legend for all panels."""
     classes = [f"true {name}" for name in class_names(plane.classes)]
     handles = [
         Line2D([], [], color=colour, linestyle="", marker=marker, markersize=7)
         for colour, _, marker in map(look, range(len(classes)))
     ]
-    extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if plane.is_binary else {}
+    extra = probability_keys(is_flat=is_flat) if plane.is_binary else {}
     legend(figure, [*handles, *extra.values()], [*classes, *extra])

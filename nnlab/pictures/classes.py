@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from nnlab.pictures.images import gallery
+from nnlab.pictures.images import confidence_words, gallery
 from nnlab.pictures.style import (
     BLUE,
     INK,
@@ -25,7 +25,6 @@ from nnlab.pictures.style import (
     dress,
     joined,
     legible,
-    number,
     percent,
     sample_count,
     say,
@@ -35,6 +34,7 @@ from nnlab.pictures.style import (
 MOST_COUNTED = 40  # classes; with more, the cells are too small for numbers
 MOST_WHOLE, MOST_CONFUSED = 50, 30  # classes up to which all are shown; of more, those that are
 MOST_IMAGES, IMAGE_COLUMNS = 25, 5
+_CERTAIN = 0.9999
 
 
 def confusion(
@@ -139,8 +139,11 @@ def misclassified(
     `images` are pictures of `as_pictures`; `confidence` (M,) is the predicted class's probability, nan if there is
     none. The totals count the whole part. If `total_wrong` is 0, the figure says so.
     """
-    sure = " (confidence)" if np.isfinite(confidence).any() else ""
-    captions = [_caption(*one) for one in zip(truth, predicted, confidence.tolist(), strict=True)]
+    known = np.isfinite(confidence)
+    certain = len(confidence) > 1 and bool((known & (confidence > _CERTAIN)).all())  # then it need not stand 25 times
+    sure = f", each with a confidence > {percent(_CERTAIN)}" if certain else " (confidence)" if known.any() else ""
+    told = np.full(len(confidence), np.nan) if certain else confidence
+    captions = [_caption(*one) for one in zip(truth, predicted, told.tolist(), strict=True)]
     explanation = f"true → predicted class{sure}"
     return _gallery(images, captions, explanation, total_wrong=total_wrong, total=total, title=title)
 
@@ -182,7 +185,7 @@ def _wrong_share(shown: int, wrong: int, total: int) -> list[str]:
 
 def _caption(truth: str, predicted: str, confidence: float) -> str:
     """A caption such as `truth 4 → 9 (87 %)`, in two lines if the names are long."""
-    sure = f" ({number(round(100 * confidence))} %)" if np.isfinite(confidence) else ""
+    sure = f" ({confidence_words(confidence)})" if np.isfinite(confidence) else ""
     short = f"truth {legible(truth)} → {legible(predicted)}{sure}"
     if len(short) <= 20:
         return short
@@ -192,7 +195,7 @@ def _caption(truth: str, predicted: str, confidence: float) -> str:
 def _label_caption(mistakes: Sequence[tuple[str, bool, float]]) -> str:
     """`+ even (93 %)` for a label wrongly assigned, `− prime (71 %)` for a missed one; at most three lines."""
     lines = [
-        f"{'+' if given else '−'} {shortened(name, 14)}{f' ({round(100 * sure)} %)' if np.isfinite(sure) else ''}"
+        f"{'+' if given else '−'} {shortened(name, 14)}{f' ({confidence_words(sure)})' if np.isfinite(sure) else ''}"
         for name, given, sure in mistakes
     ]
     return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"and {len(lines) - 2} more"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nnlab.pictures.scales import (
     drawable,
+    is_sparse,
     metric_label,
     metric_value,
     scale_after_start,
@@ -60,6 +61,7 @@ ROLES = {
     "val": _Role("validation", VERMILLION, "--", 2.2, "s"),
     "test": _Role("test", GREEN, "-.", 2.2, "^"),
 }
+_GAP = 12  # points between the axis of the epochs and the sentence above it
 MONITORED = ("val", "train", "test", "batch")  # the first one measured is quoted in the sentence
 
 
@@ -127,7 +129,7 @@ def learning_rate(
         scale_metric(axes, "y", values, "learning_rate")
     else:
         axes.set_ylim(bottom=0)
-    dress(axes, x="step (updates)", y="learning rate", sentence=_rate_sentence(schedule, at, values))
+    dress(axes, x="step (updates)", y="learning rate", sentence=_rate_sentence(schedule, at, values), gap=_GAP)
     scale_steps(axes)
     _add_epochs(axes, at, epoch_steps)
     return figure
@@ -163,8 +165,9 @@ def _drawn(
     used, star = _mark_used(axes, steps, found, best_step, metric)
     lost = _shade(axes, lost_from, steps)
     outside = _scale(axes, steps, found, metric, keep=star, late=late)
-    sentence = joined([f"{plain_name(metric)} over the updates", used, lost, _infinite(curves), outside])
-    dress(axes, x="step (updates)", y=metric_label(metric), sentence=sentence[:1].upper() + sentence[1:])
+    sparse = "marks: measured, dotted: not in between" if any(is_sparse(values) for values in found.values()) else ""
+    sentence = joined([f"{plain_name(metric)} over the updates", used, lost, _infinite(curves), outside, sparse])
+    dress(axes, x="step (updates)", y=metric_label(metric), sentence=sentence[:1].upper() + sentence[1:], gap=_GAP)
     scale_steps(axes)
     legend(figure, axes.get_lines(), [str(line.get_label()) for line in axes.get_lines()])
     return figure, axes
@@ -200,19 +203,18 @@ def _role(name: str, index: int) -> _Role:
 
 
 def _draw(axes: Axes, steps: NDArray[Any], values: NDArray[Any], role: _Role) -> None:
-    """Draw one curve over its measured points, with markers if these are few."""
-    good = drawable(values)
+    """Draw one curve over its measured points: with marks if these are few, of very few hardly more than the marks."""
+    good, sparse = drawable(values), is_sparse(values)
     at, values = steps[good], values[good]
     kept = thinned(values)
-    few = at.size <= 40
     axes.plot(
         at[kept],
         values[kept],
         color=role.colour,
-        linestyle=role.line,
-        linewidth=role.width,
-        marker=role.marker if few else "",
-        markersize=5,
+        linestyle=":" if sparse else role.line,
+        linewidth=1.0 if sparse else role.width,
+        marker=role.marker if at.size <= 40 else "",
+        markersize=8 if sparse else 5,
         label=role.words,
         zorder=2 if role.words == "batch" else 3,
     )

@@ -16,6 +16,7 @@ from nnlab.pictures.style import (
     BLACK,
     BLUE,
     INK,
+    NORMAL,
     VERMILLION,
     blank,
     count,
@@ -84,7 +85,7 @@ def _draw_fit(
     dress(axes, x=f"true {target}", y=f"predicted {target}")
     left_out = f"{count(lost)} not finite, left out" if lost else ""
     quality = joined([_quality(truth, predicted, known), left_out])
-    axes.set_title(heading + quality, loc="left", fontsize=10.5, color=INK, parse_math=False)
+    axes.set_title(heading + quality, loc="left", fontsize=NORMAL, color=INK, parse_math=False)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.locator_params(nbins=5)
     if len(truth) == 0:

@@ -102,6 +102,16 @@ def _draw_lines(
     return f"nothing beyond ±{number(largest)} is shown" if is_cut else ""
 
 
+def limit_values(axes: Axes, values: NDArray[Any]) -> None:
+    """Limit the y axis to the values (G,), or to most of them where a few are far from all others, as at a pole."""
+    known = values[np.isfinite(values)]
+    if known.size:
+        axes.set_ylim(*_limits([known], max(_FAR, 3 * float(np.percentile(np.abs(known), 95)))))
+
+
+_FAR = 10.0  # no value up to it is cut
+
+
 def _limits(lines: Sequence[NDArray[Any]], largest: float) -> tuple[float, float]:
     """What is shown of the y axis: all lines, but nothing beyond ±`largest`, and a little room."""
     low = max(-largest, min(float(np.nanmin(line)) for line in lines))

@@ -6,25 +6,28 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
-from nnlab.pictures.scales import drawable, sampled, scale_metric, scale_steps, thinned
+from nnlab.pictures.scales import drawable, mark_logarithm, sampled, scale_metric, scale_steps, thinned
 from nnlab.pictures.style import (
+    BLACK,
     BLUE,
-    LINES,
+    COLOURS,
+    INK,
     NORMAL,
+    SKY,
     VERMILLION,
     blank,
     count,
     dress,
     joined,
     legend,
+    look,
     number,
     say,
     shortened,
@@ -73,7 +76,7 @@ def health(
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
     for axes in grid[max(0, len(shown) - 2) : len(shown)]:
-        axes.set_xlabel("step (updates)", fontsize=NORMAL)
+        axes.set_xlabel("step (updates)", fontsize=NORMAL, color=INK)
         axes.tick_params(labelbottom=True)
     _explain(figure, depths)
     return figure
@@ -124,17 +127,23 @@ def _draw(
         axes.set_ylim(bottom=-0.015)
     else:
         scale_metric(axes, "y", together, quantity)
-    scale_steps(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    mark_logarithm(axes)
+    scale_steps(axes, ticks=5)
 
 
 def _look(depth: int, deepest: int) -> tuple[str, str]:
-    """Colour and line style of a depth: from dark to light, which works for every colour vision and in grey print.
+    """Colour and line style of a depth: those of all pictures, or of more depths than colours a scale between three.
 
-    The scale ends at a green that is still readable. Line styles alternate, so that neighbours differ in these too.
+    The scale goes from dark to light, which works for every colour vision and in grey print. Line styles alternate, so
+    that neighbours differ in these too.
     """
-    share = (depth - 1) / max(1, deepest - 1)
-    return to_hex(colormaps["viridis"](0.82 * share)), LINES[(depth - 1) % len(LINES)]
+    colour, line, _ = look(depth - 1)
+    if deepest <= len(COLOURS):
+        return colour, line
+    return to_hex(_BY_DEPTH((depth - 1) / (deepest - 1))), line
+
+
+_BY_DEPTH = LinearSegmentedColormap.from_list("depth", [BLACK, BLUE, SKY])
 
 
 def _explain(figure: Figure, depths: Mapping[str, int]) -> None:

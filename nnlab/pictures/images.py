@@ -23,6 +23,8 @@ from nnlab.pictures.style import (
     fitted,
     joined,
     legible,
+    number,
+    percent,
     shortened,
     wrapped,
 )
@@ -57,6 +59,11 @@ def draw_image(axes: Axes, picture: NDArray[Any]) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     height, width = picture.shape[:2]
     frame(axes, -0.5, -0.5, width, height)
+
+
+def confidence_words(confidence: float) -> str:
+    """A confidence in whole per cent, but one near 100 % with what it lacks: 87 %, 99.97 %, > 99.99 %."""
+    return percent(confidence) if 0.995 <= confidence < 1 else f"{number(round(100 * confidence))} %"
 
 
 def frame(axes: Axes, left: float, top: float, width: float, height: float) -> None:

@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.pictures.scales import drawable, sampled
 from nnlab.pictures.style import (
     BLACK,
+    FAINT,
     INK,
     NORMAL,
     SMALL,
@@ -69,7 +72,7 @@ def boundary(
     outputs = predict(grid_points(extent, along)).reshape(along, along, -1)
     binary = task == "binary"
     truth = (y[:, -1] > 0.5).astype(np.intp) if binary else y.argmax(axis=1)
-    described = (_shade_probability if binary else _shade_winners)(figure, axes, outputs, extent, classes)
+    described, marks = (_shade_probability if binary else _shade_winners)(figure, axes, outputs, extent, classes)
     unseen = np.zeros(len(x), bool) if trained is None else ~trained
     handles, shown = scatter_classes(axes, x, truth, classes, rimmed=unseen)
     rims = "all were trained on" if trained is not None and trained.all() else ""
@@ -79,8 +82,7 @@ def boundary(
     dress(axes, x=names[0], y=names[1], sentence=sentence, letters=78)
     axes.grid(visible=False)
     axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
-    extra = {"probability 50 %": Line2D([], [], color=INK, linewidth=1.8, linestyle="--")} if binary else {}
-    extra |= _rim_keys(unseen)
+    extra = marks | _rim_keys(unseen)
     legend(figure, [*handles, *extra.values()], [*class_names(classes), *extra])
     return figure
 
@@ -130,30 +132,67 @@ def grid_points(extent: Extent, along: int) -> NDArray[np.float64]:
 
 def _shade_probability(
     figure: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]
-) -> str:
-    image = shade_probability(axes, outputs, extent)
+) -> tuple[str, dict[str, Artist]]:
+    image, is_flat = shade_probability(axes, outputs, extent)
     bar = figure.colorbar(image, ax=axes, aspect=30, pad=0.02)
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
     bar.set_label(f"probability of “{shortened(classes[1], 24)}”", fontsize=NORMAL, color=INK, parse_math=False)
-    return "Shading: predicted probability; points: true classes"
+    return "Shading: predicted probability; points: true classes", probability_keys(is_flat=is_flat)
 
 
-def _shade_winners(_: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]) -> str:
+def _shade_winners(
+    _: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]
+) -> tuple[str, dict[str, Artist]]:
     shade_classes(axes, outputs, extent, len(classes))
-    return "Areas: predicted classes; points: true classes"
+    return "Areas: predicted classes; points: true classes", {}
 
 
-def shade_probability(axes: Axes, outputs: NDArray[Any], extent: Extent) -> AxesImage:
-    """Shade by the probability of class 1 (G, G, 1), white at 0.5, with a line there."""
+def probability_keys(*, is_flat: bool) -> dict[str, Artist]:
+    """Legend handles for what `shade_probability` draws."""
+    line = Line2D([], [], color=INK, linewidth=1.8, linestyle="--")
+    area = Patch(facecolor="white", edgecolor=FAINT, hatch=_HATCH, linewidth=0)
+    return {"probability 50 %": line} | ({"undecided: flat at 50 %": area} if is_flat else {})
+
+
+_HATCH = "///"
+_NEARLY_HALF, _FLAT = 0.01, 1e-5  # from a probability of 0.5, and from one point of the grid to the next
+_LEAST_AREA = 0.005  # share of the grid
+
+
+def shade_probability(axes: Axes, outputs: NDArray[Any], extent: Extent) -> tuple[AxesImage, bool]:
+    """Shade by the probability of class 1 (G, G, 1), white at 0.5, with a line there; whether an area is flat at 0.5.
+
+    Such an area, in which a dead unit leaves the network undecided, is hatched: any line through it would be noise.
+    """
     probability = np.ma.masked_invalid(outputs[..., -1])
     shades = LinearSegmentedColormap.from_list(
         "probability", [(0.0, pale(0, 0.6)), (0.5, (1.0, 1.0, 1.0)), (1.0, pale(1, 0.6))]
     )
     image = axes.imshow(probability, extent=extent, origin="lower", aspect="auto", cmap=shades, vmin=0, vmax=1)
-    if probability.count() and probability.min() < 0.5 < probability.max():
-        axes.contour(probability, levels=[0.5], extent=extent, colors=[INK], linewidths=1.8, linestyles="--")
-    return image
+    flat = _flat_at_half(probability)
+    if flat.any():
+        area = axes.contourf(flat, levels=[0.5, 1.5], extent=extent, colors="none", hatches=[_HATCH])
+        area.set(edgecolor=FAINT, linewidth=0)
+    line = np.ma.masked_where(flat, probability)
+    if line.count() and line.min() < 0.5 < line.max():
+        axes.contour(line, levels=[0.5], extent=extent, colors=[INK], linewidths=1.8, linestyles="--")
+    return image, bool(flat.any())
+
+
+def _flat_at_half(probability: np.ma.MaskedArray[Any, Any]) -> NDArray[np.bool_]:
+    """The points of the grid around which the probability is 0.5 and does not change, if they are more than a few."""
+    values = probability.filled(np.nan)
+    changes = np.maximum(_least_change(values), _least_change(values.T).T)
+    flat: NDArray[np.bool_] = (np.abs(values - 0.5) < _NEARLY_HALF) & (changes < _FLAT)
+    return flat if flat.mean() > _LEAST_AREA else np.zeros_like(flat)
+
+
+def _least_change(values: NDArray[Any]) -> NDArray[Any]:
+    """The smaller change from a point to its neighbours in the row above and below, 0 at an edge of an area."""
+    change = np.pad(np.abs(np.diff(values, axis=0)), ((1, 1), (0, 0)), constant_values=np.inf)
+    least: NDArray[Any] = np.minimum(change[:-1], change[1:])
+    return least
 
 
 def shade_classes(axes: Axes, outputs: NDArray[Any], extent: Extent, classes: int) -> None:
@@ -215,7 +254,7 @@ def _points(axes: Axes, points: NDArray[Any], style: tuple[str, str, str], size:
                      markeredgecolor=rim, markeredgewidth=0.6 if rim == "white" else 0.9)[0]  # fmt: skip
 
 
-def _rim_keys(unseen: NDArray[np.bool_]) -> dict[str, Line2D]:
+def _rim_keys(unseen: NDArray[np.bool_]) -> dict[str, Artist]:
     """Legend handles that explain the two rims, if both occur."""
     if not unseen.any() or unseen.all():
         return {}

@@ -16,6 +16,7 @@ LARGEST = 1e100  # beyond it, the margins of an axis overflow
 LOG_DECADES = 1.5  # a larger span needs a logarithmic axis
 EARLY = 0.1  # share of the steps at the start that may leave the frame, to give the others more room
 LEAST_CUT = 0.5  # no cut if the later values span more than this share of all
+FEWEST = 10  # measurements that make a curve: fewer are marks, none of which may leave the frame
 AIR = 0.06  # of the span, above and below
 
 
@@ -23,6 +24,11 @@ def drawable(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Mask of the values that an axis can show: not nan, and below 1e100 in size."""
     small: NDArray[np.bool_] = np.abs(np.asarray(values, float)) < LARGEST
     return small
+
+
+def is_sparse(values: NDArray[Any]) -> bool:
+    """Whether a curve (..., t) was measured at so few steps that a line would tell of steps that nobody looked at."""
+    return int(drawable(values).reshape(-1, values.shape[-1]).any(axis=0).sum()) < FEWEST
 
 
 def is_share(metric: str) -> bool:
@@ -83,8 +89,9 @@ def scale_after_start(
     begin = steps.min() + EARLY * np.ptp(steps)
     late = np.concatenate([*(values[..., at > begin].ravel() for at, values in curves), np.array(keep, float)])
     late = late[drawable(late)]
+    few = any(is_sparse(values) for _, values in curves)
     logarithmic = not is_share(metric) and wants_logarithm(everything)
-    if not 0 < _span(late, logarithmic=logarithmic) < LEAST_CUT * _span(everything, logarithmic=logarithmic):
+    if few or not 0 < _span(late, logarithmic=logarithmic) < LEAST_CUT * _span(everything, logarithmic=logarithmic):
         scale_metric(axes, "y", everything, metric)
         return ""
     scale_metric(axes, "y", late, metric)
@@ -137,9 +144,15 @@ def _scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def scale_steps(axes: Axes) -> None:
-    """Put integer ticks on the x axis."""
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
+def mark_logarithm(axes: Axes) -> None:
+    """Say in the label of a logarithmic y axis that it is one: for panels that differ in this."""
+    if axes.get_yscale() == "log":
+        axes.set_ylabel(f"{axes.get_ylabel()}\n(logarithmic)")
+
+
+def scale_steps(axes: Axes, ticks: int = 8) -> None:
+    """Put integer ticks on the x axis, at most one more than `ticks`."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
 
 

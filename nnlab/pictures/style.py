@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import functools
 import io
+import itertools
 import os
 import re
 import textwrap
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import Formatter, ScalarFormatter
 
 from nnlab.errors import StorageError, printable
 from nnlab.runs.files import open_new, refuse_other_than_file, remove, temporary_for
@@ -77,12 +79,15 @@ def in_inches(title: str, width: float, height: float) -> tuple[Figure, Axes]:
 _TITLE = 0.45  # inches
 
 
-def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90) -> None:
-    """Give `axes` its labels, the sentence above it (wrapped at `letters`), a thin grid and an open frame."""
+def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90, gap: float = 6) -> None:
+    """Give `axes` its labels, the sentence `gap` points above it (wrapped at `letters`), a thin grid, an open frame."""
     axes.set_xlabel(legible(x), fontsize=NORMAL, color=INK, parse_math=False)
     axes.set_ylabel(wrapped(legible(y), 40), fontsize=NORMAL, color=INK, parse_math=False)
-    axes.set_title(wrapped(sentence, letters), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+    axes.set_title(wrapped(sentence, letters), loc="left", pad=gap, fontsize=NORMAL, color=INK, parse_math=False)
     axes.tick_params(labelsize=SMALL, colors=INK)
+    for axis in (axes.xaxis, axes.yaxis):
+        if isinstance(axis.get_major_formatter(), ScalarFormatter):
+            axis.set_major_formatter(PlainNumbers())
     axes.grid(visible=True, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -94,20 +99,21 @@ def say(axes: Axes, words: str) -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK)
 
 
-def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> None:
+def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str], size: float = SMALL) -> None:
     """Put a legend below the axes, where it hides nothing; the figure grows by the rows of the legend."""
+    scale = size / SMALL
     if not handles:
         return
-    columns = max(1, min(len(names), int(figure.get_figwidth() * 12.5 / (max(map(len, names)) + 7))))
+    columns = max(1, min(len(names), int(figure.get_figwidth() * 12.5 / scale / (max(map(len, names)) + 7))))
     rows = -(-len(names) // columns)
-    figure.set_figheight(figure.get_figheight() + 0.22 * rows)
+    figure.set_figheight(figure.get_figheight() + 0.22 * scale * rows)
     # Placeholders first: matplotlib drops labels that begin with "_" and reads "$" as the start of a formula.
     box = figure.legend(
         handles,
         ["·"] * len(names),
         loc="outside lower center",
         ncols=columns,
-        fontsize=SMALL,
+        fontsize=size,
         frameon=False,
         markerscale=1.2,
     )
@@ -116,18 +122,23 @@ def legend(figure: Figure, handles: Sequence[Line2D], names: Sequence[str]) -> N
         text.set_text(name)
 
 
-def save(figure: Figure, path: Path | str) -> None:
-    """Write `figure` as a PNG file, atomically; the same figure gives the same bytes.
+def save(figure: Figure, path: Path | str, formats: Sequence[str] = ()) -> None:
+    """Write `figure` as a PNG file, and beside it in the other `formats`; the same figure gives the same bytes.
+
+    Each file is written atomically.
 
     Raises:
         NotAFileError: there is a link, a pipe or a folder at the path.
         StorageError: the file cannot be written; nothing of it is left behind.
 
     """
-    path = Path(path)
+    for kind in dict.fromkeys(["png", *formats]):
+        _write(Path(path).with_suffix(f".{kind}"), to_format(figure, kind))
+
+
+def _write(path: Path, picture: bytes) -> None:
     refuse_other_than_file(path)
     temporary = temporary_for(path)
-    picture = to_png(figure)
     try:
         with os.fdopen(open_new(temporary), "wb") as stream:
             stream.write(picture)
@@ -252,11 +263,34 @@ def loss_label(label: str, loss: str, *, scaled: bool) -> str:
     return f"{label} ({words})" if words else label
 
 
-def number(value: float) -> str:
-    """`value` to four digits: 0.01234, 1e-9, 45 210, 2.5e8."""
-    if 1e4 <= abs(value) < 1e7:
+def number(value: float, digits: int = 4) -> str:
+    """`value` to four digits, or as many as asked for: 0.01234, 1e-9, 45 210, 2.5e8."""
+    if 1e4 <= abs(value) < 1e7 and (digits <= 4 or value == round(value)):
         return count(value)
-    return re.sub(r"e(-?)\+?0*", r"e\1", f"{value:.4g}").replace("-", "−")
+    return re.sub(r"e(-?)\+?0*", r"e\1", f"{value:.{digits}g}").replace("-", "−")
+
+
+class PlainNumbers(Formatter):
+    """Ticks that each tell their whole value, with as many digits as they need.
+
+    Matplotlib would put a factor or a summand that all ticks share at the end of the axis, where the sentence is.
+    """
+
+    def __call__(self, value: float, pos: int | None = None) -> str:  # noqa: ARG002 - matplotlib gives it
+        """A value beside the ticks."""
+        return number(value)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """The ticks at these values, exact to a hundredth of the distance of two."""
+        places = sorted({*map(float, values)})
+        exact = min((after - before for before, after in itertools.pairwise(places)), default=1e-300) / 100
+        return [_exact(0.0 if abs(value) < exact else float(value), exact) for value in values]
+
+
+def _exact(value: float, error: float) -> str:
+    """`value` to four digits, or as many more as make it wrong by at most `error`."""
+    digits = (digits for digits in range(4, 17) if abs(float(f"{value:.{digits}g}") - value) <= error)
+    return number(value, next(digits, 17))
 
 
 def count(value: float) -> str:

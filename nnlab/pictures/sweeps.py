@@ -17,7 +17,7 @@ from nnlab.pictures.scales import drawable, metric_and_loss, opacity, scale_metr
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
-    FAINT,
+    INK,
     SMALL,
     VERMILLION,
     blank,
@@ -32,7 +32,7 @@ _COLUMNS = 3
 _MOST_TICKS = 8  # values of a key that each get a tick
 _FEW_DECADES = 30  # the ratio of the ends of an axis below which powers of ten are too few ticks
 _FEW_MARKS = 100  # of more, the white edges would hide other marks
-_SPREAD = 0.16  # offset of the seeds, as a share of the distance between two values, so that they do not overlap
+_SPREAD = 0.16  # offset of the seeds of a word, whose neighbours are 1 apart, so that they do not overlap
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,18 @@ def sweep_keys(
 
 def _draw(axes: Axes, key: Key, finals: NDArray[Any], best: int) -> dict[str, Line2D]:
     """Draw seeds, points, the best point, and means over points that share a value; return the legend handles."""
-    places, apart = _places(key)
+    places = _places(key)
     values = np.where(drawable(finals), finals, np.nan).astype(float)
     known = np.isfinite(values).any(axis=1)
     means = np.full(len(values), np.nan)
     means[known] = np.nanmean(values[known], axis=1)
     handles = {}
     if values.shape[1] > 1:
-        at = np.stack([_beside(place, values.shape[1], apart, is_log=key.is_log) for place in places])
-        seed: dict[str, Any] = {"marker": ".", "markersize": 5, "color": FAINT, **_crowded(values.size)}
-        axes.plot(at.ravel(), values.ravel(), linestyle="", zorder=2, **seed)
-        handles["single seeds"] = Line2D([], [], linestyle="", marker=".", markersize=6, color=FAINT)
+        aside = np.zeros(values.shape[1]) if key.is_number else np.linspace(-_SPREAD, _SPREAD, values.shape[1])
+        at = places[:, None] + aside
+        seed: dict[str, Any] = {"marker": "o", "markersize": 6, "color": INK, "alpha": 0.25, "markeredgewidth": 0}
+        axes.plot(at.ravel(), values.ravel(), linestyle="", zorder=2, **(seed | _crowded(values.size)))
+        handles["single seeds, darker where several are alike"] = Line2D([], [], linestyle="", **seed)
     shared = _shared(places, means) if key.source == "grid" else np.empty((0, 2))
     if len(shared):
         look: dict[str, Any] = {} if key.is_number else {"linestyle": "", "marker": "_", "markersize": 34}
@@ -126,23 +127,10 @@ def _crowded(marks: int) -> dict[str, Any]:
     return {"markersize": 3.5, "markeredgewidth": 0, "alpha": opacity(marks)} if marks > _FEW_MARKS else {}
 
 
-def _places(key: Key) -> tuple[NDArray[np.float64], float]:
-    """Positions of the points on the axis, and the smallest distance of two values, a factor on a logarithmic axis."""
+def _places(key: Key) -> NDArray[np.float64]:
+    """Positions of the points on the axis: their values, of words the numbers of these."""
     words = list(dict.fromkeys(key.values))
-    if not key.is_number:
-        return np.array([float(words.index(value)) for value in key.values]), 1.0
-    places = np.array(key.values, float)
-    found = np.unique(places)
-    if found.size < 2:
-        return places, 1.0
-    return places, float((found[1:] / found[:-1]).min() if key.is_log else np.diff(found).min())
-
-
-def _beside(place: float, seeds: int, apart: float, *, is_log: bool) -> NDArray[np.float64]:
-    """Positions of the seeds of a point, with the same offset for the same seed everywhere."""
-    aside = np.linspace(-_SPREAD, _SPREAD, seeds)
-    moved: NDArray[np.float64] = place * apart**aside if is_log else place + apart * aside
-    return moved
+    return np.array([float(words.index(value)) if isinstance(value, str) else value for value in key.values], float)
 
 
 def _shared(places: NDArray[np.float64], means: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from nnlab.pictures.functions import broken, mark_portrait
+from nnlab.pictures.functions import broken, limit_values, mark_portrait
 from nnlab.pictures.style import (
     BLUE,
     FAINT,
@@ -68,7 +68,8 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
         axes.plot(
             portrait.grid, broken(portrait.grid, values, portrait.kinks), color=colour, linestyle=line, linewidth=2.2
         )
-        axes.axhline(0, color=INK, linewidth=0.6)
+        axes.axhline(0, color=INK, linewidth=0.6, zorder=1)
+        limit_values(axes, values)
     edges = np.linspace(portrait.grid[0], portrait.grid[-1], _BINS).tolist()
     shares = np.full(portrait.z.size, 1 / portrait.z.size)
     below.hist(portrait.z, bins=edges, weights=shares, color=GREEN)
@@ -79,19 +80,20 @@ def _draw(panels: Sequence[Axes], portrait: Portrait, *, is_first: bool, wide: b
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8 if wide else 5, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
     labels = ("f(z)", "f'(z)", "share of all (%)") if is_first else ("", "", "")
-    dress(above, x="", y=labels[0], sentence=_sentence(portrait), letters=90 if wide else 42)
+    letters = 90 if wide else 42
+    dress(above, x="", y=labels[0], sentence=_sentence(portrait, letters - 2), letters=letters)
     dress(middle, x="", y=labels[1])
     dress(below, x="pre-activation z", y=labels[2])
     for axes in (above, middle):
         axes.tick_params(labelbottom=False)
 
 
-def _sentence(portrait: Portrait) -> str:
+def _sentence(portrait: Portrait, letters: int) -> str:
     dead, saturated = (percent(share).replace(" ", _TIED) for share in (portrait.dead_share, portrait.saturated_share))
     of_channels = " of channels" if portrait.saturated_by_channel.size else ""
     drawn = f"curve: mean of the {'channels' if of_channels else 'units'}" if portrait.are_means else ""
-    learned = "".join(f"{words}; " for words in (portrait.learned, drawn) if words)
-    return f"{shortened(portrait.name, 24)}: {learned}{dead}{of_channels} dead, {saturated} saturated"
+    parameters = "".join(f"{words}; " for words in (portrait.parameters, drawn) if words)
+    return f"{shortened(portrait.name, letters)}: {parameters}{dead}{of_channels} dead, {saturated} saturated"
 
 
 def _explain(figure: Figure, shown: Sequence[Portrait]) -> None:

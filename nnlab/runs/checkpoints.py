@@ -123,6 +123,11 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(arrays, about)
 
 
+def load_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a plain .npz archive; errors as for `load`, of which only a missing seal is none."""
+    return _arrays(_content(path), printable(str(path)))
+
+
 def _content(path: Path) -> bytes:
     """The bytes of a file; errors as for `load`."""
     shown = printable(str(path))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nnlab.errors import CheckpointError, StorageError, printable
+from nnlab.errors import CheckpointError, ConfigError, StorageError, printable
 from nnlab.runs.documents import RunDocument, read_values
 from nnlab.runs.files import (
     open_plain,
@@ -25,13 +25,14 @@ from nnlab.runs.files import (
     write_text,
 )
 from nnlab.runs.lock import take_lock
-from nnlab.runs.run import AnyRun, TrainingRun, read_run
+from nnlab.runs.run import AnyRun, read_run
 from nnlab.runs.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
 LATEST = "latest"
 CONFIG = "config.yaml"
 LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 INNER = ("checkpoints", "plots")
+PICTURE_FORMATS = ("png", "svg", "pdf")
 
 # The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
 # one.
@@ -142,7 +143,8 @@ class RunFolder:
     def _refuse_what_leads_elsewhere(self) -> None:
         with storage_errors(self.path):
             self.refuse_links()
-            for path in (*(self.path / name for name in _WRITTEN), *self.plots.glob("*.png")):
+            pictures = (path for kind in PICTURE_FORMATS for path in self.plots.glob(f"*.{kind}"))
+            for path in (*(self.path / name for name in _WRITTEN), *pictures):
                 refuse_other_than_file(path)
 
     def write_config(self, text: str) -> None:
@@ -160,7 +162,7 @@ class RunFolder:
     def then(self) -> Path:
         """Where the run lay when it was last trained, if run.json says so; else where it is."""
         run = self.read_run()
-        return Path(run.folder) if isinstance(run, TrainingRun) and run.folder else self.path.resolve()
+        return Path(run.folder) if run is not None and run.folder else self.path.resolve()
 
     def write_summary(self, document: AnySummary) -> None:
         """Write summary.json: the results."""
@@ -196,6 +198,13 @@ class RunFolder:
             descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
                 stream.writelines(f"{now()} {printable(line)}\n" for line in lines)
+
+
+def refuse_other_formats(formats: Sequence[str]) -> None:
+    """ConfigError for a format in which no picture can be drawn."""
+    for name in formats:
+        if name not in PICTURE_FORMATS:
+            raise ConfigError(f"--figures: found '{printable(name)}', expected some of {', '.join(PICTURE_FORMATS)}")
 
 
 def files_of_run(folder: Path) -> list[Path]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from nnlab.errors import CheckpointError, printable, suggestion
@@ -14,6 +16,18 @@ NEWEST = f"@{LATEST}"
 
 
 def find(root: Path, name: str) -> RunFolder:
+    """The run that `name` means, as `find_run` does. CheckpointError that says where to go for an arm, RUN:ARM."""
+    arm = arm_named(root, name)
+    if arm is None:
+        return find_run(root, name)
+    path, seed = printable(str(arm.folder.path)), "N" if arm.seed is None else arm.seed
+    raise CheckpointError(
+        f"{path}: found its network '{printable(arm.arm)}', expected a run; eval and gradcheck take it as it is; "
+        f"to train it as a run: nnlab train {path}/{CONFIG} --seed {seed} --set network.activation=NAME"
+    )
+
+
+def find_run(root: Path, name: str) -> RunFolder:
     """The run that `name` means: a path, `latest`, a folder's name in `root`, or a unique beginning of one.
 
     The time in the name may be left out; `NAME@latest` is the newest of those that NAME means. CheckpointError if there
@@ -24,6 +38,42 @@ def find(root: Path, name: str) -> RunFolder:
         raise CheckpointError(f"{printable(str(folder.path / CONFIG))}: found no such file, expected a run's")
     folder.refuse_links()
     return folder
+
+
+@dataclass(frozen=True)
+class NamedArm:
+    """One network of the comparison or sweep in `folder`: an arm by its label, and a seed if one is named."""
+
+    folder: RunFolder
+    arm: str
+    seed: int | None
+
+
+_ARM = re.compile(r"(.+?)(?:@seed([0-9]{1,19}))?", re.DOTALL)
+
+
+def arm_named(root: Path, name: str) -> NamedArm | None:
+    """What `RUN:ARM` or `RUN:ARM@seedN` means, with RUN as in `find`; None for the name of a run or of a file.
+
+    CheckpointError if there is no such RUN.
+    """
+    if ":" not in name or os.path.lexists(name):
+        return None
+    with contextlib.suppress(CheckpointError):
+        find_run(root, name)
+        return None
+    places = [place for place, character in enumerate(name) if character == ":"]
+    for place in places[:0:-1]:  # a name of a run may have a colon, and so may a label
+        with contextlib.suppress(CheckpointError):
+            return _arm(find_run(root, name[:place]), name[place + 1 :])
+    return _arm(find_run(root, name[: places[0]]), name[places[0] + 1 :])
+
+
+def _arm(folder: RunFolder, text: str) -> NamedArm:
+    found = _ARM.fullmatch(text)
+    if found is None:
+        raise CheckpointError(f"{printable(str(folder.path))}: found no arm after the ':', expected RUN:ARM")
+    return NamedArm(folder, found[1], None if found[2] is None else int(found[2]))
 
 
 def path_of(root: Path, name: str) -> Path:
@@ -84,16 +134,10 @@ def run_folders(root: Path) -> list[str]:
     return []
 
 
-def config_or_run(target: str | Path, root: Path) -> tuple[str | Path, Path | None]:
-    """The experiment file at `target`, or that of the run it names; and the run's folder, if it is one.
-
-    `-` is standard input.
-    """
+def is_config(target: str | Path) -> bool:
+    """Whether a target is an experiment file, or `-` for standard input, and not the name of a run."""
     path = Path(target)
-    if str(target) == "-" or path.suffix in {".yaml", ".yml"} or _is_file(path):
-        return target, None
-    run = find(root, str(target))
-    return run.path / CONFIG, run.path
+    return str(target) == "-" or path.suffix in {".yaml", ".yml"} or _is_file(path)
 
 
 def _is_file(path: Path) -> bool:

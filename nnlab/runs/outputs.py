@@ -23,9 +23,9 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nnlab.errors import OutputError, StorageError, printable
+from nnlab.errors import ConfigError, OutputError, StorageError, printable
 from nnlab.runs.files import check_folder_of, ignore, keeps_owner, storage_errors, write_atomically, write_in_place
-from nnlab.runs.folder import files_of_run
+from nnlab.runs.folder import PICTURE_FORMATS, files_of_run
 
 STDOUT = Path("/dev/stdout")
 
@@ -139,6 +139,20 @@ def is_stream(path: Path) -> bool:
     with contextlib.suppress(StorageError):
         return not NamedOutput(path).is_file
     return False
+
+
+def format_of(path: Path) -> str:
+    """The format of a picture that goes to a path: that of its name, PNG for a descriptor, a device or a pipe.
+
+    ConfigError for a file with another name.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind in PICTURE_FORMATS:
+        return kind
+    if is_stream(path):
+        return "png"
+    expected = " or ".join(f".{known}" for known in PICTURE_FORMATS)
+    raise ConfigError(f"found '{printable(str(path)[:40])}', expected a name that ends in {expected}")
 
 
 def is_stdout(path: Path) -> bool:

@@ -85,9 +85,11 @@ class TrainingRun(SealedDocument):
 
 
 class ArmsRun(SealedDocument):
-    """run.json of a comparison or a sweep."""
+    """run.json of a comparison or a sweep; `folder` and `experiment` are those of `TrainingRun`."""
 
     status: Status
+    folder: Text = ""
+    experiment: Text = ""
     ended: Text | None = None
     seconds: Seconds = 0
     kind: Literal["compare-activations", "sweep"]

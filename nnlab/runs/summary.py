@@ -5,13 +5,14 @@ The keys of a comparison and a sweep are explained in `nnlab.comparison.conclusi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
-from nnlab.runs.documents import DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
+from nnlab.runs.documents import Digest, DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import Status, StoppedBy
 
@@ -166,7 +167,11 @@ class StepsToTarget(SecondsToTarget):
 
 
 class ArmSummary(DocumentPart):
-    """One arm of a comparison, or one point of a sweep."""
+    """One arm of a comparison, or one point of a sweep.
+
+    `experiment` holds the sections of its experiment that are others than in config.yaml, `weights` the SHA-256 of the
+    weights of all its seeds.
+    """
 
     activation: Plain
     family: Text
@@ -187,6 +192,14 @@ class ArmSummary(DocumentPart):
     time_per_step: Number | None
     health: dict[Text, OverSeeds] = Field(default_factory=dict)
     gradcheck: GradientSummary | None = None
+    experiment: dict[Text, Plain] = Field(default_factory=dict)
+    weights: Digest | None = None
+
+    @property
+    def formula(self) -> str | None:
+        """The formula of its activation, if it is given by one."""
+        found = self.activation.get("formula") if isinstance(self.activation, Mapping) else None
+        return found if isinstance(found, str) else None
 
     def mean_health(self, name: str) -> float | None:
         """The mean share of `dead` or `saturated` units; None if it was not measured."""
@@ -202,6 +215,12 @@ class ArmSummary(DocumentPart):
         for name, count in (("reached", self.reached), ("diverged", self.diverged)):
             if count > seeds:
                 yield f"{name}: found {count}, expected at most {seeds} seeds"
+
+
+def formulas_of(arms: Iterable[ArmSummary]) -> TextPairs:
+    """The formula of each short label, such as f1, by which these arms are named instead."""
+    found = {arm.family.partition(" ")[0]: arm.formula for arm in arms if arm.formula}
+    return {short: formula for short, formula in found.items() if re.fullmatch("f[0-9]+", short)}
 
 
 class PairSummary(DocumentPart):
@@ -303,6 +322,20 @@ class ArmsSummary(SealedDocument):
     baselines: dict[BaselineName, OverSeeds] = Field(default_factory=dict)
     pairs: tuple[PairSummary, ...]
     scaled_targets: StrictBool = False
+
+    @property
+    def formulas(self) -> TextPairs:
+        """The formula of each short label, such as f1, that an arm has instead of it."""
+        return formulas_of(self.arms.values())
+
+    def full_label(self, label: str) -> str:
+        """A label with the formula in place of its short label, which in another comparison may be another's."""
+        short = self.arms[label].family.partition(" ")[0]
+        return self.formulas.get(short, short) + label.removeprefix(short)
+
+    def legend(self) -> Iterator[str]:
+        """A sentence for each short label, which says its formula."""
+        yield from (f"{short} = {formula}" for short, formula in self.formulas.items())
 
     def wrong_gradients(self) -> Iterator[str]:
         """A sentence for each arm whose gradient was found wrong."""

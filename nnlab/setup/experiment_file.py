@@ -104,7 +104,7 @@ class ExperimentFile:
         return setup
 
 
-def settings(sets: Sequence[str], **given: str | int | None) -> list[str | Setting]:
+def settings(sets: Sequence[str | Setting], **given: str | int | None) -> list[str | Setting]:
     """Overrides: `KEY=VALUE` texts, then the keys with options of their own, such as `--seed`."""
     own = [Setting(key, value, f"--{key}") for key, value in given.items() if value is not None]
     return [*sets, *own]

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import BoundLayer, Layer, PassContext, is_image
+from nnlab.networks.layers.elementwise import Elementwise
 from nnlab.networks.layers.over_channels import OverChannels
 from nnlab.networks.learned import learned_words
 from nnlab.networks.network import Network, Pass, rows_of
@@ -209,12 +210,17 @@ def _flatness(bound: BoundLayer, steepest: Array) -> Array:
 
 def _steepest(bound: BoundLayer) -> Array:
     """The largest finite |slope| around 0, (…, 1, units or 1), and the smallest number above 0 if all are 0."""
-    reach = max([_REACH, *(1.5 * abs(kink) for kink in bound.typical_kinks())])
+    reach = _reach(bound)
     grid = np.linspace(-reach, reach, _POINTS, dtype=bound.y.dtype)
     slopes = np.abs(bound.curve_at(grid[:, None])[1])
     largest = np.where(np.isfinite(slopes), slopes, 0).max(axis=-2, keepdims=True)
     floor: Array = np.maximum(largest, np.finfo(largest.dtype).tiny)
     return floor
+
+
+def _reach(bound: BoundLayer) -> float:
+    """How far from 0 the bends and the kinks of an activation reach."""
+    return max([_REACH, *(1.5 * abs(kink) for kink in bound.typical_kinks())])
 
 
 def watch_health(
@@ -244,12 +250,13 @@ def watch_health(
 class Portrait:
     """An activation layer of one network at work: the function and its slope over the range of its pre-activations.
 
-    `grid`, `value` and `slope` are (G,), averaged over the units; `saturated` (G,) is true where the slope is
-    at most 5 % of the steepest; `z` holds the pre-activations of all units and sampled rows, at most some 262,144 of
-    them, evenly spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of
-    saturated pixels, `dead_channels` (channels,) is true for channels that are dead at all of them, and `images` is the
-    number of images that were looked at. `learned` are the learned parameters of the activation in words: their value,
-    or their range over the units; with `are_means` units have different ones, and the curves are the units' mean.
+    The range also holds the bends and kinks of the function, which pre-activations on one side would hide. `grid`,
+    `value` and `slope` are (G,), averaged over the units; `saturated` (G,) is true where the slope is at most 5 % of
+    the steepest; `z` holds the pre-activations of all units and sampled rows, at most some 262,144 of them, evenly
+    spread. In a layer of images `saturated_by_channel` (channels,) is each channel's share of saturated pixels,
+    `dead_channels` (channels,) is true for channels that are dead at all of them, and `images` is the number of images
+    that were looked at. `parameters` are those of the activation in words: their value, or the range of learned ones
+    over the units; with `are_means` units have different ones, and the curves are the units' mean.
     """
 
     name: str
@@ -264,7 +271,7 @@ class Portrait:
     saturated_by_channel: Array = field(default_factory=lambda: np.empty(0))
     dead_channels: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     images: int = 0
-    learned: str = ""
+    parameters: str = ""
     are_means: bool = False
 
 
@@ -303,8 +310,30 @@ def portraits(
             for layer, bound in _curves(network, evaluation)
             if only is None or layer.name in only
         ]
+    words = _parameter_words(network, theta)
+    return [replace(one, parameters=words.get(one.name, "")) for one in drawn if one is not None]
+
+
+_NOTHING = (0, math.inf)  # defaults of parameters that then do nothing
+
+
+def _parameter_words(network: Network, theta: Array) -> dict[str, str]:
+    """The parameters of each activation layer, fixed ones first: `alpha = 0.01`, `beta = 1.23 learned`.
+
+    Fixed ones are left out at a default that does nothing: a relu has a `threshold` of 0 and an infinite `max_value`.
+    """
     learned = learned_words(network.layout, theta)
-    return [replace(one, learned=learned.get(one.name, "")) for one in drawn if one is not None]
+    activations = [layer for layer in network.layers if isinstance(layer, Elementwise)]
+    fixed = {
+        layer.name: [
+            f"{parameter.name} = {layer.chosen[parameter.name]}"
+            for parameter in layer.activation.parameters
+            if parameter.name not in layer.learned
+            and not (layer.chosen[parameter.name] == parameter.default and parameter.default in _NOTHING)
+        ]
+        for layer in activations
+    }
+    return {name: ", ".join(filter(None, [*words, learned.get(name, "")])) for name, words in fixed.items()}
 
 
 def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, rows: int) -> Portrait | None:
@@ -316,7 +345,8 @@ def _portrait(name: str, bound: BoundLayer, reach: tuple[float, float] | None, r
     lowest, highest = float(z.min()), float(z.max())
     margin = max(0.05 * (highest - lowest), 0.1)
     least, most = reach or (lowest, highest)
-    grid = np.linspace(min(lowest - margin, least), max(highest + margin, most), 2 * _POINTS)
+    left, right = min(lowest - margin, least, -_reach(bound)), max(highest + margin, most, _reach(bound))
+    grid = np.linspace(left, right, 2 * _POINTS)
     by_unit = bound.curve_at(grid[:, None].astype(bound.y.dtype))
     value, slope = (values.mean(axis=-1) for values in by_unit)
     dead, saturated = np.all(flat <= DEAD, axis=0, keepdims=True)[0], (flat <= SATURATED).mean(axis=0)

@@ -351,7 +351,7 @@ def test_a_word_that_means_several_runs_is_refused(tmp_path):
         write(tmp_path / "runs" / name, "name: a\n", "config.yaml")
     result = nnlab_here("eval", "2026", cwd=tmp_path)
     assert result.exit_code == 2
-    expected = "means 2 runs (20261121-100000_a, 20261121-100001_b), expected one of these names or 'latest'\n"
+    expected = "means 2 runs (20261121-100000_a, 20261121-100001_b), expected one of these names, or '2026@latest' for"
     assert expected in result.stderr
 
 
@@ -365,13 +365,16 @@ def test_of_many_runs_that_a_word_means_the_five_newest_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "setting"),
+    ("command", "name", "setting", "arms"),
     [
-        (("compare-activations", "-a", "tanh"), "comparison", "network.activation=NAME"),
-        (("sweep", "--grid", "training.steps=1,2", "--metric", "train/loss"), "sweep", "KEY=VALUE"),
+        (("compare-activations", "-a", "tanh"), "comparison", "network.activation=NAME", "tanh"),
+        (
+            ("sweep", "--grid", "training.steps=1,2", "--metric", "train/loss"),
+            *("sweep", "KEY=VALUE", "steps=1 or steps=2"),
+        ),
     ],
 )
-def test_the_folder_of_many_networks_is_refused_with_the_way_to_one(command, name, setting, tmp_path):
+def test_the_folder_of_many_networks_is_refused_with_the_way_to_one(command, name, setting, arms, tmp_path):
     write(tmp_path, HOUSES + "network: {layers: [2]}\n")
     made = nnlab_here(command[0], "experiment.yaml", *command[1:], "--seeds", "2", "--quiet", cwd=tmp_path)
     folder = made.stdout.strip()
@@ -380,8 +383,8 @@ def test_the_folder_of_many_networks_is_refused_with_the_way_to_one(command, nam
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == (
             f"{folder}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
-            f"results.csv and report.html; to train one of them alone: "
-            f"nnlab train {folder}/config.yaml --set {setting}\n"
+            f"results.csv and report.html; to look at one of them: nnlab eval '{folder}:ARM', where ARM is {arms}; "
+            f"to train one of them alone: nnlab train {folder}/config.yaml --set {setting}\n"
         )
 
 

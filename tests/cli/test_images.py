@@ -78,8 +78,9 @@ def test_a_folder_of_photographs_from_training_to_new_pictures(tmp_path, photos,
         {"night.png": image_file(np.full((50, 60), 20)), "noon.jpg": image_file(np.full((9, 9, 3), 240))},
     )
     table = tmp_path / "predictions.csv"
-    result = nnlab_here("eval", run, "--data", new, "--predictions", table, cwd=tmp_path)
+    result = nnlab_here("eval", run, "--data", new, "--predictions", table, "--figures", "svg", cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
+    assert (run / "plots" / "answers.svg").is_file()
     assert [(row["file"], row["class"]) for row in read_rows(table)] == [("night.png", "dark"), ("noon.jpg", "bright")]
     result = nnlab_here("eval", run, "--data", tmp_path / "photos", "--json", cwd=tmp_path)
     document = parse_json(result.stdout)

@@ -54,7 +54,7 @@ def test_a_fault_of_an_option_names_it(words, fault, tmp_path):
         ),
         (
             ("activations", "plot", "relu", "--out", "relu.jpg"),
-            "'--out': found 'relu.jpg', expected a name that",
+            "'--out' / '-o': found 'relu.jpg', expected a name that ends in .png or .svg or .pdf",
         ),
         (
             ("gradcheck", "experiment.yaml", "--method", "centrl"),

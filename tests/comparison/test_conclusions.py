@@ -490,8 +490,8 @@ def test_the_median_seed_is_in_the_middle_and_has_not_diverged():
     arm = made_arm("tanh", 1, lost=(0,))
     arm.finals["train/accuracy"][1:] = [0.5] * 3 + [0.75] * 5 + [1.0] * 3
     arm.finals["train/loss"][1:] = np.arange(11)
-    assert median_replica(arm, "train/accuracy") == 6
-    assert median_replica(made_arm("tanh", 1, lost=range(SEEDS)), "train/accuracy") is None
+    assert median_replica(arm.finals, "train/accuracy") == 6
+    assert median_replica(made_arm("tanh", 1, lost=range(SEEDS)).finals, "train/accuracy") is None
 
 
 def test_the_steps_of_a_film_are_in_order_and_not_repeated():

@@ -13,6 +13,7 @@ from nnlab.comparison.contents import MOST_DRAWN, Comparison, Frame, MedianNetwo
 from nnlab.comparison.pictures import PICTURES, carried_on, pictures_of
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.data.catalogue import load
+from nnlab.experiments import pictures as run_pictures
 from nnlab.experiments.catalogue import describe
 from nnlab.maths.statistics import share_interval, survival
 from nnlab.runs.summary import (
@@ -153,6 +154,11 @@ def test_curves_are_called_by_what_the_arms_are_compared_by():
     assert "metric" not in pictures_of("test/accuracy")
 
 
+@pytest.mark.parametrize("table", [PICTURES, sweep_pictures("test/accuracy"), run_pictures.PICTURES])
+def test_every_caption_tells_what_to_look_for(table):
+    assert [name for name, drawing in table.items() if " Look " not in drawing.caption] == []
+
+
 # --- Many arms, one look ----------------------------------------------------------------------------------------------
 
 
@@ -186,14 +192,19 @@ def test_no_picture_has_more_than_forty_rows():
 
 
 @pytest.mark.parametrize(("count", "spread"), [(5, True), (6, False)])
-def test_of_many_arms_only_the_means_are_drawn(count, spread):
-    health = {"health/activation1/dead": np.array([[0.0, NAN, 0.2, NAN, 0.4]] * 2)}
-    one = compared({f"arm{index}": arm(**health) for index in range(count)})
+def test_of_many_arms_only_the_medians_are_drawn(count, spread):
+    one = compared({f"arm{index}": arm() for index in range(count)})
     assert bool(picture("cost", one).axes[0].collections) == spread
     assert ("without their spread" in words(picture("cost", one))) != spread
     assert bool(picture("survival", one).axes[0].collections) == spread
-    assert bool(picture("health", one).axes[0].collections) == spread
-    assert ("percentile" in words(picture("health", one))) == spread
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_health_of_several_arms_has_no_bands_that_would_hide_each_other(count):
+    health = {"health/activation1/dead": np.array([[0.0, NAN, 0.2, NAN, 0.4]] * 2)}
+    figure = picture("health", compared({f"arm{index}": arm(**health) for index in range(count)}))
+    assert bool(figure.axes[0].collections) == (count == 1)
+    assert ("percentile" in words(figure)) == (count == 1)
 
 
 def test_every_look_of_eight_arms_differs_in_more_than_colour():
@@ -328,12 +339,11 @@ def test_the_marks_of_many_points_hide_no_others(count, hides):
     assert (mark.get_markersize() >= 5) == hides
 
 
-def test_seeds_stand_beside_their_point_and_not_beside_another():
-    figure = swept([plots.Key("a", RATES)], POINTS)
-    places = figure.axes[0].get_lines()[0].get_xdata().reshape(6, 2)
-    for rate, own in zip(RATES, places, strict=True):
-        assert own[0] < rate < own[1]
-        assert own[1] / own[0] < 10**0.5
+def test_seeds_stand_at_the_number_that_they_were_trained_with_and_beside_a_word():
+    numbers, words_ = swept([plots.Key("a", RATES), plots.Key("b", [*"uvwxyz"])], POINTS).axes
+    np.testing.assert_array_equal(numbers.get_lines()[0].get_xdata(), np.repeat(RATES, 2))
+    for word, own in enumerate(words_.get_lines()[0].get_xdata().reshape(6, 2)):
+        assert word - 0.3 < own[0] < word < own[1] < word + 0.3
 
 
 @pytest.mark.parametrize(

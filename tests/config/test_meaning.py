@@ -208,6 +208,8 @@ VALUES = [
     ("epochs: 1", "epochs: off", "9:11", "found off, expected a whole number"),
     ("epochs: 1", "epochs: 1\n  shuffle: n", "10:12", "found n, expected a boolean: write true/false"),
     ("epochs: 1", "epochs: 1\n  shuffle: True", "10:12", "found True, expected a boolean: write true/false"),
+    ("layers: [8]", "layers: [{batch_norm: }]", "7:24", "found nothing, expected what says how, as in batch_norm: t"),
+    ("layers: [8]", "layers: [{dropout: null}]", "7:22", "found nothing, expected what says how, as in dropout: 0.1"),
     ("layers: [8]", "layers: [{batch_norm: yes}]", "7:25", "found yes, expected a boolean: write true/false"),
     ("layers: [8]", "layers: [{flatten: on}]", "7:22", "found on, expected true"),
     ("validation: 0.2", "scale: {name: range, low: 1}", "5:29", "found 1 … 1, expected low below high"),

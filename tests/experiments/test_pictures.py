@@ -12,7 +12,7 @@ from nnlab import pictures as plots
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.errors import StorageError
 from nnlab.experiments.parameter_table import ParameterWay
-from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, in_turn
+from nnlab.experiments.pictures import PICTURES, RunPlotData, draw, draw_all, in_turn
 from nnlab.maths.metrics import report
 from nnlab.networks.diagrams.diagram import Diagram, Names, Node
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -244,13 +244,13 @@ def test_the_rate_of_a_plateau_is_that_of_the_updates_since_the_last_evaluation(
 
 
 def test_learned_parameters_stand_above_their_units():
-    learned = replace(portrait(), learned="beta = 1.23 learned")
+    learned = replace(portrait(), parameters="beta = 1.23 learned")
     figure = PICTURES["units"].draw(replace(regression(), portraits=[learned]))
     assert "tanh1: beta = 1.23 learned; 0 % dead" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_a_curve_that_is_the_mean_of_the_units_says_so():
-    own = replace(portrait(), learned="alpha = 0.12 to 0.42 learned", are_means=True)
+    own = replace(portrait(), parameters="alpha = 0.12 to 0.42 learned", are_means=True)
     figure = PICTURES["units"].draw(replace(regression(), portraits=[own]))
     assert "tanh1: alpha = 0.12 to 0.42 learned; curve: mean of the units; 0 % dead" in flat(figure)
     of_channels = replace(own, saturated_by_channel=np.zeros(3))
@@ -367,12 +367,23 @@ def test_a_picture_that_fails_costs_a_warning_and_a_full_disk_the_run(tmp_path, 
     assert warning.startswith("the picture boundary.png could not be drawn: ")
     assert (tmp_path / "predictions.png").exists()
 
-    def refuse(figure, path):
+    def refuse(*_of_picture):
         raise StorageError("no space")
 
     monkeypatch.setattr(plots, "save", refuse)
     with pytest.raises(StorageError, match="no space"):
         list(draw(binary(), tmp_path))
+
+
+def test_a_picture_is_renewed_in_the_formats_in_which_it_is_there(tmp_path):
+    def drawn(title):
+        return {"a": lambda: PICTURES["cost"].draw(replace(binary(), title=title))}
+
+    assert draw_all(drawn("one"), tmp_path, formats=["svg"]) == []
+    before = (tmp_path / "a.svg").read_bytes()
+    assert draw_all(drawn("another"), tmp_path) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "a.svg"}
+    assert (tmp_path / "a.svg").read_bytes() != before
 
 
 # --- Images -----------------------------------------------------------------------------------------------------------

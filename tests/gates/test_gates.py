@@ -114,11 +114,30 @@ def test_arms_and_figures_may_have_names_like_those_of_baselines():
         (f'"{LEAKY}".val/accuracy.low >= 1', f"{LEAKY}.val/accuracy.low"),
         ('val/f1/"two words" >= 1', "val/f1/two words"),
         ('"val/f1/a@b*c<d" >= 1', "val/f1/a@b*c<d"),
+        ('"val/f1/say ""no"" @ once" >= 1', 'val/f1/say "no" @ once'),
+        ('val/f1/"""" >= 1', 'val/f1/"'),
         ("relu.val/accuracy.low >= 1", "relu.val/accuracy.low"),
     ],
 )
 def test_quotes_hold_a_name_together(text, figure):
     assert parse_gate(text) == Gate(text, figure, ">=", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "figure"),
+    [
+        ("relu [same init].val/loss.low >= 1", "relu [same init].val/loss.low"),
+        (f"{LEAKY}.val/loss>=1", f"{LEAKY}.val/loss"),
+        ('1 / (1 + x * x).val/f1/"two words" >= 1', "1 / (1 + x * x).val/f1/two words"),
+        ('say "a".diverged >= 1', 'say "a".diverged'),
+        ("relu.val/loss >= 1", "relu.val/loss"),
+    ],
+)
+def test_the_label_of_an_arm_needs_no_quotes(text, figure):
+    arms = ["relu", "relu [same init]", LEAKY, "1 / (1 + x * x)", 'say "a"']
+    assert parse_gate(text, arms) == Gate(text, figure, ">=", 1.0)
+    other = "val/loss <= 2 * " + text.replace(">= 1", "+ 1").replace(">=1", " + 1")
+    assert parse_gate(other, arms).of == GateFigure(figure)
 
 
 @pytest.mark.parametrize(

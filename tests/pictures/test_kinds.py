@@ -13,6 +13,7 @@ from matplotlib import image as picture_file
 from matplotlib import rcParams
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
+from matplotlib.contour import ContourSet
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
@@ -376,7 +377,9 @@ def test_figure_has_a_title_labels_and_legible_type(picture):
         one.get_ylabel() or any(text.get_text() for text in one.get_yticklabels()) or nothing
         for one, nothing in zip(axes, unmarked, strict=True)
     )
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 10
+    sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()}
+    assert sizes <= {style.SMALL, style.NORMAL, style.LARGE}
+    assert min(sizes) >= 10
 
 
 def test_saved_picture_has_no_clock_and_no_versions(tmp_path):
@@ -560,6 +563,46 @@ def test_nothing_is_cut_where_that_would_show_no_more(later):
     assert "frame" not in words(figure)
 
 
+def test_few_measurements_are_all_in_the_frame_and_no_bold_line_joins_them():
+    steps, values = np.array([0, 5000, 10000, 15000]), np.array([0.1, 0.91, 0.92, 0.93])
+    figure = plots.accuracy(steps, {"train": values}, metric_name="accuracy", best_step=None, title="t", epoch_steps=9)
+    assert figure.axes[0].get_ylim()[0] < 0.1
+    (line,) = figure.axes[0].get_lines()
+    assert (line.get_marker(), line.get_linestyle(), line.get_linewidth()) == ("o", ":", 1.0)
+    assert "marks: measured, dotted: not in between" in words(figure)
+    steps, values = rising()
+    dense = plots.accuracy(steps, {"train": values}, metric_name="accuracy", best_step=None, title="t")
+    assert dense.axes[0].get_lines()[0].get_linestyle() == "-"
+    assert "marks" not in words(dense)
+
+
+def test_nothing_stands_between_the_axis_of_epochs_and_the_sentence(tmp_path):
+    figure = plots.cost(*run(), epoch_steps=50, best_step=None, loss_name="mse", title="t")
+    plots.save(figure, tmp_path / "c.png")
+    (axes,), (epochs,) = figure.axes, figure.axes[0].child_axes
+    sentence = next(text for text in axes.findobj(Text) if "over the updates" in text.get_text())
+    free = sentence.get_window_extent().y0 - epochs.xaxis.label.get_window_extent().y1
+    assert free > 0.04 * style.DOTS_PER_INCH
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1e-6, 3e-6], {"1e−6", "3e−6"}),
+        ([1234.0001, 1234.0003], {"1234.0001", "1234.0003"}),
+        ([20_000.0, 60_000.0], {style.count(20_000), style.count(60_000)}),
+        ([-0.5, 0.5], {"−0.4", "0"}),
+    ],
+)
+def test_a_tick_tells_its_whole_value(values, expected, tmp_path):
+    figure = plots.cost(np.arange(2), {"train": np.array(values)}, epoch_steps=None, best_step=None, loss_name="mse",
+                        title="t")  # fmt: skip
+    plots.save(figure, tmp_path / "c.png")
+    axis = figure.axes[0].yaxis
+    assert not axis.get_offset_text().get_text()
+    assert expected <= {text.get_text() for text in axis.get_ticklabels()}
+
+
 def test_accuracy_ends_at_one_hundred_percent():
     figure = plots.accuracy(np.arange(3), {"val": np.array([0.5, 1.0, 1.0])}, metric_name="val/accuracy",
                             best_step=1, title="t")  # fmt: skip
@@ -624,6 +667,19 @@ def test_misclassified_shows_25_and_tells_truth_prediction_confidence():
     assert "40 of 400 are wrong (10 %); 25 of them" in words(figure)
 
 
+def test_confidences_near_one_hundred_percent_differ_and_are_told_once_if_all_are_alike():
+    def told(*confidence):
+        some = ["4"] * len(confidence)
+        figure = plots.misclassified(np.ones((len(confidence), 4, 4)), some, some, np.array(confidence), total_wrong=9,
+                                     total=99, title="t")  # fmt: skip
+        return [flat(axes.get_title()) for axes in figure.axes if axes.get_title()], words(figure)
+
+    assert [one.partition(" (")[2] for one in told(0.99999, 0.9997, 0.42)[0]] == ["> 99.99 %)", "99.97 %)", "42 %)"]
+    captions, sentence = told(1.0, 0.99999, 0.99995)
+    assert captions == ["truth 4 → 4"] * 3
+    assert "each with a confidence > 99.99 %" in sentence
+
+
 def test_misclassified_with_nothing_wrong_says_so(tmp_path):
     figure = plots.misclassified(np.empty((0, 4, 4)), [], [], np.empty(0), total_wrong=0, total=360, title="t")
     plots.save(figure, tmp_path / "m.png")
@@ -670,6 +726,29 @@ def test_boundary_without_a_line_or_an_output_is_drawn(output, tmp_path):
                             names=("a", "b"), classes=("no", "yes"), task="binary", title="t")  # fmt: skip
     plots.save(figure, tmp_path / "b.png")
     assert ("not finite" in words(figure)) == np.isnan(output)
+
+
+def test_an_area_at_fifty_percent_is_hatched_and_no_line_is_drawn_through_it():
+    x, y = points(40, 2)
+
+    def drawn(slope_below_0):
+        def predict(grid):
+            z = grid[:, :1]
+            noise = 1e-9 * np.sin(1e4 * grid[:, 1:])
+            return 1 / (1 + np.exp(-np.where(z > 0, z, slope_below_0 * z) - noise))
+
+        figure = plots.boundary(predict, x, y[:, None].astype(float), names=("a", "b"), classes=("no", "yes"),
+                                task="binary", title="t")  # fmt: skip
+        lines = [one for one in figure.axes[0].collections if isinstance(one, ContourSet) and not one.filled]
+        plane = plots.Plane(x, y, ("a", "b"), ("no", "yes"), is_binary=True)
+        panels = plots.boundaries(plane, {"relu": ("", predict)}, title="t")
+        strip = plots.film(plane, {"relu": {0: predict}}, title="t")
+        return lines, ["undecided: flat at 50 %" in words(one) for one in (figure, panels, strip)]
+
+    assert drawn(0.0) == ([], [True] * 3)
+    lines, told = drawn(1.0)
+    assert len(lines) == 1
+    assert told == [False] * 3
 
 
 def test_boundary_asks_for_points_around_the_data_in_their_own_units():
@@ -788,12 +867,12 @@ def test_arms_look_different_and_the_same_everywhere():
     assert looks == plots.arm_style(looks)
 
 
-def test_compared_curves_show_mean_and_percentiles():
-    runs = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, NAN]])
+def test_compared_curves_show_the_median_and_the_seeds():
+    runs = np.array([[1.0, 2.0], [3.0, 4.0], [50.0, NAN]])
     figure = plots.compare_curves(np.array([0, 10]), {"a": runs}, metric_name="val/loss", title="t")
     np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_ydata(), [3.0, 3.0])
     assert "a (3 seeds, 1 diverged)" in words(figure)
-    assert "mean over the seeds; thin lines: single seeds; a diverged seed drops out" in words(figure)
+    assert "median of the seeds; thin lines: single seeds; a diverged seed drops out" in words(figure)
 
 
 def test_an_arm_whose_seeds_all_diverged_counts_them():
@@ -806,14 +885,30 @@ def test_an_arm_whose_seeds_all_diverged_counts_them():
 def test_few_seeds_are_drawn_as_lines_and_many_as_a_band():
     steps = np.arange(30)
     few = plots.compare_curves(steps, seeds(2, 10), metric_name="val/loss", title="t")
-    many = plots.compare_curves(steps, seeds(2, 11), metric_name="val/loss", title="t")
+    many = plots.compare_curves(steps, seeds(1, 11), metric_name="val/loss", title="t")
     one = plots.compare_curves(steps, seeds(2, 1), metric_name="val/loss", title="t")
     assert [len(lines.get_segments()) for lines in few.axes[0].collections] == [10, 10]
     assert "thin lines: single seeds" in words(few)
-    assert all(isinstance(band, PolyCollection) for band in many.axes[0].collections)
+    (band,) = many.axes[0].collections
+    assert isinstance(band, PolyCollection)
     assert "band: 10th to 90th percentile" in words(many)
     assert not one.axes[0].collections
     assert "Line: the only seed" in words(one)
+
+
+def test_each_band_of_several_arms_is_alone_in_a_panel_with_its_arm():
+    arms = seeds(3, 11)
+    figure = plots.compare_curves(np.arange(30), arms, metric_name="val/loss", title="t")
+    above, *panels = figure.axes
+    assert not above.collections
+    assert "below, arm by arm: the band from the 10th to 90th percentile" in words(figure)
+    for index, (panel, runs) in enumerate(zip(panels, arms.values(), strict=True)):
+        (band,) = panel.collections
+        bold = [line for line in panel.get_lines() if line.get_linewidth() > 1]
+        assert [line.get_color() for line in bold] == [style.COLOURS[index]]
+        np.testing.assert_allclose(bold[0].get_ydata(), np.median(runs, axis=0))
+        assert to_hex(band.get_facecolor()[0]).upper() == style.COLOURS[index]
+        assert (panel.get_ylim(), panel.get_xlim()) == (above.get_ylim(), above.get_xlim())
 
 
 def test_a_seeds_line_has_the_colour_of_its_arm_and_stops_where_the_seed_does():
@@ -913,6 +1008,18 @@ def test_the_frame_holds_intervals_that_leave_room_for_the_seeds(metric, reach, 
     assert bool(left < interval[0] and interval[2] < right) is expected
 
 
+def test_an_interval_ends_in_a_mark_or_beyond_the_frame_in_an_arrow():
+    def ends(*interval):
+        arms = {"a": np.array([0.5, 0.502, 0.51])}
+        figure = plots.compare_finals(arms, {"a": interval}, metric_name="test/rmse", larger_is_better=True, title="t")
+        marks = [line.get_marker() for line in figure.axes[0].get_lines() if line.get_clip_on() is False]
+        return marks, "an arrow: it goes on beyond the frame" in words(figure)
+
+    assert ends(0.501, 0.505, 0.509) == (["|", "|"], False)
+    assert ends(0.501, 0.505, 9.0) == (["|", ">"], True)
+    assert ends(-9.0, 0.505, 9.0) == (["<", ">"], True)
+
+
 def test_compared_finals_cut_an_interval_that_a_logarithm_cannot_hold(tmp_path):
     arms = {"a": np.array([1e-6, 1e-3, 1.0])}
     figure = plots.compare_finals(arms, {"a": (-0.3, 0.3, 0.9)}, metric_name="x", larger_is_better=False, title="t")
@@ -995,6 +1102,19 @@ def test_each_layer_has_its_function_its_slope_and_its_histogram():
     assert "30 % dead, 99.99 % saturated" in words(figure).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_a_pole_leaves_the_function_its_room_and_a_long_name_stays_whole():
+    z = np.linspace(-3, 147, 601)
+    name, words_of_it = "shifted_soft_exponential1", "alpha = 0.0416 learned, beta = 6.09 learned"
+    pole = replace(portraits(1)[0], name=name, grid=z, value=6 + 1 / (z + 0.001), slope=-1 / (z + 0.001) ** 2, kinks=(),
+                   saturated=z > 50, parameters=words_of_it)  # fmt: skip
+    for count in (1, 3):
+        figure = plots.units([pole] * count, title="t")
+        assert figure.axes[0].get_ylim()[1] < 30
+        assert f"{name}: {words_of_it}" in words(figure)
+    tanh = replace(pole, grid=50 * z, value=np.tanh(50 * z), slope=1 - np.tanh(50 * z) ** 2)
+    assert plots.units([tanh], title="t").axes[1].get_ylim()[1] > tanh.slope.max()
+
+
 def test_of_many_layers_the_first_and_the_last_are_drawn():
     figure = plots.units(portraits(9), title="t")
     assert len(figure.axes) == 18
@@ -1051,6 +1171,14 @@ def test_shares_are_in_percent_and_norms_over_decades_logarithmic():
     figure = draw_health()
     assert [axes.get_ylabel() for axes in figure.axes[:2]] == ["dead units (%)", "saturated (%)"]
     assert figure.axes[2].get_yscale() == "log"
+    assert [axes.get_ylabel().endswith("(logarithmic)") for axes in figure.axes] == [False, False, True, True]
+
+
+def test_layers_have_the_colours_of_all_pictures_and_of_very_many_a_scale_between_these():
+    few, many = (plots.health(*watched(layers=count), title="t") for count in (7, 8))
+    assert [line.get_color() for line in few.axes[0].get_lines()[:7]] == [*style.COLOURS]
+    shades = [to_hex(line.get_color()).upper() for line in many.axes[0].get_lines()[:8]]
+    assert (shades[0], shades[-1], len({*shades})) == (style.BLACK, style.SKY, 8)
 
 
 def test_quantities_that_nobody_measured_have_no_panel():

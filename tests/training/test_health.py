@@ -327,6 +327,19 @@ def test_a_portrait_shows_the_function_where_its_units_are():
     assert (portrait.dead_share, portrait.saturated_share) == (0, (x <= 0).mean())
 
 
+def test_a_portrait_holds_the_kink_that_no_pre_activation_is_near_and_tells_the_parameters():
+    network = alone("leaky_relu", negative_slope=0.25)
+    (portrait,) = health.portraits(network, np.empty((1, 0)), np.empty((1, 0)), np.full((3, 1), 90.0))
+    assert portrait.kinks == (0.0,)
+    assert portrait.value.min() < 0
+    assert portrait.parameters == "negative_slope = 0.25"
+    (plain_relu,) = health.portraits(alone("relu"), np.empty((1, 0)), np.empty((1, 0)), np.zeros((3, 1)))
+    assert not plain_relu.parameters
+    learned = alone("prelu", learned=("alpha",))
+    (portrait,) = health.portraits(learned, np.full((1, 1), 0.5), np.empty((1, 0)), np.zeros((3, 1)))
+    assert portrait.parameters == "alpha = 0.5 learned"
+
+
 def test_pre_activations_that_are_not_finite_are_left_out_of_a_portrait():
     network, nothing = alone("tanh"), np.empty((1, 0))
     (portrait,) = health.portraits(network, nothing, nothing, np.array([[1.0], [np.nan], [np.inf]]))
