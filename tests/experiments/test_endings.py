@@ -147,7 +147,7 @@ def test_a_report_that_cannot_be_written_never_hides_why_the_training_failed(nam
 
 def test_pictures_that_take_long_are_left_out_after_a_signal(tmp_path, monkeypatch):
     """The state is saved first; then the command has two seconds in all."""
-    monkeypatch.setattr(training, "draw", lambda _data, _folder: time.sleep(30))
+    monkeypatch.setattr(training, "draw", lambda *_words: time.sleep(30))
     begun_at = time.monotonic()
     folder = interrupted(MOONS, tmp_path)
     assert time.monotonic() - begun_at < 10
@@ -158,7 +158,7 @@ def test_pictures_that_take_long_are_left_out_after_a_signal(tmp_path, monkeypat
 def test_a_second_signal_ends_the_drawing_at_once_and_keeps_the_first_exit_code(tmp_path, monkeypatch):
     seen = []
 
-    def draw(_data, _folder):
+    def draw(*_words):
         signal.raise_signal(signal.SIGINT)
         seen.append("went on")
 
