@@ -198,7 +198,8 @@ class _InWords:
         name = self.figure.replace("_", " ").capitalize() if self.figure != "rmse" else "RMSE"
         where = {"test": "", "val": " on the validation part", "train": " on the training part"}[self.split]
         learned = is_better(self.figure, self.value, value)
-        begin = f"{name} {self.value:.4g}{where}; {always} scores {value:.4g} ({self._distance(value, margin)})"
+        beside = f"{always} scores {self._shown(value)} ({self._distance(value, margin)})"
+        begin = f"{name} {self._shown(self.value)}{where}; {beside}"
         yield (
             f"{begin}: within chance for {counted(margin.rows, 'row')}."
             if learned and margin.within_chance
@@ -210,15 +211,23 @@ class _InWords:
             yield from self._linear(self.others[LINEAR])
 
     def _distance(self, value: float, margin: Margin) -> str:
-        """By how much the network is ahead: `+0.05, 12 more of 240 right`, or `65 % less`."""
+        """By how much the network is ahead: `+5 points, 12 more of 240 right`, or `65 % less`."""
         if margin.more is not None:
             count = f"{abs(margin.more):,} {'more' if margin.more > 0 else 'fewer'} of {margin.rows:,} right"
-            return f"{self.value - value:+.4g}, {count}" if margin.more else f"the same of {margin.rows:,} rows right"
+            return f"{self._points(value)}, {count}" if margin.more else f"the same of {margin.rows:,} rows right"
         if self.task != "regression":
-            return f"{self.value - value:+.4g} by weight"
+            return f"{self._points(value)} by weight"
         if value == self.value or not value:
             return "the same" if value == self.value else "no error at all"
         return f"{100 * abs(1 - self.value / value):.3g} % {'less' if self.value < value else 'more'}"
+
+    def _shown(self, value: float) -> str:
+        """A figure in words: a share in percent, an error in its units."""
+        return f"{value:.4g}" if self.task == "regression" else f"{100 * value:.4g} %"
+
+    def _points(self, value: float) -> str:
+        """How far the network's share is from another."""
+        return f"{100 * (self.value - value):+.4g} points"
 
     def _no_better(self, always: str) -> Iterator[str]:
         """That nothing was learned, unless figures that heed rare classes say otherwise, and what may help."""
@@ -239,11 +248,11 @@ class _InWords:
         value, margin = self._value(outputs), self._margin(outputs, self.outputs)
         by_chance = f", within chance for {counted(margin.rows, 'row')}"
         if value == self.value:
-            yield f"A linear model is as good: {value:.4g}."
+            yield f"A linear model is as good: {self._shown(value)}."
         elif metric_of(self.figure).larger_is_better == (value > self.value):
-            yield f"A linear model is better: {value:.4g}{by_chance if margin.within_chance else ''}."
+            yield f"A linear model is better: {self._shown(value)}{by_chance if margin.within_chance else ''}."
         elif margin.within_chance:
-            yield f"A linear model scores {value:.4g}{by_chance}."
+            yield f"A linear model scores {self._shown(value)}{by_chance}."
 
 
 def is_better(figure: str, value: float, baseline: float) -> bool:

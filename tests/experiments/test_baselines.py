@@ -54,9 +54,9 @@ def test_a_network_that_learned_is_set_beside_always_the_largest_class(tmp_path)
     found = summary_of(tmp_path, table(tmp_path))
     accuracy, majority = found["final"]["test/accuracy"], found["baselines"]["baseline/majority/test/accuracy"]
     assert majority == 190 / 240
-    more = round(240 * (accuracy - majority))
+    more, points = round(240 * (accuracy - majority)), 100 * (accuracy - majority)
     assert found["sentences"][0] == (
-        f"Accuracy {accuracy:.4g}; always 'no' scores 0.7917 ({accuracy - majority:+.4g}, {more} more of 240 right)."
+        f"Accuracy {100 * accuracy:.4g} %; always 'no' scores 79.17 % ({points:+.4g} points, {more} more of 240 right)."
     )
     assert found["baselines"]["baseline/majority/test/balanced_accuracy"] == 0.5
 
@@ -84,7 +84,7 @@ def test_a_network_that_learned_nothing_is_told_so_with_what_may_help(tmp_path):
     path = table(tmp_path, positive=0.05, says_something=False)
     found = summary_of(tmp_path, path, *CONSTANT)
     assert found["sentences"][:3] == [
-        "Accuracy 0.95; always 'no' scores 0.95 (the same of 240 rows right).",
+        "Accuracy 95 %; always 'no' scores 95 % (the same of 240 rows right).",
         "No better than always 'no': nothing learned.",
         "It predicts 'no' for all 240 rows; judge by balanced_accuracy, or train with class_weights: balanced.",
     ]
@@ -110,7 +110,7 @@ def test_a_few_rows_more_are_within_chance(tmp_path):
     scored = Scored(outputs, outputs)
     found = baselines.beside({"test": part}, {"test": report("binary", outputs, part.y)}, lambda _: scored)
     assert found.sentences == (
-        "Accuracy 0.52; always 'a' scores 0.5 (+0.02, 2 more of 100 right): within chance for 100 rows.",
+        "Accuracy 52 %; always 'a' scores 50 % (+2 points, 2 more of 100 right): within chance for 100 rows.",
     )
 
 
@@ -144,7 +144,7 @@ def two_classes(share):
 def test_a_linear_model_that_is_better_is_told(tmp_path):
     found = summary_of(tmp_path, table(tmp_path), *CONSTANT)
     linear = found["baselines"]["baseline/linear/test/accuracy"]
-    assert found["sentences"][-1] == f"A linear model is better: {linear:.4g}."
+    assert found["sentences"][-1] == f"A linear model is better: {100 * linear:.4g} %."
 
 
 def test_a_regression_is_set_beside_the_mean_and_the_median(tmp_path):
@@ -217,7 +217,7 @@ def test_weights_of_rows_count_in_baselines_as_in_figures(tmp_path):
     path = write(tmp_path, TEXT.replace("test: 0.24", "weight: w, columns: {a: number}"))
     found = summary_of(tmp_path, path)
     assert found["baselines"]["baseline/majority/train/accuracy"] == pytest.approx(0.75)
-    assert "always 'yes' scores 0.75 (" in found["sentences"][0]
+    assert "always 'yes' scores 75 % (" in found["sentences"][0]
     assert "by weight" in found["sentences"][0]
 
 
