@@ -82,7 +82,7 @@ def without_waiting(monkeypatch):
 
 @pytest.fixture
 def without_pictures(monkeypatch):
-    monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
+    monkeypatch.setattr(training, "draw", lambda *_words: iter(()))
 
 
 def whole(text, runs):
@@ -859,9 +859,9 @@ def test_the_line_that_resumes_is_printed(number, tmp_path, without_pictures):
 def test_a_signal_while_a_run_is_summed_up_leaves_at_once_and_loses_nothing(number, finished, monkeypatch, tmp_path):
     own = training.draw
 
-    def drawing(material, folder):
+    def drawing(*words):
         signal.raise_signal(number)
-        return own(material, folder)
+        return own(*words)
 
     monkeypatch.setattr(training, "draw", drawing)
     with pytest.raises(InterruptedRunError) as caught:

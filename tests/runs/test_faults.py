@@ -96,7 +96,7 @@ class Stream:
 
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
-    monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
+    monkeypatch.setattr(training, "draw", lambda *_words: iter(()))
 
 
 def outcome(folder):

@@ -329,7 +329,7 @@ HARMLESS = {
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_does_not_matter_does_no_harm(name, bases, tmp_path, monkeypatch):
     if name not in {"a picture cut short", "no pictures"}:
-        monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
+        monkeypatch.setattr(training, "draw", lambda *_words: iter(()))
     edit, command = HARMLESS[name]
     edit(copied(bases["train"], tmp_path / "case"))
     with within():
@@ -357,7 +357,7 @@ EDITS_OF_PLACES = (link, moved, pipe, folder)
 @pytest.mark.parametrize(("kind", "name"), LINKED)
 def test_a_link_or_a_pipe_in_any_place_is_a_fault_or_does_no_harm(kind, name, edit, bases, tmp_path, monkeypatch):
     """Each place meets every edit, and every command one of the edits or two; benchmarks/tamper.py tries them all."""
-    monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
+    monkeypatch.setattr(training, "draw", lambda *_words: iter(()))
     refused, first = False, EDITS_OF_PLACES.index(edit) + LINKED.index((kind, name))
     for command in (IN_TURN[first % 5], IN_TURN[(first + 2) % 5]):
         if not refused:
@@ -422,7 +422,7 @@ UNFIT = {
 
 @pytest.mark.parametrize("name", UNFIT)
 def test_a_piece_that_does_not_hold_is_trained_again_and_that_is_said(name, bases, tmp_path, monkeypatch):
-    monkeypatch.setattr("nnlab.comparison.write.draw_all", lambda _pictures, _folder, rows: [row() for row in rows][1:])
+    monkeypatch.setattr("nnlab.comparison.write.draw_all", lambda *words, **_more: [row() for row in words[2]][1:])
     monkeypatch.setattr("nnlab.comparison.conclusions.median_networks_of", lambda *_words: {})
     run = copied(bases["compare"], tmp_path / "case")
     expected = [row.split(",")[:4] for row in (run / "results.csv").read_text().splitlines()]
@@ -534,8 +534,8 @@ def setup_in(case):
 
 @pytest.fixture
 def without_pictures(monkeypatch):
-    monkeypatch.setattr(training, "draw", lambda _material, _folder: iter(()))
-    monkeypatch.setattr(training, "write_training_report", lambda *_words: None)
+    monkeypatch.setattr(training, "draw", lambda *_words: iter(()))
+    monkeypatch.setattr(training, "write_training_report", lambda *_words, **_more: None)
     monkeypatch.setattr("nnlab.runs.files.os.fsync", lambda _descriptor: None)
 
 
@@ -618,7 +618,7 @@ def test_tables_with_any_other_bytes_are_refused_even_with_a_mark_that_fits(base
     with suppress(InputError):
         read_baseline(run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "draw", lambda _material, _folder: iter(()))
+        patch.setattr(training, "draw", lambda *_words: iter(()))
         before = contents(case)
         with suppress(InputError):
             resume(run, setup_in(case))
