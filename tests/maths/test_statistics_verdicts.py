@@ -97,6 +97,17 @@ def test_arms_that_are_the_same_are_said_to_be():
     assert found.warnings == ()
 
 
+def test_a_difference_of_means_by_rounding_alone_is_none():
+    """0.1 + 0.2 is not 0.3: each mean is 0.9605, summed in another order."""
+    figures = [0.955, 0.9625, 0.9575, 0.965, 0.97, 0.9525, 0.9475, 0.974]
+    (pair,) = compare_pairs({"relu": arm(figures), "f1": arm(np.roll(figures, 3))}, larger_is_better=True)
+    assert sum(np.array(figures) - np.roll(figures, 3)) != 0
+    assert (pair.better, pair.margin.estimate, pair.needed, pair.told_apart) == ("relu", 0, None, False)
+    shifted = [np.nextafter(value, 1) for value in figures]
+    (pair,) = compare_pairs({"relu": arm(figures), "f1": arm(shifted)}, larger_is_better=True)
+    assert (pair.better, pair.margin.low, pair.margin.high) == ("relu", 0, 0)
+
+
 def test_a_difference_that_no_number_of_seeds_shows():
     noise = np.array([1, -1, 2, -2, 3, -3, 4, -4, 5, -5]) / 100
     found = verdict({"a": arm(SEEDS + noise + 5e-4), "b": arm(SEEDS)}, ACCURACY)

@@ -66,6 +66,11 @@ class Difference:
         """Whether chance is ruled out as the reason for the difference."""
         return self.adjusted <= SIGNIFICANCE and self.margin.low is not None and self.margin.low > 0
 
+    @property
+    def is_tie(self) -> bool:
+        """Whether neither is better, so that no number of seeds like these would tell them apart."""
+        return self.margin.estimate == 0
+
 
 def corrected(pairs: Sequence[D]) -> list[D]:
     """The pairs with Holm's correction over all of them."""
@@ -95,12 +100,15 @@ def compare_pairs(arms: Arms, *, larger_is_better: bool, within: tuple[float, fl
 
 
 def ranking(arms: Arms, *, larger_is_better: bool) -> list[str]:
-    """The arms from the best mean to the worst; those without a figure, all of whose seeds diverged, come last."""
+    """The arms from the best mean to the worst; those without a figure, all of whose seeds diverged, come last.
+
+    Arms whose means are the same but for rounding stay in the order given.
+    """
     sign = -1 if larger_is_better else 1
 
     def place(label: str) -> float:
         known = survivors(arms[label])
-        return sign * exact.mean(finite_numbers(known)) if known else math.inf
+        return sign * float(f"{exact.mean(finite_numbers(known)):.14g}") if known else math.inf
 
     return sorted(arms, key=place)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import statistics as exact
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,7 @@ MOST_SEEDS = 10_000  # beyond this a difference is not worth telling apart
 
 _EXHAUSTIVE = 16  # differences up to which every pattern of signs is tried: 32,768 of them
 _FLIPS = 9_999  # patterns drawn for more of them
+_FEW_ULPS = 4  # figures, and means of them, that are no further apart differ by rounding alone
 _ROUNDING = 1e-12  # sums that differ by less, as a share of all differences, are equal
 
 
@@ -31,11 +33,19 @@ def paired_difference(
 ) -> Interval:
     """The mean of a - b with the interval of `mean_over_seeds`, where a[i] and b[i] come from the same seed.
 
-    Of figures that lie `within` some bounds, differences lie within the bounds' distance. Only seeds that both have may
-    be given. Raises ValueError for lengths that differ, and as `mean_over_seeds` does.
+    Of figures that lie `within` some bounds, differences lie within the bounds' distance. A mean that is only the
+    rounding of the figures is 0. Only seeds that both have may be given. Raises ValueError for lengths that differ, and as `mean_over_seeds` does.
     """
     most = within[1] - within[0]
-    return mean_over_seeds(_differences(a, b), confidence, within=(-most, most))
+    margin = mean_over_seeds(_differences(a, b), confidence, within=(-most, most))
+    return (
+        replace(margin, estimate=0.0) if same_but_for_rounding(margin.estimate, 0, numbers(a) + numbers(b)) else margin
+    )
+
+
+def same_but_for_rounding(first: float, second: float, figures: Sequence[float]) -> bool:
+    """Whether two values that were computed from these figures differ by a few units of their last place at most."""
+    return abs(first - second) <= _FEW_ULPS * math.ulp(max(map(abs, figures)))
 
 
 def permutation_test(a: ArrayLike, b: ArrayLike) -> float:
@@ -186,7 +196,7 @@ def seeds_needed(a: ArrayLike, b: ArrayLike, chance: float = 0.8, significance: 
     """
     differences = _differences(a, b)
     mean = exact.mean(differences)
-    if len(differences) < 2 or mean == 0:
+    if len(differences) < 2 or same_but_for_rounding(mean, 0, numbers(a) + numbers(b)):
         return None
     least = 1 + math.ceil(-math.log2(significance))
     deviation = exact.stdev(differences)
@@ -210,7 +220,8 @@ def _first_with(effect: float, chance: float, significance: float, least: int) -
 def _differences(a: ArrayLike, b: ArrayLike) -> list[float]:
     first, second = finite_numbers(a), finite_numbers(b)
     check_pairs(first, second)
-    return [x - y for x, y in zip(first, second, strict=True)]
+    pairs = zip(first, second, strict=True)
+    return [0.0 if same_but_for_rounding(x, y, (x, y)) else x - y for x, y in pairs]
 
 
 def _all_sums(sizes: Array) -> Array:
