@@ -86,6 +86,7 @@ from nnlab.maths.statistics import (
     win_matrix,
 )
 from nnlab.networks.learned import parameter_figures
+from nnlab.report.page import counted
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.metrics import finite
@@ -495,10 +496,10 @@ def _known(values: Array) -> Array:
 
 
 def _pairs_left_out(verdict: Verdict) -> Iterator[str]:
-    """A sentence on the pairs for which the verdict has no sentence."""
-    if verdict.untold:
-        pairs = "1 more pair is" if verdict.untold == 1 else f"{verdict.untold:,} more pairs are"
-        yield f"{pairs} in pairs.csv."
+    """A sentence for each file that alone has the figures of some pairs."""
+    for file, count in (("pairs.csv", verdict.rest_of_pairs), ("shares.csv", verdict.rest_of_shares)):
+        if count:
+            yield f"The figures of {counted(count, 'more pair')} are in {file}."
 
 
 def pair_summary(pair: Pair) -> PairSummary:

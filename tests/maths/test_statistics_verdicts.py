@@ -1,5 +1,6 @@
 """Verdicts: the plain sentences about arms whose figures are made so that the truth is known."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -50,8 +51,10 @@ def test_a_verdict_names_winners_in_order_of_rank_and_then_ties():
     found = verdict(CLEAR, ACCURACY)
     assert found.ranking == ("tanh", "relu", "sigmoid")
     assert found.sentences == (
-        "tanh beats sigmoid by 2.10 points, 95 % 1.97 to 2.23.",  # 2.10 ± 2.262 · 0.183/√10
-        "relu beats sigmoid by 2.05 points, 95 % 1.92 to 2.18.",
+        (
+            "tanh and relu each beat sigmoid: tanh by 2.10 points, 95 % 1.97 to 2.23; "  # 2.10 ± 2.262 · 0.183/√10
+            "relu by 2.05 points, 95 % 1.92 to 2.18."
+        ),
         "tanh and relu can't be told apart with 10 seeds, about 500 would be needed.",
     )
     assert found.warnings == ()
@@ -61,10 +64,11 @@ def test_every_sentence_names_its_figure_or_its_target():
     """A sentence is quoted alone: `relu beats sigmoid by 1.0 points` says nothing without what was measured."""
     named = replace(ACCURACY, name="test accuracy")
     arms = {**CLEAR, "elu": CLEAR["tanh"], "selu": STUCK}
+    (first, _) = verdict({label: CLEAR[label] for label in ("tanh", "sigmoid")} | {"selu": STUCK}, named).sentences[:2]
+    assert first == "test accuracy: tanh beats sigmoid by 2.10 points, 95 % 1.97 to 2.23."
     sentences = verdict(arms, named).sentences
-    assert {"test accuracy: tanh beats sigmoid by 2.10 points, 95 % 1.97 to 2.23."} < {*sentences}
     assert all(sentence.startswith("test accuracy: ") for sentence in sentences)
-    for kind in ("beats", "can't be told apart", "gave the same", "falls into two groups"):
+    for kind in ("each beat", "can't be told apart", "gave the same", "falls into two groups"):
         assert any(kind in sentence for sentence in sentences), kind
     (sentence,) = verdict({"relu": STUCK}, named, reached(relu=STUCK)).sentences
     assert sentence.startswith("relu fails train/accuracy >= 0.95 on ")
@@ -74,7 +78,7 @@ def test_every_sentence_names_its_figure_or_its_target():
 def test_smaller_is_better_for_a_loss():
     found = verdict({label: arm([1 - v for v in scores.values()]) for label, scores in CLEAR.items()}, LOSS)
     assert found.ranking == ("tanh", "relu", "sigmoid")
-    assert found.sentences[0] == "tanh beats sigmoid by 0.0210, 95 % 0.0197 to 0.0223."
+    assert found.sentences[0].startswith("tanh and relu each beat sigmoid: tanh by 0.0210, 95 % 0.0197 to 0.0223; ")
     assert found.pairs[1].margin.estimate == pytest.approx(0.021)
 
 
@@ -98,10 +102,10 @@ def test_arms_that_are_the_same_are_said_to_be():
 
 
 def test_a_difference_of_means_by_rounding_alone_is_none():
-    """0.1 + 0.2 is not 0.3: each mean is 0.9605, summed in another order."""
-    figures = [0.955, 0.9625, 0.9575, 0.965, 0.97, 0.9525, 0.9475, 0.974]
-    (pair,) = compare_pairs({"relu": arm(figures), "f1": arm(np.roll(figures, 3))}, larger_is_better=True)
-    assert sum(np.array(figures) - np.roll(figures, 3)) != 0
+    """The differences of 0.9, 0.95 and 0.2 from the same figures in another order do not quite add up to 0."""
+    figures = [0.9, 0.95, 0.2] * 3
+    (pair,) = compare_pairs({"relu": arm(figures), "f1": arm(np.roll(figures, 1))}, larger_is_better=True)
+    assert math.fsum(np.array(figures) - np.roll(figures, 1)) != 0
     assert (pair.better, pair.margin.estimate, pair.needed, pair.told_apart) == ("relu", 0, None, False)
     shifted = [np.nextafter(value, 1) for value in figures]
     (pair,) = compare_pairs({"relu": arm(figures), "f1": arm(shifted)}, larger_is_better=True)
@@ -142,15 +146,43 @@ def test_digits_follow_the_width_of_the_interval(scale, sentence):
     assert verdict(arms, LOSS).sentences == (sentence,)
 
 
-def test_with_many_arms_the_best_and_the_neighbours_are_spoken_of():
+def test_all_pairs_told_apart_are_spoken_of_by_the_arm_that_loses():
     generator = np.random.default_rng(0)
     arms = {f"arm{rank}": arm(SEEDS - 0.02 * rank + generator.normal(0, 1e-3, 10)) for rank in range(5)}
     found = verdict(arms, ACCURACY)
     assert len(found.pairs) == 10
-    named = [tuple(sentence.split(" by ")[0].split(" beats ")) for sentence in found.sentences]
-    ranks = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4)]
-    assert named == [(f"arm{i}", f"arm{j}") for i, j in ranks]
-    assert found.untold == 3
+    assert [sentence.split(" by ")[0].split(": ")[0] for sentence in found.sentences] == [
+        "arm0 beats arm1",
+        "arm0 and arm1 each beat arm2",
+        "arm0, arm1 and arm2 each beat arm3",
+        "arm0, arm1, arm2 and arm3 each beat arm4",
+    ]
+    assert ": the closest, arm3, by " in found.sentences[-1]
+    assert (found.rest_of_pairs, found.rest_of_shares) == (3, 0)  # the others against arm4
+
+
+def test_arms_that_cannot_be_told_apart_share_a_sentence():
+    """a to d can't be told apart, nor b to e; a beats e."""
+    generator = np.random.default_rng(3)
+    arms = {label: arm(SEEDS - 5e-4 * place + generator.normal(0, 4e-4, 10)) for place, label in enumerate("abcde")}
+    found = verdict(arms, ACCURACY)
+    told = [pair for pair in found.pairs if pair.told_apart]
+    for pair in told:
+        assert any(pair.better in s and f" {pair.worse}" in s for s in found.sentences if " beat" in s)
+    runs = [
+        sentence.split(" can't ")[0] for sentence in found.sentences if "can't be told apart with 10 seeds" in sentence
+    ]
+    for pair in found.pairs:
+        if not pair.told_apart:
+            assert any({pair.better, pair.worse} <= {*run.replace(" and", ",").split(", ")} for run in runs)
+
+
+def test_arms_that_tie_are_said_to():
+    """Their order is the given one."""
+    arms = {"relu": arm([0.9, 0.95, 0.2] * 3), "f1": arm([0.2, 0.9, 0.95] * 3), "elu": arm([0.95, 0.2, 0.9] * 3)}
+    found = verdict(arms, ACCURACY)
+    assert found.sentences[0] == "relu, f1 and elu have the same mean over 9 seeds."
+    assert found.ranking == ("relu", "f1", "elu")
 
 
 def test_the_best_is_set_against_each_other_arm_and_these_pairs_are_corrected_alone():
@@ -209,6 +241,8 @@ def reached(**arms):
 OFTEN = arm(np.where(np.arange(30) < 20, 0.75, 0.98) + np.tile(JITTER, 3))
 SELDOM = arm(np.where(np.arange(30) < 5, 0.75, 0.98) - np.tile(JITTER, 3))
 
+SOLVED = arm(np.full(30, 0.98) + np.tile(JITTER, 3))
+
 
 def test_where_seeds_get_stuck_the_verdict_leads_with_shares_and_tests_them():
     arms = {"relu": OFTEN, "tanh": SELDOM, "elu": arm(np.tile(SEEDS, 3) / 10)}
@@ -227,6 +261,29 @@ def test_where_seeds_get_stuck_the_verdict_leads_with_shares_and_tests_them():
     assert len(fails) == 3
     assert not any("tanh beats relu" in sentence for sentence in found.sentences)
     assert not any("falls into two groups" in sentence for sentence in found.sentences)
+
+
+def test_all_arms_that_reach_the_target_more_often_are_named_and_the_worst_fails_first():
+    arms = {"tanh": SOLVED, "relu": SOLVED, "elu": SELDOM, "sigmoid": OFTEN}
+    found = verdict(arms, ACCURACY, reached(**arms))
+    first, worst, next_worst, *untold = found.sentences
+    assert first.startswith("tanh, relu and elu each reach train/accuracy >= 0.95 on more seeds than sigmoid: tanh 100")
+    assert worst.startswith("sigmoid fails train/accuracy >= 0.95 on 66.7 %")
+    assert next_worst.startswith("elu fails train/accuracy >= 0.95 on 16.7 %")
+    assert untold[0].startswith("tanh, relu and elu can't be told apart by the share of seeds that reach ")
+    assert ", 100 % to 83.3 %, with 30 seeds; at least about " in untold[0]
+    assert (found.rest_of_pairs, found.rest_of_shares) == (0, 2)
+    alike = {**arms, "elu": SOLVED}
+    first = verdict(alike, ACCURACY, reached(**alike)).sentences[0]
+    assert first.startswith("tanh, relu and elu each reach train/accuracy >= 0.95 on more seeds than sigmoid: 100 % ag")
+
+
+def test_shares_that_differ_are_spoken_of_where_means_do_not():
+    """Every seed of one arm is just below the target, and of the other just above."""
+    arms = {"a": arm(np.full(10, 0.9501)), "b": arm([0.9499] * 9 + [0.9521])}
+    found = verdict(arms, ACCURACY, reached(**arms))
+    assert not found.pairs[0].told_apart
+    assert found.sentences[0].startswith("a reaches train/accuracy >= 0.95 on more seeds than b: 100 % against 10 %, ")
 
 
 def test_shares_that_chance_would_give_are_not_told_apart():

@@ -33,14 +33,14 @@ def paired_difference(
 ) -> Interval:
     """The mean of a - b with the interval of `mean_over_seeds`, where a[i] and b[i] come from the same seed.
 
-    Of figures that lie `within` some bounds, differences lie within the bounds' distance. A mean that is only the
-    rounding of the figures is 0. Only seeds that both have may be given. Raises ValueError for lengths that differ, and as `mean_over_seeds` does.
+    Of figures that lie `within` some bounds, differences lie within the bounds' distance. A mean that is only
+    rounding of the figures is 0. Only seeds that both have may be given. Raises ValueError for lengths that differ, and
+    as `mean_over_seeds` does.
     """
     most = within[1] - within[0]
     margin = mean_over_seeds(_differences(a, b), confidence, within=(-most, most))
-    return (
-        replace(margin, estimate=0.0) if same_but_for_rounding(margin.estimate, 0, numbers(a) + numbers(b)) else margin
-    )
+    is_rounding = same_but_for_rounding(margin.estimate, 0, numbers(a) + numbers(b))
+    return replace(margin, estimate=0.0) if is_rounding else margin
 
 
 def same_but_for_rounding(first: float, second: float, figures: Sequence[float]) -> bool:

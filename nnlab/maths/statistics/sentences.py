@@ -4,42 +4,94 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from nnlab.maths.statistics.arms import Figure, Pair
+from nnlab.errors import listed
+from nnlab.maths.statistics.arms import D, Difference, Figure, Pair
 from nnlab.maths.statistics.intervals import Interval, share_interval, two_groups
 from nnlab.maths.statistics.pairs import MOST_SEEDS
 from nnlab.maths.statistics.shares import Reached, SharePair
 
 Groups = Mapping[str, tuple[float, float]]
 
-
-def pair_sentence(pair: Pair, figure: Figure) -> str:
-    """By how much one arm beats another, or that they can't be told apart and how many seeds it would take."""
-    both = f"{figure.heading}{pair.better} and {pair.worse}"
-    if pair.told_apart:
-        return f"{figure.heading}{pair.better} beats {pair.worse} by {with_bounds(pair.margin, figure)}."
-    if pair.margin.low == pair.margin.high == 0:
-        return f"{both} gave the same on all {seeds_of(pair.seeds)}."
-    return f"{both} can't be told apart with {seeds_of(pair.seeds)}, {_needed(pair)} would be needed."
+_MOST_DETAILS = 3  # pairs whose differences a sentence gives one by one
 
 
-def share_sentence(pair: SharePair, target: str) -> str:
-    """On how many more seeds one arm reaches the target, or that this can't be told."""
-    better, worse = (_percent(share) for share in pair.shares)
-    if pair.told_apart:
-        more = with_bounds(pair.margin, Figure(larger_is_better=True, share=True), "points more", least=1)
-        return f"{pair.better} reaches {target} on more seeds than {pair.worse}: {better} against {worse}, {more}."
-    if pair.only_better == pair.only_worse == 0:
-        return f"{pair.better} and {pair.worse} reach {target} on the same seeds, {better} of {pair.seeds:,}."
-    return (
-        f"{pair.better} and {pair.worse} can't be told apart by the share of seeds that reach {target}, {better} and "
-        f"{worse}, with {seeds_of(pair.seeds)}; {_needed(pair)} would be needed."
-    )
+@dataclass(frozen=True)
+class Statement:
+    """A sentence about pairs of arms, and those of them whose own figures it gives."""
+
+    sentence: str
+    pairs: Sequence[Difference]
+
+
+def beats(pairs: Sequence[Pair], figure: Figure) -> Statement:
+    """By how much each of some arms beats the same other one."""
+    texts = [f"by {with_bounds(pair.margin, figure)}" for pair in pairs]
+    if len(pairs) == 1:
+        return Statement(f"{figure.heading}{pairs[0].better} beats {pairs[0].worse} {texts[0]}.", pairs)
+    found, shown = _details(pairs, texts)
+    better = listed([pair.better for pair in pairs])
+    return Statement(f"{figure.heading}{better} each beat {pairs[0].worse}: {found}.", shown)
+
+
+def reach_more(pairs: Sequence[SharePair], target: str) -> Statement:
+    """On how many more seeds each of some arms reaches the target than the same other one."""
+    points = Figure(larger_is_better=True, share=True)
+    texts = [
+        f"{_percent(pair.shares[0])} against {_percent(pair.shares[1])}, "
+        f"{with_bounds(pair.margin, points, 'points more', least=1)}"
+        for pair in pairs
+    ]
+    found, shown = _details(pairs, texts)
+    verb = "reaches" if len(pairs) == 1 else "each reach"
+    better = listed([pair.better for pair in pairs])
+    return Statement(f"{better} {verb} {target} on more seeds than {pairs[0].worse}: {found}.", shown)
+
+
+def _details(pairs: Sequence[D], texts: Sequence[str]) -> tuple[str, Sequence[D]]:
+    """The text of each pair, once where all are alike; of many pairs only that of the smallest difference."""
+    if len({*texts}) == 1:
+        return texts[0], pairs
+    if len(pairs) > _MOST_DETAILS:
+        closest, text = min(zip(pairs, texts, strict=True), key=lambda found: found[0].margin.estimate)
+        return f"the closest, {closest.better}, {text}", [closest]
+    return "; ".join(f"{pair.better} {text}" for pair, text in zip(pairs, texts, strict=True)), pairs
+
+
+def same_mean(labels: Sequence[str], pairs: Sequence[Pair], figure: Figure) -> Statement:
+    """That arms tie on their mean, or on every seed."""
+    both, seeds = f"{figure.heading}{listed(labels)}", _seeds_of_all(pairs)
+    if all(pair.margin.low == pair.margin.high == 0 for pair in pairs):
+        return Statement(f"{both} gave the same on all {seeds}.", pairs)
+    return Statement(f"{both} have the same mean over {seeds}.", pairs)
+
+
+def not_told_apart(labels: Sequence[str], pairs: Sequence[Pair], figure: Figure) -> Statement:
+    """That no two of these arms can be told apart by their means, and how many seeds that would take."""
+    found = f"{figure.heading}{listed(labels)} can't be told apart with {_seeds_of_all(pairs)}"
+    return Statement(f"{found}, {_needed(pairs)} would be needed.", pairs if len(pairs) == 1 else ())
+
+
+def shares_not_told_apart(labels: Sequence[str], pairs: Sequence[SharePair], target: str) -> Statement:
+    """The same by the share of seeds that reach the target."""
+    shown, both = pairs if len(pairs) == 1 else (), listed(labels)
+    if all(pair.only_better == pair.only_worse == 0 for pair in pairs):
+        share, seeds = _percent(pairs[0].shares[0]), pairs[0].seeds
+        return Statement(f"{both} reach {target} on the same seeds, {share} of {seeds:,}.", pairs)
+    shares = [share for pair in pairs for share in pair.shares]
+    span = f"{_percent(max(shares))} {'and' if len(pairs) == 1 else 'to'} {_percent(min(shares))}"
+    found = f"{both} can't be told apart by the share of seeds that reach {target}, {span}, with {_seeds_of_all(pairs)}"
+    needed = "" if all(pair.is_tie for pair in pairs) else f"; {_needed(pairs)} would be needed"
+    return Statement(f"{found}{needed}.", shown)
 
 
 def fails_sentences(ranked: Sequence[str], reached: Reached, groups: Groups, figure: Figure) -> Iterator[str]:
-    """Which share of its seeds each arm fails the target with; `groups` has the means of the two that this makes."""
-    for label in ranked:
+    """The share of seeds with which each arm fails the target, the worst first.
+
+    `groups` has the means of the two groups of seeds that the target makes of an arm.
+    """
+    for label in sorted(ranked, key=reached.share):
         hits, seeds = reached.counts(label)
         if hits < seeds:
             share = share_interval(seeds - hits, seeds)
@@ -77,8 +129,18 @@ def seeds_of(count: int) -> str:
     return "1 seed" if count == 1 else f"{count:,} seeds"
 
 
-def _needed(pair: Pair | SharePair) -> str:
-    return f"about {_rounded_up(max(pair.needed, pair.seeds + 1))}" if pair.needed else f"more than {MOST_SEEDS:,}"
+def _seeds_of_all(pairs: Sequence[Difference]) -> str:
+    """`20 seeds`; `18 to 20 seeds` where pairs have lost some."""
+    fewest, most = (pick(pair.seeds for pair in pairs) for pick in (min, max))
+    return seeds_of(most) if fewest == most else f"{fewest:,} to {seeds_of(most)}"
+
+
+def _needed(pairs: Sequence[Difference]) -> str:
+    """How many seeds would tell the first of these pairs apart."""
+    known = [max(pair.needed, pair.seeds + 1) for pair in pairs if pair.needed]
+    if not known:
+        return f"more than {MOST_SEEDS:,}"
+    return f"{'about' if len(pairs) == 1 else 'at least about'} {_rounded_up(min(known))}"
 
 
 def _decimals(width: float) -> int:

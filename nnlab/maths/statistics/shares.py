@@ -29,6 +29,11 @@ class Reached:
         own = self.seeds.get(label, {})
         return sum(own.values()), len(own)
 
+    def share(self, label: str) -> float:
+        """The share of an arm's seeds that reached the target."""
+        hits, seeds = self.counts(label)
+        return hits / max(seeds, 1)
+
 
 @dataclass(frozen=True)
 class SharePair(Difference):
@@ -45,13 +50,9 @@ class SharePair(Difference):
 
 def compare_shares(reached: Reached) -> list[SharePair]:
     """Every pair of arms with seeds in common, the arm that reaches the target more often named first."""
-    labels = sorted(reached.seeds, key=lambda label: -_share(reached.seeds[label]))
+    labels = sorted(reached.seeds, key=reached.share, reverse=True)
     places = [(a, b) for a, b in combinations(labels, 2) if reached.seeds[a].keys() & reached.seeds[b].keys()]
     return corrected([_pair(reached, a, b, len(places)) for a, b in places])
-
-
-def _share(seeds: Mapping[int, bool]) -> float:
-    return sum(seeds.values()) / max(len(seeds), 1)
 
 
 def _pair(reached: Reached, a: str, b: str, family: int) -> SharePair:

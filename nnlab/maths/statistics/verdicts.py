@@ -7,16 +7,36 @@ marked with a star.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, count
 
 from nnlab.errors import listed
-from nnlab.maths.statistics.arms import SIGNIFICANCE, Arms, Figure, Pair, compare_pairs, ranking, survivors
+from nnlab.maths.statistics.arms import (
+    SIGNIFICANCE,
+    Arms,
+    D,
+    Difference,
+    Figure,
+    Pair,
+    compare_pairs,
+    ranking,
+    survivors,
+)
 from nnlab.maths.statistics.intervals import two_groups, unseen_share
 from nnlab.maths.statistics.pairs import MOST_SEEDS, smallest_p
 from nnlab.maths.statistics.samples import FEWEST
-from nnlab.maths.statistics.sentences import fails_sentences, group_sentence, pair_sentence, seeds_of, share_sentence
+from nnlab.maths.statistics.sentences import (
+    Statement,
+    beats,
+    fails_sentences,
+    group_sentence,
+    not_told_apart,
+    reach_more,
+    same_mean,
+    seeds_of,
+    shares_not_told_apart,
+)
 from nnlab.maths.statistics.shares import Reached, SharePair, compare_shares, is_told_by
 
 
@@ -24,7 +44,8 @@ from nnlab.maths.statistics.shares import Reached, SharePair, compare_shares, is
 class Verdict:
     """The arms from the best mean to the worst, all pairs that could be made, and what there is to say.
 
-    `shares` are the pairs by the share of seeds that reached the target. Of `untold` pairs there is no sentence.
+    `shares` are the pairs by the share of seeds that reached the target. The sentences do not give the own figures of
+    `rest_of_pairs` and `rest_of_shares`, so many of the pairs by means and by shares.
     """
 
     ranking: tuple[str, ...]
@@ -32,7 +53,8 @@ class Verdict:
     shares: tuple[SharePair, ...]
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
-    untold: int
+    rest_of_pairs: int
+    rest_of_shares: int
 
 
 def verdict(
@@ -40,42 +62,95 @@ def verdict(
 ) -> Verdict:
     """What the figures of the arms, seed by seed, say in plain sentences, each with its full stop.
 
-    The best arm is set against every other and each arm against the next one down; `untold` pairs have no sentence.
-    Where the seeds of an arm make two groups that the target tells apart, its pairs are those of the shares of seeds
-    that `reached` the target, for the means say nothing there. What was told apart comes first, then who fails the
-    target, what can't be told apart, and groups of seeds. Of two `idle` arms, which answer every row alike, there is no
-    sentence: that they tie is no finding. The warnings name what was left out and what no interval can know.
+    Every pair that was told apart comes first, one sentence for each arm that loses; then who fails the target, the
+    arms next to each other in rank that can't be told apart, and groups of seeds. Where the seeds of an arm make two
+    groups that the target tells apart, its pairs are told by the shares of seeds that `reached` the target, and by the
+    means only where the shares leave a pair open that these do not; shares also speak where means leave a pair open. Of
+    two `idle` arms, which answer every row alike, there is no sentence: that they tie is no finding. The warnings name
+    what was left out and what no interval can know.
+
     Raises ValueError for no arm, and for a figure that is infinite.
     """
     if not arms:
         raise ValueError("no arms to compare")
     ranked = ranking(arms, larger_is_better=figure.larger_is_better)
     pairs = compare_pairs(arms, larger_is_better=figure.larger_is_better, within=figure.bounds)
-    worth = [pair for pair in pairs if not {pair.better, pair.worse} <= {*idle}]
-    told = [pair for pair in worth if _is_told(ranked, pair)]
     shares = compare_shares(reached) if reached else []
     groups = _groups(arms, figure, reached)
-    by_share = {frozenset((pair.better, pair.worse)): pair for pair in shares if {pair.better, pair.worse} & {*groups}}
-    by_mean = [pair for pair in told if frozenset((pair.better, pair.worse)) not in by_share]
-    in_shares = [p for p in by_share.values() if _is_told(ranked, p) and not {p.better, p.worse} <= {*idle}]
-    sentences = [
-        *_pair_sentences(in_shares, by_mean, figure, reached, told_apart=True),
-        *(fails_sentences(ranked, reached, groups, figure) if reached else ()),
-        *_pair_sentences(in_shares, by_mean, figure, reached, told_apart=False),
-        *_group_sentences(arms, [label for label in ranked if label not in groups], figure),
+    means_of, shares_of = _worth(pairs, idle), _worth(shares, idle)
+    alone = [label for label in ranked if label not in groups]
+    by_share = {
+        key: pair for key, pair in shares_of.items()
+        if key & {*groups} or (pair.told_apart and not (key in means_of and means_of[key].told_apart))
+    }  # fmt: skip
+    by_mean = [pair for key, pair in means_of.items() if not (key in by_share and by_share[key].told_apart)]
+    text = reached.text if reached else ""
+    told = [
+        *(reach_more(lost, text) for lost in _by_loser([*by_share.values()])),
+        *(beats(lost, figure) for lost in _by_loser(by_mean)),
     ]
-    warnings = [*_arm_warnings(arms), *_pair_warnings(arms, ranked, pairs, by_mean)]
-    untold = len(worth) - len(told)
-    return Verdict(tuple(ranked), tuple(pairs), tuple(shares), tuple(sentences), tuple(warnings), untold)
+    by_reached = sorted(ranked, key=reached.share, reverse=True) if reached else []
+    untold = [
+        *(shares_not_told_apart(*run, text) for run in _runs(by_reached, shares, idle) if {*run[0]} & {*groups}),
+        *_ties_and_others(alone, pairs, idle, figure),
+    ]
+    sentences = [
+        *(one.sentence for one in told),
+        *(fails_sentences(ranked, reached, groups, figure) if reached else ()),
+        *(one.sentence for one in untold),
+        *_group_sentences(arms, alone, figure),
+    ]
+    given = [pair for one in (*told, *untold) for pair in one.pairs]
+    warnings = [*_arm_warnings(arms), *_pair_warnings(arms, ranked, pairs, [p for p in pairs if p in given])]
+    rest = [pair for key, pair in means_of.items() if key not in by_share and pair not in given]
+    rest_of_shares = sum(pair not in given for pair in by_share.values())
+    return Verdict(
+        tuple(ranked), tuple(pairs), tuple(shares), tuple(sentences), tuple(warnings), len(rest), rest_of_shares
+    )
 
 
-def _pair_sentences(
-    shares: Sequence[SharePair], means: Sequence[Pair], figure: Figure, reached: Reached | None, *, told_apart: bool
-) -> Iterator[str]:
-    """The sentences of pairs that were told apart, or of those that were not; shares come first."""
-    if reached:
-        yield from (share_sentence(pair, reached.text) for pair in shares if pair.told_apart == told_apart)
-    yield from (pair_sentence(pair, figure) for pair in means if pair.told_apart == told_apart)
+def _worth(pairs: Sequence[D], idle: Collection[str]) -> dict[frozenset[str], D]:
+    """The pairs worth a sentence, not those of two idle arms."""
+    return {_key(pair): pair for pair in pairs if not _key(pair) <= {*idle}}
+
+
+def _key(pair: Difference) -> frozenset[str]:
+    return frozenset((pair.better, pair.worse))
+
+
+def _by_loser(pairs: Sequence[D]) -> list[list[D]]:
+    """The pairs that were told apart, those that the same arm loses together."""
+    lost: dict[str, list[D]] = {}
+    for pair in pairs:
+        if pair.told_apart:
+            lost.setdefault(pair.worse, []).append(pair)
+    return [*lost.values()]
+
+
+def _ties_and_others(
+    labels: Sequence[str], pairs: Sequence[Pair], idle: Collection[str], figure: Figure
+) -> Iterator[Statement]:
+    """The arms that can't be told apart by their means, and those of them that tie."""
+    ties = [*_runs(labels, [pair for pair in pairs if pair.is_tie], idle)]
+    yield from (not_told_apart(*run, figure) for run in _runs(labels, pairs, idle) if run not in ties)
+    yield from (same_mean(*run, figure) for run in ties)
+
+
+def _runs(labels: Sequence[str], found: Sequence[D], idle: Collection[str]) -> Iterator[tuple[list[str], list[D]]]:
+    """The longest stretches of labels of which no two were told apart, with their pairs; not those of `idle` arms."""
+    pairs, end = {_key(pair): pair for pair in found}, 0
+    for first in range(len(labels)):
+        last, end = end, max(end, first + 1)
+        while end < len(labels) and all(_is_open(pairs, label, labels[end]) for label in labels[first:end]):
+            end += 1
+        run = [*labels[first:end]]
+        if end > max(last, first + 1) and not {*run} <= {*idle}:
+            yield run, [pairs[frozenset(two)] for two in combinations(run, 2)]
+
+
+def _is_open(pairs: Mapping[frozenset[str], D], a: str, b: str) -> bool:
+    key = frozenset((a, b))
+    return key in pairs and not pairs[key].told_apart
 
 
 def _group_sentences(arms: Arms, labels: Sequence[str], figure: Figure) -> Iterator[str]:
@@ -97,12 +172,6 @@ def _groups(arms: Arms, figure: Figure, reached: Reached | None) -> dict[str, tu
         for label, scores in known.items()
     }
     return {label: means for label, means in found.items() if means is not None}
-
-
-def _is_told(ranked: Sequence[str], pair: Pair | SharePair) -> bool:
-    """Whether the pair is worth a sentence: with many arms, a sentence for each pair is more than anyone reads."""
-    first, second = sorted((ranked.index(pair.better), ranked.index(pair.worse)))
-    return first == 0 or second == first + 1
 
 
 # --- Warnings ---------------------------------------------------------------------------------------------------------
