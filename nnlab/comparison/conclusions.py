@@ -558,5 +558,10 @@ def missing(trained: Trained) -> Iterator[str]:
     for label, reason in trained.failed.items():
         yield f"{printable(label)} is missing: {printable(reason)}"
     if labels := [printable(label) for label in trained.unfinished]:
-        more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
-        yield f"not trained to the end, and missing: {listed([*labels[:_MOST_NAMED], *more])}"
+        yield f"not trained to the end, and missing: {listed(few(labels))}"
+
+
+def few(labels: Sequence[str]) -> list[str]:
+    """The first labels, and how many more there are."""
+    more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
+    return [*labels[:_MOST_NAMED], *more]

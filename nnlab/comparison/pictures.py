@@ -169,8 +169,9 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     ),
     "metric": Drawing(
         metric,
-        "What the arms are compared by, over the steps: the median of the seeds. Look whether the order at the "
-        "end was the order all along.",
+        "The figure of the arms over the steps, measured on the validation rows, or on the training rows where there "
+        "are none: the median of the seeds. Look whether the order at the end was the order all along; the arms are "
+        "compared by the final figure of the ranking, which may be that of other rows.",
     ),
     "survival": Drawing(
         survival,

@@ -26,6 +26,7 @@ from nnlab.comparison.conclusions import (
     Compared,
     Trained,
     comparison_of,
+    few,
     figure_for,
     head_of,
     missing,
@@ -40,10 +41,17 @@ from nnlab.comparison.variants import Settings, Variant, grid, settle, short
 from nnlab.comparison.write import write_sweep
 from nnlab.config.experiment import nameable, unmeasured
 from nnlab.config.schema import Experiment
-from nnlab.errors import ConfigError, printable, suggestion
+from nnlab.errors import ConfigError, listed, printable, suggestion
 from nnlab.gates.hold import Measured, arm_figures, check_gates, figures_of_arms, hold
 from nnlab.gates.parse import Gate
-from nnlab.maths.statistics import FEWEST, Pair, compare_with_best, power_warnings, seeds_of
+from nnlab.maths.statistics import (
+    FEWEST,
+    Pair,
+    compare_with_best,
+    power_warnings,
+    same_but_for_rounding,
+    seeds_of,
+)
 from nnlab.report.page import counted
 from nnlab.runs.metrics import finite
 from nnlab.runs.summary import (
@@ -179,7 +187,7 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
             ranking=tuple(arm.label for arm in order),
             searched=(*search.sentences(), *trained.remarks),
             sentences=(
-                *_best_sentences(order, arms[best], figure, about.name),
+                *_best_sentences(order, arms, behind, figure, about.name),
                 *_other_sentences(order, behind, len(trained.seeds), about.name),
             ),
             warnings=(*missing(trained), *_warnings(order, behind, figure, trained)),
@@ -232,18 +240,50 @@ def _behind(label: str, pair: Pair) -> Behind:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _best_sentences(order: Sequence[Arm], arm: ArmSummary, figure: str, name: str) -> Iterator[str]:
+def _best_sentences(
+    order: Sequence[Arm], arms: Mapping[str, ArmSummary], behind: Mapping[str, Pair], figure: str, name: str
+) -> Iterator[str]:
     """Sentences on the best point: its ranking figure, of that name in words, and the same figure on the test part."""
+    arm = arms[order[0].label]
     if arm.final[figure].mean is None:
         yield f"No point has a {name}: {_why_none(order)}."
         return
-    which = "The only point" if len(order) == 1 else f"The best of {len(order):,} points"
-    yield f"{which} is {order[0].label}: {_mean(arm.final[figure], figure, name)}."
+    yield f"{_choice(order, arms, behind, figure)}: {_mean(arm.final[figure], figure, name)}."
     for tested, final in _tested(arm).items():
         if final.mean is not None and tested.partition("/")[2] == figure.partition("/")[2]:
             shown = name.replace(figure.partition("/")[0], "test", 1)
             found = _mean(final, tested, shown)
-            yield f"Its {found}, is an estimate for new rows: the test part had no say in the choice."
+            whose = f"Of {order[0].label}, the" if _tied(order, arms, figure) else "Its"
+            yield f"{whose} {found}, is an estimate for new rows: the test part had no say in the choice."
+
+
+def _choice(order: Sequence[Arm], arms: Mapping[str, ArmSummary], behind: Mapping[str, Pair], figure: str) -> str:
+    """Which point is the best, or only has the best mean because others can't be told from it."""
+    best, others = order[0].label, len(order) - 1
+    if not others:
+        return f"The only point is {best}"
+    still_open = others - sum(pair.told_apart and pair.better == best for pair in behind.values())
+    tied = _tied(order, arms, figure)
+    if tied:
+        head = "No best" if still_open == others else "No single best"
+        return f"{head} of {len(order):,} points can be told: {listed(few([best, *tied]))} tie"
+    if still_open == others:
+        return f"No best of {len(order):,} points can be told, but {best} has the best mean"
+    if still_open:
+        return f"The best of {len(order):,} points by its mean, not told apart from {still_open:,} of them, is {best}"
+    return f"The best of {len(order):,} points is {best}"
+
+
+def _tied(order: Sequence[Arm], arms: Mapping[str, ArmSummary], figure: str) -> list[str]:
+    """The other points with the best mean, but for rounding, and no more diverged seeds."""
+    first = arms[order[0].label]
+    best = first.final[figure].mean
+    assert best is not None
+    means = {arm.label: arms[arm.label].final[figure].mean for arm in order[1:]}
+    return [
+        label for label, mean in means.items()
+        if mean is not None and arms[label].diverged == first.diverged and same_but_for_rounding(best, mean, (best,))
+    ]  # fmt: skip
 
 
 def _why_none(order: Sequence[Arm]) -> str:

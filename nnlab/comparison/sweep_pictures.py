@@ -103,8 +103,9 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     ),
     "final": Drawing(
         final,
-        "What the points are ranked by, at the end of training, for every seed of each of the best points. Look "
-        "which of the first points have intervals that overlap: their order may be chance.",
+        "What the points are ranked by, for every seed of each of the best points: the figure at the end of training "
+        "or, with early stopping, of the best weights. Look which of the first points have intervals that overlap: "
+        "their order may be chance.",
     ),
     "cost": Drawing(
         cost,
@@ -113,8 +114,8 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     ),
     "metric": Drawing(
         metric,
-        "What the points are ranked by, over the steps, for the best points. Look whether the order at the end "
-        "was the order all along.",
+        "The figure of the best points over the steps, measured on the validation rows, or on the training rows where "
+        "there are none. Look whether the order at the end was the order all along.",
     ),
 }
 

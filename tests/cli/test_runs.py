@@ -82,7 +82,7 @@ def test_comparisons_and_sweeps_are_listed_with_their_verdict_and_found_by_their
     compared, swept = parse_json(nnlab_here("runs", "list", "--json", cwd=many).stdout)
     assert (compared["kind"], swept["kind"]) == ("compare-activations", "sweep")
     assert "relu" in compared["headline"] or "tanh" in compared["headline"]
-    assert swept["headline"].startswith("The best of 2 points is")
+    assert swept["headline"].startswith("No best of 2 points can be told, but ")
     for where, found in (("relu.train/accuracy.high <= 2", [compared]), ("best.train/loss > 0", [compared, swept])):
         result = nnlab_here("runs", "list", "--json", "--where", where, cwd=many)
         assert [row["run"] for row in parse_json(result.stdout)] == [row["run"] for row in found]

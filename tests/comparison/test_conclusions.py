@@ -348,7 +348,10 @@ def test_pairs_without_figures_in_a_sentence_are_counted(tmp_path):
     sentences = summary["verdict"]["sentences"]
     assert len(summary["pairs"]) == 10
     assert any("tanh" in sentence and f" can't be told apart with {SEEDS} seeds" in sentence for sentence in sentences)
-    assert [one for one in sentences if ".csv" in one] == ["The figures of 10 more pairs are in pairs.csv."]
+    assert [one for one in sentences if ".csv" in one] == [
+        "The figures of 6 more pairs are in pairs.csv.",
+        "The figures of 4 more pairs are in shares.csv.",
+    ]
 
 
 def test_no_interval_reaches_beyond_what_a_figure_can_be(path):

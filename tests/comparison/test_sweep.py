@@ -365,8 +365,11 @@ def test_the_sentences_say_which_points_are_ruled_out_and_which_are_not(big):
     _, summary = big
     best, tested, worse, others = summary["verdict"]["sentences"]
     ranking = summary["sweep"]["ranking"]
-    assert best.startswith(f"The best of 6 points is {ranking[0]['point']}: mean val accuracy ")
-    assert tested.startswith("Its mean test accuracy ")
+    first, second = ranking[0], ranking[1]
+    assert first["value"] == second["value"]
+    tie = f"{first['point']} and {second['point']} tie"
+    assert best.startswith(f"No single best of 6 points can be told: {tie}: mean val accuracy ")
+    assert tested.startswith(f"Of {first['point']}, the mean test accuracy ")
     assert tested.endswith("is an estimate for new rows: the test part had no say in the choice.")
     apart = [line["behind"]["told_apart"] for line in ranking[1:]]
     assert apart == sorted(apart)  # here the places that are ruled out are the last ones
@@ -376,6 +379,29 @@ def test_the_sentences_say_which_points_are_ruled_out_and_which_are_not(big):
     assert {int(word) for word in re.findall(r"\d+", others.rpartition(": ")[2])} <= set(range(2, first))
     assert others.startswith("val accuracy: not told apart from the best by 10 seeds: place")
     assert summary["verdict"]["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("rates", "seeds", "headline"),
+    [
+        ("0.05,1e-5", 10, "The best of 2 points is learning_rate=0.05: mean val accuracy "),
+        (
+            "0.05,0.03,1e-5",
+            10,
+            "The best of 3 points by its mean, not told apart from 1 of them, is learning_rate=0.05: mean ",
+        ),
+        (
+            "0.05,1e-5",
+            3,
+            "No best of 2 points can be told, but learning_rate=0.05 has the best mean: mean val accuracy ",
+        ),
+        ("1e-9,2e-9", 3, "No best of 2 points can be told: learning_rate=2e-9 and learning_rate=1e-9 tie: mean val "),
+    ],
+)
+def test_no_best_is_named_where_points_cannot_be_told_from_it(rates, seeds, headline, tmp_path):
+    words = ("--grid", f"optimizer.learning_rate={rates}", "--seeds", str(seeds))
+    summary = swept(tmp_path, *words, "--set", "training.steps=60")
+    assert summary["verdict"]["sentences"][0].startswith(headline)
 
 
 @pytest.mark.parametrize(
