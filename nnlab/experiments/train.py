@@ -351,6 +351,8 @@ class Training:
         autopsy = self._examine() if status == "diverged" else None
         if reports and self.never_measured:
             self.warnings.append(self._of_the_monitor())
+        elif reports and self.setup.stops_early and self.state.step and not self.state.best.step[0]:
+            self.warnings.append(self._of_the_start())
         beside = self._beside(model, reports)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
@@ -407,6 +409,12 @@ class Training:
         monitor, step = self.setup.plan.watch.monitor, int(self.state.best.step[0])
         found = f"{monitor}, which early stopping watches, was never a number"
         return f"{found}: the weights kept are the last ones it was measured with, of step {step:,}, not the best"
+
+    def _of_the_start(self) -> str:
+        """That nothing was learned: the figures are those of the network before its first update."""
+        monitor = self.setup.plan.watch.monitor
+        found = f"the best weights are those before training, step 0: {monitor} was never better after an update"
+        return f"{found}; a lower learning rate may help"
 
     def _stopped_by(self, status: str) -> StoppedBy | None:
         """What has ended a training whose status is stopped."""
