@@ -298,6 +298,8 @@ class Training:
                 self._write_run("running")
             if self.sessions.present() > _SECONDS_OF_A_BEAT:
                 load_drawing()  # which the end needs anyway: after a signal there is little time for it
+        if state.step < plan.steps:
+            self._show(replace(self._progress(Record(state.step, state.step / setup.epoch_steps), {}, ()), ended=True))
         if state.diverged.any():
             return "diverged"
         return "completed" if state.step >= plan.steps else "stopped"
@@ -316,8 +318,11 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         tables = saver.note(record.step, record.epoch)
         self.live.note(record)
+        self._show(self._progress(record, shown(self.setup, figures), tables))
+
+    def _show(self, progress: Progress) -> None:
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(self._progress(record, shown(self.setup, figures), tables))
+            self.observe(progress)
 
     def _progress(self, record: Record, figures: Mapping[str, float], tables: Sequence[ParameterTable]) -> Progress:
         return Progress(
