@@ -81,8 +81,12 @@ class PictureOptions:
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """The argument `figures` of a function of `nnlab.api`."""
-        return {"figures": [] if self.figures is None else self.figures.split(",")}
+        """The argument `figures` of a function of `nnlab.api`; ConfigError for a format that is none."""
+        from nnlab.runs.folder import refuse_other_formats
+
+        formats = [] if self.figures is None else self.figures.split(",")
+        refuse_other_formats(formats)
+        return {"figures": formats}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def train(
     from nnlab import api
     from nnlab.cli import show
 
+    chosen = length.chosen
     path = api.config_or_own(config, resume, file.runs_dir)
     experiment = api.resolve(path, gates=gates.gates, **length.settings, **file.reading)
     if print_config:
@@ -33,6 +34,6 @@ def train(
     else:
         held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, "live": length.live, **gates.compared}
         output = output.beside(gates.junit)
-        about: dict[str, Any] = {**held, **length.chosen, "command": command_line(), "watcher": output.screen}
+        about: dict[str, Any] = {**held, **chosen, "command": command_line(), "watcher": output.screen}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)

@@ -76,8 +76,9 @@ def test_another_process_at_another_time_draws_the_same_bytes(cwd):
 
 def test_a_format_that_is_none_is_refused_before_anything_is_made(tmp_path):
     write(tmp_path, HOUSES)
-    result = nnlab_here("train", "experiment.yaml", "--figures", "svg,jpg", cwd=tmp_path)
-    assert (result.exit_code, result.stderr) == (2, "--figures: found 'jpg', expected some of png, svg, pdf\n")
+    for words in ((), ("--dry-run",), ("--print-config",)):
+        result = nnlab_here("train", "experiment.yaml", "--figures", "svg,jpg", *words, cwd=tmp_path)
+        assert (result.exit_code, result.stderr) == (2, "--figures: found 'jpg', expected some of png, svg, pdf\n")
     assert not (tmp_path / "runs").exists()
 
 
