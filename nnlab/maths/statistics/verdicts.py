@@ -100,10 +100,10 @@ def verdict(
         *(one.sentence for one in untold),
         *_group_sentences(arms, alone, figure),
     ]
-    given = [pair for one in (*told, *untold) for pair in one.pairs]
-    warnings = [*_arm_warnings(arms), *_pair_warnings(arms, ranked, pairs, [p for p in pairs if p in given])]
-    rest = [pair for key, pair in means_of.items() if key not in by_share and pair not in given]
-    rest_of_shares = sum(pair not in given for pair in by_share.values())
+    given = {id(pair) for one in (*told, *untold) for pair in one.pairs}  # equality of many pairs is slow
+    warnings = [*_arm_warnings(arms), *_pair_warnings(arms, ranked, pairs, [p for p in pairs if id(p) in given])]
+    rest = [pair for key, pair in means_of.items() if key not in by_share and id(pair) not in given]
+    rest_of_shares = sum(id(pair) not in given for pair in by_share.values())
     return Verdict(
         tuple(ranked), tuple(pairs), tuple(shares), tuple(sentences), tuple(warnings), len(rest), rest_of_shares
     )
