@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nnlab.errors import ConfigError, printable
+from nnlab.errors import ConfigError, OutputError, printable
 
 if TYPE_CHECKING:
     from nnlab.comparison.compare import ComparisonResult
@@ -158,11 +158,18 @@ def init(
 
 
 def config_schema(out: Path | None = None, *, plugins: Sequence[Path] = ()) -> dict[str, Any]:
-    """The JSON Schema (draft-07) of the experiment file, which knows the activations of `plugins`; written to `out`."""
-    from nnlab.config.json_schema import experiment_schema, file_content
+    """The JSON Schema (draft-07) of the experiment file, which knows the activations of `plugins`; written to `out`.
+
+    A file there that is no schema of nnlab is left alone, which is an OutputError.
+    """
+    from nnlab.config.json_schema import experiment_schema, file_content, is_schema
     from nnlab.config.plugins import with_plugins
 
     (output,) = _outputs([out], plugins, Path(), None)
+    if output is not None and output.is_file and output.found is not None and not is_schema(output.path):
+        raise OutputError(
+            f"{printable(str(output.path))}: found another file, which is left alone; expected a free name"
+        )
     schema = experiment_schema(with_plugins(plugins))
     if output is not None:
         output.write(file_content(schema))

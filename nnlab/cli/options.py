@@ -98,6 +98,14 @@ def _expanded(given: str) -> str:
         raise typer.BadParameter(str(error)) from error
 
 
+def _formats(given: str) -> str:
+    """Parse the formats of pictures, as svg,pdf; ConfigError for another."""
+    from nnlab.runs.folder import refuse_other_formats
+
+    refuse_other_formats(given.split(","))
+    return given
+
+
 def one_of(*names: str) -> Callable[[str], str]:
     """A parser that accepts one of these words."""
 
@@ -246,6 +254,7 @@ Figures = Annotated[
     str | None,
     typer.Option(
         "--figures",
+        parser=_formats,
         autocompletion=completion.one_of("svg", "pdf", "svg,pdf"),
         metavar="svg,pdf",
         help="Draw every picture in these formats as well, beside PNG.",

@@ -34,16 +34,28 @@ class Setting:
 
 
 def override_all(document: Document, settings: Iterable[str | Setting]) -> Document:
-    """A changed copy of `document` with each KEY=VALUE or setting put in, in order. ConfigError lists all faults."""
+    """A changed copy of `document` with each KEY=VALUE or setting put in, in order. ConfigError lists all faults.
+
+    One that would replace what was set before it is a fault, for nothing that was asked for may be lost.
+    """
     faults: list[Fault] = []
+    before: list[str] = []
     for setting in settings:
         try:
             document = override(document, setting) if isinstance(setting, str) else _set(document, setting)
         except ConfigError as error:
             faults += error.faults
+        key = setting.partition("=")[0] if isinstance(setting, str) else setting.key
+        lost = [other for other in before if other.startswith((f"{key}.", f"{key}["))]
+        faults += [_lost(shown(key, quotes=False), shown(other, quotes=False)) for other in lost]
+        before.append(key)
     if faults:
         raise ConfigError(faults)
     return document
+
+
+def _lost(key: str, other: str) -> Fault:
+    return Fault(f"it would replace {other}, which was set before; expected {key} first", f"--set {key}")
 
 
 def override(document: Document, text: str) -> Document:

@@ -34,7 +34,6 @@ from nnlab.maths.baselines import (
     scores_of,
 )
 from nnlab.maths.metrics import TRAINING_METRICS, Figures, Scored, metric_of, predictions, report, top_k_for
-from nnlab.report.page import counted
 
 Array = NDArray[Any]
 
@@ -175,6 +174,9 @@ class Baselines:
         return f"'{printable(self.columns.classes[int(predictions(self.task, outputs)[0])])}'"
 
 
+_BY_CHANCE = "lead may be chance"
+
+
 class _InWords:
     """Sentences on a network's outputs on a part, beside those of the baselines."""
 
@@ -200,11 +202,7 @@ class _InWords:
         learned = is_better(self.figure, self.value, value)
         beside = f"{always} scores {self._shown(value)} ({self._distance(value, margin)})"
         begin = f"{name} {self._shown(self.value)}{where}; {beside}"
-        yield (
-            f"{begin}: within chance for {counted(margin.rows, 'row')}."
-            if learned and margin.within_chance
-            else f"{begin}."
-        )
+        yield f"{begin}: this {_BY_CHANCE}." if learned and margin.within_chance else f"{begin}."
         if not learned:
             yield from self._no_better(always)
         if LINEAR in self.others:
@@ -246,13 +244,13 @@ class _InWords:
     def _linear(self, outputs: Array) -> Iterator[str]:
         """That a linear model is as good or better; nothing where the network is ahead for certain."""
         value, margin = self._value(outputs), self._margin(outputs, self.outputs)
-        by_chance = f", within chance for {counted(margin.rows, 'row')}"
         if value == self.value:
             yield f"A linear model is as good: {self._shown(value)}."
         elif metric_of(self.figure).larger_is_better == (value > self.value):
-            yield f"A linear model is better: {self._shown(value)}{by_chance if margin.within_chance else ''}."
+            by_chance = f": its {_BY_CHANCE}" if margin.within_chance else ""
+            yield f"A linear model is better: {self._shown(value)}{by_chance}."
         elif margin.within_chance:
-            yield f"A linear model scores {self._shown(value)}{by_chance}."
+            yield f"A linear model scores {self._shown(value)}: the network's {_BY_CHANCE}."
 
 
 def is_better(figure: str, value: float, baseline: float) -> bool:

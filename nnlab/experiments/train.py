@@ -298,6 +298,8 @@ class Training:
                 self._write_run("running")
             if self.sessions.present() > _SECONDS_OF_A_BEAT:
                 load_drawing()  # which the end needs anyway: after a signal there is little time for it
+        if state.step < plan.steps:
+            self._show(replace(self._progress(Record(state.step, state.step / setup.epoch_steps), {}, ()), ended=True))
         if state.diverged.any():
             return "diverged"
         return "completed" if state.step >= plan.steps else "stopped"
@@ -316,8 +318,11 @@ class Training:
             saver.metrics.add(record.step, record.epoch, figures)
         tables = saver.note(record.step, record.epoch)
         self.live.note(record)
+        self._show(self._progress(record, shown(self.setup, figures), tables))
+
+    def _show(self, progress: Progress) -> None:
         with contextlib.suppress(OSError):  # a closed terminal must not end the run
-            self.observe(self._progress(record, shown(self.setup, figures), tables))
+            self.observe(progress)
 
     def _progress(self, record: Record, figures: Mapping[str, float], tables: Sequence[ParameterTable]) -> Progress:
         return Progress(
@@ -351,6 +356,8 @@ class Training:
         autopsy = self._examine() if status == "diverged" else None
         if reports and self.never_measured:
             self.warnings.append(self._of_the_monitor())
+        elif reports and self.setup.stops_early and self.state.step and not self.state.best.step[0]:
+            self.warnings.append(self._of_the_start())
         beside = self._beside(model, reports)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
@@ -407,6 +414,12 @@ class Training:
         monitor, step = self.setup.plan.watch.monitor, int(self.state.best.step[0])
         found = f"{monitor}, which early stopping watches, was never a number"
         return f"{found}: the weights kept are the last ones it was measured with, of step {step:,}, not the best"
+
+    def _of_the_start(self) -> str:
+        """That nothing was learned: the figures are those of the network before its first update."""
+        monitor = self.setup.plan.watch.monitor
+        found = f"the best weights are those before training, step 0: {monitor} was never better after an update"
+        return f"{found}; a lower learning rate may help"
 
     def _stopped_by(self, status: str) -> StoppedBy | None:
         """What has ended a training whose status is stopped."""

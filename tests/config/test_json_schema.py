@@ -184,3 +184,13 @@ def test_it_is_printed_and_written_and_knows_plugins(tmp_path):
     text = (tmp_path / "s.json").read_text(encoding="utf-8")
     assert "shifted_soft_exponential" in text
     assert "shifted_soft_exponential" not in json.dumps(SCHEMA)
+
+
+def test_it_takes_no_place_of_another_file(tmp_path):
+    (tmp_path / "lab.yaml").write_text("mine", encoding="utf-8")
+    done = nnlab_here("config", "schema", "-o", "lab.yaml", cwd=tmp_path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "lab.yaml: found another file, which is left alone; expected a free name\n"
+    assert (tmp_path / "lab.yaml").read_text(encoding="utf-8") == "mine"
+    for _ in range(2):  # one of its own is replaced
+        assert nnlab_here("config", "schema", "-o", "s.json", cwd=tmp_path).exit_code == 0

@@ -574,3 +574,13 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
 def test_reading_a_config_loads_no_numpy():
     code = "import sys, nnlab.config.overrides; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_setting_that_would_replace_one_before_it_is_refused_and_the_other_order_holds():
+    document, words = read_text(BASE, "f.yaml"), ["optimizer.learning_rate=5", "optimizer=sgd"]
+    with pytest.raises(ConfigError) as caught:
+        override_all(document, words)
+    assert str(caught.value) == (
+        "--set optimizer: it would replace optimizer.learning_rate, which was set before; expected optimizer first"
+    )
+    assert override_all(document, words[::-1]).values["optimizer"] == {"name": "sgd", "learning_rate": 5}

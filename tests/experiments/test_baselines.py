@@ -110,12 +110,12 @@ def test_a_few_rows_more_are_within_chance(tmp_path):
     scored = Scored(outputs, outputs)
     found = baselines.beside({"test": part}, {"test": report("binary", outputs, part.y)}, lambda _: scored)
     assert found.sentences == (
-        "Accuracy 52 %; always 'a' scores 50 % (+2 points, 2 more of 100 right): within chance for 100 rows.",
+        "Accuracy 52 %; always 'a' scores 50 % (+2 points, 2 more of 100 right): this lead may be chance.",
     )
 
 
 def test_one_row_is_named_in_the_singular():
-    assert words_on_one_class(0.6, rows=1)[0].endswith("within chance for 1 row.")
+    assert words_on_one_class(0.6, rows=1)[0].endswith(": this lead may be chance.")
 
 
 def test_a_part_of_one_class_is_said_to_be_one_instead_of_what_cannot_help_there():

@@ -292,6 +292,17 @@ def test_a_comparison_says_that_the_limit_does_not_hold(tmp_path):
 # --- the gradient check of a training ---------------------------------------------------------------------------------
 
 
+def test_best_weights_from_before_training_are_a_warning(tmp_path):
+    text = MOONS.replace("epochs: 4", "epochs: 40, early_stopping: {monitor: val/loss, patience: 2}")
+    result = train(setup_of(text + "optimizer: {name: sgd, learning_rate: 1000.0}\n"), runs=tmp_path)
+    assert result.summary.best.step == 0
+    assert result.warnings[-1] == (
+        "the best weights are those before training, step 0: val/loss was never better after an update; "
+        "a lower learning rate may help"
+    )
+    assert not train(setup_of(text), runs=tmp_path).warnings
+
+
 def test_a_training_says_what_its_gradient_check_found(tmp_path):
     result = nnlab_here("train", write(tmp_path, CHECKED), "--name", "c", cwd=tmp_path)
     run = (tmp_path / "runs/latest").resolve()
