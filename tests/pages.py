@@ -5,7 +5,7 @@ import struct
 import zlib
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "wbr"}
 HOSTILE = "</script><script>alert(1)</script> & \"quoted\" 'too' <b> \x00 \x1b[31m \u202e 猫 \udc80"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from nnlab.comparison.contents import MOST_DRAWN, ArmLike, Comparison
 from nnlab.comparison.pictures import carried_on, pictures_of
 from nnlab.comparison.tables import baseline_rows, tables_of
 from nnlab.experiments.live_charts import chart_of, series_of
-from nnlab.experiments.live_page import MEMBERS
 from nnlab.experiments.report import MOST_POINTS, initialisers, optimizer_words, thinned
 from nnlab.maths.metrics import figure_words
 from nnlab.maths.statistics import seeds_of
 from nnlab.networks.learned import FAMILY
+from nnlab.pictures.arms import BAND, FEW_SEEDS, MOST_SPREADS
 from nnlab.report.page import FILE, Amount, Cell, Chart, HtmlTable, Page, Picture, Section, Tone, counted, write_page
 from nnlab.report.parts import (
     amount,
@@ -39,7 +40,8 @@ Array = NDArray[Any]
 
 _SENTENCES_ABOVE = 3  # of the verdict, the headline among them
 _LEADING = ("ranking", "final")  # the picture that carries a comparison: the first that there is
-_MOST_WITH_SEEDS, _POINTS_WITH_SEEDS = 5, 200  # arms whose seeds are drawn, and the points of each
+_BEST = "the best weights of each seed"
+_POINTS_WITH_SEEDS = 200  # of each line, where seeds are drawn
 
 
 def write_comparison_report(
@@ -61,17 +63,22 @@ def comparison_page(
 ) -> Page:
     """The page of the comparison `name`; empty sections are left out."""
     summary, run = folder.summary(ComparisonSummary), folder.read_run()
-    sentences = [*summary.verdict.sentences, *summary.legend()]
+    formulas = [*summary.legend()]
+    sentences = [*summary.verdict.sentences, *formulas]
     arms, seeds = len(summary.arms), len(summary.seeds)
-    leading, others = parted(pictures_in(folder.plots, pictures_of(summary.figure)), _LEADING)
+    leading, others = parted(with_formulas(pictures_in(folder.plots, pictures_of(summary.figure)), formulas), _LEADING)
     sections = [
         Section(
-            "Result", sentences[1:_SENTENCES_ABOVE], [result_table(summary)], leading, charts=charts_of(comparison)
+            "Result",
+            [*summary.verdict.sentences[1:_SENTENCES_ABOVE], *formulas],
+            [result_table(summary, comparison)],
+            leading,
+            charts=charts_of(comparison),
         ),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")], folded=True),
         Section("Verdict", sentences, folded=True),
-        Section("Figures", tables=tables_of(summary), folded=True),
+        figures_section(tables_of(summary), comparison),
         Section("Arms", tables=[*arms_tables(comparison)], folded=True),
         checks_section(summary),
         Section("Pictures", pictures=others, folded=True),
@@ -99,6 +106,12 @@ def outcome(summary: SeveralSummary, headline: str) -> tuple[str, Tone]:
     return " ".join(filter(None, [headline, missed_gates(summary)])), tone_of(summary.gates, is_wrong=has_failed)
 
 
+def with_formulas(pictures: Iterator[Picture], formulas: Sequence[str]) -> Iterator[Picture]:
+    """The pictures with captions that say what short labels such as f1 stand for."""
+    for picture in pictures:
+        yield replace(picture, shows=" ".join([picture.shows, *(f"{formula}." for formula in formulas)]))
+
+
 def parted(pictures: Iterator[Picture], leading: Sequence[str]) -> tuple[list[Picture], list[Picture]]:
     """The picture that carries the result, the first of `leading` that there is, and all others."""
     found = {picture.name: picture for picture in pictures}
@@ -114,7 +127,7 @@ def checks_section(summary: SeveralSummary) -> Section:
 # --- the table of the result ------------------------------------------------------------------------------------------
 
 
-def result_table(summary: SeveralSummary) -> HtmlTable:
+def result_table(summary: SeveralSummary, comparison: Comparison | None = None) -> HtmlTable:
     """A row for each arm, best first, then for each baseline: mean, share at the target, median steps, diverged."""
     figure = summary.figure
     noun = "point" if isinstance(summary, SweepSummary) else "activation"
@@ -126,8 +139,24 @@ def result_table(summary: SeveralSummary) -> HtmlTable:
         for label, finals in baseline_rows(summary).items()
         if figure in finals
     ]
-    caption = f"Mean over {seeds_of(len(summary.seeds))} with its 95 % interval; the target is {summary.target}"
-    return HtmlTable(caption, columns, rows)
+    weights = f", at {which}" if (which := weights_of(comparison)) else ""
+    mean = f"Mean over {seeds_of(len(summary.seeds))} with its 95 % interval{weights}"
+    return HtmlTable(f"{mean}; the target is {summary.target}", columns, rows)
+
+
+def weights_of(comparison: Comparison | None) -> str:
+    """Which weights the final figures belong to, in words; empty if that is not known, or differs between the arms."""
+    experiments = comparison.experiments.values() if comparison else ()
+    stops_early = {experiment.training.early_stopping is not None for experiment in experiments}
+    if len(stops_early) != 1:
+        return ""
+    return _BEST if stops_early == {True} else "the last weights"
+
+
+def figures_section(tables: Sequence[HtmlTable], comparison: Comparison | None) -> Section:
+    """All tables of figures, below a sentence on which weights they belong to."""
+    which = weights_of(comparison)
+    return Section("Figures", [f"Final figures are at {which}."] if which else [], tables, folded=True)
 
 
 def _in_order(summary: SeveralSummary) -> list[str]:
@@ -176,26 +205,45 @@ def _is_measured(arms: Mapping[str, ArmLike], figure: str) -> bool:
 
 
 def _chart(arms: Mapping[str, ArmLike], figure: str, comparison: Comparison) -> Chart:
-    """A curve for each arm: the mean over the seeds and, where few arms are drawn, the first seeds."""
-    members = MEMBERS if len(arms) <= _MOST_WITH_SEEDS else 0
+    """A curve for each arm, as in the pictures: the median of the seeds and, where few arms are drawn, their spread."""
+    has_spread = len(arms) <= MOST_SPREADS
     series = [
-        series_of(label, *_mean_and_seeds(arm, figure, members), look=look)
+        series_of(label, *_median_and_spread(arm, figure, has_spread=has_spread), look=look)
         for look, (label, arm) in enumerate(arms.items())
         if _is_measured({label: arm}, figure)
     ]
     words = figure_words(figure.replace("val/", "validation/"), scaled_targets=comparison.scaled_targets)
     shown = "" if len(arms) == len(comparison.arms) else f", the best {len(arms)} of {len(comparison.arms):,}"
-    return chart_of(f"{words[0].upper()}{words[1:]}, mean over the seeds{shown}", figure, series)
+    chart = chart_of(f"{words[0].upper()}{words[1:]}, median of the seeds{shown}", figure, series)
+    return chart | {"afterStart": True, "notes": [*_how_drawn(comparison, has_spread=has_spread)]}
 
 
-def _mean_and_seeds(arm: ArmLike, figure: str, members: int) -> tuple[Array, Array]:
-    """Steps (t,), and at each a row of the mean and so many seeds (t, 1 + members); stopped seeds keep their value."""
+def _how_drawn(comparison: Comparison, *, has_spread: bool) -> Iterator[str]:
+    """Sentences on what the curves are."""
+    if has_spread and len(comparison.seeds) > 1:
+        seeds = f"{BAND[0]}th and {BAND[1]}th percentile of the seeds"
+        yield f"Thin lines: {'single seeds' if len(comparison.seeds) <= FEW_SEEDS else seeds}."
+    if weights_of(comparison) == _BEST:
+        yield f"Latest values are at the last weights, the tables at {_BEST}."
+    yield from (f"{formula}." for formula in comparison.summary.legend())
+
+
+def _median_and_spread(arm: ArmLike, figure: str, *, has_spread: bool) -> tuple[Array, Array]:
+    """Steps (t,), and at each a row of the median and, of several seeds, all if they are few, else two percentiles.
+
+    Seeds that have stopped keep their value.
+    """
     curve = carried_on(arm.curves[figure], arm.diverged)
     known = np.flatnonzero(np.isfinite(curve).any(axis=0))
-    at = known[thinned(len(known), _POINTS_WITH_SEEDS if members else MOST_POINTS)]
+    at = known[thinned(len(known), _POINTS_WITH_SEEDS if has_spread else MOST_POINTS)]
     values = np.where(np.isfinite(curve[:, at]), curve[:, at], np.nan)
-    own = arm.curves[figure][:members, at] if len(values) > 1 else values[:0]
-    return arm.steps[at], np.vstack([np.nanmean(values, axis=0), own]).T
+    if not has_spread or len(values) == 1:
+        spread = values[:0]
+    elif len(values) <= FEW_SEEDS:
+        spread = arm.curves[figure][:, at]
+    else:
+        spread = np.nanpercentile(values, BAND, axis=0)
+    return arm.steps[at], np.vstack([np.nanmedian(values, axis=0), spread]).T
 
 
 # --- how each arm was made --------------------------------------------------------------------------------------------

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnlab.comparison.contents import Comparison
-from nnlab.comparison.report import arms_tables, charts_of, checks_section, outcome, parted, result_table, titled
+from nnlab.comparison.report import (
+    arms_tables,
+    charts_of,
+    checks_section,
+    figures_section,
+    outcome,
+    parted,
+    result_table,
+    titled,
+    with_formulas,
+)
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import settings_keys
@@ -47,13 +57,21 @@ def sweep_page(
     summary, run = folder.summary(SweepSummary), folder.read_run()
     verdict = summary.verdict
     keys = " and ".join(settings_keys(summary))
-    leading, others = parted(pictures_in(folder.plots, sweep_pictures(summary.figure)), _LEADING)
+    formulas = [*summary.legend()]
+    pictures = with_formulas(pictures_in(folder.plots, sweep_pictures(summary.figure)), formulas)
+    leading, others = parted(pictures, _LEADING)
     sections = [
-        Section("Result", verdict.sentences[1:], [result_table(summary)], leading, charts=charts_of(comparison)),
+        Section(
+            "Result",
+            [*verdict.sentences[1:], *formulas],
+            [result_table(summary, comparison)],
+            leading,
+            charts=charts_of(comparison),
+        ),
         Section("Warnings", [*verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary, "What the best point had to reach")], folded=True),
         Section("Searched", [*verdict.searched, _ranked_by(summary)], folded=True),
-        Section("Figures", tables=sweep_tables(summary), folded=True),
+        figures_section(sweep_tables(summary), comparison),
         Section("Points", tables=[*arms_tables(comparison)], folded=True),
         checks_section(summary),
         Section("Pictures", pictures=others, folded=True),

@@ -80,18 +80,19 @@ def training_page(
     verdict, tone = _verdict(summary)
     pictures = [*pictures_in(folder.plots, _drawn(summary))]
     leading, charts = _leading(pictures), _charts(data)
+    weights = _weights(summary, experiment)
     sections = [
         *([_autopsy(folder.read_autopsy())] if summary.status == "diverged" else []),
         Section(
             "Result",
             [*summary.sentences, *_best(summary)],
-            [*_figures(summary), *_last(summary)],
+            [*_figures(summary, weights), *_last(summary)],
             leading,
             charts=charts[:_CHARTS_ABOVE],
         ),
         Section("Warnings", warnings),
         Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")], folded=True),
-        Section("By class or target", tables=[*_classes(data), *_one_by_one(summary)], folded=True),
+        Section("By class or target", tables=[*_classes(data), *_one_by_one(summary, weights)], folded=True),
         Section("Network and optimizer", tables=[*_trained(experiment, summary), *_learned(summary)], folded=True),
         Section("Gradient check", [*_checks(summary, run)], folded=not [*summary.wrong_gradients()]),
         Section("More curves", charts=charts[_CHARTS_ABOVE:], folded=True),
@@ -151,7 +152,8 @@ def _charts(data: RunPlotData | None) -> list[Chart]:
         for name, curve in data.curves.items()
         if np.isfinite(curve).any() and not (name == RATE and is_constant) and not name.startswith("gradcheck/")
     }
-    charts: list[Chart] = [chart | {"perEpoch": data.epoch_steps} for chart in charts_of(curves)]
+    marks = {"perEpoch": data.epoch_steps, "best": data.used_step}
+    charts: list[Chart] = [chart | marks | {"afterStart": chart["percent"]} for chart in charts_of(curves)]
     if data.scaled_targets:
         return [{**chart, "title": chart["title"].replace("Loss", f"Loss{SCALED}")} for chart in charts]
     return charts
@@ -284,7 +286,16 @@ def _autopsy(document: Mapping[str, Any]) -> Section:
     return Section("Autopsy", document.get("account", []), tables if rows else [])
 
 
-def _figures(summary: TrainingSummary) -> Iterator[HtmlTable]:
+def _weights(summary: TrainingSummary, experiment: Experiment | None) -> str:
+    """Which weights the final figures belong to, in words; empty if that is not known."""
+    if experiment is None:
+        return ""
+    if experiment.training.early_stopping is None or summary.best.step is None:
+        return f", at the last weights (step {summary.steps:,})"
+    return f", at the best weights (step {summary.best.step:,})"
+
+
+def _figures(summary: TrainingSummary, weights: str) -> Iterator[HtmlTable]:
     """The main figures, a column for each split, and for each baseline on the part that counts most."""
     splits, names, others = _splits(summary), _names(summary, by_one=False), baseline_columns(summary.baselines)
     if names:
@@ -292,7 +303,7 @@ def _figures(summary: TrainingSummary) -> Iterator[HtmlTable]:
             [*row, *(amount(name, column.get(name)) for column in others.values())]
             for name, row in zip(names, _rows(summary, names, splits), strict=True)
         ]
-        yield HtmlTable("Figures of whole splits", ["figure", *splits, *others], rows)
+        yield HtmlTable(f"Figures of whole splits{weights}", ["figure", *splits, *others], rows)
 
 
 def _learned(summary: TrainingSummary) -> Iterator[HtmlTable]:
@@ -320,10 +331,10 @@ def _rows(summary: TrainingSummary, names: Sequence[str], splits: Sequence[str])
         yield [words, *(amount(name, summary.final.get(f"{split}/{name}")) for split in splits)]
 
 
-def _one_by_one(summary: TrainingSummary) -> Iterator[HtmlTable]:
+def _one_by_one(summary: TrainingSummary, weights: str) -> Iterator[HtmlTable]:
     """A table for each split, with a row for each class or target."""
     pairs = [name.split("/", 1) for name in _names(summary, by_one=True)]
     metrics, ones = (list(dict.fromkeys(parts)) for parts in zip(*pairs, strict=True)) if pairs else ([], [])
     for split in _splits(summary) if pairs else []:
         rows = [[one, *(summary.final.get(f"{split}/{metric}/{one}") for metric in metrics)] for one in ones]
-        yield HtmlTable(f"{split} part", ["name", *(metric.replace("_", " ") for metric in metrics)], rows)
+        yield HtmlTable(f"{split} part{weights}", ["name", *(metric.replace("_", " ") for metric in metrics)], rows)

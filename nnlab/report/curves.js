@@ -14,9 +14,12 @@
 // where nothing was measured; a line leads over such gaps. `look` numbers colour and line style, as in nnlab's
 // pictures, by default in the order of the series; "batch" and "running" are grey. `members`, such as the seeds of an
 // arm, are thin lines at the same x. `percent` shows shares; `log` asks for a logarithmic axis, until somebody chooses
-// another on the page. Texts are never read as HTML.
+// another on the page. `afterStart` scales the axis to the values after the first tenth of the steps, where these need
+// less than half the room. `best` is the step whose weights the tables are of: a dotted line. `notes` are sentences below
+// the values. Fewer than 10 points are marks, dotted in between. Texts are never read as HTML.
 const nnlabCurves = (() => {
-  const LOOKS = 7, DASHES = 4, HEIGHT = 250, MARGIN = { left: 62, right: 26, top: 10, bottom: 38 };
+  const LOOKS = 7, DASHES = 4, FEWEST = 10, EARLY = 0.1, LEAST_CUT = 0.5, HEIGHT = 250;
+  const MARGIN = { left: 62, right: 26, top: 10, bottom: 38 };
 
   function element(name, attributes = {}, ...children) {
     const svg = ["svg", "path", "line", "text", "circle", "g"].includes(name);
@@ -65,18 +68,29 @@ const nnlabCurves = (() => {
     return scaled.toLocaleString("en", places) + (percent ? " %" : "");
   }
 
+  function extremes(values) {
+    return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  }
+
   // A range of values as an axis shows it: never empty, with some air; below zero only if a value is; shares end at 100 %.
   function extent(values, log, percent) {
-    let low = Infinity, high = -Infinity;
-    for (const value of values) {
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
+    const [low, high] = extremes(values);
     if (low > high) return log ? [0.1, 1] : [0, 1];
     if (log) return low === high ? [low / 2, high * 2] : [low / 1.1, high * 1.1];
     const flat = high - low <= 1e-4 * Math.max(Math.abs(low), Math.abs(high));
     const air = flat ? Math.abs(low) / 10 || 0.5 : 0.05 * (high - low);
     return [low < 0 ? low - air : Math.max(0, low - air), percent ? Math.min(1, high + air) : high + air];
+  }
+
+  // The values that an axis is to show, of points [x, y]: those after the start if they span less than half of all.
+  function afterStart(points, log) {
+    const xs = points.map(([x]) => x).sort((a, b) => a - b), begin = xs[0] + EARLY * (xs.at(-1) - xs[0]);
+    const span = (values) => {
+      const [low, high] = extremes(log ? values.map(Math.log) : values);
+      return Math.max(0, high - low);
+    };
+    const all = points.map(([, y]) => y), late = points.filter(([x]) => x > begin).map(([, y]) => y);
+    return span(late) && span(late) < LEAST_CUT * span(all) ? late : all;
   }
 
   // The index of the entry of a rising list that is nearest to a value.
@@ -101,8 +115,9 @@ const nnlabCurves = (() => {
     const plot = element("svg", { tabindex: "0", role: "slider", height: HEIGHT });
     const where = element("p", { class: "curves-where" });
     const key = element("ul", { class: "curves-key" });
+    const notes = element("p", { class: "curves-notes" });
     host.append(element("figure", { class: "curves" },
-      element("figcaption", {}, title, toggle), plot, where, key));
+      element("figcaption", {}, title, toggle), plot, where, key, notes));
 
     const visible = () => about.series.filter((series) => !hidden.has(series.name));
     const known = (value) => value !== null && Number.isFinite(value) && (!log || value > 0);
@@ -111,6 +126,9 @@ const nnlabCurves = (() => {
       const look = series.look ?? about.series.indexOf(series);
       return typeof look === "number" ? `curves-look-${look % LOOKS} curves-dash-${look % DASHES}` : `curves-look-${look}`;
     }
+
+    // Whether a line would tell of steps that nobody looked at.
+    const isSparse = (series) => measured.get(series.name).x.length < FEWEST;
 
     // Every x at which something visible was measured, in order: where the cursor can be.
     function stops() {
@@ -144,13 +162,11 @@ const nnlabCurves = (() => {
     function draw() {
       const width = plot.getBoundingClientRect().width || host.clientWidth;
       if (!width) return;
-      const series = visible(), ys = [], xs = [];
-      for (const one of series) {
-        for (const values of [one.y, ...(one.members ?? [])]) {
-          values.forEach((value, index) => known(value) && (ys.push(value), xs.push(one.x[index])));
-        }
-      }
-      const [bottom, top] = extent(ys, log, about.percent), right = width - MARGIN.right;
+      const series = visible(), points = series.flatMap((one) => [one.y, ...(one.members ?? [])].flatMap((values) =>
+        values.flatMap((value, index) => (known(value) ? [[one.x[index], value]] : []))));
+      const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
+      const framed = about.afterStart && !series.some(isSparse) ? afterStart(points, log) : ys;
+      const [bottom, top] = extent(framed, log, about.percent), right = width - MARGIN.right;
       const left = xs.reduce((low, x) => Math.min(low, x), 0), end = xs.reduce((high, x) => Math.max(high, x), left + 1);
       const height = HEIGHT - MARGIN.top - MARGIN.bottom, place = log ? Math.log : (value) => value;
       const toX = (x) => MARGIN.left + ((x - left) / (end - left)) * (right - MARGIN.left);
@@ -171,19 +187,28 @@ const nnlabCurves = (() => {
       const axis = { x: (MARGIN.left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" };
       parts.push(element("text", axis, about.x));
 
-      const line = (xs, values, attributes) => {
-        const points = values.flatMap((value, index) => (known(value) ? [[toX(xs[index]), toY(value)]] : []));
+      // What lies outside the frame is cut off by a drawing within the drawing.
+      const frame = element("svg", { y: MARGIN.top - 5, width, height: height + 10,
+        viewBox: `0 ${MARGIN.top - 5} ${width} ${height + 10}` });
+      const line = (one, values, more = "") => {
+        const points = values.flatMap((value, index) => (known(value) ? [[toX(one.x[index]), toY(value)]] : []));
         const path = points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
-        if (points.length > 1) parts.push(element("path", { ...attributes, d: path }));
-        return points.at(-1);
+        const sparse = isSparse(one) ? " curves-sparse" : "";
+        if (points.length > 1) frame.append(element("path", { class: `${lookOf(one)}${sparse}${more}`, d: path }));
+        return points;
       };
-      for (const one of series) {
-        for (const member of one.members ?? []) line(one.x, member, { class: `${lookOf(one)} curves-member` });
+      if (about.best !== undefined && about.best !== null) {
+        const x = toX(about.best);
+        frame.append(element("line", { class: "curves-best", x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }));
       }
       for (const one of series) {
-        const last = line(one.x, one.y, { class: lookOf(one) });
-        if (last) parts.push(element("circle", { class: lookOf(one), cx: last[0], cy: last[1], r: 3 }));
+        for (const member of one.members ?? []) line(one, member, " curves-member");
       }
+      for (const one of series) {
+        const drawn = line(one, one.y), marked = isSparse(one) ? drawn : drawn.slice(-1);
+        for (const [x, y] of marked) frame.append(element("circle", { class: lookOf(one), cx: x, cy: y, r: isSparse(one) ? 4 : 3 }));
+      }
+      parts.push(frame);
       if (!ys.length) {
         const middle = { x: (MARGIN.left + right) / 2, y: HEIGHT / 2, "text-anchor": "middle" };
         parts.push(element("text", middle, about.series.length > hidden.size ? "nothing to show yet" : "all hidden"));
@@ -194,12 +219,23 @@ const nnlabCurves = (() => {
         for (const one of series) {
           const { value } = valueAt(one, cursor);
           if (known(value)) {
-            parts.push(element("circle", { class: lookOf(one), cx: x, cy: toY(value), r: 4 }));
+            frame.append(element("circle", { class: lookOf(one), cx: x, cy: toY(value), r: 4 }));
           }
         }
       }
       plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);  // paper may be narrower than the screen
       plot.replaceChildren(...parts);
+      say(series, [ys.some((y) => y < bottom) && "below", ys.some((y) => y > top) && "above"].filter(Boolean));
+    }
+
+    // Sentences on how the curves are drawn; some of the first values may lie on some `sides` of the frame.
+    function say(series, sides) {
+      const best = about.best === undefined || about.best === null ? ""
+        : `Dotted line: step ${grouped(about.best)}, whose weights the tables are of; latest values: the last weights.`;
+      const arrows = { below: "↓", above: "↑" };
+      const outside = sides.map((side) => `${arrows[side]} Some of the first steps lie ${side} the frame.`);
+      const sparse = series.some(isSparse) ? "Marks: measured; dotted: not in between." : "";
+      notes.textContent = [...(about.notes ?? []), best, ...outside, sparse].filter(Boolean).join(" ");
     }
 
     // The values at the cursor, or the latest ones: in the key and for a screen reader.
@@ -239,7 +275,7 @@ const nnlabCurves = (() => {
       const swatch = element("svg", { width: 26, height: 12, "aria-hidden": "true" },
         element("path", { class: lookOf(series), d: "M1 6L25 6" }));
       const button = element("button", { type: "button", "aria-pressed": "true", title: "show or hide" },
-        swatch, element("span", {}, series.name));
+        swatch, element("span", { class: "curves-name" }, series.name));
       const value = element("span", { class: "curves-value" });
       const row = element("li", {}, button, value);
       button.addEventListener("click", () => {
@@ -290,6 +326,8 @@ const nnlabCurves = (() => {
         measured.set(series.name, { indices, x: indices.map((index) => series.x[index]) });
       }
       title.textContent = about.title;
+      const isLong = ({ name, members = [] }) => name.length > 16 || members.length > 1;
+      key.classList.toggle("curves-key-long", about.series.some(isLong));
       plot.setAttribute("aria-label", `${about.title}: values over the ${about.x}s, arrow keys move along them`);
       makeKey();
       draw();

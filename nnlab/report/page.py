@@ -250,7 +250,10 @@ def _cell(value: Cell, *, right: bool) -> str:
     number = value.value if isinstance(value, Amount) else value
     known = isinstance(number, int | float) and math.isfinite(number)
     sorts_as = f' data-value="{number!r}"' if known else ""
-    return f"<td{_aligned(right)}{sorts_as}>{escaped(shown(value))}</td>"
+    text = escaped(shown(value))
+    if right:
+        text = text.replace(" (", " <wbr>(")  # the interval of a number may stand on a line of its own
+    return f"<td{_aligned(right)}{sorts_as}>{text}</td>"
 
 
 def _aligned(right: bool) -> str:  # noqa: FBT001 - the only argument

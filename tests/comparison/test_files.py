@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from statistics import median
 
 import numpy as np
 import pytest
@@ -240,14 +241,38 @@ def test_the_report_opens_with_one_table_of_all_arms_and_their_curves(path, foun
     first = found.arms[ranked[0]].final["test/accuracy"]
     assert table.rows[0][1].value == first.mean
     assert table.rows[0][1].text.startswith(f"{100 * first.mean:.4g} % ")
-    assert page.text("caption").startswith(table.caption)
+    weights = "interval, at the last weights; "
+    assert page.text("caption").startswith(table.caption.replace("interval; ", weights))
     charts = [json.loads(text) for tag, text in page.texts if tag == "script" and text.startswith('{"title"')]
     assert [chart["title"] for chart in charts] == [
-        "Train accuracy, mean over the seeds",
-        "Train loss, mean over the seeds",
+        "Train accuracy, median of the seeds",
+        "Train loss, median of the seeds",
     ]
     assert [series["name"] for series in charts[0]["series"]] == [*found.arms]
-    assert all(len(series["members"]) == 3 for series in charts[0]["series"])
+    for series in charts[0]["series"]:
+        assert len(series["members"]) == 3
+        assert series["y"] == pytest.approx([*map(median, zip(*series["members"], strict=True))], rel=1e-5)
+    assert charts[0]["notes"] == ["Thin lines: single seeds.", "f1 = x*sigmoid(x) + 0.1*x."]
+
+
+def test_the_report_says_what_a_short_label_is_and_which_weights_its_figures_belong_to(tmp_path):
+    arms = ("-a", "tanh", "-a", "x * sigmoid(x)", "--seeds", 12, "--json")
+    stops = ("--set", "training.early_stopping={monitor: train/loss, patience: 2}", "--set", "training.steps=40")
+    result = nnlab_here("compare-activations", write(tmp_path, MOONS), *arms, *stops, cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
+    page = Reader((tmp_path / parse_json(result.stdout)["run"] / "report.html").read_text(encoding="utf-8"))
+    tags = [tag for tag, _ in page.texts]
+    assert ("p", "f1 = x * sigmoid(x)") in page.texts[: tags.index("caption")]
+    assert "at the best weights of each seed; the target is" in page.text("caption")
+    assert "Final figures are at the best weights of each seed." in page.text("p")
+    chart = next(json.loads(text) for tag, text in page.texts if tag == "script" and text.startswith('{"title"'))
+    assert chart["notes"] == [
+        "Thin lines: 10th and 90th percentile of the seeds.",
+        "Latest values are at the last weights, the tables at the best weights of each seed.",
+        "f1 = x * sigmoid(x).",
+    ]
+    low, high = chart["series"][0]["members"]
+    assert all(a <= middle <= b for a, middle, b in zip(low, chart["series"][0]["y"], high, strict=True))
 
 
 def test_the_report_says_how_each_arm_was_made(tmp_path):

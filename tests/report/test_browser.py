@@ -16,7 +16,7 @@ from browser import BROWSER, NO_BROWSER, QUIET, opened
 from pages import HOSTILE, png
 from support import XOR, trained
 
-from nnlab.report.page import HtmlTable, Page, Picture, Section, rendered
+from nnlab.report.page import Amount, HtmlTable, Page, Picture, Section, rendered
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 
@@ -220,6 +220,82 @@ def test_curves_are_drawn_for_the_width_and_tell_their_values_under_the_pointer(
     page.evaluate(f"scrollTo(0, {top - 100})")
     page.point(left + wide / 2, page.evaluate(found)[1] + 80)
     page.until("document.querySelector('.chart .curves-where').textContent.startsWith('at step ')")
+
+
+LONG = "leaky_relu(negative_slope=0.1) of_the_second_layer"
+
+
+def chart_of(x, y, **more):
+    series = [{"name": LONG, "look": 0, "x": x, "y": y, "members": [y, y]}]
+    return {"title": "Accuracy", "x": "step", "percent": True, "log": False, "series": series, **more}
+
+
+@pytest.fixture
+def shown(tab, tmp_path):
+    """A function that opens a page of some charts and tables at a width."""
+
+    def show(width, charts=(), tables=()):
+        text = rendered(Page("t", "a", "v", "plain", [Section("s", tables=tables, charts=charts)]))
+        (tmp_path / "page.html").write_text(text, encoding="utf-8")
+        tab.look(width)
+        tab.open(tmp_path / "page.html")
+        tab.until(f"document.querySelectorAll('.chart path').length >= {len(charts)}")
+        return tab
+
+    return show
+
+
+NOTES = "document.querySelector('.curves-notes').textContent"
+TICKS = "[...document.querySelectorAll('.curves text')].map((text) => text.textContent)"
+
+
+def test_first_values_far_from_all_others_are_out_of_the_frame_which_is_said(shown):
+    steps, shares = [*range(0, 210, 10)], [0.1, *([0.95, 0.96] * 10)]
+    page = shown(1280, [chart_of(steps, shares, afterStart=True)])
+    assert "↓ Some of the first steps lie below the frame." in page.evaluate(NOTES)
+    assert not {"20 %", "50 %", "80 %"} & {*page.evaluate(TICKS)}
+    page = shown(1280, [chart_of(steps, shares)])
+    assert page.evaluate(NOTES) == ""
+    assert "20 %" in page.evaluate(TICKS)
+
+
+def test_a_few_measurements_are_marks_that_no_frame_leaves_out(shown):
+    page = shown(1280, [chart_of([0, 100, 200], [0.1, 0.95, 0.96], afterStart=True)])
+    assert page.evaluate(NOTES) == "Marks: measured; dotted: not in between."
+    assert page.evaluate("document.querySelectorAll('.curves circle').length") == 3
+    assert page.evaluate("document.querySelectorAll('.curves > svg path:not(.curves-sparse)').length") == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_names_and_values_of_curves_stand_apart_and_no_number_is_broken(shown, width):
+    page = shown(width, [chart_of([*range(20)], [0.951 + step / 999 for step in range(20)])])
+    name, value = (
+        page.evaluate(f"document.querySelector('.curves-{part}').getBoundingClientRect().toJSON()")
+        for part in ("name", "value")
+    )
+    assert value["height"] < 30
+    assert value["left"] >= name["right"] + 10 or value["top"] >= name["bottom"]
+    assert value["right"] <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_headings_of_tables_are_whole_and_beside_their_numbers(shown, width):
+    caption = "Mean over 20 seeds with its 95 % interval, at the best weights of each seed; the target is >= 0.95"
+    columns = ["activation", "test accuracy", "reached target", "median steps", "diverged"]
+    row = [LONG.split(maxsplit=1)[0], Amount(0.9592, "95.92 % (95.19 to 96.82)"), Amount(1.0, "100 %"), 220, 0]
+    page = shown(width, [chart_of([0, 1], [0.5, 0.6])], [HtmlTable(caption, columns, [row])])
+    overflowing = (
+        "[...document.querySelectorAll('th, td')].filter((cell) => cell.scrollWidth > cell.clientWidth).length"
+    )
+    assert page.evaluate(overflowing) == 0
+    right, box = page.evaluate(
+        "[document.querySelector('caption'), document.querySelector('.scroll')]"
+        ".map((part) => part.getBoundingClientRect().right)"
+    )
+    assert right <= box
+    if width == 1280:
+        assert page.evaluate("(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)"
+                             "(document.querySelector('.scroll'))") == 0  # fmt: skip
 
 
 def test_two_columns_at_a_desk_and_the_first_table_whole(page):

@@ -16,7 +16,8 @@ from support import HOUSES, XOR, nnlab_here, read_json, trained, write
 from nnlab.errors import StorageError
 from nnlab.experiments import train as training
 from nnlab.experiments.report import training_page, write_training_report
-from nnlab.report.page import Amount, HtmlTable, Page, Picture, Section, counted, rendered, write_page
+from nnlab.pictures.style import COLOURS
+from nnlab.report.page import Amount, HtmlTable, Page, Picture, Section, counted, rendered, resource, write_page
 from nnlab.report.parts import Drawing, environment_tables, pictures_in
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.run import TrainingRun
@@ -102,6 +103,11 @@ def test_curves_are_data_that_no_text_in_them_can_end():
     (data,) = (json.loads(text) for tag, text in read.texts if tag == "script" and text.startswith('{"title"'))
     assert data["series"][0]["y"] == [0.5, None]
     assert html.unescape(data["title"]).startswith("</script><script>alert(1)</script> & ")
+
+
+def test_curves_have_the_colours_of_the_pictures():
+    light, _, _ = resource("curves.css").partition("@media")
+    assert re.findall(r"--look-\d: (#\w+)", light) == [colour.lower() for colour in COLOURS]
 
 
 def test_a_folded_section_shows_its_heading_alone():
@@ -193,6 +199,7 @@ def test_a_training_leaves_a_report(xor):
     assert read.text("h1") == "xor"
     assert "Completed 1,000 steps in" in read.text("p")
     assert "train accuracy 100 %. All 2 gates are met." in read.text("p")
+    assert "Figures of whole splits, at the last weights (step 1,000)" in read.text("caption")
     assert read.text("pre") == (xor / "config.yaml").read_text().rstrip("\n")
     pictures = sorted(path.read_bytes() for path in (xor / "plots").iterdir())
     shown = [base64.b64decode(image["src"].partition(",")[2]) for image in read.all("img")]
@@ -254,6 +261,15 @@ def test_a_training_says_what_was_trained_and_counts_the_rows_of_each_class(tmp_
     rows, trained_on, tested, right = map(int, tags[at + 7 : at + 11])
     assert 0 < trained_on < rows
     assert 0 <= right <= tested < rows
+
+
+def test_a_training_that_stops_early_says_of_which_weights_its_figures_are(tmp_path):
+    watch = "training.early_stopping={monitor: train/loss, patience: 2}"
+    folder = trained(tmp_path, write(tmp_path, MOONS), "--set", watch)
+    read, best = Reader((folder / "report.html").read_text()), read_json(folder / "summary.json")["best"]["step"]
+    assert f"Figures of whole splits, at the best weights (step {best:,})" in read.text("caption")
+    chart = next(json.loads(text) for tag, text in read.texts if tag == "script" and text.startswith('{"title"'))
+    assert chart["best"] == best
 
 
 def test_a_missed_gate_and_a_warning_are_told(tmp_path):
