@@ -24,7 +24,7 @@ def train(
     from nnlab import api
     from nnlab.cli import show
 
-    chosen = length.chosen
+    held: dict[str, Any] = {"max_seconds": length.max_seconds, "live": length.live, **length.chosen, **gates.compared}
     path = api.config_or_own(config, resume, file.runs_dir)
     experiment = api.resolve(path, gates=gates.gates, **length.settings, **file.reading)
     if print_config:
@@ -32,8 +32,7 @@ def train(
     elif dry_run:
         show.cost(output, *api.dry_run(experiment))
     else:
-        held = {"runs_dir": file.runs_dir, "max_seconds": length.max_seconds, "live": length.live, **gates.compared}
         output = output.beside(gates.junit)
-        about: dict[str, Any] = {**held, **chosen, "command": command_line(), "watcher": output.screen}
+        about = {"runs_dir": file.runs_dir, "command": command_line(), "watcher": output.screen, **held}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)
