@@ -131,7 +131,7 @@ def main() -> int:
     import nnlab.pictures
 
     if given.without_pictures:
-        nnlab.experiments.train.draw = lambda _material, _folder: iter(())
+        nnlab.experiments.train.draw = lambda *_words: iter(())
     chance, root = random.Random(given.seed), given.folder or Path(tempfile.mkdtemp(prefix="nnlab-kill-"))
     whole = root / "whole"
     whole.mkdir(parents=True)

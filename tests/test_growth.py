@@ -119,7 +119,7 @@ def one_process(monkeypatch, tmp_path_factory):
 
     All modules are loaded, so that no call loads one.
     """
-    monkeypatch.setattr("nnlab.experiments.train.draw", lambda _data, _folder: [])
+    monkeypatch.setattr("nnlab.experiments.train.draw", lambda *_words: [])
     if not WARM:
         WARM.append(all_calls(tmp_path_factory.mktemp("warm"), *SUBJECTS["columns"]))
 

@@ -90,7 +90,7 @@ def test_images_without_classes_are_answered_in_a_table(archive, run, tmp_path):
 
 
 def test_a_run_folder_that_cannot_be_written_costs_the_picture_alone(archive, run, tmp_path, monkeypatch):
-    def refuse(_figure, path):
+    def refuse(_figure, path, *_more):
         raise StorageError(f"{path}: Read-only file system")
 
     monkeypatch.setattr(pictures, "save", refuse)
