@@ -13,7 +13,7 @@ import typer
 from nnlab.cli import completion
 from nnlab.cli import options as o
 from nnlab.cli.groups import BareOutput, Debugging, command_of
-from nnlab.cli.output import complain, result
+from nnlab.cli.output import written
 from nnlab.errors import ConfigError, printable
 
 Text = Annotated[
@@ -169,29 +169,16 @@ def _start(about: dict[str, Any]) -> str:
     return f"starts best with {about['initializer']}"
 
 
-Out = Annotated[
-    Path,
-    typer.Option(
-        "--out",
-        "-o",
-        parser=o.picture,
-        metavar="FILE",
-        help="Where the picture goes: a name that ends in .png, .svg or .pdf; - is stdout, as PNG.",
-    ),
-]
-
-
 def plot(
     texts: Texts,
     *,
-    out: Out = Path("activation.png"),
+    out: o.PictureFile = Path("activation.png"),
     sets: Values = None,
     plugin: o.Plugin = None,
     _errors: Debugging,
 ) -> None:
     """Draw an activation or a formula and its slope, with kinks and saturation marked; or several in one picture."""
     from nnlab import api
-    from nnlab.runs.outputs import is_stdout
 
     api.draw_activations(texts, out, values=_values(sets or ()), plugins=plugin or ())
-    (complain if is_stdout(out) else result)(str(out))
+    written(out)

@@ -9,7 +9,7 @@ import typer
 
 from nnlab.cli import options as o
 from nnlab.cli.groups import Debugging, command_of
-from nnlab.cli.output import as_text, complain, result
+from nnlab.cli.output import as_text, result, written
 
 Out = Annotated[
     Path | None,
@@ -39,10 +39,9 @@ def _config() -> None:
 def schema(*, out: Out = None, plugin: o.Plugin = None, _errors: Debugging) -> None:
     """Print the JSON Schema of the experiment file, for help and checks in an editor."""
     from nnlab import api
-    from nnlab.runs.outputs import is_stdout
 
     found = api.config_schema(out, plugins=plugin or ())
     if out is None:
         result(as_text(found))
     else:
-        (complain if is_stdout(out) else result)(str(out))
+        written(out)

@@ -10,7 +10,7 @@ import typer
 from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
-from nnlab.cli.output import complain, result
+from nnlab.cli.output import result, written
 
 Target = Annotated[
     str,
@@ -50,11 +50,10 @@ def draw(
 ) -> None:
     """Draw the architecture of an experiment or a run."""
     from nnlab import api
-    from nnlab.runs.outputs import is_stdout
 
     about: dict[str, Any] = {"runs_dir": file.runs_dir, "plugins": file.plugins, "set": sets or ()}
     drawn = api.draw(target, out, operations=operations, **about)
     if out is None:
         result(drawn.decode().rstrip("\n"))
     else:
-        (complain if is_stdout(out) else result)(str(out))
+        written(out)

@@ -252,6 +252,16 @@ Figures = Annotated[
         show_default=False,
     ),
 ]
+PictureFile = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=_picture,
+        metavar="FILE",
+        help="Where the picture goes: a name that ends in .png, .svg or .pdf; - is stdout, as PNG.",
+    ),
+]
 Steps = Annotated[
     int | None,
     typer.Option(

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import typer
@@ -106,6 +107,13 @@ def result(text: str) -> None:
         _give_up_stdout()
     except OSError as error:
         raise unwritten(error) from error
+
+
+def written(path: Path) -> None:
+    """Print the path of what was written; on stderr where that went to stdout itself."""
+    from nnlab.runs.outputs import is_stdout
+
+    (complain if is_stdout(path) else result)(str(path))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import typer
 
 from nnlab.cli import options as o
 from nnlab.cli.groups import BareOutput, Debugging, command_of
-from nnlab.cli.output import aligned, complain, result
+from nnlab.cli.output import aligned, complain, result, written
 from nnlab.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -73,16 +73,6 @@ Figures = Annotated[
     list[str] | None,
     typer.Option(
         "--figure", metavar="NAME", help="Figure to draw, as in val/loss; by default two main ones. Repeatable."
-    ),
-]
-Out = Annotated[
-    Path,
-    typer.Option(
-        "--out",
-        "-o",
-        parser=o.picture,
-        metavar="FILE",
-        help="Where the picture goes: a name that ends in .png, .svg or .pdf; - is stdout, as PNG.",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -249,16 +239,15 @@ def compare(
     chosen: Runs,
     *,
     figures: Figures = None,
-    out: Out = Path("curves.png"),
+    out: o.PictureFile = Path("curves.png"),
     runs_dir: o.RunsDir = Path("runs"),
     _errors: Debugging,
 ) -> None:
     """Draw the curves of runs over each other."""
     from nnlab import api
-    from nnlab.runs.outputs import is_stdout
 
     api.compare_runs(chosen, figures=figures or (), out=out, runs_dir=runs_dir)
-    (complain if is_stdout(out) else result)(str(out))
+    written(out)
 
 
 # --- rm, restore ------------------------------------------------------------------------------------------------------
