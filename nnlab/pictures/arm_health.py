@@ -71,7 +71,7 @@ def _layers(arms: Mapping[str, Measured], quantity: str) -> list[str]:
 
 
 def draw_arms(axes: Axes, arms: Mapping[str, Measured], name: str, styles: Styles) -> None:
-    """Draw one curve of each arm that has it: the mean over the seeds, with a band where there are few arms."""
+    """Draw one curve of each arm that has it: the median of the seeds, with a band where there is one arm alone."""
     for label, (steps, curves) in arms.items():
         runs = curves.get(name)
         if runs is None or not drawable(runs).any():

@@ -10,16 +10,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from nnlab.pictures.arm_health import Measured, draw_arms
 from nnlab.pictures.arms import Styles, style_of
 from nnlab.pictures.scales import drawable, scale_steps
-from nnlab.pictures.style import LEGEND, blank, count, dress, joined, legend, number, shortened
+from nnlab.pictures.style import LEGEND, blank, dress, ends_of, joined, legend, number, shortened
 
-_ACROSS, _MOST_PANELS = 3, 12
+_ACROSS = 3
 _OVER_UNITS = "/mean"
 
 
 def arm_parameters(arms: Mapping[str, Measured], *, title: str, styles: Styles) -> Figure | None:
     """A panel for each learned parameter, a line for each arm that has it; None where nothing is learned.
 
-    Lines are means over the seeds, bands their 10th to 90th percentiles, omitted for more than five arms. Curves are
+    Lines are medians of the seeds; one arm alone has a band of their 10th to 90th percentiles. Curves are
     named `parameters/swish1.beta`; of a parameter of each unit the mean, `parameters/prelu1.alpha/mean`, is drawn.
     Of more than twelve parameters the first and the last six are drawn.
     """
@@ -31,12 +31,12 @@ def arm_parameters(arms: Mapping[str, Measured], *, title: str, styles: Styles) 
     names = list(dict.fromkeys(name for _, curves in learned.values() for name in curves))
     if not names:
         return None
-    half = _MOST_PANELS // 2
-    shown = names if len(names) <= _MOST_PANELS else [*names[:half], *names[-half:]]
-    left_out = f"the first and the last {half} of {count(len(names))} parameters" if len(shown) < len(names) else ""
+    shown, left_out = ends_of(names)
     across = min(len(shown), _ACROSS)
     rows = -(-len(shown) // across)
-    figure = blank(joined([title, left_out]), width=max(7.0, 4.0 * across), height=0.9 + 2.7 * rows)
+    figure = blank(
+        joined([title, left_out and f"{left_out} parameters"]), width=max(7.0, 4.0 * across), height=0.9 + 2.7 * rows
+    )
     grid = figure.subplots(rows, across, squeeze=False).ravel()
     for axes, name in zip(grid, shown, strict=False):
         draw_arms(axes, learned, name, styles)

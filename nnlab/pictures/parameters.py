@@ -28,6 +28,7 @@ from nnlab.pictures.style import (
     blank,
     count,
     dress,
+    ends_of,
     joined,
     legend,
     number,
@@ -181,7 +182,7 @@ def _explain_units(figure: Figure, units: int, words: str) -> None:
 # --- what activations learn -------------------------------------------------------------------------------------------
 
 _STATISTICS = ("min", "mean", "max")
-_MOST_PANELS, _ACROSS = 12, 3
+_ACROSS = 3
 _LEAST_SPAN = 0.02  # of the value: less would show rounding
 
 
@@ -194,9 +195,7 @@ def learned_parameters(
     and `/max`. Of more than twelve parameters the first and the last six are drawn.
     """
     names = list(dict.fromkeys("/".join(name.split("/")[:2]) for name in curves))
-    half = _MOST_PANELS // 2
-    shown = names if len(names) <= _MOST_PANELS else [*names[:half], *names[-half:]]
-    left_out = f"the first and the last {half} of {count(len(names))}" if len(shown) < len(names) else ""
+    shown, left_out = ends_of(names)
     across = min(len(shown), _ACROSS)
     rows = -(-len(shown) // across)
     figure = blank(joined([title, left_out]), width=max(8.0, 4.2 * across), height=1.1 + 2.8 * rows)

@@ -226,6 +226,17 @@ def wrapped(text: str, letters: int) -> str:
     return "\n".join(textwrap.wrap(text, max(letters, 12), max_lines=3, placeholder=" …"))
 
 
+_MOST_PANELS = 12
+
+
+def ends_of(names: Sequence[str]) -> tuple[Sequence[str], str]:
+    """The names that get a panel, of more than twelve the first and the last six; and what is left out, in words."""
+    half = _MOST_PANELS // 2
+    if len(names) <= _MOST_PANELS:
+        return names, ""
+    return [*names[:half], *names[-half:]], f"the first and the last {half} of {count(len(names))}"
+
+
 def joined(parts: Iterable[str]) -> str:
     """The parts of a sentence that are not empty, joined by semicolons."""
     return "; ".join(part for part in parts if part)
