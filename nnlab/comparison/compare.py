@@ -29,7 +29,7 @@ from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageError, printable
 from nnlab.experiments.gradient_checks import check_first_steps
-from nnlab.experiments.interrupts import Stop, briefly, is_pause, stopping
+from nnlab.experiments.interrupts import Stop, break_off, briefly, stopping
 from nnlab.experiments.live_page import Announce, LivePage
 from nnlab.experiments.pictures import load_drawing
 from nnlab.experiments.results import facts_of
@@ -163,7 +163,7 @@ class _Comparison:
         try:
             compared = self._train(workers, report, reused_from)
         except BaseException as error:
-            self._break_off(error)
+            break_off(error, self._write_run, partial(self._report_unfinished, error))
             raise
         compared.warnings += self.work.warnings
         return ComparisonResult(compared, self.work.failures, self.work.reused)
@@ -211,16 +211,7 @@ class _Comparison:
         seconds = time.perf_counter() - self.clock
         return replace(self.trained, arms=arms, failed=failed, seconds=seconds, status=status, **more)
 
-    def _break_off(self, error: BaseException) -> None:
-        """Record that the comparison was interrupted or has failed, and report it; neither may replace the error."""
-        status: Status = "interrupted" if is_pause(error) else "failed"
-        with contextlib.suppress(StorageError):
-            self._write_run(status)
-        if isinstance(error, Exception):  # others, such as a second Ctrl-C, end the command at once
-            with contextlib.suppress(Exception):
-                self._report_unfinished(status, f"{status}: {error}")
-
-    def _report_unfinished(self, status: Status, why: str) -> None:
+    def _report_unfinished(self, error: BaseException, status: Status) -> None:
         """Write what the trained arms allow: tables, summary and pictures, as far as there is time, and the report."""
         folder, warnings = self.work.folder, self.work.warnings
         with contextlib.suppress(StorageError), briefly(self.stop.seconds_to_draw()):
@@ -229,7 +220,7 @@ class _Comparison:
                 if folder.read_summary() is None:  # else they were fitted in time once
                     more["baselines"] = False
                 warnings = warnings + self.conclude(self._trained(status, has_ended=False, **more)).warnings
-        write_unfinished_report(folder, self.trained.experiment.name, status, [why, *warnings])
+        write_unfinished_report(folder, self.trained.experiment.name, status, [f"{status}: {error}", *warnings])
 
     def _write_run(self, status: Status) -> None:
         """Write run.json."""
@@ -468,6 +459,7 @@ class _Meter:
         self.seeds = [len(task.seeds) for task in tasks]
         self.latest: dict[int, Progress] = {}
         self.done, self.begun = 0.0, time.perf_counter()  # seeds that are done, of those in training their share
+        self.all_seeds, self.left = sum(self.seeds), len(self.arms)  # a report must not look at every task again
         for title, seeds in zip(self.titles, self.seeds, strict=True):
             self.arms[title].add_task(seeds)
 
@@ -487,6 +479,7 @@ class _Meter:
         missing = 1 - latest.step / max(latest.steps, 1) if latest else 1.0
         self.done += missing * self.seeds[number]
         arm.left -= 1
+        self.left -= not arm.left
         if latest and not arm.left and arm.updates < latest.steps * arm.seeds:
             self._report(number)
 
@@ -499,12 +492,12 @@ class _Meter:
 
     def share(self) -> float:
         """The share of all updates that is done."""
-        return min(self.done / sum(self.seeds), 1.0) if self.seeds else 1.0
+        return min(self.done / self.all_seeds, 1.0) if self.all_seeds else 1.0
 
     def _whole(self, arm: _ArmMeter, present: float) -> Whole:
-        share, left = self.share(), sum(one.left > 0 for one in self.arms.values())
+        share = self.share()
         seconds_left = (present - self.begun) * (1 - share) / share if share else math.nan
-        return Whole(arm.number, len(self.arms), left, share, max(seconds_left, 0.0))
+        return Whole(arm.number, len(self.arms), self.left, share, max(seconds_left, 0.0))
 
 
 class _ArmMeter:

@@ -13,7 +13,8 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from nnlab.errors import InterruptedRunError
+from nnlab.errors import InterruptedRunError, StorageError
+from nnlab.runs.run import Status
 from nnlab.signals import Signalled, heard
 
 _SECONDS_TO_TRY_AGAIN = 0.05
@@ -151,3 +152,13 @@ def _unless_signalled(report: Callable[[Any], object], lost: Any) -> None:
 def is_pause(error: BaseException) -> bool:
     """Whether an exception is due to a signal, not to a fault."""
     return isinstance(error, InterruptedRunError) or not isinstance(error, Exception)
+
+
+def break_off(error: BaseException, end: Callable[[Status], None], report: Callable[[Status], None]) -> None:
+    """Record by `end` that a run was interrupted or has failed, and `report` it; neither may replace the error."""
+    status: Status = "interrupted" if is_pause(error) else "failed"
+    with contextlib.suppress(StorageError):
+        end(status)
+    if isinstance(error, Exception):  # others, such as a second Ctrl-C, end the command at once
+        with contextlib.suppress(Exception):
+            report(status)

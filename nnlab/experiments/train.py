@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.config.plugins import once_written
-from nnlab.errors import StorageError
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.gradient_checks import GradientChecks
-from nnlab.experiments.interrupts import Stop, briefly, is_pause, leaving, stopping
+from nnlab.experiments.interrupts import Stop, break_off, briefly, leaving, stopping
 from nnlab.experiments.live import LiveTraining, NotLive
 from nnlab.experiments.live_page import Announce
 from nnlab.experiments.parameter_table import ParameterTable, parameter_way
@@ -198,7 +197,7 @@ class Training:
                 with leaving(self._resumed_by) as self.stop:
                     result = self._finish(ended)
             except BaseException as error:
-                self._break_off(error)
+                break_off(error, self._end, partial(self._report_unfinished, error))
                 raise
             self._end(ended)
             return result
@@ -211,16 +210,7 @@ class Training:
         self._measure_final({}, self.setup.chosen(self.state).theta)
         return hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
 
-    def _break_off(self, error: BaseException) -> None:
-        """Record that the training was interrupted or has failed, and report it; neither may replace the error."""
-        status: Status = "interrupted" if is_pause(error) else "failed"
-        with contextlib.suppress(StorageError):
-            self._end(status)
-        if isinstance(error, Exception):  # others, such as a second Ctrl-C, end the command at once
-            with contextlib.suppress(Exception):
-                self._report_unfinished(status, f"{status} at step {self.state.step:,}: {error}")
-
-    def _report_unfinished(self, status: Status, why: str) -> None:
+    def _report_unfinished(self, error: BaseException, status: Status) -> None:
         """Write the summary and the report of a training without an end, with the pictures that its metrics allow."""
         about: dict[str, Any] = {"folder": self.folder.path, "seconds": self.sessions.seconds()}
         about["gradcheck"] = self.checks.summary()
@@ -228,7 +218,7 @@ class Training:
         data = curves_of(self.setup, self.state, self.measured)
         with briefly(self.stop.seconds_to_draw()):
             self.warnings += draw(self._with_way(data), self.folder.plots, self.formats)
-        self._write_report([why, *self.warnings], data)
+        self._write_report([f"{status} at step {self.state.step:,}: {error}", *self.warnings], data)
 
     def _write_report(self, warnings: Sequence[str], data: RunPlotData) -> None:
         """Write report.html with the curves of the training."""
