@@ -58,8 +58,8 @@ from nnlab.runs import checkpoints
 from nnlab.runs.about import WeightsAbout
 from nnlab.runs.cache import UserCache
 from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.lock import is_locked
-from nnlab.runs.run import AnyRun, ArmsRun, TrainingRun
+from nnlab.runs.lock import present_status
+from nnlab.runs.run import ArmsRun, TrainingRun
 from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
@@ -212,17 +212,11 @@ def open_run(
         about.fingerprint,
         about.step,
         about.planned[-1][1],
-        _status_of(run, known),
+        "unknown" if known is None else present_status(known.status, run.path / ".lock"),
         trust,
         has_ended=not (isinstance(known, TrainingRun) and known.stopped_by == "max_seconds"),
         gradient_faults=faults,
     )
-
-
-def _status_of(run: RunFolder, known: AnyRun | None) -> str:
-    """The status that a run has recorded; one that says it runs, and has no process, was killed."""
-    status = "unknown" if known is None else known.status
-    return "killed" if status == "running" and not is_locked(run.path / ".lock") else status
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from nnlab.errors import CheckpointError, InputError, NnlabError, printable
 from nnlab.runs.documents import DocumentPart, Plain, RunDocument, Seconds, Whole
 from nnlab.runs.files import read_plain
 from nnlab.runs.folder import CONFIG
-from nnlab.runs.lock import is_locked
+from nnlab.runs.lock import is_locked, present_status
 from nnlab.runs.lookup import run_folders
 from nnlab.runs.metrics import read_figures
 from nnlab.runs.run import Status
@@ -112,8 +112,8 @@ class _ListedSummary(RunDocument):
 
 def _read(path: Path) -> RunEntry:
     config = _config(path / CONFIG)
-    run, works = _ListedRun.at(path / "run.json"), is_locked(path / ".lock")
-    if run is None and not works:
+    run, lock = _ListedRun.at(path / "run.json"), path / ".lock"
+    if run is None and not is_locked(lock):
         raise CheckpointError("run.json: found no such file, expected a run's")
     run = run or _ListedRun(status="running")  # it has only just begun
     summary = _ListedSummary.at(path / "summary.json") or _ListedSummary()
@@ -122,7 +122,7 @@ def _read(path: Path) -> RunEntry:
         steps, figures = _measured_so_far(path / "metrics.csv", steps)
     return RunEntry(
         path,
-        "killed" if run.status == "running" and not works else run.status,
+        present_status(run.status, lock),
         next(iter(summary.verdict.sentences), "") or headline(figures),
         run.kind,
         run.begun,

@@ -70,3 +70,8 @@ def _is_still(path: Path, descriptor: int) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(path.lstat(), os.fstat(descriptor))
     return False
+
+
+def present_status(recorded: str, lock: Path) -> str:
+    """A status of run.json as it is now: a run that says it runs, and whose lock nobody holds, was killed."""
+    return "killed" if recorded == "running" and not is_locked(lock) else recorded
