@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
-    from nnlab.gradcheck.results import CheckResult
-    from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.gradients.results import CheckResult
+    from nnlab.gradients.self_test import SelfTest
     from nnlab.maths.activations import AnyActivation
-    from nnlab.runs.folder import RunFolder
-    from nnlab.runs.outputs import NamedOutput
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
+    from nnlab.storage.folder import RunFolder
+    from nnlab.storage.outputs import NamedOutput
 
 DEFAULT_ARMS = ("sigmoid", "tanh", "relu")
 
@@ -99,7 +99,7 @@ def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("ru
         return config
     if run is None:
         raise ConfigError("found no CONFIG, expected an experiment file, or --resume RUN")
-    from nnlab.runs.lookup import find
+    from nnlab.storage.lookup import find
 
     return str(find(runs_dir, run).path / "config.yaml")
 
@@ -134,7 +134,7 @@ def _plugins_named(config: str | Path) -> AbstractContextManager[None]:
     if Path(config).name != "config.yaml":
         return nullcontext()
     from nnlab.experiments.evaluate import plugins_named
-    from nnlab.runs.folder import RunFolder
+    from nnlab.storage.folder import RunFolder
 
     return plugins_named(RunFolder(Path(config).parent))
 
@@ -207,7 +207,7 @@ def train(
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
-    from nnlab.runs.folder import refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
@@ -242,8 +242,8 @@ def resume(
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.experiments.unchanged import beside
-    from nnlab.runs.folder import files_of_run, refuse_other_formats
-    from nnlab.runs.lookup import find
+    from nnlab.storage.folder import files_of_run, refuse_other_formats
+    from nnlab.storage.lookup import find
 
     refuse_other_formats(figures)
     folder = find(runs_dir, run)
@@ -262,9 +262,9 @@ def _outputs(
     paths: Sequence[Path | None], read: Sequence[str | Path], runs_dir: Path, baseline: str | None
 ) -> list[NamedOutput | None]:
     """The outputs that a person names, none of which is another, is `read`, or is a file of the baseline."""
-    from nnlab.runs.folder import files_of_run
-    from nnlab.runs.lookup import find
-    from nnlab.runs.outputs import outputs_at
+    from nnlab.storage.folder import files_of_run
+    from nnlab.storage.lookup import find
+    from nnlab.storage.outputs import outputs_at
 
     compared = [] if baseline is None or not any(paths) else files_of_run(find(runs_dir, baseline).path)
     return outputs_at(paths, [*read, *compared])
@@ -325,7 +325,7 @@ def evaluate(
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.runs.folder import CONFIG, files_of_run, refuse_other_formats
+    from nnlab.storage.folder import CONFIG, files_of_run, refuse_other_formats
 
     refuse_other_formats(figures)
     if split and data is not None:
@@ -354,7 +354,7 @@ def evaluate(
 
 def _run_or_network(name: str, runs_dir: Path) -> tuple[RunFolder, OneNetwork | None]:
     """The run that a name means; for RUN:ARM the comparison and the network of it."""
-    from nnlab.runs.lookup import arm_named, find
+    from nnlab.storage.lookup import arm_named, find
 
     named = arm_named(runs_dir, name)
     if named is None:
@@ -399,7 +399,7 @@ def verify(
     from nnlab.experiments.interrupts import leaving
     from nnlab.experiments.unchanged import beside, refuse_settings
     from nnlab.experiments.verify import verify as verify_run
-    from nnlab.runs.lookup import find
+    from nnlab.storage.lookup import find
 
     refuse_settings(set)
     folder = find(runs_dir, run)
@@ -438,7 +438,7 @@ def plot(
     inches. The style paper leaves the title out, and takes small serif type and thin lines. `set` says where the run's
     data are now.
     """
-    from nnlab.runs.folder import files_of_run
+    from nnlab.storage.folder import files_of_run
 
     if style not in ("screen", "paper"):
         raise ConfigError(f"--style: found '{printable(style)}', expected screen or paper")
@@ -458,8 +458,8 @@ def _kept_pictures(
     from nnlab.comparison.redraw import arms_pictures
     from nnlab.experiments.redraw import training_pictures
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.runs.lookup import find
-    from nnlab.runs.run import ArmsRun
+    from nnlab.storage.lookup import find
+    from nnlab.storage.run import ArmsRun
 
     refuse_settings(sets)
     folder = find(runs_dir, run)
@@ -488,8 +488,8 @@ def draw(
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.diagrams import kind_of, of_experiment, of_model
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.runs.folder import files_of_run
-    from nnlab.runs.lookup import is_config
+    from nnlab.storage.folder import files_of_run
+    from nnlab.storage.lookup import is_config
 
     kind = kind_of(out)
     folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
@@ -533,9 +533,9 @@ def check_gradients(
     are no error but part of the result.
     """
     from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
-    from nnlab.gradcheck.results import check, refuse_unfitting
-    from nnlab.runs.folder import CONFIG
-    from nnlab.runs.lookup import is_config
+    from nnlab.gradients.results import check, refuse_unfitting
+    from nnlab.storage.folder import CONFIG
+    from nnlab.storage.lookup import is_config
 
     refuse_unfitting(method, epsilon, threshold, strict=strict)
     folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
@@ -557,7 +557,7 @@ def check_gradients(
 
 def self_test(seed: int = 0) -> SelfTest:
     """Plant known defects in a small network and report which ones the gradient check detects."""
-    from nnlab.gradcheck.self_test import run_self_test
+    from nnlab.gradients.self_test import run_self_test
 
     return run_self_test(seed)
 
@@ -599,7 +599,7 @@ def compare(
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
-    from nnlab.runs.folder import refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
@@ -644,7 +644,7 @@ def sweep(
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
-    from nnlab.runs.folder import refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
@@ -719,7 +719,7 @@ def list_runs(
 def show_run(run: str, *, runs_dir: Path = Path("runs")) -> RunFacts:
     """Everything that the documents of one run say of it."""
     from nnlab.experiments.run_facts import RunFacts
-    from nnlab.runs.lookup import find
+    from nnlab.storage.lookup import find
 
     return RunFacts.read(find(runs_dir, run))
 
@@ -744,8 +744,8 @@ def compare_runs(
     Without `figures` these are the loss and the main figure, of the validation part if there is one.
     """
     from nnlab.experiments.run_curves import draw_runs
-    from nnlab.runs.folder import files_of_run
-    from nnlab.runs.lookup import find
+    from nnlab.storage.folder import files_of_run
+    from nnlab.storage.lookup import find
 
     folders = [find(runs_dir, run) for run in dict.fromkeys(runs)]
     (output,) = _outputs([out], [path for one in folders for path in files_of_run(one.path)], runs_dir, None)
@@ -763,7 +763,7 @@ def remove_runs(
 
     Nothing is moved if one of them is not there or is being trained, nor if `agreed` returns False for the folders.
     """
-    from nnlab.runs.trash import move_to_trash, removable
+    from nnlab.storage.trash import move_to_trash, removable
 
     paths = removable(runs_dir, runs)
     return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
@@ -771,7 +771,7 @@ def remove_runs(
 
 def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[Path]:
     """Move removed runs back; where they are now, under another number if a name is taken."""
-    from nnlab.runs.trash import restore
+    from nnlab.storage.trash import restore
 
     return [restore(runs_dir, run) for run in runs]
 

@@ -29,12 +29,12 @@ ROOMS = (
     {"maths"},
     {"networks", "data"},
     {"training"},
-    {"runs"},
+    {"storage"},
     {"report"},
     {"gates", "pictures"},
     {"config"},
     {"setup"},
-    {"gradcheck"},
+    {"gradients"},
     {"experiments"},
     {"comparison"},
     {"api"},
@@ -49,12 +49,12 @@ _COMPUTING = {*LEVELS} - {"errors", "signals", "limits", "paths", "api", "cli", 
 LIBRARIES = {
     "numpy": _COMPUTING,
     "scipy": _COMPUTING,
-    "pydantic": {"config", "runs"},
-    "pydantic_core": {"config", "runs"},
+    "pydantic": {"config", "storage"},
+    "pydantic_core": {"config", "storage"},
     "yaml": {"config"},
     "matplotlib": {"pictures"},
     "PIL": {"data"},
-    "threadpoolctl": {"runs", "comparison", "cli"},
+    "threadpoolctl": {"storage", "comparison", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},
     "distributed": {"comparison"},  # an extra
@@ -145,7 +145,7 @@ def test_libraries_are_used_only_where_they_belong():
 
 def test_no_clock_is_read_below_the_runs():
     def clocks(file):
-        if LEVELS.get(part_of(file), 0) >= LEVELS["runs"]:
+        if LEVELS.get(part_of(file), 0) >= LEVELS["storage"]:
             return ()
         nodes = ast.walk(ast.parse(file.read_bytes()))
         called = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
@@ -251,7 +251,7 @@ def write_of(call):
 def test_nothing_below_the_runs_writes_a_file_and_only_the_command_line_prints():
     def forbidden(file):
         room = part_of(file)
-        may = {what for _, what in writes(file)} if LEVELS.get(room, 0) >= LEVELS["runs"] else set()
+        may = {what for _, what in writes(file)} if LEVELS.get(room, 0) >= LEVELS["storage"] else set()
         may = may if room == "cli" else may - {"print"}
         return [what for _, what in writes(file) if what not in may]
 

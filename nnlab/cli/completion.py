@@ -150,7 +150,7 @@ def pictures() -> list[str]:
 
 
 def _runs_in(folder: Path) -> Iterator[str]:
-    """The names of the run folders, oldest first, as `nnlab.runs.lookup` finds them, which would load NumPy."""
+    """The names of the run folders, oldest first, as `nnlab.storage.lookup` finds them, which would load NumPy."""
     with contextlib.suppress(OSError):
         entries = sorted(entry.name for entry in os.scandir(folder) if not entry.is_symlink())
         yield from (n for n in entries if n[0] != "." and os.path.lexists(folder / n / "config.yaml"))

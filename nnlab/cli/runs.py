@@ -127,7 +127,7 @@ def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
 
 def _as_csv(table: RunTable) -> str:
     from nnlab.config.keys import shown
-    from nnlab.runs.files import to_csv
+    from nnlab.storage.files import to_csv
 
     rows = ([shown(value) for value in row.values()] for row in table.rows())
     return to_csv([table.columns, *rows]).removesuffix("\n")
@@ -156,7 +156,7 @@ def _cut(text: str) -> str:
 def _cell(column: str, value: Any) -> str:
     """A value as a person reads it."""
     from nnlab.config.keys import shown
-    from nnlab.runs.listing import local_time
+    from nnlab.storage.listing import local_time
 
     if column == "started":
         return local_time(value)

@@ -39,14 +39,14 @@ from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
 from nnlab.networks.learned import parameter_figures
-from nnlab.runs.environment import environment
-from nnlab.runs.folder import RunFolder, now
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.run import ArmsRun, Status
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.readings import RATE
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import set_up
+from nnlab.storage.environment import environment
+from nnlab.storage.folder import RunFolder, now
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.run import ArmsRun, Status
 from nnlab.training.health import figure_names
 
 ArmReport = Callable[[str, Progress], None]

@@ -20,7 +20,7 @@ from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 from nnlab.maths.statistics import SATURATED_BELOW
-from nnlab.runs.outputs import NamedOutput, format_of
+from nnlab.storage.outputs import NamedOutput, format_of
 
 Array = NDArray[Any]
 

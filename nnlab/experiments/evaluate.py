@@ -54,17 +54,17 @@ from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
 from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
-from nnlab.runs import checkpoints
-from nnlab.runs.about import WeightsAbout
-from nnlab.runs.cache import UserCache
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.lock import present_status
-from nnlab.runs.run import ArmsRun, TrainingRun
-from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
 from nnlab.setup.paths import DataPaths, moved_with, with_absolute_paths
 from nnlab.setup.rows import read_rows, split_rows, table_options
+from nnlab.storage import checkpoints
+from nnlab.storage.about import WeightsAbout
+from nnlab.storage.cache import UserCache
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.lock import present_status
+from nnlab.storage.run import ArmsRun, TrainingRun
+from nnlab.storage.summary import TrainingSummary
 
 Array = NDArray[Any]
 

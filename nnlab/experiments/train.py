@@ -30,16 +30,16 @@ from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.networks.learned import FAMILY, learned_parameters
-from nnlab.runs.about import SavedState
-from nnlab.runs.environment import environment
-from nnlab.runs.files import ignore
-from nnlab.runs.folder import RunFolder, now
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
-from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.model import Model
 from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
+from nnlab.storage.about import SavedState
+from nnlab.storage.environment import environment
+from nnlab.storage.files import ignore
+from nnlab.storage.folder import RunFolder, now
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
+from nnlab.storage.summary import TrainingSummary
 from nnlab.training.plan import Plan, Record
 
 Array = NDArray[Any]

@@ -20,9 +20,9 @@ from nnlab.maths.losses import with_row_weights
 from nnlab.maths.metrics import Figures, Scored, report, top_k_for
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
-from nnlab.runs.about import ModelAbout, weights_faults
-from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for
+from nnlab.storage.about import ModelAbout, weights_faults
+from nnlab.storage.checkpoints import Checkpoint, theta_group
 
 Array = NDArray[Any]
 
