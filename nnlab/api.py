@@ -105,7 +105,7 @@ def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("ru
 
 
 def resolve(
-    config: str | Path,
+    config: str | Path | Mapping[str, Any],
     *,
     set: Sequence[str | Setting] = _NONE,  # noqa: A002 - the option's name
     seed: int | None = None,
@@ -116,7 +116,7 @@ def resolve(
     threads: int = 1,
     gates: Sequence[str] = (),
 ) -> ExperimentFile:
-    """Read an experiment file with overrides and gates; ConfigError with all its faults.
+    """Read an experiment file, or its values, with overrides and gates; ConfigError with all its faults.
 
     `set` holds texts such as `optimizer.learning_rate=0.01`; `steps` or `epochs` override the length of the training.
     """
@@ -129,9 +129,9 @@ def resolve(
         return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
 
 
-def _plugins_named(config: str | Path) -> AbstractContextManager[None]:
+def _plugins_named(config: str | Path | Mapping[str, Any]) -> AbstractContextManager[None]:
     """Context in which an unknown activation is told with the plugins of the run, if the file is that of one."""
-    if Path(config).name != "config.yaml":
+    if isinstance(config, Mapping) or Path(config).name != "config.yaml":
         return nullcontext()
     from nnlab.experiments.evaluate import plugins_named
     from nnlab.storage.folder import RunFolder
@@ -214,6 +214,7 @@ def train(
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None, "formats": figures}
+    about["kept"] = file.kept
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -364,6 +365,16 @@ def _run_or_network(name: str, runs_dir: Path) -> tuple[RunFolder, OneNetwork | 
     return named.folder, OneNetwork.of(named)
 
 
+def open_network_of(
+    run: str, *, checkpoint: str | None = None, runs_dir: Path = Path("runs"), plugins: Sequence[Path] = ()
+) -> tuple[Opened, RunFolder]:
+    """The network of a run, or `RUN:ARM@seedN` of a comparison, with the folder that it is in."""
+    from nnlab.config.plugins import with_plugins
+
+    folder, network = _run_or_network(run, runs_dir)
+    return _opened(folder, network, checkpoint, with_plugins(plugins), plugins=plugins), folder
+
+
 def _opened(
     folder: RunFolder,
     network: OneNetwork | None,
@@ -511,7 +522,7 @@ def draw(
 
 
 def check_gradients(
-    target: str | Path,
+    target: str | Path | Mapping[str, Any],
     *,
     method: str = "exact",
     steps: int | None = None,
@@ -538,7 +549,8 @@ def check_gradients(
     from nnlab.storage.lookup import is_config
 
     refuse_unfitting(method, epsilon, threshold, strict=strict)
-    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    is_file = isinstance(target, Mapping) or is_config(target)
+    folder, network = (None, None) if is_file else _run_or_network(str(target), runs_dir)
     settings = [*(network.settings if network else ()), *set, "precision=float64"]
     path = target if folder is None else folder.path / CONFIG
     file = resolve(path, set=settings, seed=seed, plugins=plugins, threads=threads)
@@ -684,7 +696,7 @@ def _train_arms(
     if arms.file.experiment.training.show_parameters is not None:
         watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
-        about["live"] = watcher.live_page if live else None
+        about |= {"live": watcher.live_page if live else None, "kept": arms.file.kept}
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)

@@ -20,7 +20,8 @@ from nnlab.cli.app import app_of
 from nnlab.maths import special
 
 PACKAGE = ROOT / "nnlab"
-FILES = sorted(PACKAGE.rglob("*.py"))
+# Its own file is above all rooms: it names what `import nnlab` offers, and loads none of it.
+FILES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})
 
 # From the bottom to the top: a room imports only from those below it.
 ROOMS = (
@@ -38,7 +39,7 @@ ROOMS = (
     {"experiments"},
     {"comparison"},
     {"api"},
-    {"cli"},
+    {"cli", "library"},
     {"__main__"},
 )
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
@@ -58,6 +59,8 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "distributed": {"comparison"},  # an extra
+    "IPython": {"library"},  # there is one in a notebook
+    "pandas": {"library"},  # where a table is asked for
 }
 
 
@@ -92,7 +95,7 @@ def at_fault(check):
 
 
 def test_every_part_of_the_package_is_a_room():
-    assert {part_of(file) for file in FILES} - {""} == set(LEVELS)
+    assert {part_of(file) for file in FILES} == set(LEVELS)
 
 
 def test_a_room_imports_only_from_rooms_below_it():

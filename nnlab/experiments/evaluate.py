@@ -23,7 +23,7 @@ from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
-from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, listed, printable
+from nnlab.errors import CheckpointError, ConfigError, DataError, Fault, StorageError, listed, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
@@ -429,6 +429,16 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
         beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
+
+
+def predict(opened: Opened, run: RunFolder, data: str | Array) -> Predicted:
+    """Predictions for the rows of a file, or for raw inputs (N, inputs); nan where a row has a blank not filled."""
+    model, file = opened.model, data if isinstance(data, str) else "X"
+    if isinstance(data, str):
+        return _on_rows(opened, run, _new_rows(model, opened.experiment, data), file, ())[1]["data"]
+    if data.ndim != 2 or data.shape[1] != model.columns.width:
+        raise DataError(f"X: found shape {data.shape}, expected (rows, {model.columns.width:,})")
+    return _on_rows(opened, run, NewRows(data, None, ""), file, ())[1]["data"]
 
 
 def _own_rows(opened: Opened, run: RunFolder) -> Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from nnlab.storage.summary import AnySummary, ComparisonSummary, SweepSummary, T
 
 LATEST = "latest"
 CONFIG = "config.yaml"
+ARRAYS = "data.npz"  # the arrays that a program has given
 LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 INNER = ("checkpoints", "plots")
 PICTURE_FORMATS = ("png", "svg", "pdf")
@@ -44,7 +46,7 @@ _WRITTEN = (
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
 _OWN = (
     *(*_WRITTEN, "checkpoints", "plots", "weights", "pieces", "table.md", "table.tex"),
-    *("results.csv", "arms.csv", "shares.csv", "points.csv", "pairs.csv"),
+    *("results.csv", "arms.csv", "shares.csv", "points.csv", "pairs.csv", ARRAYS),
 )
 _FOLDERS = (*INNER, "weights", "pieces")
 
@@ -59,10 +61,18 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, root: Path, name: str, inner: Sequence[str] = INNER, config: str | None = None) -> RunFolder:
+    def create(
+        cls,
+        root: Path,
+        name: str,
+        inner: Sequence[str] = INNER,
+        config: str | None = None,
+        kept: Path | None = None,
+    ) -> RunFolder:
         """Create `<root>/<time>_<name>` with its folders and the experiment file; `latest` points to it.
 
-        It appears complete or not at all, and never replaces another: a clash gets -2, -3 …
+        It appears complete or not at all, and never replaces another: a clash gets -2, -3 … The file `kept` is copied
+        into it.
         """
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
@@ -76,6 +86,8 @@ class RunFolder:
                     (draft / folder).mkdir()
                 if config is not None:
                     write_text(draft / CONFIG, config)
+                if kept is not None:
+                    shutil.copyfile(kept, draft / kept.name)
                 path = take_free_name(draft, root, f"{stamp}_{name}")
             except BaseException:
                 remove(draft)
