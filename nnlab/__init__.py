@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nnlab.library.results import Run as Run
     from nnlab.library.results import Runs as Runs
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _FUNCTIONS = "nnlab.library.functions"
 _RESULTS = "nnlab.library.results"
