@@ -245,7 +245,7 @@ _WHERE = {
     "activations": "[Activations and formulas](../activations.md) says how to choose one, and write a formula.",
     "losses": "[The head and the loss](../experiment-file.md#the-head-and-the-loss) says how one is chosen.",
     "optimizers": "[Optimizer and schedule](../experiment-file.md#optimizer-and-schedule) says how one is chosen.",
-    "initializers": "[Layers and initial weights](../experiment-file.md#layers-and-initial-weights) says where it goes.",
+    "initializers": "[Layers and initial weights](../experiment-file.md#layers-and-initial-weights) says where.",
     "schedules": "One stands where a learning rate may, with the rate that it varies as `base`.",
 }
 
