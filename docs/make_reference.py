@@ -91,7 +91,7 @@ def _commands() -> Iterator[str]:
             yield made_table(
                 ["argument", "what it is"], [[_code(p.metavar or p.name.upper()), _help(p)] for p in arguments]
             )
-        yield made_table(["option", "what it does", "default"], [[_option(p), _help(p), _default(p)] for p in options])
+        yield made_table(["option", "what it does"], [[_option(p), _help(p) + _default(p)] for p in options])
 
 
 def leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
@@ -123,7 +123,7 @@ def _option(option: Any) -> str:
 def _default(option: Any) -> str:
     if option.default in (None, (), False, "") or option.is_flag or option.show_default is False:
         return ""
-    return _code(str(option.default))
+    return f" Default: {_code(str(option.default))}."
 
 
 def _help(parameter: Any) -> str:
