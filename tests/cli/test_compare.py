@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from scipy import stats
-from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, unsealed, write
+from support import NOTEBOOKS, PAINTED, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, unsealed, write
 
 from nnlab.cli.terminal import Screen, show_comparison
 from nnlab.runs.summary import ComparisonSummary
@@ -54,7 +54,7 @@ def moons(tmp_path_factory):
     write(folder, MOONS)
     arms = [word for name in ARMS for word in ("-a", name)]
     words = ("--seeds", len(SEEDS), "--target", "val/accuracy >= 0.8", "--json")
-    result = nnlab("compare-activations", "experiment.yaml", *arms, *words, cwd=folder)
+    result = nnlab("compare-activations", "experiment.yaml", *arms, *words, cwd=folder, **PAINTED)
     assert (result.returncode, result.stderr) == (0, "")
     return folder, parse_json(result.stdout)
 

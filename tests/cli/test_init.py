@@ -10,6 +10,8 @@ from support import ROOT, nnlab, nnlab_here, parse_json, read_json, write
 from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 @pytest.fixture
 def checkout(tmp_path):

@@ -4,6 +4,8 @@ import pytest
 import yaml
 from support import nnlab, read_rows, table, write
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 CONFIG = """\
 name: e
 task: {task}

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from support import ROOT, environment, nnlab_here, read_json, write
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 EXPERIMENT = """\
 name: t
 task: multiclass

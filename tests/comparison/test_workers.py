@@ -31,7 +31,7 @@ from nnlab.runs.checkpoints import load as load_checkpoint
 from nnlab.runs.checkpoints import save as save_checkpoint
 from nnlab.setup.rows import read_rows as read_data
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "without_pictures")
 
 TEXT = """\
 name: moons

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support import HOUSES, LONG, ROOT, begun, environment, nnlab, read_json, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_pictures")]
 
 KILLS = 50
 KILL, QUICK = ROOT / "benchmarks" / "kill.py", "--without-pictures"

@@ -791,6 +791,7 @@ training: {epochs: 3, batch_size: 8}
 """
 
 
+@pytest.mark.usefixtures("quick_pictures")
 @pytest.mark.slow
 def test_train_on_a_workbook_and_evaluate_on_new_files(tmp_path, write, write_parquet):
     rows = [[i % 7 + i % 3, i % 5 / 4, "rgb"[i % 3]] for i in range(60)]
