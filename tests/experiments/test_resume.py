@@ -459,9 +459,8 @@ def test_steps_and_epochs_extend_a_run_from_the_command_line(tmp_path):
 
 def test_a_run_cannot_be_made_shorter_than_it_is(finished, tmp_path):
     copied = copy(finished, tmp_path)
-    for length, found, done in (("epochs: 2", "2 epochs", "12 epochs"), ("steps: 1", "1 step", "48 steps")):
-        with pytest.raises(CheckpointError, match=f"found {found} to train, but the run has already done {done};"):
-            resume(copied, setup_of(text_of().replace("epochs: 12", length)))
+    with pytest.raises(CheckpointError, match="found 2 epochs to train, but the run has already done 12 epochs;"):
+        resume(copied, setup_of(text_of().replace("epochs: 12", "epochs: 2")))
 
 
 def test_a_schedule_that_is_stretched_is_said(tmp_path, without_pictures):
