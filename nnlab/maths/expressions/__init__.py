@@ -3,8 +3,9 @@
     text ──parse──► Expression ──derivative──► Expression        trees of numbers, names and calls, never run as Python
                         └── Formula(text, parameters).to_activation(name, defaults) ──► Activation
 
-`textbook` writes one as textbooks do. `functions` holds the one table of what a formula may call, each value with its derivative beside it; `tree` the
-arithmetic; `parser` the reading; `kinks` the search for points without a derivative. A formula that cannot be read or
+`functions` holds the one table of what a formula may call, each value with its derivative beside it; `tree` the
+arithmetic; `parser` the reading; `textbook` the writing for people; `kinks` the search for points without a derivative.
+A formula that cannot be read or
 cannot serve as an activation raises `FormulaError`, which can point at the place.
 """
 
