@@ -145,6 +145,12 @@ class BoundElementwise(BoundLayer):
         self.slope(z, value, slope, **self.parameters)
         return value, slope
 
+    def intermediates(self) -> dict[str, Array]:
+        """f'(z), as `backward` takes it."""
+        slope = np.empty_like(self.y)
+        self.slope(self.z, self.y, slope, **self.parameters)
+        return {"slope": slope}
+
     def kinks(self) -> Array:
         """The kinks that the activation declares, (kinks, units or 1), under each unit's own parameters."""
         learned = {name: self.parameters[name] for name in self.layer.learned}

@@ -1,0 +1,156 @@
+"""Exercises: a trace with blanks, the answers to them as a CSV file, and the marks of a file that is filled in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nnlab.data.files import FaultList, quoted, read_all, refuse
+from nnlab.errors import ConfigError, printable, suggestion
+from nnlab.experiments.trace.quantities import Quantity, Trace
+from nnlab.experiments.trace.tables import DIGITS
+from nnlab.runs.files import to_csv
+from nnlab.runs.metrics import cell
+
+HEADER = ("cell", "value")
+TOLERANCE = 1e-3
+_NEGLIGIBLE = 1e-12  # of the largest number of a quantity: what rounding may make of 0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A cell that was filled in: what was `given`, empty for nothing, the `right` value, and whether it agrees."""
+
+    cell: str
+    given: str
+    right: float
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class Marking:
+    """The marks of a file of answers."""
+
+    marks: tuple[Mark, ...]
+    tolerance: float
+
+    @property
+    def wrong(self) -> tuple[Mark, ...]:
+        """The cells with wrong values or with none."""
+        return tuple(mark for mark in self.marks if not mark.is_right)
+
+    @property
+    def sentence(self) -> str:
+        """How many are right."""
+        return f"{len(self.marks) - len(self.wrong)} of {len(self.marks)} cells are right"
+
+    def document(self, *, show: bool) -> dict[str, Any]:
+        """The marks for `--json`; right values only if they are to be shown."""
+        marks = [
+            {"cell": m.cell, "given": m.given, "right": m.is_right, **({"value": m.right} if show else {})}
+            for m in self.marks
+        ]
+        return {"tolerance": self.tolerance, "right": len(self.marks) - len(self.wrong), "cells": marks}
+
+
+def blanked(trace: Trace, names: Sequence[str]) -> Trace:
+    """The trace with the cells of these quantities left out, wherever they stand. ConfigError for an unknown name."""
+    known = trace.quantities
+    for name in names:
+        if name not in known:
+            expected = "expected the name of cells, such as dense1/weights.gradient"
+            raise ConfigError(f"--blank: found '{printable(name)}', {expected}{suggestion(name, known)}")
+    sections = tuple(
+        replace(s, quantities=tuple(replace(q, is_blank=q.is_blank or q.name in names) for q in s.quantities))
+        for s in trace.sections
+    )
+    return replace(trace, sections=sections)
+
+
+def answers_of(trace: Trace) -> bytes:
+    """The cells that are left out and their values, as CSV; numbers read back to the same bits."""
+    blanks = [quantity for quantity in trace.quantities.values() if quantity.is_blank]
+    rows = [(name, cell(value)) for quantity in blanks for name, value in quantity.cells()]
+    return to_csv([HEADER, *rows]).encode()
+
+
+def mark(trace: Trace, path: Path, tolerance: float = TOLERANCE, digits: int = DIGITS) -> Marking:
+    """Compare a file of answers with the trace. Cells that are left out in the trace and not in the file are wrong.
+
+    A value is right within the tolerance, a share of the right value, or where it is that value rounded to so many
+    significant digits. DataError for a file that is no such table, or that has cells which the trace does not have.
+    """
+    given = _read(path)
+    right = {name: (value, quantity) for quantity in trace.quantities.values() for name, value in quantity.cells()}
+    _refuse_strange(path, given, right, trace)
+    needed = [name for quantity in trace.quantities.values() if quantity.is_blank for name, _ in quantity.cells()]
+    marks = []
+    for name in dict.fromkeys([*given, *needed]):
+        value, quantity = right[name]
+        text = given.get(name, (0, ""))[1]
+        marks.append(Mark(name, text, value, _agrees(text, value, quantity, tolerance, digits)))
+    return Marking(tuple(marks), tolerance)
+
+
+def _refuse_strange(path: Path, given: Mapping[str, tuple[int, str]], known: Container[str], trace: Trace) -> None:
+    """DataError for cells that the trace does not have."""
+    faults = FaultList(path)
+    for name, (line, _) in given.items():
+        if name not in known:
+            rows = ", ".join(map(str, trace.rows))
+            expected = f"expected a cell such as dense1.z[0,1], with one of the rows {rows}"
+            faults.add(f"found {quoted(name)}, {expected}{_similar(name.partition('[')[0], trace)}", line)
+    faults.raise_if_any()
+
+
+def _similar(name: str, trace: Trace) -> str:
+    """What quantity may have been meant, if the trace does not have this one."""
+    return "" if name in trace.quantities else suggestion(name, trace.quantities)
+
+
+def _agrees(text: str, value: float, quantity: Quantity, tolerance: float, digits: int) -> bool:
+    """Whether a text is a number that is close enough."""
+    try:
+        given = float(text.replace("−", "-"))
+    except ValueError:
+        return False
+    # Half a unit of the last digit that is shown, whatever the mantissa is.
+    rounded = 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1) / 2 if value else 0.0
+    negligible = _NEGLIGIBLE * max(abs(float(quantity.values.max())), abs(float(quantity.values.min())))
+    return abs(given - value) <= max(tolerance * abs(value), 1.001 * rounded) + quantity.rounding + negligible
+
+
+def _read(path: Path) -> dict[str, tuple[int, str]]:
+    """The line and the text of each cell. DataError for a file that is no table of cells and values."""
+    given: dict[str, tuple[int, str]] = {}
+    for line, (name, text) in _lines(path):
+        if name in given:
+            refuse(path, f"found {quoted(name)} twice, expected it once", line)
+        given[name] = line, text
+    if not given:
+        refuse(path, "found no cell, expected a line with cell and value for each")
+    return given
+
+
+def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
+    """The number of each line, its cell and its value. A spreadsheet may have made it, with ; and decimal commas."""
+    try:
+        text = read_all(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        refuse(path, f"found bytes that are no UTF-8 ({error.reason}), expected a table of cells and values")
+    sign = ";" if text.startswith(";".join(HEADER)) else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
+    try:
+        for words in reader:
+            name, value = ([word.strip() for word in words] + ["", ""])[:2]
+            if reader.line_num == 1 and (name, value) != HEADER:
+                refuse(path, f"found {quoted(sign.join(words))}, expected the columns cell,value", 1)
+            if reader.line_num > 1 and (name or value):
+                yield reader.line_num, (name, value.replace(",", ".") if sign == ";" else value)
+    except csv.Error as error:
+        refuse(path, f"found a line that is no CSV ({error}), expected cell,value", reader.line_num)
