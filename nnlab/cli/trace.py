@@ -103,6 +103,13 @@ class ExerciseOptions:
     tolerance: Tolerance = 1e-3
     show: Show = False
 
+    @property
+    def fills_stdout(self) -> bool:
+        """Whether stdout carries the answers."""
+        from nnlab.runs.outputs import is_stdout
+
+        return self.answers is not None and is_stdout(self.answers)
+
 
 @dataclass(frozen=True)
 class FormatOptions(g.BareOutput):
@@ -135,39 +142,45 @@ def trace(
         _show_marks(output, api.check_answers(config, exercise.check, **about), show=exercise.show)
         return
     found = api.trace(config, answers=exercise.answers, **about)
-    _show(output, found)
+    _show(output, found, on_stderr=exercise.fills_stdout)
     if exercise.blank:
         complain(f"answers: {exercise.answers or 'answers.csv'}")
 
 
 def _refuse_both(exercise: ExerciseOptions, output: FormatOptions) -> None:
     """ConfigError for options that exclude each other, or that need another."""
-    from nnlab.runs.outputs import is_stdout
-
     formats = {"--latex": output.latex, "--markdown": output.markdown, "--json": output.as_json}
     given = [name for name, is_given in formats.items() if is_given]
     if exercise.check is not None:
-        given = [*given[:1], "--check"] if output.latex or output.markdown else []
-        given += ["--check", "--answers"] if exercise.answers is not None else []
+        others = [*given, *["--answers"] * (exercise.answers is not None)]
+        given = ["--check", *(name for name in others if name != "--json")]
     elif exercise.show:
         raise ConfigError("found --show without --check, expected the file that is marked")
-    elif exercise.answers is not None and is_stdout(exercise.answers):
-        raise ConfigError("found --answers on stdout, where the step is printed, expected a file")
+    if output.as_json and exercise.fills_stdout:
+        raise ConfigError("found --json and an output on stdout, expected one of them: stdout holds one document")
     if len(given) > 1:
-        raise ConfigError(f"found {' and '.join(dict.fromkeys(given))}, expected one of them")
+        raise ConfigError(f"found {' and '.join(given)}, expected one of them")
 
 
-def _show(output: FormatOptions, found: Trace) -> None:
+def _show(output: FormatOptions, found: Trace, *, on_stderr: bool) -> None:
     """Print the step in the format that is asked for."""
+    if output.as_json:
+        output.result(found.document())
+        return
+    text = _text(output, found)
+    for line in text.split("\n") if on_stderr else ():
+        complain(line)
+    if not on_stderr:
+        result(text)
+
+
+def _text(output: FormatOptions, found: Trace) -> str:
     from nnlab.experiments.trace.latex import latex
     from nnlab.experiments.trace.markdown import markdown
 
     if output.latex or output.markdown:
-        result((latex if output.latex else markdown)(found, output.digits).rstrip("\n"))
-    elif output.as_json:
-        output.result(found.document())
-    else:
-        result(_tables(found, output.digits))
+        return (latex if output.latex else markdown)(found, output.digits).rstrip("\n")
+    return _tables(found, output.digits)
 
 
 def _tables(found: Trace, digits: int) -> str:
@@ -179,7 +192,7 @@ def _tables(found: Trace, digits: int) -> str:
         screen.print(printable(found.title), style="bold")
         for section in found.sections:
             _print_section(screen, section, digits)
-    return captured.get().rstrip("\n")
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _print_section(screen: Any, section: Section, digits: int) -> None:

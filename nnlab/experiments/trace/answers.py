@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnlab.data.files import FaultList, quoted, read_all, refuse
 from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.experiments.trace.quantities import Quantity, Trace
@@ -19,7 +21,7 @@ from nnlab.runs.metrics import cell
 
 HEADER = ("cell", "value")
 TOLERANCE = 1e-3
-_NEGLIGIBLE = 1e-12  # of the largest number of a quantity: what rounding may make of 0
+_ROUNDINGS = 100  # so many units in the last place of the largest number of a kind are taken for rounding
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,14 @@ def mark(trace: Trace, path: Path, tolerance: float = TOLERANCE, digits: int = D
     given = _read(path)
     right = {name: (value, quantity) for quantity in trace.quantities.values() for name, value in quantity.cells()}
     _refuse_strange(path, given, right, trace)
+    largest = _largest_by_kind(trace)
     needed = [name for quantity in trace.quantities.values() if quantity.is_blank for name, _ in quantity.cells()]
     marks = []
     for name in dict.fromkeys([*given, *needed]):
         value, quantity = right[name]
         text = given.get(name, (0, ""))[1]
-        marks.append(Mark(name, text, value, _agrees(text, value, quantity, tolerance, digits)))
+        slack = quantity.rounding + _ROUNDINGS * float(np.finfo(trace.precision).eps) * largest[_kind(quantity)]
+        marks.append(Mark(name, text, value, _agrees(text, value, max(slack, _off(value, tolerance, digits)))))
     return Marking(tuple(marks), tolerance)
 
 
@@ -113,16 +117,34 @@ def _similar(name: str, trace: Trace) -> str:
     return "" if name in trace.quantities else suggestion(name, trace.quantities)
 
 
-def _agrees(text: str, value: float, quantity: Quantity, tolerance: float, digits: int) -> bool:
+def _kind(quantity: Quantity) -> str:
+    """What a quantity is of a layer or tensor: gradient, z, delta."""
+    return quantity.name.rpartition(".")[2]
+
+
+def _largest_by_kind(trace: Trace) -> dict[str, float]:
+    """The largest absolute number of each kind of quantity: sums that cancel are 0 up to the rounding of such ones."""
+    found: dict[str, float] = {}
+    for quantity in trace.quantities.values():
+        own = float(np.abs(quantity.values).max(initial=0.0))
+        found[_kind(quantity)] = max(own, found.get(_kind(quantity), 0.0))
+    return found
+
+
+def _off(value: float, tolerance: float, digits: int) -> float:
+    """How far an answer may be off: a share of the value, or half a unit of the last digit that is shown."""
+    if not value:
+        return 0.0
+    last_digit = 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1)
+    return max(tolerance * abs(value), 0.5001 * last_digit)
+
+
+def _agrees(text: str, value: float, off: float) -> bool:
     """Whether a text is a number that is close enough."""
     try:
-        given = float(text.replace("−", "-"))
+        return "_" not in text and abs(float(text.replace("−", "-")) - value) <= off
     except ValueError:
         return False
-    # Half a unit of the last digit that is shown, whatever the mantissa is.
-    rounded = 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1) / 2 if value else 0.0
-    negligible = _NEGLIGIBLE * max(abs(float(quantity.values.max())), abs(float(quantity.values.min())))
-    return abs(given - value) <= max(tolerance * abs(value), 1.001 * rounded) + quantity.rounding + negligible
 
 
 def _read(path: Path) -> dict[str, tuple[int, str]]:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from nnlab.errors import ConfigError
 from nnlab.experiments.trace.quantities import Quantity, Section, Trace
 from nnlab.experiments.trace.step import TracedStep, traced_step
-from nnlab.maths.parameters import in_words
+from nnlab.maths.parameters import changed, in_words
 from nnlab.networks.diagrams.diagram import Node
 from nnlab.networks.layers.base import Shape, image_view, is_image, units_of
+from nnlab.networks.layers.batch_norm import BatchNormalization
 from nnlab.networks.layout import Layout
 from nnlab.setup.diagrams import operations_of
 from nnlab.setup.setup import Setup
@@ -186,7 +187,7 @@ class _Builder:
         scale = self.setup.experiment.data.scale.name
         scaled = "" if scale == "none" else f", scaled ({scale})"
         yield f"m = {m:,} rows{others}; x as the network gets it{scaled}"
-        yield f"in the data these are the rows {places}, counted from 1"
+        yield f"their places in the data, counted from 1: {places}"
 
     def _forward(self, index: int) -> Section:
         layer, node, shape = self.network.layers[index], self._node(index), self.network.shapes[index + 1]
@@ -224,8 +225,11 @@ class _Builder:
         weighted = "w · (" + row + ")" if head.weighs_rows or head.weights is not None else row
         found.append(self._of_rows("loss.rows", "loss", forward.losses[:, None], (1,), weighted, units=["loss"]))
         found.append(Quantity("loss.mean", "L", np.asarray(forward.loss), (), f"Σ loss / {len(forward.x)}"))
+        chosen = self.setup.experiment.network.head.loss
+        assert chosen is not None
+        notes += [in_words(given)] if (given := changed(chosen.entry.parameters, chosen.values)) else []
         if head.weights is not None:
-            notes.append(f"weights of classes: {_listed(head.weights[0])}")
+            notes.append(f"weights of classes: {_listed(head.weights[0], self.diagram.names.outputs)}")
         if forward.penalty:
             found.append(Quantity("loss.penalty", "penalties", np.asarray(forward.penalty), (), "added to L"))
         return Section("Loss", tuple(found), tuple(notes))
@@ -296,7 +300,9 @@ class _Builder:
         before = self._of_parameters("old", taken.statistics_before, layout=layout)
         after = self._of_parameters("new", taken.statistics, layout=layout)
         found = tuple(one for name in before for one in (before[name], after[name]))
-        note = "new = (1 − momentum) old + momentum · of the batch, with the variance times m / (m − 1)"
+        momenta = {layer.momentum: None for layer in self.network.layers if isinstance(layer, BatchNormalization)}
+        note = f"new = (1 − k) old + k · of the batch, k = {' or '.join(f'{one:g}' for one in momenta)}; "
+        note += "the variance of the batch times m / (m − 1), where m also counts pixels"
         return Section("Running statistics", found, (note,), in_a_list=True)
 
 
@@ -305,7 +311,9 @@ def _numbered(size: int) -> tuple[str, ...]:
     return tuple(f"unit {index}" for index in range(size))
 
 
-def _listed(weights: Array) -> str:
-    """Weights of classes, (2, K): of a target 0 and of a target 1 for each output."""
-    zero, one = ([f"{value:g}" for value in row] for row in weights.tolist())
-    return ", ".join(one) if not weights[0].any() else f"{', '.join(zero)} where y is 0, {', '.join(one)} where it is 1"
+def _listed(weights: Array, names: Sequence[str]) -> str:
+    """Weights of classes, (2, K): of a target 0 and of a target 1 for each output; of multiclass targets the latter."""
+    zero, one = weights.tolist()
+    if not weights[0].any():
+        return ", ".join(f"{name} {value:g}" for name, value in zip(names, one, strict=True))
+    return ", ".join(f"{name} {b:g}, else {a:g}" for name, a, b in zip(names, zero, one, strict=True))

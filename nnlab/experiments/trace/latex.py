@@ -90,6 +90,8 @@ _SIGNS = {
 _TOKEN = re.compile(
     r"(?P<derivative>[d∂](?P<over>[A-Za-z]?\w?[₀-₉]*)/[d∂](?P<under>[^\W\d_][₀-₉]*))"
     r"|(?P<root>√\((?P<inner>[^()]*)\))"
+    r"|(?P<indexed>[A-Za-z]_[a-z](?![a-z]))"
+    r"|(?P<power>\*\*)"
     r"|(?P<word>[A-Za-zÀ-ž][A-Za-zÀ-ž0-9_]+)"
     r"|(?P<space>(?<=[\w,;:)]) (?=[A-Za-z]{2}))"
     r"|(?P<low>[₀-₉ᵢⱼₖ]+)|(?P<high>[⁰¹²³⁴-⁹⁻]+)"
@@ -116,6 +118,8 @@ def _tex_token(found: re.Match[str]) -> str:
 _TEX: dict[str, Callable[[re.Match[str]], str]] = {
     "derivative": lambda found: rf"\frac{{\partial {_in_math(found['over'])}}}{{\partial {_in_math(found['under'])}}}",
     "root": lambda found: rf"\sqrt{{{_in_math(found['inner'])}}}",
+    "indexed": lambda found: f"{found[0][0]}_{{{found[0][2]}}}",
+    "power": lambda _found: "{}^",
     "word": lambda found: rf"\mathrm{{{_accented(found[0])}}}",
     "space": lambda _found: r"\ ",
     "low": lambda found: f"_{{{''.join(_SUBSCRIPTS[c] for c in found[0])}}}",
