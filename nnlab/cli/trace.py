@@ -15,7 +15,7 @@ from nnlab.errors import ConfigError, GateError, printable
 
 if TYPE_CHECKING:
     from nnlab.experiments.trace.answers import Marking
-    from nnlab.experiments.trace.quantities import Section, Trace
+    from nnlab.experiments.trace.quantities import Trace, TraceSection
 
 _MOST_DIGITS = 17
 
@@ -74,7 +74,7 @@ Check = Annotated[
         "--check",
         parser=o.file,
         metavar="FILE.csv",
-        help="Mark the cells and values of a file; exit code 3 if some are wrong.",
+        help="AnswerMark the cells and values of a file; exit code 3 if some are wrong.",
         show_default=False,
     ),
 ]
@@ -195,7 +195,7 @@ def _tables(found: Trace, digits: int) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def _print_section(screen: Any, section: Section, digits: int) -> None:
+def _print_section(screen: Any, section: TraceSection, digits: int) -> None:
     """Formulas with the names of their cells, notes, and numbers."""
     from rich.padding import Padding
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnlab.data.files import FaultList, quoted, read_all, refuse
 from nnlab.errors import ConfigError, printable, suggestion
-from nnlab.experiments.trace.quantities import Quantity, Trace
+from nnlab.experiments.trace.quantities import Trace, TracedQuantity
 from nnlab.experiments.trace.tables import DIGITS
 from nnlab.runs.files import to_csv
 from nnlab.runs.metrics import cell
@@ -25,7 +25,7 @@ _ROUNDINGS = 100  # so many units in the last place of the largest number of a k
 
 
 @dataclass(frozen=True)
-class Mark:
+class AnswerMark:
     """A cell that was filled in: what was `given`, empty for nothing, the `right` value, and whether it agrees."""
 
     cell: str
@@ -38,11 +38,11 @@ class Mark:
 class Marking:
     """The marks of a file of answers."""
 
-    marks: tuple[Mark, ...]
+    marks: tuple[AnswerMark, ...]
     tolerance: float
 
     @property
-    def wrong(self) -> tuple[Mark, ...]:
+    def wrong(self) -> tuple[AnswerMark, ...]:
         """The cells with wrong values or with none."""
         return tuple(mark for mark in self.marks if not mark.is_right)
 
@@ -97,7 +97,7 @@ def mark(trace: Trace, path: Path, tolerance: float = TOLERANCE, digits: int = D
         value, quantity = right[name]
         text = given.get(name, (0, ""))[1]
         slack = quantity.rounding + _ROUNDINGS * float(np.finfo(trace.precision).eps) * largest[_kind(quantity)]
-        marks.append(Mark(name, text, value, _agrees(text, value, max(slack, _off(value, tolerance, digits)))))
+        marks.append(AnswerMark(name, text, value, _agrees(text, value, max(slack, _off(value, tolerance, digits)))))
     return Marking(tuple(marks), tolerance)
 
 
@@ -117,7 +117,7 @@ def _similar(name: str, trace: Trace) -> str:
     return "" if name in trace.quantities else suggestion(name, trace.quantities)
 
 
-def _kind(quantity: Quantity) -> str:
+def _kind(quantity: TracedQuantity) -> str:
     """What a quantity is of a layer or tensor: gradient, z, delta."""
     return quantity.name.rpartition(".")[2]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import ConfigError
-from nnlab.experiments.trace.quantities import Quantity, Section, Trace
+from nnlab.experiments.trace.quantities import Trace, TracedQuantity, TraceSection
 from nnlab.experiments.trace.step import TracedStep, traced_step
 from nnlab.maths.parameters import changed, in_words
 from nnlab.networks.diagrams.diagram import Node
@@ -39,7 +39,7 @@ def trace_of(setup: Setup, step: int, rows: Sequence[int] | None = None) -> Trac
     """
     shown = _rows(setup, step, rows)
     _refuse(setup, shown)
-    builder = _Builder(setup, traced_step(setup, step), shown)
+    builder = _TraceBuilder(setup, traced_step(setup, step), shown)
     experiment, forward = setup.experiment, builder.step.forward
     return Trace(
         name=experiment.name,
@@ -88,7 +88,7 @@ def _refuse(setup: Setup, rows: tuple[int, ...]) -> None:
         raise ConfigError(f"found the optimizer {optimizer.name}, which {reason}; expected another one, such as sgd")
 
 
-class _Builder:
+class _TraceBuilder:
     """Gives the numbers of a step their names, in the order of a calculation by hand."""
 
     def __init__(self, setup: Setup, step: TracedStep, rows: tuple[int, ...]) -> None:
@@ -98,7 +98,7 @@ class _Builder:
         self.by_key = {node.key: node for node in self.diagram.nodes}
         self.symbols = {edge.source: edge.label for edge in self.diagram.edges if not edge.is_back}
 
-    def sections(self, step: int) -> Iterator[Section]:
+    def sections(self, step: int) -> Iterator[TraceSection]:
         """The batch, each layer forward, the loss, each layer backward, and the update."""
         yield self._batch()
         for index in range(len(self.network.layers)):
@@ -119,7 +119,7 @@ class _Builder:
 
     def _of_rows(
         self, name: str, symbol: str, values: Array, shape: Shape, formula: str = "", units: Sequence[str] = ()
-    ) -> Quantity:
+    ) -> TracedQuantity:
         """Numbers of the rows of the batch, (m, units), as those of the rows that are shown; images as images."""
         if is_image(shape) and values.shape[-1] == units_of(shape):
             values = image_view(values, shape).transpose(3, 1, 2, 0)
@@ -127,16 +127,16 @@ class _Builder:
         labels = [tuple(f"row {row}" for row in self.rows), *map(_numbered, own.shape[1:])]
         if units and own.ndim == 2:
             labels[1] = tuple(units)
-        return Quantity(name, symbol, own, tuple(labels), formula, rows=self.rows)
+        return TracedQuantity(name, symbol, own, tuple(labels), formula, rows=self.rows)
 
     def _of_parameters(
         self, kind: str, theta: Array, heading: str = "", layout: Layout | None = None
-    ) -> dict[str, Quantity]:
+    ) -> dict[str, TracedQuantity]:
         """An array of theta's shape as a quantity for each tensor, by the tensor's name."""
         layout, found = layout or self.network.layout, {}
-        for name, values in layout.views(theta[None]).items():
-            labels = self._labels(name, values[0].shape)
-            found[name] = Quantity(f"{name}.{kind}", self.letter(name), values[0], labels, heading=heading or kind)
+        for name, (values,) in layout.views(theta[None]).items():
+            labels, symbol = self._labels(name, values.shape), self._letter(name)
+            found[name] = TracedQuantity(f"{name}.{kind}", symbol, values, labels, heading=heading or kind)
         return found
 
     def _labels(self, name: str, shape: Shape) -> tuple[tuple[str, ...], ...]:
@@ -147,7 +147,7 @@ class _Builder:
         return tuple(labels)
 
     @cached_property
-    def _gradients(self) -> dict[str, Quantity]:
+    def _gradients(self) -> dict[str, TracedQuantity]:
         """The gradient of each tensor, with its formula from the diagram."""
         found = {}
         for index in range(len(self.network.layers)):
@@ -160,7 +160,7 @@ class _Builder:
         layer, shape = self.network.layers[index], self.network.shapes[index]
         return [spec.name for spec in layer.parameter_specs(shape)]
 
-    def letter(self, name: str) -> str:
+    def _letter(self, name: str) -> str:
         """The symbol of a tensor, such as W₁, as its derivative has it in the diagram."""
         layer, _, own = name.partition("/")
         index = next(i for i, one in enumerate(self.network.layers) if one.name == layer)
@@ -171,14 +171,14 @@ class _Builder:
 
     # --- Sections -----------------------------------------------------------------------------------------------------
 
-    def _batch(self) -> Section:
+    def _batch(self) -> TraceSection:
         forward, names, weighs = self.step.forward, self.diagram.names, self.network.head.weighs_rows
         y = forward.y[:, :-1] if weighs else forward.y
         found = [self._of_rows("batch.x", "x", forward.x, self.network.shape, units=names.inputs)]
         found.append(self._of_rows("batch.y", "y", y, y.shape[1:], units=["y"] if y.shape[1] == 1 else names.outputs))
         if weighs:
             found.append(self._of_rows("batch.weight", "w", forward.y[:, -1:], (1,), units=["weight"]))
-        return Section("The batch", tuple(found), (*self._batch_notes(),))
+        return TraceSection("The batch", tuple(found), (*self._batch_notes(),))
 
     def _batch_notes(self) -> Iterator[str]:
         m, train = len(self.step.forward.x), self.setup.rows.of(0).split.train
@@ -189,7 +189,7 @@ class _Builder:
         yield f"m = {m:,} rows{others}; x as the network gets it{scaled}"
         yield f"their places in the data, counted from 1: {places}"
 
-    def _forward(self, index: int) -> Section:
+    def _forward(self, index: int) -> TraceSection:
         layer, node, shape = self.network.layers[index], self._node(index), self.network.shapes[index + 1]
         symbol, x = self.symbols[node.key], self.symbols[self._node(index - 1).key if index else "input"]
         old = self._of_parameters("old", self.step.old)
@@ -200,9 +200,9 @@ class _Builder:
         given = self._of_rows(f"{layer.name}.{kind}", symbol, self.step.forward.outputs[index], shape, formula)
         before = [one for one in inner if not one.name.endswith(".slope")]
         after = [one for one in inner if one.name.endswith(".slope")]
-        return Section(f"Forward: {layer.name}", (*parameters, *before, given, *after), node.lines[1:])
+        return TraceSection(f"Forward: {layer.name}", (*parameters, *before, given, *after), node.lines[1:])
 
-    def _intermediates(self, index: int, x: str) -> Iterator[Quantity]:
+    def _intermediates(self, index: int, x: str) -> Iterator[TracedQuantity]:
         """What a layer computes on the way, of each row or once for all."""
         layer, shape, m = self.network.layers[index], self.network.shapes[index + 1], len(self.step.forward.x)
         for name, values in self.step.forward.intermediates[index].items():
@@ -210,9 +210,9 @@ class _Builder:
             if values.shape[0] == m:
                 yield self._of_rows(own, symbol, values, shape)
             else:
-                yield Quantity(own, symbol, values[0], (_numbered(values.shape[1]),))
+                yield TracedQuantity(own, symbol, values[0], (_numbered(values.shape[1]),))
 
-    def _loss(self) -> Section:
+    def _loss(self) -> TraceSection:
         """The outputs behind the head, the loss of each row, and the mean."""
         forward, head, shape = self.step.forward, self.network.head, (self.network.outputs,)
         found, notes = [], list(self.by_key["loss"].lines[1:])
@@ -224,19 +224,19 @@ class _Builder:
         row = notes.pop().removeprefix("of a row: ")
         weighted = "w · (" + row + ")" if head.weighs_rows or head.weights is not None else row
         found.append(self._of_rows("loss.rows", "loss", forward.losses[:, None], (1,), weighted, units=["loss"]))
-        found.append(Quantity("loss.mean", "L", np.asarray(forward.loss), (), f"Σ loss / {len(forward.x)}"))
+        found.append(TracedQuantity("loss.mean", "L", np.asarray(forward.loss), (), f"Σ loss / {len(forward.x)}"))
         chosen = self.setup.experiment.network.head.loss
         assert chosen is not None
         notes += [in_words(given)] if (given := changed(chosen.entry.parameters, chosen.values)) else []
         if head.weights is not None:
             notes.append(f"weights of classes: {_listed(head.weights[0], self.diagram.names.outputs)}")
         if forward.penalty:
-            found.append(Quantity("loss.penalty", "penalties", np.asarray(forward.penalty), (), "added to L"))
-        return Section("Loss", tuple(found), tuple(notes))
+            found.append(TracedQuantity("loss.penalty", "penalties", np.asarray(forward.penalty), (), "added to L"))
+        return TraceSection("Loss", tuple(found), tuple(notes))
 
-    def _backward(self, index: int) -> Section:
+    def _backward(self, index: int) -> TraceSection:
         """dL/d of what the layer gives, and of its parameters."""
-        layer, node, following = self.network.layers[index], self._node(index), self._node(index + 1)
+        layer, following = self.network.layers[index], self._node(index + 1)
         symbol, _, formula = following.back[-1].partition(" = ")
         notes: tuple[str, ...] = ()
         if following.key == "activation":  # dL/dz in general, then for this loss, and dL/da
@@ -246,10 +246,10 @@ class _Builder:
         delta = self._of_rows(
             f"{layer.name}.delta", symbol, self.step.deltas[index], self.network.shapes[index + 1], formula
         )
-        assert node.kind == "layer"
-        return Section(f"Backward: {layer.name}", (delta, *(self._gradients[n] for n in self._specs(index))), notes)
+        gradients = (self._gradients[name] for name in self._specs(index))
+        return TraceSection(f"Backward: {layer.name}", (delta, *gradients), notes)
 
-    def _update(self, step: int) -> Section:
+    def _update(self, step: int) -> TraceSection:
         """Old value, gradient, what the optimizer keeps, the change and the new value of each parameter."""
         taken = self.step
         columns = [self._of_parameters("old", taken.old), self._gradients]
@@ -262,9 +262,9 @@ class _Builder:
             columns.append(self._of_parameters("unbounded", taken.updated, "before max-norm"))
         columns.append(self._of_parameters("new", taken.new))
         found = tuple(column[name] for name in self._gradients for column in columns)
-        return Section(f"Update {step}", found, (*self._update_notes(step),), in_a_list=True)
+        return TraceSection(f"Update {step}", found, (*self._update_notes(step),), in_a_list=True)
 
-    def _slots(self) -> Iterator[dict[str, Quantity]]:
+    def _slots(self) -> Iterator[dict[str, TracedQuantity]]:
         """What the optimizer keeps of each parameter, before and after, as the numbers of its formula."""
         choice = self.setup.optimizer.choice
         terms: Mapping[str, tuple[str, float]] = choice.entry.terms(choice.values)
@@ -294,7 +294,7 @@ class _Builder:
     def _clips(self) -> bool:
         return self.setup.plan.clip_norm is not None or self.setup.plan.clip_value is not None
 
-    def _statistics(self) -> Section:
+    def _statistics(self) -> TraceSection:
         """Running means and variances, which no gradient moves."""
         layout, taken = self.network.statistics, self.step
         before = self._of_parameters("old", taken.statistics_before, layout=layout)
@@ -303,7 +303,7 @@ class _Builder:
         momenta = {layer.momentum: None for layer in self.network.layers if isinstance(layer, BatchNormalization)}
         note = f"new = (1 − k) old + k · of the batch, k = {' or '.join(f'{one:g}' for one in momenta)}; "
         note += "the variance of the batch times m / (m − 1), where m also counts pixels"
-        return Section("Running statistics", found, (note,), in_a_list=True)
+        return TraceSection("Running statistics", found, (note,), in_a_list=True)
 
 
 def _numbered(size: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.experiments.trace.quantities import Quantity, Trace
+from nnlab.experiments.trace.quantities import Trace, TracedQuantity
 from nnlab.experiments.trace.tables import BLANK, DIGITS, matrices, shown
 
 Array = NDArray[Any]
@@ -45,13 +45,14 @@ def _latex_notes(notes: Sequence[str]) -> Iterator[str]:
         yield f"\\noindent {' '.join(words)}\\\\"
 
 
-def _latex_quantity(quantity: Quantity, digits: int, *, in_a_list: bool) -> Iterator[str]:
+def _latex_quantity(quantity: TracedQuantity, digits: int, *, in_a_list: bool) -> Iterator[str]:
     """The equation symbol = formula = matrix; a vector is a row."""
     word = f"\\text{{{_plain_latex(quantity.heading)}: }}" if in_a_list else ""
     formula = f" = {_in_math(quantity.formula)}" if quantity.formula and not in_a_list else ""
     if quantity.values.ndim > 2:
-        for title, texts in matrices(quantity, digits):
-            yield f"\\[ \\text{{{_plain_latex(title)}: }} {_pmatrix(texts)} \\]"
+        for words, texts in matrices(quantity, digits):
+            of = f"{word}{_in_math(quantity.symbol)} \\text{{ {words}}}"
+            yield f"\\[ {of} = {_pmatrix(texts)} \\]"
         return
     texts = shown(quantity, digits)
     values = _tex_number(str(texts[()])) if not quantity.labels else _pmatrix(np.atleast_2d(texts))
@@ -82,7 +83,7 @@ _GREEK = {
     "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "ω": "omega", "Δ": "Delta", "Π": "Pi", "Σ": "sum",
 }  # fmt: skip
 _SIGNS = {
-    "·": r"\cdot ", "×": r"\times ", "∂": r"\partial ", "←": r"\leftarrow ", "≤": r"\le ", "≥": r"\ge ",
+    "·": r"\cdot ", "∗": r"\ast ", "×": r"\times ", "∂": r"\partial ", "←": r"\leftarrow ", "≤": r"\le ", "≥": r"\ge ",
     "∞": r"\infty ", "−": "-", "′": "'", "ᵀ": r"^{\top}", "±": r"\pm ", "…": r"\dots ", "√": r"\surd ",
     "{": r"\{", "}": r"\}", "\\": r"\backslash ", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "~": r"\sim ",
     "^": "{}^",
@@ -92,7 +93,8 @@ _TOKEN = re.compile(
     r"|(?P<root>√\((?P<inner>[^()]*)\))"
     r"|(?P<indexed>[A-Za-z]_[a-z](?![a-z]))"
     r"|(?P<power>\*\*)"
-    r"|(?P<word>[A-Za-zÀ-ž][A-Za-zÀ-ž0-9_]+)"
+    r"|(?P<word>[A-Za-zÀ-ÖØ-öø-ž][A-Za-zÀ-ÖØ-öø-ž0-9_]+)"
+    r"|(?P<hat>[A-Za-z]\u0302|[âêîôûŵŷ])"
     r"|(?P<space>(?<=[\w,;:)]) (?=[A-Za-z]{2}))"
     r"|(?P<low>[₀-₉ᵢⱼₖ]+)|(?P<high>[⁰¹²³⁴-⁹⁻]+)"
     r"|(?P<other>.)",
@@ -120,7 +122,8 @@ _TEX: dict[str, Callable[[re.Match[str]], str]] = {
     "root": lambda found: rf"\sqrt{{{_in_math(found['inner'])}}}",
     "indexed": lambda found: f"{found[0][0]}_{{{found[0][2]}}}",
     "power": lambda _found: "{}^",
-    "word": lambda found: rf"\mathrm{{{_accented(found[0])}}}",
+    "hat": lambda found: rf"\hat{{{unicodedata.normalize('NFD', found[0])[0]}}}",
+    "word": lambda found: rf"\mathrm{{{_plain_latex(found[0])}}}",
     "space": lambda _found: r"\ ",
     "low": lambda found: f"_{{{''.join(_SUBSCRIPTS[c] for c in found[0])}}}",
     "high": lambda found: f"^{{{''.join(_SUPERSCRIPTS[c] for c in found[0])}}}",
@@ -131,10 +134,6 @@ _TEX: dict[str, Callable[[re.Match[str]], str]] = {
 def _tex_sign(sign: str) -> str:
     if sign in _GREEK:
         return rf"\{_GREEK[sign]} "
-    return _SIGNS.get(sign) or ("" if unicodedata.combining(sign) else _accented(sign))
-
-
-def _accented(text: str) -> str:
-    """Letters with a hat over those that have one, and an escaped underscore."""
-    plain = unicodedata.normalize("NFD", text)
-    return re.sub("(\\w)\u0302", r"\\hat{\1}", plain).replace("_", r"\_")
+    if sign in _SIGNS or sign.isascii():
+        return _SIGNS.get(sign, sign)
+    return rf"\text{{{sign}}}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nnlab.experiments.trace.quantities import Trace
-from nnlab.experiments.trace.tables import DIGITS, Grid, formulas, grids, results
+from nnlab.experiments.trace.tables import DIGITS, TraceTable, formulas, grids, results
 
 
 def markdown(trace: Trace, digits: int = DIGITS) -> str:
@@ -26,7 +26,7 @@ def _markdown_lines(trace: Trace, digits: int) -> Iterator[str]:
             yield from ("", *(f"`{one}`" for one in found))
 
 
-def _markdown_table(grid: Grid) -> Iterator[str]:
+def _markdown_table(grid: TraceTable) -> Iterator[str]:
     if grid.title:
         yield from (f"**{_plain_markdown(grid.title)}**", "")
     yield _markdown_row(grid.columns)

@@ -13,7 +13,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Quantity:
+class TracedQuantity:
     """A scalar, vector, matrix or larger array of a step, such as `dense1.z` or `dense1/weights.gradient`.
 
     `labels` has the words for each index of each axis. Where `rows` are given, the first axis counts these rows of the
@@ -46,7 +46,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Section:
+class TraceSection:
     """A part of the calculation: what is computed, and notes that explain it.
 
     `quantities` may be named again that an earlier section has; `in_a_list` is true where they all have the same shape
@@ -54,7 +54,7 @@ class Section:
     """
 
     title: str
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[TracedQuantity, ...]
     notes: tuple[str, ...] = ()
     in_a_list: bool = False
 
@@ -75,10 +75,10 @@ class Trace:
     rows: tuple[int, ...]
     learning_rate: float
     loss: float
-    sections: tuple[Section, ...]
+    sections: tuple[TraceSection, ...]
 
     @property
-    def quantities(self) -> dict[str, Quantity]:
+    def quantities(self) -> dict[str, TracedQuantity]:
         """Every quantity by its name."""
         return {quantity.name: quantity for section in self.sections for quantity in section.quantities}
 
