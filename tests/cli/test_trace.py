@@ -28,7 +28,7 @@ def test_a_step_of_xor_is_read_on_80_columns(tmp_path):
     assert lines[0] == "xor-tanh: step 3 of 1,000 by hand, seed 1, float64"
     assert max(map(len, lines)) <= 80
     assert not any(line.endswith(" ") for line in lines)
-    assert "  z₁ = x W₁ + b₁   dense1.z" in lines
+    assert "  z₂ = a₁ W₂ + b₂   dense2.z" in lines
     assert "L = 0.693538" in lines
     (line,) = (line.split() for line in lines if line.startswith("dense1/weights[0,0]"))
     old, gradient, update, new = map(float, line[1:])

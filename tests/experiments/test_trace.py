@@ -269,10 +269,10 @@ def test_an_optimizers_letters_stand_for_the_numbers_of_its_formula(name):
 
 
 def test_every_formula_of_the_notebooks_xor_is_there():
-    found = api.trace(NOTEBOOKS / "xor-tanh.yaml")
+    found = api.trace(NOTEBOOKS / "xor-first.yaml")
     assert found.quantities["dense1.z"].formula == "x W₁ + b₁"
     without = {name for name, one in found.quantities.items() if not one.formula}
-    given = {"batch.x", "batch.y", "tanh1.slope"}
+    given = {"batch.x", "batch.y", "sigmoid1.slope"}
     assert {name for name in without if name.rpartition(".")[2] not in ("old", "update", "new")} == given
 
 

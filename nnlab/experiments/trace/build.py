@@ -28,6 +28,8 @@ MOST_NUMBERS = 2000  # parameters, and numbers of the rows that are shown
 ALL_ROWS = 8  # of a batch of more rows the first ones are shown
 FIRST_ROWS = 4
 
+_TOGETHER = re.compile(r"(, worked out|: computed) together with the loss$")
+_OF_A_ROW = "of a row: "
 _LETTERS = {"pre-activation": "z", "activation": "a"}  # of what a layer gives, in the names of quantities; else h
 _INTERMEDIATES = {"slope": "f′({x})", "normalized": "n", "noise": "n"}
 
@@ -111,7 +113,7 @@ class _TraceBuilder:
             yield self._statistics()
 
     def _node(self, index: int) -> Node:
-        """What the diagram says of a layer, or behind the last one of the head."""
+        """What the diagram says of a layer, before the first of the inputs, and behind the last one of the head."""
         keys = [node.key for node in self.diagram.nodes]
         return self.diagram.nodes[keys.index("layer1") + index]
 
@@ -174,7 +176,10 @@ class _TraceBuilder:
     def _batch(self) -> TraceSection:
         forward, names, weighs = self.step.forward, self.diagram.names, self.network.head.weighs_rows
         y = forward.y[:, :-1] if weighs else forward.y
-        found = [self._of_rows("batch.x", "x", forward.x, self.network.shape, units=names.inputs)]
+        before = self._node(-1)  # the input, or its scaling
+        formula = before.lines[0].partition(" = ")[2]
+        x = self.symbols[before.key]
+        found = [self._of_rows("batch.x", x, forward.x, self.network.shape, formula, units=names.inputs)]
         found.append(self._of_rows("batch.y", "y", y, y.shape[1:], units=["y"] if y.shape[1] == 1 else names.outputs))
         if weighs:
             found.append(self._of_rows("batch.weight", "w", forward.y[:, -1:], (1,), units=["weight"]))
@@ -186,12 +191,12 @@ class _TraceBuilder:
         others = "" if m == len(self.rows) else f", {len(self.rows)} of them shown; sums and means are over all m"
         scale = self.setup.experiment.data.scale.name
         scaled = "" if scale == "none" else f", scaled ({scale})"
-        yield f"m = {m:,} rows{others}; x as the network gets it{scaled}"
+        yield f"m = {m:,} rows{others}; inputs as the network gets them{scaled}"
         yield f"their places in the data, counted from 1: {places}"
 
     def _forward(self, index: int) -> TraceSection:
         layer, node, shape = self.network.layers[index], self._node(index), self.network.shapes[index + 1]
-        symbol, x = self.symbols[node.key], self.symbols[self._node(index - 1).key if index else "input"]
+        symbol, x = self.symbols[node.key], self.symbols[self._node(index - 1).key]
         old = self._of_parameters("old", self.step.old)
         parameters = [old[name] for name in self._specs(index)]
         inner = [*self._intermediates(index, x)]
@@ -215,14 +220,15 @@ class _TraceBuilder:
     def _loss(self) -> TraceSection:
         """The outputs behind the head, the loss of each row, and the mean."""
         forward, head, shape = self.step.forward, self.network.head, (self.network.outputs,)
-        found, notes = [], list(self.by_key["loss"].lines[1:])
+        lines, found, notes = self.by_key["loss"].lines[1:], [], list[str]()
         if "activation" in self.by_key:
-            symbol, _, formula = self.by_key["activation"].lines[0].partition(" = ")
-            names = self.diagram.names.outputs if self.network.outputs > 1 else ()
-            units = tuple(f"{symbol} {name}" for name in names) or (symbol,)
+            (line, *notes), names = self.by_key["activation"].lines, self.diagram.names.outputs
+            symbol, _, formula = line.partition(" = ")
+            units = tuple(f"{symbol} {name}" for name in names) if self.network.outputs > 1 else (symbol,)
             found.append(self._of_rows("loss.a", symbol, forward.a, shape, formula, units=units))
-        row = notes.pop().removeprefix("of a row: ")
-        weighted = "w · (" + row + ")" if head.weighs_rows or head.weights is not None else row
+        (row,) = (line.removeprefix(_OF_A_ROW) for line in lines if line.startswith(_OF_A_ROW))
+        notes += [line for line in lines if not line.startswith(_OF_A_ROW)]
+        weighted = f"w · ({row})" if head.weighs_rows or head.weights is not None else row
         found.append(self._of_rows("loss.rows", "loss", forward.losses[:, None], (1,), weighted, units=["loss"]))
         found.append(TracedQuantity("loss.mean", "L", np.asarray(forward.loss), (), f"Σ loss / {len(forward.x)}"))
         chosen = self.setup.experiment.network.head.loss
@@ -240,7 +246,7 @@ class _TraceBuilder:
         symbol, _, formula = following.back[-1].partition(" = ")
         notes: tuple[str, ...] = ()
         if following.key == "activation":  # dL/dz in general, then for this loss, and dL/da
-            formula, symbol = formula.partition(", worked")[0], following.back[0].partition(" = ")[0]
+            formula, symbol = _TOGETHER.split(formula)[0], following.back[0].partition(" = ")[0]
             general = following.back[:-1] if formula else following.back
             notes = (*self.by_key["loss"].back, *general, *["worked out together with the loss"] * bool(formula))
         delta = self._of_rows(
