@@ -608,18 +608,20 @@ def check_answers(
     blank: Sequence[str] = (),
     tolerance: float = 1e-3,
     digits: int = 6,
-    **reading: Any,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
 ) -> Marking:
     """Mark the file `check`, a CSV file with the columns cell and value, by the numbers of a training step.
 
     A cell is right within `tolerance` of the right value, as a share of it, or where it is that value rounded to so
-    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong. `reading` is what
-    `trace` takes as well to read the experiment: set, seed, plugins and threads.
+    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong.
     """
     from nnlab.experiments.trace.answers import blanked, mark
     from nnlab.experiments.trace.build import trace_of
 
-    setup = resolve(config, **reading).setup_to_train()
+    setup = resolve(config, set=set, seed=seed, plugins=plugins, threads=threads).setup_to_train()
     return mark(blanked(trace_of(setup, step, rows), blank), check, tolerance, digits)
 
 

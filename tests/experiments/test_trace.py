@@ -58,7 +58,12 @@ network: {layers: [{dense: 2, activation: tanh}], head: {loss: huber}}
 optimizer: {name: rmsprop, momentum: 0.5, centered: true}
 training: {steps: 9, batch_size: 100}
 """
-TEXTS = {"table": TABLE, "images": IMAGES, "regression": REGRESSION}
+TEXTS = {
+    "table": TABLE,
+    "images": IMAGES,
+    "regression": REGRESSION,
+    "two logits an output": REGRESSION.replace("huber", "gaussian_nll"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -39,8 +39,10 @@ def trace_of(setup: Setup, step: int, rows: Sequence[int] | None = None) -> Trac
 
     ConfigError for a step or rows that are not there, and for a network that is too large or that cannot be followed.
     """
-    shown = _rows(setup, step, rows)
-    _refuse(setup, shown)
+    epoch = setup.plan.epoch
+    batch = epoch.rows_of((step - 1) % epoch.steps)
+    shown = _rows(setup, step, batch, rows)
+    _refuse(setup, batch, shown)
     builder = _TraceBuilder(setup, traced_step(setup, step), shown)
     experiment, forward = setup.experiment, builder.step.forward
     return Trace(
@@ -57,14 +59,12 @@ def trace_of(setup: Setup, step: int, rows: Sequence[int] | None = None) -> Trac
     )
 
 
-def _rows(setup: Setup, step: int, rows: Sequence[int] | None) -> tuple[int, ...]:
+def _rows(setup: Setup, step: int, batch: int, rows: Sequence[int] | None) -> tuple[int, ...]:
     """The rows of the batch that are shown; ConfigError for a step or a row that is not there."""
     if not 1 <= step <= setup.plan.steps:
         raise ConfigError(
             f"--step: found {step}, expected a step from 1 to {setup.plan.steps}, the last of the training"
         )
-    epoch = setup.plan.epoch
-    batch = epoch.rows_of((step - 1) % epoch.steps)
     if rows is None:
         return tuple(range(batch if batch <= ALL_ROWS else FIRST_ROWS))
     for row in rows:
@@ -73,7 +73,7 @@ def _rows(setup: Setup, step: int, rows: Sequence[int] | None) -> tuple[int, ...
     return tuple(dict.fromkeys(rows))
 
 
-def _refuse(setup: Setup, rows: tuple[int, ...]) -> None:
+def _refuse(setup: Setup, batch: int, rows: tuple[int, ...]) -> None:
     """ConfigError for what is no calculation by hand: too many numbers, pieces of batches, searches along a line."""
     network, optimizer = setup.network, setup.optimizer.entry
     each = sum(network.widths) + network.outputs
@@ -81,7 +81,6 @@ def _refuse(setup: Setup, rows: tuple[int, ...]) -> None:
         found = f"{network.layout.size:,} parameters, and {each:,} numbers in each of {len(rows)} rows"
         advice = "a smaller network, such as --set network.layers=[4], or fewer --rows"
         raise ConfigError(f"found {found}, expected at most {MOST_NUMBERS:,} of both together: {advice}")
-    batch = setup.plan.epoch.size
     if network.rows_at_once(batch, trains=True) < batch:
         reason = "which goes through the network in pieces whose gradients are added"
         raise ConfigError(f"found a batch of {batch} images, {reason}; expected --set training.batch_size=16 or less")
@@ -180,7 +179,7 @@ class _TraceBuilder:
         formula = before.lines[0].partition(" = ")[2]
         x = self.symbols[before.key]
         found = [self._of_rows("batch.x", x, forward.x, self.network.shape, formula, units=names.inputs)]
-        found.append(self._of_rows("batch.y", "y", y, y.shape[1:], units=["y"] if y.shape[1] == 1 else names.outputs))
+        found.append(self._of_rows("batch.y", "y", y, y.shape[1:], units=["y"] if y.shape[1] == 1 else self._targets))
         if weighs:
             found.append(self._of_rows("batch.weight", "w", forward.y[:, -1:], (1,), units=["weight"]))
         return TraceSection("The batch", tuple(found), (*self._batch_notes(),))
@@ -219,26 +218,41 @@ class _TraceBuilder:
 
     def _loss(self) -> TraceSection:
         """The outputs behind the head, the loss of each row, and the mean."""
-        forward, head, shape = self.step.forward, self.network.head, (self.network.outputs,)
-        lines, found, notes = self.by_key["loss"].lines[1:], [], list[str]()
-        if "activation" in self.by_key:
-            (line, *notes), names = self.by_key["activation"].lines, self.diagram.names.outputs
-            symbol, _, formula = line.partition(" = ")
-            units = tuple(f"{symbol} {name}" for name in names) if self.network.outputs > 1 else (symbol,)
-            found.append(self._of_rows("loss.a", symbol, forward.a, shape, formula, units=units))
+        forward, head, (found, notes) = self.step.forward, self.network.head, self._behind_the_head()
+        lines = self.by_key["loss"].lines[1:]
         (row,) = (line.removeprefix(_OF_A_ROW) for line in lines if line.startswith(_OF_A_ROW))
-        notes += [line for line in lines if not line.startswith(_OF_A_ROW)]
         weighted = f"w · ({row})" if head.weighs_rows or head.weights is not None else row
         found.append(self._of_rows("loss.rows", "loss", forward.losses[:, None], (1,), weighted, units=["loss"]))
         found.append(TracedQuantity("loss.mean", "L", np.asarray(forward.loss), (), f"Σ loss / {len(forward.x)}"))
-        chosen = self.setup.experiment.network.head.loss
-        assert chosen is not None
-        notes += [in_words(given)] if (given := changed(chosen.entry.parameters, chosen.values)) else []
-        if head.weights is not None:
-            notes.append(f"weights of classes: {_listed(head.weights[0], self.diagram.names.outputs)}")
         if forward.penalty:
             found.append(TracedQuantity("loss.penalty", "penalties", np.asarray(forward.penalty), (), "added to L"))
-        return TraceSection("Loss", tuple(found), tuple(notes))
+        notes += [line for line in lines if not line.startswith(_OF_A_ROW)]
+        return TraceSection("Loss", tuple(found), (*notes, *self._loss_notes()))
+
+    def _behind_the_head(self) -> tuple[list[TracedQuantity], list[str]]:
+        """The outputs where the last activation is worked out together with the loss, and what the diagram notes."""
+        if "activation" not in self.by_key:
+            return [], []
+        line, *notes = self.by_key["activation"].lines
+        symbol, _, formula = line.partition(" = ")
+        units = [f"{symbol} {name}" for name in self._targets] if self.network.outputs > 1 else [symbol]
+        shape = (self.network.outputs,)
+        return [self._of_rows("loss.a", symbol, self.step.forward.a, shape, formula, units=units)], notes
+
+    def _loss_notes(self) -> Iterator[str]:
+        """The loss's own parameters, and the weights of classes."""
+        chosen, weights = self.setup.experiment.network.head.loss, self.network.head.weights
+        assert chosen is not None
+        if given := changed(chosen.entry.parameters, chosen.values):
+            yield in_words(given)
+        if weights is not None:
+            yield f"weights of classes: {_listed(weights[0], self._targets)}"
+
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        """The names of the targets, as many as there are outputs: of classes, or of columns."""
+        columns = self.setup.rows.dataset.columns
+        return columns.classes if len(columns.classes) == self.network.outputs else columns.targets
 
     def _backward(self, index: int) -> TraceSection:
         """dL/d of what the layer gives, and of its parameters."""
