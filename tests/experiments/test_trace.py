@@ -135,6 +135,8 @@ def test_what_is_shown_fits_together(traces):
     z = found["batch.x"] @ found["dense1/weights.old"] + found["dense1/bias.old"]
     np.testing.assert_allclose(found["dense1.z"], z, **close)
     np.testing.assert_allclose(found["dense1.delta"], found["prelu1.delta"] * found["prelu1.slope"], **close)
+    alpha = (found["prelu1.delta"] * found["prelu1.alpha_slope"]).sum()
+    np.testing.assert_allclose(found["prelu1/alpha.gradient"], [alpha], **close)
     np.testing.assert_allclose(found["dropout1.h"], found["batch_norm1.h"] * found["dropout1.mask"], **close)
     np.testing.assert_allclose(found["noise1.h"], found["dropout1.h"] + 0.1 * found["noise1.noise"], **close)
     np.testing.assert_allclose(found["batch_norm1.mean"], found["prelu1.a"].mean(axis=0), **close)
@@ -295,6 +297,12 @@ def test_latex_is_plain_characters_in_pairs(name, traces):
     matrices = re.findall(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", text)
     columns = max(row.count("&") + 1 for matrix in matrices for row in matrix.split("\\\\"))
     assert columns <= 10 or f"{{MaxMatrixCols}}{{{columns}}}" in text
+
+
+def test_the_update_of_adam_is_set_as_a_book_sets_it():
+    text = latex(trace_of(setup_of(REGRESSION.replace("rmsprop, momentum: 0.5, centered: true", "adam")), 1))
+    assert r"\hat{m} / (\sqrt{\hat{v}} + \varepsilon )" in text
+    assert r"\frac{\partial L}{\partial W_{2}} = a_{1}^{\top}\ \frac{\partial L}{\partial z_{2}}" in text
 
 
 def nesting(line):

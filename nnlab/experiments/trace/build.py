@@ -202,8 +202,8 @@ class _TraceBuilder:
         kind = _LETTERS.get(layer.output_name, "h")
         formula = node.lines[0].partition(" = ")[2]
         given = self._of_rows(f"{layer.name}.{kind}", symbol, self.step.forward.outputs[index], shape, formula)
-        before = [one for one in inner if not one.name.endswith(".slope")]
-        after = [one for one in inner if one.name.endswith(".slope")]
+        before = [one for one in inner if not one.name.endswith("slope")]
+        after = [one for one in inner if one.name.endswith("slope")]
         return TraceSection(f"Forward: {layer.name}", (*parameters, *before, given, *after), node.lines[1:])
 
     def _intermediates(self, index: int, x: str) -> Iterator[TracedQuantity]:
@@ -211,6 +211,9 @@ class _TraceBuilder:
         layer, shape, m = self.network.layers[index], self.network.shapes[index + 1], len(self.step.forward.x)
         for name, values in self.step.forward.intermediates[index].items():
             symbol, own = _INTERMEDIATES.get(name, name).format(x=x), f"{layer.name}.{name}"
+            if name.endswith("_slope"):
+                parameter = self._letter(f"{layer.name}/{name.removesuffix('_slope')}")
+                symbol = f"∂{self.symbols[self._node(index).key]}/∂{parameter}"
             if values.shape[0] == m:
                 yield self._of_rows(own, symbol, values, shape)
             else:
@@ -300,7 +303,8 @@ class _TraceBuilder:
         yield from lines
         values = {**optimizer.choice.values, "rate": self.step.learning_rate, "t": step}
         needed = {name: value for name, value in values.items() if re.search(rf"\b{name}\b", " ".join(lines))}
-        yield f"{optimizer.entry.name}: θ a parameter, g its {'clipped ' * self._clips}gradient, {in_words(needed)}"
+        g = "its clipped gradient" if self._clips else "its gradient"
+        yield f"{optimizer.entry.name}: θ is each parameter, g {g}, {in_words(needed)}"
         yield "update = new − old"
         if plan.clip_value is not None:
             yield f"each entry of the gradient is clipped to ± {plan.clip_value:g}"

@@ -90,7 +90,7 @@ _SIGNS = {
 }  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<derivative>[d∂](?P<over>[A-Za-z]?\w?[₀-₉]*)/[d∂](?P<under>[^\W\d_][₀-₉]*))"
-    r"|(?P<root>√\((?P<inner>[^()]*)\))"
+    r"|(?P<root>√(?:\((?P<inner>[^()]*)\)|(?P<letter>\w\u0302?)))"
     r"|(?P<indexed>[A-Za-z]_[a-z](?![a-z]))"
     r"|(?P<power>\*\*)"
     r"|(?P<word>[A-Za-zÀ-ÖØ-öø-ž][A-Za-zÀ-ÖØ-öø-ž0-9_]+)"
@@ -119,7 +119,7 @@ def _tex_token(found: re.Match[str]) -> str:
 
 _TEX: dict[str, Callable[[re.Match[str]], str]] = {
     "derivative": lambda found: rf"\frac{{\partial {_in_math(found['over'])}}}{{\partial {_in_math(found['under'])}}}",
-    "root": lambda found: rf"\sqrt{{{_in_math(found['inner'])}}}",
+    "root": lambda found: rf"\sqrt{{{_in_math(found['inner'] or found['letter'])}}}",
     "indexed": lambda found: f"{found[0][0]}_{{{found[0][2]}}}",
     "power": lambda _found: "{}^",
     "hat": lambda found: rf"\hat{{{unicodedata.normalize('NFD', found[0])[0]}}}",
