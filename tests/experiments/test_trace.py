@@ -279,7 +279,8 @@ def test_every_formula_of_the_notebooks_xor_is_there():
     found = api.trace(NOTEBOOKS / "xor-first.yaml")
     assert found.quantities["dense1.z"].formula == "x W₁ + b₁"
     without = {name for name, one in found.quantities.items() if not one.formula}
-    given = {"batch.x", "batch.y", "sigmoid1.slope"}
+    assert found.quantities["sigmoid1.slope"].formula == "σ(z₁) (1 − σ(z₁))"
+    given = {"batch.x", "batch.y"}
     assert {name for name in without if name.rpartition(".")[2] not in ("old", "update", "new")} == given
 
 

@@ -28,8 +28,8 @@ MOST_NUMBERS = 2000  # parameters, and numbers of the rows that are shown
 ALL_ROWS = 8  # of a batch of more rows the first ones are shown
 FIRST_ROWS = 4
 
-_TOGETHER = re.compile(r"(, worked out|: computed) together with the loss$")
-_OF_A_ROW = "of a row: "
+_OF_A_ROW = "of a row: "  # before the formula in the diagram
+_TOGETHER = "computed together with the loss"  # behind one
 _LETTERS = {"pre-activation": "z", "activation": "a"}  # of what a layer gives, in the names of quantities; else h
 _INTERMEDIATES = {"slope": "f′({x})", "normalized": "n", "noise": "n"}
 
@@ -168,7 +168,7 @@ class _TraceBuilder:
         names = self._specs(index)
         if name not in names:
             return own
-        return re.sub(r"^(dL/d|∂L/∂)", "", self._node(index).back[names.index(name)].partition(" = ")[0])
+        return self._node(index).back[names.index(name)].partition(" = ")[0].removeprefix("dL/d")
 
     # --- Sections -----------------------------------------------------------------------------------------------------
 
@@ -192,6 +192,7 @@ class _TraceBuilder:
         scaled = "" if scale == "none" else f", scaled ({scale})"
         yield f"m = {m:,} rows{others}; inputs as the network gets them{scaled}"
         yield f"their places in the data, counted from 1: {places}"
+        yield self.diagram.about
 
     def _forward(self, index: int) -> TraceSection:
         layer, node, shape = self.network.layers[index], self._node(index), self.network.shapes[index + 1]
@@ -214,10 +215,18 @@ class _TraceBuilder:
             if name.endswith("_slope"):
                 parameter = self._letter(f"{layer.name}/{name.removesuffix('_slope')}")
                 symbol = f"∂{self.symbols[self._node(index).key]}/∂{parameter}"
+            formula = self._slope_formula(index) if name == "slope" else ""
             if values.shape[0] == m:
-                yield self._of_rows(own, symbol, values, shape)
+                yield self._of_rows(own, symbol, values, shape, formula)
             else:
                 yield TracedQuantity(own, symbol, values[0], (_numbered(values.shape[1]),))
+
+    def _slope_formula(self, index: int) -> str:
+        """The factor f′(z) of dL/dz = dL/da · f′(z); the diagram has none for a first layer, and none for 1."""
+        back = self._node(index).back if index else ()
+        slope = back[-1].partition(" = ")[2].partition(" · ")[2] if back else ""
+        bracketed = re.fullmatch(r"\(((?:[^()]|\([^()]*\))*)\)", slope)  # as a whole, with one level inside
+        return bracketed[1] if bracketed else slope
 
     def _loss(self) -> TraceSection:
         """The outputs behind the head, the loss of each row, and the mean."""
@@ -263,9 +272,8 @@ class _TraceBuilder:
         symbol, _, formula = following.back[-1].partition(" = ")
         notes: tuple[str, ...] = ()
         if following.key == "activation":  # dL/dz in general, then for this loss, and dL/da
-            formula, symbol = _TOGETHER.split(formula)[0], following.back[0].partition(" = ")[0]
-            general = following.back[:-1] if formula else following.back
-            notes = (*self.by_key["loss"].back, *general, *["worked out together with the loss"] * bool(formula))
+            formula, symbol = formula.removesuffix(f": {_TOGETHER}"), following.back[0].partition(" = ")[0]
+            notes = (*self.by_key["loss"].back, *following.back[:-1], _TOGETHER)
         delta = self._of_rows(
             f"{layer.name}.delta", symbol, self.step.deltas[index], self.network.shapes[index + 1], formula
         )

@@ -40,7 +40,7 @@ def _latex_lines(trace: Trace, digits: int) -> Iterator[str]:
 def _latex_notes(notes: Sequence[str]) -> Iterator[str]:
     """Notes line by line: words as text, formulas as such."""
     for note in notes:
-        parts = groupby(note.split(" "), key=lambda word: bool(re.fullmatch(r"[A-Za-z]{2,}[,;:.]?", word)))
+        parts = groupby(note.split(" "), key=lambda word: bool(re.fullmatch(r"(a|[A-Za-z]{2,})[,;:.]?", word)))
         words = (" ".join(group) if is_text else f"${_in_math(' '.join(group))}$" for is_text, group in parts)
         yield f"\\noindent {' '.join(words)}\\\\"
 
