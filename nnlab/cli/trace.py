@@ -74,7 +74,7 @@ Check = Annotated[
         "--check",
         parser=o.file,
         metavar="FILE.csv",
-        help="AnswerMark the cells and values of a file; exit code 3 if some are wrong.",
+        help="Mark the cells and values of a file; exit code 3 if some are wrong.",
         show_default=False,
     ),
 ]
