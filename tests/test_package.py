@@ -39,7 +39,7 @@ ROOMS = (
     {"experiments"},
     {"comparison"},
     {"api"},
-    {"cli", "library"},
+    {"cli", "library", "sklearn"},
     {"__main__"},
 )
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
@@ -59,7 +59,7 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "distributed": {"comparison"},  # an extra
-    "IPython": {"library"},  # there is one in a notebook
+    "sklearn": {"sklearn"},  # an extra
     "pandas": {"library"},  # where a table is asked for
 }
 

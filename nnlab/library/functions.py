@@ -12,6 +12,7 @@ from typing import Any
 
 from nnlab import api
 from nnlab.comparison.compare import ComparisonResult
+from nnlab.comparison.portable import blas_threads
 from nnlab.config.plugins import with_plugins
 from nnlab.gradients.results import CheckResult
 from nnlab.library.activations import ActivationFunction
@@ -61,7 +62,7 @@ def train(
     own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate)}
     held: dict[str, Any] = {"baseline": baseline, "baselines": baselines, "junit": _path(junit), "runs_dir": root}
     held |= {"max_seconds": max_seconds, "live": live, "figures": several(figures), "watcher": watcher()}
-    with experiment_file(source, data, **own) as file:
+    with blas_threads(threads), experiment_file(source, data, **own) as file:
         ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
     return Run(ended.folder, ended.warnings, plugin)
 
@@ -106,7 +107,7 @@ def compare_activations(
     how |= {"jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
     how |= {"figures": several(figures), "gates": several(gate), "baseline": baseline, "baselines": baselines}
     how |= {"junit": _path(junit), "runs_dir": Path(runs_dir), "watcher": watcher()}
-    with experiment_file(config, data, **read) as file:
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.compare(file, several(activation), **how), plugin)
 
 
@@ -145,7 +146,7 @@ def sweep(
     how |= {"metric": metric, "jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout}
     how |= {"live": live, "figures": several(figures), "gates": several(gate), "junit": _path(junit)}
     how |= {"runs_dir": Path(runs_dir), "watcher": watcher()}
-    with experiment_file(config, data, **read) as file:
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.sweep(file, **how), plugin)
 
 
@@ -171,7 +172,8 @@ def gradcheck(
     target = config.path if isinstance(config, Run) else plain(config)
     how: dict[str, Any] = {"method": method, "steps": steps, "epsilon": epsilon, "threshold": threshold}
     how |= {"strict": strict, "trust": trust, "set": settings_of(set), "seed": seed, "plugins": paths(plugin)}
-    return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+    with blas_threads(threads):
+        return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
 
 
 def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:
