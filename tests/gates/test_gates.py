@@ -30,9 +30,9 @@ from nnlab.gates.parse import (
     unknown_figure,
 )
 from nnlab.maths.baselines import LINEAR, SIMPLE
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.outputs import NamedOutput, outputs_at
-from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.outputs import NamedOutput, outputs_at
+from nnlab.storage.summary import ArmSummary, OverSeeds, ShareOfSeeds
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
