@@ -64,8 +64,8 @@ def first_layer_of_images(weights: NDArray[Any], shape: tuple[int, int, int], *,
 
 
 _OF_IMAGES = (
-    "Purple: a bright pixel there drives the unit up, orange: down, white: it does not matter. Strokes and edges have "
-    "been learned; even noise, as at the start, has not."
+    "Purple: a bright pixel there drives the unit up, orange: down, no colour: it does not matter. Strokes and edges "
+    "have been learned; even noise, as at the start, has not."
 )
 
 
@@ -117,8 +117,8 @@ def first_layer(weights: NDArray[Any], inputs: Sequence[str], *, layer: str, sca
 
 
 _OF_TABLES = (
-    "Purple: the larger the input, the higher the unit, orange: the lower, white: the input does not matter to it. A "
-    "row that is pale throughout is an input that this layer hardly uses."
+    "Purple: the larger the input, the higher the unit, orange: the lower, no colour: the input does not matter to "
+    "it. A row without colour throughout is an input that this layer hardly uses."
 )
 
 
