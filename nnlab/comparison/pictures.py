@@ -223,9 +223,11 @@ PICTURES: dict[str, Drawing[Comparison]] = {
 
 def pictures_of(figure: str) -> dict[str, Drawing[Comparison]]:
     """`PICTURES` with the entry `metric` renamed to the headline figure, such as accuracy."""
-    return {
-        figure.split("/")[1] if name == "metric" else name: with_formulas(drawing) for name, drawing in PICTURES.items()
+    drawn = {
+        name: drawing if name == "architecture" else with_formulas(drawing)  # its axes are in inches
+        for name, drawing in PICTURES.items()
     }
+    return {figure.split("/")[1] if name == "metric" else name: drawing for name, drawing in drawn.items()}
 
 
 def with_formulas(drawing: Drawing[Comparison]) -> Drawing[Comparison]:
