@@ -68,7 +68,7 @@ def _about_kernels(kernels: Kernels, shown: int, total: int) -> str:
     which = f"{count(total)} filters" if shown == total else f"the first {shown} of {count(total)} filters"
     names = f"{legible(kernels.layer)}: {'1 filter' if total == 1 else which} of {rows} × {columns} pixels"
     if channels == RGB:
-        how = "red (R), green (G) and blue (B) are the weights by the three channels; grey is 0 by all"
+        how = "red (R), green (G) and blue (B) are the weights by the three channels; grey: 0 by each"
     else:
         how = "the weights" if channels == 1 else f"the mean of the weights by the {channels} channels"
     return joined([names, how])
