@@ -71,7 +71,7 @@ def _output(given: str | Path) -> Path:
 
 def _picture(given: str | Path) -> Path:
     """Parse the path of a picture, which must end in a format for pictures, unless it is a device or a pipe."""
-    from nnlab.runs.outputs import format_of
+    from nnlab.storage.outputs import format_of
 
     path = _output(given)
     try:
@@ -166,7 +166,7 @@ Network = Annotated[
     str,
     typer.Argument(
         parser=_expanded,
-        autocompletion=completion.runs,
+        autocompletion=completion.networks,
         metavar="RUN",
         help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several; "
         "of a comparison RUN:ARM, or RUN:ARM@seedN.",

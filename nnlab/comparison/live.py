@@ -14,8 +14,8 @@ from nnlab.config.experiment import SPLITS
 from nnlab.experiments.live_page import MEMBERS, Content, LiveCurve, LivePage, median_of
 from nnlab.experiments.train import Progress
 from nnlab.report.page import shown
-from nnlab.runs.metrics import finite
 from nnlab.setup.readings import RATE
+from nnlab.storage.metrics import finite
 
 Array = NDArray[Any]
 

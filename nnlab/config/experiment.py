@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
 from nnlab.config.document import MOST_BYTES as MOST_BYTES_OF_TEXT
-from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
+from nnlab.config.document import BooleanWord, Document, KeyPath, of_values, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
@@ -29,9 +29,12 @@ MOST_BYTES = 8 * 2**30
 _MANY_VALUES = 2000  # with fewer, an experiment's complete file is far from too long
 
 
-def read(path: str | Path, overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()) -> Document:
-    """Read an experiment file and override it, with more gates. ConfigError carries every fault found."""
-    return with_gates(override_all(read_file(path), overrides), gates)
+def read(
+    source: str | Path | Mapping[str, Any], overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()
+) -> Document:
+    """Read an experiment file, or the values of one, and override it. ConfigError carries every fault found."""
+    document = of_values(source) if isinstance(source, Mapping) else read_file(source)
+    return with_gates(override_all(document, overrides), gates)
 
 
 def load(
@@ -328,7 +331,9 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "int_from_float": lambda _: "a whole number",
     "bool_type": lambda _: "true or false",
     "string_type": lambda _: "text",
+    "string_unicode": lambda _: "text in UTF-8",
     "list_type": lambda _: "a list",
+    "dict_type": lambda _: "a mapping",
     "model_type": lambda _: "a mapping",
     "model_attributes_type": lambda _: "a mapping",
     "greater_than": lambda context: f"a number above {context['gt']:g}",
@@ -358,7 +363,7 @@ def _expected(line: Mapping[str, Any]) -> str:
     if kind == "string_type" and isinstance(found, int | float):
         return QUOTE_IT
     words = _EXPECTED.get(kind)
-    expected = words(line.get("ctx", {})) if words else line["msg"]
+    expected = words(line.get("ctx", {})) if words else "another value"  # the words of pydantic are for programmers
     if kind == "literal_error" and isinstance(found, str):
         choices = expected.replace(" or ", ", ").split(", ")
         expected += suggestion(found, choices)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.choices import OF_A_PLUGIN
 from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.overrides import override_all
@@ -23,7 +24,7 @@ from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
-from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, listed, printable
+from nnlab.errors import CheckpointError, ConfigError, DataError, Fault, StorageError, listed, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
@@ -54,17 +55,17 @@ from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
 from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
-from nnlab.runs import checkpoints
-from nnlab.runs.about import WeightsAbout
-from nnlab.runs.cache import UserCache
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.lock import present_status
-from nnlab.runs.run import ArmsRun, TrainingRun
-from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
 from nnlab.setup.paths import DataPaths, moved_with, with_absolute_paths
 from nnlab.setup.rows import read_rows, split_rows, table_options
+from nnlab.storage import checkpoints
+from nnlab.storage.about import WeightsAbout
+from nnlab.storage.cache import UserCache
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.lock import present_status
+from nnlab.storage.run import ArmsRun, TrainingRun
+from nnlab.storage.summary import TrainingSummary
 
 Array = NDArray[Any]
 
@@ -87,8 +88,8 @@ class Evaluation:
     """Figures and predictions of each evaluated part; no figures without targets.
 
     `step` is None where nothing has recorded it, `arm` says which network of a comparison it is.
-    `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows,
-    `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
+    `flattery` is a sentence on new rows that were trained on, or empty. `warnings` are about the run and about the
+    rows, `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
     """
 
     run: Path
@@ -235,7 +236,8 @@ def plugins_named(run: RunFolder) -> Iterator[None]:
 
 
 def _with_hint(fault: Fault, hint: str) -> Fault:
-    return replace(fault, message=fault.message + hint) if "unknown activation" in fault.message else fault
+    is_one = "unknown activation" in fault.message
+    return replace(fault, message=fault.message.removesuffix(OF_A_PLUGIN) + hint) if is_one else fault
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}
@@ -318,7 +320,7 @@ def evaluate_opened(
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     about = (run.path, opened.status, opened.checkpoint, opened.step)
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, arm=opened.arm, **asked)
-    trained = _count_trained_on(opened, run, rows, predicted)
+    trained = _count_trained_on(opened, run, rows)
     warnings = (
         *_on_gradient(opened.gradient_faults),
         *_on_status(opened),
@@ -331,11 +333,9 @@ def evaluate_opened(
     return replace(found, trusted=tuple(opened.trust.differences), **told)
 
 
-def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predicted: Mapping[str, Predicted]) -> int:
-    """How many of the rows that have figures were in the training part."""
-    if new is None:
-        return predicted["train"].rows if "train" in predicted else 0
-    if new.y is None:
+def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None) -> int:
+    """How many of new rows that have figures were in the training part; the run's own parts have figures each."""
+    if new is None or new.y is None:
         return 0
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.fingerprint, new)
 
@@ -429,6 +429,16 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
         beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
+
+
+def predict(opened: Opened, run: RunFolder, data: str | Array) -> Predicted:
+    """Predictions for the rows of a file, or for raw inputs (N, inputs); nan where a row has a blank not filled."""
+    model, file = opened.model, data if isinstance(data, str) else "X"
+    if isinstance(data, str):
+        return _on_rows(opened, run, _new_rows(model, opened.experiment, data), file, ())[1]["data"]
+    if data.ndim != 2 or data.shape[1] != model.columns.width:
+        raise DataError(f"X: found shape {data.shape}, expected (rows, {model.columns.width:,})")
+    return _on_rows(opened, run, NewRows(data, None, ""), file, ())[1]["data"]
 
 
 def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
