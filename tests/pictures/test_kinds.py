@@ -1321,7 +1321,7 @@ def test_filters_of_three_channels_are_in_colour_and_zero_is_grey():
     figure = plots.filters(Kernels("conv2d1", weights), title="t")
     np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), [[[1, 0.5, 0], [0.5, 0.5, 0.5]]])
     assert "R G B 2 0 −2 conv2d1" in words(figure)
-    assert "grey is 0" in words(figure)
+    assert "grey: 0" in words(figure)
 
 
 def test_of_other_channels_the_mean_is_drawn_and_told():
