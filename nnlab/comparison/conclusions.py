@@ -111,12 +111,13 @@ Array = NDArray[Any]
 
 @dataclass
 class Compared:
-    """The folder of a comparison or a sweep, with its summary, warnings and gate outcomes."""
+    """The folder of a comparison or a sweep, with its summary, warnings, gate outcomes and the data of its files."""
 
     folder: Path
     summary: SeveralSummary
     warnings: list[str]
     gates: list[Outcome]
+    comparison: Comparison
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
     warnings = write_comparison(trained.folder, comparison, trained.formats)
-    return Compared(trained.folder.path, summary, warnings, outcomes)
+    return Compared(trained.folder.path, summary, warnings, outcomes, comparison)
 
 
 def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[str, Any]:
