@@ -36,6 +36,7 @@ ROOMS = (
     {"setup"},
     {"gradcheck"},
     {"experiments"},
+    {"exports"},
     {"comparison"},
     {"api"},
     {"cli"},
@@ -58,6 +59,8 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "distributed": {"comparison"},  # an extra
+    "onnx": {"exports"},  # an extra
+    "safetensors": {"exports"},  # an extra
 }
 
 
