@@ -150,7 +150,8 @@ def open_network(
         raise CheckpointError(f"{printable(str(run.path))}: found no run.json of a comparison, expected one")
     refuse_other_rows(run.path, dataset, about.data.fingerprint, trust=trust)
     setup = set_up(paths.experiment, prepare_rows(paths.experiment, dataset, [which.seed]))
-    theta, statistics = read_weights(run, network.summary, which.label, which.seed)
+    layouts = setup.network.layout, setup.network.statistics
+    theta, statistics = read_weights(run, network.summary, which.label, which.seed, layouts)
     if theta.shape != (1, setup.network.layout.size):
         found = f"found weights of {theta.shape[1]:,} parameters for {printable(which.label)}"
         raise CheckpointError(f"{printable(str(run.path))}: {found}, expected {setup.network.layout.size:,}")
