@@ -12,7 +12,7 @@ from nnlab.experiments.evaluate import ArmNetwork, Opened, warnings_on
 from nnlab.exports.held import HeldRows
 from nnlab.exports.packages import require
 from nnlab.exports.ports import InputsForm, Port, blurred, input_ports, output_port
-from nnlab.exports.torch.code import code_of
+from nnlab.exports.torch.code import code_of, refuse_other_code
 from nnlab.exports.torch.modules import modules_of, torch_tensors
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.outputs import NamedOutput, is_stream
@@ -137,11 +137,13 @@ def _on_single(operators: Sequence[str]) -> list[str]:
 def export_tensors(opened: Opened, out: NamedOutput, code: NamedOutput | None) -> Exported:
     """Write the tensors of the network; with `code` as PyTorch names them, and its module as a Python file.
 
-    ConfigError, and nothing is written, for what PyTorch has not.
+    ConfigError, and nothing is written, for what PyTorch has not; OutputError if the Python file is somebody else's.
     """
     require("safetensors", out.path)
     from nnlab.exports.tensors import content_of, nnlab_tensors
 
+    if code is not None:
+        refuse_other_code(code)
     model = opened.model
     layout: TensorLayout = "nnlab" if code is None else "torch"
     modules = [] if code is None else modules_of(model)

@@ -38,9 +38,8 @@ class LayerNumbers:
         """ConfigError for an activation that is neither of the catalogue nor a formula."""
         activation = self.layer.activation
         if activation is not ACTIVATIONS.get(activation.name) and activation.name != FORMULA:
-            found = (
-                f"{self.name}: found the activation {printable(activation.name)} of a plugin, whose code no file holds"
-            )
+            name = printable(activation.name)
+            found = f"{self.name}: found the activation {name} of a plugin, whose code cannot be exported"
             raise ConfigError(f"{found}; expected one of `nnlab activations list`, or a formula")
 
 

@@ -103,8 +103,10 @@ class Graph:
         return kind_of(self.dtype)
 
     def build(self, name: str) -> GraphProto:
-        """The finished graph."""
-        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, self._stored)
+        """The finished graph, with the constants that something needs."""
+        needed = {one for node in self.nodes for one in node.input}
+        stored = [one for one in self._stored if one.name in needed]
+        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, stored)
 
     def _nodes(self, kind: str, inputs: Sequence[Tensor], outputs: int, attributes: dict[str, Any]) -> list[Tensor]:
         name = self._fresh(kind)

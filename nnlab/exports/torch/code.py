@@ -10,12 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nnlab
+from nnlab.errors import OutputError, printable
 from nnlab.exports.ports import merged_inputs
 from nnlab.exports.torch.modules import FINISHES, TorchModule
 from nnlab.networks.layers.base import is_image
+from nnlab.runs.files import storage_errors
+from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.model import Model
 
-_FILE = '''"""A trained network as a PyTorch module, written by nnlab {version}.
+_BEGIN = '"""A trained network as a PyTorch module, written by nnlab '
+
+_FILE = '''{begin}{version}.
 
     network = load("{weights}")
     outputs = predict(network, x)
@@ -23,9 +28,7 @@ _FILE = '''"""A trained network as a PyTorch module, written by nnlab {version}.
 x holds rows of a table as nnlab encodes them, (N, {inputs}): a number for each name of INPUTS{one_hot}.
 """
 
-from math import inf
-
-import torch
+{imports}import torch
 from safetensors.torch import load_file
 from torch import nn
 
@@ -61,14 +64,17 @@ def predict(network: nn.Sequential, x) -> torch.Tensor:
 
 def code_of(model: Model, modules: Sequence[TorchModule], weights: str, about: str) -> str:
     """The file's text; `weights` is the name of the file of tensors, `about` says what the outputs are."""
+    constants = "\n".join(_constants(model))
     has_texts = any(column.categories for column in model.columns.inputs)
     return _FILE.format(
+        begin=_BEGIN,
         version=nnlab.__version__,
         weights=_quoted(weights),
         inputs=model.columns.width,
         outputs=model.network.outputs,
         one_hot=", 1 or 0 for a category" if has_texts else "",
-        constants="\n".join(_constants(model)),
+        imports="from math import inf\n\n" if "inf" in constants else "",
+        constants=constants,
         modules="\n".join(
             f"        {module.code},  # {number}: {module.about}" for number, module in enumerate(modules)
         ),
@@ -77,6 +83,16 @@ def code_of(model: Model, modules: Sequence[TorchModule], weights: str, about: s
         about=_quoted(about),
         finishing=_indented(_finishing(model)),
     )
+
+
+def refuse_other_code(output: NamedOutput) -> None:
+    """OutputError if there is another Python file at this path than one that nnlab has written."""
+    if output.is_file and output.found is not None:
+        with storage_errors(output.path), output.path.open(encoding="utf-8", errors="replace") as file:
+            is_own = file.readline().startswith(_BEGIN)
+        if not is_own:
+            found = "found another file, which is left alone; expected a free name"
+            raise OutputError(f"{printable(str(output.path))}: {found}")
 
 
 def _quoted(text: str) -> str:
