@@ -42,6 +42,10 @@ class LayerNumbers:
             found = f"{self.name}: found the activation {name} of a plugin, whose code cannot be exported"
             raise ConfigError(f"{found}; expected one of `nnlab activations list`, or a formula")
 
+    def lacking(self, where: str) -> ConfigError:
+        """The error for a layer that has no entry in the tables of an export to `where`."""
+        return ConfigError(f"{self.name}: found a layer that nnlab has no form of in {where}, expected another layer")
+
 
 def layers_of(model: Model) -> Iterator[LayerNumbers]:
     """The layers in their order."""

@@ -8,6 +8,7 @@ from exported import WIDE, largest_difference, model_of, run_by_onnxruntime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnlab.errors import ConfigError
 from nnlab.exports.onnx.activations import ELEMENTWISE, ROWWISE
 from nnlab.exports.onnx.check import reference_outputs
 from nnlab.exports.onnx.formulas import OPERATIONS
@@ -18,6 +19,7 @@ from nnlab.maths.expressions.tree import OPERATIONS as KNOWN
 from nnlab.maths.losses.heads import CLASSES, FUSED, TEXTBOOK
 from nnlab.networks.layers.base import Layer
 from nnlab.networks.layers.elementwise import Elementwise
+from nnlab.networks.layers.layer_norm import LayerNormalization
 
 HEAD = {"dense": False, "activation": "identity", "loss": "mse"}
 BOUNDS = {"float32": 1e-5, "float64": 1e-12}
@@ -83,6 +85,21 @@ def test_heaviside_is_a_comparison(tmp_path):
     step = Elementwise("heaviside1", ACTIVATIONS["heaviside"], {})
     model = replace(model, network=replace(model.network, layers=(step,)))
     assert (run_by_onnxruntime(model, x)["output"] == (x > 0)).all()
+
+
+def test_an_activation_without_an_entry_goes_over_by_its_formula(tmp_path, monkeypatch):
+    x = inputs(2)
+    for name in ("gelu", "snake", "leaky_relu"):
+        monkeypatch.delitem(ELEMENTWISE, name)
+        model = model_of(tmp_path, [{"activation": name}], x=x, head=HEAD)
+        assert largest_difference(run_by_onnxruntime(model, x)["output"], model.outputs(x)) < 1e-5
+
+
+def test_a_layer_without_an_entry_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.delitem(LAYERS, LayerNormalization)
+    model = model_of(tmp_path, [{"layer_norm": True}], x=inputs(2))
+    with pytest.raises(ConfigError, match="layer_norm1: found a layer that nnlab has no form of in ONNX"):
+        to_onnx(model, "array", "x")
 
 
 def test_tables_hold_every_entry():

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.exports.layer_numbers import FORMULA, LayerNumbers, channels_first, layers_of
+from nnlab.errors import ConfigError
+from nnlab.exports.layer_numbers import LayerNumbers, channels_first, layers_of
 from nnlab.exports.onnx.activations import ELEMENTWISE, ROWWISE, Parameter, exp, sigmoid, sqrt, square
 from nnlab.exports.onnx.formulas import formula
 from nnlab.exports.onnx.graph import Tensor, over, reshaped, unary, whole
+from nnlab.maths.expressions import FormulaError
 from nnlab.maths.functions import curves, rows, sigmoids
 from nnlab.maths.losses import classes, numbers
 from nnlab.networks.layers.augment import Augment
@@ -102,16 +104,23 @@ def _layer_norm(x: Tensor, given: LayerNumbers) -> Tensor:
 
 
 def _elementwise(x: Tensor, given: LayerNumbers) -> Tensor:
+    """By its entry of ELEMENTWISE; a formula, and an activation without an entry, by what its formula says."""
     given.refuse_plugin()
-    fixed = {name: float(value) for name, value in given.layer.chosen.items() if name not in given.layer.learned}
-    parameters: dict[str, Parameter] = {**fixed, **{name: by_unit(x, given, name) for name in given.layer.learned}}
-    if given.layer.activation.name == FORMULA:
-        return formula(x, given.layer.activation.formula, parameters)
-    return ELEMENTWISE[given.layer.activation.name](x, **parameters)
+    layer, activation = given.layer, given.layer.activation
+    fixed = {name: float(value) for name, value in layer.chosen.items() if name not in layer.learned}
+    parameters: dict[str, Parameter] = {**fixed, **{name: by_unit(x, given, name) for name in layer.learned}}
+    if activation.name in ELEMENTWISE:
+        return ELEMENTWISE[activation.name](x, **parameters)
+    try:
+        return formula(x, activation.formula, parameters)
+    except FormulaError as error:
+        raise given.lacking("ONNX") from error
 
 
 def _rowwise(x: Tensor, given: LayerNumbers) -> Tensor:
     given.refuse_plugin()
+    if given.layer.activation.name not in ROWWISE:
+        raise given.lacking("ONNX")
     return ROWWISE[given.layer.activation.name](x, channels_first(given.shape), **given.layer.chosen)
 
 
@@ -153,7 +162,11 @@ def outputs_of(x: Tensor, model: Model) -> Tensor:
     network = model.network
     x = as_images(x, network.shape)
     for given in layers_of(model):
+        if type(given.layer) not in LAYERS:
+            raise given.lacking("ONNX")
         with x.graph.within(given.name):
             x = LAYERS[type(given.layer)](x, given)
+    if network.head.outputs not in HEADS:
+        raise ConfigError("found a head that nnlab has no form of in ONNX, expected another loss")
     with x.graph.within("head"):
         return HEADS[network.head.outputs](flat(x, network.shapes[-1]), network.outputs)

@@ -218,11 +218,19 @@ FINISHES: dict[Any, str] = {
 def modules_of(model: Model) -> list[TorchModule]:
     """The modules of a network's Sequential, which takes scaled inputs. ConfigError for what PyTorch has not."""
     network = model.network
-    found = [module for given in layers_of(model) for module in MODULES[type(given.layer)](given)]
+    found = [module for given in layers_of(model) for module in _modules(given)]
     if is_image(network.shapes[-1]):
         found.append(TorchModule(_FLATTEN, "plane by plane"))
+    if network.head.outputs not in HEADS:
+        raise ConfigError("found a head that nnlab has no form of in PyTorch, expected another loss")
     head = HEADS[network.head.outputs]
     return [*found, *([TorchModule(head, "the head")] if head else [])]
+
+
+def _modules(given: LayerNumbers) -> Iterator[TorchModule]:
+    if type(given.layer) not in MODULES:
+        raise given.lacking("PyTorch")
+    return MODULES[type(given.layer)](given)
 
 
 def torch_tensors(modules: list[TorchModule]) -> dict[str, Array]:
