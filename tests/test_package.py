@@ -179,12 +179,14 @@ def loaded_by(code):
     return set(done.stderr.rpartition("LOADED")[2].split()), done.returncode
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["compare-activations", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["export", "--help"], ["compare-activations", "--help"], ["--version"]]
+)
 def test_help_loads_neither_numpy_nor_matplotlib(words):
     loaded, code = loaded_by(f"import sys; sys.argv = ['nnlab', *{words}]\nfrom nnlab.cli.app import main\nmain()")
     assert code == 0
     assert "typer" in loaded
-    assert loaded & {"numpy", "scipy", "matplotlib", "yaml"} == set()
+    assert loaded & {"numpy", "scipy", "matplotlib", "yaml", "onnx"} == set()
 
 
 def test_a_dry_run_loads_nothing_that_it_does_not_need():

@@ -148,9 +148,10 @@ def export_tensors(opened: Opened, out: NamedOutput, code: NamedOutput | None) -
     layout: TensorLayout = "nnlab" if code is None else "torch"
     modules = [] if code is None else modules_of(model)
     tensors = nnlab_tensors(model) if code is None else torch_tensors(modules)
+    text = "" if code is None else code_of(model, modules, out.path.name, output_port(model).about)
     out.write(content_of(model, tensors, layout))
     if code is not None:
-        code.write(code_of(model, modules, out.path.name, output_port(model).about).encode())
+        code.write(text.encode())
     named = tuple((name, array.shape) for name, array in tensors.items())
     about: dict[str, Any] = {"layout": layout, "tensors": named, "code": None if code is None else code.path}
     return Exported(
