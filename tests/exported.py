@@ -5,12 +5,24 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime
 import yaml
-from support import write
+from support import ROOT, write
 
 from nnlab import api
 from nnlab.exports.onnx.check import feeds
 from nnlab.exports.onnx.model import to_onnx
 
+# Experiments of the checkout, with settings: tables with texts and blanks, images, and every head.
+CONFIGS = {
+    "penguins": ["data.blanks=mean", "data.max_categories=2"],
+    "concrete": ["network.head={loss: gaussian_nll}"],
+    "auto-mpg": ["network.head={loss: poisson}", "data.scale_targets=false"],
+    "breast-cancer": ["network.head={loss: hinge}"],
+    "xor": ["network.head={activation: sigmoid, loss: binary_cross_entropy, logits: false}"],
+    "iris": ["network.head={activation: softmin, loss: cross_entropy}"],
+    "digits-conv": [],
+    "digit-traits": [],
+    "energy": [],
+}
 WIDE = np.concatenate([np.linspace(-6, 6, 120), np.linspace(-90, 90, 36), [0, 1e-4, -1e-4, 0.5, -0.5]])
 
 
@@ -28,6 +40,13 @@ def model_of(folder, layers, *, x, precision="float32", name="model", **network)
     }
     setup = api.resolve(write(folder, yaml.safe_dump(experiment, width=2000), f"{name}.yaml")).setup()
     return random_model(setup)
+
+
+def model_of_config(name):
+    """The model of an experiment of CONFIGS in float64, and raw inputs of some rows."""
+    sets = [*CONFIGS[name], "precision=float64"]
+    setup = api.resolve(ROOT / "configs" / f"{name}.yaml", set=sets).setup()
+    return random_model(setup), np.asarray(setup.rows.dataset.x[:40], float)
 
 
 def random_model(setup):

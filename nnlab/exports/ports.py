@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, InputColumn
 from nnlab.data.unseen import as_other, taken_out
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, printable
 from nnlab.setup.model import Model
 
 InputsForm = Literal["array", "columns"]
@@ -21,7 +22,7 @@ OUTPUT, LABEL = "output", "label"
 
 _MOST_NAMES = 200
 
-# Beyond so many deviations from 0, float32 would round a value by more than 1e-5 of a deviation.
+# So many deviations from 0, float32 rounds a value by some 1e-5 of a deviation.
 _FAR = 128
 
 
@@ -47,9 +48,9 @@ def input_ports(model: Model, form: InputsForm) -> tuple[Port, ...]:
     if model.columns.image is not None:
         raise ConfigError("--inputs: found columns, but the inputs are the pixels of an image; expected array")
     ports = tuple(port for start, column in placed(model.columns) for port in _ports_of(model, start, column))
-    for port in ports:
-        if port.name in (OUTPUT, LABEL):
-            found = f"found a column named {port.name}, as an output of the exported model is"
+    for name, times in Counter([OUTPUT, LABEL, *(port.name for port in ports)]).items():
+        if times > 1:
+            found = f"found a column named {printable(name)}, as another input or an output of the model is"
             raise ConfigError(f"--inputs: {found}; expected array, or another name of the column")
     return ports
 

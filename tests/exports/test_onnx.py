@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exported import WIDE, largest_difference, model_of, run_by_onnxruntime
+from exported import CONFIGS, WIDE, largest_difference, model_of, model_of_config, random_model, run_by_onnxruntime
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import write
 
+from nnlab import api
 from nnlab.errors import ConfigError
 from nnlab.exports.onnx.activations import ELEMENTWISE, ROWWISE
 from nnlab.exports.onnx.check import reference_outputs
@@ -180,3 +182,26 @@ def test_layers_of_images_give_what_nnlab_gives(precision, end, tmp_path):
     # onnxruntime has neither convolutions nor means over windows of float64
     expected = ("AveragePool", "Conv") if precision == "float64" else ()
     assert to_onnx(model, "array", "x").in_single == expected
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_tables_and_heads_give_what_nnlab_gives(name):
+    model, x = model_of_config(name)
+    form = "array" if model.columns.image else "columns"
+    found, expected = run_by_onnxruntime(model, x, form), model.outputs(x)
+    bound = 1e-5 if to_onnx(model, form, "x").in_single else 1e-12
+    assert largest_difference(found["output"], expected) < bound
+    if model.experiment.task == "multilabel":
+        assert (found["label"] == (expected > 0.5)).all()
+    elif model.experiment.task != "regression":
+        places = expected.argmax(axis=1) if expected.shape[1] > 1 else expected[:, 0] > 0.5
+        assert found["label"].tolist() == [model.columns.classes[int(place)] for place in places]
+
+
+def test_a_column_with_the_name_of_an_output_is_refused(tmp_path):
+    write(tmp_path, "output,b,y\n1,2,3\n2,1,4\n3,5,1\n4,4,4\n5,1,0\n", "t.csv")
+    text = "name: t\ntask: regression\ndata: {source: t.csv, target: y}\ntraining: {steps: 1, batch_size: all}\n"
+    model = random_model(api.resolve(write(tmp_path, text)).setup())
+    with pytest.raises(ConfigError, match="--inputs: found a column named output"):
+        to_onnx(model, "columns", "t")
+    assert to_onnx(model, "array", "t").in_single == ()

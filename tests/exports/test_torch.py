@@ -5,10 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exported import WIDE, largest_difference, model_of, random_model
-from support import ROOT
+from exported import CONFIGS, WIDE, largest_difference, model_of, model_of_config
 
-from nnlab import api
 from nnlab.errors import ConfigError
 from nnlab.exports.onnx import layers
 from nnlab.exports.tensors import content_of
@@ -141,21 +139,8 @@ def test_every_layer_is_the_same_in_pytorch(precision, bound, end, loaded, tmp_p
     assert largest_difference(module.predict(network, x).numpy(), model.outputs(x)) < bound
 
 
-CONFIGS = {
-    "penguins": ["data.blanks=mean", "data.max_categories=2"],
-    "concrete": ["network.head={loss: gaussian_nll}"],
-    "breast-cancer": ["network.head={loss: hinge}"],
-    "digits-conv": [],
-    "energy": [],
-}
-
-
 @pytest.mark.parametrize("name", CONFIGS)
 def test_tables_and_heads_are_the_same_in_pytorch(name, loaded, tmp_path):
-    sets = [*CONFIGS[name], "precision=float64"]
-    setup = api.resolve(ROOT / "configs" / f"{name}.yaml", set=sets).setup()
-    model, x = random_model(setup), np.asarray(setup.rows.dataset.x[:50], float)
+    model, x = model_of_config(name)
     module, network = loaded(tmp_path, model)
-    expected = model.outputs(x)
-    found = module.predict(network, x).numpy()
-    assert np.abs(found - expected).max() < 1e-12 * max(1, np.abs(expected).max())
+    assert largest_difference(module.predict(network, x).numpy(), model.outputs(x)) < 1e-12

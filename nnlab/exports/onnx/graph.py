@@ -1,7 +1,7 @@
 """An ONNX graph under construction, and its tensors, on which Python's operators add nodes.
 
     graph = Graph(np.float32)
-    x = graph.input("x", np.float32, ("N", 3))
+    x = graph.input("x", kind_of(np.float32), ("N", 3), "three numbers")
     y = x * sigmoid(1.702 * x)        # three nodes: Mul, Sigmoid, Mul
 
 Numbers become constants in the graph's precision. onnxruntime lacks some operators of float64: in a float64 graph these

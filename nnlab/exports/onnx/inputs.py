@@ -7,7 +7,7 @@ fill, or with a text that `data.unseen: error` refuses, is marked, and gets nan.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import InputColumn
 from nnlab.data.tables.encode import OTHER
 from nnlab.data.tables.words import with_spellings
-from nnlab.exports.onnx.graph import BOOL, TEXT, Graph, Tensor, equal, joined, kind_of, over, unary, where, whole
+from nnlab.exports.onnx.graph import BOOL, TEXT, Graph, Tensor, equal, kind_of, over, unary, where, whole
 from nnlab.exports.ports import ARRAY, InputsForm, Port, input_ports, merged_inputs, placed
 from nnlab.setup.model import Model
 
@@ -24,12 +24,12 @@ _NOTHING, _REFUSED = -1, -2  # codes of texts: one without an input, and one tha
 ML = "ai.onnx.ml"
 
 
-@dataclass
+@dataclass(frozen=True)
 class ScaledInputs:
     """Scaled inputs (N, inputs) in the graph's precision; (N, 1) conditions under which a row has no prediction."""
 
     x: Tensor
-    invalid: list[Tensor] = field(default_factory=list)
+    invalid: Sequence[Tensor]
 
 
 def scaled_inputs(graph: Graph, model: Model, form: InputsForm) -> ScaledInputs:
@@ -122,8 +122,3 @@ def _merging(width: int, merged: Mapping[int, Sequence[int]]) -> NDArray[np.floa
     for other, inputs in merged.items():
         matrix[inputs, other] = 1.0
     return matrix
-
-
-def any_of(conditions: Sequence[Tensor]) -> Tensor:
-    """Whether one of the conditions holds."""
-    return joined("Or", conditions)

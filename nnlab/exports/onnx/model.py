@@ -10,15 +10,17 @@ import onnx
 from onnx import ModelProto, helper
 
 import nnlab
+from nnlab.errors import ConfigError
 from nnlab.exports.metadata import metadata
-from nnlab.exports.onnx.graph import TEXT, WHOLE, Graph, Tensor, kind_of, where, whole
-from nnlab.exports.onnx.inputs import ML, any_of, scaled_inputs
+from nnlab.exports.onnx.graph import TEXT, WHOLE, Graph, Tensor, joined, kind_of, where, whole
+from nnlab.exports.onnx.inputs import ML, scaled_inputs
 from nnlab.exports.onnx.layers import outputs_of
 from nnlab.exports.ports import LABEL, InputsForm, Port, blurred, output_port
 from nnlab.setup.model import Model
 
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 8  # IR 8 is the one that came with opset 18
 _DOUBLE = kind_of(np.float64)
+_MOST_BYTES = 2_000_000_000  # protobuf writes no message of 2 GiB
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class OnnxExport:
 
 def to_onnx(model: Model, form: InputsForm, name: str) -> OnnxExport:
     """The model as ONNX. ConfigError for what an ONNX graph cannot express."""
+    if model.theta.nbytes > _MOST_BYTES:
+        raise ConfigError("found weights of more than 2 GB, which no .onnx file holds; expected .safetensors")
     graph = Graph(model.theta.dtype)
     inputs = scaled_inputs(graph, model, form)
     values = outputs_of(inputs.x, model)
-    invalid = any_of(inputs.invalid) if inputs.invalid else None
+    invalid = joined("Or", inputs.invalid) if inputs.invalid else None
     ports = [_output(graph, model, values, invalid)]
     ports += [_label(graph, model, values, invalid)] if model.experiment.task != "regression" else []
     opsets = [helper.make_opsetid("", OPSET)]
