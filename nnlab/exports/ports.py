@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.dataset import Columns, InputColumn
+from nnlab.data.files import counted
 from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import ConfigError, printable
 from nnlab.setup.model import Model
@@ -43,7 +44,7 @@ class Port:
 def input_ports(model: Model, form: InputsForm) -> tuple[Port, ...]:
     """The inputs: one array as nnlab encodes a table, or an input for each column. ConfigError where it has none."""
     if form == "array":
-        about = f"the inputs of a row in this order: {_listed(model.columns)}"
+        about = f"the inputs of a row in this order: {listed_inputs(model.columns)}"
         return (Port(ARRAY, _number_type(model, slice(None)), ("N", model.columns.width), about),)
     if model.columns.image is not None:
         raise ConfigError("--inputs: found columns, but the inputs are the pixels of an image; expected array")
@@ -69,11 +70,12 @@ def placed(columns: Columns) -> Iterator[tuple[int, InputColumn]]:
     yield from zip(starts, columns.inputs, strict=False)
 
 
-def _listed(columns: Columns) -> str:
+def listed_inputs(columns: Columns) -> str:
+    """What the inputs are, in their order."""
     if columns.image is not None:
         assert columns.image.shape is not None
         channels, rows, width = columns.image.shape
-        return f"the pixels of {channels} channels of {rows} × {width}, channel after channel, row by row"
+        return f"the pixels of {counted(channels, 'channel')} of {rows} × {width}, channel after channel, row by row"
     names = columns.input_names
     more = f", … ({len(names):,} in all)" if len(names) > _MOST_NAMES else ""
     return ", ".join(names[:_MOST_NAMES]) + more

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import nnlab
 from nnlab.errors import OutputError, printable
-from nnlab.exports.ports import merged_inputs
+from nnlab.exports.ports import listed_inputs, merged_inputs
 from nnlab.exports.torch.modules import FINISHES, TorchModule
 from nnlab.networks.layers.base import is_image
 from nnlab.runs.files import storage_errors
@@ -25,7 +25,7 @@ _FILE = '''{begin}{version}.
     network = load("{weights}")
     outputs = predict(network, x)
 
-x holds rows of a table as nnlab encodes them, (N, {inputs}): a number for each name of INPUTS{one_hot}.
+x holds rows as nnlab encodes them, (N, {inputs}): {each}.
 """
 
 {imports}import torch
@@ -65,14 +65,13 @@ def predict(network: nn.Sequential, x) -> torch.Tensor:
 def code_of(model: Model, modules: Sequence[TorchModule], weights: str, about: str) -> str:
     """The file's text; `weights` is the name of the file of tensors, `about` says what the outputs are."""
     constants = "\n".join(_constants(model))
-    has_texts = any(column.categories for column in model.columns.inputs)
     return _FILE.format(
         begin=_BEGIN,
         version=nnlab.__version__,
         weights=_quoted(weights),
         inputs=model.columns.width,
         outputs=model.network.outputs,
-        one_hot=", 1 or 0 for a category" if has_texts else "",
+        each=_each_input(model),
         imports="from math import inf\n\n" if "inf" in constants else "",
         constants=constants,
         modules="\n".join(
@@ -95,6 +94,13 @@ def refuse_other_code(output: NamedOutput) -> None:
             raise OutputError(f"{printable(str(output.path))}: {found}")
 
 
+def _each_input(model: Model) -> str:
+    if model.columns.image is not None:
+        return listed_inputs(model.columns)
+    has_texts = any(column.categories for column in model.columns.inputs)
+    return f"a number for each name of INPUTS{', 1 or 0 for a category' if has_texts else ''}"
+
+
 def _quoted(text: str) -> str:
     """A text of a user for a docstring, which it cannot end."""
     return ascii(text)[1:-1].replace('"', "'")
@@ -110,7 +116,8 @@ def _dtype(model: Model) -> str:
 
 def _constants(model: Model) -> Iterator[str]:
     columns, scaling, targets = model.columns, model.scaling, model.target_scaling
-    yield _named("INPUTS", [*columns.input_names])
+    if columns.image is None:
+        yield _named("INPUTS", [*columns.input_names])
     yield _named("TARGETS", [*columns.targets])
     if columns.classes:
         yield _named("CLASSES", [*columns.classes])
