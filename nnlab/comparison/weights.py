@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, printable
+from nnlab.experiments.unchanged import Trust
 from nnlab.networks.layout import Layout
 from nnlab.runs.checkpoints import digest, load_arrays
 from nnlab.runs.files import write_atomically
@@ -53,9 +54,12 @@ def write_weights(path: Path, theta: Array, statistics: Array, seeds: Sequence[i
 
 
 def read_weights(
-    folder: RunFolder, summary: SeveralSummary, label: str, seed: int, layouts: Layouts
+    folder: RunFolder, summary: SeveralSummary, label: str, seed: int, layouts: Layouts, trust: Trust
 ) -> tuple[Array, Array]:
-    """Theta (1, P) and statistics (1, Q) of a seed of an arm. CheckpointError if they are not those of the summary."""
+    """Theta (1, P) and statistics (1, Q) of a seed of an arm.
+
+    CheckpointError if they are not those of the summary, unless they are trusted: then their sizes may be others, too.
+    """
     name = next(name for name, other in file_names(summary.arms).items() if other == label)
     path, expected = folder.path / "weights" / f"{name}.npz", summary.arms[label].weights
     shown = printable(str(path))
@@ -68,8 +72,11 @@ def read_weights(
         theta, statistics = (_packed(arrays, layout, len(summary.seeds)) for layout in layouts)
     if theta is not None and statistics is None and not layouts[1].specs:
         statistics = np.empty((len(theta), 0), theta.dtype)
-    if theta is None or statistics is None or weights_digest(theta, statistics) != expected:
-        raise CheckpointError(f"{shown}: found other weights than those of the comparison, expected its own")
+    if theta is None or statistics is None or theta.ndim != 2 or statistics.ndim != 2:
+        raise CheckpointError(f"{shown}: found no weights of this network, expected its tensors, a row for each seed")
+    if weights_digest(theta, statistics) != expected:
+        what = f"{shown}: found other weights than those of the comparison, expected its own"
+        trust.hold(what, ["theta: found another SHA-256 than in summary.json"])
     row = summary.seeds.index(seed)
     return theta[row : row + 1], statistics[row : row + 1]
 

@@ -5,6 +5,7 @@ import pytest
 
 from nnlab.comparison.weights import read_weights, weights_digest, write_weights
 from nnlab.errors import CheckpointError
+from nnlab.experiments.unchanged import Trust
 from nnlab.networks.layout import Layout, ParameterSpec
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.summary import ArmSummary, ComparisonSummary
@@ -33,7 +34,7 @@ def test_each_tensor_has_a_member_and_theta_comes_back(of_statistics, tmp_path):
         assert members["dense1/weights"][1].tolist() == theta[1, :6].reshape(2, 3).tolist()
         size = sum(members[name].nbytes for name in members.files if "/" in name)
     assert size == theta.nbytes + statistics.nbytes  # nothing is kept twice
-    found = read_weights(RunFolder(tmp_path), summary, "relu", 5, (THETA, of_statistics))
+    found = read_weights(RunFolder(tmp_path), summary, "relu", 5, (THETA, of_statistics), Trust())
     assert [one.tobytes() for one in found] == [theta[1].tobytes(), statistics[1].tobytes()]
 
 
@@ -42,9 +43,13 @@ def test_files_of_earlier_versions_and_of_other_networks(tmp_path):
     path = tmp_path / "weights" / "relu.npz"
     theta, statistics, summary = arm(STATISTICS)
     np.savez(path, theta=theta, statistics=statistics, seeds=np.array(SEEDS))
-    found = read_weights(RunFolder(tmp_path), summary, "relu", 4, (THETA, STATISTICS))
+    found = read_weights(RunFolder(tmp_path), summary, "relu", 4, (THETA, STATISTICS), Trust())
     assert [one.tobytes() for one in found] == [theta[0].tobytes(), statistics[0].tobytes()]
     write_weights(path, theta, statistics, SEEDS, (THETA, STATISTICS))
-    for other in (Layout(THETA.specs[::-1]), Layout([ParameterSpec("dense1/weights", (3, 3))])):
-        with pytest.raises(CheckpointError, match="found other weights than those of the comparison"):
-            read_weights(RunFolder(tmp_path), summary, "relu", 4, (other, STATISTICS))
+    others = {
+        "found other weights than those of the comparison": Layout(THETA.specs[::-1]),
+        "found no weights of this network": Layout([ParameterSpec("dense1/weights", (3, 3))]),
+    }
+    for found, other in others.items():
+        with pytest.raises(CheckpointError, match=found):
+            read_weights(RunFolder(tmp_path), summary, "relu", 4, (other, STATISTICS), Trust())
