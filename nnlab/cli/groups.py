@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PluginOptions:
-    """The folder of runs, plugins and threads."""
+class CodeOptions:
+    """Plugins and threads."""
 
-    runs_dir: o.RunsDir = Path("runs")
     plugin: o.Plugin = None
     threads: o.Threads = 1
 
@@ -34,6 +33,13 @@ class PluginOptions:
     def plugins(self) -> list[Path]:
         """The files given by --plugin."""
         return self.plugin or []
+
+
+@dataclass(frozen=True)
+class PluginOptions(CodeOptions):
+    """The same, and the folder of runs."""
+
+    runs_dir: o.RunsDir = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class PictureOptions:
     @property
     def chosen(self) -> dict[str, Any]:
         """The argument `figures` of a function of `nnlab.api`; ConfigError for a format that is none."""
-        from nnlab.runs.folder import refuse_other_formats
+        from nnlab.storage.folder import refuse_other_formats
 
         formats = [] if self.figures is None else self.figures.split(",")
         refuse_other_formats(formats)
@@ -187,7 +193,7 @@ class Output(BareOutput):
 
         ConfigError for --json, which wants stdout as well.
         """
-        from nnlab.runs.outputs import is_stdout
+        from nnlab.storage.outputs import is_stdout
 
         if not any(path is not None and is_stdout(path) for path in outputs):
             return self
@@ -232,7 +238,7 @@ def command_of(function: Callable[..., None]) -> Callable[..., None]:
         chosen = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
         with exit_codes(debug=any(group.debug for group in chosen.values() if isinstance(group, Debugging))):
             for group in chosen.values():
-                if isinstance(group, PluginOptions):
+                if isinstance(group, CodeOptions):
                     o.use_threads(group.threads)
             function(**given, **chosen)
 

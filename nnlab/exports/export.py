@@ -14,8 +14,8 @@ from nnlab.exports.packages import require
 from nnlab.exports.ports import InputsForm, Port, blurred, input_ports, output_port
 from nnlab.exports.torch.code import code_of, refuse_other_code
 from nnlab.exports.torch.modules import modules_of, torch_tensors
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.outputs import NamedOutput, is_stream
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.outputs import NamedOutput, is_stream
 
 FileFormat = Literal["onnx", "safetensors"]
 TensorLayout = Literal["nnlab", "torch"]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nnlab.errors import ConfigError
 from nnlab.experiments.evaluate import Opened, own_rows
-from nnlab.runs.folder import RunFolder
 from nnlab.setup.model import Model
 from nnlab.setup.rows import split_rows
+from nnlab.storage.folder import RunFolder
 
 Array = NDArray[Any]
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.document import of_values
+from nnlab.config.experiment import to_plain, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
@@ -20,9 +22,9 @@ from nnlab.maths.losses import with_row_weights
 from nnlab.maths.metrics import Figures, Scored, report, top_k_for
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
-from nnlab.runs.about import ModelAbout, weights_faults
-from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for
+from nnlab.storage.about import ModelAbout, weights_faults
+from nnlab.storage.checkpoints import Checkpoint, theta_group
 
 Array = NDArray[Any]
 
@@ -122,6 +124,11 @@ class Model:
         facts = {"columns": self.columns.to_dict(), "image_shape": self.image_shape, "layout": self._layout()}
         return Checkpoint({**arrays, **extra}, kind(**facts, **about).document())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process, or from a pickle, is made of plain values and arrays, as from a checkpoint."""
+        kept = self.to_checkpoint({}, ModelAbout, {})
+        return _unpickled, (to_plain(self.experiment), kept)
+
     def _layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The name and the shape of each tensor of theta, in order."""
         return tuple((spec.name, tuple(spec.shape)) for spec in self.network.layout.specs)
@@ -176,3 +183,8 @@ class Model:
             Scaling.from_arrays(targets) if targets else None,
             about.image_shape,
         )
+
+
+def _unpickled(values: Mapping[str, Any], kept: Checkpoint) -> Model:
+    """The inverse of `Model.__reduce__`."""
+    return Model.from_checkpoint(validate(of_values(values)), kept)

@@ -7,8 +7,8 @@ from nnlab.comparison.weights import read_weights, weights_digest, write_weights
 from nnlab.errors import CheckpointError
 from nnlab.experiments.unchanged import Trust
 from nnlab.networks.layout import Layout, ParameterSpec
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.summary import ArmSummary, ComparisonSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.summary import ArmSummary, ComparisonSummary
 
 THETA = Layout([ParameterSpec("dense1/weights", (2, 3)), ParameterSpec("dense1/bias", (3,))])
 STATISTICS = Layout([ParameterSpec("batch_norm1/mean", (3,)), ParameterSpec("batch_norm1/variance", (3,))])

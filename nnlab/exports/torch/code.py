@@ -14,9 +14,9 @@ from nnlab.errors import OutputError, printable
 from nnlab.exports.ports import listed_inputs, merged_inputs
 from nnlab.exports.torch.modules import FINISHES, TorchModule
 from nnlab.networks.layers.base import is_image
-from nnlab.runs.files import storage_errors
-from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.model import Model
+from nnlab.storage.files import storage_errors
+from nnlab.storage.outputs import NamedOutput
 
 _BEGIN = '"""A trained network as a PyTorch module, written by nnlab '
 
