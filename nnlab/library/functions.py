@@ -6,6 +6,7 @@ place of the experiment's data; they are kept in the run folder, so that the run
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from nnlab import api
 from nnlab.comparison.compare import ComparisonResult
 from nnlab.comparison.portable import blas_threads
 from nnlab.config.plugins import with_plugins
+from nnlab.experiments.trace.build import trace_of
 from nnlab.gradients.results import CheckResult
 from nnlab.library.activations import ActivationFunction
 from nnlab.library.files import Config, Paths, Settings, Several, experiment_file, paths, plain, settings_of, several
 from nnlab.library.progress import watcher
-from nnlab.library.results import ComparisonRun, Run, Runs, result_in
+from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
 from nnlab.storage.lookup import find
 
 Name = str | PathLike[str]
@@ -174,6 +176,27 @@ def gradcheck(
     how |= {"strict": strict, "trust": trust, "set": settings_of(set), "seed": seed, "plugins": paths(plugin)}
     with blas_threads(threads):
         return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+
+
+def trace(
+    config: Config,
+    *,
+    data: tuple[Any, Any] | None = None,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+) -> WorkedStep:
+    """Work out one training step of a small network as one would by hand: forward, loss, backward and update.
+
+    `step` counts from 1, and `rows` are the rows of its batch, from 0, of which numbers are shown. Every number is that
+    of the training itself; a notebook shows them as tables. ConfigError for a network that is too large.
+    """
+    read: dict[str, Any] = {"seed": seed, "threads": threads, "set": settings_of(set), "plugins": paths(plugin)}
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
+        return WorkedStep(**vars(trace_of(file.setup_to_train(), step, rows)))
 
 
 def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:
