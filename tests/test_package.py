@@ -38,6 +38,7 @@ ROOMS = (
     {"setup"},
     {"gradients"},
     {"experiments"},
+    {"exports"},
     {"comparison"},
     {"api"},
     {"cli", "library", "sklearn"},
@@ -60,6 +61,8 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "distributed": {"comparison"},  # an extra
+    "onnx": {"exports"},  # an extra
+    "safetensors": {"exports"},  # an extra
     "sklearn": {"sklearn"},  # an extra
     "pandas": {"library"},  # where a table is asked for
 }
@@ -188,12 +191,14 @@ def loaded_by(code):
     return set(done.stderr.rpartition("LOADED")[2].split()), done.returncode
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["compare-activations", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["export", "--help"], ["compare-activations", "--help"], ["--version"]]
+)
 def test_help_loads_neither_numpy_nor_matplotlib(words):
     loaded, code = loaded_by(f"import sys; sys.argv = ['nnlab', *{words}]\nfrom nnlab.cli.app import main\nmain()")
     assert code == 0
     assert "typer" in loaded
-    assert loaded & {"numpy", "scipy", "matplotlib", "yaml"} == set()
+    assert loaded & {"numpy", "scipy", "matplotlib", "yaml", "onnx"} == set()
 
 
 def test_a_dry_run_loads_nothing_that_it_does_not_need():
