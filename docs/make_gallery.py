@@ -55,12 +55,12 @@ def main() -> None:
         swept = nnlab.sweep(
             _config("moons"),
             random=["optimizer.learning_rate=0.0003..0.3:log"],
-            grid=["network.activation=tanh,relu"],
+            grid=["network.activation=tanh,prelu"],
             budget=10,
             seeds=3,
             runs_dir=folder,
         )
-        for picture in ("keys", "final", "cost"):
+        for picture in ("keys", "final", "cost", "learned_parameters"):
             _draw(swept, picture, gallery / f"sweep-{picture}.png")
         _draw(swept, swept.summary["figure"].split("/")[1], gallery / "sweep-metric.png")
 
@@ -80,7 +80,7 @@ def _comparison(folder: Path, gallery: Path) -> None:
         name="moons",
         runs_dir=folder,
     )
-    for picture in ("boundaries", "film", "units", "learned_parameters", "health"):
+    for picture in ("architecture", "boundaries", "film", "units", "learned_parameters", "health"):
         _shrink(learned.path / "plots" / f"{picture}.png", gallery / f"comparison-{picture}.png")
 
 

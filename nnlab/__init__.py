@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from nnlab.library.functions import load as load
     from nnlab.library.functions import runs as runs
     from nnlab.library.functions import sweep as sweep
+    from nnlab.library.functions import trace as trace
     from nnlab.library.functions import train as train
     from nnlab.library.networks import TrainedNetwork as TrainedNetwork
     from nnlab.library.results import ComparisonRun as ComparisonRun
     from nnlab.library.results import Run as Run
     from nnlab.library.results import Runs as Runs
+    from nnlab.library.results import WorkedStep as WorkedStep
 
 __version__ = "0.2.0"
 
@@ -41,12 +43,14 @@ _HOMES = {
     "Run": _RESULTS,
     "Runs": _RESULTS,
     "TrainedNetwork": "nnlab.library.networks",
+    "WorkedStep": _RESULTS,
     "activation": _FUNCTIONS,
     "compare_activations": _FUNCTIONS,
     "gradcheck": _FUNCTIONS,
     "load": _FUNCTIONS,
     "runs": _FUNCTIONS,
     "sweep": _FUNCTIONS,
+    "trace": _FUNCTIONS,
     "train": _FUNCTIONS,
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are texts

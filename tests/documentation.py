@@ -11,8 +11,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import yaml
+from pages import png
 from support import ROOT, nnlab_here
 
 from nnlab.config.document import read_text
@@ -25,6 +27,8 @@ PAGES = [README, *sorted(DOCS.glob("*.md"))]
 
 _BLOCK = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _SHELL = set("();<>|&")
+_DRAWING = ("nnlab draw", "nnlab plot", "activations plot", "runs compare", "--figures", ".plot(")
+_QUICK = ROOT / "tests" / "quick_pictures"
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,12 @@ def commands_of_a_build_server(text):
 class Reader:
     """Does what the blocks of a page say, one after the other, in a folder that looks like the checkout.
 
-    Plain commands run in this process, which is quicker; what needs a shell gets one, with an `nnlab` on its PATH.
+    Plain commands run in this process, which is quicker; what needs a shell gets one, with an `nnlab` on its PATH. A
+    block that asks for no picture has those of its trainings composed and saved, and not painted.
     """
 
     folder: Path
+    paints: bool = True
     names: dict[str, object] = field(default_factory=lambda: {"input": print})
 
     def __post_init__(self):
@@ -104,8 +110,13 @@ class Reader:
 
     def follow(self, block):
         """Do what a block says; AssertionError if that fails."""
+        self.paints = any(words in block.text for words in _DRAWING)
+        with contextlib.nullcontext() if self.paints else patch("nnlab.pictures.style.to_png", lambda _figure: png()):
+            self._do(block)
+
+    def _do(self, block):
         if block.is_of_a_build_server:
-            Reader(self.folder / block.title.replace("/", "-")).run(commands_of_a_build_server(block.text))
+            Reader(self.folder / block.title.replace("/", "-"), self.paints).run(commands_of_a_build_server(block.text))
         elif block.language == "sh":
             self.run(block.text)
         elif block.language == "python":
@@ -126,11 +137,12 @@ class Reader:
 
     def in_a_shell(self, text):
         """Run lines in bash, in which the first failure is the end."""
+        places = [ROOT] if self.paints else [ROOT, _QUICK]
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
             cwd=self.folder,
-            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(map(str, places))},
             capture_output=True,
             text=True,
             check=False,

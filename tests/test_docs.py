@@ -210,6 +210,11 @@ def test_every_initializer_is_named():
     assert named == set(INITIALIZERS)
 
 
+def test_every_name_of_the_library_is_in_its_table():
+    table = text_of("python.md")
+    assert [name for name in nnlab.__all__ if name != "__version__" and f"`{name}`" not in table] == []
+
+
 # --- options and exit codes -------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ def test_it_has_at_most_150_lines():
 
 @pytest.mark.slow
 def test_the_first_command_compares_activations_on_digits(tmp_path):
-    done = Reader(tmp_path / "checkout").in_a_shell(SETUP[0].split("&& .venv/bin/")[-1])
+    done = Reader(tmp_path / "checkout", paints=False).in_a_shell(SETUP[0].split("&& .venv/bin/")[-1])
     assert all(name in done.stderr for name in ("sigmoid", "tanh", "relu"))
 
 

@@ -6,18 +6,21 @@ place of the experiment's data; they are kept in the run folder, so that the run
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from nnlab import api
 from nnlab.comparison.compare import ComparisonResult
+from nnlab.comparison.portable import blas_threads
 from nnlab.config.plugins import with_plugins
+from nnlab.experiments.trace.build import trace_of
 from nnlab.gradients.results import CheckResult
 from nnlab.library.activations import ActivationFunction
 from nnlab.library.files import Config, Paths, Settings, Several, experiment_file, paths, plain, settings_of, several
 from nnlab.library.progress import watcher
-from nnlab.library.results import ComparisonRun, Run, Runs, result_in
+from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
 from nnlab.storage.lookup import find
 
 Name = str | PathLike[str]
@@ -61,7 +64,7 @@ def train(
     own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate)}
     held: dict[str, Any] = {"baseline": baseline, "baselines": baselines, "junit": _path(junit), "runs_dir": root}
     held |= {"max_seconds": max_seconds, "live": live, "figures": several(figures), "watcher": watcher()}
-    with experiment_file(source, data, **own) as file:
+    with blas_threads(threads), experiment_file(source, data, **own) as file:
         ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
     return Run(ended.folder, ended.warnings, plugin)
 
@@ -106,7 +109,7 @@ def compare_activations(
     how |= {"jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
     how |= {"figures": several(figures), "gates": several(gate), "baseline": baseline, "baselines": baselines}
     how |= {"junit": _path(junit), "runs_dir": Path(runs_dir), "watcher": watcher()}
-    with experiment_file(config, data, **read) as file:
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.compare(file, several(activation), **how), plugin)
 
 
@@ -145,7 +148,7 @@ def sweep(
     how |= {"metric": metric, "jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout}
     how |= {"live": live, "figures": several(figures), "gates": several(gate), "junit": _path(junit)}
     how |= {"runs_dir": Path(runs_dir), "watcher": watcher()}
-    with experiment_file(config, data, **read) as file:
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.sweep(file, **how), plugin)
 
 
@@ -171,7 +174,29 @@ def gradcheck(
     target = config.path if isinstance(config, Run) else plain(config)
     how: dict[str, Any] = {"method": method, "steps": steps, "epsilon": epsilon, "threshold": threshold}
     how |= {"strict": strict, "trust": trust, "set": settings_of(set), "seed": seed, "plugins": paths(plugin)}
-    return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+    with blas_threads(threads):
+        return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+
+
+def trace(
+    config: Config,
+    *,
+    data: tuple[Any, Any] | None = None,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+) -> WorkedStep:
+    """Work out one training step of a small network as one would by hand: forward, loss, backward and update.
+
+    `step` counts from 1, and `rows` are the rows of its batch, from 0, of which numbers are shown. Every number is that
+    of the training itself; a notebook shows them as tables. ConfigError for a network that is too large.
+    """
+    read: dict[str, Any] = {"seed": seed, "threads": threads, "set": settings_of(set), "plugins": paths(plugin)}
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
+        return WorkedStep(**vars(trace_of(file.setup_to_train(), step, rows)))
 
 
 def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:

@@ -39,7 +39,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def picture(svg: bytes, words: str) -> str:
     """An SVG picture with the words that say what it shows."""
     data = base64.b64encode(svg).decode()
-    return f'<img alt="{escape(printable(words), quote=True)}" src="data:image/svg+xml;base64,{data}">'
+    words = escape(printable(words), quote=True)
+    return f'<img style="max-width:100%" alt="{words}" src="data:image/svg+xml;base64,{data}">'
 
 
 def figures_table(final: Mapping[str, float | None]) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class NotebookLine:
             self._put("")
 
     def _put(self, text: str) -> None:
-        import IPython.display as ipython  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+        ipython: Any = import_module("IPython.display")  # there is one in a notebook only
 
         shown = ipython.HTML(f"<code>{escape(printable(text))}</code>" if text else "")
         if self._handle is None:

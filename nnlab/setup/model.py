@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.document import of_values
+from nnlab.config.experiment import to_plain, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
@@ -122,6 +124,11 @@ class Model:
         facts = {"columns": self.columns.to_dict(), "image_shape": self.image_shape, "layout": self._layout()}
         return Checkpoint({**arrays, **extra}, kind(**facts, **about).document())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process, or from a pickle, is made of plain values and arrays, as from a checkpoint."""
+        kept = self.to_checkpoint({}, ModelAbout, {})
+        return _unpickled, (to_plain(self.experiment), kept)
+
     def _layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The name and the shape of each tensor of theta, in order."""
         return tuple((spec.name, tuple(spec.shape)) for spec in self.network.layout.specs)
@@ -135,14 +142,15 @@ class Model:
         try:
             with np.errstate(all="ignore"):
                 model = cls._read(experiment, checkpoint, about)
-            fits = model._layout() == about.layout and model._fits()  # noqa: SLF001 - its own
+            fits = model._layout() == about.layout and model.fits  # noqa: SLF001 - its own
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
         if not fits:
             raise CheckpointError("the checkpoint holds another network than this experiment describes")
         return model
 
-    def _fits(self) -> bool:
+    @property
+    def fits(self) -> bool:
         """Whether theta, statistics, columns and scalings have the sizes and types of the network."""
         network, dtype = self.network, dtype_of(self.experiment)
         scaled = [(self.scaling, network.inputs)]
@@ -175,3 +183,8 @@ class Model:
             Scaling.from_arrays(targets) if targets else None,
             about.image_shape,
         )
+
+
+def _unpickled(values: Mapping[str, Any], kept: Checkpoint) -> Model:
+    """The inverse of `Model.__reduce__`."""
+    return Model.from_checkpoint(validate(of_values(values)), kept)

@@ -78,10 +78,12 @@ def test_names_stay_functions_whatever_is_imported_after_them(iris):
     assert callable(nnlab.gradcheck)
 
 
-_SHOWS = {"quiet", "json", "debug", "color", "dry_run", "print_config", "self_test", "output"}
+# What is for a terminal alone: how a result is shown, and exercises for a person.
+_SHOWS = {"quiet", "json", "debug", "dry_run", "print_config", "self_test", "latex", "markdown", "digits"}
+_SHOWS |= {"blank", "answers", "check", "tolerance", "show"}
 
 
-@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck"])
+@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck", "trace"])
 def test_arguments_are_called_as_the_options_are(command):
     click_command = typer.main.get_command(_app_of(command))
     options = {
@@ -219,6 +221,14 @@ def test_a_sweep_ranks_points(runs_dir):
 def test_a_gradient_is_checked_for_values_and_for_runs(iris):
     assert nnlab.gradcheck(XOR).fault is None
     assert nnlab.gradcheck(iris, strict=True).fault is None
+
+
+def test_a_step_is_worked_out_with_the_numbers_of_the_training(runs_dir):
+    step = nnlab.trace(XOR, step=2, set={"precision": "float64"})
+    run = nnlab.train(XOR, steps=2, set={"precision": "float64", "training.log_every": 1}, runs_dir=runs_dir)
+    assert step.loss == run.metrics["batch/loss"][-1]
+    assert (step["dense1/weights.new"] == run.model("last").parameters["dense1/weights"]).all()
+    assert "dense1/weights" in step._repr_markdown_()
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------
