@@ -29,6 +29,8 @@ from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_p
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
+from nnlab.maths.baselines import LINEAR
+from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.networks.learned import FAMILY, learned_parameters
 from nnlab.runs.about import SavedState
 from nnlab.runs.environment import environment
@@ -428,7 +430,11 @@ class Training:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
         prepared = rows.of(0)
         x = inputs_for_linear(gates, rows.dataset.columns, prepared.train, chosen=self.baselines)
-        return Baselines.fit(rows.dataset, prepared.split.train, x, self.setup.network.head.weights)
+        fitted = Baselines.fit(rows.dataset, prepared.split.train, x, self.setup.network.head.weights)
+        if self.baselines and LINEAR not in fitted.predictors:
+            why = f"it would take too much memory, as of more than {MOST_DENSE:,} classes"
+            self.warnings.append(f"there is no {LINEAR} baseline: {why}")
+        return fitted
 
     def _examine(self) -> Autopsy:
         """Diagnose why the training diverged, and write autopsy.json."""
