@@ -152,6 +152,9 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     _show_answers(screen, found)
     if predictions is not None:
         screen.say(f"{found.rows:,} predictions written to {predictions}")
+        if found.keeps_decisions:
+            rank = "the rank of the true one" if found.figures else "no rank, since no true one is known"
+            screen.tell(f"of so many classes they have the probability of the predicted one, and {rank}")
         if found.escaped:
             what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
             screen.tell(f"{what}, in {', '.join(found.escaped)}")

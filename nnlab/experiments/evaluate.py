@@ -52,7 +52,7 @@ from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
-from nnlab.maths.decisions import Decisions
+from nnlab.maths.decisions import Decisions, keeps_decisions
 from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
 from nnlab.runs import checkpoints
@@ -114,6 +114,11 @@ class Evaluation:
     def rows(self) -> int:
         """The number of rows with a prediction."""
         return sum(part.rows for part in self.predicted.values())
+
+    @property
+    def keeps_decisions(self) -> bool:
+        """Whether of the outputs for very many classes only the decisions are kept."""
+        return keeps_decisions(self.model.experiment.task, self.model.network.outputs)
 
     @property
     def learned(self) -> Figures:
