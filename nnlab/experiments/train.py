@@ -30,6 +30,7 @@ from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.maths.baselines import LINEAR
+from nnlab.maths.metrics import Scored
 from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.networks.learned import FAMILY, learned_parameters
 from nnlab.runs.about import SavedState
@@ -39,7 +40,6 @@ from nnlab.runs.folder import RunFolder, now
 from nnlab.runs.gradients import GradientSummary
 from nnlab.runs.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
 from nnlab.runs.summary import TrainingSummary
-from nnlab.setup.model import Model
 from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
 from nnlab.training.plan import Plan, Record
@@ -344,17 +344,17 @@ class Training:
         """Evaluate, draw, and write summary and report."""
         chosen = self.setup.chosen(self.state)
         model = self.setup.model(chosen.theta, chosen.statistics)
-        reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
+        reports, shown = (Reports(), None) if status == "diverged" else evaluate_parts(model, self.setup)
         autopsy = self._examine() if status == "diverged" else None
         if reports and self.never_measured:
             self.warnings.append(self._of_the_monitor())
         elif reports and self.setup.stops_early and self.state.step and not self.state.best.step[0]:
             self.warnings.append(self._of_the_start())
-        beside = self._beside(model, reports)
+        beside = self._beside(reports, shown)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
-        if reports:
-            data = plot_data_of(self.setup, self.state, self.measured, model)
+        if shown:
+            data = plot_data_of(self.setup, self.state, self.measured, model, shown.outputs)
             self.warnings += draw(self._with_way(data), self.folder.plots, self.formats)
         else:
             data = curves_of(self.setup, self.state, self.measured)
@@ -419,12 +419,11 @@ class Training:
             return None
         return "max_seconds" if self.state.running.any() else "early_stopping"
 
-    def _beside(self, model: Model, reports: Reports) -> Beside:
-        """What the figures are worth; nothing for a training that diverged."""
-        if not reports:
+    def _beside(self, reports: Reports, shown: Scored | None) -> Beside:
+        """What the figures are worth, with the outputs on the part shown; nothing for a training that diverged."""
+        if shown is None:
             return NOTHING
-        parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines().beside(parts, reports, lambda part: model.scored(parts[part].x))
+        return self._fit_baselines().beside(parts_of(self.setup.rows.of(0)), reports, lambda _part: shown)
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
