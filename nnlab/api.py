@@ -769,8 +769,8 @@ def remove_runs(
     return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
 
 
-def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[Path]:
-    """Move removed runs back; where they are now, under another number if a name is taken."""
+def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[tuple[Path, Path]]:
+    """Move removed runs back; where each was and where it is now, under another number if its name is taken."""
     from nnlab.runs.trash import restore
 
     return [restore(runs_dir, run) for run in runs]

@@ -166,7 +166,7 @@ Network = Annotated[
     str,
     typer.Argument(
         parser=_expanded,
-        autocompletion=completion.runs,
+        autocompletion=completion.networks,
         metavar="RUN",
         help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several; "
         "of a comparison RUN:ARM, or RUN:ARM@seedN.",

@@ -69,8 +69,8 @@ def draft(output: Output, drafted: Draft) -> None:
     output.result(drafted.document(), str(drafted.path))
 
 
-def cost(output: Output, setup: Setup, found: DryRun) -> None:
-    """Show the network, the data and the cost of a step."""
+def cost(output: Output, setup: Setup, found: DryRun, to_draw: str) -> None:
+    """Show the network, the data, the cost of a step, and the command that draws the network."""
     if not output.as_json:
         screen = Screen(quiet=False)
         for warning in setup.rows.of(0).warnings:
@@ -78,7 +78,8 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         for note in setup.rows.dataset.notes:
             screen.tell(note)
         show_setup(screen, setup, found.sentence())
-        screen.say("nnlab draw takes the same CONFIG and draws this network")
+        screen.say("to draw this network:")
+        screen.say(f"    {to_draw}", to_type=True)
     output.result(found.document())
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from nnlab.cli.console import console, encodable, has_width, is_live
 from nnlab.cli.progress import Bar, Bars, Lines, LinesOfArms, duration, live_lines, short
 from nnlab.errors import printable
+from nnlab.limits import with_cure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,7 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
-        self._line(f"warning: {text}")
+        self._line(f"warning: {with_cure(text)}")
 
     def alarm(self, text: str) -> None:
         """Print in red, even on a quiet screen, why no figure of a result can be trusted."""
@@ -205,7 +206,8 @@ def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None
     classes = list(dict.fromkeys(name.split("/", 1)[1] for name in figures))
     if classes:
         rows = [[name, *(figure(figures.get(f"{metric}/{name}")) for metric in metrics)] for name in classes]
-        screen.table(f"{part} part, one by one", ["", *metrics], rows)
+        by = "target" if "rmse" in metrics else "class"
+        screen.table(f"{part} part, by {by}", ["", *metrics], rows)
 
 
 def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
@@ -314,7 +316,8 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
         )
     for name in by_step_of(reports):
         screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
-    screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with:")
+    bound = "B bounds what rounding alone may add up to, and an absolute error passes up to 4 B + 5e-162"
+    screen.say(f"{bound}; seed {seed}; again with:")
     screen.say(f"  {reproduce}", to_type=True)
 
 

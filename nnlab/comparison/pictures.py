@@ -22,6 +22,7 @@ from nnlab.pictures import Plane
 from nnlab.pictures.scales import metric_value
 from nnlab.report.parts import Drawing
 from nnlab.runs.summary import ComparisonSummary, SweepSummary
+from nnlab.setup.diagrams import architecture_of_arms
 
 if TYPE_CHECKING:
     from nnlab.comparison.contents import Comparison
@@ -149,6 +150,14 @@ def health(comparison: Comparison) -> Any:
     return plots.arm_health(measured, title=title, styles=_styles(comparison), has_channels=has_channels)
 
 
+def architecture(comparison: Comparison) -> Any:
+    """Draw the layers that all arms share, with the activation as each arm's; None where arms differ by more."""
+    if comparison.dataset is None or not comparison.experiments:
+        return None
+    diagram = architecture_of_arms(comparison.experiments, comparison.dataset)
+    return plots.architecture(diagram) if diagram else None
+
+
 _MOST_ROWS = 40  # arms in pictures with a row for each arm
 
 PICTURES: dict[str, Drawing[Comparison]] = {
@@ -202,6 +211,11 @@ PICTURES: dict[str, Drawing[Comparison]] = {
         "Dead and saturated units and the gradient of each arm over the steps, layer by layer, as the median of "
         "the seeds. Look for arms whose gradient is far below the others' in the first layers, and for dead units "
         "that increase.",
+    ),
+    "architecture": Drawing(
+        architecture,
+        "The network that all arms share, drawn once: only the activation is each arm's own. The weights of an "
+        "arm's network are drawn by nnlab draw RUN:ARM. Look which layers take it.",
     ),
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.choices import OF_A_PLUGIN
 from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.overrides import override_all
@@ -88,8 +89,8 @@ class Evaluation:
     """Figures and predictions of each evaluated part; no figures without targets.
 
     `step` is None where nothing has recorded it, `arm` says which network of a comparison it is.
-    `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows,
-    `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
+    `flattery` is a sentence on new rows that were trained on, or empty. `warnings` are about the run and about the
+    rows, `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
     """
 
     run: Path
@@ -241,7 +242,8 @@ def plugins_named(run: RunFolder) -> Iterator[None]:
 
 
 def _with_hint(fault: Fault, hint: str) -> Fault:
-    return replace(fault, message=fault.message + hint) if "unknown activation" in fault.message else fault
+    is_one = "unknown activation" in fault.message
+    return replace(fault, message=fault.message.removesuffix(OF_A_PLUGIN) + hint) if is_one else fault
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}
@@ -324,7 +326,7 @@ def evaluate_opened(
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     about = (run.path, opened.status, opened.checkpoint, opened.step)
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, arm=opened.arm, **asked)
-    trained = _count_trained_on(opened, run, rows, predicted)
+    trained = _count_trained_on(opened, run, rows)
     warnings = (
         *_on_gradient(opened.gradient_faults),
         *_on_status(opened),
@@ -337,11 +339,9 @@ def evaluate_opened(
     return replace(found, trusted=tuple(opened.trust.differences), **told)
 
 
-def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predicted: Mapping[str, Predicted]) -> int:
-    """How many of the rows that have figures were in the training part."""
-    if new is None:
-        return predicted["train"].rows if "train" in predicted else 0
-    if new.y is None:
+def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None) -> int:
+    """How many of new rows that have figures were in the training part; the run's own parts have figures each."""
+    if new is None or new.y is None:
         return 0
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.fingerprint, new)
 

@@ -138,14 +138,15 @@ class Model:
         try:
             with np.errstate(all="ignore"):
                 model = cls._read(experiment, checkpoint, about)
-            fits = model._layout() == about.layout and model._fits()  # noqa: SLF001 - its own
+            fits = model._layout() == about.layout and model.fits  # noqa: SLF001 - its own
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
         if not fits:
             raise CheckpointError("the checkpoint holds another network than this experiment describes")
         return model
 
-    def _fits(self) -> bool:
+    @property
+    def fits(self) -> bool:
         """Whether theta, statistics, columns and scalings have the sizes and types of the network."""
         network, dtype = self.network, dtype_of(self.experiment)
         scaled = [(self.scaling, network.inputs)]

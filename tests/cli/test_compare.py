@@ -84,8 +84,9 @@ def column(results, label, name):
 
 def test_the_folder_holds_tables_weights_and_pictures(run):
     found = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_file())
-    drawn = ("accuracy", "boundaries", "cost", "film", "final", "learned_parameters", "ranking", "survival", "units")
-    plots = [f"plots/{name}.png" for name in drawn]
+    figures = ("accuracy", "cost", "final", "learned_parameters", "ranking", "survival")
+    of_networks = ("architecture", "boundaries", "film", "units")
+    plots = [f"plots/{name}.png" for name in (*figures, *of_networks)]
     weights = ["weights/prelu.npz", "weights/relu.npz", "weights/tanh.npz"]
     tables = ["results.csv", "metrics.csv", "arms.csv", "pairs.csv", "shares.csv", "table.md", "table.tex"]
     documents = ["config.yaml", "run.json", "summary.json", "report.html"]

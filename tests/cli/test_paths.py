@@ -224,7 +224,10 @@ def test_an_experiment_is_read_from_a_pipe_and_its_paths_from_here(command, fold
 def test_messages_call_it_standard_input(path, folder):
     done = bash(f"sed s/tanh/tahn/ e.yaml | nnlab train {path}", folder)
     assert done.returncode == 2
-    assert done.stderr == "<stdin>:5:36: unknown activation 'tahn'; did you mean 'tanh'?\n"
+    assert (
+        done.stderr
+        == "<stdin>:5:36: unknown activation 'tahn'; did you mean 'tanh'? (one of a plugin needs --plugin FILE.py)\n"
+    )
 
 
 def test_what_is_piped_in_is_recorded_and_can_be_resumed(folder):

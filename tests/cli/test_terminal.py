@@ -115,6 +115,7 @@ def test_the_width_of_a_file_leaves_the_report_in_one_block(tmp_path):
     write(tmp_path, HOUSES)
     result = nnlab("gradcheck", "experiment.yaml", cwd=tmp_path)
     assert result.stderr.count("worst entry") == 1
+    assert "\nB bounds what rounding alone may add up to, and an absolute error passes up to 4 B + " in result.stderr
 
 
 @given(st.integers(40, 200), st.text("abcdefgh", min_size=1, max_size=60))
