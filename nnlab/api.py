@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nnlab.experiments.redraw import KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
+    from nnlab.experiments.trace.answers import Marking
+    from nnlab.experiments.trace.quantities import Trace
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
     from nnlab.gradcheck.results import CheckResult
@@ -560,6 +562,67 @@ def self_test(seed: int = 0) -> SelfTest:
     from nnlab.gradcheck.self_test import run_self_test
 
     return run_self_test(seed)
+
+
+# --- one step by hand -------------------------------------------------------------------------------------------------
+
+
+def trace(
+    config: str | Path,
+    *,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    blank: Sequence[str] = (),
+    answers: Path | None = None,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+) -> Trace:
+    """One training step of a small network as one would do it by hand, with the numbers of the training itself.
+
+    `step` counts from 1, as in metrics.csv; the steps before it are trained. `rows` are the rows of its batch, from 0,
+    of which numbers are shown; by default all of up to 8, else the first 4. The quantities `blank`, such as
+    `dense1/weights.gradient`, are left out, and written to `answers`, by default answers.csv.
+    """
+    from nnlab.experiments.trace.answers import answers_of, blanked
+    from nnlab.experiments.trace.build import trace_of
+
+    if answers is not None and not blank:
+        raise ConfigError("found --answers without --blank, expected the cells that are left out")
+    file = resolve(config, set=set, seed=seed, plugins=plugins, threads=threads)
+    path = answers or Path("answers.csv") if blank else None
+    (output,) = _outputs([path], file.read_files, Path(), None)
+    found = blanked(trace_of(file.setup_to_train(), step, rows), blank)
+    if output is not None:
+        output.write(answers_of(found))
+    return found
+
+
+def check_answers(
+    config: str | Path,
+    check: Path,
+    *,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    blank: Sequence[str] = (),
+    tolerance: float = 1e-3,
+    digits: int = 6,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+) -> Marking:
+    """Mark the file `check`, a CSV file with the columns cell and value, by the numbers of a training step.
+
+    A cell is right within `tolerance` of the right value, as a share of it, or where it is that value rounded to so
+    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong.
+    """
+    from nnlab.experiments.trace.answers import blanked, mark
+    from nnlab.experiments.trace.build import trace_of
+
+    setup = resolve(config, set=set, seed=seed, plugins=plugins, threads=threads).setup_to_train()
+    return mark(blanked(trace_of(setup, step, rows), blank), check, tolerance, digits)
 
 
 # --- many networks ----------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from nnlab.cli.output import complain, result, unwritten
 from nnlab.cli.plot import plot
 from nnlab.cli.runs import runs
 from nnlab.cli.sweep import sweep
+from nnlab.cli.trace import trace
 from nnlab.cli.train import train
 from nnlab.cli.verify import verify
 from nnlab.errors import NnlabError
@@ -57,6 +58,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "plot": (plot, "Draw a picture of a run again, also for print."),
     "init": (init, "Write an experiment for a table of your own."),
     "draw": (draw, "Draw the architecture of a network."),
+    "trace": (trace, "Work out one training step as by hand."),
     "verify": (verify, "Train a run again and compare every bit."),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 
 from nnlab.cli.console import console, encodable, has_width, is_live
@@ -74,6 +75,14 @@ def _table(cells: Sequence[Sequence[str]], columns: Sequence[int], numbers_from:
     return table
 
 
+def print_table(shown_on: Console, cells: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
+    """Print a table, whose first line has its headings, in blocks where it is too wide."""
+    for number, block in enumerate(_blocks(cells, numbers_from, shown_on.width)):
+        if number:
+            shown_on.print()
+        shown_on.print(_table(cells, block, numbers_from, shown_on.width))
+
+
 class Screen:
     """All output of a command for people; a quiet screen shows only warnings and errors."""
 
@@ -119,10 +128,7 @@ class Screen:
         self.console.print()
         # Rich's own title of a table would wrap at the table's width.
         self.console.print(encodable(printable(title)), style="bold")
-        for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
-            if number:
-                self.console.print()
-            self.console.print(_table(cells, block, numbers_from, self.console.width))
+        print_table(self.console, cells, numbers_from)
 
     @contextlib.contextmanager
     def progress(self, what: str) -> Iterator[Callable[[Progress], None]]:

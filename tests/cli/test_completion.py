@@ -66,7 +66,7 @@ def completed(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["tr"], ["train"]),
+        (["tr"], ["train", "trace"]),
         (["losses", "s"], ["show"]),
         (["train", "--res"], ["--resume"]),
         (["eval", ""], ["latest", "iris", "xor-tanh", "20260103-000000_xor", "20260104-000000_xor"]),
@@ -102,7 +102,7 @@ def completed(folder, monkeypatch, capsys):
         (["sweep", "--gate", "best.test/mic"], [f"best.test/micro_{name}" for name in ("precision", "recall", "f1")]),
         (["sweep", "--metric", "val/macro_f"], ["val/macro_f1"]),
         (["eval", "--split", ""], ["train", "val", "test"]),
-        (["--version", "tr"], ["train"]),
+        (["--version", "tr"], ["train", "trace"]),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -152,7 +152,7 @@ def test_zsh_and_fish_get_their_own_forms(completed):
     assert completed("eval", "nothing", shell="zsh") == ["_files"]
     fish = completed("train", "--set", "task=b", shell="fish", _TYPER_COMPLETE_FISH_ACTION="get-args")
     assert fish == ["task=binary"]
-    (train,) = completed("tra", shell="fish", _TYPER_COMPLETE_FISH_ACTION="get-args")
+    (train,) = completed("trai", shell="fish", _TYPER_COMPLETE_FISH_ACTION="get-args")
     assert train == "train\tTrain one network and leave a run folder."
 
 

@@ -163,6 +163,16 @@ class BoundElementwise(BoundLayer):
         self.slope(z, value, slope, **self.parameters)
         return value, slope
 
+    def intermediates(self) -> dict[str, Array]:
+        """f'(z), and df/dp for each learned parameter p, as `backward` takes them."""
+        found = {"slope": self.slope} | {
+            f"{p}_slope": self.layer.activation.parameter_slopes[p] for p in self.layer.learned
+        }
+        values = {name: np.empty_like(self.y) for name in found}
+        for name, slope in found.items():
+            slope(self.z, self.y, values[name], **self.parameters)
+        return values
+
     def kinks(self) -> Array:
         """The kinks that the activation declares, (kinks, units or 1), under each unit's own parameters."""
         learned = {name: self.parameters[name] for name in self.layer.learned}
