@@ -3,6 +3,8 @@
 The same small experiment runs both ways, as few and as very many classes: only MOST_DENSE differs.
 """
 
+import re
+
 import numpy as np
 import pytest
 from support import nnlab_here, parse_json, read_json, read_rows, trained, write
@@ -31,6 +33,8 @@ training:
 PLAIN = FILE.replace("weight: counts_for", "ignore: [counts_for]").replace(
     "batch_size: 16", "batch_size: 16\n  shuffle: false"
 )
+OF_FILES = re.sub(r"source:.*?}", "files: {train: t.csv, val: u.csv}, target: kind, ignore: [counts_for]}", PLAIN)
+OF_FILES = OF_FILES.replace("batch_size: 16", "batch_size: all")
 
 
 def table(rows=140):
@@ -50,12 +54,12 @@ def run_with(folder, monkeypatch, most_dense, text):
         monkeypatch.setattr("nnlab.experiments.train.draw", lambda *_words: [])
     folder.mkdir()
     write(folder, table(), "t.csv")
+    write(folder, table(40), "u.csv")
     run = trained(folder, write(folder, text), "--no-baselines")
-    words = ("eval", run, "--json", "--predictions", "p.csv")
-    return run, parse_json(nnlab_here(*words, cwd=folder).stdout)
+    return run, nnlab_here("eval", run, "--json", "--predictions", "p.csv", cwd=folder)
 
 
-@pytest.mark.parametrize("text", [FILE, PLAIN, PLAIN.replace("16", "all")], ids=["weights", "in order", "all"])
+@pytest.mark.parametrize("text", [FILE, PLAIN, OF_FILES], ids=["weights", "in order", "all, of files"])
 def test_a_run_has_the_bits_that_it_has_with_a_number_for_each_row_and_class(tmp_path, monkeypatch, text):
     (sparse, of_sparse), (dense, of_dense) = (
         run_with(tmp_path / name, monkeypatch, most, text) for name, most in (("sparse", 2), ("dense", 1000))
@@ -67,21 +71,24 @@ def test_a_run_has_the_bits_that_it_has_with_a_number_for_each_row_and_class(tmp
     finals = [read_json(run / "summary.json") for run in (dense, sparse)]
     for name in ("final", "baselines", "sentences"):
         assert finals[1][name] == finals[0][name]
-    assert of_sparse["figures"] == of_dense["figures"]
-    assert of_sparse["baselines"] == of_dense["baselines"]
+    evaluations = [parse_json(result.stdout) for result in (of_dense, of_sparse)]
+    for name in ("figures", "baselines", "sentences", "rows"):
+        assert evaluations[1][name] == evaluations[0][name]
     decided = [[row["kind"] for row in read_rows(tmp_path / name / "p.csv")] for name in ("dense", "sparse")]
     assert decided[0] == decided[1]
 
 
 def test_the_figures_can_be_made_from_predictions_of_very_many_classes(tmp_path, monkeypatch):
-    _, evaluation = run_with(tmp_path / "run", monkeypatch, 2, PLAIN)
+    run, result = run_with(tmp_path / "run", monkeypatch, 2, PLAIN)
     rows = [row for row in read_rows(tmp_path / "run" / "p.csv") if row["split"] == "test"]
     assert [*rows[0]] == ["split", "row", "line", "kind", "probability", "rank", "true/kind"]
-    figures = evaluation["figures"]
+    figures = parse_json(result.stdout)["figures"]
     assert figures["test/top_3_accuracy"] == np.mean([int(row["rank"]) <= 3 for row in rows])
     assert figures["test/accuracy"] == np.mean([row["kind"] == row["true/kind"] for row in rows])
     assert all((row["rank"] == "1") == (row["kind"] == row["true/kind"]) for row in rows)
     assert all(1 / CLASSES <= float(row["probability"]) <= 1 for row in rows)
+    told = nnlab_here("eval", run, "--split", "test", "--predictions", "q.csv", cwd=tmp_path).stderr
+    assert "they have the probability of the predicted one, and the rank of the true one" in " ".join(told.split())
 
 
 def test_a_linear_baseline_of_very_many_classes_is_refused_or_told_to_be_left_out(tmp_path, monkeypatch):
