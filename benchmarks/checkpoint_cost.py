@@ -21,10 +21,10 @@ from nnlab.config.document import read_text  # noqa: E402
 from nnlab.config.experiment import to_yaml, validate  # noqa: E402
 from nnlab.experiments.interrupts import Stop  # noqa: E402
 from nnlab.experiments.saving import SECONDS_BETWEEN_SAVES, Saver  # noqa: E402
-from nnlab.runs.environment import environment  # noqa: E402
-from nnlab.runs.folder import RunFolder  # noqa: E402
 from nnlab.setup.rows import prepare_rows, read_rows  # noqa: E402
 from nnlab.setup.setup import Setup, set_up  # noqa: E402
+from nnlab.storage.environment import environment  # noqa: E402
+from nnlab.storage.folder import RunFolder  # noqa: E402
 from nnlab.training.loop import fit  # noqa: E402
 
 CONFIG = """\

@@ -62,12 +62,12 @@ from nnlab.gates.parse import gates_from, parse_gate
 from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.formula import Formula
 from nnlab.maths.expressions.functions import FUNCTIONS
-from nnlab.runs import checkpoints
-from nnlab.runs.about import ModelAbout
-from nnlab.runs.cache import UserCache
 from nnlab.setup.model import Model
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
+from nnlab.storage import checkpoints
+from nnlab.storage.about import ModelAbout
+from nnlab.storage.cache import UserCache
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

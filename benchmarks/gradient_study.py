@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from strategies import ACTIVATIONS, HEADS, NARROWING, TRAINABLE, network_of, targets
 
-from nnlab.gradcheck.derivatives import CheckVerdict
-from nnlab.gradcheck.planted_defects import DEFECTS, act, dense
-from nnlab.gradcheck.point import BOTH, Plant, examine, nothing
-from nnlab.gradcheck.self_test import case, self_test
+from nnlab.gradients.derivatives import CheckVerdict
+from nnlab.gradients.planted_defects import DEFECTS, act, dense
+from nnlab.gradients.point import BOTH, Plant, examine, nothing
+from nnlab.gradients.self_test import case, self_test
 from nnlab.maths.losses import FUSED
 from nnlab.networks.layers.base import Layer, PassContext
 from nnlab.networks.network import Network, Pass

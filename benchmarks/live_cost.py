@@ -20,9 +20,9 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from nnlab.experiments.pictures import load_drawing  # noqa: E402
 from nnlab.experiments.train import Training  # noqa: E402
-from nnlab.runs.files import ignore  # noqa: E402
-from nnlab.runs.folder import RunFolder  # noqa: E402
 from nnlab.setup.experiment_file import ExperimentFile  # noqa: E402
+from nnlab.storage.files import ignore  # noqa: E402
+from nnlab.storage.folder import RunFolder  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "xor.yaml"
 STEPS = 40_000

@@ -86,7 +86,7 @@ GROUPS = {
         ("nnlab/maths/optimizers.py",),
         (_PARAMETERS, "maths/test_optimizers.py", "maths/test_optimizer_catalogue.py"),
     ),
-    "checkpoints": Group(("nnlab/runs/checkpoints.py",), ("runs/test_checkpoints.py",)),
+    "checkpoints": Group(("nnlab/storage/checkpoints.py",), ("runs/test_checkpoints.py",)),
     "gates": Group(("nnlab/gates/parse.py",), ("gates/test_gates.py", _TRAINING)),
 }
 

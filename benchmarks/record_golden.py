@@ -22,9 +22,9 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 from nnlab.config.document import read_text  # noqa: E402
 from nnlab.config.experiment import validate  # noqa: E402
 from nnlab.maths.optimizers import OPTIMIZERS  # noqa: E402
-from nnlab.runs.environment import environment  # noqa: E402
 from nnlab.setup.rows import prepare_rows, read_rows  # noqa: E402
 from nnlab.setup.setup import set_up  # noqa: E402
+from nnlab.storage.environment import environment  # noqa: E402
 from nnlab.training.loop import fit  # noqa: E402
 from nnlab.training.state import State  # noqa: E402
 

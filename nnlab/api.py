@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from nnlab.experiments.trace.quantities import Trace
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
-    from nnlab.gradcheck.results import CheckResult
-    from nnlab.gradcheck.self_test import SelfTest
+    from nnlab.gradients.results import CheckResult
+    from nnlab.gradients.self_test import SelfTest
     from nnlab.maths.activations import AnyActivation
-    from nnlab.runs.folder import RunFolder
-    from nnlab.runs.outputs import NamedOutput
     from nnlab.setup.experiment_file import ExperimentFile
     from nnlab.setup.setup import Setup
+    from nnlab.storage.folder import RunFolder
+    from nnlab.storage.outputs import NamedOutput
 
 DEFAULT_ARMS = ("sigmoid", "tanh", "relu")
 
@@ -101,13 +101,13 @@ def config_or_own(config: str | None, run: str | None, runs_dir: Path = Path("ru
         return config
     if run is None:
         raise ConfigError("found no CONFIG, expected an experiment file, or --resume RUN")
-    from nnlab.runs.lookup import find
+    from nnlab.storage.lookup import find
 
     return str(find(runs_dir, run).path / "config.yaml")
 
 
 def resolve(
-    config: str | Path,
+    config: str | Path | Mapping[str, Any],
     *,
     set: Sequence[str | Setting] = _NONE,  # noqa: A002 - the option's name
     seed: int | None = None,
@@ -118,7 +118,7 @@ def resolve(
     threads: int = 1,
     gates: Sequence[str] = (),
 ) -> ExperimentFile:
-    """Read an experiment file with overrides and gates; ConfigError with all its faults.
+    """Read an experiment file, or its values, with overrides and gates; ConfigError with all its faults.
 
     `set` holds texts such as `optimizer.learning_rate=0.01`; `steps` or `epochs` override the length of the training.
     """
@@ -131,12 +131,12 @@ def resolve(
         return ExperimentFile.read(config, overrides, plugins=plugins, threads=threads, gates=gates)
 
 
-def _plugins_named(config: str | Path) -> AbstractContextManager[None]:
+def _plugins_named(config: str | Path | Mapping[str, Any]) -> AbstractContextManager[None]:
     """Context in which an unknown activation is told with the plugins of the run, if the file is that of one."""
-    if Path(config).name != "config.yaml":
+    if isinstance(config, Mapping) or Path(config).name != "config.yaml":
         return nullcontext()
     from nnlab.experiments.evaluate import plugins_named
-    from nnlab.runs.folder import RunFolder
+    from nnlab.storage.folder import RunFolder
 
     return plugins_named(RunFolder(Path(config).parent))
 
@@ -209,13 +209,14 @@ def train(
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
-    from nnlab.runs.folder import refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     (report,) = _outputs([junit], file.read_files, runs_dir, baseline)
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None, "formats": figures}
+    about["kept"] = file.kept
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -244,8 +245,8 @@ def resume(
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.experiments.unchanged import beside
-    from nnlab.runs.folder import files_of_run, refuse_other_formats
-    from nnlab.runs.lookup import find
+    from nnlab.storage.folder import files_of_run, refuse_other_formats
+    from nnlab.storage.lookup import find
 
     refuse_other_formats(figures)
     folder = find(runs_dir, run)
@@ -264,9 +265,9 @@ def _outputs(
     paths: Sequence[Path | None], read: Sequence[str | Path], runs_dir: Path, baseline: str | None
 ) -> list[NamedOutput | None]:
     """The outputs that a person names, none of which is another, is `read`, or is a file of the baseline."""
-    from nnlab.runs.folder import files_of_run
-    from nnlab.runs.lookup import find
-    from nnlab.runs.outputs import outputs_at
+    from nnlab.storage.folder import files_of_run
+    from nnlab.storage.lookup import find
+    from nnlab.storage.outputs import outputs_at
 
     compared = [] if baseline is None or not any(paths) else files_of_run(find(runs_dir, baseline).path)
     return outputs_at(paths, [*read, *compared])
@@ -327,7 +328,7 @@ def evaluate(
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.runs.folder import CONFIG, files_of_run, refuse_other_formats
+    from nnlab.storage.folder import CONFIG, files_of_run, refuse_other_formats
 
     refuse_other_formats(figures)
     if split and data is not None:
@@ -356,7 +357,7 @@ def evaluate(
 
 def _run_or_network(name: str, runs_dir: Path) -> tuple[RunFolder, OneNetwork | None]:
     """The run that a name means; for RUN:ARM the comparison and the network of it."""
-    from nnlab.runs.lookup import arm_named, find
+    from nnlab.storage.lookup import arm_named, find
 
     named = arm_named(runs_dir, name)
     if named is None:
@@ -364,6 +365,16 @@ def _run_or_network(name: str, runs_dir: Path) -> tuple[RunFolder, OneNetwork | 
     from nnlab.comparison.one_network import OneNetwork
 
     return named.folder, OneNetwork.of(named)
+
+
+def open_network_of(
+    run: str, *, checkpoint: str | None = None, runs_dir: Path = Path("runs"), plugins: Sequence[Path] = ()
+) -> tuple[Opened, RunFolder]:
+    """The network of a run, or `RUN:ARM@seedN` of a comparison, with the folder that it is in."""
+    from nnlab.config.plugins import with_plugins
+
+    folder, network = _run_or_network(run, runs_dir)
+    return _opened(folder, network, checkpoint, with_plugins(plugins), plugins=plugins), folder
 
 
 def _opened(
@@ -401,7 +412,7 @@ def verify(
     from nnlab.experiments.interrupts import leaving
     from nnlab.experiments.unchanged import beside, refuse_settings
     from nnlab.experiments.verify import verify as verify_run
-    from nnlab.runs.lookup import find
+    from nnlab.storage.lookup import find
 
     refuse_settings(set)
     folder = find(runs_dir, run)
@@ -440,7 +451,7 @@ def plot(
     inches. The style paper leaves the title out, and takes small serif type and thin lines. `set` says where the run's
     data are now.
     """
-    from nnlab.runs.folder import files_of_run
+    from nnlab.storage.folder import files_of_run
 
     if style not in ("screen", "paper"):
         raise ConfigError(f"--style: found '{printable(style)}', expected screen or paper")
@@ -460,8 +471,8 @@ def _kept_pictures(
     from nnlab.comparison.redraw import arms_pictures
     from nnlab.experiments.redraw import training_pictures
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.runs.lookup import find
-    from nnlab.runs.run import ArmsRun
+    from nnlab.storage.lookup import find
+    from nnlab.storage.run import ArmsRun
 
     refuse_settings(sets)
     folder = find(runs_dir, run)
@@ -490,8 +501,8 @@ def draw(
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.diagrams import kind_of, of_experiment, of_model
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.runs.folder import files_of_run
-    from nnlab.runs.lookup import is_config
+    from nnlab.storage.folder import files_of_run
+    from nnlab.storage.lookup import is_config
 
     kind = kind_of(out)
     folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
@@ -513,7 +524,7 @@ def draw(
 
 
 def check_gradients(
-    target: str | Path,
+    target: str | Path | Mapping[str, Any],
     *,
     method: str = "exact",
     steps: int | None = None,
@@ -535,12 +546,13 @@ def check_gradients(
     are no error but part of the result.
     """
     from nnlab.experiments.unchanged import GO_ON, Trust, beside, refuse_other_network, refuse_other_rows
-    from nnlab.gradcheck.results import check, refuse_unfitting
-    from nnlab.runs.folder import CONFIG
-    from nnlab.runs.lookup import is_config
+    from nnlab.gradients.results import check, refuse_unfitting
+    from nnlab.storage.folder import CONFIG
+    from nnlab.storage.lookup import is_config
 
     refuse_unfitting(method, epsilon, threshold, strict=strict)
-    folder, network = (None, None) if is_config(target) else _run_or_network(str(target), runs_dir)
+    is_file = isinstance(target, Mapping) or is_config(target)
+    folder, network = (None, None) if is_file else _run_or_network(str(target), runs_dir)
     settings = [*(network.settings if network else ()), *set, "precision=float64"]
     path = target if folder is None else folder.path / CONFIG
     file = resolve(path, set=settings, seed=seed, plugins=plugins, threads=threads)
@@ -559,7 +571,7 @@ def check_gradients(
 
 def self_test(seed: int = 0) -> SelfTest:
     """Plant known defects in a small network and report which ones the gradient check detects."""
-    from nnlab.gradcheck.self_test import run_self_test
+    from nnlab.gradients.self_test import run_self_test
 
     return run_self_test(seed)
 
@@ -662,7 +674,7 @@ def compare(
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
-    from nnlab.runs.folder import refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
@@ -707,7 +719,7 @@ def sweep(
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
-    from nnlab.runs.folder import refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, None)
@@ -747,7 +759,7 @@ def _train_arms(
     if arms.file.experiment.training.show_parameters is not None:
         watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
-        about["live"] = watcher.live_page if live else None
+        about |= {"live": watcher.live_page if live else None, "kept": arms.file.kept}
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)
@@ -782,7 +794,7 @@ def list_runs(
 def show_run(run: str, *, runs_dir: Path = Path("runs")) -> RunFacts:
     """Everything that the documents of one run say of it."""
     from nnlab.experiments.run_facts import RunFacts
-    from nnlab.runs.lookup import find
+    from nnlab.storage.lookup import find
 
     return RunFacts.read(find(runs_dir, run))
 
@@ -807,8 +819,8 @@ def compare_runs(
     Without `figures` these are the loss and the main figure, of the validation part if there is one.
     """
     from nnlab.experiments.run_curves import draw_runs
-    from nnlab.runs.folder import files_of_run
-    from nnlab.runs.lookup import find
+    from nnlab.storage.folder import files_of_run
+    from nnlab.storage.lookup import find
 
     folders = [find(runs_dir, run) for run in dict.fromkeys(runs)]
     (output,) = _outputs([out], [path for one in folders for path in files_of_run(one.path)], runs_dir, None)
@@ -826,7 +838,7 @@ def remove_runs(
 
     Nothing is moved if one of them is not there or is being trained, nor if `agreed` returns False for the folders.
     """
-    from nnlab.runs.trash import move_to_trash, removable
+    from nnlab.storage.trash import move_to_trash, removable
 
     paths = removable(runs_dir, runs)
     return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
@@ -834,7 +846,7 @@ def remove_runs(
 
 def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[tuple[Path, Path]]:
     """Move removed runs back; where each was and where it is now, under another number if its name is taken."""
-    from nnlab.runs.trash import restore
+    from nnlab.storage.trash import restore
 
     return [restore(runs_dir, run) for run in runs]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import TrainingRun
-from nnlab.runs.summary import TrainingSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import TrainingRun
+from nnlab.storage.summary import TrainingSummary
 
 CONFIG = """\
 name: {name}

@@ -24,7 +24,7 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.errors import ConfigError
 from nnlab.maths.activations import ACTIVATIONS
-from nnlab.runs.documents import SEAL
+from nnlab.storage.documents import SEAL
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "configs" / "notebooks"

@@ -24,7 +24,7 @@ import typer
 
 from nnlab.errors import NnlabError
 from nnlab.paths import expanded
-from nnlab.runs.labels import typed
+from nnlab.storage.labels import typed
 
 VARIABLE = "_NNLAB_COMPLETE"  # set by the shell's function; its name is typer's choice
 _PARTS = ("train", "val", "test")
@@ -153,7 +153,7 @@ _PLAIN = re.compile(r"[\w.,:=+@%/^-]+")  # a word that no shell wants in quotes
 
 def _arms_of(name: str) -> tuple[list[str], list[int]]:
     """The arms of a comparison or a sweep as they are typed, those for quotes left out, and its seeds; else none."""
-    from nnlab.runs.files import read_plain  # not needed by every TAB
+    from nnlab.storage.files import read_plain  # not needed by every TAB
 
     with contextlib.suppress(NnlabError, OSError, ValueError, LookupError, TypeError, RecursionError):
         summary = json.loads(read_plain(_folder_of(name) / "summary.json"))
@@ -188,7 +188,7 @@ def pictures() -> list[str]:
 
 
 def _runs_in(folder: Path) -> Iterator[str]:
-    """The names of the run folders, oldest first, as `nnlab.runs.lookup` finds them, which would load NumPy."""
+    """The names of the run folders, oldest first, as `nnlab.storage.lookup` finds them, which would load NumPy."""
     with contextlib.suppress(OSError):
         entries = sorted(entry.name for entry in os.scandir(folder) if not entry.is_symlink())
         yield from (n for n in entries if n[0] != "." and os.path.lexists(folder / n / "config.yaml"))

@@ -88,7 +88,7 @@ class PictureOptions:
     @property
     def chosen(self) -> dict[str, Any]:
         """The argument `figures` of a function of `nnlab.api`; ConfigError for a format that is none."""
-        from nnlab.runs.folder import refuse_other_formats
+        from nnlab.storage.folder import refuse_other_formats
 
         formats = [] if self.figures is None else self.figures.split(",")
         refuse_other_formats(formats)
@@ -193,7 +193,7 @@ class Output(BareOutput):
 
         ConfigError for --json, which wants stdout as well.
         """
-        from nnlab.runs.outputs import is_stdout
+        from nnlab.storage.outputs import is_stdout
 
         if not any(path is not None and is_stdout(path) for path in outputs):
             return self

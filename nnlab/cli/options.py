@@ -71,7 +71,7 @@ def _output(given: str | Path) -> Path:
 
 def _picture(given: str | Path) -> Path:
     """Parse the path of a picture, which must end in a format for pictures, unless it is a device or a pipe."""
-    from nnlab.runs.outputs import format_of
+    from nnlab.storage.outputs import format_of
 
     path = _output(given)
     try:

@@ -113,7 +113,7 @@ def result(text: str) -> None:
 
 def written(path: Path) -> None:
     """Print the path of what was written; on stderr where that went to stdout itself."""
-    from nnlab.runs.outputs import is_stdout
+    from nnlab.storage.outputs import is_stdout
 
     (complain if is_stdout(path) else result)(str(path))
 

@@ -129,7 +129,7 @@ def _as_csv(table: RunTable) -> str:
     """The runs as CSV, with no text that a terminal or a spreadsheet would act on: runs may come from others."""
     from nnlab.config.keys import shown
     from nnlab.data.spreadsheets import escaped
-    from nnlab.runs.files import to_csv
+    from nnlab.storage.files import to_csv
 
     rows = ([shown(value) for value in row.values()] for row in table.rows())
     harmless = ([escaped(printable(cell)) for cell in row] for row in (table.columns, *rows))
@@ -159,7 +159,7 @@ def _cut(text: str) -> str:
 def _cell(column: str, value: Any) -> str:
     """A value as a person reads it."""
     from nnlab.config.keys import shown
-    from nnlab.runs.listing import local_time
+    from nnlab.storage.listing import local_time
 
     if column == "started":
         return local_time(value)

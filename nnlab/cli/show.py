@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.train import TrainingResult
     from nnlab.gates.hold import Outcome
-    from nnlab.gradcheck.results import CheckResult
-    from nnlab.gradcheck.self_test import SelfTest
-    from nnlab.runs.summary import ComparisonSummary, RankedPoint, SweepSummary, TunedSummary
+    from nnlab.gradients.results import CheckResult
+    from nnlab.gradients.self_test import SelfTest
     from nnlab.setup.setup import Setup
+    from nnlab.storage.summary import ComparisonSummary, RankedPoint, SweepSummary, TunedSummary
 
 _SHOWN = 20  # points of a sweep that are listed
 _MISSED = 50  # gates not met that get a line each
@@ -232,7 +232,7 @@ def self_test(output: Output, found: SelfTest) -> None:
 
 def comparison(output: Output, found: ComparisonResult) -> None:
     """Show the arms of a comparison, its verdict, and tuned settings."""
-    from nnlab.runs.summary import ComparisonSummary
+    from nnlab.storage.summary import ComparisonSummary
 
     summary = found.compared.summary
     assert isinstance(summary, ComparisonSummary)
@@ -245,7 +245,7 @@ def comparison(output: Output, found: ComparisonResult) -> None:
 
 def sweep(output: Output, found: ComparisonResult) -> None:
     """Show the ranking of a sweep."""
-    from nnlab.runs.summary import SweepSummary
+    from nnlab.storage.summary import SweepSummary
 
     summary = found.compared.summary
     assert isinstance(summary, SweepSummary)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from nnlab.experiments.train import Progress
     from nnlab.gates.hold import Outcome
-    from nnlab.gradcheck.checks import StepReport
-    from nnlab.gradcheck.report import PointReport, TensorRow
-    from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds
+    from nnlab.gradients.checks import StepReport
+    from nnlab.gradients.report import PointReport, TensorRow
     from nnlab.setup.setup import Setup
+    from nnlab.storage.summary import ArmSummary, ComparisonSummary, OverSeeds
 
 _GAP = 2  # blanks between two columns of a table
 _MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
@@ -187,7 +187,7 @@ def show_figures(
     The last columns are what the baselines have on the part that counts most.
     """
     from nnlab.maths.metrics import shown_name
-    from nnlab.runs.summary import baseline_columns
+    from nnlab.storage.summary import baseline_columns
 
     columns = {**reports, **baseline_columns(baselines)}
     names = list(dict.fromkeys(name for report in reports.values() for name in report if "/" not in name))
@@ -200,7 +200,7 @@ def show_figures(
 
 def show_learned(screen: Screen, learned: Mapping[str, float | None]) -> None:
     """Print the learned activation parameters, or nothing without any."""
-    from nnlab.runs.summary import OVER_UNITS, learned_rows
+    from nnlab.storage.summary import OVER_UNITS, learned_rows
 
     rows = [[name, *map(figure, values)] for name, values in learned_rows(learned).items()]
     screen.table("Learned activation parameters, over the units", ["", *OVER_UNITS], rows)
@@ -309,7 +309,7 @@ def show_check(screen: Screen, report: StepReport) -> None:
 
 def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, reproduce: str) -> None:
     """Print an exact check: the worst entry of each tensor over all points, the units on a kink, and its limits."""
-    from nnlab.gradcheck.report import by_step_of, reasons_of, worst_rows
+    from nnlab.gradients.report import by_step_of, reasons_of, worst_rows
 
     columns = ["worst entry", "checked", "untested", "analytic", "exact", "differences", "absolute", "relative", "B"]
     rows = [_exact_cells(row) for row in worst_rows(reports)]
@@ -329,7 +329,7 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
 
 def _exact_cells(row: TensorRow) -> list[str]:
     """A tensor's worst entry: both derivatives and the differences with six digits, errors with two."""
-    from nnlab.gradcheck.report import shown
+    from nnlab.gradients.report import shown
 
     derivatives = (shown(value, 6) for value in (row.analytic, row.numeric, row.second))
     errors = (shown(value, 2) for value in (row.error, row.relative, row.bound, row.ratio))
@@ -338,7 +338,7 @@ def _exact_cells(row: TensorRow) -> list[str]:
 
 def _show_kinks(screen: Screen, report: PointReport) -> None:
     """The units that stand exactly on a kink at a point, and the verdict there if it is not a pass."""
-    from nnlab.gradcheck.report import kinks_of, shown
+    from nnlab.gradients.report import kinks_of, shown
 
     for kink in kinks_of(report.examined):
         screen.say(

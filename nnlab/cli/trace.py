@@ -106,7 +106,7 @@ class ExerciseOptions:
     @property
     def fills_stdout(self) -> bool:
         """Whether stdout carries the answers."""
-        from nnlab.runs.outputs import is_stdout
+        from nnlab.storage.outputs import is_stdout
 
         return self.answers is not None and is_stdout(self.answers)
 

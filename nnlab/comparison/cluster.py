@@ -25,8 +25,8 @@ from nnlab.comparison.tasks import Failure, Outcome, Stopping, Task, attempt
 from nnlab.comparison.workers import Report, Shared, Throttled
 from nnlab.errors import ConfigError, StorageError, printable, told
 from nnlab.experiments.train import Progress
-from nnlab.runs.files import ignore
 from nnlab.signals import children_spared_terminal_signals
+from nnlab.storage.files import ignore
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -39,14 +39,15 @@ from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
 from nnlab.maths.baselines import baseline_figures
 from nnlab.networks.learned import parameter_figures
-from nnlab.runs.environment import environment
-from nnlab.runs.folder import RunFolder, now
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.run import ArmsRun, Status
 from nnlab.setup.network import dtype_of, network_for
+from nnlab.setup.paths import reading_from, without_places
 from nnlab.setup.readings import RATE
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import set_up
+from nnlab.storage.environment import environment
+from nnlab.storage.folder import RunFolder, now
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.run import ArmsRun, Status
 from nnlab.training.health import figure_names
 
 ArmReport = Callable[[str, Progress], None]
@@ -95,6 +96,7 @@ def compare(
     conclude: Conclude | None = None,
     formats: Sequence[str] = (),
     live: Announce | None = None,
+    kept: Path | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
 
@@ -105,7 +107,8 @@ def compare(
     to compare with; by default it is for tables that are not too large. Pictures are drawn as PNG and in the other
     `formats`.
     If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
-    With `live` there is a page that follows the trainings; `live` is told its path.
+    With `live` there is a page that follows the trainings; `live` is told its path. The file `kept` of data goes into
+    the folder.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -116,8 +119,9 @@ def compare(
     data = facts_of(dataset)
     about |= {"data": data, "environment": environment(plugins)}
     with stopping() as stop:  # whatever is being done, a signal leaves a folder that says so
-        folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", ("plots", "weights", "pieces"))
-        folder.write_config(to_yaml(experiment))
+        inner = ("plots", "weights", "pieces")
+        written = experiment if kept is None else reading_from(experiment, kept.name)
+        folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", inner, to_yaml(written), kept)
         shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
         trained = Trained(
             experiment,
@@ -398,8 +402,8 @@ _DECIDING = ("nnlab", "git_commit", "numpy", "processor", "plugins")
 
 
 def _deciding(experiment: Experiment) -> dict[str, Any]:
-    """The part of an experiment on which figures depend, its seed left out."""
-    plain = to_plain(experiment)
+    """The part of an experiment on which figures depend: neither its seed nor where its data lie."""
+    plain = to_plain(without_places(experiment))
     for name in ("max_seconds", "show_parameters"):  # they do not hold in a comparison
         plain["training"].pop(name, None)
     return {name: value for name, value in plain.items() if name not in {"name", "seed", "gates"}}

@@ -87,11 +87,12 @@ from nnlab.maths.statistics import (
 )
 from nnlab.networks.learned import parameter_figures
 from nnlab.report.page import counted
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.metrics import finite
-from nnlab.runs.run import Status
-from nnlab.runs.summary import (
+from nnlab.setup.network import network_for
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.metrics import finite
+from nnlab.storage.run import Status
+from nnlab.storage.summary import (
     ArmSummary,
     ComparisonSummary,
     OverSeeds,
@@ -104,7 +105,6 @@ from nnlab.runs.summary import (
     VerdictSummary,
     formulas_of,
 )
-from nnlab.setup.network import network_for
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.runs.summary import SeveralSummary
+from nnlab.storage.summary import SeveralSummary
 from nnlab.training.health import Portrait
 
 Array = NDArray[Any]

@@ -30,14 +30,14 @@ from nnlab.experiments.unchanged import (
 )
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.statistics import seeds_of
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.labels import typed
-from nnlab.runs.lookup import NamedArm
-from nnlab.runs.run import ArmsRun
-from nnlab.runs.summary import ArmSummary, ComparisonSummary, SeveralSummary, SweepSummary
 from nnlab.setup.paths import moved_with, with_absolute_paths
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.labels import typed
+from nnlab.storage.lookup import NamedArm
+from nnlab.storage.run import ArmsRun
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, SeveralSummary, SweepSummary
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from nnlab.maths.statistics import survival as survival_curve
 from nnlab.pictures import Plane
 from nnlab.pictures.scales import metric_value
 from nnlab.report.parts import Drawing
-from nnlab.runs.summary import ComparisonSummary, SweepSummary
 from nnlab.setup.diagrams import architecture_of_arms
+from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 if TYPE_CHECKING:
     from nnlab.comparison.contents import Comparison

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, printable
-from nnlab.runs.about import PieceAbout
-from nnlab.runs.checkpoints import Checkpoint, load, save
-from nnlab.runs.files import refuse_other_than_folder, storage_errors
+from nnlab.storage.about import PieceAbout
+from nnlab.storage.checkpoints import Checkpoint, load, save
+from nnlab.storage.files import refuse_other_than_folder, storage_errors
 
 Array = NDArray[Any]
 

@@ -22,10 +22,10 @@ from nnlab.config.schema import Experiment
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.redraw import KeptPictures
 from nnlab.report.parts import Drawing
-from nnlab.runs.files import read_plain
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import number_in
-from nnlab.runs.summary import ComparisonSummary, SeveralSummary, SweepSummary
+from nnlab.storage.files import read_plain
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import number_in
+from nnlab.storage.summary import ComparisonSummary, SeveralSummary, SweepSummary
 
 Array = NDArray[Any]
 

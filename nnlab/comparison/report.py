@@ -32,9 +32,9 @@ from nnlab.report.parts import (
     pictures_in,
     tone_of,
 )
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import UNFINISHED, Status
-from nnlab.runs.summary import ArmSummary, ComparisonSummary, OverSeeds, SeveralSummary, SweepSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import UNFINISHED, Status
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, OverSeeds, SeveralSummary, SweepSummary
 
 Array = NDArray[Any]
 

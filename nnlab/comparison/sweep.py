@@ -53,8 +53,8 @@ from nnlab.maths.statistics import (
     seeds_of,
 )
 from nnlab.report.page import counted
-from nnlab.runs.metrics import finite
-from nnlab.runs.summary import (
+from nnlab.storage.metrics import finite
+from nnlab.storage.summary import (
     ArmSummary,
     Behind,
     DrawnRange,

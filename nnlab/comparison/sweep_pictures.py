@@ -16,7 +16,7 @@ from nnlab.comparison import pictures as common
 from nnlab.comparison.sweep_tables import setting_cells
 from nnlab.comparison.tables import settings_keys
 from nnlab.report.parts import Drawing
-from nnlab.runs.summary import DrawnRange, SweepSummary
+from nnlab.storage.summary import DrawnRange, SweepSummary
 
 if TYPE_CHECKING:
     from nnlab.comparison.contents import Comparison

@@ -30,8 +30,8 @@ from nnlab.report.parts import (
     gates_tables,
     pictures_in,
 )
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.summary import SweepSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.summary import SweepSummary
 
 _LEADING = ("keys", "final")  # the picture that carries a sweep: the first that there is
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nnlab.comparison.tables import COST, SPREAD, TIME_PER_STEP, cost_cells, settings_keys, spread_cells
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import Cell, HtmlTable
-from nnlab.runs.summary import Behind, SweepSummary
+from nnlab.storage.summary import Behind, SweepSummary
 
 
 def sweep_tables(summary: SweepSummary) -> list[HtmlTable]:

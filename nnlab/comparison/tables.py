@@ -8,8 +8,8 @@ from typing import Any
 
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import Cell, HtmlTable
-from nnlab.runs.metrics import cell
-from nnlab.runs.summary import (
+from nnlab.storage.metrics import cell
+from nnlab.storage.summary import (
     ArmSummary,
     ComparisonSummary,
     OverSeeds,

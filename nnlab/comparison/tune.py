@@ -18,7 +18,7 @@ from nnlab.config.experiment import to_plain
 from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError
 from nnlab.maths.metrics import TRAINING_METRICS, metric_of
-from nnlab.runs.summary import SameSettings, TunedArm, TunedSummary
+from nnlab.storage.summary import SameSettings, TunedArm, TunedSummary
 
 
 @dataclass(frozen=True)

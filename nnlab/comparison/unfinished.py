@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from nnlab.report.page import FILE, Page, Section, Tone, write_page
 from nnlab.report.parts import begun_in, data_section, environment_section, experiment_section, filled
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import ArmsRun, Status
-from nnlab.runs.summary import ComparisonSummary, SweepSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import ArmsRun, Status
+from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 
 def write_unfinished_report(folder: RunFolder, name: str, status: Status, warnings: Sequence[str]) -> None:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.unchanged import Trust
-from nnlab.runs.checkpoints import digest, load_arrays
-from nnlab.runs.files import write_atomically
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.summary import SeveralSummary
+from nnlab.storage.checkpoints import digest, load_arrays
+from nnlab.storage.files import write_atomically
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.summary import SeveralSummary
 
 Array = NDArray[Any]
 

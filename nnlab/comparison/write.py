@@ -37,10 +37,10 @@ from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
 from nnlab.report.parts import Drawing
 from nnlab.report.tables import latex, markdown
-from nnlab.runs.files import write_csv, write_text
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import cell
-from nnlab.runs.summary import ComparisonSummary, SweepSummary
+from nnlab.storage.files import write_csv, write_text
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import cell
+from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 Array = NDArray[Any]
 

@@ -100,6 +100,33 @@ def read_text(text: str, file_name: str) -> Document:
     return _read(text, file_name, top_level="'key: value' lines")
 
 
+def of_values(values: Mapping[str, Any]) -> Document:
+    """An experiment that a program gives as plain values; the place of each is its key, such as `network.layers[1]`.
+
+    Tuples are read as lists, paths as text, and numbers of NumPy as those of Python.
+    """
+    places: dict[KeyPath, Place] = {(): ("experiment", None, None)}
+    return Document(_plain_copy(values, (), places), places, places)
+
+
+def _plain_copy(value: Any, path: KeyPath, places: dict[KeyPath, Place]) -> Any:
+    """A copy of plain values, each with its place put into `places`."""
+    if path:
+        places[path] = (key_text(path), None, None)
+    if isinstance(value, Mapping):
+        return {key: _plain_copy(inner, (*path, key), places) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_copy(inner, (*path, index), places) for index, inner in enumerate(value)]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
+def key_text(path: KeyPath) -> str:
+    """The path of a key as text, such as `network.layers[1]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
 def read_value(text: str, file_name: str) -> Document:
     """Read a value from its text, such as the part of an override after the `=`."""
     return _read(text, file_name, top_level=None)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nnlab.config.choices import ActivationChoice, Choice, LossChoice, choose, shown
 from nnlab.config.document import MOST_BYTES as MOST_BYTES_OF_TEXT
-from nnlab.config.document import BooleanWord, Document, KeyPath, read_file, write
+from nnlab.config.document import BooleanWord, Document, KeyPath, of_values, read_file, write
 from nnlab.config.overrides import Setting, override_all, with_gates
 from nnlab.config.schema import Data, Experiment
 from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
@@ -29,9 +29,12 @@ MOST_BYTES = 8 * 2**30
 _MANY_VALUES = 2000  # with fewer, an experiment's complete file is far from too long
 
 
-def read(path: str | Path, overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()) -> Document:
-    """Read an experiment file and override it, with more gates. ConfigError carries every fault found."""
-    return with_gates(override_all(read_file(path), overrides), gates)
+def read(
+    source: str | Path | Mapping[str, Any], overrides: Sequence[str | Setting] = (), gates: Sequence[str] = ()
+) -> Document:
+    """Read an experiment file, or the values of one, and override it. ConfigError carries every fault found."""
+    document = of_values(source) if isinstance(source, Mapping) else read_file(source)
+    return with_gates(override_all(document, overrides), gates)
 
 
 def load(

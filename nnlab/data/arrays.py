@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nnlab.data.dataset import Columns, Dataset, InputColumn, NewRows, Task, fingerprint_of, image_column
 from nnlab.data.files import FaultList, counted, refuse
 from nnlab.data.images.planes import ORDERS, Planes, check_order, described, flat, flat_stored, planes_of
+from nnlab.data.names import ArrayNames
 from nnlab.data.npy import Arrays, read_files, read_members
 from nnlab.data.stored import StoredArray, StoredRows
 from nnlab.data.targets import check_classes, class_targets, codes_of, integer_labels, labelled
@@ -19,6 +20,7 @@ from nnlab.data.targets import check_classes, class_targets, codes_of, integer_l
 _WHOLE = ("x", "y")
 _SPLIT = ("x_train", "y_train", "x_test", "y_test")
 _INPUTS = ("x", "x_train", "x_test")
+_NAMES = "names"
 _BLOCK = 2**20
 
 Read = Callable[..., Arrays]
@@ -35,7 +37,7 @@ def read_npz(path: Path | str, *, task: Task, in_blocks: int | None = None, chan
     `x` is (N, inputs) of numbers, or images: (N, rows, columns), (N, rows, columns, channels), or with `channels`
     "first" (N, channels, rows, columns); uint8 stays uint8, all else becomes float64. `y` is (N,) class labels from 0,
     one-hot (N, classes), 0 or 1 per label, or numbers to predict. With `in_blocks`, the number of rows to hold in
-    memory at once, `x` stays in its file.
+    memory at once, `x` stays in its file. `names` may name inputs, targets and classes (see `nnlab.data.names`).
     """
     return _read(read_members, Path(path), Path(path).stem, task, in_blocks, channels)
 
@@ -48,7 +50,8 @@ def read_npy_folder(
 
 
 def _read(read: Read, path: Path, name: str, task: Task, in_blocks: int | None, channels: str | None) -> Dataset:
-    arrays = read(path, (*_WHOLE, *_SPLIT), _INPUTS if in_blocks else ())
+    arrays = read(path, (*_WHOLE, *_SPLIT, _NAMES), _INPUTS if in_blocks else ())
+    called = ArrayNames.of(arrays.pop(_NAMES, None), path)
     _check_parts(arrays, path)
     pairs = [("x", "y")] if "x" in arrays else [("x_train", "y_train"), ("x_test", "y_test")]
     shape = arrays[pairs[0][0]].shape
@@ -57,9 +60,10 @@ def _read(read: Read, path: Path, name: str, task: Task, in_blocks: int | None, 
     x = _inputs([arrays[x] for x, _ in pairs], in_blocks, channels, path)
     own_test = len(arrays["y_test"]) if "y_test" in arrays else 0
     classes, y = _first_targets(_joined([_array(arrays[y]) for _, y in pairs]), own_test, task, path)
-    inputs = image_column(*planes, is_bytes=x.dtype == np.uint8) if planes else _numbered("x", x.shape[1])
-    names = ("y",) if classes else tuple(column.name for column in _numbered("y", y.shape[1]))
-    columns = Columns(inputs, names, classes)
+    given = called.inputs_of(x.shape[1])
+    inputs = image_column(*planes, is_bytes=x.dtype == np.uint8) if planes else tuple(map(InputColumn, given))
+    targets = called.targets_of(1 if classes else y.shape[1], numbered=not classes)
+    columns = Columns(inputs, targets, called.classes_of(classes))
     image_shape = planes[1:] if planes else None
     return Dataset(name, task, x, y, columns, own_test, image_shape, fingerprint_of(x, y, columns))
 
@@ -84,7 +88,8 @@ def read_npy_folder_like(
 def _read_like(
     read: Read, path: Path, columns: Columns, task: Task, in_blocks: int | None, channels: str | None
 ) -> NewRows:
-    arrays = read(path, (*_WHOLE, "x_test", "y_test"), _INPUTS if in_blocks else ())
+    arrays = read(path, (*_WHOLE, "x_test", "y_test", _NAMES), _INPUTS if in_blocks else ())
+    called = ArrayNames.of(arrays.pop(_NAMES, None), path)
     if not arrays.keys() & {"x", "x_test"}:
         refuse(path, "found neither array 'x' nor 'x_test', expected one of them")
     suffix = "" if "x" in arrays else "_test"
@@ -94,7 +99,7 @@ def _read_like(
     x = _inputs([arrays[f"x{suffix}"]], in_blocks, order, path)
     if x.shape[1] != columns.width:
         refuse(path, f"found {counted(x.shape[1], 'input column')}, expected {columns.width}")
-    y = _later_targets(_array(arrays[f"y{suffix}"]), columns, task, path) if f"y{suffix}" in arrays else None
+    y = _later_targets(_array(arrays[f"y{suffix}"]), columns, called, task, path) if f"y{suffix}" in arrays else None
     if y is not None and len(y) != len(x):
         refuse(path, f"found {counted(len(y), 'row')} in y, expected {len(x)} as in x")
     return NewRows(x, y, fingerprint_of(x, np.zeros(0) if y is None else y, columns))
@@ -169,10 +174,6 @@ def _check_finite(values: NDArray[Any] | StoredRows, name: str, path: Path) -> N
     faults.raise_if_any()
 
 
-def _numbered(name: str, count: int) -> tuple[InputColumn, ...]:
-    return tuple(InputColumn(f"{name}{i}") for i in range(count))
-
-
 def _first_targets(
     y: NDArray[Any], own_test: int, task: Task, path: Path
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -188,7 +189,7 @@ def _first_targets(
     return labelled(_label_column(y, path), own_test, task, path)
 
 
-def _later_targets(y: NDArray[Any], columns: Columns, task: Task, path: Path) -> Any:
+def _later_targets(y: NDArray[Any], columns: Columns, called: ArrayNames, task: Task, path: Path) -> Any:
     """The targets (N, outputs) of a file for a model that exists, whose classes are in `columns`."""
     y = _two_dimensional(y, path)
     outputs = len(columns.classes) if task == "multiclass" else len(columns.targets)
@@ -196,9 +197,7 @@ def _later_targets(y: NDArray[Any], columns: Columns, task: Task, path: Path) ->
         if y.shape[1] != outputs:
             refuse(path, f"found {counted(y.shape[1], 'column')} in y, expected {outputs}")
         return _plain_targets(y, task, path)
-    if not all(name.isdecimal() for name in columns.classes):
-        refuse(path, f"found integer labels, expected the classes {', '.join(columns.classes)} (in a .csv file)")
-    known = np.array([int(name) for name in columns.classes], np.int64)
+    known = called.labels_of(columns.classes)
     return class_targets(codes_of(_label_column(y, path), known, path), len(known), task)
 
 

@@ -20,7 +20,7 @@ from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
 from nnlab.maths.schedules import SCHEDULES, Plateau
 from nnlab.maths.statistics import SATURATED_BELOW
-from nnlab.runs.outputs import NamedOutput, format_of
+from nnlab.storage.outputs import NamedOutput, format_of
 
 Array = NDArray[Any]
 
@@ -139,9 +139,7 @@ def describe(
 
     Raises ConfigError, with a caret at the place for a malformed formula, and for unknown parameters.
     """
-    values = dict(values or {})
-    entry = activations.get(ALIASES.get(text, text)) or _from_formula(text, activations, values)
-    chosen = _chosen(entry, values)
+    entry, chosen = entry_and_values(text, activations, values or {})
     if not isinstance(entry, Activation):
         return Description(_about(entry) | _example("activations", entry), *(np.empty(0),) * 3, (), np.empty(0, bool))
     kinks = entry.kinks(**chosen)
@@ -155,6 +153,15 @@ def describe(
     about = _about(entry) | {"kinks": [_kink(entry, chosen, kink) for kink in kinks], "at_kink": entry.at_kink}
     about |= {"untrainable": entry.untrainable} if entry.untrainable else _example("activations", entry)
     return Description(about, x, value, slope, kinks, saturated)
+
+
+def entry_and_values(
+    text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
+) -> tuple[AnyActivation, dict[str, Any]]:
+    """The entry that a name or a formula means, and the values of all its parameters. ConfigError as `describe`."""
+    given = dict(values)
+    entry = activations.get(ALIASES.get(text, text)) or _from_formula(text, activations, given)
+    return entry, _chosen(entry, given)
 
 
 def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str, float]:
@@ -217,9 +224,14 @@ _MOST_TOGETHER = 8
 
 
 def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
-    """Draw functions and their slopes, one alone with its kinks and saturation, several over each other.
+    """Draw functions and their slopes into an output, whose name says in which format."""
+    output.write(drawn(descriptions, format_of(output.path)))
 
-    The name of the output says in which format.
+
+def drawn(descriptions: Sequence[Description], kind: str) -> bytes:
+    """A picture of functions and their slopes as a file of this kind: one with kinks and saturation, or several.
+
+    ConfigError for a function of whole rows, and for more than can be told apart.
     """
     from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
@@ -231,8 +243,7 @@ def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
     first = descriptions[0]
     if len(descriptions) > 1:
         curves = [plots.FunctionCurve(one.label, one.value, one.slope, one.kinks) for one in descriptions]
-        output.write(plots.to_format(plots.functions(first.x, curves), format_of(output.path)))
-        return
+        return plots.to_format(plots.functions(first.x, curves), kind)
     figure = plots.activation(
         first.x,
         first.value,
@@ -243,4 +254,4 @@ def picture(descriptions: Sequence[Description], output: NamedOutput) -> None:
         slope_formula=str(first.about["slope_formula"]),
         title=str(first.about["name"]),
     )
-    output.write(plots.to_format(figure, format_of(output.path)))
+    return plots.to_format(figure, kind)

@@ -17,9 +17,9 @@ from nnlab.data.described import columns_of
 from nnlab.data.tables import OpenTaskError, describe_table
 from nnlab.errors import DataError
 from nnlab.paths import expanded
-from nnlab.runs.cache import UserCache
 from nnlab.setup.rows import placed, table_options
 from nnlab.setup.task import asked_for
+from nnlab.storage.cache import UserCache
 
 
 @dataclass(frozen=True)

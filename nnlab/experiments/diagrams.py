@@ -9,10 +9,10 @@ from typing import Any
 from nnlab.errors import ConfigError, printable
 from nnlab.networks.diagrams.diagram import MOST_LAYERS, Diagram
 from nnlab.networks.diagrams.text import dot, mermaid
-from nnlab.runs.outputs import is_stream
 from nnlab.setup.diagrams import architecture_of, operations_of
 from nnlab.setup.experiment_file import ExperimentFile
 from nnlab.setup.model import Model
+from nnlab.storage.outputs import is_stream
 
 TEXTS: dict[str, Callable[[Diagram], str]] = {"mmd": mermaid, "dot": dot}
 FIGURES = ("svg", "pdf", "png")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.gradcheck.points import frozen
+from nnlab.gradients.points import frozen
 from nnlab.networks.evaluator import rows_evaluated_at_once
 from nnlab.networks.layers.base import PassContext, Shape, features_of, is_image
 from nnlab.networks.network import Pass

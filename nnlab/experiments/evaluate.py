@@ -24,7 +24,7 @@ from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
-from nnlab.errors import CheckpointError, ConfigError, Fault, StorageError, listed, printable
+from nnlab.errors import CheckpointError, ConfigError, DataError, Fault, StorageError, listed, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
@@ -56,17 +56,17 @@ from nnlab.maths.baselines import LINEAR, baseline_figures
 from nnlab.maths.decisions import Decisions, keeps_decisions
 from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
-from nnlab.runs import checkpoints
-from nnlab.runs.about import WeightsAbout
-from nnlab.runs.cache import UserCache
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.lock import present_status
-from nnlab.runs.run import ArmsRun, TrainingRun
-from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.gates import report_names
 from nnlab.setup.model import Model
 from nnlab.setup.paths import DataPaths, moved_with, with_absolute_paths
 from nnlab.setup.rows import read_rows, split_rows, table_options
+from nnlab.storage import checkpoints
+from nnlab.storage.about import WeightsAbout
+from nnlab.storage.cache import UserCache
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.lock import present_status
+from nnlab.storage.run import ArmsRun, TrainingRun
+from nnlab.storage.summary import TrainingSummary
 
 Array = NDArray[Any]
 
@@ -435,6 +435,16 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
         beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
+
+
+def predict(opened: Opened, run: RunFolder, data: str | Array) -> Predicted:
+    """Predictions for the rows of a file, or for raw inputs (N, inputs); nan where a row has a blank not filled."""
+    model, file = opened.model, data if isinstance(data, str) else "X"
+    if isinstance(data, str):
+        return _on_rows(opened, run, _new_rows(model, opened.experiment, data), file, ())[1]["data"]
+    if data.ndim != 2 or data.shape[1] != model.columns.width:
+        raise DataError(f"X: found shape {data.shape}, expected (rows, {model.columns.width:,})")
+    return _on_rows(opened, run, NewRows(data, None, ""), file, ())[1]["data"]
 
 
 def _own_rows(opened: Opened, run: RunFolder) -> Dataset:

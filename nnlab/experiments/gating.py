@@ -14,8 +14,8 @@ from nnlab.experiments.baselines import check_chosen
 from nnlab.gates.hold import NO_BASELINE, Measured, Outcome, needs_baseline, read_baseline
 from nnlab.gates.junit import JUnitCase, write_junit
 from nnlab.gates.parse import Gate
-from nnlab.runs.lookup import find
-from nnlab.runs.outputs import NamedOutput
+from nnlab.storage.lookup import find
+from nnlab.storage.outputs import NamedOutput
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from nnlab.config.schema import GradientCheck
 from nnlab.errors import GradientError
-from nnlab.gradcheck.checks import check_step, failures
-from nnlab.gradcheck.points import frozen
+from nnlab.gradients.checks import check_step, failures
+from nnlab.gradients.points import frozen
 from nnlab.networks.layout import Layout
-from nnlab.runs.about import SavedState
-from nnlab.runs.files import ignore
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.metrics import finite
 from nnlab.setup.setup import Setup
+from nnlab.storage.about import SavedState
+from nnlab.storage.files import ignore
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.metrics import finite
 from nnlab.training.batches import Batches
 from nnlab.training.state import State
 

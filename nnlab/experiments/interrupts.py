@@ -14,8 +14,8 @@ from types import FrameType
 from typing import Any
 
 from nnlab.errors import InterruptedRunError, StorageError
-from nnlab.runs.run import Status
 from nnlab.signals import Signalled, heard
+from nnlab.storage.run import Status
 
 _SECONDS_TO_TRY_AGAIN = 0.05
 _SECONDS_TO_DRAW = 1.4  # of the two within which a command ends after a signal

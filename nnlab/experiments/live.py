@@ -11,8 +11,8 @@ import numpy as np
 
 from nnlab.experiments.live_page import Announce, Array, Content, LiveCurve, LivePage
 from nnlab.gates.hold import Measured
-from nnlab.runs.folder import RunFolder
 from nnlab.setup.setup import Setup
+from nnlab.storage.folder import RunFolder
 from nnlab.training.plan import Record
 from nnlab.training.state import State
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from nnlab.errors import told
 from nnlab.experiments.pictures import load_drawing
 from nnlab.report.live import live_page, live_script
-from nnlab.runs.files import write_text
-from nnlab.runs.folder import LIVE_DATA, LIVE_PAGE, RunFolder
-from nnlab.runs.metrics import finite
+from nnlab.storage.files import write_text
+from nnlab.storage.folder import LIVE_DATA, LIVE_PAGE, RunFolder
+from nnlab.storage.metrics import finite
 
 Array = NDArray[Any]
 Announce = Callable[[Path], None]  # told where the page is

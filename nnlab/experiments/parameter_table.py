@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.networks.layout import Layout
-from nnlab.runs.metrics import read_figures
 from nnlab.setup.setup import Setup
+from nnlab.storage.metrics import read_figures
 
 Array = NDArray[Any]
 

@@ -31,8 +31,8 @@ from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.networks.first_layer import Incoming
 from nnlab.networks.learned import FAMILY
 from nnlab.report.parts import Drawing
-from nnlab.runs.folder import PICTURE_FORMATS
 from nnlab.setup.readings import RATE
+from nnlab.storage.folder import PICTURE_FORMATS
 from nnlab.training.health import Portrait
 
 if TYPE_CHECKING:

@@ -36,10 +36,10 @@ from nnlab.errors import OutputError, printable
 from nnlab.experiments.answers import written_name
 from nnlab.maths.decisions import Decisions
 from nnlab.maths.metrics import Scored, predictions
-from nnlab.runs.files import to_csv
-from nnlab.runs.metrics import cell
-from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.model import Model
+from nnlab.storage.files import to_csv
+from nnlab.storage.metrics import cell
+from nnlab.storage.outputs import NamedOutput
 
 Array = NDArray[Any]
 Owner = Literal["target", "kept", "nnlab"]

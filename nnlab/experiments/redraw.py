@@ -18,10 +18,10 @@ from nnlab.experiments.saving import METRICS, newest, restore
 from nnlab.experiments.unchanged import beside
 from nnlab.gates.hold import Measured
 from nnlab.report.parts import Drawing
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import read_figures
-from nnlab.runs.outputs import NamedOutput, format_of
 from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import read_figures
+from nnlab.storage.outputs import NamedOutput, format_of
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ from nnlab.report.parts import (
     missed_gates,
     pictures_in,
 )
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import UNFINISHED, AnyRun, TrainingRun
-from nnlab.runs.summary import OVER_UNITS, TrainingSummary, baseline_columns, learned_rows
 from nnlab.setup.readings import RATE
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import UNFINISHED, AnyRun, TrainingRun
+from nnlab.storage.summary import OVER_UNITS, TrainingSummary, baseline_columns, learned_rows
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",

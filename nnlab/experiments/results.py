@@ -21,13 +21,13 @@ from nnlab.gates.hold import Measured, Outcome, Series
 from nnlab.maths.metrics import Scored
 from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.networks.first_layer import incoming_weights
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.metrics import finite
-from nnlab.runs.run import Status, StoppedBy
-from nnlab.runs.summary import BestStep, LastMeasured, TrainingSummary
 from nnlab.setup.diagrams import architecture_of
 from nnlab.setup.model import Model
 from nnlab.setup.setup import Setup
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.metrics import finite
+from nnlab.storage.run import Status, StoppedBy
+from nnlab.storage.summary import BestStep, LastMeasured, TrainingSummary
 from nnlab.training import health
 from nnlab.training.state import State
 

@@ -28,14 +28,14 @@ from nnlab.experiments.unchanged import (
 )
 from nnlab.gates.hold import Measured
 from nnlab.maths.schedules import is_the_same
-from nnlab.runs import checkpoints
-from nnlab.runs.about import SavedState, WeightsAbout
-from nnlab.runs.environment import differences, environment
-from nnlab.runs.files import ignore
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.summary import TrainingSummary
 from nnlab.setup.optimizer import BoundOptimizer
 from nnlab.setup.setup import Setup
+from nnlab.storage import checkpoints
+from nnlab.storage.about import SavedState, WeightsAbout
+from nnlab.storage.environment import differences, environment
+from nnlab.storage.files import ignore
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.summary import TrainingSummary
 
 
 def resume(

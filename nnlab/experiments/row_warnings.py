@@ -21,10 +21,10 @@ from nnlab.data.stored import is_lazy
 from nnlab.data.unseen import taken_out
 from nnlab.errors import NnlabError
 from nnlab.experiments.predictions import Predicted
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import TrainingRun
 from nnlab.setup.model import Model
 from nnlab.setup.rows import read_rows, split_rows
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import TrainingRun
 
 _MOST_COMPARED = 2**22  # inputs of a data set that is read once more to find its rows in a new file
 _NAMED = 3  # lines or values that a sentence names

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.listing import HEADLINES
-from nnlab.runs.metrics import read_figures
-from nnlab.runs.outputs import NamedOutput, format_of
-from nnlab.runs.run import ArmsRun
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.listing import HEADLINES
+from nnlab.storage.metrics import read_figures
+from nnlab.storage.outputs import NamedOutput, format_of
+from nnlab.storage.run import ArmsRun
 
 MOST_RUNS = 20
 _PARTS = ("val", "test", "train", "batch")

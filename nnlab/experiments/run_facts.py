@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.config.keys import keys_of
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.listing import RunEntry, entry_of
-from nnlab.runs.run import AnyRun
-from nnlab.runs.summary import AnySummary, Figures, TrainingSummary
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.listing import RunEntry, entry_of
+from nnlab.storage.run import AnyRun
+from nnlab.storage.summary import AnySummary, Figures, TrainingSummary
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from nnlab.config.keys import is_value, keys_of, shown
 from nnlab.errors import CheckpointError, ConfigError, Fault, NnlabError, printable, suggestion
 from nnlab.gates.hold import Measured, figures_of_arms, hold, needs_baseline
 from nnlab.gates.parse import Gate, parse_gate
-from nnlab.runs.listing import RunEntry, entries
-from nnlab.runs.metrics import read_figures
-from nnlab.runs.summary import Figures, SweepSummary, TrainingSummary, read_summary
+from nnlab.storage.listing import RunEntry, entries
+from nnlab.storage.metrics import read_figures
+from nnlab.storage.summary import Figures, SweepSummary, TrainingSummary, read_summary
 
 STANDARD = ("run", "kind", "status", "started", "seconds", "steps", "headline")
 

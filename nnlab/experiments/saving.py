@@ -27,12 +27,12 @@ from nnlab.experiments.parameter_table import (
 )
 from nnlab.experiments.results import figure_names
 from nnlab.maths.randomness import Purpose
-from nnlab.runs import checkpoints
-from nnlab.runs.about import MarkFacts, SavedState, StateAbout, StreamFacts, WeightsAbout
-from nnlab.runs.checkpoints import DamagedCheckpointError, MissingCheckpointError
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import GrowingTable, Mark, Metrics, cell, read_figures, read_rows
 from nnlab.setup.setup import Setup
+from nnlab.storage import checkpoints
+from nnlab.storage.about import MarkFacts, SavedState, StateAbout, StreamFacts, WeightsAbout
+from nnlab.storage.checkpoints import DamagedCheckpointError, MissingCheckpointError
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import GrowingTable, Mark, Metrics, cell, read_figures, read_rows
 from nnlab.training.state import State, sound
 
 Array = NDArray[Any]

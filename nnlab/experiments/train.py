@@ -33,15 +33,16 @@ from nnlab.maths.baselines import LINEAR
 from nnlab.maths.metrics import Scored
 from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.networks.learned import FAMILY, learned_parameters
-from nnlab.runs.about import SavedState
-from nnlab.runs.environment import environment
-from nnlab.runs.files import ignore
-from nnlab.runs.folder import RunFolder, now
-from nnlab.runs.gradients import GradientSummary
-from nnlab.runs.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
-from nnlab.runs.summary import TrainingSummary
+from nnlab.setup.paths import reading_from
 from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
+from nnlab.storage.about import SavedState
+from nnlab.storage.environment import environment
+from nnlab.storage.files import ignore
+from nnlab.storage.folder import RunFolder, now
+from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
+from nnlab.storage.summary import TrainingSummary
 from nnlab.training.plan import Plan, Record
 
 Array = NDArray[Any]
@@ -129,8 +130,9 @@ def train(
     max_seconds: float | None = None,
     formats: Sequence[str] = (),
     live: Announce | None = None,
+    kept: Path | None = None,
 ) -> TrainingResult:
-    """Train the network of a setup with one seed and write its run folder under `runs`.
+    """Train the network of a setup with one seed and write its run folder under `runs`, with the file `kept` of data.
 
     `baselines` says whether a linear model is fitted as well, to set the network's figures beside its own; by default
     it is for a table of up to 50,000 training rows, or if a gate compares with it.
@@ -139,10 +141,19 @@ def train(
     With `live` there is a page that follows the training; `live` is told its path. Pictures are drawn as PNG, and in
     the other `formats` beside.
     """
-    folder = RunFolder.create(runs, setup.experiment.name, config=to_yaml(setup.experiment))
+    setup, folder = begun(setup, runs, kept)
     about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live, "formats": formats}
     with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
+
+
+def begun(setup: Setup, runs: Path, kept: Path | None) -> tuple[Setup, RunFolder]:
+    """The run folder of a training, and the setup, which reads the data from there if they are `kept` in it."""
+    name, experiment = setup.experiment.name, setup.experiment
+    if kept is None:
+        return setup, RunFolder.create(runs, name, config=to_yaml(experiment))
+    folder = RunFolder.create(runs, name, config=to_yaml(reading_from(experiment, kept.name)), kept=kept)
+    return setup.reading_from(folder.path.resolve() / kept.name), folder
 
 
 class Training:

@@ -27,15 +27,15 @@ from nnlab.data.splits import Split
 from nnlab.errors import CheckpointError, ConfigError, Fault, listed, printable
 from nnlab.experiments.saving import HASHES, newest
 from nnlab.networks.network import Network
-from nnlab.runs import checkpoints
-from nnlab.runs.about import SavedState, WeightsAbout
-from nnlab.runs.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
-from nnlab.runs.environment import file_digest
-from nnlab.runs.folder import CONFIG, RunFolder
-from nnlab.runs.metrics import check_mark
-from nnlab.runs.run import TrainingRun
 from nnlab.setup.experiment_file import ExperimentFile
 from nnlab.setup.paths import DataPaths
+from nnlab.storage import checkpoints
+from nnlab.storage.about import SavedState, WeightsAbout
+from nnlab.storage.checkpoints import Checkpoint, DamagedCheckpointError, MissingCheckpointError
+from nnlab.storage.environment import file_digest
+from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.metrics import check_mark
+from nnlab.storage.run import TrainingRun
 
 # The keys that may be changed: how long to train.
 _MAY_CHANGE = ("training.steps", "training.epochs", "training.max_seconds")

@@ -16,10 +16,10 @@ from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.resume import changes, refuse_another
 from nnlab.experiments.saving import HASHES, hashes, newest, tensor_names
 from nnlab.experiments.train import own_plan
-from nnlab.runs.about import SavedState
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import read_rows
 from nnlab.setup.setup import Setup, set_up
+from nnlab.storage.about import SavedState
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import read_rows
 from nnlab.training.plan import never
 from nnlab.training.state import State
 

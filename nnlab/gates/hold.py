@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from nnlab.errors import CheckpointError, ConfigError, Fault, printable
 from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, unknown_figure
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import check_mark, finite, read_figures
-from nnlab.runs.run import UNFINISHED
-from nnlab.runs.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import check_mark, finite, read_figures
+from nnlab.storage.run import UNFINISHED
+from nnlab.storage.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
 
 if TYPE_CHECKING:
     from nnlab.networks.layout import Layout
@@ -163,8 +163,8 @@ def needs_baseline(gates: Iterable[Gate]) -> list[int]:
 
 def check_metrics(run: RunFolder) -> None:
     """CheckpointError if metrics.csv differs from what the last checkpoint says; without one it is taken as it is."""
-    from nnlab.runs import checkpoints  # noqa: PLC0415 - NumPy
-    from nnlab.runs.about import StateAbout  # noqa: PLC0415 - NumPy
+    from nnlab.storage import checkpoints  # noqa: PLC0415 - NumPy
+    from nnlab.storage.about import StateAbout  # noqa: PLC0415 - NumPy
 
     try:
         last = checkpoints.load(run.checkpoint("last"))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from nnlab.errors import printable
-from nnlab.runs.folder import now
-from nnlab.runs.outputs import NamedOutput
+from nnlab.storage.folder import now
+from nnlab.storage.outputs import NamedOutput
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import Formatter, ScalarFormatter
 
 from nnlab.errors import StorageError, printable
-from nnlab.runs.files import open_new, refuse_other_than_file, remove, temporary_for
+from nnlab.storage.files import open_new, refuse_other_than_file, remove, temporary_for
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"

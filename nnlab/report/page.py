@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from nnlab.errors import printable
-from nnlab.runs.files import write_text
+from nnlab.storage.files import write_text
 
 FILE = "report.html"
 

@@ -14,10 +14,10 @@ from nnlab.data.described import COLUMNS, rows_of
 from nnlab.errors import StorageError, printable
 from nnlab.maths.metrics import shown_gate
 from nnlab.report.page import Amount, Cell, HtmlTable, Picture, Section, Tone
-from nnlab.runs.files import read_plain
-from nnlab.runs.folder import CONFIG
-from nnlab.runs.run import AnyRun
-from nnlab.runs.summary import ComparisonSummary, GateLine, SweepSummary, TrainingSummary
+from nnlab.storage.files import read_plain
+from nnlab.storage.folder import CONFIG
+from nnlab.storage.run import AnyRun
+from nnlab.storage.summary import ComparisonSummary, GateLine, SweepSummary, TrainingSummary
 
 T = TypeVar("T")  # the data that is drawn
 

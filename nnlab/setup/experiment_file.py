@@ -25,7 +25,8 @@ from nnlab.setup.watched import monitor_findings
 class ExperimentFile:
     """A validated experiment and its origin; `activations` are the built-in ones and those of plugins.
 
-    Its relative paths are seen from `folder`, and `paths` is where those of the data lead.
+    Its relative paths are seen from `folder`, and `paths` is where those of the data lead. `kept` is a file of data
+    that goes into the run folder, as nobody else keeps it.
     """
 
     path: str
@@ -35,11 +36,12 @@ class ExperimentFile:
     activations: Mapping[str, AnyActivation]
     plugins: tuple[Path, ...] = ()
     threads: int = 1
+    kept: Path | None = None
 
     @classmethod
     def read(
         cls,
-        path: str | Path,
+        path: str | Path | Mapping[str, Any],
         overrides: Sequence[str | Setting] = (),
         *,
         plugins: Sequence[Path] = (),
@@ -48,13 +50,15 @@ class ExperimentFile:
     ) -> ExperimentFile:
         """Read, override and validate an experiment file, with `gates` after its own. ConfigError lists every fault.
 
-        The path `-` is standard input.
+        The path `-` is standard input. Instead of a path there may be the values of such a file, whose relative paths
+        are seen from here.
         """
-        activations, folder = with_plugins(plugins), folder_of(path)
-        document, told = with_task(read(str(path), overrides, gates), folder)
+        shown, folder = ("", Path()) if isinstance(path, Mapping) else (shown_path(path), folder_of(path))
+        activations = with_plugins(plugins)
+        document, told = with_task(read(path, overrides, gates), folder)
         paths = with_absolute_paths(validate(document, activations), folder)
         paths = replace(paths, notes=(*told, *paths.notes))
-        return cls(shown_path(path), folder, paths, document, activations, tuple(plugins), threads)
+        return cls(shown, folder, paths, document, activations, tuple(plugins), threads)
 
     def moved_with(self, then: Path, now: Path) -> ExperimentFile:
         """The file of a run whose folder was `then` and is `now`, with its data beside it if they were moved along."""
@@ -68,8 +72,8 @@ class ExperimentFile:
     @property
     def read_files(self) -> tuple[str | Path, ...]:
         """The files and folders that the experiment is read from: itself, its plugins and its data."""
-        own = "/dev/stdin" if self.path == STDIN else self.path
-        return (own, *self.plugins, *self.paths.files)
+        own = ["/dev/stdin" if self.path == STDIN else self.path] if self.path else []
+        return (*own, *self.plugins, *self.paths.files)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -85,7 +89,8 @@ class ExperimentFile:
         base = folder_of_key(self.document, SOURCE, self.folder)
         dataset = read_rows(self.experiment, self.document, base)
         notes, warnings = (*self.paths.notes, *dataset.notes), (*self.paths.warnings, *dataset.warnings)
-        return replace(dataset, notes=notes, warnings=warnings)
+        dataset = replace(dataset, notes=notes, warnings=warnings)
+        return dataset if self.kept is None else replace(dataset, read_from=self.kept.name)
 
     def setup(self) -> Setup:
         """Data, network and optimizer for the experiment's own seed, ready to run."""

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.document import of_values
+from nnlab.config.experiment import to_plain, validate
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Columns, sample_shape
 from nnlab.data.scaling import Scaling
@@ -21,9 +23,9 @@ from nnlab.maths.metrics import Figures, Scored, report, top_k_for
 from nnlab.maths.one_hot import OneHot
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
-from nnlab.runs.about import ModelAbout, weights_faults
-from nnlab.runs.checkpoints import Checkpoint, theta_group
 from nnlab.setup.network import dtype_of, network_for
+from nnlab.storage.about import ModelAbout, weights_faults
+from nnlab.storage.checkpoints import Checkpoint, theta_group
 
 Array = NDArray[Any]
 
@@ -51,6 +53,13 @@ class Model:
     def outputs(self, x: Array) -> Any:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
         return self.outputs_of_scaled(self.scaled(x))
+
+    def every_output(self, x: Array) -> Array:
+        """The outputs (N, K) for raw inputs as an array, also where `outputs` keeps what rows decide alone."""
+        evaluator = Evaluator(self.network, self.theta, self.statistics)
+        with np.errstate(all="ignore"):
+            outputs, _ = evaluator.outputs_and_loss(stack([self.scaled(x)]), None)
+        return self.in_own_units(outputs[0])
 
     def outputs_of_scaled(self, x: Array) -> Any:
         """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
@@ -125,6 +134,11 @@ class Model:
         facts = {"columns": self.columns.to_dict(), "image_shape": self.image_shape, "layout": self._layout()}
         return Checkpoint({**arrays, **extra}, kind(**facts, **about).document())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process, or from a pickle, is made of plain values and arrays, as from a checkpoint."""
+        kept = self.to_checkpoint({}, ModelAbout, {})
+        return _unpickled, (to_plain(self.experiment), kept)
+
     def _layout(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The name and the shape of each tensor of theta, in order."""
         return tuple((spec.name, tuple(spec.shape)) for spec in self.network.layout.specs)
@@ -179,3 +193,8 @@ class Model:
             Scaling.from_arrays(targets) if targets else None,
             about.image_shape,
         )
+
+
+def _unpickled(values: Mapping[str, Any], kept: Checkpoint) -> Model:
+    """The inverse of `Model.__reduce__`."""
+    return Model.from_checkpoint(validate(of_values(values)), kept)

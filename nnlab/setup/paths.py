@@ -71,6 +71,21 @@ def _with_data(experiment: Experiment, update: Mapping[str, Any]) -> Experiment:
     return experiment.model_copy(update={"data": experiment.data.model_copy(update=update)})
 
 
+def reading_from(experiment: Experiment, source: str) -> Experiment:
+    """The experiment with the same data at another place."""
+    named = experiment.data.source.model_copy(update={"name": source})
+    return _with_data(experiment, {"source": named})
+
+
+def without_places(experiment: Experiment) -> Experiment:
+    """The experiment without the names of the files in which its data lie; a set of the catalogue keeps its name."""
+    data = experiment.data
+    if data.files is None and data.source.name in CATALOGUE:
+        return experiment
+    files = None if data.files is None else data.files.model_copy(update=dict.fromkeys(_paths_of(data.files), ""))
+    return _with_data(reading_from(experiment, ""), {"files": files})
+
+
 def moved_with(paths: DataPaths, then: Path, now: Path) -> DataPaths:
     """The data of a run whose folder was `then` and is `now`: where they were, else at the same place beside the run.
 

@@ -23,10 +23,10 @@ from nnlab.data.stored import stack
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
 from nnlab.networks.network import Network
-from nnlab.runs.cache import UserCache
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.plan import batch_size_for
 from nnlab.setup.weights import weight_findings
+from nnlab.storage.cache import UserCache
 from nnlab.training.evaluation import Part
 
 Array = NDArray[Any]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
 from nnlab.setup.optimizer import BoundOptimizer, optimizer_for
+from nnlab.setup.paths import reading_from
 from nnlab.setup.plan import (
     batch_findings,
     epoch_for,
@@ -111,6 +113,10 @@ class Setup:
             prepared.target_scaling,
             dataset.image_shape,
         )
+
+    def reading_from(self, source: Path) -> Setup:
+        """A copy whose data lie at another place, where they have been copied to."""
+        return replace(self, experiment=reading_from(self.experiment, str(source)))
 
     def with_rates(self, rates: Iterable[float]) -> Setup:
         """A copy with one learning rate for each of as many blocks of replicas."""

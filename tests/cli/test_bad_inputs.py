@@ -21,10 +21,10 @@ from nnlab.data.arrays import read_npz
 from nnlab.data.scaling import Scaling
 from nnlab.data.tables import read_csv, read_csv_like
 from nnlab.errors import CheckpointError, DataError, suggestion
-from nnlab.runs import checkpoints
-from nnlab.runs.checkpoints import Checkpoint
-from nnlab.runs.folder import RunFolder
 from nnlab.setup.model import Model
+from nnlab.storage import checkpoints
+from nnlab.storage.checkpoints import Checkpoint
+from nnlab.storage.folder import RunFolder
 from tests.support import COMMAND, HOUSES, environment, nnlab, nnlab_here, read_json, trained, write
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

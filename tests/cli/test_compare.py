@@ -11,7 +11,7 @@ from scipy import stats
 from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, unsealed, write
 
 from nnlab.cli.terminal import Screen, show_comparison
-from nnlab.runs.summary import ComparisonSummary
+from nnlab.storage.summary import ComparisonSummary
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

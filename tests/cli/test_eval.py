@@ -20,10 +20,10 @@ from nnlab.data.scaling import Scaling
 from nnlab.experiments.evaluate import evaluate, open_run
 from nnlab.experiments.predictions import Predicted, write_predictions
 from nnlab.maths.activations import ACTIVATIONS
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.outputs import NamedOutput
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.outputs import NamedOutput
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

@@ -13,8 +13,8 @@ import pytest
 from made_up_runs import made_up
 from support import COMMAND, HOUSES, LONG, XOR, begun, environment, nnlab, nnlab_here, parse_json, write
 
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import TrainingRun
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import TrainingRun
 
 FIRST, SECOND = "20261121-100000_a", "20261121-110000_b"
 

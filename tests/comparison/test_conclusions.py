@@ -18,11 +18,11 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import LOSSES
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import ArmsRun
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import ArmsRun
 from nnlab.training.plan import never
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

@@ -19,9 +19,9 @@ from nnlab.comparison.report import comparison_page, result_table
 from nnlab.comparison.tables import arm_rows, tables_of
 from nnlab.report.page import HtmlTable
 from nnlab.report.tables import escaped, latex, markdown
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.metrics import cell
-from nnlab.runs.summary import ArmSummary, ComparisonSummary, GateLine
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.metrics import cell
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, GateLine
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

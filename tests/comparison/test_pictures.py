@@ -16,7 +16,7 @@ from nnlab.data.catalogue import load
 from nnlab.experiments import pictures as run_pictures
 from nnlab.experiments.catalogue import describe
 from nnlab.maths.statistics import share_interval, survival
-from nnlab.runs.summary import (
+from nnlab.storage.summary import (
     ArmSummary,
     ComparisonSummary,
     OverSeeds,

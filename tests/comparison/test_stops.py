@@ -19,7 +19,7 @@ from nnlab.comparison import conclusions, pieces
 from nnlab.comparison import write as writing
 from nnlab.errors import InterruptedRunError, StorageError
 from nnlab.experiments import interrupts
-from nnlab.runs.folder import RunFolder
+from nnlab.storage.folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("quick_pictures", "time_to_draw")
 

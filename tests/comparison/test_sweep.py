@@ -17,7 +17,7 @@ from nnlab.comparison.points import points, ranges
 from nnlab.comparison.sweep import _placed
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.errors import ConfigError
-from nnlab.runs.summary import SweepSummary
+from nnlab.storage.summary import SweepSummary
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 

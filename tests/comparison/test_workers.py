@@ -26,10 +26,10 @@ from nnlab.config.experiment import load
 from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError, InterruptedRunError
 from nnlab.maths.activations import ACTIVATIONS
-from nnlab.runs.checkpoints import Checkpoint
-from nnlab.runs.checkpoints import load as load_checkpoint
-from nnlab.runs.checkpoints import save as save_checkpoint
 from nnlab.setup.rows import read_rows as read_data
+from nnlab.storage.checkpoints import Checkpoint
+from nnlab.storage.checkpoints import load as load_checkpoint
+from nnlab.storage.checkpoints import save as save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 

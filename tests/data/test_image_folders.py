@@ -15,7 +15,7 @@ from nnlab.data.images.decode import LARGEST_FILE
 from nnlab.data.stored import StoredRows
 from nnlab.data.tables.options import TableOptions
 from nnlab.errors import DataError, StorageError
-from nnlab.runs.cache import UserCache
+from nnlab.storage.cache import UserCache
 
 RANDOM = np.random.default_rng(3)
 COLOUR = RANDOM.integers(0, 256, (12, 3 * 4 * 5)).astype(np.uint8)

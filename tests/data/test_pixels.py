@@ -14,7 +14,7 @@ from nnlab.data.catalogue import load
 from nnlab.data.images import pixels as module
 from nnlab.data.stored import StoredRows
 from nnlab.errors import DataError, StorageError
-from nnlab.runs.cache import UserCache
+from nnlab.storage.cache import UserCache
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (20, 48)).astype(np.uint8)
 LABELS = np.arange(20) // 10

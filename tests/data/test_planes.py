@@ -10,7 +10,7 @@ from nnlab.data.catalogue import load, load_new
 from nnlab.data.dataset import MOST_PIXELS, Columns, InputColumn, image_column
 from nnlab.data.stored import StoredRows
 from nnlab.errors import CheckpointError, DataError
-from nnlab.runs.about import ModelAbout
+from nnlab.storage.about import ModelAbout
 
 IMAGES = np.random.default_rng(4).integers(0, 256, (9, 3, 5, 7)).astype(np.uint8)  # planes
 LABELS = np.arange(9) % 3

@@ -11,9 +11,9 @@ import pytest
 from support import HOUSES, ROOT, environment, nnlab, nnlab_here, read_json, read_rows, trained, write
 
 from nnlab.maths.optimizers import OPTIMIZERS
-from nnlab.runs import checkpoints
-from nnlab.runs.environment import differences
-from nnlab.runs.environment import environment as present
+from nnlab.storage import checkpoints
+from nnlab.storage.environment import differences
+from nnlab.storage.environment import environment as present
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 

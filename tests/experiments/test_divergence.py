@@ -12,7 +12,7 @@ from strategies import experiment, setup_for
 from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, read_rows, write
 
 from nnlab.experiments.divergence import _first_bad, _quantities, examine
-from nnlab.gradcheck.points import frozen
+from nnlab.gradients.points import frozen
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import unfused
 from nnlab.maths.optimizers import OPTIMIZERS

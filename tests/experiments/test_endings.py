@@ -23,8 +23,8 @@ from nnlab.experiments.resume import resume
 from nnlab.experiments.train import Progress, train
 from nnlab.gates.hold import read_baseline
 from nnlab.networks.layers.elementwise import BoundElementwise
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.summary import TrainingSummary
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.summary import TrainingSummary
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

@@ -14,9 +14,9 @@ from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.experiments.resume import _rates_differ
 from nnlab.maths.schedules import SCHEDULES, Plateau
-from nnlab.runs import checkpoints
 from nnlab.setup.network import dtype_of
 from nnlab.setup.optimizer import optimizer_for
+from nnlab.storage import checkpoints
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

@@ -10,11 +10,11 @@ import pytest
 from support import begun, faults, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, write
 
 from nnlab.config.experiment import load
-from nnlab.runs import checkpoints
 from nnlab.setup.network import network_for
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
+from nnlab.storage import checkpoints
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

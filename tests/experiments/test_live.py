@@ -13,7 +13,7 @@ from support import HOUSES, ROOT, XOR, nnlab, nnlab_here, read_rows, trained, wr
 from nnlab import api
 from nnlab.experiments import live_page as module
 from nnlab.experiments.live_page import MOST_POINTS, LiveCurve, LivePage
-from nnlab.runs.folder import RunFolder
+from nnlab.storage.folder import RunFolder
 
 
 def shown(run):

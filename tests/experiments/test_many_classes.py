@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from support import nnlab_here, parse_json, read_json, read_rows, trained, write
 
+import nnlab
 from nnlab import api
 from nnlab.data.targets import MOST_CLASSES
+from nnlab.errors import ConfigError
 from nnlab.maths import one_hot
 from nnlab.maths.metrics import report
 from nnlab.networks.evaluator import Evaluator
-from nnlab.runs import checkpoints
+from nnlab.sklearn import NetworkClassifier
+from nnlab.storage import checkpoints
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -89,6 +92,26 @@ def test_the_figures_can_be_made_from_predictions_of_very_many_classes(tmp_path,
     assert all(1 / CLASSES <= float(row["probability"]) <= 1 for row in rows)
     told = nnlab_here("eval", run, "--split", "test", "--predictions", "q.csv", cwd=tmp_path).stderr
     assert "they have the probability of the predicted one, and the rank of the true one" in " ".join(told.split())
+
+
+def test_a_network_of_very_many_classes_gives_classes_and_no_table_of_probabilities(tmp_path, monkeypatch):
+    run, _ = run_with(tmp_path / "run", monkeypatch, 2, PLAIN)
+    network = nnlab.load(run).model()
+    x = np.loadtxt(tmp_path / "run" / "t.csv", delimiter=",", skiprows=1, usecols=(0, 1))
+    decided = {row["line"]: row["kind"] for row in read_rows(tmp_path / "run" / "p.csv")}
+    assert network.predict(x).tolist() == [decided[str(line)] for line in range(2, len(x) + 2)]
+    with pytest.raises(ConfigError, match="found 6 classes, expected at most"):
+        network.predict_proba(x)
+
+
+def test_scikit_learns_form_has_all_probabilities_of_very_many_classes(monkeypatch):
+    x = np.random.default_rng(3).normal(size=(60, 2))
+    kinds, estimator = np.arange(60) % CLASSES, NetworkClassifier(layers=(3,), epochs=2)
+    few = estimator.fit(x, kinds).predict_proba(x)
+    monkeypatch.setattr(one_hot, "MOST_DENSE", 2)
+    many = estimator.fit(x, kinds)
+    np.testing.assert_array_equal(many.predict_proba(x), few)
+    np.testing.assert_array_equal(many.predict(x), few.argmax(axis=1))
 
 
 def test_a_linear_baseline_of_very_many_classes_is_refused_or_told_to_be_left_out(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from support import faults, nnlab_here, read_json, read_rows, trained, write
 
 from nnlab.experiments.parameter_table import parameter_tables, parameter_way
 from nnlab.networks.layout import Layout, ParameterSpec
-from nnlab.runs import checkpoints
+from nnlab.storage import checkpoints
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nnlab.data.dataset import Columns, InputColumn, RowFacts
 from nnlab.data.spreadsheets import unescaped
 from nnlab.experiments.predictions import Predicted, PredictionColumn, unique_names, write_predictions
-from nnlab.runs.outputs import NamedOutput
+from nnlab.storage.outputs import NamedOutput
 
 
 def model(task, targets, classes=()):

@@ -30,9 +30,9 @@ from nnlab.experiments.train import train
 from nnlab.experiments.verify import verify
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.networks.layers.elementwise import BoundElementwise
-from nnlab.runs import checkpoints
-from nnlab.runs import lock as run_locks
-from nnlab.runs.folder import RunFolder
+from nnlab.storage import checkpoints
+from nnlab.storage import lock as run_locks
+from nnlab.storage.folder import RunFolder
 
 # 48 steps of 4 an epoch, with every kind of thing that has a state.
 MOONS = """\

@@ -9,11 +9,11 @@ from support import nnlab_here, parse_json, read_json, read_rows, trained, write
 from nnlab.comparison.tasks import train_piece
 from nnlab.experiments.train import train
 from nnlab.maths.metrics import TRAINING_METRICS
-from nnlab.runs.files import ignore
 from nnlab.setup.experiment_file import ExperimentFile
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
+from nnlab.storage.files import ignore
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

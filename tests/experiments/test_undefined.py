@@ -9,7 +9,7 @@ from support import nnlab_here, read_json, write
 
 from nnlab.experiments.resume import resume
 from nnlab.experiments.train import train
-from nnlab.runs.folder import RunFolder
+from nnlab.storage.folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

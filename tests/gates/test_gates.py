@@ -29,9 +29,9 @@ from nnlab.gates.parse import (
     unknown_figure,
 )
 from nnlab.maths.baselines import LINEAR, SIMPLE
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.outputs import NamedOutput, outputs_at
-from nnlab.runs.summary import ArmSummary, OverSeeds, ShareOfSeeds
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.outputs import NamedOutput, outputs_at
+from nnlab.storage.summary import ArmSummary, OverSeeds, ShareOfSeeds
 from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

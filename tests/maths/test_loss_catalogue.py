@@ -37,8 +37,8 @@ from nnlab.maths.parameters import resolved
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Pass
 from nnlab.pictures.style import loss_label
-from nnlab.runs import checkpoints
-from nnlab.runs.folder import RunFolder
+from nnlab.storage import checkpoints
+from nnlab.storage.folder import RunFolder
 from nnlab.training.epochs import Epoch
 from nnlab.training.evaluation import Part
 from nnlab.training.loop import fit

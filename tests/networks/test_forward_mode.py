@@ -8,7 +8,7 @@ side of a kink.
 import numpy as np
 import pytest
 
-from nnlab.gradcheck.planted_defects import act
+from nnlab.gradients.planted_defects import act
 from nnlab.maths.activations import ACTIVATIONS, Activation, RowActivation
 from nnlab.maths.dual import DualArray, NotAnalyticError
 from nnlab.maths.initializers import INITIALIZERS

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlab.gradcheck.planted_defects import act, dense
-from nnlab.gradcheck.planted_image_defects import conv
-from nnlab.gradcheck.point import examine
+from nnlab.gradients.planted_defects import act, dense
+from nnlab.gradients.planted_image_defects import conv
+from nnlab.gradients.point import examine
 from nnlab.maths.losses import FUSED, unfused
 from nnlab.networks.layers.augment import Augment, sources
 from nnlab.networks.layers.avg_pool import AveragePooling

@@ -19,8 +19,8 @@ from nnlab.experiments.report import training_page, write_training_report
 from nnlab.pictures.style import COLOURS
 from nnlab.report.page import Amount, HtmlTable, Page, Picture, Section, counted, rendered, resource, write_page
 from nnlab.report.parts import Drawing, environment_tables, pictures_in
-from nnlab.runs.folder import RunFolder
-from nnlab.runs.run import TrainingRun
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import TrainingRun
 
 
 def page(text="plain", *, tone="good"):

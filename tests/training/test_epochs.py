@@ -10,7 +10,7 @@ from strategies import experiment, setup_for
 from support import nnlab_here, read_rows, trained, write
 
 from nnlab.data.batches import shuffled
-from nnlab.gradcheck.points import check_points
+from nnlab.gradients.points import check_points
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Pass
 from nnlab.training.batches import Batches

@@ -16,13 +16,13 @@ from nnlab.comparison.variants import variants
 from nnlab.config.document import read_text
 from nnlab.config.experiment import to_yaml, validate
 from nnlab.experiments.train import train
-from nnlab.gradcheck.checks import check_step
+from nnlab.gradients.checks import check_step
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.optimizers import OPTIMIZERS as ALL_OPTIMIZERS
 from nnlab.networks.layers.base import PassContext
-from nnlab.runs.files import ignore
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
+from nnlab.storage.files import ignore
 from nnlab.training.loop import fit
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

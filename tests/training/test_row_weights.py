@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.utils.class_weight import compute_class_weight
 from strategies import HEADS, network_of, targets, weighted_setup
 
-from nnlab.gradcheck.planted_defects import dense
-from nnlab.gradcheck.planted_image_defects import conv
+from nnlab.gradients.planted_defects import dense
+from nnlab.gradients.planted_image_defects import conv
 from nnlab.maths.losses import balanced, row_weighted, unfused, with_row_weights
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network, Pass

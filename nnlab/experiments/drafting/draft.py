@@ -17,7 +17,7 @@ from nnlab.errors import ConfigError, Fault, suggestion
 from nnlab.experiments.drafting.inquiry import inquire
 from nnlab.experiments.drafting.settings import DraftSetting, Known, settings_for
 from nnlab.experiments.drafting.text import text_of
-from nnlab.runs.outputs import is_stream, outputs_at
+from nnlab.storage.outputs import is_stream, outputs_at
 
 STARTER = "moons"
 _PACKED = (".gz", ".zip")

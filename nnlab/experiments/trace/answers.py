@@ -16,8 +16,8 @@ from nnlab.data.files import FaultList, quoted, read_all, refuse
 from nnlab.errors import ConfigError, printable, suggestion
 from nnlab.experiments.trace.quantities import Trace, TracedQuantity
 from nnlab.experiments.trace.tables import DIGITS
-from nnlab.runs.files import to_csv
-from nnlab.runs.metrics import cell
+from nnlab.storage.files import to_csv
+from nnlab.storage.metrics import cell
 
 HEADER = ("cell", "value")
 TOLERANCE = 1e-3

@@ -1,0 +1,246 @@
+"""The commands as functions: the names of their arguments are those of the options, `gate` for `--gate`.
+
+A repeatable option takes one value or several. Where a command has no option for it, `data` gives arrays X and y in
+place of the experiment's data; they are kept in the run folder, so that the run can be resumed, evaluated and verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from nnlab import api
+from nnlab.comparison.compare import ComparisonResult
+from nnlab.comparison.portable import blas_threads
+from nnlab.config.plugins import with_plugins
+from nnlab.experiments.trace.build import trace_of
+from nnlab.gradients.results import CheckResult
+from nnlab.library.activations import ActivationFunction
+from nnlab.library.files import Config, Paths, Settings, Several, experiment_file, paths, plain, settings_of, several
+from nnlab.library.progress import watcher
+from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
+from nnlab.storage.lookup import find
+
+Name = str | PathLike[str]
+
+
+def train(
+    config: Config | None = None,
+    *,
+    data: tuple[Any, Any] | None = None,
+    resume: Name | Run | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    name: str | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    max_seconds: float | None = None,
+    live: bool = False,
+    figures: Several = (),
+    gate: Several = (),
+    baseline: str | None = None,
+    baselines: bool | None = None,
+    junit: Name | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+    runs_dir: Name = "runs",
+) -> Run:
+    """Train one network in a new run folder under `runs_dir`, or go on with the run `resume`.
+
+    `config` is the path of an experiment file, its values, or an experiment. Values need neither a name nor a training,
+    which are then `python` and 100 epochs of batches of 32 rows. `set` holds overrides such as
+    `{"network.activation": "gelu"}`. `data` is a pair of arrays: inputs X (N, inputs) or images (N, rows, columns[,
+    channels]), and targets y, (N,) numbers or names of classes or (N, outputs). `max_seconds` ends the training with
+    its state saved, `live` writes a page that follows it, `figures` are formats of pictures beside PNG, such as svg.
+
+    Raises NnlabError with the words of the command. A gate that is not met, and a training that diverged, are results.
+    """
+    root = Path(runs_dir)
+    resumed = str(resume.path) if isinstance(resume, Run) else None if resume is None else str(resume)
+    source = api.config_or_own(None, resumed, root) if config is None else config
+    own: dict[str, Any] = {"seed": seed, "name": name, "steps": steps, "epochs": epochs, "threads": threads}
+    own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate)}
+    held: dict[str, Any] = {"baseline": baseline, "baselines": baselines, "junit": _path(junit), "runs_dir": root}
+    held |= {"max_seconds": max_seconds, "live": live, "figures": several(figures), "watcher": watcher()}
+    with blas_threads(threads), experiment_file(source, data, **own) as file:
+        ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
+    return Run(ended.folder, ended.warnings, plugin)
+
+
+def compare_activations(
+    config: Config,
+    activation: Several = api.DEFAULT_ARMS,
+    *,
+    data: tuple[Any, Any] | None = None,
+    seeds: int = 10,
+    target: str | None = None,
+    layer: str | None = None,
+    init: str | None = None,
+    tune: Several = (),
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    name: str | None = None,
+    jobs: int = 1,
+    needed: bool = False,
+    dask: str | None = None,
+    dask_timeout: float | None = None,
+    live: bool = False,
+    figures: Several = (),
+    gate: Several = (),
+    baseline: str | None = None,
+    baselines: bool | None = None,
+    junit: Name | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+    runs_dir: Name = "runs",
+) -> ComparisonRun:
+    """Train an experiment with several activations and many seeds, the same for each, and compare them.
+
+    `activation` are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `config`, `data`,
+    `set` and so on are those of `train`, the rest as in `nnlab compare-activations --help`.
+
+    Raises NnlabError with the words of the command, also if an arm failed; what is trained is kept.
+    """
+    read: dict[str, Any] = {"seed": seed, "name": name, "threads": threads}
+    read |= {"set": settings_of(set), "plugins": paths(plugin)}
+    how: dict[str, Any] = {"seeds": seeds, "target": target, "layer": layer, "init": init, "tune": several(tune)}
+    how |= {"jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
+    how |= {"figures": several(figures), "gates": several(gate), "baseline": baseline, "baselines": baselines}
+    how |= {"junit": _path(junit), "runs_dir": Path(runs_dir), "watcher": watcher()}
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
+        return _compared(api.compare(file, several(activation), **how), plugin)
+
+
+def sweep(
+    config: Config,
+    *,
+    data: tuple[Any, Any] | None = None,
+    grid: Several = (),
+    random: Several = (),
+    budget: int | None = None,
+    seeds: int = 3,
+    metric: str | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    name: str | None = None,
+    jobs: int = 1,
+    needed: bool = False,
+    dask: str | None = None,
+    dask_timeout: float | None = None,
+    live: bool = False,
+    figures: Several = (),
+    gate: Several = (),
+    junit: Name | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+    runs_dir: Name = "runs",
+) -> ComparisonRun:
+    """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
+
+    `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; the rest as in
+    `compare_activations`.
+    """
+    read: dict[str, Any] = {"seed": seed, "name": name, "threads": threads}
+    read |= {"set": settings_of(set), "plugins": paths(plugin)}
+    how: dict[str, Any] = {"grid": several(grid), "random": several(random), "budget": budget, "seeds": seeds}
+    how |= {"metric": metric, "jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout}
+    how |= {"live": live, "figures": several(figures), "gates": several(gate), "junit": _path(junit)}
+    how |= {"runs_dir": Path(runs_dir), "watcher": watcher()}
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
+        return _compared(api.sweep(file, **how), plugin)
+
+
+def gradcheck(
+    config: Config | Run,
+    *,
+    method: str = "exact",
+    steps: int | None = None,
+    epsilon: float | None = None,
+    threshold: float | None = None,
+    strict: bool = False,
+    trust: bool = False,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+    runs_dir: Name = "runs",
+) -> CheckResult:
+    """Check every derivative of a network, at the initial weights of an experiment or the trained ones of a run.
+
+    `config` may be the name of a run, or the run itself. The verdict is a result: `fault` says why it is not passed.
+    """
+    target = config.path if isinstance(config, Run) else plain(config)
+    how: dict[str, Any] = {"method": method, "steps": steps, "epsilon": epsilon, "threshold": threshold}
+    how |= {"strict": strict, "trust": trust, "set": settings_of(set), "seed": seed, "plugins": paths(plugin)}
+    with blas_threads(threads):
+        return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+
+
+def trace(
+    config: Config,
+    *,
+    data: tuple[Any, Any] | None = None,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+) -> WorkedStep:
+    """Work out one training step of a small network as one would by hand: forward, loss, backward and update.
+
+    `step` counts from 1, and `rows` are the rows of its batch, from 0, of which numbers are shown. Every number is that
+    of the training itself; a notebook shows them as tables. ConfigError for a network that is too large.
+    """
+    read: dict[str, Any] = {"seed": seed, "threads": threads, "set": settings_of(set), "plugins": paths(plugin)}
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
+        return WorkedStep(**vars(trace_of(file.setup_to_train(), step, rows)))
+
+
+def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:
+    """A run by its path, by `latest`, or by a unique beginning of its name, as on the command line.
+
+    CheckpointError if there is none, or more than one. `plugin` are the files of its activations.
+    """
+    return result_in(find(Path(runs_dir), str(run)).path, plugin)
+
+
+def runs(
+    runs_dir: Name = "runs",
+    *,
+    where: Several = (),
+    sort: str | None = None,
+    reverse: bool = False,
+    last: int | None = None,
+    columns: Several = (),
+    all_keys: bool = False,
+) -> Runs:
+    """The runs in a folder as a table, the newest last, with the keys of their experiments that differ.
+
+    `where` holds conditions such as `val/accuracy >= 0.9` and `network.activation=relu`, as `nnlab runs list`.
+    """
+    how: dict[str, Any] = {"sort": sort, "reverse": reverse, "last": last, "all_keys": all_keys}
+    return Runs(api.list_runs(runs_dir=Path(runs_dir), where=several(where), columns=several(columns), **how))
+
+
+def activation(text: str, *, plugin: Paths = (), **parameters: float) -> ActivationFunction:
+    """An activation by its name or as a formula in x, with values of its parameters: a function of arrays.
+
+    `nnlab.activation("elu", alpha=0.5)(x)` are its values, `.slope(x)` its derivative. ConfigError for an unknown name
+    or parameter, and for a formula that cannot be read.
+    """
+    found = ActivationFunction(text, dict(parameters), with_plugins(paths(plugin)))
+    found.check()
+    return found
+
+
+def _compared(result: ComparisonResult, plugin: Paths) -> ComparisonRun:
+    if result.error is not None:
+        raise result.error
+    return ComparisonRun(result.compared.folder, result.compared.warnings, plugin)
+
+
+def _path(given: Name | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -1,0 +1,115 @@
+"""run.json: how, where and when a run took place, and how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictStr
+
+from nnlab.storage.documents import DocumentPart, Plain, SealedDocument, Seconds, Whole, read_values
+from nnlab.storage.gradients import GradientSummary
+
+Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
+UNFINISHED = ("interrupted", "failed")  # has a summary and a report, but neither final figures nor gates
+StoppedBy = Literal["early_stopping", "max_seconds"]
+Text = StrictStr
+
+
+class ReadColumn(DocumentPart):
+    """How a column of a table was read; the JSON form of `ColumnReading`."""
+
+    name: Text
+    role: Text
+    read_as: Text
+    different: Whole | None
+    missing: Whole
+    shown: Text
+    inputs: Whole
+    why: Text
+
+
+class DataFacts(DocumentPart):
+    """The data of a run: name, SHA-256 of the values, file (empty if computed), and number of rows of each part.
+
+    Of a table, `columns` say how each was read; `notes` are sentences on how the data were read.
+    """
+
+    name: Text
+    fingerprint: Text
+    read_from: Text = ""
+    rows: dict[Text, Whole] = Field(default_factory=dict)
+    columns: tuple[ReadColumn, ...] = ()
+    notes: tuple[Text, ...] = ()
+
+
+class Session(DocumentPart):
+    """A session of work on a run, from its start or a resume to a pause or its end.
+
+    `gradcheck` is what a resume checked again.
+    """
+
+    begun: Text | None = None
+    ended: Text | None = None
+    status: Status
+    seconds: Seconds = 0
+    from_step: Whole = 0
+    command: tuple[Text, ...] = ()
+    warnings: tuple[Text, ...] = ()
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    gradcheck: GradientSummary | None = None
+
+
+class TrainingRun(SealedDocument):
+    """run.json of `nnlab train`.
+
+    `stopped_by` says what ended a run with the status stopped, `folder` where the run lay when it was last trained.
+    `experiment` is the SHA-256 of what may not change of it.
+    """
+
+    status: Status
+    stopped_by: StoppedBy | None = None
+    kind: Literal["train"] = "train"
+    folder: Text = ""
+    begun: Text | None = None
+    ended: Text | None = None
+    seconds: Seconds = 0
+    sessions: tuple[Session, ...] = ()
+    command: tuple[Text, ...] = ()
+    config: Text = ""
+    plugins: tuple[Text, ...] = ()
+    threads: Annotated[Whole, Field(ge=1)] = 1
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    data: DataFacts | None = None
+    experiment: Text = ""
+
+
+class ArmsRun(SealedDocument):
+    """run.json of a comparison or a sweep; `folder` and `experiment` are those of `TrainingRun`."""
+
+    status: Status
+    folder: Text = ""
+    experiment: Text = ""
+    ended: Text | None = None
+    seconds: Seconds = 0
+    kind: Literal["compare-activations", "sweep"]
+    begun: Text | None = None
+    command: tuple[Text, ...] = ()
+    config: Text = ""
+    plugins: tuple[Text, ...] = ()
+    threads: Annotated[Whole, Field(ge=1)] = 1
+    data: DataFacts | None = None
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    reused: Whole = 0
+
+
+AnyRun = TrainingRun | ArmsRun
+
+
+def read_run(path: Path) -> AnyRun | None:
+    """The run.json at a path; None if there is none. CheckpointError if it is invalid."""
+    values = read_values(path)
+    if values is None:
+        return None
+    is_of_arms = values.get("kind", "train") in ("compare-activations", "sweep")
+    return (ArmsRun if is_of_arms else TrainingRun).of(values, str(path))
