@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from nnlab.experiments.trace.quantities import Trace
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
+    from nnlab.exports.export import Exported, TensorLayout
+    from nnlab.exports.ports import InputsForm
     from nnlab.gradients.results import CheckResult
     from nnlab.gradients.self_test import SelfTest
     from nnlab.maths.activations import AnyActivation
@@ -328,7 +330,7 @@ def evaluate(
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.storage.folder import CONFIG, files_of_run, refuse_other_formats
+    from nnlab.storage.folder import files_of_run, refuse_other_formats
 
     refuse_other_formats(figures)
     if split and data is not None:
@@ -337,9 +339,7 @@ def evaluate(
     folder, network = _run_or_network(run, runs_dir)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
-        own = network.settings if network else []
-        file = resolve(folder.path / CONFIG, set=[*own, *set], plugins=plugins)
-        read += file.moved_with(folder.then(), folder.path.resolve()).read_files
+        read += _data_files(folder, network, plugins, set)
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
     if predictions is not None:
         refuse_other_format(predictions)
@@ -393,6 +393,53 @@ def _opened(
 
     network.refuse_checkpoint(checkpoint)
     return open_network(network, activations, **how)
+
+
+def _data_files(
+    folder: RunFolder, network: OneNetwork | None, plugins: Sequence[Path], sets: Sequence[str]
+) -> Sequence[str | Path]:
+    """The files that are read with a run: its data, where they are now, and plugins."""
+    from nnlab.storage.folder import CONFIG
+
+    own = network.settings if network else []
+    file = resolve(folder.path / CONFIG, set=[*own, *sets], plugins=plugins)
+    return file.moved_with(folder.then(), folder.path.resolve()).read_files
+
+
+def export(
+    run: str,
+    out: Path,
+    *,
+    layout: TensorLayout = "nnlab",
+    inputs: InputsForm = "array",
+    checkpoint: str | None = None,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    trust: bool = False,
+) -> Exported:
+    """Write a trained network to a file for other programs: `out` ends in .onnx or .safetensors.
+
+    A run may be one network of a comparison or a sweep, as for `evaluate`; so are `checkpoint`, `set` and `trust`.
+    An ONNX model takes one array (N, inputs), or with `inputs="columns"` an input for each column of the table; it is
+    written if its outputs are those of nnlab, for up to 256 rows of the test part, else of the validation part, else of
+    the training part. Tensors have nnlab's names, or with `layout="torch"` those of an `nn.Sequential`, whose code is
+    written beside them as a Python file.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
+    from nnlab.exports.export import code_beside, export_onnx, export_tensors, format_of
+    from nnlab.storage.folder import files_of_run
+
+    refuse_settings(set)
+    kind = format_of(out, layout, inputs)
+    folder, network = _run_or_network(run, runs_dir)
+    read = [*files_of_run(folder.path), *_data_files(folder, network, plugins, set)]
+    file, code = _outputs([out, code_beside(out, layout)], read, runs_dir, None)
+    assert file is not None
+    held = Trust(given=trust, hint=GO_ON)
+    opened = _opened(folder, network, checkpoint, with_plugins(plugins), trust=held, sets=set, plugins=plugins)
+    return export_onnx(opened, folder, file, inputs) if kind == "onnx" else export_tensors(opened, file, code)
 
 
 def verify(

@@ -195,6 +195,16 @@ Trust = Annotated[
     bool,
     typer.Option("--trust", help="Go on where a run differs from what its checkpoint recorded, and say so."),
 ]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        parser=one_of("best", "last", "previous"),
+        autocompletion=completion.one_of("best", "last", "previous"),
+        metavar="best|last|previous",
+        help="Which weights to use; by default those whose figures `train` printed.",
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option("--seed", parser=_seed, metavar="N", help="Override the experiment's seed.", show_default=False),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.train import TrainingResult
+    from nnlab.exports.export import Exported
     from nnlab.gates.hold import Outcome
     from nnlab.gradients.results import CheckResult
     from nnlab.gradients.self_test import SelfTest
@@ -169,6 +170,26 @@ def _tell_of_predictions(screen: Screen, found: Evaluation, predictions: Path) -
     if found.escaped:
         what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
         screen.tell(f"{what}, in {', '.join(found.escaped)}")
+
+
+def exported(output: Output, found: Exported) -> None:
+    """Show how near an exported model is to nnlab, or what is in the file, and the paths of what was written."""
+    screen = output.screen
+    _trusted(screen, found.trusted)
+    for warning in found.warnings:
+        screen.warn(warning)
+    for note in [*([str(found.arm)] if found.arm else ()), *found.notes]:
+        screen.tell(note)
+    if found.difference is not None:
+        rows = f"{found.rows:,} rows of the {found.part} part"
+        screen.say(f"largest difference from nnlab's outputs: {found.difference:.3g}, for {rows}")
+    names = ", ".join(f"{port.name} ({port.type})" for port in found.inputs[:_MOST_PORTS])
+    more = f" and {len(found.inputs) - _MOST_PORTS:,} more" if len(found.inputs) > _MOST_PORTS else ""
+    screen.say(f"inputs: {names}{more}")
+    output.result(found.document(), *map(str, filter(None, [found.path, found.code])))
+
+
+_MOST_PORTS = 20
 
 
 def _trusted(screen: Screen, differences: Iterable[str]) -> None:

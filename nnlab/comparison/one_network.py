@@ -150,7 +150,8 @@ def open_network(
         raise CheckpointError(f"{printable(str(run.path))}: found no run.json of a comparison, expected one")
     refuse_other_rows(run.path, dataset, about.data.fingerprint, trust=trust)
     setup = set_up(paths.experiment, prepare_rows(paths.experiment, dataset, [which.seed]))
-    model = setup.model(*read_weights(run, network.summary, which.label, which.seed, trust))
+    layouts = setup.network.layout, setup.network.statistics
+    model = setup.model(*read_weights(run, network.summary, which.label, which.seed, layouts, trust))
     if not model.fits:
         found = f"found weights of another network for {printable(which.label)}"
         raise CheckpointError(f"{printable(str(run.path))}: {found}, expected {setup.network.layout.size:,} parameters")

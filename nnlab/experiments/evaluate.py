@@ -328,8 +328,7 @@ def evaluate_opened(
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, arm=opened.arm, **asked)
     trained = _count_trained_on(opened, run, rows)
     warnings = (
-        *_on_gradient(opened.gradient_faults),
-        *_on_status(opened),
+        *warnings_on(opened),
         *found.warnings,
         *_on_predicted(model, predicted),
     )
@@ -344,6 +343,11 @@ def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None) -> in
     if new is None or new.y is None:
         return 0
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.fingerprint, new)
+
+
+def warnings_on(opened: Opened) -> list[str]:
+    """Sentences on a network that is no result of a training, or was trained with a wrong gradient."""
+    return [*_on_gradient(opened.gradient_faults), *_on_status(opened)]
 
 
 def _on_gradient(faults: Sequence[str]) -> Iterator[str]:
@@ -431,7 +435,7 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
         return {}, {"data": part}, NOTHING
     beside = NOTHING
     if asks_for(gates):
-        dataset = _own_rows(opened, run)
+        dataset = own_rows(opened, run)
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
         beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
@@ -447,7 +451,7 @@ def predict(opened: Opened, run: RunFolder, data: str | Array) -> Predicted:
     return _on_rows(opened, run, NewRows(data, None, ""), file, ())[1]["data"]
 
 
-def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
+def own_rows(opened: Opened, run: RunFolder) -> Dataset:
     """The rows that the run was made from. CheckpointError for others than those."""
     if opened.dataset is not None:
         return opened.dataset
@@ -515,7 +519,7 @@ def _draw(run: RunFolder, picture: Callable[[], Any], formats: Sequence[str]) ->
 
 def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequence[Gate]) -> Results:
     """Figures and predictions of the run's own parts, or of one; others are scaled for a linear model only."""
-    model, dataset = opened.model, _own_rows(opened, run)
+    model, dataset = opened.model, own_rows(opened, run)
     parts = split_rows(opened.experiment, dataset)
     refuse_other_parts(run, parts, opened.trust)
     found = {

@@ -545,13 +545,13 @@ def _decisions(data: RunPlotData) -> tuple[Array, Array]:
 PICTURES: dict[str, Drawing[RunPlotData]] = {
     "cost": Drawing(
         cost,
-        "Training and validation cost over the steps. Look whether both still fall: a validation cost that rises "
-        "while the training cost falls is overfitting.",
+        "The cost over the steps. Look whether it still falls: if it falls on the training rows alone and rises on "
+        "others, that is overfitting.",
     ),
     "accuracy": Drawing(
         accuracy,
-        "Accuracy, or what comes nearest to it in the task, over the steps. Look at the distance between training "
-        "and validation, and whether either still rises.",
+        "How well the network answers, over the steps. Look whether that still rises, and how far the curves of "
+        "different rows are apart.",
     ),
     "learning_rate": Drawing(
         learning_rate,
@@ -569,17 +569,17 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "first_layer": Drawing(
         first_layer,
         "What the strongest units of the first layer look for: purple inputs drive a unit up, orange ones down. "
-        "Look for shapes: units of noise have learned little.",
+        "Look which inputs are strong: units in which all are alike, or no pattern is to be seen, have learned little.",
     ),
     "confusion": Drawing(
         confusion,
-        "Which class is taken for which: the cells count rows, without weights that these may have. Look for dark "
-        "cells off the diagonal, and whether a pair is confused both ways.",
+        "Which class is taken for which: a cell counts the rows of a true class that were given a predicted one. Look "
+        "for dark cells off the diagonal, and whether a pair is confused both ways.",
     ),
     "labels": Drawing(
         labels,
-        "How well each label is given, where a row may have several; rows count by their weights if they have "
-        "any. Look for a label with a short bar: low precision is given too often, low recall too seldom.",
+        "How well each label is given, where a row may have several. Look for a label with a short bar: one of low "
+        "precision is given too often, one of low recall too seldom.",
     ),
     "misclassified": Drawing(
         misclassified,
@@ -619,8 +619,8 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     ),
     "fit": Drawing(
         fit,
-        "A regression's curve over its one input, or predicted against true values, by the rows' weights if any. "
-        "Look for a bend away from the points or the line: it is an error that has a direction.",
+        "What the network predicts, beside the true values. Look where many points lie on the same side of the line: "
+        "that is an error with a direction.",
     ),
     "units": Drawing(
         units,

@@ -26,6 +26,7 @@ from nnlab.pictures.style import (
     dress,
     joined,
     legible,
+    page_width,
     percent,
     sample_count,
     say,
@@ -58,13 +59,14 @@ def confusion(
     matrix = confused.matrix(shown)
     shares = matrix / np.maximum(confused.of_truth()[shown, np.newaxis], 1)
     classes = [shortened(classes[index], 24) for index in shown]
-    cell = _cell_size(matrix)
+    names_width = 0.085 * max(map(len, classes))
+    cell = min(_cell_size(matrix), (page_width() - names_width - 1.7) / len(matrix))
     below, upright = _column_names(classes, cell)
-    side, names_width = cell * len(classes), 0.085 * max(map(len, classes))
+    side = cell * len(classes)
     names_height = names_width if upright else 0.17 * max(1 + name.count("\n") for name in below)
     figure = blank(title, width=max(side + names_width + 1.5, 5.5), height=side + names_height + 1.2)
     axes = figure.subplots()
-    image = _draw_shares(axes, matrix, shares)
+    image = _draw_shares(axes, matrix, shares, counted=len(matrix) <= MOST_COUNTED and cell >= _least_cell(matrix))
     axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     by_weight = " by weight" if weighted else ""
@@ -93,8 +95,12 @@ def _cell_size(matrix: NDArray[Any]) -> float:
     classes = len(matrix)
     if classes > MOST_COUNTED:
         return 16 / classes
-    digits = len(count(int(matrix.max(initial=0))))
-    return max(0.36, 0.075 * digits + 0.12, min(1.3, 4.8 / classes))
+    return max(0.36, _least_cell(matrix) + 0.02, min(1.3, 4.8 / classes))
+
+
+def _least_cell(matrix: NDArray[Any]) -> float:
+    """The side of a cell in inches below which the longest count leaves it."""
+    return 0.075 * len(count(int(matrix.max(initial=0)))) + 0.1
 
 
 def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]:
@@ -106,10 +112,13 @@ def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]
     return ["\n".join(lines) for lines in broken], False
 
 
-def _draw_shares(axes: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> AxesImage:
-    """Colour each cell by its share of the true class, on a square-root scale that makes small shares visible."""
+def _draw_shares(axes: Axes, matrix: NDArray[Any], shares: NDArray[Any], *, counted: bool) -> AxesImage:
+    """Colour each cell by its share of the true class, on a square-root scale that makes small shares visible.
+
+    If `counted`, the counts stand in the cells.
+    """
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="auto")
-    if len(matrix) <= MOST_COUNTED:
+    if counted:
         for row, column in np.ndindex(*matrix.shape):
             colour = "white" if shares[row, column] > 0.35 else INK if matrix[row, column] else "#8c8c8c"
             text = count(int(matrix[row, column]))

@@ -24,6 +24,8 @@ from nnlab.cli.terminal import Screen
 from nnlab.experiments.parameter_table import ParameterTable
 from nnlab.experiments.train import Progress, Whole
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 def shown(width, show):
     """The lines that `show` puts on a screen of that width; None for a file, where nobody said how wide it is."""

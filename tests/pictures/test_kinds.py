@@ -646,6 +646,13 @@ def test_of_many_classes_the_confusion_shows_those_that_are_confused_most():
     assert f"the 30 of {style.count(1000)} classes that are confused most" in words(figure)
 
 
+def test_a_class_that_is_a_number_is_called_a_class():
+    names = plots.truth_and_prediction(
+        points()[0], points()[1], points()[1], names=("x1", "x2"), classes=["0", "1", "other"], title="t"
+    )
+    assert [text.get_text() for text in names.legends[0].get_texts()] == ["class 0", "class 1", "other"]
+
+
 def test_more_classes_than_can_be_told_apart_are_not_drawn_in_the_plane():
     x, labels = points(200, classes=100)
     names = [f"k{k}" for k in range(100)]
@@ -1316,7 +1323,7 @@ def test_filters_of_three_channels_are_in_colour_and_zero_is_grey():
     figure = plots.filters(Kernels("conv2d1", weights), title="t")
     np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), [[[1, 0.5, 0], [0.5, 0.5, 0.5]]])
     assert "R G B 2 0 −2 conv2d1" in words(figure)
-    assert "grey is 0" in words(figure)
+    assert "grey: 0" in words(figure)
 
 
 def test_of_other_channels_the_mean_is_drawn_and_told():
