@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nnlab.library.activations import ActivationFunction as ActivationFunction
     from nnlab.library.functions import activation as activation
     from nnlab.library.functions import compare_activations as compare_activations
+    from nnlab.library.functions import export as export
     from nnlab.library.functions import gradcheck as gradcheck
     from nnlab.library.functions import load as load
     from nnlab.library.functions import runs as runs
@@ -46,6 +47,7 @@ _HOMES = {
     "WorkedStep": _RESULTS,
     "activation": _FUNCTIONS,
     "compare_activations": _FUNCTIONS,
+    "export": _FUNCTIONS,
     "gradcheck": _FUNCTIONS,
     "load": _FUNCTIONS,
     "runs": _FUNCTIONS,

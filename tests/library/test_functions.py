@@ -83,7 +83,7 @@ _SHOWS = {"quiet", "json", "debug", "dry_run", "print_config", "self_test", "lat
 _SHOWS |= {"blank", "answers", "check", "tolerance", "show"}
 
 
-@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck", "trace"])
+@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck", "trace", "export"])
 def test_arguments_are_called_as_the_options_are(command):
     click_command = typer.main.get_command(_app_of(command))
     options = {
@@ -92,7 +92,7 @@ def test_arguments_are_called_as_the_options_are(command):
         if parameter.param_type_name == "option"
     }
     arguments = set(inspect.signature(getattr(nnlab, command.replace("-", "_"))).parameters)
-    assert options - _SHOWS - {"help"} == arguments - {"config", "data"}
+    assert options - _SHOWS - {"help"} == arguments - {"config", "data", "run"}
 
 
 def _app_of(command):
@@ -229,6 +229,14 @@ def test_a_step_is_worked_out_with_the_numbers_of_the_training(runs_dir):
     assert step.loss == run.metrics["batch/loss"][-1]
     assert (step["dense1/weights.new"] == run.model("last").parameters["dense1/weights"]).all()
     assert "dense1/weights" in step._repr_markdown_()
+
+
+def test_a_run_is_exported_with_what_it_differs_by(iris, tmp_path):
+    found = nnlab.export(iris, tmp_path / "iris.onnx")
+    assert found.difference <= found.bound
+    assert found.path.stat().st_size > 0
+    with pytest.raises(nnlab.NnlabError, match=r"\.onnx or \.safetensors"):
+        nnlab.export(iris, tmp_path / "iris.txt")
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------
