@@ -189,6 +189,15 @@ def test_runs_are_a_table_whose_items_are_runs(iris, compared, runs_dir):
     assert {type(run) for run in nnlab.runs(runs_dir)} == {nnlab.Run, nnlab.ComparisonRun}
 
 
+def test_tables_are_data_frames_where_pandas_is_there(iris, runs_dir, monkeypatch):
+    frame = iris.to_frame()
+    assert frame["train/loss"].iloc[-1] == iris.figures["train/loss"]
+    assert list(nnlab.runs(runs_dir).to_frame()["run"]) == [run.name for run in nnlab.runs(runs_dir)]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ConfigError, match="pip install pandas"):
+        iris.to_frame()
+
+
 # --- many networks ----------------------------------------------------------------------------------------------------
 
 
