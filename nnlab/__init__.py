@@ -11,9 +11,11 @@ they are first used: importing the package loads neither numpy nor matplotlib, s
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would take as long as all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from nnlab.config.schema import Experiment as Experiment
     from nnlab.errors import NnlabError as NnlabError
     from nnlab.library.activations import ActivationFunction as ActivationFunction
