@@ -15,6 +15,7 @@ from nnlab import api
 from nnlab.comparison.compare import ComparisonResult
 from nnlab.comparison.portable import blas_threads
 from nnlab.config.plugins import with_plugins
+from nnlab.errors import ConfigError
 from nnlab.experiments.trace.build import trace_of
 from nnlab.exports.export import Exported, TensorLayout
 from nnlab.exports.ports import InputsForm
@@ -70,6 +71,8 @@ def train(
 
     Raises NnlabError with the words of the command. A gate that is not met, and a training that diverged, are results.
     """
+    if resume is not None and data is not None:
+        raise ConfigError("found both resume and data=(X, y), expected one of them: a run has data of its own")
     root = Path(runs_dir)
     resumed = str(resume.path) if isinstance(resume, Run) else None if resume is None else str(resume)
     source = api.config_or_own(None, resumed, root) if config is None else config

@@ -302,6 +302,8 @@ def test_names_of_classes_are_no_numbers_to_predict(points, tmp_path):
 def test_values_are_named_by_their_keys_in_errors(points):
     with pytest.raises(ConfigError, match=r"^network\.layers\[0\]: "):
         nnlab.train({**VALUES, "network": {"layers": [-1]}}, data=points)
+    with pytest.raises(ConfigError, match="a run has data of its own"):
+        nnlab.train(resume="latest", data=points)
     with pytest.raises(ConfigError, match="as well, expected one of them"):
         nnlab.train({**VALUES, "data": {"source": "xor"}}, data=points)
 
