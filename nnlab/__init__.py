@@ -11,14 +11,17 @@ they are first used: importing the package loads neither numpy nor matplotlib, s
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would take as long as all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from nnlab.config.schema import Experiment as Experiment
     from nnlab.errors import NnlabError as NnlabError
     from nnlab.library.activations import ActivationFunction as ActivationFunction
     from nnlab.library.functions import activation as activation
     from nnlab.library.functions import compare_activations as compare_activations
+    from nnlab.library.functions import export as export
     from nnlab.library.functions import gradcheck as gradcheck
     from nnlab.library.functions import load as load
     from nnlab.library.functions import runs as runs
@@ -46,6 +49,7 @@ _HOMES = {
     "WorkedStep": _RESULTS,
     "activation": _FUNCTIONS,
     "compare_activations": _FUNCTIONS,
+    "export": _FUNCTIONS,
     "gradcheck": _FUNCTIONS,
     "load": _FUNCTIONS,
     "runs": _FUNCTIONS,

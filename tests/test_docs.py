@@ -37,6 +37,7 @@ from nnlab.experiments import pictures as of_trainings
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import DEFAULT_HEADS
+from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
 from nnlab.pictures import classes, regions
@@ -184,6 +185,9 @@ def test_the_numbers_of_classes_are_those_that_hold():
         text,
     ).groups()
     assert int(most.replace(",", "")) == targets.MOST_CLASSES
+    everywhere = re.findall(r"more than ([\d,]+)\s+classes", TABLES + text_of("comparisons.md"))
+    assert {int(number.replace(",", "")) for number in everywhere} == {MOST_DENSE}
+    assert f"Of more than {MOST_DENSE:,} the numbers for each row and class are in memory for some rows" in text
     assert (int(whole), int(confused), int(drawn)) == (classes.MOST_WHOLE, classes.MOST_CONFUSED, regions.MOST_CLASSES)
 
 

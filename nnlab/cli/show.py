@@ -153,15 +153,23 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     show_learned(screen, found.learned)
     _show_answers(screen, found)
     if predictions is not None:
-        screen.say(f"{found.rows:,} predictions written to {predictions}")
-        if found.escaped:
-            what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
-            screen.tell(f"{what}, in {', '.join(found.escaped)}")
+        _tell_of_predictions(screen, found, predictions)
     elif not found.figures and not found.answers:
         screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
     show_gates(screen, found.gates)
     output.result(found.document(), str(found.run))
     require(found.gates)
+
+
+def _tell_of_predictions(screen: Screen, found: Evaluation, predictions: Path) -> None:
+    """How many predictions were written, and what a reader of the file should know."""
+    screen.say(f"{found.rows:,} predictions written to {predictions}")
+    if found.keeps_decisions:
+        rank = "the rank of the true one" if found.figures else "no rank, since no true one is known"
+        screen.tell(f"of so many classes they have the probability of the predicted one, and {rank}")
+    if found.escaped:
+        what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
+        screen.tell(f"{what}, in {', '.join(found.escaped)}")
 
 
 def exported(output: Output, found: Exported) -> None:

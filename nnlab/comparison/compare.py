@@ -112,7 +112,7 @@ def compare(
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
-    own = baseline_figures(experiment.task, figures)
+    own = baseline_figures(experiment.task, figures, dataset.y.shape[1])
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None, baselines=own)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}

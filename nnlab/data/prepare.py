@@ -18,6 +18,7 @@ from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
 from nnlab.data.unseen import as_other, never_seen, unseen_warnings
 from nnlab.errors import DataError, Fault
+from nnlab.maths.one_hot import OneHot
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +105,16 @@ def prepare(
     with y.named(parts.train):
         targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
+    def targets_of(rows: Rows) -> Any:
+        of_classes = isinstance(dataset.y, OneHot)  # zeros and ones, which nothing scales
+        return dataset.y[rows].astype(dtype) if of_classes else targets.apply(dataset.y, dtype, rows)
+
     def part(rows: Rows, name: str) -> Examples:
         weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
         with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
             inputs = scaling.apply(known, dtype, rows)
         with y.named(rows, "" if scales else "; see data.scale_targets"):
-            scaled = targets.apply(dataset.y, dtype, rows)
+            scaled = targets_of(rows)
         # Zeros and ones of classes are the same in every precision: no second copy of them.
         return Examples(inputs, scaled, dataset.y[rows] if dataset.task == "regression" else scaled, weights)
 

@@ -53,6 +53,7 @@ from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
+from nnlab.maths.decisions import Decisions, keeps_decisions
 from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
 from nnlab.setup.gates import report_names
@@ -114,6 +115,11 @@ class Evaluation:
     def rows(self) -> int:
         """The number of rows with a prediction."""
         return sum(part.rows for part in self.predicted.values())
+
+    @property
+    def keeps_decisions(self) -> bool:
+        """Whether of the outputs for very many classes only the decisions are kept."""
+        return keeps_decisions(self.model.experiment.task, self.model.network.outputs)
 
     @property
     def learned(self) -> Figures:
@@ -382,7 +388,7 @@ def _held(
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
     known = [f"{part}/{name}" for part in parts for name in names]
-    known += [*baseline_figures(model.experiment.task, known), *measured.final]
+    known += [*baseline_figures(model.experiment.task, known, model.network.outputs), *measured.final]
     check_gates(gates, known, baseline=baseline is not None)
     return tuple(hold(gates, measured, baseline))
 
@@ -477,8 +483,10 @@ def _measured(
     return (model.scored(x), {}) if y is None else model.scored_and_report(x, y, weights, truth)
 
 
-def _spread(values: Array, rows: NDArray[np.int64], count: int) -> Array:
+def _spread(values: Any, rows: NDArray[np.int64], count: int) -> Any:
     """The values of some rows (n, K) among nan for the others of `count`, (count, K)."""
+    if isinstance(values, Decisions):
+        return values.spread(rows, count)
     spread = np.full((count, values.shape[1]), np.nan, values.dtype)
     spread[rows] = values
     return spread

@@ -22,7 +22,9 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError, told
 from nnlab.experiments.parameter_table import ParameterWay
 from nnlab.experiments.side_by_side import side_by_side
-from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.maths.decisions import Decisions
+from nnlab.maths.metrics import TRAINING_METRICS, confusion_counts, predictions, report
+from nnlab.maths.one_hot import OneHot
 from nnlab.maths.schedules import Plateau
 from nnlab.networks.diagrams.diagram import Diagram
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -215,10 +217,10 @@ def confusion(data: RunPlotData) -> Figure | None:
 
     if not data.classes:
         return None
-    matrix = confusion_matrix(data.outputs, data.y)
+    confused, title = confusion_counts(data.outputs, data.y), data.title
     right = float(TRAINING_METRICS[data.task]["accuracy"](data.outputs, data.y, data.weights))
     weighted = data.weights is not None
-    return plots.confusion(matrix, data.classes, split=data.split, accuracy=right, title=data.title, weighted=weighted)
+    return plots.confusion(confused, data.classes, split=data.split, accuracy=right, title=title, weighted=weighted)
 
 
 def labels(data: RunPlotData) -> Figure | None:
@@ -292,11 +294,22 @@ def _mislabelled(data: RunPlotData) -> Figure:
 
 
 def confidence_of(task: Task, outputs: Array) -> Array:
-    """The probability of each predicted class or label, from outputs (N, K); nan if these are no probabilities."""
+    """The probability of each predicted class or label, from outputs (N, K); nan if these are no probabilities.
+
+    Of very many classes that of the winner alone, (N, 1).
+    """
+    if isinstance(outputs, Decisions):
+        return _confidence_of_winners(outputs)[:, np.newaxis]
     outputs = np.asarray(outputs, float)
     if np.nanmin(outputs, initial=0) < 0 or np.nanmax(outputs, initial=0) > 1:
         return np.full(outputs.shape, np.nan)
     return outputs if task == "multiclass" else np.maximum(outputs, 1 - outputs)
+
+
+def _confidence_of_winners(decided: Decisions) -> Array:
+    """The probability of each winner, (N,); nan if the outputs are no probabilities, and where one of them is nan."""
+    known = np.nanmin(decided.lowest, initial=0) >= 0 and np.nanmax(decided.highest, initial=0) <= 1
+    return np.where((decided.winner >= 0) & known, decided.highest, np.nan).astype(float)
 
 
 def _surest(wrong: Array, confidence: Array) -> tuple[int, Array]:
@@ -353,7 +366,16 @@ def _groups(data: RunPlotData, rows: Array) -> tuple[Array, int]:
         return np.hstack([y < 0.5, y >= 0.5]), 6
     if data.task == "multilabel":
         return np.hstack([y > 0.5, (y <= 0.5).all(axis=1, keepdims=True)]), 6
-    return y > 0.5, y.shape[1] if 5 <= y.shape[1] <= 10 else 6
+    return _members(y), y.shape[1] if 5 <= y.shape[1] <= 10 else 6
+
+
+def _members(y: Any) -> Array:
+    """Which rows are in each class, (rows, classes); of very many classes in the first of those that there are."""
+    if isinstance(y, OneHot):
+        first: Array = np.unique(y.codes)[: 2 * _SAMPLES]
+        return np.equal.outer(y.codes, first)
+    there: Array = y > 0.5
+    return there
 
 
 def in_turn(groups: Array, count: int) -> Array:

@@ -42,7 +42,7 @@ class HeldRows:
         part, rows = next((name, rows) for name, rows in named if len(rows))
         chosen = np.sort(rows[: MOST_IMAGES if model.network.has_images else MOST_ROWS])
         x = np.asarray(dataset.x[chosen])
-        return cls(part, x, model.outputs(x))
+        return cls(part, x, model.every_output(x))
 
     def compare(self, outputs: Array) -> float:
         """The largest difference of other outputs from nnlab's; infinite if only one of them is finite somewhere."""

@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from nnlab.maths.decisions import ConfusionCounts
 from nnlab.pictures.images import confidence_words, gallery
 from nnlab.pictures.style import (
     BLUE,
@@ -39,7 +40,7 @@ _CERTAIN = 0.9999
 
 
 def confusion(
-    matrix: NDArray[Any],
+    confused: ConfusionCounts,
     classes: Sequence[str],
     *,
     split: str,
@@ -49,13 +50,14 @@ def confusion(
 ) -> Figure:
     """Confusion matrix: how often each true class (row) was predicted as each class (column).
 
-    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. Of more than 50 classes the 30
+    `confused` counts samples; a cell's colour is its share of the row. Of more than 50 classes the 30
     that are confused most are shown, and the sentence says so. `accuracy` is a share, that of all classes. With
     `weighted` it is one by the rows' weights, which the counts are without, and the sentence says so.
     """
-    shown = _most_confused(matrix) if len(matrix) > MOST_WHOLE else np.arange(len(matrix))
-    shares = (matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))[np.ix_(shown, shown)]
-    samples, total, matrix = matrix.sum(), len(matrix), matrix[np.ix_(shown, shown)]
+    total = confused.classes
+    shown = _most_confused(confused) if total > MOST_WHOLE else np.arange(total)
+    matrix = confused.matrix(shown)
+    shares = matrix / np.maximum(confused.of_truth()[shown, np.newaxis], 1)
     classes = [shortened(classes[index], 24) for index in shown]
     names_width = 0.085 * max(map(len, classes))
     cell = min(_cell_size(matrix), (page_width() - names_width - 1.7) / len(matrix))
@@ -69,7 +71,7 @@ def confusion(
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     by_weight = " by weight" if weighted else ""
     correct = f"{percent(accuracy)} right{by_weight}" if accuracy is not None and np.isfinite(accuracy) else ""
-    parts = [f"{legible(split)} part", sample_count(samples), correct]
+    parts = [f"{legible(split)} part", sample_count(confused.counts.sum()), correct]
     most = f"the {len(shown)} of {count(total)} classes that are confused most" if len(shown) < total else ""
     counted = "cells count rows, without their weights" if weighted else ""
     sentence = joined([", ".join(filter(None, parts)), most, counted])
@@ -80,12 +82,12 @@ def confusion(
     return figure
 
 
-def _most_confused(matrix: NDArray[Any]) -> NDArray[np.intp]:
-    """The indices of 30 classes, in ascending order: those of the largest counts off the diagonal."""
-    wrong = matrix - np.diag(matrix.diagonal())
-    largest = np.argsort(-wrong, axis=None, kind="stable")[: MOST_CONFUSED**2]  # of at least 30 classes
-    pairs = np.stack(np.unravel_index(largest, wrong.shape), axis=1)
-    return np.sort(list(dict.fromkeys(pairs.ravel().tolist()))[:MOST_CONFUSED])
+def _most_confused(confused: ConfusionCounts) -> NDArray[np.intp]:
+    """The indices of 30 classes, in ascending order: those of the largest counts off the diagonal, then the first."""
+    wrong = np.flatnonzero(confused.truth != confused.predicted)
+    largest = wrong[np.argsort(-confused.counts[wrong], kind="stable")]
+    pairs = np.stack([confused.truth[largest], confused.predicted[largest]], axis=1)
+    return np.sort(list(dict.fromkeys([*pairs.ravel().tolist(), *range(MOST_CONFUSED)]))[:MOST_CONFUSED])
 
 
 def _cell_size(matrix: NDArray[Any]) -> float:

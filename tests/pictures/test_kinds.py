@@ -18,6 +18,7 @@ from matplotlib.text import Text
 
 from nnlab import pictures as plots
 from nnlab.errors import StorageError
+from nnlab.maths.decisions import ConfusionCounts
 from nnlab.maths.losses import LOSSES
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.pictures import convolutions, folder, images, scales, style
@@ -59,8 +60,8 @@ def draw_accuracy():
 
 
 def draw_confusion():
-    matrix = random().integers(0, 90, (4, 4))
-    return plots.confusion(matrix, STRANGE, split="test", accuracy=0.87, title="Confusion")
+    confused = ConfusionCounts.of_matrix(random().integers(0, 90, (4, 4)))
+    return plots.confusion(confused, STRANGE, split="test", accuracy=0.87, title="Confusion")
 
 
 def draw_misclassified():
@@ -618,7 +619,7 @@ def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
     matrix = np.zeros((classes, classes), dtype=np.int64)
     matrix[0, 1] = 12345
     names = [f"{STRANGE[3]} {index}" for index in range(classes)]
-    figure = plots.confusion(matrix, names, split="val", accuracy=NAN, title="t")
+    figure = plots.confusion(ConfusionCounts.of_matrix(matrix), names, split="val", accuracy=NAN, title="t")
     if classes <= 26:
         plots.save(figure, tmp_path / "c.png")
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
@@ -629,7 +630,8 @@ def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
 def test_of_many_classes_the_confusion_shows_those_that_are_confused_most():
     matrix = np.diag(np.full(1000, 3))
     matrix[900, 700], matrix[20:34, 40] = 9, 2  # 2 classes, and 15
-    figure = plots.confusion(matrix, [f"k{k}" for k in range(1000)], split="test", accuracy=0.5, title="t")
+    confused, names = ConfusionCounts.of_matrix(matrix), [f"k{k}" for k in range(1000)]
+    figure = plots.confusion(confused, names, split="test", accuracy=0.5, title="t")
     axes = figure.axes[0]
     rows, columns = (
         [label.get_text() for label in labels] for labels in (axes.get_yticklabels(), axes.get_xticklabels())
