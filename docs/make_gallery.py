@@ -8,10 +8,15 @@ temporary folder. They are drawn at the width of a page and with few colours, so
 
 from __future__ import annotations
 
+import csv
+import gzip
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 import nnlab
@@ -63,6 +68,7 @@ def main() -> None:
         for picture in ("keys", "final", "cost", "learned_parameters"):
             _draw(swept, picture, gallery / f"sweep-{picture}.png")
         _draw(swept, swept.summary["figure"].split("/")[1], gallery / "sweep-metric.png")
+        _by_commands(Path(folder), gallery)
 
 
 def _comparison(folder: Path, gallery: Path) -> None:
@@ -82,6 +88,45 @@ def _comparison(folder: Path, gallery: Path) -> None:
     )
     for picture in ("architecture", "boundaries", "film", "units", "learned_parameters", "health"):
         _shrink(learned.path / "plots" / f"{picture}.png", gallery / f"comparison-{picture}.png")
+
+
+def _by_commands(folder: Path, gallery: Path) -> None:
+    """The pictures that a command draws into a file of one's own, of runs that are there by now."""
+    lines = {
+        "activation": ["activations", "plot", "gelu"],
+        "functions": ["activations", "plot", "relu", "elu", "gelu", "x * sigmoid(beta * x)", "--set", "beta=2"],
+        "operations": ["draw", str(_config("xor")), "--operations"],
+        "runs": ["runs", "compare", "moons@latest", "spirals", "--runs-dir", str(folder)],
+    }
+    for name, words in lines.items():
+        out = gallery / f"command-{name}.png"
+        _nnlab(*words, "--out", str(out))
+        _shrink(out, out)
+    _answers(folder / "images", folder, gallery)
+
+
+def _answers(images: Path, folder: Path, gallery: Path) -> None:
+    """What a network that was trained on image files says of new ones."""
+    _write_digits(images / "old", slice(400))
+    _write_digits(images / "new", slice(400, 420))
+    changes = {"data.source": str(images / "old"), "training.epochs": 6}
+    run = nnlab.train(_config("digits-conv"), set=changes, name="images", runs_dir=folder)
+    _nnlab("eval", str(run.path), "--data", str(images / "new"), "--quiet")
+    _shrink(run.path / "plots" / "answers.png", gallery / "command-answers.png")
+
+
+def _nnlab(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "nnlab", *words], check=True, capture_output=True)
+
+
+def _write_digits(folder: Path, which: slice) -> None:
+    """Image files of some digits that ship, in a folder for each class."""
+    with gzip.open(ROOT / "data" / "digits.csv.gz", "rt", encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))[1:]
+    for number, (*pixels, digit) in enumerate(rows[which]):
+        (folder / digit).mkdir(parents=True, exist_ok=True)
+        image = np.array(pixels, float).reshape(8, 8) * 15  # from 0 … 16 to bytes
+        Image.fromarray(image.astype(np.uint8)).save(folder / digit / f"{number}.png")
 
 
 def _config(name: str) -> Path:

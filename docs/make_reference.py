@@ -12,6 +12,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ FOLDER = Path(__file__).resolve().parent
 MADE = "<!-- Made by docs/make_reference.py from the tables of the code: change these, and run it again. -->"
 
 Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that has its words here."""
+
+    caption: str
 
 
 def pages() -> dict[str, str]:
@@ -361,6 +369,29 @@ def _told(found: type) -> str:
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
+# The pictures of no table, with the command that draws each.
+OF_COMMANDS = {
+    "activation": Picture(
+        "An activation and its slope, by `nnlab activations plot NAME`. Look where the slope is nearly 0, in the grey: "
+        "a unit there learns little."
+    ),
+    "functions": Picture(
+        "Up to eight activations and their slopes, by `nnlab activations plot NAME NAME …`. Look where they differ: "
+        "for large inputs, and around 0."
+    ),
+    "operations": Picture(
+        "A forward pass operation by operation, and beside each the derivative that flows back, by `nnlab draw CONFIG "
+        "--operations`. Read it from the inputs to the loss, and the derivatives the other way."
+    ),
+    "runs": Picture(
+        "A figure of several trainings over the steps, by `nnlab runs compare RUN RUN …`. Look which falls sooner, and "
+        "which further."
+    ),
+    "answers": Picture(
+        "What a network says of new images, by `nnlab eval RUN --data FOLDER`. Look at wrong answers it is sure of."
+    ),
+}
+
 
 def _pictures() -> Iterator[str]:
     yield "# Gallery of pictures"
@@ -373,6 +404,7 @@ def _pictures() -> Iterator[str]:
         "training": ("A training", of_trainings.PICTURES),
         "comparison": ("A comparison of activations", of_comparisons.PICTURES),
         "sweep": ("A sweep", of_sweeps.PICTURES),
+        "command": ("Drawn by a command of their own", OF_COMMANDS),
     }
     for folder, (title, table) in tables.items():
         yield f"## {title}"

@@ -137,7 +137,10 @@ def test_the_gallery_has_an_image_of_every_kind_of_picture_and_is_small():
     tables = {"training": of_trainings, "comparison": of_comparisons, "sweep": of_sweeps}
     wanted = {f"{kind}-{name}.png" for kind, table in tables.items() for name in table.PICTURES}
     images = [*(DOCS / "images").rglob("*.png")]
-    assert {image.name for image in images} == wanted | {"comparison.png"}
+    by_commands = {f"command-{name}.png" for name in ("activation", "functions", "operations", "runs", "answers")}
+    assert {image.name for image in images} == wanted | by_commands | {"comparison.png"}
+    shown = re.findall(r"images/gallery/([\w-]+\.png)", text_of("reference/gallery.md"))
+    assert set(shown) == wanted | by_commands
     assert sum(image.stat().st_size for image in images) <= 3 * 2**20
 
 
