@@ -12,7 +12,6 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,6 @@ FOLDER = Path(__file__).resolve().parent
 MADE = "<!-- Made by docs/make_reference.py from the tables of the code: change these, and run it again. -->"
 
 Schema = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture that has its words here."""
-
-    caption: str
 
 
 def pages() -> dict[str, str]:
@@ -371,23 +363,23 @@ def _told(found: type) -> str:
 
 # The pictures of no table, with the command that draws each.
 OF_COMMANDS = {
-    "activation": Picture(
+    "activation": (
         "An activation and its slope, by `nnlab activations plot NAME`. Look where the slope is nearly 0, in the grey: "
         "a unit there learns little."
     ),
-    "functions": Picture(
+    "functions": (
         "Up to eight activations and their slopes, by `nnlab activations plot NAME NAME …`. Look where they differ: "
         "for large inputs, and around 0."
     ),
-    "operations": Picture(
+    "operations": (
         "A forward pass operation by operation, and beside each the derivative that flows back, by `nnlab draw CONFIG "
         "--operations`. Read it from the inputs to the loss, and the derivatives the other way."
     ),
-    "runs": Picture(
+    "runs": (
         "A figure of several trainings over the steps, by `nnlab runs compare RUN RUN …`. Look which falls sooner, and "
         "which further."
     ),
-    "answers": Picture(
+    "answers": (
         "What a network says of new images, by `nnlab eval RUN --data FOLDER`. Look at wrong answers it is sure of."
     ),
 }
@@ -400,25 +392,29 @@ def _pictures() -> Iterator[str]:
         "`plots/`; [Pictures for a page or a paper](../pictures.md) says how to draw one again, as PDF or SVG. "
         "The images are drawn by `docs/make_gallery.py`, which also says of which experiment each is."
     )
-    tables: dict[str, tuple[str, Mapping[str, Any]]] = {
-        "training": ("A training", of_trainings.PICTURES),
-        "comparison": ("A comparison of activations", of_comparisons.PICTURES),
-        "sweep": ("A sweep", of_sweeps.PICTURES),
+    tables = {
+        "training": ("A training", _captions(of_trainings.PICTURES)),
+        "comparison": ("A comparison of activations", _captions(of_comparisons.PICTURES)),
+        "sweep": ("A sweep", _captions(of_sweeps.PICTURES)),
         "command": ("Drawn by a command of their own", OF_COMMANDS),
     }
     for folder, (title, table) in tables.items():
         yield f"## {title}"
-        for name, drawing in table.items():
+        for name, caption in table.items():
             image = FOLDER / "images" / "gallery" / f"{folder}-{name}.png"
             yield f"### {name if name != 'metric' else 'metric: the figure that is compared'}"
             if image.is_file():
-                yield f"![{_alternative(drawing.caption)}](../images/gallery/{image.name}){{ loading=lazy }}"
-            yield drawing.caption
+                yield f"![{_alternative(caption)}](../images/gallery/{image.name}){{ loading=lazy }}"
+            yield caption
+
+
+def _captions(table: Mapping[str, Any]) -> dict[str, str]:
+    return {name: drawing.caption for name, drawing in table.items()}
 
 
 def _alternative(caption: str) -> str:
-    """What an image shows, for who cannot see it: a caption's first sentence, without what ends Markdown's brackets."""
-    return re.split(r"(?<=[.?!:]) ", caption)[0].rstrip(":").translate(str.maketrans("[]", "()"))
+    """What an image shows, for who cannot see it: a caption's first sentence, without Markdown's own signs."""
+    return re.split(r"(?<=[.?!:]) ", caption)[0].rstrip(":").translate(str.maketrans("[]", "()", "`"))
 
 
 def write() -> None:
