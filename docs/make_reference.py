@@ -401,10 +401,8 @@ def _pictures() -> Iterator[str]:
     for folder, (title, table) in tables.items():
         yield f"## {title}"
         for name, caption in table.items():
-            image = FOLDER / "images" / "gallery" / f"{folder}-{name}.png"
             yield f"### {name if name != 'metric' else 'metric: the figure that is compared'}"
-            if image.is_file():
-                yield f"![{_alternative(caption)}](../images/gallery/{image.name}){{ loading=lazy }}"
+            yield f"![{_alternative(caption)}](../images/gallery/{folder}-{name}.png){{ loading=lazy }}"
             yield caption
 
 
