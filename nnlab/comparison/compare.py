@@ -208,7 +208,7 @@ class _Comparison:
         """Hand the folder to the loggers; a warning for each that failed."""
         folder, read = self.work.folder, lambda: logged_arms(self.work.folder, self.work.arms())
         again = "to log it: the same command with --needed, which trains nothing anew, --log-to"
-        return log_to(self.loggers, folder, read, self.stop.seconds_to_draw, again)
+        return log_to(self.loggers, folder, read, self.stop.seconds_to_log, again)
 
     def _go_live(self) -> None:
         """Begin the page that follows the trainings, if it is asked for."""

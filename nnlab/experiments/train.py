@@ -221,7 +221,7 @@ class Training:
         """Hand the folder to the loggers; a warning for each that failed."""
         again = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), "--log-to"])
         read = partial(logged_training, self.folder)
-        return log_to(self.loggers, self.folder, read, self.stop.seconds_to_draw, f"to log it again: {again}")
+        return log_to(self.loggers, self.folder, read, self.stop.seconds_to_log, f"to log it again: {again}")
 
     def _run(self) -> TrainingResult:
         """Train, and complete the folder in any case."""

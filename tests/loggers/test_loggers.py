@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from support import HOUSES, ROOT, environment, nnlab_here, read_json, read_rows,
 
 import nnlab
 from nnlab import api
+from nnlab.errors import InterruptedRunError
 from nnlab.experiments.log_to import log_to
 from nnlab.loggers.logged import flattened
 from nnlab.loggers.table import loggers_for
@@ -36,6 +38,12 @@ def store(tmp_path_factory):
             patch.delenv(name, raising=False)
         mlflow = pytest.importorskip("mlflow")
         yield mlflow.MlflowClient()
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Pictures take most of the time of a small training."""
+    monkeypatch.setattr("nnlab.experiments.pictures._attempt", lambda *_: None)
 
 
 def events(folder):
@@ -150,6 +158,7 @@ def test_event_files_are_replaced_and_the_files_of_others_stay(longer):
     assert (len(names), names[1]) == (2, "note.txt")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_finished_run_is_logged_as_it_is(tmp_path):
     run = trained(tmp_path, write(tmp_path, HOUSES))
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -160,6 +169,7 @@ def test_a_finished_run_is_logged_as_it_is(tmp_path):
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_mlflow_has_lost_is_logged_anew(store, tmp_path):
     run = trained(tmp_path, write(tmp_path, HOUSES), "--name", "lost", "--log-to", "mlflow")
     before = read_json(run / "mlflow.json")["runs"][""]
@@ -220,8 +230,8 @@ def test_an_arm_is_a_nested_run_of_mlflow(compared, store):
     assert artifacts >= {"config.yaml", "plots", "table.md", "arms.csv", "results.csv"}
 
 
-def test_a_point_of_a_sweep_is_a_run_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("nnlab.experiments.pictures._attempt", lambda *_: None)  # pictures take most of the time
+@pytest.mark.usefixtures("without_pictures")
+def test_a_point_of_a_sweep_is_a_run_of_its_own(tmp_path):
     swept = nnlab.sweep(
         write(tmp_path, HOUSES),
         grid="optimizer.learning_rate=0.1,0.5",
@@ -266,6 +276,7 @@ def test_a_place_where_mlflow_keeps_no_runs_is_refused_before_anything_is_traine
     assert "secret" not in result.stderr
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_server_that_does_not_answer_is_a_warning(store, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -282,29 +293,31 @@ def test_a_server_that_does_not_answer_is_a_warning(store, tmp_path, monkeypatch
     assert "secret" not in warning
 
 
-class Failing(api.Nobody):
-    """A watcher whose progress fails in the middle of the training."""
+def broken():
+    raise RuntimeError("broken in the middle")
 
-    def __init__(self):
-        self.warnings = []
 
-    def warn(self, text):
-        self.warnings.append(text)
+class BreakingOff(api.Nobody):
+    """A watcher that breaks a training off at step 8."""
+
+    def __init__(self, how):
+        self.how = how
 
     def progress(self, _what):
-        def fail(progress):
-            if progress.step == 8:
-                raise RuntimeError("broken in the middle")
-
-        return nullcontext(fail)
+        return nullcontext(lambda progress: self.how() if progress.step == 8 else None)
 
 
-def test_a_training_that_fails_is_logged_as_far_as_it_came(tmp_path):
-    with pytest.raises(RuntimeError, match="in the middle"):
-        api.train(api.resolve(IRIS), log_to=["tensorboard"], runs_dir=tmp_path, watcher=Failing())
-    run = (tmp_path / "latest").resolve()
-    found = events(run / "tensorboard")
-    assert "status: failed" in texts(found, "about")
+ENDS = {"failed": broken, "interrupted": lambda: os.kill(os.getpid(), signal.SIGTERM)}
+
+
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("status", ENDS)
+def test_a_training_that_is_broken_off_is_logged_as_far_as_it_came(tmp_path, status):
+    watcher = BreakingOff(ENDS[status])
+    with pytest.raises((RuntimeError, InterruptedRunError)):
+        api.train(api.resolve(IRIS), log_to=["tensorboard"], runs_dir=tmp_path, watcher=watcher)
+    found = events((tmp_path / "latest").resolve() / "tensorboard")
+    assert f"status: {status}" in texts(found, "about")
     assert [one.step for one in found.Scalars("train/loss")] == [0, 8]
 
 
@@ -327,6 +340,7 @@ def test_a_logger_is_broken_off_when_time_is_short_and_prints_to_stderr(tmp_path
     assert (printed.out, printed.err) == ("", "at http://localhost/1\n")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_nothing_is_written_through_links_in_the_run_folder(tmp_path):
     run, elsewhere = trained(tmp_path, write(tmp_path, HOUSES)), tmp_path / "elsewhere"
     elsewhere.mkdir()
