@@ -33,12 +33,17 @@ def resumed(steps: int) -> tuple[str, ...]:
     return ("train", "--resume", "latest", "--steps", str(steps), "--quiet")
 
 
-def experiment(task: str, data: str, layers: str = "[2]", steps: int = 3, more: str = "") -> str:
+def experiment(
+    task: str, data: str, layers: str = "[2]", steps: int = 3, more: str = "", batch: int | str = "all"
+) -> str:
     """The text of an experiment file."""
     return (
         f"name: extreme\ntask: {task}\ndata: {{{data}}}\nnetwork: {{layers: {layers}}}\n"
-        f"training: {{steps: {steps}, batch_size: all, log_every: 1}}\n{more}"
+        f"training: {{steps: {steps}, batch_size: {batch}, log_every: 1}}\n{more}"
     )
+
+
+CLASS_STEPS = 300
 
 
 def table(folder: Path, names: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
@@ -59,9 +64,9 @@ def columns(cell: Callable[[], str], rows: int) -> Build:
 
 def classes(folder: Path, n: int) -> str:
     """Classes with three rows each."""
-    rows = [[f"{random.gauss(0, 1):.3f}", f"{random.gauss(0, 1):.3f}", f"k{row % n}"] for row in range(3 * n)]
-    table(folder, ["a", "b", "y"], rows)
-    return experiment("multiclass", "source: t.csv, target: y, test: 0.34")
+    rows = [[*(f"{random.gauss(0, 1):.3f}" for _ in range(4)), f"k{row % n}"] for row in range(3 * n)]
+    table(folder, ["a", "b", "c", "d", "y"], rows)
+    return experiment("multiclass", "source: t.csv, target: y, test: 0.34", "[16]", CLASS_STEPS, batch=64)
 
 
 def layers(_folder: Path, n: int) -> str:
@@ -101,8 +106,10 @@ EXTREMES = {
         lambda _n: [("data", "show", "t.csv"), DRY_RUN, TRAIN, EVAL, resumed(4), ("gradcheck", "c.yaml", "--quiet")],
     ),
     "layers": Extreme("layers", 40_000, layers, lambda _n: [DRY_RUN, TRAIN, EVAL, resumed(4)]),
-    "classes": Extreme("classes", 1000, classes, lambda _n: [DRY_RUN, TRAIN, EVAL, PREDICT, resumed(4)]),
-    "too-many-classes": Extreme("classes, refused", 10_000, classes, lambda _n: [DRY_RUN]),
+    "classes": Extreme(
+        "classes", 10_000, classes, lambda _n: [DRY_RUN, TRAIN, EVAL, PREDICT, resumed(CLASS_STEPS + 1)]
+    ),
+    "too-many-classes": Extreme("classes, refused", 20_000, classes, lambda _n: [DRY_RUN]),
     "logged": Extreme("logged points", 1_000_000, logged, lambda n: [(*TRAIN, *SPARSE), TRAIN, EVAL, resumed(n + 1)]),
     "gates": Extreme("gates", 10_000, gates, lambda _n: [TRAIN, EVAL, ("train", "c.yaml", "--junit", "j.xml")]),
 }

@@ -20,6 +20,7 @@ there are any.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import io
 import json
@@ -43,13 +44,9 @@ from typing import Any
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-import matplotlib.figure  # noqa: F401 - loaded before the forks
 import numpy as np
-import scipy.special  # noqa: F401 - the same
 
 import nnlab.experiments.pictures
-import nnlab.experiments.resume
-import nnlab.pictures
 from nnlab.cli.app import main as nnlab_main
 
 SECONDS = 30  # far more than any command here takes
@@ -522,15 +519,39 @@ def first_difference(expected: Any, found: Any, place: str = "") -> str:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
+def load_all(root: Path) -> None:
+    """Run every command in this process, so that no fork has anything left to load."""
+    draw = nnlab.experiments.pictures._attempt  # noqa: SLF001
+    nnlab.experiments.pictures._attempt = lambda *_: None  # noqa: SLF001
+    for kind, base in BASES.items():
+        place = begin(root / kind)
+        for words in (base.made_by, *base.commands.values()):
+            sys.argv = ["nnlab", *words]
+            said = io.StringIO()
+            with (
+                contextlib.chdir(place),
+                contextlib.redirect_stdout(said),
+                contextlib.redirect_stderr(said),
+                contextlib.suppress(SystemExit),
+            ):
+                nnlab_main()
+    nnlab.experiments.pictures._attempt = draw  # noqa: SLF001
+
+
+def begin(place: Path) -> Path:
+    """Make a folder with what every command needs."""
+    place.mkdir(parents=True)
+    files = {"e.yaml": CONFIG, "d.csv": "a,b,y\n" + TABLE, "new.csv": NEW, "victim.txt": "mine\n"}
+    for name, text in files.items():
+        (place / name).write_text(text, encoding="utf-8")
+    return place
+
+
 def make_bases(root: Path) -> dict[tuple[str, str], Any]:
     """Make a run of each kind in `root`, and return the figures that each command gives on it untouched."""
     expected = {}
     for kind, base in BASES.items():
-        place = root / kind
-        place.mkdir(parents=True)
-        files = {"e.yaml": CONFIG, "d.csv": "a,b,y\n" + TABLE, "new.csv": NEW, "victim.txt": "mine\n"}
-        for name, text in files.items():
-            (place / name).write_text(text, encoding="utf-8")
+        place = begin(root / kind)
         made = run_nnlab([*base.made_by, "--quiet"], place)
         assert made.code == 0, made.err
         for name, words in base.commands.items():
@@ -551,6 +572,7 @@ def main() -> int:
     given = parser.parse_args()
     root, begun, counted = Path(tempfile.mkdtemp(prefix="nnlab-tamper-")), time.monotonic(), Counter[str]()
     try:
+        load_all(root / "loaded")
         one = partial(attempt, root=root, expected=make_bases(root), only=given.only)
         with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
             for code, wrong in pool.imap_unordered(one, range(given.seed, given.seed + given.edits), chunksize=4):

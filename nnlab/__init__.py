@@ -11,23 +11,28 @@ they are first used: importing the package loads neither numpy nor matplotlib, s
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers read it as true; importing `typing` would take as long as all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from nnlab.config.schema import Experiment as Experiment
     from nnlab.errors import NnlabError as NnlabError
     from nnlab.library.activations import ActivationFunction as ActivationFunction
     from nnlab.library.functions import activation as activation
     from nnlab.library.functions import compare_activations as compare_activations
+    from nnlab.library.functions import export as export
     from nnlab.library.functions import gradcheck as gradcheck
     from nnlab.library.functions import load as load
     from nnlab.library.functions import runs as runs
     from nnlab.library.functions import sweep as sweep
+    from nnlab.library.functions import trace as trace
     from nnlab.library.functions import train as train
     from nnlab.library.networks import TrainedNetwork as TrainedNetwork
     from nnlab.library.results import ComparisonRun as ComparisonRun
     from nnlab.library.results import Run as Run
     from nnlab.library.results import Runs as Runs
+    from nnlab.library.results import WorkedStep as WorkedStep
 
 __version__ = "0.1.0"
 
@@ -41,12 +46,15 @@ _HOMES = {
     "Run": _RESULTS,
     "Runs": _RESULTS,
     "TrainedNetwork": "nnlab.library.networks",
+    "WorkedStep": _RESULTS,
     "activation": _FUNCTIONS,
     "compare_activations": _FUNCTIONS,
+    "export": _FUNCTIONS,
     "gradcheck": _FUNCTIONS,
     "load": _FUNCTIONS,
     "runs": _FUNCTIONS,
     "sweep": _FUNCTIONS,
+    "trace": _FUNCTIONS,
     "train": _FUNCTIONS,
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the keys are texts

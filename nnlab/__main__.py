@@ -12,7 +12,7 @@ import signal
 import sys
 from types import FrameType
 
-from nnlab.limits import limit_reached
+from nnlab.limits import limit_reached, with_cure
 from nnlab.signals import Signalled, heard
 
 # More objects than a run with its plots allocates. At Python's 700, a short command spends a tenth of its time in gc.
@@ -80,7 +80,7 @@ def _end_at_a_limit(error: Exception) -> None:
     reason = limit_reached(error)
     if reason is not None and "--debug" not in sys.argv:
         with contextlib.suppress(OSError):
-            os.write(2, f"nnlab: the system gives no more to this process: {reason}\n".encode())
+            os.write(2, with_cure(f"nnlab: the system gives no more to this process: {reason}").encode() + b"\n")
         sys.exit(5)
 
 

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from nnlab.experiments.redraw import KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
+    from nnlab.experiments.trace.answers import Marking
+    from nnlab.experiments.trace.quantities import Trace
     from nnlab.experiments.train import Observer, Progress, TrainingResult
     from nnlab.experiments.verify import Verification
+    from nnlab.exports.export import Exported, TensorLayout
+    from nnlab.exports.ports import InputsForm
     from nnlab.gradients.results import CheckResult
     from nnlab.gradients.self_test import SelfTest
     from nnlab.maths.activations import AnyActivation
@@ -333,7 +337,7 @@ def evaluate(
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.storage.folder import CONFIG, files_of_run, refuse_other_formats
+    from nnlab.storage.folder import files_of_run, refuse_other_formats
 
     refuse_other_formats(figures)
     if split and data is not None:
@@ -342,9 +346,7 @@ def evaluate(
     folder, network = _run_or_network(run, runs_dir)
     read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
-        own = network.settings if network else []
-        file = resolve(folder.path / CONFIG, set=[*own, *set], plugins=plugins)
-        read += file.moved_with(folder.then(), folder.path.resolve()).read_files
+        read += _data_files(folder, network, plugins, set)
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
     if predictions is not None:
         refuse_other_format(predictions)
@@ -398,6 +400,53 @@ def _opened(
 
     network.refuse_checkpoint(checkpoint)
     return open_network(network, activations, **how)
+
+
+def _data_files(
+    folder: RunFolder, network: OneNetwork | None, plugins: Sequence[Path], sets: Sequence[str]
+) -> Sequence[str | Path]:
+    """The files that are read with a run: its data, where they are now, and plugins."""
+    from nnlab.storage.folder import CONFIG
+
+    own = network.settings if network else []
+    file = resolve(folder.path / CONFIG, set=[*own, *sets], plugins=plugins)
+    return file.moved_with(folder.then(), folder.path.resolve()).read_files
+
+
+def export(
+    run: str,
+    out: Path,
+    *,
+    layout: TensorLayout = "nnlab",
+    inputs: InputsForm = "array",
+    checkpoint: str | None = None,
+    runs_dir: Path = Path("runs"),
+    plugins: Sequence[Path] = (),
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    trust: bool = False,
+) -> Exported:
+    """Write a trained network to a file for other programs: `out` ends in .onnx or .safetensors.
+
+    A run may be one network of a comparison or a sweep, as for `evaluate`; so are `checkpoint`, `set` and `trust`.
+    An ONNX model takes one array (N, inputs), or with `inputs="columns"` an input for each column of the table; it is
+    written if its outputs are those of nnlab, for up to 256 rows of the test part, else of the validation part, else of
+    the training part. Tensors have nnlab's names, or with `layout="torch"` those of an `nn.Sequential`, whose code is
+    written beside them as a Python file.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
+    from nnlab.exports.export import code_beside, export_onnx, export_tensors, format_of
+    from nnlab.storage.folder import files_of_run
+
+    refuse_settings(set)
+    kind = format_of(out, layout, inputs)
+    folder, network = _run_or_network(run, runs_dir)
+    read = [*files_of_run(folder.path), *_data_files(folder, network, plugins, set)]
+    file, code = _outputs([out, code_beside(out, layout)], read, runs_dir, None)
+    assert file is not None
+    held = Trust(given=trust, hint=GO_ON)
+    opened = _opened(folder, network, checkpoint, with_plugins(plugins), trust=held, sets=set, plugins=plugins)
+    return export_onnx(opened, folder, file, inputs) if kind == "onnx" else export_tensors(opened, file, code)
 
 
 def verify(
@@ -579,6 +628,67 @@ def self_test(seed: int = 0) -> SelfTest:
     from nnlab.gradients.self_test import run_self_test
 
     return run_self_test(seed)
+
+
+# --- one step by hand -------------------------------------------------------------------------------------------------
+
+
+def trace(
+    config: str | Path,
+    *,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    blank: Sequence[str] = (),
+    answers: Path | None = None,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+) -> Trace:
+    """One training step of a small network as one would do it by hand, with the numbers of the training itself.
+
+    `step` counts from 1, as in metrics.csv; the steps before it are trained. `rows` are the rows of its batch, from 0,
+    of which numbers are shown; by default all of up to 8, else the first 4. The quantities `blank`, such as
+    `dense1/weights.gradient`, are left out, and written to `answers`, by default answers.csv.
+    """
+    from nnlab.experiments.trace.answers import answers_of, blanked
+    from nnlab.experiments.trace.build import trace_of
+
+    if answers is not None and not blank:
+        raise ConfigError("found --answers without --blank, expected the cells that are left out")
+    file = resolve(config, set=set, seed=seed, plugins=plugins, threads=threads)
+    path = answers or Path("answers.csv") if blank else None
+    (output,) = _outputs([path], file.read_files, Path(), None)
+    found = blanked(trace_of(file.setup_to_train(), step, rows), blank)
+    if output is not None:
+        output.write(answers_of(found))
+    return found
+
+
+def check_answers(
+    config: str | Path,
+    check: Path,
+    *,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    blank: Sequence[str] = (),
+    tolerance: float = 1e-3,
+    digits: int = 6,
+    set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+) -> Marking:
+    """Mark the file `check`, a CSV file with the columns cell and value, by the numbers of a training step.
+
+    A cell is right within `tolerance` of the right value, as a share of it, or where it is that value rounded to so
+    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong.
+    """
+    from nnlab.experiments.trace.answers import blanked, mark
+    from nnlab.experiments.trace.build import trace_of
+
+    setup = resolve(config, set=set, seed=seed, plugins=plugins, threads=threads).setup_to_train()
+    return mark(blanked(trace_of(setup, step, rows), blank), check, tolerance, digits)
 
 
 # --- many networks ----------------------------------------------------------------------------------------------------
@@ -794,8 +904,8 @@ def remove_runs(
     return [(path, move_to_trash(path)) for path in paths] if agreed(paths) else []
 
 
-def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[Path]:
-    """Move removed runs back; where they are now, under another number if a name is taken."""
+def restore_runs(runs: Sequence[str], *, runs_dir: Path = Path("runs")) -> list[tuple[Path, Path]]:
+    """Move removed runs back; where each was and where it is now, under another number if its name is taken."""
     from nnlab.storage.trash import restore
 
     return [restore(runs_dir, run) for run in runs]

@@ -127,10 +127,12 @@ def _as_faults(faults: str | Fault | Sequence[Fault]) -> tuple[Fault, ...]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most similar to `word`, ignoring case; None if none is similar."""
+    """The known word that is most similar to `word`, ignoring case, or whose initials it is, as lr; None for none."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), list(by_lower), n=1)
-    return by_lower[near[0]] if near else None
+    by_initials = {"".join(part[:1] for part in name.split("_")): name for name in by_lower if "_" in name}
+    found = near[0] if near else by_initials.get(word.lower())
+    return None if found is None else by_lower[found]
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import errno
 import os
 
 _REACHED = tuple(map(os.strerror, (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)))
+_FILES = os.strerror(errno.EMFILE)
 _NO_THREAD = "can't start new thread"  # a RuntimeError of Python, which has no number
 
 
@@ -29,3 +30,8 @@ def _limit_of(error: BaseException) -> str | None:
     if isinstance(error, ImportError):  # a library that cannot be loaded; the system's words end the text
         return next((words for words in _REACHED if words in str(error)), None)
     return _NO_THREAD if isinstance(error, RuntimeError) and str(error) == _NO_THREAD else None
+
+
+def with_cure(message: str) -> str:
+    """A message for the terminal; behind one of too many open files, how to allow more in the shell."""
+    return f"{message}; to allow more: ulimit -n 1024" if _FILES in message else message

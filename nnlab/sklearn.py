@@ -132,7 +132,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         checked = validate_data(self, x, reset=False, dtype=np.float64)
         with np.errstate(all="ignore"):
-            return self.model_.outputs(checked).astype(np.float64)
+            return self.model_.every_output(checked).astype(np.float64)
 
     def _columns(self, inputs: int, targets: tuple[str, ...], classes: tuple[str, ...] = ()) -> Columns:
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(inputs)])

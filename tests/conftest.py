@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -57,7 +58,9 @@ def quick_pictures():
     """For tests that train and look at no picture: each is composed and saved, as the smallest PNG file there is.
 
     To lay pictures out and to paint them takes four fifths of a short training. tests/pictures checks what is painted.
+    Commands that the tests start compose and save theirs in the same way, but for those that are started `PAINTED`.
     """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("support.ADDED", {"PYTHONPATH": str(Path(__file__).with_name("quick_pictures"))})
         patch.setattr("nnlab.pictures.style.to_png", lambda _figure: png())
         yield

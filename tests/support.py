@@ -48,6 +48,12 @@ training:
 # What a command's environment has of this one; the last lets it tell what it covers, where that is measured.
 KEPT = ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE", "COVERAGE_PROCESS_CONFIG", "NNLAB_CACHE")
 
+# What the environment of every command has besides; `quick_pictures` says here that they are not painted.
+ADDED = {}
+
+# With these words for `nnlab` its pictures are painted all the same.
+PAINTED = {"PYTHONPATH": None}
+
 # With these it trains until it is stopped.
 LONG = (
     "--set",
@@ -65,7 +71,7 @@ def environment(**changes):
     What chooses the BLAS kernels stays: other kernels round otherwise, and a run here is compared with a run there.
     """
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    wanted = kept | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "error"} | changes
+    wanted = kept | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "error"} | ADDED | changes
     return {name: value for name, value in wanted.items() if value is not None}
 
 

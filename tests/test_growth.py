@@ -15,6 +15,7 @@ how often they are compared.
 
 import cProfile
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -25,9 +26,16 @@ from nnlab.cli.show import require
 from nnlab.cli.terminal import Screen
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
+from nnlab.data.dataset import Columns, Dataset
+from nnlab.data.splits import split
+from nnlab.data.tables import read_csv
 from nnlab.errors import GateError
 from nnlab.gates.hold import Measured, Outcome, hold
 from nnlab.gates.parse import parse_gate
+from nnlab.maths import one_hot
+from nnlab.maths.decisions import Decisions
+from nnlab.maths.metrics import report
+from nnlab.maths.one_hot import OneHot
 from nnlab.networks.layout import Layout, ParameterSpec
 from nnlab.setup.network import network_for
 from nnlab.training import health
@@ -106,6 +114,7 @@ SUBJECTS = {
     "targets": (30, of_cells(number, "regression", "{source: t.csv, target: [NAMES], test: 0.2}")),
     "layers": (40, layers),
     "classes": (60, classes),
+    "very-many-classes": (60, classes),
     "categories": (60, categories),
     "logged": (100, logged),
     "gates": (50, gates),
@@ -152,8 +161,10 @@ def all_calls(folder, n, build):
 
 @pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_a_run_takes_calls_in_proportion_to_what_there_is_much_of(tmp_path, subject):
+def test_a_run_takes_calls_in_proportion_to_what_there_is_much_of(tmp_path, monkeypatch, subject):
     least, build = SUBJECTS[subject]
+    if subject == "very-many-classes":  # none of these numbers is; they are held as such
+        monkeypatch.setattr(one_hot, "MOST_DENSE", 2)
     found = []
     for n in (least, 2 * least, 4 * least):
         folder = tmp_path / str(n)
@@ -212,6 +223,36 @@ def held(n):
     return lambda: hold(asked, found)
 
 
+def read_classes(n):
+    """A table with a row for each of n classes, from its file."""
+    text = "a,y\n" + "".join(f"{row % 7},k{row}\n" for row in range(n))
+
+    def read():
+        with tempfile.TemporaryDirectory() as folder:
+            read_csv(write(folder, text, "t.csv"), task="multiclass")
+
+    return read
+
+
+def split_classes(n):
+    """The parts of a set with three rows for each of n classes."""
+    codes = np.arange(3 * n) % n
+    dataset = Dataset("many", "multiclass", np.zeros((3 * n, 1)), OneHot(codes, n), Columns((), ("y",), names_of(n)))
+    return lambda: split(dataset, test=0.34, validation=None, seed=1)
+
+
+def reported(n):
+    """The figures of n classes, from what rows decide, and the pairs that are confused."""
+    truth = np.arange(n)
+    decided = Decisions(n, truth[::-1].copy(), np.zeros(n), np.ones(n), truth)
+    return lambda: report("multiclass", decided, OneHot(truth, n), classes=names_of(n), top_k=(3, 5), scores=decided)
+
+
+def names_of(n):
+    """The names of n classes."""
+    return tuple(f"k{index}" for index in range(n))
+
+
 def text_of(n):
     """The YAML of n layers."""
     text = layers(None, n)
@@ -224,6 +265,9 @@ OPERATIONS = {
     "labelled": (200, labelled),
     "due": (200, due),
     "held": (200, held),
+    "read classes": (2500, read_classes),
+    "split classes": (2500, split_classes),
+    "reported": (2500, reported),
 }
 
 

@@ -20,6 +20,7 @@ from nnlab.errors import ConfigError, NnlabError
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.losses import DEFAULT_HEADS
+from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
 from nnlab.pictures import classes, regions
@@ -56,8 +57,18 @@ def checkout(tmp_path):
     return tmp_path
 
 
+QUICK = ROOT / "tests" / "quick_pictures"
+DRAWING = ("nnlab draw", "nnlab plot", "activations plot", "runs compare", "--figures")
+
+
 def shell(folder, script):
-    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    """Run a script; one that asks for no picture has those of its trainings composed and saved, and not painted."""
+    places = [ROOT] if any(words in script for words in DRAWING) else [ROOT, QUICK]
+    environment = {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(map(str, places)),
+    }
     command = ["bash", "-euo", "pipefail", "-c", script]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -119,6 +130,8 @@ def test_the_numbers_of_classes_are_those_that_hold():
         text,
     ).groups()
     assert int(most.replace(",", "")) == targets.MOST_CLASSES
+    assert {int(number.replace(",", "")) for number in re.findall(r"more than ([\d,]+) classes", text)} == {MOST_DENSE}
+    assert f"Of more than {MOST_DENSE:,} the numbers for each row and class are in memory for some rows" in text
     assert (int(whole), int(confused), int(drawn)) == (classes.MOST_WHOLE, classes.MOST_CONFUSED, regions.MOST_CLASSES)
 
 

@@ -24,6 +24,7 @@ from nnlab.cli.config import config
 from nnlab.cli.data import data
 from nnlab.cli.draw import draw
 from nnlab.cli.evaluate import evaluate
+from nnlab.cli.export import export
 from nnlab.cli.gradcheck import gradcheck
 from nnlab.cli.groups import command_of
 from nnlab.cli.init import init
@@ -31,6 +32,7 @@ from nnlab.cli.output import complain, result, unwritten
 from nnlab.cli.plot import plot
 from nnlab.cli.runs import runs
 from nnlab.cli.sweep import sweep
+from nnlab.cli.trace import trace
 from nnlab.cli.train import train
 from nnlab.cli.verify import verify
 from nnlab.errors import NnlabError
@@ -56,7 +58,9 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "sweep": (sweep, "Train at many settings, and rank these."),
     "plot": (plot, "Draw a picture of a run again, also for print."),
     "init": (init, "Write an experiment for a table of your own."),
+    "export": (export, "Write a network as ONNX, or its weights."),
     "draw": (draw, "Draw the architecture of a network."),
+    "trace": (trace, "Work out one training step as by hand."),
     "verify": (verify, "Train a run again and compare every bit."),
 }
 

@@ -13,6 +13,7 @@ import functools
 import io
 import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,9 @@ from typing import Any
 
 import typer
 
+from nnlab.errors import NnlabError
 from nnlab.paths import expanded
+from nnlab.storage.labels import typed
 
 VARIABLE = "_NNLAB_COMPLETE"  # set by the shell's function; its name is typer's choice
 _PARTS = ("train", "val", "test")
@@ -57,11 +60,11 @@ def _typed() -> list[str]:
 
 
 def _join_words_of_bash() -> str:
-    """Join the words that bash breaks at = and :, as in `--set KEY=VALUE`; returns what is before the last break."""
+    """Join the words that bash breaks at =, : and @, as in KEY=VALUE; returns what is before the last break."""
     words, at = os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"])
     current, joined, is_broken = "", list[str](), False
     for word in [*words, ""][: at + 1]:
-        is_break = bool(word) and not word.strip("=:")
+        is_break = bool(word) and not word.strip("=:@")
         goes_on = bool(joined) and (is_break or is_broken)
         current = word if not is_break else ""
         joined[-1:] = [joined[-1] + word] if goes_on else [*joined[-1:], word]
@@ -135,6 +138,41 @@ def runs(incomplete: str) -> list[str]:
     return [*(["latest"] if names else []), *alone, *rest]
 
 
+def networks(incomplete: str) -> list[str]:
+    """Runs and, of a single comparison or sweep, RUN:ARM for its arms; behind an arm's `@` its seeds."""
+    near = [name for name in runs(incomplete) if name.startswith(incomplete)]
+    run = near[0] if len(near) == 1 else incomplete.partition(":")[0] if ":" in incomplete else ""
+    arms, seeds = _arms_of(run)
+    words = [f"{run}:{arm}" for arm in arms]
+    arm, at, _ = incomplete.rpartition("@")
+    return [f"{arm}@seed{seed}" for seed in seeds] if at and arm in words else words or near
+
+
+_PLAIN = re.compile(r"[\w.,:=+@%/^-]+")  # a word that no shell wants in quotes
+
+
+def _arms_of(name: str) -> tuple[list[str], list[int]]:
+    """The arms of a comparison or a sweep as they are typed, those for quotes left out, and its seeds; else none."""
+    from nnlab.storage.files import read_plain  # not needed by every TAB
+
+    with contextlib.suppress(NnlabError, OSError, ValueError, LookupError, TypeError, RecursionError):
+        summary = json.loads(read_plain(_folder_of(name) / "summary.json"))
+        best = ["best"] if "sweep" in summary else []
+        return [*filter(_PLAIN.fullmatch, (*map(typed, summary["arms"]), *best))], [*map(int, summary["seeds"])]
+    return [], []
+
+
+def _folder_of(name: str) -> Path:
+    """The folder of a run: a path, `latest`, or the newest of those that a name means."""
+    if not name or os.path.lexists(f"{name}/config.yaml"):
+        return Path(name)
+    root, plain = _runs_dir(), name.removesuffix("@latest")
+    short = {run: run.partition("_")[2] for run in _runs_in(root)}
+    begun = [run for run in short if run.startswith(plain) or short[run].startswith(plain)]
+    meant = [run for run in short if short[run] == plain] or begun or [name]
+    return root / meant[-1]
+
+
 def _runs_dir() -> Path:
     """The folder of runs that was typed, or `runs`."""
     typed = [word for part in _typed() for word in part.split("=", 1)]
@@ -174,6 +212,6 @@ def _files_in(folder: str) -> list[str]:
     return []
 
 
-def experiments_and_runs(incomplete: str) -> list[str]:
-    """Experiment files and runs."""
-    return [*experiments(incomplete), *runs(incomplete)]
+def experiments_and_networks(incomplete: str) -> list[str]:
+    """Experiment files, runs, and networks of comparisons."""
+    return [*experiments(incomplete), *networks(incomplete)]

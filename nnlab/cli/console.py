@@ -1,4 +1,4 @@
-"""The console on stderr: how wide it is, and which characters it can show."""
+"""The console on stderr, or on stdout: how wide it is, and which characters it can show."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ class _Wide(Console):
         self._width = columns
 
 
-def console() -> Console:
-    """The console on stderr, at least 40 columns wide; 140 if stderr is not a screen and COLUMNS is not set."""
+def console(*, stderr: bool = True) -> Console:
+    """The console on stderr, at least 40 columns wide; 140 if that is not a screen and COLUMNS is not set.
+
+    Else the console on stdout, for a result that is a table.
+    """
     colours: dict[str, Any] = {"color_system": None} if _is_plain() else {}
-    made = _Wide(stderr=True, highlight=False, soft_wrap=False, emoji=False, markup=False, **colours)
+    made = _Wide(stderr=stderr, highlight=False, soft_wrap=False, emoji=False, markup=False, **colours)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDTH_OF_A_FILE
     return made

@@ -30,16 +30,6 @@ Data = Annotated[
         help="Rows never seen, targets may be absent: a table, arrays, or a folder of images.",
     ),
 ]
-Checkpoint = Annotated[
-    str | None,
-    typer.Option(
-        "--checkpoint",
-        parser=o.one_of("best", "last", "previous"),
-        autocompletion=completion.one_of("best", "last", "previous"),
-        metavar="best|last|previous",
-        help="Which weights to use; by default those whose figures `train` printed.",
-    ),
-]
 Predictions = Annotated[
     Path | None,
     typer.Option(
@@ -56,7 +46,7 @@ def evaluate(
     *,
     split: Split = None,
     data: Data = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: o.Checkpoint = None,
     predictions: Predictions = None,
     trust: o.Trust = False,
     file: g.RunOptions,

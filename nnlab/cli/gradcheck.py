@@ -26,7 +26,7 @@ Target = Annotated[
     str | None,
     typer.Argument(
         parser=o.path_text,
-        autocompletion=completion.experiments_and_runs,
+        autocompletion=completion.experiments_and_networks,
         metavar="CONFIG|RUN",
         help="Experiment file, - for standard input, or a run whose weights are checked.",
         show_default=False,

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PluginOptions:
-    """The folder of runs, plugins and threads."""
+class CodeOptions:
+    """Plugins and threads."""
 
-    runs_dir: o.RunsDir = Path("runs")
     plugin: o.Plugin = None
     threads: o.Threads = 1
 
@@ -34,6 +33,13 @@ class PluginOptions:
     def plugins(self) -> list[Path]:
         """The files given by --plugin."""
         return self.plugin or []
+
+
+@dataclass(frozen=True)
+class PluginOptions(CodeOptions):
+    """The same, and the folder of runs."""
+
+    runs_dir: o.RunsDir = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -244,7 +250,7 @@ def command_of(function: Callable[..., None]) -> Callable[..., None]:
         chosen = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
         with exit_codes(debug=any(group.debug for group in chosen.values() if isinstance(group, Debugging))):
             for group in chosen.values():
-                if isinstance(group, PluginOptions):
+                if isinstance(group, CodeOptions):
                     o.use_threads(group.threads)
             function(**given, **chosen)
 

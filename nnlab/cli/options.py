@@ -166,7 +166,7 @@ Network = Annotated[
     str,
     typer.Argument(
         parser=_expanded,
-        autocompletion=completion.runs,
+        autocompletion=completion.networks,
         metavar="RUN",
         help="Run folder: a path, `latest`, the unique beginning of a name, or NAME@latest for the newest of several; "
         "of a comparison RUN:ARM, or RUN:ARM@seedN.",
@@ -194,6 +194,16 @@ Place = Annotated[
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="Go on where a run differs from what its checkpoint recorded, and say so."),
+]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        parser=one_of("best", "last", "previous"),
+        autocompletion=completion.one_of("best", "last", "previous"),
+        metavar="best|last|previous",
+        help="Which weights to use; by default those whose figures `train` printed.",
+    ),
 ]
 Seed = Annotated[
     int | None,

@@ -12,6 +12,7 @@ from typing import Any, TextIO, cast
 import typer
 
 from nnlab.errors import GateError, InputError, NnlabError, StorageError, printable
+from nnlab.limits import with_cure
 
 
 @contextmanager
@@ -91,7 +92,8 @@ def complain(line: str) -> None:
     """Print a line on stderr, escaping characters that its encoding lacks."""
     encoding = sys.stderr.encoding or "ascii"
     with suppress(OSError):  # a closed terminal, as at SIGHUP, must not change the exit code
-        print(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)  # noqa: T201
+        text = printable(with_cure(line))
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)  # noqa: T201
 
 
 def result(text: str) -> None:

@@ -126,11 +126,14 @@ def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
 
 
 def _as_csv(table: RunTable) -> str:
+    """The runs as CSV, with no text that a terminal or a spreadsheet would act on: runs may come from others."""
     from nnlab.config.keys import shown
+    from nnlab.data.spreadsheets import escaped
     from nnlab.storage.files import to_csv
 
     rows = ([shown(value) for value in row.values()] for row in table.rows())
-    return to_csv([table.columns, *rows]).removesuffix("\n")
+    harmless = ([escaped(printable(cell)) for cell in row] for row in (table.columns, *rows))
+    return to_csv(harmless).removesuffix("\n")
 
 
 _HEADLINE = 60  # characters of it in a table
@@ -258,6 +261,7 @@ def remove(chosen: Runs, *, yes: Yes = False, runs_dir: o.RunsDir = Path("runs")
     from nnlab import api
 
     moved = api.remove_runs(chosen, runs_dir=runs_dir, agreed=lambda paths: yes or _agreed(paths))
+    _note_names(moved)
     document = [{"run": str(path), "moved_to": str(now)} for path, now in moved]
     output.result(document, *(str(now) for _, now in moved))
 
@@ -283,8 +287,17 @@ def restore(chosen: Removed, *, runs_dir: o.RunsDir = Path("runs"), output: Bare
     """Move removed runs back; `nnlab runs list --runs-dir runs/.trash` lists them."""
     from nnlab import api
 
-    restored = [str(path) for path in api.restore_runs(chosen, runs_dir=runs_dir)]
-    output.result(restored, *restored)
+    restored = api.restore_runs(chosen, runs_dir=runs_dir)
+    _note_names(restored)
+    paths = [str(now) for _, now in restored]
+    output.result(paths, *paths)
+
+
+def _note_names(moved: Sequence[tuple[Path, Path]]) -> None:
+    """Say which runs have another name where they are now."""
+    for before, now in moved:
+        if before.name != now.name:
+            complain(f"note: {before.name} is now {now.name}, since another run there has its name")
 
 
 # Each with a line for `nnlab runs --help` that fits into 80 columns.

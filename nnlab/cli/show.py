@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation
     from nnlab.experiments.train import TrainingResult
+    from nnlab.exports.export import Exported
     from nnlab.gates.hold import Outcome
     from nnlab.gradients.results import CheckResult
     from nnlab.gradients.self_test import SelfTest
@@ -69,8 +70,8 @@ def draft(output: Output, drafted: Draft) -> None:
     output.result(drafted.document(), str(drafted.path))
 
 
-def cost(output: Output, setup: Setup, found: DryRun) -> None:
-    """Show the network, the data and the cost of a step."""
+def cost(output: Output, setup: Setup, found: DryRun, to_draw: str) -> None:
+    """Show the network, the data, the cost of a step, and the command that draws the network."""
     if not output.as_json:
         screen = Screen(quiet=False)
         for warning in setup.rows.of(0).warnings:
@@ -78,7 +79,8 @@ def cost(output: Output, setup: Setup, found: DryRun) -> None:
         for note in setup.rows.dataset.notes:
             screen.tell(note)
         show_setup(screen, setup, found.sentence())
-        screen.say("nnlab draw takes the same CONFIG and draws this network")
+        screen.say("to draw this network:")
+        screen.say(f"    {to_draw}", to_type=True)
     output.result(found.document())
 
 
@@ -151,15 +153,43 @@ def evaluation(output: Output, found: Evaluation, predictions: Path | None) -> N
     show_learned(screen, found.learned)
     _show_answers(screen, found)
     if predictions is not None:
-        screen.say(f"{found.rows:,} predictions written to {predictions}")
-        if found.escaped:
-            what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
-            screen.tell(f"{what}, in {', '.join(found.escaped)}")
+        _tell_of_predictions(screen, found, predictions)
     elif not found.figures and not found.answers:
         screen.say(f"{found.rows:,} rows without targets: no figures; --predictions FILE.csv writes predictions")
     show_gates(screen, found.gates)
     output.result(found.document(), str(found.run))
     require(found.gates)
+
+
+def _tell_of_predictions(screen: Screen, found: Evaluation, predictions: Path) -> None:
+    """How many predictions were written, and what a reader of the file should know."""
+    screen.say(f"{found.rows:,} predictions written to {predictions}")
+    if found.keeps_decisions:
+        rank = "the rank of the true one" if found.figures else "no rank, since no true one is known"
+        screen.tell(f"of so many classes they have the probability of the predicted one, and {rank}")
+    if found.escaped:
+        what = "an apostrophe stands before each text that a spreadsheet would run as a formula"
+        screen.tell(f"{what}, in {', '.join(found.escaped)}")
+
+
+def exported(output: Output, found: Exported) -> None:
+    """Show how near an exported model is to nnlab, or what is in the file, and the paths of what was written."""
+    screen = output.screen
+    _trusted(screen, found.trusted)
+    for warning in found.warnings:
+        screen.warn(warning)
+    for note in [*([str(found.arm)] if found.arm else ()), *found.notes]:
+        screen.tell(note)
+    if found.difference is not None:
+        rows = f"{found.rows:,} rows of the {found.part} part"
+        screen.say(f"largest difference from nnlab's outputs: {found.difference:.3g}, for {rows}")
+    names = ", ".join(f"{port.name} ({port.type})" for port in found.inputs[:_MOST_PORTS])
+    more = f" and {len(found.inputs) - _MOST_PORTS:,} more" if len(found.inputs) > _MOST_PORTS else ""
+    screen.say(f"inputs: {names}{more}")
+    output.result(found.document(), *map(str, filter(None, [found.path, found.code])))
+
+
+_MOST_PORTS = 20
 
 
 def _trusted(screen: Screen, differences: Iterable[str]) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 
 from nnlab.cli.console import console, encodable, has_width, is_live
 from nnlab.cli.progress import Bar, Bars, Lines, LinesOfArms, duration, live_lines, short
 from nnlab.errors import printable
+from nnlab.limits import with_cure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,14 @@ def _table(cells: Sequence[Sequence[str]], columns: Sequence[int], numbers_from:
     return table
 
 
+def print_table(shown_on: Console, cells: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
+    """Print a table, whose first line has its headings, in blocks where it is too wide."""
+    for number, block in enumerate(_blocks(cells, numbers_from, shown_on.width)):
+        if number:
+            shown_on.print()
+        shown_on.print(_table(cells, block, numbers_from, shown_on.width))
+
+
 class Screen:
     """All output of a command for people; a quiet screen shows only warnings and errors."""
 
@@ -86,7 +96,7 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
-        self._line(f"warning: {text}")
+        self._line(f"warning: {with_cure(text)}")
 
     def alarm(self, text: str) -> None:
         """Print in red, even on a quiet screen, why no figure of a result can be trusted."""
@@ -118,10 +128,7 @@ class Screen:
         self.console.print()
         # Rich's own title of a table would wrap at the table's width.
         self.console.print(encodable(printable(title)), style="bold")
-        for number, block in enumerate(_blocks(cells, numbers_from, self.console.width)):
-            if number:
-                self.console.print()
-            self.console.print(_table(cells, block, numbers_from, self.console.width))
+        print_table(self.console, cells, numbers_from)
 
     @contextlib.contextmanager
     def progress(self, what: str) -> Iterator[Callable[[Progress], None]]:
@@ -205,7 +212,8 @@ def _show_by_class(screen: Screen, part: str, figures: Mapping[str, float | None
     classes = list(dict.fromkeys(name.split("/", 1)[1] for name in figures))
     if classes:
         rows = [[name, *(figure(figures.get(f"{metric}/{name}")) for metric in metrics)] for name in classes]
-        screen.table(f"{part} part, one by one", ["", *metrics], rows)
+        by = "target" if "rmse" in metrics else "class"
+        screen.table(f"{part} part, by {by}", ["", *metrics], rows)
 
 
 def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
@@ -314,7 +322,8 @@ def show_exact_check(screen: Screen, reports: Sequence[PointReport], seed: int, 
         )
     for name in by_step_of(reports):
         screen.say(f"the slope of {name} is by complex step itself: only the differences are independent of it")
-    screen.say(f"seed {seed}; an error passes up to 4 B + 5e-162; again with:")
+    bound = "B bounds what rounding alone may add up to, and an absolute error passes up to 4 B + 5e-162"
+    screen.say(f"{bound}; seed {seed}; again with:")
     screen.say(f"  {reproduce}", to_type=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from nnlab.cli import groups as g
@@ -30,9 +31,16 @@ def train(
     if print_config:
         result(experiment.to_yaml().rstrip("\n"))
     elif dry_run:
-        show.cost(output, *api.dry_run(experiment))
+        show.cost(output, *api.dry_run(experiment), _to_draw(path, file))
     else:
         output = output.beside(gates.junit)
         about = {"runs_dir": file.runs_dir, "command": command_line(), "watcher": output.screen, **held}
         trained = api.resume(resume, experiment, **about) if resume else api.train(experiment, **about)
         show.training(output, trained)
+
+
+def _to_draw(path: str, file: g.FileOptions) -> str:
+    """The command that draws the network of this experiment."""
+    chosen = {"--set": file.sets or (), "--plugin": file.plugins}
+    options = [word for option, values in chosen.items() for value in values for word in (option, str(value))]
+    return shlex.join(["nnlab", "draw", path, *options, "-o", "architecture.png"])

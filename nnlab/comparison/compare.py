@@ -119,7 +119,7 @@ def compare(
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
-    own = baseline_figures(experiment.task, figures)
+    own = baseline_figures(experiment.task, figures, dataset.y.shape[1])
     check_arm_gates(gates, labels, figures, len(seeds), baseline=baseline is not None, baselines=own)
     facts = dict(facts or {})
     about: dict[str, Any] = {"kind": kind, "begun": now(), "command": list(command), **facts}
@@ -236,14 +236,16 @@ class _Comparison:
 
     def _report_unfinished(self, error: BaseException, status: Status) -> None:
         """Write what the trained arms allow: tables, summary and pictures, as far as there is time, and the report."""
-        folder, warnings = self.work.folder, self.work.warnings
+        folder, warnings, comparison = self.work.folder, self.work.warnings, None
         with contextlib.suppress(StorageError), briefly(self.stop.seconds_to_draw()):
             if self.work.arms():
                 more: dict[str, Any] = {"unfinished": self.work.unfinished()}
                 if folder.read_summary() is None:  # else they were fitted in time once
                     more["baselines"] = False
-                warnings = warnings + self.conclude(self._trained(status, has_ended=False, **more)).warnings
-        write_unfinished_report(folder, self.trained.experiment.name, status, [f"{status}: {error}", *warnings])
+                compared = self.conclude(self._trained(status, has_ended=False, **more))
+                warnings, comparison = warnings + compared.warnings, compared.comparison
+        name = self.trained.experiment.name
+        write_unfinished_report(folder, name, status, [f"{status}: {error}", *warnings], comparison)
 
     def _write_run(self, status: Status) -> None:
         """Write run.json."""

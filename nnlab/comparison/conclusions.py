@@ -60,7 +60,7 @@ from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.median_networks import median_networks_of
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, tuned_from
-from nnlab.comparison.weights import weights_digest
+from nnlab.comparison.weights import Layouts, weights_digest
 from nnlab.comparison.write import write_comparison
 from nnlab.config.experiment import to_plain
 from nnlab.config.schema import Experiment
@@ -111,12 +111,13 @@ Array = NDArray[Any]
 
 @dataclass
 class Compared:
-    """The folder of a comparison or a sweep, with its summary, warnings and gate outcomes."""
+    """The folder of a comparison or a sweep, with its summary, warnings, gate outcomes and the data of its files."""
 
     folder: Path
     summary: SeveralSummary
     warnings: list[str]
     gates: list[Outcome]
+    comparison: Comparison
 
 
 @dataclass(frozen=True)
@@ -174,11 +175,16 @@ class Trained:
 
     def _learned(self, arm: Arm) -> dict[str, Array]:
         """The learned activation parameters of each seed, (R,), nan where it diverged."""
+        layouts = self.layouts_of(arm)
+        figures = {} if layouts is None else parameter_figures(layouts[0])
+        return {name: np.where(arm.diverged, np.nan, figure(arm.theta)) for name, figure in figures.items()}
+
+    def layouts_of(self, arm: Arm) -> Layouts | None:
+        """How theta and the running statistics of an arm are packed; None where its network is not known."""
         if self.dataset is None or arm.label not in self.experiments:
-            return {}
-        layout = network_for(self._of(arm), self.dataset.sample_shape, self.dataset.y.shape[1]).layout
-        figures = {name: figure(arm.theta) for name, figure in parameter_figures(layout).items()}
-        return {name: np.where(arm.diverged, np.nan, values) for name, values in figures.items()}
+            return None
+        network = network_for(self._of(arm), self.dataset.sample_shape, self.dataset.y.shape[1])
+        return network.layout, network.statistics
 
     def _of(self, arm: Arm) -> Experiment:
         return self.experiments.get(arm.label, self.experiment)
@@ -244,7 +250,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
     )
     comparison = comparison_of(trained, found, summary, median_networks=median_networks, dataset=trained.dataset)
     warnings = write_comparison(trained.folder, comparison, trained.formats)
-    return Compared(trained.folder.path, summary, warnings, outcomes)
+    return Compared(trained.folder.path, summary, warnings, outcomes, comparison)
 
 
 def head_of(trained: Trained, figure: str, *, larger_is_better: bool) -> dict[str, Any]:
@@ -283,6 +289,7 @@ def comparison_of(
         loss=str(trained.experiment.network.head.loss),
         scaled_targets=trained.experiment.data.scale_targets,
         experiments=trained.experiments,
+        layouts={label: trained.layouts_of(one.arm) for label, one in found.items()},
         **networks,
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from nnlab.comparison.weights import Layouts
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
 from nnlab.storage.summary import SeveralSummary
@@ -56,7 +57,8 @@ class Comparison:
     `columns` holds the columns of results.csv beside the final figures, (R,) for each arm; `health` the dead and
     saturated share of each seed. `watched` is the last step at which a seed could reach the target. Pictures use
     `loss`, the loss's name, and `scaled_targets`, whether the loss is measured on scaled targets. Networks are drawn
-    only for arms in `median_networks`. `experiments` holds, by label, the experiment of each arm.
+    only for arms in `median_networks`. `experiments` holds, by label, the experiment of each arm, and `layouts` how its
+    theta and its running statistics are packed.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Comparison:
     median_networks: Mapping[str, MedianNetwork] = field(default_factory=dict)
     dataset: Dataset | None = None
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    layouts: Mapping[str, Layouts | None] = field(default_factory=dict)
 
     @property
     def intervals(self) -> dict[str, tuple[float, float, float]]:

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from nnlab.comparison.tasks import Failure, Outcome, Task
 from nnlab.config.experiment import SPLITS
-from nnlab.experiments.live_page import MEMBERS, Content, LiveCurve, LivePage
+from nnlab.experiments.live_page import MEMBERS, Content, LiveCurve, LivePage, median_of
 from nnlab.experiments.train import Progress
 from nnlab.report.page import shown
 from nnlab.setup.readings import RATE
+from nnlab.storage.metrics import finite
 
 Array = NDArray[Any]
 
 _ARMS = 7  # that are drawn: as many as there are colours
-_COLUMNS = ("arm", "state", "step", "seeds", "latest means over the seeds")
+_COLUMNS = ("arm", "state", "step", "seeds", "latest medians of the seeds")
 
 
 class NoLiveArms:
@@ -96,7 +97,7 @@ class LiveArms(NoLiveArms):
             "done": share,
             "left": seconds * (1 - share) / share if share else None,
             "charts": [
-                chart_of(_title(figure), figure, series)
+                chart_of(_title(figure, series), figure, series)
                 for figure, series in curves.items()
                 if figure != RATE or len({rate for one in series for rate in one["y"]}) > 1
             ],
@@ -111,16 +112,19 @@ class LiveArms(NoLiveArms):
         }
 
 
-def _title(figure: str) -> str:
+def _title(figure: str, series: Sequence[Content]) -> str:
     from nnlab.pictures.style import plain_name  # noqa: PLC0415 - see above
 
-    words = "learning rate" if figure == RATE else plain_name(figure)
-    return words[:1].upper() + words[1:]
+    if figure == RATE:
+        return "Learning rate"
+    words = plain_name(figure)
+    over = ", median of the seeds" if any("members" in one for one in series) else ""
+    return words[:1].upper() + words[1:] + over
 
 
 def _notes(begun: Sequence[_LiveArm], drawn: Sequence[_LiveArm], noun: str) -> Iterable[str]:
     """Sentences about what the curves are."""
-    yield "Bold lines are means over the seeds, thin ones single seeds, at most ten of them."
+    yield "Bold lines are medians of the seeds, thin ones single seeds, at most ten of them."
     yield "A seed that has stopped or diverged counts with its last value; its thin line ends."
     if len(begun) > len(drawn):
         yield f"Drawn are the last {len(drawn)} {noun}s of {len(begun)} that have begun."
@@ -182,36 +186,34 @@ class _LiveArm:
         state = "failed" if self.has_failed else "done" if self.is_done else "training" if self.latest else "waiting"
         stopped = sum(self.stopped.values())
         seeds = f"{sum(self.seeds.values()):,}" + (f", {stopped:,} stopped" if stopped else "")
-        latest = [f"{name} {shown(self._mean(name), 4)}" for name in self.figures if name.startswith(SPLITS)]
+        latest = [f"{name} {shown(self._median(name), 4)}" for name in self.figures if name.startswith(SPLITS)]
         return [self.label, state, f"{self.step:,} of {self.steps:,}" if self.steps else "", seeds, " · ".join(latest)]
 
-    def _mean(self, figure: str) -> float | None:
-        """The latest mean of a figure, over the seeds of all tasks that have one."""
-        found = [
-            (self.seeds[number], curves[figure].latest) for number, curves in self.curves.items() if figure in curves
-        ]
-        known = [(seeds, value) for seeds, value in found if value is not None]
-        return sum(seeds * value for seeds, value in known) / sum(seeds for seeds, _ in known) if known else None
+    def _median(self, figure: str) -> float | None:
+        """The latest median of a figure, over the seeds of all tasks that have one."""
+        found = [curves[figure].known for curves in self.curves.values() if figure in curves]
+        return finite(median_of(np.concatenate(found))) if found else None
 
     def series(self, figure: str, look: int) -> list[Content]:
-        """Its curve of a figure, if it has one: the mean over all tasks, with seeds; tasks may have other steps."""
+        """Its curve of a figure, if it has one: the median of all tasks' seeds; tasks may have other steps."""
         from nnlab.experiments.live_charts import series_of  # noqa: PLC0415 - it loads matplotlib
 
-        found = {number: curves[figure].points() for number, curves in self.curves.items() if figure in curves}
+        found = {number: curves[figure] for number, curves in self.curves.items() if figure in curves}
+        points = {number: curve.points() for number, curve in found.items()}
         if len(found) < 2:
-            return [series_of(self.label, *points, look=look) for points in found.values()]
-        steps = max((steps for steps, _ in found.values()), key=len)
-        rows = [_over(steps, *points, ended=number in self.ended) for number, points in found.items()]
-        weights = np.array([self.seeds[number] for number in found], float)
-        means = np.array([row[:, 0] for row in rows])
-        known = np.isfinite(means) * weights[:, None]
-        with np.errstate(invalid="ignore"):
-            mean = (np.nan_to_num(means) * known).sum(axis=0) / known.sum(axis=0)
-        members = [column for row in rows for column in (row[:, 1:] if row.shape[1] > 1 else row).T]
-        return [series_of(self.label, steps, np.column_stack([mean, *members[:MEMBERS]]), look=look)]
+            return [series_of(self.label, *one, look=look) for one in points.values()]
+        steps = max((steps for steps, _ in points.values()), key=len)
+        counted = [
+            _over(steps, points[number][0], curve.replicas(), kept=number in self.ended)
+            for number, curve in found.items()
+        ]
+        medians = [median_of(values) for values in np.hstack(counted)]
+        rows = [_over(steps, own, row[:, 1:] if row.shape[1] > 1 else row, kept=False) for own, row in points.values()]
+        members = np.hstack(rows)[:, :MEMBERS]
+        return [series_of(self.label, steps, np.column_stack([medians, members]), look=look)]
 
 
-def _over(steps: Array, own: Array, rows: Array, *, ended: bool) -> Array:
-    """The rows of a task over the steps of another; beyond its last it keeps the mean if it has `ended`, else nan."""
-    members = [np.interp(steps, own, column, right=np.nan) for column in rows.T]
-    return np.column_stack([np.interp(steps, own, rows[:, 0]) if ended else members[0], *members[1:]])
+def _over(steps: Array, own: Array, rows: Array, *, kept: bool) -> Array:
+    """The rows of a task (t, R) over the steps of another, (T, R); beyond its last it keeps the values, or has nan."""
+    beyond = {} if kept else {"right": np.nan}
+    return np.column_stack([np.interp(steps, own, column, **beyond) for column in rows.T])

@@ -34,6 +34,7 @@ from nnlab.setup.paths import moved_with, with_absolute_paths
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 from nnlab.storage.folder import CONFIG, RunFolder
+from nnlab.storage.labels import typed
 from nnlab.storage.lookup import NamedArm
 from nnlab.storage.run import ArmsRun
 from nnlab.storage.summary import ArmSummary, ComparisonSummary, SeveralSummary, SweepSummary
@@ -82,7 +83,9 @@ def _label(summary: SeveralSummary, word: str, shown: str) -> str:
     if word in names:
         return names[word]
     expected = f", expected one of {', '.join(map(printable, [*summary.arms][:_MOST_NAMED]))}"
-    hint = suggestion(word, names) or expected
+    arm, at, seed = word.rpartition("@")
+    as_seed = f"; did you mean '{printable(arm)}@seed{int(seed)}'?" if at and arm in names and seed.isdecimal() else ""
+    hint = as_seed or suggestion(word, names) or expected
     failed = summary.failed.get(word)
     why = "" if failed is None else f": {printable(failed)}"
     raise CheckpointError(f"{shown}: found no arm '{printable(word)}'{why}{hint}")
@@ -96,9 +99,7 @@ def _names(summary: SeveralSummary) -> Iterator[tuple[str, str]]:
     for label, arm in summary.arms.items():
         if isinstance(summary, ComparisonSummary) and arm.formula is not None:
             yield arm.formula, label
-        name, bracket, values = label.partition("(")
-        if bracket and values.endswith(")"):  # leaky_relu(negative_slope=0.1) is leaky_relu:negative_slope=0.1 in -a
-            yield f"{name}:{values[:-1].replace(', ', ',')}", label
+        yield typed(label), label
     if isinstance(summary, SweepSummary):
         yield BEST, summary.sweep.best
     else:
@@ -135,8 +136,7 @@ def open_network(
 ) -> Opened:
     """Open a network of a comparison; `sets`, `plugins` and `trust` are those of `open_run`.
 
-    CheckpointError if experiment, rows, plugins or weights are not those of the comparison, unless they are trusted;
-    weights never are.
+    CheckpointError if experiment, rows, plugins or weights are not those of the comparison, unless they are trusted.
     """
     run, which, trust = network.folder, network.which, trust or Trust()
     document = read_file(run.path / CONFIG)
@@ -150,15 +150,16 @@ def open_network(
         raise CheckpointError(f"{printable(str(run.path))}: found no run.json of a comparison, expected one")
     refuse_other_rows(run.path, dataset, about.data.fingerprint, trust=trust)
     setup = set_up(paths.experiment, prepare_rows(paths.experiment, dataset, [which.seed]))
-    theta, statistics = read_weights(run, network.summary, which.label, which.seed)
-    if theta.shape != (1, setup.network.layout.size):
-        found = f"found weights of {theta.shape[1]:,} parameters for {printable(which.label)}"
-        raise CheckpointError(f"{printable(str(run.path))}: {found}, expected {setup.network.layout.size:,}")
+    layouts = setup.network.layout, setup.network.statistics
+    model = setup.model(*read_weights(run, network.summary, which.label, which.seed, layouts, trust))
+    if not model.fits:
+        found = f"found weights of another network for {printable(which.label)}"
+        raise CheckpointError(f"{printable(str(run.path))}: {found}, expected {setup.network.layout.size:,} parameters")
     stops_early = experiment.training.early_stopping is not None
     diverged_at = network.arm.diverged_at[network.summary.seeds.index(which.seed)]
     return Opened(
         paths,
-        setup.model(theta, statistics),
+        model,
         weights_of(experiment),
         about.data.fingerprint,
         None if stops_early or diverged_at is not None else setup.plan.steps,

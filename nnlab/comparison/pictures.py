@@ -20,7 +20,9 @@ from nnlab.maths.metrics import predictions
 from nnlab.maths.statistics import survival as survival_curve
 from nnlab.pictures import Plane
 from nnlab.pictures.scales import metric_value
+from nnlab.pictures.style import plain_name
 from nnlab.report.parts import Drawing
+from nnlab.setup.diagrams import architecture_of_arms
 from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 if TYPE_CHECKING:
@@ -133,8 +135,7 @@ def units(comparison: Comparison) -> Any:
 def learned_parameters(comparison: Comparison) -> Any:
     """Draw what each arm's activations learn over the steps; None where they learn nothing."""
     measured = {label: (arm.steps, arm.curves) for label, arm in _arms(comparison).items()}
-    spread = " and 10th to 90th percentile" if len(measured) <= plots.MOST_SPREADS else ""
-    title = f"{comparison.name}: learned parameters of activations, mean{spread} of seeds"
+    title = f"{comparison.name}: learned parameters of activations"
     return plots.arm_parameters(measured, title=_title(comparison, title), styles=_styles(comparison))
 
 
@@ -147,6 +148,14 @@ def health(comparison: Comparison) -> Any:
     has_channels = any(portrait.saturated_by_channel.size for network in networks for portrait in network.portraits)
     title = _title(comparison, title)
     return plots.arm_health(measured, title=title, styles=_styles(comparison), has_channels=has_channels)
+
+
+def architecture(comparison: Comparison) -> Any:
+    """Draw the layers that all arms share, with the activation as each arm's; None where arms differ by more."""
+    if comparison.dataset is None or not comparison.experiments:
+        return None
+    diagram = architecture_of_arms(comparison.experiments, comparison.dataset)
+    return plots.architecture(diagram) if diagram else None
 
 
 _MOST_ROWS = 40  # arms in pictures with a row for each arm
@@ -164,14 +173,14 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     ),
     "cost": Drawing(
         cost,
-        "The cost of each arm over the steps: the median of the seeds, with the seeds or a band of most of them. "
-        "Look who falls fast, who falls far, and whose band is so wide that a single seed tells little.",
+        "The cost of each arm over the steps, as the median of the seeds. Look who falls fast, who falls far, and "
+        "whose seeds go so far apart that a single one tells little.",
     ),
     "metric": Drawing(
         metric,
-        "The figure of the arms over the steps, measured on the validation rows, or on the training rows where there "
-        "are none: the median of the seeds. Look whether the order at the end was the order all along; the arms are "
-        "compared by the final figure of the ranking, which may be that of other rows.",
+        "The figure of the arms over the steps, as the median of the seeds, of the rows that its axis names. Look "
+        "whether the order at the end was the order all along; the arms are compared by the final figure of the "
+        "ranking, which may be that of other rows.",
     ),
     "survival": Drawing(
         survival,
@@ -181,7 +190,7 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     "boundaries": Drawing(
         boundaries,
         "What the median seed's network of each arm decides in the plane of the two inputs. Look at the borders: "
-        "a relu's are straight with corners, a tanh's are round, and hatched areas are undecided.",
+        "those of activations with kinks are straight with corners, those of smooth ones are round.",
     ),
     "film": Drawing(
         film,
@@ -195,7 +204,8 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     ),
     "learned_parameters": Drawing(
         learned_parameters,
-        "What each arm's activations learn of their own parameters. Look where they settle, and whether seeds agree.",
+        "What each arm's activations learn of their own parameters, as the median of the seeds. Look where they "
+        "settle, and whether layers or arms go apart.",
     ),
     "health": Drawing(
         health,
@@ -203,12 +213,33 @@ PICTURES: dict[str, Drawing[Comparison]] = {
         "the seeds. Look for arms whose gradient is far below the others' in the first layers, and for dead units "
         "that increase.",
     ),
+    "architecture": Drawing(
+        architecture,
+        "The network that all arms share, drawn once: only the activation is each arm's own. The weights of an "
+        "arm's network are drawn by nnlab draw RUN:ARM. Look which layers take it.",
+    ),
 }
 
 
 def pictures_of(figure: str) -> dict[str, Drawing[Comparison]]:
     """`PICTURES` with the entry `metric` renamed to the headline figure, such as accuracy."""
-    return {figure.split("/")[1] if name == "metric" else name: drawing for name, drawing in PICTURES.items()}
+    drawn = {
+        name: drawing if name == "architecture" else with_formulas(drawing)  # its axes are in inches
+        for name, drawing in PICTURES.items()
+    }
+    return {figure.split("/")[1] if name == "metric" else name: drawing for name, drawing in drawn.items()}
+
+
+def with_formulas(drawing: Drawing[Comparison]) -> Drawing[Comparison]:
+    """A drawing whose pictures say at their foot what the short labels of formulas stand for."""
+
+    def draw(comparison: Comparison) -> Any:
+        figure = drawing.draw(comparison)
+        if figure is not None:
+            plots.add_note(figure, "; ".join(comparison.summary.legend()))
+        return figure
+
+    return Drawing(draw, drawing.caption)
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
@@ -246,10 +277,10 @@ def _title(comparison: Comparison, title: str, shown: int | None = None) -> str:
 
 
 def _network_title(comparison: Comparison, label: str) -> str:
-    """Seed and headline figure of an arm's median network: `seed 17: test accuracy 75 %`."""
+    """Seed and headline figure of an arm's median network: `seed 17: training accuracy 75 %`."""
     seed = comparison.median_networks[label].seed
     value = float(comparison.arms[label].finals[comparison.figure][list(comparison.seeds).index(seed)])
-    return f"seed {seed}: {comparison.figure.replace('/', ' ')} {metric_value(value, comparison.figure)}"
+    return f"seed {seed}: {plain_name(comparison.figure)} {metric_value(value, comparison.figure)}"
 
 
 def _plane(comparison: Comparison) -> Plane | None:

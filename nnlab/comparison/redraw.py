@@ -1,6 +1,7 @@
 """Pictures of a finished comparison or sweep, drawn again from its summary.json, results.csv and metrics.csv.
 
-The networks of the median seeds are not kept at every step, so that the pictures of these cannot be drawn again.
+The data and the networks of the median seeds at every step are not kept, so that the pictures of these cannot be drawn
+again.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ from nnlab.storage.summary import ComparisonSummary, SeveralSummary, SweepSummar
 
 Array = NDArray[Any]
 
-_OF_NETWORKS = ("boundaries", "film", "units")
 _AGAIN = "the command of the run again, with --needed --figures svg,pdf, draws it without training anew"
+_LOST = {
+    **dict.fromkeys(("boundaries", "film", "units"), _AGAIN),
+    "architecture": "nnlab draw RUN:ARM draws that of an arm, nnlab draw CONFIG that of the experiment",
+}
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,7 @@ def arms_pictures(folder: RunFolder, experiment: Experiment) -> KeptPictures:
         raise CheckpointError(f"{printable(str(folder.path))}: found no summary, expected a comparison that has ended")
     tables = sweep_pictures if isinstance(summary, SweepSummary) else pictures_of
     table: dict[str, Drawing[Comparison]] = tables(summary.figure)
-    lost = dict.fromkeys(_OF_NETWORKS, _AGAIN)
-    return KeptPictures(folder, table, lambda: _read(folder, experiment, summary), lost)
+    return KeptPictures(folder, table, lambda: _read(folder, experiment, summary), _LOST)
 
 
 def _read(folder: RunFolder, experiment: Experiment, summary: SeveralSummary) -> Comparison:

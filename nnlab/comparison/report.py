@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ def comparison_page(
     formulas = [*summary.legend()]
     sentences = [*summary.verdict.sentences, *formulas]
     arms, seeds = len(summary.arms), len(summary.seeds)
-    leading, others = parted(with_formulas(pictures_in(folder.plots, pictures_of(summary.figure)), formulas), _LEADING)
+    leading, others = parted(pictures_in(folder.plots, pictures_of(summary.figure)), _LEADING)
     sections = [
         Section(
             "Result",
@@ -104,12 +103,6 @@ def outcome(summary: SeveralSummary, headline: str) -> tuple[str, Tone]:
         arms = counted(len(summary.arms), "point" if isinstance(summary, SweepSummary) else "arm")
         headline = f"{summary.status.capitalize()}, with {arms} trained. Of these alone: {headline}"
     return " ".join(filter(None, [headline, missed_gates(summary)])), tone_of(summary.gates, is_wrong=has_failed)
-
-
-def with_formulas(pictures: Iterator[Picture], formulas: Sequence[str]) -> Iterator[Picture]:
-    """The pictures with captions that say what short labels such as f1 stand for."""
-    for picture in pictures:
-        yield replace(picture, shows=" ".join([picture.shows, *(f"{formula}." for formula in formulas)]))
 
 
 def parted(pictures: Iterator[Picture], leading: Sequence[str]) -> tuple[list[Picture], list[Picture]]:
@@ -212,7 +205,8 @@ def _chart(arms: Mapping[str, ArmLike], figure: str, comparison: Comparison) -> 
         for look, (label, arm) in enumerate(arms.items())
         if _is_measured({label: arm}, figure)
     ]
-    words = figure_words(figure.replace("val/", "validation/"), scaled_targets=comparison.scaled_targets)
+    whole = figure.replace("val/", "validation/").replace("train/", "training/")
+    words = figure_words(whole, scaled_targets=comparison.scaled_targets)
     shown = "" if len(arms) == len(comparison.arms) else f", the best {len(arms)} of {len(comparison.arms):,}"
     chart = chart_of(f"{words[0].upper()}{words[1:]}, median of the seeds{shown}", figure, series)
     return chart | {"afterStart": True, "notes": [*_how_drawn(comparison, has_spread=has_spread)]}

@@ -194,8 +194,9 @@ def conclude_sweep(trained: Trained, search: Search, figure: str, gates: Sequenc
         ),
         **tail_of(trained, outcomes),
     )
-    warnings = write_sweep(trained.folder, comparison_of(trained, found, summary), trained.formats)
-    return Compared(trained.folder.path, summary, warnings, outcomes)
+    comparison = comparison_of(trained, found, summary)
+    warnings = write_sweep(trained.folder, comparison, trained.formats)
+    return Compared(trained.folder.path, summary, warnings, outcomes, comparison)
 
 
 def _tested(arm: ArmSummary) -> dict[str, TestedFigure]:

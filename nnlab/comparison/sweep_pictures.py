@@ -15,6 +15,7 @@ from nnlab import pictures as plots
 from nnlab.comparison import pictures as common
 from nnlab.comparison.sweep_tables import setting_cells
 from nnlab.comparison.tables import settings_keys
+from nnlab.pictures.style import letters_for
 from nnlab.report.parts import Drawing
 from nnlab.storage.summary import DrawnRange, SweepSummary
 
@@ -63,11 +64,16 @@ def metric(comparison: Comparison) -> Any:
     return common.metric(_by_place(comparison))
 
 
+def learned_parameters(comparison: Comparison) -> Any:
+    """Draw what the activations of the best points learn over the steps; None where they learn nothing."""
+    return common.learned_parameters(_by_place(comparison))
+
+
 def _by_place(comparison: Comparison) -> Comparison:
     """The comparison with its points from best to worst, each named by place and settings, shortened if too long."""
     summary = comparison.summary
     ranking = summary.verdict.ranking
-    short = max(map(len, ranking)) <= _LONGEST
+    short = max(map(len, ranking)) <= letters_for(*_LONGEST)
     names = {
         label: f"{place}: {label if short else _values(summary.arms[label].settings)}"
         for place, label in enumerate(ranking, 1)
@@ -86,7 +92,7 @@ def _by_place(comparison: Comparison) -> Comparison:
     )
 
 
-_LONGEST = 40  # characters of a name that fit into a picture
+_LONGEST = 40, 20  # characters of a name that fit into a picture, and into a narrow one
 
 
 def _values(settings: Mapping[str, str]) -> str:
@@ -109,13 +115,18 @@ PICTURES: dict[str, Drawing[Comparison]] = {
     ),
     "cost": Drawing(
         cost,
-        "The cost of the best points over the steps: the median of the seeds, with the seeds or a band of most of "
-        "them. Look whether any still falls at the end and would gain by more steps.",
+        "The cost of the best points over the steps, as the median of the seeds. Look whether any still falls at the "
+        "end and would gain by more steps.",
     ),
     "metric": Drawing(
         metric,
-        "The figure of the best points over the steps, measured on the validation rows, or on the training rows where "
-        "there are none. Look whether the order at the end was the order all along.",
+        "The figure of the best points over the steps, as the median of the seeds, of the rows that its axis names. "
+        "Look whether the order at the end was the order all along.",
+    ),
+    "learned_parameters": Drawing(
+        learned_parameters,
+        "What the activations of the best points learn of their own parameters, as the median of the seeds. Look "
+        "where they settle, and whether the points agree.",
     ),
 }
 
@@ -123,6 +134,7 @@ PICTURES: dict[str, Drawing[Comparison]] = {
 def sweep_pictures(figure: str) -> dict[str, Drawing[Comparison]]:
     """`PICTURES` with the entry `metric` renamed to the ranking figure, such as accuracy."""
     name = figure.split("/")[1]  # without a class, whose name need not be one for a file
+    pictures = {key: common.with_formulas(drawing) for key, drawing in PICTURES.items()}
     if name == "loss":  # cost.png shows it
-        return {key: drawing for key, drawing in PICTURES.items() if key != "metric"}
-    return {name if key == "metric" else key: drawing for key, drawing in PICTURES.items()}
+        return {key: drawing for key, drawing in pictures.items() if key != "metric"}
+    return {name if key == "metric" else key: drawing for key, drawing in pictures.items()}

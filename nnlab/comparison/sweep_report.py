@@ -14,7 +14,6 @@ from nnlab.comparison.report import (
     parted,
     result_table,
     titled,
-    with_formulas,
 )
 from nnlab.comparison.sweep_pictures import sweep_pictures
 from nnlab.comparison.sweep_tables import sweep_tables
@@ -58,7 +57,7 @@ def sweep_page(
     verdict = summary.verdict
     keys = " and ".join(settings_keys(summary))
     formulas = [*summary.legend()]
-    pictures = with_formulas(pictures_in(folder.plots, sweep_pictures(summary.figure)), formulas)
+    pictures = pictures_in(folder.plots, sweep_pictures(summary.figure))
     leading, others = parted(pictures, _LEADING)
     sections = [
         Section(

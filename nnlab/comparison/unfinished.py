@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nnlab.comparison.contents import Comparison
 from nnlab.report.page import FILE, Page, Section, Tone, write_page
 from nnlab.report.parts import begun_in, data_section, environment_section, experiment_section, filled
 from nnlab.storage.folder import RunFolder
@@ -11,19 +12,24 @@ from nnlab.storage.run import ArmsRun, Status
 from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 
-def write_unfinished_report(folder: RunFolder, name: str, status: Status, warnings: Sequence[str]) -> None:
-    """Mark the summary, if there is one, as that of a comparison without an end, and write report.html."""
+def write_unfinished_report(
+    folder: RunFolder, name: str, status: Status, warnings: Sequence[str], comparison: Comparison | None = None
+) -> None:
+    """Mark the summary, if there is one, as that of a comparison without an end, and write report.html.
+
+    `comparison` has the trained arms, if there was time to conclude anything of them.
+    """
     summary = folder.read_summary()
     if isinstance(summary, ComparisonSummary | SweepSummary):
         folder.write_summary(summary.model_copy(update={"status": status, "gates": ()}))
     if isinstance(summary, SweepSummary):
         from nnlab.comparison.sweep_report import write_sweep_report  # noqa: PLC0415 - it loads matplotlib
 
-        write_sweep_report(folder, name, warnings)
+        write_sweep_report(folder, name, warnings, comparison)
     elif isinstance(summary, ComparisonSummary):
         from nnlab.comparison.report import write_comparison_report  # noqa: PLC0415 - it loads matplotlib
 
-        write_comparison_report(folder, name, warnings)
+        write_comparison_report(folder, name, warnings, comparison)
     else:
         write_page(folder.path / FILE, _page_without_arms(folder, name, status, warnings))
 

@@ -282,14 +282,16 @@ def settle(experiment: Experiment, points: Sequence[Settings], option: str) -> l
 
 
 def _check(points: Sequence[Settings], experiment: Experiment, option: str) -> list[Experiment]:
-    found, faults = [], dict[Fault, None]()
+    """The experiment of each point. ConfigError with all faults; one that several values of a key share stands once."""
+    found, faults = [], dict[Fault, set[Fault]]()
     for point in points:
         try:
             found.append(_changed(experiment, point))
         except ConfigError as error:
-            faults |= dict.fromkeys(_placed(fault, point, option) for fault in error.faults)
+            for of_key, of_value in (_placed(fault, point, option) for fault in error.faults):
+                faults.setdefault(of_key, set()).add(of_value)
     if faults:
-        raise ConfigError(list(faults))
+        raise ConfigError([of_key if len(values) > 1 else values.pop() for of_key, values in faults.items()])
     return found
 
 
@@ -307,12 +309,13 @@ def _changed(experiment: Experiment, settings: Settings) -> Experiment:
     return changed.model_copy(update={"data": data})
 
 
-def _placed(fault: Fault, point: Settings, option: str) -> Fault:
-    """The fault, located at the command-line value that caused it."""
+def _placed(fault: Fault, point: Settings, option: str) -> tuple[Fault, Fault]:
+    """The fault, located at the key on the command line that caused it, and at the key's value."""
     for key, value in point:
         if fault.file == f"--set {key}=…":
-            return replace(fault, file=f"{option} {printable(key)}={printable(value)}", line=None, column=None)
-    return fault
+            of_key = replace(fault, file=f"{option} {printable(key)}", line=None, column=None)
+            return of_key, replace(of_key, file=f"{of_key.file}={printable(value)}")
+    return fault, fault
 
 
 def same_but_rate(experiment: Experiment) -> Experiment:

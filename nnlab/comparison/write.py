@@ -84,7 +84,7 @@ def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
     write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
     for name, label in file_names(comparison.arms).items():
         arm, path = comparison.arms[label], folder.path / "weights" / f"{name}.npz"
-        write_weights(path, arm.theta, arm.statistics, comparison.seeds)
+        write_weights(path, arm.theta, arm.statistics, comparison.seeds, comparison.layouts[label])
 
 
 def _write_tables(

@@ -429,11 +429,14 @@ def _name_path(value: Any) -> tuple[str, ...]:
     return () if isinstance(value, str) else ("name",)
 
 
+OF_A_PLUGIN = " (one of a plugin needs --plugin FILE.py)"
+
+
 def _unknown(kind: str, name: Any, known: list[str]) -> str:
     if kind == "activation" and isinstance(name, str) and re.search(r"[+*/(]", name):
         return f"unknown {kind} {shown(name)}; expected a name, or a formula written as {{formula: '…'}}"
     hint = suggestion(str(name), known) or f"; expected one of {', '.join(known)}"
-    return f"unknown {kind} {shown(name)}{hint}"
+    return f"unknown {kind} {shown(name)}{hint}{OF_A_PLUGIN if kind == 'activation' else ''}"
 
 
 def _complete(entry: Entry, mapping: dict[str, Any], as_: type[AnyChoice]) -> AnyChoice:

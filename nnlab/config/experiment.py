@@ -331,7 +331,9 @@ _EXPECTED: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "int_from_float": lambda _: "a whole number",
     "bool_type": lambda _: "true or false",
     "string_type": lambda _: "text",
+    "string_unicode": lambda _: "text in UTF-8",
     "list_type": lambda _: "a list",
+    "dict_type": lambda _: "a mapping",
     "model_type": lambda _: "a mapping",
     "model_attributes_type": lambda _: "a mapping",
     "greater_than": lambda context: f"a number above {context['gt']:g}",
@@ -361,7 +363,7 @@ def _expected(line: Mapping[str, Any]) -> str:
     if kind == "string_type" and isinstance(found, int | float):
         return QUOTE_IT
     words = _EXPECTED.get(kind)
-    expected = words(line.get("ctx", {})) if words else line["msg"]
+    expected = words(line.get("ctx", {})) if words else "another value"  # the words of pydantic are for programmers
     if kind == "literal_error" and isinstance(found, str):
         choices = expected.replace(" or ", ", ").split(", ")
         expected += suggestion(found, choices)

@@ -184,14 +184,12 @@ def _first_targets(
     if task == "multiclass" and y.shape[1] > 1:
         y = _plain_targets(y, task, path)
         classes = tuple(str(i) for i in range(y.shape[1]))
-        check_classes([classes[i] for i in np.flatnonzero(y[: len(y) - own_test].any(axis=0))], task, path)
+        check_classes([classes[i] for i in np.unique(y[: len(y) - own_test].argmax(axis=1))], task, path)
         return classes, y
     return labelled(_label_column(y, path), own_test, task, path)
 
 
-def _later_targets(
-    y: NDArray[Any], columns: Columns, called: ArrayNames, task: Task, path: Path
-) -> NDArray[np.float64]:
+def _later_targets(y: NDArray[Any], columns: Columns, called: ArrayNames, task: Task, path: Path) -> Any:
     """The targets (N, outputs) of a file for a model that exists, whose classes are in `columns`."""
     y = _two_dimensional(y, path)
     outputs = len(columns.classes) if task == "multiclass" else len(columns.targets)
@@ -217,7 +215,7 @@ def _label_column(y: NDArray[Any], path: Path) -> NDArray[np.int64]:
     return integer_labels(y[:, 0], path, "y")
 
 
-def _plain_targets(y: NDArray[Any], task: Task, path: Path) -> NDArray[np.float64]:
+def _plain_targets(y: NDArray[Any], task: Task, path: Path) -> Any:
     """Targets used as they are: numbers for a regression, else 0 and 1, with one 1 per row if multiclass."""
     _check_finite(y, "y", path)
     values = y.astype(np.float64)
@@ -231,4 +229,4 @@ def _plain_targets(y: NDArray[Any], task: Task, path: Path) -> NDArray[np.float6
         for row in faults.take(np.flatnonzero(values.sum(axis=1) != 1)):
             faults.add(f"found {int(values[row].sum())} ones in row {row + 1} of y, expected one class per row")
     faults.raise_if_any()
-    return values
+    return class_targets(values.argmax(axis=1), values.shape[1], task) if task == "multiclass" else values

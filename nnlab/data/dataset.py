@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.dates import DateCode
 from nnlab.data.stored import StoredRows
+from nnlab.maths.one_hot import OneHot
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
@@ -204,8 +205,8 @@ class Dataset:
 
     Shapes: `x` is (N, inputs), float64, or uint8 where the inputs are image pixels; a blank cell that the experiment
     allows is nan. It may stay in its file. `y` is (N, outputs) float64: 0 or 1 in one column for a binary task, one-hot
-    over the classes for a multiclass one, 0 or 1 per label for a multilabel one, the values themselves for a
-    regression.
+    over the classes for a multiclass one (of more than 1,000 classes a `OneHot`), 0 or 1 per label for a multilabel
+    one, the values themselves for a regression.
 
     The last `own_test` rows are the test part that comes with the set (0 if there is none), and the `own_validation`
     rows before them its validation part. `image_shape` is (height, width) where a row of `x` is an image, channel after
@@ -266,11 +267,13 @@ class NewRows:
 def fingerprint_of(x: NDArray[Any] | StoredRows, y: NDArray[Any], columns: Columns, rows: RowFacts = RowFacts()) -> str:
     """The SHA-256, in hex, of the values of `x` and `y` (row by row, little-endian) and of the columns' names.
 
-    Of `rows` it covers what a training depends on: parts, groups, times and weights. The same values give the same
+    Of very many classes y has their number and the class of each row. Of `rows` it covers what a training depends on:
+    parts, groups, times and weights. The same values give the same
     fingerprint on every machine, for every file format and byte order, in memory or not.
     """
     digest = hashlib.sha256()
-    for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], [y]):
+    targets = [np.array([y.classes]), y.codes] if isinstance(y, OneHot) else [y]
+    for values in chain(x.blocks() if isinstance(x, StoredRows) else [x], targets):
         digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
     digest.update("\n".join((*columns.input_names, *columns.targets)).encode())
     for name in ("parts", "groups", "times", "weights"):

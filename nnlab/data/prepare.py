@@ -13,11 +13,12 @@ from nnlab.data.cells import input_cells, target_cells
 from nnlab.data.dataset import Columns, Dataset
 from nnlab.data.files import counted, quoted, refuse
 from nnlab.data.rounding import rounded_columns, rounded_inputs, rounded_target
-from nnlab.data.scaling import FILLS, SCALE_KEY, Scaling
+from nnlab.data.scaling import FILLS, SCALE_KEY, ScaledRows, Scaling
 from nnlab.data.splits import Rows, Split, missing_classes, split
 from nnlab.data.suspicions import suspicions
 from nnlab.data.unseen import as_other, never_seen, unseen_warnings
 from nnlab.errors import DataError, Fault
+from nnlab.maths.one_hot import OneHot
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,17 +105,27 @@ def prepare(
     with y.named(parts.train):
         targets = Scaling.fit(dataset.y, "standard" if scales else "none", rows=parts.train)
 
+    def targets_of(rows: Rows) -> Any:
+        of_classes = isinstance(dataset.y, OneHot)  # zeros and ones, which nothing scales
+        return dataset.y[rows].astype(dtype) if of_classes else targets.apply(dataset.y, dtype, rows)
+
     def part(rows: Rows, name: str) -> Examples:
         weights = relative_weights(dataset.rows.weights, rows, f"the {name} part")
         with x.named(rows, "; see data.scale" if scale_name == "none" else ""):
             inputs = scaling.apply(known, dtype, rows)
         with y.named(rows, "" if scales else "; see data.scale_targets"):
-            scaled = targets.apply(dataset.y, dtype, rows)
+            scaled = targets_of(rows)
         # Zeros and ones of classes are the same in every precision: no second copy of them.
         return Examples(inputs, scaled, dataset.y[rows] if dataset.task == "regression" else scaled, weights)
 
+    train = part(parts.train, "training")
+    others = {"validation": parts.validation, "test": parts.test}
+    held_out = {name: part(rows, name) for name, rows in others.items() if len(rows)}
+
     def warnings() -> Iterator[str]:
         yield from _warnings(dataset, parts, scaling, targets, unseen)
+        for name, examples in held_out.items():
+            yield from _far_out(dataset, scaling, examples.x, name)
         yield from rounded_inputs(
             rounded_columns(known, parts.train, scaling, dtype), dataset.columns.input_names, scaling
         )
@@ -131,9 +142,9 @@ def prepare(
         )
 
     return Prepared(
-        train=part(parts.train, "training"),
-        val=part(parts.validation, "validation") if len(parts.validation) else None,
-        test=part(parts.test, "test") if len(parts.test) else None,
+        train=train,
+        val=held_out.get("validation"),
+        test=held_out.get("test"),
         scaling=scaling,
         target_scaling=targets if scales else None,
         split=parts,
@@ -192,6 +203,30 @@ def _warnings(dataset: Dataset, parts: Split, scaling: Scaling, targets: Scaling
         yield from _constant_truths(dataset, parts, targets.constant)
     if dataset.columns.classes:
         yield from _missing(dataset, parts)
+
+
+_FAR = 1e4  # beyond it, a standardised value is no outlier: it was divided by hardly anything
+
+
+def _far_out(dataset: Dataset, scaling: Scaling, x: NDArray[Any] | ScaledRows, part: str) -> Iterator[str]:
+    """Columns that hardly vary in the training part, so that scaling makes other values in a held-out `part` huge."""
+    if isinstance(x, ScaledRows) or scaling.name not in ("standard", "minmax") or not x.size:
+        return
+    if max(x.max(), -x.min()) <= _FAR:
+        return
+    largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+    far = np.flatnonzero(largest > _FAR)
+    names = [quoted(dataset.columns.input_names[i]) for i in far]
+    listed = ", ".join(names[:3]) + (", …" if len(far) > 3 else "")
+    verb = "varies" if len(far) == 1 else "vary"
+    found = f"{len(far)} of {counted(len(largest), 'column')} ({listed}) hardly {verb} in the training part"
+    if scaling.epsilon and {*far.tolist()} <= {*scaling.constant}:
+        cure = "without epsilon in data.scale such columns are 0 throughout"
+    elif dataset.image_shape is not None:
+        cure = f"data.scale: {{name: {scaling.name}, together: true}} scales all pixels alike"
+    else:
+        cure = f"data.ignore: [{listed}] leaves them out"
+    yield f"{found}, and scaled are up to {largest.max():.3g} in the {part} part, which spoils its figures: {cure}"
 
 
 def _constant_truths(dataset: Dataset, parts: Split, told: Collection[int]) -> Iterator[str]:

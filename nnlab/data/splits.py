@@ -155,7 +155,8 @@ def _size_warnings(dataset: Dataset, drawn: tuple[tuple[Rows, float | None, int,
 
 def _stratified(rows: Rows, labels: Rows, wanted: int, random: Random) -> Rows:
     """So many of `rows` at random, in the shares that their classes have."""
-    classes = [rows[labels == label] for label in np.unique(labels)]
+    sizes = np.unique(labels, return_counts=True)[1]
+    classes = np.split(rows[np.argsort(labels, kind="stable")], np.cumsum(sizes)[:-1])
     shares = _largest_remainder(wanted, [len(members) for members in classes])
     drawn = [random.permutation(members)[:share] for members, share in zip(classes, shares, strict=True)]
     return np.concatenate(drawn)

@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from nnlab.data.files import CHUNK, reading, refuse
 from nnlab.errors import StorageError, printable
+from nnlab.maths.one_hot import OneHot
 
 Array = NDArray[Any]
 
@@ -335,7 +336,9 @@ def is_lazy(x: Any) -> TypeGuard[LazyRows]:
 
 
 def stack(arrays: Sequence[Any]) -> Any:
-    """Rows along a new first axis, in memory or not; a single array is not copied."""
+    """Rows or one-hot targets along a new first axis, in memory or not; a single array is not copied."""
+    if isinstance(arrays[0], OneHot):
+        return OneHot.stack(arrays)
     if is_lazy(arrays[0]):
         return Stacked(arrays)
     return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)

@@ -138,7 +138,7 @@ def _leak(target: str, how: str, columns: Sequence[str], r: float, y: Floats) ->
 
 def _copied_classes(dataset: Dataset, inputs: _Inputs, y: Floats) -> Iterator[str]:
     """An input that is the number of the class, or inputs each of which is one class, for all classes."""
-    each = y if y.shape[1] <= _MOST_CLASSES else y[:, :0]
+    each = y if y.shape[1] <= _MOST_CLASSES else np.empty((len(y), 0))
     same = np.abs(_correlations(inputs, np.column_stack([each, class_indices(y)])))
     for one in (same[:, -1:], same[:, :-1]):
         if one.size and (one.max(axis=0) > _SAME).all():

@@ -11,16 +11,22 @@ from numpy.typing import NDArray
 
 from nnlab.data.dataset import Task
 from nnlab.data.files import FaultList, Key, counted, quoted, refuse
+from nnlab.maths import one_hot
 
-MOST_CLASSES = 1000
+MOST_CLASSES = 10_000
 _LARGEST_LABEL = 2**53  # integers up to here are exact in float64 too
 _WITHOUT_CLASSES = {"multilabel": "one column of 0 and 1 per label", "regression": "numbers to predict"}
 
 
-def class_targets(codes: NDArray[np.integer[Any]], count: int, task: Task) -> NDArray[np.float64]:
-    """Targets (N, 1) of a binary task, (N, count) of a multiclass one, from class indices (N,)."""
+def class_targets(codes: NDArray[np.integer[Any]], count: int, task: Task) -> Any:
+    """Targets (N, 1) of a binary task, (N, count) of a multiclass one, from class indices (N,).
+
+    Of very many classes they are a `OneHot`.
+    """
     if task == "binary":
         return codes.astype(np.float64)[:, np.newaxis]
+    if count > one_hot.MOST_DENSE:
+        return one_hot.OneHot(codes.astype(np.int64), count)
     y = np.zeros((len(codes), count))
     y[np.arange(len(codes)), codes] = 1.0
     return y
@@ -37,7 +43,7 @@ def check_classes(classes: Sequence[str], task: Task, file: Path | str | None) -
     elif task == "binary" and len(classes) > 2:
         expected, key = "exactly 2 for a binary task (or task: multiclass)", ("task",)
     elif len(classes) > MOST_CLASSES:
-        expected, key = f"at most {MOST_CLASSES} (for numbers to predict: task: regression)", ("task",)
+        expected, key = f"at most {MOST_CLASSES:,} (for numbers to predict: task: regression)", ("task",)
     if expected:
         refuse(file, f"found {found} ({listed}), expected {expected}", key=key)
 

@@ -31,9 +31,10 @@ from nnlab.maths.baselines import (
     constant,
     fit_linear,
     margin_over,
-    scores_of,
+    scored_by,
 )
 from nnlab.maths.metrics import TRAINING_METRICS, Figures, Scored, metric_of, predictions, report, top_k_for
+from nnlab.maths.one_hot import OneHot
 
 Array = NDArray[Any]
 
@@ -103,12 +104,14 @@ class Baselines:
         """Fit them on these training rows of a data set, and given their scaled inputs x the linear model too.
 
         The linear model has the `class_weights` (1, 2, K) of the network's loss, if it has some; constants have none.
+        It is not fitted to very many classes: each of some hundred iterations needs a number for each row and class.
         """
         task, y, weights = dataset.task, dataset.y[rows], dataset.rows.weights
         weights = None if weights is None else weights[rows]
         found: dict[str, Predictor] = {name: always(constant(name, y, weights)) for name in SIMPLE[task]}
         with contextlib.suppress(MemoryError):  # a run must not fail by what it is only compared with
-            found |= {LINEAR: fit_linear(task, x, y, weights, class_weights)} if x is not None else {}
+            fits = x is not None and not isinstance(y, OneHot)
+            found |= {LINEAR: fit_linear(task, x, y, weights, class_weights)} if fits else {}
         return cls(dataset.columns, task, found, class_weights is not None)
 
     def figures(self, parts: Mapping[str, Examples]) -> Figures:
@@ -121,8 +124,8 @@ class Baselines:
         }
 
     def _report(self, predictor: Predictor, part: Examples) -> Figures:
-        top_k, scores = top_k_for(self.task, part.y.shape[1]), scores_of(predictor, part.x)
-        figures = report(self.task, predictor(part.x), part.y, part.weights, top_k=top_k, scores=scores)
+        top_k, found = top_k_for(self.task, part.y.shape[1]), scored_by(predictor, part.x, part.y)
+        figures = report(self.task, found.outputs, part.y, part.weights, top_k=top_k, scores=found.scores)
         return {name: value for name, value in figures.items() if "/" not in name}
 
     def beside(
@@ -184,7 +187,9 @@ class _InWords:
         self.baselines, self.outputs, self.scores, self.split = baselines, scored.outputs, scored.scores, split
         self.task, self.targets, self.weights = baselines.task, part.y, part.weights
         self.figure = next(iter(TRAINING_METRICS[self.task]))
-        self.others = {name: predictor(part.x) for name, predictor in baselines.predictors.items()}
+        self.others = {
+            name: scored_by(predictor, part.x, part.y).outputs for name, predictor in baselines.predictors.items()
+        }
         self.value = self._value(self.outputs)
 
     def _value(self, outputs: Array) -> float:

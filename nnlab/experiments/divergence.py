@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.gradients.points import frozen
-from nnlab.networks.evaluator import EVALUATION_ROWS
+from nnlab.networks.evaluator import rows_evaluated_at_once
 from nnlab.networks.layers.base import PassContext, Shape, features_of, is_image
 from nnlab.networks.network import Pass
 from nnlab.setup.setup import Setup
@@ -205,11 +205,12 @@ def _after_update(setup: Setup, state: State) -> Finding:
     parts, prepared = setup.parts, setup.rows.of(0)
     split = {"train": prepared.split.train, "val": prepared.split.validation}
     worst, largest = None, -math.inf
-    at_once = setup.network.rows_at_once(EVALUATION_ROWS, trains=False)
+    at_once = rows_evaluated_at_once(setup.network)
     for name in setup.plan.evaluate:
         for begin in range(0, parts[name].x.shape[1], at_once):
             block = slice(begin, begin + at_once)
-            x, y, rows = parts[name].x[:, block], parts[name].y_and_weights[:, block], split[name][block]
+            x, y = parts[name].x[:, block], np.asarray(parts[name].y_and_weights[:, block])
+            rows = split[name][block]
             seen, culprit = _first_bad(_quantities(setup, state, x, y, PassContext()))
             if culprit is not None:
                 return Finding(name, rows, x[0], seen, culprit, _counted(culprit))

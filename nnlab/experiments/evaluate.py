@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.choices import OF_A_PLUGIN
 from nnlab.config.document import read_file
 from nnlab.config.experiment import SPLITS, validate
 from nnlab.config.overrides import override_all
@@ -52,6 +53,7 @@ from nnlab.gates.hold import Measured, Outcome, asks_for, check_gates, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.activations import AnyActivation
 from nnlab.maths.baselines import LINEAR, baseline_figures
+from nnlab.maths.decisions import Decisions, keeps_decisions
 from nnlab.maths.metrics import Figures, Scored
 from nnlab.networks.learned import learned_parameters
 from nnlab.setup.gates import report_names
@@ -87,8 +89,8 @@ class Evaluation:
     """Figures and predictions of each evaluated part; no figures without targets.
 
     `step` is None where nothing has recorded it, `arm` says which network of a comparison it is.
-    `flattery` is a sentence on rows that were trained on, or empty. `warnings` are about the run and about the rows,
-    `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
+    `flattery` is a sentence on new rows that were trained on, or empty. `warnings` are about the run and about the
+    rows, `notes` about where the rows were read. `trusted` are the differences from what the checkpoint recorded.
     """
 
     run: Path
@@ -113,6 +115,11 @@ class Evaluation:
     def rows(self) -> int:
         """The number of rows with a prediction."""
         return sum(part.rows for part in self.predicted.values())
+
+    @property
+    def keeps_decisions(self) -> bool:
+        """Whether of the outputs for very many classes only the decisions are kept."""
+        return keeps_decisions(self.model.experiment.task, self.model.network.outputs)
 
     @property
     def learned(self) -> Figures:
@@ -235,7 +242,8 @@ def plugins_named(run: RunFolder) -> Iterator[None]:
 
 
 def _with_hint(fault: Fault, hint: str) -> Fault:
-    return replace(fault, message=fault.message + hint) if "unknown activation" in fault.message else fault
+    is_one = "unknown activation" in fault.message
+    return replace(fault, message=fault.message.removesuffix(OF_A_PLUGIN) + hint) if is_one else fault
 
 
 _SEVERAL = {"compare-activations": ("comparison", "network.activation=NAME"), "sweep": ("sweep", "KEY=VALUE")}
@@ -318,10 +326,9 @@ def evaluate_opened(
     outcomes = _held(gates, model, figures, list(predicted), beside, baseline)
     about = (run.path, opened.status, opened.checkpoint, opened.step)
     found = Evaluation(*about, figures, model, predicted, outcomes, beside=beside, arm=opened.arm, **asked)
-    trained = _count_trained_on(opened, run, rows, predicted)
+    trained = _count_trained_on(opened, run, rows)
     warnings = (
-        *_on_gradient(opened.gradient_faults),
-        *_on_status(opened),
+        *warnings_on(opened),
         *found.warnings,
         *_on_predicted(model, predicted),
     )
@@ -331,13 +338,16 @@ def evaluate_opened(
     return replace(found, trusted=tuple(opened.trust.differences), **told)
 
 
-def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None, predicted: Mapping[str, Predicted]) -> int:
-    """How many of the rows that have figures were in the training part."""
-    if new is None:
-        return predicted["train"].rows if "train" in predicted else 0
-    if new.y is None:
+def _count_trained_on(opened: Opened, run: RunFolder, new: NewRows | None) -> int:
+    """How many of new rows that have figures were in the training part; the run's own parts have figures each."""
+    if new is None or new.y is None:
         return 0
     return count_trained_on(run, opened.experiment, opened.model.columns, opened.fingerprint, new)
+
+
+def warnings_on(opened: Opened) -> list[str]:
+    """Sentences on a network that is no result of a training, or was trained with a wrong gradient."""
+    return [*_on_gradient(opened.gradient_faults), *_on_status(opened)]
 
 
 def _on_gradient(faults: Sequence[str]) -> Iterator[str]:
@@ -378,7 +388,7 @@ def _held(
     measured.add_parameters(gates, layout, model.theta[0])
     names = report_names(model.experiment.task, model.columns, model.network.outputs)
     known = [f"{part}/{name}" for part in parts for name in names]
-    known += [*baseline_figures(model.experiment.task, known), *measured.final]
+    known += [*baseline_figures(model.experiment.task, known, model.network.outputs), *measured.final]
     check_gates(gates, known, baseline=baseline is not None)
     return tuple(hold(gates, measured, baseline))
 
@@ -425,7 +435,7 @@ def _on_rows(opened: Opened, run: RunFolder, new: NewRows, file: str, gates: Seq
         return {}, {"data": part}, NOTHING
     beside = NOTHING
     if asks_for(gates):
-        dataset = _own_rows(opened, run)
+        dataset = own_rows(opened, run)
         baselines = _baselines(model, dataset, split_rows(opened.experiment, dataset).train, gates)
         beside = Beside(baselines.figures({"data": Examples(x, truth, truth, weights)}))
     return {"data": figures}, {"data": part}, beside
@@ -441,7 +451,7 @@ def predict(opened: Opened, run: RunFolder, data: str | Array) -> Predicted:
     return _on_rows(opened, run, NewRows(data, None, ""), file, ())[1]["data"]
 
 
-def _own_rows(opened: Opened, run: RunFolder) -> Dataset:
+def own_rows(opened: Opened, run: RunFolder) -> Dataset:
     """The rows that the run was made from. CheckpointError for others than those."""
     if opened.dataset is not None:
         return opened.dataset
@@ -473,8 +483,10 @@ def _measured(
     return (model.scored(x), {}) if y is None else model.scored_and_report(x, y, weights, truth)
 
 
-def _spread(values: Array, rows: NDArray[np.int64], count: int) -> Array:
+def _spread(values: Any, rows: NDArray[np.int64], count: int) -> Any:
     """The values of some rows (n, K) among nan for the others of `count`, (count, K)."""
+    if isinstance(values, Decisions):
+        return values.spread(rows, count)
     spread = np.full((count, values.shape[1]), np.nan, values.dtype)
     spread[rows] = values
     return spread
@@ -507,7 +519,7 @@ def _draw(run: RunFolder, picture: Callable[[], Any], formats: Sequence[str]) ->
 
 def _on_splits(opened: Opened, run: RunFolder, split: str | None, gates: Sequence[Gate]) -> Results:
     """Figures and predictions of the run's own parts, or of one; others are scaled for a linear model only."""
-    model, dataset = opened.model, _own_rows(opened, run)
+    model, dataset = opened.model, own_rows(opened, run)
     parts = split_rows(opened.experiment, dataset)
     refuse_other_parts(run, parts, opened.trust)
     found = {

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from nnlab.experiments.live_page import Array, Content
+from nnlab.maths.decisions import keeps_decisions
 from nnlab.networks.learned import FAMILY
 from nnlab.pictures.curves import ROLES
 from nnlab.pictures.regions import extent_of, grid_along, grid_points
@@ -104,12 +105,12 @@ def _chart(title: str, group: Mapping[str, str], curves: Mapping[str, Curve]) ->
 def region_of(setup: Setup, state: State) -> Content | None:
     """The predictions of the present weights over the plane of the inputs; None unless there are two, and classes.
 
-    `cells` go row by row from the bottom: of two classes the probability of the second in percent, of more the class,
-    -1 where the output is not finite.
+    Of very many classes there is none. `cells` go row by row from the bottom: of two classes the probability of the
+    second in percent, of more the class, -1 where the output is not finite.
     """
     dataset = setup.rows.dataset
     classes = dataset.columns.classes
-    if dataset.x.shape[1] != 2 or not classes:
+    if dataset.x.shape[1] != 2 or not classes or keeps_decisions(dataset.task, len(classes)):
         return None
     rows, binary = sampled(len(dataset.x), _ROWS), setup.experiment.task == "binary"
     x, y = np.asarray(dataset.x[rows], float), dataset.y[rows]

@@ -19,7 +19,6 @@ from nnlab.experiments.pictures import load_drawing
 from nnlab.report.live import live_page, live_script
 from nnlab.storage.files import write_text
 from nnlab.storage.folder import LIVE_DATA, LIVE_PAGE, RunFolder
-from nnlab.storage.metrics import finite
 
 Array = NDArray[Any]
 Announce = Callable[[Path], None]  # told where the page is
@@ -64,33 +63,31 @@ class LivePage:
 class LiveCurve:
     """A figure over the steps in at most 500 points: when there are more, every other one is dropped. The last stays.
 
-    A point is a row: the mean over the replicas and, where there are several, the values of the first ten. A replica
-    that has stopped or diverged, nan from then on, counts with its last value in the mean.
+    A point is a row: the median of the replicas and, where there are several, the values of the first ten. A replica
+    that has stopped or diverged, nan from then on, counts with its last value in the median: `counted` has the values
+    of all replicas that count, (R,), for each row.
     """
 
     def __init__(self) -> None:
         self.steps: list[int] = []
         self.rows: list[Array] = []
+        self.counted: list[Array] = []
         self.last: tuple[int, Array] | None = None
-        self.known: Array | None = None
+        self.known: Array = np.empty(0)
         self.every, self.count = 1, 0
 
     def add(self, step: int, values: Array) -> None:
         """Add the values (R,) measured at a step."""
-        self.last = step, values if len(values) == 1 else self._over_replicas(values)
+        self.known = np.array(values) if not len(self.known) else np.where(np.isfinite(values), values, self.known)
+        self.last = step, values if len(values) == 1 else np.array([median_of(self.known), *values[:MEMBERS]])
         if self.count % self.every == 0:
             self.steps.append(step)
             self.rows.append(self.last[1])
+            self.counted.append(self.known)
         self.count += 1
         if len(self.steps) == MOST_POINTS:
-            del self.steps[1::2], self.rows[1::2]
+            del self.steps[1::2], self.rows[1::2], self.counted[1::2]
             self.every *= 2
-
-    def _over_replicas(self, values: Array) -> Array:
-        """The row of several replicas."""
-        self.known = values if self.known is None else np.where(np.isfinite(values), values, self.known)
-        finite_ones = self.known[np.isfinite(self.known)]
-        return np.array([finite_ones.mean() if len(finite_ones) else np.nan, *values[:MEMBERS]])
 
     def points(self) -> tuple[Array, Array]:
         """Steps (T,) and rows (T, 1 + members)."""
@@ -100,7 +97,13 @@ class LiveCurve:
             rows.append(self.last[1])
         return np.array(steps), np.array(rows)
 
-    @property
-    def latest(self) -> float | None:
-        """The latest mean; None if there is none."""
-        return None if self.last is None else finite(float(self.last[1][0]))
+    def replicas(self) -> Array:
+        """The values of all replicas that count at the steps of `points`, (T, R)."""
+        is_between = self.last is not None and self.last[0] != self.steps[-1]
+        return np.array([*self.counted, self.known] if is_between else self.counted)
+
+
+def median_of(values: Array) -> float:
+    """The median of the finite values; nan if there is none."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan

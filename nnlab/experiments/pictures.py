@@ -22,7 +22,9 @@ from nnlab.data.dataset import Columns, Task
 from nnlab.errors import StorageError, told
 from nnlab.experiments.parameter_table import ParameterWay
 from nnlab.experiments.side_by_side import side_by_side
-from nnlab.maths.metrics import TRAINING_METRICS, confusion_matrix, predictions, report
+from nnlab.maths.decisions import Decisions
+from nnlab.maths.metrics import TRAINING_METRICS, confusion_counts, predictions, report
+from nnlab.maths.one_hot import OneHot
 from nnlab.maths.schedules import Plateau
 from nnlab.networks.diagrams.diagram import Diagram
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
@@ -215,10 +217,10 @@ def confusion(data: RunPlotData) -> Figure | None:
 
     if not data.classes:
         return None
-    matrix = confusion_matrix(data.outputs, data.y)
+    confused, title = confusion_counts(data.outputs, data.y), data.title
     right = float(TRAINING_METRICS[data.task]["accuracy"](data.outputs, data.y, data.weights))
     weighted = data.weights is not None
-    return plots.confusion(matrix, data.classes, split=data.split, accuracy=right, title=data.title, weighted=weighted)
+    return plots.confusion(confused, data.classes, split=data.split, accuracy=right, title=title, weighted=weighted)
 
 
 def labels(data: RunPlotData) -> Figure | None:
@@ -292,11 +294,22 @@ def _mislabelled(data: RunPlotData) -> Figure:
 
 
 def confidence_of(task: Task, outputs: Array) -> Array:
-    """The probability of each predicted class or label, from outputs (N, K); nan if these are no probabilities."""
+    """The probability of each predicted class or label, from outputs (N, K); nan if these are no probabilities.
+
+    Of very many classes that of the winner alone, (N, 1).
+    """
+    if isinstance(outputs, Decisions):
+        return _confidence_of_winners(outputs)[:, np.newaxis]
     outputs = np.asarray(outputs, float)
     if np.nanmin(outputs, initial=0) < 0 or np.nanmax(outputs, initial=0) > 1:
         return np.full(outputs.shape, np.nan)
     return outputs if task == "multiclass" else np.maximum(outputs, 1 - outputs)
+
+
+def _confidence_of_winners(decided: Decisions) -> Array:
+    """The probability of each winner, (N,); nan if the outputs are no probabilities, and where one of them is nan."""
+    known = np.nanmin(decided.lowest, initial=0) >= 0 and np.nanmax(decided.highest, initial=0) <= 1
+    return np.where((decided.winner >= 0) & known, decided.highest, np.nan).astype(float)
 
 
 def _surest(wrong: Array, confidence: Array) -> tuple[int, Array]:
@@ -353,7 +366,16 @@ def _groups(data: RunPlotData, rows: Array) -> tuple[Array, int]:
         return np.hstack([y < 0.5, y >= 0.5]), 6
     if data.task == "multilabel":
         return np.hstack([y > 0.5, (y <= 0.5).all(axis=1, keepdims=True)]), 6
-    return y > 0.5, y.shape[1] if 5 <= y.shape[1] <= 10 else 6
+    return _members(y), y.shape[1] if 5 <= y.shape[1] <= 10 else 6
+
+
+def _members(y: Any) -> Array:
+    """Which rows are in each class, (rows, classes); of very many classes in the first of those that there are."""
+    if isinstance(y, OneHot):
+        first: Array = np.unique(y.codes)[: 2 * _SAMPLES]
+        return np.equal.outer(y.codes, first)
+    there: Array = y > 0.5
+    return there
 
 
 def in_turn(groups: Array, count: int) -> Array:
@@ -523,13 +545,13 @@ def _decisions(data: RunPlotData) -> tuple[Array, Array]:
 PICTURES: dict[str, Drawing[RunPlotData]] = {
     "cost": Drawing(
         cost,
-        "Training and validation cost over the steps. Look whether both still fall: a validation cost that rises "
-        "while the training cost falls is overfitting.",
+        "The cost over the steps. Look whether it still falls: if it falls on the training rows alone and rises on "
+        "others, that is overfitting.",
     ),
     "accuracy": Drawing(
         accuracy,
-        "Accuracy, or what comes nearest to it in the task, over the steps. Look at the distance between training "
-        "and validation, and whether either still rises.",
+        "How well the network answers, over the steps. Look whether that still rises, and how far the curves of "
+        "different rows are apart.",
     ),
     "learning_rate": Drawing(
         learning_rate,
@@ -547,17 +569,17 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     "first_layer": Drawing(
         first_layer,
         "What the strongest units of the first layer look for: purple inputs drive a unit up, orange ones down. "
-        "Look for shapes: units of noise have learned little.",
+        "Look which inputs are strong: units in which all are alike, or no pattern is to be seen, have learned little.",
     ),
     "confusion": Drawing(
         confusion,
-        "Which class is taken for which: the cells count rows, without weights that these may have. Look for dark "
-        "cells off the diagonal, and whether a pair is confused both ways.",
+        "Which class is taken for which: a cell counts the rows of a true class that were given a predicted one. Look "
+        "for dark cells off the diagonal, and whether a pair is confused both ways.",
     ),
     "labels": Drawing(
         labels,
-        "How well each label is given, where a row may have several; rows count by their weights if they have "
-        "any. Look for a label with a short bar: low precision is given too often, low recall too seldom.",
+        "How well each label is given, where a row may have several. Look for a label with a short bar: one of low "
+        "precision is given too often, one of low recall too seldom.",
     ),
     "misclassified": Drawing(
         misclassified,
@@ -597,8 +619,8 @@ PICTURES: dict[str, Drawing[RunPlotData]] = {
     ),
     "fit": Drawing(
         fit,
-        "A regression's curve over its one input, or predicted against true values, by the rows' weights if any. "
-        "Look for a bend away from the points or the line: it is an error that has a direction.",
+        "What the network predicts, beside the true values. Look where many points lie on the same side of the line: "
+        "that is an error with a direction.",
     ),
     "units": Drawing(
         units,

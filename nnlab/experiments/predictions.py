@@ -10,6 +10,9 @@ errors from TARGET and true/TARGET, and ranking figures from the scores, such as
 where rounding makes them equal (see `nnlab.maths.metrics`). There are scores where they are not the outputs. `weight`
 is there where rows count differently.
 
+Of more than 1,000 classes there is no column for each: `probability` is that of the predicted class, and `rank` says
+where the true class stands by its score, 1 being the first, so that top-k accuracies can be made from it.
+
 No two have the same name. The prediction keeps the name of its target, a kept column its own, and nnlab's own columns
 give way: where another has the name already, `row` becomes `nnlab/row`. A kept column that is named like a target
 becomes `kept/NAME`. Texts that a spreadsheet would run as a formula are `escaped`.
@@ -31,6 +34,7 @@ from nnlab.data.splits import class_indices
 from nnlab.data.spreadsheets import escaped, unescaped
 from nnlab.errors import OutputError, printable
 from nnlab.experiments.answers import written_name
+from nnlab.maths.decisions import Decisions
 from nnlab.maths.metrics import Scored, predictions
 from nnlab.setup.model import Model
 from nnlab.storage.files import to_csv
@@ -61,7 +65,7 @@ class Predicted:
     input that is blank and not filled, whose outputs are nan.
     """
 
-    outputs: Array
+    outputs: Any
     numbers: NDArray[np.int64]
     targets: Array | None
     names: tuple[str, ...] = ()
@@ -117,7 +121,8 @@ _CELLS_OF_A_BLOCK = 2**15  # of outputs
 
 def _blocks(part: Predicted) -> Iterator[Predicted]:
     """The rows of a part, some at a time: as texts, all of them may take ten times the memory of the numbers."""
-    rows = max(1, _CELLS_OF_A_BLOCK // part.outputs.shape[1])
+    columns = 1 if isinstance(part.outputs, Decisions) else part.outputs.shape[1]
+    rows = max(1, _CELLS_OF_A_BLOCK // columns)
     for first in range(0, max(1, len(part.outputs)), rows):
         own = slice(first, first + rows)
         yield replace(
@@ -172,7 +177,9 @@ def _of_model(model: Model, part: Predicted) -> Iterator[PredictionColumn]:
     decided = predictions(task, outputs).reshape(len(outputs), -1)
     for name, values in zip(targets, decided.T, strict=True):
         yield PredictionColumn(name, "target", _cells(model, values))
-    if task != "regression":
+    if isinstance(outputs, Decisions):
+        yield from _of_decisions(outputs)
+    elif task != "regression":
         yield from _behind(model, "probability", outputs)
         if part.scores is not None:
             yield from _behind(model, "score", part.scores)
@@ -182,6 +189,15 @@ def _of_model(model: Model, part: Predicted) -> Iterator[PredictionColumn]:
             yield PredictionColumn(f"true/{name}", "nnlab", _cells(model, values))
         if part.facts.weights is not None:
             yield PredictionColumn("weight", "nnlab", _numbers(part.facts.weights[part.numbers - 1]))
+
+
+def _of_decisions(decided: Decisions) -> Iterator[PredictionColumn]:
+    """How sure the network is of the class it predicts, and where the true one stands, if it is known."""
+    known = decided.winner >= 0
+    yield PredictionColumn("probability", "nnlab", _numbers(np.where(known, decided.highest, np.nan)))
+    if decided.ahead is not None:
+        ranks = zip((decided.ahead + 1).tolist(), known.tolist(), strict=True)
+        yield PredictionColumn("rank", "nnlab", [str(rank) if is_known else "" for rank, is_known in ranks])
 
 
 def _behind(model: Model, what: str, values: Array) -> Iterator[PredictionColumn]:

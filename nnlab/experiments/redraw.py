@@ -69,7 +69,8 @@ class KeptPictures:
         data = self.read()
         from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
-        figure = self.table[name].draw(data)
+        with plots.page_for(width, style=style):
+            figure = self.table[name].draw(data)
         if figure is None:
             raise ConfigError(f"{name}: this run has nothing to show in it; expected {listed(self._known(), 'or')}")
         plots.fit_to(figure, width, style=style)

@@ -18,6 +18,7 @@ from nnlab.data.stored import pick
 from nnlab.experiments.baselines import NOTHING, Beside
 from nnlab.experiments.pictures import RunPlotData
 from nnlab.gates.hold import Measured, Outcome, Series
+from nnlab.maths.metrics import Scored
 from nnlab.networks.feature_maps import feature_maps, first_kernels
 from nnlab.networks.first_layer import incoming_weights
 from nnlab.setup.diagrams import architecture_of
@@ -34,12 +35,14 @@ Array = NDArray[Any]
 Reports = dict[str, dict[str, float | None]]
 
 
-def evaluate_parts(model: Model, setup: Setup) -> Reports:
-    """All figures of each existing split."""
-    prepared = setup.rows.of(0)
-    parts = {name: getattr(prepared, name) for name in SPLITS}
-    found = {name: part for name, part in parts.items() if part is not None}
-    return {name: model.report(part.x, part.y, part.weights, part.truth) for name, part in found.items()}
+def evaluate_parts(model: Model, setup: Setup) -> tuple[Reports, Scored]:
+    """All figures of each existing split, and the outputs on the last one, which sentences and pictures are about."""
+    prepared, reports = setup.rows.of(0), Reports()
+    for name in SPLITS:
+        part = getattr(prepared, name)
+        if part is not None:
+            shown, reports[name] = model.scored_and_report(part.x, part.y, part.weights, part.truth)
+    return reports, shown
 
 
 def figure_names(setup: Setup) -> list[str]:
@@ -139,8 +142,10 @@ def curves_of(setup: Setup, state: State, measured: Measured) -> RunPlotData:
     )
 
 
-def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -> RunPlotData:
-    """The data of all pictures of a training."""
+def plot_data_of(
+    setup: Setup, state: State, measured: Measured, model: Model, outputs: Array | None = None
+) -> RunPlotData:
+    """The data of all pictures of a training; `outputs` on the shown part are computed if they are not given."""
     dataset, prepared = setup.rows.dataset, setup.rows.of(0)
     split, picked = _shown_rows(prepared.split)
     trained = np.zeros(len(dataset.x), bool)
@@ -151,7 +156,7 @@ def plot_data_of(setup: Setup, state: State, measured: Measured, model: Model) -
         weights=({"test": prepared.test, "validation": prepared.val}.get(split) or prepared.train).weights,
         x=pick(dataset.x, picked),
         y=dataset.y[picked],
-        outputs=model.outputs(pick(dataset.x, picked)),
+        outputs=model.outputs(pick(dataset.x, picked)) if outputs is None else outputs,
         predict=model.outputs,
         all_x=pick(dataset.x),
         all_y=dataset.y,

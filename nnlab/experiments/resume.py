@@ -113,8 +113,16 @@ def refuse_another(
     refuse_other_parts(folder, setup.rows.of(0).split)
     refuse_foreign_best(folder, setup.experiment, begin)
     if setup.plan.steps < begin.about.step:
-        done = f"the run has already done {begin.about.step}"
-        raise CheckpointError(f"{printable(str(folder.path))}: found {setup.plan.steps} steps to train, but {done}")
+        asked, done = (_length(steps, setup) for steps in (setup.plan.steps, begin.about.step))
+        found = f"found {asked} to train, but the run has already done {done}; expected at least as many"
+        raise CheckpointError(f"{printable(str(folder.path))}: {found}")
+
+
+def _length(steps: int, setup: Setup) -> str:
+    """The length of a training, in epochs where the experiment counts these: `60 epochs`."""
+    in_epochs = setup.experiment.training.steps is None
+    number = round(steps / setup.epoch_steps, 2) if in_epochs else steps
+    return f"{number:.12g} {'epoch' if in_epochs else 'step'}{'s' * (number != 1)}"
 
 
 def _recorded_print(folder: RunFolder) -> str | None:

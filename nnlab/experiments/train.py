@@ -31,8 +31,10 @@ from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
 from nnlab.loggers.logged import Logger
+from nnlab.maths.baselines import LINEAR
+from nnlab.maths.metrics import Scored
+from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.networks.learned import FAMILY, learned_parameters
-from nnlab.setup.model import Model
 from nnlab.setup.paths import reading_from
 from nnlab.setup.readings import RATE
 from nnlab.setup.setup import Setup
@@ -380,17 +382,17 @@ class Training:
         """Evaluate, draw, and write summary and report."""
         chosen = self.setup.chosen(self.state)
         model = self.setup.model(chosen.theta, chosen.statistics)
-        reports = {} if status == "diverged" else evaluate_parts(model, self.setup)
+        reports, shown = (Reports(), None) if status == "diverged" else evaluate_parts(model, self.setup)
         autopsy = self._examine() if status == "diverged" else None
         if reports and self.never_measured:
             self.warnings.append(self._of_the_monitor())
         elif reports and self.setup.stops_early and self.state.step and not self.state.best.step[0]:
             self.warnings.append(self._of_the_start())
-        beside = self._beside(model, reports)
+        beside = self._beside(reports, shown)
         self._measure_final(reports, chosen.theta, beside)
         gates = hold(self.setup.experiment.parsed_gates, self.measured, self.baseline)
-        if reports:
-            data = plot_data_of(self.setup, self.state, self.measured, model)
+        if shown:
+            data = plot_data_of(self.setup, self.state, self.measured, model, shown.outputs)
             self.warnings += draw(self._with_way(data), self.folder.plots, self.formats)
         else:
             data = curves_of(self.setup, self.state, self.measured)
@@ -455,18 +457,21 @@ class Training:
             return None
         return "max_seconds" if self.state.running.any() else "early_stopping"
 
-    def _beside(self, model: Model, reports: Reports) -> Beside:
-        """What the figures are worth; nothing for a training that diverged."""
-        if not reports:
+    def _beside(self, reports: Reports, shown: Scored | None) -> Beside:
+        """What the figures are worth, with the outputs on the part shown; nothing for a training that diverged."""
+        if shown is None:
             return NOTHING
-        parts = parts_of(self.setup.rows.of(0))
-        return self._fit_baselines().beside(parts, reports, lambda part: model.scored(parts[part].x))
+        return self._fit_baselines().beside(parts_of(self.setup.rows.of(0)), reports, lambda _part: shown)
 
     def _fit_baselines(self) -> Baselines:
         gates, rows = self.setup.experiment.parsed_gates, self.setup.rows
         prepared = rows.of(0)
         x = inputs_for_linear(gates, rows.dataset.columns, prepared.train, chosen=self.baselines)
-        return Baselines.fit(rows.dataset, prepared.split.train, x, self.setup.network.head.weights)
+        fitted = Baselines.fit(rows.dataset, prepared.split.train, x, self.setup.network.head.weights)
+        if self.baselines and LINEAR not in fitted.predictors:
+            why = f"it would take too much memory, as of more than {MOST_DENSE:,} classes"
+            self.warnings.append(f"there is no {LINEAR} baseline: {why}")
+        return fitted
 
     def _examine(self) -> Autopsy:
         """Diagnose why the training diverged, and write autopsy.json."""

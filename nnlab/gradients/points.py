@@ -57,7 +57,7 @@ def check_points(setup: Setup, theta: Array | None = None) -> Iterator[PointRepo
     for point, (weights, step) in points.items():
         if np.isfinite(weights).all():
             for size in sorted({min(max(size, fewest), train.x.shape[1]) for size in BATCH_SIZES}):
-                batch = (train.x[:, :size], train.y_and_weights[:, :size])
+                batch = (train.x[:, :size], np.asarray(train.y_and_weights[:, :size]))
                 yield report_at(setup, point, weights, batch, step)
 
 

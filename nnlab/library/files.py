@@ -67,6 +67,13 @@ def settings_of(given: Settings | None) -> list[str | Setting]:
     return [given] if isinstance(given, str) else list(given)
 
 
+def texts_of(given: Settings | None) -> list[str]:
+    """Overrides as texts KEY=VALUE."""
+    if isinstance(given, Mapping):
+        return [f"{key}={value}" for key, value in given.items()]
+    return several(given or ())
+
+
 def several(given: Several) -> list[str]:
     """One text or several as a list."""
     return [given] if isinstance(given, str) else list(given)

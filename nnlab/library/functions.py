@@ -6,6 +6,7 @@ place of the experiment's data; they are kept in the run folder, so that the run
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,26 @@ from nnlab import api
 from nnlab.comparison.compare import ComparisonResult
 from nnlab.comparison.portable import blas_threads
 from nnlab.config.plugins import with_plugins
+from nnlab.errors import ConfigError
+from nnlab.experiments.trace.build import trace_of
+from nnlab.exports.export import Exported, TensorLayout
+from nnlab.exports.ports import InputsForm
 from nnlab.gradients.results import CheckResult
 from nnlab.library.activations import ActivationFunction
-from nnlab.library.files import Config, Paths, Settings, Several, experiment_file, paths, plain, settings_of, several
+from nnlab.library.files import (
+    Config,
+    Paths,
+    Settings,
+    Several,
+    experiment_file,
+    paths,
+    plain,
+    settings_of,
+    several,
+    texts_of,
+)
 from nnlab.library.progress import watcher
-from nnlab.library.results import ComparisonRun, Run, Runs, result_in
+from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
 from nnlab.storage.lookup import find
 
 Name = str | PathLike[str]
@@ -57,6 +73,8 @@ def train(
 
     Raises NnlabError with the words of the command. A gate that is not met, and a training that diverged, are results.
     """
+    if resume is not None and data is not None:
+        raise ConfigError("found both resume and data=(X, y), expected one of them: a run has data of its own")
     root = Path(runs_dir)
     resumed = str(resume.path) if isinstance(resume, Run) else None if resume is None else str(resume)
     source = api.config_or_own(None, resumed, root) if config is None else config
@@ -179,6 +197,53 @@ def gradcheck(
     how |= {"strict": strict, "trust": trust, "set": settings_of(set), "seed": seed, "plugins": paths(plugin)}
     with blas_threads(threads):
         return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+
+
+def trace(
+    config: Config,
+    *,
+    data: tuple[Any, Any] | None = None,
+    step: int = 1,
+    rows: Sequence[int] | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugin: Paths = (),
+    threads: int = 1,
+) -> WorkedStep:
+    """Work out one training step of a small network as one would by hand: forward, loss, backward and update.
+
+    `step` counts from 1, and `rows` are the rows of its batch, from 0, of which numbers are shown. Every number is that
+    of the training itself; a notebook shows them as tables. ConfigError for a network that is too large.
+    """
+    read: dict[str, Any] = {"seed": seed, "threads": threads, "set": settings_of(set), "plugins": paths(plugin)}
+    with blas_threads(threads), experiment_file(config, data, **read) as file:
+        return WorkedStep(**vars(trace_of(file.setup_to_train(), step, rows)))
+
+
+def export(
+    run: Name | Run,
+    out: Name,
+    *,
+    layout: TensorLayout = "nnlab",
+    inputs: InputsForm = "array",
+    checkpoint: str | None = None,
+    trust: bool = False,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    plugin: Paths = (),
+    threads: int = 1,
+    runs_dir: Name = "runs",
+) -> Exported:
+    """Write a trained network as ONNX or as tensors: `out` ends in .onnx or .safetensors.
+
+    `run` may be a run, its name, or a network of a comparison, `RUN:ARM@seedN`. An ONNX model is written only if its
+    outputs are those of nnlab on rows held back. `set` says where the run's data are now.
+
+    Raises NnlabError for what cannot be expressed, such as an activation of a plugin, and where a package is missing.
+    """
+    name = str(run.path) if isinstance(run, Run) else str(run)
+    how: dict[str, Any] = {"layout": layout, "inputs": inputs, "checkpoint": checkpoint, "trust": trust}
+    with blas_threads(threads):
+        return api.export(name, Path(out), set=texts_of(set), plugins=paths(plugin), runs_dir=Path(runs_dir), **how)
 
 
 def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:

@@ -19,7 +19,9 @@ from nnlab.experiments.diagrams import of_model
 from nnlab.experiments.evaluate import Opened, predict
 from nnlab.experiments.predictions import Predicted
 from nnlab.library import html
+from nnlab.maths.decisions import keeps_decisions
 from nnlab.maths.metrics import predictions
+from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.storage.folder import RunFolder
 
 Array = NDArray[Any]
@@ -71,12 +73,18 @@ class TrainedNetwork:
         return decided[:, 0] if model.experiment.task == "regression" and decided.shape[1] == 1 else decided
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class (N, classes), or of each label (N, labels). ConfigError for a regression."""
+        """The probability of each class (N, classes), or of each label (N, labels).
+
+        ConfigError for a regression, and for more than 1,000 classes, of which `predict` gives the decisions alone.
+        """
         task = self.opened.model.experiment.task
         if task == "regression":
             raise ConfigError(
                 "found a regression, expected classes or labels: numbers to predict have no probabilities"
             )
+        if keeps_decisions(task, len(self.classes)):
+            found = f"found {len(self.classes):,} classes, expected at most {MOST_DENSE:,}"
+            raise ConfigError(f"{found}: of more, a network gives the class of each row, and not each probability")
         outputs = self._predicted(X).outputs
         return np.concatenate([1 - outputs, outputs], axis=1) if task == "binary" else outputs
 

@@ -13,6 +13,8 @@ from nnlab import api
 from nnlab.errors import CheckpointError, NnlabError, printable
 from nnlab.experiments.evaluate import Evaluation
 from nnlab.experiments.run_list import RunTable
+from nnlab.experiments.trace.markdown import markdown
+from nnlab.experiments.trace.quantities import Trace
 from nnlab.experiments.verify import Verification
 from nnlab.library import html
 from nnlab.library.columns import TableColumns, frame
@@ -21,6 +23,8 @@ from nnlab.library.networks import TrainedNetwork
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.run import ArmsRun
 from nnlab.storage.summary import ArmsSummary, ArmSummary, ComparisonSummary, GateLine, SweepSummary, TrainingSummary
+
+_DIGITS = 6  # of the numbers of a worked step
 
 Summary = TrainingSummary | ComparisonSummary | SweepSummary
 
@@ -283,6 +287,13 @@ class Runs(Sequence[Run | ComparisonRun]):
 
     def _repr_html_(self) -> str:
         return html.block(f"{len(self):,} runs", html.table(self.columns, [[*row.values()] for row in self.rows]))
+
+
+class WorkedStep(Trace):
+    """A training step worked out by hand: `step["dense1/weights.gradient"]` are the numbers of one quantity."""
+
+    def _repr_markdown_(self) -> str:
+        return markdown(self, _DIGITS)
 
 
 def result_in(path: Path, plugin: Paths = ()) -> Run | ComparisonRun:

@@ -381,7 +381,8 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
     Activation(
         "gelu_tanh", gates.gelu_tanh, gates.gelu_tanh_slope,
         "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))",
-        "s + x * s * (1 - s) * 2 * sqrt(2 / pi) * (1 + 0.134145 * x**2), s = (1 + tanh(…)) / 2",
+        "s + x * s * (1 - s) * 2 * sqrt(2 / pi) * (1 + 0.134145 * x**2), "
+        "s = (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2",
         "[-0.171, ∞)", _HE, "Hendrycks, Gimpel 2016, arXiv 1606.08415",
         value_float32=float32.built_on_sigmoid(gates.gelu_tanh),
         slope_float32=float32.built_on_sigmoid(gates.gelu_tanh_slope),
@@ -522,7 +523,8 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         piece=_largest_piece,
     ),
     RowActivation(
-        "glu", rows.glu, rows.glu_backward, "first half * sigmoid(second half)", "sigmoid(g), v σ'(g)",
+        "glu", rows.glu, rows.glu_backward, "first half * sigmoid(second half)",
+        "sigmoid(g) by v, v sigmoid(g) (1 - sigmoid(g)) by g, the halves v and g of x",
         "(-∞, ∞)", _GLOROT, "Dauphin, Fan, Auli, Grangier 2017, ICML", _half,
         value_float32=float32.built_on_sigmoid(rows.glu), backward_float32=float32.built_on_sigmoid(rows.glu_backward),
     ),

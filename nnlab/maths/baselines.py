@@ -21,8 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.decisions import Decisions, keeps_decisions
 from nnlab.maths.losses.heads import FUSED, bound
-from nnlab.maths.metrics import Task, confusion_matrix, predictions, report
+from nnlab.maths.metrics import Scored, Task, confusion_counts, predictions, report
+from nnlab.maths.one_hot import OneHot
 from nnlab.maths.statistics import Interval, paired_difference, share_difference, sign_test
 
 Array = NDArray[Any]
@@ -37,13 +39,15 @@ SIMPLE: dict[Task, tuple[str, ...]] = {
 }
 
 
-def baseline_figures(task: Task, figures: Iterable[str]) -> list[str]:
+def baseline_figures(task: Task, figures: Iterable[str], outputs: int = 1) -> list[str]:
     """What baselines have of figures such as `test/accuracy`: `baseline/majority/test/accuracy` and so on.
 
-    They have no loss, which is the head's own, and nothing of single classes or targets, of batches or of units.
+    They have no loss, which is the head's own, and nothing of single classes or targets, of batches or of units. Of
+    very many outputs there is no linear model.
     """
     scored = [figure for figure in figures if re.fullmatch(r"(train|val|test|data)/(?!loss\Z)\w+", figure)]
-    return [f"baseline/{name}/{figure}" for name in (*SIMPLE[task], LINEAR) for figure in scored]
+    names = SIMPLE[task] if keeps_decisions(task, outputs) else (*SIMPLE[task], LINEAR)
+    return [f"baseline/{name}/{figure}" for name in names for figure in scored]
 
 
 # --- constants --------------------------------------------------------------------------------------------------------
@@ -55,6 +59,10 @@ def constant(name: str, y: Array, weights: Array | None = None) -> Array:
     The shares of `majority` decide, by the rules of `metrics`, for the largest class or the more common value; of
     equal ones for the first, or for no.
     """
+    if isinstance(y, OneHot):
+        each = np.ones(len(y)) if weights is None else weights
+        shares: Array = np.bincount(y.codes, each, y.classes) / each.sum()
+        return shares
     values = np.asarray(y, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         if name == "median":
@@ -112,6 +120,19 @@ class LinearModel:
 def scores_of(predictor: Predictor, x: Any) -> Array:
     """What ranks the outputs of a baseline for inputs (N, inputs), (N, K): see `nnlab.maths.metrics`."""
     return predictor.scores(x) if isinstance(predictor, LinearModel) else predictor(x)
+
+
+_OUTPUTS_AT_ONCE = 2**20
+
+
+def scored_by(predictor: Predictor, x: Any, y: Array) -> Scored:
+    """What a baseline gives for inputs (N, inputs) with targets y (N, K); of very many classes, block by block."""
+    if not isinstance(y, OneHot):
+        return Scored(predictor(x), scores_of(predictor, x))
+    step = max(1, _OUTPUTS_AT_ONCE // y.classes)
+    blocks = [slice(begin, begin + step) for begin in range(0, len(y), step)]
+    decided = [Decisions.of(predictor(x[rows]), scores_of(predictor, x[rows]), y.codes[rows]) for rows in blocks]
+    return Scored(Decisions.joined(decided), Decisions.joined(decided))
 
 
 def fit_linear(
@@ -295,10 +316,10 @@ def beyond_chance(
     """
     if task not in ("binary", "multiclass"):
         return {}
-    matrix, figures = confusion_matrix(outputs, targets), report(task, outputs, targets, scores=scores)
-    counts = matrix.sum(axis=1)
+    confused, figures = confusion_counts(outputs, targets), report(task, outputs, targets, scores=scores)
+    counts = confused.of_truth()
     there = counts > 0
-    counts, decided = counts[there], matrix.sum(axis=0)[there] / max(matrix.sum(), 1)
+    counts, decided = counts[there], confused.of_predicted()[there] / max(confused.counts.sum(), 1)
     classes = max(len(counts), 1)
     chance = {
         "balanced_accuracy": (decided.sum() / classes, np.sqrt((decided * (1 - decided) / counts).sum()) / classes)

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import suggestion
+from nnlab.maths.decisions import ConfusionCounts, classes_ahead, winners
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 Array = NDArray[Any]
@@ -39,10 +40,13 @@ Figures = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Scored:
-    """Outputs of a head (..., N, K), and the scores of the same shape that rank them (see above)."""
+    """Outputs of a head (..., N, K), and the scores of the same shape that rank them (see above).
 
-    outputs: Array
-    scores: Array
+    Of very many classes both are `nnlab.maths.decisions.Decisions`, which have all that the figures read of outputs.
+    """
+
+    outputs: Any
+    scores: Any
 
 
 QuickFigure = Callable[..., NDArray[np.float64]]  # of outputs, targets and weights, of which there may be none
@@ -152,31 +156,25 @@ def predictions(task: Task, outputs: Array) -> Array:
     if task == "regression":
         return outputs
     if task == "multiclass":
-        return _winners(outputs)
+        return winners(outputs)
     decided = np.where(np.isnan(outputs), -1, outputs > 0.5)
     return decided if task == "multilabel" else decided[..., 0]
 
 
-def confusion_matrix(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[Any]:
-    """How often each class was predicted as each: (K, K) counts, rows are true classes, columns predicted ones.
+def confusion_counts(outputs: Array, targets: Array, weights: Array | None = None) -> ConfusionCounts:
+    """How often each class was predicted as each, for outputs (N, K), or (N, 1) of a binary task, whose K is 2.
 
-    For outputs (N, 1) of a binary task K is 2. Rows whose output is nan are not counted. With weights the counts are
-    sums of weights, float64.
+    Rows whose output is nan are not counted. With weights the counts are sums of weights, float64.
     """
     task: Task = "binary" if outputs.shape[-1] == 1 else "multiclass"
-    predicted, truth = predictions(task, outputs), predictions(task, targets)
-    classes = max(2, outputs.shape[-1])
-    decided = predicted >= 0
-    cells = (truth * classes + predicted)[decided]
-    return np.bincount(cells, None if weights is None else weights[decided], classes**2).reshape(classes, classes)
+    return ConfusionCounts.of(
+        predictions(task, outputs), predictions(task, targets), max(2, outputs.shape[-1]), weights
+    )
 
 
-def _winners(outputs: Array) -> Array:
-    """The index of the largest output of each row, first of equals, (..., N, K) -> (..., N); -1 in a row with a nan."""
-    winners = outputs.argmax(axis=-1)
-    # argmax returns the first nan, if there is one.
-    best = np.take_along_axis(outputs, winners[..., None], axis=-1)[..., 0]
-    return np.where(np.isnan(best), -1, winners)
+def confusion_matrix(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[Any]:
+    """The same as a matrix (K, K), whose rows are true classes and columns predicted ones."""
+    return confusion_counts(outputs, targets, weights).matrix()
 
 
 def _right(outputs: Array, targets: Array) -> NDArray[np.bool_]:
@@ -233,7 +231,7 @@ def binary_accuracy(outputs: Array, targets: Array, weights: Array | None = None
 
 def multiclass_accuracy(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
     """Share of the rows whose largest output is at the true class, (..., N, K) -> (...)."""
-    return _share(_winners(outputs) == targets.argmax(axis=-1), weights)
+    return _share(winners(outputs) == targets.argmax(axis=-1), weights)
 
 
 def subset_accuracy(outputs: Array, targets: Array, weights: Array | None = None) -> NDArray[np.float64]:
@@ -385,11 +383,9 @@ class ReportedFigure:
 
         Shapes: outputs and scores (R, N, K), targets (R or 1, N, K), weights (R or 1, N).
         """
-        replicas = len(scored.outputs)
-        truths = np.broadcast_to(targets, (replicas, *targets.shape[1:]))
-        each = [None] * replicas if weights is None else np.broadcast_to(weights, (replicas, *weights.shape[1:]))
-        rows = zip(scored.outputs, scored.scores, truths, each, strict=True)
-        return np.array([self._of_one(*row) for row in rows])
+        rows = zip(scored.outputs, scored.scores, strict=True)
+        of_rows = [(_of(targets, r), None if weights is None else _of(weights, r)) for r in range(len(scored.outputs))]
+        return np.array([self._of_one(*one, *own) for one, own in zip(rows, of_rows, strict=True)])
 
     def _of_one(self, outputs: Array, scores: Array, targets: Array, weights: Array | None) -> float:
         top_k = top_k_for(self.task, outputs.shape[1])
@@ -398,6 +394,12 @@ class ReportedFigure:
         names = {"classes": self.classes, "target_names": self.target_names}
         value = report(self.task, outputs, targets, weights, top_k=top_k, scores=scores, **names)[self.name]
         return math.nan if value is None else value
+
+
+def _of(values: Array, replica: int) -> Array:
+    """The values of one replica, from its own or from those that all replicas share."""
+    own: Array = values[replica if len(values) > 1 else 0]
+    return own
 
 
 def _check_shapes(task: Task, outputs: Array, targets: Array, weights: Array | None, scores: Array) -> None:
@@ -428,12 +430,12 @@ def _class_report(
     weights: Array | None,
     names: Sequence[str],
 ) -> dict[str, float]:
-    matrix = confusion_matrix(outputs, targets, weights)
-    # True classes are counted separately, since the matrix leaves out rows without a prediction.
+    counts = confusion_counts(outputs, targets, weights)
+    # True classes are counted separately, since rows without a prediction are not among the counts.
     actual = np.bincount(predictions(task, targets), weights, len(names))
-    rates = _rates(matrix.diagonal(), matrix.sum(axis=0), actual)
+    rates = _rates(counts.right(), counts.of_predicted(), actual)
     # A class that neither occurs nor is predicted has no figures and is left out of means.
-    seen = (matrix.sum(axis=0) + actual) > 0
+    seen = (counts.of_predicted() + actual) > 0
     return {
         "accuracy": float(TRAINING_METRICS[task]["accuracy"](outputs, targets, weights)),
         "balanced_accuracy": rates["recall"][actual > 0].mean(),
@@ -557,7 +559,4 @@ def _top_k_accuracy(scores: Array, targets: Array, weights: Array | None, k: int
     """
     if k < 1:
         raise ValueError(f"top_k must be at least 1, got {k}")
-    truth = targets.argmax(axis=1)[:, None]
-    own = np.take_along_axis(scores, truth, axis=1)
-    ahead = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) > truth))
-    return float(_share((np.count_nonzero(ahead, axis=1) < k) & ~np.isnan(scores).any(axis=1), weights))
+    return float(_share(classes_ahead(scores, targets.argmax(axis=1)) < k, weights))

@@ -41,6 +41,9 @@ class Optimizer:
 
     `decays`: the update takes a `decay_mask`. `follows_rate`: it uses the learning rate in every step, not only in the
     first. `needs_objective`: it takes an `objective`. `needs_all_rows`: why all steps must use the same rows, if so.
+
+    For people, `written` is the update under these parameters with every letter defined, and `terms` gives of each slot
+    its letter there and the factor that makes that number of the stored one.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Optimizer:
     source: str
     parameters: tuple[Parameter, ...]
     slots: Callable[[Mapping[str, Value]], tuple[str, ...]]
+    terms: Callable[[Mapping[str, Any]], Mapping[str, tuple[str, float]]]
+    written: Callable[[Mapping[str, Any]], tuple[str, ...]]
     decays: bool = False
     follows_rate: bool = True
     needs_objective: bool = False
@@ -457,6 +462,36 @@ def _named(*names: str) -> Callable[[Mapping[str, Value]], tuple[str, ...]]:
 
 _BETAS = (_memory("beta1", 0.9, "mean"), _memory("beta2", 0.999, "square"))
 
+
+def _moment_terms(chosen: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
+    """Of the two sums of Adam and its relations: they are stored without the factor 1 - beta."""
+    return {"mean": ("m", 1 - chosen["beta1"]), "square": ("v", 1 - chosen["beta2"])}
+
+
+_MOMENTS = ("m ← beta1 · m + (1 - beta1) g", "v ← beta2 · v + (1 - beta2) g²")
+_CORRECTED = (*_MOMENTS, "m̂ = m / (1 - beta1^t), v̂ = v / (1 - beta2^t)")
+_ADAM = "θ ← θ - rate · m̂ / (√v̂ + ε), ε = epsilon"
+
+
+def _always(*lines: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+    return lambda _chosen: lines
+
+
+def _sgd_written(chosen: Mapping[str, Any]) -> tuple[str, ...]:
+    if not chosen["momentum"]:
+        return ("θ ← θ - rate · g",)
+    step = "θ ← θ - rate · (g + momentum · v)" if chosen["nesterov"] else "θ ← θ - rate · v"
+    return "v ← momentum · v + g", step
+
+
+def _rmsprop_written(chosen: Mapping[str, Any]) -> tuple[str, ...]:
+    lines = ["v ← beta · v + (1 - beta) g²"] + ["m ← beta · m + (1 - beta) g"] * bool(chosen["centered"])
+    scaled = f"g / (√{'(v - m²)' if chosen['centered'] else 'v'} + ε)"
+    if chosen["momentum"]:
+        return *lines, f"u ← momentum · u + {scaled}, ε = epsilon", "θ ← θ - rate · u"
+    return *lines, f"θ ← θ - rate · {scaled}, ε = epsilon"
+
+
 OPTIMIZERS: dict[str, Optimizer] = by_name(
     Optimizer(
         "sgd", sgd, "θ ← θ - rate · v, v ← momentum · v + g", "Robbins, Monro 1951; Nesterov 1983",
@@ -466,6 +501,8 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             Parameter("nesterov", default=False, description="look ahead along the velocity"),
         ),
         slots=lambda chosen: ("velocity",) if chosen["momentum"] else (),
+        terms=lambda _chosen: {"velocity": ("v", 1.0)},
+        written=_sgd_written,
     ),
     Optimizer(
         "adagrad", adagrad, "θ ← θ - rate · g / (√v + ε), v ← v + g²", "Duchi, Hazan, Singer 2011, JMLR 12",
@@ -476,6 +513,10 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             _epsilon(1e-10),
         ),
         slots=_named("square"),
+        terms=lambda _chosen: {"square": ("v", 1.0)},
+        written=_always(
+            "v ← v + g², from v = initial", "θ ← θ - rate / (1 + (t - 1) · rate_decay) · g / (√v + ε), ε = epsilon"
+        ),
     ),
     Optimizer(
         "rmsprop", rmsprop, "θ ← θ - rate · g / (√v + ε), v ← β v + (1 - β) g²",
@@ -490,26 +531,46 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
         slots=lambda chosen: (
             "square", *(("mean",) if chosen["centered"] else ()), *(("velocity",) if chosen["momentum"] else ()),
         ),
+        terms=lambda chosen: {
+            "square": ("v", 1 - chosen["beta"]),
+            "mean": ("m", 1 - chosen["beta"]),
+            "velocity": ("u", 1 / math.sqrt(1 - chosen["beta"])),
+        },
+        written=_rmsprop_written,
     ),
     Optimizer(
         "adadelta", adadelta, "θ ← θ - rate · d, d = √(u + ε) / √(v + ε) · g", "Zeiler 2012, arXiv:1212.5701",
         (_rate(1.0), _memory("beta", 0.9, "squares"), _epsilon(1e-6, "added under both roots")),
         slots=_named("square", "moved"),
+        terms=lambda chosen: {"square": ("v", 1 - chosen["beta"]), "moved": ("u", 1 - chosen["beta"])},
+        written=_always(
+            "v ← beta · v + (1 - beta) g²", "d = √(u + ε) / √(v + ε) · g, ε = epsilon", "u ← beta · u + (1 - beta) d²",
+            "θ ← θ - rate · d",
+        ),
     ),
     Optimizer(
         "adam", adam, "θ ← θ - rate · m̂ / (√v̂ + ε)", "Kingma, Ba 2015, ICLR",
         (_rate(0.001), *_BETAS, _epsilon(1e-8)),
         slots=_named("mean", "square"),
+        terms=_moment_terms,
+        written=_always(*_CORRECTED, _ADAM),
     ),
     Optimizer(
         "amsgrad", amsgrad, "θ ← θ - rate · m̂ / (√max v̂ + ε)", "Reddi, Kale, Kumar 2018, ICLR",
         (_rate(0.001), *_BETAS, _epsilon(1e-8)),
         slots=_named("mean", "square", "largest"),
+        terms=lambda chosen: _moment_terms(chosen) | {"largest": ("w", 1 - chosen["beta2"])},
+        written=_always(
+            *_MOMENTS, "w ← max(w, v)", "m̂ = m / (1 - beta1^t), ŵ = w / (1 - beta2^t)",
+            "θ ← θ - rate · m̂ / (√ŵ + ε), ε = epsilon",
+        ),
     ),
     Optimizer(
         "adamw", adamw, "θ ← (1 - rate · weight_decay) θ - rate · m̂ / (√v̂ + ε)", "Loshchilov, Hutter 2019, ICLR",
         (_rate(0.001), *_BETAS, _epsilon(1e-8), _weight_decay(0.01)),
         slots=_named("mean", "square"),
+        terms=_moment_terms,
+        written=_always(*_CORRECTED, "θ ← (1 - rate · weight_decay) θ, of weights alone", _ADAM),
         decays=True,
     ),
     Optimizer(
@@ -519,12 +580,25 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             Parameter("momentum_decay", 0.004, "how fast the momentum warms up to beta1", low=0),
         ),
         slots=_named("mean", "square"),
+        terms=_moment_terms,
+        written=_always(
+            *_MOMENTS, "v̂ = v / (1 - beta2^t)",
+            "μ(t) = beta1 (1 - 0.96^(t · momentum_decay) / 2), p = μ(1) · … · μ(t), q = p · μ(t + 1)",
+            "d = (1 - μ(t)) / (1 - p) · g + μ(t + 1) / (1 - q) · m", "θ ← θ - rate · d / (√v̂ + ε), ε = epsilon",
+        ),
     ),
     Optimizer(
         "radam", radam, "θ ← θ - rate · r · m̂ / (√v̂ + ε), without the division while r is unknown",
         "Liu et al. 2020, ICLR",
         (_rate(0.001), *_BETAS, _epsilon(1e-8)),
         slots=_named("mean", "square"),
+        terms=_moment_terms,
+        written=_always(
+            *_MOMENTS, "m̂ = m / (1 - beta1^t)",
+            "ρ∞ = 2 / (1 - beta2) - 1, ρ = ρ∞ - 2 t · beta2^t / (1 - beta2^t)", "θ ← θ - rate · m̂ while ρ <= 5, then",
+            "r = √((ρ - 4) (ρ - 2) ρ∞ / ((ρ∞ - 4) (ρ∞ - 2) ρ))",
+            "θ ← θ - rate · r · m̂ · √(1 - beta2^t) / (√v + ε), ε = epsilon",
+        ),
     ),
     Optimizer(
         "lion", lion, "θ ← θ - rate · (sign(β1 m + (1 - β1) g) + weight_decay · θ)", "Chen et al. 2023, NeurIPS",
@@ -535,6 +609,11 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             _weight_decay(0.0),
         ),
         slots=_named("mean"),
+        terms=lambda chosen: {"mean": ("m", 1 - chosen["beta2"])},
+        written=_always(
+            "c = beta1 · m + (1 - beta1) g", "θ ← θ - rate · (sign(c) + weight_decay · θ), the decay of weights alone",
+            "m ← beta2 · m + (1 - beta2) g",
+        ),
         decays=True,
     ),
     Optimizer(
@@ -547,6 +626,12 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
             Parameter("largest", 50.0, "largest size", low=0, open_=(0,)),
         ),
         slots=_named("size", "sign"),
+        terms=lambda _chosen: {"size": ("size", 1.0), "sign": ("sign", 1.0)},
+        written=_always(
+            "size ← grow · size where the sign of g stays; it starts at rate",
+            "size ← shrink · size and g ← 0 where the sign of g turns", "smallest <= size <= largest",
+            "sign ← sign(g), θ ← θ - size · sign",
+        ),
         follows_rate=False,
         needs_all_rows="which takes a gradient's new sign for a step too far, and so needs the same rows",
     ),
@@ -560,6 +645,8 @@ OPTIMIZERS: dict[str, Optimizer] = by_name(
         slots=lambda chosen: tuple(
             f"{kind}{i}" for i in range(1, int(chosen["memory"]) + 1) for kind in ("step", "change")
         ),
+        terms=lambda _chosen: {},
+        written=_always("d = -H g, with the inverse Hessian H from the last steps", "θ ← θ + α · rate · d"),
         needs_objective=True,
         needs_all_rows="whose line search compares losses of the same rows",
     ),

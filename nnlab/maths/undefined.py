@@ -61,6 +61,10 @@ def _one_class(positive: NDArray[np.bool_], classes: Sequence[str]) -> str | Non
 def _absent(one: str, targets: Array, classes: Sequence[str], names: Sequence[str]) -> str | None:
     """Why there is no figure of one class, or of one label."""
     index = list(classes or names).index(one)
-    is_binary = bool(classes) and targets.shape[1] == 1
-    has = (targets[:, 0] > 0.5) == bool(index) if is_binary else targets[:, index] > 0.5
+    if not classes:
+        has = targets[:, index] > 0.5
+    elif targets.shape[1] == 1:
+        has = (targets[:, 0] > 0.5) == bool(index)
+    else:
+        has = targets.argmax(axis=1) == index
     return None if has.any() else f"has no row of {'class' if classes else 'label'} '{printable(one)}'"

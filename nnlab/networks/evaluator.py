@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import one_hot
+from nnlab.maths.decisions import Decisions, keeps_decisions
+from nnlab.maths.metrics import Scored
 from nnlab.networks.network import Network, Pass, mean_over_samples, rows_of
 
 Array = NDArray[Any]
@@ -14,6 +18,15 @@ Array = NDArray[Any]
 # Whole splits are evaluated this many rows at a time, whatever the number of replicas: the rounding of a matrix
 # product may depend on its shape, and a replica's figures must not depend on how many others there are.
 EVALUATION_ROWS = 1024
+_OUTPUTS_AT_ONCE = 2**18  # of very many outputs: with fewer rows, all arrays of a block stay in the cache
+
+
+def rows_evaluated_at_once(network: Network) -> int:
+    """How many rows of a split are evaluated together; of images, fewer."""
+    rows = EVALUATION_ROWS
+    if network.outputs > one_hot.MOST_DENSE:
+        rows = min(rows, max(1, _OUTPUTS_AT_ONCE // network.outputs))
+    return network.rows_at_once(rows, trains=False)
 
 
 class Evaluator:
@@ -24,7 +37,7 @@ class Evaluator:
 
     def __init__(self, network: Network, theta: Array, statistics: Array | None = None) -> None:
         self.network, self.theta, self.statistics = network, theta, statistics
-        self.at_once = network.rows_at_once(EVALUATION_ROWS, trains=False)
+        self.at_once = rows_evaluated_at_once(network)
         self.groups = [slice(r, r + 1) for r in range(len(theta))] if network.has_images else [slice(None)]
         self._passes: dict[int, list[Pass]] = {}
 
@@ -32,22 +45,53 @@ class Evaluator:
         """A new array for the outputs or the scores of all rows of x, (R, N, K)."""
         return np.empty((len(self.theta), x.shape[1], self.network.outputs), self.theta.dtype)
 
+    def scored_and_loss(
+        self, task: str, x: Array, y: Array | None, *, ranked: bool = True
+    ) -> tuple[Scored, Array | None]:
+        """Outputs and, where they are `ranked`, their scores for all rows of x, as a task keeps them; and the loss.
+
+        Arguments and loss are those of `outputs_and_loss`. Of very many classes there are `Decisions` alone.
+        """
+        if keeps_decisions(task, self.network.outputs):
+            decided, loss = self._decisions_and_loss(x, y, ranked=ranked)
+            return Scored(decided, decided), loss
+        scores = self.room_for_outputs(x) if ranked else None
+        outputs, loss = self.outputs_and_loss(x, y, scores)
+        return Scored(outputs, outputs if scores is None else scores), loss
+
     def outputs_and_loss(self, x: Array, y: Array | None, scores: Array | None = None) -> tuple[Array, Array | None]:
         """Outputs (R, N, K) and, given y, the mean loss (R,), of all N rows of x (R or 1, N, inputs).
 
         y is as the head takes it: with the weights of the rows as a last column where the head weighs rows. What ranks
         the outputs, `Pass.scores`, is written to `scores`, (R, N, K), if that is given.
         """
-        rows, outputs = x.shape[1], self.room_for_outputs(x)
-        losses = np.empty((len(self.theta), rows), self.theta.dtype)
-        for begin in range(0, rows, self.at_once):
-            part = slice(begin, min(begin + self.at_once, rows))
+        outputs, losses = self.room_for_outputs(x), self._room_for_losses(x)
+        for part in self._blocks(x):
             own_y, own_scores = (None if every is None else every[:, part] for every in (y, scores))
             self._evaluate(x[:, part], own_y, outputs[:, part], losses[:, part], own_scores)
-        return outputs, None if y is None else mean_over_samples(losses.astype(np.float64))
+        return outputs, None if y is None else _mean(losses)
+
+    def _decisions_and_loss(self, x: Array, y: Any, *, ranked: bool) -> tuple[Decisions, Array | None]:
+        """What all rows decide, with ranks if they are `ranked`, and the mean loss (R,) given one-hot y."""
+        losses, found = self._room_for_losses(x), []
+        for part in self._blocks(x):
+            rows, own_y = x[:, part], None if y is None else y[:, part]
+            outputs, scores = self.room_for_outputs(rows), self.room_for_outputs(rows) if ranked else None
+            self._evaluate(rows, own_y, outputs, losses[:, part], scores)
+            found.append(Decisions.of(outputs, scores, None if own_y is None else own_y.argmax(axis=-1)))
+        return Decisions.joined(found), None if y is None else _mean(losses)
+
+    def _room_for_losses(self, x: Array) -> Array:
+        return np.empty((len(self.theta), x.shape[1]), self.theta.dtype)
+
+    def _blocks(self, x: Array) -> Iterator[slice]:
+        """The rows of x, some at a time."""
+        rows = x.shape[1]
+        return (slice(begin, min(begin + self.at_once, rows)) for begin in range(0, rows, self.at_once))
 
     def _evaluate(self, x: Array, y: Array | None, outputs: Array, losses: Array, scores: Array | None) -> None:
         """Write the outputs of some rows, their losses given y, and their scores if these are wanted."""
+        y = None if y is None else np.asarray(y)
         for group, evaluation in zip(self.groups, self._passes_for(x.shape[1]), strict=True):
             outputs[group] = evaluation.forward(rows_of(x, group))
             if y is not None:
@@ -69,3 +113,8 @@ class Evaluator:
                 for group in self.groups
             ]
         return self._passes[rows]
+
+
+def _mean(losses: Array) -> Array:
+    """The mean of losses (R, N) of rows, in float64."""
+    return mean_over_samples(losses.astype(np.float64))

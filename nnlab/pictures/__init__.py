@@ -50,11 +50,11 @@ from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
-from nnlab.pictures.paper import fit_to  # noqa: E402
+from nnlab.pictures.paper import fit_to, page_for  # noqa: E402
 from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
-from nnlab.pictures.style import save, shortened, to_format  # noqa: E402
+from nnlab.pictures.style import add_note, save, shortened, to_format  # noqa: E402
 from nnlab.pictures.survival import rankings, survival  # noqa: E402
 from nnlab.pictures.sweeps import Key, sweep_keys  # noqa: E402
 from nnlab.pictures.units import units  # noqa: E402
@@ -68,6 +68,7 @@ __all__ = [
     "Plane",
     "accuracy",
     "activation",
+    "add_note",
     "answered",
     "architecture",
     "arm_health",
@@ -100,6 +101,7 @@ __all__ = [
     "misclassified",
     "mislabelled",
     "operations",
+    "page_for",
     "parameters",
     "rankings",
     "run_curves",

@@ -5,6 +5,7 @@ Everything stands in one pair of axes in inches, from the upper left corner to t
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -32,6 +33,7 @@ from nnlab.pictures.style import (
     count,
     fitted,
     in_inches,
+    legible,
     number,
 )
 
@@ -40,8 +42,10 @@ MOST_UNITS = 16  # circles of a column; of wider layers the first twelve and the
 _FIRST_UNITS, _FIRST_COLUMNS = 12, 7
 
 _LINE, _MARGIN, _NAME_WIDTH = 0.19, 0.2, 2.0
+_LETTER = 0.074  # width of a letter of a sentence, a little more than that of most
 _TALLEST = 5.1  # of the circles
 _SHEET, _MOST_SHEETS = 0.05, 5
+_FAINTEST = 0.04  # of the scale, below which a fill looks white
 _FEW_ROWS = 8  # circles of a column, up to which lines are thick
 _MOST_SPELLED, _MOST_INPUTS_SPELLED = 4, 6  # units and inputs of networks whose weights are printed as numbers
 
@@ -84,7 +88,7 @@ class _Column:
         found = []
         for node in self.nodes:
             found.append((node.name, True))
-            found += [(note, False) for note in node.notes]
+            found += [(part, False) for note in node.notes for part in _parts(note)]
         return found
 
     @property
@@ -92,7 +96,13 @@ class _Column:
         """The line below the column."""
         if self.head.left_out:
             return ""
-        return times(self.head.shape) if self.is_box else f"{self.units:,} unit{'s' * (self.units != 1)}"
+        kind = "input" if self.head.kind == "input" else "unit"
+        return times(self.head.shape) if self.is_box else f"{self.units:,} {kind}{'s' * (self.units != 1)}"
+
+
+def _parts(note: str) -> list[str]:
+    """What a layer is set to, a line for each; a formula, which may have commas, stays whole."""
+    return [note] if "(" in note else note.split(", ")
 
 
 def architecture(diagram: Diagram) -> Figure:
@@ -161,7 +171,7 @@ class _Plan:
         self.rows = max([len(column.shown) + column.is_cut for column in columns], default=1)
         self.pitch = min(0.9, _TALLEST / max(self.rows, 1))
         self.radius = min(0.27, 0.4 * self.pitch)
-        self.across = 2.0 if len(columns) <= 4 else 1.45 if len(columns) <= 8 else 1.18
+        self.across = _across(columns)
         inputs, outputs = diagram.names.inputs, diagram.names.outputs
         self.left = _MARGIN + _room(inputs) + max(self.radius, 0.5)
         self.right = _MARGIN + _room(outputs) + max(self.radius, 0.6)
@@ -171,7 +181,9 @@ class _Plan:
         self.tall = max(self.rows * self.pitch, 1.5 if any(column.is_box for column in columns) else 0.9)
         self.bottom = self.top + self.tall
         self.largest = _largest(columns)
-        self.sentences = _sentences(diagram, columns, trained=self.largest > 0)
+        letters = int((self.width - 2 * _MARGIN) / _LETTER)
+        sentences = _sentences(diagram, columns, trained=self.largest > 0)
+        self.sentences = [line for sentence in sentences for line in textwrap.wrap(legible(sentence), letters)]
         self.height = self.bottom + (1.9 + len(self.sentences) + 1.5 * (self.largest > 0)) * _LINE
         self.thickest = 3.5 if self.rows <= _FEW_ROWS else 1.8  # points
 
@@ -211,6 +223,11 @@ class _Plan:
         return max(units[1:], default=0) <= _MOST_SPELLED and units[0] <= _MOST_INPUTS_SPELLED and self.across > 1.4
 
 
+def _across(columns: Sequence[_Column]) -> float:
+    """Inches from column to column."""
+    return 2.0 if len(columns) <= 4 else 1.45 if len(columns) <= 8 else 1.18
+
+
 def _room(names: Sequence[str]) -> float:
     return min(_NAME_WIDTH, 0.09 * max(map(len, names), default=0) + 0.15)
 
@@ -234,7 +251,7 @@ def _connect(axes: Axes, plan: _Plan, left: int, right: int, largest: float) -> 
     order = np.argsort(np.abs(weights.ravel()), kind="stable")  # the strongest lie on top
     shares = weights.ravel()[order] / (largest or 1)
     axes.add_collection(
-        LineCollection(lines[order], colors=_colours(shares), linewidths=plan.widths(shares), zorder=1)  # type: ignore[arg-type]
+        LineCollection(lines[order], linewidths=plan.widths(shares), zorder=1, **_dress(shares))  # type: ignore[arg-type]
     )
     if plan.spells:
         _spell(axes, lines, weights)
@@ -247,6 +264,12 @@ def _is_dense(node: Node) -> bool:
 def _colours(shares: NDArray[Any]) -> list[tuple[float, ...]]:
     """Blue above 0, vermillion below, fainter towards it."""
     return [to_rgba(BLUE if share > 0 else VERMILLION, 0.2 + 0.8 * min(abs(share), 1)) for share in shares]
+
+
+def _dress(shares: NDArray[Any]) -> dict[str, Any]:
+    """Colours of weights, and dashes of those below 0, which must not differ by their colour alone."""
+    dashes: list[Any] = [(0, (3, 1.5)) if share < 0 else "solid" for share in shares]
+    return {"colors": _colours(shares), "linestyles": dashes}
 
 
 def _spell(axes: Axes, lines: NDArray[Any], weights: NDArray[Any]) -> None:
@@ -315,11 +338,14 @@ def _draw_circles(axes: Axes, plan: _Plan, index: int, largest: float) -> None:
     if column.is_cut:
         middle = (y[_FIRST_UNITS - 1] + y[_FIRST_UNITS]) / 2
         axes.text(plan.x(index), middle, "⋮", fontsize=LARGE, color=INK, ha="center", va="center", zorder=3)
-    if bias is not None and plan.spells:
-        for height, value in zip(y, bias, strict=True):
-            axes.text(
-                plan.x(index), height, _short(value), fontsize=SMALL, color=INK, ha="center", va="center", zorder=4
-            )
+    for height, value in zip(y, () if bias is None else bias, strict=False):
+        words = _short(value) if plan.spells else _sign(value / (largest or 1))
+        axes.text(plan.x(index), height, words, fontsize=SMALL, color=INK, ha="center", va="center", zorder=4)
+
+
+def _sign(share: float) -> str:
+    """The sign of a bias whose fill can be seen, since it must not be told by a colour alone."""
+    return "" if abs(share) < _FAINTEST else "+" if share > 0 else "−"
 
 
 def _draw_box(axes: Axes, plan: _Plan, index: int) -> None:
@@ -351,7 +377,18 @@ def _sentences(diagram: Diagram, columns: Sequence[_Column], *, trained: bool) -
         ),
     }
     sentences = [sentence for sentence, holds in explained.items() if holds]
-    return [f"{diagram.about}; loss: {diagram.names.loss_label}.", *sentences]
+    scalings = [node for node in diagram.nodes if node.kind == "scaling"]
+    widest = 0.96 * _across(columns)
+    cut = [
+        f"{node.name}: {part}."
+        for column in columns
+        for node in column.nodes
+        for part in (part for note in node.notes for part in _parts(note))
+        if fitted(part, widest, SMALL) != part
+    ]
+    steps = [f"{node.name[0].upper()}{node.name[1:]}: {', '.join(node.lines)}." for node in scalings]
+    loss = ", ".join(next(node for node in diagram.nodes if node.kind == "loss").lines)
+    return [f"{diagram.about}; loss: {loss}.", *steps, *cut, *sentences]
 
 
 def _explain(axes: Axes, plan: _Plan) -> None:
@@ -372,7 +409,7 @@ def _draw_scale(axes: Axes, plan: _Plan, y: float) -> None:
     x += 1.15
     for share in (-1.0, -0.5, 0.5, 1.0):
         at = np.array([share])
-        line = LineCollection([[(x, y), (x + 0.3, y)]], colors=_colours(at), linewidths=plan.widths(at))
+        line = LineCollection([[(x, y), (x + 0.3, y)]], linewidths=plan.widths(at), **_dress(at))
         axes.add_collection(line)
         axes.text(x + 0.36, y, _short(share * plan.largest), fontsize=SMALL, color=INK, va="center")
         x += 0.92

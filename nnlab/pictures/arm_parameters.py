@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from nnlab.pictures.arm_health import Measured, draw_arms
 from nnlab.pictures.arms import Styles, style_of
 from nnlab.pictures.scales import drawable, scale_steps
-from nnlab.pictures.style import LEGEND, blank, dress, ends_of, joined, legend, number, shortened
+from nnlab.pictures.style import LEGEND, blank, dress, ends_of, joined, legend, number, panels_across, shortened
 
 _ACROSS = 3
 _OVER_UNITS = "/mean"
@@ -32,11 +32,11 @@ def arm_parameters(arms: Mapping[str, Measured], *, title: str, styles: Styles) 
     if not names:
         return None
     shown, left_out = ends_of(names)
-    across = min(len(shown), _ACROSS)
+    across = panels_across(len(shown), 2.5, most=_ACROSS)
     rows = -(-len(shown) // across)
-    figure = blank(
-        joined([title, left_out and f"{left_out} parameters"]), width=max(7.0, 4.0 * across), height=0.9 + 2.7 * rows
-    )
+    spread = " and 10th to 90th percentile" if len(learned) == 1 else ""
+    heading = joined([f"{title}, median{spread} of the seeds", left_out and f"{left_out} parameters"])
+    figure = blank(heading, width=max(7.0, 4.0 * across), height=0.9 + 2.7 * rows)
     grid = figure.subplots(rows, across, squeeze=False).ravel()
     for axes, name in zip(grid, shown, strict=False):
         draw_arms(axes, learned, name, styles)

@@ -13,7 +13,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from nnlab.pictures.arms import Styles, style_of
 from nnlab.pictures.functions import broken, mark_portrait
-from nnlab.pictures.style import BLACK, FAINT, INK, LINES, NORMAL, blank, dress, in_two_lines, legend, percent
+from nnlab.pictures.style import (
+    BLACK,
+    FAINT,
+    INK,
+    LINES,
+    NORMAL,
+    blank,
+    dress,
+    in_two_lines,
+    legend,
+    percent,
+    shortened,
+)
 from nnlab.training.health import Portrait
 
 _ACROSS = 4
@@ -70,9 +82,17 @@ def _share_scale(rows: Sequence[Axes], most: float) -> None:
 def _sentence(name: str, portraits: Sequence[Portrait]) -> str:
     dead = float(np.mean([portrait.dead_share for portrait in portraits]))
     saturated = float(np.mean([portrait.saturated_share for portrait in portraits]))
-    parameters = ", ".join(dict.fromkeys(portrait.parameters for portrait in portraits if portrait.parameters))
-    above = [in_two_lines(name, 26), *([in_two_lines(parameters, 30)] if parameters else [])]
+    above = [in_two_lines(name, 26), *_parameters(name, portraits)]
     return "\n".join([*above, f"{percent(dead)} dead, {percent(saturated)} saturated"])
+
+
+def _parameters(name: str, portraits: Sequence[Portrait]) -> list[str]:
+    """The parameters of the layers in a line, or one for each layer if they differ; without those that the name has."""
+    words = {index: portrait.parameters for index, portrait in enumerate(portraits[:_MOST_LAYERS], 1)}
+    told = {index: each for index, each in words.items() if each.replace(" = ", "=") not in name}
+    if len({*told.values()}) <= 1:
+        return [shortened(each, 30) for each in {*told.values()} if each]
+    return [shortened(f"layer {index}: {each}", 32) for index, each in told.items()]
 
 
 def _draw(panels: Sequence[Axes], portraits: Sequence[Portrait], limits: tuple[float, float], colour: str) -> None:

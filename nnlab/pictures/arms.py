@@ -39,7 +39,10 @@ from nnlab.pictures.style import (
     in_two_lines,
     joined,
     legend,
+    letters_for,
     look,
+    page_width,
+    panels_across,
     say,
     shortened,
 )
@@ -48,7 +51,7 @@ MOST_STEPS = 400
 BAND = (10, 90)  # percentiles of the seeds
 MOST_ROOM = 3  # times the range of the seeds; intervals beyond it are cut by the frame
 MOST_SPREADS = 5  # arms; of more, the seeds would hide each other and the medians
-_LABEL = 30  # characters of an arm's name beside its row
+_WIDE = 9.0  # inches of a picture with panels
 FEW_SEEDS = 10  # up to so many seeds are drawn one by one instead of percentiles
 
 
@@ -92,7 +95,7 @@ def compare_curves(
     lost = _lost(arms)
     few, many = all(len(runs) <= FEW_SEEDS for runs in arms.values()), len(arms) > MOST_SPREADS
     apart = len(found) > 1 and not (few or many)
-    figure, axes, panels = _frames(title, len(found) if apart else 0)
+    figure, axes, panels = frames(title, len(found) if apart else 0)
     drawn, handles, names = [], [], []
     for index, (name, (at, runs)) in enumerate(found.items()):
         spread = _median(runs)[None] if many else runs if few else _band(runs)
@@ -112,32 +115,39 @@ def compare_curves(
     scale_steps(axes)
     if not handles:
         say(axes, "no finite value was recorded")
-    for name, panel in zip(found, panels, strict=False):
-        _draw_alone(panel, name, handles, styles, axes)
-        panel.tick_params(which="both", left=panel is panels[0], labelleft=panel is panels[0])
+    draw_alone(panels, [*found], handles, styles, axes)
     legend(figure, handles, names)
     return figure
 
 
-def _frames(title: str, panels: int) -> tuple[Figure, Axes, list[Axes]]:
-    """A figure with one frame, and as many panels side by side below it, which share its y axis."""
-    figure = blank(title, width=9.0 if panels else 8.0, height=7.0 if panels else 5.0)
-    grid = figure.add_gridspec(2 if panels else 1, max(panels, 1), height_ratios=[2, 1] if panels else None)
+def frames(title: str, panels: int) -> tuple[Figure, Axes, list[Axes]]:
+    """A figure with one frame, and so many panels in rows below it, which share its y axis."""
+    across = panels_across(panels, 1.7, most=MOST_SPREADS) if panels else 1
+    rows = -(-panels // across)
+    figure = blank(title, width=_WIDE if panels else 8.0, height=5.0 + (2.0 if rows <= 1 else 1.9) * rows)
+    grid = figure.add_gridspec(1 + rows, across, height_ratios=[2, *[1] * rows])
     axes = figure.add_subplot(grid[0, :])
-    return figure, axes, [figure.add_subplot(grid[1, index], sharey=axes) for index in range(panels)]
+    return figure, axes, [figure.add_subplot(grid[1 + i // across, i % across], sharey=axes) for i in range(panels)]
 
 
-def _draw_alone(panel: Axes, name: str, lines: Sequence[Line2D], styles: Styles, above: Axes) -> None:
-    """Draw the median of one arm bold over its band, and faint those of the others, as they are in the frame above."""
-    colour, style, _ = styles[name]
-    for line in lines:
-        is_own = line.get_color() == colour
-        panel.plot(*line.get_data(), color=colour if is_own else FAINT, linestyle=style if is_own else "-",
-                   linewidth=2.0 if is_own else 0.8, zorder=3 if is_own else 2)  # fmt: skip
-    dress(panel, x="step (updates)", y="")
-    panel.set_title(fitted(name, 7.0 / len(lines), NORMAL), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
-    panel.set_xlim(above.get_xlim())
-    scale_steps(panel, ticks=3)
+def draw_alone(
+    panels: Sequence[Axes], names: Sequence[str], lines: Sequence[Line2D], styles: Styles, above: Axes
+) -> None:
+    """Draw the line of each arm bold in its panel, over faint ones of the others, as they are in the frame above."""
+    across = sum(panel.get_position().y0 == panels[0].get_position().y0 for panel in panels)
+    for index, (name, panel) in enumerate(zip(names, panels, strict=False)):
+        colour, style, _ = styles[name]
+        for line in lines:
+            is_own = line.get_color() == colour
+            panel.plot(*line.get_data(), color=colour if is_own else FAINT, linestyle=style if is_own else "-",
+                       drawstyle=line.get_drawstyle(), linewidth=2.0 if is_own else 0.8,
+                       zorder=3 if is_own else 2)  # fmt: skip
+        dress(panel, x="step (updates)", y="")
+        title = fitted(name, (min(page_width(), _WIDE) - 2.0) / across, NORMAL)
+        panel.set_title(title, loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+        panel.set_xlim(above.get_xlim())
+        panel.tick_params(which="both", left=index % across == 0, labelleft=index % across == 0)
+        scale_steps(panel, ticks=3)
 
 
 def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -298,7 +308,7 @@ def _draw_seeds(axes: Axes, row: int, values: NDArray[Any], style: tuple[str, st
 def _name_rows(axes: Axes, order: list[str], arms: Mapping[str, NDArray[Any]]) -> None:
     lost = {name: int((~drawable(arms[name])).sum()) for name in order}
     labels = [
-        in_two_lines(name, _LABEL)
+        in_two_lines(name, letters_for(30, 16))
         + (f"\n{count(lost[name])} of {count(len(arms[name]))} not finite" if lost[name] else "")
         for name in order
     ]

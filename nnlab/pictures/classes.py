@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from nnlab.maths.decisions import ConfusionCounts
 from nnlab.pictures.images import confidence_words, gallery
 from nnlab.pictures.style import (
     BLUE,
@@ -25,6 +26,7 @@ from nnlab.pictures.style import (
     dress,
     joined,
     legible,
+    page_width,
     percent,
     sample_count,
     say,
@@ -38,7 +40,7 @@ _CERTAIN = 0.9999
 
 
 def confusion(
-    matrix: NDArray[Any],
+    confused: ConfusionCounts,
     classes: Sequence[str],
     *,
     split: str,
@@ -48,26 +50,28 @@ def confusion(
 ) -> Figure:
     """Confusion matrix: how often each true class (row) was predicted as each class (column).
 
-    `matrix` (K, K) holds counts of samples; a cell's colour is its share of the row. Of more than 50 classes the 30
+    `confused` counts samples; a cell's colour is its share of the row. Of more than 50 classes the 30
     that are confused most are shown, and the sentence says so. `accuracy` is a share, that of all classes. With
     `weighted` it is one by the rows' weights, which the counts are without, and the sentence says so.
     """
-    shown = _most_confused(matrix) if len(matrix) > MOST_WHOLE else np.arange(len(matrix))
-    shares = (matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))[np.ix_(shown, shown)]
-    samples, total, matrix = matrix.sum(), len(matrix), matrix[np.ix_(shown, shown)]
+    total = confused.classes
+    shown = _most_confused(confused) if total > MOST_WHOLE else np.arange(total)
+    matrix = confused.matrix(shown)
+    shares = matrix / np.maximum(confused.of_truth()[shown, np.newaxis], 1)
     classes = [shortened(classes[index], 24) for index in shown]
-    cell = _cell_size(matrix)
+    names_width = 0.085 * max(map(len, classes))
+    cell = min(_cell_size(matrix), (page_width() - names_width - 1.7) / len(matrix))
     below, upright = _column_names(classes, cell)
-    side, names_width = cell * len(classes), 0.085 * max(map(len, classes))
+    side = cell * len(classes)
     names_height = names_width if upright else 0.17 * max(1 + name.count("\n") for name in below)
     figure = blank(title, width=max(side + names_width + 1.5, 5.5), height=side + names_height + 1.2)
     axes = figure.subplots()
-    image = _draw_shares(axes, matrix, shares)
+    image = _draw_shares(axes, matrix, shares, counted=len(matrix) <= MOST_COUNTED and cell >= _least_cell(matrix))
     axes.set_xticks(range(len(classes)), below, rotation=90 if upright else 0, parse_math=False)
     axes.set_yticks(range(len(classes)), classes, parse_math=False)
     by_weight = " by weight" if weighted else ""
     correct = f"{percent(accuracy)} right{by_weight}" if accuracy is not None and np.isfinite(accuracy) else ""
-    parts = [f"{legible(split)} part", sample_count(samples), correct]
+    parts = [f"{legible(split)} part", sample_count(confused.counts.sum()), correct]
     most = f"the {len(shown)} of {count(total)} classes that are confused most" if len(shown) < total else ""
     counted = "cells count rows, without their weights" if weighted else ""
     sentence = joined([", ".join(filter(None, parts)), most, counted])
@@ -78,12 +82,12 @@ def confusion(
     return figure
 
 
-def _most_confused(matrix: NDArray[Any]) -> NDArray[np.intp]:
-    """The indices of 30 classes, in ascending order: those of the largest counts off the diagonal."""
-    wrong = matrix - np.diag(matrix.diagonal())
-    largest = np.argsort(-wrong, axis=None, kind="stable")[: MOST_CONFUSED**2]  # of at least 30 classes
-    pairs = np.stack(np.unravel_index(largest, wrong.shape), axis=1)
-    return np.sort(list(dict.fromkeys(pairs.ravel().tolist()))[:MOST_CONFUSED])
+def _most_confused(confused: ConfusionCounts) -> NDArray[np.intp]:
+    """The indices of 30 classes, in ascending order: those of the largest counts off the diagonal, then the first."""
+    wrong = np.flatnonzero(confused.truth != confused.predicted)
+    largest = wrong[np.argsort(-confused.counts[wrong], kind="stable")]
+    pairs = np.stack([confused.truth[largest], confused.predicted[largest]], axis=1)
+    return np.sort(list(dict.fromkeys([*pairs.ravel().tolist(), *range(MOST_CONFUSED)]))[:MOST_CONFUSED])
 
 
 def _cell_size(matrix: NDArray[Any]) -> float:
@@ -91,8 +95,12 @@ def _cell_size(matrix: NDArray[Any]) -> float:
     classes = len(matrix)
     if classes > MOST_COUNTED:
         return 16 / classes
-    digits = len(count(int(matrix.max(initial=0))))
-    return max(0.36, 0.075 * digits + 0.12, min(1.3, 4.8 / classes))
+    return max(0.36, _least_cell(matrix) + 0.02, min(1.3, 4.8 / classes))
+
+
+def _least_cell(matrix: NDArray[Any]) -> float:
+    """The side of a cell in inches below which the longest count leaves it."""
+    return 0.075 * len(count(int(matrix.max(initial=0)))) + 0.1
 
 
 def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]:
@@ -104,10 +112,13 @@ def _column_names(classes: Sequence[str], cell: float) -> tuple[list[str], bool]
     return ["\n".join(lines) for lines in broken], False
 
 
-def _draw_shares(axes: Axes, matrix: NDArray[Any], shares: NDArray[Any]) -> AxesImage:
-    """Colour each cell by its share of the true class, on a square-root scale that makes small shares visible."""
+def _draw_shares(axes: Axes, matrix: NDArray[Any], shares: NDArray[Any], *, counted: bool) -> AxesImage:
+    """Colour each cell by its share of the true class, on a square-root scale that makes small shares visible.
+
+    If `counted`, the counts stand in the cells.
+    """
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="auto")
-    if len(matrix) <= MOST_COUNTED:
+    if counted:
         for row, column in np.ndindex(*matrix.shape):
             colour = "white" if shares[row, column] > 0.35 else INK if matrix[row, column] else "#8c8c8c"
             text = count(int(matrix[row, column]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from nnlab.pictures.style import (
     joined,
     legible,
     number,
+    page_width,
+    panels_across,
     percent,
     shortened,
     wrapped,
@@ -48,13 +51,13 @@ def filters(kernels: Kernels, *, title: str) -> Figure:
     planes = weights if channels == RGB else weights.mean(axis=-1)
     limit = _largest(planes)
     height = _height(planes) + 0.25
-    figure, axes = _sheet(title, height + 0.45)
+    figure, axes = _sheet(title, height + (0.45 if page_width() > _WIDTH else 0.65))
     if channels == RGB:
         _draw_tiles(axes, 0.5 + np.nan_to_num(np.clip(planes / limit, -1, 1)) / 2, 0.25, None)
         _draw_key(axes, limit, _right_of(planes), 0.25, _height(planes) - 0.05)
     else:
         _draw_tiles(axes, planes, 0.25, Normalize(-limit, limit))
-    sentence = wrapped(_about_kernels(kernels, len(planes), total), 110)
+    sentence = wrapped(_about_kernels(kernels, len(planes), total), _letters(figure.get_figwidth()))
     axes.text(0, height + 0.1, sentence, va="top", fontsize=NORMAL, color=INK, parse_math=False)
     return figure
 
@@ -65,7 +68,7 @@ def _about_kernels(kernels: Kernels, shown: int, total: int) -> str:
     which = f"{count(total)} filters" if shown == total else f"the first {shown} of {count(total)} filters"
     names = f"{legible(kernels.layer)}: {'1 filter' if total == 1 else which} of {rows} × {columns} pixels"
     if channels == RGB:
-        how = "red (R), green (G) and blue (B) are the weights by the three channels; grey is 0 by all"
+        how = "red (R), green (G) and blue (B) are the weights by the three channels; grey: 0 by each"
     else:
         how = "the weights" if channels == 1 else f"the mean of the weights by the {channels} channels"
     return joined([names, how])
@@ -84,7 +87,7 @@ def feature_maps(
     left_out = f"the first and the last three of {count(len(stages))} stages" if len(shown) < len(stages) else ""
     heights = [_height(stage.maps[:most]) + 0.65 for stage in shown]
     source = min(2.0, 2.0 * image.shape[0] / image.shape[1])
-    y = max(source, 1.4) + 0.35
+    y = max(source, 1.4 if page_width() > _WIDTH else 2.6) + 0.35
     figure, axes = _sheet(joined([title, left_out]), y + sum(heights))
     _draw_source(axes, image, source, joined([about, channels_sentence(channels)]))
     for stage, height in zip(shown, heights, strict=True):
@@ -98,8 +101,14 @@ def _draw_source(axes: Axes, image: NDArray[Any], height: float, about: str) -> 
     width = height * image.shape[1] / image.shape[0]
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, width, height, 0))
     frame(axes, 0, 0, width, height)
-    text = "\n\n".join(wrapped(sentence, 80) for sentence in (f"The image is {legible(about)}.", _BELOW))
+    letters = _letters(min(page_width(), _WIDTH) - width - 0.3)
+    text = "\n\n".join(textwrap.fill(sentence, letters) for sentence in (f"The image is {legible(about)}.", _BELOW))
     axes.text(width + 0.3, 0, text, va="top", fontsize=NORMAL, color=INK, parse_math=False)
+
+
+def _letters(inches: float) -> int:
+    """About how many letters of a sentence are so many inches wide."""
+    return int(11 * inches)
 
 
 _BELOW = (
@@ -115,6 +124,7 @@ def _draw_stage(axes: Axes, stage: FeatureMaps, y: float, most: int) -> None:
     layers = shortened(" → ".join(stage.layers), 70)
     which = f"channels 0 to {len(shown) - 1} of {count(total)}" if len(shown) < total else f"{count(total)} channels"
     sentence = f"{layers}: {height} × {width} pixels, {'1 channel' if total == 1 else which}"
+    sentence = wrapped(sentence, _letters(min(page_width(), _WIDTH)))
     axes.text(0, y, sentence, va="center", fontsize=NORMAL, color=INK, parse_math=False)
     limit = _largest(shown)
     is_signed = bool((shown[drawable(shown)] < 0).any())
@@ -136,6 +146,7 @@ def _largest(values: NDArray[Any]) -> float:
 # --- tiles on a sheet: one pair of axes in inches, since a pair for each tile takes ten times as long -----------------
 
 _WIDTH, _PITCH, _TILE, _TALLEST = 10.8, 1.22, 1.12, 1.7
+_SCALE = 1.04  # inches of a scale beside the tiles
 _HEAD, _LEAST = 0.22, 0.5  # above a tile for its number; the height of a scale with three values
 
 
@@ -143,9 +154,14 @@ def _sheet(title: str, height: float) -> tuple[Figure, Axes]:
     """A figure with axes in inches, from the upper left corner to the right and down."""
     figure = blank(title, width=_WIDTH, height=height + 0.45)
     axes = figure.subplots()
-    axes.set(xlim=(0, _WIDTH), ylim=(height, 0), anchor="NW")
+    axes.set(xlim=(0, figure.get_figwidth()), ylim=(height, 0), anchor="NW")
     axes.axis("off")
     return figure, axes
+
+
+def _columns() -> int:
+    """How many tiles stand in a row."""
+    return panels_across(TILE_COLUMNS, _PITCH, most=TILE_COLUMNS, beside=_SCALE)
 
 
 def _tile(tiles: NDArray[Any]) -> tuple[float, float]:
@@ -156,8 +172,8 @@ def _tile(tiles: NDArray[Any]) -> tuple[float, float]:
 
 
 def _height(tiles: NDArray[Any]) -> float:
-    """The height of all tiles in inches, in rows of eight, without the first one's number."""
-    rows = -(-len(tiles) // TILE_COLUMNS)
+    """The height of all tiles in inches, in rows of up to eight, without the first one's number."""
+    rows = -(-len(tiles) // _columns())
     return max(rows * (_tile(tiles)[1] + _HEAD + 0.05) - _HEAD, _LEAST)
 
 
@@ -166,7 +182,7 @@ def _draw_tiles(axes: Axes, tiles: NDArray[Any], y: float, norm: Normalize | Non
     width, height = _tile(tiles)
     cmap = SIGNED if norm is not None and norm.vmin != 0 else POSITIVE
     for index, tile in enumerate(np.where(drawable(tiles), tiles, np.nan)):
-        row, column = divmod(index, TILE_COLUMNS)
+        row, column = divmod(index, _columns())
         left, top = column * _PITCH, y + row * (height + _HEAD + 0.05)
         axes.imshow(tile, cmap=cmap, norm=norm, interpolation="nearest",
                             extent=(left, left + width, top + height, top))  # fmt: skip
@@ -179,7 +195,7 @@ def _draw_tiles(axes: Axes, tiles: NDArray[Any], y: float, norm: Normalize | Non
 
 def _right_of(tiles: NDArray[Any]) -> float:
     """Where a scale begins that stands beside the tiles."""
-    return (min(len(tiles), TILE_COLUMNS) - 1) * _PITCH + _tile(tiles)[0] + 0.12
+    return (min(len(tiles), _columns()) - 1) * _PITCH + _tile(tiles)[0] + 0.12
 
 
 def _draw_scale(axes: Axes, norm: Normalize, x: float, y: float, height: float) -> None:

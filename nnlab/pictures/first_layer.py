@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +15,24 @@ from numpy.typing import NDArray
 from nnlab.pictures.convolutions import SIGNED
 from nnlab.pictures.images import RGB, frame
 from nnlab.pictures.scales import drawable
-from nnlab.pictures.style import INK, NORMAL, SMALL, blank, count, legible, number, shortened
+from nnlab.pictures.style import (
+    INK,
+    NORMAL,
+    SMALL,
+    blank,
+    count,
+    number,
+    page_width,
+    panels_across,
+    say_below,
+    shortened,
+)
 
 MOST_IMAGES, MOST_UNITS, MOST_INPUTS = 25, 25, 40
 _ACROSS = 5  # images side by side, or six where a unit has one for each of three channels
 _MOST_PRINTED = 15  # units and inputs whose weights are printed
 _LETTER = 0.085  # inches of a letter of a name
+_LEAST_CELL, _PRINTED_CELL = 0.32, 0.38  # inches of a unit's column, and of one whose weights are printed
 
 
 def first_layer_of_images(weights: NDArray[Any], shape: tuple[int, int, int], *, layer: str, title: str) -> Figure:
@@ -32,10 +44,10 @@ def first_layer_of_images(weights: NDArray[Any], shape: tuple[int, int, int], *,
     strongest = _strongest(weights)[: max(1, MOST_IMAGES // channels)]
     tiles = np.asarray(weights, float).T[strongest].reshape(-1, height, width)[:MOST_IMAGES]
     heads = [f"unit {unit}{colour}" for unit in strongest for colour in _channel_names(channels)]
-    across = min(len(tiles), _ACROSS if channels != RGB else 2 * RGB)
+    across = min(len(tiles), _ACROSS if channels != RGB else RGB * panels_across(2, 3.0, most=2))
     tall, rows = height / width, -(-len(tiles) // across)
     pitch = tall + 0.22
-    inch = min(7.7 / (1.1 * across), 2.2)  # of an image's width
+    inch = min((min(page_width(), 9.0) - 1.3) / (1.1 * across), 2.2)  # of an image's width
     figure = blank(title, width=9.0, height=1.6 + inch * pitch * rows)
     axes = figure.subplots()
     axes.axis("off")
@@ -47,13 +59,13 @@ def first_layer_of_images(weights: NDArray[Any], shape: tuple[int, int, int], *,
         axes.text(left + 0.5, top - 0.03, head, ha="center", va="bottom", fontsize=SMALL, color=INK)
     axes.set(xlim=(-0.02, 1.1 * across - 0.08), ylim=(pitch * rows - 0.17, -0.2), anchor="NW")
     _add_scale(figure, norm)
-    _say_below(figure, f"{_which(weights, layer, len(tiles) // channels or 1)} {_OF_IMAGES}")
+    say_below(figure, f"{_which(weights, layer, len(tiles) // channels or 1)} {_OF_IMAGES}")
     return figure
 
 
 _OF_IMAGES = (
-    "Purple: a bright pixel there drives the unit up, orange: down, white: it does not matter. Strokes and edges have "
-    "been learned; even noise, as at the start, has not."
+    "Purple: a bright pixel there drives the unit up, orange: down, no colour: it does not matter. Strokes and edges "
+    "have been learned; even noise, as at the start, has not."
 )
 
 
@@ -69,20 +81,22 @@ def first_layer(weights: NDArray[Any], inputs: Sequence[str], *, layer: str, sca
     Of more than forty inputs those with the largest weights are drawn, in their order. `scaled` says that the weights
     are by scaled inputs, which may be compared with each other.
     """
-    strongest = _strongest(weights)[:MOST_UNITS]
+    fitting = (page_width() - _LETTER * min(max(map(len, inputs)), 28) - 1.6) / _LEAST_CELL
+    strongest = _strongest(weights)[: max(1, math.floor(min(fitting, MOST_UNITS)))]
     of_strongest = np.asarray(weights, float)[:, strongest]
     rows = np.sort(_strongest(of_strongest.T)[:MOST_INPUTS])
     shown = of_strongest[rows]
     names = [shortened(inputs[row], 28) for row in rows]
     beside = _LETTER * max(map(len, names)) + 1.6  # inches of the names and the scale
-    across = max(0.32, min(0.75, 6.0 / len(strongest)))
+    across = max(_LEAST_CELL, min(0.75, 6.0 / len(strongest), (page_width() - beside) / len(strongest)))
     size = {"width": max(8.0, beside + across * len(strongest)), "height": 1.9 + max(1.2, 0.32 * len(rows))}
     figure = blank(title, **size)
     axes, norm = figure.subplots(), _symmetric(shown)
     axes.imshow(np.where(drawable(shown), shown, np.nan), cmap=SIGNED, norm=norm, aspect="auto")
     axes.set_xticks(range(len(strongest)), [str(unit) for unit in strongest])
     axes.set_yticks(range(len(rows)), names, parse_math=False)
-    axes.set_xlabel("unit, the strongest first", fontsize=NORMAL, color=INK)
+    part = f" ({len(strongest)} of {count(weights.shape[1])})" if len(strongest) < weights.shape[1] else ""
+    axes.set_xlabel(f"unit, the strongest first{part}", fontsize=NORMAL, color=INK)
     axes.set_ylabel("scaled input" if scaled else "input", fontsize=NORMAL, color=INK)
     axes.tick_params(labelsize=SMALL, colors=INK, length=0)
     axes.spines[:].set_visible(False)
@@ -90,7 +104,7 @@ def first_layer(weights: NDArray[Any], inputs: Sequence[str], *, layer: str, sca
         axes.axvline(column - 0.5, color="white", linewidth=1.5)
     for row in range(1, len(rows)):
         axes.axhline(row - 0.5, color="white", linewidth=1.5)
-    if max(shown.shape) <= _MOST_PRINTED:
+    if max(shown.shape) <= _MOST_PRINTED and across >= _PRINTED_CELL:
         _print_values(figure, shown, norm)
     _add_scale(figure, norm)
     sentences = [_which(weights, layer, len(strongest)), _OF_TABLES]
@@ -98,13 +112,13 @@ def first_layer(weights: NDArray[Any], inputs: Sequence[str], *, layer: str, sca
         sentences.insert(1, f"Of {count(len(weights))} inputs the {len(rows)} with the largest weights.")
     if not scaled:
         sentences.append("Inputs are not scaled: one that is measured in small numbers needs large weights.")
-    _say_below(figure, " ".join(sentences))
+    say_below(figure, " ".join(sentences))
     return figure
 
 
 _OF_TABLES = (
-    "Purple: the larger the input, the higher the unit, orange: the lower, white: the input does not matter to it. A "
-    "row that is pale throughout is an input that this layer hardly uses."
+    "Purple: the larger the input, the higher the unit, orange: the lower, no colour: the input does not matter to "
+    "it. A row without colour throughout is an input that this layer hardly uses."
 )
 
 
@@ -142,8 +156,3 @@ def _add_scale(figure: Figure, norm: Normalize) -> None:
     bar.set_label("weight", fontsize=NORMAL, color=INK)
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
     bar.outline.set_visible(False)
-
-
-def _say_below(figure: Figure, words: str) -> None:
-    text = textwrap.fill(legible(words), int(12.2 * figure.get_figwidth()))
-    figure.supxlabel(text, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)

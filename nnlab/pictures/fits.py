@@ -25,6 +25,8 @@ from nnlab.pictures.style import (
     legend,
     legible,
     number,
+    page_width,
+    panels_across,
     sample_count,
     say,
     shortened,
@@ -50,9 +52,10 @@ def fit(
     `weights` (N,) of the rows if they have any.
     """
     shown = min(len(targets), MOST_TARGETS)
-    columns = min(shown, TARGET_COLUMNS)
+    columns = panels_across(shown, 2.6, most=TARGET_COLUMNS)
     rows = -(-shown // columns)
-    figure = blank(title, width=max(3.6 * columns, 5.6), height=(3.7 if columns > 1 else 4.4) * rows + 0.5)
+    panel = min(3.7 if columns > 1 else 4.4, page_width() / columns + 0.4)
+    figure = blank(title, width=max(3.6 * columns, 5.6), height=panel * rows + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[shown:]:
         axes.axis("off")

@@ -29,6 +29,7 @@ from nnlab.pictures.style import (
     legend,
     look,
     number,
+    panels_across,
     say,
     shortened,
 )
@@ -65,17 +66,18 @@ def health(
     shown = [quantity for quantity in QUANTITIES if any(_quantity(name) == quantity for name in found)]
     if not shown:
         return None
-    rows = -(-len(shown) // 2)
+    across = panels_across(len(shown), 3.4, most=2)
+    rows = -(-len(shown) // across)
     most = max(sum(_quantity(name) == quantity for name in found) for quantity in shown)
     some = f"{count(MOST_DRAWN)} of {count(most)} layers" if most > MOST_DRAWN else ""
     figure = blank(joined([title, some]), width=10.0, height=0.7 + 2.75 * rows)
-    grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
+    grid = figure.subplots(rows, across, squeeze=False, sharex=True).ravel()
     for axes, quantity in zip(grid, shown, strict=False):
         by_layer = _some({_layer(name): values for name, values in found.items() if _quantity(name) == quantity})
         _draw(axes, steps, by_layer, depths, quantity, words_of(by_layer, channels))
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
-    for axes in grid[max(0, len(shown) - 2) : len(shown)]:
+    for axes in grid[max(0, len(shown) - across) : len(shown)]:
         axes.set_xlabel("step (updates)", fontsize=NORMAL, color=INK)
         axes.tick_params(labelbottom=True)
     _explain(figure, depths)

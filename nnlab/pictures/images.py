@@ -16,7 +16,6 @@ from nnlab.pictures.scales import drawable
 from nnlab.pictures.style import (
     FAINT,
     INK,
-    NORMAL,
     SMALL,
     blank,
     count,
@@ -24,9 +23,10 @@ from nnlab.pictures.style import (
     joined,
     legible,
     number,
+    panels_across,
     percent,
+    say_below,
     shortened,
-    wrapped,
 )
 
 RGB = 3  # channels that are drawn as red, green and blue
@@ -79,14 +79,14 @@ def gallery(
 
     Lines of captions that are wider than their cell are cut in the middle.
     """
-    rows, across = -(-len(pictures) // columns), min(len(pictures), columns)
+    across = min(len(pictures), panels_across(columns, cell, most=columns))
+    rows = -(-len(pictures) // across)
     lines = max(1 + caption.count("\n") for caption in captions)
     tall = pictures.shape[1] / pictures.shape[2]
     height = min(max(0.95 * tall, 0.4), 2) * cell + _LINE * lines + 0.2
     figure = blank(title, width=max(cell * across, 6.0), height=height * rows + 0.9)
-    words = wrapped(sentence, int(12 * figure.get_figwidth()))
     room = figure.get_figwidth() / across - _GAP
-    figure.supxlabel(words, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
+    say_below(figure, sentence)
     grid = figure.subplots(rows, across, squeeze=False).ravel()
     for axes, picture, caption in zip(grid, pictures, captions, strict=False):
         draw_image(axes, picture)

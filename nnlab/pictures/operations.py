@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,7 +17,8 @@ MOST_LAYERS = 12
 
 _LINE, _PAD, _GAP, _MARGIN = 0.19, 0.09, 0.42, 0.2  # inches
 _WIDTHS = (6.2, 4.5)  # of the boxes forward and backward
-_LETTERS = (78, 56)  # that fit into a line of these
+_LETTERS = (81, 59)  # that fit into a line of these
+_LETTERS_BELOW = 150
 _BETWEEN = 0.5
 _HEAD = 0.45
 _MOST_LINES = 3  # of one formula
@@ -29,7 +31,7 @@ def operations(diagram: Diagram) -> Figure:
     for row in rows:
         tops.append(y)
         y += row.height + _GAP
-    about = textwrap.wrap(diagram.about, 130)
+    about = textwrap.wrap(diagram.about, _LETTERS_BELOW)
     width = 2 * _MARGIN + sum(_WIDTHS) + _BETWEEN
     figure, axes = in_inches(f"{diagram.names.title}, operations", width, y - _GAP + 0.25 + _LINE * len(about))
     for side, words in enumerate(("forward: what is computed", "backward: the derivatives that flow back")):
@@ -96,9 +98,11 @@ def _write(axes: Axes, side: int, top: float, lines: Sequence[str]) -> None:
 def _draw_arrows(axes: Axes, diagram: Diagram, rows: Sequence[_Row], tops: Sequence[float]) -> None:
     """What flows from box to box: down on the left, up on the right; at the loss the way turns."""
     places = {row.node.key: (top, top + row.height) for row, top in zip(rows, tops, strict=True)}
+    neighbours = {frozenset(pair) for pair in pairwise(places)}
     for edge in diagram.edges:
-        _draw_arrow(axes, edge, places)
-    top, bottom = places[diagram.nodes[-1].key]
+        if {edge.source, edge.target} in neighbours:  # the outputs' edge would cross the loss
+            _draw_arrow(axes, edge, places)
+    top, bottom = places["loss"]
     _arrow(axes, (_x(0) + _WIDTHS[0], (top + bottom) / 2), (_x(1), (top + bottom) / 2), INK)
 
 

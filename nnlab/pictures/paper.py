@@ -1,12 +1,16 @@
 """A picture at another width, or for print: without its title, in small serif type, with thin lines.
 
-Type, lines and markers shrink and grow with the width, but type never below 6 points. For print they stay at 8 points
-at most, and what the title says belongs into the caption of the paper.
+Type, lines and markers shrink and grow with the width, but type never below 6 points: a picture that would need smaller
+type is drawn for a narrower page, with fewer panels side by side. For print type stays at 8 points at most, and what
+the title says belongs into the caption of the paper.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
+import math
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -20,8 +24,9 @@ from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
-from nnlab.pictures.style import NORMAL, SMALL, legend
+from nnlab.pictures.style import NORMAL, SMALL, add_note, legend, page
 
 PAPER_INCHES = 16 / 2.54  # the text of an A4 page
 _SMALLEST, _LARGEST_IN_PRINT = 6, 8  # points of what is SMALL on a screen
@@ -29,6 +34,12 @@ _SERIF = ["STIXGeneral", "DejaVu Sans"]  # both come with matplotlib; the second
 _THIN = 0.6  # of the width of a line on a screen
 _TICK, _LINE = 3.5, 0.8  # matplotlib's own lengths and widths, in points
 _LINE_HEIGHT = 1.2  # of the size of the type
+
+
+def page_for(inches: float | None = None, *, style: str = "screen") -> contextlib.AbstractContextManager[None]:
+    """Within it, pictures are drawn so that `fit_to` the same width and style gives them legible type."""
+    width = inches or (PAPER_INCHES if style == "paper" else math.inf)
+    return page(width * SMALL / _SMALLEST)
 
 
 def fit_to(figure: Figure, inches: float | None = None, *, style: str = "screen") -> None:
@@ -66,7 +77,10 @@ def _add_serif() -> None:
 
 
 def _leave_titles_out(figure: Figure) -> None:
-    """Remove the title, the words at the foot, and the sentence above a single frame; those of several tell which."""
+    """Remove the title, the words at the foot, and the sentence above a single frame; those of several tell which.
+
+    `_legends_again` removes the words above a legend.
+    """
     for text in (figure.suptitle(""), figure.supxlabel("")):
         text.set_in_layout(False)
     titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
@@ -106,8 +120,10 @@ def _legends_again(figure: Figure, size: float, family: list[str] | None) -> Non
     """Lay the legends of a figure out for its new width."""
     for old in [*figure.legends]:
         handles, names = [*old.legend_handles], [text.get_text() for text in old.get_texts()]
+        note = "" if family else old.get_title().get_text().replace("\n", " ")
         old.remove()
         legend(figure, handles, names, size)  # type: ignore[arg-type]
+        add_note(figure, note, size * NORMAL / SMALL)
     if family and figure.legends:
         for text in figure.legends[-1].get_texts():
             text.set_fontfamily(family)
@@ -131,6 +147,32 @@ def _wrap_again(figure: Figure, size: float) -> None:
             more += _wrap(title, box.width)
         added = max(added, more)
     figure.set_figheight(figure.get_figheight() + (added + of_figure) * _LINE_HEIGHT * size / 72)
+    engine.execute(figure)
+    for axes in figure.axes:
+        _thin_ticks(axes)
+
+
+def _thin_ticks(axes: Axes) -> None:
+    """Let numbers below an axis that touch each other be fewer, and let names that do so stand upright."""
+    locator = axes.xaxis.get_major_locator()
+    if not isinstance(locator, MaxNLocator):
+        if _touch(axes):
+            axes.tick_params(axis="x", labelrotation=90)
+        return
+    for ticks in (4, 3, 2, 1):
+        if not _touch(axes):
+            return
+        locator.set_params(nbins=ticks)
+
+
+def _touch(axes: Axes) -> bool:
+    """Whether two neighbours of the ticks below an axis have less than a letter between them."""
+    low, high = sorted(axes.get_xlim())
+    ticks = [tick for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    labels = [tick.label1 for tick in ticks if tick.label1.get_visible() and tick.label1.get_text()]
+    boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.x0)
+    gap = 0.5 * float(labels[0].get_fontsize()) / 72 * axes.figure.dpi if labels else 0.0
+    return any(before.x1 + gap > after.x0 for before, after in itertools.pairwise(boxes))
 
 
 def _wrap(text: Text, room: float, *, is_upright: bool = False) -> int:

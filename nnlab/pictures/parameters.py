@@ -11,7 +11,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -25,6 +24,7 @@ from nnlab.pictures.style import (
     LINES,
     NORMAL,
     SMALL,
+    add_note,
     blank,
     count,
     dress,
@@ -32,8 +32,8 @@ from nnlab.pictures.style import (
     joined,
     legend,
     number,
+    panels_across,
     shortened,
-    wrapped,
 )
 
 MOST_LAYERS = 8
@@ -57,30 +57,34 @@ def parameters(
     """A panel for each tensor, a row of them for each layer: its entries (T, *shape) over `steps` (T,), or its norm.
 
     In a layer a colour stands for the unit, which the last index counts. Of more than eight layers the first and the
-    last four are drawn. Weights and biases of a layer share a scale, norms do not.
+    last four are drawn. Weights and biases of a layer share a scale, norms do not, nor do panels below each other on a
+    narrow page.
     """
     layers = [[*names] for _, names in groupby(tensors, key=lambda name: name.partition("/")[0])]
     shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS // 2], *layers[-MOST_LAYERS // 2 :]]
     left_out = f"the first and the last {MOST_LAYERS // 2} of {count(len(layers))} layers"
     across = max(map(len, shown))
+    is_narrow = panels_across(across, 0.7 * _WIDTH, most=across) < across
+    rows = [[name] for names in shown for name in names] if is_narrow else shown
     figure = blank(
         joined([title, left_out if len(shown) < len(layers) else ""]),
-        width=max(8.0, _WIDTH * across),
-        height=1.3 + _HEIGHT * len(shown),
+        width=max(8.0, _WIDTH * max(map(len, rows))),
+        height=0.9 + _HEIGHT * len(rows),
     )
-    grid = figure.subplots(len(shown), across, squeeze=False, sharex=True, sharey="none" if are_norms else "row")
+    shared = not (are_norms or is_narrow)
+    grid = figure.subplots(
+        len(rows), max(map(len, rows)), squeeze=False, sharex=True, sharey="row" if shared else "none"
+    )
     units = max(tensors[name].shape[-1] for names in shown for name in names)
-    for names, row in zip(shown, grid, strict=True):
+    for names, row in zip(rows, grid, strict=True):
         for name, axes in zip(names, row, strict=False):
             _draw_tensor(axes, steps, tensors[name], name, units, are_norms=are_norms)
         for axes in row[len(names) :]:
             axes.set_visible(False)
     _name_steps(figure, grid[-1], epoch_steps)
-    words = wrapped(_NORMS if are_norms else _ENTRIES, int(11.5 * figure.get_figwidth()))
     if not are_norms and units > MOST_LABELLED:  # else the biases have their indices beside them, in the same colours
-        _explain_units(figure, units, words)
-    else:
-        figure.supxlabel(words, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
+        _explain_units(figure, units)
+    add_note(figure, _NORMS if are_norms else _ENTRIES)
     return figure
 
 
@@ -169,14 +173,11 @@ def _name_steps(figure: Figure, lowest: Sequence[Axes], epoch_steps: float) -> N
         axes.set_xlabel(f"step (updates{epoch})", fontsize=NORMAL, color=INK)
 
 
-def _explain_units(figure: Figure, units: int, words: str) -> None:
-    """Add a legend of the units below `words`."""
+def _explain_units(figure: Figure, units: int) -> None:
+    """Add a legend of the units."""
     named = sampled(units, MOST_NAMED).tolist()
     handles = [Line2D([], [], color=_colour(unit, units), linewidth=2.2) for unit in named]
     legend(figure, handles, [f"unit {unit}" for unit in named])
-    (box,) = figure.legends
-    box.set_title(words, prop=FontProperties(size=NORMAL))
-    box.set_alignment("left")
 
 
 # --- what activations learn -------------------------------------------------------------------------------------------
@@ -196,7 +197,7 @@ def learned_parameters(
     """
     names = list(dict.fromkeys("/".join(name.split("/")[:2]) for name in curves))
     shown, left_out = ends_of(names)
-    across = min(len(shown), _ACROSS)
+    across = panels_across(len(shown), 2.6, most=_ACROSS)
     rows = -(-len(shown) // across)
     figure = blank(joined([title, left_out]), width=max(8.0, 4.2 * across), height=1.1 + 2.8 * rows)
     grid = figure.subplots(rows, across, squeeze=False, sharex=True).ravel()

@@ -214,8 +214,8 @@ def pale(index: int, strength: float) -> tuple[float, float, float]:
 
 
 def class_names(classes: Sequence[str]) -> list[str]:
-    """The class names for a legend."""
-    return [shortened(name, 24) for name in classes]
+    """The class names for a legend; a number is called a class, for it says nothing alone."""
+    return [f"class {name}" if name.isdecimal() else shortened(name, 24) for name in classes]
 
 
 def scatter_classes(

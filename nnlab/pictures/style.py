@@ -7,13 +7,16 @@ colour is paired with a marker and a line style, for prints in grey. Matplotlib'
 from __future__ import annotations
 
 import bisect
+import contextlib
 import functools
 import io
 import itertools
+import math
 import os
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +52,47 @@ def look(index: int) -> tuple[str, str, str]:
     return COLOURS[index % len(COLOURS)], LINES[index % len(LINES)], MARKERS[index % len(MARKERS)]
 
 
+_page: ContextVar[float] = ContextVar("page", default=math.inf)
+
+
+@contextlib.contextmanager
+def page(inches: float) -> Iterator[None]:
+    """Pictures that are drawn within are at most `inches` wide; of panels fewer stand side by side if need be."""
+    token = _page.set(inches)
+    try:
+        yield
+    finally:
+        _page.reset(token)
+
+
+def page_width() -> float:
+    """The most inches that a picture may be wide; infinite on a screen."""
+    return _page.get()
+
+
+def panels_across(panels: int, inches: float, *, most: int, beside: float = 0.0) -> int:
+    """How many panels of `inches` stand in a row: at most `most`, and only as many as fit `beside` what else there is.
+
+    Rows are about equally long.
+    """
+    fitting = max(1, math.floor(min((page_width() - beside) / inches, most)))
+    rows = -(-panels // fitting)
+    return -(-panels // max(rows, 1))
+
+
+def letters_for(usual: int, narrow: int) -> int:
+    """How long names beside a frame may be: `usual`, and `narrow` on a page on which they would take its room."""
+    return usual if page_width() >= _ROOMY else narrow
+
+
+_ROOMY = 7.5  # inches of a page
+
+
 def blank(title: str, *, width: float = 8.0, height: float = 4.6) -> Figure:
-    """An empty figure of `width` by `height` inches under its title."""
+    """An empty figure of `width` by `height` inches under its title, or as wide as the page if that is narrower."""
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.07)
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
+    size = min(width, page_width()), height
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     _head(figure, title)
     return figure
@@ -68,6 +108,7 @@ def _head(figure: Figure, title: str, **place: Any) -> None:
 def in_inches(title: str, width: float, height: float) -> tuple[Figure, Axes]:
     """A figure whose axes are in inches, from below the title at the left to the right and down."""
     figure = blank(title, width=width, height=height + _TITLE)
+    figure.set_size_inches(width, height + _TITLE)  # its axes are in inches, on any page
     figure.set_layout_engine("none")
     _head(figure, title, y=1 - 0.12 / (height + _TITLE), va="top")
     axes = figure.add_axes((0, 0, 1, height / (height + _TITLE)))
@@ -97,6 +138,27 @@ def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90, 
 def say(axes: Axes, words: str) -> None:
     """Print `words` in the middle of an empty `axes`."""
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=INK)
+
+
+def say_below(figure: Figure, words: str) -> None:
+    """Print sentences at the foot of a figure, in lines as wide as it is."""
+    text = textwrap.fill(legible(words), int(12.2 * figure.get_figwidth()))
+    figure.supxlabel(text, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
+
+
+def add_note(figure: Figure, words: str, size: float = NORMAL) -> None:
+    """Print sentences at the foot of a finished figure, above its legend if it has one; the figure grows by them."""
+    if not words:
+        return
+    text = textwrap.fill(legible(words), int(12.2 * figure.get_figwidth() * NORMAL / size))
+    figure.set_figheight(figure.get_figheight() + 0.2 * size / NORMAL * (1 + text.count("\n")))
+    if not figure.legends:
+        say_below(figure, words)
+        return
+    (box,) = figure.legends
+    box.set_title(text, prop=FontProperties(size=size))
+    box.get_title().set_parse_math(False)
+    box.set_alignment("left")
 
 
 def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str], size: float = SMALL) -> None:
@@ -215,10 +277,20 @@ def fitted(text: str, inches: float, size: float) -> str:
 
 
 def in_two_lines(text: str, letters: int) -> str:
-    """`text`, legible, wrapped into two lines of `letters` characters, shortened if it is longer."""
+    """`text`, legible, in up to two lines of `letters` characters, of which the second is shortened if it is longer.
+
+    The first ends at a space or a bracket if both fit then, else behind a comma or an underscore, and never within a
+    word or a number.
+    """
     text = legible(text)
-    lines = textwrap.wrap(text, letters)
-    return "\n".join(lines) if len(lines) <= 2 else shortened(text, letters)
+    if len(text) <= letters:
+        return text
+    ends = [match.end() for match in _BREAKS.finditer(text) if len(text[: match.end()].rstrip()) <= letters]
+    best = [end for end in ends if text[end - 1] in " (" and len(text) - end <= letters] or ends
+    return f"{text[: best[-1]].rstrip()}\n{shortened(text[best[-1] :], letters)}" if best else shortened(text, letters)
+
+
+_BREAKS = re.compile(r"[\s,(_]+(?=\S)")
 
 
 def wrapped(text: str, letters: int) -> str:

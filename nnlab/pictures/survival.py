@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.maths.statistics import Survival
-from nnlab.pictures.arms import MOST_SPREADS, Styles
+from nnlab.pictures.arms import MOST_SPREADS, Styles, draw_alone, frames
 from nnlab.pictures.scales import drawable, is_share, metric_label, metric_value, possible, scale_steps
 from nnlab.pictures.style import (
     BLACK,
@@ -26,6 +26,8 @@ from nnlab.pictures.style import (
     in_two_lines,
     joined,
     legend,
+    letters_for,
+    panels_across,
     shortened,
 )
 
@@ -45,26 +47,28 @@ def survival(
     """The share of seeds that have not reached the target yet, over the steps up to `watched`, with 95 % bands.
 
     The bands are those of the Kaplan-Meier curve, from Greenwood's variance: the interval of the share at the end is
-    not the exact one of `rankings`, which needs no curve.
-    For more than five arms there are no bands. A cross at the end marks the `censored` seeds of an arm, which never
-    reached the target.
+    not the exact one of `rankings`, which needs no curve. Those of several arms would hide each other: each has a panel
+    of its own below, and for more than five arms there are none. A cross at the end marks the `censored` seeds of an
+    arm, which never reached the target.
     """
-    figure = blank(title, height=5.0)
-    axes = figure.subplots()
-    handles, names, banded = [], [], len(curves) <= MOST_SPREADS
+    banded = len(curves) <= MOST_SPREADS
+    figure, axes, panels = frames(title, len(curves) if banded and len(curves) > 1 else 0)
+    handles, names = [], []
     for index, (name, curve) in enumerate(curves.items()):
         names.append(f"{shortened(name, LEGEND)} ({count(censored[name])} of {count(seeds)} never)")
         if banded:
-            _draw_band(axes, curve, watched, styles[name][0])
+            _draw_band(panels[index] if panels else axes, curve, watched, styles[name][0])
         handles.append(_draw(axes, curve, watched, styles[name], index, crossed=censored[name] > 0))
     crosses = "cross: some never did" if any(censored.values()) else ""
-    bands = "band: 95 % interval of each step (Greenwood)" if banded else ""
+    interval = "95 % interval of each step (Greenwood)"
+    bands = f"{'below, arm by arm' if panels else 'band'}: {interval}" if banded else ""
     sentence = joined([f"Seeds that have not reached {target} yet", bands, crosses])
     dress(axes, x="step (updates)", y="seeds without the target (%)", sentence=sentence)
     shown = watched if any(censored.values()) else max(curve.steps[-1] for curve in curves.values())
     axes.set(xlim=(-0.01 * shown, 1.02 * shown), ylim=(-0.03, 1.03))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
     scale_steps(axes)
+    draw_alone(panels, [*curves], handles, styles, axes)
     legend(figure, handles, names)
     return figure
 
@@ -115,8 +119,9 @@ def rankings(
     An interval is (estimate, low, high); the bounds are None if unknown. Those of the shares are exact (Clopper and
     Pearson), whatever `survival` draws.
     """
-    figure = blank(title, width=11.0, height=1.9 + 0.55 * len(order))
-    left, right = figure.subplots(1, 2, sharey=True)
+    across = panels_across(2, 4.0, most=2)
+    figure = blank(title, width=11.0, height=(1.9 + 0.55 * len(order)) * (2 if across == 1 else 1))
+    left, right = figure.subplots(3 - across, across, sharey=True)
     better = "larger is better →" if larger_is_better else "← smaller is better"
     _draw_ranks(left, order, means, styles, metric_name)
     _draw_ranks(right, order, shares, styles, "accuracy")
@@ -136,7 +141,8 @@ def rankings(
         if is_share(metric):
             axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
     right.set_xlim(-0.03, 1.03)
-    left.set_yticks(range(len(order)), [in_two_lines(name, 34) for name in order], parse_math=False)
+    names = [in_two_lines(name, letters_for(34, 16)) for name in order]
+    left.set_yticks(range(len(order)), names, parse_math=False)
     left.set_ylim(len(order) - 0.4, -0.6)
     return figure
 

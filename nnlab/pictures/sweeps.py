@@ -24,6 +24,7 @@ from nnlab.pictures.style import (
     dress,
     legend,
     number,
+    panels_across,
     say,
     shortened,
 )
@@ -74,7 +75,7 @@ def sweep_keys(
     `finals` is (points, R), a row for each point, nan where a seed diverged. If several points share a value of a
     grid, a line joins the means over these points. The point with index `best` is marked.
     """
-    columns = min(_COLUMNS, len(keys))
+    columns = panels_across(len(keys), 2.7, most=_COLUMNS)
     rows = -(-len(keys) // columns)
     width = {1: 7.5, 2: 10.0}.get(columns, 13.0)
     figure = blank(title, width=width, height=0.9 + 3.8 * rows)

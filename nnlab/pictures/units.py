@@ -24,6 +24,7 @@ from nnlab.pictures.style import (
     dress,
     joined,
     legend,
+    panels_across,
     percent,
     shortened,
 )
@@ -45,7 +46,7 @@ def units(portraits: Sequence[Portrait], *, title: str, of: int = 0) -> Figure:
     """
     count_of = max(of, len(portraits))
     shown = [*portraits] if len(portraits) <= MOST_LAYERS else [*portraits[:3], *portraits[-3:]]
-    across = min(len(shown), _ACROSS)
+    across = panels_across(len(shown), 2.6, most=_ACROSS)
     bands = -(-len(shown) // across)
     left_out = f"the first and the last three of {count(count_of)} layers" if len(shown) < count_of else ""
     figure = blank(joined([title, left_out]), width=max(8.0, 3.9 * across), height=0.6 + 5.4 * bands)

@@ -76,7 +76,8 @@ def _measured_when(
     figures = report_names(dataset.task, dataset.columns, dataset.y.shape[1])
     quick = {f"{part}/{name}" for part in plan.evaluate for name in watchable(experiment)}
     measured = {name: WhenMeasured(final=True) for part in parts for name in (f"{part}/{figure}" for figure in figures)}
-    measured |= {name: WhenMeasured(final=True) for name in baseline_figures(dataset.task, [*measured])}
+    beside = baseline_figures(dataset.task, [*measured], network.outputs)
+    measured |= {name: WhenMeasured(final=True) for name in beside}
     measured |= {name: WhenMeasured(name in measured, range(plan.steps + 1)) for name in quick}
     logged = min([plan.log_every, *(step for step in plan.steps_to_measure if step > 0)])
     of_batches = ["batch/loss", *(["batch/running_loss"] if plan.running_loss else [])]

@@ -20,6 +20,7 @@ from nnlab.data.unseen import as_other, taken_out
 from nnlab.errors import CheckpointError, InputError
 from nnlab.maths.losses import with_row_weights
 from nnlab.maths.metrics import Figures, Scored, report, top_k_for
+from nnlab.maths.one_hot import OneHot
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.network import Network
 from nnlab.setup.network import dtype_of, network_for
@@ -49,11 +50,18 @@ class Model:
             x, rows = x[rows], None
         return self.scaling.apply(as_other(x, self.columns, unseen), self.theta.dtype, rows)
 
-    def outputs(self, x: Array) -> Array:
+    def outputs(self, x: Array) -> Any:
         """The outputs (N, K) for raw inputs, in the units of the unscaled targets."""
         return self.outputs_of_scaled(self.scaled(x))
 
-    def outputs_of_scaled(self, x: Array) -> Array:
+    def every_output(self, x: Array) -> Array:
+        """The outputs (N, K) for raw inputs as an array, also where `outputs` keeps what rows decide alone."""
+        evaluator = Evaluator(self.network, self.theta, self.statistics)
+        with np.errstate(all="ignore"):
+            outputs, _ = evaluator.outputs_and_loss(stack([self.scaled(x)]), None)
+        return self.in_own_units(outputs[0])
+
+    def outputs_of_scaled(self, x: Array) -> Any:
         """The outputs (N, K) for scaled inputs, in the units of the unscaled targets."""
         return self.scored(x).outputs
 
@@ -89,13 +97,13 @@ class Model:
 
     def _evaluated(self, x: Array, y: Array | None) -> tuple[Scored, float | None]:
         """Outputs and scores for scaled inputs, and the loss given targets as the head takes them."""
-        evaluator, rows = Evaluator(self.network, self.theta, self.statistics), stack([x])
-        scores = evaluator.room_for_outputs(rows)
+        evaluator, targets = Evaluator(self.network, self.theta, self.statistics), None if y is None else y[None]
         with np.errstate(all="ignore"):
-            outputs, loss = evaluator.outputs_and_loss(rows, None if y is None else y[None], scores)
-        return Scored(self.in_own_units(outputs[0]), scores[0]), None if loss is None else float(loss[0])
+            found, loss = evaluator.scored_and_loss(self.experiment.task, stack([x]), targets)
+        scored = Scored(self.in_own_units(found.outputs[0]), found.scores[0])
+        return scored, None if loss is None else float(loss[0])
 
-    def _for_head(self, y: Array, weights: Array | None) -> Array:
+    def _for_head(self, y: Any, weights: Array | None) -> Any:
         """Scaled targets as the head takes them, with weights of the rows if it weighs them."""
         if not self.network.head.weighs_rows:
             return y
@@ -107,6 +115,8 @@ class Model:
 
     def scaled_targets(self, y: Array) -> Array:
         """Raw targets scaled for the loss. DataError for one that is beyond the network's precision."""
+        if isinstance(y, OneHot):
+            return y.astype(self.theta.dtype)  # zeros and ones, whatever the precision
         scaling = self.target_scaling or Scaling.fit(y, "none")
         return scaling.apply(y, self.theta.dtype)
 
@@ -142,14 +152,15 @@ class Model:
         try:
             with np.errstate(all="ignore"):
                 model = cls._read(experiment, checkpoint, about)
-            fits = model._layout() == about.layout and model._fits()  # noqa: SLF001 - its own
+            fits = model._layout() == about.layout and model.fits  # noqa: SLF001 - its own
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
             raise CheckpointError(f"the checkpoint is not one of this experiment: {error!r}") from error
         if not fits:
             raise CheckpointError("the checkpoint holds another network than this experiment describes")
         return model
 
-    def _fits(self) -> bool:
+    @property
+    def fits(self) -> bool:
         """Whether theta, statistics, columns and scalings have the sizes and types of the network."""
         network, dtype = self.network, dtype_of(self.experiment)
         scaled = [(self.scaling, network.inputs)]

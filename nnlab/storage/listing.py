@@ -22,20 +22,22 @@ from nnlab.storage.folder import CONFIG
 from nnlab.storage.lock import is_locked, present_status
 from nnlab.storage.lookup import run_folders
 from nnlab.storage.metrics import read_figures
-from nnlab.storage.run import Status
+from nnlab.storage.run import Status, StoppedBy
 from nnlab.storage.summary import Figures, LastMeasured, Text
 
 PARTS = ("test", "val", "train", "batch")  # the first that was measured says most of a training,
 HEADLINES = ("accuracy", "subset_accuracy", "r2", "loss")  # and so does the first of its figures
 BROKEN = "broken"
+FINISHED_EARLY = "finished early"  # by early stopping: nothing is left to resume, as there is of one that was stopped
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A run in a list. `status` is that of run.json, but killed for one that no process trains any more.
+    """A run in a list.
 
-    `figures` are those of a training, the last measured ones until it ends; `config` is the text of config.yaml. Of a
-    broken run the headline says what is wrong with it, and nothing else is known.
+    `status` is that of run.json, but killed for one that no process trains any more, and finished early for one that
+    early stopping has ended. `figures` are those of a training, the last measured ones until it ends; `config` is the
+    text of config.yaml. Of a broken run the headline says what is wrong with it, and nothing else is known.
     """
 
     path: Path
@@ -89,9 +91,15 @@ class _ListedRun(RunDocument):
     """What a list needs of run.json."""
 
     status: Status
+    stopped_by: StoppedBy | None = None
     kind: Literal["train", "compare-activations", "sweep"] = "train"
     begun: Text | None = None
     seconds: Seconds = 0
+
+    def status_now(self, lock: Path) -> str:
+        """The status to list."""
+        ended_early = self.status == "stopped" and self.stopped_by == "early_stopping"
+        return FINISHED_EARLY if ended_early else present_status(self.status, lock)
 
 
 class _ListedVerdict(DocumentPart):
@@ -122,7 +130,7 @@ def _read(path: Path) -> RunEntry:
         steps, figures = _measured_so_far(path / "metrics.csv", steps)
     return RunEntry(
         path,
-        present_status(run.status, lock),
+        run.status_now(lock),
         next(iter(summary.verdict.sentences), "") or headline(figures),
         run.kind,
         run.begun,

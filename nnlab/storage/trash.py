@@ -54,8 +54,8 @@ def move_to_trash(path: Path) -> Path:
     return moved
 
 
-def restore(root: Path, name: str) -> Path:
-    """Move a run from the trash of `root` back; where it is now, with another number if its name is taken."""
+def restore(root: Path, name: str) -> tuple[Path, Path]:
+    """Move a run from the trash of `root` back; where it was and is now, with another number if its name is taken."""
     trash = root / TRASH
     refuse_other_than_folder(trash)
     if not (names := run_folders(trash)):
@@ -67,7 +67,7 @@ def restore(root: Path, name: str) -> Path:
     if runs_in(root)[-1:] == [restored.name]:
         point_latest(root, restored.name)
     mend_latest(root)
-    return restored
+    return path, restored
 
 
 def mend_latest(root: Path, without: str = "") -> None:

@@ -19,12 +19,13 @@ class Batches:
     """The batch of any step, as a function of the step alone, so that a run can start anywhere.
 
     x (R or 1, N, inputs) and y (R or 1, N, outputs), as the head takes it, hold the training parts of the replicas, or
-    the one part that they share, of the N rows that `cut` cuts into batches. Without shuffling batches follow the rows.
+    the one part that they share, of the N rows that `cut` cuts into batches. y of very many classes becomes an array
+    batch by batch. Without shuffling batches follow the rows.
     A batch that holds all rows is never shuffled: its loss is a sum over the same rows in any order.
     """
 
     def __init__(self, x: Any, y: Array, seeds: Sequence[int], cut: Epoch, *, shuffle: bool) -> None:
-        self.x, self.y, self.seeds, self.cut = x, y, seeds, cut
+        self.x, self.y, self.seeds, self.cut = x, np.asarray(y) if cut.is_one_batch else y, seeds, cut
         self.shuffle = shuffle and not cut.is_one_batch
         self._epoch = -1
         if self.shuffle:
@@ -42,7 +43,7 @@ class Batches:
             return self.x, self.y
         epoch, number = divmod(step, self.cut.steps)
         part = self.cut.part(number)
-        return self._gathered(epoch, part) if self.shuffle else (self.x[:, part], self.y[:, part])
+        return self._gathered(epoch, part) if self.shuffle else (self.x[:, part], np.asarray(self.y[:, part]))
 
     def positions(self, step: int) -> NDArray[np.int64]:
         """Where the rows of that batch stand in the training part of each replica, (R, m)."""

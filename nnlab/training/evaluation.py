@@ -52,13 +52,12 @@ def figures_of(
     """Loss and quick figures of each split, and those `reported` that were asked for, (R,) each, such as `val/loss`."""
     found: dict[str, Array] = {}
     for split, part in parts.items():
-        scores = evaluator.room_for_outputs(part.x) if reported else None
-        outputs, loss = evaluator.outputs_and_loss(part.x, part.y_and_weights, scores)
+        scored, loss = evaluator.scored_and_loss(task, part.x, part.y_and_weights, ranked=bool(reported))
         assert loss is not None
-        outputs, targets = part.in_own_units(outputs), part.y if part.truth is None else part.truth
+        outputs, targets = part.in_own_units(scored.outputs), part.y if part.truth is None else part.truth
         found[f"{split}/loss"] = loss
         metrics = TRAINING_METRICS[task].items()
         found |= {f"{split}/{name}": figure(outputs, targets, part.weights) for name, figure in metrics}
-        scored = Scored(outputs, outputs if scores is None else scores)
+        scored = Scored(outputs, scored.scores)
         found |= {f"{split}/{figure.name}": figure(scored, targets, part.weights) for figure in reported}
     return found

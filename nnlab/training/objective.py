@@ -22,7 +22,7 @@ class Objective:
     """
 
     def __init__(self, network: Network, x: Array, y: Array) -> None:
-        self.x, self.y = x, y
+        self.x, self.y = x, np.asarray(y)
         # Where replicas weigh their classes differently, the head is made for all of them, and one of them is read.
         weights = network.head.weights
         self.copies = 1 if weights is None else len(weights)

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from scipy import stats
-from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, unsealed, write
+from support import NOTEBOOKS, PAINTED, nnlab, nnlab_here, parse_json, read_json, read_rows, trained, unsealed, write
 
 from nnlab.cli.terminal import Screen, show_comparison
 from nnlab.storage.summary import ComparisonSummary
@@ -54,7 +54,7 @@ def moons(tmp_path_factory):
     write(folder, MOONS)
     arms = [word for name in ARMS for word in ("-a", name)]
     words = ("--seeds", len(SEEDS), "--target", "val/accuracy >= 0.8", "--json")
-    result = nnlab("compare-activations", "experiment.yaml", *arms, *words, cwd=folder)
+    result = nnlab("compare-activations", "experiment.yaml", *arms, *words, cwd=folder, **PAINTED)
     assert (result.returncode, result.stderr) == (0, "")
     return folder, parse_json(result.stdout)
 
@@ -84,8 +84,9 @@ def column(results, label, name):
 
 def test_the_folder_holds_tables_weights_and_pictures(run):
     found = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_file())
-    drawn = ("accuracy", "boundaries", "cost", "film", "final", "learned_parameters", "ranking", "survival", "units")
-    plots = [f"plots/{name}.png" for name in drawn]
+    figures = ("accuracy", "cost", "final", "learned_parameters", "ranking", "survival")
+    of_networks = ("architecture", "boundaries", "film", "units")
+    plots = [f"plots/{name}.png" for name in (*figures, *of_networks)]
     weights = ["weights/prelu.npz", "weights/relu.npz", "weights/tanh.npz"]
     tables = ["results.csv", "metrics.csv", "arms.csv", "pairs.csv", "shares.csv", "table.md", "table.tex"]
     documents = ["config.yaml", "run.json", "summary.json", "report.html"]
@@ -137,12 +138,15 @@ def test_the_last_metrics_are_the_results(run, results):
         )
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("tanh", 17), ("relu", 17), ("prelu", 18)])
-def test_weights_hold_a_replica_for_each_seed(name, parameters, run):
+@pytest.mark.parametrize(("name", "learned"), [("tanh", []), ("relu", []), ("prelu", ["prelu1/alpha"])])
+def test_weights_hold_a_replica_for_each_seed(name, learned, run):
+    shapes = {"dense1/weights": (2, 4), "dense1/bias": (4,), "dense2/weights": (4, 1), "dense2/bias": (1,)}
+    shapes |= dict.fromkeys(learned, (1,))
     with np.load(run / "weights" / f"{name}.npz", allow_pickle=False) as members:
-        assert sorted(members.files) == ["seeds", "statistics", "theta"]
-        assert members["theta"].shape == (len(SEEDS), parameters)
-        assert members["theta"].dtype == np.float64
+        assert sorted(members.files) == sorted(["seeds", "layout", *shapes])
+        assert sorted(members["layout"].tolist()) == sorted(shapes)
+        assert {one: members[one].shape for one in shapes} == {n: (len(SEEDS), *s) for n, s in shapes.items()}
+        assert {members[one].dtype for one in shapes} == {np.dtype(np.float64)}
         assert members["seeds"].tolist() == list(SEEDS)
 
 
@@ -151,7 +155,8 @@ def test_a_replica_is_bit_for_bit_the_run_that_train_makes_alone(seed, run, resu
     words = ("--seed", seed, "--set", "network.activation=tanh")
     alone = trained(tmp_path, write(tmp_path, MOONS), *words)
     with np.load(alone / "checkpoints" / "last.npz") as one, np.load(run / "weights" / "tanh.npz") as many:
-        assert one["theta"][0].tobytes() == many["theta"][seed - 3].tobytes()
+        packed = np.concatenate([many[name][seed - 3].ravel() for name in many["layout"].tolist()])
+        assert one["theta"][0].tobytes() == packed.tobytes()
     final = read_json(alone / "summary.json")["final"]
     row = next(row for row in results if row["activation"] == "tanh" and row["seed"] == str(seed))
     for name in FIGURES:

@@ -66,7 +66,7 @@ def completed(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["tr"], ["train"]),
+        (["tr"], ["train", "trace"]),
         (["losses", "s"], ["show"]),
         (["train", "--res"], ["--resume"]),
         (["eval", ""], ["latest", "iris", "xor-tanh", "20260103-000000_xor", "20260104-000000_xor"]),
@@ -102,7 +102,7 @@ def completed(folder, monkeypatch, capsys):
         (["sweep", "--gate", "best.test/mic"], [f"best.test/micro_{name}" for name in ("precision", "recall", "f1")]),
         (["sweep", "--metric", "val/macro_f"], ["val/macro_f1"]),
         (["eval", "--split", ""], ["train", "val", "test"]),
-        (["--version", "tr"], ["train"]),
+        (["--version", "tr"], ["train", "trace"]),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -123,12 +123,36 @@ def test_behind_a_command_that_is_none_the_commands_are_shown(completed):
     assert "activations" in completed("activation", "")
 
 
+@pytest.fixture
+def arms(folder):
+    """A comparison and a sweep among the runs of `folder`."""
+    labels = ["relu", "elu(alpha=0.5, learn=1)", "relu [same init]", "f1"]
+    for name, more in {"20260106-000000_c": {}, "20260107-000000_s": {"sweep": {}}}.items():
+        (folder / "runs" / name).mkdir()
+        write(folder / "runs" / name, "", "config.yaml")
+        write(
+            folder / "runs" / name, json.dumps({"arms": dict.fromkeys(labels), "seeds": [3, 4], **more}), "summary.json"
+        )
+
+
+@pytest.mark.usefixtures("arms")
+def test_behind_a_comparison_its_arms_are_shown_and_behind_an_arm_its_seeds(completed):
+    known = ["relu", "elu:alpha=0.5,learn=1", "f1"]
+    assert completed("eval", "c", ":", "") == known
+    assert completed("draw", "c", ":", "el") == known[1:2]
+    assert completed("eval", "c") == [f"c:{arm}" for arm in known]
+    assert completed("gradcheck", "s", ":", "b") == ["best"]
+    assert completed("eval", "c", ":", "relu", "@", "") == ["seed3", "seed4"]
+    assert completed("eval", "c", "@", "latest", ":", "r") == ["relu"]
+    assert completed("eval", "iris", ":", "") == completed("eval", "latest", ":", "") == []
+
+
 def test_zsh_and_fish_get_their_own_forms(completed):
     assert completed("eval", "iri", shell="zsh") == ["_arguments '*: :((\"iris\"))'"]
     assert completed("eval", "nothing", shell="zsh") == ["_files"]
     fish = completed("train", "--set", "task=b", shell="fish", _TYPER_COMPLETE_FISH_ACTION="get-args")
     assert fish == ["task=binary"]
-    (train,) = completed("tra", shell="fish", _TYPER_COMPLETE_FISH_ACTION="get-args")
+    (train,) = completed("trai", shell="fish", _TYPER_COMPLETE_FISH_ACTION="get-args")
     assert train == "train\tTrain one network and leave a run folder."
 
 
@@ -142,8 +166,17 @@ main()
 
 
 @pytest.mark.parametrize(
-    "words", [["tra"], ["train", "--re"], ["eval", "xo"], ["train", "--set", "opt"], ["compare-activations", "-a", ""]]
+    "words",
+    [
+        ["tra"],
+        ["train", "--re"],
+        ["eval", "xo"],
+        ["eval", "c", ":"],
+        ["train", "--set", "opt"],
+        ["compare-activations", "-a", ""],
+    ],
 )
+@pytest.mark.usefixtures("arms")
 def test_nothing_slow_is_loaded(words, folder):
     asked = {"_NNLAB_COMPLETE": "complete_bash", "COMP_WORDS": "\n".join(["nnlab", *words])}
     done = subprocess.run(

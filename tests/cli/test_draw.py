@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 
 import pytest
@@ -22,9 +23,11 @@ def folder(tmp_path_factory):
 def test_without_a_file_mermaid_goes_to_stdout(folder):
     done = nnlab("draw", XOR, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[1:5] == [
+    scaled = "standardised<br/>(x − mean) / deviation<br/>mean and deviation of each column of the training rows"
+    assert done.stdout.splitlines()[1:6] == [
         "flowchart LR",
         '  input(["input<br/>2 inputs<br/>x1, x2"])',
+        f'  scaling["{scaled}"]',
         '  layer1["dense1<br/>2 units<br/>weights (2 × 2), bias (2)"]',
         '  layer2["tanh1"]',
     ]
@@ -84,5 +87,8 @@ def test_what_cannot_be_drawn_or_written_is_said(words, fault, folder):
 def test_a_dry_run_has_the_diagram_and_says_how_to_draw_it(folder):
     document = json.loads(nnlab_here("train", "experiment.yaml", "--dry-run", "--json", cwd=folder).stdout)
     assert document["diagram"] == nnlab_here("draw", "experiment.yaml", cwd=folder).stdout
-    shown = nnlab_here("train", "experiment.yaml", "--dry-run", cwd=folder)
-    assert "nnlab draw takes the same CONFIG and draws this network" in shown.stderr
+    sets = "--set", 'network.layers=[{dense: 3, activation: {formula: "x*sigmoid(x)"}}]'
+    shown = nnlab_here("train", "experiment.yaml", "--dry-run", *sets, cwd=folder).stderr.splitlines()
+    command = shlex.split(shown[shown.index("to draw this network:") + 1])
+    assert command == ["nnlab", "draw", "experiment.yaml", *sets, "-o", "architecture.png"]
+    assert nnlab_here(*command[1:], cwd=folder).stdout == "architecture.png\n"

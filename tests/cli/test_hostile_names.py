@@ -114,6 +114,12 @@ def test_an_escape_sequence_of_the_user_is_answered_in_printable_text(place, tmp
     assert r"a\x1b[31mb" in seen(result)
 
 
+def test_a_name_in_bytes_that_are_no_text_is_answered_in_plain_words(tmp_path):
+    path = experiment(tmp_path, ("a", "b"), "plain.csv")
+    result = nnlab_here("train", path, "--name", "a\udcff", cwd=tmp_path)
+    assert (result.exit_code, result.stderr) == (2, "--name: found 'a\\udcff', expected text in UTF-8\n")
+
+
 def test_a_file_whose_own_name_has_an_escape_sequence_trains_without_showing_it(tmp_path):
     path = experiment(tmp_path, ("a", "b"), "a\x1b[31mb.csv")
     seen(nnlab_here("train", path, cwd=tmp_path))

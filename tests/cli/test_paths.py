@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import sys
 import numpy as np
 import pytest
 from support import ROOT, environment, nnlab_here, read_json, write
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 EXPERIMENT = """\
 name: t
@@ -44,6 +47,11 @@ def bash(command, cwd, **changes):
     )
 
 
+def here(command, cwd):
+    """The words of an `nnlab` command that needs no shell, in this process."""
+    return nnlab_here(*shlex.split(command), cwd=cwd)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """An experiment with its table, and a folder `work` with a table of the same name."""
@@ -59,47 +67,46 @@ def folder(tmp_path):
 
 def test_a_number_is_no_name_of_a_column_wherever_one_is_wanted(folder):
     keys = ["target=2020", "target=[2020]", "ignore=2020", "keep=[2020]", "weight=2020", "group=2020"]
-    done = bash(" ; ".join(f"nnlab train e.yaml --set data.{key} --dry-run" for key in keys), folder)
-    assert [line.partition(": ")[2][:36] for line in done.stderr.splitlines()] == [
-        "found 2020, expected text; quote it "
-    ] * len(keys)
+    for key in keys:
+        (line,) = here(f"train e.yaml --set data.{key} --dry-run", folder).stderr.splitlines()
+        assert line.partition(": ")[2].startswith("found 2020, expected text; quote it ")
 
 
 def test_a_path_of_an_option_is_seen_from_where_the_command_is_run(folder):
     for path in ("./d.csv", "d.csv", str(folder / "work" / "d.csv")):
-        done = bash(f"cd work && nnlab train ../e.yaml --set data.source={path} --dry-run", folder)
-        assert done.returncode == 0
+        done = here(f"train ../e.yaml --set data.source={path} --dry-run", folder / "work")
+        assert done.exit_code == 0
         assert "classes X0, X1, X2" in done.stderr
         assert "warning" not in done.stderr
 
 
 def test_a_path_of_an_option_is_not_looked_for_beside_the_experiment(folder):
     (folder / "work" / "d.csv").unlink()
-    done = bash("cd work && nnlab train ../e.yaml --set data.source=./d.csv", folder)
-    assert done.returncode == 2
+    done = here("train ../e.yaml --set data.source=./d.csv", folder / "work")
+    assert done.exit_code == 2
     assert done.stderr.startswith("--set data.source=…:1:13: found no file 'd.csv', expected")
 
 
 def test_a_path_in_the_file_is_seen_from_the_file_with_a_warning_of_another_one_here(folder):
-    done = bash("cd work && nnlab train ../e.yaml --dry-run", folder)
+    done = here("train ../e.yaml --dry-run", folder / "work")
     assert "classes c0, c1, c2" in done.stderr
     read, other = folder / "d.csv", folder / "work" / "d.csv"
     assert f"warning: data.source 'd.csv': read {read}, beside the experiment file, not {other}\n" in done.stderr
-    assert "warning" not in bash("nnlab train e.yaml --dry-run", folder).stderr
+    assert "warning" not in here("train e.yaml --dry-run", folder).stderr
 
 
 def test_a_path_in_the_file_that_is_only_here_is_read_and_told(folder):
     (folder / "d.csv").unlink()
-    done = bash("cd work && nnlab train ../e.yaml --dry-run", folder)
+    done = here("train ../e.yaml --dry-run", folder / "work")
     assert "classes X0, X1, X2" in done.stderr
-    here = folder / "work" / "d.csv"
-    assert f"note: data.source 'd.csv': read from the working directory, {here}" in done.stderr
+    read = folder / "work" / "d.csv"
+    assert f"note: data.source 'd.csv': read from the working directory, {read}" in done.stderr
 
 
 def test_the_resolved_experiment_reads_the_same_file_from_anywhere(folder):
-    done = bash("cd work && nnlab train ../e.yaml --set data.source=d.csv --quiet", folder)
+    done = here("train ../e.yaml --set data.source=d.csv --quiet", folder / "work")
     run = folder / "work" / done.stdout.strip()
-    again = bash(f"cd / && nnlab train {run}/config.yaml --dry-run", folder)
+    again = here(f"train {run}/config.yaml --dry-run", "/")
     assert "classes X0, X1, X2" in again.stderr
     assert read_json(run / "run.json")["data"]["read_from"] == str(folder / "work" / "d.csv")
 
@@ -137,8 +144,8 @@ def test_a_folder_of_that_name_is_written_with_a_dot(folder):
     "words", ["e.yaml --runs-dir=~nobody-here/x", "'~nobody-here/e.yaml'", "e.yaml --set 'data.source=~nobody-here/x'"]
 )
 def test_a_user_who_is_not_there_is_refused(words, folder):
-    done = bash(f"nnlab train {words}", folder)
-    assert done.returncode == 2
+    done = here(f"train {words}", folder)
+    assert done.exit_code == 2
     assert "but there is no home folder ~nobody-here" in done.stderr
     assert not (folder / "~nobody-here").exists()
 
@@ -157,32 +164,34 @@ def shadowed(folder):
 
 def test_a_set_of_the_catalogue_from_another_file_is_warned_of_and_recorded(shadowed):
     file = str(shadowed / "data" / "iris.csv")
-    done = bash("nnlab train e.yaml --set data.source=iris --dry-run", shadowed)
+    done = here("train e.yaml --set data.source=iris --dry-run", shadowed)
     assert f"warning: iris was read from {file} (90 rows), which is not the set that ships with nnlab" in done.stderr
-    done = bash("nnlab train e.yaml --set data.source=iris --name m --quiet", shadowed)
+    done = here("train e.yaml --set data.source=iris --name m --quiet", shadowed)
     assert f"warning: iris was read from {file} (90 rows)" in done.stderr
     assert read_json(shadowed / done.stdout.strip() / "run.json")["data"]["read_from"] == file
-    done = bash("mv data x; nnlab eval m --split test", shadowed)
-    assert done.returncode == 2
+    (shadowed / "data").rename(shadowed / "x")
+    done = here("eval m --split test", shadowed)
+    assert done.exit_code == 2
     assert f"read from {ROOT / 'data' / 'iris.csv'}, then from {file}" in done.stderr
 
 
 def test_comparisons_warn_of_it_too(shadowed):
-    done = bash("nnlab compare-activations e.yaml --set data.source=iris --seeds 2 -a relu -a tanh --quiet", shadowed)
+    done = here("compare-activations e.yaml --set data.source=iris --seeds 2 -a relu -a tanh --quiet", shadowed)
     assert "warning: iris was read from" in done.stderr
     file = str(shadowed / "data" / "iris.csv")
     assert read_json(shadowed / done.stdout.strip() / "run.json")["data"]["read_from"] == file
 
 
-def test_a_data_folder_that_the_user_named_is_told(shadowed):
-    done = bash("nnlab train e.yaml --set data.source=iris --dry-run", shadowed, NNLAB_DATA="data")
+def test_a_data_folder_that_the_user_named_is_told(shadowed, monkeypatch):
+    monkeypatch.setenv("NNLAB_DATA", "data")
+    done = here("train e.yaml --set data.source=iris --dry-run", shadowed)
     assert "warning" not in done.stderr
     assert f"note: iris was read from {shadowed / 'data' / 'iris.csv'} (90 rows)" in done.stderr
 
 
 def test_the_set_that_ships_is_told_wherever_it_lies(shadowed):
     shutil.copy(ROOT / "data" / "iris.csv", shadowed / "data")
-    done = bash("nnlab train e.yaml --set data.source=iris --dry-run", shadowed)
+    done = here("train e.yaml --set data.source=iris --dry-run", shadowed)
     assert "warning" not in done.stderr
     assert f"note: iris was read from {shadowed / 'data' / 'iris.csv'} (150 rows)" in done.stderr
 
@@ -190,10 +199,10 @@ def test_the_set_that_ships_is_told_wherever_it_lies(shadowed):
 def test_a_file_named_like_a_set_of_the_catalogue_is_told_from_it(folder):
     write(folder, EXPERIMENT.replace("d.csv", "iris"), "e.yaml")
     (folder / "iris").mkdir()
-    done = bash("nnlab train e.yaml --dry-run", folder)
+    done = here("train e.yaml --dry-run", folder)
     assert f"warning: data.source 'iris' is the set of the catalogue, not {folder / 'iris'}; ./iris" in done.stderr
     assert "classes setosa" in done.stderr
-    done = bash("nnlab train e.yaml --set data.source=./iris --dry-run", folder)
+    done = here("train e.yaml --set data.source=./iris --dry-run", folder)
     assert "found a folder with none of the known files" in done.stderr
 
 
@@ -224,7 +233,10 @@ def test_an_experiment_is_read_from_a_pipe_and_its_paths_from_here(command, fold
 def test_messages_call_it_standard_input(path, folder):
     done = bash(f"sed s/tanh/tahn/ e.yaml | nnlab train {path}", folder)
     assert done.returncode == 2
-    assert done.stderr == "<stdin>:5:36: unknown activation 'tahn'; did you mean 'tanh'?\n"
+    assert (
+        done.stderr
+        == "<stdin>:5:36: unknown activation 'tahn'; did you mean 'tanh'? (one of a plugin needs --plugin FILE.py)\n"
+    )
 
 
 def test_what_is_piped_in_is_recorded_and_can_be_resumed(folder):
@@ -276,8 +288,9 @@ def test_a_terminal_is_not_waited_for(words, folder):
 
 def test_a_value_that_is_too_large_is_named_by_file_row_and_column(folder):
     write(folder, "b,a,y\n1,2,c0\n1,1e300,c1\n", "far.csv")
-    done = bash("nnlab train e.yaml --name m --quiet && nnlab eval m --data far.csv", folder)
-    assert done.returncode == 2
+    assert here("train e.yaml --name m --quiet", folder).exit_code == 0
+    done = here("eval m --data far.csv", folder)
+    assert done.exit_code == 2
     assert re.fullmatch(
         r"far\.csv:( row 2|3): found 1e\+300 in column 'a', expected one that is finite once scaled and in float32\n",
         done.stderr,
@@ -288,14 +301,15 @@ def test_targets_that_are_too_large_are_named_in_training_and_in_new_rows(folder
     rows = [f"{row % 5},{row % 7},{row}" for row in range(40)]
     write(folder, "\n".join(["a,b,y", *rows]) + "\n", "reg.csv")
     write(folder, "\n".join(["a,b,y", *(f"{row}e300" for row in rows)]) + "\n", "far.csv")
-    regression = "nnlab train e.yaml --set task=regression --quiet --set data.source"
-    done = bash(f"{regression}=far.csv", folder)
+    regression = "train e.yaml --set task=regression --quiet --set data.source"
+    done = here(f"{regression}=far.csv", folder)
     found = (
         r"far\.csv:( row \d+|\d+): found \d+(\.\d+)?e\+30[01] in column 'y', expected one that is finite once scaled"
     )
     assert re.search(found + r" and in float32; see data\.scale_targets\n$", done.stderr)
-    done = bash(f"{regression}=reg.csv --name m && nnlab eval m --data far.csv", folder)
-    assert done.returncode == 2
+    assert here(f"{regression}=reg.csv --name m", folder).exit_code == 0
+    done = here("eval m --data far.csv", folder)
+    assert done.exit_code == 2
     assert re.match(found, done.stderr)
 
 

@@ -143,17 +143,20 @@ def test_pictures_of_arms_are_drawn_again_from_their_tables(kind, compared):
     run = next(path for path in (compared / "runs").iterdir() if path.name.endswith(kind))
     listed = [line.split(maxsplit=1) for line in plotted(run, cwd=compared).splitlines()]
     lost = [name for name, text in listed if text.startswith("cannot be drawn again: ")]
-    assert lost == (["units"] if kind == "compare" else [])
+    assert lost == (["units", "architecture"] if kind == "compare" else [])
     for name in {name for name, _ in listed} - {*lost}:
         plotted(run, name, "-o", "again.png", cwd=compared)
         assert (compared / "again.png").read_bytes() == (run / "plots" / f"{name}.png").read_bytes(), name
         assert (run / "plots" / f"{name}.svg").is_file()
 
 
-def test_a_picture_of_the_arms_networks_says_how_to_get_it(compared):
+@pytest.mark.parametrize(
+    ("name", "how"), [("units", "--needed --figures svg,pdf"), ("architecture", "nnlab draw RUN:ARM")]
+)
+def test_a_picture_of_the_arms_networks_says_how_to_get_it(name, how, compared):
     run = next(path for path in (compared / "runs").iterdir() if path.name.endswith("compare"))
-    assert "units: cannot be drawn again" in (said := refused(run, "units", cwd=compared))
-    assert "--needed --figures svg,pdf" in said
+    assert f"{name}: cannot be drawn again" in (said := refused(run, name, cwd=compared))
+    assert how in said
 
 
 def test_a_table_of_arms_that_was_cut_is_told(compared):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support import nnlab, parse_json, write
+from support import PAINTED, nnlab, parse_json, write
+
+pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 EXPERIMENT = """\
 name: own
@@ -57,8 +59,8 @@ WORDS = {
 }
 
 
-def with_own(*words, cwd):
-    return nnlab(*words, "--plugin", "own.py", cwd=cwd, PYTHONWARNINGS="default")
+def with_own(*words, cwd, **changes):
+    return nnlab(*words, "--plugin", "own.py", cwd=cwd, PYTHONWARNINGS="default", **changes)
 
 
 @pytest.mark.slow
@@ -94,7 +96,7 @@ def test_a_long_line_is_cut(tmp_path):
 def test_a_result_that_goes_to_stdout_as_a_file_stays_whole(tmp_path):
     """Only while a plugin's code runs does file descriptor 1 lead to nothing."""
     write(tmp_path, PLUGIN, "own.py")
-    result = with_own("activations", "plot", "talker", "--out", "/dev/stdout", cwd=tmp_path)
+    result = with_own("activations", "plot", "talker", "--out", "/dev/stdout", cwd=tmp_path, **PAINTED)
     assert result.returncode == 0, result.stderr
     assert result.stdout.encode("utf-8", "surrogateescape").startswith(b"\x89PNG")
 

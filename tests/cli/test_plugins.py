@@ -89,6 +89,7 @@ def test_without_the_plugin_its_activation_is_unknown(tmp_path):
     result = nnlab_here("train", write(tmp_path, XOR), cwd=tmp_path)
     assert result.exit_code == 2
     assert "experiment.yaml:5:36: unknown activation 'cube'" in result.stderr
+    assert result.stderr.endswith(" (one of a plugin needs --plugin FILE.py)\n")
 
 
 OF_A_RUN = {

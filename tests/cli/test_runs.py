@@ -13,6 +13,9 @@ import pytest
 from made_up_runs import made_up
 from support import COMMAND, HOUSES, LONG, XOR, begun, environment, nnlab, nnlab_here, parse_json, write
 
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import TrainingRun
+
 FIRST, SECOND = "20261121-100000_a", "20261121-110000_b"
 
 
@@ -171,6 +174,22 @@ def test_a_comparison_has_no_curves_of_its_own_to_draw(many):
     assert "expected a training" in result.stderr
 
 
+def test_a_run_that_finished_early_is_told_from_one_that_was_stopped(tmp_path):
+    ended = {"20261121-100000_early": "early_stopping", "20261121-100001_halted": "max_seconds"}
+    for name, by in ended.items():
+        RunFolder(made_up(tmp_path / "runs", name)).write_run(TrainingRun(status="stopped", stopped_by=by))
+    for status, name in zip(("finished early", "stopped"), ended, strict=True):
+        words = ("runs", "list", "--where", f"status={status}", "--columns", "run,status", "--csv")
+        assert nnlab_here(*words, cwd=tmp_path).stdout == f"run,status\n{name},{status}\n"
+
+
+def test_a_list_as_csv_holds_nothing_that_a_terminal_or_a_spreadsheet_acts_on(tmp_path):
+    for name in ("=1+1_\x1b[31mred", "-2"):
+        made_up(tmp_path / "runs", "a").rename(tmp_path / "runs" / name)
+    shown = nnlab_here("runs", "list", "--columns", "run,seed", "--csv", cwd=tmp_path)
+    assert shown.stdout == "run,seed\n-2,1\n'=1+1_\\x1b[31mred,1\n"
+
+
 # --- rm, restore -----------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +208,10 @@ def test_without_a_terminal_runs_are_removed_only_with_yes(cwd):
     assert (result.returncode, result.stdout) == (0, f"runs/{SECOND}\n")
     listed = nnlab_here("runs", "list", "--runs-dir", "runs/.trash", "--columns", "run", "--csv", cwd=cwd)
     assert listed.stdout == f"run\n{FIRST}\n"
+    made_up(cwd / "runs", FIRST)
+    result = nnlab_here("runs", "restore", "a", cwd=cwd)
+    assert result.stdout == f"runs/{FIRST}-2\n"
+    assert result.stderr == f"note: {FIRST} is now {FIRST}-2, since another run there has its name\n"
 
 
 @pytest.mark.slow

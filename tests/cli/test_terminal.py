@@ -24,6 +24,8 @@ from nnlab.cli.terminal import Screen
 from nnlab.experiments.parameter_table import ParameterTable
 from nnlab.experiments.train import Progress, Whole
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 def shown(width, show):
     """The lines that `show` puts on a screen of that width; None for a file, where nobody said how wide it is."""
@@ -115,6 +117,7 @@ def test_the_width_of_a_file_leaves_the_report_in_one_block(tmp_path):
     write(tmp_path, HOUSES)
     result = nnlab("gradcheck", "experiment.yaml", cwd=tmp_path)
     assert result.stderr.count("worst entry") == 1
+    assert "\nB bounds what rounding alone may add up to, and an absolute error passes up to 4 B + " in result.stderr
 
 
 @given(st.integers(40, 200), st.text("abcdefgh", min_size=1, max_size=60))

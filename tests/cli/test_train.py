@@ -18,6 +18,7 @@ from support import (
     COMMAND,
     HOUSES,
     LONG,
+    PAINTED,
     XOR,
     begun,
     environment,
@@ -67,7 +68,7 @@ def moons(tmp_path_factory):
     """A run of a binary task with all three parts, and the process that made it."""
     folder = tmp_path_factory.mktemp("moons")
     write(folder, MOONS)
-    result = nnlab("train", "experiment.yaml", "--json", cwd=folder)
+    result = nnlab("train", "experiment.yaml", "--json", cwd=folder, **PAINTED)
     assert result.returncode == 0, result.stderr
     return folder, result
 
@@ -481,7 +482,7 @@ def digests(folder):
 @pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
 def test_odd_surroundings_give_plain_text_and_the_same_bytes(changes, run, tmp_path):
     write(tmp_path, MOONS)
-    result = nnlab("train", "experiment.yaml", cwd=tmp_path, **changes)
+    result = nnlab("train", "experiment.yaml", cwd=tmp_path, **changes, **PAINTED)
     assert result.returncode == 0, result.stderr
     assert "\x1b" not in result.stdout + result.stderr
     assert "arning" not in result.stderr

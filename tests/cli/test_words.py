@@ -75,7 +75,7 @@ def test_a_word_that_is_none_of_a_few_is_told_in_our_words(words, found, tmp_pat
         ("grad", "'gradcheck'"),
         ("activation", "'activations'"),
         ("s", "'sweep' or 'schedules'"),
-        ("trian", "'train'"),
+        ("trian", "'train', 'trace'"),
         ("evaluate", "'eval'"),
     ],
 )

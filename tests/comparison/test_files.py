@@ -245,8 +245,8 @@ def test_the_report_opens_with_one_table_of_all_arms_and_their_curves(path, foun
     assert page.text("caption").startswith(table.caption.replace("interval; ", weights))
     charts = [json.loads(text) for tag, text in page.texts if tag == "script" and text.startswith('{"title"')]
     assert [chart["title"] for chart in charts] == [
-        "Train accuracy, median of the seeds",
-        "Train loss, median of the seeds",
+        "Training accuracy, median of the seeds",
+        "Training loss, median of the seeds",
     ]
     assert [series["name"] for series in charts[0]["series"]] == [*found.arms]
     for series in charts[0]["series"]:

@@ -44,19 +44,19 @@ def test_each_arm_has_a_curve_with_its_seeds_that_are_those_of_the_results(confi
         ["relu", "done", "10 of 10", "3"],
         ["tanh", "done", "10 of 10", "3"],
     ]
-    (chart,) = (one for one in shown["charts"] if one["title"] == "Training loss")
+    (chart,) = (one for one in shown["charts"] if one["title"] == "Training loss, median of the seeds")
     results = read_rows(folder / "results.csv")
     for series, label in zip(chart["series"], ("relu", "tanh"), strict=True):
         finals = [float(row["train/loss"]) for row in results if row["activation"] == label]
         assert series["name"] == label
         assert [member[-1] for member in series["members"]] == pytest.approx(finals, rel=1e-5)
-        assert series["y"][-1] == pytest.approx(np.mean(finals), rel=1e-5)
+        assert series["y"][-1] == pytest.approx(np.median(finals), rel=1e-5)
 
 
 def test_processes_send_all_figures_and_seeds(config, tmp_path):
     _, shown = run(tmp_path, "compare-activations", config, "-a", "relu", "-a", "tanh", "--seeds", "3", "--jobs", "2")
     titles = {chart["title"]: [one["name"] for one in chart["series"]] for chart in shown["charts"]}
-    assert titles["Training loss"] == ["relu", "tanh"]
+    assert titles["Training loss, median of the seeds"] == ["relu", "tanh"]
     assert all(len(one["members"]) == 3 for chart in shown["charts"] for one in chart["series"])
 
 
@@ -66,7 +66,7 @@ def test_points_of_a_sweep_that_train_together_are_told_apart_and_the_last_seven
     folder, shown = run(tmp_path, "sweep", config, "--grid", grid, "--seeds", "2")
     assert len(shown["arms"]["rows"]) == 9
     assert "Drawn are the last 7 points of 9 that have begun." in shown["notes"]
-    (chart,) = (one for one in shown["charts"] if one["title"] == "Training loss")
+    (chart,) = (one for one in shown["charts"] if one["title"] == "Training loss, median of the seeds")
     rows = [
         row for row in read_rows(folder / "points.csv") if (row["figure"], row["statistic"]) == ("train/loss", "mean")
     ]
@@ -128,12 +128,12 @@ def test_an_arm_in_several_tasks_has_one_curve_over_all_its_seeds(arms):
         arms.note(2, progress(step, step + 5.0, step + 5.0))
     ((series,),) = (chart["series"] for chart in arms.page.shown["charts"])
     assert (series["name"], series["x"]) == ("two", [0, 20, 40])
-    assert series["y"] == [3.5, 13.5, 2.0]
+    assert series["y"] == [4.0, 14.0, 2.0]
     assert series["members"] == [[1, 1, 1], [3, 3, 3], [5, 25, None], [5, 25, None]]
     arms.end(2, [])
     arms.note(1, progress(60, 1.0, 3.0))
     ((series,),) = (chart["series"] for chart in arms.page.shown["charts"])
-    assert series["y"] == [3.5, 13.5, 13.5, 13.5]  # a task that has ended keeps its last mean
+    assert series["y"] == [4.0, 14.0, 14.0, 14.0]  # the seeds of a task that has ended keep their last values
 
 
 def test_seeds_that_stopped_and_arms_that_failed_are_told(arms):

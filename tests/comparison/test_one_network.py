@@ -136,6 +136,7 @@ def test_an_arm_is_drawn_with_its_weights(run, tmp_path):
     [
         ("swish", "found no arm 'swish', expected one of relu, leaky_relu(negative_slope=0.3), f1, f2\n"),
         ("relo", "found no arm 'relo'; did you mean 'relu'?\n"),
+        ("relu@4", "found no arm 'relu@4'; did you mean 'relu@seed4'?\n"),
         ("relu@seed9", "found seed 9, expected one from 3 to 5\n"),
         ("", "found no arm after the ':', expected RUN:ARM\n"),
     ],
@@ -164,10 +165,27 @@ def test_a_comparison_has_no_checkpoints(run):
 # --- what was changed since -------------------------------------------------------------------------------------------
 
 
-def test_other_weights_are_refused(copy):
+def test_other_weights_are_refused_unless_they_are_trusted(copy):
     shutil.copy(copy / "weights" / "f1.npz", copy / "weights" / "relu.npz")
-    result = evaluated(copy, "relu", "--trust")
+    result = evaluated(copy, "relu")
     assert (result.exit_code, "relu.npz: found other weights than those of the" in result.stderr) == (2, True)
+    assert "--trust goes on" in result.stderr
+    found = parse_json(evaluated(copy, "relu@seed3", "--trust", "--json").stdout)
+    assert found["trusted"] == ["theta: found another SHA-256 than in summary.json"]
+
+
+@pytest.mark.parametrize("theta", [np.zeros((3, 2)), np.zeros((3, 2, 2)), np.zeros((1, 9)), np.array(0.0)])
+def test_weights_of_another_network_are_never_trusted(theta, copy):
+    np.savez(copy / "weights" / "relu.npz", theta=theta, statistics=np.zeros((3, 0)))
+    result = evaluated(copy, "relu@seed5", "--trust")
+    assert (result.exit_code, "found weights of" in result.stderr or "found no weights" in result.stderr) == (2, True)
+
+
+def test_the_figures_of_a_network_come_from_its_weights_alone(run, copy):
+    """Its tables are for the reader."""
+    before = parse_json(evaluated(run, "relu", "--json").stdout)["figures"]
+    write(copy, (copy / "results.csv").read_text(encoding="utf-8").replace("0.", "1."), "results.csv")
+    assert parse_json(evaluated(copy, "relu", "--json").stdout)["figures"] == before
 
 
 def test_another_experiment_is_refused(copy):

@@ -56,7 +56,13 @@ def summary_of(arms, ranking=None, kind=ComparisonSummary, settings=lambda _labe
     return kind.model_construct(
         target="val/accuracy >= 0.95",
         arms={
-            label: ArmSummary.model_construct(final=final, reached_share=share, settings=settings(label))
+            label: ArmSummary.model_construct(
+                final=final,
+                reached_share=share,
+                settings=settings(label),
+                activation={"formula": "x * sigmoid(1.7 * x)"} if label == "f1" else label,
+                family=label,
+            )
             for label in arms
         },
         verdict=VerdictSummary(ranking=tuple(ranking or arms), sentences=(), warnings=()),
@@ -196,7 +202,18 @@ def test_of_many_arms_only_the_medians_are_drawn(count, spread):
     one = compared({f"arm{index}": arm() for index in range(count)})
     assert bool(picture("cost", one).axes[0].collections) == spread
     assert ("without their spread" in words(picture("cost", one))) != spread
-    assert bool(picture("survival", one).axes[0].collections) == spread
+    above, *panels = picture("survival", one).axes
+    assert not above.collections
+    assert [len(panel.collections) for panel in panels] == ([1] * count if spread else [])  # each band in its own panel
+
+
+def test_pictures_say_at_their_foot_what_a_short_label_stands_for():
+    """Above the legend, or below the axes where there is none."""
+    one = compared({"f1": arm(), "relu": arm()})
+    said, silent = pictures_of("test/accuracy"), compared({"relu": arm()})
+    for name in ("cost", "final"):
+        notes = [[text.get_text() for text in said[name].draw(each).findobj(Text)] for each in (one, silent)]
+        assert [texts.count("f1 = x * sigmoid(1.7 * x)") for texts in notes] == [1, 0]
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -438,6 +455,36 @@ def test_a_film_has_a_row_for_each_arm_and_a_panel_for_each_moment():
     assert len(figure.axes) == 6
     assert [axes.get_title() for axes in figure.axes[:3]] == ["at the start", "step 5", "step 20"]
     assert [axes.get_ylabel() for axes in figure.axes[::3]] == ["a", "b"]
+
+
+def test_names_beside_a_film_are_not_broken_within_a_word():
+    figure = picture("film", with_networks(labels=("leaky_relu(negative_slope=0.1)", "b")))
+    assert figure.axes[0].get_ylabel() == "leaky_relu(\nnegative_slope=0.1)"
+
+
+def test_a_parameter_in_the_name_of_an_arm_is_not_said_again_and_layers_are_told_apart():
+    one = with_networks(labels=("leaky_relu(negative_slope=0.1)", "prelu"))
+    own = {
+        "leaky_relu(negative_slope=0.1)": ["negative_slope = 0.1"] * 2,
+        "prelu": ["alpha = 0.07 learned", "alpha = 0.4 learned"],
+    }
+    networks = {
+        label: replace(network, portraits=[replace(portrait(), parameters=each) for each in own[label]])
+        for label, network in one.median_networks.items()
+    }
+    figure = picture("units", replace(one, median_networks=networks))
+    first, second = (axes.get_title(loc="left") for axes in figure.axes[:2])
+    assert (first.count("negative_slope"), first.count("\n")) == (1, 2)
+    assert "layer 1: alpha = 0.07 learned\nlayer 2: alpha = 0.4 learned" in second
+
+
+def test_a_sweep_draws_what_the_activations_of_its_points_learn():
+    values = np.array([[0.25, NAN, 0.2, NAN, 0.1]] * 2)
+    arms = {"prelu": arm(**{"parameters/prelu1.alpha/mean": values}), "relu": arm()}
+    one = replace(compared(arms), summary=summary_of(arms, kind=SweepSummary, settings=lambda label: {"a": label}))
+    figure = sweep_pictures("val/accuracy")["learned_parameters"].draw(one)
+    assert "median and 10th to 90th percentile of the seeds" in words(figure).replace("\n", " ")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1: prelu"]
 
 
 def test_a_film_of_many_points_shows_some_and_says_so():

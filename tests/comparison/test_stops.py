@@ -248,6 +248,7 @@ def test_a_full_disk_ends_with_the_line_that_goes_on_and_a_report_of_the_arms_be
     assert statuses(run) == {"failed"}
     assert len(read_json(run / "summary.json")["arms"]) == 1
     assert page(run)[:2] == ("moons (failed)", "bad")
+    assert 'class="chart"' in (run / "report.html").read_text(encoding="utf-8")  # curves of what was trained
 
 
 def test_a_disk_that_is_full_in_the_last_part_leaves_the_report(tmp_path, monkeypatch):

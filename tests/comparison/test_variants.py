@@ -191,6 +191,15 @@ def test_all_faults_of_tuned_values_are_told_in_one_pass():
     ]  # fmt: skip
 
 
+def test_a_fault_that_all_values_of_a_key_share_stands_once():
+    with pytest.raises(ConfigError) as error:
+        made(tune=["optimizer.lr=0.1,0.2", "network.l2=-2,0"])
+    assert str(error.value).splitlines() == [
+        "--tune optimizer.lr: unknown key 'lr' of adam; did you mean 'learning_rate'?",
+        "--tune network.l2=-2: found -2, expected a number of at least 0",
+    ]
+
+
 @given(st.lists(st.from_regex(r"[a-z0-9.]+|\[[a-z, ]*\]|\{a: 1, b: \[2, 3\]\}|'[,\[]*'", fullmatch=True), min_size=1))
 def test_values_are_cut_at_the_commas_between_them(values):
     assert split_values(",".join(values)) == values

@@ -107,6 +107,7 @@ VALUES = [
     ("layers: [8]", "layers: [{dense: 0}]", "7:20", "found 0, expected a number of at least 1"),
     ("layers: [8]", "layers: [{dense: 2, l2: -1}]", "7:27", "found -1"),
     ("layers: [8]", "inputs: 0", "7:11", "found 0, expected a number of at least 1"),
+    ("source: iris", "source: iris\n  columns: null", "5:12", "found nothing, expected a mapping"),
     ("layers: [8]", "activation: relo", "7:15", "unknown activation 'relo'; did you mean 'relu'?"),
     ("layers: [8]", "activation: __import__('os')", "7:15", "unknown activation"),
     ("layers: [8]", "activation: 3", "7:15", "found 3, expected the name"),
@@ -138,6 +139,7 @@ VALUES = [
     ("epochs: 1", "epochs: 1\n  early_stopping: {patience: 0}", "10:30", "found 0, expected a number of at least 1"),
     ("epochs: 1", "epochs: 1\n  early_stopping: {min_delta: -1}", "10:31", "found -1"),
     # the optimizer
+    ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, lr: 0.1}", "10:24", "'lr' of sgd; did you mean 'learning_rate'?"),
     ("epochs: 1", "epochs: 1\noptimizer: adan", "10:12", "unknown optimizer 'adan'; did you mean 'adam'?"),
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, learning_rate: 0}", "10:39", "found 0 for learning_rate of sgd"),
     ("epochs: 1", "epochs: 1\noptimizer: {name: sgd, learning_rate: -0.1}", "10:39", "found -0.1 for learning_rate"),
@@ -348,7 +350,7 @@ def test_a_formula_where_a_name_stands_is_told_how_formulas_are_written():
         "unknown activation 'x * sigmoid(x)'; expected a name, or a formula written as {formula: '…'}",
     )
     _, message = the_fault(changed("layers: [8]", "activation: leaky-relu"))
-    assert message == "unknown activation 'leaky-relu'; did you mean 'leaky_relu'?"
+    assert message.startswith("unknown activation 'leaky-relu'; did you mean 'leaky_relu'?")
 
 
 def test_a_missing_key_beside_an_unknown_one_that_is_not_near_is_told_too():

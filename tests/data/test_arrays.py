@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nnlab.data import files
 from nnlab.data.arrays import read_npz, read_npz_like
 from nnlab.errors import DataError
+from nnlab.maths import one_hot
 
 X = np.array([[1.5, 2.0], [3.0, -4.0], [0.1, 1e-300]])
 LABELS = np.array([0, 2, 1])
@@ -93,6 +94,16 @@ def test_images_are_flattened(save):
 )
 def test_targets(save, task, y, expected):
     np.testing.assert_array_equal(read_npz(save(x=X, y=y), task=task).y, expected)
+
+
+@pytest.mark.parametrize("y", [np.eye(3, dtype=np.uint8)[LABELS], LABELS], ids=["one-hot", "labels"])
+def test_targets_of_very_many_classes_are_the_class_of_each_row(save, y, monkeypatch):
+    monkeypatch.setattr(one_hot, "MOST_DENSE", 2)
+    data = read_npz(save(x=X, y=y), task="multiclass")
+    again = read_npz_like(save(x=X, y=y), data.columns, task="multiclass")
+    assert isinstance(data.y, one_hot.OneHot)
+    assert data.y.codes.tolist() == again.y.codes.tolist() == LABELS.tolist()
+    assert data.fingerprint == again.fingerprint != read_npz(save(x=X, y=y[::-1]), task="multiclass").fingerprint
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,22 @@ def test_constant_columns_are_said_once():
     assert prepared(load("digits", task="multiclass"), scale_name="none").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "spread", "cure"),
+    [(1e-9, 0.0, "without epsilon in data.scale such columns are 0"), (0.0, 1e-9, "data.ignore: ['size'] leaves them")],
+)
+def test_columns_that_scaling_blows_up_in_the_test_part_are_named_with_the_cure(epsilon, spread, cure):
+    houses = load("houses", task="regression")
+    train = prepared(houses).split.train
+    x = np.arange(float(len(houses.x)))[:, None]
+    x[train] = 3 + spread * np.linspace(0, 1, len(train))[:, None]
+    warnings = prepared(dataclasses.replace(houses, x=x), epsilon=epsilon).warnings
+    (found,) = [warning for warning in warnings if "hardly varies" in warning and "test part" in warning]
+    assert found.startswith("1 of 1 column ('size') hardly varies in the training part, and scaled are up to ")
+    assert cure in found
+    assert not any("hardly varies" in warning for warning in prepared(houses).warnings)
+
+
 def test_a_constant_target_is_said():
     houses = load("houses", task="regression")
     houses = dataclasses.replace(houses, y=np.ones((12, 1)))

@@ -21,7 +21,7 @@ import pytest
 from fuzzing import fuzz
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from support import environment, faults, nnlab, nnlab_here, parse_json, read_json, trained, write
+from support import PAINTED, environment, faults, nnlab, nnlab_here, parse_json, read_json, trained, write
 
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
@@ -734,7 +734,9 @@ def test_memory_stays_below_a_bound_that_the_file_exceeds(tmp_path):
     large_set(tmp_path, 260)
     config = write(tmp_path, LARGE.replace("IN_BLOCKS", "in_blocks: 2048"))
     command = [sys.executable, "-c", PEAK, "train", str(config), "--quiet"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(**PAINTED), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     peak = int(done.stdout.split()[-1]) / 1000
     assert peak < 220  # MB, of which about 110 are Python, its libraries and the pictures

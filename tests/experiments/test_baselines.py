@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
+from support import HOUSES, nnlab_here, parse_json, read_json, trained, write
 
 from nnlab.comparison.baselines import _ArmsInWords, _is_behind
 from nnlab.data.dataset import Columns, Dataset, InputColumn
@@ -69,8 +69,8 @@ def test_every_whole_figure_but_the_loss_has_baselines_on_every_part(tmp_path):
 
 
 def test_the_terminal_and_the_report_show_the_columns_and_say_the_sentence(tmp_path):
-    result = nnlab("train", table(tmp_path), cwd=tmp_path)
-    assert result.returncode == 0
+    result = nnlab_here("train", table(tmp_path), cwd=tmp_path)
+    assert result.exit_code == 0
     assert re.search(r"train +test +majority, test +linear, test\n", result.stderr)
     sentences = read_json(tmp_path / result.stdout.strip() / "summary.json")["sentences"]
     assert " ".join(sentences) in result.stderr
@@ -254,8 +254,8 @@ def test_the_linear_model_is_fitted_unasked_for_tables_that_are_not_too_large(tm
 
 def test_a_gate_on_what_is_left_out_is_refused_before_training(tmp_path):
     words = ("--no-baselines", "--gate", "test/accuracy >= linear")
-    result = nnlab("train", table(tmp_path), *words, cwd=tmp_path)
-    assert result.returncode == 2
+    result = nnlab_here("train", table(tmp_path), *words, cwd=tmp_path)
+    assert result.exit_code == 2
     expected = "expected --baselines for a gate on linear"
     assert result.stderr == f"--no-baselines: found --gate test/accuracy >= linear, {expected}\n"
     assert not (tmp_path / "runs").exists()
@@ -268,16 +268,16 @@ def test_gates_of_a_file_hold_a_run_against_baselines(tmp_path):
     path = table(tmp_path)
     gates = ("majority + 0.05", "linear - 0.2", "majority + 0.9")
     path.write_text(f"{path.read_text()}gates: {json.dumps([f'test/accuracy > {bound}' for bound in gates])}\n")
-    result = nnlab("train", path, "--junit", "gates.xml", cwd=tmp_path)
-    assert result.returncode == 3
+    result = nnlab_here("train", path, "--junit", "gates.xml", cwd=tmp_path)
+    assert result.exit_code == 3
     assert "gate not met: test/accuracy > majority + 0.9 (found 0." in result.stderr
     assert (tmp_path / "gates.xml").read_text().count("<failure") == 1
     run = tmp_path / result.stdout.strip()
     held = read_json(run / "summary.json")["gates"]
     assert [gate["met"] for gate in held] == [True, True, False]
     assert held[0]["bound"] == pytest.approx(190 / 240 + 0.05)
-    again = nnlab("train", "--resume", run, cwd=tmp_path)  # a finished run's gates are held once more
-    assert again.returncode == 3
+    again = nnlab_here("train", "--resume", run, cwd=tmp_path)  # a finished run's gates are held once more
+    assert again.exit_code == 3
 
 
 def test_a_baseline_of_another_task_is_refused_with_those_that_there_are(tmp_path):
@@ -297,8 +297,8 @@ def test_eval_sets_the_baselines_of_its_parts_beside_and_holds_gates(tmp_path):
     run = trained(tmp_path, table(tmp_path))
     summary = read_json(run / "summary.json")
     words = ("--gate", "test/accuracy >= majority + 0.05", "--gate", "test/accuracy >= linear - 0.2", "--json")
-    result = nnlab("eval", run.name, *words, cwd=tmp_path)
-    assert result.returncode == 0
+    result = nnlab_here("eval", run.name, *words, cwd=tmp_path)
+    assert result.exit_code == 0
     found = parse_json(result.stdout)
     assert found["baselines"] == pytest.approx(summary["baselines"])
     assert found["sentences"] == summary["sentences"]
@@ -317,14 +317,14 @@ def test_eval_of_new_rows_holds_gates_against_baselines_of_the_training_rows(tmp
     run = trained(tmp_path, table(tmp_path))
     (tmp_path / "new.csv").write_text("a,b,target\n0,0,no\n3,0,yes\n3,1,yes\n4,0,yes\n")
     gates = ("--gate", "data/accuracy >= majority + 0.5", "--gate", "data/accuracy >= linear")
-    result = nnlab("eval", run.name, "--data", "new.csv", *gates, "--json", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
+    result = nnlab_here("eval", run.name, "--data", "new.csv", *gates, "--json", cwd=tmp_path)
+    assert result.exit_code == 0, result.stderr
     found = parse_json(result.stdout)
     assert found["baselines"]["baseline/majority/data/accuracy"] == 0.25  # always 'no', though most new rows are 'yes'
     (tmp_path / "d.csv").write_text("a,b,target\n0,0,no\n3,0,yes\n")
-    result = nnlab("eval", run.name, "--data", "new.csv", *gates, cwd=tmp_path)
+    result = nnlab_here("eval", run.name, "--data", "new.csv", *gates, cwd=tmp_path)
     changed, *differences = result.stderr.splitlines()
-    assert result.returncode == 2
+    assert result.exit_code == 2
     assert "the data have changed since the run" in changed
     assert differences
 
@@ -333,8 +333,10 @@ def test_eval_of_new_rows_holds_gates_against_baselines_of_the_training_rows(tmp
 
 
 def compared(folder, path, *words, code=0):
-    result = nnlab("compare-activations", path, "-a", "tanh", "-a", "relu", "--seeds", 3, *words, "--json", cwd=folder)
-    assert result.returncode == code, result.stderr
+    result = nnlab_here(
+        "compare-activations", path, "-a", "tanh", "-a", "relu", "--seeds", 3, *words, "--json", cwd=folder
+    )
+    assert result.exit_code == code, result.stderr
     return parse_json(result.stdout)
 
 
@@ -376,7 +378,7 @@ NOISE = ("--set", "optimizer.learning_rate=0.05", "--set", "network.layers=[32]"
 
 def test_arms_whose_means_are_no_better_are_told_first_with_their_figures(tmp_path):
     path = table(tmp_path, positive=0.1, rows=300, says_something=False)
-    result = nnlab("compare-activations", path, "-a", "tanh", "-a", "relu", "--seeds", 3, *NOISE, cwd=tmp_path)
+    result = nnlab_here("compare-activations", path, "-a", "tanh", "-a", "relu", "--seeds", 3, *NOISE, cwd=tmp_path)
     run = tmp_path / result.stdout.strip()
     summary = read_json(run / "summary.json")
     level = summary["baselines"]["baseline/majority/test/accuracy"]["mean"]

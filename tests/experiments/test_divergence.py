@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import experiment, setup_for
-from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, read_rows, write
+from support import HOUSES, nnlab_here, parse_json, read_json, read_rows, write
 
 from nnlab.experiments.divergence import _first_bad, _quantities, examine
 from nnlab.gradients.points import frozen
@@ -307,11 +307,11 @@ def test_what_it_says_to_try_helps(tmp_path):
 
 def test_json_and_quiet_leave_one_line_on_stderr(tmp_path):
     words = ("--set", "optimizer={name: sgd, learning_rate: 1e30}")
-    found = nnlab("train", write(tmp_path, HOUSES), *words, "--json", cwd=tmp_path)
-    assert (found.returncode, len(found.stderr.splitlines())) == (4, 1)
+    found = nnlab_here("train", write(tmp_path, HOUSES), *words, "--json", cwd=tmp_path)
+    assert (found.exit_code, len(found.stderr.splitlines())) == (4, 1)
     assert parse_json(found.stdout)["status"] == "diverged"
-    quiet = nnlab("train", write(tmp_path, HOUSES), *words, "--quiet", cwd=tmp_path)
-    assert (quiet.returncode, len(quiet.stderr.splitlines())) == (4, 1)
+    quiet = nnlab_here("train", write(tmp_path, HOUSES), *words, "--quiet", cwd=tmp_path)
+    assert (quiet.exit_code, len(quiet.stderr.splitlines())) == (4, 1)
 
 
 def test_the_rows_are_those_of_the_batch_in_the_data_set(tmp_path):

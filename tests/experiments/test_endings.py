@@ -189,13 +189,30 @@ def test_an_interrupted_run_is_no_baseline(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_process_that_is_interrupted_leaves_its_report(number, tmp_path):
     quick = ("--set", "training.steps=100000000", "--set", "training.log_every=2000")
-    process = begun(tmp_path, write(tmp_path, HOUSES), *quick)
+    process = begun(tmp_path, write(tmp_path, HOUSES), *quick, "--json")
     process.send_signal(number)
-    process.communicate(timeout=30)
-    assert process.returncode == 128 + number
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (128 + number, "")
+    assert f"stopped by {signal.Signals(number).name}: " in stderr
     run = next((tmp_path / "runs").glob("2*"))
     assert page(run)[0] == "houses (interrupted)"
     assert read_json(run / "summary.json")["status"] == "interrupted"
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_with_json_stdout_is_one_whole_document_or_empty_however_a_command_ends(tmp_path):
+    write(tmp_path, HOUSES)
+    write(tmp_path, "", "no folder")
+    ends = {
+        ("--gate", "train/loss < 0"): (3, True),
+        ("--set", "optimizer={name: sgd, learning_rate: 1.0e+9}"): (4, True),
+        ("--set", "optimizer.lr=1"): (2, False),
+        ("--runs-dir", "no folder"): (5, False),
+    }
+    for words, (code, has_result) in ends.items():
+        done = nnlab_here("train", "experiment.yaml", *words, "--json", cwd=tmp_path)
+        assert (done.exit_code, done.stdout != "", done.stderr != "") == (code, has_result, True), words
+        assert not has_result or parse_json(done.stdout)["run"]
 
 
 # --- a limit of seconds -----------------------------------------------------------------------------------------------
@@ -215,7 +232,9 @@ def clock(monkeypatch):
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("most", range(5, 40, 5))
-def test_a_training_that_is_out_of_seconds_goes_on_with_the_same_bits(most, tmp_path):
+def test_a_training_that_is_out_of_seconds_goes_on_with_the_same_bits(most, tmp_path, monkeypatch):
+    """Each of up to thirty sessions would draw its pictures, at which nobody looks here."""
+    monkeypatch.setattr(training, "draw", lambda *_words: iter(()))
     expected = RunFolder(train(setup_of(MOONS), runs=tmp_path / "expected").folder)
     first = train(setup_of(MOONS), runs=tmp_path / "runs", max_seconds=most)
     folder, sessions = RunFolder(first.folder), 1
@@ -367,7 +386,7 @@ def test_a_wrong_gradient_is_told_wherever_the_run_is_used(tmp_path, monkeypatch
     config = write(tmp_path, CHECKED)
     nnlab_here("train", config, cwd=tmp_path)
     result = nnlab_here("eval", "latest", "--json", cwd=tmp_path)
-    _, warning = parse_json(result.stdout)["warnings"]
+    (warning,) = parse_json(result.stdout)["warnings"]
     wrong = "The gradient is wrong: the gradient check before update 1 failed: dense1/"
     assert warning.startswith(f"no figure of this run is to be trusted. {wrong}")
     assert f"warning: {warning}" in result.stderr

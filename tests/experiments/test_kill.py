@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support import HOUSES, LONG, ROOT, begun, environment, nnlab, read_json, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_pictures")]
 
 KILLS = 50
 KILL, QUICK = ROOT / "benchmarks" / "kill.py", "--without-pictures"
@@ -117,12 +117,18 @@ def test_many_processes_started_at_once_make_a_run_each(tmp_path):
     assert (tmp_path / "runs" / "latest").resolve() in runs
 
 
-# Forked from one process that has loaded everything, so that they truly begin at once.
+# Forked from one process that has trained once and so loaded everything, so that they truly begin at once.
 MANY = """
+import contextlib
 import nnlab.experiments.train
 from nnlab.cli.app import main
 
 nnlab.experiments.train.draw = lambda *_words: iter(())  # quicker, and no part of the question
+words = sys.argv
+sys.argv = [*words, "--runs-dir", "before"]
+with contextlib.suppress(SystemExit):
+    main()
+sys.argv = words
 children = []
 for _ in range(64):
     child = os.fork()

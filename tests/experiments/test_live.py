@@ -15,6 +15,8 @@ from nnlab.experiments import live_page as module
 from nnlab.experiments.live_page import MOST_POINTS, LiveCurve, LivePage
 from nnlab.storage.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 def shown(run):
     """The document that live.js hands to the page."""

@@ -175,6 +175,7 @@ def layered(one):
     nodes = (
         Node("input", "input", "input", shape=(2,), has_units=True),
         Node("layer1", "layer", "dense1", ("weights",), shape=(1,), has_units=True, weights=np.array([[1.0], [-2.0]])),
+        Node("loss", "loss", "loss", ("mean squared error",)),
     )
     named = Names("small", "binary", "", "mse", "mse", "", ("x0", "x1"), ("y = yes",))
     return replace(one, diagram=Diagram(named, "2 inputs", nodes, ()))

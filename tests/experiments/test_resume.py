@@ -459,7 +459,7 @@ def test_steps_and_epochs_extend_a_run_from_the_command_line(tmp_path):
 
 def test_a_run_cannot_be_made_shorter_than_it_is(finished, tmp_path):
     copied = copy(finished, tmp_path)
-    with pytest.raises(CheckpointError, match="found 8 steps to train, but the run has already done 48"):
+    with pytest.raises(CheckpointError, match="found 2 epochs to train, but the run has already done 12 epochs;"):
         resume(copied, setup_of(text_of().replace("epochs: 12", "epochs: 2")))
 
 

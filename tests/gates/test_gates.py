@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
 from nnlab.errors import CheckpointError, ConfigError
 from nnlab.gates.hold import Measured, arm_figures, figures_of_arms, hold, name_arms, read_baseline
@@ -32,7 +33,6 @@ from nnlab.maths.baselines import LINEAR, SIMPLE
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.outputs import NamedOutput, outputs_at
 from nnlab.storage.summary import ArmSummary, OverSeeds, ShareOfSeeds
-from tests.support import HOUSES, nnlab, nnlab_here, parse_json, read_json, trained, write
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 

@@ -78,10 +78,12 @@ def test_names_stay_functions_whatever_is_imported_after_them(iris):
     assert callable(nnlab.gradcheck)
 
 
-_SHOWS = {"quiet", "json", "debug", "color", "dry_run", "print_config", "self_test", "output"}
+# What is for a terminal alone: how a result is shown, and exercises for a person.
+_SHOWS = {"quiet", "json", "debug", "dry_run", "print_config", "self_test", "latex", "markdown", "digits"}
+_SHOWS |= {"blank", "answers", "check", "tolerance", "show"}
 
 
-@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck"])
+@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck", "trace", "export"])
 def test_arguments_are_called_as_the_options_are(command):
     click_command = typer.main.get_command(_app_of(command))
     options = {
@@ -90,7 +92,7 @@ def test_arguments_are_called_as_the_options_are(command):
         if parameter.param_type_name == "option"
     }
     arguments = set(inspect.signature(getattr(nnlab, command.replace("-", "_"))).parameters)
-    assert options - _SHOWS - {"help"} == arguments - {"config", "data"}
+    assert options - _SHOWS - {"help"} == arguments - {"config", "data", "run"}
 
 
 def _app_of(command):
@@ -187,6 +189,15 @@ def test_runs_are_a_table_whose_items_are_runs(iris, compared, runs_dir):
     assert {type(run) for run in nnlab.runs(runs_dir)} == {nnlab.Run, nnlab.ComparisonRun}
 
 
+def test_tables_are_data_frames_where_pandas_is_there(iris, runs_dir, monkeypatch):
+    frame = iris.to_frame()
+    assert frame["train/loss"].iloc[-1] == iris.figures["train/loss"]
+    assert list(nnlab.runs(runs_dir).to_frame()["run"]) == [run.name for run in nnlab.runs(runs_dir)]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ConfigError, match="pip install pandas"):
+        iris.to_frame()
+
+
 # --- many networks ----------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +230,22 @@ def test_a_sweep_ranks_points(runs_dir):
 def test_a_gradient_is_checked_for_values_and_for_runs(iris):
     assert nnlab.gradcheck(XOR).fault is None
     assert nnlab.gradcheck(iris, strict=True).fault is None
+
+
+def test_a_step_is_worked_out_with_the_numbers_of_the_training(runs_dir):
+    step = nnlab.trace(XOR, step=2, set={"precision": "float64"})
+    run = nnlab.train(XOR, steps=2, set={"precision": "float64", "training.log_every": 1}, runs_dir=runs_dir)
+    assert step.loss == run.metrics["batch/loss"][-1]
+    assert (step["dense1/weights.new"] == run.model("last").parameters["dense1/weights"]).all()
+    assert "dense1/weights" in step._repr_markdown_()
+
+
+def test_a_run_is_exported_with_what_it_differs_by(iris, tmp_path):
+    found = nnlab.export(iris, tmp_path / "iris.onnx")
+    assert found.difference <= found.bound
+    assert found.path.stat().st_size > 0
+    with pytest.raises(nnlab.NnlabError, match=r"\.onnx or \.safetensors"):
+        nnlab.export(iris, tmp_path / "iris.txt")
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------
@@ -275,6 +302,8 @@ def test_names_of_classes_are_no_numbers_to_predict(points, tmp_path):
 def test_values_are_named_by_their_keys_in_errors(points):
     with pytest.raises(ConfigError, match=r"^network\.layers\[0\]: "):
         nnlab.train({**VALUES, "network": {"layers": [-1]}}, data=points)
+    with pytest.raises(ConfigError, match="a run has data of its own"):
+        nnlab.train(resume="latest", data=points)
     with pytest.raises(ConfigError, match="as well, expected one of them"):
         nnlab.train({**VALUES, "data": {"source": "xor"}}, data=points)
 

@@ -15,7 +15,7 @@ from nnlab import pictures as plots
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.networks.diagrams.architecture import architecture
-from nnlab.networks.diagrams.diagram import Names
+from nnlab.networks.diagrams.diagram import Names, Scaled
 from nnlab.networks.diagrams.operations import operations
 from nnlab.pictures.style import BLUE, VERMILLION
 from nnlab.setup.network import network_for
@@ -23,7 +23,17 @@ from nnlab.setup.network import network_for
 BINARY = next(head for head in HEADS if head[:3] == ("binary", "sigmoid", "binary_cross_entropy"))
 STRANGE = ("$x_{", "猫 \n\x1b[31m", "a very long name indeed, far longer than any picture has room for")
 NAMES = Names(
-    "small", "binary", "sigmoid", "binary_cross_entropy", "binary_cross_entropy", "-sum y log a", STRANGE, ("yes",)
+    "small",
+    "binary",
+    "sigmoid",
+    "binary_cross_entropy",
+    "binary_cross_entropy",
+    "-sum y log a",
+    STRANGE,
+    ("yes",),
+    from_logits=True,
+    scaled=Scaled("min-max scaled", "({x} − min) / (max − min)", "min and max of each channel of the training rows"),
+    scales_targets=True,
 )
 
 LENET = """\
@@ -105,6 +115,8 @@ def test_weights_are_lines_by_sign_and_size_and_are_printed_where_there_is_room(
     figure = plots.architecture(architecture(network, replace(NAMES, inputs=("p", "q")), theta))
     first, second = (lines for lines in figure.findobj(LineCollection) if len(lines.get_segments()) > 1)
     assert [to_hex(colour) for colour in first.get_colors()][1:] == [BLUE.lower(), BLUE.lower(), VERMILLION.lower()]
+    dashed = [dashes is not None for _, dashes in first.get_linestyles()]
+    assert dashed[1:] == [False, False, True]
     widths = first.get_linewidths()
     assert all(thin < thick for thin, thick in pairwise(widths))
     assert widths[-1] == 3.5
@@ -159,3 +171,21 @@ def test_a_bias_fills_its_circle():
     (red, _, blue, _), (more_red, _, less_blue, _) = hidden.get_facecolors()
     assert red < blue
     assert more_red > less_blue
+
+
+def test_the_sign_of_a_bias_is_not_told_by_its_colour_alone():
+    network = network_of(BINARY, [8], activation="tanh")
+    theta = np.zeros((1, network.layout.size))
+    theta[:, network.layout.places["dense1/bias"]] = [1, -1, 0.5, -0.01, 0, 0, 0, 0]
+    shown = words(plots.architecture(architecture(network, NAMES, theta))).split("\n")
+    assert (shown.count("+"), shown.count("−")) == (2, 1)
+
+
+def test_what_is_cut_above_a_column_and_how_numbers_are_scaled_stands_below_in_full():
+    formula = "x * sigmoid(beta * x) + 0.125 * sin(x) + 0.25 * cos(2 * x)"
+    network = network_of(BINARY, [{"dense": 2, "activation": {"formula": formula, "beta": 1.5}}])
+    shown = " ".join(words(plots.architecture(architecture(network, NAMES))).split())
+    assert f"formula1: {formula}, beta=1.5." in shown
+    assert "Min-max scaled: (x − min) / (max − min), min and max of each channel of the training rows." in shown
+    assert "Scaling undone: x · deviation + mean" in shown
+    assert "3 inputs" in shown

@@ -18,6 +18,7 @@ from matplotlib.text import Text
 
 from nnlab import pictures as plots
 from nnlab.errors import StorageError
+from nnlab.maths.decisions import ConfusionCounts
 from nnlab.maths.losses import LOSSES
 from nnlab.networks.feature_maps import FeatureMaps, Kernels
 from nnlab.pictures import convolutions, folder, images, scales, style
@@ -59,8 +60,8 @@ def draw_accuracy():
 
 
 def draw_confusion():
-    matrix = random().integers(0, 90, (4, 4))
-    return plots.confusion(matrix, STRANGE, split="test", accuracy=0.87, title="Confusion")
+    confused = ConfusionCounts.of_matrix(random().integers(0, 90, (4, 4)))
+    return plots.confusion(confused, STRANGE, split="test", accuracy=0.87, title="Confusion")
 
 
 def draw_misclassified():
@@ -618,7 +619,7 @@ def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
     matrix = np.zeros((classes, classes), dtype=np.int64)
     matrix[0, 1] = 12345
     names = [f"{STRANGE[3]} {index}" for index in range(classes)]
-    figure = plots.confusion(matrix, names, split="val", accuracy=NAN, title="t")
+    figure = plots.confusion(ConfusionCounts.of_matrix(matrix), names, split="val", accuracy=NAN, title="t")
     if classes <= 26:
         plots.save(figure, tmp_path / "c.png")
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
@@ -629,7 +630,8 @@ def test_confusion_counts_stand_in_their_cells(classes, tmp_path):
 def test_of_many_classes_the_confusion_shows_those_that_are_confused_most():
     matrix = np.diag(np.full(1000, 3))
     matrix[900, 700], matrix[20:34, 40] = 9, 2  # 2 classes, and 15
-    figure = plots.confusion(matrix, [f"k{k}" for k in range(1000)], split="test", accuracy=0.5, title="t")
+    confused, names = ConfusionCounts.of_matrix(matrix), [f"k{k}" for k in range(1000)]
+    figure = plots.confusion(confused, names, split="test", accuracy=0.5, title="t")
     axes = figure.axes[0]
     rows, columns = (
         [label.get_text() for label in labels] for labels in (axes.get_yticklabels(), axes.get_xticklabels())
@@ -642,6 +644,13 @@ def test_of_many_classes_the_confusion_shows_those_that_are_confused_most():
     assert axes.images[0].get_array()[rows.index("k900"), rows.index("k700")] == 9 / 12
     assert f"{style.count(3037)} samples" in words(figure)
     assert f"the 30 of {style.count(1000)} classes that are confused most" in words(figure)
+
+
+def test_a_class_that_is_a_number_is_called_a_class():
+    names = plots.truth_and_prediction(
+        points()[0], points()[1], points()[1], names=("x1", "x2"), classes=["0", "1", "other"], title="t"
+    )
+    assert [text.get_text() for text in names.legends[0].get_texts()] == ["class 0", "class 1", "other"]
 
 
 def test_more_classes_than_can_be_told_apart_are_not_drawn_in_the_plane():
@@ -1314,7 +1323,7 @@ def test_filters_of_three_channels_are_in_colour_and_zero_is_grey():
     figure = plots.filters(Kernels("conv2d1", weights), title="t")
     np.testing.assert_allclose(np.asarray(figure.axes[0].images[0].get_array()), [[[1, 0.5, 0], [0.5, 0.5, 0.5]]])
     assert "R G B 2 0 −2 conv2d1" in words(figure)
-    assert "grey is 0" in words(figure)
+    assert "grey: 0" in words(figure)
 
 
 def test_of_other_channels_the_mean_is_drawn_and_told():

@@ -1,10 +1,13 @@
 """A picture at another width, and for print."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
+from nnlab.networks.feature_maps import Kernels
 
 LEGIBLE = 6  # points
 
@@ -57,6 +60,108 @@ def test_no_word_leaves_the_picture(inches, style):
         box = text.get_window_extent()
         assert -1 <= box.x0 <= box.x1 <= width + 1, text
         assert -1 <= box.y0 <= box.y1 <= height + 1, text
+
+
+# --- pictures of several panels, in a column of a journal -------------------------------------------------------------
+
+COLUMN = 8.5 / 2.54  # inches
+ARMS = ["relu", "tanh", "leaky_relu(negative_slope=0.1)", "prelu", "swish(beta=1.25)"]
+
+
+def random():
+    return np.random.default_rng(5)
+
+
+def draw_rankings():
+    found = {name: (0.9 - 0.1 * index, 0.3, 0.99) for index, name in enumerate(ARMS)}
+    about = {"metric_name": "test/accuracy", "larger_is_better": True, "target": "val/accuracy >= 0.95", "title": "t"}
+    return plots.rankings(ARMS, found, found, styles=plots.arm_style(ARMS), **about)
+
+
+def draw_curves_of_arms():
+    arms = {name: random().uniform(0, 1, (12, 30)) for name in ARMS}
+    return plots.compare_curves(np.arange(0, 3000, 100), arms, metric_name="val/loss", title="t", loss="cross_entropy")
+
+
+def draw_finals():
+    arms = {name: random().uniform(0.5, 1, 12) for name in ARMS}
+    about = {"metric_name": "test/accuracy", "larger_is_better": True, "title": "t"}
+    return plots.compare_finals(arms, dict.fromkeys(ARMS, (0.61, 0.75, 0.9)), **about)
+
+
+def draw_confusion():
+    names = [f"letter {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    return plots.confusion(random().integers(0, 900, (26, 26)), names, split="test", accuracy=0.8, title="t")
+
+
+def draw_first_layer():
+    inputs = [f"a long name of an input {index}" for index in range(12)]
+    return plots.first_layer(random().normal(size=(12, 30)), inputs, layer="dense1", scaled=True, title="t")
+
+
+def draw_fits():
+    truth = 1e4 + random().normal(size=(30, 3))
+    return plots.fit(truth, truth + 0.1, targets=["first", "second", "third"], split="test", title="t")
+
+
+def draw_parameters():
+    way = {"dense1/weights": random().normal(size=(30, 2, 3)), "dense1/bias": random().normal(size=(30, 3))}
+    return plots.parameters(np.arange(0, 3000, 100), way, are_norms=False, epoch_steps=10.0, title="t")
+
+
+def draw_filters():
+    weights = random().normal(size=(3, 3, 1, 16))
+    return plots.filters(Kernels("conv2d1", weights), title="t")
+
+
+def shown_texts(figure):
+    """The visible texts of a figure with their boxes in pixels; ticks outside their axis are not drawn."""
+    outside = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            gone = [tick for tick in ticks if not (axes.axison and low <= tick.get_loc() <= high)]
+            outside |= {label for tick in gone for label in (tick.label1, tick.label2)}
+    texts = [text for text in figure.findobj(Text) if text not in outside and text.get_visible()]
+    return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text().strip()]
+
+
+@pytest.mark.parametrize("style", ["screen", "paper"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        draw_rankings,
+        draw_curves_of_arms,
+        draw_finals,
+        draw_confusion,
+        draw_first_layer,
+        draw_fits,
+        draw_parameters,
+        draw_filters,
+    ],
+)
+def test_in_a_column_of_a_journal_no_text_is_cut_small_or_upon_another(draw, style):
+    with plots.page_for(COLUMN, style=style):
+        figure = draw()
+    plots.fit_to(figure, COLUMN, style=style)
+    plots.to_format(figure, "png")
+    assert figure.get_figwidth() == COLUMN
+    assert min(sizes(figure)) >= LEGIBLE - 0.01
+    texts, (width, height) = shown_texts(figure), figure.get_size_inches() * figure.dpi
+    for text, box in texts:
+        assert -1 <= box.x0 <= box.x1 <= width + 1, text
+        assert -1 <= box.y0 <= box.y1 <= height + 1, text
+    for (first, one), (second, other) in itertools.combinations(texts, 2):
+        across = min(one.x1, other.x1) - max(one.x0, other.x0)
+        assert across <= 1 or min(one.y1, other.y1) - max(one.y0, other.y0) <= 2, (first, second)
+
+
+def test_a_wide_picture_is_drawn_for_a_narrow_page_alone():
+    with plots.page_for(COLUMN):
+        narrow = draw_rankings()
+    assert len({axes.get_position().x0 for axes in narrow.axes}) == 1  # one below the other
+    assert len({axes.get_position().x0 for axes in draw_rankings().axes}) == 2
 
 
 def test_without_a_width_a_picture_of_the_screen_stays_as_it_is():

@@ -531,7 +531,7 @@ def test_shells_can_pipe_every_output(place):
     nnlab train e.yaml --gate "train/loss <= 9" --junit - --quiet | tail -n 1
     nnlab init d.csv -o - | grep -c source:
     nnlab init d.csv --target y -o - | nnlab train - --dry-run --json | head -c 1; echo
-    nnlab activations plot tanh --out - | head -c 4 | tail -c 3; echo
+    PYTHONPATH= nnlab activations plot tanh --out - | head -c 4 | tail -c 3; echo
     nnlab eval m --predictions >(head -n 1 > first) --quiet > path; sleep 0.5; cut -c 1-9 first; wc -l < path
     nnlab eval m --predictions - --quiet | head -n 0
     """

@@ -39,7 +39,7 @@ def test_a_removed_run_is_whole_in_the_trash_and_comes_back_as_it_was(runs):
     assert api.remove_runs(["a"], runs_dir=runs) == [(runs / NAMES[0], runs / ".trash" / NAMES[0])]
     assert names_in(runs) == [*NAMES[1:]]
     assert contents(runs / ".trash" / NAMES[0]) == before
-    assert api.restore_runs(["a"], runs_dir=runs) == [runs / NAMES[0]]
+    assert api.restore_runs(["a"], runs_dir=runs) == [(runs / ".trash" / NAMES[0], runs / NAMES[0])]
     assert contents(runs / NAMES[0]) == before
     assert names_in(runs / ".trash") == []
 
@@ -110,7 +110,7 @@ def test_links_and_what_is_in_the_trash_already_are_not_removed(runs, tmp_path_f
 def test_a_name_that_is_taken_gets_a_number(runs):
     api.remove_runs(["a"], runs_dir=runs)
     made_up(runs, NAMES[0], accuracy=0.75)
-    assert api.restore_runs(["a"], runs_dir=runs) == [runs / f"{NAMES[0]}-2"]
+    assert api.restore_runs(["a"], runs_dir=runs) == [(runs / ".trash" / NAMES[0], runs / f"{NAMES[0]}-2")]
     assert api.remove_runs([NAMES[0]], runs_dir=runs)[0][1] == runs / ".trash" / NAMES[0]
 
 

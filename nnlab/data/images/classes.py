@@ -28,9 +28,7 @@ def check_class_names(names: Sequence[str], file: Path | str, what: str = "class
     faults.raise_if_any()
 
 
-def targets_of(
-    codes: NDArray[np.integer[Any]], classes: tuple[str, ...], task: Task, file: Path | str
-) -> NDArray[np.float64]:
+def targets_of(codes: NDArray[np.integer[Any]], classes: tuple[str, ...], task: Task, file: Path | str) -> Any:
     """Targets from class indices (N,): (N, 1) for a binary task, one-hot (N, classes) for a multiclass one."""
     check_classes(classes, task, file)
     if len(np.unique(codes)) < 2:

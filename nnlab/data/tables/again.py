@@ -130,7 +130,7 @@ class SecondReading:
             f"found {here} in column {name}, expected {there}, as in training", 1, reading.column.place
         )
 
-    def _targets(self) -> Floats:
+    def _targets(self) -> Any:
         readings = [read_target(self.kinds, self.table[name], self.task) for name in self.columns.targets]
         for reading in readings:
             if rows := np.flatnonzero(reading.blank).tolist():

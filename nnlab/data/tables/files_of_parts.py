@@ -16,6 +16,7 @@ from nnlab.data.files import counted, refuse
 from nnlab.data.tables.options import TableOptions
 from nnlab.data.tables.reading import read_csv, read_csv_like
 from nnlab.errors import printable
+from nnlab.maths.one_hot import OneHot
 
 # The facts of rows that are arrays, each with what stands for a row of a file that does not know the fact.
 _UNKNOWN = {"lines": 0, "groups": -1, "times": np.nan, "weights": 1.0}
@@ -78,7 +79,7 @@ def joined(train: Dataset, others: Mapping[str, NewRows]) -> Dataset:
     return replace(
         train,
         x=np.concatenate([train.x, *(rows.x for rows in read.values())]),
-        y=np.concatenate([train.y, *(rows.y for rows in read.values() if rows.y is not None)]),
+        y=_one_after_the_other([train.y, *(rows.y for rows in read.values() if rows.y is not None)]),
         fingerprint=_fingerprint(
             {"train": train.fingerprint} | {part: rows.fingerprint for part, rows in read.items()}
         ),
@@ -87,10 +88,20 @@ def joined(train: Dataset, others: Mapping[str, NewRows]) -> Dataset:
     )
 
 
+def _one_after_the_other(targets: Sequence[Any]) -> Any:
+    """The targets of several files, (N, outputs)."""
+    return OneHot.concatenate(targets) if isinstance(targets[0], OneHot) else np.concatenate(targets)
+
+
+def _whole_rows(x: Any, y: Any) -> NDArray[Any]:
+    """Inputs and targets side by side, (N, columns); of very many classes the number of the class."""
+    return np.column_stack([x, y.codes if isinstance(y, OneHot) else y])
+
+
 def _shared(train: Dataset, part: str, rows: NewRows) -> str:
     """A warning of rows that are in the file for training too; "" where there are none."""
-    known = {row.tobytes() for row in np.column_stack([train.x, train.y])}
-    again = 0 if rows.y is None else sum(row.tobytes() in known for row in np.column_stack([rows.x, rows.y]))
+    known = {row.tobytes() for row in _whole_rows(train.x, train.y)}
+    again = 0 if rows.y is None else sum(row.tobytes() in known for row in _whole_rows(rows.x, rows.y))
     if not again:
         return ""
     found = f"{again:,} of {counted(len(rows.x), 'row')} in the file for {part}"

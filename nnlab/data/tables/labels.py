@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +143,7 @@ def class_codes(
     return codes
 
 
-def one_hot(codes: NDArray[np.int64], classes: tuple[str, ...], task: Task) -> Floats:
+def one_hot(codes: NDArray[np.int64], classes: tuple[str, ...], task: Task) -> Any:
     """The targets (N, outputs) of class indices (N,)."""
     return class_targets(np.maximum(codes, 0), len(classes), task)
 

@@ -4,7 +4,8 @@
                         └── Formula(text, parameters).to_activation(name, defaults) ──► Activation
 
 `functions` holds the one table of what a formula may call, each value with its derivative beside it; `tree` the
-arithmetic; `parser` the reading; `kinks` the search for points without a derivative. A formula that cannot be read or
+arithmetic; `parser` the reading; `textbook` the writing for people; `kinks` the search for points without a derivative.
+A formula that cannot be read or
 cannot serve as an activation raises `FormulaError`, which can point at the place.
 """
 

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.functions import rows
+from nnlab.maths.one_hot import MOST_DENSE
+
 Array = NDArray[Any]
 
 _ONE, _MINUS_TWO, _FOUR, _SIXTY = (np.array(number, np.float32) for number in (1, -2, 4, 60))
@@ -83,8 +86,11 @@ def tanh_slope(z: Array, _a: Array, out: Array) -> None:
 def softmax(z: Array, out: Array) -> None:
     """a_k = exp(z_k - max z) / sum_j exp(z_j - max z).
 
-    The classes are few and the samples many: with the samples last in memory each pass runs along them.
+    Where the classes are few and the samples many, with the samples last in memory each pass runs along them.
     """
+    if z.shape[-1] > MOST_DENSE:
+        rows.softmax(z, out)
+        return
     turned = (z.mT if z.ndim > 1 else z[:, np.newaxis]).copy()  # in C order, and never z itself
     np.subtract(turned, turned.max(axis=-2, keepdims=True), out=turned)
     np.exp(turned, turned)

@@ -48,7 +48,7 @@ LOSSES: dict[str, Loss] = by_name(
         value=numbers.mae, slope=numbers.mae_slope,
     ),
     Loss(
-        "huber", "mean_k where(|r_k| <= delta, r_k² / 2, delta (|r_k| - delta / 2)), r = a - y", _NUMBERS,
+        "huber", "mean_k h(a_k - y_k), h(r) = r² / 2 if |r| <= delta, else delta (|r| - delta / 2)", _NUMBERS,
         "Huber 1964, Annals of Mathematical Statistics 35",
         (Parameter("delta", 1.0, "error from which on the loss grows in a straight line", low=0, open_=(0,)),),
         value=numbers.huber, slope=numbers.huber_slope,

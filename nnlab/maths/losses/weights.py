@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.losses.classes import chosen
+from nnlab.maths.one_hot import OneHot
 
 Array = NDArray[Any]
 
@@ -36,12 +37,18 @@ def balanced(y: Array, task: str, rows: Array | None = None) -> Array:
     (King, Zeng 2001, Political Analysis 9; scikit-learn's class_weight="balanced".)
     """
     each = np.ones(len(y)) if rows is None else rows.astype(np.float64)
-    counts = np.stack([each @ ~chosen(y), each @ chosen(y)])
+    counts = _counts_of_classes(y, each) if isinstance(y, OneHot) else np.stack([each @ ~chosen(y), each @ chosen(y)])
     with np.errstate(divide="ignore"):
         weights: Array = each.sum() / ((y.shape[1] if task == "multiclass" else 2) * counts)
     if task == "multiclass":
         weights[0] = 0
     return weights
+
+
+def _counts_of_classes(y: OneHot, each: Array) -> Array:
+    """The weight of the rows without and with each class, (2, K)."""
+    with_class = np.bincount(y.codes, each, y.classes)
+    return np.stack([each.sum() - with_class, with_class])
 
 
 def weighted_losses(losses: Callable[..., Array], weights: Array, z: Array, y: Array, *, by_row: bool) -> Array:
@@ -67,8 +74,10 @@ def _weights_of(y: Array, weights: Array, *, by_row: bool) -> Array:
     return each.sum(axis=-1, keepdims=True) if by_row else each
 
 
-def with_row_weights(y: Array, weights: Array) -> Array:
+def with_row_weights(y: Any, weights: Array) -> Any:
     """Targets (..., m, K) with the weights of their rows, (..., m), as a last column in the dtype of y."""
+    if isinstance(y, OneHot):
+        return y.with_weights(weights)
     return np.concatenate([y, weights[..., np.newaxis].astype(y.dtype)], axis=-1)
 
 

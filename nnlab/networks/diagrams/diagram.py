@@ -9,12 +9,22 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import Shape
+from nnlab.networks.layers.base import Layer, Shape, is_image
+from nnlab.networks.layers.dense import Dense
 
 Array = NDArray[Any]
-Kind = Literal["input", "layer", "left out", "activation", "output", "loss"]
+Kind = Literal["input", "scaling", "layer", "left out", "activation", "output", "loss"]
 
 MOST_LAYERS = 40  # nodes of layers in a diagram; of deeper networks the first and the last layers are shown
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """How numbers are scaled before a network gets them: a word, a formula in {x}, and where its numbers come from."""
+
+    name: str
+    formula: str
+    where: str
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,9 @@ class Names:
     """What a network does not know of itself: the names of its inputs, outputs, last activation and loss.
 
     `activation` is empty where the outputs are those of the last layer. `loss_formula` is that of one sample; `smooths`
-    says that the loss changes the targets. There may be no names of inputs and outputs.
+    says that the loss changes the targets, and `from_logits` that it is computed without the last activation. There may
+    be no names of inputs and outputs. `scaled` is how inputs are, if they are; `scales_targets` says that the network
+    learns standardised targets, so that its outputs are brought back to their units.
     """
 
     title: str
@@ -34,6 +46,9 @@ class Names:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     smooths: bool = False
+    from_logits: bool = False
+    scaled: Scaled | None = None
+    scales_targets: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,11 @@ def shown_layers(count: int, most: int = MOST_LAYERS) -> tuple[range, range]:
 def left_out(count: int) -> Node:
     """The node that stands for so many layers."""
     return Node("more", "left out", f"… {count:,} more layer{'s' * (count > 1)} …", left_out=count)
+
+
+def flattens(layer: Layer, shape: Shape) -> bool:
+    """Whether a layer takes images of `shape` as rows of numbers, without a flatten layer before it."""
+    return isinstance(layer, Dense) and is_image(shape)
 
 
 def chained(nodes: Sequence[Node], labels: Sequence[str]) -> Iterator[Edge]:

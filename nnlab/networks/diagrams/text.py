@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from nnlab.errors import printable
@@ -29,6 +30,8 @@ def _mermaid_lines(diagram: Diagram) -> Iterator[str]:
         )
         label = "<br/>".join(map(_entities, _lines(node)))
         yield f'  {node.key}{opened}"{label}"{closed}'
+    if _has_derivatives(diagram):
+        yield f'  about["{"<br/>".join(map(_entities, _about(diagram)))}"]'
     for edge in diagram.edges:
         arrow = "-.->" if edge.is_back else "-->"
         label = f'|"{_entities(edge.label)}"|' if edge.label else ""
@@ -54,6 +57,8 @@ def _dot_lines(diagram: Diagram) -> Iterator[str]:
     yield '  edge [fontname="sans-serif"]'
     for node in diagram.nodes:
         yield f"  {node.key} [label={_quoted(*_lines(node))}]"
+    if _has_derivatives(diagram):
+        yield f"  label={_quoted(*_about(diagram))}"
     yield from map(_dot_edge, diagram.edges)
     yield "}"
 
@@ -71,6 +76,11 @@ def _quoted(*lines: str) -> str:
 def _lines(node: Node) -> list[str]:
     """All lines of a box; derivatives come last."""
     return [node.name, *node.lines, *node.back]
+
+
+def _about(diagram: Diagram) -> list[str]:
+    """What signs mean, in lines."""
+    return textwrap.wrap(diagram.about, _LONGEST)
 
 
 def _cut(text: str) -> str:

@@ -45,7 +45,8 @@ class Augment(Layer):
 
     def equations(self, _shape: Shape) -> Equations:
         """Each pixel is a copy of one."""
-        where = f"flip {self.flip}, shift up to {self.shift} pixels, drawn for each image at each step"
+        counted = f"{self.shift} pixel{'s' * (self.shift != 1)}"
+        where = f"flip {self.flip}, shift up to {counted}, drawn for each image at each step"
         return Equations("copy of {x}, moved", "Σ {dy} of the copies of each pixel", where=where)
 
     def bind(self, buffers: Buffers) -> BoundLayer:

@@ -130,6 +130,13 @@ class BoundLayer:
         """Value and slope of an activation at any z; only layers whose `health` has `dead` have one."""
         raise NotImplementedError
 
+    def intermediates(self) -> dict[str, Array]:
+        """What the forward pass computes on the way to the outputs, by name; each (m, units), (m, 1) or (1, units).
+
+        These are of the x that went forward last, and of a single replica.
+        """
+        return {}
+
     def kinks(self) -> Array:
         """Where the layer's function has kinks, (kinks, units or 1)."""
         return np.empty((0, 1))

@@ -60,6 +60,7 @@ class TrainingBatch(BoundNormalization):
         mean = (self.ones @ x) / m  # (…, 1, units)
         centred = x - mean
         variance = (self.ones @ (centred * centred)) / m
+        self.mean, self.variance = mean, variance
         self.scale_down = 1 / np.sqrt(variance + self.layer.epsilon)
         if self.context.learns and m > 1:
             self._keep("mean", mean)

@@ -57,6 +57,10 @@ class BoundDropout(BoundLayer):
         """dL/dx = dL/dy · mask."""
         return dy * self.mask if wants_dx else None
 
+    def intermediates(self) -> dict[str, Array]:
+        """The mask of this step."""
+        return {"mask": self.mask}
+
     def forward_mode(self) -> ForwardMode:
         """The product with the mask."""
         return DropoutForwardMode(self.mask)

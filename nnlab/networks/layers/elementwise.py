@@ -14,11 +14,13 @@ from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value, changed, in_words
 from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of
-from nnlab.networks.layers.equations import Equations
+from nnlab.networks.layers.equations import GREEK, Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
 
 Array = NDArray[Any]
+
+_LETTERS = {"sigmoid": "σ"}  # of activations that textbooks do not write by their name
 
 
 @dataclass(frozen=True)
@@ -79,21 +81,37 @@ class Elementwise(Layer):
         return {name: value for name, value in self.chosen.items() if name not in self.learned}
 
     def equations(self, _shape: Shape) -> Equations:
-        """The activation f by its name, and its slope f′."""
-        f, over = self.activation.name, "" if self.per_unit else ", over all units too"
+        """Value and slope as textbooks write them; f′ by its name where the slope is given in other words."""
+        f, over = _LETTERS.get(self.activation.name, self.activation.name), "" if self.per_unit else ", over all units"
         own = {parameter: f"Σ {{dy}} · ∂{{y}}/∂{{{parameter}}}{over}" for parameter in self.learned}
-        learned = "".join(f", {{{parameter}}}" for parameter in self.learned)
-        where = self._formulas()
-        return Equations(f"{f}({{x}}{learned})", f"{{dy}} · {f}′({{x}}{learned})", own, where)
+        value, slope = self._value_and_slope()
+        named = [f"{f}({{x}})"] * (f != "formula" or value is None)
+        forward = " = ".join(dict.fromkeys([*named, *([value] if value else [])]))
+        backward = {"1": "{dy}", "0": "0"}.get(slope or "", f"{{dy}} · {slope or f'{f}′({{x}})'}")
+        return Equations(forward, backward, own, self._where(value, slope))
 
-    def _formulas(self) -> str:
-        """Value and slope in x: of relu the short ones, unless it has parameters of its own."""
-        f, value, slope = self.activation.name, self.activation.formula, self.activation.slope_formula
-        if f == "relu" and not self.details:
+    def _value_and_slope(self) -> tuple[str | None, str | None]:
+        """Value and slope in the symbols of this layer; None for a text that is no formula, such as a plugin's."""
+        from nnlab.maths.expressions.textbook import textbook  # noqa: PLC0415 - slow to import, rarely needed
+
+        value, slope = self.activation.formula, self.activation.slope_formula
+        if self.activation.name == "relu" and not self.details and not self.learned:
             value, slope = "max(x, 0)", "where(x > 0, 1, 0)"
-        named = {name: number for name, number in self._fixed.items() if name in value}
-        both = [f"{f}(x) = {value}"] * (value != f"{f}(x)") + [f"{f}′(x) = {slope}", in_words(named)]
-        return "; ".join(filter(None, both))
+        symbols = {name: f"{{{name}}}" if name in self.learned else GREEK.get(name, name) for name in self.chosen}
+        symbols["x"] = "{x}"
+        return textbook(value, symbols), textbook(slope, symbols, factor=True)
+
+    def _where(self, value: str | None, slope: str | None) -> str:
+        """Formulas in the words of a user, and the values of parameters that are not learned."""
+        entry, f = self.activation, self.activation.name
+        fixed = {GREEK.get(name, name): number for name, number in self._fixed.items() if name in entry.formula}
+        lines = [
+            f"in the experiment: {entry.formula}" if f == "formula" else "",
+            f"{f}(x) = {entry.formula}" if value is None else "",
+            f"{f}′(x) = {entry.slope_formula}" if slope is None else "",
+            in_words(fixed).replace("=", " = ") if self.details or f != "relu" else "",
+        ]
+        return "; ".join(filter(None, lines))
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work with its learned parameters in theta."""
@@ -144,6 +162,16 @@ class BoundElementwise(BoundLayer):
         self.value(z, value, **self.parameters)
         self.slope(z, value, slope, **self.parameters)
         return value, slope
+
+    def intermediates(self) -> dict[str, Array]:
+        """f'(z), and df/dp for each learned parameter p, as `backward` takes them."""
+        found = {"slope": self.slope} | {
+            f"{p}_slope": self.layer.activation.parameter_slopes[p] for p in self.layer.learned
+        }
+        values = {name: np.empty_like(self.y) for name in found}
+        for name, slope in found.items():
+            slope(self.z, self.y, values[name], **self.parameters)
+        return values
 
     def kinks(self) -> Array:
         """The kinks that the activation declares, (kinks, units or 1), under each unit's own parameters."""

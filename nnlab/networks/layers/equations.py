@@ -6,6 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda_": "λ", "mu": "μ",
+    "sigma": "σ", "tau": "τ", "omega": "ω",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Equations:
@@ -24,3 +29,16 @@ class Equations:
 def with_symbols(formula: str, symbols: Mapping[str, str]) -> str:
     """A formula with the symbols of the names that stand in braces; other braces stay, such as those of a plugin."""
     return re.sub(r"\{(\w+)\}", lambda found: symbols.get(found[1], found[0]), formula)
+
+
+def indexed(text: str, symbols: Mapping[str, str], *, is_single: bool = False) -> str:
+    """A formula with indices in textbook form: −Σₖ yₖ log aₖ of -sum_k y_k log a_k.
+
+    `symbols` stand for letters with an index. With `is_single`, k has one value, and is left out.
+    """
+    k, total, mean = ("", "", "") if is_single else ("ₖ", "Σₖ ", "1/K Σₖ ")
+    words = {"sum_k ": total, "mean_k ": mean, "sum_j ": "Σⱼ ", "_jk": "ⱼₖ", "_j": "ⱼ", "_true": " of the true class"}
+    signs = {"-": "−", " * ": " · ", "<=": "≤", "sigmoid(": "σ(", "delta": "δ", "gamma": "γ"}
+    for code, sign in (words | signs).items():
+        text = text.replace(code, sign)
+    return re.sub(r"(\w)_k", lambda found: symbols.get(found[1], found[1]) + k, text)

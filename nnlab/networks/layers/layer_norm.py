@@ -29,8 +29,9 @@ class BoundLayerNormalization(BoundNormalization):
 
     def forward(self, x: Array) -> Array:
         """Normalise each row of x."""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        variance = (centred * centred).mean(axis=-1, keepdims=True)
+        self.mean = x.mean(axis=-1, keepdims=True)
+        centred = x - self.mean
+        self.variance = variance = (centred * centred).mean(axis=-1, keepdims=True)
         self.scale_down = 1 / np.sqrt(variance + self.layer.epsilon)
         return self.scale(centred * self.scale_down)
 

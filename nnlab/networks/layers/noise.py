@@ -44,13 +44,17 @@ class BoundNoise(BoundLayer):
 
     def forward(self, x: Array) -> Array:
         """Draw the noise of this step and add it."""
-        drawn = self.context.normals(self.layer.name, self.y)
-        np.add(x, drawn * self.y.dtype.type(self.layer.std), out=self.y)
+        self.noise = self.context.normals(self.layer.name, self.y)
+        np.add(x, self.noise * self.y.dtype.type(self.layer.std), out=self.y)
         return self.y
 
     def backward(self, dy: Array, *, wants_dx: bool) -> Array | None:
         """dL/dx = dL/dy."""
         return dy if wants_dx else None
+
+    def intermediates(self) -> dict[str, Array]:
+        """The standard normal numbers of this step."""
+        return {"noise": self.noise}
 
     def forward_mode(self) -> ForwardMode:
         """The identity: what is added does not move."""

@@ -57,6 +57,9 @@ class Normalization(Layer):
 class BoundNormalization(BoundLayer):
     """γ x̂ + β and its gradient."""
 
+    mean: Array
+    variance: Array
+
     def __init__(self, layer: Normalization, buffers: Buffers) -> None:
         self.layer, self.y = layer, buffers.outputs
         gamma, beta = f"{layer.name}/gamma", f"{layer.name}/beta"
@@ -70,6 +73,10 @@ class BoundNormalization(BoundLayer):
         self.normalized = normalized
         np.multiply(normalized, self.gamma, out=self.y)
         return np.add(self.y, self.beta, out=self.y)
+
+    def intermediates(self) -> dict[str, Array]:
+        """Mean, variance and x̂."""
+        return {"mean": self.mean, "variance": self.variance, "normalized": self.normalized}
 
     def learn(self, dy: Array) -> Array:
         """Write dL/dγ = sum of dy x̂ and dL/dβ = sum of dy over samples; return d = γ dy."""

@@ -45,6 +45,11 @@ class OverChannels(BoundLayer):
         dx = self.inner.backward(channel_rows(dy, self.given), wants_dx=wants_dx)
         return None if dx is None else images_of(dx, dy.shape[-2])
 
+    def intermediates(self) -> dict[str, Array]:
+        """The layer's own as images; of a mean over pixels a number for each channel."""
+        m, found = self.outputs.shape[-2], self.inner.intermediates()
+        return {name: values if values.shape[-2] == 1 else images_of(values, m) for name, values in found.items()}
+
     @property
     def y(self) -> Array:  # type: ignore[override]
         """The outputs, (…, pixels · m, channels)."""

@@ -13,7 +13,7 @@ from nnlab.maths.activations import RowActivation
 from nnlab.maths.dual import DualArray, along
 from nnlab.maths.parameters import Value, changed, in_words
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
-from nnlab.networks.layers.equations import Equations
+from nnlab.networks.layers.equations import Equations, indexed
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum
 
 Array = NDArray[Any]
@@ -48,9 +48,10 @@ class Rowwise(Layer):
 
     def equations(self, _shape: Shape) -> Equations:
         """The activation f by its name, and J, the matrix of its derivatives, for each row."""
-        f = self.activation.name
-        where = f"{f}(x) = {self.activation.formula}; J = ∂{f}(x)/∂x of a row: {self.activation.slope_formula}"
-        return Equations(f"{f}({{x}})", "{dy} J", where=where)
+        f, formula = self.activation.name, self.activation.formula
+        unit = "ₖ" if "_k" in formula else ""
+        where = f"{f}(x){unit} = {indexed(formula, {})}; J = ∂{{y}}/∂{{x}} of a row: "
+        return Equations(f"{f}({{x}})", "{dy} J", where=f"{where}{indexed(self.activation.slope_formula, {})}")
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the rows of a batch."""

@@ -6,6 +6,7 @@ from support import table
 
 from nnlab.data.tables import infer_task
 from nnlab.data.tables.options import TableOptions
+from nnlab.data.targets import MOST_CLASSES
 from nnlab.errors import DataError
 
 
@@ -85,7 +86,8 @@ def test_too_few_or_too_many_classes(faults_of, task, labels):
 
 
 def test_more_classes_than_a_network_may_have(fault_of):
-    assert "task: regression" in fault_of(labelled(range(1001)), task="multiclass").message
+    fault = fault_of(labelled(range(MOST_CLASSES + 1)), task="multiclass")
+    assert "expected at most 10,000 (for numbers to predict: task: regression)" in fault.message
 
 
 def test_many_classes_of_numbers_are_warned_of(read):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import nnlab
+from support import nnlab_here
 from workbooks import Xml, error, formula, parts, sheet, workbook, zipped
 
 from nnlab.data.catalogue import load, load_new
@@ -791,23 +791,24 @@ training: {epochs: 3, batch_size: 8}
 """
 
 
+@pytest.mark.usefixtures("quick_pictures")
 @pytest.mark.slow
 def test_train_on_a_workbook_and_evaluate_on_new_files(tmp_path, write, write_parquet):
     rows = [[i % 7 + i % 3, i % 5 / 4, "rgb"[i % 3]] for i in range(60)]
     write([["a", "b", "colour"], *rows])
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
-    trained = nnlab("train", "e.yaml", "--quiet", cwd=tmp_path)
-    assert trained.returncode == 0, trained.stderr
+    trained = nnlab_here("train", "e.yaml", "--quiet", cwd=tmp_path)
+    assert trained.exit_code == 0, trained.stderr
     run = trained.stdout.strip()
     workbook(tmp_path / "new.xlsx", [["b", "a"], *([row[1], row[0]] for row in rows[:9])])
     write_parquet({"a": [row[0] for row in rows], "b": [row[1] for row in rows], "colour": [row[2] for row in rows]})
-    predicted = nnlab("eval", run, "--data", "new.xlsx", "--predictions", "p.csv", cwd=tmp_path)
-    assert predicted.returncode == 0, predicted.stderr
+    predicted = nnlab_here("eval", run, "--data", "new.xlsx", "--predictions", "p.csv", cwd=tmp_path)
+    assert predicted.exit_code == 0, predicted.stderr
     with (tmp_path / "p.csv").open() as file:
         assert len(list(csv.reader(file))) == 10
-    scored = nnlab("eval", run, "--data", "t.parquet", "--json", cwd=tmp_path)
-    assert scored.returncode == 0, scored.stderr
+    scored = nnlab_here("eval", run, "--data", "t.parquet", "--json", cwd=tmp_path)
+    assert scored.exit_code == 0, scored.stderr
     (tmp_path / "new.xlsx").write_bytes((tmp_path / "new.xlsx").read_bytes()[:-100])
-    refused = nnlab("eval", run, "--data", "new.xlsx", cwd=tmp_path)
-    assert refused.returncode == 2
+    refused = nnlab_here("eval", run, "--data", "new.xlsx", cwd=tmp_path)
+    assert refused.exit_code == 2
     assert re.fullmatch(r"[^\n]*new\.xlsx: found a corrupt[^\n]*\n", refused.stderr)
