@@ -19,7 +19,7 @@ from mlflow import MlflowClient, get_tracking_uri
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from nnlab.errors import ConfigError, StorageError, told
+from nnlab.errors import ConfigError, NnlabError, StorageError, told
 from nnlab.loggers.logged import LoggedRun
 from nnlab.storage.files import write_json
 from nnlab.storage.folder import MLFLOW
@@ -50,11 +50,12 @@ class MlflowLogger:
             raise ConfigError(f"--log-to mlflow: {found}, {expected}") from error
 
     def write(self, folder: Path, run: LoggedRun) -> None:
-        """Log a run and its arms. StorageError if MLflow fails."""
+        """Log a run and its arms. StorageError, without the password of a server, if anything fails."""
         try:
             self._write(folder, run)
-        except MlflowException as error:
-            raise StorageError(self._public(told(error))) from error
+        except Exception as error:
+            text = str(error) if isinstance(error, NnlabError) else told(error)
+            raise StorageError(self._public(text)) from error
 
     def _public(self, text: str) -> str:
         """A text without the name and the password that the address of a server may hold."""
