@@ -198,6 +198,7 @@ def train(
     max_seconds: float | None = None,
     figures: Sequence[str] = (),
     live: bool = False,
+    log_to: Sequence[str] = (),
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
@@ -207,10 +208,13 @@ def train(
     run.json. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up to
     50,000 training rows. After `max_seconds` it stops with its state saved; `resume` goes on with it.
     With `live` the page live.html in the run folder follows the training; the watcher is told its path. Pictures are
-    drawn as PNG, and in the formats `figures`, svg and pdf, beside.
+    drawn as PNG, and in the formats `figures`, svg and pdf, beside. `log_to` are loggers, tensorboard and mlflow, that
+    get figures, configuration and pictures once the training has ended, also by a signal or an error; one that fails is
+    a warning.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.train import train as train_network
+    from nnlab.loggers.table import loggers_for
     from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
@@ -218,7 +222,7 @@ def train(
     setup, gating = file.setup_to_train(), Gating(runs_dir, baseline, report, baselines)
     about: dict[str, Any] = {"command": command, "facts": file.facts, "baselines": baselines}
     about |= {"max_seconds": max_seconds, "live": watcher.live_page if live else None, "formats": figures}
-    about["kept"] = file.kept
+    about |= {"kept": file.kept, "loggers": loggers_for(log_to), "say": watcher.warn}
     with _watched(file.experiment, setup, gating, watcher) as observe:
         result = train_network(setup, runs=runs_dir, observe=observe, baseline=gating.baseline, **about)
     return _ended(result, setup, gating, watcher)
@@ -235,18 +239,21 @@ def resume(
     max_seconds: float | None = None,
     figures: Sequence[str] = (),
     live: bool = False,
+    log_to: Sequence[str] = (),
     command: Sequence[str] = (),
     watcher: Watcher = NOBODY,
 ) -> TrainingResult:
     """Resume a run with the same bits as if uninterrupted; `file` is its own experiment, perhaps made longer.
 
     After `max_seconds` of this session it stops again, with its state saved. `file` may also say where the data are
-    now; without that they are looked for beside a run that was moved with them. `live` as for `train`. Pictures are
-    drawn as PNG, in the formats `figures`, svg and pdf, and in those in which the run has them.
+    now; without that they are looked for beside a run that was moved with them. `live` and `log_to` as for `train`; a
+    finished run is logged as it is. Pictures are drawn as PNG, in the formats `figures`, svg and pdf, and in those in
+    which the run has them.
     """
     from nnlab.experiments.gating import Gating
     from nnlab.experiments.resume import resume as resume_run
     from nnlab.experiments.unchanged import beside
+    from nnlab.loggers.table import loggers_for
     from nnlab.storage.folder import files_of_run, refuse_other_formats
     from nnlab.storage.lookup import find
 
@@ -254,11 +261,11 @@ def resume(
     folder = find(runs_dir, run)
     file = beside(folder, file)
     (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
-    setup, gating = file.setup(), Gating(runs_dir, baseline, report, baselines)
+    setup, gating, loggers = file.setup(), Gating(runs_dir, baseline, report, baselines), loggers_for(log_to)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
         about |= {"baselines": baselines, "max_seconds": max_seconds, "formats": figures}
-        about["live"] = watcher.live_page if live else None
+        about |= {"live": watcher.live_page if live else None, "loggers": loggers}
         result = resume_run(folder, setup, observe=observe, say=watcher.warn, **about)
     return _ended(result, setup, gating, watcher)
 
@@ -701,6 +708,7 @@ def compare(
     dask_timeout: float | None = None,
     needed: bool = False,
     live: bool = False,
+    log_to: Sequence[str] = (),
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     baseline: str | None = None,
@@ -717,10 +725,11 @@ def compare(
     settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
     model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
     live.html in the folder follows the trainings; the watcher is told its path. Pictures are drawn as PNG, and in the
-    formats `figures`, svg and pdf, beside.
+    formats `figures`, svg and pdf, beside. `log_to` as for `train`, with the medians over the seeds for each arm.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
+    from nnlab.loggers.table import loggers_for
     from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
@@ -735,6 +744,7 @@ def compare(
         "baselines": baselines,
         "live": live,
         "formats": figures,
+        "loggers": loggers_for(log_to),
     }
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
@@ -752,6 +762,7 @@ def sweep(
     dask_timeout: float | None = None,
     needed: bool = False,
     live: bool = False,
+    log_to: Sequence[str] = (),
     runs_dir: Path = Path("runs"),
     gates: Sequence[str] = (),
     junit: Path | None = None,
@@ -762,10 +773,11 @@ def sweep(
     """Train an experiment at many settings, each with so many seeds, and rank them by a figure on validation data.
 
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; `budget` is the number of
-    points to draw, or the largest number to try of a grid. `live` and `figures` as for `compare`.
+    points to draw, or the largest number to try of a grid. `live`, `figures` and `log_to` as for `compare`.
     """
     from nnlab.comparison.prepare import sweep_arms
     from nnlab.experiments.gating import Gating
+    from nnlab.loggers.table import loggers_for
     from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
@@ -773,6 +785,7 @@ def sweep(
     gating = Gating(runs_dir, None, report)
     arms = sweep_arms(file, grid, random, budget, seeds, metric=metric, gates=gates)
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live, "formats": figures}
+    about["loggers"] = loggers_for(log_to)
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
 
 
@@ -806,7 +819,7 @@ def _train_arms(
     if arms.file.experiment.training.show_parameters is not None:
         watcher.warn("training.show_parameters does not hold here: weights and biases are shown of a single training")
     with workers_for(jobs, *dask, watcher.warn) as workers, watcher.arms() as report:
-        about |= {"live": watcher.live_page if live else None, "kept": arms.file.kept}
+        about |= {"live": watcher.live_page if live else None, "kept": arms.file.kept, "say": watcher.warn}
         result = arms.compare(dataset, workers=workers, report=report, baseline=gating.baseline, **about)
     ended = result.compared
     gating.write(arms.file.experiment.name, ended.folder, ended.gates, ended.summary.seconds)

@@ -35,7 +35,7 @@ ROOMS = (
     {"report"},
     {"gates", "pictures"},
     {"config"},
-    {"setup"},
+    {"setup", "loggers"},
     {"gradients"},
     {"experiments"},
     {"exports"},
@@ -61,9 +61,11 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "distributed": {"comparison"},  # an extra
+    "mlflow": {"loggers"},  # an extra
     "onnx": {"exports"},  # an extra
     "safetensors": {"exports"},  # an extra
     "sklearn": {"sklearn"},  # an extra
+    "tensorboard": {"loggers"},  # an extra
     "pandas": {"library"},  # where a table is asked for
 }
 
@@ -225,7 +227,7 @@ def test_matplotlib_is_loaded_only_when_something_is_drawn():
     loaded, code = loaded_by("import nnlab.experiments.train, nnlab.comparison.compare, nnlab.experiments.evaluate")
     assert code == 0
     assert "numpy" in loaded
-    assert loaded & {"matplotlib", "typer", "rich"} == set()
+    assert loaded & {"matplotlib", "typer", "rich", "mlflow", "tensorboard"} == set()
 
 
 def test_special_functions_are_scipys_loaded_when_one_is_asked_for():

@@ -103,6 +103,17 @@ class LengthOptions(PictureOptions):
     epochs: o.Epochs = None
     max_seconds: o.MaxSeconds = None
     live: o.Live = False
+    log_to: o.LogTo = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The arguments `max_seconds`, `live`, `figures` and `log_to` of a function of `nnlab.api`."""
+        return {
+            **super().chosen,
+            "max_seconds": self.max_seconds,
+            "live": self.live,
+            "log_to": self.log_to or (),
+        }
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -119,11 +130,12 @@ class WorkOptions(PictureOptions):
     dask: o.Dask = None
     dask_timeout: o.DaskTimeout = None
     live: o.Live = False
+    log_to: o.LogTo = None
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The arguments for `nnlab.api.compare`."""
-        own = {"jobs": self.jobs, "needed": self.needed, "live": self.live}
+        own = {"jobs": self.jobs, "needed": self.needed, "live": self.live, "log_to": self.log_to or ()}
         return {**super().chosen, **own, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 

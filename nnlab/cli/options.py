@@ -298,6 +298,15 @@ Live = Annotated[
     bool,
     typer.Option("--live", help="Write live.html into the run folder: a page that follows the run while it trains."),
 ]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log-to",
+        autocompletion=completion.one_of("tensorboard", "mlflow"),
+        metavar="LOGGER",
+        help="Log figures, configuration and pictures at the end, to tensorboard or mlflow. Repeatable.",
+    ),
+]
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", parser=_path, metavar="DIR", help="Where run folders are made and looked for.")
 ]

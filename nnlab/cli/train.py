@@ -25,7 +25,7 @@ def train(
     from nnlab import api
     from nnlab.cli import show
 
-    held: dict[str, Any] = {"max_seconds": length.max_seconds, "live": length.live, **length.chosen, **gates.compared}
+    held: dict[str, Any] = {**length.chosen, **gates.compared}
     path = api.config_or_own(config, resume, file.runs_dir)
     experiment = api.resolve(path, gates=gates.gates, **length.settings, **file.reading)
     if print_config:

@@ -19,6 +19,7 @@ import numpy as np
 from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
 from nnlab.comparison.live import LiveArms, NoLiveArms
+from nnlab.comparison.log_to import logged_arms
 from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.unfinished import write_unfinished_report
@@ -31,12 +32,14 @@ from nnlab.errors import CheckpointError, GradientError, NnlabError, StorageErro
 from nnlab.experiments.gradient_checks import check_first_steps
 from nnlab.experiments.interrupts import Stop, break_off, briefly, stopping
 from nnlab.experiments.live_page import Announce, LivePage
+from nnlab.experiments.log_to import log_to
 from nnlab.experiments.pictures import load_drawing
 from nnlab.experiments.results import facts_of
 from nnlab.experiments.train import Progress, Whole
 from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, check_arm_gates
 from nnlab.gates.parse import Gate
+from nnlab.loggers.logged import Logger
 from nnlab.maths.baselines import baseline_figures
 from nnlab.networks.learned import parameter_figures
 from nnlab.setup.network import dtype_of, network_for
@@ -45,6 +48,7 @@ from nnlab.setup.readings import RATE
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import set_up
 from nnlab.storage.environment import environment
+from nnlab.storage.files import ignore
 from nnlab.storage.folder import RunFolder, now
 from nnlab.storage.gradients import GradientSummary
 from nnlab.storage.run import ArmsRun, Status
@@ -96,6 +100,8 @@ def compare(
     conclude: Conclude | None = None,
     formats: Sequence[str] = (),
     live: Announce | None = None,
+    loggers: Sequence[Logger] = (),
+    say: Callable[[str], None] = ignore,
     kept: Path | None = None,
 ) -> ComparisonResult:
     """Train every variant with every seed and write a folder with figures, curves, pictures and weights.
@@ -108,7 +114,8 @@ def compare(
     `formats`.
     If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
     With `live` there is a page that follows the trainings; `live` is told its path. The file `kept` of data goes into
-    the folder.
+    the folder. At the end, however it comes, the folder is handed to `loggers`; where there is no result to say that
+    one has failed, `say` is called.
     """
     figures = final_figures(experiment, dataset)
     labels = [variant.label for variant in variants]
@@ -138,7 +145,7 @@ def compare(
         )
         work = _Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)
-        comparison = _Comparison(work, trained, conclude, about, stop, live)
+        comparison = _Comparison(work, trained, conclude, about, stop, live, loggers, say)
         with folder.locked():
             result = comparison.run(workers or SerialWorkers(), report, runs if needed else None)
     if stop():  # it came too late to stop anything
@@ -157,19 +164,25 @@ class _Comparison:
         about: Mapping[str, Any],
         stop: Stop,
         live: Announce | None,
+        loggers: Sequence[Logger],
+        say: Callable[[str], None],
     ) -> None:
+        self.loggers, self.say = loggers, say
         self.work, self.trained, self.conclude, self.about, self.stop = work, trained, conclude, about, stop
         self.live = live
         self.clock = time.perf_counter()
 
     def run(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> ComparisonResult:
-        """Train what is left to train, conclude, and complete the folder in any case."""
+        """Train what is left to train, conclude, complete the folder in any case, and hand it to the loggers."""
         try:
             compared = self._train(workers, report, reused_from)
         except BaseException as error:
             break_off(error, self._write_run, partial(self._report_unfinished, error))
+            if isinstance(error, Exception):
+                for warning in self._log():
+                    self.say(warning)
             raise
-        compared.warnings += self.work.warnings
+        compared.warnings += [*self.work.warnings, *self._log()]
         return ComparisonResult(compared, self.work.failures, self.work.reused)
 
     def _train(self, workers: Workers, report: ArmReport, reused_from: Path | None) -> Compared:
@@ -190,6 +203,12 @@ class _Comparison:
         except StorageError as error:
             raise StorageError(f"{error}; {self._to_go_on()}") from error
         return compared
+
+    def _log(self) -> list[str]:
+        """Hand the folder to the loggers; a warning for each that failed."""
+        folder, read = self.work.folder, lambda: logged_arms(self.work.folder, self.work.arms())
+        again = "to log it: the same command with --needed, which trains nothing anew, --log-to"
+        return log_to(self.loggers, folder, read, self.stop.seconds_to_log, again)
 
     def _go_live(self) -> None:
         """Begin the page that follows the trainings, if it is asked for."""

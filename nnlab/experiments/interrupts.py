@@ -19,6 +19,7 @@ from nnlab.storage.run import Status
 
 _SECONDS_TO_TRY_AGAIN = 0.05
 _SECONDS_TO_DRAW = 1.4  # of the two within which a command ends after a signal
+_SECONDS_TO_LOG = 10.0  # if loggers are asked for, to which a run goes when all else is done
 # `timeout` sends its signal twice at nearly the same time: to the command, and to its process group.
 _SECONDS_OF_ONE_SIGNAL = 0.5
 
@@ -73,7 +74,15 @@ class Stop:
 
     def seconds_to_draw(self) -> float:
         """How long pictures may still take: after a signal not long, for the command is to end; else without limit."""
-        return max(1e-3, _SECONDS_TO_DRAW - (time.monotonic() - self.time)) if self() else math.inf
+        return self._seconds_left(_SECONDS_TO_DRAW)
+
+    def seconds_to_log(self) -> float:
+        """How long loggers may still take: after a signal ten seconds, for the run is complete; else without limit."""
+        return self._seconds_left(_SECONDS_TO_LOG)
+
+    def _seconds_left(self, most: float) -> float:
+        """What is left of so many seconds since the signal."""
+        return max(1e-3, most - (time.monotonic() - self.time)) if self() else math.inf
 
     def error(self, where: str) -> InterruptedRunError:
         """The error that ends the command with the exit code of its signal."""

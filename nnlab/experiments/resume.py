@@ -27,6 +27,7 @@ from nnlab.experiments.unchanged import (
     refuse_other_rows,
 )
 from nnlab.gates.hold import Measured
+from nnlab.loggers.logged import Logger
 from nnlab.maths.schedules import is_the_same
 from nnlab.setup.optimizer import BoundOptimizer
 from nnlab.setup.setup import Setup
@@ -51,6 +52,7 @@ def resume(
     max_seconds: float | None = None,
     formats: Sequence[str] = (),
     live: Announce | None = None,
+    loggers: Sequence[Logger] = (),
 ) -> TrainingResult:
     """Resume the run in `folder`. The experiment of `setup` is the run's own, perhaps with a longer training.
 
@@ -59,9 +61,10 @@ def resume(
     training. A finished run is not changed, and its status is `finished`; the gates are checked against its figures.
     `max_seconds`, by default those of the experiment, are those of this session alone. With `live` there is a page that
     follows the training; `live` is told its path. Pictures are drawn as PNG, in the other `formats`, and in those in
-    which the run has them.
+    which the run has them. At the end the folder is handed to `loggers`, also that of a finished run.
     """
     more: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live, "formats": formats}
+    more |= {"loggers": loggers, "say": say}
     require_one_network(folder)
     with folder.locked():
         refuse_changes(str(folder.path), read_file(folder.path / CONFIG).values, to_plain(setup.experiment))
@@ -147,7 +150,7 @@ def _finished(training: Training, begin: SavedState, summary: TrainingSummary) -
     moved = {"run": str(training.folder.path)}  # where it is now
     held = summary.model_copy(update={"gates": tuple(gate.line() for gate in gates), **moved})
     checks = [summary.gradcheck] if summary.gradcheck else []
-    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message], checks=checks)
+    return TrainingResult(training.folder.path, "finished", {}, gates, held, [message, *training.log()], checks=checks)
 
 
 def _stopped_early(training: Training) -> str:

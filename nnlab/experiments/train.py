@@ -22,6 +22,7 @@ from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.interrupts import Stop, break_off, briefly, leaving, stopping
 from nnlab.experiments.live import LiveTraining, NotLive
 from nnlab.experiments.live_page import Announce
+from nnlab.experiments.log_to import log_to, logged_training
 from nnlab.experiments.parameter_table import ParameterTable, parameter_way
 from nnlab.experiments.pictures import RunPlotData, draw, load_drawing
 from nnlab.experiments.report import write_training_report
@@ -29,6 +30,7 @@ from nnlab.experiments.results import Reports, curves_of, data_facts, evaluate_p
 from nnlab.experiments.saving import Saver, marked_steps, restore
 from nnlab.experiments.unchanged import digest_of
 from nnlab.gates.hold import Measured, Outcome, hold, read_baseline
+from nnlab.loggers.logged import Logger
 from nnlab.maths.baselines import LINEAR
 from nnlab.maths.metrics import Scored
 from nnlab.maths.one_hot import MOST_DENSE
@@ -130,6 +132,8 @@ def train(
     max_seconds: float | None = None,
     formats: Sequence[str] = (),
     live: Announce | None = None,
+    loggers: Sequence[Logger] = (),
+    say: Callable[[str], None] = ignore,
     kept: Path | None = None,
 ) -> TrainingResult:
     """Train the network of a setup with one seed and write its run folder under `runs`, with the file `kept` of data.
@@ -139,10 +143,12 @@ def train(
     If the training is interrupted or fails, the folder records that, with the state reached so far. After
     `max_seconds`, by default those of the experiment, it ends with its state saved; resume goes on with it.
     With `live` there is a page that follows the training; `live` is told its path. Pictures are drawn as PNG, and in
-    the other `formats` beside.
+    the other `formats` beside. At the end, however it comes, the folder is handed to `loggers`; where there is no
+    result to say that one has failed, `say` is called.
     """
     setup, folder = begun(setup, runs, kept)
     about: dict[str, Any] = {"baselines": baselines, "max_seconds": max_seconds, "live": live, "formats": formats}
+    about |= {"loggers": loggers, "say": say}
     with folder.locked(), once_written():
         return Training(setup, folder, command, facts or {}, observe, baseline, **about).run()
 
@@ -174,7 +180,10 @@ class Training:
         max_seconds: float | None = None,
         formats: Sequence[str] = (),
         live: Announce | None = None,
+        loggers: Sequence[Logger] = (),
+        say: Callable[[str], None] = ignore,
     ) -> None:
+        self.loggers, self.say = loggers, say
         self.max_seconds = max_seconds or setup.experiment.training.max_seconds
         self.setup, self.folder, self.observe, self.baseline, self.begin = setup, folder, observe, baseline, begin
         self.baselines, self.formats = baselines, formats
@@ -199,6 +208,24 @@ class Training:
         self.announce, self.live = live, NotLive()
 
     def run(self) -> TrainingResult:
+        """Train, complete the folder in any case, and hand it to the loggers."""
+        try:
+            result = self._run()
+        except Exception:
+            for warning in self.log():
+                self.folder.log(f"warning: {warning}")
+                self.say(warning)
+            raise
+        self.warnings += self.log()
+        return result
+
+    def log(self) -> list[str]:
+        """Hand the folder to the loggers; a warning for each that failed."""
+        again = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), "--log-to"])
+        read = partial(logged_training, self.folder)
+        return log_to(self.loggers, self.folder, read, self.stop.seconds_to_log, f"to log it again: {again}")
+
+    def _run(self) -> TrainingResult:
         """Train, and complete the folder in any case."""
         with contextlib.closing(self._saver()) as saver:
             try:

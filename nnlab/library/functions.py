@@ -52,6 +52,7 @@ def train(
     epochs: int | None = None,
     max_seconds: float | None = None,
     live: bool = False,
+    log_to: Several = (),
     figures: Several = (),
     gate: Several = (),
     baseline: str | None = None,
@@ -68,6 +69,7 @@ def train(
     `{"network.activation": "gelu"}`. `data` is a pair of arrays: inputs X (N, inputs) or images (N, rows, columns[,
     channels]), and targets y, (N,) numbers or names of classes or (N, outputs). `max_seconds` ends the training with
     its state saved, `live` writes a page that follows it, `figures` are formats of pictures beside PNG, such as svg.
+    `log_to` are loggers that get its figures and pictures at the end: tensorboard, mlflow.
 
     Raises NnlabError with the words of the command. A gate that is not met, and a training that diverged, are results.
     """
@@ -80,6 +82,7 @@ def train(
     own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate)}
     held: dict[str, Any] = {"baseline": baseline, "baselines": baselines, "junit": _path(junit), "runs_dir": root}
     held |= {"max_seconds": max_seconds, "live": live, "figures": several(figures), "watcher": watcher()}
+    held["log_to"] = several(log_to)
     with blas_threads(threads), experiment_file(source, data, **own) as file:
         ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
     return Run(ended.folder, ended.warnings, plugin)
@@ -103,6 +106,7 @@ def compare_activations(
     dask: str | None = None,
     dask_timeout: float | None = None,
     live: bool = False,
+    log_to: Several = (),
     figures: Several = (),
     gate: Several = (),
     baseline: str | None = None,
@@ -124,7 +128,7 @@ def compare_activations(
     how: dict[str, Any] = {"seeds": seeds, "target": target, "layer": layer, "init": init, "tune": several(tune)}
     how |= {"jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
     how |= {"figures": several(figures), "gates": several(gate), "baseline": baseline, "baselines": baselines}
-    how |= {"junit": _path(junit), "runs_dir": Path(runs_dir), "watcher": watcher()}
+    how |= {"junit": _path(junit), "log_to": several(log_to), "runs_dir": Path(runs_dir), "watcher": watcher()}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.compare(file, several(activation), **how), plugin)
 
@@ -146,6 +150,7 @@ def sweep(
     dask: str | None = None,
     dask_timeout: float | None = None,
     live: bool = False,
+    log_to: Several = (),
     figures: Several = (),
     gate: Several = (),
     junit: Name | None = None,
@@ -163,7 +168,7 @@ def sweep(
     how: dict[str, Any] = {"grid": several(grid), "random": several(random), "budget": budget, "seeds": seeds}
     how |= {"metric": metric, "jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout}
     how |= {"live": live, "figures": several(figures), "gates": several(gate), "junit": _path(junit)}
-    how |= {"runs_dir": Path(runs_dir), "watcher": watcher()}
+    how |= {"log_to": several(log_to), "runs_dir": Path(runs_dir), "watcher": watcher()}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.sweep(file, **how), plugin)
 

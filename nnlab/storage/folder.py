@@ -33,6 +33,7 @@ LATEST = "latest"
 CONFIG = "config.yaml"
 ARRAYS = "data.npz"  # the arrays that a program has given
 LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
+TENSORBOARD, MLFLOW = "tensorboard", "mlflow.json"  # what loggers are given: a folder of event files; names of runs
 INNER = ("checkpoints", "plots")
 PICTURE_FORMATS = ("png", "svg", "pdf")
 
@@ -41,14 +42,15 @@ PICTURE_FORMATS = ("png", "svg", "pdf")
 _WRITTEN = (
     *("train.log", "metrics.csv", "hashes.csv", "parameters.csv", ".lock", CONFIG, "run.json", "summary.json"),
     *("autopsy.json", "report.html", "checkpoints/best.npz", "checkpoints/previous.npz", LIVE_PAGE, LIVE_DATA),
+    MLFLOW,
 )
 
 # What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
 _OWN = (
-    *(*_WRITTEN, "checkpoints", "plots", "weights", "pieces", "table.md", "table.tex"),
+    *(*_WRITTEN, "checkpoints", "plots", "weights", "pieces", TENSORBOARD, "table.md", "table.tex"),
     *("results.csv", "arms.csv", "shares.csv", "points.csv", "pairs.csv", ARRAYS),
 )
-_FOLDERS = (*INNER, "weights", "pieces")
+_FOLDERS = (*INNER, "weights", "pieces", TENSORBOARD)
 
 
 SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary)

@@ -103,6 +103,13 @@ class ArmsRun(SealedDocument):
     reused: Whole = 0
 
 
+class MlflowRuns(SealedDocument):
+    """mlflow.json: the ids of the runs on an MLflow server, of the run itself as "" and of each arm by its name."""
+
+    server: Text
+    runs: dict[Text, Text]
+
+
 AnyRun = TrainingRun | ArmsRun
 
 
