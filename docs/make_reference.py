@@ -177,7 +177,7 @@ def _keys(schema: Schema) -> Iterator[str]:
     )
     for name, title in _SECTIONS.items():
         model = models[name]
-        yield f"## {title} {{ #{name.lower()} }}"
+        yield f"## {title}"
         if name != "Experiment":
             yield _sentences(model["description"])
         required = model.get("required", [])
@@ -194,7 +194,7 @@ def _values(part: Schema) -> str:
     """The values that a part of the schema allows, in words."""
     if "$ref" in part:
         name = part["$ref"].rpartition("/")[2]
-        return _CHOSEN.get(name) or f"[{_SECTIONS[name]}](#{name.lower()})"
+        return _CHOSEN.get(name) or f"[{_SECTIONS[name]}](#{_anchor(_SECTIONS[name])})"
     if "allOf" in part:
         return _values(part["allOf"][0])
     if "anyOf" in part:
@@ -202,6 +202,11 @@ def _values(part: Schema) -> str:
     if "const" in part or "enum" in part:
         return ", ".join(_code(_plain(one)) for one in part.get("enum", [part.get("const")]))
     return _KINDS[part.get("type", "object")](part)
+
+
+def _anchor(title: str) -> str:
+    """The anchor that MkDocs, and GitHub, give a heading."""
+    return re.sub(r"[^\w\s-]", "", title).lower().replace(" ", "-")
 
 
 def _worth_naming(forms: Sequence[Schema]) -> Iterator[Schema]:
@@ -402,7 +407,7 @@ def _pictures() -> Iterator[str]:
         yield f"## {title}"
         for name, caption in table.items():
             yield f"### {name if name != 'metric' else 'metric: the figure that is compared'}"
-            yield f"![{_alternative(caption)}](../images/gallery/{folder}-{name}.png){{ loading=lazy }}"
+            yield f"![{_alternative(caption)}](../images/gallery/{folder}-{name}.png)"
             yield caption
 
 
