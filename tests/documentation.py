@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shlex
@@ -48,6 +49,14 @@ class Block:
     def is_of_a_build_server(self):
         """Whether it is a file for GitHub Actions or GitLab CI."""
         return self.title.startswith(".")
+
+
+def make_reference():
+    """The script that makes the reference pages, as a module."""
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
 
 
 def text_of(name):

@@ -17,6 +17,7 @@ from documentation import (
     clusters,
     commands_of_a_build_server,
     experiment_of,
+    make_reference,
     text_of,
     words_of,
 )
@@ -225,14 +226,7 @@ def test_every_name_of_the_library_is_in_its_table():
 # --- options and exit codes -------------------------------------------------------------------------------------------
 
 
-def leaves(group, before=""):
-    """Every command that does something, by the words that start it."""
-    for name, command in group.commands.items():
-        words = f"{before} {name}".strip()
-        yield from leaves(command, words) if hasattr(command, "commands") else [(words, command)]
-
-
-COMMANDS = dict(leaves(typer.main.get_command(app_of())))
+COMMANDS = dict(make_reference().leaves(typer.main.get_command(app_of())))
 MAIN = [name for name in COMMANDS if " " not in name]  # the others are in the text: what they take is of these kinds
 
 

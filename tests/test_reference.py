@@ -1,13 +1,9 @@
 """The committed reference pages are those that docs/make_reference.py makes of the tables of the code."""
 
-import importlib.util
-
 import pytest
-from documentation import DOCS, REFERENCE
+from documentation import REFERENCE, make_reference
 
-SPEC = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
-SCRIPT = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SCRIPT)
+SCRIPT = make_reference()
 
 
 @pytest.fixture(scope="module")
