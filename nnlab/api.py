@@ -649,7 +649,8 @@ def trace(
 
     `step` counts from 1, as in metrics.csv; the steps before it are trained. `rows` are the rows of its batch, from 0,
     of which numbers are shown; by default all of up to 8, else the first 4. The quantities `blank`, such as
-    `dense1/weights.gradient`, are left out, and written to `answers`, by default answers.csv.
+    `dense1/weights.gradient`, are left out, with those that would give them away, such as the update that is computed
+    from it, and written to `answers`, by default answers.csv.
     """
     from nnlab.experiments.trace.answers import answers_of, blanked
     from nnlab.experiments.trace.build import trace_of

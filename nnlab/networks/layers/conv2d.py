@@ -74,7 +74,7 @@ class Conv2D(Weighted):
     def equations(self, shape: Shape) -> Equations:
         """The sums at the top of this file, over windows and kernels."""
         own = {"weights": "{x} ∗ {dy}", "bias": "Σ {dy}, over all pixels too"}
-        where = f"∗ slides windows over an image: {self.windows.over(shape)}"
+        where = f"∗: sums over windows of an image, {self.windows.over(shape)}"
         return Equations("{x} ∗ {weights} + {bias}", "{dy} ∗ {weights} turned round by 180°", own, where)
 
     def operations(self, shape: Shape, batch: int, *, wants_dx: bool) -> int:
