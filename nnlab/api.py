@@ -683,7 +683,7 @@ def check_answers(
     """Mark the file `check`, a CSV file with the columns cell and value, by the numbers of a training step.
 
     A cell is right within `tolerance` of the right value, as a share of it, or where it is that value rounded to so
-    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong.
+    many significant `digits`. With `blank`, cells that `trace` leaves out for it and that the file lacks are wrong.
     """
     from nnlab.experiments.trace.answers import blanked, mark
     from nnlab.experiments.trace.build import trace_of
