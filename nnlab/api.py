@@ -649,7 +649,8 @@ def trace(
 
     `step` counts from 1, as in metrics.csv; the steps before it are trained. `rows` are the rows of its batch, from 0,
     of which numbers are shown; by default all of up to 8, else the first 4. The quantities `blank`, such as
-    `dense1/weights.gradient`, are left out, and written to `answers`, by default answers.csv.
+    `dense1/weights.gradient`, are left out, with those that would give them away, such as the update that is computed
+    from it, and written to `answers`, by default answers.csv.
     """
     from nnlab.experiments.trace.answers import answers_of, blanked
     from nnlab.experiments.trace.build import trace_of
@@ -682,7 +683,7 @@ def check_answers(
     """Mark the file `check`, a CSV file with the columns cell and value, by the numbers of a training step.
 
     A cell is right within `tolerance` of the right value, as a share of it, or where it is that value rounded to so
-    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong.
+    many significant `digits`. With `blank`, cells that `trace` leaves out for it and that the file lacks are wrong.
     """
     from nnlab.experiments.trace.answers import blanked, mark
     from nnlab.experiments.trace.build import trace_of

@@ -216,7 +216,7 @@ class _Comparison:
             work, name = self.work, self.trained.experiment.name
             page = LivePage(work.folder, name, self.live, work.warnings.append)
             noun = "point" if self.about["kind"] == "sweep" else "arm"
-            work.page = LiveArms(page, [variant.label for variant in work.variants], noun)
+            work.page = LiveArms(page, work.variants, noun)
 
     def _to_go_on(self) -> str:
         """How much is trained and saved, and how to train the rest."""

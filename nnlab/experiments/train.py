@@ -286,8 +286,8 @@ class Training:
     def _go_live(self) -> None:
         """Begin the page that follows the training, if it is asked for."""
         if self.announce is not None:
-            about = (self.setup, self.state, self.folder, self.sessions.seconds, self.announce, self.warnings.append)
-            self.live = LiveTraining(*about)
+            own = (self.setup, self.state, self.folder, self.sessions.seconds, self._resume_command("--live"))
+            self.live = LiveTraining(*own, self.announce, self.warnings.append)
             self.live.begin(self.measured)
 
     def _beginning(self) -> str:
@@ -295,11 +295,15 @@ class Training:
         return f"{begun}: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters"
 
     def _resumed_by(self) -> str:
-        """A message with the command to resume; it repeats the options that affect the arithmetic."""
+        """A message with the command to resume."""
+        where = f"the weights of step {self.state.step} are in {self.folder.path}"
+        return f"{where}; to go on: {self._resume_command()}"
+
+    def _resume_command(self, *options: str) -> str:
+        """The command to resume, with these options; it repeats those that affect the arithmetic."""
         threads = [] if self.facts.get("threads", 1) == 1 else ["--threads", str(self.facts["threads"])]
         plugins = [word for plugin in self.facts.get("plugins", ()) for word in ("--plugin", plugin)]
-        line = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *threads, *plugins])
-        return f"the weights of step {self.state.step} are in {self.folder.path}; to go on: {line}"
+        return shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *options, *threads, *plugins])
 
     def _train(self, saver: Saver) -> Status:
         """Train until the end or a signal, save, and return the final status."""

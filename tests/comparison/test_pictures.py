@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from strategies import setup_of
+from support import XOR
 
 from nnlab import pictures as plots
 from nnlab.comparison.contents import MOST_DRAWN, Comparison, Frame, MedianNetwork
@@ -214,6 +216,14 @@ def test_pictures_say_at_their_foot_what_a_short_label_stands_for():
     for name in ("cost", "final"):
         notes = [[text.get_text() for text in said[name].draw(each).findobj(Text)] for each in (one, silent)]
         assert [texts.count("f1 = x * sigmoid(1.7 * x)") for texts in notes] == [1, 0]
+
+
+def test_the_architecture_says_what_a_short_label_stands_for():
+    setup = setup_of(XOR.read_text(encoding="utf-8"))
+    experiments = dict.fromkeys(("f1", "relu"), setup.experiment)
+    one = compared({"f1": arm(), "relu": arm()}, dataset=setup.rows.dataset, experiments=experiments)
+    figure = pictures_of("test/accuracy")["architecture"].draw(one)
+    assert "f1 = x * sigmoid(1.7 * x)" in [text.get_text() for text in figure.findobj(Text)]
 
 
 @pytest.mark.parametrize("count", [1, 2])
