@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
-    from nnlab.experiments.redraw import KeptPicture, KeptPictures
+    from nnlab.experiments.redraw import DrawnPicture, KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.trace.answers import Marking
@@ -498,13 +498,14 @@ def plot(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
-) -> Path:
-    """Draw a picture of a run again from what is kept of it, and return its path.
+) -> DrawnPicture:
+    """Draw a picture of a run again from what is kept of it, and return its path and its caption.
 
     `out` ends in .png, .svg or .pdf, or is a device or a pipe, which gets PNG; by default it is NAME.png. `width` is in
-    inches. The style paper leaves the title out, and takes small serif type and thin lines. `set` says where the run's
-    data are now.
+    inches. The style paper leaves the title out, which the caption has, takes small serif type and thin lines; its
+    PNG has 300 dots per inch. `set` says where the run's data are now.
     """
+    from nnlab.experiments.redraw import DrawnPicture
     from nnlab.storage.folder import files_of_run
 
     if style not in ("screen", "paper"):
@@ -514,8 +515,7 @@ def plot(
     path = out or Path(f"{name}.png")
     (output,) = _outputs([path], [*files_of_run(kept.folder.path), *read], runs_dir, None)
     assert output is not None
-    kept.draw(name, output, width, style)
-    return path
+    return DrawnPicture(path, kept.draw(name, output, width, style))
 
 
 def _kept_pictures(

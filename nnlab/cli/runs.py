@@ -110,12 +110,13 @@ class ListOptions:
 
 
 def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
-    """List runs, the newest last, with the keys of the experiment in which they differ."""
+    """List runs, the newest last, with up to eight keys of the experiment in which they differ."""
     from nnlab import api
 
     if csv and output.as_json:
         raise ConfigError("found both --csv and --json, expected one of them")
     table = api.list_runs(**which.chosen)
+    _tell_keys_left_out(table.keys_left_out)
     if csv:
         return result(_as_csv(table))
     output.result([*table.rows()], *_as_lines(table))
@@ -123,6 +124,13 @@ def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
         others = f", beside {table.left_out:,} others" if table.left_out else ""
         complain(f"found no such run in {which.runs_dir}{others}")
     return None
+
+
+def _tell_keys_left_out(count: int) -> None:
+    """Say on stderr, beside every format, that the runs differ in more keys than the table has."""
+    if count:
+        keys = "1 more key" if count == 1 else f"{count:,} more keys"
+        complain(f"the runs differ in {keys}: --all-keys shows every key, --columns those that you name")
 
 
 def _as_csv(table: RunTable) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
@@ -39,6 +40,14 @@ class KeptPicture:
 
 
 @dataclass(frozen=True)
+class DrawnPicture:
+    """A picture that was drawn again, with the words to print below it: its title and what it shows."""
+
+    path: Path
+    caption: str
+
+
+@dataclass(frozen=True)
 class KeptPictures:
     """The pictures that a run may have: their table, and a function that reads the data from which they are drawn.
 
@@ -64,8 +73,11 @@ class KeptPictures:
             hint = suggestion(name, self._known()) or f"; expected {listed(self._known(), 'or')}"
             raise ConfigError(f"found no picture '{printable(name[:40])}'{hint}")
 
-    def draw(self, name: str, output: NamedOutput, width: float | None = None, style: str = "screen") -> None:
-        """Draw a picture again, `width` inches wide. ConfigError where the run has nothing to show in it."""
+    def draw(self, name: str, output: NamedOutput, width: float | None = None, style: str = "screen") -> str:
+        """Draw a picture again, `width` inches wide; its caption. ConfigError where the run has nothing to show in it.
+
+        The caption begins with the title of the picture, which the style paper leaves out.
+        """
         data = self.read()
         from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
@@ -73,8 +85,10 @@ class KeptPictures:
             figure = self.table[name].draw(data)
         if figure is None:
             raise ConfigError(f"{name}: this run has nothing to show in it; expected {listed(self._known(), 'or')}")
+        title = " ".join(figure.get_suptitle().split())
         plots.fit_to(figure, width, style=style)
         output.write(plots.to_format(figure, format_of(output.path)))
+        return f"{title}. {self.table[name].caption}" if title else self.table[name].caption
 
     def _known(self) -> list[str]:
         """The names of the pictures that the run has and that can be drawn again; of all, where it has none."""

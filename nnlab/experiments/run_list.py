@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from nnlab.storage.metrics import read_figures
 from nnlab.storage.summary import Figures, SweepSummary, TrainingSummary, read_summary
 
 STANDARD = ("run", "kind", "status", "started", "seconds", "steps", "headline")
+MOST_KEYS = 8  # columns of keys that a reader takes in beside these
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class RunTable:
     columns: tuple[str, ...]
     runs: tuple[ListedRun, ...]
     left_out: int  # runs in the folder that are not in the table
+    keys_left_out: int = 0  # keys in which the runs differ, but few of them
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each run's values by column."""
@@ -93,8 +96,9 @@ def list_runs(
 ) -> RunTable:
     """The `last` runs in a folder that meet all conditions; by default with the keys in which they differ.
 
-    They are sorted by a column, by default the newest last. ConfigError for conditions that cannot be read, and for
-    columns that no run has.
+    Of more than eight such keys the table has those in which most runs differ, and counts the others. The runs are
+    sorted by a column, by default the newest last. ConfigError for conditions that cannot be read, and for columns that
+    no run has.
     """
     every = [ListedRun.of(entry) for entry in entries(root)]
     names = _Columns(every)
@@ -107,7 +111,9 @@ def list_runs(
         runs.reverse()
     chosen = [names.known(name, f"--columns {name}") for name in columns]
     keys = _keys(runs, differing=not all_keys) if all_keys or not columns else []
-    return RunTable(tuple(dict.fromkeys([*(chosen or STANDARD), *keys])), tuple(runs), len(every) - len(runs))
+    shown_keys = keys if all_keys else _most_telling(runs, keys)
+    shown_columns = tuple(dict.fromkeys([*(chosen or STANDARD), *shown_keys]))
+    return RunTable(shown_columns, tuple(runs), len(every) - len(runs), len(keys) - len(shown_keys))
 
 
 class _Columns:
@@ -137,6 +143,16 @@ def _keys(runs: Sequence[ListedRun], *, differing: bool) -> list[str]:
     whole = [run.keys for run in runs if not run.entry.is_broken]
     keys = dict.fromkeys(key for one in whole for key in one if key != "name")
     return [key for key in keys if not differing or any(one.get(key) != whole[0].get(key) for one in whole)]
+
+
+def _most_telling(runs: Sequence[ListedRun], keys: list[str]) -> list[str]:
+    """Up to eight of the keys, in their order: those in which most runs differ from the most frequent value."""
+    if len(keys) <= MOST_KEYS:
+        return keys
+    whole = [run.keys for run in runs if not run.entry.is_broken]
+    alike = {key: max(Counter(repr(one.get(key)) for one in whole).values()) for key in keys}
+    telling = sorted(keys, key=alike.__getitem__)[:MOST_KEYS]
+    return [key for key in keys if key in telling]
 
 
 def _sorted(runs: Iterable[ListedRun], column: str, *, reverse: bool) -> list[ListedRun]:
