@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
+from nnlab.gates.hold import check_metrics
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.listing import HEADLINES
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.outputs import NamedOutput, format_of
 from nnlab.storage.run import ArmsRun
 
@@ -51,7 +52,8 @@ def _curves(folder: RunFolder) -> dict[str, Curve]:
         found = "found a comparison or a sweep, expected a training; curves of its arms are in its report.html"
         raise CheckpointError(f"{printable(str(folder.path))}: {found}")
     measured: dict[str, list[tuple[int, float]]] = {}
-    for step, _, figures in read_figures(folder.path / "metrics.csv"):
+    check_metrics(folder)
+    for step, _, figures in read_figures(folder.path / METRICS):
         for name, value in figures.items():
             measured.setdefault(name, []).append((step, value))
     columns = {name: np.array(pairs).T for name, pairs in measured.items()}

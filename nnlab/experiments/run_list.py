@@ -20,7 +20,7 @@ from nnlab.errors import CheckpointError, ConfigError, Fault, NnlabError, printa
 from nnlab.gates.hold import Measured, figures_of_arms, hold, needs_baseline
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.storage.listing import RunEntry, entries
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, check_table, read_figures
 from nnlab.storage.summary import Figures, SweepSummary, TrainingSummary, read_summary
 
 STANDARD = ("run", "kind", "status", "started", "seconds", "steps", "headline")
@@ -196,7 +196,8 @@ def _meets(run: ListedRun, gate: Gate) -> bool:
     is_later = any((asked.step, asked.by_epoch, asked.by_step) != (None, None, None) for asked in gate.asks)
     if is_later and run.entry.kind == "train":
         try:
-            for step, epoch, figures in read_figures(run.entry.path / "metrics.csv"):
+            check_table(run.entry.path / METRICS, run.entry.tables.get(METRICS))
+            for step, epoch, figures in read_figures(run.entry.path / METRICS):
                 measured.add(step, epoch, figures)
         except NnlabError:
             return False

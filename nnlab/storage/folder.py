@@ -26,6 +26,7 @@ from nnlab.storage.files import (
     write_text,
 )
 from nnlab.storage.lock import take_lock
+from nnlab.storage.metrics import check_table
 from nnlab.storage.run import AnyRun, read_run
 from nnlab.storage.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
@@ -172,6 +173,11 @@ class RunFolder:
     def read_run(self) -> AnyRun | None:
         """The content of run.json; None if there is none. CheckpointError if it is invalid."""
         return read_run(self.path / "run.json")
+
+    def check_table(self, name: str) -> None:
+        """CheckpointError if a CSV file of a run that has ended was changed; older runs say nothing of theirs."""
+        run = self.read_run()
+        check_table(self.path / name, None if run is None else run.tables.get(name))
 
     def then(self) -> Path:
         """Where the run lay when it was last trained, if run.json says so; else where it is."""
