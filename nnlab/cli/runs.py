@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
@@ -203,7 +204,7 @@ def _facts(facts: RunFacts) -> Iterator[str]:
     document = facts.document()
     yield printable(document["run"])
     yield from _paragraph({name: _cell(name, document[name]) for name in _ABOUT}, 100)
-    yield from map(printable, [*([" ".join(document["command"])] if document["command"] else ()), *facts.sentences])
+    yield from map(printable, [*([shlex.join(document["command"])] if document["command"] else ()), *facts.sentences])
     words = {True: "met", False: "NOT MET"}
     yield from _section("gates", [["", words[g["met"]], g["gate"], _cell("", g["value"])] for g in document["gates"]])
     for title in _SECTIONS:
