@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.keys import keys_of
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
 from nnlab.gates.hold import check_metrics
-from nnlab.storage.folder import RunFolder
+from nnlab.setup.paths import places_in
+from nnlab.storage.files import read_plain
+from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.listing import HEADLINES
 from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.outputs import NamedOutput, format_of
@@ -37,6 +40,12 @@ def draw_runs(folders: Sequence[RunFolder], figures: Sequence[str], output: Name
     figure = plots.run_curves(panels, title=f"{len(folders)} runs" if len(folders) > 1 else "1 run")
     output.write(plots.to_format(figure, format_of(output.path)))
     return chosen
+
+
+def data_of(folder: RunFolder) -> list[str]:
+    """The files and folders of a run's data, also of one whose plugins are not given."""
+    keys = keys_of(read_plain(folder.path / CONFIG).decode(errors="replace"), str(folder.path / CONFIG))
+    return places_in(keys, folder.then(), folder.path.resolve())
 
 
 def _names(folders: Sequence[RunFolder]) -> list[str]:
