@@ -122,7 +122,7 @@ def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
     output.result([*table.rows()], *_as_lines(table))
     if not table.runs and not output.as_json:
         others = f", beside {table.left_out:,} others" if table.left_out else ""
-        complain(f"found no such run in {which.runs_dir}{others}")
+        complain(f"found no such run in {which.runs_dir}{others}{table.hint}")
     return None
 
 

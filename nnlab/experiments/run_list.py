@@ -75,6 +75,7 @@ class RunTable:
     columns: tuple[str, ...]
     runs: tuple[ListedRun, ...]
     left_out: int  # runs in the folder that are not in the table
+    hint: str = ""  # where no run is in it: `; did you mean 'completed'?`
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each run's values by column."""
@@ -107,7 +108,8 @@ def list_runs(
         runs.reverse()
     chosen = [names.known(name, f"--columns {name}") for name in columns]
     keys = _keys(runs, differing=not all_keys) if all_keys or not columns else []
-    return RunTable(tuple(dict.fromkeys([*(chosen or STANDARD), *keys])), tuple(runs), len(every) - len(runs))
+    shown_columns = tuple(dict.fromkeys([*(chosen or STANDARD), *keys]))
+    return RunTable(shown_columns, tuple(runs), len(every) - len(runs), "" if runs else _hint(where, every))
 
 
 class _Columns:
@@ -179,6 +181,16 @@ def _has(setting: re.Match[str], names: _Columns, option: str) -> _Condition:
     """Whether a run has a value in a column, most often of a key."""
     column, value = names.known(setting[1], option), setting[2]
     return lambda run: is_value(value, run.value(column))
+
+
+def _hint(texts: Sequence[str], runs: Sequence[ListedRun]) -> str:
+    """`; did you mean …?` for the first text that no run has in its column, but nearly; else empty."""
+    for setting in filter(None, map(_SETTING.fullmatch, texts)):
+        values = [run.value(column) for run in runs for column in (setting[1], setting[1].removesuffix(".name"))]
+        hint = suggestion(setting[2], [value for value in values if isinstance(value, str)])
+        if hint and not any(is_value(setting[2], value) for value in values):
+            return hint
+    return ""
 
 
 def _gate(text: str, names: _Columns, option: str) -> _Condition:

@@ -162,7 +162,10 @@ class Saver:
         Weights that are not finite are never written.
         """
         now = (self.state.step, self.state.recorded)
-        if now == self.saved_at or not sound(self.state.theta, self.state.statistics).all():
+        if not sound(self.state.theta, self.state.statistics).all():
+            return
+        if now == self.saved_at:
+            self.save_best()  # somebody may have removed the file between two sessions
             return
         begun = time.monotonic()
         # These files must be on disk before the checkpoint that refers to them.

@@ -296,10 +296,16 @@ class Training:
         return f"{begun}: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters"
 
     def _resumed_by(self) -> str:
-        """A message with the command to resume; it repeats the options that affect the arithmetic."""
+        """A message with the command to resume; it repeats the options that affect the arithmetic.
+
+        Of a training that is over it makes what was broken off: evaluation, pictures, summary and report.
+        """
         threads = [] if self.facts.get("threads", 1) == 1 else ["--threads", str(self.facts["threads"])]
         plugins = [word for plugin in self.facts.get("plugins", ()) for word in ("--plugin", plugin)]
         line = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *threads, *plugins])
+        if not self.state.running.any() or self.state.step >= self.setup.plan.steps:
+            over = f"the training was over, at step {self.state.step}, and its weights are in {self.folder.path}"
+            return f"{over}; only its report is missing, which this writes: {line}"
         return f"the weights of step {self.state.step} are in {self.folder.path}; to go on: {line}"
 
     def _train(self, saver: Saver) -> Status:

@@ -75,8 +75,10 @@ class RunFolder:
         """Create `<root>/<time>_<name>` with its folders and the experiment file; `latest` points to it.
 
         It appears complete or not at all, and never replaces another: a clash gets -2, -3 … The file `kept` is copied
-        into it.
+        into it. ConfigError for the name `latest`.
         """
+        if name == LATEST:
+            raise ConfigError(f"name: found {LATEST}, which means the newest run, expected another name")
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
             if root.exists() and not root.is_dir():

@@ -103,8 +103,17 @@ def path_of(root: Path, name: str) -> Path:
     for is_one in (_is_run, _has_lost_its_config):
         for path in (Path(name), root / name):
             if is_one(path):
-                return path.resolve() if path.name == LATEST else path
+                return _behind(path) if path.name == LATEST else path
     return root / match(runs_in(root), name, root)
+
+
+def _behind(latest: Path) -> Path:
+    """The folder behind a link, in the form in which the link is given: `runs/20261121-143015_xor`."""
+    with contextlib.suppress(OSError):
+        found = latest.parent / latest.readlink().name
+        if not found.is_symlink() and found.samefile(latest):
+            return found
+    return latest.resolve()
 
 
 def match(names: Sequence[str], name: str, root: Path) -> str:
