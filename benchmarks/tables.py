@@ -77,7 +77,7 @@ WHOLE = {
 
 
 def _short(results: Mapping[str, Any]) -> Iterator[str]:
-    """The tables of the project's README: one thread, medians."""
+    """The tables of docs/benchmarks.md: one thread, medians."""
     found = results["threads"].get("1", {"workloads": {}, "commands": {}})
     rows = []
     for name, one in found["workloads"].items():

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nnlab.library.results import Runs as Runs
     from nnlab.library.results import WorkedStep as WorkedStep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _FUNCTIONS = "nnlab.library.functions"
 _RESULTS = "nnlab.library.results"

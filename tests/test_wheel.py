@@ -1,31 +1,137 @@
-"""The built wheel, used outside the checkout: help, a user's own experiment, and every set that is made by code."""
+"""What is built, used outside the checkout: help, a user's own experiment, and every set that is made by code.
+
+The wheel, and the one that is made of the source distribution, are put into environments of each Python that is found
+here. Those of another version than this one get the libraries of this one, of which only the ones without machine code
+work there: enough for `nnlab --version`. With NNLAB_INSTALL=1 they get their own from the package index, and train.
+"""
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from nnlab import __version__
 from nnlab.data.catalogue import CATALOGUE
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 MADE = [name for name, entry in CATALOGUE.items() if entry.make]
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+THIS = sys.version_info[:2]
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True)
-    (wheel,) = folder.glob("nnlab-*.whl")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("built")
+
+
+@pytest.fixture(scope="module")
+def wheel(folder):
+    return wheel_of(ROOT, folder / "wheel")
+
+
+@pytest.fixture(scope="module")
+def sdist(folder):
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder / "sdist")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (built,) = (folder / "sdist").glob("nnlab-*.tar.gz")
+    return built
+
+
+def wheel_of(source, folder):
+    """The wheel that is built of a folder or a source distribution."""
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(source)]
+    subprocess.run([*PIP, *build], check=True)
+    (built,) = folder.glob("nnlab-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(folder, wheel):
+    site = folder / "site"
     subprocess.run(
-        [*pip, "install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)], check=True
+        [*PIP, "install", "--no-compile", "--no-deps", "--no-index", "--target", str(site), str(wheel)], check=True
     )
-    return folder / "site"
+    return site
+
+
+def contents(wheel):
+    """The files of a wheel, without the list of their hashes."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("RECORD")}
+
+
+def test_the_source_distribution_makes_the_same_wheel(folder, wheel, sdist):
+    again = contents(wheel_of(sdist, folder / "again"))
+    assert again == contents(wheel)
+    assert f"nnlab-{__version__}.dist-info/METADATA" in again
+
+
+def python_of(version):
+    """The path of a Python of this version on this machine, or None."""
+    name = "python" + ".".join(map(str, version))
+    places = [shutil.which(name), *Path.home().glob(f".pyenv/versions/{name.removeprefix('python')}.*/bin/python")]
+    asked = "import sys; print(sys.version_info[:2])"
+    for place in filter(None, places):
+        answer = subprocess.run([place, "-c", asked], capture_output=True, text=True, check=False)
+        if answer.stdout.strip() == str(version):
+            return place
+    return None
+
+
+@pytest.fixture(scope="module")
+def environments(folder, wheel, sdist):
+    """By the version of Python, a function that puts a distribution into an environment, and gives its folder."""
+
+    def made(version, built):
+        python = sys.executable if version == THIS else python_of(version)
+        if python is None:
+            pytest.skip(f"there is no Python {version[0]}.{version[1]} here")
+        environment = folder / f"python{version[1]}-{built.suffix}"
+        subprocess.run([python, "-m", "venv", "--without-pip", str(environment)], check=True)
+        into = [*PIP, "--python", str(environment / "bin" / "python"), "install", "--no-compile"]
+        if is_whole(version) and version != THIS:
+            subprocess.run([*into, "-c", str(ROOT / "constraints.txt"), str(built)], check=True)
+            return environment
+        (site,) = environment.glob("lib/python*/site-packages")
+        (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+        subprocess.run([*into, "--no-deps", "--no-index", "--no-build-isolation", str(built)], check=True)
+        return environment
+
+    return lambda version, kind: made(version, wheel if kind == "wheel" else sdist)
+
+
+def is_whole(version):
+    """Whether an environment of this version has libraries that work."""
+    return version == THIS or os.environ.get("NNLAB_INSTALL") == "1"
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+@pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)], ids=str)
+def test_the_command_works_where_it_is_installed(environments, tmp_path, version, kind):
+    environment = environments(version, kind)
+
+    def nnlab(*words):
+        command = [environment / "bin" / "nnlab", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=clean(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert nnlab("--version") == f"nnlab {__version__}\n"
+    if is_whole(version):
+        (tmp_path / "mine.yaml").write_text("name: mine\ntask: binary\ndata: {source: moons}\n")
+        assert '"parameters"' in nnlab("train", "mine.yaml", "--dry-run", "--json")
+
+
+def clean(**changes):
+    """An environment without what the tests' own checkout needs."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | changes
 
 
 def run(installed, folder, *words):

@@ -90,7 +90,7 @@ def app_of(words: Sequence[str] = ()) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and exit with its exit code (see README)."""
+    """Run the command line and exit with its exit code (see docs/exit-codes.md)."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end

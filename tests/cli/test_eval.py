@@ -860,8 +860,9 @@ def test_of_a_run_made_with_plugins_they_are_named_where_an_activation_is_unknow
     result = nnlab_here("eval", "latest", *words, cwd=tmp_path)
     (line,) = result.stderr.splitlines()
     assert line.endswith("; the run was trained with --plugin 'my own.py'")
+    assert "FILE.py" not in line
     (run / "run.json").unlink()
-    assert "--plugin" not in nnlab_here("eval", "latest", *words, cwd=tmp_path).stderr
+    assert "--plugin FILE.py" in nnlab_here("eval", "latest", *words, cwd=tmp_path).stderr
 
 
 PLUGIN = """\

@@ -105,7 +105,9 @@ def test_every_planted_defect_is_caught(seed):
     found = list(self_test(seed))
     assert [one.defect for one in found if not one.caught] == []
     assert len({one.defect for one in found}) == len(found) == len((*DEFECTS, *IMAGE_DEFECTS)) >= 70
-    assert f"`--self-test` plants {len(found)} defects" in " ".join((ROOT / "README.md").read_text().split())
+    assert f"`--self-test` plants {len(found)} defects" in " ".join(
+        (ROOT / "docs" / "gradients.md").read_text().split()
+    )
 
 
 def test_a_defect_that_does_nothing_is_missed():
