@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
@@ -122,7 +123,7 @@ def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
     output.result([*table.rows()], *_as_lines(table))
     if not table.runs and not output.as_json:
         others = f", beside {table.left_out:,} others" if table.left_out else ""
-        complain(f"found no such run in {which.runs_dir}{others}")
+        complain(f"found no such run in {which.runs_dir}{others}{table.hint}")
     return None
 
 
@@ -211,7 +212,7 @@ def _facts(facts: RunFacts) -> Iterator[str]:
     document = facts.document()
     yield printable(document["run"])
     yield from _paragraph({name: _cell(name, document[name]) for name in _ABOUT}, 100)
-    yield from map(printable, [*([" ".join(document["command"])] if document["command"] else ()), *facts.sentences])
+    yield from map(printable, [*([shlex.join(document["command"])] if document["command"] else ()), *facts.sentences])
     words = {True: "met", False: "NOT MET"}
     yield from _section("gates", [["", words[g["met"]], g["gate"], _cell("", g["value"])] for g in document["gates"]])
     for title in _SECTIONS:

@@ -11,17 +11,17 @@ from typing import Any
 
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
 from nnlab.experiments.evaluate import PICTURE, require_one_network
-from nnlab.experiments.parameter_table import parameter_way
+from nnlab.experiments.parameter_table import PARAMETERS, parameter_way
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES, RunPlotData
 from nnlab.experiments.results import curves_of, figure_names, plot_data_of
 from nnlab.experiments.resume import refuse_another
-from nnlab.experiments.saving import METRICS, newest, restore
+from nnlab.experiments.saving import newest, restore
 from nnlab.experiments.unchanged import beside
 from nnlab.gates.hold import Measured
 from nnlab.report.parts import Drawing
 from nnlab.setup.experiment_file import ExperimentFile
 from nnlab.storage.folder import RunFolder
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.outputs import NamedOutput, format_of
 
 
@@ -119,6 +119,8 @@ def _read(folder: RunFolder, file: ExperimentFile, *, has_rows: bool) -> RunPlot
     restore(state, begin)
     for row in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
         measured.add(*row)
+    folder.check_table(METRICS)
+    folder.check_table(PARAMETERS)
     if has_rows:
         chosen = setup.chosen(state)
         data = plot_data_of(setup, state, measured, setup.model(chosen.theta, chosen.statistics))

@@ -21,7 +21,7 @@ from nnlab.errors import CheckpointError, ConfigError, Fault, NnlabError, printa
 from nnlab.gates.hold import Measured, figures_of_arms, hold, needs_baseline
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.storage.listing import RunEntry, entries
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, check_table, read_figures
 from nnlab.storage.summary import Figures, SweepSummary, TrainingSummary, read_summary
 
 STANDARD = ("run", "kind", "status", "started", "seconds", "steps", "headline")
@@ -78,6 +78,7 @@ class RunTable:
     runs: tuple[ListedRun, ...]
     left_out: int  # runs in the folder that are not in the table
     keys_left_out: int = 0  # keys in which the runs differ, but few of them
+    hint: str = ""  # where no run is in it: `; did you mean 'completed'?`
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each run's values by column."""
@@ -113,7 +114,8 @@ def list_runs(
     keys = _keys(runs, differing=not all_keys) if all_keys or not columns else []
     shown_keys = keys if all_keys else _most_telling(runs, keys)
     shown_columns = tuple(dict.fromkeys([*(chosen or STANDARD), *shown_keys]))
-    return RunTable(shown_columns, tuple(runs), len(every) - len(runs), len(keys) - len(shown_keys))
+    left_out, hint = len(keys) - len(shown_keys), "" if runs else _hint(where, every)
+    return RunTable(shown_columns, tuple(runs), len(every) - len(runs), left_out, hint)
 
 
 class _Columns:
@@ -197,6 +199,16 @@ def _has(setting: re.Match[str], names: _Columns, option: str) -> _Condition:
     return lambda run: is_value(value, run.value(column))
 
 
+def _hint(texts: Sequence[str], runs: Sequence[ListedRun]) -> str:
+    """`; did you mean …?` for the first text that no run has in its column, but nearly; else empty."""
+    for setting in filter(None, map(_SETTING.fullmatch, texts)):
+        values = [run.value(column) for run in runs for column in (setting[1], setting[1].removesuffix(".name"))]
+        hint = suggestion(setting[2], [value for value in values if isinstance(value, str)])
+        if hint and not any(is_value(setting[2], value) for value in values):
+            return hint
+    return ""
+
+
 def _gate(text: str, names: _Columns, option: str) -> _Condition:
     """Whether a run meets a gate. ValueError if it cannot be read."""
     gate = parse_gate(text)
@@ -212,7 +224,8 @@ def _meets(run: ListedRun, gate: Gate) -> bool:
     is_later = any((asked.step, asked.by_epoch, asked.by_step) != (None, None, None) for asked in gate.asks)
     if is_later and run.entry.kind == "train":
         try:
-            for step, epoch, figures in read_figures(run.entry.path / "metrics.csv"):
+            check_table(run.entry.path / METRICS, run.entry.tables.get(METRICS))
+            for step, epoch, figures in read_figures(run.entry.path / METRICS):
                 measured.add(step, epoch, figures)
         except NnlabError:
             return False

@@ -49,7 +49,7 @@ def _members(x: Any, y: Any, path: Path) -> dict[str, Array]:
 
 
 def numbers(values: Any, name: str) -> Array:
-    """Values as an array of numbers, uint8 as it is and else float64; DataError for texts, masked cells and the like."""
+    """Values as an array of numbers, uint8 as it is and else float64. DataError for texts and masked cells."""
     found = _whole_array(values, name)
     if found.dtype == np.uint8:
         return found

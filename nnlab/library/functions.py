@@ -92,7 +92,7 @@ def train(
         "figures": several(figures, "figures"),
         "watcher": watcher(),
     }
-    held["log_to"] = several(log_to)
+    held["log_to"] = several(log_to, "log_to")
     with blas_threads(threads), experiment_file(source, data, **own) as file:
         ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
     return Run(ended.folder, ended.warnings, plugin)
@@ -149,7 +149,12 @@ def compare_activations(
         "baseline": baseline,
         "baselines": baselines,
     }
-    how |= {"junit": _path(junit), "log_to": several(log_to), "runs_dir": folder(runs_dir), "watcher": watcher()}
+    how |= {
+        "junit": _path(junit),
+        "log_to": several(log_to, "log_to"),
+        "runs_dir": folder(runs_dir),
+        "watcher": watcher(),
+    }
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.compare(file, _some(activation), **how), plugin)
 
@@ -200,7 +205,7 @@ def sweep(
         "dask_timeout": dask_timeout,
     }
     how |= {"live": live, "figures": several(figures, "figures"), "gates": several(gate, "gate"), "junit": _path(junit)}
-    how |= {"log_to": several(log_to), "runs_dir": folder(runs_dir), "watcher": watcher()}
+    how |= {"log_to": several(log_to, "log_to"), "runs_dir": folder(runs_dir), "watcher": watcher()}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.sweep(file, **how), plugin)
 

@@ -109,6 +109,10 @@ def test_a_width_that_is_none_is_refused(width, cwd):
     assert "'--width': found" in refused("latest", "cost", f"--width={width}", cwd=cwd)
 
 
+def test_another_unit_of_width_is_refused_with_those_there_are(cwd):
+    assert "centimetres or inches: 8.5cm or 5in" in refused("latest", "cost", "--width=8.5mm", cwd=cwd)
+
+
 # --- one picture again ------------------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,9 @@ def test_what_is_not_found_is_said_and_scripts_get_an_empty_list(cwd):
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "found no such run in runs, beside 2 others\n"
     assert parse_json(nnlab_here(*none, "--json", cwd=cwd).stdout) == []
+    for where, meant in (("status=complete", "completed"), ("network.activation=TANH", "tanh")):
+        result = nnlab_here("runs", "list", "--where", where, cwd=cwd)
+        assert result.stderr == f"found no such run in runs, beside 2 others; did you mean '{meant}'?\n"
     assert nnlab_here("runs", "list", "--json", "--csv", cwd=cwd).exit_code == 2
     assert nnlab_here("runs", "list", "--runs-dir", "other", cwd=cwd).stderr.startswith("other: found no folder")
 
