@@ -138,7 +138,10 @@ class Run(_Result):
 
         None stands for one that is not finite; there are none before the first is measured.
         """
-        return dict(entry_of(self.path).figures)
+        entry = entry_of(self.path)
+        if entry.is_broken:
+            raise CheckpointError(f"{printable(str(self.path))}: {entry.headline}")
+        return {name: value for name, value in entry.figures.items() if not name.startswith("baseline/")}
 
     @property
     def metrics(self) -> TableColumns:
