@@ -452,6 +452,14 @@ def test_results_draw_themselves(iris, compared, runs_dir):
     assert iris.name in nnlab.runs(runs_dir)._repr_html_()
 
 
+def test_a_picture_is_as_wide_as_for_the_command(iris, tmp_path):
+    widths = [iris.plot("cost", tmp_path / f"{n}.png", width=w).content for n, w in enumerate(["85mm", 8.5, "8.5cm"])]
+    assert widths[0] == widths[1] == widths[2]
+    for wrong in (-3, float("nan"), 0, "8.5pt"):
+        with pytest.raises(ConfigError, match="width: found"):
+            iris.plot("cost", width=wrong)
+
+
 def test_text_in_a_notebook_is_escaped():
     assert html.table(["<a>"], [["<b>&\x1b"]]).count("<b>") == 0
 
