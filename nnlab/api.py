@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
-    from nnlab.experiments.redraw import KeptPicture, KeptPictures
+    from nnlab.experiments.redraw import DrawnPicture, KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
     from nnlab.experiments.trace.answers import Marking
@@ -260,7 +260,8 @@ def resume(
     refuse_other_formats(figures)
     folder = find(runs_dir, run)
     file = beside(folder, file)
-    (report,) = _outputs([junit], [*file.read_files, *files_of_run(folder.path)], runs_dir, baseline)
+    read = [*file.read_files, *files_of_run(folder.path), *_origin(folder)]
+    (report,) = _outputs([junit], read, runs_dir, baseline)
     setup, gating, loggers = file.setup(), Gating(runs_dir, baseline, report, baselines), loggers_for(log_to)
     with _watched(file.experiment, setup, gating, watcher) as observe:
         about: dict[str, Any] = {"command": command, "facts": file.facts, "baseline": gating.baseline}
@@ -280,6 +281,19 @@ def _outputs(
 
     compared = [] if baseline is None or not any(paths) else files_of_run(find(runs_dir, baseline).path)
     return outputs_at(paths, [*read, *compared])
+
+
+def _own_files(folder: RunFolder) -> list[str | Path]:
+    """The files of a run, its folder, which takes no other, and the experiment file that it was made from."""
+    from nnlab.storage.folder import files_of_run
+
+    return [*files_of_run(folder.path), folder.path, *_origin(folder)]
+
+
+def _origin(folder: RunFolder) -> list[Path]:
+    """The experiment file from which a run was made, if it is seen from here or from beside the runs folder."""
+    run = folder.read_run()
+    return [] if run is None or not run.config else [Path(run.config), folder.path.resolve().parents[1] / run.config]
 
 
 @contextmanager
@@ -337,19 +351,19 @@ def evaluate(
     from nnlab.experiments.predictions import refuse_other_format, write_predictions
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.gates.parse import gates_from
-    from nnlab.storage.folder import files_of_run, refuse_other_formats
+    from nnlab.storage.folder import refuse_other_formats
 
     refuse_other_formats(figures)
     if split and data is not None:
         raise ConfigError("found both --split and --data, expected one of them")
     refuse_settings(set)
     folder, network = _run_or_network(run, runs_dir)
-    read: list[str | Path] = [*files_of_run(folder.path), *([] if data is None else [data])]
+    read = [*_own_files(folder), *([] if data is None else [data])]
     if predictions is not None or junit is not None:
         read += _data_files(folder, network, plugins, set)
     table, report = _outputs([predictions, junit], read, runs_dir, baseline)
-    if predictions is not None:
-        refuse_other_format(predictions)
+    if table is not None:
+        refuse_other_format(table)
     parsed, gating, clock = gates_from(gates), Gating(runs_dir, baseline, report), time.perf_counter()
     gating.check_used(parsed)
     held, sets = Trust(given=trust, hint=GO_ON), {"sets": set, "plugins": plugins}
@@ -436,12 +450,11 @@ def export(
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.unchanged import GO_ON, Trust, refuse_settings
     from nnlab.exports.export import code_beside, export_onnx, export_tensors, format_of
-    from nnlab.storage.folder import files_of_run
 
     refuse_settings(set)
     kind = format_of(out, layout, inputs)
     folder, network = _run_or_network(run, runs_dir)
-    read = [*files_of_run(folder.path), *_data_files(folder, network, plugins, set)]
+    read = [*_own_files(folder), *_data_files(folder, network, plugins, set)]
     file, code = _outputs([out, code_beside(out, layout)], read, runs_dir, None)
     assert file is not None
     held = Trust(given=trust, hint=GO_ON)
@@ -498,24 +511,23 @@ def plot(
     runs_dir: Path = Path("runs"),
     plugins: Sequence[Path] = (),
     set: Sequence[str] = _NONE,  # noqa: A002 - the option's name
-) -> Path:
-    """Draw a picture of a run again from what is kept of it, and return its path.
+) -> DrawnPicture:
+    """Draw a picture of a run again from what is kept of it, and return its path and its caption.
 
     `out` ends in .png, .svg or .pdf, or is a device or a pipe, which gets PNG; by default it is NAME.png. `width` is in
-    inches. The style paper leaves the title out, and takes small serif type and thin lines. `set` says where the run's
-    data are now.
+    inches. The style paper leaves the title out, which the caption has, takes small serif type and thin lines; its
+    PNG has 300 dots per inch. `set` says where the run's data are now.
     """
-    from nnlab.storage.folder import files_of_run
+    from nnlab.experiments.redraw import DrawnPicture
 
     if style not in ("screen", "paper"):
         raise ConfigError(f"--style: found '{printable(style)}', expected screen or paper")
     kept, read = _kept_pictures(run, runs_dir, plugins, set)
     kept.check(name)
     path = out or Path(f"{name}.png")
-    (output,) = _outputs([path], [*files_of_run(kept.folder.path), *read], runs_dir, None)
+    (output,) = _outputs([path], [*_own_files(kept.folder), *read], runs_dir, None)
     assert output is not None
-    kept.draw(name, output, width, style)
-    return path
+    return DrawnPicture(path, kept.draw(name, output, width, style))
 
 
 def _kept_pictures(
@@ -531,10 +543,10 @@ def _kept_pictures(
     refuse_settings(sets)
     folder = find(runs_dir, run)
     file = resolve(folder.path / "config.yaml", set=sets, plugins=plugins)
+    read = [*file.moved_with(folder.then(), folder.path.resolve()).read_files]
     if isinstance(folder.read_run(), ArmsRun):
-        return arms_pictures(folder, file.experiment), [*plugins]
-    read = file.moved_with(folder.then(), folder.path.resolve()).read_files
-    return training_pictures(folder, file), [*read]
+        return arms_pictures(folder, file.experiment), read
+    return training_pictures(folder, file), read
 
 
 def draw(
@@ -555,7 +567,6 @@ def draw(
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.diagrams import kind_of, of_experiment, of_model
     from nnlab.experiments.unchanged import refuse_settings
-    from nnlab.storage.folder import files_of_run
     from nnlab.storage.lookup import is_config
 
     kind = kind_of(out)
@@ -566,7 +577,8 @@ def draw(
         drawn = of_experiment(file, kind, operations=operations)
     else:
         refuse_settings(set)
-        (output,) = _outputs([out], [*files_of_run(folder.path), *plugins], runs_dir, None)
+        read = [] if out is None else [*_own_files(folder), *_data_files(folder, network, plugins, set)]
+        (output,) = _outputs([out], read, runs_dir, None)
         opened = _opened(folder, network, None, with_plugins(plugins), plugins=plugins, sets=set)
         drawn = of_model(opened.model, kind, operations=operations)
     if output is not None:
@@ -649,7 +661,8 @@ def trace(
 
     `step` counts from 1, as in metrics.csv; the steps before it are trained. `rows` are the rows of its batch, from 0,
     of which numbers are shown; by default all of up to 8, else the first 4. The quantities `blank`, such as
-    `dense1/weights.gradient`, are left out, and written to `answers`, by default answers.csv.
+    `dense1/weights.gradient`, are left out, with those that would give them away, such as the update that is computed
+    from it, and written to `answers`, by default answers.csv.
     """
     from nnlab.experiments.trace.answers import answers_of, blanked
     from nnlab.experiments.trace.build import trace_of
@@ -682,7 +695,7 @@ def check_answers(
     """Mark the file `check`, a CSV file with the columns cell and value, by the numbers of a training step.
 
     A cell is right within `tolerance` of the right value, as a share of it, or where it is that value rounded to so
-    many significant `digits`. With `blank`, cells of these quantities that the file lacks are wrong.
+    many significant `digits`. With `blank`, cells that `trace` leaves out for it and that the file lacks are wrong.
     """
     from nnlab.experiments.trace.answers import blanked, mark
     from nnlab.experiments.trace.build import trace_of
@@ -878,12 +891,11 @@ def compare_runs(
 
     Without `figures` these are the loss and the main figure, of the validation part if there is one.
     """
-    from nnlab.experiments.run_curves import draw_runs
-    from nnlab.storage.folder import files_of_run
+    from nnlab.experiments.run_curves import data_of, draw_runs
     from nnlab.storage.lookup import find
 
     folders = [find(runs_dir, run) for run in dict.fromkeys(runs)]
-    (output,) = _outputs([out], [path for one in folders for path in files_of_run(one.path)], runs_dir, None)
+    (output,) = _outputs([out], [path for one in folders for path in (*_own_files(one), *data_of(one))], runs_dir, None)
     assert output is not None
     return draw_runs(folders, figures, output)
 

@@ -102,6 +102,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, x: Array, y: Array, task: Task, columns: Columns, weights: Array | None) -> None:
         """Train a network on inputs (N, inputs) and targets (N, outputs); ValueError for what nnlab refuses."""
+        if weights is not None and (weights < 0).any():
+            raise ValueError("found a negative sample_weight, expected weights of at least 0")
+        if self.epochs < 1:
+            raise ValueError(f"found epochs={self.epochs!r}, expected at least 1")
         try:
             experiment = self._experiment(task, len(x), weighted=weights is not None)
             with blas_threads(1):
@@ -111,7 +115,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _experiment(self, task: Task, rows: int, *, weighted: bool) -> Experiment:
         optimizer = {"name": self.optimizer} if isinstance(self.optimizer, str) else dict(self.optimizer)
-        network = {"layers": list(self.layers), "activation": self.activation, "init": self.init, "head": self.head}
+        network = {
+            "layers": list(self.layers) if isinstance(self.layers, Sequence) else [self.layers],
+            "activation": self.activation,
+            "init": self.init,
+            "head": self.head,
+        }
         training = {"epochs": self.epochs, "batch_size": min(self.batch_size, rows), "shuffle": self.shuffle}
         weight = {"weight": "sample_weight"} if weighted else {}
         values: dict[str, Any] = {

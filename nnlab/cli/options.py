@@ -84,6 +84,8 @@ def _picture(given: str | Path) -> Path:
 def _width(given: str | float) -> float:
     """Parse a width into inches: 12cm, 5in, or a number of centimetres."""
     number, unit = re.fullmatch(r"(.*?)(cm|in|)", str(given).strip()).groups()  # type: ignore[union-attr]
+    if number[-1:].isalpha():
+        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected centimetres or inches: 8.5cm or 5in")
     inches = _positive(number) / (1 if unit == "in" else 2.54)
     if not 1 <= inches <= 40:
         raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a width from 2.54cm (1in) to 101.6cm")

@@ -11,7 +11,7 @@ import typer
 from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
-from nnlab.cli.output import aligned
+from nnlab.cli.output import aligned, complain
 
 Picture = Annotated[
     str | None,
@@ -50,7 +50,7 @@ Style = Annotated[
         parser=o.one_of("screen", "paper"),
         autocompletion=completion.one_of("screen", "paper"),
         metavar="screen|paper",
-        help="paper: without a title, in small serif type, with thin lines.",
+        help="paper: without a title, in small serif type, with thin lines; PNG with 300 dots per inch, not 120.",
     ),
 ]
 
@@ -65,7 +65,7 @@ def plot(
     file: g.RunOptions,
     output: g.Output,
 ) -> None:
-    """Draw a picture of a run again: in another format, at another width, or for print."""
+    """Draw a picture of a run again: in another format, at another width, or for print. Its caption is on stderr."""
     from nnlab import api
 
     output = output.beside(out)
@@ -73,5 +73,7 @@ def plot(
         found = api.list_pictures(run, **file.opening)
         output.result([asdict(one) for one in found], *aligned([(one.name, one.text) for one in found]))
     else:
-        path = api.plot(run, name, out, width=width, style=style, **file.opening)
-        output.result({"picture": str(path)}, str(path))
+        drawn = api.plot(run, name, out, width=width, style=style, **file.opening)
+        output.result({"picture": str(drawn.path), "caption": drawn.caption}, str(drawn.path))
+        if not (output.quiet or output.as_json):
+            complain(drawn.caption)

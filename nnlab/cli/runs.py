@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
@@ -110,19 +111,27 @@ class ListOptions:
 
 
 def list_(*, which: ListOptions, csv: Csv = False, output: BareOutput) -> None:
-    """List runs, the newest last, with the keys of the experiment in which they differ."""
+    """List runs, the newest last, with up to eight keys of the experiment in which they differ."""
     from nnlab import api
 
     if csv and output.as_json:
         raise ConfigError("found both --csv and --json, expected one of them")
     table = api.list_runs(**which.chosen)
+    _tell_keys_left_out(table.keys_left_out)
     if csv:
         return result(_as_csv(table))
     output.result([*table.rows()], *_as_lines(table))
     if not table.runs and not output.as_json:
         others = f", beside {table.left_out:,} others" if table.left_out else ""
-        complain(f"found no such run in {which.runs_dir}{others}")
+        complain(f"found no such run in {which.runs_dir}{others}{table.hint}")
     return None
+
+
+def _tell_keys_left_out(count: int) -> None:
+    """Say on stderr, beside every format, that the runs differ in more keys than the table has."""
+    if count:
+        keys = "1 more key" if count == 1 else f"{count:,} more keys"
+        complain(f"the runs differ in {keys}: --all-keys shows every key, --columns those that you name")
 
 
 def _as_csv(table: RunTable) -> str:
@@ -203,7 +212,7 @@ def _facts(facts: RunFacts) -> Iterator[str]:
     document = facts.document()
     yield printable(document["run"])
     yield from _paragraph({name: _cell(name, document[name]) for name in _ABOUT}, 100)
-    yield from map(printable, [*([" ".join(document["command"])] if document["command"] else ()), *facts.sentences])
+    yield from map(printable, [*([shlex.join(document["command"])] if document["command"] else ()), *facts.sentences])
     words = {True: "met", False: "NOT MET"}
     yield from _section("gates", [["", words[g["met"]], g["gate"], _cell("", g["value"])] for g in document["gates"]])
     for title in _SECTIONS:

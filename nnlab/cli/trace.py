@@ -55,7 +55,8 @@ Blank = Annotated[
     typer.Option(
         "--blank",
         metavar="NAME",
-        help="Leave these cells out, as in dense1/weights.gradient or tanh1.slope, and write the answers. Repeatable.",
+        help="Leave these cells out, as in dense1/weights.gradient or tanh1.slope, and those that would give them "
+        "away, and write the answers. Repeatable.",
     ),
 ]
 Answers = Annotated[
@@ -144,6 +145,8 @@ def trace(
     found = api.trace(config, answers=exercise.answers, **about)
     _show(output, found, on_stderr=exercise.fills_stdout)
     if exercise.blank:
+        if others := [name for name in found.blanks if name not in exercise.blank]:
+            complain(f"left out as well, since the blanks could be read back from it: {', '.join(others)}")
         complain(f"answers: {exercise.answers or 'answers.csv'}")
 
 
@@ -200,13 +203,13 @@ def _print_section(screen: Any, section: TraceSection, digits: int) -> None:
     from rich.padding import Padding
 
     from nnlab.cli.terminal import print_table
-    from nnlab.experiments.trace.tables import formulas, grids, results
+    from nnlab.experiments.trace.tables import formulas, grids, notes, results
 
     screen.print()
     screen.print(printable(section.title), style="bold")
     named = formulas(section)
     width = max([len(formula) for formula, _ in named], default=0)
-    lines = [*(f"{formula:{width}}   {name}" for formula, name in named), *section.notes]
+    lines = [*(f"{formula:{width}}   {name}" for formula, name in named), *notes(section)]
     for line in lines:
         screen.print(Padding(printable(line), (0, 0, 0, 2)))
     for grid in grids(section, digits):
@@ -225,7 +228,7 @@ def _show_marks(output: FormatOptions, marking: Marking, *, show: bool) -> None:
 
     rows = [["cell", "given", "", *["right value"] * show]]
     for mark in marking.marks:
-        right = [number(mark.right, output.digits)] * show
+        right = [number(0.0 if mark.is_zero else mark.right, output.digits)] * show
         rows.append([mark.cell, mark.given or "–", "right" if mark.is_right else "WRONG", *right])
     output.result(marking.document(show=show), *aligned(rows), marking.sentence)
     if marking.wrong:

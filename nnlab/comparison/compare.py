@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, task
 from nnlab.comparison.unfinished import write_unfinished_report
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
 from nnlab.comparison.workers import SerialWorkers, Shared, Workers
+from nnlab.comparison.write import table_digests
 from nnlab.config.experiment import to_plain, to_yaml, watchable
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
@@ -199,7 +201,7 @@ class _Comparison:
             work.page.write("finishing")
             with self.stop.at_once(self._to_go_on):
                 compared = self.conclude(self._trained("failed" if work.failures else "completed"))
-            self._write_run(compared.summary.status)
+            self._write_run(compared.summary.status, table_digests(work.folder))
         except StorageError as error:
             raise StorageError(f"{error}; {self._to_go_on()}") from error
         return compared
@@ -216,7 +218,7 @@ class _Comparison:
             work, name = self.work, self.trained.experiment.name
             page = LivePage(work.folder, name, self.live, work.warnings.append)
             noun = "point" if self.about["kind"] == "sweep" else "arm"
-            work.page = LiveArms(page, [variant.label for variant in work.variants], noun)
+            work.page = LiveArms(page, work.variants, noun)
 
     def _to_go_on(self) -> str:
         """How much is trained and saved, and how to train the rest."""
@@ -246,13 +248,14 @@ class _Comparison:
                 warnings, comparison = warnings + compared.warnings, compared.comparison
         name = self.trained.experiment.name
         write_unfinished_report(folder, name, status, [f"{status}: {error}", *warnings], comparison)
+        self._write_run(status, table_digests(folder))
 
-    def _write_run(self, status: Status) -> None:
+    def _write_run(self, status: Status, tables: Mapping[str, str] = MappingProxyType({})) -> None:
         """Write run.json."""
         ended: dict[str, Any] = {}
         if status != "running":
             seconds = round(time.perf_counter() - self.clock, 3)
-            ended = {"ended": now(), "seconds": seconds, "reused": self.work.reused}
+            ended = {"ended": now(), "seconds": seconds, "reused": self.work.reused, "tables": dict(tables)}
         whose = {"folder": str(self.work.folder.path.resolve()), "experiment": digest_of(self.trained.experiment)}
         self.work.folder.write_run(ArmsRun(status=status, **whose, **self.about, **ended))
         if status != "running":

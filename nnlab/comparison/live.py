@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.comparison.tasks import Failure, Outcome, Task
+from nnlab.comparison.variants import Variant
 from nnlab.config.experiment import SPLITS
 from nnlab.experiments.live_page import MEMBERS, Content, LiveCurve, LivePage, median_of
 from nnlab.experiments.train import Progress
@@ -20,6 +21,7 @@ from nnlab.storage.metrics import finite
 Array = NDArray[Any]
 
 _ARMS = 7  # that are drawn: as many as there are colours
+_TO_GO_ON = "the same command with --needed --live, which trains the rest and has a page of its own"
 _COLUMNS = ("arm", "state", "step", "seeds", "latest medians of the seeds")
 
 
@@ -40,11 +42,11 @@ class NoLiveArms:
 
 
 class LiveArms(NoLiveArms):
-    """The page of a comparison or a sweep, whose arms have these labels."""
+    """The page of a comparison or a sweep with these arms."""
 
-    def __init__(self, page: LivePage, labels: Sequence[str], noun: str) -> None:
+    def __init__(self, page: LivePage, variants: Sequence[Variant], noun: str) -> None:
         self.page, self.noun, self.begun = page, noun, time.perf_counter()
-        self.arms = {label: _LiveArm(label) for label in labels}
+        self.arms = {variant.label: _LiveArm(variant) for variant in variants}
         self.tasks: Sequence[Task] = ()
         self.share: Callable[[], float] = float
         self.present: _LiveArm | None = None
@@ -108,6 +110,7 @@ class LiveArms(NoLiveArms):
                 "done": sum(arm.is_done for arm in arms),
                 "rows": [arm.row() for arm in arms],
             },
+            "goOn": _TO_GO_ON,
             "notes": [*_notes(begun, drawn, self.noun)],
         }
 
@@ -133,8 +136,8 @@ def _notes(begun: Sequence[_LiveArm], drawn: Sequence[_LiveArm], noun: str) -> I
 class _LiveArm:
     """An arm: its tasks by their numbers, each with its seeds, its progress and its curves."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self, variant: Variant) -> None:
+        self.label, self.legend = variant.label, variant.legend
         self.seeds: dict[int, int] = {}
         self.latest: dict[int, Progress] = {}
         self.ended: set[int] = set()
@@ -182,12 +185,12 @@ class _LiveArm:
     def row(self) -> list[str]:
         """The texts of its row in the table."""
         if not self.seeds:
-            return [self.label, "was trained before", "", "", ""]
+            return [self.legend, "was trained before", "", "", ""]
         state = "failed" if self.has_failed else "done" if self.is_done else "training" if self.latest else "waiting"
         stopped = sum(self.stopped.values())
         seeds = f"{sum(self.seeds.values()):,}" + (f", {stopped:,} stopped" if stopped else "")
         latest = [f"{name} {shown(self._median(name), 4)}" for name in self.figures if name.startswith(SPLITS)]
-        return [self.label, state, f"{self.step:,} of {self.steps:,}" if self.steps else "", seeds, " · ".join(latest)]
+        return [self.legend, state, f"{self.step:,} of {self.steps:,}" if self.steps else "", seeds, " · ".join(latest)]
 
     def _median(self, figure: str) -> float | None:
         """The latest median of a figure, over the seeds of all tasks that have one."""
@@ -201,7 +204,7 @@ class _LiveArm:
         found = {number: curves[figure] for number, curves in self.curves.items() if figure in curves}
         points = {number: curve.points() for number, curve in found.items()}
         if len(found) < 2:
-            return [series_of(self.label, *one, look=look) for one in points.values()]
+            return [series_of(self.legend, *one, look=look) for one in points.values()]
         steps = max((steps for steps, _ in points.values()), key=len)
         counted = [
             _over(steps, points[number][0], curve.replicas(), kept=number in self.ended)
@@ -210,7 +213,7 @@ class _LiveArm:
         medians = [median_of(values) for values in np.hstack(counted)]
         rows = [_over(steps, own, row[:, 1:] if row.shape[1] > 1 else row, kept=False) for own, row in points.values()]
         members = np.hstack(rows)[:, :MEMBERS]
-        return [series_of(self.label, steps, np.column_stack([medians, members]), look=look)]
+        return [series_of(self.legend, steps, np.column_stack([medians, members]), look=look)]
 
 
 def _over(steps: Array, own: Array, rows: Array, *, kept: bool) -> Array:

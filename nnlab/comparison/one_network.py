@@ -6,14 +6,13 @@ sections that are the arm's own, and the seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nnlab.comparison.median_networks import median_replica
-from nnlab.comparison.sweep import BEST
 from nnlab.comparison.weights import read_weights
 from nnlab.config.document import Document, read_file
 from nnlab.config.experiment import validate
@@ -34,10 +33,9 @@ from nnlab.setup.paths import moved_with, with_absolute_paths
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 from nnlab.storage.folder import CONFIG, RunFolder
-from nnlab.storage.labels import typed
 from nnlab.storage.lookup import NamedArm
 from nnlab.storage.run import ArmsRun
-from nnlab.storage.summary import ArmSummary, ComparisonSummary, SeveralSummary, SweepSummary
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, SeveralSummary, SweepSummary, arm_labels
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class OneNetwork:
 
 def _label(summary: SeveralSummary, word: str, shown: str) -> str:
     """The label of the arm that a user names by it, by its family, by its formula, or as in -a."""
-    names = dict(_names(summary))
+    names = arm_labels(summary)
     if word in names:
         return names[word]
     expected = f", expected one of {', '.join(map(printable, [*summary.arms][:_MOST_NAMED]))}"
@@ -92,19 +90,6 @@ def _label(summary: SeveralSummary, word: str, shown: str) -> str:
 
 
 _MOST_NAMED = 10
-
-
-def _names(summary: SeveralSummary) -> Iterator[tuple[str, str]]:
-    """Names of arms with their labels; of a name that is there twice the later one counts."""
-    for label, arm in summary.arms.items():
-        if isinstance(summary, ComparisonSummary) and arm.formula is not None:
-            yield arm.formula, label
-        yield typed(label), label
-    if isinstance(summary, SweepSummary):
-        yield BEST, summary.sweep.best
-    else:
-        yield from summary.best.items()  # of a family that was tuned
-    yield from ((label, label) for label in summary.arms)
 
 
 def _with_seed(summary: SeveralSummary, label: str, seed: int | None, shown: str) -> ArmNetwork:

@@ -155,7 +155,7 @@ def architecture(comparison: Comparison) -> Any:
     if comparison.dataset is None or not comparison.experiments:
         return None
     diagram = architecture_of_arms(comparison.experiments, comparison.dataset)
-    return plots.architecture(diagram) if diagram else None
+    return plots.architecture(diagram, [*comparison.summary.legend()]) if diagram else None
 
 
 _MOST_ROWS = 40  # arms in pictures with a row for each arm
@@ -224,7 +224,7 @@ PICTURES: dict[str, Drawing[Comparison]] = {
 def pictures_of(figure: str) -> dict[str, Drawing[Comparison]]:
     """`PICTURES` with the entry `metric` renamed to the headline figure, such as accuracy."""
     drawn = {
-        name: drawing if name == "architecture" else with_formulas(drawing)  # its axes are in inches
+        name: drawing if name == "architecture" else with_formulas(drawing)  # which has room for them itself
         for name, drawing in PICTURES.items()
     }
     return {figure.split("/")[1] if name == "metric" else name: drawing for name, drawing in drawn.items()}

@@ -105,7 +105,8 @@ class _Table:
 
     @classmethod
     def of(cls, folder: RunFolder, name: str, summary: SeveralSummary) -> _Table:
-        """Read a table. CheckpointError if there is none, or if it is not that of this summary."""
+        """Read a table. CheckpointError if there is none, if it was changed, or if it is not that of this summary."""
+        folder.check_table(name)
         shown, lines = printable(str(folder.path / name)), _lines(folder, name)
         columns = [*name_columns(summary), "seed"]
         _, header = next(lines, (1, []))

@@ -55,6 +55,7 @@ from nnlab.maths.statistics import (
 from nnlab.report.page import counted
 from nnlab.storage.metrics import finite
 from nnlab.storage.summary import (
+    BEST,
     ArmSummary,
     Behind,
     DrawnRange,
@@ -66,8 +67,6 @@ from nnlab.storage.summary import (
     SweepVerdict,
     TestedFigure,
 )
-
-BEST = "best"
 
 
 def sweep_variants(experiment: Experiment, points: Sequence[Settings]) -> list[Variant]:

@@ -51,6 +51,14 @@ class Variant:
     init: str | None = None
     family: str = ""
 
+    @property
+    def legend(self) -> str:
+        """The label, and for a short label such as f1 the formula that it stands for."""
+        short, _, rest = self.label.partition(" ")
+        if self.choice.formula is None or not re.fullmatch("f[0-9]+", short):
+            return self.label
+        return ", ".join(filter(None, (f"{short} = {self.choice.formula}", rest)))
+
 
 def variants(
     experiment: Experiment,

@@ -12,6 +12,7 @@ point, and there is no shares.csv. Each tuned or swept key has a column.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -37,8 +38,8 @@ from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
 from nnlab.report.parts import Drawing
 from nnlab.report.tables import latex, markdown
-from nnlab.storage.files import write_csv, write_text
-from nnlab.storage.folder import RunFolder
+from nnlab.storage.files import read_plain, write_csv, write_text
+from nnlab.storage.folder import RunFolder, files_of_run
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
@@ -75,6 +76,12 @@ def write_sweep(folder: RunFolder, comparison: Comparison, formats: Sequence[str
     warnings = _write_rows_and_draw(folder, comparison, sweep_pictures(comparison.figure), formats)
     write_sweep_report(folder, comparison.name, warnings, comparison)
     return warnings
+
+
+def table_digests(folder: RunFolder) -> dict[str, str]:
+    """The SHA-256 of each CSV file that is there."""
+    paths = [path for path in files_of_run(folder.path) if path.suffix == ".csv" and path.exists()]
+    return {path.name: hashlib.sha256(read_plain(path)).hexdigest() for path in paths}
 
 
 def _write_rows(folder: RunFolder, comparison: Comparison) -> None:

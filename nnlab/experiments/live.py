@@ -31,7 +31,7 @@ class NotLive:
 
 
 class LiveTraining(NotLive):
-    """The page of a training; `seconds` gives those of all its sessions so far."""
+    """The page of a training; `seconds` gives those of all its sessions so far, `resume` is the command to go on."""
 
     def __init__(
         self,
@@ -39,10 +39,11 @@ class LiveTraining(NotLive):
         state: State,
         folder: RunFolder,
         seconds: Callable[[], float],
+        resume: str,
         announce: Announce,
         warn: Callable[[str], None],
     ) -> None:
-        self.setup, self.state, self.seconds = setup, state, seconds
+        self.setup, self.state, self.seconds, self.resume = setup, state, seconds, resume
         self.curves: dict[str, LiveCurve] = {}
         self.page = LivePage(folder, setup.experiment.name, announce, warn)
 
@@ -81,5 +82,6 @@ class LiveTraining(NotLive):
             "left": seconds * (steps - step) / step if step else None,
             "charts": charts,
             "region": region_of(self.setup, self.state),
+            "goOn": f"{self.resume}; then look again",
             "notes": [] if thinned == 1 else [f"Of the longest curves every {thinned}th value is drawn, and the last."],
         }

@@ -11,11 +11,10 @@ from typing import Any
 from nnlab.config.document import read_text
 from nnlab.errors import NnlabError, told
 from nnlab.experiments.interrupts import briefly
-from nnlab.experiments.saving import METRICS
 from nnlab.loggers.logged import LoggedRun, Logger, flattened
 from nnlab.storage.files import read_plain
 from nnlab.storage.folder import CONFIG, PICTURE_FORMATS, RunFolder
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.run import AnyRun
 from nnlab.storage.summary import TrainingSummary
 

@@ -50,9 +50,9 @@ class RunPlotData:
     maps raw inputs to outputs. `weights` (N,) are those of the rows, None where all count alike. `curves` holds each
     figure at `steps`, (T,), nan where it was not measured.
 
-    `all_x` and `all_y` hold all rows; `trained` is true for the rows on which the network was trained. With `uses_best`
-    the weights are those of `best_step`, else those of the last step. `scaled_targets`: the loss is measured on scaled
-    targets.
+    `all_x` and `all_y` hold all rows; `trained` is true for the rows on which the network was trained, `validating` for
+    those on which it was validated; the others are test rows. With `uses_best` the weights are those of `best_step`,
+    else those of the last step. `scaled_targets`: the loss is measured on scaled targets.
 
     Without rows, as of a training that was interrupted, only the pictures `FROM_METRICS` are drawn: those of the curves
     and the architecture.
@@ -87,6 +87,7 @@ class RunPlotData:
     all_x: Array = field(default_factory=lambda: np.empty((0, 0)))
     all_y: Array = field(default_factory=lambda: np.empty((0, 0)))
     trained: Array = field(default_factory=lambda: np.empty(0, bool))
+    validating: Array = field(default_factory=lambda: np.empty(0, bool))
     uses_best: bool = True
     scaled_targets: bool = False
     portraits: Sequence[Portrait] = ()
@@ -106,6 +107,16 @@ class RunPlotData:
     def classes(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self.columns.classes
+
+    @property
+    def parts(self) -> dict[str, Array]:
+        """Masks (N,) of the rows for training, validation and test, as far as there are any."""
+        masks = {
+            "training": self.trained,
+            "validation": self.validating,
+            "test": ~(self.trained | self.validating),
+        }
+        return {part: mask for part, mask in masks.items() if mask.any()}
 
     @property
     def shape(self) -> tuple[int, int, int] | None:
@@ -451,7 +462,7 @@ def boundary(data: RunPlotData) -> Figure | None:
         classes=data.classes,
         task=task,
         title=data.title,
-        trained=data.trained if len(data.trained) else None,
+        parts=data.parts,
         along=plots.grid_along(data.layers),
     )
 
@@ -496,7 +507,7 @@ def _curve(data: RunPlotData) -> Figure:
         input_name=data.columns.input_names[0],
         target_name=data.columns.targets[0],
         title=data.title,
-        train_mask=data.trained if not data.trained.all() else None,
+        parts=data.parts,
     )
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -46,14 +45,12 @@ Owner = Literal["target", "kept", "nnlab"]
 _OWNERS: tuple[Owner, ...] = ("target", "kept", "nnlab")  # of columns; the first keeps a name that several have
 
 
-_OTHER_FORMATS = (".xlsx", ".xls", ".ods", ".parquet", ".json", ".npy", ".npz", ".gz", ".zip")
-
-
-def refuse_other_format(path: Path) -> None:
-    """OutputError for a name that promises another format than the text that is written."""
-    if path.suffix.lower() in _OTHER_FORMATS:
-        expected = f"expected a name that ends in .csv: predictions are text, found {path.suffix}"
-        raise OutputError(f"{printable(str(path))}: {expected}")
+def refuse_other_format(output: NamedOutput) -> None:
+    """OutputError for a file whose name is not that of a table of text: it may be something else of the user's."""
+    for path in (output.path, output.place) if output.is_file else ():  # a link's name, and that of where it leads
+        if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+            expected = "expected a name that ends in .csv, .tsv or .txt: predictions are a table of text"
+            raise OutputError(f"{printable(str(output.path))}: found {printable(path.name)}, {expected}")
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,22 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
 from nnlab.experiments.evaluate import PICTURE, require_one_network
-from nnlab.experiments.parameter_table import parameter_way
+from nnlab.experiments.parameter_table import PARAMETERS, parameter_way
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES, RunPlotData
 from nnlab.experiments.results import curves_of, figure_names, plot_data_of
 from nnlab.experiments.resume import refuse_another
-from nnlab.experiments.saving import METRICS, newest, restore
+from nnlab.experiments.saving import newest, restore
 from nnlab.experiments.unchanged import beside
 from nnlab.gates.hold import Measured
 from nnlab.report.parts import Drawing
 from nnlab.setup.experiment_file import ExperimentFile
 from nnlab.storage.folder import RunFolder
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.outputs import NamedOutput, format_of
 
 
@@ -36,6 +37,14 @@ class KeptPicture:
     def text(self) -> str:
         """The caption, or that the picture cannot be drawn again."""
         return f"cannot be drawn again: {self.instead}" if self.instead else self.caption
+
+
+@dataclass(frozen=True)
+class DrawnPicture:
+    """A picture that was drawn again, with the words to print below it: its title and what it shows."""
+
+    path: Path
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,11 @@ class KeptPictures:
             hint = suggestion(name, self._known()) or f"; expected {listed(self._known(), 'or')}"
             raise ConfigError(f"found no picture '{printable(name[:40])}'{hint}")
 
-    def draw(self, name: str, output: NamedOutput, width: float | None = None, style: str = "screen") -> None:
-        """Draw a picture again, `width` inches wide. ConfigError where the run has nothing to show in it."""
+    def draw(self, name: str, output: NamedOutput, width: float | None = None, style: str = "screen") -> str:
+        """Draw a picture again, `width` inches wide; its caption. ConfigError where the run has nothing to show in it.
+
+        The caption begins with the title of the picture, which the style paper leaves out.
+        """
         data = self.read()
         from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
@@ -73,8 +85,10 @@ class KeptPictures:
             figure = self.table[name].draw(data)
         if figure is None:
             raise ConfigError(f"{name}: this run has nothing to show in it; expected {listed(self._known(), 'or')}")
+        title = " ".join(figure.get_suptitle().split())
         plots.fit_to(figure, width, style=style)
         output.write(plots.to_format(figure, format_of(output.path)))
+        return f"{title}. {self.table[name].caption}" if title else self.table[name].caption
 
     def _known(self) -> list[str]:
         """The names of the pictures that the run has and that can be drawn again; of all, where it has none."""
@@ -105,6 +119,8 @@ def _read(folder: RunFolder, file: ExperimentFile, *, has_rows: bool) -> RunPlot
     restore(state, begin)
     for row in read_figures(folder.path / METRICS, figure_names(setup), begin.about.marks[METRICS].mark()):
         measured.add(*row)
+    folder.check_table(METRICS)
+    folder.check_table(PARAMETERS)
     if has_rows:
         chosen = setup.chosen(state)
         data = plot_data_of(setup, state, measured, setup.model(chosen.theta, chosen.statistics))

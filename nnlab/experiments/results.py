@@ -148,8 +148,8 @@ def plot_data_of(
     """The data of all pictures of a training; `outputs` on the shown part are computed if they are not given."""
     dataset, prepared = setup.rows.dataset, setup.rows.of(0)
     split, picked = _shown_rows(prepared.split)
-    trained = np.zeros(len(dataset.x), bool)
-    trained[prepared.split.train] = True
+    trained, validating = (np.zeros(len(dataset.x), bool) for _ in range(2))
+    trained[prepared.split.train], validating[prepared.split.validation] = True, True
     return replace(
         curves_of(setup, state, measured),
         split=split,
@@ -161,6 +161,7 @@ def plot_data_of(
         all_x=pick(dataset.x),
         all_y=dataset.y,
         trained=trained,
+        validating=validating,
         portraits=health.portraits(
             setup.network,
             model.theta,

@@ -33,6 +33,7 @@ from nnlab.setup.optimizer import BoundOptimizer
 from nnlab.setup.setup import Setup
 from nnlab.storage import checkpoints
 from nnlab.storage.about import SavedState, WeightsAbout
+from nnlab.storage.checkpoints import DamagedCheckpointError, MissingCheckpointError
 from nnlab.storage.environment import differences, environment
 from nnlab.storage.files import ignore
 from nnlab.storage.folder import CONFIG, RunFolder
@@ -79,6 +80,7 @@ def resume(
                 return _finished(training_of(), begin, ended)
             notes += [f"not bit-exact: {text}" for text in changes(begin.about, plugins)]
             notes += _schedule_warnings(setup, begin)
+            notes += _lost_best(folder)
         else:
             notes.append("found no checkpoint: the run begins anew")
         training = training_of(notes=notes)
@@ -165,6 +167,15 @@ def _stopped_early(training: Training) -> str:
         f"nothing to do: the run stopped early, at step {training.state.step}, after {watch.patience} evaluations "
         f"{better}; for a longer one: {anew} --set training.early_stopping.patience=N"
     )
+
+
+def _lost_best(folder: RunFolder) -> list[str]:
+    """A note if the best weights are to be written anew, from the newest checkpoint, which has them too."""
+    try:
+        checkpoints.load(folder.checkpoint("best"))
+    except (MissingCheckpointError, DamagedCheckpointError) as error:
+        return [f"{error}; it is written anew from the best weights in the newest checkpoint"]
+    return []
 
 
 def _schedule_warnings(setup: Setup, begin: SavedState) -> list[str]:

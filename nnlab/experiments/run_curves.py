@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.keys import keys_of
 from nnlab.errors import CheckpointError, ConfigError, listed, printable, suggestion
-from nnlab.storage.folder import RunFolder
+from nnlab.gates.hold import check_metrics
+from nnlab.setup.paths import places_in
+from nnlab.storage.files import read_plain
+from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.listing import HEADLINES
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.outputs import NamedOutput, format_of
 from nnlab.storage.run import ArmsRun
 
@@ -38,6 +42,12 @@ def draw_runs(folders: Sequence[RunFolder], figures: Sequence[str], output: Name
     return chosen
 
 
+def data_of(folder: RunFolder) -> list[str]:
+    """The files and folders of a run's data, also of one whose plugins are not given."""
+    keys = keys_of(read_plain(folder.path / CONFIG).decode(errors="replace"), str(folder.path / CONFIG))
+    return places_in(keys, folder.then(), folder.path.resolve())
+
+
 def _names(folders: Sequence[RunFolder]) -> list[str]:
     """The runs' names without their times, where these are not needed to tell them apart."""
     names = [folder.path.name for folder in folders]
@@ -51,7 +61,8 @@ def _curves(folder: RunFolder) -> dict[str, Curve]:
         found = "found a comparison or a sweep, expected a training; curves of its arms are in its report.html"
         raise CheckpointError(f"{printable(str(folder.path))}: {found}")
     measured: dict[str, list[tuple[int, float]]] = {}
-    for step, _, figures in read_figures(folder.path / "metrics.csv"):
+    check_metrics(folder)
+    for step, _, figures in read_figures(folder.path / METRICS):
         for name, value in figures.items():
             measured.setdefault(name, []).append((step, value))
     columns = {name: np.array(pairs).T for name, pairs in measured.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +21,11 @@ from nnlab.errors import CheckpointError, ConfigError, Fault, NnlabError, printa
 from nnlab.gates.hold import Measured, figures_of_arms, hold, needs_baseline
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.storage.listing import RunEntry, entries
-from nnlab.storage.metrics import read_figures
+from nnlab.storage.metrics import METRICS, check_table, read_figures
 from nnlab.storage.summary import Figures, SweepSummary, TrainingSummary, read_summary
 
 STANDARD = ("run", "kind", "status", "started", "seconds", "steps", "headline")
+MOST_KEYS = 8  # columns of keys that a reader takes in beside these
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class RunTable:
     columns: tuple[str, ...]
     runs: tuple[ListedRun, ...]
     left_out: int  # runs in the folder that are not in the table
+    keys_left_out: int = 0  # keys in which the runs differ, but few of them
+    hint: str = ""  # where no run is in it: `; did you mean 'completed'?`
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each run's values by column."""
@@ -93,8 +97,9 @@ def list_runs(
 ) -> RunTable:
     """The `last` runs in a folder that meet all conditions; by default with the keys in which they differ.
 
-    They are sorted by a column, by default the newest last. ConfigError for conditions that cannot be read, and for
-    columns that no run has.
+    Of more than eight such keys the table has those in which most runs differ, and counts the others. The runs are
+    sorted by a column, by default the newest last. ConfigError for conditions that cannot be read, and for columns that
+    no run has.
     """
     every = [ListedRun.of(entry) for entry in entries(root)]
     names = _Columns(every)
@@ -107,7 +112,10 @@ def list_runs(
         runs.reverse()
     chosen = [names.known(name, f"--columns {name}") for name in columns]
     keys = _keys(runs, differing=not all_keys) if all_keys or not columns else []
-    return RunTable(tuple(dict.fromkeys([*(chosen or STANDARD), *keys])), tuple(runs), len(every) - len(runs))
+    shown_keys = keys if all_keys else _most_telling(runs, keys)
+    shown_columns = tuple(dict.fromkeys([*(chosen or STANDARD), *shown_keys]))
+    left_out, hint = len(keys) - len(shown_keys), "" if runs else _hint(where, every)
+    return RunTable(shown_columns, tuple(runs), len(every) - len(runs), left_out, hint)
 
 
 class _Columns:
@@ -137,6 +145,16 @@ def _keys(runs: Sequence[ListedRun], *, differing: bool) -> list[str]:
     whole = [run.keys for run in runs if not run.entry.is_broken]
     keys = dict.fromkeys(key for one in whole for key in one if key != "name")
     return [key for key in keys if not differing or any(one.get(key) != whole[0].get(key) for one in whole)]
+
+
+def _most_telling(runs: Sequence[ListedRun], keys: list[str]) -> list[str]:
+    """Up to eight of the keys, in their order: those in which most runs differ from the most frequent value."""
+    if len(keys) <= MOST_KEYS:
+        return keys
+    whole = [run.keys for run in runs if not run.entry.is_broken]
+    alike = {key: max(Counter(repr(one.get(key)) for one in whole).values()) for key in keys}
+    telling = sorted(keys, key=alike.__getitem__)[:MOST_KEYS]
+    return [key for key in keys if key in telling]
 
 
 def _sorted(runs: Iterable[ListedRun], column: str, *, reverse: bool) -> list[ListedRun]:
@@ -181,6 +199,16 @@ def _has(setting: re.Match[str], names: _Columns, option: str) -> _Condition:
     return lambda run: is_value(value, run.value(column))
 
 
+def _hint(texts: Sequence[str], runs: Sequence[ListedRun]) -> str:
+    """`; did you mean …?` for the first text that no run has in its column, but nearly; else empty."""
+    for setting in filter(None, map(_SETTING.fullmatch, texts)):
+        values = [run.value(column) for run in runs for column in (setting[1], setting[1].removesuffix(".name"))]
+        hint = suggestion(setting[2], [value for value in values if isinstance(value, str)])
+        if hint and not any(is_value(setting[2], value) for value in values):
+            return hint
+    return ""
+
+
 def _gate(text: str, names: _Columns, option: str) -> _Condition:
     """Whether a run meets a gate. ValueError if it cannot be read."""
     gate = parse_gate(text)
@@ -196,7 +224,8 @@ def _meets(run: ListedRun, gate: Gate) -> bool:
     is_later = any((asked.step, asked.by_epoch, asked.by_step) != (None, None, None) for asked in gate.asks)
     if is_later and run.entry.kind == "train":
         try:
-            for step, epoch, figures in read_figures(run.entry.path / "metrics.csv"):
+            check_table(run.entry.path / METRICS, run.entry.tables.get(METRICS))
+            for step, epoch, figures in read_figures(run.entry.path / METRICS):
                 measured.add(step, epoch, figures)
         except NnlabError:
             return False

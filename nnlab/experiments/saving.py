@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Duration
-from nnlab.errors import CheckpointError, Fault, printable
+from nnlab.errors import CheckpointError, Fault, StorageError, printable
 from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.parameter_table import (
     PARAMETERS,
@@ -32,12 +32,11 @@ from nnlab.storage import checkpoints
 from nnlab.storage.about import MarkFacts, SavedState, StateAbout, StreamFacts, WeightsAbout
 from nnlab.storage.checkpoints import DamagedCheckpointError, MissingCheckpointError
 from nnlab.storage.folder import RunFolder
-from nnlab.storage.metrics import GrowingTable, Mark, Metrics, cell, read_figures, read_rows
+from nnlab.storage.metrics import METRICS, GrowingTable, Mark, Metrics, cell, read_figures, read_rows
 from nnlab.training.state import State, sound
 
 Array = NDArray[Any]
 
-METRICS: Final = "metrics.csv"
 HASHES: Final = "hashes.csv"
 SECONDS_BETWEEN_SAVES = 30.0
 _LARGEST_SHARE = 0.01  # largest share of the time spent on saving, if checkpoints are saved by the clock
@@ -163,12 +162,14 @@ class Saver:
         Weights that are not finite are never written.
         """
         now = (self.state.step, self.state.recorded)
-        if now == self.saved_at or not sound(self.state.theta, self.state.statistics).all():
+        if not sound(self.state.theta, self.state.statistics).all():
+            return
+        if now == self.saved_at:
+            self.save_best()  # somebody may have removed the file between two sessions
             return
         begun = time.monotonic()
         # These files must be on disk before the checkpoint that refers to them.
-        tables = (self.metrics, self.hashes, *([self.parameters] if self.parameters else []))
-        marks = {table.path.name: MarkFacts(**asdict(table.mark())) for table in tables}
+        marks = {table.path.name: MarkFacts(**asdict(table.mark())) for table in self._tables}
         self.save_best()
         extra = {**self.state.arrays(), "gradient_errors": self._gradient_errors()}
         about = self._about(self.state.step) | {"marks": marks, "recorded": self.state.recorded}
@@ -179,6 +180,16 @@ class Saver:
         self.saved_at = now
         ended = time.monotonic()
         self._next = ended + max(self._interval, (ended - begun) / _LARGEST_SHARE)
+
+    @property
+    def _tables(self) -> list[GrowingTable]:
+        return [self.metrics, self.hashes, *([self.parameters] if self.parameters else [])]
+
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each table as it is now; none where they cannot be written."""
+        with contextlib.suppress(StorageError):
+            return {table.path.name: table.digest() for table in self._tables}
+        return {}
 
     def save_best(self) -> None:
         """Save the best weights so far, if they have changed since they were last saved."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -237,9 +238,9 @@ class Training:
                 with leaving(self._resumed_by) as self.stop:
                     result = self._finish(ended)
             except BaseException as error:
-                break_off(error, self._end, partial(self._report_unfinished, error))
+                break_off(error, partial(self._end, saver), partial(self._report_unfinished, error))
                 raise
-            self._end(ended)
+            self._end(saver, ended)
             return result
 
     def hold_again(self) -> list[Outcome]:
@@ -265,10 +266,10 @@ class Training:
         experiment = self.setup.experiment
         write_training_report(self.folder, experiment.name, warnings, data=data, experiment=experiment)
 
-    def _end(self, status: str) -> None:
+    def _end(self, saver: Saver, status: str) -> None:
         """Record how the training ended."""
         self.folder.log(f"{status} at step {self.state.step}")
-        self._write_run(status)
+        self._write_run(status, saver.digests())
         self.live.write(status)
 
     def _saver(self) -> Saver:
@@ -286,8 +287,8 @@ class Training:
     def _go_live(self) -> None:
         """Begin the page that follows the training, if it is asked for."""
         if self.announce is not None:
-            about = (self.setup, self.state, self.folder, self.sessions.seconds, self.announce, self.warnings.append)
-            self.live = LiveTraining(*about)
+            own = (self.setup, self.state, self.folder, self.sessions.seconds, self._resume_command("--live"))
+            self.live = LiveTraining(*own, self.announce, self.warnings.append)
             self.live.begin(self.measured)
 
     def _beginning(self) -> str:
@@ -295,11 +296,21 @@ class Training:
         return f"{begun}: {self.setup.plan.steps} steps, {self.setup.network.layout.size} parameters"
 
     def _resumed_by(self) -> str:
-        """A message with the command to resume; it repeats the options that affect the arithmetic."""
+        """A message with the command to resume.
+
+        Of a training that is over it makes what was broken off: evaluation, pictures, summary and report.
+        """
+        where, line = self.folder.path, self._resume_command()
+        if not self.state.running.any() or self.state.step >= self.setup.plan.steps:
+            over = f"the training was over, at step {self.state.step}, and its weights are in {where}"
+            return f"{over}; only its report is missing, which this writes: {line}"
+        return f"the weights of step {self.state.step} are in {where}; to go on: {line}"
+
+    def _resume_command(self, *options: str) -> str:
+        """The command to resume, with these options; it repeats those that affect the arithmetic."""
         threads = [] if self.facts.get("threads", 1) == 1 else ["--threads", str(self.facts["threads"])]
         plugins = [word for plugin in self.facts.get("plugins", ()) for word in ("--plugin", plugin)]
-        line = shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *threads, *plugins])
-        return f"the weights of step {self.state.step} are in {self.folder.path}; to go on: {line}"
+        return shlex.join(["nnlab", "train", "--resume", str(self.folder.path), *options, *threads, *plugins])
 
     def _train(self, saver: Saver) -> Status:
         """Train until the end or a signal, save, and return the final status."""
@@ -498,11 +509,12 @@ class Training:
             self.measured.final |= {f"{split}/{name}": value for name, value in figures.items()}
         self.measured.add_parameters(self.setup.experiment.parsed_gates, self.setup.network.layout, theta[0])
 
-    def _write_run(self, status: str) -> None:
+    def _write_run(self, status: str, tables: Mapping[str, str] = MappingProxyType({})) -> None:
         checked, stopped_by = self.checks.summary_of_resumed(), self._stopped_by(status)
         own = {"status": status, "kind": "train"} | ({"stopped_by": stopped_by} if stopped_by else {})
         times = self.sessions.document(status, {"gradcheck": checked.document()} if checked else {})
-        self.folder.write_run(TrainingRun.of({**own, **times, **self.facts}, "run.json"))
+        about = {**own, **times, **self.facts, "tables": dict(tables)}
+        self.folder.write_run(TrainingRun.of(about, "run.json"))
 
 
 class Sessions:

@@ -36,6 +36,7 @@ from nnlab.storage.environment import file_digest
 from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.metrics import check_mark
 from nnlab.storage.run import TrainingRun
+from nnlab.storage.summary import TrainingSummary
 
 # The keys that may be changed: how long to train.
 _MAY_CHANGE = ("training.steps", "training.epochs", "training.max_seconds")
@@ -289,7 +290,10 @@ def refuse_foreign(
     lines = [*_of_other_data(folder, about)]
     if state is not None:
         lines += [*_of_other_hashes(folder, state), *(_other_best(checkpoint, about, state) if name == "best" else ())]
-    (trust or Trust()).hold(f"{shown}: the checkpoint is of another run", lines)
+    trust = trust or Trust()
+    trust.hold(f"{shown}: the checkpoint is of another run", lines)
+    if name == "last":
+        trust.hold(f"{shown}: the checkpoint is an earlier one of the run", _of_another_step(folder, about))
 
 
 def refuse_foreign_best(folder: RunFolder, experiment: Experiment, state: SavedState) -> None:
@@ -307,6 +311,14 @@ def _of_other_data(folder: RunFolder, about: WeightsAbout) -> Iterator[str]:
     if isinstance(run, TrainingRun) and run.data is not None and run.data.fingerprint != about.fingerprint:
         prints = f"found fingerprint {printable(about.fingerprint[:12])}, in run.json it is"
         yield f"data: {prints} {printable(run.data.fingerprint[:12])}"
+
+
+def _of_another_step(folder: RunFolder, about: WeightsAbout) -> Iterator[str]:
+    """What is wrong with the last weights of a run that has ended, as where they were exchanged for earlier ones."""
+    run, summary = folder.read_run(), folder.read_summary()
+    has_ended = isinstance(run, TrainingRun) and run.status in ("completed", "stopped")
+    if has_ended and isinstance(summary, TrainingSummary) and summary.steps != about.step:
+        yield f"step: found {about.step}, in summary.json it is {summary.steps}"
 
 
 def _of_other_hashes(folder: RunFolder, state: SavedState) -> Iterator[str]:

@@ -162,10 +162,11 @@ def needs_baseline(gates: Iterable[Gate]) -> list[int]:
 
 
 def check_metrics(run: RunFolder) -> None:
-    """CheckpointError if metrics.csv differs from what the last checkpoint says; without one it is taken as it is."""
+    """CheckpointError if metrics.csv is not as run.json says, or else the last checkpoint; both may be missing."""
     from nnlab.storage import checkpoints  # noqa: PLC0415 - NumPy
     from nnlab.storage.about import StateAbout  # noqa: PLC0415 - NumPy
 
+    run.check_table("metrics.csv")
     try:
         last = checkpoints.load(run.checkpoint("last"))
     except CheckpointError:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.data.names import ArrayNames
-from nnlab.errors import DataError, InputError
+from nnlab.errors import DataError, InputError, printable
 from nnlab.storage.folder import ARRAYS
 
 Array = NDArray[Any]
@@ -43,28 +43,56 @@ def _pair(data: Any) -> tuple[Any, Any]:
 
 def _members(x: Any, y: Any, path: Path) -> dict[str, Array]:
     """The arrays of the file: numbers, with the names of columns and classes beside them."""
-    codes, classes = _coded(np.asarray(y))
+    codes, classes = _coded(_whole_array(y, "y"))
     names = ArrayNames(path, _column_names(x), _column_names(y), classes)
-    inputs = np.asarray(x)
-    if inputs.dtype.kind not in "biuf":
-        found = f"found X of {inputs.dtype}, expected numbers"
-        raise DataError(f"data: {found}; texts in inputs are read from a table: give its path as data.source")
-    return {"x": inputs, "y": codes, "names": names.to_array()}
+    return {"x": numbers(x, "data: X"), "y": codes, "names": names.to_array()}
+
+
+def numbers(values: Any, name: str) -> Array:
+    """Values as an array of numbers, uint8 as it is and else float64. DataError for texts and masked cells."""
+    found = _whole_array(values, name)
+    if found.dtype == np.uint8:
+        return found
+    try:
+        if found.dtype.kind in "biufO":
+            return found.astype(np.float64)
+    except (TypeError, ValueError):
+        pass
+    expected = "expected numbers; texts in inputs are read from a file, or from a DataFrame by a network of a table"
+    raise DataError(f"{name}: found {found.dtype}, {expected}")
+
+
+def _whole_array(values: Any, name: str) -> Array:
+    """Values as an array without masked cells, which would be taken for numbers."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DataError(f"{name}: found masked cells, expected an array without; nan stands for a blank")
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name}: found rows of different lengths, expected an array") from error
 
 
 def _coded(y: Array) -> tuple[Array, tuple[str, ...]]:
     """Targets as numbers: of texts their index among the sorted classes, which are returned as well."""
+    y = np.array(y.tolist()) if y.dtype == object else y
     if y.dtype.kind in "biuf":
         return y, ()
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim != 1 or not all(isinstance(label, str) for label in y.tolist()):
         raise DataError(f"data: found y of {y.dtype} with shape {y.shape}, expected numbers, or the names of classes")
     classes, codes = np.unique(y.astype(str), return_inverse=True)
+    if len(classes) == 1:
+        raise DataError(f"data: found 1 class ({printable(classes[0])!r}), expected at least two different labels")
     return codes, tuple(classes.tolist())
 
 
 def _column_names(table: Any) -> tuple[str, ...]:
     """The names of a table's columns, or of a series; none of an array."""
     if hasattr(table, "columns"):
-        return tuple(str(name) for name in table.columns)
+        names = [str(name) for name in table.columns]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"data: found two columns named {printable(twice)!r}, expected different names")
+        return tuple(names)
     name = getattr(table, "name", None)
     return () if name is None else (str(name),)

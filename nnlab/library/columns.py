@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nnlab.errors import CheckpointError, ConfigError, StorageError, printable, suggestion
 from nnlab.storage.files import read_plain, storage_errors
+from nnlab.storage.folder import RunFolder
 
 Array = NDArray[Any]
 
@@ -21,7 +22,9 @@ class TableColumns(Mapping[str, Array]):
     """The columns of a CSV file by name, each (rows,): float64 with nan where nothing was measured, or texts."""
 
     def __init__(self, path: Path) -> None:
+        """Read a table of the run in whose folder it is. CheckpointError if there is none, or if it was changed."""
         self._path = path
+        RunFolder(path.parent).check_table(path.name)
         with storage_errors(path):
             try:
                 text = read_plain(path).decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -13,14 +13,11 @@ from nnlab import api
 from nnlab.config.experiment import to_plain
 from nnlab.config.overrides import Setting
 from nnlab.config.schema import Experiment
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, printable
 from nnlab.library.arrays import written
 from nnlab.setup.experiment_file import ExperimentFile
 
 Config = str | PathLike[str] | Mapping[str, Any] | Experiment
-Settings = Mapping[str, Any] | Sequence[str]
-Several = str | Sequence[str]
-Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 @contextmanager
@@ -49,36 +46,15 @@ def plain(config: Config) -> str | Path | Mapping[str, Any]:
     if isinstance(config, Experiment):
         values: Mapping[str, Any] = to_plain(config)
         return values
-    return {**DEFAULTS, **config} if isinstance(config, Mapping) else Path(config)
+    if isinstance(config, Mapping):
+        return {**DEFAULTS, **config}
+    if not isinstance(config, str | PathLike):
+        found = printable(repr(config))[:60]
+        raise ConfigError(f"found {found}, expected the path of an experiment file, its values, or an experiment")
+    return Path(config)
 
 
 def _refuse_both(source: str | Path | Mapping[str, Any]) -> None:
     given = source.get("data") if isinstance(source, Mapping) else None
     if isinstance(given, Mapping) and "source" in given:
         raise ConfigError("found data.source in the experiment and data=(X, y) as well, expected one of them")
-
-
-def settings_of(given: Settings | None) -> list[str | Setting]:
-    """Overrides: a mapping from keys to values, or texts KEY=VALUE."""
-    if given is None:
-        return []
-    if isinstance(given, Mapping):
-        return [Setting(key, value, f"set {key}") for key, value in given.items()]
-    return [given] if isinstance(given, str) else list(given)
-
-
-def texts_of(given: Settings | None) -> list[str]:
-    """Overrides as texts KEY=VALUE."""
-    if isinstance(given, Mapping):
-        return [f"{key}={value}" for key, value in given.items()]
-    return several(given or ())
-
-
-def several(given: Several) -> list[str]:
-    """One text or several as a list."""
-    return [given] if isinstance(given, str) else list(given)
-
-
-def paths(given: Paths) -> list[Path]:
-    """One path or several as a list."""
-    return [Path(given)] if isinstance(given, str | PathLike) else [Path(one) for one in given]

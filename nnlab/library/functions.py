@@ -6,7 +6,7 @@ place of the experiment's data; they are kept in the run folder, so that the run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,23 @@ from nnlab.exports.export import Exported, TensorLayout
 from nnlab.exports.ports import InputsForm
 from nnlab.gradients.results import CheckResult
 from nnlab.library.activations import ActivationFunction
-from nnlab.library.files import (
-    Config,
+from nnlab.library.files import Config, experiment_file, plain
+from nnlab.library.progress import watcher
+from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
+from nnlab.library.values import (
     Paths,
     Settings,
     Several,
-    experiment_file,
+    choices_of,
+    folder,
     paths,
-    plain,
+    positive_or_none,
     settings_of,
     several,
     texts_of,
+    whole,
+    whole_or_none,
 )
-from nnlab.library.progress import watcher
-from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
 from nnlab.storage.lookup import find
 
 Name = str | PathLike[str]
@@ -75,14 +78,21 @@ def train(
     """
     if resume is not None and data is not None:
         raise ConfigError("found both resume and data=(X, y), expected one of them: a run has data of its own")
-    root = Path(runs_dir)
+    root = folder(runs_dir)
     resumed = str(resume.path) if isinstance(resume, Run) else None if resume is None else str(resume)
     source = api.config_or_own(None, resumed, root) if config is None else config
-    own: dict[str, Any] = {"seed": seed, "name": name, "steps": steps, "epochs": epochs, "threads": threads}
-    own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate)}
+    own: dict[str, Any] = {"name": name, "threads": whole(threads, "threads", 1)}
+    own |= {"seed": whole_or_none(seed, "seed"), "steps": whole_or_none(steps, "steps", 1)}
+    own["epochs"] = whole_or_none(epochs, "epochs", 1)
+    own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate, "gate")}
     held: dict[str, Any] = {"baseline": baseline, "baselines": baselines, "junit": _path(junit), "runs_dir": root}
-    held |= {"max_seconds": max_seconds, "live": live, "figures": several(figures), "watcher": watcher()}
-    held["log_to"] = several(log_to)
+    held |= {
+        "max_seconds": positive_or_none(max_seconds, "max_seconds"),
+        "live": live,
+        "figures": several(figures, "figures"),
+        "watcher": watcher(),
+    }
+    held["log_to"] = several(log_to, "log_to")
     with blas_threads(threads), experiment_file(source, data, **own) as file:
         ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
     return Run(ended.folder, ended.warnings, plugin)
@@ -123,22 +133,38 @@ def compare_activations(
 
     Raises NnlabError with the words of the command, also if an arm failed; what is trained is kept.
     """
-    read: dict[str, Any] = {"seed": seed, "name": name, "threads": threads}
+    read: dict[str, Any] = {"seed": whole_or_none(seed, "seed"), "name": name, "threads": whole(threads, "threads", 1)}
     read |= {"set": settings_of(set), "plugins": paths(plugin)}
-    how: dict[str, Any] = {"seeds": seeds, "target": target, "layer": layer, "init": init, "tune": several(tune)}
-    how |= {"jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
-    how |= {"figures": several(figures), "gates": several(gate), "baseline": baseline, "baselines": baselines}
-    how |= {"junit": _path(junit), "log_to": several(log_to), "runs_dir": Path(runs_dir), "watcher": watcher()}
+    how: dict[str, Any] = {
+        "seeds": whole(seeds, "seeds", 1),
+        "target": target,
+        "layer": layer,
+        "init": init,
+        "tune": several(tune, "tune"),
+    }
+    how |= {"jobs": whole(jobs, "jobs", 1), "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
+    how |= {
+        "figures": several(figures, "figures"),
+        "gates": several(gate, "gate"),
+        "baseline": baseline,
+        "baselines": baselines,
+    }
+    how |= {
+        "junit": _path(junit),
+        "log_to": several(log_to, "log_to"),
+        "runs_dir": folder(runs_dir),
+        "watcher": watcher(),
+    }
     with blas_threads(threads), experiment_file(config, data, **read) as file:
-        return _compared(api.compare(file, several(activation), **how), plugin)
+        return _compared(api.compare(file, _some(activation), **how), plugin)
 
 
 def sweep(
     config: Config,
     *,
     data: tuple[Any, Any] | None = None,
-    grid: Several = (),
-    random: Several = (),
+    grid: Several | Mapping[str, Sequence[Any]] = (),
+    random: Several | Mapping[str, str] = (),
     budget: int | None = None,
     seeds: int = 3,
     metric: str | None = None,
@@ -163,12 +189,23 @@ def sweep(
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; the rest as in
     `compare_activations`.
     """
-    read: dict[str, Any] = {"seed": seed, "name": name, "threads": threads}
+    read: dict[str, Any] = {"seed": whole_or_none(seed, "seed"), "name": name, "threads": whole(threads, "threads", 1)}
     read |= {"set": settings_of(set), "plugins": paths(plugin)}
-    how: dict[str, Any] = {"grid": several(grid), "random": several(random), "budget": budget, "seeds": seeds}
-    how |= {"metric": metric, "jobs": jobs, "needed": needed, "dask": dask, "dask_timeout": dask_timeout}
-    how |= {"live": live, "figures": several(figures), "gates": several(gate), "junit": _path(junit)}
-    how |= {"log_to": several(log_to), "runs_dir": Path(runs_dir), "watcher": watcher()}
+    how: dict[str, Any] = {
+        "grid": choices_of(grid, "grid"),
+        "random": choices_of(random, "random"),
+        "seeds": whole(seeds, "seeds", 1),
+    }
+    how["budget"] = whole_or_none(budget, "budget", 1)
+    how |= {
+        "metric": metric,
+        "jobs": whole(jobs, "jobs", 1),
+        "needed": needed,
+        "dask": dask,
+        "dask_timeout": dask_timeout,
+    }
+    how |= {"live": live, "figures": several(figures, "figures"), "gates": several(gate, "gate"), "junit": _path(junit)}
+    how |= {"log_to": several(log_to, "log_to"), "runs_dir": folder(runs_dir), "watcher": watcher()}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.sweep(file, **how), plugin)
 
@@ -194,9 +231,15 @@ def gradcheck(
     """
     target = config.path if isinstance(config, Run) else plain(config)
     how: dict[str, Any] = {"method": method, "steps": steps, "epsilon": epsilon, "threshold": threshold}
-    how |= {"strict": strict, "trust": trust, "set": settings_of(set), "seed": seed, "plugins": paths(plugin)}
+    how |= {
+        "strict": strict,
+        "trust": trust,
+        "set": settings_of(set),
+        "seed": whole_or_none(seed, "seed"),
+        "plugins": paths(plugin),
+    }
     with blas_threads(threads):
-        return api.check_gradients(target, threads=threads, runs_dir=Path(runs_dir), **how)
+        return api.check_gradients(target, threads=threads, runs_dir=folder(runs_dir), **how)
 
 
 def trace(
@@ -215,9 +258,14 @@ def trace(
     `step` counts from 1, and `rows` are the rows of its batch, from 0, of which numbers are shown. Every number is that
     of the training itself; a notebook shows them as tables. ConfigError for a network that is too large.
     """
-    read: dict[str, Any] = {"seed": seed, "threads": threads, "set": settings_of(set), "plugins": paths(plugin)}
+    read: dict[str, Any] = {
+        "seed": whole_or_none(seed, "seed"),
+        "threads": whole(threads, "threads", 1),
+        "set": settings_of(set),
+        "plugins": paths(plugin),
+    }
     with blas_threads(threads), experiment_file(config, data, **read) as file:
-        return WorkedStep(**vars(trace_of(file.setup_to_train(), step, rows)))
+        return WorkedStep(**vars(trace_of(file.setup_to_train(), whole(step, "step", 1), rows)))
 
 
 def export(
@@ -243,7 +291,7 @@ def export(
     name = str(run.path) if isinstance(run, Run) else str(run)
     how: dict[str, Any] = {"layout": layout, "inputs": inputs, "checkpoint": checkpoint, "trust": trust}
     with blas_threads(threads):
-        return api.export(name, Path(out), set=texts_of(set), plugins=paths(plugin), runs_dir=Path(runs_dir), **how)
+        return api.export(name, Path(out), set=texts_of(set), plugins=paths(plugin), runs_dir=folder(runs_dir), **how)
 
 
 def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:
@@ -251,7 +299,7 @@ def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | Com
 
     CheckpointError if there is none, or more than one. `plugin` are the files of its activations.
     """
-    return result_in(find(Path(runs_dir), str(run)).path, plugin)
+    return result_in(find(folder(runs_dir), str(run)).path, plugin)
 
 
 def runs(
@@ -268,8 +316,14 @@ def runs(
 
     `where` holds conditions such as `val/accuracy >= 0.9` and `network.activation=relu`, as `nnlab runs list`.
     """
-    how: dict[str, Any] = {"sort": sort, "reverse": reverse, "last": last, "all_keys": all_keys}
-    return Runs(api.list_runs(runs_dir=Path(runs_dir), where=several(where), columns=several(columns), **how))
+    how: dict[str, Any] = {
+        "sort": sort,
+        "reverse": reverse,
+        "last": whole_or_none(last, "last", 1),
+        "all_keys": all_keys,
+    }
+    how |= {"where": several(where, "where"), "columns": several(columns, "columns")}
+    return Runs(api.list_runs(runs_dir=folder(runs_dir), **how))
 
 
 def activation(text: str, *, plugin: Paths = (), **parameters: float) -> ActivationFunction:
@@ -278,6 +332,7 @@ def activation(text: str, *, plugin: Paths = (), **parameters: float) -> Activat
     `nnlab.activation("elu", alpha=0.5)(x)` are its values, `.slope(x)` its derivative. ConfigError for an unknown name
     or parameter, and for a formula that cannot be read.
     """
+    (text,) = several(text, "activation")
     found = ActivationFunction(text, dict(parameters), with_plugins(paths(plugin)))
     found.check()
     return found
@@ -287,6 +342,14 @@ def _compared(result: ComparisonResult, plugin: Paths) -> ComparisonRun:
     if result.error is not None:
         raise result.error
     return ComparisonRun(result.compared.folder, result.compared.warnings, plugin)
+
+
+def _some(activation: Several) -> list[str]:
+    """The arms of a comparison; ConfigError for none."""
+    arms = several(activation, "activation")
+    if not arms:
+        raise ConfigError("activation: found none, expected at least one")
+    return arms
 
 
 def _path(given: Name | None) -> Path | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, InputError
 from nnlab.experiments.diagrams import of_model
 from nnlab.experiments.evaluate import Opened, predict
 from nnlab.experiments.predictions import Predicted
+from nnlab.experiments.row_warnings import unseen_warnings
 from nnlab.library import html
+from nnlab.library.arrays import numbers
 from nnlab.maths.decisions import keeps_decisions
 from nnlab.maths.metrics import predictions
 from nnlab.maths.one_hot import MOST_DENSE
@@ -66,7 +69,7 @@ class TrainedNetwork:
         numbers (N,) for one target, (N, targets) for several, in the targets' units. A row with a blank that the
         network does not fill has no prediction: nan among numbers, -1 among integers, an empty text among names.
         """
-        found, model = self._predicted(X), self.opened.model
+        found, model = self._told(self._predicted(X)), self.opened.model
         decided = predictions(model.experiment.task, found.outputs)
         if self.classes:
             return _named(decided, self.classes)
@@ -85,20 +88,34 @@ class TrainedNetwork:
         if keeps_decisions(task, len(self.classes)):
             found = f"found {len(self.classes):,} classes, expected at most {MOST_DENSE:,}"
             raise ConfigError(f"{found}: of more, a network gives the class of each row, and not each probability")
-        outputs = self._predicted(X).outputs
+        outputs = self._told(self._predicted(X)).outputs
         return np.concatenate([1 - outputs, outputs], axis=1) if task == "binary" else outputs
+
+    def _told(self, found: Predicted) -> Predicted:
+        """Warn, as `nnlab eval` does, of texts that training never saw."""
+        for text in unseen_warnings(self.opened.model.columns, {"data": found}):
+            warnings.warn(text, stacklevel=3)
+        return found
 
     def _predicted(self, rows: Any) -> Predicted:
         if isinstance(rows, str | PathLike):
             return predict(self.opened, self.folder, str(rows))
         if hasattr(rows, "to_csv"):
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "X.csv"
-                rows.to_csv(path, index=False)
+            return self._of_table(rows)
+        found = numbers(rows, "X")
+        is_images = found.ndim > 2 and self.opened.model.columns.image is not None
+        return predict(self.opened, self.folder, found.reshape(len(found), -1) if is_images else found)
+
+    def _of_table(self, table: Any) -> Predicted:
+        """Predictions for a table with named columns, read as a file is; faults name it X."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "X.csv"
+            table.to_csv(path, index=False)
+            try:
                 return predict(self.opened, self.folder, str(path))
-        found = np.asarray(rows)
-        flat = found.reshape(len(found), -1) if found.ndim > 2 else found
-        return predict(self.opened, self.folder, flat if flat.dtype == np.uint8 else flat.astype(np.float64))
+            except InputError as error:
+                named = [replace(fault, file="X" if fault.file == str(path) else fault.file) for fault in error.faults]
+                raise type(error)(named) from error
 
     def __repr__(self) -> str:
         opened = self.opened

@@ -18,9 +18,10 @@ from nnlab.experiments.trace.quantities import Trace
 from nnlab.experiments.verify import Verification
 from nnlab.library import html
 from nnlab.library.columns import TableColumns, frame
-from nnlab.library.files import Paths, paths
 from nnlab.library.networks import TrainedNetwork
+from nnlab.library.values import Paths, paths, whole_or_none
 from nnlab.storage.folder import RunFolder
+from nnlab.storage.listing import entry_of
 from nnlab.storage.run import ArmsRun
 from nnlab.storage.summary import ArmsSummary, ArmSummary, ComparisonSummary, GateLine, SweepSummary, TrainingSummary
 
@@ -37,7 +38,7 @@ class _Result:
     _pictures: tuple[str, ...]
 
     def __init__(self, path: str | PathLike[str], warnings: Sequence[str] = (), plugin: Paths = ()) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         self.warnings = tuple(warnings)
         self._folder = RunFolder(self.path)
         self._plugins = paths(plugin)
@@ -49,8 +50,8 @@ class _Result:
 
     @property
     def status(self) -> str:
-        """How it ended: completed, stopped, interrupted, diverged or failed."""
-        return str(self._found.status)
+        """The word that `nnlab runs list` has: completed, finished early, stopped, running, killed and so on."""
+        return entry_of(self.path).status
 
     @property
     def seconds(self) -> float:
@@ -133,8 +134,11 @@ class Run(_Result):
 
     @property
     def figures(self) -> dict[str, float | None]:
-        """The final figures, such as `test/accuracy`; None for one that is not finite. Empty where it did not end."""
-        return dict(self._found.final)
+        """The final figures, such as `test/accuracy`; of a run that did not end those that were measured last.
+
+        None stands for one that is not finite; there are none before the first is measured.
+        """
+        return dict(entry_of(self.path).figures)
 
     @property
     def metrics(self) -> TableColumns:
@@ -155,7 +159,7 @@ class Run(_Result):
 
     def verify(self, *, epochs: int | None = None) -> Verification:
         """Train it again, or its first epochs, and compare its weights with its recorded hashes."""
-        return api.verify(str(self.path), epochs=epochs, plugins=self._plugins)
+        return api.verify(str(self.path), epochs=whole_or_none(epochs, "epochs", 1), plugins=self._plugins)
 
     def __repr__(self) -> str:
         return f"<nnlab run {self.name}: {_status_of(self)}>"

@@ -105,10 +105,10 @@ def _parts(note: str) -> list[str]:
     return [note] if "(" in note else note.split(", ")
 
 
-def architecture(diagram: Diagram) -> Figure:
-    """The layers of a network in columns from left to right, with its weights if the diagram has any."""
+def architecture(diagram: Diagram, notes: Sequence[str] = ()) -> Figure:
+    """The layers of a network in columns from left to right, with its weights if the diagram has any; notes below."""
     columns = _columns(diagram.nodes)
-    plan = _Plan(columns, diagram)
+    plan = _Plan(columns, diagram, notes)
     figure, axes = in_inches(f"{diagram.names.title}, architecture", plan.width, plan.height)
     largest = plan.largest
     for left, right in zip(range(len(columns) - 1), range(1, len(columns)), strict=True):
@@ -166,7 +166,7 @@ def _bias(column: _Column) -> NDArray[Any] | None:
 class _Plan:
     """Where everything stands, in inches."""
 
-    def __init__(self, columns: Sequence[_Column], diagram: Diagram) -> None:
+    def __init__(self, columns: Sequence[_Column], diagram: Diagram, notes: Sequence[str]) -> None:
         self.columns = columns
         self.rows = max([len(column.shown) + column.is_cut for column in columns], default=1)
         self.pitch = min(0.9, _TALLEST / max(self.rows, 1))
@@ -182,7 +182,7 @@ class _Plan:
         self.bottom = self.top + self.tall
         self.largest = _largest(columns)
         letters = int((self.width - 2 * _MARGIN) / _LETTER)
-        sentences = _sentences(diagram, columns, trained=self.largest > 0)
+        sentences = [*_sentences(diagram, columns, trained=self.largest > 0), *notes]
         self.sentences = [line for sentence in sentences for line in textwrap.wrap(legible(sentence), letters)]
         self.height = self.bottom + (1.9 + len(self.sentences) + 1.5 * (self.largest > 0)) * _LINE
         self.thickest = 3.5 if self.rows <= _FEW_ROWS else 1.8  # points

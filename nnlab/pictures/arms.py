@@ -116,7 +116,8 @@ def compare_curves(
     if not handles:
         say(axes, "no finite value was recorded")
     draw_alone(panels, [*found], handles, styles, axes)
-    legend(figure, handles, names)
+    others = key_of_others(panels)
+    legend(figure, [*handles, *others.values()], [*names, *others])
     return figure
 
 
@@ -138,7 +139,7 @@ def draw_alone(
     for index, (name, panel) in enumerate(zip(names, panels, strict=False)):
         colour, style, _ = styles[name]
         for line in lines:
-            is_own = line.get_color() == colour
+            is_own = line is lines[index]  # of many arms two have the same colour
             panel.plot(*line.get_data(), color=colour if is_own else FAINT, linestyle=style if is_own else "-",
                        drawstyle=line.get_drawstyle(), linewidth=2.0 if is_own else 0.8,
                        zorder=3 if is_own else 2)  # fmt: skip
@@ -148,6 +149,11 @@ def draw_alone(
         panel.set_xlim(above.get_xlim())
         panel.tick_params(which="both", left=index % across == 0, labelleft=index % across == 0)
         scale_steps(panel, ticks=3)
+
+
+def key_of_others(panels: Sequence[Axes]) -> dict[str, Line2D]:
+    """A key for the faint lines of `draw_alone`, if there are panels."""
+    return {"below, in grey: the other arms": style_of(FAINT, "-")} if panels else {}
 
 
 def _measured(steps: NDArray[Any], runs: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from nnlab.pictures.scales import drawable, opacity, sampled
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
+    GREEN,
     INK,
     NORMAL,
     VERMILLION,
@@ -124,22 +125,20 @@ def fit_curve(
     input_name: str,
     target_name: str,
     title: str,
-    train_mask: NDArray[np.bool_] | None,
+    parts: Mapping[str, NDArray[np.bool_]],
 ) -> Figure:
     """The samples of a regression with one input, and the network's predictions as a curve.
 
-    `x` and `truth` (N,), `curve_x` and `curve_y` (G,), in their own units. `train_mask` (N,) is true for samples
-    used in training; the others are drawn hollow.
+    `x` and `truth` (N,), `curve_x` and `curve_y` (G,), in their own units. `parts` are masks (N,) of the samples
+    for training, validation and test, as far as there are; those not trained on are drawn hollow.
     """
     figure = blank(title)
     axes = figure.subplots()
-    if train_mask is None:
-        handles = {f"samples ({count(len(x))})": _points(axes, x, truth, hollow=False)}
+    if len(parts) < 2:
+        handles = {f"samples ({count(len(x))})": _points(axes, x, truth, "training")}
     else:
-        seen, unseen = f"trained on ({count(train_mask.sum())})", f"not trained on ({count((~train_mask).sum())})"
         handles = {
-            seen: _points(axes, x[train_mask], truth[train_mask], hollow=False),
-            unseen: _points(axes, x[~train_mask], truth[~train_mask], hollow=True),
+            f"{part} ({count(mask.sum())})": _points(axes, x[mask], truth[mask], part) for part, mask in parts.items()
         }
     order = np.argsort(curve_x, kind="stable")
     heights = np.where(drawable(curve_y), curve_y, np.nan)[order]
@@ -151,10 +150,14 @@ def fit_curve(
     return figure
 
 
-def _points(axes: Axes, x: NDArray[Any], truth: NDArray[Any], *, hollow: bool) -> Line2D:
+_MARKS = {"training": (BLUE, BLUE, "o"), "validation": ("none", GREEN, "^"), "test": ("none", BLACK, "s")}
+
+
+def _points(axes: Axes, x: NDArray[Any], truth: NDArray[Any], part: str) -> Line2D:
+    """Draw the samples of a part."""
     good = drawable(x) & drawable(truth)
     x, truth = x[good], truth[good]
     rows = sampled(len(x), MOST_POINTS)
-    fill, edge, marker = ("none", BLACK, "s") if hollow else (BLUE, BLUE, "o")
+    fill, edge, marker = _MARKS[part]
     return axes.plot(x[rows], truth[rows], linestyle="", marker=marker, markersize=5, markerfacecolor=fill,
                      markeredgecolor=edge, alpha=max(opacity(len(rows)), 0.4))[0]  # fmt: skip

@@ -1,8 +1,9 @@
 """A picture at another width, or for print: without its title, in small serif type, with thin lines.
 
 Type, lines and markers shrink and grow with the width, but type never below 6 points: a picture that would need smaller
-type is drawn for a narrower page, with fewer panels side by side. For print type stays at 8 points at most, and what
-the title says belongs into the caption of the paper.
+type is drawn for a narrower page, with fewer panels side by side. For print type stays at 8 points at most, PNG has the
+300 dots per inch that journals ask for, and what the title says belongs into the caption of the paper: it alone is left
+out, for the sentences around a frame say what a reader cannot guess.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from matplotlib.ticker import MaxNLocator
 from nnlab.pictures.style import NORMAL, SMALL, add_note, legend, page
 
 PAPER_INCHES = 16 / 2.54  # the text of an A4 page
+PAPER_DOTS_PER_INCH = 300
 _SMALLEST, _LARGEST_IN_PRINT = 6, 8  # points of what is SMALL on a screen
 _SERIF = ["STIXGeneral", "DejaVu Sans"]  # both come with matplotlib; the second for what the first lacks
 _THIN = 0.6  # of the width of a line on a screen
@@ -51,13 +53,15 @@ def fit_to(figure: Figure, inches: float | None = None, *, style: str = "screen"
     if is_print:
         _add_serif()
         type_scale = min(type_scale, _LARGEST_IN_PRINT / SMALL)
-        _leave_titles_out(figure)
+        figure.set_dpi(PAPER_DOTS_PER_INCH)
+        figure.suptitle("").set_in_layout(False)
     if (scale, type_scale) == (1, 1):
         return
-    ticks = [_ticks(axes, type_scale, _SERIF if is_print else None) for axes in figure.axes]
+    framed = [axes for axes in figure.findobj(Axes) if isinstance(axes, Axes)]  # insets, too
+    ticks = [_ticks(axes, type_scale, _SERIF if is_print else None) for axes in framed]
     for artist in figure.findobj():
         _scale(artist, type_scale, type_scale * _THIN if is_print else type_scale, _SERIF if is_print else None)
-    for axes, styles in zip(figure.axes, ticks, strict=True):
+    for axes, styles in zip(framed, ticks, strict=True):
         for axis, one in zip((axes.xaxis, axes.yaxis), styles, strict=True):
             axis.set_tick_params(which="both", **one)
     # Lines of type lie below each other: where type shrinks less than the width, so does the height. Not so much of
@@ -74,18 +78,6 @@ def _add_serif() -> None:
     """Make the serif type known, also where matplotlib's list of fonts was made without its own."""
     for name in ("STIXGeneral.ttf", "STIXGeneralBol.ttf"):
         fontManager.addfont(Path(get_data_path(), "fonts", "ttf", name))
-
-
-def _leave_titles_out(figure: Figure) -> None:
-    """Remove the title, the words at the foot, and the sentence above a single frame; those of several tell which.
-
-    `_legends_again` removes the words above a legend.
-    """
-    for text in (figure.suptitle(""), figure.supxlabel("")):
-        text.set_in_layout(False)
-    titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
-    if len(titled) == 1:
-        titled[0].set_title("", loc="left")
 
 
 def _ticks(axes: Axes, scale: float, family: list[str] | None) -> list[dict[str, Any]]:
@@ -120,12 +112,12 @@ def _legends_again(figure: Figure, size: float, family: list[str] | None) -> Non
     """Lay the legends of a figure out for its new width."""
     for old in [*figure.legends]:
         handles, names = [*old.legend_handles], [text.get_text() for text in old.get_texts()]
-        note = "" if family else old.get_title().get_text().replace("\n", " ")
+        note = old.get_title().get_text().replace("\n", " ")
         old.remove()
         legend(figure, handles, names, size)  # type: ignore[arg-type]
         add_note(figure, note, size * NORMAL / SMALL)
     if family and figure.legends:
-        for text in figure.legends[-1].get_texts():
+        for text in (figure.legends[-1].get_title(), *figure.legends[-1].get_texts()):
             text.set_fontfamily(family)
 
 
@@ -182,5 +174,6 @@ def _wrap(text: Text, room: float, *, is_upright: bool = False) -> int:
     taken = extent.height if is_upright else extent.width
     if taken > room:
         longest = max(map(len, text.get_text().split("\n")))
-        text.set_text(textwrap.fill(text.get_text().replace("\n", " "), max(12, int(longest * room / taken))))
+        letters = max(12, int(longest * room / taken))
+        text.set_text(textwrap.fill(text.get_text().replace("\n", " "), letters, break_on_hyphens=False))
     return text.get_text().count("\n") - before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from nnlab.pictures.style import (
     joined,
     legend,
     look,
+    page_width,
     percent,
     say,
     shortened,
@@ -40,9 +41,11 @@ LEAST_GRID_POINTS = 32
 MOST_POINTS = 2000
 MOST_CLASSES = 30  # of which colours and markers can be told apart in a legend
 UNKNOWN = "#9e9e9e"
+_USUAL_WIDTH, _WIDTH_OF_TWO = 7.0, 9.0  # inches of a picture with one plane, and with two beside each other
 ALIKE = 3  # both inputs share one scale if their ranges differ by less than this factor
 
 Extent = tuple[float, float, float, float]
+Parts = Mapping[str, NDArray[np.bool_]]  # masks (N,) of the rows for training, validation and test, as far as there are
 
 
 def boundary(
@@ -54,35 +57,34 @@ def boundary(
     classes: Sequence[str],
     task: Literal["binary", "multiclass"],
     title: str,
-    trained: NDArray[np.bool_] | None = None,
+    parts: Parts | None = None,
     along: int = GRID_POINTS,
 ) -> Figure:
     """The decision regions around the data, with the data on top.
 
     `x` (N, 2) in the inputs' own units. Binary: `y` (N, 1) holds 0 or 1 and `predict` gives the probability (G, 1)
     of class 1 for points (G, 2). Multiclass: `y` (N, K) is one-hot and the largest of the outputs (G, K) decides.
-    `trained` (N,) is true for points used in training; the others get a dark rim. There are `along` points of the grid
-    along each axis. For more than 30 classes the figure only says that there are too many.
+    The points of each of the `parts` have a mark of their own: filled, hollow, or with a dark rim. There are `along`
+    points of the grid along each axis. For more than 30 classes the figure only says that there are too many.
     """
     if len(classes) > MOST_CLASSES:
         return too_many_classes(classes, title)
     extent = extent_of(x)
-    figure = blank(title, width=7.0, height=_height(extent, 5.4, 5.0))
+    figure = blank(title, width=_USUAL_WIDTH, height=_height(extent, 5.4, 5.0, of=_USUAL_WIDTH))
     axes = figure.subplots()
     outputs = predict(grid_points(extent, along)).reshape(along, along, -1)
     binary = task == "binary"
     truth = (y[:, -1] > 0.5).astype(np.intp) if binary else y.argmax(axis=1)
     described, marks = (_shade_probability if binary else _shade_winners)(figure, axes, outputs, extent, classes)
-    unseen = np.zeros(len(x), bool) if trained is None else ~trained
-    handles, shown = scatter_classes(axes, x, truth, classes, rimmed=unseen)
-    rims = "all were trained on" if trained is not None and trained.all() else ""
+    handles, shown = scatter_classes(axes, x, truth, classes, parts, _narrowed(_USUAL_WIDTH))
+    all_trained = "all were trained on" if parts and [*parts] == ["training"] else ""
     unknown = "" if drawable(outputs).all() else "grey: the output is not finite"
     coarse = f"of so deep a network only {along} × {along} points" if along < GRID_POINTS else ""
-    sentence = joined([described, rims, unknown, _part(shown, len(x)), coarse])
+    sentence = joined([described, all_trained, unknown, _part(shown, len(x)), coarse])
     dress(axes, x=names[0], y=names[1], sentence=sentence, letters=78)
     axes.grid(visible=False)
     axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
-    extra = marks | _rim_keys(unseen)
+    extra = marks | _part_keys(parts or {})
     legend(figure, [*handles, *extra.values()], [*class_names(classes), *extra])
     return figure
 
@@ -117,10 +119,14 @@ def alike(extent: Extent) -> bool:
     return 1 / ALIKE < (extent[3] - extent[2]) / (extent[1] - extent[0]) < ALIKE
 
 
-def _height(extent: Extent, usual: float, across: float) -> float:
-    """A figure's height in inches for axes `across` inches wide, to scale if both inputs share one scale."""
+def _height(extent: Extent, usual: float, across: float, *, of: float) -> float:
+    """A figure's height in inches for axes to scale if both inputs share one scale, `across` inches wide.
+
+    On a page narrower than the `of` inches of the figure the axes are narrower as well.
+    """
     if not alike(extent):
         return usual
+    across *= _narrowed(of)
     return min(1.3 + across * (extent[3] - extent[2]) / (extent[1] - extent[0]), 9.0)
 
 
@@ -134,7 +140,7 @@ def _shade_probability(
     figure: Figure, axes: Axes, outputs: NDArray[Any], extent: Extent, classes: Sequence[str]
 ) -> tuple[str, dict[str, Artist]]:
     image, is_flat = shade_probability(axes, outputs, extent)
-    bar = figure.colorbar(image, ax=axes, aspect=30, pad=0.02)
+    bar = figure.colorbar(image, cax=axes.inset_axes((1.02, 0, 0.03, 1)))  # as tall as the plane, whatever its shape
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
     bar.set_label(f"probability of “{shortened(classes[1], 24)}”", fontsize=NORMAL, color=INK, parse_math=False)
@@ -223,23 +229,21 @@ def scatter_classes(
     x: NDArray[Any],
     labels: NDArray[Any],
     classes: Sequence[str],
-    rimmed: NDArray[np.bool_] | None = None,
+    parts: Parts | None = None,
     shrunk: float = 1.0,
 ) -> tuple[list[Line2D], int]:
     """Draw points in the colour and marker of their class; return legend handles and the number of drawn points.
 
-    Points in the mask `rimmed` (N,) get a dark instead of a white rim and are drawn on top. `shrunk` scales all sizes.
+    Those of validation and test have marks of their own and are drawn on top. `shrunk` scales all sizes.
     """
     rows = sampled(len(x), MOST_POINTS)
     rows = rows[drawable(x[rows]).all(axis=1)]
-    dark = np.zeros(len(x), bool) if rimmed is None else rimmed
     size = shrunk * _size(len(rows))
-    handles = [
-        _points(axes, x[rows[(labels[rows] == k) & ~dark[rows]]], look(k), size, "white") for k in range(len(classes))
-    ]
-    if dark.any():
-        for k in range(len(classes)):
-            _points(axes, x[rows[(labels[rows] == k) & dark[rows]]], look(k), size, BLACK)
+    handles: list[Line2D] = []
+    for part, mask in (parts or {"training": np.ones(len(x), bool)}).items():
+        groups = [x[rows[(labels[rows] == k) & mask[rows]]] for k in range(len(classes))]
+        drawn = [_points(axes, points, look(k), size, part) for k, points in enumerate(groups)]
+        handles = handles or drawn
     return handles, len(rows)
 
 
@@ -248,23 +252,36 @@ def _size(points: int) -> float:
     return 10.0 if points <= 40 else 6.5 if points <= 400 else 5.0
 
 
-def _points(axes: Axes, points: NDArray[Any], style: tuple[str, str, str], size: float, rim: str) -> Line2D:
+def _narrowed(inches: float) -> float:
+    """The width of the page over the `inches` that a picture has on a screen, at most 1."""
+    return min(1.0, page_width() / inches)
+
+
+def _points(axes: Axes, points: NDArray[Any], style: tuple[str, str, str], size: float, part: str) -> Line2D:
+    """Draw points (n, 2) of one class and one part."""
     colour, _, marker = style
-    return axes.plot(points[:, 0], points[:, 1], linestyle="", marker=marker, color=colour, markersize=size,
-                     markeredgecolor=rim, markeredgewidth=0.6 if rim == "white" else 0.9)[0]  # fmt: skip
+    return axes.plot(*points.T, linestyle="", marker=marker, markersize=size, color=colour, **_mark(part, colour))[0]
 
 
-def _rim_keys(unseen: NDArray[np.bool_]) -> dict[str, Artist]:
-    """Legend handles that explain the two rims, if both occur."""
-    if not unseen.any() or unseen.all():
+_MARKS = {  # fill and rim of the points, empty for the colour of their class, and the width of the rim
+    "training": ("", "white", 0.6),
+    "validation": ("white", "", 1.1),
+    "test": ("", BLACK, 0.9),
+}
+
+
+def _mark(part: str, colour: str) -> dict[str, Any]:
+    fill, rim, width = _MARKS[part]
+    return {"markerfacecolor": fill or colour, "markeredgecolor": rim or colour, "markeredgewidth": width}
+
+
+def _part_keys(parts: Parts) -> dict[str, Artist]:
+    """Legend handles that explain the marks of the parts and count their points, if there are several."""
+    if len(parts) < 2:
         return {}
-
-    def key(rim: str) -> Line2D:
-        return Line2D([], [], linestyle="", marker="o", markersize=6, color=UNKNOWN, markeredgecolor=rim)
-
+    look: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6}
     return {
-        f"trained on ({count((~unseen).sum())})": key("white"),
-        f"not trained on ({count(unseen.sum())})": key(BLACK),
+        f"{part} ({count(mask.sum())})": Line2D([], [], **look, **_mark(part, UNKNOWN)) for part, mask in parts.items()
     }
 
 
@@ -291,10 +308,10 @@ def truth_and_prediction(
     if len(classes) > MOST_CLASSES:
         return too_many_classes(classes, title)
     extent = extent_of(x)
-    figure = blank(title, width=9.0, height=_height(extent, 4.8, 3.9))
+    figure = blank(title, width=_WIDTH_OF_TWO, height=_height(extent, 4.8, 3.9, of=_WIDTH_OF_TWO))
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    handles, shown = scatter_classes(left, x, truth, classes)
-    scatter_classes(right, x, predicted, classes)
+    handles, shown = scatter_classes(left, x, truth, classes, shrunk=_narrowed(_WIDTH_OF_TWO))
+    scatter_classes(right, x, predicted, classes, shrunk=_narrowed(_WIDTH_OF_TWO))
     rings = _ring(right, x, truth != predicted, extent)
     missed = int((truth != predicted).sum())
     share = (
@@ -316,7 +333,7 @@ def _ring(axes: Axes, x: NDArray[Any], wrong: NDArray[np.bool_], extent: Extent)
     rows = sampled(len(x), MOST_POINTS)
     rows = rows[drawable(x[rows]).all(axis=1)]
     ringed = x[rows[wrong[rows]]]
-    size = float(np.clip(_spacing(ringed, extent), _size(len(rows)) + 2.0, 11.0))
+    size = _narrowed(_WIDTH_OF_TWO) * float(np.clip(_spacing(ringed, extent), _size(len(rows)) + 2.0, 11.0))
     return axes.plot(ringed[:, 0], ringed[:, 1], linestyle="", marker="o", markersize=size, markerfacecolor="none",
                      markeredgecolor=BLACK, markeredgewidth=1.4 if size >= 11 else 0.9)[0]  # fmt: skip
 

@@ -142,7 +142,7 @@ def say(axes: Axes, words: str) -> None:
 
 def say_below(figure: Figure, words: str) -> None:
     """Print sentences at the foot of a figure, in lines as wide as it is."""
-    text = textwrap.fill(legible(words), int(12.2 * figure.get_figwidth()))
+    text = textwrap.fill(legible(words), int(12.2 * figure.get_figwidth()), break_on_hyphens=False)
     figure.supxlabel(text, fontsize=NORMAL, color=INK, x=0.012, ha="left", parse_math=False)
 
 
@@ -212,10 +212,10 @@ def _write(path: Path, picture: bytes) -> None:
 
 
 def to_png(figure: Figure) -> bytes:
-    """The bytes of `figure` as a PNG file; the same figure gives the same bytes."""
+    """The bytes of `figure` as a PNG file in its own resolution; the same figure gives the same bytes."""
     picture = io.BytesIO()
     _lay_out(figure)
-    figure.savefig(picture, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+    figure.savefig(picture, format="png", dpi=figure.dpi, facecolor="white", metadata={"Software": None})
     return picture.getvalue()
 
 
@@ -295,7 +295,7 @@ _BREAKS = re.compile(r"[\s,(_]+(?=\S)")
 
 def wrapped(text: str, letters: int) -> str:
     """`text` wrapped into at most three lines of `letters` characters."""
-    return "\n".join(textwrap.wrap(text, max(letters, 12), max_lines=3, placeholder=" …"))
+    return "\n".join(textwrap.wrap(text, max(letters, 12), max_lines=3, placeholder=" …", break_on_hyphens=False))
 
 
 _MOST_PANELS = 12

@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.maths.statistics import Survival
-from nnlab.pictures.arms import MOST_SPREADS, Styles, draw_alone, frames
+from nnlab.maths.statistics.intervals import binomial_bounds
+from nnlab.pictures.arms import Styles, draw_alone, frames, key_of_others
 from nnlab.pictures.scales import drawable, is_share, metric_label, metric_value, possible, scale_steps
 from nnlab.pictures.style import (
     BLACK,
@@ -46,22 +47,19 @@ def survival(
 ) -> Figure:
     """The share of seeds that have not reached the target yet, over the steps up to `watched`, with 95 % bands.
 
-    The bands are those of the Kaplan-Meier curve, from Greenwood's variance: the interval of the share at the end is
-    not the exact one of `rankings`, which needs no curve. Those of several arms would hide each other: each has a panel
-    of its own below, and for more than five arms there are none. A cross at the end marks the `censored` seeds of an
-    arm, which never reached the target.
+    All seeds were watched equally long, so that the share at each step has the exact interval of `rankings`, also where
+    no seed or every seed has reached the target. Bands and equal curves of several arms would hide each other: each arm
+    has a panel of its own below. A cross at the end marks the `censored` seeds of an arm, which never reached the
+    target.
     """
-    banded = len(curves) <= MOST_SPREADS
-    figure, axes, panels = frames(title, len(curves) if banded and len(curves) > 1 else 0)
+    figure, axes, panels = frames(title, len(curves) if len(curves) > 1 else 0)
     handles, names = [], []
     for index, (name, curve) in enumerate(curves.items()):
         names.append(f"{shortened(name, LEGEND)} ({count(censored[name])} of {count(seeds)} never)")
-        if banded:
-            _draw_band(panels[index] if panels else axes, curve, watched, styles[name][0])
+        _draw_band(panels[index] if panels else axes, curve, watched, seeds, styles[name][0])
         handles.append(_draw(axes, curve, watched, styles[name], index, crossed=censored[name] > 0))
     crosses = "cross: some never did" if any(censored.values()) else ""
-    interval = "95 % interval of each step (Greenwood)"
-    bands = f"{'below, arm by arm' if panels else 'band'}: {interval}" if banded else ""
+    bands = f"{'below, arm by arm' if panels else 'band'}: 95 % Clopper-Pearson interval of each step"
     sentence = joined([f"Seeds that have not reached {target} yet", bands, crosses])
     dress(axes, x="step (updates)", y="seeds without the target (%)", sentence=sentence)
     shown = watched if any(censored.values()) else max(curve.steps[-1] for curve in curves.values())
@@ -69,7 +67,8 @@ def survival(
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
     scale_steps(axes)
     draw_alone(panels, [*curves], handles, styles, axes)
-    legend(figure, handles, names)
+    others = key_of_others(panels)
+    legend(figure, [*handles, *others.values()], [*names, *others])
     return figure
 
 
@@ -86,10 +85,10 @@ def _draw(
                      markersize=6, markevery=(index * between // 8 % between, between), zorder=3)[0]  # fmt: skip
 
 
-def _draw_band(axes: Axes, curve: Survival, watched: int, colour: str) -> None:
-    """Draw the interval around the share, up to the step at which no seed is left."""
-    left = _until_the_end(curve.share) > 0
-    low, high = (np.where(left, _until_the_end(bound), 0) for bound in (curve.low, curve.high))
+def _draw_band(axes: Axes, curve: Survival, watched: int, seeds: int, colour: str) -> None:
+    """Draw the interval of the share, from the first step to the last."""
+    short = np.rint(seeds * _until_the_end(curve.share)).astype(int).tolist()
+    low, high = np.transpose([binomial_bounds(count, seeds, 0.95) for count in short])
     axes.fill_between(_drawn_at(curve, watched), low, high, step="post", color=colour, alpha=0.15, linewidth=0)
 
 
@@ -117,7 +116,7 @@ def rankings(
     """The arms from best to worst: mean final figure, and share of seeds at the target, with intervals.
 
     An interval is (estimate, low, high); the bounds are None if unknown. Those of the shares are exact (Clopper and
-    Pearson), whatever `survival` draws.
+    Pearson), as in `survival`.
     """
     across = panels_across(2, 4.0, most=2)
     figure = blank(title, width=11.0, height=(1.9 + 0.55 * len(order)) * (2 if across == 1 else 1))

@@ -9,7 +9,7 @@ const nnlabLive = (() => {
     finishing: "Trained. Measuring, drawing pictures and writing the report …",
     completed: "Completed.",
     stopped: "Stopped before its last step: by early stopping, or after --max-seconds.",
-    interrupted: "Interrupted. nnlab train --resume --live goes on; then look again.",
+    interrupted: "Interrupted.",
     diverged: "Diverged: the weights ran away. The report says why.",
     failed: "Failed. The terminal and train.log say why.",
   };
@@ -52,6 +52,7 @@ const nnlabLive = (() => {
     const silent = !ended && silence > patience;
     over = ended || silent;
     let text = STATES[run.status] ?? run.status;
+    if (run.status === "interrupted" && run.goOn) text += ` To go on: ${run.goOn}.`;
     if (silent) {
       text = `No sign of life for ${span(silence)}. The run was killed or goes on without --live, or its machine sleeps.`;
     }

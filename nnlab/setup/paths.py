@@ -102,6 +102,15 @@ def moved_with(paths: DataPaths, then: Path, now: Path) -> DataPaths:
     return replace(moved, notes=(*paths.notes, *notes))
 
 
+def places_in(keys: Mapping[str, Any], then: Path, now: Path) -> list[str]:
+    """The files and folders of the data in the keys of a run, `moved_with` it, which need not be a valid experiment."""
+    parts = [path for key, path in keys.items() if key.startswith("data.files.")]
+    source = str(keys.get("data.source", ""))
+    if source in CATALOGUE and not parts:
+        return [*map(str, entry_files(source))]
+    return [_beside(str(path), then, now) for path in parts or [source] if path]
+
+
 def _beside(path: str, then: Path, now: Path) -> str:
     """The path of a file that is gone as it is seen from the run's folder now, if there is one."""
     if not Path(path).is_absolute() or os.path.lexists(path):

@@ -26,6 +26,7 @@ from nnlab.storage.files import (
     write_text,
 )
 from nnlab.storage.lock import take_lock
+from nnlab.storage.metrics import check_table
 from nnlab.storage.run import AnyRun, read_run
 from nnlab.storage.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
 
@@ -74,8 +75,10 @@ class RunFolder:
         """Create `<root>/<time>_<name>` with its folders and the experiment file; `latest` points to it.
 
         It appears complete or not at all, and never replaces another: a clash gets -2, -3 … The file `kept` is copied
-        into it.
+        into it. ConfigError for the name `latest`.
         """
+        if name == LATEST:
+            raise ConfigError(f"name: found {LATEST}, which means the newest run, expected another name")
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         with storage_errors(root):
             if root.exists() and not root.is_dir():
@@ -172,6 +175,11 @@ class RunFolder:
     def read_run(self) -> AnyRun | None:
         """The content of run.json; None if there is none. CheckpointError if it is invalid."""
         return read_run(self.path / "run.json")
+
+    def check_table(self, name: str) -> None:
+        """CheckpointError if a CSV file of a run that has ended was changed; older runs say nothing of theirs."""
+        run = self.read_run()
+        check_table(self.path / name, None if run is None else run.tables.get(name))
 
     def then(self) -> Path:
         """Where the run lay when it was last trained, if run.json says so; else where it is."""

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field
 
 from nnlab.errors import CheckpointError, InputError, NnlabError, printable
-from nnlab.storage.documents import DocumentPart, Plain, RunDocument, Seconds, Whole
+from nnlab.storage.documents import Digest, DocumentPart, Plain, SealedDocument, Seconds, Whole
 from nnlab.storage.files import read_plain
 from nnlab.storage.folder import CONFIG
 from nnlab.storage.lock import is_locked, present_status
@@ -37,7 +37,8 @@ class RunEntry:
 
     `status` is that of run.json, but killed for one that no process trains any more, and finished early for one that
     early stopping has ended. `figures` are those of a training, the last measured ones until it ends; `config` is the
-    text of config.yaml. Of a broken run the headline says what is wrong with it, and nothing else is known.
+    text of config.yaml, and `tables` the SHA-256 of its CSV files. Of a broken run the headline says what is wrong with
+    it, and nothing else is known.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class RunEntry:
     steps: int | None = None
     figures: Figures = field(default_factory=dict)
     config: str = ""
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -87,7 +89,7 @@ def broken_entry(path: Path, error: NnlabError) -> RunEntry:
     return RunEntry(path, BROKEN, fault.replace(f"{printable(str(path))}/", "", 1).splitlines()[0])
 
 
-class _ListedRun(RunDocument):
+class _ListedRun(SealedDocument):
     """What a list needs of run.json."""
 
     status: Status
@@ -95,6 +97,7 @@ class _ListedRun(RunDocument):
     kind: Literal["train", "compare-activations", "sweep"] = "train"
     begun: Text | None = None
     seconds: Seconds = 0
+    tables: dict[Text, Digest] = Field(default_factory=dict)
 
     def status_now(self, lock: Path) -> str:
         """The status to list."""
@@ -108,7 +111,7 @@ class _ListedVerdict(DocumentPart):
     sentences: tuple[Text, ...] = ()
 
 
-class _ListedSummary(RunDocument):
+class _ListedSummary(SealedDocument):
     """What a list needs of summary.json."""
 
     final: Figures = Field(default_factory=dict)
@@ -138,6 +141,7 @@ def _read(path: Path) -> RunEntry:
         steps,
         figures,
         config,
+        run.tables,
     )
 
 

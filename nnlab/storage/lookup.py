@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnlab.errors import CheckpointError, printable, suggestion
 from nnlab.storage.folder import CONFIG, LATEST, RunFolder
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, TrainingSummary, arm_labels
 
 NEWEST = f"@{LATEST}"
 
@@ -20,11 +23,30 @@ def find(root: Path, name: str) -> RunFolder:
     arm = arm_named(root, name)
     if arm is None:
         return find_run(root, name)
-    path, seed = printable(str(arm.folder.path)), "N" if arm.seed is None else arm.seed
-    raise CheckpointError(
-        f"{path}: found its network '{printable(arm.arm)}', expected a run; eval and gradcheck take it as it is; "
-        f"to train it as a run: nnlab train {path}/{CONFIG} --seed {seed} --set network.activation=NAME"
-    )
+    found = f"found its network '{printable(arm.arm)}', expected a run; eval and gradcheck take it as it is"
+    line = shlex.join(["nnlab", "train", str(arm.folder.path / CONFIG), *_options_of(arm)])
+    raise CheckpointError(f"{printable(str(arm.folder.path))}: {found}; to train it as a run: {printable(line)}")
+
+
+def _options_of(arm: NamedArm) -> list[str]:
+    """The options with which `train` makes the network of an arm, without a named seed its first, of config.yaml."""
+    summary = arm.folder.read_summary()
+    label = None if summary is None or isinstance(summary, TrainingSummary) else arm_labels(summary).get(arm.arm)
+    if summary is None or isinstance(summary, TrainingSummary) or label is None:
+        return ["--seed", "N" if arm.seed is None else str(arm.seed), "--set", "network.activation=NAME"]
+    own, settings = summary.arms[label], dict(summary.arms[label].settings)
+    if isinstance(summary, ComparisonSummary):
+        settings = {"network.activation": _activation_of(own), **settings}
+    if summary.gates:  # those of a comparison are on its arms
+        settings["gates"] = "[]"
+    seed = summary.seeds[0] if arm.seed is None else arm.seed
+    return ["--seed", str(seed), *(word for key, value in settings.items() for word in ("--set", f"{key}={value}"))]
+
+
+def _activation_of(arm: ArmSummary) -> str:
+    """The activation of an arm as --set reads it: its name, if all its parameters are the usual ones."""
+    name = arm.activation if isinstance(arm.activation, str) else arm.activation.get("name")
+    return arm.family if name == arm.family else json.dumps(arm.activation)
 
 
 def find_run(root: Path, name: str) -> RunFolder:
@@ -81,8 +103,17 @@ def path_of(root: Path, name: str) -> Path:
     for is_one in (_is_run, _has_lost_its_config):
         for path in (Path(name), root / name):
             if is_one(path):
-                return path.resolve() if path.name == LATEST else path
+                return _behind(path) if path.name == LATEST else path
     return root / match(runs_in(root), name, root)
+
+
+def _behind(latest: Path) -> Path:
+    """The folder behind a link, in the form in which the link is given: `runs/20261121-143015_xor`."""
+    with contextlib.suppress(OSError):
+        found = latest.parent / latest.readlink().name
+        if not found.is_symlink() and found.samefile(latest):
+            return found
+    return latest.resolve()
 
 
 def match(names: Sequence[str], name: str, root: Path) -> str:

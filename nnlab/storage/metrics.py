@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -12,10 +13,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from nnlab.errors import CheckpointError, printable
 from nnlab.storage.files import open_plain, read_plain, storage_errors
+
+METRICS: Final = "metrics.csv"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,19 @@ def check_mark(path: Path, mark: Mark) -> None:
     content = read_plain(path)[: mark.length]
     is_cut = len(content) < mark.length
     _check_digest("cut" if is_cut else hashlib.sha256(content).hexdigest(), mark, printable(str(path)))
+
+
+def check_table(path: Path, digest: str | None) -> None:
+    """CheckpointError if the SHA-256 of a table is not the one in run.json; None, for a table without one, is any.
+
+    A table that is not there is left to the reader of its rows.
+    """
+    if digest is None:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if hashlib.sha256(read_plain(path)).hexdigest() != digest:
+            found = "found other rows than those the run ended with, expected the table whose SHA-256 is in run.json"
+            raise CheckpointError(f"{printable(str(path))}: {found}")
 
 
 def _check_digest(digest: str, mark: Mark, shown: str) -> None:
@@ -180,6 +196,11 @@ class GrowingTable:
         """Append a row, which others see at once unless rows come fast; cells must not need quotes."""
         with storage_errors(self.path):
             self._write(",".join(cells) + "\n")
+
+    def digest(self) -> str:
+        """The SHA-256 of what has been written; others see all of it."""
+        self.flush()
+        return self._digest.hexdigest()
 
     def mark(self) -> Mark:
         """How far the file has been written; it is flushed to disk first."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
 
-from nnlab.storage.documents import DocumentPart, Plain, SealedDocument, Seconds, Whole, read_values
+from nnlab.storage.documents import Digest, DocumentPart, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.storage.gradients import GradientSummary
 
 Status = Literal["running", "completed", "stopped", "interrupted", "diverged", "failed", "killed"]
@@ -64,7 +64,7 @@ class TrainingRun(SealedDocument):
     """run.json of `nnlab train`.
 
     `stopped_by` says what ended a run with the status stopped, `folder` where the run lay when it was last trained.
-    `experiment` is the SHA-256 of what may not change of it.
+    `experiment` is the SHA-256 of what may not change of it, and `tables` those of its CSV files once it has ended.
     """
 
     status: Status
@@ -82,10 +82,11 @@ class TrainingRun(SealedDocument):
     environment: dict[Text, Plain] = Field(default_factory=dict)
     data: DataFacts | None = None
     experiment: Text = ""
+    tables: dict[Text, Digest] = Field(default_factory=dict)
 
 
 class ArmsRun(SealedDocument):
-    """run.json of a comparison or a sweep; `folder` and `experiment` are those of `TrainingRun`."""
+    """run.json of a comparison or a sweep; `folder`, `experiment` and `tables` are those of `TrainingRun`."""
 
     status: Status
     folder: Text = ""
@@ -101,6 +102,7 @@ class ArmsRun(SealedDocument):
     data: DataFacts | None = None
     environment: dict[Text, Plain] = Field(default_factory=dict)
     reused: Whole = 0
+    tables: dict[Text, Digest] = Field(default_factory=dict)
 
 
 class MlflowRuns(SealedDocument):

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictStr, model_validator
 
 from nnlab.storage.documents import Digest, DocumentPart, Number, Plain, SealedDocument, Seconds, Whole, read_values
 from nnlab.storage.gradients import GradientSummary
+from nnlab.storage.labels import typed
 from nnlab.storage.run import Status, StoppedBy
 
 Text = StrictStr
@@ -496,6 +497,20 @@ def require_known(place: str, names: Iterable[str], known: Mapping[str, object],
 
 
 SeveralSummary = ComparisonSummary | SweepSummary
+BEST = "best"  # the name of the best point of a sweep
+
+
+def arm_labels(summary: SeveralSummary) -> dict[str, str]:
+    """The label of each arm by its names: label, formula, as given to -a, and `best` of a sweep or a tuned family."""
+    found: dict[str, str] = {}  # of a name that is there twice the later one counts
+    for label, arm in summary.arms.items():
+        if isinstance(summary, ComparisonSummary) and arm.formula is not None:
+            found[arm.formula] = label
+        found[typed(label)] = label
+    found |= {BEST: summary.sweep.best} if isinstance(summary, SweepSummary) else summary.best
+    return found | {label: label for label in summary.arms}
+
+
 AnySummary = TrainingSummary | SeveralSummary
 
 

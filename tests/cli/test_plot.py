@@ -109,6 +109,10 @@ def test_a_width_that_is_none_is_refused(width, cwd):
     assert "'--width': found" in refused("latest", "cost", f"--width={width}", cwd=cwd)
 
 
+def test_another_unit_of_width_is_refused_with_those_there_are(cwd):
+    assert "centimetres or inches: 8.5cm or 5in" in refused("latest", "cost", "--width=8.5mm", cwd=cwd)
+
+
 # --- one picture again ------------------------------------------------------------------------------------------------
 
 
@@ -119,10 +123,21 @@ def test_without_a_name_the_pictures_of_the_run_are_listed(cwd):
 
 
 def test_a_picture_goes_to_a_file_of_its_name_and_never_into_the_run(cwd):
-    assert parse_json(plotted("latest", "cost", "--json", cwd=cwd)) == {"picture": "cost.png"}
+    assert parse_json(plotted("latest", "cost", "--json", cwd=cwd))["picture"] == "cost.png"
     assert (cwd / "cost.png").read_bytes() == (the_run(cwd) / "plots" / "cost.png").read_bytes()
     inside = the_run(cwd) / "plots" / "mine.png"
     assert "expected one elsewhere to write to" in refused("latest", "cost", "-o", inside, cwd=cwd)
+
+
+def test_the_caption_is_told_with_the_title_that_a_picture_for_print_leaves_out(cwd):
+    words = ("plot", "latest", "cost", "--style", "paper", "-o", "again.png")
+    told, silent, document = (nnlab_here(*words, *how, cwd=cwd) for how in ([], ["--quiet"], ["--json"]))
+    assert (told.stdout, silent.stdout, silent.stderr, document.stderr) == ("again.png\n", "again.png\n", "", "")
+    listed = {one["name"]: one["caption"] for one in parse_json(plotted("latest", "--json", cwd=cwd))}
+    caption = parse_json(document.stdout)["caption"]
+    assert caption.endswith(f". {listed['cost']}")
+    assert caption.startswith("houses")
+    assert told.stderr == f"{caption}\n"
 
 
 @pytest.mark.parametrize(

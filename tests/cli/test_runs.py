@@ -76,6 +76,18 @@ def test_every_format_shows_the_same_runs_and_columns(cwd):
     assert [row["headline"] for row in parse_json(document)] == ["val/accuracy 0.9", "val/accuracy 0.5"]
 
 
+@pytest.mark.parametrize("how", [[], ["--json"], ["--csv"]])
+def test_every_format_leaves_out_the_same_keys_and_says_so(how, cwd):
+    for index, name in enumerate((FIRST, SECOND)):
+        with (cwd / "runs" / name / "config.yaml").open("a", encoding="utf-8") as file:
+            file.writelines(f"key{key}: {index}\n" for key in range(9))
+    result = nnlab_here("runs", "list", *how, cwd=cwd)
+    told = "the runs differ in 2 more keys: --all-keys shows every key, --columns those that you name\n"
+    assert (result.exit_code, result.stderr) == (0, told)
+    assert ("key6" in result.stdout, "key7" in result.stdout) == (True, False)
+    assert nnlab_here("runs", "list", "--all-keys", *how, cwd=cwd).stderr == ""
+
+
 def test_columns_are_named_with_commas_or_one_by_one(cwd):
     result = nnlab_here("runs", "list", "--columns", "run,seed", "--columns", "val/loss", "--csv", cwd=cwd)
     assert result.stdout.splitlines() == ["run,seed,val/loss", f"{FIRST},1,0.5", f"{SECOND},1,{1 - 0.9!r}"]
@@ -97,6 +109,9 @@ def test_what_is_not_found_is_said_and_scripts_get_an_empty_list(cwd):
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "found no such run in runs, beside 2 others\n"
     assert parse_json(nnlab_here(*none, "--json", cwd=cwd).stdout) == []
+    for where, meant in (("status=complete", "completed"), ("network.activation=TANH", "tanh")):
+        result = nnlab_here("runs", "list", "--where", where, cwd=cwd)
+        assert result.stderr == f"found no such run in runs, beside 2 others; did you mean '{meant}'?\n"
     assert nnlab_here("runs", "list", "--json", "--csv", cwd=cwd).exit_code == 2
     assert nnlab_here("runs", "list", "--runs-dir", "other", cwd=cwd).stderr.startswith("other: found no folder")
 

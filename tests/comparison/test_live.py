@@ -10,10 +10,12 @@ import pytest
 from support import HOUSES, nnlab_here, read_rows, write
 
 from nnlab import api
+from nnlab.comparison.arms import arms_from
 from nnlab.comparison.live import LiveArms
 from nnlab.comparison.tasks import Failure, Task
-from nnlab.comparison.variants import Variant
+from nnlab.comparison.variants import Variant, variants
 from nnlab.experiments.train import Progress
+from nnlab.maths.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 
@@ -100,9 +102,21 @@ def arms(config):
     """Two arms under two and four seeds in three tasks: the first has one task, the second two."""
     experiment = api.resolve(config).experiment
     one, two = (Variant(label, experiment.network.activation, experiment) for label in ("one", "two"))
-    arms = LiveArms(Page(), ["one", "two"], "arm")
+    arms = LiveArms(Page(), [one, two], "arm")
     arms.begin([Task((one,), (1, 2)), Task((two,), (1, 2)), Task((two,), (3, 4))], lambda: 0.25)
     return arms
+
+
+def test_a_formula_is_told_in_table_and_legend_beside_its_short_label(config):
+    experiment = api.resolve(config).experiment
+    choices = arms_from(["tanh", "x * sigmoid(x)"], ACTIVATIONS)
+    found = variants(experiment, choices, tune=["optimizer.learning_rate=0.1"])
+    arms = LiveArms(Page(), found, "arm")
+    arms.begin([Task((one,), (1,)) for one in found], lambda: 0.5)
+    arms.note(1, progress(20, 1.0))
+    wanted = "f1 = x * sigmoid(x), learning_rate=0.1"
+    assert [row[0] for row in arms.page.shown["arms"]["rows"]] == ["tanh learning_rate=0.1", wanted]
+    assert arms.page.shown["charts"][0]["series"][0]["name"] == wanted
 
 
 def progress(step, *losses):

@@ -1,6 +1,8 @@
 """One network of a comparison or a sweep, looked at like a run."""
 
+import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,8 +155,20 @@ def test_a_name_without_a_run_is_refused_as_without_an_arm(run):
 @pytest.mark.parametrize("words", [("verify",), ("train", "--resume"), ("runs", "show")])
 def test_what_wants_a_run_says_what_to_do_with_an_arm(words, run):
     result = nnlab_here(*words, f"{run}:relu@seed4", cwd=run.parents[1])
-    expected = f"nnlab train {run}/config.yaml --seed 4 --set network.activation=NAME\n"
-    assert (result.exit_code, result.stderr.endswith(expected)) == (2, True)
+    expected = f"nnlab train {run}/config.yaml --seed 4 --set network.activation=relu"
+    assert (result.exit_code, expected in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("arm", ["f1@seed4", "leaky_relu(negative_slope=0.3)"])
+def test_the_line_that_trains_an_arm_as_a_run_does_so(arm, run, tmp_path):
+    line = nnlab_here("verify", f"{run}:{arm}", cwd=run.parents[1]).stderr.rpartition("as a run: nnlab ")[2]
+    words = [*shlex.split(line), "--runs-dir", tmp_path, "--quiet"]
+    result = nnlab_here(*words, cwd=run.parents[1])
+    assert result.exit_code == 0, result.stderr
+    summary, label = read_json(run / "summary.json"), arm.partition("@")[0]
+    seed, found = 1 if "@" in arm else 0, read_json(Path(result.stdout.strip()) / "summary.json")["final"]
+    figure = summary["figure"]
+    assert found[figure] == pytest.approx(summary["arms"][label]["final"][figure]["values"][seed], abs=1e-12)
 
 
 def test_a_comparison_has_no_checkpoints(run):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from strategies import setup_of
+from support import XOR
 
 from nnlab import pictures as plots
 from nnlab.comparison.contents import MOST_DRAWN, Comparison, Frame, MedianNetwork
@@ -202,9 +204,19 @@ def test_of_many_arms_only_the_medians_are_drawn(count, spread):
     one = compared({f"arm{index}": arm() for index in range(count)})
     assert bool(picture("cost", one).axes[0].collections) == spread
     assert ("without their spread" in words(picture("cost", one))) != spread
-    above, *panels = picture("survival", one).axes
+
+
+def test_each_of_eight_arms_has_its_survival_curve_and_band_in_a_panel_of_its_own():
+    one = compared({f"arm{index}": arm() for index in range(8)})  # all curves are equal
+    above, *panels = (figure := picture("survival", one)).axes
     assert not above.collections
-    assert [len(panel.collections) for panel in panels] == ([1] * count if spread else [])  # each band in its own panel
+    assert [len(panel.collections) for panel in panels] == [1] * 8
+    styles = plots.arm_style(one.arms)
+    for panel, (colour, line, _) in zip(panels, styles.values(), strict=True):
+        own = [each for each in panel.get_lines() if each.get_linewidth() > 1]
+        assert [(to_hex(each.get_color()).upper(), each.get_linestyle()) for each in own] == [(colour, line)]
+    assert "in grey: the other arms" in words(figure)
+    assert "in grey" not in words(picture("survival", compared({"a": arm()})))
 
 
 def test_pictures_say_at_their_foot_what_a_short_label_stands_for():
@@ -214,6 +226,14 @@ def test_pictures_say_at_their_foot_what_a_short_label_stands_for():
     for name in ("cost", "final"):
         notes = [[text.get_text() for text in said[name].draw(each).findobj(Text)] for each in (one, silent)]
         assert [texts.count("f1 = x * sigmoid(1.7 * x)") for texts in notes] == [1, 0]
+
+
+def test_the_architecture_says_what_a_short_label_stands_for():
+    setup = setup_of(XOR.read_text(encoding="utf-8"))
+    experiments = dict.fromkeys(("f1", "relu"), setup.experiment)
+    one = compared({"f1": arm(), "relu": arm()}, dataset=setup.rows.dataset, experiments=experiments)
+    figure = pictures_of("test/accuracy")["architecture"].draw(one)
+    assert "f1 = x * sigmoid(1.7 * x)" in [text.get_text() for text in figure.findobj(Text)]
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -245,13 +265,19 @@ def test_the_survival_curve_goes_down_in_steps_and_marks_those_that_never_reache
     assert "a (1 of 4 never)" in words(figure)
 
 
-def test_two_pictures_with_intervals_of_the_same_share_name_their_methods():
-    """Two of eight seeds: the curve's interval at the end is not the exact one of the share, nor need it be."""
-    reached = np.array([10.0, 20.0, *[NAN] * 6])
-    curve, share, styles = survival(reached, 50), share_interval(2, 8), plots.arm_style("a")
-    assert abs(1 - curve.high[-1] - share.low) > 0.01
-    along = plots.survival({"a": curve}, {"a": 6}, 8, watched=50, target="x >= 1", title="t", styles=styles)
-    assert "band: 95 % interval of each step (Greenwood)" in " ".join(words(along).split())
+@pytest.mark.parametrize("reaching", [0, 2, 5])
+def test_the_band_goes_from_the_first_step_to_the_last_and_ends_at_the_interval_of_the_ranking(reaching):
+    reached = np.array([10.0, 20.0, 30.0, 40.0, 50.0])
+    reached[reaching:] = NAN
+    curve, share, styles = survival(reached, 60), share_interval(reaching, 5), plots.arm_style("a")
+    along = plots.survival({"a": curve}, {"a": 5 - reaching}, 5, watched=60, target="x >= 1", title="t", styles=styles)
+    assert "band: 95 % Clopper-Pearson interval of each step" in " ".join(words(along).split())
+    (band,) = along.axes[0].collections
+    corners = band.get_paths()[0].vertices
+    begin, end = (np.unique(corners[corners[:, 0] == step, 1]) for step in (0, 60))
+    none = share_interval(0, 5)
+    assert begin == pytest.approx([1 - none.high, 1 - none.low])
+    assert end == pytest.approx([1 - share.high, 1 - share.low])
     found = {"a": (share.estimate, share.low, share.high)}
     about = {"metric_name": "test/accuracy", "larger_is_better": True, "target": "x >= 1", "title": "t"}
     ended = plots.rankings(["a"], found, found, styles=styles, **about)
@@ -311,7 +337,7 @@ def test_names_are_whole_where_there_is_room_and_never_hide_each_other():
     for picture_name in ("cost", "survival"):
         figure = picture(picture_name, one)
         shown = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert len(shown) == 3
+        assert len([text for text in shown if "other arms" not in text]) == 3
         assert all(any(text.startswith(f"{name} (") for text in shown) for name in names)
     for picture_name in ("ranking", "final"):
         labels = [label.get_text() for label in picture(picture_name, one).axes[0].get_yticklabels()]

@@ -338,7 +338,7 @@ def test_predictions_do_not_replace_data_that_were_moved(moved):
 
 def test_a_finished_run_that_was_moved_says_where_it_is(moved):
     result = nnlab_here("train", "--resume", "latest", "--json", cwd=moved)
-    assert (result.exit_code, parse_json(result.stdout)["run"]) == (0, str((moved / "runs/latest").resolve()))
+    assert (result.exit_code, parse_json(result.stdout)["run"]) == (0, f"runs/{(moved / 'runs/latest').resolve().name}")
 
 
 # --- verify -----------------------------------------------------------------------------------------------------------
@@ -514,3 +514,17 @@ def test_a_finished_run_whose_measurements_were_edited_holds_no_gates(case):
     replaced("metrics.csv", "0.", "1.")(case, None)
     result = nnlab_here("train", "--resume", "latest", cwd=case)
     assert (result.exit_code, "metrics.csv: found other rows" in result.stderr) == (2, True)
+
+
+def test_last_weights_that_were_exchanged_for_earlier_ones_are_refused(tmp_path):
+    text = "name: q\ntask: binary\ndata: {source: xor}\ntraining: {steps: 10, checkpoint_every: 4}\n"
+    run = trained(tmp_path, write(tmp_path, text))
+    last, previous = run / "checkpoints" / "last.npz", run / "checkpoints" / "previous.npz"
+    last.rename(run / "between")
+    previous.rename(last)
+    (run / "between").rename(previous)
+    result = nnlab_here("eval", "latest", "--checkpoint", "last", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "an earlier one of the run" in result.stderr
+    assert "step: found 8, in summary.json it is 10" in result.stderr
+    assert nnlab_here("eval", "latest", "--checkpoint", "last", "--trust", cwd=tmp_path).exit_code == 0

@@ -47,6 +47,7 @@ def test_a_page_shows_every_figure_of_the_training(xor):
         measured = [(int(row["step"]), float(row[columns[title]])) for row in rows if row[columns[title]]]
         assert found[title, name] == [(step, pytest.approx(value, rel=1e-5)) for step, value in measured]
     assert any(title.startswith("Health: ") for title, _ in found)
+    assert shown(xor)["goOn"] == f"nnlab train --resume {Path('runs') / xor.name} --live; then look again"
     assert (xor / "live.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 

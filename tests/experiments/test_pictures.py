@@ -54,6 +54,7 @@ def material(task, inputs, y, named, *, image_shape=None, metric="accuracy", rig
         all_x=x,
         all_y=y,
         trained=np.arange(len(y)) % 2 == 0,
+        validating=np.arange(len(y)) % 4 == 1,
     )
 
 

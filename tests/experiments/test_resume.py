@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -555,7 +554,7 @@ def test_a_run_that_stopped_early_says_so_and_what_to_do_where_it_is_to_be_longe
     assert nnlab_here("train", write(tmp_path, text), "-q", cwd=tmp_path).exit_code == 0
     before = everything(RunFolder(tmp_path / "runs/latest"))
     result = nnlab_here("train", "--resume", "latest", "--epochs", "99", cwd=tmp_path)
-    config = shlex.quote(str((tmp_path / "runs/latest").resolve() / "config.yaml"))
+    config = f"runs/{(tmp_path / 'runs/latest').resolve().name}/config.yaml"
     steps = read_json(tmp_path / "runs/latest/summary.json")["steps"]
     said = (
         f"nothing to do: the run stopped early, at step {steps}, after 2 evaluations without a better val/loss "
@@ -867,11 +866,16 @@ def test_a_signal_while_a_run_is_summed_up_leaves_at_once_and_loses_nothing(numb
     with pytest.raises(InterruptedRunError) as caught:
         whole(text_of(), tmp_path)
     assert caught.value.exit_code == 128 + number
-    assert "to go on: nnlab train --resume" in str(caught.value)
+    assert "the training was over, at step " in str(caught.value)
+    assert "; only its report is missing, which this writes: nnlab train --resume " in str(caught.value)
     monkeypatch.undo()
     folder = RunFolder((tmp_path / "latest").resolve())
     assert folder.read_run().status == "interrupted"
-    resume(folder, setup_of(text_of()))
+    folder.checkpoint("best").unlink()
+    said = []
+    resume(folder, setup_of(text_of()), say=said.append)
+    assert len(said) == 1
+    assert "best.npz: found no such checkpoint; it is written anew from the best weights in the newest" in said[0]
     assert_same(folder, finished)
 
 

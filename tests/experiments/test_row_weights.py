@@ -76,7 +76,7 @@ def run(tmp_path_factory):
 
 def evaluated(run, *words):
     """What `nnlab eval --json` prints, its predictions, and what it says to a person."""
-    file = run / "predictions.csv"
+    file = run.parents[1] / "predictions.csv"
     result = nnlab_here("eval", run, "--json", "--predictions", file, *words, cwd=run.parents[1])
     assert result.exit_code == 0, result.stderr
     return parse_json(result.stdout)["figures"], read_rows(file), " ".join(result.stderr.split())

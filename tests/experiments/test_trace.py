@@ -17,6 +17,7 @@ from nnlab.experiments.trace.answers import answers_of, blanked
 from nnlab.experiments.trace.build import trace_of
 from nnlab.experiments.trace.latex import latex
 from nnlab.experiments.trace.markdown import markdown
+from nnlab.experiments.trace.tables import number
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import resolved
 
@@ -302,8 +303,20 @@ def test_latex_is_plain_characters_in_pairs(name, traces):
 
 def test_the_update_of_adam_is_set_as_a_book_sets_it():
     text = latex(trace_of(setup_of(REGRESSION.replace("rmsprop, momentum: 0.5, centered: true", "adam")), 1))
-    assert r"\hat{m} / (\sqrt{\hat{v}} + \varepsilon )" in text
-    assert r"\frac{\partial L}{\partial W_{2}} = a_{1}^{\top}\ \frac{\partial L}{\partial z_{2}}" in text
+    assert r"\hat{m} / (\sqrt{\hat{v}} + \varepsilon)" in text
+    assert r"\hat{m} = m / (1 - \text{beta1}^{t})" in text
+    assert r"\frac{\partial L}{\partial W_{2}} = a_{1}^{\top} \frac{\partial L}{\partial z_{2}}" in text
+
+
+def test_latex_names_its_cells_and_sets_words_as_words():
+    lines = latex(api.trace(NOTEBOOKS / "xor-tanh.yaml")).splitlines()
+    assert r"\noindent their places in the data, counted from 1: 1, 2, 3, 4\\" in lines
+    assert any(line.startswith(r"\noindent $m$: rows of a batch; $\sum$: sum over them; $\cdot$: ") for line in lines)
+    assert any(r"\sigma(x) = 1 / (1 + \exp(-x))" in line for line in lines)
+    (slope,) = (line for line in lines if line.endswith(r"\tag*{\texttt{tanh1.slope}} \]"))
+    assert slope.startswith(r"\[ f'(z_{1}) = 1 - \tanh^{2}(z_{1}) = \begin{pmatrix}")
+    assert any(line.endswith(r"\tag*{\texttt{dense1/weights.new}} \]") for line in lines)
+    assert "mathrm" not in "".join(lines)
 
 
 def nesting(line):
@@ -327,15 +340,68 @@ def test_markdown_tables_have_as_many_cells_in_every_row(name, traces):
 def test_a_blank_hides_its_numbers_in_every_form(traces):
     names = ["prelu1.slope", "dense1/weights.gradient", "loss.mean"]
     found = blanked(traces["table"], names)
-    hidden = [cell for name in names for cell, _ in found.quantities[name].cells()]
-    assert markdown(found).count("\\_\\_\\_\\_") + markdown(found).count("L = ____") == 2 * 12 + 12 + 1
-    assert latex(found).count(r"\underline{\hspace{3em}}") == len(hidden) + 12  # the gradient stands there twice
+    columns = [f"dense1/weights.{kind}" for kind in ("clipped", "mean", "square", "update", "unbounded", "new")]
+    assert {*found.blanks} == {*names, "dense1.delta", *columns}
+    hidden = [cell for name in found.blanks for cell, _ in found.quantities[name].cells()]
+    blanks = markdown(found).count("\\_\\_\\_\\_") + markdown(found).count("L = ____")
+    assert latex(found).count(r"\underline{\hspace{3em}}") == blanks == len(hidden) + 12  # the gradient stands twice
     document = found.document()
     assert document["loss"] is None
     assert [document["quantities"][name]["values"] for name in names] == [None, None, None]
     lines = answers_of(found).decode().splitlines()
     assert len(lines) == 1 + len(hidden)
     assert lines[0] == "cell,value"
+
+
+def hidden_with(trace, name):
+    return [one for one in blanked(trace, [name]).blanks if one != name]
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        (
+            "dense1.z",
+            {"relu1.a", "relu1.slope", "dense2.z", "loss.rows", "dense2.delta", "relu1.delta", "dense1.delta"},
+        ),
+        ("relu1.slope", {"dense1.delta"}),
+        ("dense2/weights.gradient", {f"dense2/weights.{kind}" for kind in ("velocity", "update", "new")}),
+        ("dense2/weights.velocity_before", {f"dense2/weights.{kind}" for kind in ("velocity", "update", "new")}),
+        ("dense2/weights.update", {"dense2/weights.new"}),
+        ("dense2/weights.new", set()),
+    ],
+)
+def test_what_a_blank_could_be_read_back_from_is_left_out_as_well(name, others, two_rows):
+    """Of one unit after the other, where no product of matrices is a sum; the sums over the two rows stay."""
+    assert {*hidden_with(api.trace(two_rows), name)} == others
+
+
+def test_sums_stay_beside_their_blank_terms_and_so_do_numbers_that_are_drawn(traces):
+    assert hidden_with(traces["table"], "batch.x") == []  # each z is a sum over the columns
+    assert {"batch_norm1.normalized", "dropout1.h", "noise1.h"} == {*hidden_with(traces["table"], "prelu1.a")} - {
+        "batch_norm1.h", "prelu1.slope", "prelu1.alpha_slope", "dense1.delta", "prelu1.delta",
+    }  # fmt: skip
+    assert "rrelu1.slope" not in hidden_with(traces["table"], "layer_norm1.h")
+    assert "batch_norm1/mean.new" in hidden_with(traces["table"], "batch_norm1.mean")
+    assert "max_pool1.h" in hidden_with(traces["images"], "swish1.a")
+    assert "avg_pool1.h" not in hidden_with(traces["images"], "batch_norm1.h")
+
+
+def test_of_a_batch_of_one_row_gradients_are_no_sums(two_rows):
+    one = api.trace(two_rows, set=["training.batch_size=1"])
+    assert {"dense2/weights.gradient", "dense2/bias.gradient", "dense2/bias.new"} <= {*hidden_with(one, "dense2.delta")}
+
+
+def test_a_sum_that_cancels_is_shown_as_0_and_keeps_its_bits():
+    found = api.trace(NOTEBOOKS / "xor-tanh.yaml")
+    assert 0 < abs(found["dense2/bias.gradient"][0]) < 1e-16
+    assert "| dL/db₂ | 0 |" in markdown(found)
+    assert r"| dense2/bias\[0\] | 0 | 0 | 0 | 0 |" in markdown(found)
+    assert "| dL/db₁ | -0.0211028 | -2.83227e-06 |" in markdown(found)
+    assert markdown(found).count("a sum that is 0 but for rounding is shown as 0") == 2
+    assert "shown as 0" not in markdown(blanked(found, ["dense2/bias.gradient"]))
+    small = api.trace(NOTEBOOKS / "xor-tanh.yaml", set=["optimizer.learning_rate=1.0e-18"])
+    assert number(small["dense1/bias.new"][0]) in markdown(small)  # a small number that is no rounding stays
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------

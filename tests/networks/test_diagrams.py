@@ -19,6 +19,7 @@ from nnlab.networks.diagrams.operations import FROM_LOGITS, MEANS, SLOPES, TOGET
 from nnlab.networks.diagrams.text import dot, mermaid
 from nnlab.networks.layers.base import Layer
 from nnlab.networks.layers.equations import indexed
+from nnlab.networks.layers.windows import Windows
 from nnlab.networks.layout import ParameterSpec
 from nnlab.setup.network import network_for
 
@@ -127,6 +128,21 @@ def test_every_layer_and_every_parameter_is_there_with_its_shape(network):
             assert any(named in line for line in drawn[layer.name])
     assert "{" not in "".join(line for lines in given.values() for line in lines)
     assert {"output", "loss"} <= drawn.keys()
+
+
+def test_windows_are_told_with_what_decides_the_size_of_the_image_behind_them():
+    network = images()
+    drawn, given = lines_of(architecture(network, NAMES)), lines_of(operations(network, NAMES, MOST_LAYERS))
+    wanted = {
+        "conv2d1": ("kernel 5 × 5, stride 1 × 1, no padding", ""),
+        "max_pool1": ("kernel 2 × 2, stride 2 × 2, no padding", ""),
+        "avg_pool1": ("kernel 2 × 1, stride 2 × 1, no padding", ""),
+        "conv2d2": ("kernel 3 × 3, stride 1 × 1, padding same", " (1 + 1 rows and 1 + 1 columns of zeros)"),
+    }
+    for name, (words, zeros) in wanted.items():
+        assert drawn[name][0] == words
+        assert any(line.endswith(words + zeros) for line in given[name])
+    assert Windows((3, 2), (2, 1), (1, 0)).details == "kernel 3 × 2, stride 2 × 1, padding 1 × 0"
 
 
 def test_values_that_are_not_learned_are_told():

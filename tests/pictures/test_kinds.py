@@ -107,7 +107,7 @@ def draw_fit():
 def draw_fit_curve():
     x = np.linspace(-1, 1, 30)
     return plots.fit_curve(x, x**2, x[::-1], x**2, input_name="t (s)", target_name="h (m)", title="Curve",
-                           train_mask=x < 0.5)  # fmt: skip
+                           parts={"training": x < 0.5, "test": x >= 0.5})  # fmt: skip
 
 
 def seeds(arms=4, count=6, length=30):
@@ -798,19 +798,64 @@ def test_inputs_of_like_ranges_share_one_scale(ratio, expected, tmp_path):
     plots.save(two, tmp_path / "p.png")
 
 
-def test_points_that_the_network_was_not_trained_on_have_a_dark_rim():
+def thirds():
+    """Masks of 40 rows: 20 for training, 12 for validation, 8 for test."""
+    row = np.arange(40)
+    return {"training": row < 20, "validation": (row >= 20) & (row < 32), "test": row >= 32}
+
+
+def test_points_of_training_validation_and_test_have_marks_of_their_own():
     x, y = points(40, 2)
 
-    def drawn(trained):
+    def drawn(parts):
         return plots.boundary(lambda grid: np.full((len(grid), 1), 0.2), x, y[:, None].astype(float), names=("a", "b"),
-                              classes=("no", "yes"), task="binary", title="t", trained=trained)  # fmt: skip
+                              classes=("no", "yes"), task="binary", title="t", parts=parts)  # fmt: skip
 
-    part = drawn(np.arange(40) < 30)
-    dark = [line for line in part.axes[0].get_lines() if line.get_markeredgecolor() == style.BLACK]
-    assert sum(len(line.get_xdata()) for line in dark) == 10
-    assert "not trained on (10)" in words(part)
-    assert "all were trained on" in words(drawn(np.ones(40, bool)))
-    assert "trained on" not in words(drawn(None))
+    figure = drawn(thirds())
+    found = {"filled": 0, "hollow": 0, "rimmed": 0}
+    for line in figure.axes[0].get_lines():
+        rimmed, hollow = line.get_markeredgecolor() == style.BLACK, line.get_markerfacecolor() == "white"
+        found["rimmed" if rimmed else "hollow" if hollow else "filled"] += len(line.get_xdata())
+    assert found == {"filled": 20, "hollow": 12, "rimmed": 8}
+    assert {"training (20)", "validation (12)", "test (8)"} <= {text.get_text() for text in figure.findobj(Text)}
+    assert "all were trained on" in words(drawn({"training": np.ones(40, bool)}))
+    assert "train" not in words(drawn(None))
+
+
+def test_samples_of_training_validation_and_test_differ_in_shape():
+    x = np.linspace(-1, 1, 40)
+    figure = plots.fit_curve(x, x, x, x, input_name="x", target_name="y", title="t", parts=thirds())
+    *groups, _ = figure.axes[0].get_lines()
+    assert [len(line.get_xdata()) for line in groups] == [20, 12, 8]
+    assert len({line.get_marker() for line in groups}) == 3
+
+
+@pytest.mark.parametrize("inches", [3.35, None])
+def test_the_scale_of_probabilities_is_as_tall_as_the_plane(inches):
+    x, y = points(40, 2)
+    with plots.page_for(inches):
+        figure = plots.boundary(lambda grid: np.full((len(grid), 1), 0.2), x * [2, 1], y[:, None].astype(float),
+                                names=("a", "b"), classes=("no", "yes"), task="binary", title="t")  # fmt: skip
+    plots.fit_to(figure, inches)
+    plots.to_format(figure, "png")
+    (axes,) = figure.axes
+    (bar,) = axes.child_axes
+    plane, scale = axes.get_window_extent(), bar.get_window_extent()
+    assert (scale.y0, scale.y1) == pytest.approx((plane.y0, plane.y1), abs=1)
+    assert axes.bbox.height > 0.4 * figure.bbox.height  # it fills its picture
+
+
+def test_points_are_smaller_in_a_narrow_picture_as_its_plane_is():
+    def drawn():
+        x, y = points(40, 2)
+        return plots.boundary(nearest(2), x, np.eye(2)[y], names=("a", "b"), classes=("0", "1"), task="multiclass",
+                              title="t")  # fmt: skip
+
+    with plots.page_for(3.5):
+        narrow = drawn()
+    plots.fit_to(narrow, 3.5)
+    sizes = [figure.axes[0].get_lines()[0].get_markersize() for figure in (narrow, drawn())]
+    assert sizes[0] == pytest.approx(sizes[1] * 3.5 / 7)
 
 
 def test_rings_shrink_where_wrong_points_are_near_each_other():
@@ -863,7 +908,7 @@ def test_fit_of_nothing_or_of_a_constant(truth, tmp_path):
 def test_fit_curve_is_sorted_and_has_gaps(tmp_path):
     x = np.array([3.0, 1.0, 2.0])
     figure = plots.fit_curve(x, x, x, np.array([INF, 1.0, 2.0]), input_name="x", target_name="y", title="t",
-                             train_mask=None)  # fmt: skip
+                             parts={})  # fmt: skip
     plots.save(figure, tmp_path / "f.png")
     np.testing.assert_array_equal(figure.axes[0].get_lines()[-1].get_xdata(), [1, 2, 3])
     assert "gaps" in words(figure)

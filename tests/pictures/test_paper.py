@@ -1,12 +1,15 @@
 """A picture at another width, and for print."""
 
+import io
 import itertools
 
 import numpy as np
 import pytest
+from matplotlib import image as picture_file
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
+from nnlab.maths.decisions import ConfusionCounts
 from nnlab.networks.feature_maps import Kernels
 
 LEGIBLE = 6  # points
@@ -39,6 +42,32 @@ def test_a_picture_for_print_has_no_title_small_serif_type_and_thin_lines(inches
     assert {text.get_fontname() for text in shown} == {"STIXGeneral"}
     widths = [[line.get_linewidth() for line in one.axes[0].get_lines()] for one in (figure, screen)]
     assert all(thin < usual for thin, usual in zip(*widths, strict=True))
+
+
+def said_in(figure):
+    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+
+
+def test_a_picture_for_print_leaves_out_its_title_alone():
+    notes = "f1 = x * sigmoid(1.7 * x); f2 = max(0, x)"
+    for draw, sentence in ((draw_finals, "Marks: single seeds"), (draw_curves_of_arms, "Line: median of the seeds")):
+        figure = draw()
+        figure.suptitle("a title of its own")
+        plots.add_note(figure, notes)  # at the foot, or above the legend
+        plots.fit_to(figure, style="paper")
+        plots.to_format(figure, "png")
+        said = said_in(figure)
+        assert (sentence in said, notes in said, "a title of its own" in said) == (True, True, False)
+        assert {text.get_fontname() for text in figure.findobj(Text) if text.get_text()} == {"STIXGeneral"}
+
+
+def test_a_picture_for_print_has_three_hundred_dots_per_inch():
+    dots = {}
+    for style in ("screen", "paper"):
+        figure = drawn()
+        plots.fit_to(figure, 2.5, style=style)
+        dots[style] = picture_file.imread(io.BytesIO(plots.to_format(figure, "png"))).shape[1] / 2.5
+    assert dots == {"screen": 120, "paper": 300}
 
 
 @pytest.mark.parametrize("inches", [3.0, 16.0])
@@ -91,7 +120,8 @@ def draw_finals():
 
 def draw_confusion():
     names = [f"letter {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
-    return plots.confusion(random().integers(0, 900, (26, 26)), names, split="test", accuracy=0.8, title="t")
+    confused = ConfusionCounts.of_matrix(random().integers(0, 900, (26, 26)))
+    return plots.confusion(confused, names, split="test", accuracy=0.8, title="t")
 
 
 def draw_first_layer():

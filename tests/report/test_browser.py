@@ -310,6 +310,18 @@ def test_two_columns_at_a_desk_and_the_first_table_whole(page):
     assert len({*page.evaluate(sides)}) == 1
 
 
+def test_a_wide_picture_takes_the_whole_page_and_others_half_of_it(tab, tmp_path):
+    """At 1280 pixels: the type of a picture of 11 inches would be 7 pixels high in half of the page."""
+    pictures = [Picture(str(width), png(width), "a") for width in (1320, 960, 960)]
+    text = rendered(Page("t", "a", "v", "plain", [Section("s", pictures=pictures)]))
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    tab.look(1280)
+    tab.open(tmp_path / "page.html")
+    wide, *others = tab.evaluate("[...document.images].map((image) => image.getBoundingClientRect().width)")
+    assert wide > 1150
+    assert all(500 < width < 640 for width in others)
+
+
 def test_a_link_unfolds_its_section_and_a_button_all(page):
     opened_ones = "[...document.querySelectorAll('details[open] h2')].map((head) => head.textContent)"
     assert page.evaluate(opened_ones) == []

@@ -107,6 +107,12 @@ def test_texts_are_shown_as_texts(page):
     assert page.complaints() == []
 
 
+def test_an_interrupted_run_tells_the_whole_command_that_goes_on_with_it(page):
+    page.write(500, "interrupted", goOn=f"nnlab train --resume {HOSTILE} --live; then look again")
+    wanted = f"Interrupted. To go on: nnlab train --resume {printable(HOSTILE)} --live; then look again."
+    assert page.until(f"{STATE}.startsWith('Interrupted') && {STATE}") == wanted
+
+
 def test_a_run_that_gives_no_sign_of_life_is_noticed_and_looked_at_again(page):
     page.evaluate(LATER)
     page.until(f"{STATE}.startsWith('No sign of life for 1 h')")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from support import read_json, read_rows
 
-from nnlab.errors import CheckpointError, StorageError
+from nnlab.errors import CheckpointError, ConfigError, StorageError
 from nnlab.storage import files, folder
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.lookup import find
@@ -145,10 +145,16 @@ def test_a_run_is_found_by_its_path(tmp_path):
     assert find(tmp_path, str(tmp_path / "elsewhere" / "run")).path == tmp_path / "elsewhere" / "run"
 
 
+def test_no_run_is_called_latest(tmp_path):
+    with pytest.raises(ConfigError, match="name: found latest, which means the newest run"):
+        RunFolder.create(tmp_path / "runs", "latest")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_latest_is_found_as_the_folder_it_points_to(tmp_path):
     made(tmp_path, *NAMES)
     (tmp_path / "latest").symlink_to(NAMES[1])
-    assert find(tmp_path, "latest").path.name == NAMES[1]
+    assert find(tmp_path, "latest").path == find(tmp_path, str(tmp_path / "latest")).path == tmp_path / NAMES[1]
 
 
 def test_of_several_runs_the_newest_is_found_by_name_at_latest(tmp_path):

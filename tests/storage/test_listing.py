@@ -50,6 +50,20 @@ def test_columns_are_chosen_and_all_keys_are_shown_when_asked_for(runs):
     assert next(table.rows())["network.layers"] == [2]
 
 
+def test_of_many_keys_those_in_which_most_runs_differ_are_shown_and_the_others_counted(tmp_path):
+    for index, name in enumerate("abcd"):
+        path = made_up(tmp_path, name, rate=0.1 * (1 + index))
+        own = [f"often{key}: {index}\n" for key in range(7)] + [f"once{key}: {index == 2}\n" for key in range(3)]
+        with (path / "config.yaml").open("a", encoding="utf-8") as file:
+            file.writelines(own)
+    table = api.list_runs(runs_dir=tmp_path)
+    assert table.columns[7:] == ("optimizer.learning_rate", *(f"often{key}" for key in range(7)))
+    assert table.keys_left_out == 3
+    for how in ({"all_keys": True}, {"columns": ["run", "once2"]}):
+        assert "once2" in api.list_runs(runs_dir=tmp_path, **how).columns
+        assert api.list_runs(runs_dir=tmp_path, **how).keys_left_out == 0
+
+
 @pytest.mark.parametrize(
     ("where", "found"),
     [

@@ -177,12 +177,30 @@ def test_pieces_that_may_be_used_again_are_read(place):
         refused(place, *words, path)
 
 
-def test_no_output_takes_the_place_of_a_file_of_another_run_but_new_names_in_a_run_are_free(place):
+def test_no_output_of_a_run_takes_the_place_of_its_experiment_or_its_data_or_lies_in_its_folder(base, place):
+    run = run_in(place)
+    config = run / "config.yaml"  # it names the table in the folder that was copied
+    config.write_text(config.read_text().replace(str(base), str(place)))
+    (place / "data.svg").symlink_to("d.csv")
+    (place / "origin.svg").symlink_to("e.yaml")
+    (place / "origin.csv").symlink_to("e.yaml")
+    (place / "sub").mkdir()
+    drawn = (("plot", "m", "cost", "-o"), ("draw", "m", "-o"), ("runs", "compare", "m", "-o"))
+    cases = [(words, name) for words in drawn for name in ("data.svg", "origin.svg", run / "new.svg")]
+    cases += [(("eval", "m", "--predictions"), name) for name in ("origin.csv", "e.yaml", run / "new.csv")]
+    cases += [(("train", "--resume", "m", *GATE, "--junit"), "e.yaml")]
+    for words, name in cases:
+        assert "which this command reads" in refused(place, *words, name)
+    message = "e.yaml, which this command reads"
+    refused(place, "eval", run, "--predictions", place / "e.yaml", "--runs-dir", place / "sub", message=message)
+
+
+def test_no_output_takes_the_place_of_a_file_of_another_run_but_new_names_in_it_are_free(place):
     run = trained(place, "e.yaml", "--name", "other")
     for name in ("config.yaml", "report.html", "hashes.csv", "plots/cost.png", "plots/new.png", "checkpoints/best.npz"):
         refused(place, "eval", "m", "--predictions", run / name, message="found a file of the run ")
-    for path in (run / "gates.xml", run_in(place) / "p.csv", run_in(place) / "p.csv"):
-        assert nnlab_here("eval", "m", "--predictions", path, "--quiet", cwd=place).exit_code == 0
+    for _ in range(2):
+        assert nnlab_here("eval", "m", "--predictions", run / "p.csv", "--quiet", cwd=place).exit_code == 0
 
 
 def test_a_report_that_goes_to_the_newest_run_takes_no_file_of_the_run_that_is_made(place, monkeypatch):
@@ -226,13 +244,13 @@ def test_every_file_of_all_kinds_of_runs_is_known_as_theirs(place, tmp_path):
 @pytest.mark.parametrize("option", ["--predictions", "--junit"])
 def test_a_link_is_followed_and_stays(option, place):
     (place / "results").mkdir()
-    (place / "link").symlink_to("results/there")
+    (place / "link.csv").symlink_to("results/there.csv")
     for _ in range(2):  # first it leads to nothing
-        assert nnlab_here("eval", "m", option, "link", "--quiet", cwd=place).exit_code == 0
-        assert (place / "link").readlink() == Path("results/there")
-        assert (place / "results" / "there").read_text().startswith(("split,row", "<?xml"))
-        write(place, "old", "results/there")
-    assert [path.name for path in (place / "results").iterdir()] == ["there"]
+        assert nnlab_here("eval", "m", option, "link.csv", "--quiet", cwd=place).exit_code == 0
+        assert (place / "link.csv").readlink() == Path("results/there.csv")
+        assert (place / "results" / "there.csv").read_text().startswith(("split,row", "<?xml"))
+        write(place, "old", "results/there.csv")
+    assert [path.name for path in (place / "results").iterdir()] == ["there.csv"]
 
 
 def test_the_other_commands_follow_links_too(place):
@@ -498,10 +516,11 @@ def test_stdout_carries_the_predictions_alone(words, place):
 @pytest.mark.slow
 def test_stdout_is_written_at_its_position_where_it_is_a_file(place):
     command = "eval m --quiet --predictions"
-    script = f"(echo before; nnlab {command} -; echo after) > x; (nnlab {command} /dev/stdout) >> x; nnlab {command} p"
+    script = f"(echo before; nnlab {command} -; echo after) > x; (nnlab {command} /dev/stdout) >> x"
+    script = f"{script}; nnlab {command} p.csv"
     done = shell(script, place)
     assert done.returncode == 0, done.stderr
-    table_of = (place / "p").read_text()
+    table_of = (place / "p.csv").read_text()
     assert (place / "x").read_text() == f"before\n{table_of}after\n{table_of}"
 
 
@@ -563,8 +582,8 @@ def test_every_command_with_an_output_refuses_json_beside_it_on_stdout(place):
 
 
 def test_a_file_named_like_stdout_is_named_by_its_folder(place):
-    assert nnlab_here("eval", "m", "--predictions", "./-", "--json", cwd=place).exit_code == 0
-    assert (place / "-").read_text().startswith("split,row")
+    assert nnlab_here("eval", "m", "--junit", "./-", "--json", cwd=place).exit_code == 0
+    assert (place / "-").read_text().startswith("<?xml")
 
 
 def test_two_outputs_may_go_to_devnull(place):
@@ -574,7 +593,10 @@ def test_two_outputs_may_go_to_devnull(place):
 
 
 def test_predictions_do_not_get_the_name_of_another_format(place):
-    refused(place, "eval", "m", "--predictions", "p.xlsx", message="p.xlsx: expected a name that ends in .csv")
+    (place / "x.csv").symlink_to("e2.yaml")
+    write(place, TEXT, "e2.yaml")
+    for name in ("p.xlsx", "notes.md", "p", "x.csv"):
+        refused(place, "eval", "m", "--predictions", name, message=", expected a name that ends in .csv")
 
 
 def test_a_picture_is_a_png_file_or_goes_to_a_device(place):

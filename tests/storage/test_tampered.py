@@ -17,19 +17,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import nnlab_here, read_json, unsealed, write
 
+from nnlab import api
 from nnlab.cli.terminal import Screen, show_comparison
 from nnlab.comparison.pieces import files_of, read_piece
 from nnlab.comparison.report import comparison_page
 from nnlab.comparison.sweep_report import sweep_page
 from nnlab.comparison.tables import arm_rows, pair_rows, share_rows
 from nnlab.config.experiment import load
-from nnlab.errors import CheckpointError, InputError
+from nnlab.errors import CheckpointError, ConfigError, InputError
 from nnlab.experiments import train as training
 from nnlab.experiments.evaluate import open_run
 from nnlab.experiments.report import training_page
 from nnlab.experiments.resume import resume
 from nnlab.experiments.verify import verify
 from nnlab.gates.hold import read_baseline
+from nnlab.library.results import ComparisonRun, Run
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
@@ -716,6 +718,59 @@ def test_a_baseline_whose_metrics_were_edited_is_refused(bases, tmp_path):
     replaced("metrics.csv", "0.", "1.")(run)
     with pytest.raises(CheckpointError, match=r"metrics\.csv: found other rows"):
         read_baseline(RunFolder(run))
+
+
+def test_an_edited_summary_makes_a_run_broken_in_lists(bases, tmp_path):
+    for kind in ("train", "compare"):
+        run = copied(bases[kind], tmp_path / kind)
+        (run / "summary.json").write_text((run / "summary.json").read_text().replace('"seconds": ', '"seconds": 1', 1))
+        (listed,) = api.list_runs(runs_dir=run.parent).runs
+        assert listed.entry.status == "broken"
+        assert listed.entry.headline.startswith("summary.json: found other content than when it was written")
+        for where in ("train/loss > 0", "best.train/loss > 0", "status=completed"):
+            with suppress(ConfigError):  # no run has the figure
+                assert not api.list_runs(runs_dir=run.parent, where=[where]).runs
+
+
+def test_edited_rows_meet_no_condition_and_are_not_drawn(bases, tmp_path):
+    run = copied(bases["train"], tmp_path / "case")
+    where = ["val/loss < 100 by epoch 3"]
+    assert api.list_runs(runs_dir=run.parent, where=where).runs
+    header = (run / "metrics.csv").read_text().partition("\n")[0]
+    with (run / "metrics.csv").open("a") as stream:  # behind what the last checkpoint knows of
+        stream.write("99,9.0" + "," * (header.count(",") - 1) + "\n")
+    assert not api.list_runs(runs_dir=run.parent, where=where).runs
+    for refused in (
+        lambda: api.compare_runs([str(run)], out=tmp_path / "c.png"),
+        lambda: api.plot(str(run), "cost", tmp_path / "c.png"),
+        lambda: Run(run).metrics,
+        lambda: read_baseline(RunFolder(run)),
+    ):
+        with pytest.raises(CheckpointError, match=r"metrics\.csv: found other rows than those the run ended with"):
+            refused()
+    assert not (tmp_path / "c.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["compare", "sweep"])
+def test_edited_tables_of_a_comparison_are_neither_drawn_nor_read(kind, bases, tmp_path):
+    run = copied(bases[kind], tmp_path / "case")
+    for name, picture in (("metrics.csv", "cost"), ("results.csv", "cost")):
+        content = (run / name).read_text()
+        (run / name).write_text(content.replace("0.", "1.", 1))
+        with pytest.raises(CheckpointError, match=rf"{name}: found other rows than those the run ended with"):
+            api.plot(str(run), picture, tmp_path / "c.png")
+        (run / name).write_text(content)
+    replaced("results.csv", "0.", "1.")(run)
+    with pytest.raises(CheckpointError, match=r"results\.csv: found other rows"):
+        ComparisonRun(run).results  # noqa: B018 - it reads them
+
+
+def test_runs_without_the_digests_of_their_tables_are_read_as_before(bases, tmp_path):
+    run = copied(bases["compare"], tmp_path / "case")
+    content = unsealed(read_json(run / "run.json"))
+    assert {"metrics.csv", "results.csv", "arms.csv", "pairs.csv", "shares.csv"} == content.pop("tables").keys()
+    (run / "run.json").write_text(json.dumps(content))
+    assert api.plot(str(run), "cost", tmp_path / "c.svg").exists()
 
 
 def test_an_evaluation_is_that_of_the_run_where_its_file_is_only_written_otherwise(bases, tmp_path):

@@ -14,6 +14,7 @@ import numpy as np
 
 from nnlab.data.files import FaultList, quoted, read_all, refuse
 from nnlab.errors import ConfigError, printable, suggestion
+from nnlab.experiments.trace.giveaways import with_giveaways
 from nnlab.experiments.trace.quantities import Trace, TracedQuantity
 from nnlab.experiments.trace.tables import DIGITS
 from nnlab.storage.files import to_csv
@@ -26,12 +27,16 @@ _ROUNDINGS = 100  # so many units in the last place of the largest number of a k
 
 @dataclass(frozen=True)
 class AnswerMark:
-    """A cell that was filled in: what was `given`, empty for nothing, the `right` value, and whether it agrees."""
+    """A cell that was filled in: what was `given`, empty for nothing, the `right` value, and whether it agrees.
+
+    `is_zero` is true where the right value is nothing but the rounding of a sum that is 0.
+    """
 
     cell: str
     given: str
     right: float
     is_right: bool
+    is_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,18 @@ class Marking:
 
 
 def blanked(trace: Trace, names: Sequence[str]) -> Trace:
-    """The trace with the cells of these quantities left out, wherever they stand. ConfigError for an unknown name."""
+    """The trace with the cells of these quantities left out, and of those that give them away, wherever they stand.
+
+    ConfigError for an unknown name.
+    """
     known = trace.quantities
     for name in names:
         if name not in known:
             expected = "expected the name of cells, such as dense1/weights.gradient"
             raise ConfigError(f"--blank: found '{printable(name)}', {expected}{suggestion(name, known)}")
+    hidden = {*with_giveaways(names, trace.giveaways)}
     sections = tuple(
-        replace(s, quantities=tuple(replace(q, is_blank=q.is_blank or q.name in names) for q in s.quantities))
+        replace(s, quantities=tuple(replace(q, is_blank=q.is_blank or q.name in hidden) for q in s.quantities))
         for s in trace.sections
     )
     return replace(trace, sections=sections)
@@ -92,12 +101,14 @@ def mark(trace: Trace, path: Path, tolerance: float = TOLERANCE, digits: int = D
     _refuse_strange(path, given, right, trace)
     largest = _largest_by_kind(trace)
     needed = [name for quantity in trace.quantities.values() if quantity.is_blank for name, _ in quantity.cells()]
+    zeros = {name for quantity in trace.quantities.values() for name in quantity.zeros()}
     marks = []
     for name in dict.fromkeys([*given, *needed]):
         value, quantity = right[name]
         text = given.get(name, (0, ""))[1]
         slack = quantity.rounding + _ROUNDINGS * float(np.finfo(trace.precision).eps) * largest[_kind(quantity)]
-        marks.append(AnswerMark(name, text, value, _agrees(text, value, max(slack, _off(value, tolerance, digits)))))
+        is_right = _agrees(text, value, max(slack, _off(value, tolerance, digits)))
+        marks.append(AnswerMark(name, text, value, is_right, name in zeros))
     return Marking(tuple(marks), tolerance)
 
 
@@ -159,6 +170,19 @@ def _read(path: Path) -> dict[str, tuple[int, str]]:
     return given
 
 
+def _joined(words: list[str]) -> list[str]:
+    """The cells of a line; one that its own commas have cut, as in tanh1.slope[0,0], is whole again."""
+    ends = next((place for place, word in enumerate(words, 1) if word.endswith("]")), 0)
+    is_cut = ends > 1 and "[" in words[0] and "]" not in words[0]
+    return [",".join(words[:ends]), *words[ends:]] if is_cut else words
+
+
+def _refuse_cells(path: Path, words: Sequence[str], sign: str, line: int) -> None:
+    """DataError for a line with more than a cell and a value."""
+    expected = 'expected cell and value; what holds a comma stands in quotes: "dense1.z[0,1]","0,5"'
+    refuse(path, f"found {quoted(sign.join(words))}, {expected}", line)
+
+
 def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
     """The number of each line, its cell and its value. A spreadsheet may have made it, with ; and decimal commas."""
     try:
@@ -169,7 +193,9 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign)
     try:
         for words in reader:
-            name, value = ([word.strip() for word in words] + ["", ""])[:2]
+            name, value, *others = *_joined([word.strip() for word in words]), "", ""
+            if any(others):
+                _refuse_cells(path, words, sign, reader.line_num)
             if reader.line_num == 1 and (name, value) != HEADER:
                 refuse(path, f"found {quoted(sign.join(words))}, expected the columns cell,value", 1)
             if reader.line_num > 1 and (name or value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import ConfigError
+from nnlab.experiments.trace.cancellation import with_cancellations
+from nnlab.experiments.trace.giveaways import Giveaways, giveaways_of
 from nnlab.experiments.trace.quantities import Trace, TracedQuantity, TraceSection
 from nnlab.experiments.trace.step import TracedStep, traced_step
 from nnlab.maths.parameters import changed, in_words
@@ -45,6 +47,7 @@ def trace_of(setup: Setup, step: int, rows: Sequence[int] | None = None) -> Trac
     _refuse(setup, batch, shown)
     builder = _TraceBuilder(setup, traced_step(setup, step), shown)
     experiment, forward = setup.experiment, builder.step.forward
+    sections = (*with_cancellations([*builder.sections(step)], setup.network, builder.step, step),)
     return Trace(
         name=experiment.name,
         step=step,
@@ -55,7 +58,8 @@ def trace_of(setup: Setup, step: int, rows: Sequence[int] | None = None) -> Trac
         rows=shown,
         learning_rate=builder.step.learning_rate,
         loss=forward.loss,
-        sections=(*builder.sections(step),),
+        sections=sections,
+        giveaways=builder.giveaways({one.name for section in sections for one in section.quantities}),
     )
 
 
@@ -110,6 +114,17 @@ class _TraceBuilder:
         yield self._update(step)
         if self.network.statistics.size:
             yield self._statistics()
+
+    def giveaways(self, known: Collection[str]) -> Giveaways:
+        """Which of the quantities known give another one away."""
+        given = [self._given(index) for index in range(len(self.network.layers))]
+        choice, batch = self.setup.optimizer.choice, len(self.step.forward.x)
+        return giveaways_of(self.network, given, choice.entry.slots(choice.values), known, batch)
+
+    def _given(self, index: int) -> str:
+        """The name of what a layer gives, such as dense1.z."""
+        layer = self.network.layers[index]
+        return f"{layer.name}.{_LETTERS.get(layer.output_name, 'h')}"
 
     def _node(self, index: int) -> Node:
         """What the diagram says of a layer, before the first of the inputs, and behind the last one of the head."""
@@ -192,7 +207,14 @@ class _TraceBuilder:
         scaled = "" if scale == "none" else f", scaled ({scale})"
         yield f"m = {m:,} rows{others}; inputs as the network gets them{scaled}"
         yield f"their places in the data, counted from 1: {places}"
+        yield f"cells have names such as {self._example()}: row by row, counted from 0"
         yield self.diagram.about
+
+    def _example(self) -> str:
+        """The names of two cells, one of a layer and one of the update."""
+        place = ",".join("0" * len(self.network.shapes[1]))
+        tensor, sizes = next((spec.name, spec.shape) for spec in self.network.layout.specs)
+        return f"{self._given(0)}[{self.rows[-1]},{place}] and {tensor}.new[{','.join('0' * len(sizes))}]"
 
     def _forward(self, index: int) -> TraceSection:
         layer, node, shape = self.network.layers[index], self._node(index), self.network.shapes[index + 1]
@@ -200,9 +222,8 @@ class _TraceBuilder:
         old = self._of_parameters("old", self.step.old)
         parameters = [old[name] for name in self._specs(index)]
         inner = [*self._intermediates(index, x)]
-        kind = _LETTERS.get(layer.output_name, "h")
         formula = node.lines[0].partition(" = ")[2]
-        given = self._of_rows(f"{layer.name}.{kind}", symbol, self.step.forward.outputs[index], shape, formula)
+        given = self._of_rows(self._given(index), symbol, self.step.forward.outputs[index], shape, formula)
         before = [one for one in inner if not one.name.endswith("slope")]
         after = [one for one in inner if one.name.endswith("slope")]
         return TraceSection(f"Forward: {layer.name}", (*parameters, *before, given, *after), node.lines[1:])
@@ -333,7 +354,7 @@ class _TraceBuilder:
         after = self._of_parameters("new", taken.statistics, layout=layout)
         found = tuple(one for name in before for one in (before[name], after[name]))
         momenta = {layer.momentum: None for layer in self.network.layers if isinstance(layer, BatchNormalization)}
-        note = f"new = (1 − k) old + k · of the batch, k = {' or '.join(f'{one:g}' for one in momenta)}; "
+        note = f"new = (1 − k) old + k s, s of the batch, k = {' or '.join(f'{one:g}' for one in momenta)}; "
         note += "the variance of the batch times m / (m − 1), where m also counts pixels"
         return TraceSection("Running statistics", found, (note,), in_a_list=True)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nnlab.experiments.trace.quantities import Trace
-from nnlab.experiments.trace.tables import DIGITS, TraceTable, formulas, grids, results
+from nnlab.experiments.trace.tables import DIGITS, TraceTable, formulas, grids, notes, results
 
 
 def markdown(trace: Trace, digits: int = DIGITS) -> str:
@@ -19,7 +19,7 @@ def _markdown_lines(trace: Trace, digits: int) -> Iterator[str]:
     for section in trace.sections:
         yield from ("", f"## {_plain_markdown(section.title)}", "")
         yield from (f"- `{formula}` ({_plain_markdown(name)})" for formula, name in formulas(section))
-        yield from (f"- {_plain_markdown(note)}" for note in section.notes)
+        yield from (f"- {_plain_markdown(note)}" for note in notes(section))
         for grid in grids(section, digits):
             yield from ("", *_markdown_table(grid))
         if found := results(section, digits):

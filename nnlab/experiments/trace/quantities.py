@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -18,7 +18,8 @@ class TracedQuantity:
 
     `labels` has the words for each index of each axis. Where `rows` are given, the first axis counts these rows of the
     batch, and cells have their numbers. `rounding` is how far the values may be off for the precision of the training.
-    `heading` is what it is of a parameter, in a word or two.
+    `heading` is what it is of a parameter, in a word or two. `cancelled`, of the shape of the values, is true where a
+    number is nothing but the rounding of a sum that is 0.
     """
 
     name: str
@@ -29,6 +30,7 @@ class TracedQuantity:
     heading: str = ""
     rows: tuple[int, ...] = ()
     rounding: float = 0.0
+    cancelled: Array | None = None
     is_blank: bool = False
 
     def cells(self) -> Iterator[tuple[str, float]]:
@@ -37,6 +39,12 @@ class TracedQuantity:
         indices = product(*first, *map(range, self.values.shape[len(first) :]))
         for index, value in zip(indices, self.values.ravel().tolist(), strict=True):
             yield f"{self.name}[{','.join(map(str, index))}]" if index else self.name, value
+
+    def zeros(self) -> Iterator[str]:
+        """The names of the cells that are cancelled."""
+        if self.cancelled is not None:
+            marked = zip(self.cells(), self.cancelled.ravel().tolist(), strict=True)
+            yield from (name for (name, _), is_zero in marked if is_zero)
 
     def document(self) -> dict[str, Any]:
         """The quantity for `--json`; the values of a blank one are None."""
@@ -64,6 +72,7 @@ class Trace:
     """A training step, worked out: `step` counts from 1, and `rows` are those rows of the batch that are shown.
 
     Values are in the precision of the training. `loss` is the mean over all `batch` rows, before the update.
+    `giveaways` has for each quantity those that it could be read back from.
     """
 
     name: str
@@ -76,11 +85,17 @@ class Trace:
     learning_rate: float
     loss: float
     sections: tuple[TraceSection, ...]
+    giveaways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def quantities(self) -> dict[str, TracedQuantity]:
         """Every quantity by its name."""
         return {quantity.name: quantity for section in self.sections for quantity in section.quantities}
+
+    @property
+    def blanks(self) -> tuple[str, ...]:
+        """The names of the quantities that are left out."""
+        return tuple(name for name, quantity in self.quantities.items() if quantity.is_blank)
 
     @property
     def title(self) -> str:

@@ -16,6 +16,7 @@ Array = NDArray[Any]
 
 BLANK = "____"
 DIGITS = 6
+_ON_ZEROS = "a sum that is 0 but for rounding is shown as 0; --json has its bits"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ def formulas(section: TraceSection) -> list[tuple[str, str]]:
     own = [one for one in section.quantities if one.formula or not one.name.startswith("batch.")]
     shown = [one for one in own if not section.in_a_list and not one.name.endswith(".old")]
     return [(f"{one.symbol} = {one.formula}" if one.formula else one.symbol, one.name) for one in shown]
+
+
+def notes(section: TraceSection) -> list[str]:
+    """The notes of a section, with one on numbers that are shown as 0 though they are not."""
+    has_zeros = any(one.cancelled is not None and one.cancelled.any() for one in section.quantities if not one.is_blank)
+    return [*section.notes, *[_ON_ZEROS] * has_zeros]
 
 
 def results(section: TraceSection, digits: int) -> list[str]:
@@ -67,8 +74,9 @@ def _kind(quantity: TracedQuantity) -> str:
 
 
 def shown(quantity: TracedQuantity, digits: int) -> Array:
-    """The numbers as texts, or blanks in their places."""
-    texts = [BLANK if quantity.is_blank else number(value, digits) for value in quantity.values.ravel().tolist()]
+    """The numbers as texts, or blanks in their places; 0 for what is the rounding of a sum that is 0."""
+    values = quantity.values if quantity.cancelled is None else np.where(quantity.cancelled, 0, quantity.values)
+    texts = [BLANK if quantity.is_blank else number(value, digits) for value in values.ravel().tolist()]
     return np.array(texts, object).reshape(quantity.values.shape)
 
 

@@ -22,10 +22,12 @@ Array = NDArray[Any]
 class AveragePooling(Pooling):
     """y = mean over a window."""
 
-    def equations(self, _shape: Shape) -> Equations:
+    def equations(self, shape: Shape) -> Equations:
         """A mean, of which each entry of a window is a part."""
         back = f"{{dy}} / {math.prod(self.windows.kernel)} at each entry of a window"
-        return Equations(f"mean of each {times(self.windows.kernel)} window of {{x}}", back)
+        return Equations(
+            f"mean of each {times(self.windows.kernel)} window of {{x}}", back, where=self.windows.over(shape)
+        )
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the images of a batch."""

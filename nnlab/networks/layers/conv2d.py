@@ -38,7 +38,7 @@ from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, channel_rows,
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, widened
 from nnlab.networks.layers.weighted import Weighted
-from nnlab.networks.layers.windows import Windows, reached, times
+from nnlab.networks.layers.windows import Windows, reached
 
 Array = NDArray[Any]
 
@@ -71,10 +71,10 @@ class Conv2D(Weighted):
         """Its windows."""
         return self.windows.details
 
-    def equations(self, _shape: Shape) -> Equations:
+    def equations(self, shape: Shape) -> Equations:
         """The sums at the top of this file, over windows and kernels."""
         own = {"weights": "{x} ∗ {dy}", "bias": "Σ {dy}, over all pixels too"}
-        where = f"∗ slides windows over an image, here of {times(self.windows.kernel)} pixels"
+        where = f"∗: sums over windows of an image, {self.windows.over(shape)}"
         return Equations("{x} ∗ {weights} + {bias}", "{dy} ∗ {weights} turned round by 180°", own, where)
 
     def operations(self, shape: Shape, batch: int, *, wants_dx: bool) -> int:

@@ -32,10 +32,12 @@ _ROUNDING = 32 * UNIT_ROUNDOFF
 class MaxPooling(Pooling):
     """y = max over a window. Two entries that are both the largest are a kink: there the first in row order counts."""
 
-    def equations(self, _shape: Shape) -> Equations:
+    def equations(self, shape: Shape) -> Equations:
         """The largest entry of a window, which gets all that flows back."""
         back = "{dy} at the largest entry of a window, else 0"
-        return Equations(f"max of each {times(self.windows.kernel)} window of {{x}}", back)
+        return Equations(
+            f"max of each {times(self.windows.kernel)} window of {{x}}", back, where=self.windows.over(shape)
+        )
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """At work on the images of a batch."""

@@ -25,12 +25,17 @@ class Windows:
 
     @property
     def details(self) -> str:
-        """The windows in words: `5 × 5`, `3 × 3, stride 2 × 2`."""
-        return (
-            times(self.kernel)
-            if self.stride in ((1, 1), self.kernel)
-            else f"{times(self.kernel)}, stride {times(self.stride)}"
-        )
+        """The windows in words: `kernel 3 × 3, stride 1 × 1, padding same`."""
+        padding = {"valid": "no padding", "same": "padding same"}.get(str(self.padding))
+        words = padding or f"padding {times(self.padding)}"  # type: ignore[arg-type]
+        return f"kernel {times(self.kernel)}, stride {times(self.stride)}, {words}"
+
+    def over(self, shape: Shape) -> str:
+        """The windows over an image of this shape in words, with the zeros at its margins if there are any."""
+        (above, below), (left, right) = self.margins(shape)
+        has_zeros = any((above, below, left, right))
+        zeros = f" ({above} + {below} rows and {left} + {right} columns of zeros)"
+        return f"{self.details}{zeros if has_zeros else ''}"
 
     def margins(self, shape: Shape) -> tuple[Pair, Pair]:
         """Rows of zeros (above, below) and columns of zeros (left, right) of an image of this shape."""
