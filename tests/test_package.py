@@ -27,7 +27,7 @@ FILES = sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"})
 # From the bottom to the top: a room imports only from those below it.
 ROOMS = (
     {"errors", "signals", "limits"},
-    {"paths"},
+    {"paths", "lengths"},
     {"maths"},
     {"networks", "data"},
     {"training"},
@@ -48,7 +48,7 @@ LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 
 # Who may use a library beside the standard one. numpy and scipy are for everybody but the command line, which must be
 # quick to start; threads are counted in the runs' environment and set by the command line.
-_COMPUTING = {*LEVELS} - {"errors", "signals", "limits", "paths", "api", "cli", "__main__"}
+_COMPUTING = {*LEVELS} - {"errors", "signals", "limits", "paths", "lengths", "api", "cli", "__main__"}
 LIBRARIES = {
     "numpy": _COMPUTING,
     "scipy": _COMPUTING,

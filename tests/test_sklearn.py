@@ -92,5 +92,9 @@ def test_faults_are_value_errors_with_the_words_of_nnlab(iris):
         NetworkClassifier(optimizer="sgd", set={"optimizer.momentm": 0.9}).fit(*iris)
     with pytest.raises(ValueError, match="diverged at step"):
         NetworkRegressor(optimizer="sgd", learning_rate=1e6, activation="relu").fit(iris[0], iris[0][:, 0] * 1e9)
+    with pytest.raises(ValueError, match="negative sample_weight"):
+        NetworkClassifier().fit(*iris, sample_weight=-np.ones(150))
+    with pytest.raises(ValueError, match="expected at least 1"):
+        NetworkClassifier(epochs=0).fit(*iris)
     with pytest.raises(NotFittedError):
         NetworkClassifier().predict(iris[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from nnlab.cli import completion
 from nnlab.errors import ConfigError, printable, suggestion
+from nnlab.lengths import inches_of
 from nnlab.paths import expanded
 
 LARGEST_SEED = 2**63 - 1
@@ -83,13 +83,10 @@ def _picture(given: str | Path) -> Path:
 
 def _width(given: str | float) -> float:
     """Parse a width into inches: 12cm, 5in, or a number of centimetres."""
-    number, unit = re.fullmatch(r"(.*?)(cm|in|)", str(given).strip()).groups()  # type: ignore[union-attr]
-    if number[-1:].isalpha():
-        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected centimetres or inches: 8.5cm or 5in")
-    inches = _positive(number) / (1 if unit == "in" else 2.54)
-    if not 1 <= inches <= 40:
-        raise typer.BadParameter(f"found '{printable(str(given)[:40])}', expected a width from 2.54cm (1in) to 101.6cm")
-    return inches
+    try:
+        return inches_of(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _expanded(given: str) -> str:

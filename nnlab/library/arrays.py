@@ -82,7 +82,7 @@ def _coded(y: Array) -> tuple[Array, tuple[str, ...]]:
         raise DataError(f"data: found y of {y.dtype} with shape {y.shape}, expected numbers, or the names of classes")
     classes, codes = np.unique(y.astype(str), return_inverse=True)
     if len(classes) == 1:
-        raise DataError(f"data: found 1 class ({printable(classes[0])!r}), expected at least two different labels")
+        raise DataError(f"data: found 1 class ('{printable(str(classes[0]))}'), expected at least two different labels")
     return codes, tuple(classes.tolist())
 
 
@@ -92,7 +92,7 @@ def _column_names(table: Any) -> tuple[str, ...]:
         names = [str(name) for name in table.columns]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise DataError(f"data: found two columns named {printable(twice)!r}, expected different names")
+            raise DataError(f"data: found two columns named '{printable(twice)}', expected different names")
         return tuple(names)
     name = getattr(table, "name", None)
     return () if name is None else (str(name),)

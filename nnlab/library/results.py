@@ -19,7 +19,7 @@ from nnlab.experiments.verify import Verification
 from nnlab.library import html
 from nnlab.library.columns import TableColumns, frame
 from nnlab.library.networks import TrainedNetwork
-from nnlab.library.values import Paths, paths, whole_or_none
+from nnlab.library.values import Paths, paths, whole_or_none, width_of
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.listing import entry_of
 from nnlab.storage.run import ArmsRun
@@ -81,11 +81,19 @@ class _Result:
         listed = api.list_pictures(str(self.path), plugins=self._plugins)
         return [picture.name for picture in listed]
 
-    def plot(self, name: str, out: str | PathLike[str] | None = None, **how: Any) -> Any:
+    def plot(
+        self,
+        name: str,
+        out: str | PathLike[str] | None = None,
+        *,
+        width: str | float | None = None,
+        style: str = "screen",
+    ) -> NotebookPicture:
         """Draw a picture again as SVG, which a notebook shows; with `out`, into that file, by its ending.
 
-        `width`, in inches, and `style`, screen or paper, are those of `nnlab plot`.
+        `width` is `8.5cm`, `3.35in` or a number of centimetres, `style` screen or paper, as of `nnlab plot`.
         """
+        how: dict[str, Any] = {"width": width_of(width), "style": style}
         if out is not None:
             api.plot(str(self.path), name, Path(out), plugins=self._plugins, **how)
             return NotebookPicture(Path(out).read_bytes(), name, Path(out).suffix.lower())
@@ -106,7 +114,7 @@ class _Result:
         """Those of its leading pictures that can be drawn again."""
         there = self.pictures
         drawn = [self.plot(name) for name in self._pictures if name in there]
-        return "".join(picture._repr_html_() for picture in drawn)
+        return "".join(picture._repr_html_() or "" for picture in drawn)
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,10 @@ class Run(_Result):
 
         None stands for one that is not finite; there are none before the first is measured.
         """
-        return dict(entry_of(self.path).figures)
+        entry = entry_of(self.path)
+        if entry.is_broken:
+            raise CheckpointError(f"{printable(str(self.path))}: {entry.headline}")
+        return {name: value for name, value in entry.figures.items() if not name.startswith("baseline/")}
 
     @property
     def metrics(self) -> TableColumns:

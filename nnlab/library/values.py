@@ -12,6 +12,7 @@ from typing import Any
 from nnlab.config.document import of_values
 from nnlab.config.overrides import Setting
 from nnlab.errors import ConfigError, printable
+from nnlab.lengths import inches_of
 
 Settings = Mapping[str, Any] | Sequence[str]
 Several = str | Sequence[str]
@@ -81,6 +82,16 @@ def positive_or_none(given: Any, name: str) -> float | None:
     is_one = isinstance(given, int | float) or (hasattr(given, "item") and getattr(given, "ndim", None) == 0)
     _require(is_one and 0 < float(given) < math.inf, name, given, "a number above 0")
     return float(given)
+
+
+def width_of(given: Any) -> float | None:
+    """The width of a picture in inches, or None."""
+    if given is None:
+        return None
+    try:
+        return inches_of(given)
+    except ValueError as error:
+        raise ConfigError(f"width: {error}") from error
 
 
 def folder(given: Any) -> Path:

@@ -110,7 +110,7 @@ def test_a_width_that_is_none_is_refused(width, cwd):
 
 
 def test_another_unit_of_width_is_refused_with_those_there_are(cwd):
-    assert "centimetres or inches: 8.5cm or 5in" in refused("latest", "cost", "--width=8.5mm", cwd=cwd)
+    assert "centimetres or inches: 8.5cm or 5in" in refused("latest", "cost", "--width=8.5pt", cwd=cwd)
 
 
 # --- one picture again ------------------------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_a_comparison_of_arrays_reuses_what_is_trained(points, tmp_path):
     [
         ((np.zeros((3, 2)), np.zeros(2)), r"data: found 3 rows in x and shape \(2,\) in y"),
         ((np.full((3, 2), np.nan), np.zeros(3)), "row 1, column 1 of x, expected a finite number"),
-        ((np.array([["a"], ["b"]]), np.zeros(2)), "texts in inputs are read from a table"),
+        ((np.array([["a"], ["b"]]), np.zeros(2)), "texts in inputs are read from a file"),
         (np.zeros((3, 2)), r"expected a pair of arrays, data=\(X, y\)"),
         ((np.zeros((2, 1)), np.array([["a", "b"], ["c", "d"]])), "expected numbers, or the names of classes"),
     ],
@@ -306,6 +306,92 @@ def test_values_are_named_by_their_keys_in_errors(points):
         nnlab.train(resume="latest", data=points)
     with pytest.raises(ConfigError, match="as well, expected one of them"):
         nnlab.train({**VALUES, "data": {"source": "xor"}}, data=points)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"seeds": 0}, "seeds: found 0, expected a whole number of at least 1"),
+        ({"seeds": "x"}, "seeds: found 'x', expected a whole number"),
+        ({"jobs": 0}, "jobs: found 0"),
+        ({"threads": 0}, "threads: found 0"),
+        ({"activation": []}, "activation: found none, expected at least one"),
+        ({"activation": [1]}, "activation: found 1, expected a text"),
+        ({"set": {1: 2}}, "set: found 1, expected keys that are text"),
+        ({"runs_dir": ""}, "runs_dir: found '', expected the path of a folder"),
+    ],
+)
+def test_arguments_are_checked_before_anything_is_made(given, words, tmp_path):
+    with pytest.raises(ConfigError, match=words):
+        nnlab.compare_activations(XOR, **{"runs_dir": tmp_path, **given})
+    assert not [*tmp_path.iterdir()]
+
+
+def test_lengths_and_places_are_checked_too(iris):
+    with pytest.raises(ConfigError, match="max_seconds: found -1, expected a number above 0"):
+        nnlab.train(XOR, max_seconds=-1)
+    with pytest.raises(ConfigError, match=r"found \[1\], expected the path of an experiment file"):
+        nnlab.train([1])
+    with pytest.raises(ConfigError, match="step: found 'a'"):
+        nnlab.trace(XOR, step="a")
+    with pytest.raises(ConfigError, match="epochs: found -1"):
+        iris.verify(epochs=-1)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    how = {"seed": np.int64(3), "steps": np.int64(2), "set": {"optimizer.learning_rate": np.float32(0.5)}}
+    assert nnlab.train(XOR, runs_dir=tmp_path, **how).status == "completed"
+
+
+def test_a_sweep_takes_mappings(tmp_path):
+    few = {"training.steps": 2}
+    found = nnlab.sweep(XOR, grid={"optimizer.learning_rate": [0.1, 0.5]}, seeds=2, set=few, runs_dir=tmp_path)
+    assert len(found.arms) == 2
+
+
+def test_a_run_keeps_its_place_and_its_words_where_it_has_no_summary(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = nnlab.train(XOR, steps=3, runs_dir="runs")
+    monkeypatch.chdir(run.path)
+    assert run.figures == nnlab.load(run.path).figures
+    document = json.loads((run.path / "run.json").read_text())
+    (run.path / "summary.json").unlink()
+    assert run.status == document["status"] == nnlab.runs(tmp_path / "runs").rows[0]["status"]
+    assert [one.status for one in nnlab.runs(tmp_path / "runs")] == [run.status]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([["a", "b", "c", "d"]], "X: found <U1, expected numbers"),
+        ([[1.0, 2.0], [1.0]], "X: found rows of different lengths"),
+        (np.zeros((2, 4, 1)), r"X: found shape \(2, 4, 1\), expected \(rows, 4\)"),
+        (np.zeros((2, 4), complex), "X: found complex128, expected numbers"),
+        (np.ma.masked_less(np.arange(8.0).reshape(2, 4), 2), "X: found masked cells"),
+    ],
+)
+def test_rows_that_are_no_numbers_are_refused(rows, words, iris):
+    with pytest.raises(DataError, match=words):
+        iris.model().predict(rows)
+
+
+def test_rows_of_objects_that_are_numbers_are_read(iris):
+    assert iris.model().predict(np.array([[5, 3, 1, True]], object)).shape == (1,)
+
+
+def test_a_text_that_training_never_saw_is_a_warning(tmp_path):
+    rows = "".join(f"{i},{'red' if i % 3 else 'blue'},{'yes' if i % 2 else 'no'}\n" for i in range(24))
+    (tmp_path / "t.csv").write_text("size,colour,answer\n" + rows)
+    (tmp_path / "new.csv").write_text("size,colour\n3,violet\n")
+    values = {**VALUES, "data": {"source": tmp_path / "t.csv", "target": ["answer"]}}
+    model = nnlab.train(values, runs_dir=tmp_path).model()
+    with pytest.warns(UserWarning, match="violet"):
+        assert model.predict(tmp_path / "new.csv")[0] in {"yes", "no"}
+
+
+def test_one_class_is_called_by_its_name(tmp_path):
+    with pytest.raises(DataError, match=r"found 1 class \('a'\)"):
+        nnlab.train(VALUES, data=(np.zeros((3, 2)), ["a"] * 3), runs_dir=tmp_path)
 
 
 class Table:
@@ -364,6 +450,14 @@ def test_results_draw_themselves(iris, compared, runs_dir):
         assert "<script" not in text
     assert "completed" in repr(iris)
     assert iris.name in nnlab.runs(runs_dir)._repr_html_()
+
+
+def test_a_picture_is_as_wide_as_for_the_command(iris, tmp_path):
+    widths = [iris.plot("cost", tmp_path / f"{n}.png", width=w).content for n, w in enumerate(["85mm", 8.5, "8.5cm"])]
+    assert widths[0] == widths[1] == widths[2]
+    for wrong in (-3, float("nan"), 0, "8.5pt"):
+        with pytest.raises(ConfigError, match="width: found"):
+            iris.plot("cost", width=wrong)
 
 
 def test_text_in_a_notebook_is_escaped():
