@@ -32,7 +32,7 @@ Target = Annotated[
         "--target",
         autocompletion=completion.gates,
         metavar="GATE",
-        help="Level whose steps are counted, as in 'val/accuracy >= 0.9'.",
+        help="Level that seeds should reach, as in 'val/accuracy >= 0.9'; by default 95 % accuracy, or an r2 of 0.9.",
     ),
 ]
 Layer = Annotated[
