@@ -43,7 +43,7 @@ def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) ->
     choices: list[ActivationChoice] = []
     for word in words:
         try:
-            choices.append(choose_activation(_mapping(word), activations))
+            choices.append(choose_activation(arm_mapping(word), activations))
         except ConfigError as error:
             faults += [Fault(f"{_option(word)}: {fault.message}") for fault in error.faults]
     labels = [choice.label for choice in choices]
@@ -68,7 +68,7 @@ def _option(word: str) -> str:
     return f"--activation {printable(word)}"
 
 
-def _mapping(word: str) -> dict[str, Any]:
+def arm_mapping(word: str) -> dict[str, Any]:
     """An arm as an experiment file would have it: a name, name:key=value,…, or a formula in x; else ConfigError."""
     if re.search(r"[()*/+ ]", word.partition(":")[0]):
         return {"formula": word}

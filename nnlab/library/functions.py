@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from nnlab import api
+from nnlab.comparison.arms import arm_mapping
 from nnlab.comparison.compare import ComparisonResult
 from nnlab.comparison.portable import blas_threads
 from nnlab.config.plugins import with_plugins
-from nnlab.errors import ConfigError
+from nnlab.errors import CheckpointError, ConfigError, printable
 from nnlab.experiments.trace.build import trace_of
 from nnlab.exports.export import Exported, TensorLayout
 from nnlab.exports.ports import InputsForm
@@ -38,7 +39,7 @@ from nnlab.library.values import (
     whole,
     whole_or_none,
 )
-from nnlab.storage.lookup import find
+from nnlab.storage.lookup import arm_named, find
 
 Name = str | PathLike[str]
 
@@ -299,6 +300,11 @@ def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | Com
 
     CheckpointError if there is none, or more than one. `plugin` are the files of its activations.
     """
+    arm = arm_named(folder(runs_dir), str(run))
+    if arm is not None:
+        which = repr(arm.arm) if arm.seed is None else f"{arm.arm!r}, seed={arm.seed}"
+        where = printable(str(arm.folder.path))
+        raise CheckpointError(f"found a network of {where}, expected a run: load({where!r}).model({printable(which)})")
     return result_in(find(folder(runs_dir), str(run)).path, plugin)
 
 
@@ -329,11 +335,14 @@ def runs(
 def activation(text: str, *, plugin: Paths = (), **parameters: float) -> ActivationFunction:
     """An activation by its name or as a formula in x, with values of its parameters: a function of arrays.
 
-    `nnlab.activation("elu", alpha=0.5)(x)` are its values, `.slope(x)` its derivative. ConfigError for an unknown name
+    `nnlab.activation("elu", alpha=0.5)(x)`, or `"elu:alpha=0.5"` as for a comparison, are its values, `.slope(x)` its
+    derivative. ConfigError for an unknown name
     or parameter, and for a formula that cannot be read.
     """
     (text,) = several(text, "activation")
-    found = ActivationFunction(text, dict(parameters), with_plugins(paths(plugin)))
+    named = arm_mapping(text)
+    text = named.pop("formula", None) or named.pop("name")
+    found = ActivationFunction(text, {**named, **parameters}, with_plugins(paths(plugin)))
     found.check()
     return found
 

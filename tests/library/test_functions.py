@@ -178,6 +178,8 @@ def test_rows_of_another_width_are_refused(iris):
 def test_a_run_is_loaded_by_its_name(iris, compared, runs_dir):
     assert nnlab.load(iris.name, runs_dir=runs_dir).figures == iris.figures
     assert nnlab.load(compared.path).ranking == compared.ranking
+    with pytest.raises(CheckpointError, match=r"\.model\('f1', seed=2\)"):
+        nnlab.load(f"{compared.name}:f1@seed2", runs_dir=runs_dir)
     with pytest.raises(CheckpointError, match="nothing"):
         nnlab.load("nothing", runs_dir=runs_dir)
 
@@ -427,6 +429,7 @@ def test_an_activation_is_a_function_of_arrays():
         1.5 / (1 + np.exp(-3.0)), rel=1e-15
     )
     assert nnlab.activation("elu", alpha=0.5)(-1.0) == pytest.approx(0.5 * np.expm1(-1), rel=1e-15)
+    assert nnlab.activation("elu:alpha=0.5")(-1.0) == nnlab.activation("elu", alpha=0.5)(-1.0)
     assert nnlab.activation("relu").kinks == (0.0,)
     assert nnlab.activation("maxout", pieces=2)(np.array([[1.0, 5.0, 2.0, 0.0]])).tolist() == [[5.0, 2.0]]
 
