@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.config.schema import Duration
-from nnlab.errors import CheckpointError, Fault, StorageError, printable
+from nnlab.errors import CheckpointError, Fault, printable
 from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.parameter_table import (
     PARAMETERS,
@@ -186,10 +186,8 @@ class Saver:
         return [self.metrics, self.hashes, *([self.parameters] if self.parameters else [])]
 
     def digests(self) -> dict[str, str]:
-        """The SHA-256 of each table as it is now; none where they cannot be written."""
-        with contextlib.suppress(StorageError):
-            return {table.path.name: table.digest() for table in self._tables}
-        return {}
+        """The SHA-256 of each table as it is now. StorageError where they cannot be written."""
+        return {table.path.name: table.digest() for table in self._tables}
 
     def save_best(self) -> None:
         """Save the best weights so far, if they have changed since they were last saved."""

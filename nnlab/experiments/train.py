@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import to_yaml
 from nnlab.config.plugins import once_written
+from nnlab.errors import StorageError
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
 from nnlab.experiments.gradient_checks import GradientChecks
@@ -44,7 +45,7 @@ from nnlab.storage.environment import environment
 from nnlab.storage.files import ignore
 from nnlab.storage.folder import RunFolder, now
 from nnlab.storage.gradients import GradientSummary
-from nnlab.storage.run import ArmsRun, Session, Status, StoppedBy, TrainingRun
+from nnlab.storage.run import UNFINISHED, ArmsRun, Session, Status, StoppedBy, TrainingRun
 from nnlab.storage.summary import TrainingSummary
 from nnlab.training.plan import Plan, Record
 
@@ -269,7 +270,10 @@ class Training:
     def _end(self, saver: Saver, status: str) -> None:
         """Record how the training ended."""
         self.folder.log(f"{status} at step {self.state.step}")
-        self._write_run(status, saver.digests())
+        digests: dict[str, str] = {}
+        with contextlib.suppress(*([StorageError] if status in UNFINISHED else [])):  # it may be why the run failed
+            digests = saver.digests()
+        self._write_run(status, digests)
         self.live.write(status)
 
     def _saver(self) -> Saver:

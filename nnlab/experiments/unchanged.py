@@ -315,7 +315,9 @@ def _of_other_data(folder: RunFolder, about: WeightsAbout) -> Iterator[str]:
 
 def _of_another_step(folder: RunFolder, about: WeightsAbout) -> Iterator[str]:
     """What is wrong with the last weights of a run that has ended, as where they were exchanged for earlier ones."""
-    run, summary = folder.read_run(), folder.read_summary()
+    run, summary = folder.read_run(), None
+    with contextlib.suppress(CheckpointError):  # a summary at fault is that of no weights
+        summary = folder.read_summary()
     has_ended = isinstance(run, TrainingRun) and run.status in ("completed", "stopped")
     if has_ended and isinstance(summary, TrainingSummary) and summary.steps != about.step:
         yield f"step: found {about.step}, in summary.json it is {summary.steps}"

@@ -770,7 +770,7 @@ def test_runs_without_the_digests_of_their_tables_are_read_as_before(bases, tmp_
     content = unsealed(read_json(run / "run.json"))
     assert {"metrics.csv", "results.csv", "arms.csv", "pairs.csv", "shares.csv"} == content.pop("tables").keys()
     (run / "run.json").write_text(json.dumps(content))
-    assert api.plot(str(run), "cost", tmp_path / "c.svg").exists()
+    assert api.plot(str(run), "cost", tmp_path / "c.svg").path.exists()
 
 
 def test_an_evaluation_is_that_of_the_run_where_its_file_is_only_written_otherwise(bases, tmp_path):
