@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 5.0, 0.1
 _BAR = 20  # columns of a progress bar
+_LEAST_BAR = 5  # where there is little room
 _GAP = 1  # blanks beside it
 
 # --- on a terminal ----------------------------------------------------------------------------------------------------
@@ -119,7 +120,9 @@ class Bar:
         room = width // 4
         name = encodable(_shortened(printable(self.what), room))
         name += " " * (min(self.lines.widest, room) - cell_len(name))
-        line = Text.assemble(name, " ", *_bar(progress.step / progress.steps if progress.steps else 1.0))
+        least = cell_len(sentence(progress, self.latest, 0))  # step and time left are kept: a bar gives way to them
+        columns = max(_LEAST_BAR, min(_BAR, width - cell_len(name) - least - 2 * _GAP))
+        line = Text.assemble(name, " ", *_bar(progress.step / progress.steps if progress.steps else 1.0, columns))
         if (way := self.latest.way()) and width >= _WIDE:
             line.append(f" {way}", "cyan")
         room = width - cell_len(line.plain) - _GAP
@@ -129,11 +132,11 @@ class Bar:
 _WIDE = 90  # columns from which on there is room for the way of a figure
 
 
-def _bar(share: float) -> Iterator[tuple[str, str]]:
-    """A bar of which this share is done, in two pieces with their styles."""
-    done = int(_BAR * min(share, 1.0))
+def _bar(share: float, columns: int = _BAR) -> Iterator[tuple[str, str]]:
+    """A bar of so many columns of which this share is done, in two pieces with their styles."""
+    done = int(columns * min(share, 1.0))
     yield encodable("━" * done), "cyan"
-    yield encodable("╌" * (_BAR - done)), "bright_black"
+    yield encodable("╌" * (columns - done)), "bright_black"
 
 
 class Bars:

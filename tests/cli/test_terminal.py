@@ -13,7 +13,7 @@ from dataclasses import replace
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from screens import ConsoleOf, Terminal
@@ -120,6 +120,7 @@ def test_the_width_of_a_file_leaves_the_report_in_one_block(tmp_path):
     assert "\nB bounds what rounding alone may add up to, and an absolute error passes up to 4 B + " in result.stderr
 
 
+@example(67, "a" * 16)  # one column less than a whole bar would take
 @given(st.integers(40, 200), st.text("abcdefgh", min_size=1, max_size=60))
 def test_a_live_line_fits_the_screen_and_keeps_step_and_time_left(width, name):
     window = Terminal(width)
