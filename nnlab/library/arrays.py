@@ -25,14 +25,18 @@ def written(data: tuple[Any, Any]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ARRAYS
         np.savez(path, allow_pickle=False, **_members(*_pair(data), path))
-        try:
+        with called(path, "data"):
             yield path
-        except InputError as error:
-            raise type(error)([replace(fault, file=_named(fault.file, path)) for fault in error.faults]) from error
 
 
-def _named(file: str | None, path: Path) -> str | None:
-    return "data" if file == str(path) else file
+@contextmanager
+def called(path: Path, name: str) -> Iterator[None]:
+    """Context in which faults of a temporary file are those of what the program gave, by its name."""
+    try:
+        yield
+    except InputError as error:
+        faults = [replace(fault, file=name) if fault.file == str(path) else fault for fault in error.faults]
+        raise type(error)(faults) from error
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

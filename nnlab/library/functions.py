@@ -82,18 +82,11 @@ def train(
     root = folder(runs_dir)
     resumed = str(resume.path) if isinstance(resume, Run) else None if resume is None else str(resume)
     source = api.config_or_own(None, resumed, root) if config is None else config
-    own: dict[str, Any] = {"name": name, "threads": whole(threads, "threads", 1)}
-    own |= {"seed": whole_or_none(seed, "seed"), "steps": whole_or_none(steps, "steps", 1)}
-    own["epochs"] = whole_or_none(epochs, "epochs", 1)
-    own |= {"set": settings_of(set), "plugins": paths(plugin), "gates": several(gate, "gate")}
-    held: dict[str, Any] = {"baseline": baseline, "baselines": baselines, "junit": _path(junit), "runs_dir": root}
-    held |= {
-        "max_seconds": positive_or_none(max_seconds, "max_seconds"),
-        "live": live,
-        "figures": several(figures, "figures"),
-        "watcher": watcher(),
-    }
-    held["log_to"] = several(log_to, "log_to")
+    own = _reading(set, seed, plugin, threads, name=name, gates=several(gate, "gate"))
+    own |= {"steps": whole_or_none(steps, "steps", 1), "epochs": whole_or_none(epochs, "epochs", 1)}
+    held = _around(root, junit, figures, log_to, live=live)
+    held |= {"baseline": baseline, "baselines": baselines}
+    held["max_seconds"] = positive_or_none(max_seconds, "max_seconds")
     with blas_threads(threads), experiment_file(source, data, **own) as file:
         ended = api.train(file, **held) if resumed is None else api.resume(resumed, file, **held)
     return Run(ended.folder, ended.warnings, plugin)
@@ -134,28 +127,11 @@ def compare_activations(
 
     Raises NnlabError with the words of the command, also if an arm failed; what is trained is kept.
     """
-    read: dict[str, Any] = {"seed": whole_or_none(seed, "seed"), "name": name, "threads": whole(threads, "threads", 1)}
-    read |= {"set": settings_of(set), "plugins": paths(plugin)}
-    how: dict[str, Any] = {
-        "seeds": whole(seeds, "seeds", 1),
-        "target": target,
-        "layer": layer,
-        "init": init,
-        "tune": several(tune, "tune"),
-    }
-    how |= {"jobs": whole(jobs, "jobs", 1), "needed": needed, "dask": dask, "dask_timeout": dask_timeout, "live": live}
-    how |= {
-        "figures": several(figures, "figures"),
-        "gates": several(gate, "gate"),
-        "baseline": baseline,
-        "baselines": baselines,
-    }
-    how |= {
-        "junit": _path(junit),
-        "log_to": several(log_to, "log_to"),
-        "runs_dir": folder(runs_dir),
-        "watcher": watcher(),
-    }
+    read = _reading(set, seed, plugin, threads, name=name)
+    how = _around(folder(runs_dir), junit, figures, log_to, live=live)
+    how |= _many(seeds, jobs, dask, dask_timeout, gate, needed=needed)
+    how |= {"target": target, "layer": layer, "init": init, "tune": several(tune, "tune")}
+    how |= {"baseline": baseline, "baselines": baselines}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.compare(file, _some(activation), **how), plugin)
 
@@ -190,23 +166,11 @@ def sweep(
     `grid` combines all values of `KEY=V1,V2`, `random` draws from `KEY=LOW..HIGH[:log]`; the rest as in
     `compare_activations`.
     """
-    read: dict[str, Any] = {"seed": whole_or_none(seed, "seed"), "name": name, "threads": whole(threads, "threads", 1)}
-    read |= {"set": settings_of(set), "plugins": paths(plugin)}
-    how: dict[str, Any] = {
-        "grid": choices_of(grid, "grid"),
-        "random": choices_of(random, "random"),
-        "seeds": whole(seeds, "seeds", 1),
-    }
+    read = _reading(set, seed, plugin, threads, name=name)
+    how = _around(folder(runs_dir), junit, figures, log_to, live=live)
+    how |= _many(seeds, jobs, dask, dask_timeout, gate, needed=needed)
+    how |= {"grid": choices_of(grid, "grid"), "random": choices_of(random, "random"), "metric": metric}
     how["budget"] = whole_or_none(budget, "budget", 1)
-    how |= {
-        "metric": metric,
-        "jobs": whole(jobs, "jobs", 1),
-        "needed": needed,
-        "dask": dask,
-        "dask_timeout": dask_timeout,
-    }
-    how |= {"live": live, "figures": several(figures, "figures"), "gates": several(gate, "gate"), "junit": _path(junit)}
-    how |= {"log_to": several(log_to, "log_to"), "runs_dir": folder(runs_dir), "watcher": watcher()}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.sweep(file, **how), plugin)
 
@@ -232,15 +196,9 @@ def gradcheck(
     """
     target = config.path if isinstance(config, Run) else plain(config)
     how: dict[str, Any] = {"method": method, "steps": steps, "epsilon": epsilon, "threshold": threshold}
-    how |= {
-        "strict": strict,
-        "trust": trust,
-        "set": settings_of(set),
-        "seed": whole_or_none(seed, "seed"),
-        "plugins": paths(plugin),
-    }
+    how |= {"strict": strict, "trust": trust, **_reading(set, seed, plugin, threads)}
     with blas_threads(threads):
-        return api.check_gradients(target, threads=threads, runs_dir=folder(runs_dir), **how)
+        return api.check_gradients(target, runs_dir=folder(runs_dir), **how)
 
 
 def trace(
@@ -259,12 +217,7 @@ def trace(
     `step` counts from 1, and `rows` are the rows of its batch, from 0, of which numbers are shown. Every number is that
     of the training itself; a notebook shows them as tables. ConfigError for a network that is too large.
     """
-    read: dict[str, Any] = {
-        "seed": whole_or_none(seed, "seed"),
-        "threads": whole(threads, "threads", 1),
-        "set": settings_of(set),
-        "plugins": paths(plugin),
-    }
+    read = _reading(set, seed, plugin, threads)
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return WorkedStep(**vars(trace_of(file.setup_to_train(), whole(step, "step", 1), rows)))
 
@@ -291,7 +244,7 @@ def export(
     """
     name = str(run.path) if isinstance(run, Run) else str(run)
     how: dict[str, Any] = {"layout": layout, "inputs": inputs, "checkpoint": checkpoint, "trust": trust}
-    with blas_threads(threads):
+    with blas_threads(whole(threads, "threads", 1)):
         return api.export(name, Path(out), set=texts_of(set), plugins=paths(plugin), runs_dir=folder(runs_dir), **how)
 
 
@@ -336,8 +289,7 @@ def activation(text: str, *, plugin: Paths = (), **parameters: float) -> Activat
     """An activation by its name or as a formula in x, with values of its parameters: a function of arrays.
 
     `nnlab.activation("elu", alpha=0.5)(x)`, or `"elu:alpha=0.5"` as for a comparison, are its values, `.slope(x)` its
-    derivative. ConfigError for an unknown name
-    or parameter, and for a formula that cannot be read.
+    derivative. ConfigError for an unknown name or parameter, and for a formula that cannot be read.
     """
     (text,) = several(text, "activation")
     named = arm_mapping(text)
@@ -345,6 +297,33 @@ def activation(text: str, *, plugin: Paths = (), **parameters: float) -> Activat
     found = ActivationFunction(text, {**named, **parameters}, with_plugins(paths(plugin)))
     found.check()
     return found
+
+
+def _reading(
+    set: Settings | None,  # noqa: A002 - the option's name
+    seed: int | None,
+    plugin: Paths,
+    threads: int,
+    **more: Any,
+) -> dict[str, Any]:
+    """The arguments with which an experiment is read."""
+    own = {"set": settings_of(set), "seed": whole_or_none(seed, "seed"), "plugins": paths(plugin)}
+    return {**own, "threads": whole(threads, "threads", 1), **more}
+
+
+def _around(runs_dir: Path, junit: Name | None, figures: Several, log_to: Several, *, live: bool) -> dict[str, Any]:
+    """The arguments that say where trainings go and who follows them."""
+    written = {"runs_dir": runs_dir, "junit": None if junit is None else Path(junit), "live": live}
+    shown = {"figures": several(figures, "figures"), "log_to": several(log_to, "log_to"), "watcher": watcher()}
+    return {**written, **shown}
+
+
+def _many(
+    seeds: int, jobs: int, dask: str | None, dask_timeout: float | None, gate: Several, *, needed: bool
+) -> dict[str, Any]:
+    """The arguments of many trainings: their seeds, who trains them, and the gates of their arms."""
+    trained = {"seeds": whole(seeds, "seeds", 1), "jobs": whole(jobs, "jobs", 1), "needed": needed}
+    return {**trained, "dask": dask, "dask_timeout": dask_timeout, "gates": several(gate, "gate")}
 
 
 def _compared(result: ComparisonResult, plugin: Paths) -> ComparisonRun:
@@ -359,7 +338,3 @@ def _some(activation: Several) -> list[str]:
     if not arms:
         raise ConfigError("activation: found none, expected at least one")
     return arms
-
-
-def _path(given: Name | None) -> Path | None:
-    return None if given is None else Path(given)

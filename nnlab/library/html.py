@@ -9,29 +9,30 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
-from nnlab.errors import printable
 from nnlab.experiments.catalogue import Description, drawn
+from nnlab.report.page import escaped
 
 _MOST_ROWS = 30
 
 
 def block(title: str, *parts: str) -> str:
     """A heading and parts in HTML below each other."""
-    return f"<div><strong>{_text(title)}</strong>{''.join(parts)}</div>"
+    return f"<div><strong>{escaped(title)}</strong>{''.join(parts)}</div>"
 
 
 def sentences(lines: Iterable[str]) -> str:
     """Sentences, one below the other."""
-    return "".join(f"<div>{_text(line)}</div>" for line in lines)
+    return "".join(f"<div>{escaped(line)}</div>" for line in lines)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table; of many rows the first, with how many more there are."""
-    head = "".join(f"<th>{_text(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{_text(_cell(cell))}</td>' for cell in row)}</tr>" for row in rows[:_MOST_ROWS])
+    head = "".join(f"<th>{escaped(name)}</th>" for name in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escaped(_cell(cell))}</td>' for cell in row)}</tr>" for row in rows[:_MOST_ROWS]
+    )
     more = f"<div>and {len(rows) - _MOST_ROWS:,} more</div>" if len(rows) > _MOST_ROWS else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
@@ -39,8 +40,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def picture(svg: bytes, words: str) -> str:
     """An SVG picture with the words that say what it shows."""
     data = base64.b64encode(svg).decode()
-    words = escape(printable(words), quote=True)
-    return f'<img style="max-width:100%" alt="{words}" src="data:image/svg+xml;base64,{data}">'
+    return f'<img style="max-width:100%" alt="{escaped(words)}" src="data:image/svg+xml;base64,{data}">'
 
 
 def figures_table(final: Mapping[str, float | None]) -> str:
@@ -58,10 +58,6 @@ def activation_html(description: Description) -> str:
     if len(description.x):
         parts.append(picture(drawn([description], "svg"), f"{description.label} and its slope"))
     return block(description.label, *parts)
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
 
 
 def _cell(cell: Any) -> str:

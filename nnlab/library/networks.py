@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.errors import ConfigError, InputError
+from nnlab.errors import ConfigError
 from nnlab.experiments.diagrams import of_model
 from nnlab.experiments.evaluate import Opened, predict
 from nnlab.experiments.predictions import Predicted
 from nnlab.experiments.row_warnings import unseen_warnings
 from nnlab.library import html
-from nnlab.library.arrays import numbers
+from nnlab.library.arrays import called, numbers
 from nnlab.maths.decisions import keeps_decisions
 from nnlab.maths.metrics import predictions
 from nnlab.maths.one_hot import MOST_DENSE
@@ -111,11 +111,8 @@ class TrainedNetwork:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "X.csv"
             table.to_csv(path, index=False)
-            try:
+            with called(path, "X"):
                 return predict(self.opened, self.folder, str(path))
-            except InputError as error:
-                named = [replace(fault, file="X" if fault.file == str(path) else fault.file) for fault in error.faults]
-                raise type(error)(named) from error
 
     def __repr__(self) -> str:
         opened = self.opened

@@ -6,14 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nnlab import api
-from nnlab.errors import printable
 from nnlab.experiments.train import Progress
+from nnlab.report.page import escaped
 
 _SECONDS_BETWEEN = 0.5
 
@@ -78,7 +77,7 @@ class NotebookLine:
     def _put(self, text: str) -> None:
         ipython: Any = import_module("IPython.display")  # there is one in a notebook only
 
-        shown = ipython.HTML(f"<code>{escape(printable(text))}</code>" if text else "")
+        shown = ipython.HTML(f"<code>{escaped(text)}</code>" if text else "")
         if self._handle is None:
             self._handle = ipython.display(shown, display_id=True)
         else:

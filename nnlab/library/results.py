@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab import api
-from nnlab.errors import CheckpointError, NnlabError, printable
+from nnlab.errors import CheckpointError, NnlabError, listed, printable
 from nnlab.experiments.evaluate import Evaluation
 from nnlab.experiments.run_list import RunTable
 from nnlab.experiments.trace.markdown import markdown
@@ -23,17 +23,15 @@ from nnlab.library.values import Paths, paths, whole_or_none, width_of
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.listing import entry_of
 from nnlab.storage.run import ArmsRun
-from nnlab.storage.summary import ArmsSummary, ArmSummary, ComparisonSummary, GateLine, SweepSummary, TrainingSummary
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, GateLine, SweepSummary, TrainingSummary
 
 _DIGITS = 6  # of the numbers of a worked step
-
-Summary = TrainingSummary | ComparisonSummary | SweepSummary
 
 
 class _Result:
     """What a training and a comparison have in common: a folder with a summary."""
 
-    _summary: type[Any]
+    _kinds: tuple[type[TrainingSummary | ComparisonSummary | SweepSummary], ...]
     _table: str
     _pictures: tuple[str, ...]
 
@@ -67,7 +65,11 @@ class _Result:
     @property
     def _found(self) -> Any:
         """The typed summary. CheckpointError before the end of a run."""
-        return self._folder.summary(self._summary)
+        found = self._folder.read_summary()
+        if not isinstance(found, self._kinds):
+            expected = listed([kind.__name__ for kind in self._kinds], "or")
+            raise CheckpointError(f"{printable(str(self.path))}: found no summary, expected a {expected}")
+        return found
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class Run(_Result):
     `path` is the folder, and `warnings` say what may change the meaning of its figures.
     """
 
-    _summary, _table, _pictures = TrainingSummary, "metrics.csv", ("cost",)
+    _kinds, _table, _pictures = (TrainingSummary,), "metrics.csv", ("cost",)
 
     @property
     def figures(self) -> dict[str, float | None]:
@@ -188,14 +190,7 @@ class ComparisonRun(_Result):
     `path` is the folder, and `warnings` say what may change the meaning of its figures.
     """
 
-    _summary, _table, _pictures = ArmsSummary, "results.csv", ("ranking", "cost")
-
-    @property
-    def _found(self) -> Any:
-        found = self._folder.read_summary()
-        if not isinstance(found, ComparisonSummary | SweepSummary):
-            raise CheckpointError(f"{printable(str(self.path))}: found no summary of a comparison or a sweep")
-        return found
+    _kinds, _table, _pictures = (ComparisonSummary, SweepSummary), "results.csv", ("ranking", "cost")
 
     @property
     def arms(self) -> dict[str, ArmSummary]:
