@@ -25,8 +25,6 @@ from nnlab.storage.listing import entry_of
 from nnlab.storage.run import ArmsRun
 from nnlab.storage.summary import ArmSummary, ComparisonSummary, GateLine, SweepSummary, TrainingSummary
 
-_DIGITS = 6  # of the numbers of a worked step
-
 
 class _Result:
     """What a training and a comparison have in common: a folder with a summary."""
@@ -303,7 +301,7 @@ class WorkedStep(Trace):
     """A training step worked out by hand: `step["dense1/weights.gradient"]` are the numbers of one quantity."""
 
     def _repr_markdown_(self) -> str:
-        return markdown(self, _DIGITS)
+        return markdown(self)
 
 
 def result_in(path: Path, plugin: Paths = ()) -> Run | ComparisonRun:

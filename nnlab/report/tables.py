@@ -23,21 +23,21 @@ _LATEX = {
 
 def markdown(title: str, sentences: Sequence[str], warnings: Sequence[str], tables: Sequence[HtmlTable]) -> str:
     """A document: the verdict's sentences, its warnings, then every table."""
-    parts = [f"# {_plain(title)}", *(_plain(sentence) for sentence in sentences)]
-    parts += [f"> warning: {_plain(warning)}" for warning in warnings]
-    parts += ["\n".join([f"## {_plain(table.caption)}", "", *_markdown_rows(table)]) for table in tables]
+    parts = [f"# {plain_markdown(title)}", *(plain_markdown(sentence) for sentence in sentences)]
+    parts += [f"> warning: {plain_markdown(warning)}" for warning in warnings]
+    parts += ["\n".join([f"## {plain_markdown(table.caption)}", "", *_markdown_rows(table)]) for table in tables]
     return "\n\n".join(parts) + "\n"
 
 
 def _markdown_rows(table: HtmlTable) -> Iterator[str]:
     numeric = _numeric(table)
-    yield f"| {' | '.join(map(_plain, table.columns))} |"
+    yield f"| {' | '.join(map(plain_markdown, table.columns))} |"
     yield f"|{'|'.join(' ---: ' if right else ' --- ' for right in numeric)}|"
     for row in table.rows:
-        yield f"| {' | '.join(_plain(shown(value, _DIGITS)) for value in row)} |"
+        yield f"| {' | '.join(plain_markdown(shown(value, _DIGITS)) for value in row)} |"
 
 
-def _plain(text: str) -> str:
+def plain_markdown(text: str) -> str:
     """Text with Markdown's special characters escaped, inside tables and outside."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", printable(text))
 

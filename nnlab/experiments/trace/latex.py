@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nnlab.experiments.trace.quantities import Trace, TracedQuantity
 from nnlab.experiments.trace.tables import BLANK, DIGITS, matrices, notes, shown
+from nnlab.report.tables import escaped
 
 Array = NDArray[Any]
 
@@ -128,11 +129,6 @@ def _tex_number(text: str) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-_TEXT_ESCAPES = {ord(c): f"\\{c}" for c in "#$%&_{}"} | {
-    ord(c): f"\\text{word}{{}}" for c, word in {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less",
-                                               ">": "greater"}.items()
-}  # fmt: skip
-
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk", strict=True))
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _GREEK = {
@@ -166,8 +162,7 @@ _TOKEN = re.compile(
 
 def _plain_latex(text: str) -> str:
     """Text with the characters escaped that mean something in LaTeX; signs of formulas as formulas."""
-    escaped = text.translate(_TEXT_ESCAPES)
-    return re.sub("|".join(_GREEK), lambda found: f"$\\{_GREEK[found[0]]}$", escaped)
+    return re.sub("|".join(_GREEK), lambda found: f"$\\{_GREEK[found[0]]}$", escaped(text))
 
 
 def _in_math(formula: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from nnlab.experiments.trace.quantities import Trace
 from nnlab.experiments.trace.tables import DIGITS, TraceTable, formulas, grids, notes, results
+from nnlab.report.tables import plain_markdown
 
 
 def markdown(trace: Trace, digits: int = DIGITS) -> str:
@@ -15,11 +15,11 @@ def markdown(trace: Trace, digits: int = DIGITS) -> str:
 
 
 def _markdown_lines(trace: Trace, digits: int) -> Iterator[str]:
-    yield f"# {_plain_markdown(trace.title)}"
+    yield f"# {plain_markdown(trace.title)}"
     for section in trace.sections:
-        yield from ("", f"## {_plain_markdown(section.title)}", "")
-        yield from (f"- `{formula}` ({_plain_markdown(name)})" for formula, name in formulas(section))
-        yield from (f"- {_plain_markdown(note)}" for note in notes(section))
+        yield from ("", f"## {plain_markdown(section.title)}", "")
+        yield from (f"- `{formula}` ({plain_markdown(name)})" for formula, name in formulas(section))
+        yield from (f"- {plain_markdown(note)}" for note in notes(section))
         for grid in grids(section, digits):
             yield from ("", *_markdown_table(grid))
         if found := results(section, digits):
@@ -28,16 +28,11 @@ def _markdown_lines(trace: Trace, digits: int) -> Iterator[str]:
 
 def _markdown_table(grid: TraceTable) -> Iterator[str]:
     if grid.title:
-        yield from (f"**{_plain_markdown(grid.title)}**", "")
+        yield from (f"**{plain_markdown(grid.title)}**", "")
     yield _markdown_row(grid.columns)
     yield _markdown_row((":--", *["--:"] * (len(grid.columns) - 1)), escapes=False)
     yield from map(_markdown_row, grid.rows)
 
 
 def _markdown_row(cells: Sequence[str], *, escapes: bool = True) -> str:
-    return f"| {' | '.join(map(_plain_markdown, cells) if escapes else cells)} |"
-
-
-def _plain_markdown(text: str) -> str:
-    """Text with the characters escaped that mean something in Markdown."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", text)
+    return f"| {' | '.join(map(plain_markdown, cells) if escapes else cells)} |"
