@@ -35,6 +35,7 @@ from nnlab.pictures.style import (
     in_inches,
     legible,
     number,
+    page_width,
 )
 
 MOST_COLUMNS = 12  # of deeper networks the first seven and the last four, and a gap
@@ -44,6 +45,7 @@ _FIRST_UNITS, _FIRST_COLUMNS = 12, 7
 _LINE, _MARGIN, _NAME_WIDTH = 0.19, 0.2, 2.0
 _LETTER = 0.074  # width of a letter of a sentence, a little more than that of most
 _TALLEST = 5.1  # of the circles
+_WIDE, _CLOSEST = 6.4, 1.18  # inches of a picture on a page with room, and from column to column on a narrow one
 _SHEET, _MOST_SHEETS = 0.05, 5
 _FAINTEST = 0.04  # of the scale, below which a fill looks white
 _FEW_ROWS = 8  # circles of a column, up to which lines are thick
@@ -171,12 +173,14 @@ class _Plan:
         self.rows = max([len(column.shown) + column.is_cut for column in columns], default=1)
         self.pitch = min(0.9, _TALLEST / max(self.rows, 1))
         self.radius = min(0.27, 0.4 * self.pitch)
-        self.across = _across(columns)
         inputs, outputs = diagram.names.inputs, diagram.names.outputs
         self.left = _MARGIN + _room(inputs) + max(self.radius, 0.5)
         self.right = _MARGIN + _room(outputs) + max(self.radius, 0.6)
-        self.width = max(6.4, self.left + self.across * (len(columns) - 1) + self.right)
-        self.left += (self.width - self.left - self.right - self.across * (len(columns) - 1)) / 2
+        gaps = len(columns) - 1
+        fitting = (page_width() - self.left - self.right) / max(gaps, 1)
+        self.across = min(_across(columns), max(fitting, _CLOSEST))
+        self.width = max(min(_WIDE, page_width()), self.left + self.across * gaps + self.right)
+        self.left += (self.width - self.left - self.right - self.across * gaps) / 2
         self.top = 0.1 + _LINE * max(len(column.captions) for column in columns)
         self.tall = max(self.rows * self.pitch, 1.5 if any(column.is_box for column in columns) else 0.9)
         self.bottom = self.top + self.tall
@@ -184,8 +188,14 @@ class _Plan:
         letters = int((self.width - 2 * _MARGIN) / _LETTER)
         sentences = [*_sentences(diagram, columns, trained=self.largest > 0), *notes]
         self.sentences = [line for sentence in sentences for line in textwrap.wrap(legible(sentence), letters)]
-        self.height = self.bottom + (1.9 + len(self.sentences) + 1.5 * (self.largest > 0)) * _LINE
+        scale = (1.5 + self.is_narrow) * (self.largest > 0)
+        self.height = self.bottom + (1.9 + len(self.sentences) + scale) * _LINE
         self.thickest = 3.5 if self.rows <= _FEW_ROWS else 1.8  # points
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the legend takes two lines."""
+        return self.width < _WIDE
 
     def x(self, index: int) -> float:
         return self.left + index * self.across
@@ -225,7 +235,7 @@ class _Plan:
 
 def _across(columns: Sequence[_Column]) -> float:
     """Inches from column to column."""
-    return 2.0 if len(columns) <= 4 else 1.45 if len(columns) <= 8 else 1.18
+    return 2.0 if len(columns) <= 4 else 1.45 if len(columns) <= 8 else _CLOSEST
 
 
 def _room(names: Sequence[str]) -> float:
@@ -413,4 +423,6 @@ def _draw_scale(axes: Axes, plan: _Plan, y: float) -> None:
         axes.add_collection(line)
         axes.text(x + 0.36, y, _short(share * plan.largest), fontsize=SMALL, color=INK, va="center")
         x += 0.92
+    if plan.is_narrow:
+        x, y = _MARGIN, y + _LINE
     axes.text(x, y, "fill of a circle: bias", fontsize=SMALL, color=INK, va="center")

@@ -49,7 +49,8 @@ def fit_to(figure: Figure, inches: float | None = None, *, style: str = "screen"
     is_print, own = style == "paper", figure.get_figwidth()
     width = inches or (PAPER_INCHES if is_print else own)
     scale = width / own
-    type_scale = max(scale, _SMALLEST / SMALL)
+    has_own_places = figure.get_layout_engine() is None  # text is placed in inches: it would lie upon another
+    type_scale = scale if has_own_places else max(scale, _SMALLEST / SMALL)
     if is_print:
         _add_serif()
         type_scale = min(type_scale, _LARGEST_IN_PRINT / SMALL)

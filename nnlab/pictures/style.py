@@ -244,8 +244,17 @@ def _lay_out(figure: Figure) -> None:
 
 
 def legible(text: str) -> str:
-    """`text` with control characters and characters that the font lacks written as escapes."""
-    return "".join(c if ord(c) in _characters() else c.encode("unicode_escape").decode() for c in printable(text))
+    """`text` with control characters and characters that the font lacks written as escapes.
+
+    The thin spaces of `count` stay, though Python does not take them for printable.
+    """
+    return _THIN_SPACE.join(
+        "".join(c if ord(c) in _characters() else c.encode("unicode_escape").decode() for c in printable(part))
+        for part in text.split(_THIN_SPACE)
+    )
+
+
+_THIN_SPACE = "\N{THIN SPACE}"
 
 
 @functools.cache
@@ -378,7 +387,7 @@ def _exact(value: float, error: float) -> str:
 
 def count(value: float) -> str:
     """A whole number with thin spaces between its thousands: 60 000."""
-    return f"{round(value):,}".replace(",", "\N{THIN SPACE}")
+    return f"{round(value):,}".replace(",", _THIN_SPACE)
 
 
 def sample_count(number: float) -> str:

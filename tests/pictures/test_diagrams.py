@@ -17,7 +17,7 @@ from nnlab.config.experiment import validate
 from nnlab.networks.diagrams.architecture import architecture
 from nnlab.networks.diagrams.diagram import Names, Scaled
 from nnlab.networks.diagrams.operations import operations
-from nnlab.pictures.style import BLUE, VERMILLION
+from nnlab.pictures.style import BLUE, VERMILLION, page
 from nnlab.setup.network import network_for
 
 BINARY = next(head for head in HEADS if head[:3] == ("binary", "sigmoid", "binary_cross_entropy"))
@@ -83,6 +83,11 @@ def drawn(name, **more):
     return plots.architecture(architecture(network, replace(names, **more), theta))
 
 
+def drawn_for_a_column(name):
+    with page(3.35):
+        return drawn(name)
+
+
 def of_operations(name):
     return plots.operations(operations(*described(name), plots.MOST_LAYERS))
 
@@ -95,7 +100,7 @@ def words(figure):
     return "\n".join(text.get_text() for text in texts(figure))
 
 
-@pytest.mark.parametrize("draw", [drawn, of_operations])
+@pytest.mark.parametrize("draw", [drawn, drawn_for_a_column, of_operations])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_texts_are_legible_within_the_picture_and_not_on_top_of_each_other(draw, name, tmp_path):
     figure = draw(name)

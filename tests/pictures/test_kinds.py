@@ -1107,6 +1107,7 @@ def test_percent_never_rounds_to_all_or_nothing(share, expected):
 
 def test_names_that_the_font_lacks_are_escaped_and_long_ones_keep_their_ends():
     assert style.legible("猫\n") == "\\u732b\\n"
+    assert style.legible(f"{style.count(60000)} images") == "60\N{THIN SPACE}000 images"
     assert style.shortened("abcdefghij", 5) == "ab…ij"
     assert style.shortened("abcde", 5) == "abcde"
 
