@@ -298,9 +298,9 @@ def _origin(folder: RunFolder) -> list[Path]:
 
 @contextmanager
 def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watcher) -> Iterator[Observer]:
-    """Check the gates, pass on the warnings of the data, and open the progress of a training."""
+    """Check the gates, pass on the warnings of data and start, and open the progress of a training."""
     gating.check(experiment)
-    for warning in setup.rows.of(0).warnings:
+    for warning in setup.warnings:
         watcher.warn(warning)
     for note in setup.rows.dataset.notes:
         watcher.tell(note)
@@ -311,7 +311,7 @@ def _watched(experiment: Experiment, setup: Setup, gating: Gating, watcher: Watc
 def _ended(result: TrainingResult, setup: Setup, gating: Gating, watcher: Watcher) -> TrainingResult:
     """Pass on the warnings of a training that has ended, and write the report on its gates."""
     if result.status != "finished":
-        for warning in result.warnings[len(setup.rows.of(0).warnings) :]:
+        for warning in result.warnings[len(setup.warnings) :]:
             watcher.warn(warning)
     gating.write(setup.experiment.name, result.folder, result.gates, result.summary.seconds)
     return result

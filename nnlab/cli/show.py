@@ -22,6 +22,7 @@ from nnlab.cli.terminal import (
     show_gates,
     show_learned,
     show_setup,
+    show_start,
     show_verdict,
 )
 from nnlab.errors import DivergedError, GateError, GradientError, printable
@@ -74,11 +75,13 @@ def cost(output: Output, setup: Setup, found: DryRun, to_draw: str) -> None:
     """Show the network, the data, the cost of a step, and the command that draws the network."""
     if not output.as_json:
         screen = Screen(quiet=False)
-        for warning in setup.rows.of(0).warnings:
+        for warning in found.warnings:
             screen.warn(warning)
         for note in setup.rows.dataset.notes:
             screen.tell(note)
-        show_setup(screen, setup, found.sentence())
+        show_setup(screen, setup)
+        show_start(screen, found.start)
+        screen.say(found.sentence())
         screen.say("to draw this network:")
         screen.say(f"    {to_draw}", to_type=True)
     output.result(found.document())

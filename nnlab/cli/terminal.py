@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnlab.gradients.checks import StepReport
     from nnlab.gradients.report import PointReport, TensorRow
     from nnlab.setup.setup import Setup
-    from nnlab.storage.summary import ArmSummary, ComparisonSummary, OverSeeds
+    from nnlab.storage.summary import ArmSummary, ComparisonSummary, OverSeeds, StartSummary
 
 _GAP = 2  # blanks between two columns of a table
 _MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
@@ -230,8 +230,8 @@ def show_gates(screen: Screen, gates: Sequence[Outcome]) -> None:
         screen.table("Gates", ["", "gate", "value"], rows, numbers_from=2)
 
 
-def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
-    """Print the network layer by layer, the data, and the cost of a step."""
+def show_setup(screen: Screen, setup: Setup) -> None:
+    """Print the network layer by layer, and the data."""
     dataset, split = setup.rows.dataset, setup.rows.of(0).split
     columns = ["layer", "parameter shapes", "outputs", "parameters"]
     screen.table(f"Network of {setup.experiment.name}", columns, _layer_rows(setup), numbers_from=2)
@@ -243,8 +243,18 @@ def show_setup(screen: Screen, setup: Setup, cost: str) -> None:
         "Data", ["", ""], about + [[f"rows {name}", f"{count:,}"] for name, count in parts if count], numbers_from=9
     )
     show_columns(screen, dataset)
+
+
+def show_start(screen: Screen, start: StartSummary) -> None:
+    """Print signals and gradients of the layers before training, and a blank line."""
+    from nnlab.experiments.first_batch import start_table
+    from nnlab.report.page import shown
+
+    if start.layers:
+        table = start_table(start)
+        screen.table(table.caption, table.columns, [[shown(cell) for cell in row] for row in table.rows])
+    say_all(screen, [start.sentence] if start.sentence else [])
     screen.say("")
-    screen.say(cost)
 
 
 _MOST_COLUMNS = 40

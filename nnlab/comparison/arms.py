@@ -104,7 +104,7 @@ def check_arms_used(experiment: Experiment) -> None:
 
 
 def check_widths(experiment: Experiment, arms: Mapping[str, Experiment], shape: Shape, outputs: int) -> None:
-    """ConfigError for arms that do not fit the widths of the layers, such as glu after an odd number of units."""
+    """ConfigError for arms that do not fit the layers, such as glu after an odd number of units, or cannot start."""
     findings = list(_width_findings(arms, shape, outputs))
     if findings:
         raise refusal(experiment, findings)
@@ -115,6 +115,7 @@ def _width_findings(arms: Mapping[str, Experiment], shape: Shape, outputs: int) 
         network = network_for(experiment, shape, outputs)
         try:
             found = network.widths[-1]
+            network.check_start()
         except ValueError as error:
             place, message = shape_finding(experiment, error)
             yield place, f"with {label}: {message}"

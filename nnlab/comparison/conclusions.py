@@ -58,6 +58,7 @@ from nnlab.comparison.baselines import ArmsBeside, arms_beside
 from nnlab.comparison.contents import MOST_DRAWN, Comparison
 from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.median_networks import median_networks_of
+from nnlab.comparison.starts import warnings_of_starts
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import choice_warnings, tuned_from
 from nnlab.comparison.weights import Layouts, weights_digest
@@ -173,6 +174,11 @@ class Trained:
         experiments = [self._of(arm) for arm in self.arms]
         return [] if self.dataset is None else lacking_figures(experiments, self.dataset, self.seeds, ranked_by)
 
+    def starts(self) -> list[str]:
+        """A warning for each thing that is wrong with the starts of the arms."""
+        experiments = {arm.label: self._of(arm) for arm in self.arms}
+        return [] if self.dataset is None else warnings_of_starts(experiments, self.dataset)
+
     def _learned(self, arm: Arm) -> dict[str, Array]:
         """The learned activation parameters of each seed, (R,), nan where it diverged."""
         layouts = self.layouts_of(arm)
@@ -235,6 +241,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
             warnings=(
                 *missing(trained),
                 *trained.lacking(),
+                *trained.starts(),
                 *(choice_warnings(tuned.figure, trained.arms[0].finals) if tuned else ()),
                 *verdict.warnings,
             ),

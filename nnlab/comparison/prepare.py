@@ -23,6 +23,7 @@ from nnlab.comparison.cluster import dask_workers
 from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
 from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.points import points
+from nnlab.comparison.starts import warnings_of_starts
 from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
 from nnlab.comparison.tune import check_choosing, choosing_figure
 from nnlab.comparison.variants import Variant, check_init, variants, without_twins
@@ -67,7 +68,7 @@ class Arms:
         check_widths(experiment, experiments, dataset.sample_shape, dataset.y.shape[1])
         check_steps(experiment, experiments, dataset)
         lacking = lacking_figures([arm.experiment for arm in self.variants], dataset, self.seeds, self.ranked_by)
-        return replace(dataset, warnings=(*dataset.warnings, *lacking))
+        return replace(dataset, warnings=(*dataset.warnings, *lacking, *warnings_of_starts(experiments, dataset)))
 
     def compare(self, dataset: Dataset, **about: Any) -> ComparisonResult:
         """Train all variants; `about` are further arguments of `compare`, such as `runs` and `workers`."""

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from nnlab.config.experiment import bytes_kept
+from nnlab.experiments.first_batch import first_batch
 from nnlab.networks.diagrams.text import mermaid
 from nnlab.networks.layers.base import PassContext, units_of
 from nnlab.networks.pieces import training_pass
 from nnlab.report.page import counted
 from nnlab.setup.diagrams import architecture_of
 from nnlab.setup.setup import Setup
+from nnlab.storage.summary import StartSummary
 from nnlab.training.epochs import Epoch
 from nnlab.training.objective import Objective
 
@@ -46,6 +48,8 @@ class DryRun:
     rows: dict[str, int]
     layers: list[dict[str, Any]]
     diagram: str  # Mermaid
+    start: StartSummary
+    warnings: tuple[str, ...]
     shuffled: bool = True
 
     def sentence(self) -> str:
@@ -74,6 +78,8 @@ class DryRun:
             "rows": self.rows,
             "layers": self.layers,
             "diagram": self.diagram,
+            "start": self.start.document(),
+            "warnings": list(self.warnings),
             "batch_size": self.batch,
             "batches": {
                 "per_epoch": self.epoch.steps,
@@ -115,6 +121,8 @@ def dry_run(setup: Setup) -> DryRun:
             for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
         ],
         mermaid(architecture_of(setup.experiment, network, setup.rows.dataset.columns)),
+        first_batch(setup),
+        setup.warnings,
         setup.plan.shuffle,
     )
 

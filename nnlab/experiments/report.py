@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nnlab.config.experiment import SPLITS
 from nnlab.config.schema import Experiment
+from nnlab.experiments.first_batch import start_table
 from nnlab.experiments.pictures import FROM_METRICS, PICTURES, RunPlotData
 from nnlab.maths.metrics import SCALED, TRAINING_METRICS, figure_words, predictions, shown_name
 from nnlab.report.page import FILE, Cell, Chart, HtmlTable, Page, Picture, Section, Tone, counted, shown, write_page
@@ -29,7 +30,7 @@ from nnlab.report.parts import (
 from nnlab.setup.readings import RATE
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.run import UNFINISHED, AnyRun, TrainingRun
-from nnlab.storage.summary import OVER_UNITS, TrainingSummary, baseline_columns, learned_rows
+from nnlab.storage.summary import OVER_UNITS, StartSummary, TrainingSummary, baseline_columns, learned_rows
 
 _ENDS = {
     "completed": "Completed {steps} in {seconds}",
@@ -94,6 +95,7 @@ def training_page(
         Section("Gates", tables=[*gates_tables(summary, "What the run had to reach")], folded=True),
         Section("By class or target", tables=[*_classes(data), *_one_by_one(summary, weights)], folded=True),
         Section("Network and optimizer", tables=[*_trained(experiment, summary), *_learned(summary)], folded=True),
+        _start(summary.start),
         Section("Gradient check", [*_checks(summary, run)], folded=not [*summary.wrong_gradients()]),
         Section("More curves", charts=charts[_CHARTS_ABOVE:], folded=True),
         Section("Pictures", pictures=[picture for picture in pictures if picture not in leading], folded=True),
@@ -275,6 +277,13 @@ def _checks(summary: TrainingSummary, run: AnyRun | None) -> Iterator[str]:
         if check is not None:
             yield f"{check.sentence()}."
             yield from (f"{fault}." for fault in check.faults)
+
+
+def _start(start: StartSummary | None) -> Section:
+    """The network before training."""
+    if start is None:
+        return Section("Start")
+    return Section("Start", [*filter(None, [start.sentence])], [start_table(start)], folded=True)
 
 
 def _autopsy(document: Mapping[str, Any]) -> Section:

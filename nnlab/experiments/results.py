@@ -27,7 +27,7 @@ from nnlab.setup.setup import Setup
 from nnlab.storage.gradients import GradientSummary
 from nnlab.storage.metrics import finite
 from nnlab.storage.run import Status, StoppedBy
-from nnlab.storage.summary import BestStep, LastMeasured, TrainingSummary
+from nnlab.storage.summary import BestStep, LastMeasured, StartSummary, TrainingSummary
 from nnlab.training import health
 from nnlab.training.state import State
 
@@ -72,6 +72,7 @@ def summary_of(
     gates: Sequence[Outcome] = (),
     stopped_by: StoppedBy | None = None,
     gradcheck: GradientSummary | None = None,
+    start: StartSummary | None = None,
 ) -> TrainingSummary:
     """The content of summary.json; a training without an end has no `reports`, and no gates are held of it."""
     best = state.best_to_report()
@@ -95,6 +96,7 @@ def summary_of(
             value=finite(float(best.value[0])),
             **{name: finite(value) for name, value in at_best.items()},
         ),
+        **({"start": start} if start and start.layers else {}),
         **({"gradcheck": gradcheck} if gradcheck else {}),
         **({"scaled_targets": True} if setup.experiment.data.scale_targets else {}),
         baselines=beside.figures,

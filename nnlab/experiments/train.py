@@ -20,6 +20,7 @@ from nnlab.config.plugins import once_written
 from nnlab.errors import StorageError
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside, inputs_for_linear, parts_of
 from nnlab.experiments.divergence import Autopsy, examine
+from nnlab.experiments.first_batch import NO_START, first_batch
 from nnlab.experiments.gradient_checks import GradientChecks
 from nnlab.experiments.interrupts import Stop, break_off, briefly, leaving, stopping
 from nnlab.experiments.live import LiveTraining, NotLive
@@ -206,7 +207,7 @@ class Training:
         self.facts = {name: before.get(name, value) for name, value in own.items()}
         self.facts["folder"] = str(folder.path.resolve())  # its data may be moved with it
         self.facts["experiment"] = digest_of(setup.experiment)
-        self.warnings = list(setup.rows.prepared[0].warnings)
+        self.warnings, self.start = list(setup.warnings), NO_START
         self.announce, self.live = live, NotLive()
 
     def run(self) -> TrainingResult:
@@ -233,6 +234,7 @@ class Training:
             try:
                 self._write_run("running")
                 self.folder.log(self._beginning())
+                self.start = first_batch(self.setup)
                 self._go_live()
                 ended = self._train(saver)
                 self.live.write("finishing")
@@ -255,7 +257,7 @@ class Training:
     def _report_unfinished(self, error: BaseException, status: Status) -> None:
         """Write the summary and the report of a training without an end, with the pictures that its metrics allow."""
         about: dict[str, Any] = {"folder": self.folder.path, "seconds": self.sessions.seconds()}
-        about["gradcheck"] = self.checks.summary()
+        about |= {"gradcheck": self.checks.summary(), "start": self.start}
         self.folder.write_summary(summary_of(self.setup, self.state, self.measured, status=status, **about))
         data = curves_of(self.setup, self.state, self.measured)
         with briefly(self.stop.seconds_to_draw()):
@@ -426,6 +428,7 @@ class Training:
             seconds=self.sessions.seconds(),
             stopped_by=self._stopped_by(status),
             gradcheck=self.checks.summary(),
+            start=self.start,
         )
         self.folder.write_summary(summary)
         if self.checks.resumed.steps:

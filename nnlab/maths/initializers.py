@@ -35,7 +35,7 @@ class Initializer:
     deviation 1. `bias` is a function like `weights` for the row of biases that belongs to them, zeros where there is
     none. A bias that is started by a scheme of its own has one input, or the fans of its layer where the scheme is
     `by_layer`. A scheme that looks at the moments of what the layer gets has a `fault(fans, **parameters)`, which says
-    why it cannot start from them, or None.
+    why it cannot start from them, or None, and `variances(fans, **parameters)`, those that it gives.
     """
 
     name: str
@@ -46,6 +46,18 @@ class Initializer:
     by_layer: bool = False
     bias: Callable[..., Array] | None = None
     fault: Callable[..., str | None] | None = None
+    variances: Callable[..., Variances] | None = None
+
+
+class Variances(NamedTuple):
+    """The variances of initial weights times the fan-in, σw², and of biases, σb².
+
+    Where the weights are `centred`, those of each unit add up to 0.
+    """
+
+    weights: float
+    bias: float
+    centred: bool = False
 
 
 class Fans(NamedTuple):
@@ -142,19 +154,28 @@ def fair(draws: Draws, _shape: Shape, fans: Fans, *, aim: str) -> Array:
     The first layer, whose inputs no activation gives, has γ² = 1 / E[x²] whatever the aim. Where a moment was measured
     and is 0 or infinite, γ is 1.
     """
-    moment = fans.signal.second if fans.is_first else _MOMENTS[aim].of(fans.signal)
-    gain = 1 / math.sqrt(moment) if 0 < moment < math.inf else 1.0
-    weights = gain / math.sqrt(fans.fan_in) * draws("normal")
-    if aim == "centred" and fans.fan_in > 1 and not fans.is_first:
+    variances = fair_variances(fans, aim=aim)
+    weights = math.sqrt(variances.weights / fans.fan_in) * draws("normal")
+    if variances.centred:
         weights -= weights.mean(axis=0)
     return weights
 
 
 def fair_bias(draws: Draws, shape: Shape, fans: Fans, *, aim: str) -> Array:
     """N(0, 1 - E[f²] / E[f'²]) behind an activation for the aim critical, else zeros; see `fair`."""
-    if aim != "critical" or fans.is_first:
-        return np.zeros(shape)
-    return math.sqrt(max(1 - fans.signal.second / fans.signal.slope, 0.0)) * draws("normal")
+    variance = fair_variances(fans, aim=aim).bias
+    return math.sqrt(variance) * draws("normal") if variance else np.zeros(shape)
+
+
+def fair_variances(fans: Fans, *, aim: str) -> Variances:
+    """γ² and the variance of the biases; see `fair`."""
+    signal = fans.signal
+    moment = signal.second if fans.is_first else _MOMENTS[aim].of(signal)
+    weights = 1 / moment if 0 < moment < math.inf else 1.0
+    if fans.is_first:
+        return Variances(weights, 0.0)
+    bias = max(1 - signal.second / signal.slope, 0.0) if aim == "critical" else 0.0
+    return Variances(weights, bias, aim == "centred" and fans.fan_in > 1)
 
 
 def fair_fault(fans: Fans, *, aim: str) -> str | None:
@@ -167,7 +188,10 @@ def fair_fault(fans: Fans, *, aim: str) -> str | None:
         return f"aim {aim} needs {wanted.name}, which is not known of what goes into the layer; expected aim: forward"
     if not 0 < moment < math.inf:
         size = "infinite" if moment > 0 else "0"
-        return f"{wanted.name} of what goes into the layer is {size} for normal pre-activations, so that it has no gain"
+        found = (
+            f"{wanted.name} of what goes into the layer is {size} for normal pre-activations, so that it has no gain"
+        )
+        return f"{found}; expected another activation, or another initialiser"
     if aim == "critical" and signal.second > signal.slope * (1 + 1e-9):
         found = f"E[f'²] = {signal.slope:.4g} is below E[f²] = {signal.second:.4g}"
         return f"aim critical needs biases of a negative variance, since {found}; expected another aim"
@@ -242,7 +266,7 @@ INITIALIZERS: dict[str, Initializer] = by_name(
                 choices=("forward", "gradient", "critical", "centred"),
             ),
         ),
-        by_layer=True, bias=fair_bias, fault=fair_fault,
+        by_layer=True, bias=fair_bias, fault=fair_fault, variances=fair_variances,
     ),
     Initializer("zeros", zeros, "0", "for biases; hidden units that start alike stay alike"),
     Initializer("constant", constant, "value", "for hand-worked examples", (Parameter("value", None, "every weight"),)),

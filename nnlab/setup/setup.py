@@ -31,6 +31,7 @@ from nnlab.setup.plan import (
 )
 from nnlab.setup.readings import readings_of
 from nnlab.setup.rows import Rows
+from nnlab.setup.start_warnings import start_warnings
 from nnlab.setup.watched import reported_figures, reported_findings
 from nnlab.setup.weights import class_weights
 from nnlab.training.batches import Batches, batches_of
@@ -62,6 +63,11 @@ class Setup:
     def epoch_steps(self) -> int:
         """The number of steps in an epoch."""
         return self.plan.epoch.steps
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before training: of the rows, and of the network's start."""
+        return (*self.rows.of(0).warnings, *start_warnings(self.network))
 
     def start(self) -> State:
         """The state before the first step, one replica per seed."""

@@ -56,12 +56,34 @@ class LastMeasured(DocumentPart):
     step: Whole
 
 
+class StartLayer(DocumentPart):
+    """A layer with weights before training, on the first batch, and what theory expects of a fair start.
+
+    `signal` is the root mean square of its pre-activations, `gradient` the norm of the loss's gradient by them over
+    that of the last layer; None where that is not finite, or not known.
+    """
+
+    layer: Text
+    signal: Number | None
+    signal_expected: Number | None
+    gradient: Number | None
+    gradient_expected: Number | None
+
+
+class StartSummary(DocumentPart):
+    """A network before training: its layers with weights, and a `sentence` on how far theory may be trusted."""
+
+    layers: tuple[StartLayer, ...]
+    sentence: Text
+
+
 class TrainingSummary(SealedDocument):
     """summary.json of `nnlab train`; `sentences` say what its figures are beside those of the baselines.
 
     A training that was interrupted or failed has no `final` figures, but those that were `last` measured. `stopped_by`
-    says what ended one with the status stopped, `gradcheck` what the check of its gradients found, and `scaled_targets`
-    that losses are measured on scaled targets, and are not in the targets' units.
+    says what ended one with the status stopped, `gradcheck` what the check of its gradients found, `start` what it was
+    like before training, and `scaled_targets` that losses are measured on scaled targets, and are not in
+    the targets' units.
     """
 
     run: Text
@@ -70,6 +92,7 @@ class TrainingSummary(SealedDocument):
     final: dict[FigureName, Number | None]
     last: LastMeasured | None = None
     best: BestStep
+    start: StartSummary | None = None
     gradcheck: GradientSummary | None = None
     scaled_targets: StrictBool = False
     baselines: dict[BaselineName, Number | None] = Field(default_factory=dict)

@@ -34,15 +34,18 @@ _ROUNDING = 1e-15  # share of the terms' sizes, below which their sum is 0, as i
 
 @dataclass(frozen=True)
 class Moments:
-    """E[f(z)], E[f(z)²] and E[f(z)⁴], and E[f'(z)²], of z ~ N(0, q); inf where an integral diverges.
+    """E[f(z)], E[f(z)²], E[f'(z)²] and E[f(z)⁴] of z ~ N(0, q); inf where an integral diverges.
 
-    What is not known, or has yet to be measured, is nan.
+    `log_slope` is d log E[f²] / d log q, by how many percent E[f²] grows if q grows by one. `is_normal` says that f(z)
+    is itself normal, as z is. What is not known, or has yet to be measured, is nan.
     """
 
     mean: float
     second: float
     slope: float = math.nan
     fourth: float = math.nan
+    log_slope: float = math.nan
+    is_normal: bool = False
 
     @property
     def variance(self) -> float:
@@ -57,7 +60,7 @@ class Moments:
     @property
     def kurtosis(self) -> float:
         """E[f⁴] / E[f²]², 3 for a linear unit: how much the second moment scatters in a layer of finite width."""
-        return self.fourth / self.second**2
+        return self.fourth / self.second / self.second
 
     @property
     def chi(self) -> float:
@@ -69,8 +72,13 @@ class Moments:
 
 
 # What a layer of weights gets that is not an activation's output: inputs of mean 0 and variance 1, or a normal signal.
-STANDARD = Moments(0.0, 1.0, 1.0, 3.0)
+STANDARD = Moments(0.0, 1.0, 1.0, 3.0, 1.0, is_normal=True)
 NOT_KNOWN = Moments(math.nan, math.nan)
+
+
+def normal(q: float) -> Moments:
+    """The moments of z ~ N(0, q) itself."""
+    return Moments(0.0, q, 1.0, 3 * q * q, 1.0, is_normal=True)
 
 
 def moments(entry: Activation, chosen: Mapping[str, Any], q: float = 1.0) -> Moments:
@@ -88,20 +96,32 @@ def moments(entry: Activation, chosen: Mapping[str, Any], q: float = 1.0) -> Mom
 @functools.lru_cache(maxsize=512)
 def _moments(entry: Activation, chosen: tuple[tuple[str, Any], ...], q: float) -> Moments:
     drawn = [(share, _of_curve(entry, values, q)) for share, values in _drawn(entry, dict(chosen))]
-    return Moments(*(math.fsum(share * found[index] for share, found in drawn) for index in range(4)))
+    mean, second, slope, fourth, by_size = (
+        math.fsum(share * found[index] for share, found in drawn) for index in range(5)
+    )
+    return Moments(mean, second, slope, fourth, _log_slope(second, by_size))
 
 
-def _of_curve(entry: Activation, chosen: Mapping[str, Any], q: float) -> tuple[float, float, float, float]:
-    """E[f], E[f²], E[f'²] and E[f⁴] with fixed parameters."""
+def _log_slope(second: float, by_size: float) -> float:
+    """D log V / d log q of V(q) = E[f²], from V and E[f² z²] / q; nan where V is 0 or infinite.
+
+    The density of N(0, q) has the derivative (z² / q - 1) / (2 q) times itself by q. Hence q V' / V =
+    E[f² (z² / q - 1)] / (2 V), without a derivative of f, so that kinks and jumps do not matter.
+    """
+    return (by_size / second - 1) / 2 if 0 < second < math.inf else math.nan
+
+
+def _of_curve(entry: Activation, chosen: Mapping[str, Any], q: float) -> tuple[float, float, float, float, float]:
+    """E[f], E[f²], E[f'²], E[f⁴] and E[f² z²] / q with fixed parameters."""
     u, weights = _rule(_within(entry.kinks(**chosen), q))
     z, value, slope = math.sqrt(q) * u, np.empty_like(u), np.empty_like(u)
     with np.errstate(all="ignore"):
         entry.value(z, value, **chosen)
         entry.slope(z, value, slope, **chosen)
         squares = np.square(value)
-        powers = value, squares, np.square(slope), np.square(squares)
-        mean, second, of_slope, fourth = (_sum(power * weights) for power in powers)
-    return mean, second, of_slope, fourth
+        powers = value, squares, np.square(slope), np.square(squares), squares * u * u
+        mean, second, of_slope, fourth, by_size = (_sum(power * weights) for power in powers)
+    return mean, second, of_slope, fourth, by_size
 
 
 def _drawn(entry: Activation, chosen: dict[str, Any]) -> list[tuple[float, dict[str, Any]]]:

@@ -39,7 +39,8 @@ class Dropout(Layer):
     def signal(self, incoming: Moments) -> Moments:
         """A share 1 - rate of the units is divided by 1 - rate: the mean stays, squares are divided by 1 - rate."""
         kept = 1 - self.rate
-        return Moments(incoming.mean, incoming.second / kept, incoming.slope / kept)
+        second, slope, fourth = incoming.second / kept, incoming.slope / kept, incoming.fourth / kept**3
+        return Moments(incoming.mean, second, slope, fourth, incoming.log_slope)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value, changed, in_words
-from nnlab.maths.signal.moments import STANDARD, Moments, moments
+from nnlab.maths.signal.moments import Moments, moments
 from nnlab.networks.layers.base import (
     STANDARD_INPUTS,
     BoundLayer,
@@ -76,8 +76,10 @@ class Elementwise(Layer):
 
     def signal(self, incoming: Moments) -> Moments:
         """Those of the activation for normal pre-activations; of others the slope alone, as if they were normal."""
-        found = moments(self.activation, self.chosen)
-        return found if incoming == STANDARD else Moments(math.nan, math.nan, incoming.slope * found.slope)
+        if not incoming.is_normal:
+            return Moments(math.nan, math.nan, incoming.slope * moments(self.activation, self.chosen).slope)
+        found = moments(self.activation, self.chosen, incoming.second)
+        return replace(found, slope=incoming.slope * found.slope, log_slope=incoming.log_slope * found.log_slope)
 
     def start(self, shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
         """The values that the experiment gives."""

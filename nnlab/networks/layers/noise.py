@@ -33,8 +33,11 @@ class Noise(Layer):
         return Equations(f"{{x}} + {self.std:g} n", "{dy}", where=where)
 
     def signal(self, incoming: Moments) -> Moments:
-        """Its variance is added."""
-        return Moments(incoming.mean, incoming.second + self.std**2, incoming.slope)
+        """Its variance s² is added, which does not grow with E[f²]; E[(f + s n)⁴] = E[f⁴] + 6 E[f²] s² + 3 s⁴."""
+        added = self.std**2
+        second = incoming.second + added
+        fourth = incoming.fourth + 6 * incoming.second * added + 3 * added**2
+        return Moments(incoming.mean, second, incoming.slope, fourth, incoming.log_slope * incoming.second / second)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

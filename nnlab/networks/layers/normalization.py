@@ -11,7 +11,7 @@ where the means are over those n values. (Ioffe, Szegedy 2015, ICML; Ba, Kiros, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,8 @@ class Normalization(Layer):
         return Equations("{gamma} · n + {beta}", backward, own, where)
 
     def signal(self, _incoming: Moments) -> Moments:
-        """Mean 0 and variance 1, whatever it gets."""
-        return STANDARD
+        """Mean 0 and variance 1, whatever it gets, and whatever the variance of that."""
+        return replace(STANDARD, log_slope=0.0)
 
     def start(self, shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
         """No change of scale, no shift."""

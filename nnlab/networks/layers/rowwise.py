@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import RowActivation
 from nnlab.maths.dual import DualArray, along
 from nnlab.maths.parameters import Value, changed, in_words
-from nnlab.maths.signal.moments import NOT_KNOWN, STANDARD, Moments
+from nnlab.maths.signal.moments import NOT_KNOWN, Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
 from nnlab.networks.layers.equations import Equations, indexed
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum
@@ -44,7 +44,7 @@ class Rowwise(Layer):
 
     def signal(self, incoming: Moments) -> Moments:
         """Those of the activation for normal pre-activations, where they do not depend on its width."""
-        found = self.activation.moments if incoming == STANDARD else None
+        found = self.activation.moments if incoming.is_normal and incoming.second == 1 else None
         return NOT_KNOWN if found is None else found(**self.chosen)
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.initializers import Draws, Fans, Initializer
+from nnlab.maths.initializers import INITIALIZERS, Draws, Fans, Initializer, Variances
 from nnlab.maths.parameters import Value
 from nnlab.maths.signal.moments import STANDARD, Moments
 from nnlab.networks.layers.base import STANDARD_INPUTS, DrawsFor, Incoming, Layer, Shape
@@ -75,6 +75,15 @@ class Weighted(Layer):
         pairs = [(self.initializer, self.chosen), (self.bias_initializer, self.bias_chosen)]
         faults = (one.fault(fans, **chosen) for one, chosen in pairs if one is not None and one.fault is not None)
         return next(filter(None, faults), None)
+
+    def variances(self, shape: Shape, incoming: Incoming) -> Variances | None:
+        """Those of its initial weights, times the fan-in, and biases, where the initialiser tells them."""
+        has_own_bias = self.bias_initializer is not None and self.bias_initializer is not INITIALIZERS["zeros"]
+        if self.initializer.variances is None or has_own_bias:
+            return None
+        found = self.initializer.variances(self._fans(shape, incoming), **self.chosen)
+        bias = found.bias if self.bias_initializer is None else 0.0
+        return Variances(self.gain**2 * found.weights, self.gain**2 * bias, found.centred)
 
     def _fans(self, shape: Shape, incoming: Incoming) -> Fans:
         return Fans(*self.fans(shape), *incoming)
