@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-Estimate = tuple[float, float, float]
+from nnlab.maths.statistics.across.comparison import SetPair
 
 
-def forest(
-    data_sets: Mapping[str, Estimate],
-    mean: Estimate | None,
-    prediction: tuple[float, float] | None,
-    *,
-    arm: str,
-    baseline: str,
-    equivalence: tuple[float, float] | None,
-    title: str,
-    level: float = 0.95,
-) -> Figure:
+def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title: str, baseline: str = "") -> Figure:
     """A row for each data set with the difference of two arms and its interval; below, their mean and the prediction.
 
-    All numbers are natural logarithms of error ratios, ln(error of `arm` / error of `baseline`), below 0 where the arm
-    is better; the axis shows them in percent of the baseline's error. Each data set has (estimate, low, high), the ends
-    of its interval at `level`; nan where there is no figure. `mean` is that of the random-effects model with its
-    interval, drawn as a diamond; `prediction` are the ends of the interval for the next data set, drawn as a bar; None
-    where the data sets are too few. `equivalence` is the region that counts as no difference, shaded.
+    The difference is that of the other arm's error from the `baseline`'s, by default of the better arm's from the worse
+    one's, in percent on a logarithmic axis: left of 0 the arm has less error. Intervals are those of the pair, of 95 %.
+    `families` (F,) names the rows of `pair.differences`. Below them a diamond is the random-effects mean, and a bar the
+    interval for the next data set. Differences within `equivalence`, relative as in `compare_sets`, count as none; this
+    region is shaded. Of more than 40 data sets those with the largest differences are drawn.
     """
     raise NotImplementedError

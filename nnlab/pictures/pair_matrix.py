@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+
+from nnlab.maths.statistics.across.comparison import SetComparison
 
 
-def pair_matrix(
-    arms: Sequence[str],
-    log_ratios: NDArray[Any],
-    wins: NDArray[Any],
-    ties: NDArray[Any],
-    p: NDArray[Any],
-    *,
-    data_sets: int,
-    title: str,
-    significance: float = 0.05,
-) -> Figure:
-    """A cell for each pair of arms: the row's error against the column's, wins/ties/losses, and the corrected p.
+def pair_matrix(comparison: SetComparison, *, title: str) -> Figure:
+    """A cell for each pair of arms: how the row's error differs from the column's, won/tied/lost sets, corrected p.
 
-    All arrays are (K, K) for K `arms` in any order, row against column. `log_ratios` holds means over the data sets of
-    ln(error of the row / error of the column), so that below 0 the row is better; `wins` and `ties` count data sets;
-    losses are the wins of the column, `wins.T`. `p` is corrected for all pairs; nan where there is none. The diagonals
-    are not read. The cells of pairs with p below `significance` are bold. The best arms by the mean of their row are
-    at the top and at the left; of more than 20 the best 20 are drawn, and on a narrow page as many as fit.
+    The comparison is one of all pairs. A cell is blue where the row has less error and orange where it has more, the
+    stronger the larger the difference, up to twice the error; it is bold where the two are told apart. The arms are in
+    the order of their average ranks; of more than 20 the best 20 are drawn. On a narrow page small cells hold the
+    difference alone, and as many arms are drawn as have room.
     """
     raise NotImplementedError
