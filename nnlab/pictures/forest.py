@@ -57,7 +57,7 @@ def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title:
     largest = sorted(found, key=lambda row: -abs(row[1].estimate))[:MOST_SETS]
     names, intervals = zip(*sorted(largest, key=lambda row: row[1].estimate), strict=True)
     labels = [in_two_lines(name, letters_for(30, 16)) for name in (*names, *_SUMMARIES)]
-    row = 0.42 if any("\n" in label for label in labels) else 0.34
+    row = 0.37 if any("\n" in label for label in labels) else 0.32
     figure = blank(title, width=9.0, height=2.5 + row * len(labels))
     axes = figure.subplots()
     _frame(axes, [*intervals, mean, next_set], math.log1p(equivalence))
@@ -66,7 +66,7 @@ def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title:
     _name_rows(axes, labels)
     side = f"left: {shortened(arm, letters_for(30, 16))} has less error"
     against = " against ".join(shortened(name, letters_for(36, 16)) for name in (arm, other))
-    dress(axes, x=f"difference of errors (logarithmic); {side}", y="", sentence=f"Error of {against}")
+    dress(axes, x=f"difference of errors (%, logarithmic); {side}", y="", sentence=f"Error of {against}")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     say_below(figure, _how_to_read(len(found), equivalence, is_cut=any(are_cut)))
@@ -103,7 +103,12 @@ def _frame(axes: Axes, intervals: Sequence[Interval], within: float) -> None:
     low, high = float(every.min() - air), float(every.max() + air)
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(_ticks(low, high)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: relative_change(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _change(value)))
+
+
+def _change(log_ratio: float) -> str:
+    """A difference in percent, without the sign for it."""
+    return relative_change(log_ratio).removesuffix(" %")
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -114,7 +119,7 @@ def _ticks(low: float, high: float) -> list[float]:
         last = math.floor(max(-low, high) / math.log(2) / step)
         places = [index * step * math.log(2) for index in range(-last, last + 1)]
     else:
-        even = MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(math.expm1(low), math.expm1(high))
+        even = np.array(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(math.expm1(low), math.expm1(high)))
         places = np.log1p(even[even > -1]).tolist()
     return [place for place in places if low <= place <= high]
 
@@ -154,7 +159,7 @@ def _draw_line(axes: Axes, row: int, interval: Interval, colour: str, width: flo
         return False
     left, right = axes.get_xlim()
     axes.plot(ends.clip(left, right), [row, row], color=colour, linewidth=width, solid_capstyle="butt", zorder=3)
-    beyond = [(left, "<")] * bool(ends[0] < left) + [(right, ">")] * bool(ends[1] > right)
+    beyond = [one for one, is_cut in (((left, "<"), ends[0] < left), ((right, ">"), ends[1] > right)) if is_cut]
     for edge, mark in beyond:
         axes.plot([edge], [row], color=colour, marker=mark, markersize=8, clip_on=False, zorder=5)
     return bool(beyond)
@@ -165,7 +170,7 @@ def _print(axes: Axes, row: int, interval: Interval) -> None:
     ends = _ends(interval)
     words = relative_change(interval.estimate)
     if drawable(ends).all():
-        words += " [{}, {}]".format(*(relative_change(end).removesuffix(" %") for end in ends))
+        words += f" [{_change(ends[0])}, {_change(ends[1])}]"
     axes.text(1.015, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=INK)
 
 

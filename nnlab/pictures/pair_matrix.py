@@ -110,7 +110,7 @@ def _cells(arms: Sequence[str], pairs: Sequence[SetPair]) -> Iterator[tuple[int,
 
 
 def _p_value(p: float) -> str:
-    """p to two digits, at most three behind the point."""
+    """A p-value to two digits, at most three behind the point."""
     return "p<0.001" if p < 0.001 else f"p {p:.{2 if p >= 0.1 else 3}f}" if p < 0.995 else "p 1"
 
 

@@ -23,7 +23,6 @@ from nnlab.pictures.style import (
     INK,
     LINES,
     NORMAL,
-    SMALL,
     add_note,
     blank,
     count,

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from nnlab.pictures.arms import MOST_SPREADS, Styles, arm_style, style_of
+from nnlab.pictures.arms import MOST_SPREADS, Styles, arm_style, draw_alone, frames, key_of_others, style_of
 from nnlab.pictures.scales import drawable, scale_metric
 from nnlab.pictures.style import (
     FAINT,
     INK,
     LEGEND,
+    NORMAL,
     blank,
     count,
     dress,
+    fitted,
     joined,
     label_ends,
     legend,
     letters_for,
     number,
+    page_width,
     say,
     shortened,
 )
@@ -36,7 +40,8 @@ _FARTHEST = 100.0  # times the least error
 _FACTORS = (1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _BUDGETS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 _MOST_TICKS, _FEW_BUDGETS = 7, 10
-_FRAME = 4.2  # inches of the height of a frame with names beside it
+_LETTER = 0.085  # inches
+_FRAME, _LOW_FRAME = 5.2, 2.5  # inches of the height of a frame with names beside it; with panels below
 
 
 def performance_profiles(errors: Mapping[str, NDArray[Any]], *, title: str, styles: Styles | None = None) -> Figure:
@@ -66,7 +71,10 @@ def performance_profiles(errors: Mapping[str, NDArray[Any]], *, title: str, styl
     keys = dict(zip(names, handles, strict=False))
     keys |= {f"the other {count(len(order) - len(coloured))} arms": handles[-1]} if len(coloured) < len(order) else {}
     keys |= _draw_chance(axes, by_chance, last)
-    sentence = f"Share of {count(sets)} data sets on which an arm's error is at most so many times the least of all arms"
+    sentence = (
+        f"Share of {count(sets)} data sets on which an arm has at most τ times the least error of all arms; the "
+        "higher, and the farther left, the better"
+    )
     dress(axes, x="factor τ of the least error (logarithmic)", y="data sets (%)", sentence=sentence)
     _scale_factors(axes, last)
     legend(figure, [*keys.values()], [*keys])
@@ -95,11 +103,11 @@ def _draw_steps(
     axes: Axes, factors: NDArray[np.float64], last: float, style: tuple[str, str, str], place: int, *, is_faint: bool
 ) -> Line2D:
     """Draw one arm's profile, with markers at other steps than those of other arms."""
-    at = np.sort(factors[factors <= last])
-    x, y = np.array([1.0, *at, last]), np.array([0, *np.arange(1, at.size + 1), at.size]) / len(factors)
+    x = np.array([1.0, *np.unique(factors[(factors > 1) & (factors <= last)]), last])
+    y = (factors[:, np.newaxis] <= x).mean(axis=0)
     colour, line, marker = (FAINT, "-", "") if is_faint else style
     return axes.plot(x, y, color=colour, linestyle=line, marker=marker, markersize=6, drawstyle="steps-post",
-                     linewidth=1.0 if is_faint else 2.2, markevery=(1 + place % 3, 3), clip_on=False,
+                     linewidth=1.0 if is_faint else 2.2, markevery=(place % 3, 3), clip_on=False,
                      zorder=2 if is_faint else 3)[0]  # fmt: skip
 
 
@@ -108,18 +116,13 @@ def _draw_chance(axes: Axes, factors: NDArray[np.float64], last: float) -> dict[
     if not (factors <= last).any():
         return {}
     _draw_steps(axes, factors, last, (INK, ":", ""), 0, is_faint=False)
-    return {"chance": style_of(INK, ":")}
+    return {"an answer by chance": style_of(INK, ":")}
 
 
 def _scale_factors(axes: Axes, last: float) -> None:
     """A logarithmic axis from 1 to the factor `last`, with ticks that are far enough from each other."""
     axes.set(xscale="log", xlim=(1, last), ylim=(-0.02, 1.03))
-    apart = np.log(last) / _MOST_TICKS
-    ticks: list[float] = []
-    for factor in _FACTORS:
-        if factor <= last and (not ticks or np.log(factor / ticks[-1]) >= apart):
-            ticks.append(factor)
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_locator(FixedLocator(_thinned(_FACTORS, last, _MOST_TICKS)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
@@ -137,36 +140,72 @@ def budget_curves(
 
     Each arm is (3, B): the mean and both ends of its band for b = 1 … B, nan where unknown. `label` is what the y axis
     shows, such as "error, share of chance's"; `band` says what the band is, such as "95 % interval of the mean". Names
-    stand at the ends of the curves. Of more than five arms no bands are drawn, of more than ten the best seven at the
-    largest budget are in colour, of more than 20 the best 20 are drawn. `styles` come from `arm_style`; by default that
-    of the drawn arms.
+    stand at the ends of the curves. The bands of several arms would hide each other: each arm has a panel of its own
+    below, and of more than five arms no bands are drawn. Of more than ten the best seven at the largest budget are in
+    colour, of more than 20 the best 20 are drawn. `styles` come from `arm_style`; by default that of the drawn arms.
     """
     styles = styles or arm_style(arms)
     shown = {name: np.where(drawable(values), values, np.nan).astype(float) for name, values in arms.items()}
-    order = sorted((name for name in shown if np.isfinite(shown[name][0]).any()), key=lambda name: _last(shown[name]))
-    order, coloured = order[:MOST_ARMS], _coloured(order)
-    figure = blank(title, width=9.0, height=_FRAME + 1.5)
-    axes = figure.subplots()
-    with_bands = len(arms) <= MOST_SPREADS
-    for name in reversed(order):
-        _draw_budget(axes, shown[name], styles[name], is_faint=name not in coloured, with_band=with_bands)
-    drawn = [values if with_bands else values[:1] for values in (shown[name] for name in order)]
-    scale_metric(axes, "y", np.concatenate([np.empty(0), *(values.ravel() for values in drawn)]), label)
-    sentence = joined([
-        "Expected error with the best of so many drawn settings",
-        f"band: {band}" if with_bands else "",
-        f"in colour: the best {BEST_COLOURED} at the largest budget" if len(coloured) < len(order) else "",
-        f"the best {MOST_ARMS} of {count(len(arms))} arms" if len(arms) > MOST_ARMS else "",
-    ])  # fmt: skip
+    known = [name for name, values in shown.items() if np.isfinite(values[0]).any()]
+    order = sorted(known, key=lambda name: _last(shown[name]))[:MOST_ARMS]
+    coloured, has_bands = _coloured(order), len(order) <= MOST_SPREADS
+    figure, axes, panels = _frames(title, len(order) if has_bands else 0)
+    lines = [_draw_budget(axes, shown[name][0], styles[name], is_faint=name not in coloured) for name in order]
+    for panel, name in zip(panels or [axes], order if has_bands else [], strict=False):
+        budgets = np.arange(1, shown[name].shape[1] + 1)
+        panel.fill_between(budgets, *shown[name][1:], color=styles[name][0], alpha=0.15, linewidth=0)
+    scale_metric(axes, "y", np.concatenate([np.empty(0), *(shown[name].ravel() for name in order)]), "")
+    sentence = _how_drawn(order, arms, band if has_bands else "", panels)
     dress(axes, x="budget (settings tried)", y=label, sentence=sentence)
-    _scale_budget(axes, max((values.shape[1] for values in arms.values()), default=1))
+    largest = max((values.shape[1] for values in arms.values()), default=1)
+    _scale_budget(axes, largest, _MOST_TICKS)
+    draw_alone(panels, order, lines, styles, axes)
+    for panel in panels:
+        panel.set_xlabel("budget")
+        _scale_budget(panel, largest, 3)
     if not order:
         say(axes, "no arm has a finite value")
-    names = [shortened(name, letters_for(28, 16)) for name in order]
-    ends = [_last(shown[name]) for name in order]
-    colours = [styles[name][0] if name in coloured else FAINT for name in order]
-    label_ends(axes, [*zip(names, ends, colours, strict=True)], height=_FRAME)
+    colours = [FAINT if name not in coloured else styles[name][0] for name in order]
+    _name_curves(
+        axes, panels, {name: (_last(shown[name]), colour) for name, colour in zip(order, colours, strict=True)}
+    )
+    others = key_of_others(panels)
+    legend(figure, [*others.values()], [*others])
     return figure
+
+
+def _frames(title: str, panels: int) -> tuple[Figure, Axes, list[Axes]]:
+    """A frame with room for many names at its right, or a lower one with panels below it."""
+    if panels > 1:
+        return frames(title, panels)
+    figure = blank(title, width=9.0, height=_FRAME + 1.5)
+    return figure, figure.subplots(), []
+
+
+def _name_curves(
+    axes: Axes, panels: Sequence[Axes], names: Sequence[str], ends: Sequence[tuple[float, Line2D]]
+) -> None:
+    """Names at the ends of the curves, given by their last values and lines, and above the panels."""
+    letters = letters_for(18, 12) if panels else letters_for(28, 16)
+    labels = [
+        (shortened(name, letters), end, str(line.get_color())) for name, (end, line) in zip(names, ends, strict=True)
+    ]
+    label_ends(axes, labels, height=_LOW_FRAME if panels else _FRAME)
+    beside = 1.6 + _LETTER * max((len(label) for label, *_ in labels), default=0)
+    across = len({panel.get_position().x0 for panel in panels})
+    for panel, name in zip(panels, ends, strict=False):
+        room = (min(page_width(), 9.0) - beside) / across - 0.15
+        panel.set_title(fitted(name, room, NORMAL), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
+
+
+def _how_drawn(order: Collection[str], arms: Collection[str], band: str, panels: Sequence[Axes]) -> str:
+    """The sentence above the frame."""
+    return joined([
+        f"Expected error with the best of so many drawn settings{'' if band else ', without bands'}",
+        f"{'below, arm by arm: the band, ' if panels else 'band: '}{band}" if band else "",
+        f"in colour: the best {BEST_COLOURED} at the largest budget" if len(order) > MOST_COLOURED else "",
+        f"the best {MOST_ARMS} of {count(len(arms))} arms" if len(arms) > MOST_ARMS else "",
+    ])  # fmt: skip
 
 
 def _last(values: NDArray[np.float64]) -> float:
@@ -174,27 +213,32 @@ def _last(values: NDArray[np.float64]) -> float:
     return float(values[0][np.isfinite(values[0])][-1])
 
 
-def _draw_budget(
-    axes: Axes, values: NDArray[np.float64], style: tuple[str, str, str], *, is_faint: bool, with_band: bool
-) -> None:
-    """Draw one arm's curve, with its band behind it."""
+def _draw_budget(axes: Axes, means: NDArray[np.float64], style: tuple[str, str, str], *, is_faint: bool) -> Line2D:
+    """Draw one arm's curve up to its last known mean."""
     colour, line, marker = (FAINT, "-", "") if is_faint else style
-    budgets = np.arange(1, values.shape[1] + 1)
-    if with_band:
-        axes.fill_between(budgets, values[1], values[2], color=colour, alpha=0.13, linewidth=0)
-    axes.plot(budgets, values[0], color=colour, linestyle=line, marker=marker, markersize=6,
-              markevery=max(1, len(budgets) // 10), linewidth=1.0 if is_faint else 2.2,
-              zorder=2 if is_faint else 3)  # fmt: skip
+    known = np.flatnonzero(np.isfinite(means))
+    return axes.plot(known + 1, means[known], color=colour, linestyle=line, marker=marker, markersize=6,
+                     markevery=max(1, len(known) // 10), linewidth=1.0 if is_faint else 2.2,
+                     zorder=2 if is_faint else 3)[0]  # fmt: skip
 
 
-def _scale_budget(axes: Axes, largest: int) -> None:
-    """Whole numbers below the budgets, on a logarithmic axis if they are many."""
+def _scale_budget(axes: Axes, largest: int, most: int) -> None:
+    """Whole numbers below the budgets, at most about `most`, on a logarithmic axis if they are many."""
     if largest > _FEW_BUDGETS:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(_BUDGETS))
+        nearest = math.exp(math.log(largest) / most)
+        axes.xaxis.set_major_locator(FixedLocator([*_thinned(_BUDGETS, largest / nearest, most), largest]))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=most, integer=True))
     axes.set_xlim(1, max(largest, 2))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+
+
+def _thinned(ticks: Sequence[float], last: float, most: int) -> list[float]:
+    """Those of the ticks up to `last`, from 1 on, that are far enough from each other on a logarithmic axis."""
+    kept: list[float] = []
+    for tick in ticks:
+        if tick <= last and (not kept or math.log(tick / kept[-1]) >= math.log(last) / most):
+            kept.append(tick)
+    return kept

@@ -162,7 +162,7 @@ def _apart(places: NDArray[Any], gap: float) -> NDArray[Any]:
         moved.append(max(float(place), moved[-1] + gap))
     lift = float((np.array(moved) - places).max(initial=0.0))
     steps = gap * np.arange(len(moved))
-    return np.maximum(np.minimum(np.array(moved) - lift / 2, 1 - steps[::-1]), steps)
+    return np.array(moved) - lift / 2 if not moved else (np.array(moved) - lift / 2).clip(steps, 1 - steps[::-1])
 
 
 def say(axes: Axes, words: str) -> None:
