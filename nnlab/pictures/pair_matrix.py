@@ -34,7 +34,7 @@ from nnlab.pictures.style import (
 MOST_ARMS = 20
 _FULL, _SMALL = (0.76, 0.6), (0.44, 0.36)  # width and height in inches of cells with three lines, and with one
 _LETTER = 0.085  # inches
-_STRONGEST, _WEAKEST = math.log(2), math.log(1.1)  # a difference above which colours do not grow; the least such one
+_STRONGEST, _WEAKEST = math.log(2), math.log(1.25)  # a difference above which colours do not grow; the least such one
 _PALER = 0.75  # the strongest colour, from white at 0: dark type must be legible on it
 _NO_PAIR = "#efefef"
 _BETTER_TO_WORSE = LinearSegmentedColormap.from_list("better_to_worse", [BLUE, "white", ORANGE])
