@@ -22,8 +22,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nnlab.maths.signal.moments import NOT_KNOWN, STANDARD, Moments, normal
-from nnlab.networks.layers.base import Incoming, Layer, Shape
+from nnlab.maths.signal.normal import NOT_KNOWN, STANDARD, Moments, of_normal
+from nnlab.networks.layers.base import InputSignal, Layer, Shape
 from nnlab.networks.layers.normalization import Normalization
 from nnlab.networks.layers.weighted import Weighted
 from nnlab.networks.network import LayerStartError, Network
@@ -64,7 +64,7 @@ def expected(network: Network) -> list[Expected]:
 
 def _normal(q: float) -> Moments:
     """Those of N(0, q) to six digits, so that layers at a fixed point of q share one set of integrals."""
-    return normal(float(f"{q:.6g}")) if 0 < q < math.inf else NOT_KNOWN
+    return of_normal(float(f"{q:.6g}")) if 0 < q < math.inf else NOT_KNOWN
 
 
 def _through(layer: Layer, signal: Moments) -> Moments:
@@ -80,7 +80,7 @@ def _of(
 ) -> Expected:
     """The numbers of one layer with weights that gets `signal`."""
     assumed, is_first = network.signals[place], place == network.first
-    start, fan_in = layer.variances(shape, Incoming(assumed, is_first)), layer.fans(shape)[0]
+    start, fan_in = layer.variances(shape, InputSignal(assumed, is_first)), layer.fans(shape)[0]
     if start is None:
         return Expected(layer, activation, signal, fan_in, is_centred=False, variance=math.nan)
     if math.isnan(assumed.second):  # measured when it starts: the gain makes up for what it gets, whatever that is

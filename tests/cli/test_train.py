@@ -159,7 +159,7 @@ def test_summary_json_has_the_keys_of_the_design(run):
     summary = read_json(run / "summary.json")
     assert set(summary) == {
         *("schema", "run", "status", "final", "best", "baselines", "sentences", "gates", "steps", "parameters"),
-        *("seconds", "sha256"),
+        *("start", "seconds", "sha256"),
     }
     assert summary["status"] == "completed"
     assert summary["steps"] == 30

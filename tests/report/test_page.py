@@ -193,8 +193,8 @@ def sections(read):
 def test_a_training_leaves_a_report(xor):
     read = Reader((xor / "report.html").read_text(encoding="utf-8"))
     assert sections(read) == [
-        *("Result", "Gates", "By class or target", "Network and optimizer", "More curves", "Pictures", "Data"),
-        *("Experiment", "Environment"),
+        *("Result", "Gates", "By class or target", "Network and optimizer", "Start", "More curves"),
+        *("Pictures", "Data", "Experiment", "Environment"),
     ]
     assert read.text("h1") == "xor"
     assert "Completed 1,000 steps in" in read.text("p")
