@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,11 @@ from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.experiments import catalogue
 from nnlab.experiments import pictures as of_trainings
+from nnlab.maths.activations import ACTIVATIONS, AnyActivation, RowActivation
+from nnlab.maths.initializers import Fans, fair_fault, fair_variances
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS
+from nnlab.maths.signal.moments import moments
+from nnlab.maths.signal.normal import Moments
 
 FOLDER = Path(__file__).resolve().parent
 MADE = "<!-- Made by docs/make_reference.py from the tables of the code: change these, and run it again. -->"
@@ -39,6 +44,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands(),
         "keys.md": _keys(experiment_schema()),
         **{f"{kind}.md": _entries(kind) for kind in _TABLES},
+        "gains.md": _gains(),
         "data-sets.md": _data_sets(),
         "figures.md": _figures(),
         "exceptions.md": _exceptions(),
@@ -288,6 +294,66 @@ def _parameter(parameter: Mapping[str, Any]) -> list[str]:
     default = "" if parameter["default"] is None else _code(_plain(parameter["default"]))
     learnable = "; can be learned" if parameter["learnable"] else ""
     return [_code(parameter["name"]), parameter["expected"] + learnable, default, parameter["description"]]
+
+
+def _gains() -> Iterator[str]:
+    yield "# Gains of fair starts"
+    yield (
+        "What `init: fair` makes of each activation f with its default parameters, for pre-activations z ~ N(0, 1): the"
+        " gain of the layer above it under each aim, with the standard deviation of the biases where it is not 0, and "
+        "what is to be expected under `aim: forward`. [Fair starts](../starts.md) says what follows from the columns. "
+        "A dash stands where there is no such start, or where nothing is known."
+    )
+    rows = [[name, *_gain_cells(found)] for name, entry in ACTIVATIONS.items() if (found := _moments_of(entry))]
+    yield made_table(
+        [
+            *("activation", "forward", "gradient", "critical", "centred"),
+            *("same for every input", "gradient a layer", "differences a layer", "± 10 % from"),
+        ],
+        [[_code(name), *cells] for name, *cells in rows],
+    )
+    facts = {
+        "forward": "1 / √E[f²]",
+        "gradient": "1 / √E[f′²]",
+        "critical": "the same with biases, for functions with E[f′²] ≥ E[f²]",
+        "centred": "1 / √Var f",
+        "same for every input": "E[f]² / E[f²]",
+        "gradient a layer": "√χ = √(E[f′²] / E[f²]), by what the norm of the gradient is multiplied",
+        "differences a layer": (
+            "d log E[f²] / d log q for z ~ N(0, q), by what a small relative difference of two signals is multiplied"
+        ),
+        "± 10 % from": (
+            "100 (κ - 1) inputs with κ = E[f⁴] / E[f²]²: from there on the variance of a layer scatters by 10 % or less"
+        ),
+    }
+    yield "\n".join(f"- *{column}*: {what}." for column, what in facts.items())
+
+
+def _moments_of(entry: AnyActivation) -> Moments | None:
+    chosen = {parameter.name: parameter.default for parameter in entry.parameters}
+    if isinstance(entry, RowActivation):
+        return entry.moments and entry.moments(**chosen)
+    return moments(entry, chosen)
+
+
+def _gain_cells(f: Moments) -> Iterator[str]:
+    """The cells of a row of the table of gains."""
+    for aim in ("forward", "gradient", "critical", "centred"):
+        fans = Fans(2, 2, f)
+        start = None if fair_fault(fans, aim=aim) else fair_variances(fans, aim=aim)
+        bias = f", biases {_short(math.sqrt(start.bias))}" if start and start.bias > _NO_BIAS else ""
+        yield _short(math.sqrt(start.weights)) + bias if start else "–"
+    yield f"{100 * f.mean_share:.0f} %"
+    yield f"× {_short(math.sqrt(f.chi))}" if f.chi >= 0 else "–"
+    yield f"× {_short(f.log_slope)}" if math.isfinite(f.log_slope) else "–"
+    yield f"{math.ceil(round(100 * (f.kurtosis - 1), 6)):,}" if math.isfinite(f.kurtosis) else "–"
+
+
+_NO_BIAS = 1e-6
+
+
+def _short(number: float) -> str:
+    return f"{round(number, 3):g}"
 
 
 def _data_sets() -> Iterator[str]:

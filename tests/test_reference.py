@@ -1,7 +1,7 @@
 """The committed reference pages are those that docs/make_reference.py makes of the tables of the code."""
 
 import pytest
-from documentation import REFERENCE, make_reference
+from documentation import REFERENCE, make_reference, text_of
 
 SCRIPT = make_reference()
 
@@ -19,6 +19,18 @@ def test_there_are_no_other_pages(made):
 def test_a_page_is_what_the_tables_say(page, made):
     again = "run `python docs/make_reference.py` and commit what it writes"
     assert page.read_text(encoding="utf-8") == made[page.name], again
+
+
+def test_the_gains_on_the_page_of_fair_starts_are_those_of_the_table(made):
+    rows = {cells[0].strip("`"): cells for cells in cells_of(made["gains.md"])}
+    page = [cells for cells in cells_of(text_of("starts.md")) if cells[0] in rows]
+    assert len(page) > 8
+    for name, gain, *rest in page:
+        assert (gain, *rest) == (rows[name][1], *rows[name][5:])
+
+
+def cells_of(page):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
 
 
 def test_a_cell_holds_what_would_end_it():
