@@ -30,7 +30,10 @@ def test_the_gains_on_the_page_of_fair_starts_are_those_of_the_table(made):
 
 
 def cells_of(page):
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    """The cells of all rows of tables, without headings."""
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row, after in zip(cells, [*cells[1:], [""]], strict=True) if not {"---"} & {row[0], after[0]}]
 
 
 def test_a_cell_holds_what_would_end_it():
