@@ -212,7 +212,7 @@ def test_every_entry_of_a_table_is_named(table):
 
 
 def test_every_initializer_is_named():
-    named = {"zeros", "constant", "uniform", "normal"}
+    named = {"fair", "zeros", "constant", "uniform", "normal"}
     named |= {"identity", "truncated_normal", "orthogonal", "variance_scaling"}
     named |= {f"{kind}_{draw}" for kind in ("glorot", "he", "lecun") for draw in ("uniform", "normal")}
     assert named == set(INITIALIZERS)
