@@ -457,10 +457,9 @@ def _unknown(kind: str, name: Any, known: list[str]) -> str:
 
 
 def _near_activation(name: str, known: list[str]) -> str:
-    """The activation that was perhaps meant, of the literature only if no other is like it; or the other ones."""
+    """The activation that was perhaps meant, or all but those of the literature."""
     own = [other for other in known if other not in LITERATURE]
-    expected = f"; expected one of {', '.join(own)}, or of `nnlab activations list --all`"
-    return suggestion(name, own) or suggestion(name, known) or expected
+    return suggestion(name, known) or f"; expected one of {', '.join(own)}, or of `nnlab activations list --all`"
 
 
 def _complete(entry: Entry, mapping: dict[str, Any], as_: type[AnyChoice]) -> AnyChoice:

@@ -206,8 +206,7 @@ def _chosen(entry: AnyActivation, values: Mapping[str, float]) -> dict[str, Any]
 
 def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: dict[str, float]) -> Activation:
     if text.isidentifier() and not values and text not in {"x", "pi", "e"}:
-        near = suggestion(text, ACTIVATIONS) or suggestion(text, activations)
-        raise ConfigError(ambiguity(text) or f"unknown activation '{printable(text)}'{near}")
+        raise ConfigError(ambiguity(text) or f"unknown activation '{printable(text)}'{suggestion(text, activations)}")
     try:
         return Formula.parse(text, tuple(values)).to_activation("formula", values)
     except FormulaError as error:
