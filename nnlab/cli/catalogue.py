@@ -182,15 +182,22 @@ def _literature_lines(about: dict[str, Any]) -> Iterator[str]:
     """What is known of a published function: other names, where libraries disagree, and how certain the formula is."""
     if "certainty" not in about:
         return
-    from nnlab.maths.literature import CERTAINTIES, entries_called
+    from nnlab.maths.literature import CERTAINTIES
 
-    for second in about["also"]:
-        others = [name for name in entries_called(second) if name != about["name"]]
-        yield f"  also called {second}{f', as is {listed(others)}' if others else ''}"
+    if about["also"]:
+        yield f"  also called {', '.join(map(_second_name, about['also']))}"
     if "note" in about:
         yield f"  note: {about['note']}"
     yield f"  certainty {about['certainty']}: {CERTAINTIES[about['certainty']]}"
     yield f"  looked up again: {about['seen_again']}"
+
+
+def _second_name(second: str) -> str:
+    """A second name, which may be that of several functions."""
+    from nnlab.maths.literature import entries_called
+
+    names = entries_called(second)
+    return f"{second} (a name of {listed(names)})" if len(names) > 1 else second
 
 
 def _start(about: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import erf, expit, ndtr
+from scipy.special import erf, expit
 from strategies import HEADS, network_of, targets
 
 from nnlab.config.choices import choose_activation
