@@ -3,7 +3,7 @@
     Published(name, formula, source, certainty, seen_again, defaults, learnable, also, note)
 
 A is certain: the text of the source was seen, or two codes that agree. B was seen in one code, C is partly from memory.
-`seen_again` says where the function was looked up once more before it joined this table, or that it was not confirmed.
+`seen_again` says where the function was looked up once more before it joined this table, and what was not confirmed.
 The sections are those of the survey of Kunc and Kléma (2024, arXiv:2402.09092), read as its formulas stand in public
 transcriptions to PyTorch; Non-Linear, pyzjr and torch_activation are libraries of activations for PyTorch. `note` says
 where libraries disagree, and which functions are the same.
@@ -51,10 +51,9 @@ class Published:
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters of the formula, any numbers."""
-        about = (f"{name} of the formula" for name in self.defaults)
         return tuple(
-            Parameter(name, value, text, learnable=self.learnable)
-            for (name, value), text in zip(self.defaults.items(), about, strict=True)
+            Parameter(name, value, f"{name} of the formula", learnable=self.learnable)
+            for name, value in self.defaults.items()
         )
 
     @cached_property
@@ -176,7 +175,7 @@ LITERATURE: dict[str, Published] = by_name(
         "e_swish",
         "b * x * sigmoid(x)",
         "Alcaide 2018, arXiv:1801.07145", "A", "Kunc, Kléma 2024, 4.4.4",
-        {"b": 1.5}, learnable=False,
+        {"b": 1.5},
         note="silu times a constant: under a fair start the same as silu",
     ),
     Published(
@@ -188,9 +187,9 @@ LITERATURE: dict[str, Published] = by_name(
     Published(
         "psgu",
         "x * tanh(a * sigmoid(x))",
-        "Li et al. 2022, parametric self-circulating gating unit", "C", "Kunc, Kléma 2024, 4.4.7, the formula",
+        "Li et al. 2022, self-circulating gating units", "C", "Kunc, Kléma 2024, 4.4.7; its default not confirmed",
         {"a": 3.0}, learnable=True,
-        note="a = 3 is from memory and not confirmed; torch_activation starts at 0.5",
+        note="a = 3 is from memory; torch_activation starts at 0.5",
     ),
     Published(
         "tbsrelu",
@@ -249,14 +248,14 @@ LITERATURE: dict[str, Published] = by_name(
         "serlu",
         "l * where(x > 0, x, a * x * exp(x))",
         "Zhang, Li 2018, arXiv:1807.10117", "A", "Kunc, Kléma 2024, 3.7.13",
-        {"l": 1.07862, "a": 2.90427}, learnable=False,
+        {"l": 1.07862, "a": 2.90427},
         note="l and a give mean 0 and variance 1 under N(0, 1)",
     ),
     Published(
         "polu",
         "where(x > 0, x, (1 - x) ** -a - 1)",
         "Li, Ding, Li 2018, power linear unit", "A", "Kunc, Kléma 2024, 3.7.6",
-        {"a": 2.0}, learnable=False,
+        {"a": 2.0},
         note="its authors use a = 1, 1.5 and 2, pyzjr 1.5; a = 1 is polylu",
     ),
     Published(
@@ -287,13 +286,13 @@ LITERATURE: dict[str, Published] = by_name(
         "isrlu",
         "where(x > 0, x, x / sqrt(1 + a * x ** 2))",
         "Carlile et al. 2017, arXiv:1710.09967", "A", "Kunc, Kléma 2024, 3.8.9",
-        {"a": 1.0}, learnable=False,
+        {"a": 1.0},
     ),
     Published(
         "isru",
         "x / sqrt(1 + a * x ** 2)",
         "Carlile et al. 2017, arXiv:1710.09967", "A", "Kunc, Kléma 2024, 3.8.10",
-        {"a": 1.0}, learnable=False,
+        {"a": 1.0},
     ),
     Published(
         "sqnl",
@@ -408,7 +407,7 @@ LITERATURE: dict[str, Published] = by_name(
         "soft_clipping",
         "(softplus(a * x) - softplus(a * (x - 1))) / a",
         "Klimek, Perelstein 2018, arXiv:1810.11509", "A", "Kunc, Kléma 2024, 3.2.11",
-        {"a": 50.0}, learnable=False,
+        {"a": 50.0},
         note="the survey’s transcription has a = 1",
     ),
     Published(
@@ -434,13 +433,14 @@ LITERATURE: dict[str, Published] = by_name(
     Published(
         "hard_elish",
         "where(x > 0, x, expm1(x)) * clip((x + 1) / 2, 0, 1)",
-        "Basirat, Roth 2018, arXiv:1808.00783", "A", "not confirmed: the survey prints another function in 3.7.18",
+        "Basirat, Roth 2018, arXiv:1808.00783", "A", "two codes for Keras and TensorFlow",
+        note="the survey misprints it in 3.7.18",
     ),
     Published(
         "soft_plus_plus",
         "softplus(k * x) + x / c - log(2)",
         "Ciuparu, Nagy-Dabacan, Muresan 2020", "A", "Kunc, Kléma 2024, 3.18.1",
-        {"k": 1.0, "c": 2.0}, learnable=False,
+        {"k": 1.0, "c": 2.0},
     ),
     Published(
         "rand_softplus",
@@ -453,12 +453,12 @@ LITERATURE: dict[str, Published] = by_name(
         "nlrelu",
         "log1p(b * relu(x))",
         "Liu, Zhang, Yu, Lu 2019", "A", "Kunc, Kléma 2024, 3.6.12",
-        {"b": 1.0}, learnable=False,
+        {"b": 1.0},
     ),
     Published(
         "vlu",
         "relu(x) + a * sin(b * x)",
-        "Kunc, Kléma 2024, arXiv:2402.09092", "B", "Kunc, Kléma 2024, 3.6.9, the formula",
+        "Gupta, Ahuja 2021, arXiv:2110.12246", "B", "Kunc, Kléma 2024, 3.6.9; its defaults not confirmed",
         {"a": 1.0, "b": 1.0}, learnable=True,
         note="the survey’s transcription has a = 0.1",
     ),
@@ -472,16 +472,15 @@ LITERATURE: dict[str, Published] = by_name(
     Published(
         "hat",
         "relu(min(x, a - x))",
-        "Hong et al. 2022, arXiv:2208.04924", "A",
-        "not confirmed: the survey prints its second branch wrongly in 4.2.28",
+        "Hong, Siegel, Tan, Xu 2022, arXiv:2208.04924", "A", "a PyTorch code, whose a is 1",
         {"a": 2.0}, learnable=True,
-        note="0 outside [0, a]",
+        note="0 outside [0, a]; the survey misprints its falling side in 4.2.28",
     ),
     Published(
         "penalized_tanh",
         "where(x > 0, tanh(x), a * tanh(x))",
         "Xu, Huang, Li 2016, arXiv:1602.05980; Eger, Youssef, Gurevych 2018, EMNLP", "A", "Kunc, Kléma 2024, 3.2.9",
-        {"a": 0.25}, learnable=False,
+        {"a": 0.25},
         note="tanh(x) - a tanh(x)**2 of pyzjr is another function",
     ),
     Published(
@@ -534,7 +533,7 @@ LITERATURE: dict[str, Published] = by_name(
         "rootsig",
         "a * x / (1 + sqrt(1 + (a * x) ** 2))",
         "Duch, Jankowski 1999", "A", "Kunc, Kléma 2024, 3.2.25",
-        {"a": 1.0}, learnable=False,
+        {"a": 1.0},
     ),
     Published(
         "loglog",
@@ -545,7 +544,7 @@ LITERATURE: dict[str, Published] = by_name(
         "sig_lin",
         "sigmoid(x) + a * x",
         "Kunc, Kléma 2024, arXiv:2402.09092", "A", "Kunc, Kléma 2024, 3.2.8",
-        {"a": 0.1}, learnable=False,
+        {"a": 0.1},
     ),
     Published(
         "soft_modulus_q",
@@ -557,7 +556,7 @@ LITERATURE: dict[str, Published] = by_name(
         "smooth_step",
         "where(x > g / 2, 1, where(x > -g / 2, -2 * x ** 3 / g ** 3 + 3 * x / (2 * g) + 1 / 2, 0))",
         "Hazimeh, Ponomareva, Mol, Tan, Mazumder 2020, arXiv:2002.07772", "A", "Kunc, Kléma 2024, 3.2.14",
-        {"g": 1.0}, learnable=False,
+        {"g": 1.0},
         note="a transcription of the survey has g = 2",
     ),
     Published(
@@ -598,7 +597,7 @@ LITERATURE: dict[str, Published] = by_name(
     Published(
         "pilu",
         "where(x > c, a * x + c * (1 - a), b * x + c * (1 - b))",
-        "Inturrisi, Khoo, Kouzani, Pagliarella 2021", "B", "Kunc, Kléma 2024, 4.2.22, the formula",
+        "Inturrisi, Khoo, Kouzani, Pagliarella 2021", "B", "Kunc, Kléma 2024, 4.2.22; its defaults not confirmed",
         {"a": 1.0, "b": 0.01, "c": 1.0}, learnable=True,
         note="c = 1 is in one code only, another has 0",
     ),
@@ -612,7 +611,7 @@ LITERATURE: dict[str, Published] = by_name(
     Published(
         "aqulu",
         "where(x > (1 - b) / a, x, where(x > -b / a, a * x ** 2 + b * x, 0))",
-        "Kunc, Kléma 2024, arXiv:2402.09092", "B", "Kunc, Kléma 2024, 4.4.10, the formula",
+        "Wu, Yu, Zhang, Sui 2023, Tehnički Vjesnik 30", "B", "Kunc, Kléma 2024, 4.4.10; its defaults not confirmed",
         {"a": 0.2, "b": 0.1}, learnable=True,
         note="another code has a = 0.25, b = 0.5",
     ),

@@ -214,8 +214,8 @@ def test_every_function_of_the_literature_can_be_shown_and_chosen(name):
                 "Kunc, Kléma 2024, 3.3.31",
             ],
         ),
-        ("psgu", ["note: a = 3 is from memory and not confirmed", "certainty C: partly from memory"]),
-        ("hat", ["looked up again: not confirmed", "starts with", "Hong et al. 2022"]),
+        ("psgu", ["note: a = 3 is from memory", "certainty C: partly from memory", "its default not confirmed"]),
+        ("hat", ["looked up again: a PyTorch code", "starts with", "Hong, Siegel, Tan, Xu 2022"]),
     ],
 )
 def test_what_is_known_of_a_published_function_is_shown(name, expected, tmp_path):
