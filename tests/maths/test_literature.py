@@ -10,6 +10,7 @@ from scipy.special import erf, expit
 from strategies import HEADS, network_of, targets
 
 from nnlab.config.choices import choose_activation
+from nnlab.config.json_schema import experiment_schema
 from nnlab.errors import ConfigError
 from nnlab.gradients.point import examine
 from nnlab.maths.activations import ACTIVATIONS, ALIASES
@@ -245,6 +246,12 @@ def test_an_entry_is_parsed_when_it_is_looked_up_and_not_before(monkeypatch):
     assert values(table["twice"], np.array([3.0])) == [6.0]
     assert table["twice"] is table["twice"]
     assert read == ["x + x"]
+
+
+def test_the_schema_of_the_experiment_file_knows_every_name():
+    names = experiment_schema()["definitions"]["activation"]["anyOf"][0]["enum"]
+    assert {*LITERATURE, *ALL_ALIASES, *ACTIVATIONS} - {*names} == {"heaviside"}
+    assert "telu" not in names
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
