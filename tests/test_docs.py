@@ -221,7 +221,7 @@ def test_the_functions_of_the_literature_are_counted_and_their_second_names_are_
 
 
 def test_every_initializer_is_named():
-    named = {"zeros", "constant", "uniform", "normal"}
+    named = {"fair", "zeros", "constant", "uniform", "normal"}
     named |= {"identity", "truncated_normal", "orthogonal", "variance_scaling"}
     named |= {f"{kind}_{draw}" for kind in ("glorot", "he", "lecun") for draw in ("uniform", "normal")}
     assert named == set(INITIALIZERS)
