@@ -37,6 +37,7 @@ from nnlab.errors import ConfigError, NnlabError
 from nnlab.experiments import pictures as of_trainings
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ALIASES, LITERATURE
 from nnlab.maths.losses import DEFAULT_HEADS
 from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.maths.optimizers import OPTIMIZERS
@@ -209,6 +210,14 @@ def test_the_faults_are_those_of_such_a_file():
 def test_every_entry_of_a_table_is_named(table):
     text = EXPERIMENTS + text_of("activations.md")
     assert [name for name in table if not re.search(rf"\b{re.escape(name)}\b", text)] == []
+
+
+def test_the_functions_of_the_literature_are_counted_and_their_second_names_are_right():
+    page = text_of("activations.md")
+    assert f"knows {len(LITERATURE)} published functions" in page
+    seconds = re.findall(r"`(\w+)` is (\w+)[,.]", page)
+    assert seconds
+    assert all(ALL_ALIASES[second] == name for second, name in seconds)
 
 
 def test_every_initializer_is_named():
