@@ -117,9 +117,15 @@ def expectation(function: Function, q: float = 1.0, kinks: Iterable[float] = ())
     Gauss-Hermite, which knows no ends, converges like 1/√n at a kink. To about 1e-13 for functions of ordinary
     steepness.
     """
-    u, weights = _rule(_within(kinks, q))
+    z, weights = nodes(q, kinks)
     with np.errstate(all="ignore"):
-        return _sum(np.asarray(function(math.sqrt(q) * u), float) * weights)
+        return _sum(np.asarray(function(z), float) * weights)
+
+
+def nodes(q: float = 1.0, kinks: Iterable[float] = ()) -> tuple[Array, Array]:
+    """The nodes z (n,) of that rule in ascending order and their weights (n,), for a family of functions at once."""
+    u, weights = _rule(_within(kinks, q))
+    return math.sqrt(q) * u, weights
 
 
 def _within(kinks: Iterable[float], q: float) -> tuple[float, ...]:

@@ -1,0 +1,71 @@
+"""The correlation map: how alike two inputs are after a layer, given how alike they were before.
+
+Of two inputs whose pre-activations have the variance q and the correlation c, a layer without biases gives pre-
+activations of the correlation
+
+    C(c) = E[f(u) f(v)] / E[f(u)²] = Σ a_k² c^k / Σ a_k²,    u, v ~ N(0, q) of correlation c
+
+since E[h_j(u) h_k(v)] = c^k if j = k, else 0 (Poole et al. 2016, arXiv:1606.05340, equation 5; Daniely, Frostig, Singer
+2016, arXiv:1602.05897, for the series). C(1) = 1 always, and C'(1) = χ₁: where χ₁ > 1, close inputs are driven apart.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnlab.maths.bound_activation import Array
+
+_FINE = 1 - np.geomspace(1.0, 1e-6, 400)  # from 0 towards 1
+
+
+@dataclass(frozen=True)
+class CorrelationMap:
+    """C(c) from a_k² / E[f²] for the first orders k, (orders,), and χ₁ = C'(1).
+
+    What is left of the sum is a power c^p, with the p for which C(1) = 1 and C'(1) = χ₁ hold.
+    """
+
+    shares: Array
+    chi: float
+
+    def __call__(self, c: Array) -> Array:
+        """C(c) for correlations c in [0, 1], of any shape."""
+        rest = max(0.0, 1 - float(self.shares.sum()))
+        value: Array = np.polynomial.polynomial.polyval(c, self.shares)
+        return value + rest * np.power(c, self._power(rest)) if rest > 0 else value
+
+    def _power(self, rest: float) -> float:
+        orders = len(self.shares)
+        left = self.chi - float(np.arange(orders) @ self.shares)
+        return max(orders, left / rest) if math.isfinite(left) else orders
+
+    def fixed_point(self) -> float:
+        """The correlation that any two inputs of positive correlation end up with: the least c with C(c) = c.
+
+        1 unless χ₁ > 1: C is convex on [0, 1], as all its coefficients are positive, and so crosses c at most once
+        before 1.
+        """
+        above = self(_FINE) - _FINE
+        crossed = np.flatnonzero(above <= 1e-12)
+        if self.chi <= 1 or not crossed.size:
+            return 1.0
+        high = int(crossed[0])
+        if high == 0:
+            return 0.0
+        weight = above[high - 1] / (above[high - 1] - above[high])
+        return float(_FINE[high - 1] + weight * (_FINE[high] - _FINE[high - 1]))
+
+    def depth(self) -> float:
+        """ξ, the number of layers after which a difference to the fixed point has shrunk to 1 / e; inf at χ₁ = 1.
+
+        Near c* the difference is multiplied by C'(c*) a layer, so that ξ = -1 / log C'(c*) (Schoenholz et al. 2017,
+        arXiv:1611.01232, equation 9).
+        """
+        at = self.fixed_point()
+        slope = self.chi if at == 1 else float((self(np.array(at)) - self(np.array(at - 1e-6))) / 1e-6) if at else (
+            float(self.shares[1])
+        )
+        return math.inf if slope >= 1 - 1e-6 else -1 / math.log(slope) if slope > 0 else 0.0
