@@ -1,12 +1,13 @@
-"""What a function of one variable tends to: at -∞ and ∞, and how low and how high it gets.
+"""What a function of one variable tends to at -∞ and ∞, and how low and how high it gets.
 
-By its values at points that grow by powers of two, so that a line or a limit is told from slower and faster growth by
-the numbers alone; a function that bends beyond x = 10⁶ is taken for what it is before.
+By its values in blocks [2^k, 2^(k+1)] up to k = 40, or to where it overflows: a line, a limit, faster and slower growth
+differ in how the values of one block follow those of another. What a function does beyond is not seen.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,44 +15,106 @@ import numpy as np
 
 from nnlab.maths.bound_activation import Array, BoundActivation
 
-Growth = Literal["line", "faster", "slower", "oscillates"]
+Growth = Literal["line", "oscillates", "faster", "slower"]
 
-_FAR = 2.0 ** np.arange(6, 21)  # 64 … 10⁶
-_NEAR_1 = 1 + np.arange(16) / 17  # within a doubling, where a wave shows
-_CLOSE = 1e-4
+_LAST = 40
+_WITHIN = np.linspace(1, 2, 97)
+_STEADY, _SAME = 0.05, 1e-5
 
 
 @dataclass(frozen=True)
 class Asymptote:
-    """How f behaves at one end: `line` if f(x) ~ slope x + offset, a limit if the slope is 0; else how it grows.
+    """How f behaves at one end, x → ∞ or x → -∞.
 
-    `faster` and `slower` than a line, the former with the power of x where there is one, else inf; `oscillates` where
-    it never settles, between `offset` and `high` where it is bounded.
+    `line`: f(x) - slope · x → offset; a limit where the slope is 0. `oscillates`: f(x) - slope · x does not settle.
+    `faster` and `slower` than a line: |f| grows like |x|^power, by more than any power where that is inf, or in a way
+    that is not known where it is nan.
     """
 
     growth: Growth
     slope: float = math.nan
     offset: float = math.nan
     power: float = math.nan
-    high: float = math.nan
 
 
-def asymptote(f: BoundActivation, sign: int) -> Asymptote:
-    """The asymptote at sign · ∞."""
-    x = sign * (_FAR[:, None] * _NEAR_1).astype(float)  # (powers of two, points within each doubling)
-    value = f(x)
-    if not np.isfinite(value).all():
+def asymptote(f: BoundActivation, side: int) -> Asymptote:
+    """The behaviour at side · ∞; `side` is 1 or -1."""
+    x = side * 2.0 ** np.arange(_LAST + 1)[:, None] * _WITHIN  # (blocks, points)
+    y = f(x)
+    last = int(np.argmin([*np.isfinite(y).all(axis=1), False])) - 1  # the last block before f overflows
+    if last < 8:
         return Asymptote("faster", power=math.inf)
-    ratio = value / x
-    slope = _settled(ratio[-1].mean(), _spread(ratio[-4:]))
-    if slope is None:
-        return _beyond_a_line(value)
-    rest = value - slope * x
-    last, before = rest[-1], rest[-4]
-    if _spread(last) < _CLOSE * (1 + np.abs(last).max()) and abs(last.mean() - before.mean()) < _CLOSE * (
-        1 + abs(float(last.mean()))
-    ):
-        return Asymptote("line", slope, _plain(float(last.mean())))
-    if np.abs(last).max() < 2 * np.abs(rest[-8]).max() and slope == 0:
-        return Asymptote("oscillates", slope, float(rest.min()), high=float(rest.max()))
-    return Asymptote("oscillates" if np.abs(last).max() < 2 * np.abs(rest[-8]).max() else "slower", slope)
+    power, before = _power(y, last, last - 4), _power(y, last - 4, last - 8)
+    if np.ptp(np.sign(y[last])) == 2 and power > _STEADY:
+        return Asymptote("oscillates")
+    if power > 1 + _STEADY:
+        return Asymptote("faster", power=round(power, 2) if abs(power - before) < _STEADY else math.inf)
+    if _STEADY < power < 1 - _STEADY:
+        return Asymptote("slower", power=round(power, 2) if abs(power - before) < _STEADY else math.nan)
+    return _along_a_line(x, y, last, has_slope=power > 0.5)
+
+
+def _power(y: Array, high: int, low: int) -> float:
+    """p where |f| grows like |x|^p between two blocks; 0 where it vanishes."""
+    largest, earlier = (float(np.abs(y[k]).max()) for k in (high, low))
+    return math.log2(largest / earlier) / (high - low) if min(largest, earlier) > 0 else 0.0
+
+
+def _along_a_line(x: Array, y: Array, last: int, *, has_slope: bool) -> Asymptote:
+    """A line, a limit, waves about one of them, or what departs from it slowly, like x + log(x)."""
+    slope = float((y[last] - y[last - 1])[0] / (x[last] - x[last - 1])[0]) if has_slope else 0.0
+    far = min(last, 20)  # further out the difference to the line is rounding
+    rest, halfway, before = (y[k] - slope * x[k] for k in (far, far - 1, far - 8))
+    if np.ptp(rest) < _SAME * (1 + np.abs(rest).max()):
+        offset = float(2 * rest[0] - halfway[0])  # what decays like 1 / x is taken off
+        return Asymptote("line", slope, round(offset, 9) + 0.0)
+    if abs(rest.mean() - before.mean()) < np.ptp(rest):
+        return Asymptote("oscillates", slope)
+    return Asymptote("slower", slope)
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The least or the largest value of f, inf where there is none, and the x at which it is taken.
+
+    `at` is None where f only comes near it, or has it along a whole stretch.
+    """
+
+    value: float
+    at: float | None = None
+
+
+def extremes(f: BoundActivation, left: Asymptote, right: Asymptote) -> tuple[Extreme, Extreme]:
+    """The least and the largest value of f, searched for |x| up to 10⁶, and given by its asymptotes beyond."""
+    limits = np.array([_limits(f, left, -1), _limits(f, right, 1)])  # (sides, least and largest)
+    least = _largest(lambda x: -f(x), f.kinks, float(-limits[:, 0].min()))
+    largest = _largest(f, f.kinks, float(limits[:, 1].max()))
+    return Extreme(-least.value, least.at), largest
+
+
+def _limits(f: BoundActivation, end: Asymptote, side: int) -> tuple[float, float]:
+    """The least and the largest that f tends to at one end; (∞, -∞) for waves, which are found where they are."""
+    if end.growth == "line" and end.slope == 0:
+        return end.offset, end.offset
+    if end.growth == "oscillates":
+        return (math.inf, -math.inf) if end.slope == 0 else (-math.inf, math.inf)
+    far = math.copysign(math.inf, float(f(np.array([side * _FARTHEST]))[0]))
+    return far, far
+
+
+_FARTHEST = 1e6
+_GRID = np.sinh(np.linspace(-1, 1, 20001) * math.asinh(_FARTHEST))
+
+
+def _largest(function: Callable[[Array], Array], kinks: Sequence[float], limit: float) -> Extreme:
+    """The largest value, on a grid that is dense near 0 and then three times finer around the best point; or `limit`."""
+    x, flat = np.union1d(_GRID, kinks), False
+    for turn in range(3):
+        y = function(x)
+        best = int(np.nanargmax(y))
+        low, high = max(best - 1, 0), min(best + 1, len(x) - 1)
+        flat = flat or (turn == 0 and y[best] in (y[low] if low < best else None, y[high] if high > best else None))
+        value, at, x = float(y[best]), float(x[best]), np.linspace(x[low], x[high], 401)
+    if limit >= value - 1e-9 * (1 + abs(value)):
+        return Extreme(limit)
+    return Extreme(value, None if flat else at)
