@@ -11,12 +11,15 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.activations import Activation
+from nnlab.maths import special
+
+if TYPE_CHECKING:
+    from nnlab.maths.activations import Activation
 
 Array = NDArray[Any]
 Function = Callable[[Array], Array]
@@ -33,8 +36,7 @@ _ROUNDING = 1e-15  # share of the terms' sizes, below which their sum is 0, as i
 class Moments:
     """E[f(z)], E[f(z)²] and E[f(z)⁴], and E[f'(z)²], of z ~ N(0, q); inf where an integral diverges.
 
-    Numbers that were measured, or put together from those of several layers, leave out what is not known of them: it is
-    nan.
+    What is not known, or has yet to be measured, is nan.
     """
 
     mean: float
@@ -68,6 +70,7 @@ class Moments:
 
 # What a layer of weights gets that is not an activation's output: inputs of mean 0 and variance 1, or a normal signal.
 STANDARD = Moments(0.0, 1.0, 1.0, 3.0)
+NOT_KNOWN = Moments(math.nan, math.nan)
 
 
 def moments(entry: Activation, chosen: Mapping[str, Any], q: float = 1.0) -> Moments:
@@ -107,6 +110,22 @@ def _drawn(entry: Activation, chosen: dict[str, Any]) -> list[tuple[float, dict[
         return [(1.0, chosen)]
     shares = {0.0: 1 / 6, 0.5: 4 / 6, 1.0: 1 / 6}
     return [(share, {**chosen, **entry.randomized(draw, **chosen)}) for draw, share in shares.items()]
+
+
+def of_largest(pieces: float) -> Moments:
+    """The largest of k independent standard normals, whose density is k φ(z) Φ(z)^(k - 1): the moments of maxout."""
+    k = int(pieces)
+    mean, second = (expectation(_of_largest(k, power)) for power in (1, 2))
+    return Moments(mean, second)
+
+
+def _of_largest(k: int, power: int) -> Function:
+    return lambda z: z**power * k * special.ndtr(z) ** (k - 1)
+
+
+def of_gate() -> Moments:
+    """V sigmoid(g) with v and g independent: E[v] E[σ] = 0, E[v²] E[σ²] = E[σ²]: the moments of glu."""
+    return Moments(0.0, expectation(lambda z: 1 / (1 + np.exp(-z)) ** 2))
 
 
 def expectation(function: Function, q: float = 1.0, kinks: Iterable[float] = ()) -> float:

@@ -26,7 +26,7 @@ def of(text, q=1.0):
     return moments(entry, resolved(entry, {}), q)
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED])
+@pytest.mark.parametrize("name", RECORDED)
 def test_moments_agree_with_the_recorded_ones(name):
     found, row = of(name), RECORDED[name]
     recorded = [float(row[key] or "nan") for key in ("mean", "second", "slope", "chi", "mean_share", "kurtosis")]
