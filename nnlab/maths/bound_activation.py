@@ -30,10 +30,18 @@ class BoundActivation:
 
     def slope(self, x: Array) -> Array:
         """f'(x)."""
-        out = np.empty_like(x)
+        return self.both(x)[1]
+
+    def both(self, x: Array) -> tuple[Array, Array]:
+        """f(x) and f'(x)."""
+        value, slope = self(x), np.empty_like(x)
         with np.errstate(all="ignore"):
-            self.entry.slope(x, self(x), out, **self.chosen)
-        return out
+            self.entry.slope(x, value, slope, **self.chosen)
+        return value, slope
+
+    def forms(self, dtype: np.dtype[Any]) -> BoundActivation:
+        """The same with the functions that a network of this precision calls."""
+        return BoundActivation(self.entry.forms(dtype), self.chosen)
 
     @property
     def kinks(self) -> tuple[float, ...]:

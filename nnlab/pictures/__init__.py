@@ -18,6 +18,7 @@ health.py   dead and saturated units, gradients and updates over the steps and o
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
 runs.py        the curves of several runs over each other
+passport.py    what an activation does to signals and gradients, on one page
 sweeps.py      a figure over the keys of a sweep
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
@@ -52,6 +53,7 @@ from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
 from nnlab.pictures.paper import fit_to, page_for  # noqa: E402
 from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
+from nnlab.pictures.passport import PassportCurve, PassportGradients, PassportTimes, passport  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
 from nnlab.pictures.style import add_note, save, shortened, to_format  # noqa: E402
@@ -65,6 +67,9 @@ __all__ = [
     "Figure",
     "FunctionCurve",
     "Key",
+    "PassportCurve",
+    "PassportGradients",
+    "PassportTimes",
     "Plane",
     "accuracy",
     "activation",
@@ -103,6 +108,7 @@ __all__ = [
     "operations",
     "page_for",
     "parameters",
+    "passport",
     "rankings",
     "run_curves",
     "samples",

@@ -50,7 +50,8 @@ def measured_ratios(
     Weights are N(0, gain² / width), biases 0; pre-activations of the first layer and gradients of the last N(0, 1), for
     16 inputs to each network. In float32, but for norms.
     """
-    found = np.array([_squares(f, gain, depths, width, np.random.default_rng(seed)) for seed in range(networks)])
+    single = f.forms(np.dtype(np.float32))
+    found = np.array([_squares(single, gain, depths, width, np.random.default_rng(seed)) for seed in range(networks)])
     with np.errstate(all="ignore"):
         root = np.sqrt(found)
         means = np.sqrt(found.mean(axis=0))
@@ -60,14 +61,13 @@ def measured_ratios(
 
 def _squares(f: BoundActivation, gain: float, depths: Sequence[int], width: int, draws: np.random.Generator) -> Array:
     """‖δ_1‖² / ‖δ_L‖² of one network for each depth, (depths,), both being sums over its inputs."""
-    z: Array = draws.standard_normal((INPUTS, width), np.float32)
-    slopes, weights = [f.slope(z)], list[Array]()
-    scale = np.float32(gain / math.sqrt(width))
+    value, slope = f.both(draws.standard_normal((INPUTS, width), np.float32))
+    slopes, weights, scale = [slope], list[Array](), np.float32(gain / math.sqrt(width))
     with np.errstate(all="ignore"):
         for _ in range(max(depths) - 1):
             weights.append(draws.standard_normal((width, width), np.float32) * scale)
-            z = f(z) @ weights[-1]
-            slopes.append(f.slope(z))
+            value, slope = f.both(value @ weights[-1])
+            slopes.append(slope)
         return np.array([_back(slopes[:depth], weights[: depth - 1], draws) for depth in depths])
 
 
