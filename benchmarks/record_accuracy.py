@@ -1,4 +1,4 @@
-"""Record how many units in the last place each activation and its slope are off at worst: nnlab/experiments/accuracy.json.
+"""Record how many units in the last place activations and their slopes are off: nnlab/experiments/accuracy.json.
 
     python benchmarks/record_accuracy.py [NAME …]
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 
 def measure(name: str, tests: dict[str, Any]) -> dict[str, float | None]:
-    """The worst errors of value and slope; up to which |x| (null: any), and which difference near a root is let pass."""
+    """The worst errors of value and slope; up to which |x| (null: any), and what difference near a root passes."""
     exact = tests["REFERENCES"][name]
     z = tests["points"](exact.within)
     with np.errstate(all="ignore"):

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from nnlab.config.overrides import Setting
     from nnlab.config.schema import Experiment
     from nnlab.experiments.catalogue import Description
-    from nnlab.experiments.passport import Passport
     from nnlab.experiments.data_table import DataTable
     from nnlab.experiments.drafting.draft import Draft
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.passport import Passport
     from nnlab.experiments.redraw import DrawnPicture, KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable

@@ -17,12 +17,12 @@ from nnlab.experiments.speed import Speed, speed
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
 from nnlab.maths.asymptotes import Asymptote, Extreme, asymptote, extremes
 from nnlab.maths.bound_activation import BoundActivation
-from nnlab.maths.matching import Match, matches
+from nnlab.maths.matching import Match, matches, with_defaults
 from nnlab.maths.signal.criticality import critical_curve, is_twice_critical_everywhere
-from nnlab.maths.signal.gradients import DEPTHS, NETWORKS, WIDTH, MeasuredRatio, measured_ratios, predicted_ratio
+from nnlab.maths.signal.gradients import NETWORKS, WIDTH, MeasuredRatio, measured_ratios, predicted_ratio
 from nnlab.maths.signal.moments import moments
 from nnlab.maths.signal.theory import Gains, SignalTheory, gains, theory_of
-from nnlab.maths.signal.variance import GRID
+from nnlab.maths.signal.variance import GRID, SAME
 from nnlab.storage.outputs import NamedOutput, format_of
 
 
@@ -53,6 +53,16 @@ class Passport:
     theory: SignalTheory | None = None
     measured: tuple[MeasuredRatio, ...] = ()
     missing: str = ""
+
+    @property
+    def departs(self) -> str:
+        """Why gradients of deep networks are not those predicted, if so; else empty."""
+        if self.theory is None or self.theory.log_slope <= 1 + SAME or self.theory.variance.ignores_scale:
+            return ""
+        return (
+            "In deep networks the measured ratio departs from the predicted one, which supposes that every layer keeps "
+            "variance 1: here that is unstable"
+        )
 
     @property
     def predicted(self) -> dict[int, float]:
@@ -86,7 +96,7 @@ def passport(
 
 def _shape(f: BoundActivation, activations: Mapping[str, AnyActivation]) -> Shape:
     left, right = asymptote(f, -1), asymptote(f, 1)
-    return Shape(tuple(matches(f, activations)), left, right, *extremes(f, left, right), accuracy(f))
+    return Shape(tuple(matches(f, with_defaults(activations))), left, right, *extremes(f, left, right), accuracy(f))
 
 
 def _of_rows(entry: RowActivation) -> str:
@@ -126,7 +136,7 @@ def picture(passport: Passport, output: NamedOutput) -> None:
         theory=passport.theory,
         gradients=plots.PassportGradients([*passport.predicted.values()], passport.measured, WIDTH),
         title=f"{one.label}: {one.about['formula']}" if one.label == one.about["name"] else one.label,
-        note=". ".join(filter(None, [f"What it is: {what_it_is(shape.matches)}", passport.missing])),
+        note=". ".join(filter(None, [f"It {what_it_is(shape.matches)}", passport.missing, passport.departs])),
     )
     output.write(plots.to_format(figure, format_of(output.path)))
 
@@ -155,7 +165,10 @@ def _of_theory(theory: SignalTheory) -> dict[str, Any]:
     known, variance = theory.moments, theory.variance
     curve = [{"q": float(q), "ratio": float(value / q)} for q, value in zip(GRID, variance.values, strict=True)]
     between = np.linspace(0, 1, 21)
-    alike = [{"before": c, "after": float(after)} for c, after in zip(between.tolist(), theory.correlation(between), strict=True)]
+    alike = [
+        {"before": c, "after": float(after)}
+        for c, after in zip(between.tolist(), theory.correlation(between), strict=True)
+    ]
     return {
         "moments": {**asdict(known), "kurtosis": known.kurtosis},
         "shares": asdict(theory.shares),
@@ -172,7 +185,11 @@ def _of_theory(theory: SignalTheory) -> dict[str, Any]:
             "twice_everywhere": is_twice_critical_everywhere(variance),
             "curve": [asdict(point) for point in critical_curve(variance)],
         },
-        "correlation": {"fixed_point": theory.correlation.fixed_point(), "depth": theory.correlation.depth(), "map": alike},
+        "correlation": {
+            "fixed_point": theory.correlation.fixed_point(),
+            "depth": theory.correlation.depth(),
+            "map": alike,
+        },
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator
 
 from nnlab.experiments.accuracy import Accuracy
@@ -34,8 +35,12 @@ def passport_lines(passport: Passport) -> Iterator[str]:
 
 
 def _titled(title: str, *sentences: str) -> Iterator[str]:
-    for index, sentence in enumerate(sentences):
-        yield f"  {title if index == 0 else '':13}{sentence}"
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, _WIDTH)]
+    for index, line in enumerate(lines):
+        yield f"  {title if index == 0 else '':13}{line}"
+
+
+_WIDTH = 105
 
 
 def _figure(value: float, digits: int = 4) -> str:
@@ -120,7 +125,11 @@ def critical_in_words(theory: SignalTheory) -> list[str]:
     """χ₁ of the fair start, and the critical ones, in sentences."""
     chi = theory.moments.chi
     per_layer = math.sqrt(chi)
-    moves = "keep their size" if abs(chi - 1) < SAME else f"are multiplied by {_figure(per_layer)} a layer on their way back"
+    moves = (
+        "keep their size"
+        if abs(chi - 1) < SAME
+        else f"are multiplied by {_figure(per_layer)} a layer on their way back"
+    )
     lines = [f"χ₁ = {_figure(chi)} with the forward gain: gradients {moves}"]
     at = theory.critical
     lines.append(
@@ -157,7 +166,8 @@ def _of_gradients(passport: Passport) -> Iterator[str]:
         "measured": [_ratio(one.ratio) for one in passport.measured],
     }
     about = f"‖gradient at layer 1‖ / ‖at layer L‖, forward gain, measured in {NETWORKS} networks of width {WIDTH}"
-    yield from _titled("gradients", about, *(f"{name:10}{''.join(f'{x:>10}' for x in row)}" for name, row in rows.items()))
+    table = (f"{name:10}{''.join(f'{ratio:>10}' for ratio in row)}" for name, row in rows.items())
+    yield from _titled("gradients", about, *table, *filter(None, [passport.departs]))
 
 
 def _ratio(value: float) -> str:
@@ -169,10 +179,8 @@ def _ratio(value: float) -> str:
 
 def _time(speed: Speed) -> str:
     forward, both = speed.forward / speed.relu_forward, speed.both / speed.relu_both
-    return (
-        f"{_figure(speed.forward, 3)} ns an element, with its gradient {_figure(speed.both, 3)} ns: {_figure(forward, 2)} "
-        f"and {_figure(both, 2)} times relu's (float32, now, here)"
-    )
+    times = f"{_figure(speed.forward, 3)} ns an element, with its gradient {_figure(speed.both, 3)} ns"
+    return f"{times}: {_figure(forward, 2)} and {_figure(both, 2)} times relu's (float32, now, here)"
 
 
 def _accuracy(found: Accuracy | None) -> str:

@@ -49,7 +49,9 @@ def _work(entry: AnyActivation, chosen: Mapping[str, Any]) -> tuple[Callable[[],
     """The value, and the value with the gradient by z, on buffers of their own as in a network."""
     z = np.random.default_rng(1).standard_normal((ROWS, UNITS), np.float32)
     known = entry.forms(z.dtype)
-    a: NDArray[Any] = np.empty((ROWS, entry.units(UNITS, **chosen) if isinstance(entry, RowActivation) else UNITS), z.dtype)
+    a: NDArray[Any] = np.empty(
+        (ROWS, entry.units(UNITS, **chosen) if isinstance(entry, RowActivation) else UNITS), z.dtype
+    )
     da, dz = np.ones_like(a), np.empty_like(z)
 
     def forward() -> None:

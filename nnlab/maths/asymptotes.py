@@ -41,10 +41,12 @@ def asymptote(f: BoundActivation, side: int) -> Asymptote:
     """The behaviour at side · ∞; `side` is 1 or -1."""
     x = side * 2.0 ** np.arange(_LAST + 1)[:, None] * _WITHIN  # (blocks, points)
     y = f(x)
-    last = int(np.argmin([*np.isfinite(y).all(axis=1), False])) - 1  # the last block before f overflows
+    last = int(np.append(np.isfinite(y).all(axis=1), False).argmin()) - 1  # the last block before f overflows
     if last < 8:
         return Asymptote("faster", power=math.inf)
     power, before = _power(y, last, last - 4), _power(y, last - 4, last - 8)
+    if power < -_STEADY:
+        return Asymptote("line", 0.0, 0.0)
     if np.ptp(np.sign(y[last])) == 2 and power > _STEADY:
         return Asymptote("oscillates")
     if power > 1 + _STEADY:
@@ -55,7 +57,7 @@ def asymptote(f: BoundActivation, side: int) -> Asymptote:
 
 
 def _power(y: Array, high: int, low: int) -> float:
-    """p where |f| grows like |x|^p between two blocks; 0 where it vanishes."""
+    """The p with which |f| grows like |x|^p between two blocks, 0 where it vanishes."""
     largest, earlier = (float(np.abs(y[k]).max()) for k in (high, low))
     return math.log2(largest / earlier) / (high - low) if min(largest, earlier) > 0 else 0.0
 
@@ -107,14 +109,14 @@ _GRID = np.sinh(np.linspace(-1, 1, 20001) * math.asinh(_FARTHEST))
 
 
 def _largest(function: Callable[[Array], Array], kinks: Sequence[float], limit: float) -> Extreme:
-    """The largest value, on a grid that is dense near 0 and then three times finer around the best point; or `limit`."""
-    x, flat = np.union1d(_GRID, kinks), False
+    """The largest value, on a grid that is dense near 0 and twice refined around the best point; or `limit`."""
+    x, best = np.union1d(_GRID, kinks), Extreme(-math.inf)
     for turn in range(3):
         y = function(x)
-        best = int(np.nanargmax(y))
-        low, high = max(best - 1, 0), min(best + 1, len(x) - 1)
-        flat = flat or (turn == 0 and y[best] in (y[low] if low < best else None, y[high] if high > best else None))
-        value, at, x = float(y[best]), float(x[best]), np.linspace(x[low], x[high], 401)
-    if limit >= value - 1e-9 * (1 + abs(value)):
-        return Extreme(limit)
-    return Extreme(value, None if flat else at)
+        at = int(np.nanargmax(y))
+        around = [max(at - 1, 0), min(at + 1, len(x) - 1)]
+        if turn == 0 and max(y[one] for one in around if one != at) == y[at]:
+            return Extreme(max(float(y[at]), limit))  # a whole stretch has it
+        best = max(best, Extreme(float(y[at]), float(x[at])), key=lambda extreme: extreme.value)
+        x = np.linspace(*x[around], 401)
+    return Extreme(limit) if limit >= best.value - 1e-9 * (1 + abs(best.value)) else best

@@ -7,7 +7,7 @@ weights and biases after. What differs is where training starts and how far a st
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +25,10 @@ _CLOSEST, _LIKE = 4, 0.1  # how many are looked at closely, of those that leave 
 
 @dataclass(frozen=True)
 class Match:
-    """f(x) ≈ a g(b x) + c with the g of `name`; `error` is the largest difference for |x| <= 12 and at some points
-    up to 100.
+    """f(x) ≈ a g(b x) + c with the g of `name`.
 
-    Differences count as they are where |f| <= 1, relative to |f| where it is larger, and to the largest |f| of an f that
-    is smaller everywhere.
+    `error` is the largest difference for |x| <= 12 and at some points up to 100. Differences count as they are where
+    |f| <= 1, relative to |f| where it is larger, and to the largest |f| of an f that is smaller everywhere.
     """
 
     name: str
@@ -44,25 +43,30 @@ class Match:
         return self.error <= EXACT
 
 
-def matches(f: BoundActivation, known: Mapping[str, AnyActivation]) -> list[Match]:
+def matches(f: BoundActivation, known: Mapping[str, BoundActivation]) -> list[Match]:
     """The known functions nearest to f, at most four, the exact ones first, then by their error; f's entry is none."""
     target = _Target(f)
-    others = [(name, g) for name, g in _bound(known) if g.entry is not f.entry]
+    others = [(name, g) for name, g in known.items() if g.entry.name != f.entry.name]
     starts = [(*target.start(g, sign), name, g) for name, g in others for sign in (1, -1)]
     best: dict[str, Match] = {}
     for share, b, name, g in sorted(starts, key=lambda start: round(start[0], 9)):  # of equals those of b > 0 first
         if share > _LIKE or len(best) == _CLOSEST:
             break
         found = target.simplest(name, g, b)
+        if not found.exact and not _SCALES[1] < abs(found.b) < _SCALES[-1]:
+            continue  # any smooth bend is near a kink if it is made steep
         if name not in best or found.error < best[name].error / 2:
             best[name] = found
     return sorted(best.values(), key=lambda match: max(match.error, EXACT))
 
 
-def _bound(known: Mapping[str, AnyActivation]) -> Iterable[tuple[str, BoundActivation]]:
-    for name, entry in known.items():
-        if isinstance(entry, Activation) and all(parameter.default is not None for parameter in entry.parameters):
-            yield name, BoundActivation(entry, resolved(entry, {}))
+def with_defaults(table: Mapping[str, AnyActivation]) -> dict[str, BoundActivation]:
+    """The functions of single units in a table by name, with the defaults of their parameters."""
+    return {
+        name: BoundActivation(entry, resolved(entry, {}))
+        for name, entry in table.items()
+        if isinstance(entry, Activation) and all(parameter.default is not None for parameter in entry.parameters)
+    }
 
 
 class _Target:
@@ -97,9 +101,12 @@ class _Target:
         sign = 1.0 if b > 0 else -1.0
         full = self._fitted(name, g, self._line(g, b), (True, True, True))
         for free in sorted(itertools.product((False, True), repeat=3), key=lambda free: (sum(free), free[::-1])):
-            held = [start if is_free else fixed for start, is_free, fixed in zip(
-                (full.a, full.b, full.c), free, (1.0 if full.a > 0 else -1.0, sign, 0.0), strict=True
-            )]
+            held = [
+                start if is_free else fixed
+                for start, is_free, fixed in zip(
+                    (full.a, full.b, full.c), free, (1.0 if full.a > 0 else -1.0, sign, 0.0), strict=True
+                )
+            ]
             found = self._fitted(name, g, np.array(held), free)
             if found.error <= max(2 * full.error, EXACT):
                 return found

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from nnlab.maths.signal.criticality import chi_field, critical_curve
@@ -17,6 +18,7 @@ from nnlab.maths.signal.gradients import MeasuredRatio
 from nnlab.maths.signal.theory import Gains, SignalTheory
 from nnlab.maths.signal.variance import GRID
 from nnlab.pictures.functions import broken, limit_values
+from nnlab.pictures.scales import scale_logarithmic
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
@@ -35,8 +37,8 @@ from nnlab.pictures.style import (
 )
 
 Array = NDArray[Any]
-_WIDE, _HIGH = 6.0, 3.7  # inches of a panel
-_SENTENCE = 62  # characters in a line above a panel
+_WIDE, _HIGH = 5.6, 3.7  # inches of a panel
+_SENTENCE = 50  # characters in a line above a panel
 
 
 class PassportCurve(NamedTuple):
@@ -101,35 +103,47 @@ def _curve(axes: Axes, curve: PassportCurve) -> None:
         axes.plot(x, slope * x + offset, color=FAINT, linewidth=5, alpha=0.6, solid_capstyle="butt")
     axes.plot(curve.x, broken(curve.x, curve.value, curve.kinks), color=BLUE, linewidth=2.2, label="f(x)")
     axes.plot(
-        curve.x, broken(curve.x, curve.slope, curve.kinks), color=VERMILLION, linewidth=2.2, linestyle="--", label="f'(x)"
+        curve.x,
+        broken(curve.x, curve.slope, curve.kinks),
+        color=VERMILLION,
+        linewidth=2.2,
+        linestyle="--",
+        label="f'(x)",
     )
     for kink in curve.kinks:
         axes.axvline(kink, color=INK, linewidth=1.2, linestyle=":")
     axes.set(xlim=(curve.x[0], curve.x[-1]), ylim=limits)
-    axes.plot([], [], color=FAINT, linewidth=5, alpha=0.6, label="what f tends to")
+    if curve.lines:
+        axes.plot([], [], color=FAINT, linewidth=5, alpha=0.6, label="what f tends to")
     _legend(axes)
     dress(axes, x="pre-activation x", y="f(x), f'(x)", sentence="Function and slope; kinks dotted", letters=_SENTENCE)
 
 
 def _variance(axes: Axes, theory: SignalTheory) -> None:
-    gain = 1 / theory.variance.value(1.0)
     with np.errstate(all="ignore"):
-        ratio = gain * theory.variance.values / GRID
+        ratio = theory.variance.values / GRID / theory.variance.value(1.0)
+    known = (ratio > _LEAST) & (ratio < 1 / _LEAST)
     axes.axhline(1, color=INK, linewidth=1)
-    axes.loglog(GRID, np.where(np.isfinite(ratio), ratio, np.nan), color=BLUE, linewidth=2.2)
-    axes.set_ylim(max(1e-3, 0.5 * float(np.nanmin(ratio, initial=0.5))), min(1e3, 2 * float(np.nanmax(ratio, initial=2))))
+    axes.plot(GRID[known], ratio[known], color=BLUE, linewidth=2.2)
+    scale_logarithmic(axes, "x", GRID)
+    scale_logarithmic(axes, "y", np.array([0.5 * min(1, ratio[known].min()), 2 * max(1, ratio[known].max())]))
+    axes.set_xticks([1e-4, 1e-2, 1, 1e2, 1e4])
+    axes.set(xlim=(GRID[0], GRID[-1]), ylim=(0.5 * min(1, ratio[known].min()), 2 * max(1, ratio[known].max())))
     for point in theory.fixed_points:
         if GRID[0] <= point.q <= GRID[-1]:
             axes.plot(point.q, 1, "o", color=BLUE, markersize=9, markerfacecolor=BLUE if point.stable else "white")
-    kind = "every variance is kept" if theory.variance.ignores_scale else "on the line a variance is kept: ● stably, ○ not"
-    axes.set_xlim(GRID[0], GRID[-1])
     dress(
         axes,
         x="variance q of a layer's pre-activations",
-        y="γ² V(q) / q: next layer's over q",
-        sentence=f"Scale under the forward gain; {kind}",
+        y="next layer's variance / q",
+        sentence="Scale under the forward gain: every variance is kept"
+        if theory.variance.ignores_scale
+        else "Scale under the forward gain: a variance is kept at ● stably, at ○ not",
         letters=_SENTENCE,
     )
+
+
+_LEAST = 1e-4
 
 
 _COLOURS = LinearSegmentedColormap.from_list("chi", [BLUE, "#ffffff", VERMILLION])
@@ -138,15 +152,14 @@ _CELLS = 81
 
 def _critical(axes: Axes, theory: SignalTheory) -> None:
     named = _named_starts(theory)
-    largest_w, largest_b = (1.6 * max(start[axis] for start in named) for axis in (1, 2))
-    w = np.linspace(1e-3, largest_w, _CELLS)
-    b = np.linspace(0, max(largest_b, 0.5), _CELLS)
+    w = np.linspace(1e-3, 1.6 * max(start[1] for start in named), _CELLS)
+    b = np.linspace(0, max(1.6 * max(start[2] for start in named), 0.5), _CELLS)
     field = chi_field(theory.variance, w[None, :] ** 2, b[:, None] ** 2)
     shown = axes.pcolormesh(
         w, b, np.log10(np.maximum(field, 1e-9)), cmap=_COLOURS, vmin=-1, vmax=1, shading="gouraud", rasterized=True
     )
     curve = np.array([(math.sqrt(p.weights), math.sqrt(p.bias)) for p in critical_curve(theory.variance)])
-    if len(curve):
+    if len(curve) and np.ptp(curve) > 0:
         axes.plot(*curve.T, color=BLACK, linewidth=2, label="χ₁ = 1")
     for (name, x, y), marker in zip(named, "o^sDv", strict=False):
         axes.plot(x, y, marker, color=GREEN, markeredgecolor=BLACK, markersize=9, label=name, clip_on=False, zorder=5)
@@ -188,7 +201,7 @@ def _correlation(axes: Axes, theory: SignalTheory) -> None:
         axes,
         x="correlation of two inputs before a layer",
         y="after it",
-        sentence=f"How alike inputs become; in deep networks {number(end, 3)} (dot)",
+        sentence=f"How alike two inputs are after a layer; after many, {number(end, 3)}",
         letters=_SENTENCE,
     )
 
@@ -199,13 +212,19 @@ _ORDERS = 9
 def _shares(axes: Axes, theory: SignalTheory) -> None:
     squares = theory.coefficients[:_ORDERS] ** 2 / theory.moments.second
     percents = 100 * np.append(squares, max(0.0, 1 - squares.sum()))
+    parts = {"mean, the same for every input": ORANGE, "linear": GREEN, "rest": BLUE}
     colours = [ORANGE, GREEN, *[BLUE] * (_ORDERS - 1)]
-    names = ["mean", "linear", *map(str, range(2, _ORDERS)), f"{_ORDERS}…"]
+    names = [*map(str, range(_ORDERS)), f"≥ {_ORDERS}"]
     places = np.arange(len(percents))
     bars = axes.bar(places, percents, color=colours, width=0.75)
     for bar, percent in zip(bars, percents.tolist(), strict=True):
         words = f"{percent:.1f}" if percent >= 0.05 else "0"
-        axes.text(bar.get_x() + bar.get_width() / 2, percent, words, ha="center", va="bottom", fontsize=SMALL, color=INK)
+        axes.text(
+            bar.get_x() + bar.get_width() / 2, percent, words, ha="center", va="bottom", fontsize=SMALL, color=INK
+        )
+    for name, colour in parts.items():
+        axes.bar([0], [0], color=colour, label=name)
+    _legend(axes)
     axes.set_xticks(places, names)
     axes.set_ylim(0, 1.12 * float(percents.max()))
     dress(
@@ -220,20 +239,18 @@ def _shares(axes: Axes, theory: SignalTheory) -> None:
 def _gradients(axes: Axes, found: PassportGradients) -> None:
     layers = np.array([one.layers for one in found.measured])
     ratio, least, largest = np.array([(one.ratio, one.least, one.largest) for one in found.measured], float).T
-    axes.axhline(1, color=INK, linewidth=1)
-    axes.set(xscale="log", yscale="log")
-    axes.plot(layers, found.predicted, color=BLUE, linewidth=2.2, label="predicted")
     known = np.isfinite(ratio) & (least > 0)
-    around = np.maximum(np.array([ratio - least, largest - ratio])[:, known], 0)
-    axes.errorbar(
-        layers[known], ratio[known], yerr=around, fmt="s", color=VERMILLION, capsize=4, label="measured, and its range"
-    )
-    axes.set_xticks(layers, [str(depth) for depth in layers], minor=False)
-    axes.minorticks_off()
-    sizes = np.array([*found.predicted, *ratio[known]])
+    sizes = np.array([1.0, *found.predicted, *least[known], *largest[known]])
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    if sizes.size:
-        axes.set_ylim(min(0.5, 0.5 * sizes.min()), max(2.0, 2 * sizes.max()))
+    axes.axhline(1, color=INK, linewidth=1)
+    scale_logarithmic(axes, "y", sizes)
+    axes.set(xscale="log", ylim=(0.6 * sizes.min(), 1.6 * sizes.max()))
+    axes.plot(layers, found.predicted, color=BLUE, linewidth=2.2, label="predicted")
+    around = np.maximum(np.array([ratio - least, largest - ratio])[:, known], 0)
+    words = "measured, least and largest"
+    axes.errorbar(layers[known], ratio[known], yerr=around, fmt="s", color=VERMILLION, capsize=4, label=words)
+    axes.set_xticks(layers, [str(depth) for depth in layers], minor=False)
+    axes.xaxis.set_minor_locator(NullLocator())
     _legend(axes)
     dress(
         axes,
@@ -245,8 +262,8 @@ def _gradients(axes: Axes, found: PassportGradients) -> None:
 
 
 def _gains(axes: Axes, gains: Gains) -> None:
-    named = {"forward: 1 / √E[f²]": gains.forward, "gradient: 1 / √E[f'²]": gains.gradient}
-    named["centred: 1 / √Var f"] = gains.centred
+    named = {"forward\n1 / √E[f²]": gains.forward, "gradient\n1 / √E[f'²]": gains.gradient}
+    named["centred\n1 / √Var f"] = gains.centred
     _bars(axes, {name: gain or 0.0 for name, gain in named.items()}, [BLUE, VERMILLION, GREEN])
     dress(
         axes,
@@ -258,8 +275,8 @@ def _gains(axes: Axes, gains: Gains) -> None:
 
 
 def _times(axes: Axes, times: PassportTimes) -> None:
-    named = {"value": times.forward, "relu's value": times.relu_forward}
-    named |= {"value and gradient": times.both, "relu's value and gradient": times.relu_both}
+    named = {"value": times.forward, "relu: value": times.relu_forward}
+    named |= {"both ways": times.both, "relu: both ways": times.relu_both}
     _bars(axes, named, [BLUE, FAINT, BLUE, FAINT])
     sentence = "Time in float32, measured when this was drawn"
     dress(axes, x="nanoseconds an element", y="", sentence=sentence, letters=_SENTENCE)
@@ -269,8 +286,8 @@ def _bars(axes: Axes, named: dict[str, float], colours: Sequence[str]) -> None:
     """Horizontal bars, the first at the top, each with its number behind it; `none` for 0."""
     places = np.arange(len(named))
     axes.barh(places, [*named.values()], color=colours, height=0.6)
-    for place, value in zip(places, named.values(), strict=True):
-        axes.text(value, place, f" {number(value) if value else 'none'}", va="center", fontsize=SMALL, color=INK)
+    for place, value in enumerate(named.values()):
+        axes.text(value, place, f" {number(value, 3) if value else 'none'}", va="center", fontsize=SMALL, color=INK)
     axes.set_yticks(places, [*named])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18 * max(named.values()))

@@ -48,15 +48,16 @@ class CorrelationMap:
         1 unless χ₁ > 1: C is convex on [0, 1], as all its coefficients are positive, and so crosses c at most once
         before 1.
         """
-        above = self(_FINE) - _FINE
-        crossed = np.flatnonzero(above <= 1e-12)
-        if self.chi <= 1 or not crossed.size:
+        falls = np.flatnonzero(self(_FINE) - _FINE <= 1e-12)  # where C(c) is below c
+        if self.chi <= 1 or not falls.size:
             return 1.0
-        high = int(crossed[0])
-        if high == 0:
+        if falls[0] == 0:
             return 0.0
-        weight = above[high - 1] / (above[high - 1] - above[high])
-        return float(_FINE[high - 1] + weight * (_FINE[high] - _FINE[high - 1]))
+        low, high = (float(end) for end in _FINE[falls[0] - 1 : falls[0] + 1])
+        while high - low > 1e-12:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self(np.array(middle)) > middle else (low, middle)
+        return high
 
     def depth(self) -> float:
         """ξ, the number of layers after which a difference to the fixed point has shrunk to 1 / e; inf at χ₁ = 1.
@@ -65,7 +66,11 @@ class CorrelationMap:
         arXiv:1611.01232, equation 9).
         """
         at = self.fixed_point()
-        slope = self.chi if at == 1 else float((self(np.array(at)) - self(np.array(at - 1e-6))) / 1e-6) if at else (
-            float(self.shares[1])
+        slope = (
+            self.chi
+            if at == 1
+            else float((self(np.array(at)) - self(np.array(at - 1e-6))) / 1e-6)
+            if at
+            else (float(self.shares[1]))
         )
         return math.inf if slope >= 1 - 1e-6 else -1 / math.log(slope) if slope > 0 else 0.0

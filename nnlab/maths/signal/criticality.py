@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnlab.maths.signal.variance import GRID, SAME, Array, VarianceMap, brackets, root
+from nnlab.maths.bound_activation import Array
+from nnlab.maths.signal.variance import GRID, SAME, VarianceMap, brackets, root
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class CriticalPoint:
 
 def on_the_curve(variance: VarianceMap, q: float) -> CriticalPoint | None:
     """The critical start that keeps the variance q, or None where σb² would be negative or D is 0 or infinite."""
-    slopes = variance.slopes(q)
+    slopes = variance.slope_moment(q)
     if not 0 < slopes < math.inf:
         return None
     bias = q - variance.value(q) / slopes
@@ -51,7 +52,7 @@ def critical_curve(variance: VarianceMap) -> list[CriticalPoint]:
 
 def is_twice_critical_everywhere(variance: VarianceMap) -> bool:
     """Whether V' = D for every q, so that each critical start keeps errors of the variance too: E[f f''] = 0."""
-    known = _surplus(variance)[variance.slopes_on_grid > 1e-9]  # where the gradient is more than rounding
+    known = _surplus(variance)[variance.slope_moments > 1e-9]  # where the gradient is more than rounding
     return bool(known.size and np.all(np.abs(known) < 1e-6))
 
 
@@ -63,7 +64,7 @@ def twice_critical(variance: VarianceMap) -> list[CriticalPoint]:
     """
     if is_twice_critical_everywhere(variance):
         return []
-    ratio = lambda q: variance.derivative(q) / variance.slopes(q) - 1  # noqa: E731 - one formula
+    ratio = lambda q: variance.derivative(q) / variance.slope_moment(q) - 1  # noqa: E731 - one formula
     found = [on_the_curve(variance, root(ratio, *ends)) for ends in brackets(GRID, _surplus(variance))]
     return [point for point in found if point] or _at_zero(variance)
 
@@ -71,14 +72,14 @@ def twice_critical(variance: VarianceMap) -> list[CriticalPoint]:
 def _at_zero(variance: VarianceMap) -> list[CriticalPoint]:
     zero = np.zeros(1)
     value, slope = float(variance.f(zero)[0]), float(variance.f.slope(zero)[0])
-    falls = _surplus(variance)[np.flatnonzero(GRID >= 1e-2)[0]] < -SAME  # noqa: SIM300 - an array
+    falls = _surplus(variance)[np.flatnonzero(GRID >= 1e-2)[0]] < -SAME
     return [CriticalPoint(0.0, 1 / slope**2, 0.0)] if value == 0 and slope and falls else []
 
 
 def _surplus(variance: VarianceMap) -> Array:
     """V' / D - 1 on `GRID`."""
     with np.errstate(all="ignore"):
-        surplus: Array = variance.log_slopes * variance.values / GRID / variance.slopes_on_grid - 1
+        surplus: Array = variance.log_slopes * variance.values / GRID / variance.slope_moments - 1
     return surplus
 
 
@@ -88,7 +89,7 @@ def chi(variance: VarianceMap, weights: float, bias: float, q: float) -> float:
     0 where D is 0; nan where the variance grows without limit.
     """
     reached = variance.reached(weights, bias, q)
-    return weights * variance.slopes(max(reached, float(GRID[0]))) if math.isfinite(reached) else math.nan
+    return weights * variance.slope_moment(max(reached, float(GRID[0]))) if math.isfinite(reached) else math.nan
 
 
 _LAYERS = 400
@@ -100,9 +101,7 @@ def chi_field(variance: VarianceMap, weights: Array, bias: Array) -> Array:
     Of a variance that leaves the grid, χ₁ at its end.
     """
     at = np.log(GRID)
-    log_value, log_slopes = (
-        np.log(np.maximum(y, 1e-300)) for y in (variance.values, variance.slopes_on_grid)
-    )
+    log_value, log_slopes = (np.log(np.maximum(y, 1e-300)) for y in (variance.values, variance.slope_moments))
     known = np.isfinite(log_value) & np.isfinite(log_slopes)
     log_q = np.zeros(np.broadcast_shapes(weights.shape, bias.shape))
     for _ in range(_LAYERS):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -80,5 +79,5 @@ def _back(slopes: Sequence[Array], weights: Sequence[Array], draws: np.random.Ge
     return _square(delta) / _square(last)
 
 
-def _square(delta: Array) -> Any:
-    return np.square(delta, dtype=np.float64).sum()
+def _square(delta: Array) -> float:
+    return float(np.square(delta, dtype=np.float64).sum())

@@ -56,12 +56,12 @@ class VarianceMap:
         """V(q)."""
         return self._mean(self._log_square, q)
 
-    def slopes(self, q: float) -> float:
+    def slope_moment(self, q: float) -> float:
         """D(q) = E[f'(z)²], which σw² multiplies to χ₁: see `nnlab.maths.signal.criticality`."""
         return self._mean(self._log_slope_square, q)
 
     def log_slope(self, q: float) -> float:
-        """d log V / d log q, by how many percent V changes if q changes by one.
+        """The derivative d log V / d log q: by how many percent V changes if q changes by one.
 
         The density of N(0, q) has the derivative (z² - q) / (2 q²) times itself by q, so that
 
@@ -108,7 +108,7 @@ class VarianceMap:
             return 2 * np.log(np.abs(self.f.slope(self._rule[0])))
 
     def next(self, q: float, weights: float, bias: float) -> float:
-        """q' = σw² V(q) + σb², `weights` being σw² and `bias` σb²."""
+        """The next variance q' = σw² V(q) + σb², `weights` being σw² and `bias` σb²."""
         return weights * self.value(q) + bias
 
     @cached_property
@@ -117,13 +117,13 @@ class VarianceMap:
         return np.array([self.value(float(q)) for q in GRID])
 
     @cached_property
-    def slopes_on_grid(self) -> Array:
+    def slope_moments(self) -> Array:
         """D on `GRID`."""
-        return np.array([self.slopes(float(q)) for q in GRID])
+        return np.array([self.slope_moment(float(q)) for q in GRID])
 
     @cached_property
     def log_slopes(self) -> Array:
-        """d log V / d log q on `GRID`."""
+        """The derivative d log V / d log q on `GRID`."""
         return np.array([self.log_slope(float(q)) for q in GRID])
 
     @property
@@ -132,11 +132,11 @@ class VarianceMap:
         return bool(np.all(np.abs(self.log_slopes - 1) < SAME))
 
     def fixed_points(self, weights: float, bias: float = 0.0) -> list[FixedPoint]:
-        """The variances with q' = q in ascending order, 0 among them where it is one; none for f that ignores scale.
+        """The variances with q' = q in ascending order, 0 among them where it is one; none where every q is one.
 
         Found where q' - q changes its sign between neighbours of `GRID`, to 1e-9 of their size.
         """
-        if self.ignores_scale:
+        if bias == 0 and self.ignores_scale:
             return []
         found = [FixedPoint(0.0, weights * float(self.values[0] / GRID[0]))] if self._stays_at_zero(bias) else []
         with np.errstate(divide="ignore"):
@@ -158,8 +158,10 @@ class VarianceMap:
         if abs(step) < SAME:
             return start
         points = [point.q for point in self.fixed_points(weights, bias)]
-        return min((q for q in points if q > start), default=math.inf) if step > 0 else max(
-            (q for q in points if q < start), default=0.0
+        return (
+            min((q for q in points if q > start), default=math.inf)
+            if step > 0
+            else max((q for q in points if q < start), default=0.0)
         )
 
 
