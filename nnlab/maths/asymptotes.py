@@ -118,5 +118,5 @@ def _largest(function: Callable[[Array], Array], kinks: Sequence[float], limit: 
         if turn == 0 and max(y[one] for one in around if one != at) == y[at]:
             return Extreme(max(float(y[at]), limit))  # a whole stretch has it
         best = max(best, Extreme(float(y[at]), float(x[at])), key=lambda extreme: extreme.value)
-        x = np.linspace(*x[around], 401)
+        x = np.linspace(x[around[0]], x[around[1]], 401)
     return Extreme(limit) if limit >= best.value - 1e-9 * (1 + abs(best.value)) else best

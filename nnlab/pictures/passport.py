@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from nnlab.maths.signal.criticality import chi_field, critical_curve
@@ -128,6 +127,7 @@ def _variance(axes: Axes, theory: SignalTheory) -> None:
     scale_logarithmic(axes, "x", GRID)
     scale_logarithmic(axes, "y", np.array([0.5 * min(1, ratio[known].min()), 2 * max(1, ratio[known].max())]))
     axes.set_xticks([1e-4, 1e-2, 1, 1e2, 1e4])
+    axes.minorticks_off()
     axes.set(xlim=(GRID[0], GRID[-1]), ylim=(0.5 * min(1, ratio[known].min()), 2 * max(1, ratio[known].max())))
     for point in theory.fixed_points:
         if GRID[0] <= point.q <= GRID[-1]:
@@ -147,7 +147,7 @@ _LEAST = 1e-4
 
 
 _COLOURS = LinearSegmentedColormap.from_list("chi", [BLUE, "#ffffff", VERMILLION])
-_CELLS = 81
+_CELLS = 61
 
 
 def _critical(axes: Axes, theory: SignalTheory) -> None:
@@ -250,7 +250,7 @@ def _gradients(axes: Axes, found: PassportGradients) -> None:
     words = "measured, least and largest"
     axes.errorbar(layers[known], ratio[known], yerr=around, fmt="s", color=VERMILLION, capsize=4, label=words)
     axes.set_xticks(layers, [str(depth) for depth in layers], minor=False)
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.minorticks_off()
     _legend(axes)
     dress(
         axes,

@@ -92,7 +92,7 @@ def chi(variance: VarianceMap, weights: float, bias: float, q: float) -> float:
     return weights * variance.slope_moment(max(reached, float(GRID[0]))) if math.isfinite(reached) else math.nan
 
 
-_LAYERS = 400
+_LAYERS = 200
 
 
 def chi_field(variance: VarianceMap, weights: Array, bias: Array) -> Array:
