@@ -116,7 +116,7 @@ def scale_in_words(theory: SignalTheory) -> list[str]:
         return ["every variance q is kept by the forward gain: the scale of a signal does not matter"]
     slope = theory.log_slope
     word = "stable" if slope < 1 - SAME else "unstable" if slope > 1 + SAME else "neither stable nor unstable"
-    first = f"variance 1 is {word}: 1 % too much becomes {_figure(slope, 3)} % a layer later"
+    first = f"variance 1 is {word}: 1 % too much becomes {_figure(slope)} % a layer later"
     points = [f"{_figure(p.q)} ({'stable' if p.stable else 'unstable'})" for p in theory.fixed_points]
     return [first, f"variances q with V(q) = q under the forward gain: {', '.join(points)}"]
 

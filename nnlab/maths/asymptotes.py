@@ -1,7 +1,8 @@
 """What a function of one variable tends to at -∞ and ∞, and how low and how high it gets.
 
-By its values in blocks [2^k, 2^(k+1)] up to k = 40, or to where it overflows: a line, a limit, faster and slower growth
-differ in how the values of one block follow those of another. What a function does beyond is not seen.
+By its values in blocks [2^k, 2^(k+1)] up to k = 24, or to where it overflows: a line, a limit, faster and slower growth
+differ in how the values of one block follow those of another. What a function does beyond is not seen; further out,
+differences of large terms would be nothing but rounding.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from nnlab.maths.bound_activation import Array, BoundActivation
 
 Growth = Literal["line", "oscillates", "faster", "slower"]
 
-_LAST = 40
+_LAST = 24
 _WITHIN = np.linspace(1, 2, 97)
-_STEADY, _SAME = 0.05, 1e-5
+_STEADY, _SLOW, _SAME = 0.05, 0.2, 1e-5  # below |x|^0.2 growth is that of a logarithm, or none
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ def asymptote(f: BoundActivation, side: int) -> Asymptote:
         return Asymptote("line", 0.0, 0.0)
     if np.ptp(np.sign(y[last])) == 2 and power > _STEADY:
         return Asymptote("oscillates")
+    is_power = abs(power - before) < 0.01
     if power > 1 + _STEADY:
-        return Asymptote("faster", power=round(power, 2) if abs(power - before) < _STEADY else math.inf)
-    if _STEADY < power < 1 - _STEADY:
-        return Asymptote("slower", power=round(power, 2) if abs(power - before) < _STEADY else math.nan)
+        return Asymptote("faster", power=round(power, 2) if is_power else math.inf if power > 2 else math.nan)
+    if _SLOW < power < 1 - _STEADY:
+        return Asymptote("slower", power=round(power, 2) if is_power else math.nan)
     return _along_a_line(x, y, last, has_slope=power > 0.5)
 
 
@@ -65,14 +67,13 @@ def _power(y: Array, high: int, low: int) -> float:
 def _along_a_line(x: Array, y: Array, last: int, *, has_slope: bool) -> Asymptote:
     """A line, a limit, waves about one of them, or what departs from it slowly, like x + log(x)."""
     slope = float((y[last] - y[last - 1])[0] / (x[last] - x[last - 1])[0]) if has_slope else 0.0
-    far = min(last, 20)  # further out the difference to the line is rounding
+    far = min(last, 20)
     rest, halfway, before = (y[k] - slope * x[k] for k in (far, far - 1, far - 8))
     if np.ptp(rest) < _SAME * (1 + np.abs(rest).max()):
         offset = float(2 * rest[0] - halfway[0])  # what decays like 1 / x is taken off
         return Asymptote("line", slope, round(offset, 9) + 0.0)
-    if abs(rest.mean() - before.mean()) < np.ptp(rest):
-        return Asymptote("oscillates", slope)
-    return Asymptote("slower", slope)
+    growth: Growth = "oscillates" if abs(rest.mean() - before.mean()) < np.ptp(rest) else "slower"
+    return Asymptote(growth, round(slope, 5))  # known no better
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,14 @@ class Match:
         """Whether the difference is rounding."""
         return self.error <= EXACT
 
+    @property
+    def numbers(self) -> int:
+        """How many of a, b and c there are to tell."""
+        return (self.a != 1) + (self.b != 1) + (self.c != 0)
+
 
 def matches(f: BoundActivation, known: Mapping[str, BoundActivation]) -> list[Match]:
-    """The known functions nearest to f, at most four, the exact ones first, then by their error; f's entry is none."""
+    """The known functions nearest to f, at most four: exact and simple ones first; f's own entry is none of them."""
     target = _Target(f)
     others = [(name, g) for name, g in known.items() if g.entry.name != f.entry.name]
     starts = [(*target.start(g, sign), name, g) for name, g in others for sign in (1, -1)]
@@ -57,7 +62,7 @@ def matches(f: BoundActivation, known: Mapping[str, BoundActivation]) -> list[Ma
             continue  # any smooth bend is near a kink if it is made steep
         if name not in best or found.error < best[name].error / 2:
             best[name] = found
-    return sorted(best.values(), key=lambda match: max(match.error, EXACT))
+    return sorted(best.values(), key=lambda match: (max(match.error, EXACT), match.numbers))
 
 
 def with_defaults(table: Mapping[str, AnyActivation]) -> dict[str, BoundActivation]:

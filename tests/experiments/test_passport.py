@@ -39,7 +39,7 @@ def test_a_passport_says_what_there_is_to_say(silu):
     assert "at -∞ f(x) → 0 at ∞ f(x) ~ 1.5 x range lowest -0.4177 at x = -1.278, no highest value" in text
     assert "shares mean 12.0 %, linear 70.3 %, rest 17.7 % of E[f(z)²] = 0.8005" in text
     assert "gains forward 1.118, gradient 1.082, centred 1.191" in text
-    assert "variance 1 is unstable: 1 % too much becomes 1.17 % a layer later" in text
+    assert "variance 1 is unstable: 1 % too much becomes 1.173 % a layer later" in text
     assert "variances q with V(q) = q under the forward gain: 0 (stable), 1 (unstable)" in text
     assert "χ₁ = 1.067 with the forward gain: gradients are multiplied by 1.033 a layer" in text
     assert "at q = 14.32 for σw² = 0.883558, σb² = 0.55514" in text
@@ -94,6 +94,9 @@ def test_what_a_function_has_of_its_own_is_said(name, expected, monkeypatch):
         ("snake", "waves that stay bounded, about x"),
         ("x*cos(x)", "waves that grow"),
         ("x**3", "faster than a line, like |x|^3"),
+        ("x * log(1 + abs(x))", "faster than a line"),
+        ("exponential", "faster than any power of x"),
+        ("x - x**2 / sqrt(1 + x**2)", "f(x) → 0"),  # whose terms cancel, so that rounding grows
         ("sqrt(1 + abs(x))", "without limit, slower than a line, like |x|^0.5"),
         ("x + log(1 + x*x)", "f(x) / x → 1, with what departs slowly from a line"),
     ],
