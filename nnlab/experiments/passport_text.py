@@ -107,7 +107,7 @@ def _percent(share: float) -> str:
 def _gains(gains: Gains) -> str:
     known = {"forward": gains.forward, "gradient": gains.gradient, "centred": gains.centred}
     found = [f"{aim} {_figure(gain)}" for aim, gain in known.items() if gain is not None]
-    return f"{', '.join(found)}: weights are N(0, gain² / fan-in) under init: {{name: fair, aim: …}}"
+    return f"{', '.join(found)} (init: fair draws weights from N(0, gain² / fan-in))"
 
 
 def scale_in_words(theory: SignalTheory) -> list[str]:
@@ -155,7 +155,7 @@ def two_inputs_in_words(theory: SignalTheory) -> str:
     """What becomes of the correlation of two inputs from layer to layer, in a sentence."""
     end, depth = theory.correlation.fixed_point(), theory.correlation.depth()
     pace = "slower than exponentially" if math.isinf(depth) else f"by a factor e every {_figure(depth, 3)} layers"
-    meaning = "all become alike" if end == 1 else "all become unrelated" if end == 0 else "however alike they were"
+    meaning = "all become alike" if end == 1 else "all become unrelated" if end == 0 else "however alike they are"
     return f"their correlation tends to {_figure(end, 3)} with depth ({meaning}), {pace}"
 
 
@@ -180,7 +180,7 @@ def _ratio(value: float) -> str:
 def _time(speed: Speed) -> str:
     forward, both = speed.forward / speed.relu_forward, speed.both / speed.relu_both
     times = f"{_figure(speed.forward, 3)} ns an element, with its gradient {_figure(speed.both, 3)} ns"
-    return f"{times}: {_figure(forward, 2)} and {_figure(both, 2)} times relu's (float32, now, here)"
+    return f"{times}: {_figure(forward, 2)} and {_figure(both, 2)} times relu's (float32, measured now)"
 
 
 def _accuracy(found: Accuracy | None) -> str:

@@ -177,3 +177,10 @@ def test_an_activation_of_the_library_has_a_passport(monkeypatch):
     found = nnlab.activation("swish", beta=2.0).passport()
     assert found["gains"]["forward"] == pytest.approx(1 / math.sqrt(0.43953), rel=1e-4)
     assert {match["name"] for match in found["matches"] if match["exact"]} == {"silu"}
+
+
+def test_the_page_of_the_documentation_shows_what_is_printed():
+    page = (ROOT / "docs" / "passport.md").read_text(encoding="utf-8")
+    shown = page.partition("```text\n")[2].partition("```")[0].splitlines()
+    printed = [line for line in passport_lines(passport("gelu")) if "measured  " not in line]
+    assert [line for line in shown if "measured  " not in line and line not in printed] == []

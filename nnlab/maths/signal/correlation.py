@@ -5,7 +5,7 @@ activations of the correlation
 
     C(c) = E[f(u) f(v)] / E[f(u)²] = Σ a_k² c^k / Σ a_k²,    u, v ~ N(0, q) of correlation c
 
-since E[h_j(u) h_k(v)] = c^k if j = k, else 0 (Poole et al. 2016, arXiv:1606.05340, equation 5; Daniely, Frostig, Singer
+since E[h_j(u) h_k(v)] = c^k if j = k, else 0 (Poole et al. 2016, arXiv:1606.05340; Daniely, Frostig, Singer
 2016, arXiv:1602.05897, for the series). C(1) = 1 always, and C'(1) = χ₁: where χ₁ > 1, close inputs are driven apart.
 """
 
@@ -63,7 +63,7 @@ class CorrelationMap:
         """ξ, the number of layers after which a difference to the fixed point has shrunk to 1 / e; inf at χ₁ = 1.
 
         Near c* the difference is multiplied by C'(c*) a layer, so that ξ = -1 / log C'(c*) (Schoenholz et al. 2017,
-        arXiv:1611.01232, equation 9).
+        arXiv:1611.01232).
         """
         at = self.fixed_point()
         slope = (

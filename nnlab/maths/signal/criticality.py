@@ -5,14 +5,15 @@ On its way back through a layer the mean squared gradient by the pre-activations
     χ₁ = σw² D(q),   D(q) = E[f'(z)²],  z ~ N(0, q)
 
 since δ = f'(z) ⊙ Wᵀ δ' is a sum of n independent terms, each of variance (σw² / n) f'(z)² (Schoenholz, Gilmer, Ganguli,
-Sohl-Dickstein 2017, arXiv:1611.01232, equation 7). χ₁ is also the factor by which the distance of two close inputs
+Sohl-Dickstein 2017, arXiv:1611.01232). χ₁ is also the factor by which the distance of two close inputs
 grows. Starts with χ₁ = 1 at a fixed point q of the variance map form the critical curve, with q as its parameter:
 
     σw² = 1 / D(q),   σb² = q - V(q) / D(q)
 
 On it one point may be critical twice: the variance, too, keeps its errors as they are, σw² V'(q) = 1. With
-V' = D + E[f f''] that is E[f f''] = 0 (Roberts, Yaida, Hanin 2022, The Principles of Deep Learning Theory, section 5.3:
-there χ∥ = χ⊥ = 1; Hayou, Doucet, Rousseau 2019, arXiv:1902.06853, for the curve).
+V' = D + E[f f''] that is E[f f''] = 0. Roberts, Yaida, Hanin 2022, The Principles of Deep Learning Theory, chapter 5,
+write χ∥ = χ⊥ = 1 for it, and call the points of gelu and silu half-stable, that of tanh the class K* = 0 (the curve:
+Hayou, Doucet, Rousseau 2019, arXiv:1902.06853).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A layer with weights W of variance σw² / n and biases of variance σb² gives pre-activations z' = W f(z) + b. In a wide
 layer they are normal with the variance q' = σw² V(q) + σb², where V(q) = E[f(z)²] for z ~ N(0, q) (Poole, Lahiri,
-Raghu, Sohl-Dickstein, Ganguli 2016, arXiv:1606.05340, equation 3). Where q' = q the scale of the signal stays.
+Raghu, Sohl-Dickstein, Ganguli 2016, arXiv:1606.05340). Where q' = q the scale of the signal stays.
 """
 
 from __future__ import annotations

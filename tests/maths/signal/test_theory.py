@@ -84,8 +84,8 @@ def test_without_biases_a_relu_network_keeps_its_variance_at_one_weight_variance
 @pytest.mark.parametrize(
     ("name", "parameters", "expected"),
     [
-        ("gelu", {}, (3.5616, 1.98306, 0.172922)),  # Roberts, Yaida, Hanin 2022, equation 5.67
-        ("silu", {}, (14.3202, 1.98800, 0.555143)),  # equation 5.66
+        ("gelu", {}, (3.5616, 1.98306, 0.172922)),  # Roberts, Yaida, Hanin 2022, chapter 5
+        ("silu", {}, (14.3202, 1.98800, 0.555143)),  # there, too
         ("swish", {"beta": 5.0}, (0.572807, 1.98800, 0.0222057)),  # as silu, with x scaled by 5
         ("1.5*x*sigmoid(x)", {}, (14.3202, 0.883558, 0.555143)),
         ("mish", {}, (1.6702, 2.01352, 0.0945218)),
