@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,16 +32,24 @@ class CorrelationMap:
     shares: Array
     chi: float
 
+    @cached_property
+    def _rest(self) -> tuple[float, float]:
+        """What is left, and p."""
+        rest = max(0.0, 1 - float(self.shares.sum()))
+        left = self.chi - float(np.arange(len(self.shares)) @ self.shares)
+        return rest, max(len(self.shares), left / rest) if rest > 0 and math.isfinite(left) else len(self.shares)
+
     def __call__(self, c: Array) -> Array:
         """C(c) for correlations c in [0, 1], of any shape."""
-        rest = max(0.0, 1 - float(self.shares.sum()))
-        value: Array = np.polynomial.polynomial.polyval(c, self.shares)
-        return value + rest * np.power(c, self._power(rest)) if rest > 0 else value
+        rest, power = self._rest
+        value: Array = np.polynomial.polynomial.polyval(c, self.shares) + rest * np.power(c, power)
+        return value
 
-    def _power(self, rest: float) -> float:
-        orders = len(self.shares)
-        left = self.chi - float(np.arange(orders) @ self.shares)
-        return max(orders, left / rest) if math.isfinite(left) else orders
+    def slope(self, c: float) -> float:
+        """C'(c)."""
+        rest, power = self._rest
+        derivative = np.polynomial.polynomial.polyder(self.shares)
+        return float(np.polynomial.polynomial.polyval(c, derivative) + rest * power * c ** (power - 1))
 
     def fixed_point(self) -> float:
         """The correlation that any two inputs of positive correlation end up with: the least c with C(c) = c.
@@ -65,12 +74,5 @@ class CorrelationMap:
         Near c* the difference is multiplied by C'(c*) a layer, so that ξ = -1 / log C'(c*) (Schoenholz et al. 2017,
         arXiv:1611.01232).
         """
-        at = self.fixed_point()
-        slope = (
-            self.chi
-            if at == 1
-            else float((self(np.array(at)) - self(np.array(at - 1e-6))) / 1e-6)
-            if at
-            else (float(self.shares[1]))
-        )
-        return math.inf if slope >= 1 - 1e-6 else -1 / math.log(slope) if slope > 0 else 0.0
+        slope = self.slope(self.fixed_point())
+        return math.inf if slope >= 1 - 1e-9 else -1 / math.log(slope) if slope > 0 else 0.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnlab.maths.bound_activation import Array, BoundActivation
-from nnlab.maths.signal.moments import nodes
+from nnlab.maths.signal.normal import rule, within
 
 ORDERS = 64
 
@@ -22,8 +22,8 @@ def coefficients(f: BoundActivation, q: float = 1.0, orders: int = ORDERS) -> Ar
 
     By the recurrence √(k+1) h_(k+1)(u) = u h_k(u) - √k h_(k-1)(u), which is stable, from h_0 = 1 and h_(-1) = 0.
     """
-    z, weights = nodes(q, f.kinks)
-    u, weighted = z / math.sqrt(q), f(z) * weights
+    u, weights = rule(within(f.kinks, q))
+    weighted = f(math.sqrt(q) * u) * weights
     before, now, found = np.zeros_like(u), np.ones_like(u), np.empty(orders)
     for k in range(orders):
         found[k] = weighted @ now

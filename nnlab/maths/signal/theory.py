@@ -11,7 +11,8 @@ from nnlab.maths.signal import criticality, hermite
 from nnlab.maths.signal.correlation import CorrelationMap
 from nnlab.maths.signal.criticality import CriticalPoint
 from nnlab.maths.signal.hermite import HermiteShares
-from nnlab.maths.signal.moments import Moments, moments
+from nnlab.maths.signal.moments import moments
+from nnlab.maths.signal.normal import Moments
 from nnlab.maths.signal.variance import FixedPoint, VarianceMap
 
 
