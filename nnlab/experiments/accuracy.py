@@ -43,7 +43,8 @@ class Accuracy:
 def accuracy(f: BoundActivation) -> Accuracy | None:
     """The accuracy of an activation; None where nothing exact is there to compare with."""
     if ACTIVATIONS.get(f.entry.name) is f.entry and f.chosen == resolved(f.entry, {}):
-        return Accuracy(**_recorded()[f.entry.name])
+        recorded = _recorded().get(f.entry.name)
+        return None if recorded is None else Accuracy(**recorded)
     return _measured(f) if isinstance(getattr(f.entry.value, "__self__", None), Formula) else None
 
 

@@ -75,12 +75,8 @@ def passport(
     text: str,
     activations: Mapping[str, AnyActivation] = ACTIVATIONS,
     values: Mapping[str, float] | None = None,
-    width: int = WIDTH,
 ) -> Passport:
-    """The passport of an activation, given by name or formula, with these values of its parameters.
-
-    Gradients are measured in random networks of this width. ConfigError as `describe`.
-    """
+    """The passport of an activation, given by name or formula, with these values; ConfigError as `describe`."""
     description = describe(text, activations, values)
     entry, chosen = entry_and_values(text, activations, values or {})
     if isinstance(entry, RowActivation):
@@ -90,7 +86,7 @@ def passport(
     theory, gain = theory_of(f), gains(moments(entry, chosen))
     about: dict[str, Any] = {"shape": _shape(f, activations), "missing": "" if theory else _no_theory(entry, chosen)}
     if theory and gain.forward:
-        about |= {"theory": theory, "measured": tuple(measured_ratios(f, gain.forward, width=width))}
+        about |= {"theory": theory, "measured": tuple(measured_ratios(f, gain.forward))}
     return Passport(description, speed(entry, chosen), gain, **about)
 
 
