@@ -95,7 +95,9 @@ def passport(
 def _curve(axes: Axes, curve: PassportCurve) -> None:
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.axvline(0, color=INK, linewidth=0.8)
-    limit_values(axes, np.concatenate([curve.value, curve.slope]))
+    both = np.concatenate([curve.value, curve.slope])
+    near = np.tile(np.abs(curve.x) <= curve.x[-1] / 3, 2)  # what grows beyond three times that would hide it
+    limit_values(axes, both[np.abs(both) <= max(10.0, 3 * float(np.nanmax(np.abs(both[near]))))])
     limits = axes.get_ylim()
     for side, slope, offset in curve.lines:
         x = curve.x[np.sign(curve.x) == side]
