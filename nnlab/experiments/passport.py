@@ -14,9 +14,10 @@ from nnlab.experiments.accuracy import Accuracy, accuracy
 from nnlab.experiments.catalogue import Description, describe, entry_and_values
 from nnlab.experiments.likeness import what_it_is
 from nnlab.experiments.speed import Speed, speed
-from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
+from nnlab.maths.activations import Activation, AnyActivation, RowActivation
 from nnlab.maths.asymptotes import Asymptote, Extreme, asymptote, extremes
 from nnlab.maths.bound_activation import BoundActivation
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.matching import Match, matches, with_defaults
 from nnlab.maths.signal.criticality import critical_curve, is_twice_critical_everywhere
 from nnlab.maths.signal.gradients import NETWORKS, WIDTH, MeasuredRatio, measured_ratios, predicted_ratio
@@ -73,7 +74,7 @@ class Passport:
 
 def passport(
     text: str,
-    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     values: Mapping[str, float] | None = None,
 ) -> Passport:
     """The passport of an activation, given by name or formula, with these values; ConfigError as `describe`."""

@@ -35,7 +35,7 @@ def silu():
 
 def test_a_passport_says_what_there_is_to_say(silu):
     text = lines_of(silu)
-    assert "what it is is 1.5 × silu; is 1.5 × swish; is near" in text
+    assert "what it is equals e_swish; is 1.5 × silu; is 1.5 × swish; is" in text
     assert "at -∞ f(x) → 0 at ∞ f(x) ~ 1.5 x range lowest -0.4177 at x = -1.278, no highest value" in text
     assert "shares mean 12.0 %, linear 70.3 %, rest 17.7 % of E[f(z)²] = 0.8005" in text
     assert "gains forward 1.118, gradient 1.082, centred 1.191" in text
@@ -77,6 +77,8 @@ def test_a_passport_as_a_document_has_all_figures(silu):
         ("heaviside", ["gains forward 1.414, centred 2", "χ₁ = 0"]),
         ("tanh", ["q → 0 for σw² = 1, σb² = 0", "all become unrelated", "recorded against 50 digits"]),
         ("elu", ["equals celu"]),
+        ("tanhexp", ["is near", "measured now in longer floats"]),
+        ("x * tanh(exp(x))", ["equals tanhexp"]),
     ],
 )
 def test_what_a_function_has_of_its_own_is_said(name, expected, monkeypatch):
@@ -176,7 +178,8 @@ def test_an_activation_of_the_library_has_a_passport(monkeypatch):
     monkeypatch.setattr("nnlab.experiments.passport.measured_ratios", lambda *_, **__: [])
     found = nnlab.activation("swish", beta=2.0).passport()
     assert found["gains"]["forward"] == pytest.approx(1 / math.sqrt(0.43953), rel=1e-4)
-    assert {match["name"] for match in found["matches"] if match["exact"]} == {"silu"}
+    exact = {match["name"]: (match["a"], match["b"]) for match in found["matches"] if match["exact"]}
+    assert exact["silu"] == pytest.approx((0.5, 2))
 
 
 def test_the_page_of_the_documentation_shows_what_is_printed():
