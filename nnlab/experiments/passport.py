@@ -28,8 +28,8 @@ from nnlab.storage.outputs import NamedOutput, format_of
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The function as a curve: which known ones it is or resembles, its ends at -∞ and ∞, its range, its rounding."""
+class FunctionFacts:
+    """What values tell of a function: which known one it is or resembles, its ends at -∞ and ∞, range and rounding."""
 
     matches: tuple[Match, ...]
     left: Asymptote
@@ -43,14 +43,14 @@ class Shape:
 class Passport:
     """All that can be said of one activation without data.
 
-    `shape` is None for an activation of whole rows of units. `theory`, and with it `measured`, is None where `missing`
+    `facts` is None for an activation of whole rows of units. `theory`, and with it `measured`, is None where `missing`
     says why. `gains` has what is known of them.
     """
 
     description: Description
     speed: Speed
     gains: Gains | None
-    shape: Shape | None = None
+    facts: FunctionFacts | None = None
     theory: SignalTheory | None = None
     measured: tuple[MeasuredRatio, ...] = ()
     missing: str = ""
@@ -85,15 +85,17 @@ def passport(
         return Passport(description, speed(entry, chosen), found, missing=_of_rows(entry))
     f = BoundActivation(entry, chosen)
     theory, gain = theory_of(f), gains(moments(entry, chosen))
-    about: dict[str, Any] = {"shape": _shape(f, activations), "missing": "" if theory else _no_theory(entry, chosen)}
+    about: dict[str, Any] = {"facts": _facts(f, activations), "missing": "" if theory else _no_theory(entry, chosen)}
     if theory and gain.forward:
         about |= {"theory": theory, "measured": tuple(measured_ratios(f, gain.forward))}
     return Passport(description, speed(entry, chosen), gain, **about)
 
 
-def _shape(f: BoundActivation, activations: Mapping[str, AnyActivation]) -> Shape:
+def _facts(f: BoundActivation, activations: Mapping[str, AnyActivation]) -> FunctionFacts:
     left, right = asymptote(f, -1), asymptote(f, 1)
-    return Shape(tuple(matches(f, with_defaults(activations))), left, right, *extremes(f, left, right), accuracy(f))
+    return FunctionFacts(
+        tuple(matches(f, with_defaults(activations))), left, right, *extremes(f, left, right), accuracy(f)
+    )
 
 
 def _of_rows(entry: RowActivation) -> str:
@@ -122,10 +124,10 @@ def picture(passport: Passport, output: NamedOutput) -> None:
     """Draw a passport into an output, whose name says in which format. ConfigError for one of whole rows."""
     from nnlab import pictures as plots  # noqa: PLC0415 - matplotlib is loaded when the first picture is drawn
 
-    one, shape = passport.description, passport.shape
-    if shape is None:
+    one, facts = passport.description, passport.facts
+    if facts is None:
         raise ConfigError(f"{one.about['name']} works on a whole row of units, so that it has no picture")
-    ends = [(-1, shape.left), (1, shape.right)]
+    ends = [(-1, facts.left), (1, facts.right)]
     lines = [(side, end.slope, end.offset) for side, end in ends if end.growth == "line"]
     figure = plots.passport(
         plots.PassportCurve(one.x, one.value, one.slope, one.kinks, lines),
@@ -133,7 +135,7 @@ def picture(passport: Passport, output: NamedOutput) -> None:
         theory=passport.theory,
         gradients=plots.PassportGradients([*passport.predicted.values()], passport.measured, WIDTH),
         title=f"{one.label}: {one.about['formula']}" if one.label == one.about["name"] else one.label,
-        note=". ".join(filter(None, [f"It {what_it_is(shape.matches)}", passport.missing, passport.departs])),
+        note=". ".join(filter(None, [f"It {what_it_is(facts.matches)}", passport.missing, passport.departs])),
     )
     output.write(plots.to_format(figure, format_of(output.path)))
 
@@ -143,12 +145,12 @@ def picture(passport: Passport, output: NamedOutput) -> None:
 
 def document(passport: Passport) -> dict[str, Any]:
     """What `--json` prints below `passport`; None for what is infinite, not a number or not known."""
-    shape, theory = passport.shape, passport.theory
+    facts, theory = passport.facts, passport.theory
     found: dict[str, Any] = {"missing": passport.missing or None, "gains": _fields(passport.gains)}
     found["nanoseconds"] = asdict(passport.speed)
-    if shape is not None:
-        found |= {key: _fields(getattr(shape, key)) for key in ("left", "right", "lowest", "highest", "accuracy")}
-        found["matches"] = [{**asdict(match), "exact": match.exact} for match in shape.matches]
+    if facts is not None:
+        found |= {key: _fields(getattr(facts, key)) for key in ("left", "right", "lowest", "highest", "accuracy")}
+        found["matches"] = [{**asdict(match), "exact": match.exact} for match in facts.matches]
     if theory is not None:
         found |= _of_theory(theory)
         pairs = zip(passport.measured, passport.predicted.values(), strict=True)

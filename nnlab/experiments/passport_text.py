@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from nnlab.experiments.accuracy import Accuracy
 from nnlab.experiments.likeness import what_it_is
-from nnlab.experiments.passport import Passport, Shape
+from nnlab.experiments.passport import FunctionFacts, Passport
 from nnlab.experiments.speed import Speed
 from nnlab.maths.asymptotes import Asymptote, Extreme
 from nnlab.maths.signal.criticality import CriticalPoint, is_twice_critical_everywhere
@@ -20,18 +20,18 @@ from nnlab.maths.signal.variance import SAME
 def passport_lines(passport: Passport) -> Iterator[str]:
     """The lines below those that describe the function: a heading for each, then what there is to say."""
     yield ""
-    if passport.shape is not None:
-        yield from _of_shape(passport.shape)
+    if passport.facts is not None:
+        yield from _of_facts(passport.facts)
     if passport.missing:
         yield from _titled("signal", passport.missing)
     if passport.theory is not None:
         yield from _of_theory(passport.theory)
         yield from _of_gradients(passport)
-    elif passport.gains is not None and passport.shape is None:
+    elif passport.gains is not None and passport.facts is None:
         yield from _titled("gains", _gains(passport.gains))
     yield from _titled("time", _time(passport.speed))
-    if passport.shape is not None:
-        yield from _titled("accuracy", _accuracy(passport.shape.accuracy))
+    if passport.facts is not None:
+        yield from _titled("accuracy", _accuracy(passport.facts.accuracy))
 
 
 def _titled(title: str, *sentences: str) -> Iterator[str]:
@@ -50,11 +50,11 @@ def _figure(value: float, digits: int = 4) -> str:
 # --- the curve --------------------------------------------------------------------------------------------------------
 
 
-def _of_shape(shape: Shape) -> Iterator[str]:
-    yield from _titled("what it is", what_it_is(shape.matches))
-    yield from _titled("at -∞", end_in_words(shape.left))
-    yield from _titled("at ∞", end_in_words(shape.right))
-    yield from _titled("range", f"{_extreme('lowest', shape.lowest)}, {_extreme('highest', shape.highest)}")
+def _of_facts(facts: FunctionFacts) -> Iterator[str]:
+    yield from _titled("what it is", what_it_is(facts.matches))
+    yield from _titled("at -∞", end_in_words(facts.left))
+    yield from _titled("at ∞", end_in_words(facts.right))
+    yield from _titled("range", f"{_extreme('lowest', facts.lowest)}, {_extreme('highest', facts.highest)}")
 
 
 def end_in_words(end: Asymptote) -> str:
@@ -118,7 +118,7 @@ def scale_in_words(theory: SignalTheory) -> list[str]:
     word = "stable" if slope < 1 - SAME else "unstable" if slope > 1 + SAME else "neither stable nor unstable"
     first = f"variance 1 is {word}: 1 % too much becomes {_figure(slope)} % a layer later"
     points = [f"{_figure(p.q)} ({'stable' if p.stable else 'unstable'})" for p in theory.fixed_points]
-    return [first, f"variances q with V(q) = q under the forward gain: {', '.join(points)}"]
+    return [first, f"variances that the forward gain keeps: {', '.join(points)}"]
 
 
 def critical_in_words(theory: SignalTheory) -> list[str]:
@@ -188,7 +188,7 @@ def _accuracy(found: Accuracy | None) -> str:
         return "not measured: nothing more exact is there to compare with"
     worst = [_worst("value", found.value, found.value_at), _worst("slope", found.slope, found.slope_at)]
     where = "for all x" if found.within is None or found.within > 1e100 else f"for |x| <= {_figure(found.within)}"
-    near = f", differences below {found.about:.1g} apart" if found.about else ""
+    near = f", not counting differences below {found.about:.1g}" if found.about else ""
     by = "recorded against 50 digits" if found.recorded else "measured now in longer floats"
     return f"worst error {' and '.join(worst)} {where}{near} (float64, {by})"
 

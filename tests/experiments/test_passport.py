@@ -40,7 +40,7 @@ def test_a_passport_says_what_there_is_to_say(silu):
     assert "shares mean 12.0 %, linear 70.3 %, rest 17.7 % of E[f(z)²] = 0.8005" in text
     assert "gains forward 1.118, gradient 1.082, centred 1.191" in text
     assert "variance 1 is unstable: 1 % too much becomes 1.173 % a layer later" in text
-    assert "variances q with V(q) = q under the forward gain: 0 (stable), 1 (unstable)" in text
+    assert "variances that the forward gain keeps: 0 (stable), 1 (unstable)" in text
     assert "χ₁ = 1.067 with the forward gain: gradients are multiplied by 1.033 a layer" in text
     assert "at q = 14.32 for σw² = 0.883558, σb² = 0.55514" in text
     assert "correlation tends to 0.659 with depth" in text
@@ -85,6 +85,10 @@ def test_what_a_function_has_of_its_own_is_said(name, expected, monkeypatch):
     monkeypatch.setattr("nnlab.experiments.passport.measured_ratios", lambda *_, **__: [])
     text = lines_of(passport(name))
     assert [words for words in expected if words not in text] == []
+
+
+def test_a_row_is_as_long_as_an_activation_of_rows_needs():
+    assert passport("maxout", values={"pieces": 3}).speed.forward > 0
 
 
 @pytest.mark.parametrize(
