@@ -7,6 +7,7 @@ weights and biases after. What differs is where training starts and how far a st
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -74,6 +75,10 @@ def with_defaults(table: Mapping[str, AnyActivation]) -> dict[str, BoundActivati
     }
 
 
+# Which of a, b and c may be free, the fewest first, and a before c before b.
+_FREE = sorted(itertools.product((False, True), repeat=3), key=lambda free: (sum(free), free[1], free[2]))
+
+
 class _Target:
     """A function f, with the weight that each of its values has."""
 
@@ -103,16 +108,10 @@ class _Target:
 
     def simplest(self, name: str, g: BoundActivation, b: float) -> Match:
         """The match with the fewest free numbers among a, b and c that is as good, to a factor of two, as with all."""
-        sign = 1.0 if b > 0 else -1.0
         full = self._fitted(name, g, self._line(g, b), (True, True, True))
-        for free in sorted(itertools.product((False, True), repeat=3), key=lambda free: (sum(free), free[::-1])):
-            held = [
-                start if is_free else fixed
-                for start, is_free, fixed in zip(
-                    (full.a, full.b, full.c), free, (1.0 if full.a > 0 else -1.0, sign, 0.0), strict=True
-                )
-            ]
-            found = self._fitted(name, g, np.array(held), free)
+        plain = (math.copysign(1, full.a), math.copysign(1, full.b), 0.0)
+        for free in _FREE:
+            found = self._fitted(name, g, np.where(free, (full.a, full.b, full.c), plain), free)
             if found.error <= max(2 * full.error, EXACT):
                 return found
         return full
@@ -129,6 +128,8 @@ class _Target:
         best = self._match(name, g, at)
         for _ in range(12 if chosen.any() else 0):
             columns = np.stack([g(at[1] * _X), at[0] * _X * g.slope(at[1] * _X), np.ones_like(_X)], axis=-1)
+            if not np.isfinite(columns).all():
+                break
             rest = (self.y - at[0] * columns[:, 0] - at[2]) * self.weights
             step, *_ = np.linalg.lstsq(columns[:, chosen] * self.weights[:, None], rest)
             at[chosen] += step
