@@ -53,6 +53,16 @@ def settings_keys(summary: SeveralSummary) -> list[str]:
     return list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
 
 
+def start_columns(summary: SeveralSummary) -> list[str]:
+    """The column with the initialiser and the gain of each arm, which older summaries do not have."""
+    return ["initialiser"] if any(arm.start for arm in summary.arms.values()) else []
+
+
+def start_cells(arm: ArmSummary, columns: Sequence[str]) -> list[str]:
+    """The cells of an arm under `start_columns`."""
+    return [arm.start for _ in columns]
+
+
 # --- for scripts ------------------------------------------------------------------------------------------------------
 
 
@@ -150,10 +160,29 @@ def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
     return sorted(shown.items(), key=lambda item: place(item[1]))
 
 
+def starts_tables(summary: ComparisonSummary) -> list[HtmlTable]:
+    """The table of several starts: by how much the better arm of each pair is better under each, below 0 if worse."""
+    starts = summary.starts
+    if starts is None or not starts.pairs:
+        return []
+    rows: list[list[Cell]] = [
+        [pair.better, pair.worse, *(pair.differences.get(start) for start in starts.names), _robust(pair.is_robust)]
+        for pair in starts.pairs
+    ]
+    caption = (
+        f"How much better {summary.shown(summary.figure)} is under each start; pairs are tested under {starts.tested}"
+    )
+    return [HtmlTable(caption, ["better", "worse", *starts.names, "start-robust"], rows)]
+
+
+def _robust(is_robust: bool | None) -> str:  # noqa: FBT001 - it is the value that is worded
+    return "not told apart" if is_robust is None else "yes" if is_robust else "no"
+
+
 def _tuned_tables(summary: ComparisonSummary, tuned: TunedSummary) -> list[HtmlTable]:
     """Two tables: each family at the same and at its best settings; the figure by which settings were chosen."""
     figure, arms = summary.figure, summary.arms
-    order = [arms[label].family for label in summary.verdict.ranking]
+    order = list(dict.fromkeys([*(arms[label].family for label in summary.verdict.ranking), *tuned.arms]))
     both: list[list[Cell]] = []
     for family in order:
         arm = tuned.arms[family]
@@ -196,17 +225,19 @@ def spread_cells(final: OverSeeds) -> list[Cell]:
 
 def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
     """Means and medians of arms and baselines, with a column for notes on the arms' intervals if there are any."""
-    columns = ["activation", *SPREAD, "diverged"]
-    arms = _ranked(summary)
+    arms, starts = _ranked(summary), start_columns(summary)
+    columns = ["activation", *starts, *SPREAD, "diverged"]
     notes = [arm.final[figure].note for _, arm in arms]
-    rows: list[list[Cell]] = [
-        [label, *spread_cells(arm.final[figure]), arm.diverged, *([note] if any(notes) else [])]
-        for (label, arm), note in zip(arms, notes, strict=True)
-    ]
-    columns += ["note on the mean"] if any(notes) else []
+    noted = ["note on the mean"] if any(notes) else []
+    rows: list[list[Cell]] = []
+    for label, arm in arms:
+        spread = spread_cells(arm.final[figure])
+        rows.append([label, *start_cells(arm, starts), *spread, arm.diverged, *(arm.final[figure].note for _ in noted)])
+    blank = ["" for _ in starts]
     for label, finals in baseline_rows(summary).items():
         if figure in finals:
-            rows.append([label, *spread_cells(finals[figure]), None, *([""] if any(notes) else [])])
+            rows.append([label, *blank, *spread_cells(finals[figure]), None, *("" for _ in noted)])
+    columns += noted
     return HtmlTable(f"Final {summary.shown(figure)} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 
