@@ -8,6 +8,7 @@ arms.py       arms against each other, or the best against the others, by the me
 shares.py     arms against each other by the share of seeds that reach a target
 starts.py     whether a difference keeps its sign under other starts of the networks
 verdicts.py   all of it in plain sentences, which sentences.py words
+across/       arms over many data sets, of which each counts once
 
 Runs that diverged have no figure. They must be left out by whoever knows of them, and reported as a share of their
 own: a nan that reaches these functions is refused, unless a docstring says what it means there.
