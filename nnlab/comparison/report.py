@@ -70,10 +70,11 @@ def comparison_page(
         Section(
             "Result",
             [*summary.verdict.sentences[1:_SENTENCES_ABOVE], *formulas],
-            [result_table(summary, comparison), *starts_tables(summary)],
+            [result_table(summary, comparison)],
             leading,
             charts=charts_of(comparison),
         ),
+        Section("Starts", tables=starts_tables(summary)),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")], folded=True),
         Section("Verdict", sentences, folded=True),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nnlab.maths.statistics import seeds_of
-from nnlab.report.page import Cell, HtmlTable
+from nnlab.report.page import Amount, Cell, HtmlTable
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import (
     ArmSummary,
@@ -18,6 +18,7 @@ from nnlab.storage.summary import (
     SharePairSummary,
     SweepSummary,
     TunedSummary,
+    UnderStarts,
 )
 
 TIME_PER_STEP = "time per step: the clock over the updates of all seeds that ran together, with whatever else ran there"
@@ -161,18 +162,25 @@ def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
 
 
 def starts_tables(summary: ComparisonSummary) -> list[HtmlTable]:
-    """The table of several starts: by how much the better arm of each pair is better under each, below 0 if worse."""
-    starts = summary.starts
-    if starts is None or not starts.pairs:
+    """The tables of several starts: the difference of each pair under each, below 0 where the other arm is better."""
+    starts, shown = summary.starts, f"{summary.shown(summary.figure)} is better"
+    if starts is None:
         return []
-    rows: list[list[Cell]] = [
-        [pair.better, pair.worse, *(pair.differences.get(start) for start in starts.names), _robust(pair.is_robust)]
-        for pair in starts.pairs
+    columns = ["better", "worse", *starts.names, "start-robust"]
+    return [
+        HtmlTable(f"By how much {what} under each start; tested under {starts.tested}", columns, rows)
+        for what, pairs, scale in (
+            (shown, starts.pairs, 1),
+            (f"the share of seeds at {summary.target} is larger (points)", starts.shares, 100),
+        )
+        if (rows := [_start_row(pair, starts.names, scale) for pair in pairs])
     ]
-    caption = (
-        f"How much better {summary.shown(summary.figure)} is under each start; pairs are tested under {starts.tested}"
-    )
-    return [HtmlTable(caption, ["better", "worse", *starts.names, "start-robust"], rows)]
+
+
+def _start_row(pair: UnderStarts, starts: Sequence[str], scale: int) -> list[Cell]:
+    found = [pair.differences.get(start) for start in starts]
+    cells = [None if one is None else Amount(scale * one, f"{scale * one:+.3g}" if one else "0") for one in found]
+    return [pair.better, pair.worse, *cells, _robust(pair.is_robust)]
 
 
 def _robust(is_robust: bool | None) -> str:  # noqa: FBT001 - it is the value that is worded

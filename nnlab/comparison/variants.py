@@ -17,7 +17,7 @@ from nnlab.config.choices import ActivationChoice
 from nnlab.config.experiment import validate
 from nnlab.config.overrides import override
 from nnlab.config.schema import Data, Experiment
-from nnlab.errors import ConfigError, Fault, printable, suggestion
+from nnlab.errors import ConfigError, Fault, listed, printable, suggestion
 
 TUNE = "--tune"
 LEARNING_RATE = "optimizer.learning_rate"
@@ -134,18 +134,20 @@ def _with_activation(experiment: Experiment, choice: ActivationChoice, layer: in
 
 
 def without_twins(arms: Sequence[Variant]) -> tuple[list[Variant], list[str]]:
-    """The arms without those that are the same under two starts, and a sentence for each family left out."""
+    """The arms without those that are the same under two starts, and a sentence for each activation that has some."""
     kept: list[Variant] = []
-    sentences: dict[str, None] = {}
     for arm in arms:
         place = next((at for at, one in enumerate(kept) if one.settings == arm.settings and _are_twins(one, arm)), None)
         if place is None:
             kept.append(arm)
         else:
-            twin = kept[place]
-            kept[place] = replace(twin, starts=(*twin.starts, *arm.starts))
-            sentences[f"{arm.family} starts as {twin.family} does: it was trained once."] = None
-    return kept, list(sentences)
+            kept[place] = replace(kept[place], starts=(*kept[place].starts, *arm.starts))
+    alike: dict[str, dict[str, None]] = {}
+    for arm in kept:
+        if len(arm.starts) > 1:
+            alike.setdefault(arm.name, {})[listed(arm.starts)] = None
+    once = "so that it was trained once for both"
+    return kept, [f"{name} starts alike under {', under '.join(starts)}, {once}." for name, starts in alike.items()]
 
 
 def _are_twins(one: Variant, other: Variant) -> bool:

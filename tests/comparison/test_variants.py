@@ -130,7 +130,7 @@ def test_arms_that_start_alike_under_two_starts_are_one_arm():
     kept, sentences = without_twins(found)
     families = ["tanh", "selu", "relu", "tanh [same]", "selu [same]", "relu [same]", "tanh [own]", "selu [own]"]
     assert [arm.family for arm in kept[::2]] == families
-    assert sentences == ["relu [own] starts as relu [same] does: it was trained once."]
+    assert sentences == ["relu starts alike under same and own, so that it was trained once for both."]
     assert {arm.starts for arm in kept if arm.family == "relu [same]"} == {("same", "own")}
     fixed = PLAIN.replace("[4,", "[{dense: 4, init: zeros},").replace(", 3, 2]", "]")
     kept, sentences = without_twins(under("same", "own", text=fixed))
@@ -316,7 +316,7 @@ def test_a_tuned_comparison_says_which_settings_are_best_on_validation_data(tmp_
     summary = parse_json(result.stdout)
     assert summary == read_json(tmp_path / summary["run"] / "summary.json")
     assert list(summary["tuned"]["arms"]) == ["tanh", "relu", "tanh [same]"]
-    assert summary["verdict"]["sentences"][-1] == "relu [same] starts as relu does: it was trained once."
+    assert summary["verdict"]["sentences"][-1].startswith("relu starts alike under own and same")
     assert {summary["arms"][label]["family"] for label in summary["verdict"]["ranking"]} == {"tanh", "relu"}
     assert summary["tuned"]["same_settings"]["settings"] == {"optimizer.learning_rate": "0.05"}
     assert summary["tuned"]["chosen_by"] == "mean val/accuracy"
