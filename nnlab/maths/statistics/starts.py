@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from nnlab.errors import listed
 from nnlab.maths.statistics.arms import Arms, Difference, common_seeds
-from nnlab.maths.statistics.pairs import paired_difference
+from nnlab.maths.statistics.pairs import same_but_for_rounding
 from nnlab.maths.statistics.shares import SharePair
 
 _MOST_NAMED = 3  # starts under which a sign does not hold
@@ -67,7 +67,9 @@ def _difference(arms: Arms, a: str, b: str) -> float:
     seeds = common_seeds(arms[a], arms[b]) if a in arms and b in arms else []
     if not seeds:
         return math.nan
-    return paired_difference([arms[a][seed] for seed in seeds], [arms[b][seed] for seed in seeds]).estimate
+    first, second = ([arms[label][seed] for seed in seeds] for label in (a, b))
+    mean = math.fsum(x - y for x, y in zip(first, second, strict=True)) / len(seeds)
+    return 0.0 if same_but_for_rounding(mean, 0, first + second) else mean
 
 
 def _few(starts: Sequence[str]) -> str:
