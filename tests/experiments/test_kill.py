@@ -21,7 +21,7 @@ PLACES = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'quick_pictures'}"
 
 
 def test_runs_killed_at_random_moments_end_with_the_same_bits(tmp_path):
-    """Two processes do half of the kills each, one of them with unpainted pictures; benchmarks/kill.py does a thousand."""
+    """Two processes do half of the kills each, one with unpainted pictures; benchmarks/kill.py does a thousand."""
     halves = [
         subprocess.Popen(
             [

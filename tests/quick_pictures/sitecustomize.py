@@ -1,4 +1,4 @@
-"""What conftest.py is to this process, for each Python that has this folder on its PYTHONPATH: quick disks and pictures.
+"""What conftest.py is to this process, for each Python that has this folder on its PYTHONPATH: quick disks, pictures.
 
 The module of one name is changed as it is loaded, and nothing is loaded before a command wants it.
 """
