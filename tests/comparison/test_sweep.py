@@ -19,7 +19,7 @@ from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.errors import ConfigError
 from nnlab.storage.summary import SweepSummary
 
-pytestmark = pytest.mark.usefixtures("no_pictures", "without_pictures")
+pytestmark = pytest.mark.usefixtures("quick_pictures", "without_pictures")
 
 TEXT = """\
 name: moons
