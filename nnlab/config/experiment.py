@@ -19,6 +19,7 @@ from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
 from nnlab.maths.baselines import baseline_figures
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
 
@@ -40,7 +41,7 @@ def read(
 def load(
     path: str | Path,
     overrides: Sequence[str | Setting] = (),
-    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     gates: Sequence[str] = (),
 ) -> tuple[Experiment, Document]:
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
@@ -56,7 +57,7 @@ def data_of(values: Mapping[str, Any]) -> Data | None:
         return None
 
 
-def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
+def validate(document: Document, activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS) -> Experiment:
     """The experiment that a document describes, or a ConfigError with all faults, in the order of their places."""
     fields = _Fields(document.values, activations)
     findings = fields.findings + ([] if fields.experiment is None else _meaning_findings(fields))
@@ -469,7 +470,7 @@ def _split_findings(experiment: Experiment) -> Iterator[Finding]:
     if data.files is not None and data.source.name != data.files.train:
         found = f"found source {shown(data.source.name)} with files, whose train is {shown(data.files.train)}"
         yield ("data", "source"), f"{found}; expected no source beside files"
-    nothing_drawn = data.split is None and data.test is None and data.validation in (None, "own")
+    nothing_drawn = data.split is None and data.keeps_parts
     for key in ("group", "time"):
         if getattr(data, key) is not None and nothing_drawn:
             found = f"found {key}, which says how parts are drawn, but none is"

@@ -41,6 +41,7 @@ from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.optimizers import OPTIMIZERS
 
 MOST_STEPS = 10**9  # more would run for years
@@ -315,6 +316,8 @@ class Data(FrozenModel):
     """The test part: a share or a count of rows, for sets that have none of their own."""
     validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
     """The validation part: a share or a count of what is left, or own for the set's own."""
+    train: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
+    """How much of the rows that are left to train on: a share or a count; by default all of them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -326,8 +329,13 @@ class Data(FrozenModel):
 
     @property
     def draws_a_part(self) -> bool:
-        """Whether each seed has rows of its own for validation or test; the latest rows are the same for all."""
-        return self.time is None and (self.test is not None or self.validation not in (None, "own"))
+        """Whether each seed has rows of its own in some part; the latest rows are the same for all."""
+        return self.time is None and not self.keeps_parts
+
+    @property
+    def keeps_parts(self) -> bool:
+        """Whether all parts are as the data set gives them, whole."""
+        return self.test is None and self.validation in (None, "own") and self.train is None
 
     @property
     def may_validate(self) -> bool:
@@ -338,10 +346,12 @@ class Data(FrozenModel):
 class Init(FrozenModel):
     """The initial weights and biases of a layer that has them."""
 
-    weights: WeightsField = "recommended"
-    """Initialiser of the weights; by default what suits the activation."""
-    bias: InitializerField = choose("zeros", INITIALIZERS, InitializerChoice)
-    """Initialiser of the biases."""
+    weights: WeightsField = choose("fair", INITIALIZERS, InitializerChoice)
+    """Initialiser of the weights; by default one that is fair to every activation, or `recommended` for each."""
+    bias: InitializerField | None = None
+    """Initialiser of the biases; by default what belongs to the weights, mostly zeros."""
+    gain: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Factor of the initial weights."""
 
 
 def _init(value: Any) -> Any:
@@ -730,7 +740,7 @@ class _Origin:
     """
 
     document: Document | None = field(default=None, compare=False)
-    activations: Mapping[str, AnyActivation] = field(default_factory=lambda: ACTIVATIONS, compare=False)
+    activations: Mapping[str, AnyActivation] = field(default_factory=lambda: ALL_ACTIVATIONS, compare=False)
 
     def __deepcopy__(self, _memo: object) -> Self:
         return self
@@ -742,7 +752,7 @@ class _Origin:
 class Experiment(FrozenModel):
     """A whole experiment file. `document` is the text it was read from, with the place of each key.
 
-    `activations` are those known when it was read: the built-in ones and those of plugins.
+    `activations` are those known when it was read: those of nnlab and those of plugins.
     """
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
