@@ -13,7 +13,7 @@ from support import NOTEBOOKS, PAINTED, nnlab, nnlab_here, parse_json, read_json
 from nnlab.cli.terminal import Screen, show_comparison
 from nnlab.storage.summary import ComparisonSummary
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 MOONS = """\
 name: moons

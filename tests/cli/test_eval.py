@@ -25,7 +25,7 @@ from nnlab.setup.rows import read_rows as read_data
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.outputs import NamedOutput
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 ROWS = 90
 RANDOM = np.random.default_rng(7)

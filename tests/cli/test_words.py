@@ -9,6 +9,8 @@ from support import HOUSES, XOR, nnlab_here, write
 
 from nnlab.maths.expressions import Formula
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 def refused(folder, *words):
     """What stderr says where a command refuses its input."""

@@ -22,6 +22,8 @@ optimizer: {name: adam, learning_rate: 0.05}
 training: {steps: 20, batch_size: 16}
 """
 FORMULAS = ("x * sigmoid(1.5 * x)", "x + sin(x)")
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 LEAKY = "leaky_relu:negative_slope=0.3"
 
 

@@ -34,7 +34,7 @@ from nnlab.storage.folder import RunFolder
 from nnlab.storage.outputs import NamedOutput, outputs_at
 from nnlab.storage.summary import ArmSummary, OverSeeds, ShareOfSeeds
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 MOONS = """\
 name: moons
