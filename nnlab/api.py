@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.passport import Passport
     from nnlab.experiments.redraw import DrawnPicture, KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
@@ -714,7 +715,8 @@ def compare(
     seeds: int = 10,
     target: str | None = None,
     layer: str | None = None,
-    init: str | None = None,
+    starts: Sequence[str] = (),
+    gains: Sequence[float] = (),
     tune: Sequence[str] = (),
     jobs: int = 1,
     dask: str | None = None,
@@ -734,11 +736,13 @@ def compare(
     """Train an experiment with several activations, each with so many seeds, and compare them.
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
-    layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
-    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
-    model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
-    live.html in the folder follows the trainings; the watcher is told its path. Pictures are drawn as PNG, and in the
-    formats `figures`, svg and pdf, beside. `log_to` as for `train`, with the medians over the seeds for each arm.
+    layer only; `tune` tries `KEY=V1,V2` and compares the arms at their best settings. `starts` are some of fair, same
+    and own, and `gains` factors of all initial weights: arms are compared under the first start, and the sign of each
+    difference is looked at under every start with every gain. `needed` reuses what earlier comparisons under `runs_dir`
+    have trained. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up
+    to 50,000 training rows. With `live` the page live.html in the folder follows the trainings; the watcher is told its
+    path. Pictures are drawn as PNG, and in the formats `figures`, svg and pdf, beside. `log_to` as for `train`, with
+    the medians over the seeds for each arm.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
@@ -748,7 +752,8 @@ def compare(
     refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
     gating = Gating(runs_dir, baseline, report, baselines)
-    arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
+    varied: dict[str, Any] = {"layer": layer, "starts": starts, "gains": gains, "tune": tune}
+    arms = activation_arms(file, activations, seeds, target=target, gates=gates, **varied)
     gating.check_used(arms.gates)
     about: dict[str, Any] = {
         "runs": runs_dir,
@@ -961,6 +966,28 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     from nnlab.experiments.catalogue import describe as describe_activation
 
     return describe_activation(text, with_plugins(plugins), values)
+
+
+def activation_passport(
+    text: str,
+    out: Path | None = None,
+    *,
+    values: Mapping[str, float] | None = None,
+    plugins: Sequence[Path] = (),
+) -> Passport:
+    """The passport of an activation, given by name or as a formula in x, with `values` of its parameters.
+
+    What it is among all known functions, what it does to signals and gradients in a wide network, what it costs and how
+    exact it is. `out` is a picture of it, as in `draw_activations`.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.passport import passport, picture
+
+    (output,) = _outputs([out], plugins, Path(), None)
+    found = passport(text, with_plugins(plugins), values)
+    if output is not None:
+        picture(found, output)
+    return found
 
 
 def draw_activations(

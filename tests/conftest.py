@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+import disks
 import pytest
 from hypothesis import HealthCheck, settings
 from pages import png
@@ -12,6 +13,8 @@ from pages import png
 # One BLAS thread, as nnlab itself runs by default.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ[name] = "1"
+
+disks.believe()
 
 # No test keeps decoded images in the user's own cache.
 os.environ["NNLAB_CACHE"] = ""
@@ -53,6 +56,9 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+QUICKER = {"PYTHONPATH": str(Path(__file__).with_name("quick_pictures"))}
+
+
 @pytest.fixture(scope="module")
 def quick_pictures():
     """For tests that train and look at no picture: each is composed and saved, as the smallest PNG file there is.
@@ -61,6 +67,18 @@ def quick_pictures():
     Commands that the tests start compose and save theirs in the same way, but for those that are started `PAINTED`.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("support.ADDED", {"PYTHONPATH": str(Path(__file__).with_name("quick_pictures"))})
+        patch.setattr("support.ADDED", QUICKER)
         patch.setattr("nnlab.pictures.style.to_png", lambda _figure: png())
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_pictures():
+    """For tests of which no picture is any part, with ordinary experiments: none is even composed.
+
+    That takes two thirds of a short training that is left to `quick_pictures`, and half of a command that starts.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("support.ADDED", {**QUICKER, "NO_PICTURES": "1"})
+        patch.setattr("nnlab.experiments.pictures._attempt", lambda *_: None)
         yield

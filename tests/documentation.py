@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import yaml
-from pages import png
 from support import ROOT, nnlab_here
 
 from nnlab.config.document import read_text
@@ -101,7 +100,7 @@ class Reader:
     """Does what the blocks of a page say, one after the other, in a folder that looks like the checkout.
 
     Plain commands run in this process, which is quicker; what needs a shell gets one, with an `nnlab` on its PATH. A
-    block that asks for no picture has those of its trainings composed and saved, and not painted.
+    block that asks for no picture has those of its trainings not drawn.
     """
 
     folder: Path
@@ -120,7 +119,8 @@ class Reader:
     def follow(self, block):
         """Do what a block says; AssertionError if that fails."""
         self.paints = any(words in block.text for words in _DRAWING)
-        with contextlib.nullcontext() if self.paints else patch("nnlab.pictures.style.to_png", lambda _figure: png()):
+        undrawn = patch("nnlab.experiments.pictures._attempt", lambda *_: None)
+        with contextlib.nullcontext() if self.paints else undrawn:
             self._do(block)
 
     def _do(self, block):
@@ -146,12 +146,12 @@ class Reader:
 
     def in_a_shell(self, text):
         """Run lines in bash, in which the first failure is the end."""
-        places = [ROOT] if self.paints else [ROOT, _QUICK]
+        places, undrawn = ([ROOT], "") if self.paints else ([ROOT, _QUICK], "1")
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
             cwd=self.folder,
-            env={**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(map(str, places))},
+            env={**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(map(str, places)), "NO_PICTURES": undrawn},
             capture_output=True,
             text=True,
             check=False,

@@ -48,7 +48,7 @@ training:
 # What a command's environment has of this one; the last lets it tell what it covers, where that is measured.
 KEPT = ("PATH", "HOME", "TMPDIR", "OPENBLAS_CORETYPE", "COVERAGE_PROCESS_CONFIG", "NNLAB_CACHE")
 
-# What the environment of every command has besides; `quick_pictures` says here that they are not painted.
+# What the environment of every command has besides: `quick_pictures` and `no_pictures` of conftest.py set it.
 ADDED = {}
 
 # With these words for `nnlab` its pictures are painted all the same.
@@ -91,12 +91,12 @@ def nnlab(*words, cwd, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIP
     )
 
 
-def sh(command, cwd):
+def sh(command, cwd, **changes):
     """A shell's command; under its limits bytecode, and what is covered, could be written in part only."""
     return subprocess.run(
         ["bash", "-c", command],
         cwd=cwd,
-        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None),
+        env=environment(PYTHONDONTWRITEBYTECODE="1", COVERAGE_PROCESS_CONFIG=None, **changes),
         capture_output=True,
         text=True,
         check=False,

@@ -342,7 +342,7 @@ def _warnings(order: Sequence[Arm], behind: Mapping[str, Pair], figure: str, tra
     if len(order) > 1:
         yield from choice_warnings(figure, order[0].finals)
     name = figure_for(trained.experiment, figure, larger_is_better(figure)).name
-    yield from (*_undefined(order, figure, name), *trained.lacking(figure), *trained.starts())
+    yield from (*_undefined(order, figure, name), *trained.lacking(figure), *trained.start_warnings())
     lost = [arm for arm in order if arm.diverged.any()]
     if lost:
         yield f"{counted(len(lost), 'point')} lost seeds that diverged: fewer lost seeds rank before a better mean"

@@ -154,11 +154,16 @@ def fair(draws: Draws, _shape: Shape, fans: Fans, *, aim: str) -> Array:
     The first layer, whose inputs no activation gives, has γ² = 1 / E[x²] whatever the aim. Where a moment was measured
     and is 0 or infinite, γ is 1.
     """
-    variances = fair_variances(fans, aim=aim)
-    weights = math.sqrt(variances.weights / fans.fan_in) * draws("normal")
-    if variances.centred:
+    weights = fair_gain(fans, aim=aim) / math.sqrt(fans.fan_in) * draws("normal")
+    if fair_variances(fans, aim=aim).centred:
         weights -= weights.mean(axis=0)
     return weights
+
+
+def fair_gain(fans: Fans, *, aim: str) -> float:
+    """γ of `fair`."""
+    moment = fans.signal.second if fans.is_first else _MOMENTS[aim].of(fans.signal)
+    return 1 / math.sqrt(moment) if 0 < moment < math.inf else 1.0
 
 
 def fair_bias(draws: Draws, shape: Shape, fans: Fans, *, aim: str) -> Array:
@@ -169,12 +174,10 @@ def fair_bias(draws: Draws, shape: Shape, fans: Fans, *, aim: str) -> Array:
 
 def fair_variances(fans: Fans, *, aim: str) -> Variances:
     """γ² and the variance of the biases; see `fair`."""
-    signal = fans.signal
-    moment = signal.second if fans.is_first else _MOMENTS[aim].of(signal)
-    weights = 1 / moment if 0 < moment < math.inf else 1.0
+    weights = fair_gain(fans, aim=aim) ** 2
     if fans.is_first:
         return Variances(weights, 0.0)
-    bias = max(1 - signal.second / signal.slope, 0.0) if aim == "critical" else 0.0
+    bias = max(1 - fans.signal.second / fans.signal.slope, 0.0) if aim == "critical" else 0.0
     return Variances(weights, bias, aim == "centred" and fans.fan_in > 1)
 
 

@@ -60,9 +60,10 @@ class LayerStartError(LayerShapeError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Some rows of scaled inputs, (m, inputs), for starts that look at them."""
+    """Some rows of scaled inputs, (m, inputs), and how much each counts, (m,), for starts that look at them."""
 
     rows: Array
+    weights: Array | None = None
 
     @property
     def few(self) -> Array:
@@ -72,7 +73,7 @@ class Inputs:
     @cached_property
     def second(self) -> float:
         """E[x²], over rows and columns."""
-        return float(np.square(self.rows, dtype=np.float64).mean())
+        return float(np.average(np.square(self.rows, dtype=np.float64).mean(axis=1), weights=self.weights))
 
 
 @dataclass(frozen=True)

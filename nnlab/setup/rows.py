@@ -80,9 +80,10 @@ class Rows:
 
 def _inputs_of(prepared: Prepared) -> Inputs:
     """All training rows, or so many that are spread evenly over them."""
-    x = prepared.train.x
+    x, weights = prepared.train.x, prepared.train.weights
     most = max(_FEWEST_LOOKED_AT, _NUMBERS_LOOKED_AT // max(x.shape[1], 1))
-    return Inputs(x[np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(np.int64)])
+    spread = np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(np.int64)
+    return Inputs(x[spread], None if weights is None else weights[spread])
 
 
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:

@@ -35,7 +35,9 @@ def _options_of(arm: NamedArm) -> list[str]:
     if summary is None or isinstance(summary, TrainingSummary) or label is None:
         return ["--seed", "N" if arm.seed is None else str(arm.seed), "--set", "network.activation=NAME"]
     own, settings = summary.arms[label], dict(summary.arms[label].settings)
-    if isinstance(summary, ComparisonSummary):
+    if isinstance(summary, ComparisonSummary) and own.starts and "network" in own.experiment:
+        settings = {"network": json.dumps(own.experiment["network"]), **settings}
+    elif isinstance(summary, ComparisonSummary):
         settings = {"network.activation": _activation_of(own), **settings}
     if summary.gates:  # those of a comparison are on its arms
         settings["gates"] = "[]"

@@ -10,7 +10,7 @@ from support import HOUSES, NOTEBOOKS, XOR, nnlab, nnlab_here, parse_json, train
 
 from nnlab.maths.activations import ACTIVATIONS
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 WRONG = NOTEBOOKS / "wrong_relu.py"
 WRONG_CONFIG = NOTEBOOKS / "gradcheck-wrong-relu.yaml"

@@ -16,6 +16,8 @@ from support import nnlab_here, read_json, trained, write
 from nnlab.cli.progress import Bar, Lines, live_lines
 from nnlab.experiments.train import Progress
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 HOSTILE = (
     "[red]x[/red]", "[/]", "$\\frac", "<script>alert(1)</script>&\"'", "\u202eabc\u200b",
     "{x} %s {0}", "👩\u200d🔬", "\\input{x}_^~#", "a|b`c`*d*", "=cmd()", "-", "x" * 300,

@@ -10,7 +10,7 @@ from support import ROOT, nnlab, nnlab_here, parse_json, read_json, write
 from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from support import nnlab_here, read_rows, table, write
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 CONFIG = """\
 name: e

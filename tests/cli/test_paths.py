@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support import ROOT, environment, nnlab_here, read_json, write
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 EXPERIMENT = """\
 name: t

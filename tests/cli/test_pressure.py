@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from support import nnlab, nnlab_here, read_json, sh, trained, write
+from support import PAINTED, nnlab, nnlab_here, read_json, sh, trained, write
 
 REFUSING = """\
 import errno, os
@@ -24,6 +24,9 @@ CURED = "Too many open files; to allow more: ulimit -n 1024"
 NNLAB = f'"{os.sys.executable}" -m nnlab'
 
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
+
 def the_run(folder):
     (run,) = (path for path in (folder / "runs").iterdir() if not path.is_symlink())
     return run
@@ -38,9 +41,9 @@ def test_pictures_are_drawn_in_this_process_where_no_other_is_allowed(tmp_path):
 
 @pytest.mark.parametrize("files", [5, 6, 7, 8, 9, 12, pytest.param(16, marks=pytest.mark.slow)])
 def test_a_training_with_few_open_files_ends_with_warnings_or_one_line_and_can_go_on(files, tmp_path):
-    """Below five Python itself cannot start."""
+    """Below five Python itself cannot start. Pictures are painted: fonts are files, too."""
     write(tmp_path, TINY)
-    done = sh(f"ulimit -n {files}; exec {NNLAB} train experiment.yaml --quiet", tmp_path)
+    done = sh(f"ulimit -n {files}; exec {NNLAB} train experiment.yaml --quiet", tmp_path, **PAINTED)
     assert done.returncode in {0, 5}
     assert "Traceback" not in done.stderr
     said = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]

@@ -30,7 +30,7 @@ from nnlab.comparison.cluster import Dask, dask_workers  # noqa: E402 - the same
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.usefixtures("quick_pictures", "without_pictures"),
+    pytest.mark.usefixtures("no_pictures", "without_pictures"),
     # What Dask itself does is not ours: it leaves sockets to the garbage collector, for one.
     pytest.mark.filterwarnings("default"),
 ]

@@ -10,7 +10,7 @@ from support import nnlab_here, parse_json, write
 from nnlab.comparison import lacking
 from nnlab.comparison.sweep import _undefined, _why_none
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 HOUSES = """\
 name: houses

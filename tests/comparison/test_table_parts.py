@@ -34,7 +34,7 @@ def dataset(*sizes):
     return dataclasses.replace(read_rows(made(), None, None), rows=RowFacts(parts=parts))
 
 
-@pytest.mark.usefixtures("quick_pictures")
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("sizes", "part"), [((60, 15, 15), "val"), ((70, 0, 20), "train")])
 def test_the_default_target_is_on_a_part_that_the_table_has(file, tmp_path, sizes, part):
     arms, rows = activation_arms(file, ["relu", "tanh"], 2), dataset(*sizes)

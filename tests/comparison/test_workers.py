@@ -31,7 +31,7 @@ from nnlab.storage.checkpoints import Checkpoint
 from nnlab.storage.checkpoints import load as load_checkpoint
 from nnlab.storage.checkpoints import save as save_checkpoint
 
-pytestmark = pytest.mark.usefixtures("quick_pictures", "without_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "without_pictures")
 
 TEXT = """\
 name: moons

@@ -13,7 +13,7 @@ from nnlab.config.plugins import with_plugins
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.losses import DEFAULT_HEADS
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 IRIS = """\
 name: iris

@@ -13,7 +13,7 @@ from nnlab.data.scaling import Scaling
 from nnlab.data.stored import StoredRows
 from nnlab.data.tables.options import TableOptions
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 N = 200
 ALL = np.arange(N)

@@ -15,7 +15,7 @@ from nnlab.data.prepare import Examples
 from nnlab.experiments.baselines import Baselines, is_better
 from nnlab.maths.metrics import Scored, report
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def table(folder, *, positive=0.21, rows=1000, says_something=True):

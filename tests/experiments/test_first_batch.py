@@ -6,7 +6,7 @@ from support import nnlab_here, parse_json, read_json, write
 
 from nnlab import api
 from nnlab.comparison.prepare import sweep_arms
-from nnlab.comparison.starts import warnings_of_starts
+from nnlab.comparison.start_warnings import warnings_of_starts
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.experiments.first_batch import first_batch

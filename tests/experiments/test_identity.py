@@ -18,7 +18,7 @@ from nnlab.setup.network import dtype_of
 from nnlab.setup.optimizer import optimizer_for
 from nnlab.storage import checkpoints
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 ROWS = table("a,b,kind", lambda i: f"{i % 7},{i * i % 11},{'xyz'[i * i % 11 % 3]}", 60)
 TEXT = """\

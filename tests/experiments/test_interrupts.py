@@ -13,7 +13,7 @@ from support import HOUSES, environment, nnlab, trained, write
 from nnlab.errors import InterruptedRunError
 from nnlab.experiments.interrupts import leaving
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,10 +17,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_pictures")]
 
 KILLS = 50
 KILL, QUICK = ROOT / "benchmarks" / "kill.py", "--without-pictures"
+PLACES = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'quick_pictures'}"
 
 
 def test_runs_killed_at_random_moments_end_with_the_same_bits(tmp_path):
-    """Two processes do half of the kills each, one of them with pictures; benchmarks/kill.py does a thousand."""
+    """Two processes do half of the kills each, one with unpainted pictures; benchmarks/kill.py does a thousand."""
     halves = [
         subprocess.Popen(
             [
@@ -33,7 +35,7 @@ def test_runs_killed_at_random_moments_end_with_the_same_bits(tmp_path):
                 tmp_path / str(seed),
                 *pictures,
             ],
-            env=environment(PYTHONPATH=str(ROOT), PYTHONWARNINGS=None),
+            env=environment(PYTHONPATH=PLACES, PYTHONWARNINGS=None),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

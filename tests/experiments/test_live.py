@@ -15,7 +15,7 @@ from nnlab.experiments import live_page as module
 from nnlab.experiments.live_page import MOST_POINTS, LiveCurve, LivePage
 from nnlab.storage.folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def shown(run):

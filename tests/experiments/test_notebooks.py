@@ -11,7 +11,7 @@ from nnlab.config.experiment import load
 from nnlab.config.plugins import with_plugins
 from nnlab.gates.parse import parse_gate
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 # Those that read 70,000 images take longer than a test should, and two sets of images do not ship: they are only read
 # here. For the images see test_image_notebooks.py.

@@ -94,7 +94,7 @@ def state_after(setup, steps):
 # --- the bits of the training -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("quick_pictures")
+@pytest.mark.usefixtures("no_pictures")
 def test_a_step_leaves_the_weights_and_has_the_loss_that_a_run_recorded(tmp_path):
     run = trained(tmp_path, NOTEBOOKS / "xor-tanh.yaml", "--steps", "5", "--set", "gates=[]")
     recorded = {int(row["step"]): row for row in read_rows(run / "hashes.csv")}

@@ -7,7 +7,7 @@ from support import HOUSES, nnlab_here, parse_json, read_rows, trained, write
 
 from nnlab.experiments import resume, saving
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 MOONS = """\
 name: moons

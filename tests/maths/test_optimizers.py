@@ -15,7 +15,7 @@ from nnlab.maths.parameters import resolved
 from nnlab.training.loop import fit
 from nnlab.training.objective import Objective
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 VARIANTS = [
     ("sgd", {}),

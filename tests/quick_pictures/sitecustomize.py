@@ -1,18 +1,23 @@
-"""What the fixture `quick_pictures` is to this process, for each Python that has this folder on its PYTHONPATH."""
+"""What conftest.py is to this process, for each Python that has this folder on its PYTHONPATH: quick disks, pictures.
 
+The module of one name is changed as it is loaded, and nothing is loaded before a command wants it.
+"""
+
+import os
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
-STYLE = "nnlab.pictures.style"
 
+class Changing(MetaPathFinder):
+    """Changes a module once it is loaded."""
 
-class QuickPictures(MetaPathFinder):
-    """Exchanges `to_png` as its module is loaded, and loads nothing before a command wants it."""
+    def __init__(self, name, change):
+        self.name, self.change = name, change
 
     def find_spec(self, fullname, *_where):
-        if fullname != STYLE:
+        if fullname != self.name:
             return None
         sys.meta_path.remove(self)
         spec = find_spec(fullname)
@@ -20,18 +25,32 @@ class QuickPictures(MetaPathFinder):
 
         def exec_module(module):
             load(module)
-            module.to_png = lambda _figure: smallest()
+            self.change(module)
 
         spec.loader.exec_module = exec_module
         return spec
 
 
-def smallest():
-    """The picture of tests/pages.py, which is not on the path of what is tested."""
-    spec = spec_from_file_location("pages", Path(__file__).parents[1] / "pages.py")
-    pages = module_from_spec(spec)
-    spec.loader.exec_module(pages)
-    return pages.png()
+def beside(name):
+    """A module of the tests, which are not on the path of what is tested."""
+    spec = spec_from_file_location(name, Path(__file__).parents[1] / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-sys.meta_path.insert(0, QuickPictures())
+def unpainted(style):
+    """Pictures are composed, and saved as the smallest PNG file."""
+    style.to_png = lambda _figure: beside("pages").png()
+
+
+def undrawn(pictures):
+    """No picture is composed, and so matplotlib is not loaded."""
+    pictures.load_drawing = lambda: None
+    pictures.draw_all = lambda _drawing, _folder, beside=(), **_formats: [*filter(None, pictures.side_by_side(beside))]
+
+
+if os.environ.get("NO_PICTURES"):
+    sys.meta_path.insert(0, Changing("nnlab.experiments.pictures", undrawn))
+sys.meta_path.insert(0, Changing("nnlab.pictures.style", unpainted))
+beside("disks").believe()

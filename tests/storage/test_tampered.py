@@ -39,6 +39,8 @@ from nnlab.storage import checkpoints
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 TEXT = """\
 name: base
 task: multiclass

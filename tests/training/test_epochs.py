@@ -16,7 +16,7 @@ from nnlab.networks.network import Pass
 from nnlab.training.batches import Batches
 from nnlab.training.epochs import Epoch
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SEEDS = (3, 0, 2**40)
 NORMALISED = {"layers": [{"dense": 4}, {"batch_norm": True}, {"activation": "tanh"}]}

@@ -25,7 +25,7 @@ from nnlab.setup.setup import set_up
 from nnlab.storage.files import ignore
 from nnlab.training.loop import fit
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SEEDS = (3, 0, 7, 11, 2, 19, 5, 23, 1, 13, 17, 4, 29, 6, 31, 2**40)
 OPTIMIZERS = {
