@@ -177,7 +177,7 @@ def changed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("changed")
     shutil.copytree(ROOT / "nnlab", folder / "nnlab", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "tests" / "maths").mkdir(parents=True)
-    for name in ("maths/test_activations.py", "conftest.py", "pages.py", "strategies.py"):
+    for name in ("maths/test_activations.py", "conftest.py", "disks.py", "pages.py", "strategies.py"):
         shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for language, block in BLOCKS:

@@ -32,6 +32,7 @@ data:
 network:
   layers: [4]
   activation: tanh
+  init: recommended
 optimizer: {name: adam, learning_rate: 0.05}
 training: {steps: 20, batch_size: 16}
 """

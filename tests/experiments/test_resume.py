@@ -46,6 +46,7 @@ data:
 network:
   layers: [6, {batch_norm: true}, {dropout: 0.2}, {noise: 0.1}]
   activation: tanh
+  init: recommended
 optimizer: {name: OPTIMIZER, learning_rate: RATE}
 training:
   epochs: 12
@@ -247,14 +248,14 @@ def test_how_often_a_run_is_saved_changes_nothing_but_that(every, monkeypatch, t
 @pytest.mark.parametrize("value", ["0", "true", "2.5", "-1", "text", "{}", "{second: 3}", "[5]", "1000000001"])
 def test_anything_but_steps_or_seconds_between_saves_is_refused(value):
     (fault,) = faults(text_of().replace("checkpoint_every: 7", f"checkpoint_every: {value}"))
-    assert fault.startswith("e.yaml:18:21: found ")
+    assert fault.startswith("e.yaml:19:21: found ")
     assert fault.endswith(", expected a number of steps, at least 1, or {seconds: 30}")
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "true", "text", "null"])
 def test_seconds_between_saves_are_a_number_above_0(value):
     (fault,) = faults(text_of().replace("checkpoint_every: 7", f"checkpoint_every: {{seconds: {value}}}"))
-    assert fault == f"e.yaml:18:31: found {fault.split('found ')[1].split(',')[0]}, expected a number above 0"
+    assert fault == f"e.yaml:19:31: found {fault.split('found ')[1].split(',')[0]}, expected a number above 0"
 
 
 class Counted(saving.Saver):

@@ -50,8 +50,9 @@ def _of_curve(entry: Activation, chosen: Mapping[str, Any], q: float) -> tuple[f
     u, weights = rule(within(entry.kinks(**chosen), q))
     z, value, slope = math.sqrt(q) * u, np.empty_like(u), np.empty_like(u)
     with np.errstate(all="ignore"):
-        entry.value(z, value, **chosen)
-        entry.slope(z, value, slope, **chosen)
+        at, a = z[:, None], value[:, None]  # as in a network: a batch of one unit
+        entry.value(at, a, **chosen)
+        entry.slope(at, a, slope[:, None], **chosen)
         squares = np.square(value)
         powers = value, squares, np.square(slope), np.square(squares), squares * u * u
         mean, second, of_slope, fourth, by_size = (total(power * weights) for power in powers)
