@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnlab.gradients.checks import StepReport
     from nnlab.gradients.report import PointReport, TensorRow
     from nnlab.setup.setup import Setup
-    from nnlab.storage.summary import ArmSummary, ComparisonSummary, OverSeeds
+    from nnlab.storage.summary import ArmSummary, BenchmarkSummary, ComparisonSummary, OverSeeds
 
 _GAP = 2  # blanks between two columns of a table
 _MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
@@ -369,6 +369,17 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     rows = [[label, *_target_cells(arm, seeds, health)] for label, arm in arms]
     title = f"On the way to {summary.target}; time per step by the clock, over the updates of all seeds together"
     screen.table(title, columns, rows)
+    show_verdict(screen, [*summary.legend(), *summary.verdict.sentences], summary.verdict.warnings)
+
+
+def show_benchmark(screen: Screen, summary: BenchmarkSummary) -> None:
+    """Print the mean error of each arm on each set, best first; then the verdict."""
+    from nnlab.comparison.benchmark.tables import errors_table
+    from nnlab.report.page import shown
+
+    table = errors_table(summary)
+    rows = [[shown(cell, 4) for cell in row] for row in table.rows]
+    screen.table(table.caption, table.columns, rows)
     show_verdict(screen, [*summary.legend(), *summary.verdict.sentences], summary.verdict.warnings)
 
 

@@ -1,0 +1,156 @@
+"""Conclusions of a benchmark: the arms on each set, over their seeds, and over all sets together.
+
+On a set two arms are compared by the paired permutation test over their seeds, corrected by Holm; all pairs, or the
+baseline with each other arm. Errors are those of `errors`: a seed that diverged counts as chance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from nnlab.comparison.benchmark.sets import BenchmarkSuite
+from nnlab.comparison.benchmark.train import TrainedArm, TrainedSet, Tuning
+from nnlab.comparison.conclusions import pair_summary
+from nnlab.errors import listed, printable
+from nnlab.experiments.report import initialisers
+from nnlab.maths.metrics import metric_of
+from nnlab.maths.statistics import Figure, Pair, compare_with_best, mean_over_seeds, power_warnings, ranking, verdict
+from nnlab.storage.metrics import finite
+from nnlab.storage.run import Status
+from nnlab.storage.summary import (
+    BenchmarkSummary,
+    SetArm,
+    SetSummary,
+    TuningSummary,
+    VerdictSummary,
+)
+
+
+def conclude(
+    suite: BenchmarkSuite, trained: Sequence[TrainedSet], run: str, status: Status, seconds: float
+) -> BenchmarkSummary:
+    """The summary of the sets that are complete."""
+    sets = {found.one.label: set_summary(found, suite.baseline) for found in trained}
+    return BenchmarkSummary(
+        run=run,
+        status=status,
+        metric=suite.suite.metric,
+        baseline=suite.baseline,
+        equivalence=suite.suite.equivalence,
+        activations={label: choice.plain() for label, choice in suite.arms.items()},
+        sets=sets,
+        unfinished=tuple(one.label for one in suite.sets if one.label not in sets),
+        across=None,
+        verdict=VerdictSummary(
+            ranking=tuple(suite.arms),
+            sentences=(*(sentence for one in sets.values() for sentence in one.sentences),),
+            warnings=(*_warnings(sets),),
+        ),
+        seconds=round(seconds, 3),
+    )
+
+
+def _warnings(sets: dict[str, SetSummary]) -> Iterator[str]:
+    """What the figures cannot say, set by set."""
+    for name, one in sets.items():
+        for label, why in one.failed.items():
+            yield f"{name}: {printable(label)} is missing: {printable(why)}"
+        lost = {label: arm.diverged for label, arm in one.arms.items() if arm.diverged}
+        if lost:
+            counts = listed([f"{count:,} of {label}" for label, count in lost.items()])
+            yield f"{name}: of {len(one.seeds):,} seeds {counts} diverged, which counts as chance"
+        if not one.figure.startswith("test/"):
+            yield f"{name}: it has no test part, so that arms are compared by {one.figure}"
+
+
+# --- one set ----------------------------------------------------------------------------------------------------------
+
+
+def set_summary(found: TrainedSet, baseline: str) -> SetSummary:
+    """What the arms of a set are, and every pair of them, or of the baseline and each other arm."""
+    one, measure, scale = found.one, found.one.measure, found.scale
+    scores = {label: dict(zip(one.seeds, arm.errors.tolist(), strict=True)) for label, arm in found.arms.items()}
+    bounds = metric_of(measure.name).bounds
+    within = bounds if bounds == (0.0, 1.0) else (0.0, math.inf)
+    about = Figure(larger_is_better=False, share=measure.name.endswith("accuracy"), bounds=within, name=one.label)
+    pairs, sentences, warnings = _compared(scores, about, baseline)
+    return SetSummary(
+        family=one.family,
+        task=one.experiment.task,
+        figure=found.figure,
+        larger_is_better=measure.larger_is_better,
+        chance=finite(scale.chance),
+        floor=finite(scale.floor),
+        rows=scale.rows,
+        parameters=max((arm.parameters for arm in found.arms.values()), default=0),
+        seeds=tuple(one.seeds),
+        arms={label: _arm_summary(arm, within) for label, arm in found.arms.items()},
+        ranking=tuple(ranking(scores, larger_is_better=False)),
+        pairs=tuple(pair_summary(pair) for pair in pairs),
+        sentences=tuple(sentences),
+        warnings=(*found.warnings, *warnings),
+        tuning=None if found.tuning is None else _tuning_summary(found, found.tuning),
+        failed=dict(found.failed),
+    )
+
+
+def _compared(
+    scores: dict[str, dict[int, float]], about: Figure, baseline: str
+) -> tuple[Sequence[Pair], Sequence[str], Sequence[str]]:
+    """The pairs, and what they say in sentences and warnings."""
+    if len(scores) < 2:
+        return (), (), ()
+    if baseline in scores:
+        pairs = [*compare_with_best(scores, baseline, larger_is_better=False, within=about.bounds).values()]
+        return pairs, [*_beside_baseline(pairs, baseline, about)], [*power_warnings(pairs)]
+    found = verdict(scores, about)
+    return found.pairs, found.sentences, found.warnings
+
+
+def _beside_baseline(pairs: Sequence[Pair], baseline: str, about: Figure) -> Iterator[str]:
+    named = f"{about.heading}{{}}".format  # `iris: …`
+    better = [pair.better for pair in pairs if pair.told_apart and pair.worse == baseline]
+    worse = [pair.worse for pair in pairs if pair.told_apart and pair.better == baseline]
+    left = len(pairs) - len(better) - len(worse)
+    if better:
+        yield named(f"{listed(_few(better))} {'beats' if len(better) == 1 else 'each beat'} {baseline}.")
+    if worse:
+        yield named(f"{baseline} beats {listed(_few(worse))}.")
+    if left:
+        yield named(f"{left:,} of {len(pairs):,} arms can't be told apart from {baseline}.")
+
+
+_MOST_NAMED = 8
+
+
+def _few(labels: Sequence[str]) -> list[str]:
+    more = len(labels) - _MOST_NAMED
+    return [*labels[:_MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])]
+
+
+def _arm_summary(arm: TrainedArm, within: tuple[float, float]) -> SetArm:
+    mean = mean_over_seeds(arm.errors, within=within)
+    return SetArm(
+        mean=mean.estimate,
+        low=finite(mean.low),
+        high=finite(mean.high),
+        values=tuple(finite(float(value)) for value in arm.values),
+        errors=tuple(arm.errors.tolist()),
+        diverged=int(arm.diverged.sum()),
+        settings=dict(arm.variant.settings),
+        initialiser=initialisers(arm.variant.experiment),
+        steps=tuple(int(step) for step in arm.steps),
+        seconds=round(arm.seconds, 6),
+    )
+
+
+def _tuning_summary(found: TrainedSet, tuning: Tuning) -> TuningSummary:
+    return TuningSummary(
+        figure=tuning.figure,
+        chance=tuning.scale.chance,
+        seeds=tuple(found.one.tuning_seeds),
+        points=tuple(dict(point) for point in found.one.points),
+        errors={label: tuple(errors.tolist()) for label, errors in tuning.errors.items()},
+        best_of={},
+    )

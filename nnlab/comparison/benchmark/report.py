@@ -1,0 +1,58 @@
+"""The report of a benchmark, made from its summary and the files in its run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnlab.comparison.benchmark.tables import errors_table, tables_of
+from nnlab.errors import listed
+from nnlab.maths.statistics import seeds_of
+from nnlab.report.page import FILE, Page, Section, counted, write_page
+from nnlab.report.parts import begun_in, environment_section, experiment_section, filled
+from nnlab.storage.folder import RunFolder
+from nnlab.storage.summary import BenchmarkSummary, SetSummary
+
+_SENTENCES_ABOVE = 6  # of the verdict, the headline among them
+
+
+def write_benchmark_report(
+    folder: RunFolder, name: str, summary: BenchmarkSummary, warnings: Sequence[str] = ()
+) -> None:
+    """Write report.html into the folder of a benchmark that has its pictures."""
+    write_page(folder.path / FILE, benchmark_page(folder, name, summary, warnings))
+
+
+def benchmark_page(folder: RunFolder, name: str, summary: BenchmarkSummary, warnings: Sequence[str] = ()) -> Page:
+    """The page of a benchmark; empty sections are left out."""
+    run, sentences, legend = folder.read_run(), summary.verdict.sentences, [*summary.legend()]
+    first, *others = tables_of(summary) or [errors_table(summary)]
+    sections = [
+        Section("Result", [*sentences[1:_SENTENCES_ABOVE], *legend], [first] if first.rows else []),
+        Section("Warnings", [*summary.verdict.warnings, *warnings]),
+        Section("Verdict", sentences, folded=True),
+        Section("Sets", tables=others, folded=True),
+        Section("Set by set", [sentence for one in summary.sets.values() for sentence in one.sentences], folded=True),
+        experiment_section(folder.path, "config.yaml: the suite; its experiments lie beside it."),
+        environment_section(run),
+    ]
+    is_whole = summary.status == "completed"
+    title = name if is_whole else f"{name} ({summary.status})"
+    about = f"nnlab benchmark, begun {begun_in(run)}, {_size(summary)}"
+    headline = next(iter(sentences), "Nothing could be compared.")
+    return Page(title, about, headline if is_whole else f"{_left(summary)} {headline}", "plain", filled(sections))
+
+
+def _size(summary: BenchmarkSummary) -> str:
+    """How many sets, arms and seeds."""
+    sets, arms = counted(len(summary.sets), "set"), counted(len(summary.activations), "arm")
+    return f"{sets}, {arms}, {_seeds(next(iter(summary.sets.values()), None))}"
+
+
+def _seeds(one: SetSummary | None) -> str:
+    return seeds_of(len(one.seeds)) if one else "no seed"
+
+
+def _left(summary: BenchmarkSummary) -> str:
+    """Which sets are not complete, in a sentence."""
+    names = summary.unfinished
+    return f"{summary.status.capitalize()}; not complete: {listed(names[:5])}{' …' if len(names) > 5 else ''}."

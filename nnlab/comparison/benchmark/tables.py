@@ -1,0 +1,116 @@
+"""The tables of a benchmark, made from its summary: tidy rows for scripts, and tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnlab.comparison.tables import pair_columns, pair_texts, settings_text
+from nnlab.report.page import Cell, HtmlTable
+from nnlab.storage.metrics import cell
+from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
+
+# --- for scripts ------------------------------------------------------------------------------------------------------
+
+
+def result_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
+    """A row per set, arm and seed; `value` is empty and `error` that of chance where the seed diverged."""
+    yield [
+        *("set", "family", "arm", "seed", "metric", "value", "error", "initialiser", "gain", "settings"),
+        *("steps", "seconds"),
+    ]
+    for name, one in summary.sets.items():
+        for label, arm in one.arms.items():
+            about = [arm.initialiser, cell(arm.gain), settings_text(arm.settings)]
+            steps = sum(arm.steps)
+            for seed, value, error, own in zip(one.seeds, arm.values, arm.errors, arm.steps, strict=True):
+                seconds = arm.seconds * own / steps if steps else 0.0
+                figures = [one.figure, cell(value), cell(error)]
+                yield [name, one.family, label, str(seed), *figures, *about, str(own), cell(seconds)]
+
+
+def set_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
+    """A row per set: what it is, what chance is, and which arm has the smallest mean error."""
+    yield [
+        *("set", "family", "task", "metric", "rows", "parameters", "seeds", "chance", "floor", "best", "best_error"),
+        *("told_apart", "pairs", "diverged", "failed"),
+    ]
+    for name, one in summary.sets.items():
+        best = one.ranking[0] if one.ranking else ""
+        figures = [cell(one.chance), cell(one.floor), best, cell(one.arms[best].mean if best else None)]
+        counts = [
+            sum(pair.told_apart for pair in one.pairs),
+            len(one.pairs),
+            sum(arm.diverged for arm in one.arms.values()),
+            len(one.failed),
+        ]
+        about = [one.family, one.task, one.figure, str(one.rows), str(one.parameters), str(len(one.seeds))]
+        yield [name, *about, *figures, *map(str, counts)]
+
+
+def set_pair_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
+    """A row per set and pair of arms on it: by how much the error of the better one is smaller."""
+    yield ["set", *pair_columns()]
+    for name, one in summary.sets.items():
+        yield from ([name, *pair_texts(pair)] for pair in one.pairs)
+
+
+def tuning_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
+    """A row per set, arm and tried settings, with the mean error over the tuning seeds, and whether it was chosen."""
+    yield ["set", "arm", "point", "settings", "metric", "error", "chosen"]
+    for name, one in summary.sets.items():
+        if one.tuning is None:
+            continue
+        for label, errors in one.tuning.errors.items():
+            chosen = one.arms[label].settings if label in one.arms else None
+            for number, (point, error) in enumerate(zip(one.tuning.points, errors, strict=True), 1):
+                is_chosen = str(point == chosen).lower()
+                yield [name, label, str(number), settings_text(point), one.tuning.figure, cell(error), is_chosen]
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def tables_of(summary: BenchmarkSummary) -> list[HtmlTable]:
+    """The mean error of each arm on each set; what each set is; the settings that were chosen."""
+    tables = [errors_table(summary), sets_table(summary), *_chosen_tables(summary)]
+    return [table for table in tables if table.rows]
+
+
+def errors_table(summary: BenchmarkSummary) -> HtmlTable:
+    """A row per arm, best first, with its mean error on each set."""
+    columns = ["arm", *summary.sets]
+    rows: list[list[Cell]] = [
+        [label, *(_mean(one.arms.get(label)) for one in summary.sets.values())] for label in summary.verdict.ranking
+    ]
+    rows.append(["chance", *(one.chance for one in summary.sets.values())])
+    return HtmlTable("Mean error over the seeds, smaller is better", columns, rows if summary.sets else [])
+
+
+def _mean(arm: SetArm | None) -> float | None:
+    return None if arm is None else arm.mean
+
+
+def sets_table(summary: BenchmarkSummary) -> HtmlTable:
+    """A row per set."""
+    columns = ["set", "family", "error", "rows it is measured on", "parameters", "seeds", "chance", "best arm"]
+    rows: list[list[Cell]] = [[name, *_about(one), *one.ranking[:1]] for name, one in summary.sets.items()]
+    return HtmlTable("The sets", columns, rows)
+
+
+def _about(one: SetSummary) -> list[Cell]:
+    error = f"1 - {one.figure}" if one.larger_is_better else one.figure
+    return [one.family, error, one.rows, one.parameters, len(one.seeds), one.chance]
+
+
+def _chosen_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
+    """The settings at which each arm was evaluated on each set, if settings were tuned."""
+    if not any(one.tuning for one in summary.sets.values()):
+        return
+    rows: list[list[Cell]] = [
+        [label, *(_settings(one.arms.get(label)) for one in summary.sets.values())] for label in summary.verdict.ranking
+    ]
+    yield HtmlTable("Settings that tuning chose, by validation rows of its own seeds", ["arm", *summary.sets], rows)
+
+
+def _settings(arm: SetArm | None) -> str:
+    return "" if arm is None else settings_text(arm.settings)
