@@ -7,6 +7,7 @@ health.py     dead and saturated units
 arms.py       arms against each other, or the best against the others, by the mean
 shares.py     arms against each other by the share of seeds that reach a target
 verdicts.py   all of it in plain sentences, which sentences.py words
+across/       arms over many data sets, of which each counts once
 
 Runs that diverged have no figure. They must be left out by whoever knows of them, and reported as a share of their
 own: a nan that reaches these functions is refused, unless a docstring says what it means there.

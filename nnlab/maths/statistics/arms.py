@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics as exact
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
@@ -150,3 +150,14 @@ def survivors(scores: Scores) -> list[float]:
 def common_seeds(a: Scores, b: Scores) -> list[int]:
     """The seeds on which both have a figure."""
     return [seed for seed, value in a.items() if not (math.isnan(value) or math.isnan(b.get(seed, math.nan)))]
+
+
+def stretches(ranked: Sequence[str], is_open: Callable[[str, str], bool]) -> Iterator[list[str]]:
+    """The longest stretches of two arms or more, next to each other in rank, all pairs of which are open."""
+    end = 0
+    for first in range(len(ranked)):
+        last, end = end, max(end, first + 1)
+        while end < len(ranked) and all(is_open(label, ranked[end]) for label in ranked[first:end]):
+            end += 1
+        if end > max(last, first + 1):
+            yield [*ranked[first:end]]

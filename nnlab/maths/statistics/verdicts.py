@@ -21,6 +21,7 @@ from nnlab.maths.statistics.arms import (
     Pair,
     compare_pairs,
     ranking,
+    stretches,
     survivors,
 )
 from nnlab.maths.statistics.intervals import two_groups, unseen_share
@@ -138,13 +139,9 @@ def _ties_and_others(
 
 def _runs(labels: Sequence[str], found: Sequence[D], idle: Collection[str]) -> Iterator[tuple[list[str], list[D]]]:
     """The longest stretches of labels of which no two were told apart, with their pairs; not those of `idle` arms."""
-    pairs, end = {_key(pair): pair for pair in found}, 0
-    for first in range(len(labels)):
-        last, end = end, max(end, first + 1)
-        while end < len(labels) and all(_is_open(pairs, label, labels[end]) for label in labels[first:end]):
-            end += 1
-        run = [*labels[first:end]]
-        if end > max(last, first + 1) and not {*run} <= {*idle}:
+    pairs = {_key(pair): pair for pair in found}
+    for run in stretches(labels, lambda a, b: _is_open(pairs, a, b)):
+        if not {*run} <= {*idle}:
             yield run, [pairs[frozenset(two)] for two in combinations(run, 2)]
 
 
