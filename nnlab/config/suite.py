@@ -26,9 +26,9 @@ from nnlab.config.experiment import Finding, findings_of, refusal_at
 from nnlab.config.overrides import Setting, override_all
 from nnlab.config.schema import Count, FrozenModel, NotNegative
 from nnlab.errors import ConfigError, Fault, printable
+from nnlab.maths.statistics.across import EQUIVALENCE
 
 ERROR = "error"  # the metric by which arms are compared unless another is named
-EQUIVALENCE = 0.05
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 

@@ -562,7 +562,7 @@ class SetSummary(DocumentPart):
 class Estimate(DocumentPart):
     """An estimate with its 95 % interval."""
 
-    estimate: Number
+    estimate: Number | None
     low: Number | None
     high: Number | None
 
@@ -578,7 +578,7 @@ class SetsPair(DocumentPart):
     worse: Text
     mean: Estimate
     next_set: Estimate
-    between: Number
+    between: Number | None
     differences: dict[Text, Estimate]
     wins: Whole
     ties: Whole

@@ -7,8 +7,9 @@ baseline with each other arm. Errors are those of `errors`: a seed that diverged
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from nnlab.comparison.benchmark.across import across_summary, compared, errors_of, left_out
 from nnlab.comparison.benchmark.sets import BenchmarkSuite
 from nnlab.comparison.benchmark.train import TrainedArm, TrainedSet, Tuning
 from nnlab.comparison.conclusions import pair_summary
@@ -16,6 +17,7 @@ from nnlab.errors import listed, printable
 from nnlab.experiments.report import initialisers
 from nnlab.maths.metrics import metric_of
 from nnlab.maths.statistics import Figure, Pair, compare_with_best, mean_over_seeds, power_warnings, ranking, verdict
+from nnlab.maths.statistics.across import best_of
 from nnlab.storage.metrics import finite
 from nnlab.storage.run import Status
 from nnlab.storage.summary import (
@@ -32,6 +34,10 @@ def conclude(
 ) -> BenchmarkSummary:
     """The summary of the sets that are complete."""
     sets = {found.one.label: set_summary(found, suite.baseline) for found in trained}
+    errors = errors_of(trained, [*suite.arms])
+    across = None if errors is None else compared(suite, errors)
+    ranking = [*(across.ranking if across else ()), *suite.arms]
+    own = [sentence for one in sets.values() for sentence in one.sentences]
     return BenchmarkSummary(
         run=run,
         status=status,
@@ -41,27 +47,26 @@ def conclude(
         activations={label: choice.plain() for label, choice in suite.arms.items()},
         sets=sets,
         unfinished=tuple(one.label for one in suite.sets if one.label not in sets),
-        across=None,
+        across=None if across is None else across_summary(across),
         verdict=VerdictSummary(
-            ranking=tuple(suite.arms),
-            sentences=(*(sentence for one in sets.values() for sentence in one.sentences),),
-            warnings=(*_warnings(sets),),
+            ranking=tuple(dict.fromkeys(ranking)),
+            sentences=across.sentences if across and across.sentences else tuple(own),
+            warnings=(*_warnings(sets), *left_out(suite, trained, errors), *(across.warnings if across else ())),
         ),
         seconds=round(seconds, 3),
     )
 
 
-def _warnings(sets: dict[str, SetSummary]) -> Iterator[str]:
-    """What the figures cannot say, set by set."""
+def _warnings(sets: Mapping[str, SetSummary]) -> Iterator[str]:
+    """What is missing, and where arms are compared on rows that they were trained on or stopped by."""
     for name, one in sets.items():
         for label, why in one.failed.items():
             yield f"{name}: {printable(label)} is missing: {printable(why)}"
-        lost = {label: arm.diverged for label, arm in one.arms.items() if arm.diverged}
-        if lost:
-            counts = listed([f"{count:,} of {label}" for label, count in lost.items()])
-            yield f"{name}: of {len(one.seeds):,} seeds {counts} diverged, which counts as chance"
-        if not one.figure.startswith("test/"):
-            yield f"{name}: it has no test part, so that arms are compared by {one.figure}"
+    parts = {part: [name for name, one in sets.items() if one.figure.startswith(part)] for part in ("val", "train")}
+    for part, names in parts.items():
+        if names:
+            called = {"val": "validation", "train": "training"}[part]
+            yield f"without a test part, arms are compared on {called} rows: {listed(names)}"
 
 
 # --- one set ----------------------------------------------------------------------------------------------------------
@@ -152,5 +157,5 @@ def _tuning_summary(found: TrainedSet, tuning: Tuning) -> TuningSummary:
         seeds=tuple(found.one.tuning_seeds),
         points=tuple(dict(point) for point in found.one.points),
         errors={label: tuple(errors.tolist()) for label, errors in tuning.errors.items()},
-        best_of={},
+        best_of={label: tuple(best_of(errors).tolist()) for label, errors in tuning.errors.items()},
     )

@@ -96,7 +96,9 @@ class ErrorScale:
         return np.where(np.isfinite(errors), errors, self.chance)
 
 
-def scale_of(source: RowSource, experiment: Experiment, seeds: Sequence[int], measure: Measure, figure: str) -> ErrorScale:
+def scale_of(
+    source: RowSource, experiment: Experiment, seeds: Sequence[int], measure: Measure, figure: str
+) -> ErrorScale:
     """The scale of the errors of an experiment by a figure such as `test/accuracy`: chance is the mean over the seeds.
 
     Where no rows are drawn, all seeds share them.

@@ -236,7 +236,8 @@ def _sets(
             one = _set(suite, label, entry.family or label, file, choices)
             one.dataset()
         except InputError as error:
-            place = source.document.position(("experiments", index))
+            found_at = source.document.position(("experiments", index))
+            place = (None, None, None) if found_at[1] is None else found_at
             faults += [fault if fault.file else Fault(f"{label}: {fault.message}", *place) for fault in error.faults]
         else:
             found.append(one)

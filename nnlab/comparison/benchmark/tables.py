@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from nnlab.comparison.tables import pair_columns, pair_texts, settings_text
+from nnlab.comparison.tables import pair_columns, pair_texts, settings_text, text_of
+from nnlab.maths.statistics.across import sets_of
 from nnlab.report.page import Cell, HtmlTable
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
@@ -47,6 +49,20 @@ def set_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
         yield [name, *about, *figures, *map(str, counts)]
 
 
+def pair_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
+    """A row per pair of arms over the sets, with log(error of better / error of worse) and its intervals."""
+    yield [
+        *("better", "worse", "families", "log_ratio", "low", "high", "next_low", "next_high", "between"),
+        *("wins", "ties", "losses", "p_better", "p_same", "p_worse", "p", "p_adjusted", "told_apart", "at_least"),
+    ]
+    for pair in summary.across.pairs if summary.across else ():
+        mean, following = pair.mean, pair.next_set
+        ends = [mean.estimate, mean.low, mean.high, following.low, following.high, pair.between]
+        record = [pair.wins, pair.ties, pair.losses, pair.p_better, pair.p_same, pair.p_worse]
+        cells = [len(pair.differences), *ends, *record, pair.p, pair.p_adjusted, pair.told_apart, pair.at_least]
+        yield [pair.better, pair.worse, *map(text_of, cells)]
+
+
 def set_pair_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
     """A row per set and pair of arms on it: by how much the error of the better one is smaller."""
     yield ["set", *pair_columns()]
@@ -72,7 +88,7 @@ def tuning_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
 
 def tables_of(summary: BenchmarkSummary) -> list[HtmlTable]:
     """The mean error of each arm on each set; what each set is; the settings that were chosen."""
-    tables = [errors_table(summary), sets_table(summary), *_chosen_tables(summary)]
+    tables = [errors_table(summary), *_across_tables(summary), sets_table(summary), *_chosen_tables(summary)]
     return [table for table in tables if table.rows]
 
 
@@ -88,6 +104,28 @@ def errors_table(summary: BenchmarkSummary) -> HtmlTable:
 
 def _mean(arm: SetArm | None) -> float | None:
     return None if arm is None else arm.mean
+
+
+def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
+    """Pairs of arms over the sets: how much smaller the error of the better one is, in percent of the other's."""
+    if summary.across is None or not summary.across.pairs:
+        return
+    columns = ["better", "worse", "error (%)", "95 % from", "to", "next set from", "to", "won", "same", "lost"]
+    columns += ["P(better)", "P(same)", "P(worse)", "p by Holm", "told apart", "better on at least"]
+    rows: list[list[Cell]] = []
+    for pair in summary.across.pairs:
+        mean, following = pair.mean, pair.next_set
+        amounts = map(_change, (mean.estimate, mean.low, mean.high, following.low, following.high))
+        beliefs = [round(share, 4) for share in (pair.p_better, pair.p_same, pair.p_worse)]
+        record = [pair.wins, pair.ties, pair.losses, *beliefs, pair.p_adjusted]
+        apart = "yes" if pair.told_apart else "no"
+        rows.append([pair.better, pair.worse, *amounts, *record, apart, pair.at_least])
+    yield HtmlTable(f"Pairs over {sets_of(len(summary.across.families))}", columns, rows)
+
+
+def _change(log_ratio: float | None) -> float | None:
+    """The logarithm of a ratio of errors in percent: -50 is half the error."""
+    return None if log_ratio is None else 100 * math.expm1(log_ratio)
 
 
 def sets_table(summary: BenchmarkSummary) -> HtmlTable:

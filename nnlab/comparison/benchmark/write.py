@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnlab.comparison.benchmark.report import write_benchmark_report
-from nnlab.comparison.benchmark.tables import result_rows, set_pair_rows, set_rows, tables_of, tuning_rows
+from nnlab.comparison.benchmark.tables import pair_rows, result_rows, set_pair_rows, set_rows, tables_of, tuning_rows
 from nnlab.report.tables import latex, markdown
 from nnlab.storage.files import write_csv, write_text
 from nnlab.storage.folder import RunFolder
@@ -25,6 +25,7 @@ def write_benchmark(
     folder.write_summary(summary)  # first, for what follows may be broken off
     write_csv(folder.path / "results.csv", result_rows(summary))
     write_csv(folder.path / "sets.csv", set_rows(summary))
+    write_csv(folder.path / "pairs.csv", pair_rows(summary))
     write_csv(folder.path / "set_pairs.csv", set_pair_rows(summary))
     if any(one.tuning for one in summary.sets.values()):
         write_csv(folder.path / "tuning.csv", tuning_rows(summary))
