@@ -19,6 +19,9 @@ arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
 runs.py        the curves of several runs over each other
 sweeps.py      a figure over the keys of a sweep
+pair_matrix.py, critical_difference.py  every pair of arms over several data sets; their average ranks
+forest.py      an arm against the baseline on each data set, and on the next one
+profiles.py    how often each arm is close to the best of a data set; what tuning is worth
 boundaries.py  decision regions of the arms' networks for two inputs, at the end and during training
 arm_units.py, arm_health.py  the arms' activations over their pre-activations, and the health of their units
 arm_parameters.py  what the arms' activations learn of their own parameters
@@ -42,16 +45,20 @@ from nnlab.pictures.arms import MOST_SPREADS, arm_style, compare_curves, compare
 from nnlab.pictures.boundaries import Plane, boundaries, film  # noqa: E402
 from nnlab.pictures.classes import confusion, misclassified, mislabelled  # noqa: E402
 from nnlab.pictures.convolutions import channels, feature_maps, filters  # noqa: E402
+from nnlab.pictures.critical_difference import critical_difference  # noqa: E402
 from nnlab.pictures.curves import accuracy, cost, learning_rate  # noqa: E402
 from nnlab.pictures.first_layer import first_layer, first_layer_of_images  # noqa: E402
 from nnlab.pictures.fits import fit, fit_curve  # noqa: E402
+from nnlab.pictures.forest import forest  # noqa: E402
 from nnlab.pictures.functions import FunctionCurve, activation, functions  # noqa: E402
 from nnlab.pictures.health import gradients, health  # noqa: E402
 from nnlab.pictures.images import as_pictures, samples  # noqa: E402
 from nnlab.pictures.labels import label_rates  # noqa: E402
 from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
+from nnlab.pictures.pair_matrix import pair_matrix  # noqa: E402
 from nnlab.pictures.paper import fit_to, page_for  # noqa: E402
 from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
+from nnlab.pictures.profiles import budget_curves, performance_profiles  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
 from nnlab.pictures.style import add_note, save, shortened, to_format  # noqa: E402
@@ -78,11 +85,13 @@ __all__ = [
     "as_pictures",
     "boundaries",
     "boundary",
+    "budget_curves",
     "channels",
     "compare_curves",
     "compare_finals",
     "confusion",
     "cost",
+    "critical_difference",
     "feature_maps",
     "film",
     "filters",
@@ -91,6 +100,7 @@ __all__ = [
     "fit",
     "fit_curve",
     "fit_to",
+    "forest",
     "functions",
     "gradients",
     "grid_along",
@@ -102,7 +112,9 @@ __all__ = [
     "mislabelled",
     "operations",
     "page_for",
+    "pair_matrix",
     "parameters",
+    "performance_profiles",
     "rankings",
     "run_curves",
     "samples",

@@ -23,13 +23,13 @@ from nnlab.pictures.style import (
     INK,
     LINES,
     NORMAL,
-    SMALL,
     add_note,
     blank,
     count,
     dress,
     ends_of,
     joined,
+    label_ends,
     legend,
     number,
     panels_across,
@@ -125,7 +125,8 @@ def _draw_tensor(
     dress(axes, x="", y="norm" if are_norms else "value", sentence=_about(name, values, are_norms=are_norms))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(round(value, 10))))
     if not are_norms and len(ends) <= MOST_LABELLED:
-        _label_ends(axes, ends)
+        axes.autoscale_view()
+        label_ends(axes, [(name, *end) for name, end in ends.items()], height=0.62 * _HEIGHT)
 
 
 def _about(name: str, values: NDArray[Any], *, are_norms: bool) -> str:
@@ -141,26 +142,6 @@ def _colour(unit: int, units: int) -> str:
     if units <= len(COLOURS):
         return COLOURS[unit]
     return to_hex(colormaps["viridis"](0.82 * unit / (units - 1)))
-
-
-def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Write labels to the right of the frame, each joined to the end of its line, and none upon another."""
-    axes.autoscale_view()
-    (low, high), gap = axes.get_ylim(), 0.17 / (0.62 * _HEIGHT)
-    names = sorted(ends, key=lambda name: ends[name][0])
-    shares = np.array([(ends[name][0] - low) / ((high - low) or 1) for name in names])
-    for name, end, place in zip(names, shares, _apart(shares, gap), strict=True):
-        axes.plot([1.0, 1.03], [end, place], transform=axes.transAxes, color=ends[name][1], linewidth=1, clip_on=False)
-        axes.text(1.035, place, name, transform=axes.transAxes, va="center", fontsize=SMALL, color=INK)
-
-
-def _apart(places: NDArray[Any], gap: float) -> NDArray[Any]:
-    """Sorted places, moved up where they are nearer to the one below than `gap`, then all down by half of that."""
-    moved = [float(places[0])] if len(places) else []
-    for place in places[1:]:
-        moved.append(max(float(place), moved[-1] + gap))
-    lift = float((np.array(moved) - places).max(initial=0.0))
-    return np.array(moved) - lift / 2
 
 
 def _name_steps(figure: Figure, lowest: Sequence[Axes], epoch_steps: float) -> None:

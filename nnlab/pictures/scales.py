@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -45,6 +46,17 @@ def possible(ends: Sequence[float], metric: str) -> tuple[float, ...]:
 def metric_value(value: float, metric: str) -> str:
     """`value` as text: 97.2 % for a share, 0.01234 for anything else."""
     return percent(value) if is_share(metric) else number(value)
+
+
+def relative_change(log_ratio: float) -> str:
+    """The natural logarithm of a ratio as a change in percent: −12 %, +0.4 %; from tenfold on as a factor: × 25."""
+    if not drawable(np.array([log_ratio])).all():
+        return "no figure"
+    if log_ratio >= math.log(10):
+        return f"× {number(math.exp(min(log_ratio, 700)), 2)}"
+    change = 100 * math.expm1(log_ratio)
+    words = f"{change:+.{1 if abs(change) < 9.95 else 0}f}"
+    return "0 %" if float(words) == 0 else f"{words} %".replace("-", "−")
 
 
 def metric_label(metric: str) -> str:

@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -29,6 +30,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import Formatter, ScalarFormatter
+from numpy.typing import NDArray
 
 from nnlab.errors import StorageError, printable
 from nnlab.storage.files import open_new, refuse_other_than_file, remove, temporary_for
@@ -133,6 +135,34 @@ def dress(axes: Axes, *, x: str, y: str, sentence: str = "", letters: int = 90, 
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["bottom", "left"]].set_color(FAINT)
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]], *, height: float) -> None:
+    """Write names to the right of the frame, each joined to the end of its line, and none upon another.
+
+    An end is a name, the value of y there and the colour of the line; `height` is that of the frame, in inches.
+    """
+    ends = sorted(ends, key=lambda end: end[1])
+    at = axes.transScale.transform([(1.0, value) for _, value, _ in ends])[:, 1] if ends else np.empty(0)
+    low, high = axes.transScale.transform([(1.0, value) for value in axes.get_ylim()])[:, 1]
+    shares = (at - low) / ((high - low) or 1)
+    for (name, _, colour), share, place in zip(ends, shares, _apart(shares, 0.17 / height), strict=True):
+        axes.plot([1.0, 1.03], [share, place], transform=axes.transAxes, color=colour, linewidth=1, clip_on=False)
+        axes.text(1.035, place, name, transform=axes.transAxes, va="center", fontsize=SMALL, color=INK,
+                  parse_math=False)  # fmt: skip
+
+
+def _apart(places: NDArray[Any], gap: float) -> NDArray[Any]:
+    """Sorted places, moved up where they are nearer to the one below than `gap`, then all down by half of that.
+
+    None is moved above 1 unless there are too many.
+    """
+    moved = [float(places[0])] if len(places) else []
+    for place in places[1:]:
+        moved.append(max(float(place), moved[-1] + gap))
+    lift = float((np.array(moved) - places).max(initial=0.0))
+    steps = gap * np.arange(len(moved))
+    return np.array(moved) - lift / 2 if not moved else (np.array(moved) - lift / 2).clip(steps, 1 - steps[::-1])
 
 
 def say(axes: Axes, words: str) -> None:

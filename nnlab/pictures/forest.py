@@ -1,0 +1,193 @@
+"""An arm against the baseline on each of several data sets, and what is to be expected on the next one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from nnlab.maths.statistics.across.comparison import SetPair
+from nnlab.maths.statistics.intervals import Interval
+from nnlab.pictures.scales import drawable, relative_change
+from nnlab.pictures.style import (
+    BLACK,
+    BLUE,
+    FAINT,
+    GRID,
+    INK,
+    ORANGE,
+    SMALL,
+    blank,
+    count,
+    dress,
+    in_two_lines,
+    letters_for,
+    page_width,
+    percent,
+    say_below,
+    shortened,
+)
+
+MOST_SETS = 40
+_MOST_ROOM = 3  # times the range of the estimates; intervals beyond it are cut by the frame
+_EVEN_TICKS = math.log(2)  # on either side; up to it ticks are even in percent, beyond it they are powers of 2
+_ROOMY = 7.5  # inches of a page
+_SUMMARIES = ("mean of data sets like these", "the next such data set")
+
+
+def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title: str, baseline: str = "") -> Figure:
+    """A row for each data set with the difference of two arms and its interval; below, their mean and the prediction.
+
+    The difference is that of the other arm's error from the `baseline`'s, by default of the better arm's from the worse
+    one's, in percent on a logarithmic axis: left of 0 the arm has less error. Intervals are those of the pair, of 95 %.
+    `families` (F,) names the rows of `pair.differences`. Below them a diamond is the random-effects mean, and a bar the
+    interval for the next data set. Differences within `equivalence`, relative as in `compare_sets`, count as none; this
+    region is shaded. Of more than 40 data sets those with the largest differences are drawn.
+    """
+    is_turned = baseline == pair.better
+    arm, other = (pair.worse, pair.better) if is_turned else (pair.better, pair.worse)
+    mean, next_set = (_turned(one, is_turned) for one in (pair.effect.mean, pair.effect.next_set))
+    found = [(name, _turned(one, is_turned)) for name, one in zip(families, pair.differences, strict=True)]
+    largest = sorted(found, key=lambda row: -abs(row[1].estimate))[:MOST_SETS]
+    names, intervals = zip(*sorted(largest, key=lambda row: row[1].estimate), strict=True)
+    labels = [in_two_lines(name, letters_for(30, 16)) for name in (*names, *_SUMMARIES)]
+    row = 0.37 if any("\n" in label for label in labels) else 0.32
+    figure = blank(title, width=9.0, height=2.5 + row * len(labels))
+    axes = figure.subplots()
+    _frame(axes, [*intervals, mean, next_set], math.log1p(equivalence))
+    are_cut = [_draw_set(axes, row, interval) for row, interval in enumerate(intervals)]
+    are_cut += [_draw_mean(axes, len(names), mean), _draw_next(axes, len(names) + 1, next_set)]
+    _name_rows(axes, labels)
+    side = f"left: {shortened(arm, letters_for(30, 16))} has less error"
+    against = " against ".join(shortened(name, letters_for(36, 16)) for name in (arm, other))
+    dress(axes, x=f"difference of errors (%, logarithmic); {side}", y="", sentence=f"Error of {against}")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    say_below(figure, _how_to_read(len(found), equivalence, is_cut=any(are_cut)))
+    return figure
+
+
+def _turned(interval: Interval, is_turned: bool) -> Interval:  # noqa: FBT001 - the sign of a value
+    """The interval of the opposite difference, if it is turned."""
+    if not is_turned:
+        return interval
+    low, high = (None if end is None else -end for end in (interval.high, interval.low))
+    return Interval(-interval.estimate, low, high)
+
+
+def _ends(interval: Interval) -> NDArray[np.float64]:
+    """Both ends, nan where they are unknown."""
+    return np.array([interval.low, interval.high], float)
+
+
+def _frame(axes: Axes, intervals: Sequence[Interval], within: float) -> None:
+    """Let the x axis hold all estimates and 0, and the intervals unless these would take most of the room.
+
+    Differences `within` it are shaded.
+    """
+    axes.axvspan(-within, within, color=GRID, linewidth=0, zorder=0)
+    axes.axvline(0, color=INK, linewidth=1, zorder=1)
+    kept = np.array([0.0, -within, within, *(one.estimate for one in intervals)])
+    kept = kept[drawable(kept)]
+    ends = np.concatenate([_ends(one) for one in intervals])
+    ends = ends[drawable(ends)]
+    room = (_MOST_ROOM - 1) / 2 * max(np.ptp(kept), 0.02)
+    every = np.concatenate([kept, ends.clip(kept.min() - room, kept.max() + room)])
+    air = 0.04 * max(np.ptp(every), 0.02)
+    low, high = float(every.min() - air), float(every.max() + air)
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(low, high)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _change(value)))
+
+
+def _change(log_ratio: float) -> str:
+    """A difference in percent, without the sign for it."""
+    return relative_change(log_ratio).removesuffix(" %")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Logarithms of ratios that are round in percent, or whole powers of 2 over a large range."""
+    most = 6 if page_width() >= _ROOMY else 3
+    if high - low > 2 * _EVEN_TICKS:
+        step = max(1, math.ceil((high - low) / math.log(2) / (most + 1)))
+        last = math.floor(max(-low, high) / math.log(2) / step)
+        places = [index * step * math.log(2) for index in range(-last, last + 1)]
+    else:
+        even = np.array(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(math.expm1(low), math.expm1(high)))
+        places = np.log1p(even[even > -1]).tolist()
+    return [place for place in places if low <= place <= high]
+
+
+def _draw_set(axes: Axes, row: int, interval: Interval) -> bool:
+    """A data set's estimate and interval, in colour where the interval does not hold 0."""
+    low, high = _ends(interval)
+    colour = BLUE if high < 0 else ORANGE if low > 0 else INK
+    axes.plot([interval.estimate], [row], color=colour, marker="s", markersize=6, zorder=4)
+    _print(axes, row, interval)
+    return _draw_line(axes, row, interval, colour, 2.0)
+
+
+def _draw_mean(axes: Axes, row: int, interval: Interval) -> bool:
+    """The diamond from end to end of the mean's interval; a mark where these are unknown."""
+    ends = _ends(interval)
+    _print(axes, row, interval)
+    if not drawable(ends).all():
+        axes.plot([interval.estimate], [row], color=BLACK, marker="D", markersize=8, zorder=4)
+        return False
+    left, right = ends.clip(*axes.get_xlim())
+    corners = [(left, row), (interval.estimate, row - 0.3), (right, row), (interval.estimate, row + 0.3)]
+    axes.add_patch(Polygon(corners, facecolor=BLACK, edgecolor=BLACK, zorder=4))
+    return _draw_line(axes, row, interval, BLACK, 0.0)
+
+
+def _draw_next(axes: Axes, row: int, interval: Interval) -> bool:
+    """The bar of the interval for the next data set."""
+    _print(axes, row, interval)
+    return _draw_line(axes, row, interval, BLACK, 5.0)
+
+
+def _draw_line(axes: Axes, row: int, interval: Interval, colour: str, width: float) -> bool:
+    """A line from end to end of an interval, with an arrow where it goes on beyond the frame; whether there is one."""
+    ends = _ends(interval)
+    if not drawable(ends).all():
+        return False
+    left, right = axes.get_xlim()
+    axes.plot(ends.clip(left, right), [row, row], color=colour, linewidth=width, solid_capstyle="butt", zorder=3)
+    beyond = [one for one, is_cut in (((left, "<"), ends[0] < left), ((right, ">"), ends[1] > right)) if is_cut]
+    for edge, mark in beyond:
+        axes.plot([edge], [row], color=colour, marker=mark, markersize=8, clip_on=False, zorder=5)
+    return bool(beyond)
+
+
+def _print(axes: Axes, row: int, interval: Interval) -> None:
+    """The numbers of a row at the right of the frame."""
+    ends = _ends(interval)
+    words = relative_change(interval.estimate)
+    if drawable(ends).all():
+        words += f" [{_change(ends[0])}, {_change(ends[1])}]"
+    axes.text(1.015, row, words, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL, color=INK)
+
+
+def _name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the data sets, best for the arm on top, and what is below them, under a line."""
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.axhline(len(labels) - len(_SUMMARIES) - 0.5, color=FAINT, linewidth=1)
+
+
+def _how_to_read(sets: int, equivalence: float, *, is_cut: bool) -> str:
+    """The sentences below the axis."""
+    sentences = [
+        f"Of {count(sets)} data sets those with the {MOST_SETS} largest differences." if sets > MOST_SETS else "",
+        "Lines and brackets: 95 % intervals, of a data set over its seeds; blue: less error, orange: more.",
+        "Diamond: the mean. Thick bar: where the difference is expected on one more such data set.",
+        f"Shaded: at most {percent(equivalence)} apart, which counts as the same." if equivalence else "",
+        "An arrow: it goes on beyond the frame." if is_cut else "",
+    ]
+    return " ".join(filter(None, sentences))
