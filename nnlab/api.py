@@ -537,16 +537,17 @@ def _kept_pictures(
     run: str, runs_dir: Path, plugins: Sequence[Path], sets: Sequence[str]
 ) -> tuple[KeptPictures, list[str | Path]]:
     """The pictures of a run, and the files that are read to draw them."""
+    from nnlab.comparison.benchmark.redraw import benchmark_pictures
     from nnlab.comparison.redraw import arms_pictures
-    from nnlab.experiments.evaluate import refuse_benchmark
     from nnlab.experiments.redraw import training_pictures
     from nnlab.experiments.unchanged import refuse_settings
     from nnlab.storage.lookup import find
-    from nnlab.storage.run import ArmsRun
+    from nnlab.storage.run import ArmsRun, SuiteRun
 
     refuse_settings(sets)
     folder = find(runs_dir, run)
-    refuse_benchmark(folder)
+    if isinstance(folder.read_run(), SuiteRun):
+        return benchmark_pictures(folder), []
     file = resolve(folder.path / "config.yaml", set=sets, plugins=plugins)
     read = [*file.moved_with(folder.then(), folder.path.resolve()).read_files]
     if isinstance(folder.read_run(), ArmsRun):

@@ -58,6 +58,8 @@ def data_of(values: Mapping[str, Any]) -> Data | None:
 
 def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
     """The experiment that a document describes, or a ConfigError with all faults, in the order of their places."""
+    if is_suite(document):
+        raise refusal_at(document, [((), "found a suite of experiments, expected one; nnlab benchmark takes a suite")])
     fields = _Fields(document.values, activations)
     findings = fields.findings + ([] if fields.experiment is None else _meaning_findings(fields))
     if findings:
@@ -66,6 +68,11 @@ def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTI
     experiment = with_defaults(fields.experiment).read_from(document, activations)
     _require_readable(experiment, document)
     return experiment
+
+
+def is_suite(document: Document) -> bool:
+    """Whether a file is the suite of a benchmark: it lists experiments."""
+    return isinstance(document.values, dict) and "experiments" in document.values
 
 
 def _require_readable(experiment: Experiment, document: Document) -> None:

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictSt
 
 from nnlab.config.choices import Inner, inner_faults, shown
 from nnlab.config.document import Document, folder_of, of_values, read_file, shown_path
-from nnlab.config.experiment import Finding, findings_of, refusal_at
+from nnlab.config.experiment import Finding, findings_of, is_suite, refusal_at
 from nnlab.config.overrides import Setting, override_all
 from nnlab.config.schema import Count, FrozenModel, NotNegative
 from nnlab.errors import ConfigError, Fault, printable
@@ -154,7 +154,7 @@ def suite_of(
     if not configs:
         raise ConfigError("found no CONFIG, expected a suite, or the experiments of one")
     documents = {path: read_file(path) for path in dict.fromkeys(configs)}
-    suites = [path for path, document in documents.items() if _is_suite(document)]
+    suites = [path for path, document in documents.items() if is_suite(document)]
     if suites and len(configs) > 1:
         found = f"found a suite among {len(configs)} files, expected it alone, or experiments"
         raise ConfigError(Fault(found, shown_path(suites[0])))
@@ -181,8 +181,3 @@ def _tuned(texts: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(Fault("found it again, expected all its values at once", f"--tune {printable(key)}"))
         found[key] = [values]
     return found
-
-
-def _is_suite(document: Document) -> bool:
-    """Whether a file is a suite, not an experiment: it lists experiments."""
-    return isinstance(document.values, dict) and "experiments" in document.values

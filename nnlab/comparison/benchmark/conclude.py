@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from nnlab.comparison.benchmark.across import across_summary, compared, errors_of, left_out
+from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.sets import BenchmarkSuite
 from nnlab.comparison.benchmark.train import TrainedArm, TrainedSet, Tuning
 from nnlab.comparison.conclusions import pair_summary
@@ -31,14 +32,14 @@ from nnlab.storage.summary import (
 
 def conclude(
     suite: BenchmarkSuite, trained: Sequence[TrainedSet], run: str, status: Status, seconds: float
-) -> BenchmarkSummary:
-    """The summary of the sets that are complete."""
+) -> BenchmarkContents:
+    """What the sets that are complete say, with the summary."""
     sets = {found.one.label: set_summary(found, suite.baseline) for found in trained}
     errors = errors_of(trained, [*suite.arms])
     across = None if errors is None else compared(suite, errors)
     ranking = [*(across.ranking if across else ()), *suite.arms]
     own = [sentence for one in sets.values() for sentence in one.sentences]
-    return BenchmarkSummary(
+    summary = BenchmarkSummary(
         run=run,
         status=status,
         metric=suite.suite.metric,
@@ -55,6 +56,7 @@ def conclude(
         ),
         seconds=round(seconds, 3),
     )
+    return BenchmarkContents(suite.suite.name, summary, errors, across)
 
 
 def _warnings(sets: Mapping[str, SetSummary]) -> Iterator[str]:

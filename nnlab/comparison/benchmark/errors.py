@@ -1,7 +1,8 @@
 """The figures of arms as errors, of which smaller ones are better, and the error of chance.
 
 Chance is the simple baseline of `nnlab.maths.baselines`, fitted on the training rows of each seed: always the largest
-class, or the mean of the targets. A seed that diverged has no figure, and counts as chance.
+class, or the mean of the targets. A seed that diverged has no figure, and counts as chance; so does one with a larger
+error, as no training is worse than one that diverged.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ class ErrorScale:
     rows: int
 
     def counted(self, errors: Values) -> Values:
-        """The errors, with chance in place of those of seeds that diverged."""
-        return np.where(np.isfinite(errors), errors, self.chance)
+        """The errors, with chance in place of larger ones and of those of seeds that diverged."""
+        return np.where(np.isfinite(errors), np.minimum(errors, self.chance), self.chance)
 
 
 def scale_of(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.comparison.benchmark.tables import errors_table, tables_of
+from nnlab.comparison.report import parted
 from nnlab.errors import listed
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, counted, write_page
-from nnlab.report.parts import begun_in, environment_section, experiment_section, filled
+from nnlab.report.parts import begun_in, environment_section, experiment_section, filled, pictures_in
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.summary import BenchmarkSummary, SetSummary
 
+_LEADING = ("pairs", "forest")
+_MOST_NAMED = 5
 _SENTENCES_ABOVE = 6  # of the verdict, the headline among them
 
 
@@ -26,11 +30,13 @@ def benchmark_page(folder: RunFolder, name: str, summary: BenchmarkSummary, warn
     """The page of a benchmark; empty sections are left out."""
     run, sentences, legend = folder.read_run(), summary.verdict.sentences, [*summary.legend()]
     first, *others = tables_of(summary) or [errors_table(summary)]
+    leading, pictures = parted(pictures_in(folder.plots, BENCHMARK_PICTURES), _LEADING)
     sections = [
-        Section("Result", [*sentences[1:_SENTENCES_ABOVE], *legend], [first] if first.rows else []),
+        Section("Result", [*sentences[1:_SENTENCES_ABOVE], *legend], [first] if first.rows else [], leading),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
         Section("Verdict", sentences, folded=True),
-        Section("Sets", tables=others, folded=True),
+        Section("Pictures", pictures=pictures),
+        Section("Tables", tables=others, folded=True),
         Section("Set by set", [sentence for one in summary.sets.values() for sentence in one.sentences], folded=True),
         experiment_section(folder.path, "config.yaml: the suite; its experiments lie beside it."),
         environment_section(run),
@@ -54,5 +60,6 @@ def _seeds(one: SetSummary | None) -> str:
 
 def _left(summary: BenchmarkSummary) -> str:
     """Which sets are not complete, in a sentence."""
-    names = summary.unfinished
-    return f"{summary.status.capitalize()}; not complete: {listed(names[:5])}{' …' if len(names) > 5 else ''}."
+    names, status = summary.unfinished, summary.status.capitalize()
+    more = [f"{len(names) - _MOST_NAMED:,} more"] if len(names) > _MOST_NAMED else []
+    return f"{status}; not complete: {listed([*names[:_MOST_NAMED], *more])}." if names else f"{status}."

@@ -20,6 +20,7 @@ from nnlab.comparison.workers import Workers
 from nnlab.comparison.write import table_digests
 from nnlab.errors import NnlabError, StorageError, printable
 from nnlab.experiments.interrupts import break_off, briefly, stopping
+from nnlab.report.page import counted
 from nnlab.storage.environment import environment
 from nnlab.storage.folder import now
 from nnlab.storage.run import Status, SuiteRun
@@ -131,9 +132,9 @@ class _Folder:
     def conclude(self, status: Status) -> tuple[BenchmarkSummary, list[str]]:
         """Conclude on the sets that are complete, and write the files."""
         suite = self.session.suite
-        summary = conclude(suite, self.session.trained, str(self.folder.path), status, self.seconds())
+        contents = conclude(suite, self.session.trained, str(self.folder.path), status, self.seconds())
         warnings = self.session.warnings
-        return summary, [*warnings, *write_benchmark(self.folder, suite.suite.name, summary, warnings, self.formats)]
+        return contents.summary, [*warnings, *write_benchmark(self.folder, contents, warnings, self.formats)]
 
     def report_unfinished(self, status: Status) -> None:
         """Write what the complete sets allow, as far as there is time."""
@@ -156,6 +157,6 @@ class _Folder:
         trained = self.session.trained
         failed = [f"{one.one.label}: {label}: {why}" for one in trained for label, why in one.failed.items()]
         told = "; ".join(failed[:10])
-        error = NnlabError(f"{len(failed):,} arms failed: {told}; what is trained is saved; {TO_GO_ON}")
+        error = NnlabError(f"{counted(len(failed), 'arm')} failed: {told}; what is trained is saved; {TO_GO_ON}")
         error.exit_code = 1 if 1 in codes else max(codes)
         return error

@@ -145,6 +145,7 @@ def benchmark_suite(
     suite, activations = source.suite, with_plugins(plugins)
     choices = _choices(source, activations)
     baseline = _baseline(source, dict(zip(suite.arms, choices, strict=True)))
+    _check_tuning(source)
     files = _files(source, sets, plugins, threads)
     return BenchmarkSuite(source, suite, _sets(source, files, choices), baseline, tuple(plugins), threads)
 
@@ -178,6 +179,15 @@ def _baseline(source: SuiteFile, words: Mapping[str, str]) -> str:
     found = f"found {printable(named)!r}{suggestion(named, known) or ', expected one of the arms'}"
     source.refuse([(("baseline",), found)])
     return ""
+
+
+def _check_tuning(source: SuiteFile) -> None:
+    """ConfigError, at its place in the suite, for what cannot be tuned in any experiment."""
+    try:
+        tuning_points(source.suite.tuned, source.suite.budget, 0)
+    except ConfigError as error:
+        whole = [str(fault).removeprefix(f"{TUNE} ").removeprefix(f"{TUNE}: ") for fault in error.faults]
+        source.refuse([(("tune",), text) for text in whole])
 
 
 # --- experiments ------------------------------------------------------------------------------------------------------
@@ -251,7 +261,7 @@ def _repeated(source: SuiteFile, files: Sequence[ExperimentFile]) -> Iterator[Fi
     for index, label in enumerate(labels):
         if label in labels[:index]:
             found = f"found a second experiment of the name {label}, expected another name, as in"
-            yield ("experiments", index), f"{found} {{config: …, name: {label}-2}}"
+            yield ("experiments", index), f"{found} {{…, name: {label}-2}}"
 
 
 def _set(
