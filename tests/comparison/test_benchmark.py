@@ -15,6 +15,7 @@ from nnlab import api
 from nnlab.comparison import tasks
 from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.errors import measure_of
+from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.comparison.benchmark.train import _tuned
 from nnlab.comparison.workers import Shared
 from nnlab.config.document import read_text
@@ -23,6 +24,8 @@ from nnlab.errors import ConfigError
 from nnlab.maths.statistics.across import best_of
 from nnlab.storage.run import SuiteRun
 from nnlab.storage.summary import BenchmarkSummary
+
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 BLOBS = """\
 name: blobs
@@ -229,8 +232,9 @@ def test_with_a_baseline_each_arm_is_compared_with_it_alone(made):
     assert document["baseline"] == "f1"
     assert len(document["across"]["pairs"]) == 2
     assert all("f1" in (row["better"], row["worse"]) for row in read_rows(run / "set_pairs.csv"))
-    assert (run / "plots" / "forest.png").exists()
-    assert not (run / "plots" / "pairs.png").exists()
+    contents = BenchmarkContents.of("three", BenchmarkSummary.at(run / "summary.json"))
+    assert BENCHMARK_PICTURES["pairs"].draw(contents) is None  # not every pair was compared
+    assert BENCHMARK_PICTURES["forest"].draw(contents) is not None
 
 
 def test_contents_made_again_from_the_summary_say_the_same(made):
