@@ -6,6 +6,9 @@ Seeds are drawn from populations whose mean is known: normal, skewed, and two-hu
 interval of `mean_over_seeds` stands beside other candidates. An interval holds if it contains the true mean in 93 to
 97 % of the simulations; where it cannot, the table says why. The error of a rate is 0.2 % with 10,000 simulations, and
 0.5 % with the 2,000 of them that the slow candidates get.
+
+Data sets come from populations too: those of the `sets` rows differ in how far apart two arms are on them. The interval
+of the mean difference and the one for the next set stand beside those of weighted means.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,7 @@ from nnlab.maths.statistics import (
     share_difference,
     sign_test,
 )
+from nnlab.maths.statistics.across import better_on_at_least, random_effects, sign_flip_test, signed_rank_test
 
 Array = NDArray[np.float64]
 Bounds = tuple[Array, Array]
@@ -306,6 +310,103 @@ def powers(effect: float, simulations: int) -> Iterator[Row]:
     yield "power", f"effect {effect:g}", seeds, "permutation", rate, about
 
 
+# --- Over data sets ---------------------------------------------------------------------------------------------------
+
+Weighted = Callable[[Array, Array], Array]  # differences (S, N) and variances (S, N) of their noise -> τ² (S,)
+
+
+def der_simonian_laird(differences: Array, variances: Array) -> Array:
+    """τ² from the moments of Cochran's Q (DerSimonian and Laird 1986)."""
+    weights = 1 / variances
+    total = weights.sum(axis=1)
+    excess = cochrans_q(differences, weights) - (differences.shape[1] - 1)
+    return np.maximum(0, excess / (total - (weights**2).sum(axis=1) / total))
+
+
+def paule_mandel(differences: Array, variances: Array) -> Array:
+    """The τ² with which Q has its expectation N - 1, by bisection (Paule and Mandel 1982)."""
+    low, high = np.zeros(len(differences)), 10 * differences.var(axis=1)
+    for _ in range(40):
+        middle = (low + high) / 2
+        q = cochrans_q(differences, 1 / (variances + middle[:, None]))
+        too_small = q > differences.shape[1] - 1
+        low, high = np.where(too_small, middle, low), np.where(too_small, high, middle)
+    return low
+
+
+def cochrans_q(differences: Array, weights: Array) -> Array:
+    """Σ w (d - d̄)², d̄ the weighted mean."""
+    mean = (weights * differences).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+    q: Array = (weights * (differences - mean) ** 2).sum(axis=1)
+    return q
+
+
+def weighted_mean(differences: Array, variances: Array, between: Weighted) -> tuple[Array, Array, Array]:
+    """The mean with weights 1/(v + τ²), its variance by Hartung and Knapp, and τ²."""
+    tau_squared = between(differences, variances)
+    weights = 1 / (variances + tau_squared[:, None])
+    total = weights.sum(axis=1)
+    variance = cochrans_q(differences, weights) / ((differences.shape[1] - 1) * total)
+    return (weights * differences).sum(axis=1) / total, variance, tau_squared
+
+
+def random_sets(sets: int, seeds: int, between: float, simulations: int) -> Iterator[Row]:
+    """How often the intervals hold the mean difference, 0, and the difference on one set more, true and as measured.
+
+    The noise of a set's seeds has a size of its own, log-normal with σ = 0.5 about 1 standard error; `between` is τ in
+    this unit.
+    """
+    generator = np.random.default_rng([sets, seeds, round(10 * between)])
+    noise = math.sqrt(seeds) * np.exp(generator.normal(0, 0.5, (simulations, sets + 1, 1)))
+    true = between * generator.normal(size=(simulations, sets + 1))
+    runs = true[..., None] + noise * generator.normal(size=(simulations, sets + 1, seeds))
+    measured, variances = runs.mean(axis=-1), runs.var(axis=-1, ddof=1) / seeds
+    name = f"{sets} sets, τ {between:g}"
+
+    def rate(held: object) -> float:
+        return float(np.mean(held))  # type: ignore[arg-type]
+
+    found = [random_effects(d[:-1], np.sqrt(v[:-1])) for d, v in zip(measured, variances, strict=True)]
+    low, high = np.array([(one.mean.low, one.mean.high) for one in found]).T
+    yield "sets", name, seeds, "mean", rate((low <= 0) & (high >= 0)), "at least 93 %"
+    low, high = np.array([(one.next_set.low, one.next_set.high) for one in found]).T
+    yield "sets", name, seeds, "next", rate((low <= measured[:, -1]) & (measured[:, -1] <= high)), "93 to 97 %"
+    yield "sets", name, seeds, "next, true", rate((low <= true[:, -1]) & (true[:, -1] <= high)), ""
+    t_mean, t_next = special.stdtrit(np.array([sets - 1, sets - 2]), 0.975)
+    for method, between_of in (("DerSimonian-Laird", der_simonian_laird), ("Paule-Mandel", paule_mandel)):
+        mean, variance, tau_squared = weighted_mean(measured[:, :-1], variances[:, :-1], between_of)
+        yield "sets", name, seeds, f"mean, {method}", rate(abs(mean) <= t_mean * np.sqrt(variance)), ""
+        half = t_next * np.sqrt(tau_squared + variance)
+        yield "sets", name, seeds, f"next, true, {method}", rate(abs(true[:, -1] - mean) <= half), ""
+
+
+def set_families(sets: int, simulations: int, arms: int = 5) -> Iterator[Row]:
+    """How often any pair of arms that do equally well over data sets is told apart, with Holm's correction.
+
+    Sets differ in the size of their differences, and their tails are long: t with 3 degrees.
+    """
+    generator = np.random.default_rng([sets, arms])
+    sizes = np.exp(generator.normal(size=(simulations, sets, 1)))
+    logs = sizes * generator.standard_t(3, (simulations, sets, arms))
+    pairs = [*combinations(range(arms), 2)]
+    for name, test in (("signed ranks", signed_rank_test), ("sign flips", sign_flip_test)):
+        found = [min(holm([test(drawn[:, a] - drawn[:, b]) for a, b in pairs])) <= 0.05 for drawn in logs]
+        yield "sets", f"{arms} equal arms, {sets} sets", 1, f"Holm, {name}", float(np.mean(found)), "at most 6 %"
+
+
+def claimed_sets(sets: int, better: int, simulations: int, seeds: int = 8) -> Iterator[Row]:
+    """How often an arm is called better on more sets than those on which it is, by a standard deviation of a seed."""
+    generator = np.random.default_rng([sets, better, seeds])
+    differences = generator.normal(size=(simulations, sets, seeds)) - (np.arange(sets) < better)[:, None]
+    zeros = np.zeros(seeds)
+    claims = [
+        better_on_at_least([permutation_test(d, zeros) if d.mean() < 0 else 1.0 for d in drawn])
+        for drawn in differences
+    ]
+    rate = float(np.mean(np.array(claims) > better))
+    yield "sets", f"better on {better} of {sets}", seeds, "at least u too large", rate, "at most 5 %"
+
+
 def study(sizes: Sequence[int], simulations: int) -> Iterator[Row]:
     """All of it, row by row."""
     for name in POPULATIONS:
@@ -322,6 +423,17 @@ def study(sizes: Sequence[int], simulations: int) -> Iterator[Row]:
             yield from share_differences(first, second, seeds, simulations)
         for ahead in (0.0, 0.5):
             yield from best_points("normal", seeds, simulations // 10, ahead=ahead)
+    yield from study_of_sets(simulations)
+
+
+def study_of_sets(simulations: int) -> Iterator[Row]:
+    """What is simulated over data sets."""
+    for sets, seeds, between in product((6, 12, 20), (3, 10), (0.0, 0.5, 1.0, 3.0, 10.0)):
+        yield from random_sets(sets, seeds, between, simulations)
+    for sets in (9, 12, 20):
+        yield from set_families(sets, simulations // 5)
+    for better in (0, 4, 8):
+        yield from claimed_sets(12, better, simulations // 5)
 
 
 def main() -> None:

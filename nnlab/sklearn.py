@@ -43,7 +43,7 @@ _PARAMETERS = """
     Args:
         layers: widths of the hidden layers, or mappings such as `{"dropout": 0.2}`.
         activation: of the hidden layers; a name, or a mapping such as `{"formula": "x * sigmoid(x)"}`.
-        init: initialiser of the weights; by default that of the activation.
+        init: initialiser of the weights; by default one that is fair to every activation.
         head: last activation and loss as a mapping; by default those of the task.
         optimizer: a name, or a mapping without the learning rate.
         learning_rate: above 0.

@@ -338,10 +338,12 @@ class Data(FrozenModel):
 class Init(FrozenModel):
     """The initial weights and biases of a layer that has them."""
 
-    weights: WeightsField = "recommended"
-    """Initialiser of the weights; by default what suits the activation."""
-    bias: InitializerField = choose("zeros", INITIALIZERS, InitializerChoice)
-    """Initialiser of the biases."""
+    weights: WeightsField = choose("fair", INITIALIZERS, InitializerChoice)
+    """Initialiser of the weights; by default one that is fair to every activation, or `recommended` for each."""
+    bias: InitializerField | None = None
+    """Initialiser of the biases; by default what belongs to the weights, mostly zeros."""
+    gain: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Factor of the initial weights."""
 
 
 def _init(value: Any) -> Any:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.functions import curves, float32, gates, rectifiers, rows, sigmoids
 from nnlab.maths.parameters import Parameter, by_name
+from nnlab.maths.signal.moments import Moments, of_gate, of_largest
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "Parameter", "RowActivation"]
 
@@ -120,6 +121,7 @@ class RowActivation:
 
     `value(z, out, **parameters)` writes a (…, units); `backward(z, a, da, out, **parameters)` writes dL/dz (…, inputs).
     `units(inputs, **parameters)` is the number of outputs; ValueError says which inputs are possible.
+    `moments(**parameters)` are those of the outputs for standard normal z, where they do not depend on the width.
     `piece(z, a, **parameters)`, for a function in pieces, gives numbers that tell its pieces apart. `value_float32` and
     `backward_float32` are quicker forms for float32, where there are any: `forms` gives those to call.
     """
@@ -136,6 +138,7 @@ class RowActivation:
     parameters: tuple[Parameter, ...] = ()
     untrainable: str = ""
     piece: Callable[..., Array] | None = None
+    moments: Callable[..., Moments] | None = None
     value_float32: Function | None = None
     backward_float32: Function | None = None
 
@@ -520,12 +523,12 @@ ACTIVATIONS: dict[str, AnyActivation] = by_name(
         "maxout", _maxout, _maxout_backward, "max of each group of x", "1 at the first largest of its group, else 0",
         "(-∞, ∞)", _HE, "Goodfellow, Warde-Farley, Mirza, Courville, Bengio 2013, ICML", _pieces,
         (Parameter("pieces", 2, "inputs per unit", low=2, high=1000, whole=True),),
-        piece=_largest_piece,
+        piece=_largest_piece, moments=of_largest,
     ),
     RowActivation(
         "glu", rows.glu, rows.glu_backward, "first half * sigmoid(second half)",
         "sigmoid(g) by v, v sigmoid(g) (1 - sigmoid(g)) by g, the halves v and g of x",
-        "(-∞, ∞)", _GLOROT, "Dauphin, Fan, Auli, Grangier 2017, ICML", _half,
+        "(-∞, ∞)", _GLOROT, "Dauphin, Fan, Auli, Grangier 2017, ICML", _half, moments=of_gate,
         value_float32=float32.built_on_sigmoid(rows.glu), backward_float32=float32.built_on_sigmoid(rows.glu_backward),
     ),
 )  # fmt: skip

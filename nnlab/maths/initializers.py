@@ -1,8 +1,8 @@
 """Initial weights: each entry turns standard random numbers into a weight matrix; one table holds all entries.
 
-A scheme's `scale` maps fan-in and fan-out to the bounds or the standard deviation. For a seed and a layer, every scheme
-draws the same standard uniforms or normals and then scales them, so that two activations compared under different
-schemes still start from matched draws.
+For a seed and a layer, every scheme that draws normals draws the same standard normals and then scales them, and so do
+those that draw uniforms: two activations compared under different schemes of one kind start from matched draws. Under
+`fair` the kind is the same for every activation, and the scale follows from the activation below.
 
 Fans of a dense layer are the sides of its matrix. A convolution's matrix has a row for each weight of a filter and a
 column for each filter; its fan-in is the number of rows, its fan-out the kernel's size times the filters, since each
@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths import special
 from nnlab.maths.parameters import Parameter, by_name
+from nnlab.maths.signal.moments import STANDARD, Moments
 
 Array = NDArray[np.float64]
 
@@ -29,9 +30,12 @@ Array = NDArray[np.float64]
 class Initializer:
     """How a weight matrix is initialised, or the one row of a bias.
 
-    `weights(draws, shape, fans, **parameters)` gives the matrix, with `fans` (fan_in, fan_out); `draws(kind)` gives
-    standard random numbers of that shape: "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1. A bias
-    has one input, or the fans of its layer where the scheme is `by_layer`.
+    `weights(draws, shape, fans, **parameters)` gives the matrix for what goes into a unit and comes out of it, `fans`;
+    `draws(kind)` gives standard random numbers of that shape: "uniform" in [0, 1), "normal" with mean 0 and standard
+    deviation 1. `bias` is a function like `weights` for the row of biases that belongs to them, zeros where there is
+    none. A bias that is started by a scheme of its own has one input, or the fans of its layer where the scheme is
+    `by_layer`. A scheme that looks at the moments of what the layer gets has a `fault(fans, **parameters)`, which says
+    why it cannot start from them, or None.
     """
 
     name: str
@@ -40,11 +44,24 @@ class Initializer:
     source: str
     parameters: tuple[Parameter, ...] = ()
     by_layer: bool = False
+    bias: Callable[..., Array] | None = None
+    fault: Callable[..., str | None] | None = None
+
+
+class Fans(NamedTuple):
+    """How many inputs go into a unit, how many units an input goes into, and the moments of these inputs.
+
+    `is_first` says that they are the inputs of the network.
+    """
+
+    fan_in: int
+    fan_out: int
+    signal: Moments = STANDARD
+    is_first: bool = False
 
 
 Draws = Callable[[str], Array]
 Shape = tuple[int, int]
-Fans = tuple[int, int]
 
 
 def zeros(_draws: Draws, shape: Shape, _fans: Fans) -> Array:
@@ -100,13 +117,77 @@ def variance_scaling(draws: Draws, shape: Shape, fans: Fans, *, scale: float, mo
     A truncated normal is widened so that it has this variance after the cut. `scale: 1/3` with fan_in and uniform is
     U[-1/√fan_in, 1/√fan_in), from which PyTorch starts both weights and biases of its linear and convolutional layers.
     """
-    n = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": (fans[0] + fans[1]) / 2}[mode]
+    n = {"fan_in": fans.fan_in, "fan_out": fans.fan_out, "fan_avg": (fans.fan_in + fans.fan_out) / 2}[mode]
     std = math.sqrt(scale / n)
     if distribution == "uniform":
         return uniform(draws, shape, fans, low=-math.sqrt(3) * std, high=math.sqrt(3) * std)
     if distribution == "normal":
         return normal(draws, shape, fans, mean=0.0, std=std)
     return truncated_normal(draws, shape, fans, mean=0.0, std=std / _STD_AFTER_CUT)
+
+
+def fair(draws: Draws, _shape: Shape, fans: Fans, *, aim: str) -> Array:
+    """N(0, γ² / fan_in), with the gain γ that makes up for what the activation f below does to a standard normal z.
+
+    A pre-activation is a sum of fan_in terms w f(z), and has the variance γ² E[f²] / fan_in · fan_in.
+    - forward: γ² = 1 / E[f(z)²] keeps it at 1 from layer to layer (for relu: He, Zhang, Ren, Sun 2015; for any f:
+      Mishkin, Matas 2016, arXiv:1511.06422, who measure what is worked out here).
+    - gradient: γ² = 1 / E[f'(z)²] keeps the mean squared gradient instead, which is multiplied by γ² E[f'²] on its way
+      through a layer.
+    - critical: that, and biases of variance 1 - E[f²] / E[f'²], so that the pre-activations keep their variance too
+      (Schoenholz, Gilmer, Ganguli, Sohl-Dickstein 2017; Hayou, Doucet, Rousseau 2019, arXiv:1902.06853).
+    - centred: each unit's weights have a mean of 0, so that what is the same for every input, E[f], cancels, and
+      γ² = 1 / Var f.
+
+    The first layer, whose inputs no activation gives, has γ² = 1 / E[x²] whatever the aim. Where a moment was measured
+    and is 0 or infinite, γ is 1.
+    """
+    moment = fans.signal.second if fans.is_first else _MOMENTS[aim].of(fans.signal)
+    gain = 1 / math.sqrt(moment) if 0 < moment < math.inf else 1.0
+    weights = gain / math.sqrt(fans.fan_in) * draws("normal")
+    if aim == "centred" and fans.fan_in > 1 and not fans.is_first:
+        weights -= weights.mean(axis=0)
+    return weights
+
+
+def fair_bias(draws: Draws, shape: Shape, fans: Fans, *, aim: str) -> Array:
+    """N(0, 1 - E[f²] / E[f'²]) behind an activation for the aim critical, else zeros; see `fair`."""
+    if aim != "critical" or fans.is_first:
+        return np.zeros(shape)
+    return math.sqrt(max(1 - fans.signal.second / fans.signal.slope, 0.0)) * draws("normal")
+
+
+def fair_fault(fans: Fans, *, aim: str) -> str | None:
+    """Why `fair` has no gain for these inputs; a second moment that is yet to be measured is no fault."""
+    signal, wanted = fans.signal, _MOMENTS[aim]
+    moment, is_measured = wanted.of(signal), wanted.is_measured and math.isnan(signal.second)
+    if fans.is_first or is_measured:
+        return None
+    if math.isnan(moment):
+        return f"aim {aim} needs {wanted.name}, which is not known of what goes into the layer; expected aim: forward"
+    if not 0 < moment < math.inf:
+        size = "infinite" if moment > 0 else "0"
+        return f"{wanted.name} of what goes into the layer is {size} for normal pre-activations, so that it has no gain"
+    if aim == "critical" and signal.second > signal.slope * (1 + 1e-9):
+        found = f"E[f'²] = {signal.slope:.4g} is below E[f²] = {signal.second:.4g}"
+        return f"aim critical needs biases of a negative variance, since {found}; expected another aim"
+    return None
+
+
+class _Moment(NamedTuple):
+    """The moment that an aim makes up for, by its name; `is_measured` where the outputs of a layer tell it."""
+
+    of: Callable[[Moments], float]
+    name: str
+    is_measured: bool
+
+
+_MOMENTS = {
+    "forward": _Moment(lambda signal: signal.second, "E[f²]", True),  # noqa: FBT003 - a row of a table
+    "gradient": _Moment(lambda signal: signal.slope, "E[f'²]", False),  # noqa: FBT003
+    "critical": _Moment(lambda signal: signal.slope, "E[f'²]", False),  # noqa: FBT003
+    "centred": _Moment(lambda signal: signal.variance, "Var f", True),  # noqa: FBT003
+}
 
 
 # The standard deviation of a standard normal cut at ±2: √(1 - 4 φ(2) / (2 Φ(2) - 1)).
@@ -128,7 +209,7 @@ def _lecun_variance(fan_in: int, _fan_out: int) -> float:
 def _uniform_with(variance: Callable[[int, int], float]) -> Callable[..., Array]:
     def weights(draws: Draws, shape: Shape, fans: Fans) -> Array:
         # A uniform on [-limit, limit) has the variance limit² / 3.
-        limit = math.sqrt(3 * variance(*fans))
+        limit = math.sqrt(3 * variance(fans.fan_in, fans.fan_out))
         return uniform(draws, shape, fans, low=-limit, high=limit)
 
     return weights
@@ -136,7 +217,7 @@ def _uniform_with(variance: Callable[[int, int], float]) -> Callable[..., Array]
 
 def _normal_with(variance: Callable[[int, int], float]) -> Callable[..., Array]:
     def weights(draws: Draws, shape: Shape, fans: Fans) -> Array:
-        return normal(draws, shape, fans, mean=0.0, std=math.sqrt(variance(*fans)))
+        return normal(draws, shape, fans, mean=0.0, std=math.sqrt(variance(fans.fan_in, fans.fan_out)))
 
     return weights
 
@@ -152,6 +233,17 @@ _GLOROT, _HE, _LECUN = (
 )
 
 INITIALIZERS: dict[str, Initializer] = by_name(
+    Initializer(
+        "fair", fair, "N(0, γ²/fan_in), γ² = 1 / E[f(z)²] of the activation f below, z ~ N(0, 1)",
+        "He, Zhang, Ren, Sun 2015, ICCV, for relu; Schoenholz et al. 2017, arXiv:1611.01232, for the aim critical",
+        (
+            Parameter(
+                "aim", "forward", "what is kept from layer to layer",
+                choices=("forward", "gradient", "critical", "centred"),
+            ),
+        ),
+        by_layer=True, bias=fair_bias, fault=fair_fault,
+    ),
     Initializer("zeros", zeros, "0", "for biases; hidden units that start alike stay alike"),
     Initializer("constant", constant, "value", "for hand-worked examples", (Parameter("value", None, "every weight"),)),
     Initializer(

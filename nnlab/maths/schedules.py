@@ -206,8 +206,13 @@ def _rise_misfit(_schedule: Schedule, steps: int, values: Mapping[str, Any]) -> 
     highest = _highest(steps, values)
     if highest >= _REACHED:
         return ""
-    least = next(more for more in count(steps + 1) if _highest(more, values) >= _REACHED)
+    least = next(more for more in count(steps + 1) if _reaches_from(more, values))
     return f"so that no rate is above {100 * highest:.2g} % of the base; expected {least} steps or more"
+
+
+def _reaches_from(steps: int, values: Mapping[str, Any]) -> bool:
+    """Whether the base is nearly reached in so many steps and in more: the peak wanders between two steps."""
+    return all(_highest(more, values) >= _REACHED for more in range(steps, steps + 20))
 
 
 _REACHED = 0.9  # share of the base rate that an update must have for the base to count as reached

@@ -7,8 +7,10 @@ views of the gradient. So `backward` fills the gradient, and the next `forward` 
 
 from __future__ import annotations
 
+import itertools
+import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,8 +21,20 @@ from numpy.typing import NDArray
 from nnlab.maths.initializers import draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, PassContext, Shape, is_image, units_of
+from nnlab.maths.signal.moments import STANDARD, Moments
+from nnlab.networks.layers.base import (
+    BoundLayer,
+    Buffers,
+    DrawsFor,
+    Incoming,
+    Layer,
+    PassContext,
+    Shape,
+    is_image,
+    units_of,
+)
 from nnlab.networks.layers.over_channels import bound_to
+from nnlab.networks.layers.weighted import Weighted
 from nnlab.networks.layers.windows import times
 from nnlab.networks.layout import Layout, ParameterSpec
 
@@ -38,6 +52,27 @@ class LayerShapeError(ValueError):
     def __init__(self, layer: str, message: str) -> None:
         super().__init__(message)
         self.layer = layer
+
+
+class LayerStartError(LayerShapeError):
+    """A layer whose initialiser cannot start from the signal that it is given."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Some rows of scaled inputs, (m, inputs), for starts that look at them."""
+
+    rows: Array
+
+    @property
+    def few(self) -> Array:
+        """At most 256 of the rows, spread evenly: a batch."""
+        return self.rows[:: -(-len(self.rows) // 256)]
+
+    @cached_property
+    def second(self) -> float:
+        """E[x²], over rows and columns."""
+        return float(np.square(self.rows, dtype=np.float64).mean())
 
 
 @dataclass(frozen=True)
@@ -125,20 +160,70 @@ class Network:
         """The weights under a max-norm constraint."""
         return tuple(s for s in self.layout.specs if s.penalties and np.isfinite(s.penalties.max_norm))
 
-    def start(self, seeds: Sequence[int], dtype: Any, generator: str = "pcg64") -> Array:
-        """The initial theta, (R, P), one replica per seed."""
+    @cached_property
+    def signals(self) -> tuple[Moments, ...]:
+        """The moments of what each layer gets, as far as they are known without data; inputs are taken for standard."""
+        found = [STANDARD]
+        for layer in self.layers:
+            found.append(layer.signal(found[-1]))
+        return tuple(found[:-1])
+
+    @cached_property
+    def first(self) -> int:
+        """The place of the first layer with weights, which the inputs go into."""
+        return next((place for place, layer in enumerate(self.layers) if isinstance(layer, Weighted)), -1)
+
+    def check_start(self) -> None:
+        """Raise LayerStartError where an initialiser cannot start from the signal that its layer gets."""
+        for place, (layer, shape) in enumerate(self._with_inputs()):
+            if isinstance(layer, Weighted):
+                fault = layer.start_fault(shape, Incoming(self.signals[place], place == self.first))
+                if fault is not None:
+                    raise LayerStartError(layer.name, f"{layer.name}: {fault}")
+
+    def start(
+        self,
+        seeds: Sequence[int],
+        dtype: Any,
+        generator: str = "pcg64",
+        inputs: Callable[[int], Inputs] | None = None,
+    ) -> Array:
+        """The initial theta, (R, P), one replica per seed.
+
+        `inputs(replica)` are some training rows, from which starts that depend on the signal take E[x²] and measure
+        what theory does not know; without it inputs are taken for standard normal.
+        """
         theta = np.empty((len(seeds), self.layout.size), dtype)
         views = self.layout.views(theta)
+        looks = any(isinstance(layer, Weighted) and layer.looks_at_signal for layer in self.layers)
         for replica, seed in enumerate(seeds):
-            self._start_replica(replica, seed, generator, views)
+            rows = inputs(replica) if looks and inputs is not None else self._standard_inputs
+            draws = _legacy(np.random.RandomState(seed)) if generator == "legacy" else _streamed(seed)
+            for place, (layer, shape) in enumerate(self._with_inputs()):
+                incoming = Incoming()
+                if isinstance(layer, Weighted) and layer.looks_at_signal:
+                    incoming = self._incoming(place, seed, theta[replica : replica + 1], rows)
+                for name, values in layer.start(shape, draws(layer.name), incoming).items():
+                    views[name][replica] = values
         return theta
 
-    def _start_replica(self, replica: int, seed: int, generator: str, views: dict[str, Array]) -> None:
-        legacy = np.random.RandomState(seed) if generator == "legacy" else None
-        for layer, shape in self._with_inputs():
-            draws = _legacy(legacy) if legacy else _streamed(seed, layer.name)
-            for name, values in layer.start(shape, draws).items():
-                views[name][replica] = values
+    @cached_property
+    def _standard_inputs(self) -> Inputs:
+        return Inputs(np.random.default_rng(0).standard_normal((256, self.inputs)))
+
+    def _incoming(self, place: int, seed: int, theta: Array, inputs: Inputs) -> Incoming:
+        """What a layer with weights gets: the inputs, what theory knows, or what the layers below give, as started."""
+        known = self.signals[place]
+        if place == self.first:
+            return Incoming(Moments(math.nan, inputs.second), is_first=True)
+        if not math.isnan(known.second):
+            return Incoming(known)
+        rows = inputs.few[None].astype(theta.dtype)
+        context = PassContext([seed], learns=False)
+        below = Pass(self, theta, None, rows.shape[1], context=context).forward_by_layer(rows)
+        with np.errstate(all="ignore"):
+            given = next(itertools.islice(below, place - 1, None)).astype(np.float64)
+        return Incoming(Moments(float(given.mean()), float(np.square(given).mean()), known.slope))
 
     def operations(self, batch: int) -> int:
         """Multiplications and additions in the matrix products of one training step of a replica on a batch."""
@@ -176,14 +261,17 @@ def _worded(shape: Shape) -> str:
     return f"images of {times(shape)}" if is_image(shape) else _units(shape)
 
 
-def _legacy(state: np.random.RandomState) -> DrawsFor:
-    return lambda shape: legacy_draws(state, shape)
+def _legacy(state: np.random.RandomState) -> Callable[[str], DrawsFor]:
+    return lambda _layer: lambda shape: legacy_draws(state, shape)
 
 
-def _streamed(seed: int, layer: str) -> DrawsFor:
+def _streamed(seed: int) -> Callable[[str], DrawsFor]:
     # By name: `dense2` starts from the same draws whatever activation stands before it.
-    generator = stream(seed, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
-    return lambda shape: draws_from(generator, shape)
+    def of_layer(layer: str) -> DrawsFor:
+        generator = stream(seed, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
+        return lambda shape: draws_from(generator, shape)
+
+    return of_layer
 
 
 class Pass:

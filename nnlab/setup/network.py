@@ -34,7 +34,7 @@ from nnlab.networks.layers.windows import Windows
 from nnlab.networks.layout import Penalties
 from nnlab.networks.network import Network
 
-# A head that is fused with its loss is a sigmoid or softmax; both get the initialisation of sigmoid.
+# A head that is fused with its loss is a sigmoid or softmax; both get what is recommended for sigmoid.
 _HEAD_INITIALIZER = "glorot_uniform"
 
 # What a key of `LayerSpec` builds, from the layer's name and all that the file says of it. Layers with weights and
@@ -103,8 +103,8 @@ def _units(entry: RowActivation, choice: Choice, inputs: int) -> int | None:
         return None
 
 
-# How weights and biases start: an initialiser and its parameters for each.
-_Started = tuple[Initializer, Mapping[str, Any], Initializer, Mapping[str, Any]]
+# How weights and biases start: an initialiser and its parameters for each; without one, biases start as the weights'.
+_Started = tuple[Initializer, Mapping[str, Any], Initializer | None, Mapping[str, Any]]
 
 
 class _Builder:
@@ -149,18 +149,19 @@ class _Builder:
         if layer.width is not None:
             recommended = activation.entry.initializer
             own = {key: getattr(layer, key) for key in ("l1", "l2", "max_norm") if getattr(layer, key) is not None}
-            started = self._started(layer.init or self.spec.init, recommended)
-            self._add_weighted(layer, layer.width, started, replace(self._penalties(), **own))
+            init = layer.init or self.spec.init
+            started = _started(init, recommended)
+            self._add_weighted(layer, layer.width, started, replace(self._penalties(), **own), init.gain)
         self.add_activation(activation)
 
-    def _add_weighted(self, layer: LayerSpec, width: int, started: _Started, penalties: Penalties) -> None:
+    def _add_weighted(self, layer: LayerSpec, width: int, started: _Started, penalties: Penalties, gain: float) -> None:
         name = self._numbered(layer.kind)
         if layer.conv2d is None:
-            self.layers.append(Dense(name, width, *started, penalties))
+            self.layers.append(Dense(name, width, *started, penalties, gain))
         else:
             assert layer.kernel is not None
             windows = Windows(layer.kernel, layer.stride or (1, 1), layer.padding or "valid")
-            self.layers.append(Conv2D(name, width, *started, penalties, windows=windows))
+            self.layers.append(Conv2D(name, width, *started, penalties, gain, windows=windows))
 
     def _penalties(self) -> Penalties:
         limit = math.inf if self.spec.max_norm is None else self.spec.max_norm
@@ -168,11 +169,9 @@ class _Builder:
 
     def add_last(self, outputs: int, recommended: str) -> None:
         """Add the dense layer of the head."""
-        started = self._started(self.spec.init, recommended)
-        self.layers.append(Dense(self._numbered("dense"), outputs, *started, self._penalties()))
-
-    def _started(self, init: Init, recommended: str) -> _Started:
-        return *_initializer(init.weights, recommended), *_initializer(init.bias, "zeros")
+        init = self.spec.init
+        started = _started(init, recommended)
+        self.layers.append(Dense(self._numbered("dense"), outputs, *started, self._penalties(), init.gain))
 
     def add_activation(self, choice: ActivationChoice) -> None:
         """Add an activation as a layer; identity adds none."""
@@ -195,10 +194,10 @@ def _is_plain_relu(layer: Layer) -> bool:
     return all(layer.chosen[parameter.name] == parameter.default for parameter in layer.activation.parameters)
 
 
-def _initializer(choice: InitializerChoice | str, recommended: str) -> tuple[Initializer, Mapping[str, Any]]:
-    if isinstance(choice, InitializerChoice):
-        return choice.entry, choice.values
-    return INITIALIZERS[recommended], {}
+def _started(init: Init, recommended: str) -> _Started:
+    weights, bias = init.weights, init.bias
+    own = (weights.entry, weights.values) if isinstance(weights, InitializerChoice) else (INITIALIZERS[recommended], {})
+    return *own, *((None, {}) if bias is None else (bias.entry, bias.values))
 
 
 def dtype_of(experiment: Experiment) -> Any:

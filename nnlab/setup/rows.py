@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nnlab.data.splits import Split, split
 from nnlab.data.stored import stack
 from nnlab.data.tables.options import ColumnKind, TableOptions
 from nnlab.errors import DataError, Fault
-from nnlab.networks.network import Network
+from nnlab.networks.network import Inputs, Network
 from nnlab.setup.network import dtype_of, network_for
 from nnlab.setup.plan import batch_size_for
 from nnlab.setup.weights import weight_findings
@@ -30,6 +31,10 @@ from nnlab.storage.cache import UserCache
 from nnlab.training.evaluation import Part
 
 Array = NDArray[Any]
+
+
+# A start looks at all training rows, or at so many numbers of them in rows that are spread evenly.
+_NUMBERS_LOOKED_AT, _FEWEST_LOOKED_AT = 2**22, 256
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,14 @@ class Rows:
         """The splits that exist, stacked along the replica axis."""
         return {name: self._stacked(name) for name in SPLITS if getattr(self.prepared[0], name) is not None}
 
+    def inputs(self, replica: int) -> Inputs:
+        """Scaled training rows, from which a start that looks at its inputs takes their size."""
+        return self._shared_inputs if len(self.prepared) == 1 else _inputs_of(self.prepared[replica])
+
+    @cached_property
+    def _shared_inputs(self) -> Inputs:
+        return _inputs_of(self.prepared[0])
+
     def _stacked(self, name: str) -> Part:
         parts = [getattr(prepared, name) for prepared in self.prepared]
         x, y = stack([part.x for part in parts]), stack([part.y for part in parts])
@@ -63,6 +76,13 @@ class Rows:
         mean = stack([scaling.shift[None] for scaling in scalings if scaling])
         divisor = stack([scaling.divisor[None] for scaling in scalings if scaling])
         return mean, divisor
+
+
+def _inputs_of(prepared: Prepared) -> Inputs:
+    """All training rows, or so many that are spread evenly over them."""
+    x = prepared.train.x
+    most = max(_FEWEST_LOOKED_AT, _NUMBERS_LOOKED_AT // max(x.shape[1], 1))
+    return Inputs(x[np.linspace(0, len(x) - 1, min(len(x), most)).round().astype(np.int64)])
 
 
 def read_rows(experiment: Experiment, document: Document | None, base: Path) -> Dataset:

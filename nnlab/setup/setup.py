@@ -65,7 +65,8 @@ class Setup:
 
     def start(self) -> State:
         """The state before the first step, one replica per seed."""
-        theta = self.network.start(self.rows.seeds, dtype_of(self.experiment), self.experiment.generator)
+        experiment = self.experiment
+        theta = self.network.start(self.rows.seeds, dtype_of(experiment), experiment.generator, self.rows.inputs)
         statistics = self.network.statistics.fills(len(theta), theta.dtype)
         state = State.start(theta, self.optimizer.start(theta), statistics)
         if self.plan.running_loss:
@@ -161,9 +162,10 @@ def shape_finding(experiment: Experiment, error: ValueError) -> Finding:
 
 
 def _checked_layout(experiment: Experiment, network: Network, outputs: int) -> Layout:
-    """The layout of a network whose layers fit each other and the data. ConfigError otherwise."""
+    """The layout of a network whose layers fit each other and the data, and can start. ConfigError otherwise."""
     try:
         found = network.widths[-1]
+        network.check_start()
     except ValueError as error:
         raise refusal(experiment, [shape_finding(experiment, error)]) from error
     each = network.head.per_output

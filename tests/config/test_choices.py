@@ -73,7 +73,7 @@ def test_what_is_chosen_by_default_has_its_entry_in_every_experiment():
         chosen = Experiment.model_validate({"name": "nn", "task": "binary", "data": {"source": "xor"}})
         assert chosen.network.activation.entry is ACTIVATIONS["relu"]
         assert chosen.optimizer.entry is OPTIMIZERS["adam"]
-        assert chosen.network.init.bias.entry is INITIALIZERS["zeros"]
+        assert chosen.network.init.weights.entry is INITIALIZERS["fair"]
 
 
 def test_the_entry_is_no_part_of_what_a_choice_says():

@@ -9,7 +9,7 @@ from strategies import HEADS, network_of
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.errors import ConfigError
-from nnlab.maths.initializers import INITIALIZERS, draws_from, legacy_draws
+from nnlab.maths.initializers import INITIALIZERS, Fans, draws_from, legacy_draws
 from nnlab.maths.randomness import Purpose, stream
 
 BINARY = next(head for head in HEADS if head[:2] == ("binary", "sigmoid"))
@@ -30,7 +30,7 @@ DISTRIBUTIONS = {
 def drawn(name, fans=(FAN_IN, FAN_OUT), seed=0, **chosen):
     entry = INITIALIZERS[name]
     parameters = {p.name: p.default for p in entry.parameters} | chosen
-    return entry.weights(draws_from(np.random.default_rng(seed), fans), fans, fans, **parameters)
+    return entry.weights(draws_from(np.random.default_rng(seed), fans), fans, Fans(*fans), **parameters)
 
 
 def test_every_scheme_is_in_the_table():

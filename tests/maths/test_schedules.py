@@ -184,6 +184,7 @@ def test_one_cycle_must_nearly_reach_its_base():
 
 
 @given(st.floats(0.001, 0.999), st.integers(1, 30))
+@example(0.625, 2)
 def test_from_the_least_number_of_steps_on_one_cycle_reaches_its_base(rise, steps):
     found = misfits("one_cycle", steps, rise=rise).get("rise")
     assert (found is None) == (max(rates("one_cycle", steps, rise=rise)) >= 0.9)

@@ -124,6 +124,21 @@ def test_a_difference_of_shares_holds(study, first, second):
         assert found["McNemar, p <= 5 %"] <= 0.05
 
 
+@pytest.mark.parametrize("between", [0.0, 1.0, 10.0])
+def test_intervals_over_data_sets_hold(study, between):
+    found = rates(study.random_sets(12, 10, between, 700))
+    assert found["mean"] >= 0.93 - SLACK
+    assert 0.93 - SLACK <= found["next"] <= 0.97 + SLACK
+    assert found["next, true"] >= found["next"] - SLACK
+
+
+def test_equal_arms_are_seldom_told_apart_over_data_sets(study):
+    found = rates([*study.set_families(12, 300, arms=4), *study.claimed_sets(12, 4, 200)])
+    assert found["Holm, signed ranks"] <= 0.06
+    assert found["Holm, sign flips"] <= 0.06
+    assert found["at least u too large"] <= 0.05
+
+
 def test_empirical_likelihood_is_what_it_is_defined_to_be(study):
     """At its ends the ratio is at its limit, and a mean of two values has one in closed form: 4 p (1 - p)."""
     samples = np.random.default_rng(0).exponential(size=(20, 6))
@@ -158,6 +173,6 @@ def test_the_study_is_one_command(tmp_path):
     assert runs[0].stderr == ""
     rows = list(csv.DictReader(target.read_text(encoding="utf-8").splitlines()))
     assert list(rows[0]) == ["study", "population", "seeds", "method", "rate", "remark"]
-    assert {row["study"] for row in rows} == {"mean", "median", "null", "family", "power", "shares", "best"}
+    assert {row["study"] for row in rows} == {"mean", "median", "null", "family", "power", "shares", "best", "sets"}
     assert all(0 <= float(row["rate"]) <= 1 for row in rows)
     assert "two humps, 5 % stuck" in runs[0].stdout

@@ -424,7 +424,7 @@ TABLE: dict[str, Callable[[Known], Chosen]] = {
     "data.validation": _validation,
     "network.layers": _layers,
     "network.activation": lambda _: ("relu", "it trains fast and well; compare-activations tries others"),
-    "network.init": lambda _: ("recommended", "each activation has a start that suits it"),
+    "network.init": lambda _: ("fair", "signals keep their size from layer to layer, whatever the activation"),
     "network.l2": _l2,
     "network.head": _head,
     "network.head.activation": _last,

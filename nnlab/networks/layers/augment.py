@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.signal.moments import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, flat_view, image_view, units_of
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import CopyForwardMode, ForwardMode
@@ -42,6 +43,10 @@ class Augment(Layer):
         """How far an image may be moved, and how it may be mirrored."""
         flip = "" if self.flip == "none" else f"flip {self.flip}"
         return ", ".join(filter(None, [flip, f"shift {self.shift}" if self.shift else ""]))
+
+    def signal(self, incoming: Moments) -> Moments:
+        """Those of what it gets."""
+        return incoming
 
     def equations(self, _shape: Shape) -> Equations:
         """Each pixel is a copy of one."""

@@ -24,13 +24,14 @@ import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.initializers import Draws
 from nnlab.maths.randomness import Purpose, stream
+from nnlab.maths.signal.moments import NOT_KNOWN, STANDARD, Moments
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode
 from nnlab.networks.layout import ParameterSpec
@@ -39,6 +40,16 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 Views = Mapping[str, Array]
 DrawsFor = Callable[[tuple[int, int]], Draws]  # standard random numbers of a shape
+
+
+class Incoming(NamedTuple):
+    """What a layer gets: the moments of its inputs, and whether they are those of the network."""
+
+    signal: Moments = STANDARD
+    is_first: bool = False
+
+
+STANDARD_INPUTS = Incoming()
 
 
 class PassContext:
@@ -201,7 +212,11 @@ class Layer:
         """The parameters it needs in theta."""
         return ()
 
-    def start(self, _shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
+    def signal(self, _incoming: Moments) -> Moments:
+        """The moments of what it gives, where theory knows them, from those of what it gets; see `maths.signal`."""
+        return NOT_KNOWN
+
+    def start(self, _shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
         """Initial values of its parameters, in float64; `draws` gives standard random numbers of a shape."""
         return {}
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.signal.moments import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode
@@ -34,6 +35,11 @@ class Dropout(Layer):
         """A product with the mask of the step."""
         where = f"mask: 0 for a share of {self.rate:g} of the units, drawn at each step, else 1 / {1 - self.rate:g}"
         return Equations("{x} · mask", "{dy} · mask", where=f"{where}; in an evaluation it lets all through")
+
+    def signal(self, incoming: Moments) -> Moments:
+        """A share 1 - rate of the units is divided by 1 - rate: the mean stays, squares are divided by 1 - rate."""
+        kept = 1 - self.rate
+        return Moments(incoming.mean, incoming.second / kept, incoming.slope / kept)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,7 +14,17 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value, changed, in_words
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of
+from nnlab.maths.signal.moments import STANDARD, Moments, moments
+from nnlab.networks.layers.base import (
+    STANDARD_INPUTS,
+    BoundLayer,
+    Buffers,
+    DrawsFor,
+    Incoming,
+    Layer,
+    Shape,
+    features_of,
+)
 from nnlab.networks.layers.equations import GREEK, Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, UNKNOWN, ForwardMode, Sides, known, of_sum, one_by_one
 from nnlab.networks.layout import ParameterSpec
@@ -63,7 +74,12 @@ class Elementwise(Layer):
             ParameterSpec(f"{self.name}/{parameter}", (size,), of_activation=True) for parameter in self.learned
         )
 
-    def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
+    def signal(self, incoming: Moments) -> Moments:
+        """Those of the activation for normal pre-activations; of others the slope alone, as if they were normal."""
+        found = moments(self.activation, self.chosen)
+        return found if incoming == STANDARD else Moments(math.nan, math.nan, incoming.slope * found.slope)
+
+    def start(self, shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
         """The values that the experiment gives."""
         specs = zip(self.learned, self.parameter_specs(shape), strict=True)
         return {spec.name: np.full(spec.shape, self.chosen[parameter]) for parameter, spec in specs}

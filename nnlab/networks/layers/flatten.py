@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nnlab.maths.signal.moments import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, units_of
 from nnlab.networks.layers.equations import Equations
 
@@ -15,6 +16,10 @@ class Flatten(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """All units in one axis."""
         return (units_of(shape),)
+
+    def signal(self, incoming: Moments) -> Moments:
+        """Those of what it gets."""
+        return incoming
 
     def equations(self, _shape: Shape) -> Equations:
         """The same numbers in another shape."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.signal.moments import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, features_of, flat_view, units_of
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, widened
@@ -24,6 +26,10 @@ class GlobalAveragePooling(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """One unit a channel."""
         return (features_of(shape),)
+
+    def signal(self, incoming: Moments) -> Moments:
+        """Those of its outputs depend on how alike neighbours are; the slope is that of what it gets."""
+        return Moments(math.nan, math.nan, incoming.slope)
 
     def workspace(self, shape: Shape, batch: int, itemsize: int, *, wants_dx: bool) -> int:
         """The outputs and dL/dx."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths.signal.moments import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode
@@ -30,6 +31,10 @@ class Noise(Layer):
         """A sum, whose derivative by x is 1."""
         where = "n: standard normal numbers, drawn at each step; in an evaluation there is none"
         return Equations(f"{{x}} + {self.std:g} n", "{dy}", where=where)
+
+    def signal(self, incoming: Moments) -> Moments:
+        """Its variance is added."""
+        return Moments(incoming.mean, incoming.second + self.std**2, incoming.slope)
 
     def bind(self, buffers: Buffers) -> BoundLayer:
         """The identity in an evaluation."""

@@ -17,7 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.networks.layers.base import BoundLayer, Buffers, DrawsFor, Layer, Shape, features_of, units_of
+from nnlab.maths.signal.moments import STANDARD, Moments
+from nnlab.networks.layers.base import (
+    STANDARD_INPUTS,
+    BoundLayer,
+    Buffers,
+    DrawsFor,
+    Incoming,
+    Layer,
+    Shape,
+    features_of,
+    units_of,
+)
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, one_by_one, widened
 from nnlab.networks.layout import ParameterSpec
@@ -48,7 +59,11 @@ class Normalization(Layer):
         backward = "(d − mean(d) − n · mean(d · n)) / √(variance + ε)"
         return Equations("{gamma} · n + {beta}", backward, own, where)
 
-    def start(self, shape: Shape, _draws: DrawsFor) -> dict[str, Array]:
+    def signal(self, _incoming: Moments) -> Moments:
+        """Mean 0 and variance 1, whatever it gets."""
+        return STANDARD
+
+    def start(self, shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
         """No change of scale, no shift."""
         scales = self.scales(shape)
         return {f"{self.name}/gamma": np.ones(scales), f"{self.name}/beta": np.zeros(scales)}

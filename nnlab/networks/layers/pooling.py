@@ -6,6 +6,7 @@ views, and each operation is on whole arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from nnlab.maths.signal.moments import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, flat_view, image_view, units_of
 from nnlab.networks.layers.windows import Windows
 
@@ -30,6 +32,10 @@ class Pooling(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """A pixel for each window; ValueError where none fits."""
         return (*self.windows.counts(shape), shape[-1])
+
+    def signal(self, incoming: Moments) -> Moments:
+        """Those of its outputs depend on how alike neighbours are; the slope is that of what it gets."""
+        return Moments(math.nan, math.nan, incoming.slope)
 
     @property
     def details(self) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import RowActivation
 from nnlab.maths.dual import DualArray, along
 from nnlab.maths.parameters import Value, changed, in_words
+from nnlab.maths.signal.moments import NOT_KNOWN, STANDARD, Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
 from nnlab.networks.layers.equations import Equations, indexed
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum
@@ -40,6 +41,11 @@ class Rowwise(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """As many units as the activation makes of those of the last axis; ValueError if it cannot."""
         return (*shape[:-1], self.activation.units(shape[-1], **self.chosen))
+
+    def signal(self, incoming: Moments) -> Moments:
+        """Those of the activation for normal pre-activations, where they do not depend on its width."""
+        found = self.activation.moments if incoming == STANDARD else None
+        return NOT_KNOWN if found is None else found(**self.chosen)
 
     @property
     def details(self) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.initializers import Initializer
+from nnlab.maths.initializers import Draws, Fans, Initializer
 from nnlab.maths.parameters import Value
-from nnlab.networks.layers.base import DrawsFor, Layer, Shape
+from nnlab.maths.signal.moments import STANDARD, Moments
+from nnlab.networks.layers.base import STANDARD_INPUTS, DrawsFor, Incoming, Layer, Shape
 from nnlab.networks.layout import NO_PENALTIES, ParameterSpec, Penalties
 
 Array = NDArray[Any]
@@ -19,14 +21,19 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Weighted(Layer):
-    """A layer of `width` units or filters, each a weighted sum of its inputs and a bias."""
+    """A layer of `width` units or filters, each a weighted sum of its inputs and a bias.
+
+    Initial weights are those of the initialiser times `gain`; so are the biases that belong to them, where no
+    initialiser of their own is named.
+    """
 
     width: int
     initializer: Initializer
     chosen: Mapping[str, Value]
-    bias_initializer: Initializer
+    bias_initializer: Initializer | None
     bias_chosen: Mapping[str, Value]
     penalties: Penalties = NO_PENALTIES
+    gain: float = 1.0
 
     @property
     def health(self) -> tuple[str, ...]:
@@ -53,11 +60,38 @@ class Weighted(Layer):
             ParameterSpec(f"{self.name}/bias", (self.width,)),
         )
 
-    def start(self, shape: Shape, draws: DrawsFor) -> dict[str, Array]:
-        """Weights by the initialiser, then the bias by its own, which sees one input or the fans of the layer."""
-        wanted, fans = self.weights_shape(shape), self.fans(shape)
-        matrix, row = (math.prod(wanted[:-1]), self.width), (1, self.width)
+    def signal(self, _incoming: Moments) -> Moments:
+        """A sum of many terms, close to normal; its variance is 1 under a fair start."""
+        return STANDARD
+
+    @property
+    def looks_at_signal(self) -> bool:
+        """Whether its start depends on the moments of what it gets."""
+        return self.initializer.fault is not None or getattr(self.bias_initializer, "fault", None) is not None
+
+    def start_fault(self, shape: Shape, incoming: Incoming) -> str | None:
+        """Why its initialisers cannot start from these inputs, or None."""
+        fans = self._fans(shape, incoming)
+        pairs = [(self.initializer, self.chosen), (self.bias_initializer, self.bias_chosen)]
+        faults = (one.fault(fans, **chosen) for one, chosen in pairs if one is not None and one.fault is not None)
+        return next(filter(None, faults), None)
+
+    def _fans(self, shape: Shape, incoming: Incoming) -> Fans:
+        return Fans(*self.fans(shape), *incoming)
+
+    def start(self, shape: Shape, draws: DrawsFor, incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
+        """Weights by the initialiser, then the bias."""
+        wanted, fans = self.weights_shape(shape), self._fans(shape, incoming)
+        matrix = (math.prod(wanted[:-1]), self.width)
         weights = self.initializer.weights(draws(matrix), matrix, fans, **self.chosen)
-        bias_fans = fans if self.bias_initializer.by_layer else row
-        (bias,) = self.bias_initializer.weights(draws(row), row, bias_fans, **self.bias_chosen)
-        return {f"{self.name}/weights": weights.reshape(wanted), f"{self.name}/bias": bias}
+        (bias,) = self._bias(draws((1, self.width)), fans)
+        return {f"{self.name}/weights": self.gain * weights.reshape(wanted), f"{self.name}/bias": bias}
+
+    def _bias(self, draws: Draws, fans: Fans) -> Array:
+        """The bias that belongs to the weights, or by an initialiser of its own, which sees one input or the fans."""
+        row = (1, self.width)
+        if self.bias_initializer is None:
+            own = self.initializer.bias
+            return np.zeros(row) if own is None else self.gain * own(draws, row, fans, **self.chosen)
+        seen = fans if self.bias_initializer.by_layer else Fans(*row)
+        return self.bias_initializer.weights(draws, row, seen, **self.bias_chosen)

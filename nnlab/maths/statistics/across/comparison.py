@@ -16,7 +16,9 @@ EQUIVALENCE = 0.05  # errors of which neither is more than 5 % larger than the o
 
 @dataclass(frozen=True)
 class SetComparison:
-    """The arms over data sets: `ranking` by average rank, best first, with the ranks; the pairs; what there is to say.
+    """The arms over data sets: `ranking` by average rank, best first, with these ranks; pairs; what there is to say.
+
+    Of arms of the same rank, the one with the smaller mean logarithm of errors comes first.
 
     `baseline` is the arm that the others are compared with, empty if all pairs were. `friedman` is None for fewer than
     two families. `cliques` are the groups of arms next to each other in rank that are not told apart; none with a
@@ -49,7 +51,7 @@ def compare_sets(
         raise ValueError(f"a region of equivalence is not negative, got {equivalence}")
     families, logs = errors.families, log_errors(errors)
     ranks = average_ranks(logs) if families else np.full(len(errors.arms), (len(errors.arms) + 1) / 2)
-    order = np.argsort(ranks, kind="stable")
+    order = np.lexsort((logs.sum(axis=0), ranks))
     ranking = tuple(errors.arms[k] for k in order)
     pairs = compare_set_pairs(errors, baseline=baseline, equivalence=equivalence, test=test)
     told = {frozenset((pair.better, pair.worse)) for pair in pairs if pair.told_apart}

@@ -13,6 +13,8 @@ from nnlab.maths.statistics.across.pairs import SetPair
 from nnlab.maths.statistics.across.sets import Flags, SetErrors
 from nnlab.maths.statistics.arms import SIGNIFICANCE
 from nnlab.maths.statistics.intervals import Interval
+from nnlab.maths.statistics.pairs import MOST_SEEDS, smallest_p
+from nnlab.maths.statistics.sentences import seeds_of
 
 FEWEST_SETS = 12  # data sets below which the choice of them decides too much
 
@@ -24,8 +26,12 @@ def least_sets(arms: int, *, baseline: bool = False) -> int:
     the smallest N with m 2^(1-N) <= 0.05. m = K (K - 1)/2 pairs, or K - 1 with a baseline. For 2, 3, 5, 10 arms: 6, 7,
     9, 11.
     """
-    tests = arms - 1 if baseline else math.comb(arms, 2)
+    tests = _tests(arms, baseline=baseline)
     return next(n for n in count(1) if tests * 2.0 ** (1 - n) <= SIGNIFICANCE)
+
+
+def _tests(arms: int, *, baseline: bool) -> int:
+    return arms - 1 if baseline else math.comb(arms, 2)
 
 
 def limits(errors: SetErrors, *, baseline: bool = False) -> list[str]:
@@ -35,6 +41,7 @@ def limits(errors: SetErrors, *, baseline: bool = False) -> list[str]:
         *_families(errors),
         *_too_few(len(errors.families), len(errors.arms), baseline=baseline),
         *_runs(errors),
+        *_too_few_seeds(errors.seeds, _tests(len(errors.arms), baseline=baseline)),
     ]
 
 
@@ -86,11 +93,13 @@ def _certainty(probability: float) -> str:
 
 
 def _span(interval: Interval) -> str:
-    """`8 % to 14 % smaller`, `11 % smaller to 4 % larger`."""
+    """`8.1 % to 14 % smaller`, `11 % smaller to 4.2 % larger`; `14 % smaller` where both ends are."""
     assert interval.low is not None
     assert interval.high is not None
     ends = sorted((interval.low, interval.high), key=lambda x: (x > 0, abs(x)))
     small, large = map(_change, ends)
+    if small == large:
+        return large
     if small.endswith("smaller") and large.endswith("smaller"):
         small = small.removesuffix(" smaller")
     return f"{small} to {large}"
@@ -106,8 +115,8 @@ def _change(log_ratio: float) -> str:
 def _left_out(errors: SetErrors) -> Iterator[str]:
     """Sets on which all arms do the same, because it is all that can be done or nothing."""
     for flags, why in (
-        (errors.at_floor, "no arm makes an error with any seed: a harder test would be needed"),
-        (errors.at_chance, "no arm is better than chance with any seed"),
+        (errors.at_floor, "no arm makes an error there with any seed"),
+        (errors.at_chance, "no arm is better than chance there with any seed"),
     ):
         names = _named(errors, flags)
         if names:
@@ -125,7 +134,7 @@ def _families(errors: SetErrors) -> Iterator[str]:
 def _too_few(families: int, arms: int, *, baseline: bool) -> Iterator[str]:
     least = least_sets(arms, baseline=baseline)
     if families < least:
-        tests = arms - 1 if baseline else math.comb(arms, 2)
+        tests = _tests(arms, baseline=baseline)
         counted = "the pair" if tests == 1 else f"any of {tests:,} pairs"
         yield f"{sets_of(families)} cannot tell {counted} apart: at least {least} are needed"
     if families < FEWEST_SETS:
@@ -142,8 +151,17 @@ def _runs(errors: SetErrors) -> Iterator[str]:
     if without.any():
         names = listed(_named(errors, without))
         yield f"on {names} some runs make no error and count as half a row of the test set"
-    if errors.seeds == 1:
+
+
+def _too_few_seeds(seeds: int, tests: int) -> Iterator[str]:
+    """That no set of so few seeds can be among those on which an arm is better for certain."""
+    if seeds == 1:
         yield "with 1 seed, what a seed does cannot be told from what a data set does"
+    least = next((n for n in range(1, MOST_SEEDS) if smallest_p(n) * tests <= SIGNIFICANCE), None)
+    if least is None:
+        yield "with so many pairs no number of seeds shows on how many data sets an arm is better: name a baseline"
+    elif seeds < least:
+        yield f"{seeds_of(seeds)} cannot show on how many data sets an arm is better: at least {least} are needed"
 
 
 def _named(errors: SetErrors, flags: Flags) -> list[str]:
