@@ -114,7 +114,7 @@ def _about(comparison: SetComparison, *, shown: int, joined: bool) -> str:
     arms = len(comparison.ranking)
     tests = "pairwise tests at 5 %, with Holm's correction,"
     bars = f"A bar joins arms that {tests} do not tell apart; it does not show that they are equal."
-    if not joined:
-        bars = f"All arms are told apart by {tests.removesuffix(',')}."
+    if comparison.pairs and not joined:
+        bars = f"Neighbours in rank are all told apart by {tests.removesuffix(',')}."
     part = f" The best {shown} of {count(arms)} arms are drawn." if shown < arms else ""
     return f"{bars}{part} {_CAVEAT}"

@@ -12,7 +12,7 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from nnlab.maths.statistics.across.comparison import SetPair
+from nnlab.maths.statistics.across.pairs import SetPair
 from nnlab.maths.statistics.intervals import Interval
 from nnlab.pictures.scales import drawable, relative_change
 from nnlab.pictures.style import (

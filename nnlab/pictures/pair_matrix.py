@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from nnlab.maths.statistics.across.comparison import SetComparison, SetPair
+from nnlab.maths.statistics.across.comparison import SetComparison
+from nnlab.maths.statistics.across.pairs import SetPair
 from nnlab.maths.statistics.across.profiles import WinTieLoss
 from nnlab.pictures.scales import relative_change
 from nnlab.pictures.style import (

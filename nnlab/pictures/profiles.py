@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from nnlab.pictures.arms import MOST_SPREADS, Styles, arm_style, draw_alone, frames, key_of_others, style_of
+from nnlab.pictures.arms import MOST_SPREADS, Styles, arm_style, draw_alone, frames, key_of_others
 from nnlab.pictures.scales import drawable, scale_metric
 from nnlab.pictures.style import (
     FAINT,
@@ -41,6 +41,7 @@ _FACTORS = (1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _BUDGETS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 _MOST_TICKS, _FEW_BUDGETS = 7, 10
 _LETTER = 0.085  # inches
+_FAINT_LOOK = (FAINT, "-", "")  # of an arm that is not in colour
 _FRAME, _LOW_FRAME = 5.2, 2.5  # inches of the height of a frame with names beside it; with panels below
 
 
@@ -55,25 +56,23 @@ def performance_profiles(errors: Mapping[str, NDArray[Any]], *, title: str, styl
     Source: Dolan and Moré, Benchmarking optimization software with performance profiles, Math. Program. 91 (2002), who
     give a solver that fails an infinite ratio, as is done here.
     """
-    styles, sets = styles or arm_style(errors), max(map(len, errors.values()))
-    factors, by_chance = _factors(errors)
-    finite = np.concatenate([*factors.values()])
-    last = 1.05 * min(float(finite[np.isfinite(finite)].max(initial=1.05)), _FARTHEST)
+    styles, (factors, by_chance) = styles or arm_style(errors), _factors(errors)
+    last = _farthest(factors)
     order = sorted(factors, key=lambda name: -_area(factors[name], last))
+    coloured = _coloured(order)
+    looks = [styles[name] if name in coloured else _FAINT_LOOK for name in order]
     figure = blank(title, width=9.0, height=5.0)
     axes = figure.subplots()
-    coloured = _coloured(order)
-    handles = [
-        _draw_steps(axes, factors[name], last, styles[name], place, is_faint=name not in coloured)
-        for place, name in enumerate(order)
-    ]
+    lines = [_draw_steps(axes, factors[name], last, looks[place], place) for place, name in enumerate(order)]
     names = [f"{shortened(name, LEGEND)} (best on {count(int((factors[name] == 1).sum()))})" for name in coloured]
-    keys = dict(zip(names, handles, strict=False))
-    keys |= {f"the other {count(len(order) - len(coloured))} arms": handles[-1]} if len(coloured) < len(order) else {}
-    keys |= _draw_chance(axes, by_chance, last)
+    keys = dict(zip(names, lines, strict=False))
+    if len(coloured) < len(order):
+        keys[f"the other {count(len(order) - len(coloured))} arms"] = lines[-1]
+    if (by_chance <= last).any():
+        keys["an answer by chance"] = _draw_steps(axes, by_chance, last, (INK, ":", ""), 0)
     sentence = (
-        f"Share of {count(sets)} data sets on which an arm has at most τ times the least error of all arms; the "
-        "higher, and the farther left, the better"
+        f"Share of {count(len(by_chance))} data sets on which an arm has at most τ times the least error of all arms; "
+        "the higher, and the farther left, the better"
     )
     dress(axes, x="factor τ of the least error (logarithmic)", y="data sets (%)", sentence=sentence)
     _scale_factors(axes, last)
@@ -89,6 +88,12 @@ def _factors(errors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.f
     return {name: values / known for name, values in found.items()}, 1 / known
 
 
+def _farthest(factors: Mapping[str, NDArray[np.float64]]) -> float:
+    """The end of the axis: a little beyond the largest factor, if this is not too large."""
+    every = np.concatenate([*factors.values()])
+    return 1.05 * min(float(every[np.isfinite(every)].max(initial=1.05)), _FARTHEST)
+
+
 def _area(factors: NDArray[np.float64], last: float) -> float:
     """The area under a profile up to the factor `last`, over a logarithmic axis."""
     return float(np.log(last / factors.clip(1, last)).mean())
@@ -100,23 +105,16 @@ def _coloured(order: list[str]) -> list[str]:
 
 
 def _draw_steps(
-    axes: Axes, factors: NDArray[np.float64], last: float, style: tuple[str, str, str], place: int, *, is_faint: bool
+    axes: Axes, factors: NDArray[np.float64], last: float, style: tuple[str, str, str], place: int
 ) -> Line2D:
     """Draw one arm's profile, with markers at other steps than those of other arms."""
     x = np.array([1.0, *np.unique(factors[(factors > 1) & (factors <= last)]), last])
     y = (factors[:, np.newaxis] <= x).mean(axis=0)
-    colour, line, marker = (FAINT, "-", "") if is_faint else style
+    colour, line, marker = style
+    is_faint = style == _FAINT_LOOK
     return axes.plot(x, y, color=colour, linestyle=line, marker=marker, markersize=6, drawstyle="steps-post",
                      linewidth=1.0 if is_faint else 2.2, markevery=(place % 3, 3), clip_on=False,
                      zorder=2 if is_faint else 3)[0]  # fmt: skip
-
-
-def _draw_chance(axes: Axes, factors: NDArray[np.float64], last: float) -> dict[str, Line2D]:
-    """Draw chance's own profile, if it comes into the frame; its key."""
-    if not (factors <= last).any():
-        return {}
-    _draw_steps(axes, factors, last, (INK, ":", ""), 0, is_faint=False)
-    return {"an answer by chance": style_of(INK, ":")}
 
 
 def _scale_factors(axes: Axes, last: float) -> None:
@@ -144,34 +142,44 @@ def budget_curves(
     below, and of more than five arms no bands are drawn. Of more than ten the best seven at the largest budget are in
     colour, of more than 20 the best 20 are drawn. `styles` come from `arm_style`; by default that of the drawn arms.
     """
-    styles = styles or arm_style(arms)
-    shown = {name: np.where(drawable(values), values, np.nan).astype(float) for name, values in arms.items()}
-    known = [name for name, values in shown.items() if np.isfinite(values[0]).any()]
-    order = sorted(known, key=lambda name: _last(shown[name]))[:MOST_ARMS]
-    coloured, has_bands = _coloured(order), len(order) <= MOST_SPREADS
-    figure, axes, panels = _frames(title, len(order) if has_bands else 0)
-    lines = [_draw_budget(axes, shown[name][0], styles[name], is_faint=name not in coloured) for name in order]
-    for panel, name in zip(panels or [axes], order if has_bands else [], strict=False):
-        budgets = np.arange(1, shown[name].shape[1] + 1)
-        panel.fill_between(budgets, *shown[name][1:], color=styles[name][0], alpha=0.15, linewidth=0)
-    scale_metric(axes, "y", np.concatenate([np.empty(0), *(shown[name].ravel() for name in order)]), "")
-    sentence = _how_drawn(order, arms, band if has_bands else "", panels)
+    styles, shown = styles or arm_style(arms), _best(arms)
+    coloured, has_bands = _coloured([*shown]), len(shown) <= MOST_SPREADS
+    looks = {name: styles[name] if name in coloured else _FAINT_LOOK for name in shown}
+    figure, axes, panels = _frames(title, len(shown) if has_bands else 0)
+    lines = [_draw_budget(axes, values[0], looks[name]) for name, values in shown.items()]
+    for panel, (name, values) in zip(panels or [axes], shown.items() if has_bands else (), strict=False):
+        panel.fill_between(_budgets(values), *values[1:], color=looks[name][0], alpha=0.15, linewidth=0)
+    scale_metric(axes, "y", np.concatenate([np.empty(0), *(values.ravel() for values in shown.values())]), "")
+    sentence = _how_drawn(shown, arms, band if has_bands else "", panels)
     dress(axes, x="budget (settings tried)", y=label, sentence=sentence)
     largest = max((values.shape[1] for values in arms.values()), default=1)
     _scale_budget(axes, largest, _MOST_TICKS)
-    draw_alone(panels, order, lines, styles, axes)
+    if not shown:
+        say(axes, "no arm has a finite value")
+    draw_alone(panels, [*shown], lines, styles, axes)
     for panel in panels:
         panel.set_xlabel("budget")
         _scale_budget(panel, largest, 3)
-    if not order:
-        say(axes, "no arm has a finite value")
-    colours = [FAINT if name not in coloured else styles[name][0] for name in order]
-    _name_curves(
-        axes, panels, {name: (_last(shown[name]), colour) for name, colour in zip(order, colours, strict=True)}
-    )
+    _name_curves(axes, panels, {name: (_last(values), looks[name][0]) for name, values in shown.items()})
     others = key_of_others(panels)
     legend(figure, [*others.values()], [*others])
     return figure
+
+
+def _best(arms: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+    """At most 20 arms, the least last mean first, with nan for what cannot be drawn."""
+    found = {name: np.where(drawable(values), values, np.nan).astype(float) for name, values in arms.items()}
+    known = [name for name, values in found.items() if np.isfinite(values[0]).any()]
+    return {name: found[name] for name in sorted(known, key=lambda name: _last(found[name]))[:MOST_ARMS]}
+
+
+def _last(values: NDArray[np.float64]) -> float:
+    """The last mean of an arm, (3, B), that is known."""
+    return float(values[0][np.isfinite(values[0])][-1])
+
+
+def _budgets(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.arange(1, values.shape[-1] + 1)
 
 
 def _frames(title: str, panels: int) -> tuple[Figure, Axes, list[Axes]]:
@@ -182,14 +190,10 @@ def _frames(title: str, panels: int) -> tuple[Figure, Axes, list[Axes]]:
     return figure, figure.subplots(), []
 
 
-def _name_curves(
-    axes: Axes, panels: Sequence[Axes], names: Sequence[str], ends: Sequence[tuple[float, Line2D]]
-) -> None:
-    """Names at the ends of the curves, given by their last values and lines, and above the panels."""
+def _name_curves(axes: Axes, panels: Sequence[Axes], ends: Mapping[str, tuple[float, str]]) -> None:
+    """Names at the ends of the curves, given by their last values and colours, and above the panels."""
     letters = letters_for(18, 12) if panels else letters_for(28, 16)
-    labels = [
-        (shortened(name, letters), end, str(line.get_color())) for name, (end, line) in zip(names, ends, strict=True)
-    ]
+    labels = [(shortened(name, letters), *end) for name, end in ends.items()]
     label_ends(axes, labels, height=_LOW_FRAME if panels else _FRAME)
     beside = 1.6 + _LETTER * max((len(label) for label, *_ in labels), default=0)
     across = len({panel.get_position().x0 for panel in panels})
@@ -198,27 +202,22 @@ def _name_curves(
         panel.set_title(fitted(name, room, NORMAL), loc="left", fontsize=NORMAL, color=INK, parse_math=False)
 
 
-def _how_drawn(order: Collection[str], arms: Collection[str], band: str, panels: Sequence[Axes]) -> str:
+def _how_drawn(shown: Collection[str], arms: Collection[str], band: str, panels: Sequence[Axes]) -> str:
     """The sentence above the frame."""
     return joined([
         f"Expected error with the best of so many drawn settings{'' if band else ', without bands'}",
         f"{'below, arm by arm: the band, ' if panels else 'band: '}{band}" if band else "",
-        f"in colour: the best {BEST_COLOURED} at the largest budget" if len(order) > MOST_COLOURED else "",
-        f"the best {MOST_ARMS} of {count(len(arms))} arms" if len(arms) > MOST_ARMS else "",
+        f"in colour: the best {BEST_COLOURED} at the largest budget" if len(shown) > MOST_COLOURED else "",
+        f"the best {len(shown)} of {count(len(arms))} arms" if 0 < len(shown) < len(arms) else "",
     ])  # fmt: skip
 
 
-def _last(values: NDArray[np.float64]) -> float:
-    """The last mean of an arm, (3, B), that is known."""
-    return float(values[0][np.isfinite(values[0])][-1])
-
-
-def _draw_budget(axes: Axes, means: NDArray[np.float64], style: tuple[str, str, str], *, is_faint: bool) -> Line2D:
-    """Draw one arm's curve up to its last known mean."""
-    colour, line, marker = (FAINT, "-", "") if is_faint else style
-    known = np.flatnonzero(np.isfinite(means))
-    return axes.plot(known + 1, means[known], color=colour, linestyle=line, marker=marker, markersize=6,
-                     markevery=max(1, len(known) // 10), linewidth=1.0 if is_faint else 2.2,
+def _draw_budget(axes: Axes, means: NDArray[np.float64], style: tuple[str, str, str]) -> Line2D:
+    """Draw one arm's curve over the budgets at which its mean is known."""
+    colour, line, marker = style
+    known, is_faint = np.isfinite(means), style == _FAINT_LOOK
+    return axes.plot(_budgets(means)[known], means[known], color=colour, linestyle=line, marker=marker, markersize=6,
+                     markevery=max(1, int(known.sum()) // 10), linewidth=1.0 if is_faint else 2.2,
                      zorder=2 if is_faint else 3)[0]  # fmt: skip
 
 
