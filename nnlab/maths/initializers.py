@@ -142,12 +142,16 @@ def fair(draws: Draws, _shape: Shape, fans: Fans, *, aim: str) -> Array:
     The first layer, whose inputs no activation gives, has γ² = 1 / E[x²] whatever the aim. Where a moment was measured
     and is 0 or infinite, γ is 1.
     """
-    moment = fans.signal.second if fans.is_first else _MOMENTS[aim].of(fans.signal)
-    gain = 1 / math.sqrt(moment) if 0 < moment < math.inf else 1.0
-    weights = gain / math.sqrt(fans.fan_in) * draws("normal")
+    weights = fair_gain(fans, aim=aim) / math.sqrt(fans.fan_in) * draws("normal")
     if aim == "centred" and fans.fan_in > 1 and not fans.is_first:
         weights -= weights.mean(axis=0)
     return weights
+
+
+def fair_gain(fans: Fans, *, aim: str) -> float:
+    """The gain γ of `fair`."""
+    moment = fans.signal.second if fans.is_first else _MOMENTS[aim].of(fans.signal)
+    return 1 / math.sqrt(moment) if 0 < moment < math.inf else 1.0
 
 
 def fair_bias(draws: Draws, shape: Shape, fans: Fans, *, aim: str) -> Array:

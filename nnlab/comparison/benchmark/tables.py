@@ -88,7 +88,8 @@ def tuning_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
 
 def tables_of(summary: BenchmarkSummary) -> list[HtmlTable]:
     """The mean error of each arm on each set; what each set is; the settings that were chosen."""
-    tables = [errors_table(summary), *_across_tables(summary), sets_table(summary), *_chosen_tables(summary)]
+    tables = [errors_table(summary), *_across_tables(summary), sets_table(summary)]
+    tables += [*_start_tables(summary), *_chosen_tables(summary)]
     return [table for table in tables if table.rows]
 
 
@@ -138,6 +139,15 @@ def sets_table(summary: BenchmarkSummary) -> HtmlTable:
 def _about(one: SetSummary) -> list[Cell]:
     error = f"1 - {one.figure}" if one.larger_is_better else one.figure
     return [one.family, error, one.rows, one.parameters, len(one.seeds), one.chance]
+
+
+def _start_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
+    """How the weights of each arm start, as on the first set that has it."""
+    found = {label: arm for one in reversed(summary.sets.values()) for label, arm in one.arms.items()}
+    rows: list[list[Cell]] = [
+        [label, found[label].initialiser, found[label].gain] for label in summary.verdict.ranking if label in found
+    ]
+    yield HtmlTable("How hidden layers start", ["arm", "initialiser", "gain"], rows)
 
 
 def _chosen_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
