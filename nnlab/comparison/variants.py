@@ -27,7 +27,7 @@ TUNE = "--tune"
 LEARNING_RATE = "optimizer.learning_rate"
 
 # Keys that determine the rows or the meaning of a seed cannot be varied: of the data, all but how rows are used.
-_OF_USE = {"scale", "scale_targets", "test", "validation"}
+_OF_USE = {"scale", "scale_targets", "test", "validation", "train"}
 _FIXED = ("name", "task", "seed", "gates", *(f"data.{key}" for key in Data.model_fields if key not in _OF_USE))
 COMPARED = "network.activation"
 _MOST_POINTS = 100_000

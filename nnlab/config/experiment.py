@@ -484,7 +484,7 @@ def _split_findings(experiment: Experiment) -> Iterator[Finding]:
     if data.files is not None and data.source.name != data.files.train:
         found = f"found source {shown(data.source.name)} with files, whose train is {shown(data.files.train)}"
         yield ("data", "source"), f"{found}; expected no source beside files"
-    nothing_drawn = data.split is None and data.test is None and data.validation in (None, "own")
+    nothing_drawn = data.split is None and data.keeps_parts
     for key in ("group", "time"):
         if getattr(data, key) is not None and nothing_drawn:
             found = f"found {key}, which says how parts are drawn, but none is"

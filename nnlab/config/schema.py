@@ -315,6 +315,8 @@ class Data(FrozenModel):
     """The test part: a share or a count of rows, for sets that have none of their own."""
     validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
     """The validation part: a share or a count of what is left, or own for the set's own."""
+    train: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
+    """How much of the rows that are left to train on: a share or a count; by default all of them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -326,8 +328,13 @@ class Data(FrozenModel):
 
     @property
     def draws_a_part(self) -> bool:
-        """Whether each seed has rows of its own for validation or test; the latest rows are the same for all."""
-        return self.time is None and (self.test is not None or self.validation not in (None, "own"))
+        """Whether each seed has rows of its own in some part; the latest rows are the same for all."""
+        return self.time is None and not self.keeps_parts
+
+    @property
+    def keeps_parts(self) -> bool:
+        """Whether all parts are as the data set gives them, whole."""
+        return self.test is None and self.validation in (None, "own") and self.train is None
 
     @property
     def may_validate(self) -> bool:

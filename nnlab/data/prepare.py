@@ -57,6 +57,7 @@ def prepare(
     seed: int,
     test: float | None,
     validation: float | Literal["own"] | None,
+    train: float | None = None,
     scale_name: str,
     epsilon: float,
     together: bool,
@@ -81,7 +82,7 @@ def prepare(
     and are left out unless `warn`. DataError as raised by `split`, `Scaling` and `relative_weights`, and with
     `refuse_unseen` for categories that only other parts than training have.
     """
-    parts = split(dataset, test=test, validation=validation, seed=seed)
+    parts = split(dataset, test=test, validation=validation, train=train, seed=seed)
     x, y = input_cells(dataset), target_cells(dataset)
     with x.named(parts.train):
         scaling = Scaling.fit(
@@ -118,7 +119,7 @@ def prepare(
         # Zeros and ones of classes are the same in every precision: no second copy of them.
         return Examples(inputs, scaled, dataset.y[rows] if dataset.task == "regression" else scaled, weights)
 
-    train = part(parts.train, "training")
+    training = part(parts.train, "training")
     others = {"validation": parts.validation, "test": parts.test}
     held_out = {name: part(rows, name) for name, rows in others.items() if len(rows)}
 
@@ -142,7 +143,7 @@ def prepare(
         )
 
     return Prepared(
-        train=train,
+        train=training,
         val=held_out.get("validation"),
         test=held_out.get("test"),
         scaling=scaling,

@@ -22,7 +22,7 @@ from nnlab.maths.randomness import Purpose, stream
 Rows = NDArray[np.int64]
 Random = np.random.Generator
 Draw = Callable[[Rows, int, Random], Rows]
-_TEST, _VALIDATION = 0, 1
+_TEST, _VALIDATION, _TRAIN = 0, 1, 2
 _NEAR = 0.05  # a part may be off by this share of its rows without a word
 
 
@@ -43,22 +43,35 @@ class Split:
         return {"train": len(self.train), "val": len(self.validation), "test": len(self.test)}
 
 
-def split(dataset: Dataset, *, test: float | None, validation: float | Literal["own"] | None, seed: int) -> Split:
-    """The rows of a set in parts: first the test part, then the validation part of the rest.
+def split(
+    dataset: Dataset,
+    *,
+    test: float | None,
+    validation: float | Literal["own"] | None,
+    train: float | None = None,
+    seed: int,
+) -> Split:
+    """The rows of a set in parts: first the test part, then the validation part of the rest, then the training part.
 
-    `test` and `validation` are None for no such part, a share between 0 and 1 (rounded, at least one row), or a count.
-    No part is drawn that the set comes with, and `validation` may be "own" for that one. Parts keep the shares of the
-    classes of binary and multiclass tasks, as far as whole groups permit; parts by time are the latest rows. DataError
-    if a part cannot be made, or no row would be left for training.
+    `test` and `validation` are None for no such part, a share between 0 and 1 (rounded, at least one row), or a count;
+    so is `train`, None for all that is left: other rows are in no part. No part is drawn that the set comes with, and
+    `validation` may be "own" for that one. Parts keep the shares of the classes of binary and multiclass tasks, as far
+    as whole groups permit; parts by time are the latest rows. DataError if a part cannot be made, or no row would be
+    left for training.
     """
     own = _own_parts(dataset)
     _refuse_a_second_part(own, test, validation)
     draw, share = _method(dataset), None if validation == "own" else validation
     rows, tested = _part(own.train, draw, test, "test", stream(seed, Purpose.SPLIT, _TEST))
     rows, validated = _part(rows, draw, share, "validation", stream(seed, Purpose.SPLIT, _VALIDATION))
-    drawn = ((tested, test, len(own.train), "test"), (validated, share, len(own.train) - len(tested), "validation"))
+    left, trained = _part(rows, draw, train, "train", stream(seed, Purpose.SPLIT, _TRAIN))
+    drawn = (
+        (tested, test, len(own.train), "test"),
+        (validated, share, len(own.train) - len(tested), "validation"),
+        (trained, train, len(rows), "train"),
+    )
     return Split(
-        rows,
+        left if train is None else trained,
         own.validation if len(own.validation) else validated,
         own.test if len(own.test) else tested,
         tuple(_size_warnings(dataset, drawn)),
@@ -138,7 +151,8 @@ def _row_count(size: float, available: int, name: str) -> int:
     wanted = size if isinstance(size, int) else max(1, math.floor(size * available + 0.5))
     if wanted >= available:
         found = f"found {counted(wanted, 'row')} for data.{name}: {size}"
-        expected = f"expected fewer than the {available} there are, so that some are left to train"
+        why = "" if name == "train" else ", so that some are left to train"
+        expected = f"expected fewer than the {available} there are{why}"
         refuse(None, f"{found}, {expected}", key=("data", name))
     return wanted
 

@@ -203,7 +203,7 @@ def split_rows(experiment: Experiment, dataset: Dataset) -> Split:
     """The rows of each part for the experiment's own seed, as `prepare_rows` has them; nothing is scaled."""
     data = experiment.data
     with _placed(experiment):
-        return split(dataset, test=data.test, validation=data.validation, seed=experiment.seed)
+        return split(dataset, test=data.test, validation=data.validation, train=data.train, seed=experiment.seed)
 
 
 def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool) -> Prepared:
@@ -213,6 +213,7 @@ def _prepared(experiment: Experiment, dataset: Dataset, seed: int, *, warn: bool
         seed=seed,
         test=data.test,
         validation=data.validation,
+        train=data.train,
         scale_name=data.scale.name,
         epsilon=data.scale.epsilon,
         together=data.scale.together,

@@ -21,10 +21,12 @@ LABELS = [0] * 50 + [1] * 30 + [2] * 20
 Y = targets(LABELS)
 
 
-def cut(y=Y, task="multiclass", own_test=0, own_validation=0, *, test=None, validation=None, seed=1, **rows):
+def cut(
+    y=Y, task="multiclass", own_test=0, own_validation=0, *, test=None, validation=None, train=None, seed=1, **rows
+):
     x, columns = np.zeros((len(y), 1)), Columns((InputColumn("x"),), ("y",))
     dataset = Dataset("made", task, x, y, columns, own_test, own_validation=own_validation, rows=RowFacts(**rows))
-    return split(dataset, test=test, validation=validation, seed=seed)
+    return split(dataset, test=test, validation=validation, train=train, seed=seed)
 
 
 def counts(rows):
@@ -58,6 +60,16 @@ def test_the_seed_alone_decides():
 
 def test_the_test_part_does_not_depend_on_the_validation_part():
     np.testing.assert_array_equal(cut(test=0.2).test, cut(test=0.2, validation=0.5).test)
+
+
+def test_some_of_what_is_left_is_trained_on():
+    whole, some = cut(test=0.2, validation=0.25), cut(test=0.2, validation=0.25, train=0.5)
+    assert counts(some.train) == [15, 9, 6]
+    assert {*some.train} < {*whole.train}
+    np.testing.assert_array_equal(some.validation, whole.validation)
+    assert counts(cut(own_test=20, train=10).train) == [6, 4, 0]
+    with pytest.raises(DataError, match=r"data\.train: 100, expected fewer than the 100 there are$"):
+        cut(train=100)
 
 
 def test_a_regression_is_split_at_random():
