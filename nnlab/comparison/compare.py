@@ -21,7 +21,17 @@ from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
 from nnlab.comparison.live import LiveArms, NoLiveArms
 from nnlab.comparison.log_to import logged_arms
-from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
+from nnlab.comparison.pieces import (
+    Piece,
+    PieceForm,
+    files_of,
+    first_seed,
+    key_of,
+    read_piece,
+    refuse_unfit,
+    taken,
+    write_piece,
+)
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.unfinished import write_unfinished_report
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
@@ -323,7 +333,8 @@ class Work:
         files = files_of(runs)
         for key, variant in self.firsts.items():
             form = _form_of(variant.experiment, self.shared)
-            pieces = {path: piece for path in files.get(key, ()) for piece in self._read(path, key, form)}
+            paths = [path for path in files.get(key, ()) if first_seed(path) <= max(self.seeds)]
+            pieces = {path: piece for path in paths for piece in self._read(path, key, form)}
             own = [piece for path, piece in pieces.items() if path.parent == self.folder.pieces]
             for piece, rows in taken([*pieces.values()], self.seeds):
                 seeds = tuple(piece.seeds[row] for row in rows)
