@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.functions import curves, float32, gates, rectifiers, rows, sigmoids
 from nnlab.maths.parameters import Parameter, by_name
-from nnlab.maths.signal.moments import Moments, of_gate, of_largest
+from nnlab.maths.signal.normal import Moments, of_gate, of_largest
 
 __all__ = ["ACTIVATIONS", "ALIASES", "Activation", "Parameter", "RowActivation"]
 

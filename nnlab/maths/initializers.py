@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths import special
 from nnlab.maths.parameters import Parameter, by_name
-from nnlab.maths.signal.moments import STANDARD, Moments
+from nnlab.maths.signal.normal import STANDARD, Moments
 
 Array = NDArray[np.float64]
 

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from nnlab.maths.initializers import draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.maths.signal.moments import STANDARD, Moments
+from nnlab.maths.signal.normal import STANDARD, Moments
 from nnlab.networks.layers.base import (
     BoundLayer,
     Buffers,
     DrawsFor,
-    Incoming,
+    InputSignal,
     Layer,
     PassContext,
     Shape,
@@ -177,7 +177,7 @@ class Network:
         """Raise LayerStartError where an initialiser cannot start from the signal that its layer gets."""
         for place, (layer, shape) in enumerate(self._with_inputs()):
             if isinstance(layer, Weighted):
-                fault = layer.start_fault(shape, Incoming(self.signals[place], place == self.first))
+                fault = layer.start_fault(shape, InputSignal(self.signals[place], place == self.first))
                 if fault is not None:
                     raise LayerStartError(layer.name, f"{layer.name}: {fault}")
 
@@ -200,7 +200,7 @@ class Network:
             rows = inputs(replica) if looks and inputs is not None else self._standard_inputs
             draws = _legacy(np.random.RandomState(seed)) if generator == "legacy" else _streamed(seed)
             for place, (layer, shape) in enumerate(self._with_inputs()):
-                incoming = Incoming()
+                incoming = InputSignal()
                 if isinstance(layer, Weighted) and layer.looks_at_signal:
                     incoming = self._incoming(place, seed, theta[replica : replica + 1], rows)
                 for name, values in layer.start(shape, draws(layer.name), incoming).items():
@@ -211,19 +211,19 @@ class Network:
     def _standard_inputs(self) -> Inputs:
         return Inputs(np.random.default_rng(0).standard_normal((256, self.inputs)))
 
-    def _incoming(self, place: int, seed: int, theta: Array, inputs: Inputs) -> Incoming:
+    def _incoming(self, place: int, seed: int, theta: Array, inputs: Inputs) -> InputSignal:
         """What a layer with weights gets: the inputs, what theory knows, or what the layers below give, as started."""
         known = self.signals[place]
         if place == self.first:
-            return Incoming(Moments(math.nan, inputs.second), is_first=True)
+            return InputSignal(Moments(math.nan, inputs.second), is_first=True)
         if not math.isnan(known.second):
-            return Incoming(known)
+            return InputSignal(known)
         rows = inputs.few[None].astype(theta.dtype)
         context = PassContext([seed], learns=False)
         below = Pass(self, theta, None, rows.shape[1], context=context).forward_by_layer(rows)
         with np.errstate(all="ignore"):
             given = next(itertools.islice(below, place - 1, None)).astype(np.float64)
-        return Incoming(Moments(float(given.mean()), float(np.square(given).mean()), known.slope))
+        return InputSignal(Moments(float(given.mean()), float(np.square(given).mean()), known.slope))
 
     def operations(self, batch: int) -> int:
         """Multiplications and additions in the matrix products of one training step of a replica on a batch."""

@@ -47,10 +47,10 @@ def critical_difference(comparison: SetComparison, *, title: str) -> Figure:
     bars = _bars(names, comparison.cliques)
     rows = math.ceil(len(names) / 2)
     labels = [in_two_lines(name, letters_for(24, 14)) for name in names]
-    row = _ROW + 0.14 * any("\n" in label for label in labels)
+    row = _ROW + 0.2 * any("\n" in label for label in labels)
     top = (len(bars) + 1) * _BAR / row  # of the first row, in rows
     words = _about(comparison, shown=len(names), joined=bool(bars))
-    figure = blank(title, width=9.0, height=(rows + top) * row + 1.3 + 0.2 * len(words) / 100)
+    figure = blank(title, width=9.0, height=(rows + top) * row + 1.7 + 0.2 * len(words) / 100)
     axes = figure.subplots()
     _draw_scale(axes, comparison, bottom=top + rows - 0.5)
     for index, clique in enumerate(bars):

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.maths.statistics.across.pairs import SetPair
@@ -35,8 +35,9 @@ from nnlab.pictures.style import (
 )
 
 MOST_SETS = 40
-_MOST_ROOM = 3  # times the range of the estimates; intervals beyond it are cut by the frame
-_EVEN_TICKS = math.log(2)  # on either side; up to it ticks are even in percent, beyond it they are powers of 2
+_MOST_ROOM = 6  # times the range of the estimates; intervals beyond it are cut by the frame
+_CHANGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)  # less, or more by them
+_FACTORS = (2, 3, 5, 10, 20, 50, 100, 300, *(10**power for power in range(3, 12)))  # more or, of the large ones, less
 _ROOMY = 7.5  # inches of a page
 _SUMMARIES = ("mean of data sets like these", "the next such data set")
 
@@ -57,7 +58,7 @@ def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title:
     largest = sorted(found, key=lambda row: -abs(row[1].estimate))[:MOST_SETS]
     names, intervals = zip(*sorted(largest, key=lambda row: row[1].estimate), strict=True)
     labels = [in_two_lines(name, letters_for(30, 16)) for name in (*names, *_SUMMARIES)]
-    row = 0.37 if any("\n" in label for label in labels) else 0.32
+    row = 0.42 if any("\n" in label for label in labels) else 0.32
     figure = blank(title, width=9.0, height=2.5 + row * len(labels))
     axes = figure.subplots()
     _frame(axes, [*intervals, mean, next_set], math.log1p(equivalence))
@@ -68,7 +69,7 @@ def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title:
     against = " against ".join(shortened(name, letters_for(36, 16)) for name in (arm, other))
     dress(axes, x=f"difference of errors (%, logarithmic); {side}", y="", sentence=f"Error of {against}")
     axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=7)
     say_below(figure, _how_to_read(len(found), equivalence, is_cut=any(are_cut)))
     return figure
 
@@ -112,16 +113,18 @@ def _change(log_ratio: float) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Logarithms of ratios that are round in percent, or whole powers of 2 over a large range."""
-    most = 6 if page_width() >= _ROOMY else 3
-    if high - low > 2 * _EVEN_TICKS:
-        step = max(1, math.ceil((high - low) / math.log(2) / (most + 1)))
-        last = math.floor(max(-low, high) / math.log(2) / step)
-        places = [index * step * math.log(2) for index in range(-last, last + 1)]
-    else:
-        even = np.array(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(math.expm1(low), math.expm1(high)))
-        places = np.log1p(even[even > -1]).tolist()
-    return [place for place in places if low <= place <= high]
+    """Logarithms of ratios that are round, from 0 outwards and far enough from each other."""
+    gap = (high - low) / (7 if page_width() >= _ROOMY else 4.5)
+    up = [*(math.log1p(change) for change in _CHANGES if change <= 0.5), *map(math.log, _FACTORS)]
+    down = [*(math.log1p(-change) for change in _CHANGES), *(-math.log(factor) for factor in _FACTORS if factor >= 100)]
+    ticks = [0.0]
+    for side in (up, down):
+        last = 0.0
+        for place in side:
+            if low <= place <= high and abs(place - last) >= gap:
+                last = place
+                ticks.append(place)
+    return ticks
 
 
 def _draw_set(axes: Axes, row: int, interval: Interval) -> bool:

@@ -32,9 +32,9 @@ from nnlab.pictures.style import (
 )
 
 MOST_ARMS = 20
-_FULL, _SMALL = (0.76, 0.6), (0.46, 0.36)  # width and height in inches of cells with three lines, and with one
+_FULL, _SMALL = (0.76, 0.6), (0.44, 0.36)  # width and height in inches of cells with three lines, and with one
 _LETTER = 0.085  # inches
-_STRONGEST, _WEAKEST = math.log(2), math.log(1.1)  # a difference above which colours do not grow; the least such one
+_STRONGEST, _WEAKEST = math.log(2), math.log(1.25)  # a difference above which colours do not grow; the least such one
 _PALER = 0.75  # the strongest colour, from white at 0: dark type must be legible on it
 _NO_PAIR = "#efefef"
 _BETTER_TO_WORSE = LinearSegmentedColormap.from_list("better_to_worse", [BLUE, "white", ORANGE])
@@ -92,8 +92,9 @@ def _draw_cells(axes: Axes, arms: Sequence[str], pairs: Sequence[SetPair], *, wh
     for row, column, cell in _cells(arms, pairs):
         ratios[row, column] = cell.log_ratio
         weight = "bold" if cell.is_bold else "normal"
-        axes.text(column, row, cell.words(whole=whole), ha="center", va="center", fontsize=SMALL, color=INK,
-                  fontweight=weight, linespacing=1.1)  # fmt: skip
+        words = cell.words(whole=whole)
+        text = axes.text(column, row, words, ha="center", va="center", fontsize=SMALL, color=INK, fontweight=weight)
+        text.set(linespacing=1.1, in_layout=False)  # hundreds of texts that are within the frame take long to lay out
     largest = min(max(float(np.nanmax(np.abs(ratios), initial=0)), _WEAKEST), _STRONGEST) / _PALER
     axes.imshow(ratios, cmap=_BETTER_TO_WORSE, vmin=-largest, vmax=largest, aspect="auto")
 
@@ -139,7 +140,7 @@ def _how_to_read(comparison: SetComparison, shown: int, *, whole: bool) -> str:
         tied = f" ({percent(comparison.equivalence)} apart at most)" if comparison.equivalence else ""
         cells += f", on how many of {sets} data sets it wins/ties{tied}/loses, and p, corrected for all pairs"
     else:
-        cells += f" of {sets} data sets, in percent"
+        cells += f" over {sets} data sets, in percent"
     part = f" The best {shown} of {count(arms)} arms are drawn." if shown < arms else ""
     return (
         f"Each cell: {cells}. Blue: the row has less error, orange: more; bold: told apart at 5 %. The arms with the "

@@ -113,7 +113,7 @@ def _draw_steps(
     colour, line, marker = style
     is_faint = style == _FAINT_LOOK
     return axes.plot(x, y, color=colour, linestyle=line, marker=marker, markersize=6, drawstyle="steps-post",
-                     linewidth=1.0 if is_faint else 2.2, markevery=(place % 3, 3), clip_on=False,
+                     linewidth=1.0 if is_faint else 2.2, markevery=[*range(place % 3, x.size - 1, 3)], clip_on=False,
                      zorder=2 if is_faint else 3)[0]  # fmt: skip
 
 

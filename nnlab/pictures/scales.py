@@ -49,10 +49,10 @@ def metric_value(value: float, metric: str) -> str:
 
 
 def relative_change(log_ratio: float) -> str:
-    """The natural logarithm of a ratio as a change in percent: −12 %, +0.4 %; from tenfold on as a factor: × 25."""
+    """The natural logarithm of a ratio as a change in percent: −12 %, +0.4 %; of 10 or 1/100 on as a factor: × 25."""
     if not drawable(np.array([log_ratio])).all():
         return "no figure"
-    if log_ratio >= math.log(10):
+    if not -math.log(100) < log_ratio < math.log(10):
         return f"× {number(math.exp(min(log_ratio, 700)), 2)}"
     change = 100 * math.expm1(log_ratio)
     words = f"{change:+.{1 if abs(change) < 9.95 else 0}f}"

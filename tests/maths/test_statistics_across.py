@@ -107,6 +107,9 @@ def test_sets_that_tell_nothing_apart_are_left_out():
     np.testing.assert_array_equal(found.at_chance, [False, False, True, False])
     assert found.families == ("s0", "s3")
     np.testing.assert_array_equal(log_errors(found), log_errors(made(errors[[0, 3]])))
+    families = made(errors, families=["x", "x", "y", "z"])
+    assert families.families == ("x", "z")
+    np.testing.assert_array_equal(log_errors(families), log_errors(found))
 
 
 @pytest.mark.parametrize(

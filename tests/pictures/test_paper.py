@@ -1,18 +1,16 @@
 """A picture at another width, and for print."""
 
 import io
-import itertools
 
 import numpy as np
 import pytest
+from legible import COLUMN, LEGIBLE, assert_whole_and_apart, sizes
 from matplotlib import image as picture_file
 from matplotlib.text import Text
 
 from nnlab import pictures as plots
 from nnlab.maths.decisions import ConfusionCounts
 from nnlab.networks.feature_maps import Kernels
-
-LEGIBLE = 6  # points
 
 
 def drawn():
@@ -24,10 +22,6 @@ def drawn():
         "title": "a title that a caption replaces, and longer than a narrow picture",
     }
     return plots.cost(steps, curves, epoch_steps=5.0, scaled_targets=False, **about)
-
-
-def sizes(figure):
-    return [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
 
 
 @pytest.mark.parametrize("inches", [2.5, 6.3])
@@ -93,7 +87,6 @@ def test_no_word_leaves_the_picture(inches, style):
 
 # --- pictures of several panels, in a column of a journal -------------------------------------------------------------
 
-COLUMN = 8.5 / 2.54  # inches
 ARMS = ["relu", "tanh", "leaky_relu(negative_slope=0.1)", "prelu", "swish(beta=1.25)"]
 
 
@@ -144,19 +137,6 @@ def draw_filters():
     return plots.filters(Kernels("conv2d1", weights), title="t")
 
 
-def shown_texts(figure):
-    """The visible texts of a figure with their boxes in pixels; ticks outside their axis are not drawn."""
-    outside = set()
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-            gone = [tick for tick in ticks if not (axes.axison and low <= tick.get_loc() <= high)]
-            outside |= {label for tick in gone for label in (tick.label1, tick.label2)}
-    texts = [text for text in figure.findobj(Text) if text not in outside and text.get_visible()]
-    return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text().strip()]
-
-
 @pytest.mark.parametrize("style", ["screen", "paper"])
 @pytest.mark.parametrize(
     "draw",
@@ -178,13 +158,7 @@ def test_in_a_column_of_a_journal_no_text_is_cut_small_or_upon_another(draw, sty
     plots.to_format(figure, "png")
     assert figure.get_figwidth() == COLUMN
     assert min(sizes(figure)) >= LEGIBLE - 0.01
-    texts, (width, height) = shown_texts(figure), figure.get_size_inches() * figure.dpi
-    for text, box in texts:
-        assert -1 <= box.x0 <= box.x1 <= width + 1, text
-        assert -1 <= box.y0 <= box.y1 <= height + 1, text
-    for (first, one), (second, other) in itertools.combinations(texts, 2):
-        across = min(one.x1, other.x1) - max(one.x0, other.x0)
-        assert across <= 1 or min(one.y1, other.y1) - max(one.y0, other.y0) <= 2, (first, second)
+    assert_whole_and_apart(figure)
 
 
 def test_a_wide_picture_is_drawn_for_a_narrow_page_alone():

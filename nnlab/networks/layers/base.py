@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.initializers import Draws
 from nnlab.maths.randomness import Purpose, stream
-from nnlab.maths.signal.moments import NOT_KNOWN, STANDARD, Moments
+from nnlab.maths.signal.normal import NOT_KNOWN, STANDARD, Moments
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode
 from nnlab.networks.layout import ParameterSpec
@@ -42,14 +42,14 @@ Views = Mapping[str, Array]
 DrawsFor = Callable[[tuple[int, int]], Draws]  # standard random numbers of a shape
 
 
-class Incoming(NamedTuple):
+class InputSignal(NamedTuple):
     """What a layer gets: the moments of its inputs, and whether they are those of the network."""
 
     signal: Moments = STANDARD
     is_first: bool = False
 
 
-STANDARD_INPUTS = Incoming()
+STANDARD_INPUTS = InputSignal()
 
 
 class PassContext:
@@ -216,7 +216,7 @@ class Layer:
         """The moments of what it gives, where theory knows them, from those of what it gets; see `maths.signal`."""
         return NOT_KNOWN
 
-    def start(self, _shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
+    def start(self, _shape: Shape, _draws: DrawsFor, _incoming: InputSignal = STANDARD_INPUTS) -> dict[str, Array]:
         """Initial values of its parameters, in float64; `draws` gives standard random numbers of a shape."""
         return {}
 

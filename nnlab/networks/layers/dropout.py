@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.signal.moments import Moments
+from nnlab.maths.signal.normal import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import UNIT_ROUNDOFF, ForwardMode

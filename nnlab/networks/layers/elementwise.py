@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value, changed, in_words
-from nnlab.maths.signal.moments import STANDARD, Moments, moments
+from nnlab.maths.signal.moments import moments
+from nnlab.maths.signal.normal import STANDARD, Moments
 from nnlab.networks.layers.base import (
     STANDARD_INPUTS,
     BoundLayer,
     Buffers,
     DrawsFor,
-    Incoming,
+    InputSignal,
     Layer,
     Shape,
     features_of,
@@ -79,7 +80,7 @@ class Elementwise(Layer):
         found = moments(self.activation, self.chosen)
         return found if incoming == STANDARD else Moments(math.nan, math.nan, incoming.slope * found.slope)
 
-    def start(self, shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
+    def start(self, shape: Shape, _draws: DrawsFor, _incoming: InputSignal = STANDARD_INPUTS) -> dict[str, Array]:
         """The values that the experiment gives."""
         specs = zip(self.learned, self.parameter_specs(shape), strict=True)
         return {spec.name: np.full(spec.shape, self.chosen[parameter]) for parameter, spec in specs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnlab.maths.signal.moments import Moments
+from nnlab.maths.signal.normal import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Identity, Layer, Shape, units_of
 from nnlab.networks.layers.equations import Equations
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.signal.moments import Moments
+from nnlab.maths.signal.normal import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, features_of, flat_view, units_of
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, of_sum, widened

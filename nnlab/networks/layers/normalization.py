@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.signal.moments import STANDARD, Moments
+from nnlab.maths.signal.normal import STANDARD, Moments
 from nnlab.networks.layers.base import (
     STANDARD_INPUTS,
     BoundLayer,
     Buffers,
     DrawsFor,
-    Incoming,
+    InputSignal,
     Layer,
     Shape,
     features_of,
@@ -63,7 +63,7 @@ class Normalization(Layer):
         """Mean 0 and variance 1, whatever it gets."""
         return STANDARD
 
-    def start(self, shape: Shape, _draws: DrawsFor, _incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
+    def start(self, shape: Shape, _draws: DrawsFor, _incoming: InputSignal = STANDARD_INPUTS) -> dict[str, Array]:
         """No change of scale, no shift."""
         scales = self.scales(shape)
         return {f"{self.name}/gamma": np.ones(scales), f"{self.name}/beta": np.zeros(scales)}

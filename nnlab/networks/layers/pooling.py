@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from nnlab.maths.signal.moments import Moments
+from nnlab.maths.signal.normal import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, flat_view, image_view, units_of
 from nnlab.networks.layers.windows import Windows
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnlab.maths.activations import RowActivation
 from nnlab.maths.dual import DualArray, along
 from nnlab.maths.parameters import Value, changed, in_words
-from nnlab.maths.signal.moments import NOT_KNOWN, STANDARD, Moments
+from nnlab.maths.signal.normal import NOT_KNOWN, STANDARD, Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape
 from nnlab.networks.layers.equations import Equations, indexed
 from nnlab.networks.layers.forward_mode import UNKNOWN, ForwardMode, Sides, known, of_sum

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nnlab.maths.initializers import Draws, Fans, Initializer
 from nnlab.maths.parameters import Value
-from nnlab.maths.signal.moments import STANDARD, Moments
-from nnlab.networks.layers.base import STANDARD_INPUTS, DrawsFor, Incoming, Layer, Shape
+from nnlab.maths.signal.normal import STANDARD, Moments
+from nnlab.networks.layers.base import STANDARD_INPUTS, DrawsFor, InputSignal, Layer, Shape
 from nnlab.networks.layout import NO_PENALTIES, ParameterSpec, Penalties
 
 Array = NDArray[Any]
@@ -69,17 +69,17 @@ class Weighted(Layer):
         """Whether its start depends on the moments of what it gets."""
         return self.initializer.fault is not None or getattr(self.bias_initializer, "fault", None) is not None
 
-    def start_fault(self, shape: Shape, incoming: Incoming) -> str | None:
+    def start_fault(self, shape: Shape, incoming: InputSignal) -> str | None:
         """Why its initialisers cannot start from these inputs, or None."""
         fans = self._fans(shape, incoming)
         pairs = [(self.initializer, self.chosen), (self.bias_initializer, self.bias_chosen)]
         faults = (one.fault(fans, **chosen) for one, chosen in pairs if one is not None and one.fault is not None)
         return next(filter(None, faults), None)
 
-    def _fans(self, shape: Shape, incoming: Incoming) -> Fans:
+    def _fans(self, shape: Shape, incoming: InputSignal) -> Fans:
         return Fans(*self.fans(shape), *incoming)
 
-    def start(self, shape: Shape, draws: DrawsFor, incoming: Incoming = STANDARD_INPUTS) -> dict[str, Array]:
+    def start(self, shape: Shape, draws: DrawsFor, incoming: InputSignal = STANDARD_INPUTS) -> dict[str, Array]:
         """Weights by the initialiser, then the bias."""
         wanted, fans = self.weights_shape(shape), self._fans(shape, incoming)
         matrix = (math.prod(wanted[:-1]), self.width)

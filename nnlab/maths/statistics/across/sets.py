@@ -37,7 +37,7 @@ class SetErrors:
 
     @property
     def seeds(self) -> int:
-        """R."""
+        """The number of seeds, R."""
         return int(self.errors.shape[1])
 
     @property
