@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -330,6 +331,23 @@ def test_progress_says_which_set_of_how_many(made):
     result = nnlab_here("benchmark", "suite.yaml", "--seeds", "4", cwd=made[0])
     assert "2 of 3 moons: tuning relu at 4 learning rates" in result.stderr
     assert "3 of 3 line: f1 learning_rate=" in result.stderr
+
+
+def test_progress_knows_how_far_the_whole_benchmark_is(made, tmp_path):
+    class Seen(api.Nobody):
+        wholes = ()
+
+        @contextlib.contextmanager
+        def arms(self):
+            yield lambda _label, progress: setattr(self, "wholes", (*self.wholes, progress.whole))
+
+    seen = Seen()
+    api.benchmark(suite_in(made[0], tune=(), seeds=2), runs_dir=tmp_path / "runs", watcher=seen)
+    shares = [whole.share for whole in seen.wholes]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert {whole.arms for whole in seen.wholes} == {9}
+    assert [whole.left for whole in seen.wholes][:: len(shares) - 1] == [9, 1]  # the last arm has not ended yet
 
 
 def test_runs_show_and_other_commands_know_a_benchmark(made):

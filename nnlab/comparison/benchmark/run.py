@@ -13,7 +13,7 @@ from typing import Any
 
 from nnlab.comparison.benchmark.conclude import conclude
 from nnlab.comparison.benchmark.sets import BenchmarkSuite
-from nnlab.comparison.benchmark.train import BenchmarkSession, folder_for
+from nnlab.comparison.benchmark.train import BenchmarkSession, Far, folder_for
 from nnlab.comparison.benchmark.write import write_benchmark
 from nnlab.comparison.compare import TO_GO_ON, ArmReport
 from nnlab.comparison.workers import Workers
@@ -72,7 +72,8 @@ def run_benchmark(
         deadline = math.inf if max_seconds is None else begun + max_seconds
         where: Callable[[], str] = lambda: _where(session)  # noqa: E731 - it is about the session that needs it
         reused_from = runs if needed else None
-        session = BenchmarkSession(suite, folder, workers, stop, report, where, reused_from, deadline, facts)
+        far = Far.of(suite)
+        session = BenchmarkSession(suite, folder, workers, stop, report, where, reused_from, deadline, facts, far)
         with folder.locked():
             result = _Folder(session, command, formats, begun).run()
     if stop():  # it came too late to stop anything

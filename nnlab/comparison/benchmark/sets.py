@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +26,9 @@ from nnlab.data.dataset import Dataset
 from nnlab.errors import ConfigError, Fault, InputError, listed, printable, suggestion
 from nnlab.maths.activations import AnyActivation
 from nnlab.setup.experiment_file import ExperimentFile
+from nnlab.setup.network import network_for
+from nnlab.setup.plan import epoch_for, steps_for
+from nnlab.setup.rows import split_rows
 from nnlab.storage.folder import EXPERIMENTS
 
 # Far from the seeds of the evaluation, so that more of these never become seeds of tuning.
@@ -37,7 +40,8 @@ class BenchmarkSet:
     """A data set with the experiment that is trained on it under every arm.
 
     `file` measures what all arms are compared by; `choices` are the activations by label, and `points` the settings
-    that each of them tries on `tuning_seeds`, none if nothing is tuned.
+    that each of them tries on `tuning_seeds`, none if nothing is tuned. `cost` is that of a training, in roughly
+    seconds, by which progress is weighed.
     """
 
     label: str
@@ -48,6 +52,7 @@ class BenchmarkSet:
     points: Sequence[Settings]
     tuning_seeds: range
     measure: Measure
+    cost: float = 1.0
 
     @property
     def experiment(self) -> Experiment:
@@ -244,7 +249,7 @@ def _sets(
         label = entry.name or file.experiment.name
         try:
             one = _set(suite, label, entry.family or label, file, choices)
-            one.dataset()
+            one = replace(one, cost=_cost(one, one.dataset()))
         except InputError as error:
             found_at = source.document.position(("experiments", index))
             place = (None, None, None) if found_at[1] is None else found_at
@@ -279,3 +284,16 @@ def _set(
     draft = BenchmarkSet(label, family, file, choices, seeds, points, tuning_seeds if points else range(0), measure)
     alike, _ = measured_alike(file, [draft.variant(next(iter(choices)), point) for point in points], measure.name)
     return BenchmarkSet(label, family, alike, choices, seeds, points, draft.tuning_seeds, measure)
+
+
+# Roughly, of a step: what it takes however small the network is, and for each operation in its matrix products.
+_SECONDS_PER_STEP, _SECONDS_PER_OPERATION = 1e-4, 2e-10
+
+
+def _cost(one: BenchmarkSet, dataset: Dataset) -> float:
+    """What a training of a set takes in roughly seconds."""
+    experiment = next(iter(one.settled.values()))
+    network = network_for(experiment, dataset.sample_shape, dataset.y.shape[1])
+    epoch = epoch_for(experiment, network, len(split_rows(experiment, dataset).train))
+    seconds = _SECONDS_PER_STEP + _SECONDS_PER_OPERATION * network.operations(epoch.size)
+    return steps_for(experiment, epoch) * seconds

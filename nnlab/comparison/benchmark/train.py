@@ -5,6 +5,7 @@ Every training is kept as a piece, as those of comparisons are, so that both reu
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from nnlab.comparison.variants import Settings, Variant
 from nnlab.comparison.workers import Shared, Workers
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.interrupts import Stop
-from nnlab.experiments.train import Progress
+from nnlab.experiments.train import Progress, Whole
 from nnlab.storage.files import write_text
 from nnlab.storage.folder import EXPERIMENTS, RunFolder
 from nnlab.storage.lock import is_locked
@@ -133,6 +134,7 @@ class BenchmarkSession:
     reused_from: Path | None
     deadline: float
     environment: Mapping[str, Any]
+    far: Far
     trained: list[TrainedSet] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     exit_codes: list[int] = field(default_factory=list)
@@ -141,7 +143,7 @@ class BenchmarkSession:
     def run(self) -> bool:
         """Train every set; whether all are complete, and not stopped by the deadline."""
         for number, one in enumerate(self.suite.sets, 1):
-            found = self._train(one, _Announced(self, number))
+            found = self._train(one, _Phase(self, number))
             if found is None:
                 return False
             self.trained.append(found)
@@ -151,7 +153,7 @@ class BenchmarkSession:
         """Whether no more training is to begin."""
         return time.perf_counter() >= self.deadline
 
-    def _train(self, one: BenchmarkSet, report: _Announced) -> TrainedSet | None:
+    def _train(self, one: BenchmarkSet, report: _Phase) -> TrainedSet | None:
         """Tune a set, and train it at the chosen settings; None if that was stopped by the deadline."""
         dataset = one.dataset()
         shared = Shared(dataset, contents_of(self.suite.plugins), self.suite.threads)
@@ -173,7 +175,7 @@ class BenchmarkSession:
         return TrainedSet(one, figure, scale, arms, failed, tuning, (*dataset.warnings,))
 
     def _done(
-        self, variants: Sequence[Variant], seeds: Sequence[int], shared: Shared, report: ArmReport
+        self, variants: Sequence[Variant], seeds: Sequence[int], shared: Shared, report: _Phase
     ) -> _SetWork | None:
         """The work of training all variants with all seeds; None if it was stopped by the deadline."""
         work = _SetWork(self.folder, variants, seeds, shared, self.environment)
@@ -182,10 +184,12 @@ class BenchmarkSession:
                 work.reuse(self.reused_from)
         self.warnings += work.warnings
         self.reused += work.reused
+        report.begin(len(variants) * len(seeds), work.reused)
         if not self.is_late():
             work.do(self.workers, report, self.stop, self.is_late)
         with self.stop.at_once(self.where):
             pass
+        report.end()
         return None if work.unfinished() else work
 
 
@@ -223,21 +227,59 @@ def _known(values: Values) -> Values:
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 
-class _Announced:
-    """Tells of the arms of a set, as `2 of 12 iris: relu`, and how far the whole benchmark is."""
+@dataclass
+class Far:
+    """How far a session is: `done` of the cost of `all` trainings that it has to make, since `begun`."""
+
+    all: float
+    begun: float
+    done: float = 0.0
+
+    @classmethod
+    def of(cls, suite: BenchmarkSuite) -> Far:
+        """The beginning of a session, in which no training is reused yet."""
+        return cls(
+            sum(one.cost * (tuning + others) for one, tuning, others in trainings_of(suite)), time.perf_counter()
+        )
+
+
+class _Phase:
+    """The trainings of a set that tune, or that are evaluated; tells of them as `2 of 12 iris: relu`."""
 
     def __init__(self, session: BenchmarkSession, number: int, what: str = "") -> None:
         self.session, self.number, self.what = session, number, what
-        self.sets = len(session.suite.sets)
+        self.one = session.suite.sets[number - 1]
+        self.cost = 0.0
 
-    def tuning(self) -> _Announced:
-        """The same for the trainings that tune."""
-        return _Announced(self.session, self.number, "tuning ")
+    def tuning(self) -> _Phase:
+        """The phase of the same set that tunes."""
+        return _Phase(self.session, self.number, "tuning ")
+
+    def begin(self, trainings: int, reused: int) -> None:
+        """Note how many trainings the phase has, and how many of them are reused."""
+        self.cost = self.one.cost * (trainings - reused)
+        self.session.far.all -= self.one.cost * reused
+
+    def end(self) -> None:
+        """Note that its trainings are done."""
+        self.session.far.done += self.cost
 
     def __call__(self, label: str, progress: Progress) -> None:
-        """Pass on the progress of an arm."""
-        name = printable(self.session.suite.sets[self.number - 1].label)
-        self.session.report(f"{self.number} of {self.sets} {name}: {self.what}{label}", progress)
+        """Pass on the progress of an arm, with how far the whole benchmark is."""
+        sets = len(self.session.suite.sets)
+        whole = None if progress.whole is None else self._whole(progress.whole)
+        name = f"{self.number} of {sets} {printable(self.one.label)}: {self.what}{label}"
+        self.session.report(name, replace(progress, whole=whole))
+
+    def _whole(self, of_phase: Whole) -> Whole:
+        """How far all arms on all sets are; an arm that tunes is not done with its set."""
+        far, arms, sets = self.session.far, len(self.one.choices), len(self.session.suite.sets)
+        share = min((far.done + self.cost * of_phase.share) / far.all, 1.0) if far.all > 0 else 1.0
+        seconds = time.perf_counter() - far.begun
+        ended = 0 if self.what else of_phase.arms - of_phase.left
+        done = (self.number - 1) * arms + ended
+        left = seconds * (1 - share) / share if share else math.nan
+        return Whole(min(done + 1, sets * arms), sets * arms, sets * arms - done, share, left)
 
 
 def trainings_of(suite: BenchmarkSuite) -> Iterator[tuple[BenchmarkSet, int, int]]:
