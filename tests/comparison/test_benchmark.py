@@ -18,10 +18,11 @@ from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.errors import measure_of
 from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.comparison.benchmark.train import _tuned
+from nnlab.comparison.compare import Work
 from nnlab.comparison.workers import Shared
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
-from nnlab.errors import ConfigError
+from nnlab.errors import ConfigError, StorageError
 from nnlab.maths.statistics.across import best_of
 from nnlab.storage.run import SuiteRun
 from nnlab.storage.summary import BenchmarkSummary
@@ -289,6 +290,27 @@ def test_after_max_seconds_it_has_the_sets_that_are_complete_and_says_how_to_go_
     document, again = benchmarked(tmp_path, "--needed")
     assert (again, document["status"], document["unfinished"]) == (run, "completed", [])
     assert isinstance(SuiteRun.at(run / "run.json"), SuiteRun)
+
+
+def test_one_that_breaks_off_has_a_report_of_the_sets_that_are_complete(tmp_path, monkeypatch, quick_pictures):
+    files_in(tmp_path, SUITE.replace("tune:", "# tune:").replace("budget", "# budget"))
+    whole = Work.do
+
+    def do(work, *about):
+        whole(work, *about)
+        if "line" in work.variants[0].experiment.data.source.name:
+            raise StorageError("found no room on the disk")
+
+    monkeypatch.setattr(Work, "do", do)
+    result = nnlab_here("benchmark", "suite.yaml", cwd=tmp_path)
+    assert result.exit_code == 5
+    assert "is incomplete, with 2 of 3 sets done; to go on: the same with --needed" in result.stderr
+    (run,) = tmp_path.glob("runs/2*")
+    summary = read_json(run / "summary.json")
+    assert (summary["status"], [*summary["sets"]], summary["unfinished"]) == ("failed", ["blobs", "moons"], ["line"])
+    page = (run / "report.html").read_text()
+    assert "Failed; not complete: line." in page
+    assert "found no room on the disk" in page
 
 
 def test_an_arm_that_fails_on_a_set_is_left_out_over_the_sets(made, monkeypatch, tmp_path):

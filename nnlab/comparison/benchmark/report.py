@@ -12,6 +12,7 @@ from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, counted, write_page
 from nnlab.report.parts import begun_in, environment_section, experiment_section, filled, pictures_in
 from nnlab.storage.folder import RunFolder
+from nnlab.storage.run import Status
 from nnlab.storage.summary import BenchmarkSummary, SetSummary
 
 _LEADING = ("pairs", "forest")
@@ -24,6 +25,19 @@ def write_benchmark_report(
 ) -> None:
     """Write report.html into the folder of a benchmark that has its pictures."""
     write_page(folder.path / FILE, benchmark_page(folder, name, summary, warnings))
+
+
+def write_unfinished_benchmark(folder: RunFolder, name: str, status: Status, why: str) -> None:
+    """Write report.html of a benchmark that was interrupted or failed, on the sets of its summary, if it has one."""
+    summary = folder.read_summary()
+    if isinstance(summary, BenchmarkSummary) and summary.status == status:
+        write_benchmark_report(folder, name, summary, [why])
+        return
+    run = folder.read_run()
+    headline = f"{status.capitalize()} before there was a result."
+    sections = [Section("Warnings", [why]), experiment_section(folder.path), environment_section(run)]
+    about = f"nnlab benchmark, begun {begun_in(run)}"
+    write_page(folder.path / FILE, Page(f"{name} ({status})", about, headline, "plain", filled(sections)))
 
 
 def benchmark_page(folder: RunFolder, name: str, summary: BenchmarkSummary, warnings: Sequence[str] = ()) -> Page:

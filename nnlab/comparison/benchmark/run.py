@@ -119,7 +119,7 @@ class _Folder:
                 summary, warnings = self.conclude(status)
             self.write_run(status, ended=True)
         except BaseException as error:
-            break_off(error, partial(self.write_run, ended=True), self.report_unfinished)
+            break_off(error, partial(self.write_run, ended=True), partial(self.report_unfinished, error))
             if isinstance(error, StorageError):
                 raise StorageError(f"{error}; {session.where()}") from error
             raise
@@ -137,10 +137,13 @@ class _Folder:
         warnings = self.session.warnings
         return contents.summary, [*warnings, *write_benchmark(self.folder, contents, warnings, self.formats)]
 
-    def report_unfinished(self, status: Status) -> None:
-        """Write what the complete sets allow, as far as there is time."""
+    def report_unfinished(self, error: BaseException, status: Status) -> None:
+        """Write what the complete sets allow, as far as there is time, and the report."""
         with contextlib.suppress(StorageError), briefly(self.session.stop.seconds_to_draw()):
             self.conclude(status)
+        from nnlab.comparison.benchmark.report import write_unfinished_benchmark  # noqa: PLC0415 - it loads matplotlib
+
+        write_unfinished_benchmark(self.folder, self.session.suite.suite.name, status, f"{status}: {error}")
         self.write_run(status, ended=True)
 
     def write_run(self, status: Status, *, ended: bool = False) -> None:
