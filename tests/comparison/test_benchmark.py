@@ -332,6 +332,17 @@ def test_an_arm_that_fails_on_a_set_is_left_out_over_the_sets(made, monkeypatch,
     assert "not compared over the sets: tanh, missing on some of them" in document["verdict"]["warnings"]
 
 
+def test_an_activation_of_a_plugin_is_an_arm_and_the_plugin_is_run_once(tmp_path, capfd):
+    files_in(tmp_path)
+    text = "import sys\nprint('run', file=sys.stderr)\nimport numpy as np\n"
+    text += "from nnlab.maths.activations import Activation\n"
+    text += "ACTIVATIONS = [Activation.from_functions('wave', np.sin, lambda z: np.cos(z))]\n"
+    plugin = write(tmp_path, text, "wave.py")
+    suite = suite_in(tmp_path, activations=["wave", "relu"], plugins=[plugin])
+    assert [*suite.arms] == ["wave", "relu"]
+    assert capfd.readouterr().err.count("run") == 1
+
+
 # --- at the terminal --------------------------------------------------------------------------------------------------
 
 
@@ -377,8 +388,12 @@ def test_runs_show_and_other_commands_know_a_benchmark(made):
     shown = parse_json(nnlab_here("runs", "show", run, "--json", cwd=folder).stdout)
     assert shown["kind"] == "benchmark"
     assert shown["figures"]["blobs.relu.error"] == document["sets"]["blobs"]["arms"]["relu"]["mean"]
-    for word, told in (("eval", "found a benchmark of many networks"), ("verify", "found a suite of experiments")):
-        result = nnlab_here(word, run, cwd=folder)
+    for word, name, told in (
+        ("eval", run, "found a benchmark of many networks"),
+        ("eval", f"{run}:relu", "found a benchmark, expected a comparison or a sweep"),
+        ("verify", run, "found a suite of experiments, expected one; nnlab benchmark takes a suite"),
+    ):
+        result = nnlab_here(word, name, cwd=folder)
         assert (result.exit_code, told in result.stderr) == (2, True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from nnlab.comparison.arms import arm_experiment, arm_mapping, check_arms_used, check_seeds, labels_of
 from nnlab.comparison.benchmark.errors import Measure, measure_of
@@ -151,7 +152,8 @@ def benchmark_suite(
     choices = _choices(source, activations)
     baseline = _baseline(source, dict(zip(suite.arms, choices, strict=True)))
     _check_tuning(source)
-    files = _files(source, sets, plugins, threads)
+    how = {"plugins": plugins, "threads": threads, "activations": activations}
+    files = _files(source, sets, how)
     return BenchmarkSuite(source, suite, _sets(source, files, choices), baseline, tuple(plugins), threads)
 
 
@@ -198,16 +200,14 @@ def _check_tuning(source: SuiteFile) -> None:
 # --- experiments ------------------------------------------------------------------------------------------------------
 
 
-def _files(
-    source: SuiteFile, sets: Sequence[str | Setting], plugins: Sequence[Path], threads: int
-) -> list[ExperimentFile]:
-    """The experiment files of a suite; ConfigError with the faults of all of them."""
+def _files(source: SuiteFile, sets: Sequence[str | Setting], how: Mapping[str, Any]) -> list[ExperimentFile]:
+    """The experiment files of a suite, read as `how` says; ConfigError with the faults of all of them."""
     files, faults = list[ExperimentFile](), list[Fault]()
     for index, entry in enumerate(source.suite.experiments):
         overrides = [*_own_settings(source, index, entry), *sets]
         try:
             path = _path(source, entry)
-            files.append(ExperimentFile.read(path, overrides, plugins=plugins, threads=threads))
+            files.append(ExperimentFile.read(path, overrides, **how))
         except ConfigError as error:
             faults += [_placed(fault, source, index, entry) for fault in error.faults]
     if faults:
