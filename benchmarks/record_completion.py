@@ -17,6 +17,7 @@ from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.experiments.catalogue import TABLES
 from nnlab.experiments.pictures import PICTURES
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.metrics import METRICS
 
 FILE = Path(__file__).resolve().parents[1] / "nnlab" / "cli" / "words.json"
@@ -29,7 +30,7 @@ def words() -> dict[str, Any]:
     keys = keys_of(experiment_schema())
     keys["data.source"] = list(CATALOGUE)
     keys["training.early_stopping.monitor"] = [f"{part}/{name}" for part in ("val", "train") for name in METRICS]
-    tables = {kind: list(table) for kind, table in TABLES.items()}
+    tables = {kind: list(table) for kind, table in TABLES.items()} | {"activations": list(ALL_ACTIVATIONS)}
     others = ["batch/loss", "batch/running_loss", "gradcheck/error", "optimizer/learning_rate"]
     known = {"figures": list(METRICS), "other_figures": others, "pictures": list(PICTURES)}
     return {**tables, "data": list(CATALOGUE), **known, "keys": keys}

@@ -36,7 +36,7 @@ task: regression
 precision: float64
 seed: 1
 data: {source: houses, scale: standard, scale_targets: true}
-network: {layers: [3], activation: tanh}
+network: {layers: [3], activation: tanh, init: recommended}
 optimizer: OPTIMIZER
 training: {steps: 20, batch_size: BATCH}
 """

@@ -25,6 +25,7 @@ from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.experiments import catalogue
 from nnlab.experiments import pictures as of_trainings
+from nnlab.maths.literature import LITERATURE, Published
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS
 
 FOLDER = Path(__file__).resolve().parent
@@ -266,6 +267,27 @@ def _entries(kind: str) -> Iterator[str]:
             yield made_table(["parameter", "values", "default", "what it is"], map(_parameter, about["parameters"]))
         if "example" in about:
             yield f"```yaml\n{about['example'].rstrip()}\n```"
+    if kind == "activations":
+        yield from _literature()
+
+
+def _literature() -> Iterator[str]:
+    """The published functions, which have no sections of their own."""
+    yield "## The literature"
+    yield (
+        "`nnlab activations list --all` and `nnlab activations show NAME` print the same. [Activations and "
+        "formulas](../activations.md#functions-of-the-literature) says what letters and numbers of sections mean."
+    )
+    heads = ["name", "formula", "defaults", "source", "certainty", "looked up again", "note"]
+    yield made_table(heads, map(_published, LITERATURE.values()))
+
+
+def _published(entry: Published) -> list[str]:
+    seconds = f", also {', '.join(map(_code, entry.also))}" if entry.also else ""
+    learned = " (can be learned)" if entry.learnable else ""
+    defaults = ", ".join(f"{name} = {value:g}" for name, value in entry.defaults.items())
+    certain = [entry.source, entry.certainty, entry.seen_again, entry.note]
+    return [_code(entry.name) + seconds, _code(entry.formula), defaults + learned, *certain]
 
 
 def _facts(about: Mapping[str, Any]) -> Iterator[str]:

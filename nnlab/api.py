@@ -1013,12 +1013,15 @@ def show_data(source: str, *, set: Sequence[str] = _NONE) -> DataTable:  # noqa:
 # --- tables of activations, losses and so on --------------------------------------------------------------------------
 
 
-def entries(kind: str, plugins: Sequence[Path] = ()) -> list[dict[str, Any]]:
-    """The entries of a table (activations, losses, optimizers, initializers, schedules), each as a document."""
+def entries(kind: str, plugins: Sequence[Path] = (), *, everything: bool = False) -> list[dict[str, Any]]:
+    """The entries of a table (activations, losses, optimizers, initializers, schedules), each as a document.
+
+    `everything` adds the activations of the literature, with their certainty.
+    """
     from nnlab.config.plugins import with_plugins
     from nnlab.experiments.catalogue import listed
 
-    return listed(kind, with_plugins(plugins))
+    return listed(kind, with_plugins(plugins), everything=everything)
 
 
 def entry(kind: str, name: str, plugins: Sequence[Path] = ()) -> dict[str, Any]:

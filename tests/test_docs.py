@@ -37,6 +37,7 @@ from nnlab.errors import ConfigError, NnlabError
 from nnlab.experiments import pictures as of_trainings
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ALIASES, LITERATURE
 from nnlab.maths.losses import DEFAULT_HEADS
 from nnlab.maths.one_hot import MOST_DENSE
 from nnlab.maths.optimizers import OPTIMIZERS
@@ -211,8 +212,16 @@ def test_every_entry_of_a_table_is_named(table):
     assert [name for name in table if not re.search(rf"\b{re.escape(name)}\b", text)] == []
 
 
+def test_the_functions_of_the_literature_are_counted_and_their_second_names_are_right():
+    page = text_of("activations.md")
+    assert f"knows {len(LITERATURE)} published functions" in page
+    seconds = re.findall(r"`(\w+)` is (\w+)[,.]", page)
+    assert seconds
+    assert all(ALL_ALIASES[second] == name for second, name in seconds)
+
+
 def test_every_initializer_is_named():
-    named = {"zeros", "constant", "uniform", "normal"}
+    named = {"fair", "zeros", "constant", "uniform", "normal"}
     named |= {"identity", "truncated_normal", "orthogonal", "variance_scaling"}
     named |= {f"{kind}_{draw}" for kind in ("glorot", "he", "lecun") for draw in ("uniform", "normal")}
     assert named == set(INITIALIZERS)

@@ -14,7 +14,7 @@ from nnlab.cli import completion
 from nnlab.cli import options as o
 from nnlab.cli.groups import BareOutput, Debugging, command_of
 from nnlab.cli.output import written
-from nnlab.errors import ConfigError, printable
+from nnlab.errors import ConfigError, listed, printable
 
 Text = Annotated[
     str,
@@ -35,6 +35,9 @@ Texts = Annotated[
     ),
 ]
 
+All = Annotated[
+    bool, typer.Option("--all", help="Add the functions of the literature, each with how certain its formula is.")
+]
 Values = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=NUMBER", help="A parameter of the activation, or of the formula. Repeatable."),
@@ -60,8 +63,20 @@ def catalogues() -> dict[str, typer.Typer]:
 
 def _group(kind: str, words: str) -> typer.Typer:
     group = typer.Typer(help=f"Show the {words} there are.", no_args_is_help=True, rich_markup_mode=None)
-    group.command("list", help=f"List the {words} with formula, parameters and source.")(command_of(_lister(kind)))
+    lister = list_activations if kind == "activations" else _lister(kind)
+    group.command("list", help=f"List the {words} with formula, parameters and source.")(command_of(lister))
     return group
+
+
+def list_activations(*, everything: All = False, plugin: o.Plugin = None, output: BareOutput) -> None:
+    """List the activations; at the end how many more `--all` lists, or what its letters mean."""
+    from nnlab import api
+    from nnlab.maths.literature import CERTAINTIES, LITERATURE
+
+    found = api.entries("activations", plugin or (), everything=everything)
+    legend = [f"[{letter}] {words}" for letter, words in CERTAINTIES.items()]
+    more = [f"{len(LITERATURE)} more, of the literature: nnlab activations list --all"]
+    output.result(found, *map(printable, [*_listed(found), "", *(legend if everything else more)]))
 
 
 def _lister(kind: str) -> Callable[..., None]:
@@ -112,7 +127,8 @@ def _listed(found: list[dict[str, Any]]) -> Iterator[str]:
     """A line for each entry and for each of its parameters."""
     width = max(len(entry["name"]) for entry in found)
     for entry in found:
-        yield f"{entry['name']:{width}}  {entry['formula']}"
+        certainty = f"  [{entry['certainty']}]" if "certainty" in entry else ""
+        yield f"{entry['name']:{width}}  {entry['formula']}{certainty}"
         yield from (f"{'':{width}}    {_parameter(parameter)}" for parameter in entry["parameters"])
 
 
@@ -159,12 +175,34 @@ def _lines(about: dict[str, Any]) -> list[str]:
         for kink in about.get("kinks", [])
     ]
     lines += [f"  cannot be trained: {about['untrainable']}" for _ in range("untrainable" in about)]
-    return lines + _example_lines(about)
+    return [*lines, *_literature_lines(about), *_example_lines(about)]
+
+
+def _literature_lines(about: dict[str, Any]) -> Iterator[str]:
+    """What is known of a published function: other names, where libraries disagree, and how certain the formula is."""
+    if "certainty" not in about:
+        return
+    from nnlab.maths.literature import CERTAINTIES
+
+    if about["also"]:
+        yield f"  also called {', '.join(map(_second_name, about['also']))}"
+    if "note" in about:
+        yield f"  note: {about['note']}"
+    yield f"  certainty {about['certainty']}: {CERTAINTIES[about['certainty']]}"
+    yield f"  looked up again: {about['seen_again']}"
+
+
+def _second_name(second: str) -> str:
+    """A second name, which may be that of several functions."""
+    from nnlab.maths.literature import entries_called
+
+    names = entries_called(second)
+    return f"{second} (a name of {listed(names)})" if len(names) > 1 else second
 
 
 def _start(about: dict[str, Any]) -> str:
     """The default initialiser of the layer before an activation, in words."""
-    if about["name"] == "formula":  # for which no recommendation is known
+    if about["name"] == "formula" or "certainty" in about:  # for which no recommendation is known
         return f"starts with {about['initializer']}, unless network.init names another"
     return f"starts best with {about['initializer']}"
 

@@ -65,7 +65,7 @@ class Shared:
 
     @cached_property
     def activations(self) -> Mapping[str, AnyActivation]:
-        """The built-in activations and those of the plugins."""
+        """The activations of nnlab and those of the plugins."""
         with as_files(self.plugins) as files:
             return with_plugins(files)
 

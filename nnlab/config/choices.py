@@ -17,8 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, Valida
 from pydantic_core import PydanticCustomError
 
 from nnlab.errors import ConfigError, Fault, suggestion
-from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
+from nnlab.maths.activations import Activation, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
+from nnlab.maths.literature import ALL_ACTIVATIONS, ALL_ALIASES, LITERATURE, ambiguity, published
 from nnlab.maths.losses import LOSSES, Loss
 from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
 from nnlab.maths.parameters import Entry, Parameter, Value, disordered
@@ -213,8 +214,8 @@ def faults_of(error: PydanticCustomError) -> list[Inner]:
 
 
 def activation_table(info: ValidationInfo) -> Mapping[str, AnyActivation]:
-    """The activations available to this validation: the built-in ones and those of plugins."""
-    table: Mapping[str, AnyActivation] = (info.context or {}).get("activations", ACTIVATIONS)
+    """The activations available to this validation: those of nnlab and of plugins."""
+    table: Mapping[str, AnyActivation] = (info.context or {}).get("activations", ALL_ACTIVATIONS)
     return table
 
 
@@ -268,15 +269,29 @@ def _choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> Activa
     chosen = choose(_without_alias(value, table), table, ActivationChoice)
     if chosen.entry.untrainable:
         raise inner_faults([(_name_path(value), f"{chosen.name} cannot be trained: {chosen.entry.untrainable}")])
+    _check_values(chosen)
     return chosen
 
 
+def _check_values(chosen: ActivationChoice) -> None:
+    """Refuse parameters of a formula of the literature with which it jumps or is not finite."""
+    entry = published(chosen.entry) if chosen.changed else None
+    if entry is None:
+        return
+    from nnlab.maths.expressions import FormulaError  # noqa: PLC0415 - see above
+
+    try:
+        entry.with_values({name: float(value) for name, value in chosen.values.items()})
+    except FormulaError as error:
+        raise inner_faults([((chosen.changed[0],), f"found {chosen.label}: {error.message}")]) from error
+
+
 def _without_alias(value: Any, table: Mapping[str, AnyActivation]) -> Any:
-    """Replace another framework's name for an activation by nnlab's."""
+    """Replace another framework's or another paper's name for an activation by nnlab's."""
     name = value.get("name") if isinstance(value, dict) else value
-    if not isinstance(name, str) or name in table or name not in ALIASES:
+    if not isinstance(name, str) or name in table or name not in ALL_ALIASES:
         return value
-    return {**value, "name": ALIASES[name]} if isinstance(value, dict) else ALIASES[name]
+    return {**value, "name": ALL_ALIASES[name]} if isinstance(value, dict) else ALL_ALIASES[name]
 
 
 def _activation(value: Any, info: ValidationInfo) -> Any:
@@ -433,10 +448,18 @@ OF_A_PLUGIN = " (one of a plugin needs --plugin FILE.py)"
 
 
 def _unknown(kind: str, name: Any, known: list[str]) -> str:
-    if kind == "activation" and isinstance(name, str) and re.search(r"[+*/(]", name):
+    if kind != "activation":
+        hint = suggestion(str(name), known) or f"; expected one of {', '.join(known)}"
+        return f"unknown {kind} {shown(name)}{hint}"
+    if isinstance(name, str) and re.search(r"[+*/(]", name):
         return f"unknown {kind} {shown(name)}; expected a name, or a formula written as {{formula: '…'}}"
-    hint = suggestion(str(name), known) or f"; expected one of {', '.join(known)}"
-    return f"unknown {kind} {shown(name)}{hint}{OF_A_PLUGIN if kind == 'activation' else ''}"
+    return ambiguity(str(name)) or f"unknown {kind} {shown(name)}{_near_activation(str(name), known)}{OF_A_PLUGIN}"
+
+
+def _near_activation(name: str, known: list[str]) -> str:
+    """The activation that was perhaps meant, or all but those of the literature."""
+    own = [other for other in known if other not in LITERATURE]
+    return suggestion(name, known) or f"; expected one of {', '.join(own)}, or of `nnlab activations list --all`"
 
 
 def _complete(entry: Entry, mapping: dict[str, Any], as_: type[AnyChoice]) -> AnyChoice:

@@ -19,6 +19,7 @@ from nnlab.errors import ConfigError, Fault, nearest, printable, suggestion
 from nnlab.gates.parse import Gate, names_a_parameter, unknown_figure
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
 from nnlab.maths.baselines import baseline_figures
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.losses import DEFAULT_HEADS, LOSSES, TEXTBOOK, head_fault, implied_activation
 from nnlab.maths.metrics import METRICS, TRAINING_METRICS, Task, metric_of
 
@@ -40,7 +41,7 @@ def read(
 def load(
     path: str | Path,
     overrides: Sequence[str | Setting] = (),
-    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     gates: Sequence[str] = (),
 ) -> tuple[Experiment, Document]:
     """Read, override and validate an experiment file, with more gates. ConfigError carries every fault found."""
@@ -56,7 +57,7 @@ def data_of(values: Mapping[str, Any]) -> Data | None:
         return None
 
 
-def validate(document: Document, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Experiment:
+def validate(document: Document, activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS) -> Experiment:
     """The experiment that a document describes, or a ConfigError with all faults, in the order of their places."""
     if is_suite(document):
         raise refusal_at(document, [((), "found a suite of experiments, expected one; nnlab benchmark takes a suite")])

@@ -24,8 +24,9 @@ from pydantic_core import core_schema
 
 from nnlab.config import schema as models
 from nnlab.config.choices import ALL_SCHEDULES, Choice
-from nnlab.maths.activations import ACTIVATIONS, ALIASES, AnyActivation
+from nnlab.maths.activations import AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ACTIVATIONS, ALL_ALIASES, listed_entries
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS, Optimizer
 from nnlab.maths.parameters import Entry, Parameter
@@ -39,7 +40,7 @@ _TABLE = "$table"
 _NULL, _BOOLEAN, _STRING, _NUMBER = ({"type": kind} for kind in ("null", "boolean", "string", "number"))
 
 
-def experiment_schema(activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> Schema:
+def experiment_schema(activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS) -> Schema:
     """The schema of an experiment file; `activations` are those that may be named."""
     found = models.Experiment.model_json_schema(schema_generator=_Generator, ref_template="#/definitions/{model}")
     definitions = {**found.pop("$defs"), **_choices(activations)}
@@ -164,7 +165,7 @@ SHORTHANDS: dict[str, Schema | Callable[[_Generator, Schema], Schema]] = {
 def _choices(activations: Mapping[str, AnyActivation]) -> dict[str, Schema]:
     """The definitions of what is chosen from tables."""
     initializers = [_entry(entry) for entry in INITIALIZERS.values()]
-    trained = [entry for entry in activations.values() if not entry.untrainable]
+    trained = [entry for entry in listed_entries(activations) if not entry.untrainable]
     return {
         "activation": _choice([_entry(entry, *_aliases(entry.name)) for entry in trained], _FORMULA),
         "initializer": _choice(initializers),
@@ -187,7 +188,7 @@ def _names(entry: Schema) -> list[str]:
 
 
 def _aliases(name: str) -> list[str]:
-    return [alias for alias, meant in ALIASES.items() if meant == name]
+    return [alias for alias, meant in ALL_ALIASES.items() if meant == name]
 
 
 def _entry(entry: Entry, *aliases: str) -> Schema:

@@ -31,6 +31,7 @@ from nnlab.config.plugin_output import PluginOutput
 from nnlab.errors import ConfigError, NnlabError, printable, told
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation, RowActivation
 from nnlab.maths.dual import DualArray
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.parameters import Parameter, Value
 from nnlab.signals import is_signal
 
@@ -52,16 +53,19 @@ def once_written() -> Iterator[None]:
 
 
 def with_plugins(files: Sequence[Path]) -> Mapping[str, AnyActivation]:
-    """The built-in activations and those of the plugin files; ConfigError if a file cannot be used."""
-    table = dict(ACTIVATIONS)
+    """The activations of nnlab and those of the plugin files; ConfigError if a file cannot be used.
+
+    A plugin may give its own function a name of the literature.
+    """
+    found: dict[str, AnyActivation] = {}
     for file in files:
         for activation in _activations_of(file):
-            if activation.name in table:
+            if activation.name in ACTIVATIONS or activation.name in found:
                 raise ConfigError(
                     f"{printable(str(file))}: activation '{activation.name}' exists already, expected a new name"
                 )
-            table[activation.name] = activation
-    return table
+            found[activation.name] = activation
+    return ALL_ACTIVATIONS.with_more(found) if found else ALL_ACTIVATIONS
 
 
 def _activations_of(file: Path) -> list[AnyActivation]:

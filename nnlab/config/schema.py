@@ -41,6 +41,7 @@ from nnlab.errors import printable, suggestion
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.maths.activations import ACTIVATIONS, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.optimizers import OPTIMIZERS
 
 MOST_STEPS = 10**9  # more would run for years
@@ -739,7 +740,7 @@ class _Origin:
     """
 
     document: Document | None = field(default=None, compare=False)
-    activations: Mapping[str, AnyActivation] = field(default_factory=lambda: ACTIVATIONS, compare=False)
+    activations: Mapping[str, AnyActivation] = field(default_factory=lambda: ALL_ACTIVATIONS, compare=False)
 
     def __deepcopy__(self, _memo: object) -> Self:
         return self
@@ -751,7 +752,7 @@ class _Origin:
 class Experiment(FrozenModel):
     """A whole experiment file. `document` is the text it was read from, with the place of each key.
 
-    `activations` are those known when it was read: the built-in ones and those of plugins.
+    `activations` are those known when it was read: those of nnlab and those of plugins.
     """
 
     name: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 
 from nnlab.config.document import write
 from nnlab.errors import ConfigError, Fault, printable, suggestion
-from nnlab.maths.activations import ACTIVATIONS, ALIASES, Activation, AnyActivation
+from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
 from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import (
+    ALL_ACTIVATIONS,
+    ALL_ALIASES,
+    Published,
+    ambiguity,
+    listed_entries,
+    published,
+)
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.parameters import Parameter, resolved
@@ -44,13 +52,15 @@ _CHOSEN: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
 _REACH, _POINTS = 6.0, 1201
 
 
-def listed(kind: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> list[dict[str, Any]]:
-    """Every entry of a table: name, formula, parameters, source."""
-    table = activations if kind == "activations" else TABLES[kind]
-    return [_about(entry) for entry in table.values()]
+def listed(
+    kind: str, activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS, *, everything: bool = False
+) -> list[dict[str, Any]]:
+    """Every entry of a table: name, formula, parameters, source; of activations, `everything` adds the literature."""
+    entries = listed_entries(activations) if kind == "activations" else TABLES[kind].values()
+    return [_about(entry) for entry in entries if everything or not isinstance(entry, Published)]
 
 
-def entry(kind: str, name: str, activations: Mapping[str, AnyActivation] = ACTIVATIONS) -> dict[str, Any]:
+def entry(kind: str, name: str, activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS) -> dict[str, Any]:
     """An entry of a table with an example of the lines that choose it. ConfigError for an unknown name."""
     table = activations if kind == "activations" else TABLES[kind]
     if name not in table:
@@ -86,7 +96,17 @@ def _about(entry: Any) -> dict[str, Any]:
             *([_CLASS_WEIGHTS] if getattr(entry, "weighted", False) else []),
         ],
         "source": entry.source,
+        **_literature(entry),
     }
+
+
+def _literature(entry: Any) -> dict[str, Any]:
+    """What only a published function has: other names, how certain it is, where it was seen again, and a note."""
+    found = entry if isinstance(entry, Published) else published(entry)
+    if found is None:
+        return {}
+    own = {"also": [*found.also], "certainty": found.certainty, "seen_again": found.seen_again}
+    return {**own, **({"note": found.note} if found.note else {})}
 
 
 _CLASS_WEIGHTS = {
@@ -129,7 +149,7 @@ class Description:
 
 def describe(
     text: str,
-    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     values: Mapping[str, float] | None = None,
     least: float = _REACH,
 ) -> Description:
@@ -160,7 +180,7 @@ def entry_and_values(
 ) -> tuple[AnyActivation, dict[str, Any]]:
     """The entry that a name or a formula means, and the values of all its parameters. ConfigError as `describe`."""
     given = dict(values)
-    entry = activations.get(ALIASES.get(text, text)) or _from_formula(text, activations, given)
+    entry = activations.get(ALL_ALIASES.get(text, text)) or _from_formula(text, activations, given)
     return entry, _chosen(entry, given)
 
 
@@ -176,14 +196,17 @@ def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str
 def _chosen(entry: AnyActivation, values: Mapping[str, float]) -> dict[str, Any]:
     """The values of an activation's parameters: given ones, else defaults."""
     try:
-        return resolved(entry, values)
+        chosen = resolved(entry, values)
+        if values and (found := published(entry)) is not None:
+            found.with_values({name: float(value) for name, value in chosen.items()})
     except ValueError as error:
         raise ConfigError(f"--set: {error}") from error
+    return chosen
 
 
 def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: dict[str, float]) -> Activation:
     if text.isidentifier() and not values and text not in {"x", "pi", "e"}:
-        raise ConfigError(f"unknown activation '{printable(text)}'{suggestion(text, activations)}")
+        raise ConfigError(ambiguity(text) or f"unknown activation '{printable(text)}'{suggestion(text, activations)}")
     try:
         return Formula.parse(text, tuple(values)).to_activation("formula", values)
     except FormulaError as error:
@@ -193,7 +216,7 @@ def _from_formula(text: str, activations: Mapping[str, AnyActivation], values: d
 
 def describe_all(
     texts: Sequence[str],
-    activations: Mapping[str, AnyActivation] = ACTIVATIONS,
+    activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     values: Mapping[str, float] | None = None,
 ) -> list[Description]:
     """Describe several activations over the same range; each takes the values of the parameters that it has.
@@ -215,7 +238,7 @@ def _values_for(
     text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
 ) -> Mapping[str, float]:
     """The values of those parameters that an activation has, or that a formula names."""
-    known = activations.get(ALIASES.get(text, text))
+    known = activations.get(ALL_ALIASES.get(text, text))
     names = re.findall(r"\w+", text) if known is None else [parameter.name for parameter in known.parameters]
     return {name: value for name, value in values.items() if name in names}
 

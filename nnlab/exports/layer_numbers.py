@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnlab.errors import ConfigError, printable
-from nnlab.maths.activations import ACTIVATIONS
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.networks.layers.base import Shape
 from nnlab.setup.model import Model
 
@@ -37,7 +37,7 @@ class LayerNumbers:
     def refuse_plugin(self) -> None:
         """ConfigError for an activation that is neither of the catalogue nor a formula."""
         activation = self.layer.activation
-        if activation is not ACTIVATIONS.get(activation.name) and activation.name != FORMULA:
+        if activation is not ALL_ACTIVATIONS.get(activation.name) and activation.name != FORMULA:
             name = printable(activation.name)
             found = f"{self.name}: found the activation {name} of a plugin, whose code cannot be exported"
             raise ConfigError(f"{found}; expected one of `nnlab activations list`, or a formula")

@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib import image
-from support import faults, nnlab_here
+from support import HOUSES, faults, nnlab_here, trained, write
 
-from nnlab.experiments.catalogue import describe_all
+from nnlab.comparison.arms import arms_from
+from nnlab.experiments.catalogue import describe, describe_all
 from nnlab.maths.activations import ACTIVATIONS, ALIASES
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ACTIVATIONS, CERTAINTIES, LITERATURE
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
@@ -166,3 +169,85 @@ def test_a_picture_is_drawn(words, tmp_path):
     pixels = image.imread(tmp_path / "f.png")
     assert min(pixels.shape[:2]) > 300
     assert np.ptp(pixels[..., :3]) > 0.5
+
+
+# --- the literature ---------------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_how_many_more_there_are_and_all_of_them_are_listed_with_their_certainty(tmp_path):
+    short, long = (said("activations", "list", *more, cwd=tmp_path) for more in ((), ("--all",)))
+    own, last = short.rsplit("\n\n", 1)
+    assert last == f"{len(LITERATURE)} more, of the literature: nnlab activations list --all\n"
+    lines = long.splitlines()
+    assert len(own.splitlines()) == len(lines) - 4 - sum(1 + len(entry.parameters) for entry in LITERATURE.values())
+    for entry in LITERATURE.values():
+        assert any(line.split() == [entry.name, *entry.formula.split(), f"[{entry.certainty}]"] for line in lines)
+    assert lines[-3:] == [f"[{letter}] {words}" for letter, words in CERTAINTIES.items()]
+
+
+def test_the_list_in_json_grows_by_the_literature(tmp_path):
+    found = json.loads(said("activations", "list", "--all", "--json", cwd=tmp_path))
+    assert [entry["name"] for entry in found] == list(ALL_ACTIVATIONS)
+    about = {entry["name"]: entry for entry in found}["reu"]
+    assert (about["certainty"], about["also"]) == ("A", ["suish"])
+    assert about["note"].startswith("ADA of Non-Linear is this one")
+
+
+@pytest.mark.parametrize("name", LITERATURE)
+def test_every_function_of_the_literature_can_be_shown_and_chosen(name):
+    about, entry = describe(name).about, LITERATURE[name]
+    assert (about["name"], about["formula"], about["certainty"]) == (name, entry.formula, entry.certainty)
+    assert [kink["x"] for kink in about["kinks"]] == list(ALL_ACTIVATIONS[name].kinks(**entry.defaults))
+    text = "name: e\ntask: regression\ndata: {source: houses}\ntraining: {steps: 100, batch_size: all}\n"
+    assert faults(text + about["example"], ALL_ACTIVATIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("dlu", ["polylu", "  also called dlu, fplus", "certainty A: the text of the source was seen, or two codes"]),
+        (
+            "tanhexp",
+            [
+                "  also called telu (a name of tanhexp and elu_gate)",
+                "note: TeLU of Fernandez",
+                "Kunc, Kléma 2024, 3.3.31",
+            ],
+        ),
+        ("psgu", ["note: a = 3 is from memory", "certainty C: partly from memory", "its default not confirmed"]),
+        ("hat", ["looked up again: a PyTorch code", "starts with", "Hong, Siegel, Tan, Xu 2022"]),
+    ],
+)
+def test_what_is_known_of_a_published_function_is_shown(name, expected, tmp_path):
+    shown = said("activations", "show", name, cwd=tmp_path)
+    assert [words for words in expected if words not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("telu",), "found 'telu', a name of different functions: tanhexp, x * tanh(exp(x)) and elu_gate,"),
+        (("smisch",), "unknown activation 'smisch'; did you mean 'smish'?"),
+        (("srs", "--set", "a=0"), "--set: x / a is not a number at x = 0"),
+    ],
+)
+def test_a_published_function_that_cannot_be_shown_is_refused_in_words(words, expected, tmp_path):
+    result = nnlab_here("activations", "show", *words, cwd=tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert expected in result.stderr
+
+
+def test_names_of_the_literature_serve_from_the_experiment_to_the_finished_run(tmp_path, quick_pictures):
+    write(tmp_path, HOUSES + "network: {layers: [3, {dense: 2, activation: {name: pserf, learn: [g]}}]}\n")
+    run = trained(tmp_path, "experiment.yaml", "--set", "network.activation=suish")
+    plain = yaml.safe_load((run / "config.yaml").read_text())["network"]
+    assert plain["activation"] == "reu"
+    assert plain["layers"][1]["activation"]["learn"] == ["g"]
+    for command in ("eval", "gradcheck"):
+        assert nnlab_here(command, run, cwd=tmp_path).exit_code == 0
+
+
+def test_names_of_the_literature_serve_as_arms():
+    arms = arms_from(["atlu", "psgu:a=2", "x * tanh(exp(x))"], ALL_ACTIVATIONS)
+    assert [arm.label for arm in arms] == ["calu", "psgu(a=2)", "x * tanh(exp(x))"]
+    assert arms[0].entry is ALL_ACTIVATIONS["calu"]

@@ -84,7 +84,7 @@ def completed(folder, monkeypatch, capsys):
         (["gradcheck", "ir"], ["iris.yaml", "iris"]),
         (["draw", "ir"], ["iris.yaml", "iris"]),
         (["compare-activations", "-a", "hard_t"], ["hard_tanh"]),
-        (["compare-activations", "--activation", "squ"], ["squareplus"]),
+        (["compare-activations", "--activation", "squ"], ["squareplus", "squish", "squared_relu"]),
         (["activations", "show", "ge"], ["gelu", "gelu_tanh"]),
         (["activations", "plot", "relu", "mis"], ["mish"]),
         (["losses", "show", "hu"], ["huber"]),

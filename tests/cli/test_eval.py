@@ -660,7 +660,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_place(columns, words, mult
 
 # --- what stands in the predictions -----------------------------------------------------------------------------------
 
-ABOUT = "name: t\ntask: multiclass\ndata: {source: d.csv, test: 0.2}\nnetwork: {layers: [3]}\ntraining: {steps: 3}\n"
+ABOUT = "name: t\ntask: multiclass\ndata: {source: d.csv, test: 0.2}\nnetwork: {layers: [3], init: recommended}\ntraining: {steps: 3}\n"
 
 
 def rows_named(target, classes, inputs=("a", "b")):

@@ -10,7 +10,9 @@ from support import NOTEBOOKS, nnlab, nnlab_here, parse_json, read_json, trained
 
 from nnlab.config import plugins
 from nnlab.config.plugins import with_plugins
+from nnlab.experiments.catalogue import listed
 from nnlab.experiments.train import Training
+from nnlab.maths.literature import ALL_ACTIVATIONS
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -76,6 +78,16 @@ def test_a_plugin_that_is_no_file_is_refused(plugin, tmp_path):
     result = nnlab_here("train", write(tmp_path, XOR), "--plugin", plugin, cwd=tmp_path)
     assert result.exit_code == 2
     assert "found no file, expected a plugin written in Python" in result.stderr
+
+
+def test_a_plugin_may_give_its_function_a_name_of_the_literature(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(CUBE.replace('"cube"', '"gcu"'), encoding="utf-8")
+    table = with_plugins([file])
+    assert table["gcu"] is not ALL_ACTIVATIONS["gcu"]
+    assert table["smish"] is ALL_ACTIVATIONS["smish"]
+    assert list(table).count("gcu") == 1
+    assert [about["formula"] for about in listed("activations", table) if about["name"] == "gcu"] == ["z³"]
 
 
 def test_the_same_plugin_twice_is_refused(tmp_path):

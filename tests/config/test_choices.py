@@ -15,6 +15,7 @@ from nnlab.config.schema import Experiment
 from nnlab.errors import ConfigError
 from nnlab.maths.activations import ACTIVATIONS, Activation
 from nnlab.maths.initializers import INITIALIZERS
+from nnlab.maths.literature import ALL_ACTIVATIONS
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
@@ -121,7 +122,7 @@ def test_an_experiment_knows_the_activations_it_was_read_with():
     assert read().read_from(read_text("a: 1", "other.yaml")).activations is OWN
     assert copy.deepcopy(read()).activations is OWN
     assert read(TEXT.replace("noisy", "tanh"), ACTIVATIONS).activations is ACTIVATIONS
-    assert pickle.loads(pickle.dumps(read())).activations is ACTIVATIONS
+    assert pickle.loads(pickle.dumps(read())).activations is ALL_ACTIVATIONS
 
 
 def test_a_choice_from_a_word_is_refused_with_all_its_faults_and_no_place():

@@ -34,7 +34,7 @@ TEXT = """\
 name: churn
 task: binary
 data: {source: d.csv, target: target, test: 0.24, scale: standard}
-network: {layers: [4]}
+network: {layers: [4], init: recommended}
 optimizer: {name: adam, learning_rate: 0.01}
 training: {epochs: 20, batch_size: 32}
 """

@@ -281,7 +281,8 @@ def test_a_diverged_run_can_be_evaluated_and_resumed(tmp_path):
 
 
 def test_the_account_is_on_stderr_and_in_the_log(tmp_path):
-    run, found, lines = diverged(tmp_path, *AWAY, "--set", "optimizer={name: sgd, learning_rate: 1e10}")
+    words = (*AWAY, "--set", "network.init=recommended", "--set", "optimizer={name: sgd, learning_rate: 1e10}")
+    run, found, lines = diverged(tmp_path, *words)
     logged = [text.split(" ", 1)[1] for text in (run / "train.log").read_text(encoding="utf-8").splitlines()]
     norms = [f"{entry['norm']:.3g}" for entry in found["gradient_norms"]]
     account = [
@@ -459,6 +460,7 @@ network:
     - {conv2d: 6, kernel: 3, stride: 2, padding: same}
     - {dropout: 0.3}
     - 9
+  init: recommended
 optimizer: {name: sgd, learning_rate: 1.0e6}
 training: {steps: 6, batch_size: 40, log_every: 1}
 """

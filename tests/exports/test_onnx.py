@@ -18,6 +18,7 @@ from nnlab.exports.onnx.layers import HEADS, LAYERS
 from nnlab.exports.onnx.model import to_onnx
 from nnlab.maths.activations import ACTIVATIONS, Activation
 from nnlab.maths.expressions.tree import OPERATIONS as KNOWN
+from nnlab.maths.literature import LITERATURE
 from nnlab.maths.losses.heads import CLASSES, FUSED, TEXTBOOK
 from nnlab.networks.layers.base import Layer
 from nnlab.networks.layers.elementwise import Elementwise
@@ -127,6 +128,13 @@ def test_formulas_go_over_operator_by_operator(precision, tmp_path):
         found = run_by_onnxruntime(model, x)["output"]
         bound = 3e-6 if precision == "float64" else 1e-5  # of float64 some operators are computed in float32
         assert largest_difference(found, model.outputs(x)) < bound, text
+
+
+def test_functions_of_the_literature_go_over_by_their_formulas(tmp_path):
+    x = inputs(2)
+    for name in ["hat", *list(LITERATURE)[::9]]:
+        model = model_of(tmp_path, [{"activation": name}], x=x, head=HEAD)
+        assert largest_difference(run_by_onnxruntime(model, x)["output"], model.outputs(x)) < 1e-5, name
 
 
 SMALL = st.recursive(

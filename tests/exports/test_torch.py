@@ -93,8 +93,13 @@ def test_every_entry_has_a_module_or_is_refused(tmp_path):
         model, _ = one_layer(tmp_path, {"name": name})
         with pytest.raises(ConfigError, match=f"{name}1: found {name}.*of which PyTorch has no module"):
             modules_of(model)
-    learned = [{"name": "swish", "learn": ["beta"]}, {"name": "swish", "beta": 2.0}, {"formula": "x + sin(x)"}]
-    words = ["swish with a learned beta", "swish beta=2", r"formula x \+ sin\(x\)"]
+    learned = [
+        {"name": "swish", "learn": ["beta"]},
+        {"name": "swish", "beta": 2.0},
+        {"formula": "x + sin(x)"},
+        {"name": "gcu"},
+    ]
+    words = ["swish with a learned beta", "swish beta=2", r"formula x \+ sin\(x\)", "gcu"]
     for choice, found in zip(learned, words, strict=True):
         with pytest.raises(ConfigError, match=f"found {found}, of which PyTorch has no module"):
             modules_of(one_layer(tmp_path, choice)[0])

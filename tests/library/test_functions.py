@@ -433,6 +433,8 @@ def test_an_activation_is_a_function_of_arrays():
     assert nnlab.activation("elu", alpha=0.5)(-1.0) == pytest.approx(0.5 * np.expm1(-1), rel=1e-15)
     assert nnlab.activation("elu:alpha=0.5")(-1.0) == nnlab.activation("elu", alpha=0.5)(-1.0)
     assert nnlab.activation("relu").kinks == (0.0,)
+    assert nnlab.activation("atlu")(1.0) == nnlab.activation("calu")(1.0) == pytest.approx(0.75, rel=1e-15)
+    assert nnlab.activation("tent", a=2.0).slope([-1.0, 1.0]).tolist() == [1, -1]
     assert nnlab.activation("maxout", pieces=2)(np.array([[1.0, 5.0, 2.0, 0.0]])).tolist() == [[5.0, 2.0]]
 
 

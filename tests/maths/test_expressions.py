@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from nnlab.maths.activations import ACTIVATIONS, Activation
 from nnlab.maths.expressions import FUNCTIONS, Formula, FormulaError, Kink, kinks, parse
+from nnlab.maths.expressions.built_in import OTHER_WRITINGS
 from nnlab.maths.expressions.functions import CONDITIONS
 from nnlab.maths.expressions.parser import MAX_LENGTH
 from nnlab.maths.expressions.tree import OPERATIONS, Call, Expression, Name, Number
@@ -306,7 +307,7 @@ SPOKEN = [
 @pytest.mark.parametrize("entry", SPOKEN, ids=lambda entry: entry.name)
 def test_the_formulas_in_the_table_of_activations_say_what_its_functions_compute(entry):
     chosen = {p.name: p.default for p in entry.parameters}
-    ours = activation_of(entry.formula, **chosen)
+    ours = Formula.parse(entry.formula, chosen)  # not its activation, which may compute with the built-in functions
     a = applied(entry.value, GRID, **chosen)
     np.testing.assert_allclose(applied(ours.value, GRID, **chosen), a, rtol=1e-12, atol=1e-14)
     for mine, theirs in [
@@ -317,6 +318,44 @@ def test_the_formulas_in_the_table_of_activations_say_what_its_functions_compute
         theirs(GRID, a, expected, **chosen)
         np.testing.assert_allclose(applied(mine, GRID, slope=True, **chosen), expected, rtol=1e-9, atol=1e-12)
     assert ours.kinks(**chosen) == entry.kinks(**chosen)
+
+
+PLAIN = [
+    entry.name
+    for entry in ACTIVATIONS.values()
+    if isinstance(entry, Activation) and not entry.parameters and not entry.untrainable
+]
+WRITINGS = [
+    *((ACTIVATIONS[name].formula, name) for name in PLAIN), *OTHER_WRITINGS.items(),
+    ("sigmoid(x)*x", "silu"), ("(1 + erf(x / sqrt(2))) * x / 2", "gelu"), ("tanh(log(exp(x) + 1)) * x", "mish"),
+    ("(sqrt(1 + x**2) - 1) / 2 + x", "bent_identity"), ("min(6, max(0, x))", "relu6"),
+    ("x * (1 + erf(x / sqrt(2))) * 0.5", "gelu"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "name"), WRITINGS, ids=[f"{name}: {text}" for text, name in WRITINGS])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_formula_that_a_built_in_activation_has_computes_with_its_functions(text, name, dtype):
+    ours, theirs = activation_of(text), ACTIVATIONS[name]
+    assert (ours.name, ours.formula) == ("mine", parse(text).text())
+    assert (ours.kinks(), ours.at_kink, ours.increasing) == (theirs.kinks(), theirs.at_kink, theirs.increasing)
+    z = np.append(np.random.default_rng(2).normal(0, 5, 200), [0.0, 6.0, -3.0, 90.0, -90.0]).astype(dtype)
+    results = []
+    for entry in (ours.forms(z.dtype), theirs.forms(z.dtype)):
+        a, slope = np.empty_like(z), np.empty_like(z)
+        entry.value(z, a)
+        entry.slope(z, a, slope)
+        results.append((a.tobytes(), slope.tobytes()))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"), [("x * sigmoid(1.5 * x)", {}), ("x * sigmoid(b * x)", {"b": 1.0}), ("x - sigmoid(x)", {})]
+)
+def test_any_other_formula_computes_as_it_is_written(text, parameters):
+    formula = Formula.parse(text, parameters)
+    entry = formula.to_activation("mine", parameters)
+    assert (entry.value, entry.slope) == (formula.value, formula.slope)
 
 
 # --- Derivatives ------------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nnlab.maths.activations import Activation, Function
+from nnlab.maths.expressions.built_in import built_in
 from nnlab.maths.expressions.errors import FormulaError
 from nnlab.maths.expressions.kinks import Kink, check_parameter_slope, kinks
 from nnlab.maths.expressions.parser import parse
@@ -76,14 +77,14 @@ class Formula:
     def to_activation(self, name: str, defaults: Mapping[str, float]) -> Activation:
         """The activation with these values of the parameters, all of them learnable, none learned by default.
 
-        FormulaError if the formula, for these, jumps or is not finite, or
-        its derivative with respect to a parameter is not.
+        A formula that a built-in activation has computes with the functions of that one. FormulaError if the formula,
+        for these values, jumps or is not finite, or its derivative with respect to a parameter is not.
         """
         values = {parameter: self._default(parameter, defaults) for parameter in self.parameters}
         bends = kinks(self.expression, values)
         for parameter in self.parameters:
             check_parameter_slope(self.expression, parameter, values)
-        return Activation(
+        own = Activation(
             name,
             self.value,
             self.slope,
@@ -97,6 +98,8 @@ class Formula:
             kinks=self.kinks,
             at_kink=_at_kink(bends),
         )
+        same = None if self.parameters else built_in(self.expression)
+        return own if same is None else replace(own, **{field: getattr(same, field) for field in _COMPUTED})
 
     def _default(self, parameter: str, defaults: Mapping[str, float]) -> float:
         value = defaults.get(parameter)
@@ -104,6 +107,10 @@ class Formula:
             found = "no value" if value is None else value
             raise FormulaError(f"found {found} for parameter '{parameter}', expected a finite number", self.text)
         return float(value)
+
+
+# What a formula takes from the built-in activation that it says.
+_COMPUTED = ("value", "slope", "value_float32", "slope_float32", "kinks", "at_kink", "increasing")
 
 
 def _at_kink(bends: tuple[Kink, ...]) -> str:
