@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.comparison.benchmark.tables import errors_table, tables_of
@@ -51,7 +51,7 @@ def benchmark_page(folder: RunFolder, name: str, summary: BenchmarkSummary, warn
         Section("Verdict", sentences, folded=True),
         Section("Pictures", pictures=pictures),
         Section("Tables", tables=others, folded=True),
-        Section("Set by set", [sentence for one in summary.sets.values() for sentence in one.sentences], folded=True),
+        Section("Set by set", [*_set_by_set(summary)], folded=True),
         experiment_section(folder.path, "config.yaml: the suite; its experiments lie beside it."),
         environment_section(run),
     ]
@@ -60,6 +60,13 @@ def benchmark_page(folder: RunFolder, name: str, summary: BenchmarkSummary, warn
     about = f"nnlab benchmark, begun {begun_in(run)}, {_size(summary)}"
     headline = next(iter(sentences), "Nothing could be compared.")
     return Page(title, about, headline if is_whole else f"{_left(summary)} {headline}", "plain", filled(sections))
+
+
+def _set_by_set(summary: BenchmarkSummary) -> Iterator[str]:
+    """What each set says alone, and what limits that."""
+    for name, one in summary.sets.items():
+        yield from one.sentences
+        yield from (f"{name}: warning: {warning}" for warning in one.warnings)
 
 
 def _size(summary: BenchmarkSummary) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from nnlab.comparison.tables import pair_columns, pair_texts, settings_text, text_of
+from nnlab.comparison.variants import short
 from nnlab.maths.statistics.across import sets_of
-from nnlab.report.page import Cell, HtmlTable
+from nnlab.report.page import Amount, Cell, HtmlTable
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
 
@@ -94,17 +95,28 @@ def tables_of(summary: BenchmarkSummary) -> list[HtmlTable]:
 
 
 def errors_table(summary: BenchmarkSummary) -> HtmlTable:
-    """A row per arm, best first, with its mean error on each set."""
-    columns = ["arm", *summary.sets]
+    """A row per arm, best first, with its average rank over the sets and its mean error on each."""
+    ranks = summary.across.average_ranks if summary.across else {}
+    columns = ["arm", *(["average rank"] if ranks else []), *summary.sets]
     rows: list[list[Cell]] = [
-        [label, *(_mean(one.arms.get(label)) for one in summary.sets.values())] for label in summary.verdict.ranking
+        [label, *_rank(ranks, label), *(_mean(one.arms.get(label)) for one in summary.sets.values())]
+        for label in summary.verdict.ranking
     ]
-    rows.append(["chance", *(one.chance for one in summary.sets.values())])
+    rows.append(["chance", *([None] if ranks else []), *(_rounded(one.chance) for one in summary.sets.values())])
     return HtmlTable("Mean error over the seeds, smaller is better", columns, rows if summary.sets else [])
 
 
-def _mean(arm: SetArm | None) -> float | None:
-    return None if arm is None else arm.mean
+def _rank(ranks: Mapping[str, float], label: str) -> list[Cell]:
+    return [_rounded(ranks.get(label), 3)] if ranks else []
+
+
+def _mean(arm: SetArm | None) -> Cell:
+    return None if arm is None else _rounded(arm.mean)
+
+
+def _rounded(value: float | None, digits: int = 4) -> Cell:
+    """A number with so many digits."""
+    return None if value is None else Amount(value, f"{value:.{digits}g}")
 
 
 def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
@@ -114,19 +126,19 @@ def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
     columns = ["better", "worse", "error (%)", "95 % from", "to", "next set from", "to", "won", "same", "lost"]
     columns += ["P(better)", "P(same)", "P(worse)", "p by Holm", "told apart", "better on at least"]
     rows: list[list[Cell]] = []
-    for pair in summary.across.pairs:
+    for pair in sorted(summary.across.pairs, key=lambda pair: (pair.p_adjusted, pair.p, pair.mean.estimate)):
         mean, following = pair.mean, pair.next_set
         amounts = map(_change, (mean.estimate, mean.low, mean.high, following.low, following.high))
-        beliefs = [round(share, 4) for share in (pair.p_better, pair.p_same, pair.p_worse)]
-        record = [pair.wins, pair.ties, pair.losses, *beliefs, pair.p_adjusted]
+        beliefs = [_rounded(share, 3) for share in (pair.p_better, pair.p_same, pair.p_worse)]
+        record: list[Cell] = [pair.wins, pair.ties, pair.losses, *beliefs, _rounded(pair.p_adjusted, 3)]
         apart = "yes" if pair.told_apart else "no"
         rows.append([pair.better, pair.worse, *amounts, *record, apart, pair.at_least])
     yield HtmlTable(f"Pairs over {sets_of(len(summary.across.families))}", columns, rows)
 
 
-def _change(log_ratio: float | None) -> float | None:
+def _change(log_ratio: float | None) -> Cell:
     """The logarithm of a ratio of errors in percent: -50 is half the error."""
-    return None if log_ratio is None else 100 * math.expm1(log_ratio)
+    return None if log_ratio is None else _rounded(100 * math.expm1(log_ratio), 3)
 
 
 def sets_table(summary: BenchmarkSummary) -> HtmlTable:
@@ -138,14 +150,16 @@ def sets_table(summary: BenchmarkSummary) -> HtmlTable:
 
 def _about(one: SetSummary) -> list[Cell]:
     error = f"1 - {one.figure}" if one.larger_is_better else one.figure
-    return [one.family, error, one.rows, one.parameters, len(one.seeds), one.chance]
+    return [one.family, error, one.rows, one.parameters, len(one.seeds), _rounded(one.chance)]
 
 
 def _start_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
     """How the weights of each arm start, as on the first set that has it."""
     found = {label: arm for one in reversed(summary.sets.values()) for label, arm in one.arms.items()}
     rows: list[list[Cell]] = [
-        [label, found[label].initialiser, found[label].gain] for label in summary.verdict.ranking if label in found
+        [label, found[label].initialiser, _rounded(found[label].gain, 5)]
+        for label in summary.verdict.ranking
+        if label in found
     ]
     yield HtmlTable("How hidden layers start", ["arm", "initialiser", "gain"], rows)
 
@@ -161,4 +175,4 @@ def _chosen_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
 
 
 def _settings(arm: SetArm | None) -> str:
-    return "" if arm is None else settings_text(arm.settings)
+    return "" if arm is None else ", ".join(short(tuple(arm.settings.items())))
