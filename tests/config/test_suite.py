@@ -57,6 +57,7 @@ budget: many
             "suite.yaml:3:7: network.activation=elu: found",
         ),
         ("arms: [relu, tanh]\ntune: {network.l2: '0..1'}", "suite.yaml:3:7: found a range without --budget"),
+        ("arms: [relu, tanh]\nbudget: 3", "suite.yaml:3:9: found budget without tune"),
         ("arms: [relu, tanh]\nmetric: acuracy", "suite.yaml:1:15: xor: metric: a binary task has no figure 'acuracy'"),
     ],
 )

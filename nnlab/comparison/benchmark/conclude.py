@@ -42,7 +42,9 @@ def conclude(
     errors = errors_of(trained, [*suite.arms])
     across = None if errors is None else compared(suite, errors)
     ranking = [*(across.ranking if across else ()), *suite.arms]
-    own = [sentence for one in sets.values() for sentence in one.sentences]
+    sentences = [*(across.sentences if across else ())]
+    if across is None or len(across.families) < 2:  # then sets have more to say by themselves
+        sentences = [*(sentence for one in sets.values() for sentence in one.sentences), *sentences]
     summary = BenchmarkSummary(
         run=run,
         status=status,
@@ -55,7 +57,7 @@ def conclude(
         across=None if across is None else across_summary(across),
         verdict=VerdictSummary(
             ranking=tuple(dict.fromkeys(ranking)),
-            sentences=across.sentences if across and across.sentences else tuple(own),
+            sentences=tuple(sentences),
             warnings=(*_warnings(sets), *left_out(suite, trained, errors), *(across.warnings if across else ())),
         ),
         seconds=round(seconds, 3),

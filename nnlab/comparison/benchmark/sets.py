@@ -190,6 +190,8 @@ def _baseline(source: SuiteFile, words: Mapping[str, str]) -> str:
 
 def _check_tuning(source: SuiteFile) -> None:
     """ConfigError, at its place in the suite, for what cannot be tuned in any experiment."""
+    if source.suite.budget is not None and not source.suite.tune:
+        source.refuse([(("budget",), "found budget without tune, expected what is to be tuned")])
     try:
         tuning_points(source.suite.tuned, source.suite.budget, 0)
     except ConfigError as error:
