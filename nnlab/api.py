@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nnlab.experiments.dry_run import DryRun
     from nnlab.experiments.evaluate import Evaluation, Opened
     from nnlab.experiments.gating import Gating
+    from nnlab.experiments.passport import Passport
     from nnlab.experiments.redraw import DrawnPicture, KeptPicture, KeptPictures
     from nnlab.experiments.run_facts import RunDiff, RunFacts
     from nnlab.experiments.run_list import RunTable
@@ -1038,6 +1039,28 @@ def describe(text: str, values: Mapping[str, float] | None = None, plugins: Sequ
     from nnlab.experiments.catalogue import describe as describe_activation
 
     return describe_activation(text, with_plugins(plugins), values)
+
+
+def activation_passport(
+    text: str,
+    out: Path | None = None,
+    *,
+    values: Mapping[str, float] | None = None,
+    plugins: Sequence[Path] = (),
+) -> Passport:
+    """The passport of an activation, given by name or as a formula in x, with `values` of its parameters.
+
+    What it is among all known functions, what it does to signals and gradients in a wide network, what it costs and how
+    exact it is. `out` is a picture of it, as in `draw_activations`.
+    """
+    from nnlab.config.plugins import with_plugins
+    from nnlab.experiments.passport import passport, picture
+
+    (output,) = _outputs([out], plugins, Path(), None)
+    found = passport(text, with_plugins(plugins), values)
+    if output is not None:
+        picture(found, output)
+    return found
 
 
 def draw_activations(

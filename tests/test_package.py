@@ -230,6 +230,14 @@ def test_matplotlib_is_loaded_only_when_something_is_drawn():
     assert loaded & {"matplotlib", "typer", "rich", "mlflow", "tensorboard"} == set()
 
 
+def test_a_passport_loads_matplotlib_only_for_its_page():
+    words = ["activations", "show", "relu"]
+    loaded, code = loaded_by(f"sys.argv = ['nnlab', *{words}]\nfrom nnlab.cli.app import main\nmain()")
+    assert code == 0
+    assert "numpy" in loaded
+    assert loaded & {"matplotlib", "PIL", "pandas"} == set()
+
+
 def test_special_functions_are_scipys_loaded_when_one_is_asked_for():
     from_numpy, _ = loaded_by("import nnlab.maths.functions.gates")
     assert {"numpy", "scipy"} - from_numpy == {"scipy"}

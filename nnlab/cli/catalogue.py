@@ -43,6 +43,18 @@ Values = Annotated[
     typer.Option("--set", metavar="NAME=NUMBER", help="A parameter of the activation, or of the formula. Repeatable."),
 ]
 
+PassportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=o.picture,
+        metavar="FILE",
+        help="Draw the passport, too: a name that ends in .png, .svg or .pdf.",
+        show_default=False,
+    ),
+]
+
 KINDS = {
     "activations": "activation functions",
     "losses": "losses",
@@ -142,12 +154,22 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value).lower()
 
 
-def show(text: Text, *, sets: Values = None, plugin: o.Plugin = None, output: BareOutput) -> None:
-    """Show an activation, or a formula with its derived slope."""
+def show(
+    text: Text, *, out: PassportFile = None, sets: Values = None, plugin: o.Plugin = None, output: BareOutput
+) -> None:
+    """Show the passport of an activation, or of a formula with its derived slope: what it is, does and costs."""
+    o.use_threads(1)
     from nnlab import api
+    from nnlab.experiments.passport import document
+    from nnlab.experiments.passport_text import passport_lines
+    from nnlab.storage.outputs import is_stdout
 
-    about = api.describe(text, _values(sets or ()), plugin or ()).about
-    output.result(about, *map(printable, _lines(about)))
+    if out is not None and is_stdout(out):
+        raise ConfigError("--out: found stdout, which takes the passport in words, expected a file")
+    passport = api.activation_passport(text, out, values=_values(sets or ()), plugins=plugin or ())
+    about = passport.description.about
+    lines = [*_lines(about), *passport_lines(passport), *([] if out is None else [str(out)])]
+    output.result({**about, "passport": document(passport)}, *map(printable, lines))
 
 
 def _values(words: Sequence[str]) -> dict[str, float]:
@@ -167,7 +189,8 @@ def _values(words: Sequence[str]) -> dict[str, float]:
 def _lines(about: dict[str, Any]) -> list[str]:
     """The lines that describe an activation."""
     lines = [f"{about['name']}", f"  f(x)  = {about['formula']}", f"  f'(x) = {about['slope_formula']}"]
-    lines += [f"  range {about['range']}; {_start(about)}; {about['source']}"]
+    known = "" if about["range"] == "unknown" else f"range {about['range']}; "
+    lines += [f"  {known}{_start(about)}; {about['source']}"]
     lines += [f"  parameter {_parameter(parameter)}" for parameter in about["parameters"]]
     lines += [
         f"  kink at x = {kink['x']:g}: slope {kink['left']:g} on the left, {kink['right']:g} on the right, "

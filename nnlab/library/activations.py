@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnlab.errors import ConfigError, printable
 from nnlab.experiments.catalogue import Description, describe, entry_and_values
+from nnlab.experiments.passport import document, passport
 from nnlab.library.html import activation_html
 from nnlab.maths.activations import Activation, AnyActivation
 
@@ -62,6 +63,13 @@ class ActivationFunction:
     def description(self) -> Description:
         """What the catalogue says of it: formula, slope, range, source."""
         return describe(self.text, self.activations, self.parameters)
+
+    def passport(self) -> dict[str, Any]:
+        """What `nnlab activations show --json` prints below `passport`: what it is, does to signals, and costs.
+
+        Gradients of random networks and nanoseconds are measured, which takes most of a second.
+        """
+        return document(passport(self.text, self.activations, self.parameters))
 
     def check(self) -> None:
         """ConfigError for an unknown name or parameter, and for a formula that cannot be read."""

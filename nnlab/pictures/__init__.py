@@ -18,6 +18,7 @@ health.py   dead and saturated units, gradients and updates over the steps and o
 arms.py     several activations (arms) over many seeds
 survival.py    how soon the arms' seeds reach a target, and the ranking of the arms
 runs.py        the curves of several runs over each other
+passport.py    what an activation does to signals and gradients, on one page
 sweeps.py      a figure over the keys of a sweep
 pair_matrix.py, critical_difference.py  every pair of arms over several data sets; their average ranks
 forest.py      an arm against the baseline on each data set, and on the next one
@@ -58,6 +59,7 @@ from nnlab.pictures.operations import MOST_LAYERS, operations  # noqa: E402
 from nnlab.pictures.pair_matrix import pair_matrix  # noqa: E402
 from nnlab.pictures.paper import fit_to, page_for  # noqa: E402
 from nnlab.pictures.parameters import learned_parameters, parameters  # noqa: E402
+from nnlab.pictures.passport import PassportCurve, PassportGradients, PassportTimes, passport  # noqa: E402
 from nnlab.pictures.profiles import budget_curves, performance_profiles  # noqa: E402
 from nnlab.pictures.regions import boundary, grid_along, truth_and_prediction  # noqa: E402
 from nnlab.pictures.runs import run_curves  # noqa: E402
@@ -72,6 +74,9 @@ __all__ = [
     "Figure",
     "FunctionCurve",
     "Key",
+    "PassportCurve",
+    "PassportGradients",
+    "PassportTimes",
     "Plane",
     "accuracy",
     "activation",
@@ -114,6 +119,7 @@ __all__ = [
     "page_for",
     "pair_matrix",
     "parameters",
+    "passport",
     "performance_profiles",
     "rankings",
     "run_curves",

@@ -83,7 +83,7 @@ def scale_metric(axes: Axes, which: Literal["x", "y"], values: NDArray[Any], met
     if is_share(metric):
         _scale_percent(axes, which, values)
     elif wants_logarithm(values):
-        _scale_logarithmic(axes, which, values)
+        scale_logarithmic(axes, which, values)
 
 
 def scale_after_start(
@@ -145,7 +145,7 @@ def _scale_percent(axes: Axes, which: str, values: NDArray[Any]) -> None:
     getattr(axes, f"{which}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 6):g}"))
 
 
-def _scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
+def scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
     """Make an axis logarithmic with plain numbers as ticks; over few decades also at 2 and 5."""
     good = values[drawable(values)]
     axes.set(**{f"{which}scale": "log"})

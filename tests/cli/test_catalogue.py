@@ -10,12 +10,22 @@ from support import HOUSES, faults, nnlab_here, trained, write
 
 from nnlab.comparison.arms import arms_from
 from nnlab.experiments.catalogue import describe, describe_all
+from nnlab.experiments.speed import Speed
 from nnlab.maths.activations import ACTIVATIONS, ALIASES
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.literature import ALL_ACTIVATIONS, CERTAINTIES, LITERATURE
 from nnlab.maths.losses import LOSSES
 from nnlab.maths.optimizers import OPTIMIZERS
 from nnlab.maths.schedules import SCHEDULES
+
+
+@pytest.fixture(autouse=True)
+def quick_passports(monkeypatch):
+    """Passports without what is measured and searched for, which test_passport.py looks at."""
+    monkeypatch.setattr("nnlab.experiments.passport.measured_ratios", lambda *_, **__: [])
+    monkeypatch.setattr("nnlab.experiments.passport.speed", lambda *_: Speed(2.0, 3.0, 1.0, 1.0))
+    monkeypatch.setattr("nnlab.experiments.passport.matches", lambda *_: [])
+
 
 TABLES = {"activations": ACTIVATIONS, "losses": LOSSES, "initializers": INITIALIZERS, "optimizers": OPTIMIZERS}
 
