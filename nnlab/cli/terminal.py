@@ -380,7 +380,12 @@ def show_benchmark(screen: Screen, summary: BenchmarkSummary) -> None:
     table = errors_table(summary)
     rows = [[shown(cell, 4) for cell in row] for row in table.rows]
     screen.table(table.caption, table.columns, rows)
-    show_verdict(screen, [*summary.legend(), *summary.verdict.sentences], summary.verdict.warnings)
+    sentences, left = summary.verdict.sentences[:_MOST_SENTENCES], len(summary.verdict.sentences) - _MOST_SENTENCES
+    more = [f"{left:,} more sentences are in report.html."] if left > 0 else []
+    show_verdict(screen, [*summary.legend(), *sentences, *more], summary.verdict.warnings)
+
+
+_MOST_SENTENCES = 20
 
 
 def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
