@@ -299,7 +299,7 @@ def _facts(about: Mapping[str, Any]) -> Iterator[str]:
     if "range" in about:
         yield f"- range: {about['range']}"
     if "initializer" in about:
-        yield f"- starts best with: {_code(about['initializer'])}"
+        yield f"- `init: recommended` is {_code(about['initializer'])}"
     if "tasks" in about:
         yield f"- for: {', '.join(about['tasks'])}"
     if about["source"]:

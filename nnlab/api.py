@@ -721,7 +721,8 @@ def compare(
     seeds: int = 10,
     target: str | None = None,
     layer: str | None = None,
-    init: str | None = None,
+    starts: Sequence[str] = (),
+    gains: Sequence[float] = (),
     tune: Sequence[str] = (),
     jobs: int = 1,
     dask: str | None = None,
@@ -741,11 +742,13 @@ def compare(
     """Train an experiment with several activations, each with so many seeds, and compare them.
 
     Arms are names, names with parameters (`leaky_relu:negative_slope=0.1`) or formulas in x. `layer` varies one hidden
-    layer only; `init` is same, recommended or both; `tune` tries `KEY=V1,V2` and compares the arms at their best
-    settings. `needed` reuses what earlier comparisons under `runs_dir` have trained. `baselines` says whether a linear
-    model is fitted to compare with; by default it is for a table of up to 50,000 training rows. With `live` the page
-    live.html in the folder follows the trainings; the watcher is told its path. Pictures are drawn as PNG, and in the
-    formats `figures`, svg and pdf, beside. `log_to` as for `train`, with the medians over the seeds for each arm.
+    layer only; `tune` tries `KEY=V1,V2` and compares the arms at their best settings. `starts` are some of fair, same
+    and own, and `gains` factors of all initial weights: arms are compared under the first start, and the sign of each
+    difference is looked at under every start with every gain. `needed` reuses what earlier comparisons under `runs_dir`
+    have trained. `baselines` says whether a linear model is fitted to compare with; by default it is for a table of up
+    to 50,000 training rows. With `live` the page live.html in the folder follows the trainings; the watcher is told its
+    path. Pictures are drawn as PNG, and in the formats `figures`, svg and pdf, beside. `log_to` as for `train`, with
+    the medians over the seeds for each arm.
     """
     from nnlab.comparison.prepare import activation_arms
     from nnlab.experiments.gating import Gating
@@ -755,7 +758,8 @@ def compare(
     refuse_other_formats(figures)
     (report,) = _outputs([junit], [*file.read_files, *_pieces(runs_dir, needed=needed)], runs_dir, baseline)
     gating = Gating(runs_dir, baseline, report, baselines)
-    arms = activation_arms(file, activations, seeds, target=target, layer=layer, init=init, tune=tune, gates=gates)
+    varied: dict[str, Any] = {"layer": layer, "starts": starts, "gains": gains, "tune": tune}
+    arms = activation_arms(file, activations, seeds, target=target, gates=gates, **varied)
     gating.check_used(arms.gates)
     about: dict[str, Any] = {
         "runs": runs_dir,

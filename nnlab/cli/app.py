@@ -47,8 +47,17 @@ class Commands(TyperGroup):
         near = [name for name in self.commands if args[0] and name.startswith(args[0])]
         if not ctx.resilient_parsing and near and args[0] not in near:
             ctx.fail(f"No such command '{args[0]}'. Did you mean {' or '.join(map(repr, near))}?")
+        for word in () if ctx.resilient_parsing else args[1:]:
+            if fault := _REPLACED.get((args[0], word.partition("=")[0])):
+                ctx.fail(fault)
         return super().resolve_command(ctx, args)
 
+
+# Options that there were once, and what is in their place.
+_REPLACED = {
+    ("compare-activations", "--init"): "No such option: --init. In its place is --starts: fair, same (one initialiser "
+    "for all) or own (the one recommended for each activation), or several with commas between."
+}
 
 # Each with a line for `nnlab --help` that fits into 80 columns.
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {

@@ -224,10 +224,8 @@ def _second_name(second: str) -> str:
 
 
 def _start(about: dict[str, Any]) -> str:
-    """The default initialiser of the layer before an activation, in words."""
-    if about["name"] == "formula" or "certainty" in about:  # for which no recommendation is known
-        return f"starts with {about['initializer']}, unless network.init names another"
-    return f"starts best with {about['initializer']}"
+    """The initialiser that `init: recommended` takes for the layer before an activation, in words."""
+    return f"init: recommended is {about['initializer']}"
 
 
 def plot(

@@ -12,6 +12,7 @@ from nnlab.cli import completion
 from nnlab.cli import groups as g
 from nnlab.cli import options as o
 from nnlab.cli.output import command_line
+from nnlab.errors import ConfigError, printable
 
 Activation = Annotated[
     list[str] | None,
@@ -44,13 +45,23 @@ Layer = Annotated[
         show_default=False,
     ),
 ]
-Init = Annotated[
+Starts = Annotated[
     str | None,
     typer.Option(
-        "--init",
-        autocompletion=completion.one_of("same", "recommended", "both"),
-        metavar="WHICH",
-        help="One initialiser for all (same), each activation's own (recommended), or both, side by side.",
+        "--starts",
+        autocompletion=completion.one_of("fair", "same", "own", "fair,same,own"),
+        metavar="fair,same,own",
+        help="Start all arms fairly, from the same initialiser, from each one's own, or from each of these in turn.",
+        show_default=False,
+    ),
+]
+Gains = Annotated[
+    str | None,
+    typer.Option(
+        "--gains",
+        autocompletion=completion.one_of("0.5,1,2"),
+        metavar="G1,G2,…",
+        help="Multiply all initial weights by each of these, under each start.",
         show_default=False,
     ),
 ]
@@ -73,14 +84,27 @@ class ComparisonOptions:
     seeds: Seeds = 10
     target: Target = None
     layer: Layer = None
-    init: Init = None
+    starts: Starts = None
+    gains: Gains = None
     tune: Tune = None
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What `nnlab.api.compare` takes of it."""
-        own = {name: getattr(self, name) for name in ("seeds", "target", "layer", "init")}
-        return {"activations": self.activation or DEFAULT_ARMS, "tune": self.tune or (), **own}
+        own = {name: getattr(self, name) for name in ("seeds", "target", "layer")}
+        own |= {"starts": _parts(self.starts), "gains": [*map(_number, _parts(self.gains))], "tune": self.tune or ()}
+        return {"activations": self.activation or DEFAULT_ARMS, **own}
+
+
+def _parts(text: str | None) -> list[str]:
+    return [] if text is None else [part.strip() for part in text.split(",")]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"--gains: found {printable(text)!r}, expected numbers above 0") from None
 
 
 def compare_activations(

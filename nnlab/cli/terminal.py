@@ -352,17 +352,18 @@ def _show_kinks(screen: Screen, report: PointReport) -> None:
 
 def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     """Print the arms, best first: final figures and steps to the target; then the verdict."""
-    from nnlab.comparison.tables import baseline_rows
+    from nnlab.comparison.tables import baseline_rows, start_cells, start_columns
 
-    arms, seeds = _ranked(summary), len(summary.seeds)
+    arms, seeds, starts = _ranked(summary), len(summary.seeds), start_columns(summary)
     split, _, metric = summary.figure.partition("/")
     figures = sorted(
         (name for name in arms[0][1].final if name.startswith(f"{split}/")),
         key=lambda name: name != summary.figure,
     )
-    columns = ["activation", *map(summary.shown, figures), f"median {metric}", "diverged"]
-    rows = [[label, *_final_cells(arm, figures)] for label, arm in arms]
-    rows += [[label, *_baseline_cells(finals, figures)] for label, finals in baseline_rows(summary).items()]
+    columns = ["activation", *starts, *map(summary.shown, figures), f"median {metric}", "diverged"]
+    rows = [[label, *start_cells(arm, starts), *_final_cells(arm, figures)] for label, arm in arms]
+    blank = ["–" for _ in starts]
+    rows += [[label, *blank, *_baseline_cells(finals, figures)] for label, finals in baseline_rows(summary).items()]
     screen.table(f"Mean and 95 % interval over {seeds:,} seeds", columns, rows)
     health = [name for name in ("dead", "saturated") if any(name in arm.health for _, arm in arms)]
     columns = ["activation", "reached it", "median steps", "median time", "area", "time per step", *health]

@@ -109,6 +109,7 @@ def compare(
     baseline: Measured | None = None,
     baselines: bool | None = None,
     remarks: Sequence[str] = (),
+    starts: Sequence[str] = (),
     conclude: Conclude | None = None,
     formats: Sequence[str] = (),
     live: Announce | None = None,
@@ -121,9 +122,9 @@ def compare(
     Finished work is saved in pieces; with `needed`, the pieces of all comparisons under `runs` are reused. Gates are
     checked against the figures of the arms; a gate that could never be met is a ConfigError before anything is written.
     The other arms go on when one fails; NnlabError if all fail. `conclude` replaces the conclusions of a comparison,
-    as a sweep does, and `remarks` are sentences added to the verdict. `baselines` says whether a linear model is fitted
-    to compare with; by default it is for tables that are not too large. Pictures are drawn as PNG and in the other
-    `formats`.
+    as a sweep does, and `remarks` are sentences added to the verdict. `starts` are the names of the variants' starts,
+    of which the first is tested. `baselines` says whether a linear model is fitted to compare with; by default it is
+    for tables that are not too large. Pictures are drawn as PNG and in the other `formats`.
     If it is interrupted or fails, the folder records that, with the conclusions on the arms that are trained.
     With `live` there is a page that follows the trainings; `live` is told its path. The file `kept` of data goes into
     the folder. At the end, however it comes, the folder is handed to `loggers`; where there is no result to say that
@@ -154,6 +155,7 @@ def compare(
             remarks=remarks,
             baselines=baselines,
             formats=formats,
+            starts=starts,
         )
         work = Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)

@@ -25,6 +25,8 @@ The keys of summary.json, on which scripts rely; a figure that could not be meas
       health                  with training.health: dead and saturated, in the form of final figures, as last measured,
                               averaged over the layers
       gradcheck               with training.gradcheck: what the check of the first seed's first steps has found
+      initializer, gain       how its weights started, such as `fair γ = 1.677`, and the factor of all of them
+      name, starts            the label of its activation alone, and the starts under which it is trained so
     baselines.<figure>        baseline/majority/test/accuracy and so on, in the form of a final figure; the linear model
                               is fitted for the first ten seeds, null for the others
     pairs[]                   better, worse, common seeds; difference in favour of the better one with low, high,
@@ -39,6 +41,10 @@ The keys of summary.json, on which scripts rely; a figure that could not be meas
                               compare these best arms only
     tuned                     if settings were tuned: chosen_by; same_settings: settings, why; arms.<family>: labels
                               of the arms `same` and `best`, and the best settings
+    starts                    if there were several: their names; tested: the one under which pairs, shares, wins and
+                              verdict compare the arms; pairs[] and shares[]: for each of these pairs the differences
+                              in favour of the better arm by start, null if not known, and is_robust: whether all are
+                              above 0, null if the pair was not told apart
     failed                    the reason for each arm that could not be trained
     gates                     each gate and its outcome
 """
@@ -75,6 +81,7 @@ from nnlab.maths.statistics import (
     Pair,
     Reached,
     SharePair,
+    Starts,
     Verdict,
     area_under_curve,
     mean_over_seeds,
@@ -88,6 +95,7 @@ from nnlab.maths.statistics import (
 from nnlab.networks.learned import parameter_figures
 from nnlab.report.page import counted
 from nnlab.setup.network import network_for
+from nnlab.setup.starts import start_of
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.gradients import GradientSummary
 from nnlab.storage.metrics import finite
@@ -101,7 +109,9 @@ from nnlab.storage.summary import (
     SeveralSummary,
     ShareOfSeeds,
     SharePairSummary,
+    StartsSummary,
     StepsToTarget,
+    UnderStarts,
     VerdictSummary,
     formulas_of,
 )
@@ -129,7 +139,8 @@ class Trained:
     sentences to add to the verdict; `baselines` says whether a linear model was asked for; `checks` are the outcomes of
     the arms' gradient checks. `status` is that of the summary. Of a comparison that was broken off, which has not
     ended, `unfinished` are the labels of the arms that were to follow; its gates are not held. Pictures are
-    drawn as PNG and in the other `formats`.
+    drawn as PNG and in the other `formats`. `starts` are the names of all starts, the one in which arms are compared
+    first.
     """
 
     experiment: Experiment
@@ -148,6 +159,13 @@ class Trained:
     has_ended: bool = True
     unfinished: Sequence[str] = ()
     formats: Sequence[str] = ()
+    starts: Sequence[str] = ()
+
+    @property
+    def tested(self) -> str | None:
+        """The start under which arms are compared: the first of several that has trained arms."""
+        known = {start for arm in self.arms for start in arm.starts}
+        return next((start for start in self.starts if start in known), None) if len(self.starts) > 1 else None
 
     def measured(self) -> dict[str, Measurements]:
         """The measurements of each arm, by label."""
@@ -161,9 +179,19 @@ class Trained:
         """The parts of summary.json on the arms, by label: what was measured, and what makes an arm of config.yaml."""
         shared = to_plain(self.experiment)
         return {
-            label: one.summary(self.checks.get(label), _sections(to_plain(self._exactly(one.arm)), shared))
+            label: one.summary(
+                self.checks.get(label), _sections(to_plain(self._exactly(one.arm)), shared), self._start(one.arm)
+            )
             for label, one in found.items()
         }
+
+    def _start(self, arm: Arm) -> tuple[str, float]:
+        """How the weights of an arm started, in words where its data are there, and the factor of all of them."""
+        experiment = self._exactly(arm)
+        gain = experiment.network.init.gain
+        if self.dataset is None:
+            return "", gain
+        return start_of(network_for(experiment, self.dataset.sample_shape, self.dataset.y.shape[1]), gain), gain
 
     def _exactly(self, arm: Arm) -> Experiment:
         return self.experiments.get(arm.label) or arm_experiment(self.experiment, arm.choice)
@@ -202,15 +230,17 @@ def _sections(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, An
 def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | None = None) -> Compared:
     """Compare the arms with each other, evaluate the gates, and write the files of a comparison.
 
-    If settings were tuned, only the best arm of each family is compared.
+    If settings were tuned, only the best arm of each family is compared, and of several starts only the first.
     """
     experiment, gates = trained.experiment, gates if trained.has_ended else ()
     metric = next(iter(TRAINING_METRICS[experiment.task]))
     headline, larger = f"{trained.split()}/{metric}", metric_of(metric).larger_is_better
     found, tuned = trained.measured(), tuned_from(trained.arms, experiment)
-    compared = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
+    best = [one for label, one in found.items() if tuned is None or label in tuned.best.values()]
+    compared = [one for one in best if trained.tested is None or trained.tested in one.arm.starts]
+    starts = _under_starts(best, trained, headline, larger_is_better=larger)
     beside = _beside(trained, [one.arm for one in compared], headline, gates)
-    verdict = _verdict(compared, trained, headline, beside.idle, larger_is_better=larger)
+    verdict = _verdict(compared, trained, headline, beside.idle, starts, larger_is_better=larger)
     arms = trained.summaries(found)
     baselines = {name: over_seeds(values, _possible_of(experiment, name)) for name, values in beside.finals.items()}
     measured = figures_of_arms(arms, len(trained.seeds)) | {name: one.mean for name, one in baselines.items()}
@@ -240,6 +270,7 @@ def finish(trained: Trained, gates: Sequence[Gate] = (), baseline: Measured | No
             ),
         ),
         **({"best": dict(tuned.best), "tuned": tuned.summary()} if tuned else {}),
+        **({"starts": _starts_summary(starts, trained, verdict)} if starts else {}),
         **tail_of(trained, outcomes),
     )
     drawn = [one.arm for one in compared if one.arm.label in verdict.ranking[:MOST_DRAWN]]
@@ -341,9 +372,12 @@ class Measurements:
         }
 
     def summary(
-        self, gradcheck: GradientSummary | None = None, sections: Mapping[str, Any] | None = None
+        self,
+        gradcheck: GradientSummary | None = None,
+        sections: Mapping[str, Any] | None = None,
+        start: tuple[str, float] = ("", 1.0),
     ) -> ArmSummary:
-        """The arm's part of summary.json, with its own `sections` of config.yaml."""
+        """The arm's part of summary.json, with its own `sections` of config.yaml, and its initialiser and gain."""
         arm, seeds = self.arm, len(self.arm.diverged)
         hits, lost = int(np.isfinite(self.steps_to_target).sum()), int(arm.diverged.sum())
         steps = median_steps(self.steps_to_target, self.end)
@@ -370,7 +404,15 @@ class Measurements:
             **({"gradcheck": gradcheck} if gradcheck else {}),
             experiment=dict(sections or {}),
             weights=weights_digest(arm.theta, arm.statistics),
+            initializer=start[0],
+            gain=start[1],
+            name=arm.name,
+            starts=arm.starts,
         )
+
+    def hits(self, seeds: Sequence[int]) -> dict[int, bool]:
+        """Whether each seed reached the target."""
+        return dict(zip(seeds, np.isfinite(self.steps_to_target).tolist(), strict=True))
 
     def health(self) -> dict[str, Array]:
         """Last measured dead and saturated share of each seed, (R,), averaged over the activation layers."""
@@ -472,18 +514,52 @@ def _possible_of(experiment: Experiment, baseline: str) -> tuple[float, float]:
 
 
 def _verdict(
-    arms: Sequence[Measurements], trained: Trained, figure: str, idle: frozenset[str], *, larger_is_better: bool
+    arms: Sequence[Measurements],
+    trained: Trained,
+    figure: str,
+    idle: frozenset[str],
+    starts: Starts | None,
+    *,
+    larger_is_better: bool,
 ) -> Verdict:
     """Statistical verdict on the arms by a figure, and by the target if that was measured."""
-    seeds, text = trained.seeds, trained.target.text
-    scores = {one.arm.label: scores_of(one.arm, seeds, figure) for one in arms}
-    hits = {
-        one.arm.label: dict(zip(seeds, np.isfinite(one.steps_to_target).tolist(), strict=True))
-        for one in arms
-        if trained.target.figure in one.arm.curves
-    }
+    scores = {one.arm.label: scores_of(one.arm, trained.seeds, figure) for one in arms}
+    hits = {one.arm.label: one.hits(trained.seeds) for one in arms if trained.target.figure in one.arm.curves}
     about = figure_for(trained.experiment, figure, larger_is_better)
-    return verdict(scores, about, Reached(text, hits), idle=idle)
+    return verdict(scores, about, Reached(trained.target.text, hits), idle=idle, starts=starts)
+
+
+def _under_starts(
+    arms: Sequence[Measurements], trained: Trained, figure: str, *, larger_is_better: bool
+) -> Starts | None:
+    """The figures of each activation under each start, under the label of its arm that is tested."""
+    if trained.tested is None:
+        return None
+    tested = {one.arm.name: one.arm.label for one in arms if trained.tested in one.arm.starts}
+    scores: dict[str, dict[str, dict[int, float]]] = {start: {} for start in trained.starts}
+    hits: dict[str, dict[str, dict[int, bool]]] = {start: {} for start in trained.starts}
+    for one in arms:
+        for start in one.arm.starts if one.arm.name in tested else ():
+            scores[start][tested[one.arm.name]] = scores_of(one.arm, trained.seeds, figure)
+            hits[start][tested[one.arm.name]] = one.hits(trained.seeds)
+    return Starts(scores, larger_is_better, hits)
+
+
+def _starts_summary(starts: Starts, trained: Trained, verdict: Verdict) -> StartsSummary:
+    """The starts in the form of summary.json."""
+    pairs, shares = ([_under(pair, starts) for pair in found] for found in (verdict.pairs, verdict.shares))
+    return StartsSummary(
+        names=tuple(trained.starts), tested=str(trained.tested), pairs=tuple(pairs), shares=tuple(shares)
+    )
+
+
+def _under(pair: Pair | SharePair, starts: Starts) -> UnderStarts:
+    return UnderStarts(
+        better=pair.better,
+        worse=pair.worse,
+        differences={start: finite(difference) for start, difference in starts.differences(pair).items()},
+        is_robust=starts.is_robust(pair) if pair.told_apart else None,
+    )
 
 
 def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:

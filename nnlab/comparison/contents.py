@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nnlab.comparison.weights import Layouts
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.storage.summary import SeveralSummary
+from nnlab.storage.summary import ComparisonSummary, SeveralSummary, SweepSummary
 from nnlab.training.health import Portrait
 
 Array = NDArray[Any]
@@ -86,3 +86,16 @@ class Comparison:
             for label, final in finals.items()
             if final.mean is not None and final.low is not None and final.high is not None
         }
+
+
+def which_are_drawn(summary: SeveralSummary, count: int) -> str:
+    """Which of the arms `count` of them are, in words; empty if they are all: `the best 8 of 20 arms`."""
+    noun, arms, best = "points" if isinstance(summary, SweepSummary) else "arms", summary.arms, "the best"
+    if count == len(arms):
+        return ""
+    starts = summary.starts if isinstance(summary, ComparisonSummary) else None
+    if isinstance(summary, ComparisonSummary) and summary.tuned is not None:
+        best = "each at its best,"
+    elif starts is not None and count == sum(starts.tested in arm.starts for arm in arms.values()):
+        return f"start {starts.tested}"
+    return f"{best} {count} of {len(arms):,} {noun}"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab import pictures as plots
-from nnlab.comparison.contents import MOST_DRAWN
+from nnlab.comparison.contents import MOST_DRAWN, which_are_drawn
 from nnlab.maths.metrics import predictions
 from nnlab.maths.statistics import survival as survival_curve
 from nnlab.pictures import Plane
@@ -23,7 +23,6 @@ from nnlab.pictures.scales import metric_value
 from nnlab.pictures.style import plain_name
 from nnlab.report.parts import Drawing
 from nnlab.setup.diagrams import architecture_of_arms
-from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 if TYPE_CHECKING:
     from nnlab.comparison.contents import Comparison
@@ -266,14 +265,9 @@ def _with_networks(comparison: Comparison) -> list[str]:
 
 
 def _title(comparison: Comparison, title: str, shown: int | None = None) -> str:
-    """The title, with the number of arms `shown` if these are not all."""
-    shown, total = len(_shown(comparison)) if shown is None else shown, len(comparison.arms)
-    if shown == total:
-        return title
-    is_sweep = isinstance(comparison.summary, SweepSummary)
-    is_tuned = isinstance(comparison.summary, ComparisonSummary) and comparison.summary.tuned is not None
-    which = "each at its best," if is_tuned else "the best"
-    return f"{title} ({which} {shown} of {total:,} {'points' if is_sweep else 'arms'})"
+    """The title, with which arms are `shown` if these are not all."""
+    which = which_are_drawn(comparison.summary, len(_shown(comparison)) if shown is None else shown)
+    return f"{title} ({which})" if which else title
 
 
 def _network_title(comparison: Comparison, label: str) -> str:

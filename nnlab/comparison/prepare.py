@@ -23,9 +23,10 @@ from nnlab.comparison.cluster import dask_workers
 from nnlab.comparison.compare import ComparisonResult, Conclude, compare, final_figures
 from nnlab.comparison.lacking import lacking_figures
 from nnlab.comparison.points import points
+from nnlab.comparison.starts import starts_from
 from nnlab.comparison.sweep import check_best_gates, conclude_sweep, metric_for, search_of, sweep_variants
 from nnlab.comparison.tune import check_choosing, choosing_figure
-from nnlab.comparison.variants import Variant, check_init, variants, without_twins
+from nnlab.comparison.variants import Variant, variants, without_twins
 from nnlab.comparison.workers import Processes, SerialWorkers, Workers
 from nnlab.config.experiment import measuring, refusal, watchable
 from nnlab.data.dataset import Dataset
@@ -51,6 +52,7 @@ class Arms:
     gates: Sequence[Gate]
     check: Callable[[Sequence[str]], None]
     remarks: Sequence[str] = ()
+    starts: Sequence[str] = ()
     kind: str = "compare-activations"
     suffix: str = "compare"
     conclude: Conclude | None = None
@@ -84,6 +86,7 @@ class Arms:
             facts=self.file.facts,
             gates=self.gates if self.conclude is None else (),
             remarks=self.remarks,
+            starts=self.starts,
             conclude=self.conclude,
             **about,
         )
@@ -96,7 +99,8 @@ def activation_arms(
     *,
     target: str | None = None,
     layer: str | None = None,
-    init: str | None = None,
+    starts: Sequence[str] = (),
+    gains: Sequence[float] = (),
     tune: Sequence[str] = (),
     gates: Sequence[str] = (),
 ) -> Arms:
@@ -106,7 +110,8 @@ def activation_arms(
     level = None if target is None else target_for(target, experiment)
     if layer is None:
         check_arms_used(experiment)
-    arms, remarks = without_twins(variants(experiment, choices, layer=layer, init=check_init(init), tune=tune))
+    chosen = starts_from(starts, gains, experiment)
+    arms, remarks = without_twins(variants(experiment, choices, layer=layer, starts=chosen, tune=tune))
 
     def check(figures: Sequence[str]) -> None:
         if level is not None and measured(level, figures) != level:
@@ -117,7 +122,8 @@ def activation_arms(
     named = dict(zip(words, labels_of(choices), strict=True))
     parsed = name_arms(gates_from(gates, [*words, *(arm.label for arm in arms)]), named)
     file, arms = measured_alike(file, arms)
-    return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks)
+    names = [start.name for start in chosen]
+    return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks, names)
 
 
 def sweep_arms(

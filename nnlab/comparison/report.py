@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.comparison.contents import MOST_DRAWN, ArmLike, Comparison
+from nnlab.comparison.contents import MOST_DRAWN, ArmLike, Comparison, which_are_drawn
 from nnlab.comparison.pictures import carried_on, pictures_of
-from nnlab.comparison.tables import baseline_rows, tables_of
+from nnlab.comparison.tables import baseline_rows, start_cells, start_columns, starts_tables, tables_of
 from nnlab.experiments.live_charts import chart_of, series_of
-from nnlab.experiments.report import MOST_POINTS, initialisers, optimizer_words, thinned
+from nnlab.experiments.report import MOST_POINTS, optimizer_words, thinned
 from nnlab.maths.metrics import figure_words
 from nnlab.maths.statistics import seeds_of
 from nnlab.networks.learned import FAMILY
@@ -74,6 +74,7 @@ def comparison_page(
             leading,
             charts=charts_of(comparison),
         ),
+        Section("Starts", tables=starts_tables(summary)),
         Section("Warnings", [*summary.verdict.warnings, *warnings]),
         Section("Gates", tables=[*gates_tables(summary, "What the comparison had to reach")], folded=True),
         Section("Verdict", sentences, folded=True),
@@ -125,10 +126,13 @@ def result_table(summary: SeveralSummary, comparison: Comparison | None = None) 
     figure = summary.figure
     noun = "point" if isinstance(summary, SweepSummary) else "activation"
     words = figure_words(figure, scaled_targets=summary.scaled_targets)
-    columns = [noun, words, "reached target", "median steps", "diverged"]
-    rows = [[label, *_result_cells(summary.arms[label], figure)] for label in _in_order(summary)]
+    starts = start_columns(summary)
+    columns = [noun, *starts, words, "reached target", "median steps", "diverged"]
+    arms = [(label, summary.arms[label]) for label in _in_order(summary)]
+    rows = [[label, *start_cells(arm, starts), *_result_cells(arm, figure)] for label, arm in arms]
+    blank = ["" for _ in starts]
     rows += [
-        [f"{label.removeprefix('baseline/')} baseline", _with_interval(figure, finals[figure]), None, None, None]
+        [f"{label.removeprefix('baseline/')} baseline", *blank, _with_interval(figure, finals[figure]), *(None,) * 3]
         for label, finals in baseline_rows(summary).items()
         if figure in finals
     ]
@@ -207,7 +211,8 @@ def _chart(arms: Mapping[str, ArmLike], figure: str, comparison: Comparison) -> 
     ]
     whole = figure.replace("val/", "validation/").replace("train/", "training/")
     words = figure_words(whole, scaled_targets=comparison.scaled_targets)
-    shown = "" if len(arms) == len(comparison.arms) else f", the best {len(arms)} of {len(comparison.arms):,}"
+    drawn = which_are_drawn(comparison.summary, len(arms))
+    shown = f", {drawn}" if drawn else ""
     chart = chart_of(f"{words[0].upper()}{words[1:]}, median of the seeds{shown}", figure, series)
     return chart | {"afterStart": True, "notes": [*_how_drawn(comparison, has_spread=has_spread)]}
 
@@ -249,11 +254,11 @@ def arms_tables(comparison: Comparison | None) -> Iterator[HtmlTable]:
         return
     arms = comparison.summary.arms
     made: list[list[Cell]] = [
-        [label, initialisers(experiment), optimizer_words(experiment), arms[label].parameters]
+        [label, arms[label].start, optimizer_words(experiment), arms[label].parameters]
         for label, experiment in comparison.experiments.items()
         if label in arms
     ]
-    columns = ["arm", "initialiser of hidden layers", "optimizer", "parameters"]
+    columns = ["arm", "initialiser", "optimizer", "parameters"]
     yield HtmlTable("How each arm was made", columns, made)
     learned = [[*cells] for label in arms for cells in _learned(label, comparison.columns.get(label, {}))]
     if learned:
@@ -274,7 +279,8 @@ def _learned(label: str, columns: Mapping[str, Array]) -> Iterator[list[Cell]]:
 def _varied(summary: ComparisonSummary) -> str:
     """What differs between the arms, in words."""
     keys = list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
-    return f"activation, {' and '.join(keys)}" if keys else "activation"
+    start = "start" if any(arm.starts for arm in summary.arms.values()) else ""
+    return ", ".join(filter(None, ["activation", start, " and ".join(keys)]))
 
 
 def _headline(summary: ComparisonSummary) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nnlab.maths.statistics import seeds_of
-from nnlab.report.page import Cell, HtmlTable
+from nnlab.report.page import Amount, Cell, HtmlTable
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import (
     ArmSummary,
@@ -18,6 +18,7 @@ from nnlab.storage.summary import (
     SharePairSummary,
     SweepSummary,
     TunedSummary,
+    UnderStarts,
 )
 
 TIME_PER_STEP = "time per step: the clock over the updates of all seeds that ran together, with whatever else ran there"
@@ -51,6 +52,16 @@ def name_cells(summary: SeveralSummary, label: str) -> list[str]:
 def settings_keys(summary: SeveralSummary) -> list[str]:
     """The tuned or swept keys."""
     return list(dict.fromkeys(key for arm in summary.arms.values() for key in arm.settings))
+
+
+def start_columns(summary: SeveralSummary) -> list[str]:
+    """The column with the initialiser and the gain of each arm, which older summaries do not have."""
+    return ["initialiser"] if any(arm.start for arm in summary.arms.values()) else []
+
+
+def start_cells(arm: ArmSummary, columns: Sequence[str]) -> list[str]:
+    """The cells of an arm under `start_columns`."""
+    return [arm.start for _ in columns]
 
 
 # --- for scripts ------------------------------------------------------------------------------------------------------
@@ -161,10 +172,36 @@ def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:
     return sorted(shown.items(), key=lambda item: place(item[1]))
 
 
+def starts_tables(summary: ComparisonSummary) -> list[HtmlTable]:
+    """The tables of several starts: the difference of each pair under each, below 0 where the other arm is better."""
+    starts, shown = summary.starts, f"{summary.shown(summary.figure)} is better"
+    if starts is None:
+        return []
+    columns = ["better", "worse", *starts.names, "start-robust"]
+    return [
+        HtmlTable(f"By how much {what} under each start; tested under {starts.tested}", columns, rows)
+        for what, pairs, scale in (
+            (shown, starts.pairs, 1),
+            (f"the share of seeds at {summary.target} is larger (points)", starts.shares, 100),
+        )
+        if (rows := [_start_row(pair, starts.names, scale) for pair in pairs])
+    ]
+
+
+def _start_row(pair: UnderStarts, starts: Sequence[str], scale: int) -> list[Cell]:
+    found = [pair.differences.get(start) for start in starts]
+    cells = [None if one is None else Amount(scale * one, f"{scale * one:+.3g}" if one else "0") for one in found]
+    return [pair.better, pair.worse, *cells, _robust(pair.is_robust)]
+
+
+def _robust(is_robust: bool | None) -> str:  # noqa: FBT001 - it is the value that is worded
+    return "not told apart" if is_robust is None else "yes" if is_robust else "no"
+
+
 def _tuned_tables(summary: ComparisonSummary, tuned: TunedSummary) -> list[HtmlTable]:
     """Two tables: each family at the same and at its best settings; the figure by which settings were chosen."""
     figure, arms = summary.figure, summary.arms
-    order = [arms[label].family for label in summary.verdict.ranking]
+    order = list(dict.fromkeys([*(arms[label].family for label in summary.verdict.ranking), *tuned.arms]))
     both: list[list[Cell]] = []
     for family in order:
         arm = tuned.arms[family]
@@ -207,17 +244,19 @@ def spread_cells(final: OverSeeds) -> list[Cell]:
 
 def _final_table(summary: ComparisonSummary, figure: str) -> HtmlTable:
     """Means and medians of arms and baselines, with a column for notes on the arms' intervals if there are any."""
-    columns = ["activation", *SPREAD, "diverged"]
-    arms = _ranked(summary)
+    arms, starts = _ranked(summary), start_columns(summary)
+    columns = ["activation", *starts, *SPREAD, "diverged"]
     notes = [arm.final[figure].note for _, arm in arms]
-    rows: list[list[Cell]] = [
-        [label, *spread_cells(arm.final[figure]), arm.diverged, *([note] if any(notes) else [])]
-        for (label, arm), note in zip(arms, notes, strict=True)
-    ]
-    columns += ["note on the mean"] if any(notes) else []
+    noted = ["note on the mean"] if any(notes) else []
+    rows: list[list[Cell]] = []
+    for label, arm in arms:
+        spread = spread_cells(arm.final[figure])
+        rows.append([label, *start_cells(arm, starts), *spread, arm.diverged, *(arm.final[figure].note for _ in noted)])
+    blank = ["" for _ in starts]
     for label, finals in baseline_rows(summary).items():
         if figure in finals:
-            rows.append([label, *spread_cells(finals[figure]), None, *([""] if any(notes) else [])])
+            rows.append([label, *blank, *spread_cells(finals[figure]), None, *("" for _ in noted)])
+    columns += noted
     return HtmlTable(f"Final {summary.shown(figure)} over {seeds_of(len(summary.seeds))}", columns, rows)
 
 

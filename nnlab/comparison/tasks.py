@@ -39,8 +39,8 @@ Stopping = Callable[[], bool]
 class Arm:
     """The training results of an arm: `curves` holds each figure over `steps` as (R, T), `finals` each as (R,).
 
-    `bad_step`, (R,), is the first bad step of each replica that `diverged`, -1 for the others. `settings` and `family`
-    are copied from its variant.
+    `bad_step`, (R,), is the first bad step of each replica that `diverged`, -1 for the others. `settings`, `family`,
+    `name` and `starts` are those of its variant.
     """
 
     label: str
@@ -56,6 +56,8 @@ class Arm:
     seconds: float
     settings: Settings = ()
     family: str = ""
+    name: str = ""
+    starts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,9 @@ def run(task: Task, source: RowSource, observe: Observer, stop: Stopping) -> lis
 
 
 def named(arm: Arm, variant: Variant) -> Arm:
-    """The arm with label, settings and family of a variant."""
-    return replace(arm, label=variant.label, choice=variant.choice, settings=variant.settings, family=variant.family)
+    """The arm with what a variant is called, its settings and its starts."""
+    arm = replace(arm, label=variant.label, choice=variant.choice, settings=variant.settings)
+    return replace(arm, family=variant.family, name=variant.name, starts=variant.starts)
 
 
 # --- which seeds at once ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Variants of an experiment: with another activation, another initialiser, or other values of some keys.
+"""Variants of an experiment: with another activation, another start, or other values of some keys.
 
 A variant is a complete experiment with a label. Comparisons and sweeps are lists of them.
 """
@@ -10,18 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
 
 from nnlab.comparison.arms import arm_experiment, labels_of
-from nnlab.config.choices import ActivationChoice, InitializerChoice, choose
+from nnlab.comparison.starts import Start, resolved, with_start
+from nnlab.config.choices import ActivationChoice
 from nnlab.config.experiment import validate
 from nnlab.config.overrides import override
-from nnlab.config.schema import Data, Experiment, Init, LayerSpec
-from nnlab.errors import ConfigError, Fault, printable, suggestion
-from nnlab.maths.initializers import INITIALIZERS
-
-Initialisation = Literal["same", "recommended", "both"]
-INITIALISATIONS: tuple[Initialisation, ...] = ("same", "recommended", "both")
+from nnlab.config.schema import Data, Experiment
+from nnlab.errors import ConfigError, Fault, listed, printable, suggestion
 
 TUNE = "--tune"
 LEARNING_RATE = "optimizer.learning_rate"
@@ -40,16 +36,17 @@ Settings = tuple[tuple[str, str], ...]
 class Variant:
     """One arm: a complete experiment under a label.
 
-    `settings` are the changed keys, each with the text of its value; `init` is `same`, `recommended` or None (as in the
-    experiment file). `family` is the label without the settings.
+    `settings` are the changed keys, each with the text of its value. `family` is the label without the settings, `name`
+    that without the start, and `starts` are the starts under which the activation makes this experiment.
     """
 
     label: str
     choice: ActivationChoice
     experiment: Experiment
     settings: Settings = ()
-    init: str | None = None
     family: str = ""
+    name: str = ""
+    starts: tuple[str, ...] = ()
 
     @property
     def legend(self) -> str:
@@ -65,20 +62,22 @@ def variants(
     choices: Sequence[ActivationChoice],
     *,
     layer: str | None = None,
-    init: Initialisation | None = None,
+    starts: Sequence[Start] = (),
     tune: Sequence[str] = (),
 ) -> list[Variant]:
-    """Every activation with every initialiser and every combination of tuned values; ConfigError with all faults."""
+    """Every activation under every start and every combination of tuned values; ConfigError with all faults.
+
+    The labels under other starts than the first name the start.
+    """
     number = None if layer is None else layer_number(experiment, layer)
     points = tuned(experiment, grid(tune, TUNE), TUNE)
-    inits = ("recommended", "same") if init == "both" else (init,)
     found = []
-    for (choice, label), start in product(zip(choices, labels_of(choices), strict=True), inits):
-        family = f"{label} [same init]" if init == "both" and start == "same" else label
+    for start, (choice, name) in product(starts or (None,), zip(choices, labels_of(choices), strict=True)):
+        family = name if start is None or start == starts[0] else f"{name} [{start.name}]"
+        own = () if start is None else (start.name,)
         for settings, base in points:
-            started = base if start is None else _with_init(base, start)
-            changed = _with_activation(started, choice, number)
-            found.append(Variant(_label(family, settings), choice, changed, settings, start, family))
+            changed = _with_activation(base if start is None else with_start(base, start), choice, number)
+            found.append(Variant(_label(family, settings), choice, changed, settings, family, name, own))
     return found
 
 
@@ -91,17 +90,6 @@ def short(settings: Settings) -> list[str]:
     last = [_SHORT.search(key)[0] for key, _ in settings]  # type: ignore[index]
     names = last if len({*last}) == len(last) else [key for key, _ in settings]
     return [f"{name}={value}" for name, (_, value) in zip(names, settings, strict=True)]
-
-
-def check_init(word: str | None) -> Initialisation | None:
-    """Validate the value of --init; ConfigError for unknown words."""
-    for known in INITIALISATIONS:
-        if word == known:
-            return known
-    if word is None:
-        return None
-    hint = suggestion(word, INITIALISATIONS)
-    raise ConfigError(f"--init: found {printable(word)!r}, expected {', '.join(INITIALISATIONS)}{hint}")
 
 
 # --- the layer --------------------------------------------------------------------------------------------------------
@@ -142,67 +130,28 @@ def _with_activation(experiment: Experiment, choice: ActivationChoice, layer: in
     return experiment.model_copy(update={"network": network, "gates": []})
 
 
-# --- the initialiser --------------------------------------------------------------------------------------------------
-
-
-def _with_init(experiment: Experiment, init: str) -> Experiment:
-    """The experiment with one initialiser for all hidden layers that do not name one (same), or each activation's own.
-
-    The common one is `network.init`, by default the initialiser recommended for the experiment file's activation.
-    """
-    spec = experiment.network
-    weights = spec.init.weights
-    if init == "recommended":
-        weights = "recommended"
-    elif weights == "recommended":
-        weights = _recommended(spec.activation)
-    start = spec.init.model_copy(update={"weights": weights})
-    layers = [_started(layer, start) for layer in spec.layers or []]
-    return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
-
-
-def _started(layer: LayerSpec, start: Init) -> LayerSpec:
-    if layer.width is None or (layer.init is not None and layer.init.weights != "recommended"):
-        return layer
-    own = start if layer.init is None else layer.init.model_copy(update={"weights": start.weights})
-    return layer.model_copy(update={"init": own})
+# --- the same under two starts ----------------------------------------------------------------------------------------
 
 
 def without_twins(arms: Sequence[Variant]) -> tuple[list[Variant], list[str]]:
-    """The arms without duplicates under another label, and a sentence for each family left out.
-
-    With `--init both` an activation whose own initialiser is the common one appears twice.
-    """
+    """The arms without those that are the same under two starts, and a sentence for each activation that has some."""
     kept: list[Variant] = []
-    sentences: dict[str, None] = {}
     for arm in arms:
-        twin = next((one for one in kept if one.settings == arm.settings and _are_twins(one, arm)), None)
-        if twin is None:
+        place = next((at for at, one in enumerate(kept) if one.settings == arm.settings and _are_twins(one, arm)), None)
+        if place is None:
             kept.append(arm)
         else:
-            sentences[f"{arm.family} is {twin.family}, whose own initialiser is the one that all share."] = None
-    return kept, list(sentences)
+            kept[place] = replace(kept[place], starts=(*kept[place].starts, *arm.starts))
+    alike: dict[str, dict[str, None]] = {}
+    for arm in kept:
+        if len(arm.starts) > 1:
+            alike.setdefault(arm.name, {})[listed(arm.starts)] = None
+    once = "so that it was trained once for both"
+    return kept, [f"{name} starts alike under {', under '.join(starts)}, {once}." for name, starts in alike.items()]
 
 
 def _are_twins(one: Variant, other: Variant) -> bool:
-    return one.choice == other.choice and _resolved(one.experiment) == _resolved(other.experiment)
-
-
-def _recommended(activation: ActivationChoice) -> InitializerChoice:
-    """The initialiser recommended for an activation."""
-    return choose(activation.entry.initializer, INITIALIZERS, InitializerChoice)
-
-
-def _resolved(experiment: Experiment) -> Experiment:
-    """The experiment with the initialiser written out for each hidden layer."""
-    spec = experiment.network
-    layers = []
-    for layer in spec.layers or []:
-        start = layer.init or spec.init
-        if layer.width is not None and start.weights == "recommended":
-            start = start.model_copy(update={"weights": _recommended(layer.activation or spec.activation)})
-        layers.append(layer.model_copy(update={"init": start}) if layer.width is not None else layer)
-    return experiment.model_copy(update={"network": spec.model_copy(update={"layers": layers or None})})
+    return one.name == other.name and resolved(one.experiment) == resolved(other.experiment)
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

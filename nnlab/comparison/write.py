@@ -1,6 +1,6 @@
 """Write the files of a comparison or a sweep: tidy tables, the weights of each replica, pictures, the report.
 
-results.csv   a row per arm and seed, then of each baseline       metrics.csv   a row per arm, seed and step
+results.csv   a row per arm and seed with its start, then of each baseline    metrics.csv   one per arm, seed and step
 arms.csv      a row per arm and statistic                         pairs.csv     a row per pair of arms, by the figure
 shares.csv    a row per pair of arms, by the share of seeds that reached the target
 table.md, table.tex   tables for people    summary.json  all conclusions
@@ -31,6 +31,7 @@ from nnlab.comparison.tables import (
     name_columns,
     pair_rows,
     share_rows,
+    starts_tables,
     tables_of,
 )
 from nnlab.comparison.weights import file_names, write_weights
@@ -45,6 +46,8 @@ from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 Array = NDArray[Any]
 
+START_COLUMNS = ("initializer", "gain")  # behind all others, where scripts for older tables miss none
+
 
 def write_comparison(folder: RunFolder, comparison: Comparison, formats: Sequence[str] = ()) -> list[str]:
     """Write tables, weights, pictures, summary and report of a comparison; a warning for each picture that failed."""
@@ -56,7 +59,7 @@ def write_comparison(folder: RunFolder, comparison: Comparison, formats: Sequenc
     folder.write_summary(summary)  # first, for what follows may be broken off
     write_csv(folder.path / "arms.csv", arm_rows(summary))
     write_csv(folder.path / "shares.csv", share_rows(summary))
-    _write_tables(folder, comparison, tables_of(summary), summary.verdict.sentences)
+    _write_tables(folder, comparison, [*starts_tables(summary), *tables_of(summary)], summary.verdict.sentences)
     warnings = _write_rows_and_draw(folder, comparison, pictures_of(comparison.figure), formats)
     write_comparison_report(folder, comparison.name, warnings, comparison)
     return warnings
@@ -115,21 +118,23 @@ def _write_rows_and_draw(
 
 
 def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
-    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step.
+    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step, its start.
 
     The baselines follow, with the final figures that they have for the rows of each seed.
     """
     figures = list(next(iter(comparison.arms.values())).finals)
     columns = list(dict.fromkeys(name for own in comparison.columns.values() for name in own))
-    yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at"]
+    yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at", *START_COLUMNS]
     for label, arm in comparison.arms.items():
         own, name = comparison.columns[label], name_cells(comparison.summary, label)
+        about = comparison.summary.arms[label]
+        start = [about.initializer, cell(about.gain)]
         for replica, seed in enumerate(comparison.seeds):
             finals = [cell(float(arm.finals[figure][replica])) for figure in figures]
             more = [cell(float(own[column][replica])) if column in own else "" for column in columns]
             diverged = bool(arm.diverged[replica])
             at = str(int(arm.bad_step[replica])) if diverged else ""
-            yield [*name, str(seed), *finals, *more, str(diverged).lower(), at]
+            yield [*name, str(seed), *finals, *more, str(diverged).lower(), at, *start]
     for label, over_seeds in baseline_rows(comparison.summary).items():
         name = baseline_cells(comparison.summary, label)
         for replica, seed in enumerate(comparison.seeds):
@@ -139,8 +144,8 @@ def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
                 str(seed),
                 *(cell(known.get(figure)) for figure in figures),
                 *("" for _ in columns),
-                "false",
-                "",
+                *("false", ""),
+                *("" for _ in START_COLUMNS),
             ]
 
 

@@ -31,6 +31,7 @@ from nnlab.library.values import (
     Several,
     choices_of,
     folder,
+    numbers_above_0,
     paths,
     positive_or_none,
     settings_of,
@@ -100,7 +101,8 @@ def compare_activations(
     seeds: int = 10,
     target: str | None = None,
     layer: str | None = None,
-    init: str | None = None,
+    starts: Several = (),
+    gains: float | Sequence[float] = (),
     tune: Several = (),
     set: Settings | None = None,  # noqa: A002 - the option's name
     seed: int | None = None,
@@ -130,7 +132,8 @@ def compare_activations(
     read = _reading(set, seed, plugin, threads, name=name)
     how = _around(folder(runs_dir), junit, figures, log_to, live=live)
     how |= _many(seeds, jobs, dask, dask_timeout, gate, needed=needed)
-    how |= {"target": target, "layer": layer, "init": init, "tune": several(tune, "tune")}
+    how |= {"target": target, "layer": layer, "tune": several(tune, "tune")}
+    how |= {"starts": several(starts, "starts"), "gains": numbers_above_0(gains, "gains")}
     how |= {"baseline": baseline, "baselines": baselines}
     with blas_threads(threads), experiment_file(config, data, **read) as file:
         return _compared(api.compare(file, _some(activation), **how), plugin)

@@ -84,6 +84,13 @@ def positive_or_none(given: Any, name: str) -> float | None:
     return float(given)
 
 
+def numbers_above_0(given: Any, name: str) -> list[float]:
+    """One finite number above 0 or several as a list."""
+    is_several = isinstance(given, Sequence) or getattr(given, "ndim", 0) == 1
+    numbers = [positive_or_none(one, name) for one in (given if is_several else [given])]
+    return [number for number in numbers if number is not None]
+
+
 def width_of(given: Any) -> float | None:
     """The width of a picture in inches, or None."""
     if given is None:

@@ -149,7 +149,7 @@ def fair(draws: Draws, _shape: Shape, fans: Fans, *, aim: str) -> Array:
 
 
 def fair_gain(fans: Fans, *, aim: str) -> float:
-    """The gain γ of `fair`."""
+    """γ of `fair`."""
     moment = fans.signal.second if fans.is_first else _MOMENTS[aim].of(fans.signal)
     return 1 / math.sqrt(moment) if 0 < moment < math.inf else 1.0
 

@@ -18,6 +18,8 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "–": "--",
+    "×": r"$\times$",
+    "γ": r"$\gamma$",
 }
 
 

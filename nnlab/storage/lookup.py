@@ -36,7 +36,9 @@ def _options_of(arm: NamedArm) -> list[str]:
     if of_arms is None or label is None:
         return ["--seed", "N" if arm.seed is None else str(arm.seed), "--set", "network.activation=NAME"]
     own, settings = of_arms.arms[label], dict(of_arms.arms[label].settings)
-    if isinstance(of_arms, ComparisonSummary):
+    if isinstance(of_arms, ComparisonSummary) and own.starts and "network" in own.experiment:
+        settings = {"network": json.dumps(own.experiment["network"]), **settings}
+    elif isinstance(of_arms, ComparisonSummary):
         settings = {"network.activation": _activation_of(own), **settings}
     if of_arms.gates:  # those of a comparison are on its arms
         settings["gates"] = "[]"

@@ -171,7 +171,8 @@ class ArmSummary(DocumentPart):
     """One arm of a comparison, or one point of a sweep.
 
     `experiment` holds the sections of its experiment that are others than in config.yaml, `weights` the SHA-256 of the
-    weights of all its seeds.
+    weights of all its seeds. Its weights started by `initializer`, times `gain`; of a comparison under several starts
+    it is the arm of the activation `name` under `starts`.
     """
 
     activation: Plain
@@ -195,6 +196,15 @@ class ArmSummary(DocumentPart):
     gradcheck: GradientSummary | None = None
     experiment: dict[Text, Plain] = Field(default_factory=dict)
     weights: Digest | None = None
+    initializer: Text = ""
+    gain: Number = 1.0
+    name: Text = ""
+    starts: tuple[Text, ...] = ()
+
+    @property
+    def start(self) -> str:
+        """The initialiser and the gain in words: `he_normal × 2`; empty where an older nnlab wrote neither."""
+        return self.initializer if self.gain == 1 else f"{self.initializer} × {self.gain:g}"
 
     @property
     def formula(self) -> str | None:
@@ -268,6 +278,30 @@ class VerdictSummary(DocumentPart):
     ranking: tuple[Text, ...]
     sentences: tuple[Text, ...]
     warnings: tuple[Text, ...]
+
+
+class UnderStarts(DocumentPart):
+    """By how much the better arm of a pair is better under each start; None where that is not known.
+
+    `is_robust` says whether the sign is the same under all of them, None where the arms were not told apart.
+    """
+
+    better: Text
+    worse: Text
+    differences: Figures
+    is_robust: StrictBool | None
+
+
+class StartsSummary(DocumentPart):
+    """The starts of a comparison, that under which the arms were `tested` first, and the pairs under each of them.
+
+    `pairs` are compared by the figure, `shares` by the share of seeds that reached the target.
+    """
+
+    names: Annotated[tuple[Text, ...], Field(min_length=2)]
+    tested: Text
+    pairs: tuple[UnderStarts, ...]
+    shares: tuple[UnderStarts, ...]
 
 
 class SweepVerdict(DocumentPart):
@@ -380,6 +414,7 @@ class ComparisonSummary(ArmsSummary):
     verdict: VerdictSummary
     best: TextPairs = Field(default_factory=dict)
     tuned: TunedSummary | None = None
+    starts: StartsSummary | None = None
     failed: TextPairs = Field(default_factory=dict)
     seconds: Seconds
     gates: tuple[GateLine, ...]
@@ -388,6 +423,8 @@ class ComparisonSummary(ArmsSummary):
     def _fits_together(self) -> Self:
         ranking = self.verdict.ranking
         self.check_arms(ranking)
+        if self.starts is not None:
+            self._check_starts(self.starts)
         require_known("shares", (name for pair in self.shares for name in (pair.better, pair.worse)), self.arms)
         require_known("verdict.ranking", ranking if self.pairs else (), self.wins)
         for row, found in self.wins.items():
@@ -395,6 +432,12 @@ class ComparisonSummary(ArmsSummary):
         if self.tuned is not None:
             self._check_tuned(self.tuned)
         return self
+
+    def _check_starts(self, starts: StartsSummary) -> None:
+        pairs = (*starts.pairs, *starts.shares)
+        require_known("starts", (name for pair in pairs for name in (pair.better, pair.worse)), self.arms)
+        known = dict.fromkeys(starts.names)
+        require_known("starts", [starts.tested, *(name for pair in pairs for name in pair.differences)], known)
 
     def _check_tuned(self, tuned: TunedSummary) -> None:
         labels = [label for arm in tuned.arms.values() for label in (arm.best, arm.same) if label is not None]
@@ -503,8 +546,8 @@ class SetArm(DocumentPart):
     """An arm on one set of a benchmark, at the settings that tuning chose for it.
 
     `values` are its figures by seed, None where it diverged; `errors` the same as errors, chance where it diverged.
-    `mean`, `low` and `high` are those of the errors with their 95 % interval. `gain` is that of the initialiser, where
-    it has one. `steps` are updates of all seeds.
+    `mean`, `low` and `high` are those of the errors with their 95 % interval. Its weights started by `initializer`,
+    times `gain`. `steps` are the updates of each seed.
     """
 
     mean: Number
@@ -514,8 +557,8 @@ class SetArm(DocumentPart):
     errors: tuple[Number, ...]
     diverged: Whole
     settings: TextPairs
-    initialiser: Text
-    gain: Number | None = None
+    initializer: Text
+    gain: Number = 1.0
     steps: tuple[Whole, ...]
     seconds: Seconds
 

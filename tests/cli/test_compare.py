@@ -112,7 +112,8 @@ def test_run_json_names_the_data_plugins_and_threads_as_that_of_a_training_does(
 
 
 def test_results_have_a_row_for_each_activation_and_seed(results):
-    assert list(results[0]) == ["activation", "seed", *FIGURES, *TIMES, *LEARNED, "diverged", "diverged_at"]
+    ends = ("diverged", "diverged_at", "initializer", "gain")
+    assert list(results[0]) == ["activation", "seed", *FIGURES, *TIMES, *LEARNED, *ends]
     expected = [(label, str(seed)) for label in LABELS for seed in SEEDS]
     assert [(row["activation"], row["seed"]) for row in results] == expected
     assert {row["diverged"] for row in results} == {"false"}

@@ -126,7 +126,7 @@ def test_behind_a_command_that_is_none_the_commands_are_shown(completed):
 @pytest.fixture
 def arms(folder):
     """A comparison and a sweep among the runs of `folder`."""
-    labels = ["relu", "elu(alpha=0.5, learn=1)", "relu [same init]", "f1"]
+    labels = ["relu", "elu(alpha=0.5, learn=1)", "relu [own × 2]", "f1"]
     for name, more in {"20260106-000000_c": {}, "20260107-000000_s": {"sweep": {}}}.items():
         (folder / "runs" / name).mkdir()
         write(folder / "runs" / name, "", "config.yaml")

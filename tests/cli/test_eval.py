@@ -660,7 +660,13 @@ def test_a_file_that_does_not_fit_is_refused_with_the_place(columns, words, mult
 
 # --- what stands in the predictions -----------------------------------------------------------------------------------
 
-ABOUT = "name: t\ntask: multiclass\ndata: {source: d.csv, test: 0.2}\nnetwork: {layers: [3], init: recommended}\ntraining: {steps: 3}\n"
+ABOUT = """\
+name: t
+task: multiclass
+data: {source: d.csv, test: 0.2}
+network: {layers: [3], init: recommended}
+training: {steps: 3}
+"""
 
 
 def rows_named(target, classes, inputs=("a", "b")):

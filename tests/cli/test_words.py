@@ -98,8 +98,8 @@ def test_a_command_near_none_is_refused(tmp_path):
 def test_the_start_of_a_formula_is_the_one_that_it_says(tmp_path):
     shown = nnlab_here("activations", "show", "x * sigmoid(x)", cwd=tmp_path).stdout
     start = Formula.parse("x * sigmoid(x)", ()).to_activation("formula", {}).initializer
-    assert f"starts with {start}, unless network.init names another" in shown
-    assert "starts best with he_normal" in nnlab_here("activations", "show", "relu", cwd=tmp_path).stdout
+    assert f"init: recommended is {start}" in shown
+    assert "init: recommended is he_normal" in nnlab_here("activations", "show", "relu", cwd=tmp_path).stdout
 
 
 def test_the_gates_of_a_sweep_are_told_by_its_help(tmp_path):

@@ -235,12 +235,12 @@ def test_every_table_of_the_report_can_be_sorted_by_its_numbers(path, summary, f
 def test_the_report_opens_with_one_table_of_all_arms_and_their_curves(path, found):
     page = Reader((path / "report.html").read_text(encoding="utf-8"))
     table = result_table(found)
-    assert table.columns == ["activation", "test accuracy", "reached target", "median steps", "diverged"]
+    assert table.columns == ["activation", "initialiser", "test accuracy", "reached target", "median steps", "diverged"]
     ranked = [*found.verdict.ranking, "majority baseline", "linear baseline"]
     assert [row[0] for row in table.rows] == ranked
     first = found.arms[ranked[0]].final["test/accuracy"]
-    assert table.rows[0][1].value == first.mean
-    assert table.rows[0][1].text.startswith(f"{100 * first.mean:.4g} % ")
+    assert table.rows[0][2].value == first.mean
+    assert table.rows[0][2].text.startswith(f"{100 * first.mean:.4g} % ")
     weights = "interval, at the last weights; "
     assert page.text("caption").startswith(table.caption.replace("interval; ", weights))
     charts = [json.loads(text) for tag, text in page.texts if tag == "script" and text.startswith('{"title"')]
@@ -276,7 +276,7 @@ def test_the_report_says_what_a_short_label_is_and_which_weights_its_figures_bel
 
 
 def test_the_report_says_how_each_arm_was_made(tmp_path):
-    arms = ("-a", "tanh", "-a", "prelu", "--seeds", 2, "--init", "both", "--json")
+    arms = ("-a", "tanh", "-a", "prelu", "--seeds", 2, "--starts", "own,same", "--json")
     result = nnlab_here("compare-activations", write(tmp_path, MOONS), *arms, cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
     page = Reader((tmp_path / parse_json(result.stdout)["run"] / "report.html").read_text(encoding="utf-8"))
@@ -284,7 +284,7 @@ def test_the_report_says_how_each_arm_was_made(tmp_path):
     made = texts[texts.index("How each arm was made") :]
     optimizer = "adam, learning_rate 0.05, beta1 0.9, beta2 0.999, epsilon 1e-08"
     assert made[made.index("tanh") :][:3] == ["tanh", "glorot_uniform", optimizer]
-    assert made[made.index("tanh [same init]") :][:3] == ["tanh [same init]", "he_normal", optimizer]
+    assert made[made.index("tanh [same]") :][:3] == ["tanh [same]", "he_normal", optimizer]
     learned = made[made.index("Learned activation parameters") :]
     assert learned[1:6] == ["arm", "parameter", "mean over the seeds", "smallest", "largest"]
     assert learned[6:8] == ["prelu", "prelu1.alpha"]

@@ -78,7 +78,7 @@ def test_the_figures_of_each_arm_and_seed_are_those_of_results(run):
 
 def test_so_are_those_of_a_tuned_comparison_that_stops_early(tmp_path):
     text = MOONS.replace("16}", "16, log_every: 2, early_stopping: {monitor: val/loss, patience: 2}}")
-    tuned = ("--tune", "optimizer.learning_rate=0.01,0.2", "--tune", "data.scale=none", "--init", "both")
+    tuned = ("--tune", "optimizer.learning_rate=0.01,0.2", "--tune", "data.scale=none", "--starts", "own,same")
     found = made(tmp_path, "compare-activations", "-a", "tanh", "-a", "relu", *tuned, "--seeds", 2, text=text)
     assert_as_in_results(found)
     summary = read_json(found / "summary.json")

@@ -331,7 +331,7 @@ def test_names_are_whole_where_there_is_room_and_never_hide_each_other():
     names = [
         "learning_rate=0.001 layers.0=16",
         "learning_rate=0.002 layers.0=16",
-        "relu [same init] learning_rate=0.01",
+        "relu [same] learning_rate=0.01",
     ]
     one = compared({name: arm() for name in names})
     for picture_name in ("cost", "survival"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import nnlab_here, parse_json, read_json, write
 
 from nnlab.comparison.arms import arms_from
+from nnlab.comparison.starts import starts_from
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.tune import ranked, tuned_from
 from nnlab.comparison.variants import split_values, variants, without_twins
@@ -81,54 +82,95 @@ def initializers(variant):
     return [layer.initializer.name for layer in layers if layer.name.startswith("dense")]
 
 
-def test_every_activation_has_its_own_initializer_or_all_have_that_of_the_file():
-    text = TEXT.replace("{dense: 3, activation: elu}", "3")
-    found = {variant.label: variant for variant in made(("tanh", "selu"), text, init="both")}
-    assert list(found) == ["tanh", "tanh [same init]", "selu", "selu [same init]"]
+PLAIN = TEXT.replace("{dense: 3, activation: elu}", "3")
+
+
+def under(*words, gains=(), text=PLAIN, activations=("tanh", "selu"), **more):
+    """The arms under these starts."""
+    return made(activations, text, starts=starts_from(words, gains, validate(read_text(text, "e.yaml"))), **more)
+
+
+def test_arms_start_fairly_from_one_initializer_or_each_from_its_own():
+    found = {variant.label: variant for variant in under("fair", "same", "own")}
+    names = [f"{name}{start}" for start in ("", " [same]", " [own]") for name in ("tanh", "selu")]
+    assert list(found) == names
     for name in ("tanh", "selu"):
-        own = ACTIVATIONS[name].initializer
+        own, recommended = ACTIVATIONS[name].initializer, ACTIVATIONS["relu"].initializer
+        assert initializers(found[name]) == ["fair"] * 4
         # The head's last layer feeds a sigmoid, whatever the hidden layers are.
-        assert initializers(found[name]) == [own, own, own, "glorot_uniform"]
-        recommended = ACTIVATIONS["relu"].initializer
-        assert initializers(found[f"{name} [same init]"]) == [recommended] * 3 + ["glorot_uniform"]
-    assert [variant.init for variant in found.values()] == ["recommended", "same"] * 2
+        assert initializers(found[f"{name} [same]"]) == [recommended] * 3 + ["glorot_uniform"]
+        assert initializers(found[f"{name} [own]"]) == [own, own, own, "glorot_uniform"]
+    assert [variant.starts for variant in found.values()] == [("fair",)] * 2 + [("same",)] * 2 + [("own",)] * 2
+    assert {variant.name for variant in found.values()} == {"tanh", "selu"}
 
 
-def test_arms_that_both_initialisers_make_the_same_are_one_arm():
-    text = TEXT.replace("{dense: 3, activation: elu}", "3")
-    found = made(("tanh", "selu", "relu"), text, init="both", tune=["network.l2=0,0.1"])
+@pytest.mark.parametrize(
+    ("words", "gains", "names"),
+    [
+        (("own", "fair"), (2, 1), ["fair", "own × 2", "own", "fair × 2"]),
+        (("own", "same"), (0.5, 1), ["own", "own × 0.5", "same × 0.5", "same"]),
+        (("same",), (0.5, 2), ["same × 0.5", "same × 2"]),
+        ((), (1, 0.25), ["fair", "fair × 0.25"]),
+        ((), (), []),
+    ],
+)
+def test_arms_are_compared_under_the_fair_start_or_the_first(words, gains, names):
+    assert [start.name for start in starts_from(words, gains, validate(read_text(PLAIN, "e.yaml")))] == names
+
+
+def test_a_start_as_in_the_file_has_its_name():
+    text = PLAIN.replace("activation: relu\n", "activation: relu\n  init: {name: normal, std: 0.1}\n")
+    found = under(gains=(1, 2), text=text, activations=("tanh",))
+    assert [arm.label for arm in found] == ["tanh", "tanh [normal(std=0.1) × 2]"]
+    assert initializers(found[1]) == ["normal"] * 4
+
+
+def test_arms_that_start_alike_under_two_starts_are_one_arm():
+    found = under("fair", "same", "own", activations=("tanh", "selu", "relu"), tune=["network.l2=0,0.1"])
     kept, sentences = without_twins(found)
-    assert [arm.family for arm in kept[::2]] == ["tanh", "tanh [same init]", "selu", "selu [same init]", "relu"]
-    assert sentences == ["relu [same init] is relu, whose own initialiser is the one that all share."]
-    fixed = text.replace("[4,", "[{dense: 4, init: zeros},").replace(", 3, 2]", "]")
-    kept, sentences = without_twins(made(("tanh", "selu"), fixed, init="both"))
+    families = ["tanh", "selu", "relu", "tanh [same]", "selu [same]", "relu [same]", "tanh [own]", "selu [own]"]
+    assert [arm.family for arm in kept[::2]] == families
+    assert sentences == ["relu starts alike under same and own, so that it was trained once for both."]
+    assert {arm.starts for arm in kept if arm.family == "relu [same]"} == {("same", "own")}
+    fixed = PLAIN.replace("[4,", "[{dense: 4, init: zeros},").replace(", 3, 2]", "]")
+    kept, sentences = without_twins(under("same", "own", text=fixed))
     assert [arm.label for arm in kept] == ["tanh", "selu"]
     assert len(sentences) == 2
-    assert without_twins(made(text=text)) == (made(text=text), [])
+    assert without_twins(made(text=PLAIN)) == (made(text=PLAIN), [])
 
 
 def test_an_initializer_of_the_file_is_the_one_for_all():
-    text = TEXT.replace("activation: relu\n", "activation: relu\n  init: lecun_uniform\n")
-    same, own = made(("tanh",), text, init="same")[0], made(("tanh",), text, init="recommended")[0]
-    assert same.label == own.label == "tanh"
+    text = PLAIN.replace("activation: relu\n", "activation: relu\n  init: lecun_uniform\n")
+    same, own, fair = under("same", "own", "fair", text=text, activations=("tanh",))[1:] + under(
+        "fair", text=text, activations=("tanh",)
+    )
     assert initializers(same) == ["lecun_uniform"] * 4
-    assert initializers(own)[0] == ACTIVATIONS["tanh"].initializer
-    assert initializers(own)[-1] == "lecun_uniform"
+    assert initializers(own) == [ACTIVATIONS["tanh"].initializer] * 3 + ["glorot_uniform"]
+    assert initializers(fair) == ["fair"] * 4
 
 
 def test_a_layer_that_names_its_initializer_keeps_it():
-    text = TEXT.replace("layers: [4,", "layers: [{dense: 4, init: zeros},")
-    for init in ("same", "recommended"):
-        assert initializers(made(("tanh",), text, init=init)[0])[0] == "zeros"
+    text = PLAIN.replace("layers: [4,", "layers: [{dense: 4, init: zeros}, {dense: 4, init: {bias: {name: normal}}},")
+    arms = under("fair", "same", "own", text=text, activations=("tanh",))
+    assert [initializers(arm)[1] for arm in arms] == ["fair", "he_normal", "glorot_uniform"]
+    assert {initializers(arm)[0] for arm in arms} == {"zeros"}
+
+
+def start_of(variant, seeds=(0, 1)):
+    rows = prepare_rows(variant.experiment, read_rows(variant.experiment, None, None), seeds)
+    return set_up(variant.experiment, rows).start().theta
+
+
+def test_a_gain_multiplies_all_weights_of_every_start():
+    text = PLAIN.replace("layers: [4,", "layers: [{dense: 4, init: {weights: normal, gain: 3}},")
+    for word in ("fair", "same", "own"):
+        once, twice = map(start_of, under(word, gains=(1, 2), text=text, activations=("tanh",)))
+        np.testing.assert_array_equal(2 * once, twice)
 
 
 def test_matched_draws_under_one_initializer_are_the_same_weights():
-    text = TEXT.replace("{dense: 3, activation: elu}", "3")
-    thetas = []
-    for variant in made(("tanh", "selu"), text, init="same"):
-        rows = read_rows(variant.experiment, None, None)
-        thetas.append(set_up(variant.experiment, prepare_rows(variant.experiment, rows, [0, 1])).start().theta)
-    assert thetas[0].tobytes() == thetas[1].tobytes()
+    tanh, selu = map(start_of, under("same"))
+    assert tanh.tobytes() == selu.tobytes()
 
 
 def test_every_combination_of_tuned_values():
@@ -269,14 +311,13 @@ def test_settings_that_an_arm_failed_with_are_not_shared():
 def test_a_tuned_comparison_says_which_settings_are_best_on_validation_data(tmp_path):
     write(tmp_path, TEXT)
     words = ("-a", "tanh", "-a", "relu", "--seeds", "3", "--tune", "optimizer.learning_rate=0.0001,0.05", "--json")
-    result = nnlab_here("compare-activations", "experiment.yaml", *words, "--init", "both", cwd=tmp_path)
+    result = nnlab_here("compare-activations", "experiment.yaml", *words, "--starts", "own,same", cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
     summary = parse_json(result.stdout)
     assert summary == read_json(tmp_path / summary["run"] / "summary.json")
-    assert list(summary["tuned"]["arms"]) == ["tanh", "tanh [same init]", "relu"]
-    assert summary["verdict"]["sentences"][-1] == (
-        "relu [same init] is relu, whose own initialiser is the one that all share."
-    )
+    assert list(summary["tuned"]["arms"]) == ["tanh", "relu", "tanh [same]"]
+    assert summary["verdict"]["sentences"][-1].startswith("relu starts alike under own and same")
+    assert {summary["arms"][label]["family"] for label in summary["verdict"]["ranking"]} == {"tanh", "relu"}
     assert summary["tuned"]["same_settings"]["settings"] == {"optimizer.learning_rate": "0.05"}
     assert summary["tuned"]["chosen_by"] == "mean val/accuracy"
     for family, labels in summary["tuned"]["arms"].items():
@@ -323,7 +364,12 @@ def test_where_no_rows_are_held_out_the_best_are_chosen_on_the_training_part(tmp
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--init", "sme"), "did you mean 'same'?"),
+        (("--init", "both"), "No such option: --init. In its place is --starts"),
+        (("--starts", "sme"), "--starts: found 'sme', expected some of fair, same, own; did you mean 'same'?"),
+        (("--starts", "own,fair,own"), "--starts: found 'own' twice, expected different ones"),
+        (("--gains", "1,0"), "--gains: found 0, expected numbers above 0 and at most 1e+06"),
+        (("--gains", "1,1.0"), "--gains: found '1' twice, expected different ones"),
+        (("--gains", "1,"), "--gains: found '', expected numbers above 0"),
         (("--layer", "9"), "--layer: found no hidden layer with weights '9'"),
         (("--tune", "network.l2=0,1", "--set", "data.validation=null"), "expected data.validation"),
         (("--jobs", "2", "--dask", "local"), "found both --jobs and --dask"),

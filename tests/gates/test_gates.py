@@ -126,7 +126,7 @@ def test_quotes_hold_a_name_together(text, figure):
 @pytest.mark.parametrize(
     ("text", "figure"),
     [
-        ("relu [same init].val/loss.low >= 1", "relu [same init].val/loss.low"),
+        ("relu [own × 2].val/loss.low >= 1", "relu [own × 2].val/loss.low"),
         (f"{LEAKY}.val/loss>=1", f"{LEAKY}.val/loss"),
         ('1 / (1 + x * x).val/f1/"two words" >= 1', "1 / (1 + x * x).val/f1/two words"),
         ('say "a".diverged >= 1', 'say "a".diverged'),
@@ -134,7 +134,7 @@ def test_quotes_hold_a_name_together(text, figure):
     ],
 )
 def test_the_label_of_an_arm_needs_no_quotes(text, figure):
-    arms = ["relu", "relu [same init]", LEAKY, "1 / (1 + x * x)", 'say "a"']
+    arms = ["relu", "relu [own × 2]", LEAKY, "1 / (1 + x * x)", 'say "a"']
     assert parse_gate(text, arms) == Gate(text, figure, ">=", 1.0)
     other = "val/loss <= 2 * " + text.replace(">= 1", "+ 1").replace(">=1", " + 1")
     assert parse_gate(other, arms).of == GateFigure(figure)

@@ -14,13 +14,8 @@ from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.sets import BenchmarkSuite
 from nnlab.comparison.benchmark.train import TrainedArm, TrainedSet, Tuning
 from nnlab.comparison.conclusions import pair_summary
-from nnlab.config.schema import Experiment
 from nnlab.errors import listed, printable
-from nnlab.experiments.report import initialisers
-from nnlab.maths.activations import Activation
-from nnlab.maths.initializers import Fans, fair_gain
 from nnlab.maths.metrics import metric_of
-from nnlab.maths.signal.moments import NOT_KNOWN, moments
 from nnlab.maths.statistics import Figure, Pair, compare_with_best, mean_over_seeds, power_warnings, ranking, verdict
 from nnlab.maths.statistics.across import best_of
 from nnlab.storage.metrics import finite
@@ -135,7 +130,6 @@ def _beside_baseline(pairs: Sequence[Pair], baseline: str, about: Figure) -> Ite
 
 
 _MOST_NAMED = 8
-FAIR = "fair"
 
 
 def _few(labels: Sequence[str]) -> list[str]:
@@ -153,24 +147,11 @@ def _arm_summary(arm: TrainedArm, within: tuple[float, float]) -> SetArm:
         errors=tuple(arm.errors.tolist()),
         diverged=int(arm.diverged.sum()),
         settings=dict(arm.variant.settings),
-        initialiser=initialisers(arm.variant.experiment),
-        gain=gain_of(arm.variant.experiment),
+        initializer=arm.initializer,
+        gain=arm.variant.experiment.network.init.gain,
         steps=tuple(int(step) for step in arm.steps),
         seconds=round(arm.seconds, 6),
     )
-
-
-def gain_of(experiment: Experiment) -> float | None:
-    """By what the initialiser fair multiplies weights behind the activation of hidden layers; None for another one."""
-    start, choice = experiment.network.init, experiment.network.activation
-    if isinstance(start.weights, str) or start.weights.name != FAIR:
-        return None
-    entry = choice.entry
-    if isinstance(entry, Activation):
-        signal = moments(entry, choice.values)
-    else:
-        signal = entry.moments(**choice.values) if entry.moments else NOT_KNOWN
-    return finite(start.gain * fair_gain(Fans(1, 1, signal), aim=str(start.weights.values["aim"])))
 
 
 def _tuning_summary(found: TrainedSet, tuning: Tuning) -> TuningSummary:

@@ -18,12 +18,12 @@ from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
 def result_rows(summary: BenchmarkSummary) -> Iterator[list[str]]:
     """A row per set, arm and seed; `value` is empty and `error` that of chance where the seed diverged."""
     yield [
-        *("set", "family", "arm", "seed", "metric", "value", "error", "initialiser", "gain", "settings"),
+        *("set", "family", "arm", "seed", "metric", "value", "error", "initializer", "gain", "settings"),
         *("steps", "seconds"),
     ]
     for name, one in summary.sets.items():
         for label, arm in one.arms.items():
-            about = [arm.initialiser, cell(arm.gain), settings_text(arm.settings)]
+            about = [arm.initializer, cell(arm.gain), settings_text(arm.settings)]
             steps = sum(arm.steps)
             for seed, value, error, own in zip(one.seeds, arm.values, arm.errors, arm.steps, strict=True):
                 seconds = arm.seconds * own / steps if steps else 0.0
@@ -157,11 +157,9 @@ def _start_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
     """How the weights of each arm start, as on the first set that has it."""
     found = {label: arm for one in reversed(summary.sets.values()) for label, arm in one.arms.items()}
     rows: list[list[Cell]] = [
-        [label, found[label].initialiser, _rounded(found[label].gain, 5)]
-        for label in summary.verdict.ranking
-        if label in found
+        [label, found[label].initializer, found[label].gain] for label in summary.verdict.ranking if label in found
     ]
-    yield HtmlTable("How hidden layers start", ["arm", "initialiser", "gain"], rows)
+    yield HtmlTable("How the weights of each arm start", ["arm", "initializer", "gain"], rows)
 
 
 def _chosen_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:

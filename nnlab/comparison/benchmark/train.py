@@ -25,6 +25,8 @@ from nnlab.comparison.workers import Shared, Workers
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.interrupts import Stop
 from nnlab.experiments.train import Progress, Whole
+from nnlab.setup.network import network_for
+from nnlab.setup.starts import start_of
 from nnlab.storage.files import write_text
 from nnlab.storage.folder import EXPERIMENTS, RunFolder
 from nnlab.storage.lock import is_locked
@@ -51,7 +53,10 @@ class Tuning:
 
 @dataclass(frozen=True)
 class TrainedArm:
-    """An arm on a set: `values` of the figure, `errors` with chance where a seed diverged, `steps`, all (R,)."""
+    """An arm on a set: `values` of the figure, `errors` with chance where a seed diverged, `steps`, all (R,).
+
+    `initializer` says how its weights started, as `fair γ = 1.677`.
+    """
 
     variant: Variant
     values: Values
@@ -60,6 +65,7 @@ class TrainedArm:
     steps: NDArray[np.int64]
     seconds: float
     parameters: int
+    initializer: str
 
 
 @dataclass(frozen=True)
@@ -215,8 +221,10 @@ def _tuned(one: BenchmarkSet, work: _SetWork, figure: str) -> tuple[Tuning, dict
 def _trained(one: BenchmarkSet, work: _SetWork, arm: Arm, scale: ErrorScale, figure: str) -> TrainedArm:
     values = _known(arm.finals[figure])
     errors = scale.counted(one.measure.errors(values))
-    steps = steps_run(arm)
-    return TrainedArm(work.variant_of(arm.label), values, errors, arm.diverged, steps, arm.seconds, arm.parameters)
+    variant, dataset = work.variant_of(arm.label), work.shared.dataset
+    network = network_for(variant.experiment, dataset.sample_shape, dataset.y.shape[1])
+    start = start_of(network, variant.experiment.network.init.gain)
+    return TrainedArm(variant, values, errors, arm.diverged, steps_run(arm), arm.seconds, arm.parameters, start)
 
 
 def _known(values: Values) -> Values:

@@ -95,6 +95,21 @@ class SignalTheory:
         return CorrelationMap(self.coefficients**2 / self.moments.second, chi)
 
 
+def correlation_under(f: BoundActivation, weights: float, bias: float) -> CorrelationMap:
+    """The correlation map of weights N(0, σw² / fan-in) and biases N(0, σb²), `weights` being σw² and `bias` σb².
+
+    At the variance q that many layers lead to, C(c) = (σw² Σ a_k² c^k + σb²) / q, with a_k of f under N(0, q)
+    (Schoenholz et al. 2017, arXiv:1611.01232). ValueError where the signal dies out or grows without limit.
+    """
+    variance = VarianceMap(f)
+    q = variance.reached(weights, bias)
+    if not 0 < q < math.inf:
+        raise ValueError(f"the variance tends to {q:g}")
+    shares = weights * hermite.coefficients(f, q) ** 2 / q
+    shares[0] += bias / q
+    return CorrelationMap(shares, weights * variance.slope_moment(q))
+
+
 def theory_of(f: BoundActivation) -> SignalTheory | None:
     """The theory of an activation; None if E[f²] is 0, infinite or nan."""
     found = moments(f.entry, f.chosen)

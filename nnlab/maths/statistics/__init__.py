@@ -6,6 +6,7 @@ targets.py    steps to a target with those that never reached it; the area under
 health.py     dead and saturated units
 arms.py       arms against each other, or the best against the others, by the mean
 shares.py     arms against each other by the share of seeds that reach a target
+starts.py     whether a difference keeps its sign under other starts of the networks
 verdicts.py   all of it in plain sentences, which sentences.py words
 across/       arms over many data sets, of which each counts once
 
@@ -53,6 +54,7 @@ from nnlab.maths.statistics.pairs import (
 from nnlab.maths.statistics.samples import FEWEST
 from nnlab.maths.statistics.sentences import seeds_of, with_bounds
 from nnlab.maths.statistics.shares import Reached, SharePair, compare_shares
+from nnlab.maths.statistics.starts import Starts
 from nnlab.maths.statistics.targets import (
     Race,
     Survival,
@@ -80,6 +82,7 @@ __all__ = [
     "Reached",
     "Scores",
     "SharePair",
+    "Starts",
     "Survival",
     "Verdict",
     "area_under_curve",

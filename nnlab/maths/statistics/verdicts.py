@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, count
 
 from nnlab.errors import listed
@@ -39,6 +39,7 @@ from nnlab.maths.statistics.sentences import (
     shares_not_told_apart,
 )
 from nnlab.maths.statistics.shares import Reached, SharePair, compare_shares, is_told_by
+from nnlab.maths.statistics.starts import Starts
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,12 @@ class Verdict:
 
 
 def verdict(
-    arms: Arms, figure: Figure, reached: Reached | None = None, *, idle: Collection[str] = frozenset()
+    arms: Arms,
+    figure: Figure,
+    reached: Reached | None = None,
+    *,
+    idle: Collection[str] = frozenset(),
+    starts: Starts | None = None,
 ) -> Verdict:
     """What the figures of the arms, seed by seed, say in plain sentences, each with its full stop.
 
@@ -68,7 +74,8 @@ def verdict(
     groups that the target tells apart, its pairs are told by the shares of seeds that `reached` the target, and by the
     means only where the shares leave a pair open that these do not; shares also speak where means leave a pair open. Of
     two `idle` arms, which answer every row alike, there is no sentence: that they tie is no finding. The warnings name
-    what was left out and what no interval can know.
+    what was left out and what no interval can know. With `starts`, the sentence on a pair that was told apart says
+    whether its sign holds under all of them.
 
     Raises ValueError for no arm, and for a figure that is infinite.
     """
@@ -87,8 +94,8 @@ def verdict(
     by_mean = [pair for key, pair in means_of.items() if not (key in by_share and by_share[key].told_apart)]
     text = reached.text if reached else ""
     told = [
-        *(reach_more(lost, text) for lost in _by_loser([*by_share.values()])),
-        *(beats(lost, figure) for lost in _by_loser(by_mean)),
+        *(_under_all(reach_more(lost, text), lost, starts) for lost in _by_loser([*by_share.values()])),
+        *(_under_all(beats(lost, figure), lost, starts) for lost in _by_loser(by_mean)),
     ]
     by_reached = sorted(ranked, key=reached.share, reverse=True) if reached else []
     untold = [
@@ -108,6 +115,13 @@ def verdict(
     return Verdict(
         tuple(ranked), tuple(pairs), tuple(shares), tuple(sentences), tuple(warnings), len(rest), rest_of_shares
     )
+
+
+def _under_all(statement: Statement, pairs: Sequence[Difference], starts: Starts | None) -> Statement:
+    """The statement on these pairs, and whether their signs hold under all starts."""
+    if starts is None:
+        return statement
+    return replace(statement, sentence=f"{statement.sentence.removesuffix('.')}{starts.words(pairs)}.")
 
 
 def _worth(pairs: Sequence[D], idle: Collection[str]) -> dict[frozenset[str], D]:

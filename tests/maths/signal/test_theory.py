@@ -14,7 +14,7 @@ from nnlab.maths.parameters import resolved
 from nnlab.maths.signal.criticality import chi, chi_field, critical_curve, is_twice_critical_everywhere
 from nnlab.maths.signal.gradients import measured_ratios, predicted_ratio
 from nnlab.maths.signal.moments import moments
-from nnlab.maths.signal.theory import theory_of
+from nnlab.maths.signal.theory import correlation_under, theory_of
 from nnlab.maths.signal.variance import VarianceMap
 
 # By adaptive quadrature, recorded apart from this code.
@@ -209,3 +209,17 @@ def test_gradients_of_ten_layers_are_those_predicted(name, predicted, measured):
 def test_a_ratio_beyond_all_numbers_is_infinite():
     assert predicted_ratio(1e300, 50) == math.inf
     assert predicted_ratio(0.0, 50) == 0.0
+
+
+@pytest.mark.parametrize(("weights", "layers"), [(1, 3.6), (1.25, 6.8), (1.5, 15.8), (1.7, 75), (2, 25), (4, 7.0)])
+def test_tanh_passes_a_difference_through_so_many_layers(weights, layers):
+    """The depth scales of Schoenholz et al. 2017 for σb² = 0.05."""
+    found = correlation_under(bound("tanh"), weights, 0.05)
+    assert found.depth() == pytest.approx(layers, rel=0.01)
+    assert (found.fixed_point() == 1) == (weights < 1.76)
+
+
+def test_a_signal_that_dies_out_or_explodes_has_no_correlation_map():
+    for name, weights in (("tanh", 0.5), ("relu", 3.0)):
+        with pytest.raises(ValueError, match="the variance tends to"):
+            correlation_under(bound(name), weights, 0.0)
