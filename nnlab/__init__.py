@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnlab.errors import NnlabError as NnlabError
     from nnlab.library.activations import ActivationFunction as ActivationFunction
     from nnlab.library.functions import activation as activation
+    from nnlab.library.functions import benchmark as benchmark
     from nnlab.library.functions import compare_activations as compare_activations
     from nnlab.library.functions import export as export
     from nnlab.library.functions import gradcheck as gradcheck
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from nnlab.library.functions import trace as trace
     from nnlab.library.functions import train as train
     from nnlab.library.networks import TrainedNetwork as TrainedNetwork
+    from nnlab.library.results import BenchmarkRun as BenchmarkRun
     from nnlab.library.results import ComparisonRun as ComparisonRun
     from nnlab.library.results import Run as Run
     from nnlab.library.results import Runs as Runs
@@ -40,6 +42,7 @@ _FUNCTIONS = "nnlab.library.functions"
 _RESULTS = "nnlab.library.results"
 _HOMES = {
     "ActivationFunction": "nnlab.library.activations",
+    "BenchmarkRun": _RESULTS,
     "ComparisonRun": _RESULTS,
     "Experiment": "nnlab.config.schema",
     "NnlabError": "nnlab.errors",
@@ -48,6 +51,7 @@ _HOMES = {
     "TrainedNetwork": "nnlab.library.networks",
     "WorkedStep": _RESULTS,
     "activation": _FUNCTIONS,
+    "benchmark": _FUNCTIONS,
     "compare_activations": _FUNCTIONS,
     "export": _FUNCTIONS,
     "gradcheck": _FUNCTIONS,

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nnlab.errors import ConfigError, OutputError, printable
 
 if TYPE_CHECKING:
+    from nnlab.comparison.benchmark.dry_run import BenchmarkPlan
+    from nnlab.comparison.benchmark.run import BenchmarkResult
+    from nnlab.comparison.benchmark.sets import BenchmarkSuite
     from nnlab.comparison.compare import ComparisonResult
     from nnlab.comparison.one_network import OneNetwork
     from nnlab.comparison.prepare import Arms
@@ -535,14 +538,17 @@ def _kept_pictures(
     run: str, runs_dir: Path, plugins: Sequence[Path], sets: Sequence[str]
 ) -> tuple[KeptPictures, list[str | Path]]:
     """The pictures of a run, and the files that are read to draw them."""
+    from nnlab.comparison.benchmark.redraw import benchmark_pictures
     from nnlab.comparison.redraw import arms_pictures
     from nnlab.experiments.redraw import training_pictures
     from nnlab.experiments.unchanged import refuse_settings
     from nnlab.storage.lookup import find
-    from nnlab.storage.run import ArmsRun
+    from nnlab.storage.run import ArmsRun, SuiteRun
 
     refuse_settings(sets)
     folder = find(runs_dir, run)
+    if isinstance(folder.read_run(), SuiteRun):
+        return benchmark_pictures(folder), []
     file = resolve(folder.path / "config.yaml", set=sets, plugins=plugins)
     read = [*file.moved_with(folder.then(), folder.path.resolve()).read_files]
     if isinstance(folder.read_run(), ArmsRun):
@@ -805,6 +811,77 @@ def sweep(
     about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "command": command, "live": live, "formats": figures}
     about["loggers"] = loggers_for(log_to)
     return _train_arms(arms, gating, watcher, jobs, (dask, dask_timeout), **about)
+
+
+def resolve_suite(
+    configs: Sequence[str | Path],
+    *,
+    activations: Sequence[str] = (),
+    seeds: int | None = None,
+    metric: str | None = None,
+    baseline: str | None = None,
+    equivalence: float | None = None,
+    tune: Sequence[str] = (),
+    budget: int | None = None,
+    tuning_seeds: int | None = None,
+    name: str | None = None,
+    set: Sequence[str | Setting] = _NONE,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    plugins: Sequence[Path] = (),
+    threads: int = 1,
+) -> BenchmarkSuite:
+    """Read the suite of a benchmark, a suite file or several experiments; ConfigError with the faults of all of them.
+
+    What is given stands in place of what the suite file has; without one, `activations` are by default those of
+    `compare`. `set` and `seed` override every experiment.
+    """
+    from nnlab.comparison.benchmark.sets import benchmark_suite
+    from nnlab.config.suite import suite_of
+    from nnlab.setup.experiment_file import settings
+
+    given: dict[str, Any] = {"name": name, "seeds": seeds, "metric": metric, "baseline": baseline}
+    given |= {"equivalence": equivalence, "budget": budget, "tuning_seeds": tuning_seeds}
+    source = suite_of(configs, given, activations, tune, DEFAULT_ARMS)
+    return benchmark_suite(source, sets=settings(set, seed=seed), plugins=plugins, threads=threads)
+
+
+def plan_benchmark(suite: BenchmarkSuite) -> BenchmarkPlan:
+    """What a benchmark would train, and about how long it would take; nothing is written."""
+    from nnlab.comparison.benchmark.dry_run import plan_of
+
+    return plan_of(suite)
+
+
+def benchmark(
+    suite: BenchmarkSuite,
+    *,
+    jobs: int = 1,
+    dask: str | None = None,
+    dask_timeout: float | None = None,
+    needed: bool = False,
+    max_seconds: float | None = None,
+    runs_dir: Path = Path("runs"),
+    figures: Sequence[str] = (),
+    command: Sequence[str] = (),
+    watcher: Watcher = NOBODY,
+) -> BenchmarkResult:
+    """Train several activations on several data sets, each with many seeds, and compare them on each and across sets.
+
+    With `needed`, what earlier comparisons under `runs_dir` have trained is reused, and an unfinished benchmark of the
+    same suite is continued in its folder. After `max_seconds` no training begins; what is complete is concluded on.
+    Pictures are drawn as PNG, and in the formats `figures`, svg and pdf, beside.
+    """
+    from nnlab.comparison.benchmark.run import run_benchmark
+    from nnlab.comparison.prepare import workers_for
+    from nnlab.storage.folder import refuse_other_formats
+
+    refuse_other_formats(figures)
+    for warning in suite.warnings():
+        watcher.warn(warning)
+    about: dict[str, Any] = {"runs": runs_dir, "needed": needed, "max_seconds": max_seconds}
+    about |= {"command": command, "formats": figures}
+    with workers_for(jobs, dask, dask_timeout, watcher.warn) as workers, watcher.arms() as report:
+        return run_benchmark(suite, workers=workers, report=report, **about)
 
 
 def _pieces(runs_dir: Path, *, needed: bool) -> list[Path]:

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 import nnlab
 from nnlab.cli import completion
+from nnlab.cli.benchmark import benchmark
 from nnlab.cli.catalogue import catalogues
 from nnlab.cli.compare import compare_activations
 from nnlab.cli.config import config
@@ -64,6 +65,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "eval": (evaluate, "Evaluate a finished run, also on new rows."),
     "gradcheck": (gradcheck, "Check every derivative of the network."),
     "compare-activations": (compare_activations, "Compare activations over many seeds."),
+    "benchmark": (benchmark, "Compare activations over many data sets."),
     "sweep": (sweep, "Train at many settings, and rank these."),
     "plot": (plot, "Draw a picture of a run again, also for print."),
     "init": (init, "Write an experiment for a table of your own."),

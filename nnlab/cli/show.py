@@ -11,10 +11,12 @@ import typer
 
 from nnlab.cli.groups import Output
 from nnlab.cli.output import complain
+from nnlab.cli.progress import duration
 from nnlab.cli.terminal import (
     Screen,
     interval,
     say_all,
+    show_benchmark,
     show_check,
     show_comparison,
     show_exact_check,
@@ -28,6 +30,8 @@ from nnlab.cli.terminal import (
 from nnlab.errors import DivergedError, GateError, GradientError, printable
 
 if TYPE_CHECKING:
+    from nnlab.comparison.benchmark.dry_run import BenchmarkPlan, PlannedSet
+    from nnlab.comparison.benchmark.run import BenchmarkResult
     from nnlab.comparison.compare import ComparisonResult
     from nnlab.experiments.answers import Answer
     from nnlab.experiments.drafting.draft import Draft
@@ -276,6 +280,39 @@ def sweep(output: Output, found: ComparisonResult) -> None:
     _begin(output.screen, found)
     _show_points(output.screen, summary)
     _end(output, found)
+
+
+def plan(output: Output, found: BenchmarkPlan) -> None:
+    """Show what a benchmark would train, set by set."""
+    if not output.as_json:
+        screen = Screen(quiet=False)
+        columns = ["set", "family", "parameters", "rows", "steps", "tuning", "trainings", "about"]
+        rows = [[one.set, one.family, *map("{:,}".format, _counts(one)), duration(one.seconds)] for one in found.sets]
+        screen.table(f"Arms: {', '.join(found.arms)}", columns, rows, numbers_from=2)
+        say_all(screen, [*found.sentences()])
+    output.result(found.document())
+
+
+def _counts(one: PlannedSet) -> tuple[int, ...]:
+    return one.parameters, one.rows, one.steps, one.tuning, one.trainings
+
+
+def benchmark(output: Output, found: BenchmarkResult) -> None:
+    """Show the errors of each arm on each set, and the verdict across sets."""
+    screen, summary = output.screen, found.summary
+    if found.reused:
+        screen.say(f"reused {found.reused:,} trainings of earlier runs")
+    for warning in found.warnings:
+        screen.warn(warning)
+    show_benchmark(screen, summary)
+    if found.to_go_on:
+        screen.say(f"stopped by --max-seconds: {found.to_go_on}", to_type=True)
+    output.result(summary.document(), str(found.folder))
+    if found.error is not None:
+        complain(str(found.error))
+        raise typer.Exit(found.error.exit_code)
+    if found.has_only_diverged:
+        raise DivergedError("every seed of every arm diverged on every set")
 
 
 def _begin(screen: Screen, found: ComparisonResult) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnlab.gradients.checks import StepReport
     from nnlab.gradients.report import PointReport, TensorRow
     from nnlab.setup.setup import Setup
-    from nnlab.storage.summary import ArmSummary, ComparisonSummary, OverSeeds, StartSummary
+    from nnlab.storage.summary import ArmSummary, BenchmarkSummary, ComparisonSummary, OverSeeds, StartSummary
 
 _GAP = 2  # blanks between two columns of a table
 _MOST_ROWS, _LAST_ROWS = 100, 20  # of a longer table the middle is left out
@@ -381,6 +381,22 @@ def show_comparison(screen: Screen, summary: ComparisonSummary) -> None:
     title = f"On the way to {summary.target}; time per step by the clock, over the updates of all seeds together"
     screen.table(title, columns, rows)
     show_verdict(screen, [*summary.legend(), *summary.verdict.sentences], summary.verdict.warnings)
+
+
+def show_benchmark(screen: Screen, summary: BenchmarkSummary) -> None:
+    """Print the mean error of each arm on each set, best first; then the verdict."""
+    from nnlab.comparison.benchmark.tables import errors_table
+    from nnlab.report.page import shown
+
+    table = errors_table(summary)
+    rows = [[shown(cell, 4) for cell in row] for row in table.rows]
+    screen.table(table.caption, table.columns, rows)
+    sentences, left = summary.verdict.sentences[:_MOST_SENTENCES], len(summary.verdict.sentences) - _MOST_SENTENCES
+    more = [f"{left:,} more sentences are in report.html."] if left > 0 else []
+    show_verdict(screen, [*summary.legend(), *sentences, *more], summary.verdict.warnings)
+
+
+_MOST_SENTENCES = 20
 
 
 def _ranked(summary: ComparisonSummary) -> list[tuple[str, ArmSummary]]:

@@ -21,7 +21,17 @@ from nnlab.comparison.arms import Target
 from nnlab.comparison.conclusions import Compared, Trained, finish, possible
 from nnlab.comparison.live import LiveArms, NoLiveArms
 from nnlab.comparison.log_to import logged_arms
-from nnlab.comparison.pieces import Piece, PieceForm, files_of, key_of, read_piece, refuse_unfit, taken, write_piece
+from nnlab.comparison.pieces import (
+    Piece,
+    PieceForm,
+    files_of,
+    first_seed,
+    key_of,
+    read_piece,
+    refuse_unfit,
+    taken,
+    write_piece,
+)
 from nnlab.comparison.tasks import Arm, Failure, Task, joined, named, some, tasks_for
 from nnlab.comparison.unfinished import write_unfinished_report
 from nnlab.comparison.variants import COMPARED, LEARNING_RATE, Variant, short
@@ -132,7 +142,7 @@ def compare(
         inner = ("plots", "weights", "pieces")
         written = experiment if kept is None else reading_from(experiment, kept.name)
         folder = RunFolder.create(runs, f"{experiment.name}_{suffix}", inner, to_yaml(written), kept)
-        shared = Shared(dataset, _contents(plugins), int(facts.get("threads", 1)))
+        shared = Shared(dataset, contents_of(plugins), int(facts.get("threads", 1)))
         trained = Trained(
             experiment,
             folder,
@@ -147,7 +157,7 @@ def compare(
             formats=formats,
             starts=starts,
         )
-        work = _Work(folder, variants, seeds, shared, about["environment"])
+        work = Work(folder, variants, seeds, shared, about["environment"])
         conclude = conclude or partial(finish, gates=gates, baseline=baseline)
         comparison = _Comparison(work, trained, conclude, about, stop, live, loggers, say)
         with folder.locked():
@@ -162,7 +172,7 @@ class _Comparison:
 
     def __init__(
         self,
-        work: _Work,
+        work: Work,
         trained: Trained,
         conclude: Conclude,
         about: Mapping[str, Any],
@@ -285,15 +295,19 @@ def failure_of(failures: Mapping[str, Failure], arms: int) -> NnlabError:
     return error
 
 
-def _contents(plugins: Sequence[Path]) -> tuple[tuple[str, bytes], ...]:
+def contents_of(plugins: Sequence[Path]) -> tuple[tuple[str, bytes], ...]:
+    """The name and the content of each plugin."""
     return tuple((plugin.name, plugin.read_bytes()) for plugin in plugins)
 
 
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
-class _Work:
-    """Finished and remaining work, by the key of each variant; variants with the same key are trained once."""
+class Work:
+    """Finished and remaining work of variants of one experiment, by key; variants with the same key are trained once.
+
+    Each piece is written to `folder` as soon as it is trained.
+    """
 
     def __init__(
         self,
@@ -321,11 +335,13 @@ class _Work:
         files = files_of(runs)
         for key, variant in self.firsts.items():
             form = _form_of(variant.experiment, self.shared)
-            pieces = [piece for path in files.get(key, ()) for piece in self._read(path, key, form)]
-            for piece, rows in taken(pieces, self.seeds):
+            paths = [path for path in files.get(key, ()) if first_seed(path) <= max(self.seeds)]
+            pieces = {path: piece for path in paths for piece in self._read(path, key, form)}
+            own = [piece for path, piece in pieces.items() if path.parent == self.folder.pieces]
+            for piece, rows in taken([*pieces.values()], self.seeds):
                 seeds = tuple(piece.seeds[row] for row in rows)
                 arm = some(_arm_of(piece, variant), rows, len(rows) / len(piece.seeds))
-                self._keep(key, seeds, arm)
+                self.keep(key, seeds, arm, is_written=any(piece is one for one in own))
                 self.reused += len(seeds)
 
     def _read(self, path: Path, key: str, form: PieceForm) -> Iterator[Piece]:
@@ -360,8 +376,8 @@ class _Work:
             raise GradientError(f"{printable(label)}: {first}") from first
         return found
 
-    def do(self, workers: Workers, report: ArmReport, stop: Stop) -> None:
-        """Train the remaining seeds, until they are trained or a stop is requested."""
+    def do(self, workers: Workers, report: ArmReport, stop: Stop, enough: Callable[[], bool] = lambda: False) -> None:
+        """Train the remaining seeds, until they are trained, a stop is requested, or it is `enough` after a task."""
         wanted = [(variant, self._left(key)) for key, variant in self.firsts.items() if key not in self.failed]
         wanted = sorted(((v, seeds) for v, seeds in wanted if seeds), key=lambda pair: self.variants.index(pair[0]))
         tasks = tasks_for(wanted, self.shared.dataset, workers.jobs)
@@ -378,6 +394,8 @@ class _Work:
                 self.page.end(number, outcome)
                 self._note(tasks[number], outcome)
                 load_drawing()  # which the end needs anyway: after a signal there is little time for it
+                if enough():
+                    return
 
     def _left(self, key: str) -> tuple[int, ...]:
         done = {seed for seeds, _ in self.done[key] for seed in seeds}
@@ -389,17 +407,22 @@ class _Work:
             if isinstance(outcome, Failure):
                 self.failed.setdefault(key, outcome)
             elif outcome is not None:
-                self._keep(key, task.seeds, outcome[index])
+                self.keep(key, task.seeds, outcome[index])
 
-    def _keep(self, key: str, seeds: tuple[int, ...], arm: Arm) -> None:
+    def keep(self, key: str, seeds: tuple[int, ...], arm: Arm, *, is_written: bool = False) -> None:
         """Write a piece as soon as it is trained, so that a later failure does not lose it."""
-        write_piece(self.folder.path, key, _piece_of(arm, seeds))
+        if not is_written:
+            write_piece(self.folder.path, key, _piece_of(arm, seeds))
         self.done[key].append((seeds, arm))
 
     @property
     def failures(self) -> dict[str, Failure]:
         """The failed arms, by label."""
         return {label: self.failed[key] for label, key in self.keys.items() if key in self.failed}
+
+    def variant_of(self, label: str) -> Variant:
+        """The variant of this label."""
+        return next(variant for variant in self.variants if variant.label == label)
 
     def arms(self) -> list[Arm]:
         """Every complete arm, with its seeds in the order of the comparison."""

@@ -362,7 +362,7 @@ class Measurements:
     ) -> None:
         self.arm, self.target, self.end, self.experiment, self.learned = arm, target, end, experiment, learned or {}
         self.steps_to_target = reached(arm, target)
-        self.steps = _steps_run(arm)
+        self.steps = steps_run(arm)
         total = float(self.steps.sum())
         self.time_per_step = arm.seconds / total if total else float("nan")
         self.area = _area(arm, target)
@@ -476,7 +476,7 @@ def _share(count: int, total: int) -> ShareOfSeeds:
     return ShareOfSeeds(estimate=share.estimate, low=share.low, high=share.high, note=share.note)
 
 
-def _steps_run(arm: Arm) -> Array:
+def steps_run(arm: Arm) -> Array:
     """The number of steps of each seed, (R,): up to its divergence, or else up to its last measurement."""
     known = np.any([np.isfinite(curve) for curve in arm.curves.values()], axis=0)
     last = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)

@@ -35,7 +35,14 @@ from nnlab.setup.setup import set_up
 from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.lookup import NamedArm
 from nnlab.storage.run import ArmsRun
-from nnlab.storage.summary import ArmSummary, ComparisonSummary, SeveralSummary, SweepSummary, arm_labels
+from nnlab.storage.summary import (
+    ArmSummary,
+    BenchmarkSummary,
+    ComparisonSummary,
+    SeveralSummary,
+    SweepSummary,
+    arm_labels,
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,8 @@ class OneNetwork:
         """The network that a user has named; without a seed that of the arm's median seed. CheckpointError for none."""
         summary, shown = named.folder.read_summary(), printable(str(named.folder.path))
         if not isinstance(summary, ComparisonSummary | SweepSummary):
-            what = "no summary" if summary is None else "a run of one network"
+            kinds = {type(None): "no summary", BenchmarkSummary: "a benchmark"}
+            what = kinds.get(type(summary), "a run of one network")
             expected = "expected a comparison or a sweep that has one, for RUN:ARM"
             raise CheckpointError(f"{shown}: found {what}, {expected}")
         label = _label(summary, named.arm, shown)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,12 @@ def files_of(runs: Path) -> dict[str, list[Path]]:
             if not path.parent.parent.is_symlink() and not path.name.startswith("."):
                 found.setdefault(path.name.partition("-")[0], []).append(path)
     return found
+
+
+def first_seed(path: Path) -> int:
+    """The smallest seed of a piece, by its name; 0 for a name that does not say."""
+    found = re.fullmatch(r"[0-9a-f]+-([0-9]+)x[0-9]+\.npz", path.name)
+    return int(found[1]) if found else 0
 
 
 def read_piece(path: Path, key: str) -> Piece:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from nnlab.comparison.variants import Settings, fixed_fault, grid
+from nnlab.comparison.variants import TUNE, Settings, compared_fault, fixed_fault, grid
 from nnlab.errors import ConfigError, Fault, printable
 from nnlab.maths.randomness import Purpose, stream
 
@@ -45,7 +45,7 @@ class Range:
         return low * (high / low) ** share if self.is_log else low + share * (high - low)
 
 
-def ranges(texts: Sequence[str]) -> list[Range]:
+def ranges(texts: Sequence[str], option: str = "--random") -> list[Range]:
     """Parse ranges `KEY=low..high[:log]`; ConfigError with the faults of all of them."""
     found: dict[str, Range] = {}
     faults = []
@@ -54,7 +54,7 @@ def ranges(texts: Sequence[str]) -> list[Range]:
         match = _RANGE.fullmatch(bounds)
         fault = _range_fault(key, match, found)
         if fault or match is None:
-            faults.append(Fault(fault or "", f"--random {printable(text)}"))
+            faults.append(Fault(fault or "", f"{option} {printable(text)}"))
             continue
         is_whole = all(_WHOLE.fullmatch(bound) for bound in match.groups()[:2])
         found[key] = Range(key, float(match[1]), float(match[2]), bool(match[3]), is_whole)
@@ -82,6 +82,28 @@ def points(grid_texts: Sequence[str], random_texts: Sequence[str], budget: int |
     """
     values, drawn = grid(grid_texts, "--grid"), ranges(random_texts)
     _check(values, drawn, budget)
+    return _points(values, drawn, budget, seed)
+
+
+def tuning_points(texts: Sequence[str], budget: int | None, seed: int) -> list[Settings]:
+    """The settings that every arm tries when `KEY=V1,V2` or `KEY=low..high[:log]` are tuned; none without texts."""
+    if not texts:
+        return []
+    ranged = [text for text in texts if ".." in text.partition("=")[2]]
+    values = grid([text for text in texts if text not in ranged], TUNE)
+    drawn = ranges(ranged, TUNE)
+    for one in drawn:
+        if fault := compared_fault(one.key, TUNE):
+            raise ConfigError(Fault(fault, f"{TUNE} {printable(one.key)}"))
+    if drawn and budget is None:
+        raise ConfigError(f"{TUNE}: found a range without --budget, expected the number of settings to draw")
+    _check_count(values, budget)
+    return _points(values, drawn, budget, seed)
+
+
+def _points(
+    values: Mapping[str, Sequence[str]], drawn: Sequence[Range], budget: int | None, seed: int
+) -> list[Settings]:
     combinations = list(product(*([(key, text) for text in texts] for key, texts in values.items())))
     if drawn:
         assert budget is not None
@@ -103,6 +125,10 @@ def _check(values: Mapping[str, Sequence[str]], drawn: Sequence[Range], budget: 
         raise ConfigError(f"--random {printable(both[0])}: found it in --grid as well, expected it in one of them")
     if drawn and budget is None:
         raise ConfigError("found --random without --budget, expected the number of points to draw")
+    _check_count(values, budget)
+
+
+def _check_count(values: Mapping[str, Sequence[str]], budget: int | None) -> None:
     count = math.prod(len(texts) for texts in values.values())
     if max(count if budget is None else 0, budget or 0) > _MOST_POINTS or count > 10**6:
         raise ConfigError(f"found {max(count, budget or 0)} points, expected at most {_MOST_POINTS}; see --budget")

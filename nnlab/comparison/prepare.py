@@ -122,7 +122,7 @@ def activation_arms(
 
     named = dict(zip(words, labels_of(choices), strict=True))
     parsed = name_arms(gates_from(gates, [*words, *(arm.label for arm in arms)]), named)
-    file, arms = _measured_alike(file, arms)
+    file, arms = measured_alike(file, arms)
     names = [start.name for start in chosen]
     return Arms(file, arms, _seeds(file, seeds), level, parsed, check, remarks, names)
 
@@ -142,7 +142,7 @@ def sweep_arms(
     figure, chosen_seeds = metric_for(metric, experiment), _seeds(file, seeds)
     arms = sweep_variants(experiment, points(grid, random, budget, experiment.seed))
     search = search_of(grid, random, len(arms), experiment.seed)
-    file, arms = _measured_alike(file, arms, figure.partition("/")[2])
+    file, arms = measured_alike(file, arms, figure.partition("/")[2])
 
     def check(figures: Sequence[str]) -> None:
         if metric is None or figure not in figures:
@@ -163,7 +163,7 @@ def sweep_arms(
     )
 
 
-def _measured_alike(file: ExperimentFile, arms: Sequence[Variant], *names: str) -> tuple[ExperimentFile, list[Variant]]:
+def measured_alike(file: ExperimentFile, arms: Sequence[Variant], *names: str) -> tuple[ExperimentFile, list[Variant]]:
     """The experiment and its variants, all of which measure what one of them watches, and the figures in `names`."""
     every = [*names, *(name for arm in arms for name in watchable(arm.experiment))]
     experiment = measuring(file.experiment, every)

@@ -116,13 +116,24 @@ def share_rows(summary: ComparisonSummary) -> Iterator[list[str]]:
     return _rows(_SHARES, summary.shares)
 
 
+def pair_columns() -> list[str]:
+    """The columns of a pair of arms."""
+    return [*_PAIR]
+
+
+def pair_texts(pair: PairSummary) -> list[str]:
+    """The cells of a pair under these columns."""
+    return [text_of(getattr(pair, key)) for key in _PAIR]
+
+
 def _rows(keys: Sequence[str], pairs: Sequence[PairSummary | SharePairSummary]) -> Iterator[list[str]]:
     yield [*keys]
     for pair in pairs:
-        yield [_text(getattr(pair, key)) for key in keys]
+        yield [text_of(getattr(pair, key)) for key in keys]
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as a cell of a CSV file."""
     if isinstance(value, bool):
         return str(value).lower()
     return cell(value) if isinstance(value, float) or value is None else str(value)

@@ -164,7 +164,7 @@ def grid(texts: Sequence[str], option: str) -> dict[str, list[str]]:
     for text in texts:
         key, equals, values = text.partition("=")
         parts = split_values(values)
-        if fault := _grid_fault(key, equals, parts, found) or _compared_fault(key, option):
+        if fault := _grid_fault(key, equals, parts, found) or compared_fault(key, option):
             faults.append(Fault(fault, f"{option} {printable(text)}"))
         found.setdefault(key, parts)
     if faults:
@@ -183,7 +183,7 @@ def _grid_fault(key: str, equals: str, parts: Sequence[str], before: Mapping[str
     return fixed_fault(key)
 
 
-def _compared_fault(key: str, option: str) -> str | None:
+def compared_fault(key: str, option: str) -> str | None:
     """Why a key cannot be tuned, or None: the compared activation itself cannot."""
     if option != TUNE or not (key == COMPARED or key.startswith(f"{COMPARED}.")):
         return None

@@ -59,6 +59,8 @@ def data_of(values: Mapping[str, Any]) -> Data | None:
 
 def validate(document: Document, activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS) -> Experiment:
     """The experiment that a document describes, or a ConfigError with all faults, in the order of their places."""
+    if is_suite(document):
+        raise refusal_at(document, [((), "found a suite of experiments, expected one; nnlab benchmark takes a suite")])
     fields = _Fields(document.values, activations)
     findings = fields.findings + ([] if fields.experiment is None else _meaning_findings(fields))
     if findings:
@@ -67,6 +69,11 @@ def validate(document: Document, activations: Mapping[str, AnyActivation] = ALL_
     experiment = with_defaults(fields.experiment).read_from(document, activations)
     _require_readable(experiment, document)
     return experiment
+
+
+def is_suite(document: Document) -> bool:
+    """Whether a file is the suite of a benchmark: it lists experiments."""
+    return isinstance(document.values, dict) and "experiments" in document.values
 
 
 def _require_readable(experiment: Experiment, document: Document) -> None:
@@ -175,8 +182,7 @@ class _Fields:
         try:
             self.experiment = Experiment.model_validate(left, context={"activations": activations})
         except ValidationError as error:
-            lines = error.errors(include_url=False)
-            found = [(self.original(path), text) for line in lines for path, text in _findings(line, left)]
+            found = [(self.original(path), text) for path, text in findings_of(error, left, Experiment)]
             self.findings += [finding for finding in found if finding[1] and not self._is_consequence(finding[0])]
             cut = {_cut(self.values, _whole_choice(path)) for path, _ in found}
             is_new = () not in cut and not cut <= self.cut
@@ -215,7 +221,7 @@ def _open_questions(values: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]
 
 def _meant(path: KeyPath) -> KeyPath:
     """The path with an unknown last key replaced by the known key it was probably mistyped for."""
-    known = _sibling_keys(path) if path and isinstance(path[-1], str) else []
+    known = _sibling_keys(path, Experiment) if path and isinstance(path[-1], str) else []
     return path if not known or path[-1] in known else (*path[:-1], nearest(str(path[-1]), known) or path[-1])
 
 
@@ -257,28 +263,38 @@ def _has(values: Any, part: str | int) -> bool:
     return isinstance(values, list) and isinstance(part, int) and part < len(values)
 
 
-def _findings(line: Mapping[str, Any], values: Any) -> Iterator[Finding]:
-    """The findings of one pydantic error, with paths as in the file; a message is "" if another finding covers it."""
+def findings_of(error: ValidationError, values: Any, model: Any) -> list[Finding]:
+    """What pydantic found in the values of a `model`, as findings with paths as in the file.
+
+    A message is "" if another finding covers it.
+    """
+    return [finding for line in error.errors(include_url=False) for finding in _findings(line, values, model)]
+
+
+def _findings(line: Mapping[str, Any], values: Any, model: Any) -> Iterator[Finding]:
     path = _path_in(values, line["loc"])
     if line["type"] == "inner":
         for inner, message in line["ctx"]["faults"]:
             yield (*path, *inner), message
     elif line["type"] == "extra_forbidden":
         key = str(path[-1])
-        yield path, f"unknown key {shown(key)}{suggestion(key, _sibling_keys(path)) or _section_hint(path)}"
+        yield (
+            path,
+            f"unknown key {shown(key)}{suggestion(key, _sibling_keys(path, model)) or _section_hint(path, model)}",
+        )
     elif line["type"] == "missing":
         key = str(line["loc"][-1])
         missing = f"missing key '{key}'{_expected_of(line['loc'])}"
-        yield (*path, key), "" if _is_mistyped(path, values, key) else missing
+        yield (*path, key), "" if _is_mistyped(path, values, key, model) else missing
     else:
         yield path, f"found {shown(line['input'])}, expected {_expected(line)}"
 
 
-def _is_mistyped(path: KeyPath, values: Any, key: str) -> bool:
+def _is_mistyped(path: KeyPath, values: Any, key: str, model: Any) -> bool:
     """Whether a missing key was probably mistyped as an unknown key beside it, which is reported already."""
     for part in path:
         values = values[part]
-    known = _sibling_keys((*path, key))
+    known = _sibling_keys((*path, key), model)
     return any(nearest(other, known) == key for other in values if other not in known)
 
 
@@ -292,18 +308,17 @@ def _path_in(values: Any, loc: Sequence[str | int]) -> KeyPath:
     return tuple(path)
 
 
-def _sibling_keys(path: KeyPath) -> list[str]:
-    """The keys that are allowed where an unknown one was found."""
-    model: Any = Experiment
+def _sibling_keys(path: KeyPath, model: Any) -> list[str]:
+    """The keys of a `model` that are allowed where an unknown one was found."""
     for part in path[:-1]:
         if isinstance(part, str) and model is not None and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation)
     return [field.alias or name for name, field in model.model_fields.items()] if model is not None else []
 
 
-def _section_hint(path: KeyPath) -> str:
+def _section_hint(path: KeyPath, model: Any) -> str:
     """A hint at the section for a top-level key that belongs one level below; "" for other keys."""
-    sections = {name: _model_in(field.annotation) for name, field in Experiment.model_fields.items()}
+    sections = {name: _model_in(field.annotation) for name, field in model.model_fields.items()}
     homes = [name for name, model in sections.items() if model and path[-1] in model.model_fields]
     return f"; expected it in '{homes[0]}'" if len(path) == 1 and homes else ""
 

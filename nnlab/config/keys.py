@@ -58,7 +58,9 @@ def _flat(place: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _layer(value: Any) -> Any:
-    """An entry of a list; a dense layer without settings as its width."""
+    """An entry of a list; a dense layer without settings as its width, an experiment of a suite as its name."""
+    if isinstance(value, Mapping) and "config" in value:
+        return value.get("name", value["config"])
     return value["dense"] if isinstance(value, Mapping) and [*value] == ["dense"] else value
 
 

@@ -65,8 +65,8 @@ from nnlab.storage.about import WeightsAbout
 from nnlab.storage.cache import UserCache
 from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.lock import present_status
-from nnlab.storage.run import ArmsRun, TrainingRun
-from nnlab.storage.summary import TrainingSummary
+from nnlab.storage.run import ArmsRun, SuiteRun, TrainingRun
+from nnlab.storage.summary import ComparisonSummary, SweepSummary
 
 Array = NDArray[Any]
 
@@ -255,6 +255,7 @@ def require_one_network(run: RunFolder) -> None:
     One that has lost its run.json is known by its pieces.
     """
     found = run.read_run()
+    refuse_benchmark(run)
     if isinstance(found, ArmsRun) or (found is None and run.pieces.exists()):
         name, setting = _SEVERAL[found.kind] if found else ("comparison or sweep", "KEY=VALUE")
         where, arms = printable(str(run.path)), _arms_of(run)
@@ -262,6 +263,17 @@ def require_one_network(run: RunFolder) -> None:
             f"{where}: found a {name} of many networks, expected a run of one; its figures are in summary.json, "
             f"results.csv and report.html; to look at one of them: nnlab eval '{where}:ARM', where ARM is {arms}; "
             f"to train one of them alone: nnlab train {where}/config.yaml --set {setting}"
+        )
+
+
+def refuse_benchmark(run: RunFolder) -> None:
+    """CheckpointError for the folder of a benchmark, with the way to one of its networks."""
+    if isinstance(run.read_run(), SuiteRun):
+        where = printable(str(run.path))
+        raise CheckpointError(
+            f"{where}: found a benchmark of many networks, expected a run of one; its figures are in summary.json, "
+            f"results.csv and report.html; nnlab compare-activations {where}/experiments/SET.yaml -a ARM --needed "
+            "makes a comparison of one of its sets, without training anything anew"
         )
 
 
@@ -273,7 +285,7 @@ def _arms_of(run: RunFolder) -> str:
     summary = None
     with contextlib.suppress(CheckpointError):
         summary = run.read_summary()
-    labels = [*summary.arms] if summary is not None and not isinstance(summary, TrainingSummary) else []
+    labels = [*summary.arms] if isinstance(summary, ComparisonSummary | SweepSummary) else []
     shown = [printable(label) for label in labels[:_MOST_ARMS]]
     shown += [f"{len(labels) - _MOST_ARMS:,} more"] if len(labels) > _MOST_ARMS else []
     return listed(shown, "or") if shown else "a label of summary.json"

@@ -17,7 +17,7 @@ from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.listing import HEADLINES
 from nnlab.storage.metrics import METRICS, read_figures
 from nnlab.storage.outputs import NamedOutput, format_of
-from nnlab.storage.run import ArmsRun
+from nnlab.storage.run import ArmsRun, SuiteRun
 
 MOST_RUNS = 20
 _PARTS = ("val", "test", "train", "batch")
@@ -57,8 +57,10 @@ def _names(folders: Sequence[RunFolder]) -> list[str]:
 
 def _curves(folder: RunFolder) -> dict[str, Curve]:
     """Every figure of a training at the steps at which it was measured."""
-    if isinstance(folder.read_run(), ArmsRun):
-        found = "found a comparison or a sweep, expected a training; curves of its arms are in its report.html"
+    if isinstance(folder.read_run(), ArmsRun | SuiteRun):
+        found = (
+            "found a comparison, a sweep or a benchmark, expected a training; curves of its arms are in its report.html"
+        )
         raise CheckpointError(f"{printable(str(folder.path))}: {found}")
     measured: dict[str, list[tuple[int, float]]] = {}
     check_metrics(folder)

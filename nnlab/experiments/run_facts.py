@@ -11,7 +11,7 @@ from nnlab.config.keys import keys_of
 from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.listing import RunEntry, entry_of
 from nnlab.storage.run import AnyRun
-from nnlab.storage.summary import AnySummary, Figures, TrainingSummary
+from nnlab.storage.summary import AnySummary, BenchmarkSummary, Figures, TrainingSummary
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,14 @@ class RunFacts:
 
     @property
     def figures(self) -> Figures:
-        """The figures of a training, without those of baselines; else the mean of what the arms are ranked by."""
+        """The figures of a training, without those of baselines; else the mean of what the arms are ranked by.
+
+        Those of a benchmark are the mean errors of each arm on each set.
+        """
         if self.summary is None or isinstance(self.summary, TrainingSummary):
             return {name: value for name, value in self.entry.figures.items() if not name.startswith("baseline/")}
+        if isinstance(self.summary, BenchmarkSummary):
+            return self.summary.figures
         ranked = dict.fromkeys((*self.summary.verdict.ranking, *self.summary.arms))
         figure = self.summary.figure
         return {f"{label}.{figure}": self.summary.arms[label].final[figure].mean for label in ranked}

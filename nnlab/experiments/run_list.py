@@ -22,7 +22,7 @@ from nnlab.gates.hold import Measured, figures_of_arms, hold, needs_baseline
 from nnlab.gates.parse import Gate, parse_gate
 from nnlab.storage.listing import RunEntry, entries
 from nnlab.storage.metrics import METRICS, check_table, read_figures
-from nnlab.storage.summary import Figures, SweepSummary, TrainingSummary, read_summary
+from nnlab.storage.summary import BenchmarkSummary, Figures, SweepSummary, TrainingSummary, read_summary
 
 STANDARD = ("run", "kind", "status", "started", "seconds", "steps", "headline")
 MOST_KEYS = 8  # columns of keys that a reader takes in beside these
@@ -61,10 +61,12 @@ class ListedRun:
 
 
 def arm_figures_of(path: Path) -> Figures:
-    """The figures of the arms of a comparison or a sweep, also under `best`; none before its end."""
+    """The figures of the arms of a comparison or a sweep, also under `best`, or a benchmark's; none before its end."""
     summary = read_summary(path / "summary.json")
     if summary is None or isinstance(summary, TrainingSummary):
         return {}
+    if isinstance(summary, BenchmarkSummary):
+        return summary.figures
     best = summary.sweep.best if isinstance(summary, SweepSummary) else next(iter(summary.verdict.ranking), "")
     arms = summary.arms | ({"best": summary.arms[best]} if best in summary.arms else {})
     return figures_of_arms(arms, len(summary.seeds))

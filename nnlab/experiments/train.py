@@ -46,7 +46,7 @@ from nnlab.storage.environment import environment
 from nnlab.storage.files import ignore
 from nnlab.storage.folder import RunFolder, now
 from nnlab.storage.gradients import GradientSummary
-from nnlab.storage.run import UNFINISHED, ArmsRun, Session, Status, StoppedBy, TrainingRun
+from nnlab.storage.run import UNFINISHED, ArmsRun, Session, Status, StoppedBy, SuiteRun, TrainingRun
 from nnlab.storage.summary import TrainingSummary
 from nnlab.training.plan import Plan, Record
 
@@ -200,7 +200,7 @@ class Training:
         self.stop, self.measured = Stop(), Measured(scaled_targets=setup.experiment.data.scale_targets)
         self.environment = environment(facts.get("plugins", ()))
         earlier = folder.read_run()
-        assert not isinstance(earlier, ArmsRun), "a comparison is refused before"
+        assert not isinstance(earlier, ArmsRun | SuiteRun), "one of many networks is refused before"
         self.sessions = Sessions(earlier, self.state.step, command, self.environment, notes)
         own = {"command": list(command), **facts, "environment": self.environment, "data": data_facts(setup)}
         before = {} if earlier is None else earlier.document()

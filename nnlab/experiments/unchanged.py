@@ -35,7 +35,7 @@ from nnlab.storage.checkpoints import Checkpoint, DamagedCheckpointError, Missin
 from nnlab.storage.environment import file_digest
 from nnlab.storage.folder import CONFIG, RunFolder
 from nnlab.storage.metrics import check_mark
-from nnlab.storage.run import TrainingRun
+from nnlab.storage.run import SuiteRun, TrainingRun
 from nnlab.storage.summary import TrainingSummary
 
 # The keys that may be changed: how long to train.
@@ -115,7 +115,7 @@ def digest_of(experiment: Experiment) -> str:
 def refuse_another_experiment(folder: RunFolder, experiment: Experiment) -> None:
     """CheckpointError if the experiment is not the one that run.json recorded; where no checkpoint knows it."""
     run = folder.read_run()
-    if run is not None and run.experiment and run.experiment != digest_of(experiment):
+    if run is not None and not isinstance(run, SuiteRun) and run.experiment not in ("", digest_of(experiment)):
         found = f"found another experiment in {CONFIG} than the run was begun with, expected the same"
         raise CheckpointError(f"{printable(str(folder.path))}: {found}; nnlab train {CONFIG} makes a run of its own")
 

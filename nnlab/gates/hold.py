@@ -18,7 +18,7 @@ from nnlab.gates.parse import BASELINE, Gate, WhenMeasured, never_met, option, u
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.metrics import check_mark, finite, read_figures
 from nnlab.storage.run import UNFINISHED
-from nnlab.storage.summary import ArmSummary, GateLine, OverSeeds, TrainingSummary
+from nnlab.storage.summary import ArmSummary, BenchmarkSummary, GateLine, OverSeeds, TrainingSummary
 
 if TYPE_CHECKING:
     from nnlab.networks.layout import Layout
@@ -184,6 +184,9 @@ def read_baseline(run: RunFolder) -> Measured:
     if summary.status in UNFINISHED:
         found = f"found a run with the status {summary.status}, expected a finished one"
         raise CheckpointError(f"{printable(str(run.path))}: {found}")
+    if isinstance(summary, BenchmarkSummary):
+        found = "found a benchmark, of which gates compare nothing"
+        raise CheckpointError(f"{printable(str(run.path))}: {found}; expected a training or a comparison")
     if wrong := [*summary.wrong_gradients()]:
         raise CheckpointError(f"{printable(str(run.path))}: expected a run with right gradients; {wrong[0]}")
     if isinstance(summary, TrainingSummary):

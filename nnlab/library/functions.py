@@ -24,7 +24,7 @@ from nnlab.gradients.results import CheckResult
 from nnlab.library.activations import ActivationFunction
 from nnlab.library.files import Config, experiment_file, plain
 from nnlab.library.progress import watcher
-from nnlab.library.results import ComparisonRun, Run, Runs, WorkedStep, result_in
+from nnlab.library.results import BenchmarkRun, ComparisonRun, Run, Runs, WorkedStep, result_in
 from nnlab.library.values import (
     Paths,
     Settings,
@@ -139,6 +139,54 @@ def compare_activations(
         return _compared(api.compare(file, _some(activation), **how), plugin)
 
 
+def benchmark(
+    config: Name | Sequence[Name],
+    activation: Several = (),
+    *,
+    seeds: int | None = None,
+    metric: str | None = None,
+    baseline: str | None = None,
+    equivalence: float | None = None,
+    tune: Several | Mapping[str, Any] = (),
+    budget: int | None = None,
+    tuning_seeds: int | None = None,
+    set: Settings | None = None,  # noqa: A002 - the option's name
+    seed: int | None = None,
+    name: str | None = None,
+    jobs: int = 1,
+    needed: bool = False,
+    dask: str | None = None,
+    dask_timeout: float | None = None,
+    max_seconds: float | None = None,
+    figures: Several = (),
+    plugin: Paths = (),
+    threads: int = 1,
+    runs_dir: Name = "runs",
+) -> BenchmarkRun:
+    """Train several activations on several data sets, each under many seeds, and compare them on each and across sets.
+
+    `config` is a suite file, or the paths of experiment files, one for each set; what is given stands in place of what
+    the suite has. `tune` holds values or a range for each key, as `{"optimizer.learning_rate": "1e-4..1e-1:log"}`,
+    `budget` how many settings are drawn, the same for every arm. The rest as in `nnlab benchmark --help`.
+
+    Raises NnlabError with the words of the command, also if an arm failed; what is trained is kept.
+    """
+    configs = [config] if isinstance(config, str | PathLike) else list(config)
+    given: dict[str, Any] = {"metric": metric, "baseline": baseline, "equivalence": equivalence, "name": name}
+    given |= {"seeds": whole_or_none(seeds, "seeds", 1), "budget": whole_or_none(budget, "budget", 1)}
+    given["tuning_seeds"] = whole_or_none(tuning_seeds, "tuning_seeds", 1)
+    about: dict[str, Any] = {"activations": several(activation, "activation"), "tune": choices_of(tune, "tune")}
+    read = _reading(set, seed, plugin, threads)
+    how: dict[str, Any] = {"jobs": whole(jobs, "jobs", 1), "needed": needed, "runs_dir": folder(runs_dir)}
+    how |= {"dask": dask, "dask_timeout": dask_timeout, "figures": several(figures, "figures"), "watcher": watcher()}
+    how["max_seconds"] = positive_or_none(max_seconds, "max_seconds")
+    with blas_threads(read["threads"]):
+        found = api.benchmark(api.resolve_suite([str(path) for path in configs], **given, **about, **read), **how)
+    if found.error is not None:
+        raise found.error
+    return BenchmarkRun(found.folder, found.warnings, plugin)
+
+
 def sweep(
     config: Config,
     *,
@@ -251,7 +299,7 @@ def export(
         return api.export(name, Path(out), set=texts_of(set), plugins=paths(plugin), runs_dir=folder(runs_dir), **how)
 
 
-def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun:
+def load(run: Name, *, plugin: Paths = (), runs_dir: Name = "runs") -> Run | ComparisonRun | BenchmarkRun:
     """A run by its path, by `latest`, or by a unique beginning of its name, as on the command line.
 
     CheckpointError if there is none, or more than one. `plugin` are the files of its activations.

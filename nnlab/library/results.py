@@ -22,14 +22,23 @@ from nnlab.library.networks import TrainedNetwork
 from nnlab.library.values import Paths, paths, whole_or_none, width_of
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.listing import entry_of
-from nnlab.storage.run import ArmsRun
-from nnlab.storage.summary import ArmSummary, ComparisonSummary, GateLine, SweepSummary, TrainingSummary
+from nnlab.storage.run import ArmsRun, SuiteRun
+from nnlab.storage.summary import (
+    AcrossSummary,
+    ArmSummary,
+    BenchmarkSummary,
+    ComparisonSummary,
+    GateLine,
+    SetSummary,
+    SweepSummary,
+    TrainingSummary,
+)
 
 
 class _Result:
     """What a training and a comparison have in common: a folder with a summary."""
 
-    _kinds: tuple[type[TrainingSummary | ComparisonSummary | SweepSummary], ...]
+    _kinds: tuple[type[TrainingSummary | ComparisonSummary | SweepSummary | BenchmarkSummary], ...]
     _table: str
     _pictures: tuple[str, ...]
 
@@ -246,12 +255,63 @@ class ComparisonRun(_Result):
         return html.block(title, told, html.table(heads, rows), self._shown())
 
 
+class BenchmarkRun(_Result):
+    """Several activations on several data sets: `sets` are the results on each, `verdict` what holds across them.
+
+    `path` is the folder, and `warnings` say what may change the meaning of its figures.
+    """
+
+    _kinds, _table, _pictures = (BenchmarkSummary,), "results.csv", ("pairs", "forest")
+
+    @property
+    def sets(self) -> dict[str, SetSummary]:
+        """The results on each set by its name: `sets["iris"].arms["relu"].mean` is the mean error."""
+        return dict(self._found.sets)
+
+    @property
+    def across(self) -> AcrossSummary | None:
+        """The arms over all sets: average ranks and pairs; None where fewer than two arms can be compared."""
+        found: AcrossSummary | None = self._found.across
+        return found
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The labels by average rank over the sets, the best first, whether or not they can be told apart."""
+        found: tuple[str, ...] = self._found.verdict.ranking
+        return found
+
+    @property
+    def verdict(self) -> str:
+        """The conclusions over the sets in sentences, a line each, with what limits them."""
+        found = self._found.verdict
+        return "\n".join([*found.sentences, *found.warnings])
+
+    @property
+    def results(self) -> TableColumns:
+        """One row for each set, arm and seed: `results["error"]`."""
+        return TableColumns(self.path / self._table)
+
+    def __repr__(self) -> str:
+        sets, arms = len(self._found.sets), len(self._found.activations)
+        return f"<nnlab {arms:,} arms x {sets:,} sets {self.name}: {_status_of(self)}>"
+
+    def _repr_html_(self) -> str:
+        found = self._found
+        rows = [
+            [label, *(one.arms[label].mean if label in one.arms else None for one in found.sets.values())]
+            for label in self.ranking
+        ]
+        told = html.sentences([*self.warnings, *found.verdict.sentences, *found.verdict.warnings])
+        title = f"{self.name}: {found.status}, {len(found.sets):,} sets, {found.seconds:.3g} s"
+        return html.block(title, told, html.table(["mean error", *found.sets], rows), self._shown())
+
+
 def _interval(arm: ArmSummary, figure: str) -> tuple[Any, ...]:
     over = arm.final[figure]
     return over.mean, over.low, over.high
 
 
-def _status_of(result: Run | ComparisonRun) -> str:
+def _status_of(result: _Result) -> str:
     try:
         return result.status
     except NnlabError:
@@ -262,7 +322,7 @@ def _outcome(gate: GateLine) -> str:
     return f"{'met' if gate.met else 'NOT MET'}: {gate.gate}"
 
 
-class Runs(Sequence[Run | ComparisonRun]):
+class Runs(Sequence[Run | ComparisonRun | BenchmarkRun]):
     """Runs as a table, one row each; an item is the run itself. A broken run has a row that says so."""
 
     def __init__(self, listed: RunTable) -> None:
@@ -304,7 +364,9 @@ class WorkedStep(Trace):
         return markdown(self)
 
 
-def result_in(path: Path, plugin: Paths = ()) -> Run | ComparisonRun:
+def result_in(path: Path, plugin: Paths = ()) -> Run | ComparisonRun | BenchmarkRun:
     """The result in a run's folder."""
-    kind = ComparisonRun if isinstance(RunFolder(path).read_run(), ArmsRun) else Run
-    return kind(path, plugin=plugin)
+    run = RunFolder(path).read_run()
+    if isinstance(run, SuiteRun):
+        return BenchmarkRun(path, plugin=plugin)
+    return (ComparisonRun if isinstance(run, ArmsRun) else Run)(path, plugin=plugin)

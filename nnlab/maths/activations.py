@@ -59,7 +59,7 @@ class Activation:
     initializer: str
     source: str
     parameters: tuple[Parameter, ...] = ()
-    parameter_slopes: Mapping[str, Function] = field(default_factory=dict, hash=False)
+    parameter_slopes: Mapping[str, Function] = field(default_factory=dict, hash=False)  # a dict has no hash
     kinks: Kinks = smooth
     at_kink: str = ""
     untrainable: str = ""

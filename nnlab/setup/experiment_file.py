@@ -47,14 +47,15 @@ class ExperimentFile:
         plugins: Sequence[Path] = (),
         threads: int = 1,
         gates: Sequence[str] = (),
+        activations: Mapping[str, AnyActivation] | None = None,
     ) -> ExperimentFile:
         """Read, override and validate an experiment file, with `gates` after its own. ConfigError lists every fault.
 
         The path `-` is standard input. Instead of a path there may be the values of such a file, whose relative paths
-        are seen from here.
+        are seen from here. `activations` are those of plugins that have been run already.
         """
         shown, folder = ("", Path()) if isinstance(path, Mapping) else (shown_path(path), folder_of(path))
-        activations = with_plugins(plugins)
+        activations = with_plugins(plugins) if activations is None else activations
         document, told = with_task(read(path, overrides, gates), folder)
         paths = with_absolute_paths(validate(document, activations), folder)
         paths = replace(paths, notes=(*told, *paths.notes))

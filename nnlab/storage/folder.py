@@ -28,7 +28,14 @@ from nnlab.storage.files import (
 from nnlab.storage.lock import take_lock
 from nnlab.storage.metrics import check_table
 from nnlab.storage.run import AnyRun, read_run
-from nnlab.storage.summary import AnySummary, ComparisonSummary, SweepSummary, TrainingSummary, read_summary
+from nnlab.storage.summary import (
+    AnySummary,
+    BenchmarkSummary,
+    ComparisonSummary,
+    SweepSummary,
+    TrainingSummary,
+    read_summary,
+)
 
 LATEST = "latest"
 CONFIG = "config.yaml"
@@ -36,6 +43,7 @@ ARRAYS = "data.npz"  # the arrays that a program has given
 LIVE_PAGE, LIVE_DATA = "live.html", "live.js"
 TENSORBOARD, MLFLOW = "tensorboard", "mlflow.json"  # what loggers are given: a folder of event files; names of runs
 INNER = ("checkpoints", "plots")
+EXPERIMENTS = "experiments"  # of a benchmark: the experiment file of each set
 PICTURE_FORMATS = ("png", "svg", "pdf")
 
 # The files of a training. The last checkpoint is not refused if it is no file but counts as damaged: there is an older
@@ -46,15 +54,17 @@ _WRITTEN = (
     MLFLOW,
 )
 
-# What nnlab writes into the folders of trainings, comparisons and sweeps; nobody else's output takes its place.
+# What nnlab writes into the folders of trainings, comparisons, sweeps and benchmarks; nobody else's output takes its
+# place.
 _OWN = (
     *(*_WRITTEN, "checkpoints", "plots", "weights", "pieces", TENSORBOARD, "table.md", "table.tex"),
     *("results.csv", "arms.csv", "shares.csv", "points.csv", "pairs.csv", ARRAYS),
+    *("sets.csv", "set_pairs.csv", "tuning.csv", EXPERIMENTS),
 )
-_FOLDERS = (*INNER, "weights", "pieces", TENSORBOARD)
+_FOLDERS = (*INNER, "weights", "pieces", TENSORBOARD, EXPERIMENTS)
 
 
-SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary)
+SummaryKind = TypeVar("SummaryKind", TrainingSummary, ComparisonSummary, SweepSummary, BenchmarkSummary)
 
 
 class RunFolder:

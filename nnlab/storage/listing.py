@@ -94,7 +94,7 @@ class _ListedRun(SealedDocument):
 
     status: Status
     stopped_by: StoppedBy | None = None
-    kind: Literal["train", "compare-activations", "sweep"] = "train"
+    kind: Literal["train", "compare-activations", "sweep", "benchmark"] = "train"
     begun: Text | None = None
     seconds: Seconds = 0
     tables: dict[Text, Digest] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nnlab.errors import CheckpointError, printable, suggestion
 from nnlab.storage.folder import CONFIG, LATEST, RunFolder
-from nnlab.storage.summary import ArmSummary, ComparisonSummary, TrainingSummary, arm_labels
+from nnlab.storage.summary import ArmSummary, ComparisonSummary, SweepSummary, arm_labels
 
 NEWEST = f"@{LATEST}"
 
@@ -31,17 +31,18 @@ def find(root: Path, name: str) -> RunFolder:
 def _options_of(arm: NamedArm) -> list[str]:
     """The options with which `train` makes the network of an arm, without a named seed its first, of config.yaml."""
     summary = arm.folder.read_summary()
-    label = None if summary is None or isinstance(summary, TrainingSummary) else arm_labels(summary).get(arm.arm)
-    if summary is None or isinstance(summary, TrainingSummary) or label is None:
+    of_arms = summary if isinstance(summary, ComparisonSummary | SweepSummary) else None
+    label = None if of_arms is None else arm_labels(of_arms).get(arm.arm)
+    if of_arms is None or label is None:
         return ["--seed", "N" if arm.seed is None else str(arm.seed), "--set", "network.activation=NAME"]
-    own, settings = summary.arms[label], dict(summary.arms[label].settings)
-    if isinstance(summary, ComparisonSummary) and own.starts and "network" in own.experiment:
+    own, settings = of_arms.arms[label], dict(of_arms.arms[label].settings)
+    if isinstance(of_arms, ComparisonSummary) and own.starts and "network" in own.experiment:
         settings = {"network": json.dumps(own.experiment["network"]), **settings}
-    elif isinstance(summary, ComparisonSummary):
+    elif isinstance(of_arms, ComparisonSummary):
         settings = {"network.activation": _activation_of(own), **settings}
-    if summary.gates:  # those of a comparison are on its arms
+    if of_arms.gates:  # those of a comparison are on its arms
         settings["gates"] = "[]"
-    seed = summary.seeds[0] if arm.seed is None else arm.seed
+    seed = of_arms.seeds[0] if arm.seed is None else arm.seed
     return ["--seed", str(seed), *(word for key, value in settings.items() for word in ("--set", f"{key}={value}"))]
 
 

@@ -105,6 +105,29 @@ class ArmsRun(SealedDocument):
     tables: dict[Text, Digest] = Field(default_factory=dict)
 
 
+class SuiteRun(SealedDocument):
+    """run.json of a benchmark: `suite` is the SHA-256 of the suite and its experiments, the others those of `ArmsRun`.
+
+    It may be worked on in several sessions; `seconds` are those of all, `reused` those of the last one.
+    """
+
+    status: Status
+    kind: Literal["benchmark"] = "benchmark"
+    folder: Text = ""
+    suite: Text = ""
+    begun: Text | None = None
+    ended: Text | None = None
+    seconds: Seconds = 0
+    command: tuple[Text, ...] = ()
+    config: Text = ""
+    plugins: tuple[Text, ...] = ()
+    threads: Annotated[Whole, Field(ge=1)] = 1
+    data: DataFacts | None = None
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    reused: Whole = 0
+    tables: dict[Text, Digest] = Field(default_factory=dict)
+
+
 class MlflowRuns(SealedDocument):
     """mlflow.json: the ids of the runs on an MLflow server, of the run itself as "" and of each arm by its name."""
 
@@ -112,7 +135,12 @@ class MlflowRuns(SealedDocument):
     runs: dict[Text, Text]
 
 
-AnyRun = TrainingRun | ArmsRun
+AnyRun = TrainingRun | ArmsRun | SuiteRun
+_KINDS: dict[object, type[TrainingRun | ArmsRun | SuiteRun]] = {
+    "compare-activations": ArmsRun,
+    "sweep": ArmsRun,
+    "benchmark": SuiteRun,
+}
 
 
 def read_run(path: Path) -> AnyRun | None:
@@ -120,5 +148,5 @@ def read_run(path: Path) -> AnyRun | None:
     values = read_values(path)
     if values is None:
         return None
-    is_of_arms = values.get("kind", "train") in ("compare-activations", "sweep")
-    return (ArmsRun if is_of_arms else TrainingRun).of(values, str(path))
+    kind = values.get("kind", "train")
+    return _KINDS.get(kind if isinstance(kind, str) else "", TrainingRun).of(values, str(path))

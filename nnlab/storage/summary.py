@@ -1,4 +1,4 @@
-"""summary.json: the results of a training, of a comparison, or of a sweep. Scripts rely on its keys.
+"""summary.json: the results of a training, of a comparison, of a sweep, or of a benchmark. Scripts rely on its keys.
 
 The keys of a comparison and a sweep are explained in `nnlab.comparison.conclusions` and `nnlab.comparison.sweep`.
 """
@@ -562,6 +562,177 @@ def require_known(place: str, names: Iterable[str], known: Mapping[str, object],
             raise ValueError(f"{place}: found {name}, expected {expected or f'one of {few}'}")
 
 
+# --- a benchmark ------------------------------------------------------------------------------------------------------
+
+
+class SetArm(DocumentPart):
+    """An arm on one set of a benchmark, at the settings that tuning chose for it.
+
+    `values` are its figures by seed, None where it diverged; `errors` the same as errors, chance where it diverged.
+    `mean`, `low` and `high` are those of the errors with their 95 % interval. Its weights started by `initializer`,
+    times `gain`. `steps` are the updates of each seed.
+    """
+
+    mean: Number
+    low: Number | None
+    high: Number | None
+    values: tuple[Number | None, ...]
+    errors: tuple[Number, ...]
+    diverged: Whole
+    settings: TextPairs
+    initializer: Text
+    gain: Number = 1.0
+    steps: tuple[Whole, ...]
+    seconds: Seconds
+
+
+class TuningSummary(DocumentPart):
+    """The settings that every arm tried, and by arm the mean error of each by `figure`, over `seeds` of their own.
+
+    `best_of` has, by arm, the error to expect of the best of 1, 2, … of these settings; `chance` is the error of chance
+    on the same rows.
+    """
+
+    figure: FigureName
+    chance: Number
+    seeds: tuple[Whole, ...]
+    points: tuple[TextPairs, ...]
+    errors: dict[Text, tuple[Number, ...]]
+    best_of: dict[Text, tuple[Number, ...]]
+
+
+class SetSummary(DocumentPart):
+    """One set of a benchmark: its arms, compared by `figure` as an error, and every pair of them on the same seeds.
+
+    `chance` is the error of the simple baseline, `floor` half a row. `ranking` is by mean error.
+    """
+
+    family: Text
+    task: Text
+    figure: FigureName
+    larger_is_better: StrictBool
+    chance: Number | None
+    floor: Number | None
+    rows: Whole
+    parameters: Whole
+    seeds: Annotated[tuple[Whole, ...], Field(min_length=1)]
+    arms: Annotated[dict[Text, SetArm], Field(min_length=1)]
+    ranking: tuple[Text, ...]
+    pairs: tuple[PairSummary, ...]
+    sentences: tuple[Text, ...]
+    warnings: tuple[Text, ...] = ()
+    tuning: TuningSummary | None = None
+    failed: TextPairs = Field(default_factory=dict)
+
+
+class Estimate(DocumentPart):
+    """An estimate with its 95 % interval."""
+
+    estimate: Number | None
+    low: Number | None
+    high: Number | None
+
+
+class SetsPair(DocumentPart):
+    """Two arms over the families of sets, the better one by the mean log ratio of errors first.
+
+    `mean` and `next_set` are log(error of better / error of worse) over all such sets, and for the next one; `between`
+    is the standard deviation between sets; `differences` those of each family.
+    """
+
+    better: Text
+    worse: Text
+    mean: Estimate
+    next_set: Estimate
+    between: Number | None
+    differences: dict[Text, Estimate]
+    wins: Whole
+    ties: Whole
+    losses: Whole
+    p_better: Number
+    p_same: Number
+    p_worse: Number
+    p: Number
+    p_adjusted: Number
+    told_apart: StrictBool
+    at_least: Whole
+
+
+class FriedmanSummary(DocumentPart):
+    """Friedman's test with the F of Iman and Davenport, for information."""
+
+    chi_squared: Number | None
+    chi_squared_p: Number | None
+    f: Number | None
+    f_degrees: tuple[Whole, Whole]
+    p: Number | None
+
+
+class AcrossSummary(DocumentPart):
+    """The arms over the families of sets: average ranks, best first, pairs, and groups that are not told apart."""
+
+    families: tuple[Text, ...]
+    average_ranks: dict[Text, Number]
+    friedman: FriedmanSummary | None
+    pairs: tuple[SetsPair, ...]
+    cliques: tuple[tuple[Text, ...], ...]
+
+
+class BenchmarkSummary(SealedDocument):
+    """summary.json of `nnlab benchmark`: each set, and all sets together if two or more can be compared.
+
+    `activations` are the arms by label. One that was stopped or interrupted has the sets that are complete.
+    """
+
+    run: Text
+    status: Status
+    metric: Text
+    baseline: Text
+    equivalence: Number
+    activations: Annotated[dict[Text, Plain], Field(min_length=1)]
+    sets: dict[Text, SetSummary]
+    unfinished: tuple[Text, ...] = ()
+    across: AcrossSummary | None
+    verdict: VerdictSummary
+    seconds: Seconds
+    gates: tuple[GateLine, ...] = ()
+
+    @property
+    def formulas(self) -> TextPairs:
+        """The formula of each short label, such as f1."""
+        return {
+            label: str(plain["formula"])
+            for label, plain in self.activations.items()
+            if isinstance(plain, Mapping) and "formula" in plain
+        }
+
+    def legend(self) -> Iterator[str]:
+        """A sentence for each short label, which says its formula."""
+        yield from (f"{short} = {formula}" for short, formula in self.formulas.items())
+
+    @property
+    def figures(self) -> Figures:
+        """The mean error of each arm on each set: `iris.relu.error`."""
+        return {f"{name}.{label}.error": arm.mean for name, one in self.sets.items() for label, arm in one.arms.items()}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for name, one in self.sets.items():
+            require_known(f"sets.{name}.arms", one.arms, self.activations)
+            require_known(f"sets.{name}.ranking", one.ranking, one.arms)
+            require_known(
+                f"sets.{name}.pairs", (end for pair in one.pairs for end in (pair.better, pair.worse)), one.arms
+            )
+            for label, arm in one.arms.items():
+                if {len(arm.values), len(arm.errors), len(arm.steps)} != {len(one.seeds)}:
+                    raise ValueError(f"sets.{name}.arms.{label}: expected a value for each of {len(one.seeds)} seeds")
+        require_known("verdict.ranking", self.verdict.ranking, self.activations)
+        if self.across is not None:
+            ends = (end for pair in self.across.pairs for end in (pair.better, pair.worse))
+            require_known("across.pairs", (*ends, *self.across.average_ranks), self.activations)
+        return self
+
+
 SeveralSummary = ComparisonSummary | SweepSummary
 BEST = "best"  # the name of the best point of a sweep
 
@@ -577,11 +748,13 @@ def arm_labels(summary: SeveralSummary) -> dict[str, str]:
     return found | {label: label for label in summary.arms}
 
 
-AnySummary = TrainingSummary | SeveralSummary
+AnySummary = TrainingSummary | SeveralSummary | BenchmarkSummary
 
 
 def summary_from(values: dict[str, object], shown: str) -> AnySummary:
     """The summary in the values of a document, of the kind that its keys show. CheckpointError lists every fault."""
+    if "sets" in values:
+        return BenchmarkSummary.of(values, shown)
     if "arms" not in values:
         return TrainingSummary.of(values, shown)
     return (SweepSummary if "sweep" in values else ComparisonSummary).of(values, shown)

@@ -83,7 +83,9 @@ _SHOWS = {"quiet", "json", "debug", "dry_run", "print_config", "self_test", "lat
 _SHOWS |= {"blank", "answers", "check", "tolerance", "show"}
 
 
-@pytest.mark.parametrize("command", ["train", "compare-activations", "sweep", "gradcheck", "trace", "export"])
+@pytest.mark.parametrize(
+    "command", ["train", "compare-activations", "benchmark", "sweep", "gradcheck", "trace", "export"]
+)
 def test_arguments_are_called_as_the_options_are(command):
     click_command = typer.main.get_command(_app_of(command))
     options = {

@@ -378,6 +378,12 @@ def test_a_baseline_is_compared_with_each_other_arm_alone(compared):
         compare_sets(made(drawn()), equivalence=-0.1)
 
 
+def test_many_arms_that_are_like_the_baseline_are_told_in_one_sentence():
+    errors = np.tile(np.linspace(0.1, 0.17, 8), (4, 2, 1))
+    found = compare_sets(made(errors), baseline="d")
+    assert found.sentences[0] == "d can't be told apart from a, b, c, e, f or 2 more over 4 data sets."
+
+
 def test_a_mean_that_contradicts_the_ranks_tells_nothing_apart():
     """One set on which the arm that wins everywhere else is a thousand times worse."""
     ratios = np.array([0.9] * 11 + [0.899, 1000.0])

@@ -73,3 +73,10 @@ def test_the_mean_of_a_negative_function_that_grows_too_fast_is_minus_infinity()
 
 def test_an_undefined_function_has_no_moments():
     assert math.isnan(expectation(np.log))
+
+
+def test_moments_are_worked_out_once_for_an_activation():
+    """A comparison asks for them for every arm and each task."""
+    entry = ACTIVATIONS["elu"]
+    assert moments(entry, {"alpha": 1.0}) is moments(entry, {"alpha": 1.0})
+    assert moments(entry, {"alpha": 0.5}) != moments(entry, {"alpha": 1.0})

@@ -16,6 +16,7 @@ from nnlab.maths.statistics.intervals import Interval
 from nnlab.maths.statistics.pairs import MOST_SEEDS, smallest_p
 from nnlab.maths.statistics.sentences import seeds_of
 
+_MOST_GROUPS = 5  # groups that are named one by one, where they share an arm
 FEWEST_SETS = 12  # data sets below which the choice of them decides too much
 
 
@@ -50,20 +51,33 @@ def findings(
 ) -> list[str]:
     """Who beats whom over data sets, by how much and how surely, and who can't be told apart; with full stops.
 
-    Without `cliques`, as with a baseline, the pairs that can't be told apart are named one by one. Of pairs that are
-    the same within the relative `equivalence` with a probability of 95 % there is a sentence as well.
+    Without `cliques`, as with a baseline, the pairs that can't be told apart are named one by one, or together with the
+    arm that they share where they are many. Of pairs that are the same within the relative `equivalence` with a
+    probability of 95 % there is a sentence as well.
     """
     told, same = ([pair for pair in pairs if holds(pair)] for holds in (lambda p: p.told_apart, _is_same))
     groups = cliques or [(pair.better, pair.worse) for pair in pairs if not pair.told_apart]
+    shared = set.intersection(*map(set, groups)) if not cliques and len(groups) > _MOST_GROUPS else set()
     return [
         *(_beats(pair, families) for pair in told),
-        *(f"{listed([*group])} can't be told apart over {sets_of(families)}." for group in groups),
+        *([_many(shared.pop(), groups, families)] if shared else [_not_told(group, families) for group in groups]),
         *(
             f"{pair.better} and {pair.worse}: errors are the same within {100 * equivalence:.3g} % "
             f"with a probability of {_certainty(pair.beliefs.same)}."
             for pair in same
         ),
     ]
+
+
+def _not_told(group: Sequence[str], families: int) -> str:
+    return f"{listed([*group])} can't be told apart over {sets_of(families)}."
+
+
+def _many(arm: str, groups: Sequence[Sequence[str]], families: int) -> str:
+    """That an arm can't be told apart from any of many others, in one sentence."""
+    others = [name for group in groups for name in group if name != arm]
+    few = [*others[:_MOST_GROUPS], f"{len(others) - _MOST_GROUPS:,} more"]
+    return f"{arm} can't be told apart from {listed(few, 'or')} over {sets_of(families)}."
 
 
 def sets_of(number: int) -> str:
