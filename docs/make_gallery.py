@@ -163,8 +163,8 @@ def _config(name: str) -> Path:
     return ROOT / "configs" / f"{name}.yaml"
 
 
-def _draw(result: nnlab.Run | nnlab.ComparisonRun, picture: str, out: Path) -> None:
-    result.plot(picture, out, width=_INCHES)
+def _draw(result: nnlab.Run | nnlab.ComparisonRun | nnlab.BenchmarkRun, picture: str, out: Path) -> None:
+    result.plot(picture, out, width=f"{_INCHES}in")
     _shrink(out, out)
 
 

@@ -225,7 +225,7 @@ def test_every_function_of_the_literature_can_be_shown_and_chosen(name):
             ],
         ),
         ("psgu", ["note: a = 3 is from memory", "certainty C: partly from memory", "its default not confirmed"]),
-        ("hat", ["looked up again: a PyTorch code", "starts with", "Hong, Siegel, Tan, Xu 2022"]),
+        ("hat", ["looked up again: a PyTorch code", "init: recommended is", "Hong, Siegel, Tan, Xu 2022"]),
     ],
 )
 def test_what_is_known_of_a_published_function_is_shown(name, expected, tmp_path):

@@ -81,7 +81,7 @@ def test_what_a_plugin_prints_is_shown_escaped_on_stderr_and_stdout_stays_nnlab_
 def test_of_many_lines_20_are_shown_and_the_others_counted(tmp_path):
     code = "print(*range(1000), sep='\\n')\nprint('a' * 10**6)\n"
     write(tmp_path, PLUGIN.replace('talk("load")', code), "own.py")
-    result = with_own("activations", "show", "talker", cwd=tmp_path)
+    result = with_own("activations", "list", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     shown = [f"own.py: {number}" for number in range(20)]
     assert result.stderr.splitlines() == [*shown, "own.py: 981 more lines not shown"]

@@ -190,7 +190,7 @@ def test_a_cluster_on_this_machine(tmp_path):
 def test_ctrl_c_on_a_terminal_reaches_the_workers_of_this_machine_too_and_is_told_in_one_line(tmp_path):
     write(tmp_path, TEXT)
     long = ("--set", "training.steps=10000000", "--set", "training.log_every=500")
-    words = ("compare-activations", "experiment.yaml", "--dask", "local", *long)
+    words = ("compare-activations", "experiment.yaml", "-a", "tanh", "-a", "relu", "--dask", "local", *long)
     process = subprocess.Popen(
         [*COMMAND, *words], cwd=tmp_path, env=environment(PYTHONWARNINGS="default"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

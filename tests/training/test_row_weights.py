@@ -217,10 +217,10 @@ def test_rows_of_weight_0_teach_nothing():
     weights = np.ones(90)
     weights[60:] = 0
     every = trained(batch_size="all")
-    found = run(weighted_setup(weights, **every))[0]
-    setup = weighted_setup(None, **every)
+    weighted, setup = weighted_setup(weights, **every), weighted_setup(None, **every)
+    found = run(weighted)[0]
     few = {name: replace(part, x=part.x[:, :60], y=part.y[:, :60]) for name, part in setup.parts.items()}
-    state = setup.start()
+    state = weighted.start()  # which looks at the inputs of the rows that count
     plan = replace(setup.plan, epoch=Epoch(60, 60))
     [*fit(setup.network, few, setup.rows.seeds, setup.optimizer.update, plan, state)]
     np.testing.assert_allclose(found.theta, state.theta, rtol=1e-4, atol=1e-6)
