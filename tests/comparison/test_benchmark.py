@@ -186,6 +186,29 @@ def test_a_metric_that_a_task_has_not_is_refused(metric, told):
     assert told in str(error.value)
 
 
+CHOSE_AND_JUDGE = "the validation rows of moons both chose the settings and judge the arms, which look better than "
+CHOSE_AND_JUDGE += "they are"
+
+
+@pytest.mark.parametrize(
+    ("metric", "tune", "told"),
+    [
+        ("val/accuracy", (), ["as the metric asks, arms are compared on validation rows: moons"]),
+        (
+            "val/accuracy",
+            ("optimizer.learning_rate=0.01,0.02",),
+            ["as the metric asks, arms are compared on validation rows: moons", CHOSE_AND_JUDGE],
+        ),
+        ("accuracy", ("optimizer.learning_rate=0.01,0.02",), []),
+    ],
+)
+def test_rows_that_judge_are_named_with_the_reason(tmp_path, metric, tune, told, quick_pictures):
+    path = write(tmp_path, MOONS, "moons.yaml")
+    how = {"activations": ["relu", "tanh"], "seeds": 1, "tuning_seeds": 1, "metric": metric, "tune": tune}
+    summary = api.benchmark(api.resolve_suite([path], **how), runs_dir=tmp_path / "runs").summary
+    assert [text for text in summary.verdict.warnings if " rows" in text] == told
+
+
 def test_chance_is_the_simple_baseline_on_the_same_rows(made):
     _, document, _ = made
     blobs, line = document["sets"]["blobs"], document["sets"]["line"]
@@ -224,6 +247,11 @@ def test_the_verdict_is_about_all_sets_and_says_what_it_cannot(made):
         (row["better"], row["worse"]) for row in read_rows(run / "pairs.csv")
     }
     assert len(read_rows(run / "set_pairs.csv")) == 9
+    assert read_rows(run / "pairs.csv")[0]["p_same"]
+    for file in ("table.md", "report.html"):
+        text = (run / file).read_text()
+        assert "Pairs over 3 data sets, too few for probabilities" in text
+        assert "P(" not in text
     assert verdict["sentences"][0] in (run / "table.md").read_text()
     page = (run / "report.html").read_text()
     assert verdict["sentences"][0].replace("'", "&#x27;") in page

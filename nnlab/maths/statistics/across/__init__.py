@@ -21,7 +21,15 @@ from nnlab.maths.statistics.across.effects import RandomEffects, random_effects
 from nnlab.maths.statistics.across.pairs import SetPair, SetTest, compare_set_pairs
 from nnlab.maths.statistics.across.profiles import Profiles, WinTieLoss, profiles, win_tie_loss
 from nnlab.maths.statistics.across.ranks import Friedman, average_ranks, cliques, friedman
-from nnlab.maths.statistics.across.sentences import FEWEST_SETS, findings, least_sets, limits, sets_of
+from nnlab.maths.statistics.across.sentences import (
+    FEWEST_SETS,
+    findings,
+    least_sets,
+    least_sets_for,
+    limits,
+    sets_of,
+    too_few_sets,
+)
 from nnlab.maths.statistics.across.sets import SetErrors, log_errors, seed_noise, set_errors
 from nnlab.maths.statistics.across.signed_rank import sign_flip_test, signed_rank_test
 
@@ -48,6 +56,7 @@ __all__ = [
     "findings",
     "friedman",
     "least_sets",
+    "least_sets_for",
     "limits",
     "log_errors",
     "profiles",
@@ -57,5 +66,6 @@ __all__ = [
     "sets_of",
     "sign_flip_test",
     "signed_rank_test",
+    "too_few_sets",
     "win_tie_loss",
 ]
