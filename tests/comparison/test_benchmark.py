@@ -387,6 +387,26 @@ def test_a_dry_run_counts_the_trainings_and_writes_nothing(made, tmp_path):
     assert "3 arms on 3 sets, 3 seeds each: 99 trainings." in shown.stderr
 
 
+DEEP = [*("--set", f"network.layers=[{', '.join(['16'] * 18)}]"), *("-a", "sigmoid", "-a", "relu")]
+LOST = "of sigmoid's signal is the same for every input"
+
+
+def test_what_theory_says_of_the_starts_is_said_once_over_all_sets(tmp_path, quick_pictures):
+    names = [str(write(tmp_path, text, f"{name}.yaml")) for name, text in (("moons", MOONS), ("blobs", BLOBS))]
+    words = [*DEEP, "--set", "training.steps=1", "--seeds", "1"]
+    planned = nnlab_here("benchmark", *names, *words, "--dry-run", cwd=tmp_path)
+    assert planned.stderr.count(LOST) == 1
+    assert "moons and blobs: " in planned.stderr
+    assert "2 data sets cannot tell the pair apart: at least 6 are needed" in planned.stderr
+    trained = nnlab_here("benchmark", *names, *words, cwd=tmp_path)
+    assert trained.exit_code == 0, trained.stderr
+    assert trained.stderr.count(LOST) == 1
+    (summary,) = tmp_path.glob("runs/2*/summary.json")
+    assert any(LOST in text for text in read_json(summary)["verdict"]["warnings"])
+    compared = nnlab_here("compare-activations", names[0], *words, cwd=tmp_path)
+    assert compared.stderr.count(LOST) == 1
+
+
 def test_progress_says_which_set_of_how_many(made):
     result = nnlab_here("benchmark", "suite.yaml", "--seeds", "4", cwd=made[0])
     assert "2 of 3 moons: tuning relu at 4 learning rates" in result.stderr

@@ -55,6 +55,7 @@ def conclude(
             sentences=tuple(sentences),
             warnings=(
                 *_warnings(sets, suite.sets[0].measure.part),
+                *suite.start_warnings(),
                 *left_out(suite, trained, errors),
                 *(across.warnings if across else ()),
             ),

@@ -14,6 +14,7 @@ from nnlab.comparison.benchmark.errors import Measure, measure_of
 from nnlab.comparison.compare import final_figures
 from nnlab.comparison.points import tuning_points
 from nnlab.comparison.prepare import Arms, measured_alike
+from nnlab.comparison.start_warnings import sentences_of_starts, warnings_over_sets
 from nnlab.comparison.tune import check_choosing
 from nnlab.comparison.variants import TUNE, Settings, Variant, settle, short
 from nnlab.config.choices import ActivationChoice, choose_activation
@@ -42,7 +43,7 @@ class BenchmarkSet:
 
     `file` measures what all arms are compared by; `choices` are the activations by label, and `points` the settings
     that each of them tries on `tuning_seeds`, none if nothing is tuned. `cost` is that of a training, in roughly
-    seconds, by which progress is weighed.
+    seconds, by which progress is weighed. `starts` is what theory warns of, in the arms' networks at the first point.
     """
 
     label: str
@@ -54,6 +55,7 @@ class BenchmarkSet:
     tuning_seeds: range
     measure: Measure
     cost: float = 1.0
+    starts: Sequence[str] = ()
 
     @property
     def experiment(self) -> Experiment:
@@ -108,11 +110,16 @@ class BenchmarkSuite:
         return dict(self.sets[0].choices)
 
     def warnings(self) -> Iterator[str]:
-        """What of the experiments does not hold in a benchmark."""
+        """What of the experiments does not hold in a benchmark, and what theory says of the starts of the arms."""
         for key in ("max_seconds", "show_parameters", "gradcheck"):
             names = [one.label for one in self.sets if getattr(one.experiment.training, key) is not None]
             if names:
                 yield f"training.{key} does not hold here, though {listed(names[:5])} have it"
+        yield from self.start_warnings()
+
+    def start_warnings(self) -> list[str]:
+        """What theory says of the starts of the arms, each sentence once with its sets."""
+        return warnings_over_sets({one.label: one.starts for one in self.sets})
 
     @property
     def read_files(self) -> list[str | Path]:
@@ -251,7 +258,8 @@ def _sets(
         label = entry.name or file.experiment.name
         try:
             one = _set(suite, label, entry.family or label, file, choices)
-            one = replace(one, cost=_cost(one, one.dataset()))
+            dataset = one.dataset()
+            one = replace(one, cost=_cost(one, dataset), starts=_starts(one, dataset))
         except InputError as error:
             found_at = source.document.position(("experiments", index))
             place = (None, None, None) if found_at[1] is None else found_at
@@ -286,6 +294,11 @@ def _set(
     draft = BenchmarkSet(label, family, file, choices, seeds, points, tuning_seeds if points else range(0), measure)
     alike, _ = measured_alike(file, [draft.variant(next(iter(choices)), point) for point in points], measure.name)
     return BenchmarkSet(label, family, alike, choices, seeds, points, draft.tuning_seeds, measure)
+
+
+def _starts(one: BenchmarkSet, dataset: Dataset) -> list[str]:
+    first = next(iter(one.settled))
+    return sentences_of_starts({label: one.variant(label, first).experiment for label in one.choices}, dataset)
 
 
 # Roughly, of a step: what it takes however small the network is, and for each operation in its matrix products.
