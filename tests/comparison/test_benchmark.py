@@ -17,6 +17,7 @@ from nnlab.comparison import tasks
 from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.errors import measure_of
 from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
+from nnlab.comparison.benchmark.tables import sets_table
 from nnlab.comparison.benchmark.train import _tuned
 from nnlab.comparison.compare import Work
 from nnlab.comparison.workers import Shared
@@ -385,6 +386,15 @@ def test_a_dry_run_counts_the_trainings_and_writes_nothing(made, tmp_path):
     assert not (tmp_path / "copy" / "runs").exists()
     shown = nnlab_here("benchmark", "suite.yaml", "--dry-run", cwd=tmp_path / "copy")
     assert "3 arms on 3 sets, 3 seeds each: 99 trainings." in shown.stderr
+
+
+def test_all_arms_of_a_tie_are_the_best(made):
+    summary = BenchmarkSummary.at(made[2] / "summary.json")
+    line = summary.sets["line"]
+    means = dict(zip(line.ranking, (0.1 + 0.2, 0.3, 0.4), strict=True))
+    arms = {label: arm.model_copy(update={"mean": means[label]}) for label, arm in line.arms.items()}
+    tied = summary.model_copy(update={"sets": {"line": line.model_copy(update={"arms": arms})}})
+    assert sets_table(tied).rows[0][-1] == ", ".join(line.ranking[:2])
 
 
 DEEP = [*("--set", f"network.layers=[{', '.join(['16'] * 18)}]"), *("-a", "sigmoid", "-a", "relu")]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from nnlab.comparison.tables import pair_columns, pair_texts, settings_text, text_of
 from nnlab.comparison.variants import short
-from nnlab.maths.statistics.across import least_sets_for, sets_of
+from nnlab.maths.statistics.across import is_least, least_sets_for, sets_of
 from nnlab.report.page import Amount, Cell, HtmlTable
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
@@ -151,8 +151,16 @@ def _change(log_ratio: float | None) -> Cell:
 def sets_table(summary: BenchmarkSummary) -> HtmlTable:
     """A row per set."""
     columns = ["set", "family", "error", "rows it is measured on", "parameters", "seeds", "chance", "best arm"]
-    rows: list[list[Cell]] = [[name, *_about(one), *one.ranking[:1]] for name, one in summary.sets.items()]
+    rows: list[list[Cell]] = [[name, *_about(one), _best(one)] for name, one in summary.sets.items()]
     return HtmlTable("The sets", columns, rows)
+
+
+def _best(one: SetSummary) -> str:
+    """The arms with the smallest mean error; several where they tie."""
+    if not one.ranking:
+        return ""
+    ties = is_least([one.arms[label].mean for label in one.ranking])
+    return ", ".join(label for label, is_best in zip(one.ranking, ties, strict=True) if is_best)
 
 
 def _about(one: SetSummary) -> list[Cell]:

@@ -20,7 +20,7 @@ from nnlab.maths.statistics.across.conjunction import better_on_at_least, conjun
 from nnlab.maths.statistics.across.effects import RandomEffects, random_effects
 from nnlab.maths.statistics.across.pairs import SetPair, SetTest, compare_set_pairs
 from nnlab.maths.statistics.across.profiles import Profiles, WinTieLoss, profiles, win_tie_loss
-from nnlab.maths.statistics.across.ranks import Friedman, average_ranks, cliques, friedman
+from nnlab.maths.statistics.across.ranks import Friedman, average_ranks, cliques, friedman, is_least
 from nnlab.maths.statistics.across.sentences import (
     FEWEST_SETS,
     findings,
@@ -55,6 +55,7 @@ __all__ = [
     "conjunction_p",
     "findings",
     "friedman",
+    "is_least",
     "least_sets",
     "least_sets_for",
     "limits",
