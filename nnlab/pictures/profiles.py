@@ -166,6 +166,8 @@ def budget_curves(
     for panel in panels:
         panel.set_xlabel("budget")
         _scale_budget(panel, largest, 3)
+    for frame in (axes, *panels):
+        frame.set_ylim(bottom=max(frame.get_ylim()[0], 0.0))  # no error is negative
     _name_curves(axes, panels, {name: (_last(values), looks[name][0]) for name, values in shown.items()})
     others = key_of_others(panels)
     legend(figure, [*others.values()], [*others])

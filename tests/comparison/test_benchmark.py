@@ -275,6 +275,7 @@ def test_contents_made_again_from_the_summary_say_the_same(made):
     again = BenchmarkContents.of("three", summary)
     assert again.comparison.sentences == summary.verdict.sentences
     assert {label: curve.shape for label, curve in again.budget_curves().items()} == dict.fromkeys(ARMS, (3, 4))
+    assert min(np.nanmin(curve) for curve in again.budget_curves().values()) >= 0
     result = nnlab_here("plot", "latest", "profiles", "-o", "profiles.svg", cwd=made[0])
     assert result.exit_code == 0, result.stderr
 

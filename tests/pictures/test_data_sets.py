@@ -282,6 +282,12 @@ def test_names_stand_at_the_ends_of_budget_curves_in_their_order_and_bands_have_
     assert "without bands; in colour: the best 7" in words(many)
 
 
+def test_the_axis_of_an_error_does_not_go_below_0():
+    arms = {name: np.array([[0.2, 0.1, 0.01], [0.0, 0.0, 0.0], [0.4, 0.3, 0.2]]) for name in ("a", "b")}
+    figure = plots.budget_curves(arms, label="error", band="95 %", title="t")
+    assert {axes.get_ylim()[0] for axes in figure.axes} == {0.0}
+
+
 def test_an_arm_without_a_figure_has_no_curve():
     arms = budgets_of(("a", "b"), largest=4) | {"lost": np.full((3, 4), np.nan)}
     figure = plots.budget_curves(arms, label="error", band="95 %", title="t")
