@@ -60,4 +60,5 @@ def _with_interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     found = [mean_interval(column) for column in values.T]
     ends = [(one.estimate, *(np.nan if end is None else end for end in (one.low, one.high))) for one in found]
-    return np.maximum(np.array(ends).T, 0)
+    whole: NDArray[np.float64] = np.maximum(np.array(ends).T, 0)
+    return whole
