@@ -58,7 +58,7 @@ Equivalence = Annotated[
     float | None,
     typer.Option(
         "--equivalence",
-        parser=o.positive,
+        parser=o.not_negative,
         metavar="SHARE",
         help="Errors that differ by no more than this share are the same; by default 0.05.",
         show_default=False,

@@ -110,14 +110,25 @@ def one_of(*names: str) -> Callable[[str], str]:
 
 
 def _positive(given: str | float) -> float:
-    text = str(given)
-    try:
-        number = float(text) if text == text.strip() and "_" not in text else float("nan")
-    except ValueError:
-        number = float("nan")
+    number = _number(str(given))
     if not 0 < number < float("inf"):
-        raise typer.BadParameter(f"found {text[:40]!r}, expected a number above 0")
+        raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a number above 0")
     return number
+
+
+def _not_negative(given: str | float) -> float:
+    number = _number(str(given))
+    if not 0 <= number < float("inf"):
+        raise typer.BadParameter(f"found {str(given)[:40]!r}, expected a number of at least 0")
+    return number
+
+
+def _number(text: str) -> float:
+    """The number that a text is, nan if it is none."""
+    try:
+        return float(text) if text == text.strip() and "_" not in text else float("nan")
+    except ValueError:
+        return float("nan")
 
 
 Config = Annotated[
@@ -353,7 +364,7 @@ DaskTimeout = Annotated[
     ),
 ]
 count, positive, file, path, path_text, output = _count, _positive, _file, _path, _expanded, _output
-picture, width = _picture, _width
+picture, width, not_negative = _picture, _width, _not_negative
 
 
 def use_threads(threads: int) -> None:

@@ -290,6 +290,8 @@ def plan(output: Output, found: BenchmarkPlan) -> None:
         rows = [[one.set, one.family, *map("{:,}".format, _counts(one)), duration(one.seconds)] for one in found.sets]
         screen.table(f"Arms: {', '.join(found.arms)}", columns, rows, numbers_from=2)
         say_all(screen, [*found.sentences()])
+        for warning in found.warnings:
+            screen.warn(warning)
     output.result(found.document())
 
 

@@ -88,6 +88,7 @@ class Screen:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet, self.console = quiet, console()
+        self._warned: set[str] = set()
 
     def say(self, text: str, *, to_type: bool = False) -> None:
         """Print a line, wrapped on a screen unless it is a command line `to_type`."""
@@ -95,7 +96,13 @@ class Screen:
             self._line(text, whole=to_type)
 
     def warn(self, text: str) -> None:
-        """Print a warning, even on a quiet screen, for it may change the meaning of a result."""
+        """Print a warning, even on a quiet screen, for it may change the meaning of a result; each once.
+
+        What is said before a training is part of its verdict too.
+        """
+        if text in self._warned:
+            return
+        self._warned.add(text)
         self._line(f"warning: {with_cure(text)}")
 
     def alarm(self, text: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
+from nnlab.errors import listed
 from nnlab.setup.network import network_for
 from nnlab.setup.start_warnings import start_warnings
 
@@ -14,10 +15,32 @@ _TOLD = 5  # sentences, of a sweep that varies the layers there may be one for e
 
 def warnings_of_starts(arms: Mapping[str, Experiment], dataset: Dataset) -> list[str]:
     """The sentences on the starts of these arms, by label, each once; it begins with an arm that it does not name."""
+    return _first(sentences_of_starts(arms, dataset))
+
+
+def warnings_over_sets(sets: Mapping[str, Sequence[str]]) -> list[str]:
+    """The sentences on the starts of the arms of each set, each once with the sets that share it."""
+    shared: dict[str, list[str]] = {}
+    for label, sentences in sets.items():
+        for text in sentences:
+            shared.setdefault(text, []).append(label)
+    return _first([f"{_named(labels)}: {text}" for text, labels in shared.items()])
+
+
+def sentences_of_starts(arms: Mapping[str, Experiment], dataset: Dataset) -> list[str]:
+    """All of the sentences on the starts of these arms, as `warnings_of_starts` tells the first of them."""
     first: dict[str, str] = {}
     for label, experiment in arms.items():
         for text in start_warnings(network_for(experiment, dataset.sample_shape, dataset.y.shape[1])):
             first.setdefault(text, label)
-    told = [text if label in text else f"with {label}: {text}" for text, label in first.items()]
-    more = [f"so do {len(told) - _TOLD:,} more starts, in other figures"] if len(told) > _TOLD else []
-    return [*told[:_TOLD], *more]
+    return [text if label in text else f"with {label}: {text}" for text, label in first.items()]
+
+
+def _first(sentences: Sequence[str]) -> list[str]:
+    left = len(sentences) - _TOLD
+    return [*sentences[:_TOLD], *([f"so do {left:,} more starts, in other figures"] if left > 0 else [])]
+
+
+def _named(labels: Sequence[str]) -> str:
+    left = len(labels) - _TOLD
+    return listed([*labels[:_TOLD], *([f"{left:,} more"] if left > 0 else [])])

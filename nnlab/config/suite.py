@@ -13,14 +13,14 @@ Every fault is a ConfigError with its place, as of an experiment file. What the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, ValidationError
 
-from nnlab.config.choices import Inner, inner_faults, shown
+from nnlab.config.choices import inner_faults, shown
 from nnlab.config.document import Document, folder_of, of_values, read_file, shown_path
 from nnlab.config.experiment import Finding, findings_of, is_suite, refusal_at
 from nnlab.config.overrides import Setting, override_all
@@ -67,14 +67,23 @@ def _values(value: Any) -> Any:
 def _arms(arms: list[str]) -> list[str]:
     if len(arms) < 2:
         raise inner_faults([((), f"found {len(arms)} of them, expected at least two to compare")])
-    again: list[Inner] = [
-        ((index,), f"found {shown(arm)} a second time, expected it once")
-        for index, arm in enumerate(arms)
-        if arm in arms[:index]
-    ]
-    if again:
-        raise inner_faults(again)
     return arms
+
+
+def _repeated_arms(values: Any) -> Iterator[Finding]:
+    """Arms that a suite with other faults has twice; of one without, they are found as its activations are."""
+    arms = values.get("arms") if isinstance(values, Mapping) else None
+    if not isinstance(arms, list):
+        return
+    for index, arm in enumerate(arms):
+        if isinstance(arm, str) and arm in arms[:index]:
+            yield ("arms", index), f"found {shown(arm)} a second time, expected it once"
+
+
+def _experiments(entries: list[SuiteEntry]) -> list[SuiteEntry]:
+    if not entries:
+        raise inner_faults([((), "found [], expected at least one experiment")])
+    return entries
 
 
 class Suite(FrozenModel):
@@ -82,7 +91,7 @@ class Suite(FrozenModel):
 
     name: Label = "benchmark"
     """The name of the run's folder."""
-    experiments: Annotated[list[Annotated[SuiteEntry, BeforeValidator(_entry)]], Field(min_length=1)]
+    experiments: Annotated[list[Annotated[SuiteEntry, BeforeValidator(_entry)]], AfterValidator(_experiments)]
     """Paths of experiment files, or mappings {config: …, name: …, family: …, set: …}."""
     arms: Annotated[list[StrictStr], AfterValidator(_arms)]
     """The activations: names, names with parameters such as leaky_relu:negative_slope=0.1, or formulas in x."""
@@ -129,7 +138,7 @@ class SuiteFile:
         try:
             suite = Suite.model_validate(document.values)
         except ValidationError as error:
-            found = findings_of(error, document.values, Suite)
+            found = [*findings_of(error, document.values, Suite), *_repeated_arms(document.values)]
             raise refusal_at(document, [finding for finding in found if finding[1]]) from error
         return cls(suite, document, folder, path)
 

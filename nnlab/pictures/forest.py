@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from numpy.typing import NDArray
 
 from nnlab.maths.statistics.across.pairs import SetPair
+from nnlab.maths.statistics.arms import SIGNIFICANCE
 from nnlab.maths.statistics.intervals import Interval
 from nnlab.pictures.scales import drawable, relative_change
 from nnlab.pictures.style import (
@@ -46,23 +47,30 @@ def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title:
     """A row for each data set with the difference of two arms and its interval; below, their mean and the prediction.
 
     The difference is that of the other arm's error from the `baseline`'s, by default of the better arm's from the worse
-    one's, in percent on a logarithmic axis: left of 0 the arm has less error. Intervals are those of the pair, of 95 %.
-    `families` (F,) names the rows of `pair.differences`. Below them a diamond is the random-effects mean, and a bar the
+    one's, in percent on a logarithmic axis: left of 0 the arm has less error. A data set is in colour where its seeds
+    tell the arms apart by the test too, not by the interval alone. Intervals are those of the pair, of 95 %. `families`
+    (F,) names the rows of `pair.differences`. Below them a diamond is the random-effects mean, and a bar the
     interval for the next data set. Differences within `equivalence`, relative as in `compare_sets`, count as none; this
     region is shaded. Of more than 40 data sets those with the largest differences are drawn.
     """
     is_turned = baseline == pair.better
     arm, other = (pair.worse, pair.better) if is_turned else (pair.better, pair.worse)
     mean, next_set = (_turned(one, is_turned) for one in (pair.effect.mean, pair.effect.next_set))
-    found = [(name, _turned(one, is_turned)) for name, one in zip(families, pair.differences, strict=True)]
+    told = [p <= SIGNIFICANCE for p in pair.seeds_p]
+    turned = [_turned(one, is_turned) for one in pair.differences]
+    found = [*zip(families, turned, told, strict=True)]
     largest = sorted(found, key=lambda row: -abs(row[1].estimate))[:MOST_SETS]
-    names, intervals = zip(*sorted(largest, key=lambda row: row[1].estimate), strict=True)
+    names, intervals, told_apart = zip(*sorted(largest, key=lambda row: row[1].estimate), strict=True)
     labels = [in_two_lines(name, letters_for(30, 16)) for name in (*names, *_SUMMARIES)]
     row = 0.42 if any("\n" in label for label in labels) else 0.32
-    figure = blank(title, width=9.0, height=2.5 + row * len(labels))
+    narrow = 0.0 if page_width() >= _ROOMY else 0.5  # the sentences below have more lines there
+    figure = blank(title, width=9.0, height=2.5 + narrow + row * len(labels))
     axes = figure.subplots()
     _frame(axes, [*intervals, mean, next_set], math.log1p(equivalence))
-    are_cut = [_draw_set(axes, row, interval) for row, interval in enumerate(intervals)]
+    are_cut = [
+        _draw_set(axes, row, interval, told_apart=told)
+        for row, (interval, told) in enumerate(zip(intervals, told_apart, strict=True))
+    ]
     are_cut += [_draw_mean(axes, len(names), mean), _draw_next(axes, len(names) + 1, next_set)]
     _name_rows(axes, labels)
     side = f"left: {shortened(arm, letters_for(30, 16))} has less error"
@@ -127,10 +135,10 @@ def _ticks(low: float, high: float) -> list[float]:
     return ticks
 
 
-def _draw_set(axes: Axes, row: int, interval: Interval) -> bool:
-    """A data set's estimate and interval, in colour where the interval does not hold 0."""
+def _draw_set(axes: Axes, row: int, interval: Interval, *, told_apart: bool) -> bool:
+    """A data set's estimate and interval, in colour where the arms are told apart and the interval does not hold 0."""
     low, high = _ends(interval)
-    colour = BLUE if high < 0 else ORANGE if low > 0 else INK
+    colour = INK if not told_apart else BLUE if high < 0 else ORANGE if low > 0 else INK
     axes.plot([interval.estimate], [row], color=colour, marker="s", markersize=6, zorder=4)
     _print(axes, row, interval)
     return _draw_line(axes, row, interval, colour, 2.0)
@@ -188,7 +196,8 @@ def _how_to_read(sets: int, equivalence: float, *, is_cut: bool) -> str:
     """The sentences below the axis."""
     sentences = [
         f"Of {count(sets)} data sets those with the {MOST_SETS} largest differences." if sets > MOST_SETS else "",
-        "Lines and brackets: 95 % intervals, of a data set over its seeds; blue: less error, orange: more.",
+        "Lines and brackets: 95 % intervals, of a data set over its seeds.",
+        "In colour where a test over these tells the arms apart; blue: less error, orange: more.",
         "Diamond: the mean. Thick bar: where the difference is expected on one more such data set.",
         f"Shaded: at most {percent(equivalence)} apart, which counts as the same." if equivalence else "",
         "An arrow: it goes on beyond the frame." if is_cut else "",

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from nnlab.maths.statistics.across.ranks import is_least
 from nnlab.pictures.arms import MOST_SPREADS, Styles, arm_style, draw_alone, frames, key_of_others
 from nnlab.pictures.scales import drawable, scale_metric
 from nnlab.pictures.style import (
@@ -81,11 +82,16 @@ def performance_profiles(errors: Mapping[str, NDArray[Any]], *, title: str, styl
 
 
 def _factors(errors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
-    """Each arm's errors as multiples of the least, (N,), infinite where it learned nothing; and those of chance."""
+    """Each arm's errors as multiples of the least, (N,), infinite where it learned nothing; and those of chance.
+
+    A multiple is 1 where the errors differ by rounding alone, as those do that share an average rank.
+    """
     found = {name: np.where(np.asarray(values) < 1, values, np.inf).astype(float) for name, values in errors.items()}
     least = np.min([*found.values()], axis=0)
     known = np.where(np.isfinite(least), least, 1.0)
-    return {name: values / known for name, values in found.items()}, 1 / known
+    best = is_least(np.array([*found.values()]).T).T & np.isfinite(least)
+    factors = {name: np.where(ties, 1.0, found[name] / known) for name, ties in zip(found, best, strict=True)}
+    return factors, 1 / known
 
 
 def _farthest(factors: Mapping[str, NDArray[np.float64]]) -> float:
@@ -160,6 +166,8 @@ def budget_curves(
     for panel in panels:
         panel.set_xlabel("budget")
         _scale_budget(panel, largest, 3)
+    for frame in (axes, *panels):
+        frame.set_ylim(bottom=max(frame.get_ylim()[0], 0.0))  # no error is negative
     _name_curves(axes, panels, {name: (_last(values), looks[name][0]) for name, values in shown.items()})
     others = key_of_others(panels)
     legend(figure, [*others.values()], [*others])

@@ -17,6 +17,7 @@ from nnlab.comparison import tasks
 from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.errors import measure_of
 from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
+from nnlab.comparison.benchmark.tables import sets_table
 from nnlab.comparison.benchmark.train import _tuned
 from nnlab.comparison.compare import Work
 from nnlab.comparison.workers import Shared
@@ -186,6 +187,29 @@ def test_a_metric_that_a_task_has_not_is_refused(metric, told):
     assert told in str(error.value)
 
 
+CHOSE_AND_JUDGE = "the validation rows of moons both chose the settings and judge the arms, which look better than "
+CHOSE_AND_JUDGE += "they are"
+
+
+@pytest.mark.parametrize(
+    ("metric", "tune", "told"),
+    [
+        ("val/accuracy", (), ["as the metric asks, arms are compared on validation rows: moons"]),
+        (
+            "val/accuracy",
+            ("optimizer.learning_rate=0.01,0.02",),
+            ["as the metric asks, arms are compared on validation rows: moons", CHOSE_AND_JUDGE],
+        ),
+        ("accuracy", ("optimizer.learning_rate=0.01,0.02",), []),
+    ],
+)
+def test_rows_that_judge_are_named_with_the_reason(tmp_path, metric, tune, told, quick_pictures):
+    path = write(tmp_path, MOONS, "moons.yaml")
+    how = {"activations": ["relu", "tanh"], "seeds": 1, "tuning_seeds": 1, "metric": metric, "tune": tune}
+    summary = api.benchmark(api.resolve_suite([path], **how), runs_dir=tmp_path / "runs").summary
+    assert [text for text in summary.verdict.warnings if " rows" in text] == told
+
+
 def test_chance_is_the_simple_baseline_on_the_same_rows(made):
     _, document, _ = made
     blobs, line = document["sets"]["blobs"], document["sets"]["line"]
@@ -224,6 +248,11 @@ def test_the_verdict_is_about_all_sets_and_says_what_it_cannot(made):
         (row["better"], row["worse"]) for row in read_rows(run / "pairs.csv")
     }
     assert len(read_rows(run / "set_pairs.csv")) == 9
+    assert read_rows(run / "pairs.csv")[0]["p_same"]
+    for file in ("table.md", "report.html"):
+        text = (run / file).read_text()
+        assert "Pairs over 3 data sets, too few for probabilities" in text
+        assert "P(" not in text
     assert verdict["sentences"][0] in (run / "table.md").read_text()
     page = (run / "report.html").read_text()
     assert verdict["sentences"][0].replace("'", "&#x27;") in page
@@ -246,6 +275,7 @@ def test_contents_made_again_from_the_summary_say_the_same(made):
     again = BenchmarkContents.of("three", summary)
     assert again.comparison.sentences == summary.verdict.sentences
     assert {label: curve.shape for label, curve in again.budget_curves().items()} == dict.fromkeys(ARMS, (3, 4))
+    assert min(np.nanmin(curve) for curve in again.budget_curves().values()) >= 0
     result = nnlab_here("plot", "latest", "profiles", "-o", "profiles.svg", cwd=made[0])
     assert result.exit_code == 0, result.stderr
 
@@ -357,6 +387,35 @@ def test_a_dry_run_counts_the_trainings_and_writes_nothing(made, tmp_path):
     assert not (tmp_path / "copy" / "runs").exists()
     shown = nnlab_here("benchmark", "suite.yaml", "--dry-run", cwd=tmp_path / "copy")
     assert "3 arms on 3 sets, 3 seeds each: 99 trainings." in shown.stderr
+
+
+def test_all_arms_of_a_tie_are_the_best(made):
+    summary = BenchmarkSummary.at(made[2] / "summary.json")
+    line = summary.sets["line"]
+    means = dict(zip(line.ranking, (0.1 + 0.2, 0.3, 0.4), strict=True))
+    arms = {label: arm.model_copy(update={"mean": means[label]}) for label, arm in line.arms.items()}
+    tied = summary.model_copy(update={"sets": {"line": line.model_copy(update={"arms": arms})}})
+    assert sets_table(tied).rows[0][-1] == ", ".join(line.ranking[:2])
+
+
+DEEP = [*("--set", f"network.layers=[{', '.join(['16'] * 18)}]"), *("-a", "sigmoid", "-a", "relu")]
+LOST = "of sigmoid's signal is the same for every input"
+
+
+def test_what_theory_says_of_the_starts_is_said_once_over_all_sets(tmp_path, quick_pictures):
+    names = [str(write(tmp_path, text, f"{name}.yaml")) for name, text in (("moons", MOONS), ("blobs", BLOBS))]
+    words = [*DEEP, "--set", "training.steps=1", "--seeds", "1"]
+    planned = nnlab_here("benchmark", *names, *words, "--dry-run", cwd=tmp_path)
+    assert planned.stderr.count(LOST) == 1
+    assert "moons and blobs: " in planned.stderr
+    assert "2 data sets cannot tell the pair apart: at least 6 are needed" in planned.stderr
+    trained = nnlab_here("benchmark", *names, *words, cwd=tmp_path)
+    assert trained.exit_code == 0, trained.stderr
+    assert trained.stderr.count(LOST) == 1
+    (summary,) = tmp_path.glob("runs/2*/summary.json")
+    assert any(LOST in text for text in read_json(summary)["verdict"]["warnings"])
+    compared = nnlab_here("compare-activations", names[0], *words, cwd=tmp_path)
+    assert compared.stderr.count(LOST) == 1
 
 
 def test_progress_says_which_set_of_how_many(made):

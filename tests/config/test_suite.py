@@ -1,7 +1,7 @@
 """Suite files: every fault with its place, in one pass."""
 
 import pytest
-from support import write
+from support import nnlab_here, write
 
 from nnlab import api
 from nnlab.config.suite import suite_of
@@ -14,6 +14,9 @@ data: {source: xor}
 network: {layers: [2]}
 training: {steps: 2, batch_size: all}
 """
+
+
+BOTH = "found both 'epochs' and 'steps', expected one of them"
 
 
 def faults(folder, text, **how):
@@ -58,7 +61,7 @@ budget: many
         ),
         ("arms: [relu, tanh]\ntune: {network.l2: '0..1'}", "suite.yaml:3:7: found a range without --budget"),
         ("arms: [relu, tanh]\nbudget: 3", "suite.yaml:3:9: found budget without tune"),
-        ("arms: [relu, tanh]\nmetric: acuracy", "suite.yaml:1:15: xor: metric: a binary task has no figure 'acuracy'"),
+        ("arms: [relu, tanh]\nmetric: acuracy", "suite.yaml:3:9: xor: metric: a binary task has no figure 'acuracy'"),
     ],
 )
 def test_what_a_suite_means_is_checked_as_well(tmp_path, text, told):
@@ -70,16 +73,41 @@ def test_faults_of_experiments_are_at_the_line_of_the_suite_that_causes_them(tmp
 experiments:
   - none.yaml
   - {config: xor.yaml, set: {training.stesp: 5}}
+  - {config: xor.yaml, set: {training.epochs: 5}}
 arms: [relu, tanh]
 """
     assert faults(tmp_path, text) == [
         "suite.yaml:2:5: none.yaml: found no file of this name, expected an experiment file",
         "suite.yaml:3:30: unknown key 'stesp'; did you mean 'steps'?",
+        f"suite.yaml:4:24: with this set: {tmp_path}/xor.yaml:5:11: {BOTH}",
     ]
     twice = "experiments: [xor.yaml, xor.yaml]\narms: [relu, tanh]\n"
     assert faults(tmp_path, twice) == [
         "suite.yaml:1:25: found a second experiment of the name xor, expected another name, as in {…, name: xor-2}"
     ]
+
+
+def test_what_is_wrong_with_arms_is_told_with_all_else_that_a_suite_means(tmp_path):
+    text = "experiments: [xor.yaml]\narms: [relu, relu, tahn]\nbaseline: foo\nbudget: 3\n"
+    places = [fault.partition(": ")[0] for fault in faults(tmp_path, text)]
+    assert places == ["suite.yaml:2:14", "suite.yaml:2:20", "suite.yaml:3:11", "suite.yaml:4:9"]
+
+
+def test_an_arm_that_fits_no_set_is_named_once_at_its_place(tmp_path):
+    deep = XOR.replace("[2]", "[2, 2]")
+    write(tmp_path, deep.replace("name: xor", "name: other"), "other.yaml")
+    write(tmp_path, deep.replace("name: xor", "name: deep"), "deep.yaml")
+    (told,) = faults(tmp_path, 'experiments: [deep.yaml, other.yaml]\narms: [relu, "exp(x*x)"]\n')
+    assert told.startswith("suite.yaml:2:14: exp(x*x) does not fit: ")
+
+
+def test_no_experiments_and_no_region_of_equivalence(tmp_path):
+    assert faults(tmp_path, "experiments: []\narms: [relu, tanh]\n") == [
+        "suite.yaml:1:14: found [], expected at least one experiment"
+    ]
+    for share, code in (("0", 0), ("-1", 2)):
+        words = ["benchmark", "xor.yaml", f"--equivalence={share}", "--dry-run"]
+        assert nnlab_here(*words, cwd=tmp_path).exit_code == code
 
 
 def test_options_stand_in_place_of_the_keys_of_the_file(tmp_path):

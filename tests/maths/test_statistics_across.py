@@ -410,6 +410,13 @@ def test_the_sentences_of_a_comparison():
     )
 
 
+@pytest.mark.parametrize(("sets", "is_told"), [(1, False), (5, False), (6, True)])
+def test_too_few_sets_to_tell_arms_apart_do_not_show_them_to_be_the_same(sets, is_told):
+    found = compare_sets(made(np.full((sets, 2, 2), 0.1)))
+    assert found.pairs[0].beliefs.same > 0.95
+    assert any("the same within" in sentence for sentence in found.sentences) == is_told
+
+
 def test_a_comparison_names_what_it_cannot_say():
     errors = drawn(sets=7, seeds=1)
     errors[0], errors[1], errors[2, 0, 0], errors[3, 0, 2] = 0, math.nan, 0, math.nan
@@ -418,12 +425,12 @@ def test_a_comparison_names_what_it_cannot_say():
         "s0 is left out: no arm makes an error there with any seed",
         "s1 is left out: no arm is better than chance there with any seed",
         "s2 and s4 are of one family, digits, and count as one data set",
-        "4 data sets cannot tell any of 3 pairs apart: at least 7 are needed",
+        "4 families of data sets cannot tell any of 3 pairs apart: at least 7 are needed",
         "fewer than 12 data sets: another choice of them may well give another order",
         "1 of 7 runs of a diverged and count as chance",
         "1 of 7 runs of b diverged and count as chance",
         "2 of 7 runs of c diverged and count as chance",
-        "on s2 some runs make no error and count as half a row of the test set",
+        "on s2 some runs make no error and count as half a row there",
         "with 1 seed, what a seed does cannot be told from what a data set does",
         "1 seed cannot show on how many data sets an arm is better: at least 7 are needed",
     )

@@ -190,6 +190,17 @@ def test_a_forest_has_a_row_for_each_set_a_diamond_for_the_mean_and_a_bar_for_th
     assert shaded.get_x() == pytest.approx(-math.log(1.05))
 
 
+def test_a_forest_is_in_colour_where_the_seeds_tell_the_arms_apart(comparison):
+    """Three seeds have intervals that do not hold 0, but no p-value below 0.25."""
+    few = next(pair for pair in comparison.pairs if {pair.better, pair.worse} == {"a", "b"})
+    assert all(one.high < 0 for one in few.differences)
+    assert min(few.seeds_p) >= 0.25
+    for pair, colour in ((few, style.INK), (replace(few, seeds_p=(0.01,) * 7), style.BLUE)):
+        figure = plots.forest(pair, SETS, equivalence=0, title="t")
+        drawn = {line.get_color() for line in figure.axes[0].get_lines() if line.get_marker() == "s"}
+        assert drawn == {colour}
+
+
 def test_a_forest_against_a_baseline_that_is_better_turns_the_differences_round(comparison):
     pair = next(pair for pair in comparison.pairs if {pair.better, pair.worse} == {"a", "b"})
     usual, turned = (plots.forest(pair, SETS, equivalence=0, title="t", baseline=name) for name in ("b", "a"))
@@ -211,7 +222,7 @@ def test_an_interval_that_would_take_most_of_the_room_ends_in_an_arrow(compariso
 def test_one_seed_and_one_set_have_estimates_without_intervals(comparison):
     unknown = Interval(-0.1, None, None)
     effect = replace(comparison.pairs[0].effect, mean=unknown, next_set=unknown)
-    alone = first_pair(comparison, differences=(unknown,), effect=effect)
+    alone = first_pair(comparison, differences=(unknown,), seeds_p=(1.0,), effect=effect)
     assert words(plots.forest(alone, ["xor"], equivalence=0.05, title="t")).count("−9.5 %") == 3
 
 
@@ -239,6 +250,14 @@ def test_an_arm_no_better_than_chance_is_never_close_to_the_best():
     assert "a (best on 1)" in words(figure)
 
 
+def test_arms_that_differ_by_rounding_alone_are_both_the_best():
+    errors = {"a": np.array([0.1 + 0.2, 0.2, np.nan]), "b": np.array([0.3, 0.1, np.nan])}
+    figure = plots.performance_profiles(errors, title="t")
+    assert "a (best on 1)" in words(figure)
+    assert "b (best on 2)" in words(figure)
+    assert heights(figure.axes[0].get_lines()[1], 1.0) == [1 / 3]
+
+
 def test_of_many_arms_the_best_seven_are_in_colour():
     figure = plots.performance_profiles(errors_of(MANY), title="t")
     assert "the other 13 arms" in words(figure)
@@ -261,6 +280,12 @@ def test_names_stand_at_the_ends_of_budget_curves_in_their_order_and_bands_have_
     many = plots.budget_curves(budgets_of(MANY), label="error", band="95 %", title="t")
     assert len(many.axes) == 1
     assert "without bands; in colour: the best 7" in words(many)
+
+
+def test_the_axis_of_an_error_does_not_go_below_0():
+    arms = {name: np.array([[0.2, 0.1, 0.01], [0.0, 0.0, 0.0], [0.4, 0.3, 0.2]]) for name in ("a", "b")}
+    figure = plots.budget_curves(arms, label="error", band="95 %", title="t")
+    assert {axes.get_ylim()[0] for axes in figure.axes} == {0.0}
 
 
 def test_an_arm_without_a_figure_has_no_curve():

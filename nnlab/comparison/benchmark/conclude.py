@@ -53,23 +53,40 @@ def conclude(
         verdict=VerdictSummary(
             ranking=tuple(dict.fromkeys(ranking)),
             sentences=tuple(sentences),
-            warnings=(*_warnings(sets), *left_out(suite, trained, errors), *(across.warnings if across else ())),
+            warnings=(
+                *_warnings(sets, suite.sets[0].measure.part),
+                *suite.start_warnings(),
+                *left_out(suite, trained, errors),
+                *(across.warnings if across else ()),
+            ),
         ),
         seconds=round(seconds, 3),
     )
     return BenchmarkContents(suite.suite.name, summary, errors, across)
 
 
-def _warnings(sets: Mapping[str, SetSummary]) -> Iterator[str]:
-    """What is missing, and where arms are compared on rows that they were trained on or stopped by."""
+_ROWS = {"test": "test", "val": "validation", "train": "training"}
+
+
+def _warnings(sets: Mapping[str, SetSummary], asked: str | None) -> Iterator[str]:
+    """What is missing, and where arms are compared on rows that trained them, stopped them or chose their settings.
+
+    `asked` is the part of the data that the metric names, None if it names none.
+    """
     for name, one in sets.items():
         for label, why in one.failed.items():
             yield f"{name}: {printable(label)} is missing: {printable(why)}"
-    parts = {part: [name for name, one in sets.items() if one.figure.startswith(part)] for part in ("val", "train")}
-    for part, names in parts.items():
-        if names:
-            called = {"val": "validation", "train": "training"}[part]
-            yield f"without a test part, arms are compared on {called} rows: {listed(names)}"
+    why = "without a test part" if asked is None else "as the metric asks"
+    for part, rows in _ROWS.items():
+        judged = [name for name, one in sets.items() if one.figure.startswith(part)]
+        if judged and part != "test":
+            yield f"{why}, arms are compared on {rows} rows: {listed(judged)}"
+        chosen = [name for name in judged if (tuning := sets[name].tuning) and tuning.figure.startswith(part)]
+        if chosen:
+            yield (
+                f"the {rows} rows of {listed(chosen)} both chose the settings and judge the arms, which look better "
+                "than they are"
+            )
 
 
 # --- one set ----------------------------------------------------------------------------------------------------------

@@ -54,7 +54,11 @@ class BenchmarkContents:
 
 
 def _with_interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of values (S, B) over the sets, with the ends of its interval, (3, B); nan where it has none."""
+    """The mean of errors (S, B) over the sets, with the ends of its interval, (3, B); nan where it has none.
+
+    Student's interval of few sets may reach below 0, where no error is: it is cut there.
+    """
     found = [mean_interval(column) for column in values.T]
     ends = [(one.estimate, *(np.nan if end is None else end for end in (one.low, one.high))) for one in found]
-    return np.array(ends).T
+    whole: NDArray[np.float64] = np.maximum(np.array(ends).T, 0)
+    return whole

@@ -9,6 +9,7 @@ from typing import Any
 from nnlab.comparison.benchmark.sets import BenchmarkSuite
 from nnlab.comparison.benchmark.train import trainings_of
 from nnlab.experiments.dry_run import dry_run
+from nnlab.maths.statistics.across import sets_of, too_few_sets
 from nnlab.report.page import counted
 from nnlab.setup.rows import prepare_rows
 from nnlab.setup.setup import set_up
@@ -30,13 +31,14 @@ class PlannedSet:
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """The sets, arms, seeds and settings of a benchmark, and what they cost."""
+    """The sets, arms, seeds and settings of a benchmark, what they cost, and what is to be known before training."""
 
     sets: tuple[PlannedSet, ...]
     arms: tuple[str, ...]
     seeds: int
     tuning_seeds: int
     points: int
+    warnings: tuple[str, ...]
 
     @property
     def trainings(self) -> int:
@@ -75,5 +77,17 @@ def plan_of(suite: BenchmarkSuite) -> BenchmarkPlan:
         sets.append(PlannedSet(one.label, one.family, cost.parameters, rows, cost.steps, tuning, trainings, seconds))
     first_set = suite.sets[0]
     return BenchmarkPlan(
-        tuple(sets), tuple(suite.arms), len(first_set.seeds), len(first_set.tuning_seeds), len(first_set.points)
+        sets=tuple(sets),
+        arms=tuple(suite.arms),
+        seeds=len(first_set.seeds),
+        tuning_seeds=len(first_set.tuning_seeds),
+        points=len(first_set.points),
+        warnings=(*suite.warnings(), *_too_few(suite)),
     )
+
+
+def _too_few(suite: BenchmarkSuite) -> Iterator[str]:
+    """What so few sets cannot show, whatever comes of their training."""
+    families = len({one.family for one in suite.sets})
+    words = sets_of(families, len(suite.sets))
+    return too_few_sets(families, len(suite.arms), words, baseline=bool(suite.baseline))

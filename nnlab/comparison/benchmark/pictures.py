@@ -66,7 +66,11 @@ BENCHMARK_PICTURES: dict[str, Drawing[BenchmarkContents]] = {
     "pairs": Drawing(
         pairs, "Each arm of a row against that of the column, over the sets: how much smaller or larger its error is."
     ),
-    "forest": Drawing(forest, "Two arms on each set, their mean difference, and what to expect on the next set."),
+    "forest": Drawing(
+        forest,
+        "Two arms on each set, in colour where its seeds tell them apart, their mean difference, and what to expect on "
+        "the next set.",
+    ),
     "profiles": Drawing(profiles, "How often each arm comes close to the least error of all arms."),
     "ranks": Drawing(ranks, "Average ranks over the sets; a bar joins arms that are not told apart."),
     "budget": Drawing(budget, "What tuning is worth: the error to expect of the best of so many settings."),

@@ -14,6 +14,7 @@ from nnlab.comparison.benchmark.errors import Measure, measure_of
 from nnlab.comparison.compare import final_figures
 from nnlab.comparison.points import tuning_points
 from nnlab.comparison.prepare import Arms, measured_alike
+from nnlab.comparison.start_warnings import sentences_of_starts, warnings_over_sets
 from nnlab.comparison.tune import check_choosing
 from nnlab.comparison.variants import TUNE, Settings, Variant, settle, short
 from nnlab.config.choices import ActivationChoice, choose_activation
@@ -42,7 +43,7 @@ class BenchmarkSet:
 
     `file` measures what all arms are compared by; `choices` are the activations by label, and `points` the settings
     that each of them tries on `tuning_seeds`, none if nothing is tuned. `cost` is that of a training, in roughly
-    seconds, by which progress is weighed.
+    seconds, by which progress is weighed. `starts` is what theory warns of, in the arms' networks at the first point.
     """
 
     label: str
@@ -54,6 +55,7 @@ class BenchmarkSet:
     tuning_seeds: range
     measure: Measure
     cost: float = 1.0
+    starts: Sequence[str] = ()
 
     @property
     def experiment(self) -> Experiment:
@@ -108,11 +110,16 @@ class BenchmarkSuite:
         return dict(self.sets[0].choices)
 
     def warnings(self) -> Iterator[str]:
-        """What of the experiments does not hold in a benchmark."""
+        """What of the experiments does not hold in a benchmark, and what theory says of the starts of the arms."""
         for key in ("max_seconds", "show_parameters", "gradcheck"):
             names = [one.label for one in self.sets if getattr(one.experiment.training, key) is not None]
             if names:
                 yield f"training.{key} does not hold here, though {listed(names[:5])} have it"
+        yield from self.start_warnings()
+
+    def start_warnings(self) -> list[str]:
+        """What theory says of the starts of the arms, each sentence once with its sets."""
+        return warnings_over_sets({one.label: one.starts for one in self.sets})
 
     @property
     def read_files(self) -> list[str | Path]:
@@ -149,9 +156,9 @@ def benchmark_suite(
     `sets` are overrides of every experiment, after those of the suite.
     """
     suite, activations = source.suite, with_plugins(plugins)
-    choices = _choices(source, activations)
-    baseline = _baseline(source, dict(zip(suite.arms, choices, strict=True)))
-    _check_tuning(source)
+    choices, unknown = _choices(source, activations)
+    baseline, unnamed = _baseline(suite, dict(zip(suite.arms, choices, strict=False)))
+    source.refuse([*unknown, *unnamed, *_tuning_findings(suite)])
     how = {"plugins": plugins, "threads": threads, "activations": activations}
     files = _files(source, sets, how)
     return BenchmarkSuite(source, suite, _sets(source, files, choices), baseline, tuple(plugins), threads)
@@ -160,8 +167,10 @@ def benchmark_suite(
 # --- arms -------------------------------------------------------------------------------------------------------------
 
 
-def _choices(source: SuiteFile, activations: Mapping[str, AnyActivation]) -> dict[str, ActivationChoice]:
-    """The activation of each arm by its label; ConfigError for unknown ones and for two of the same label."""
+def _choices(
+    source: SuiteFile, activations: Mapping[str, AnyActivation]
+) -> tuple[dict[str, ActivationChoice], list[Finding]]:
+    """The activation of each arm by its label; or findings of unknown ones and of two with the same label."""
     choices, findings = list[ActivationChoice](), list[Finding]()
     for index, word in enumerate(source.suite.arms):
         place: KeyPath = ("arms", index)
@@ -173,30 +182,29 @@ def _choices(source: SuiteFile, activations: Mapping[str, AnyActivation]) -> dic
         if choice.label in [one.label for one in choices]:
             findings.append((place, f"found {printable(choice.label)} a second time, expected it once"))
         choices.append(choice)
-    source.refuse(findings)
-    return dict(zip(labels_of(choices), choices, strict=True))
+    return dict(zip(labels_of(choices), choices, strict=True)), findings
 
 
-def _baseline(source: SuiteFile, words: Mapping[str, str]) -> str:
-    """The label of the baseline, named by its label or as an arm; empty without one."""
-    named = source.suite.baseline
-    known = {**words, **{label: label for label in words.values()}}
+def _baseline(suite: Suite, words: Mapping[str, str]) -> tuple[str, list[Finding]]:
+    """The label of the baseline, named by its label or as an arm, empty without one; or the finding that it is none."""
+    named = suite.baseline
+    known = {arm: arm for arm in suite.arms} | dict(words) | {label: label for label in words.values()}
     if named is None or named in known:
-        return "" if named is None else known[named]
+        return "" if named is None else known[named], []
     found = f"found {printable(named)!r}{suggestion(named, known) or ', expected one of the arms'}"
-    source.refuse([(("baseline",), found)])
-    return ""
+    return "", [(("baseline",), found)]
 
 
-def _check_tuning(source: SuiteFile) -> None:
-    """ConfigError, at its place in the suite, for what cannot be tuned in any experiment."""
-    if source.suite.budget is not None and not source.suite.tune:
-        source.refuse([(("budget",), "found budget without tune, expected what is to be tuned")])
+def _tuning_findings(suite: Suite) -> Iterator[Finding]:
+    """What cannot be tuned in any experiment."""
+    if suite.budget is not None and not suite.tune:
+        yield ("budget",), "found budget without tune, expected what is to be tuned"
+        return
     try:
-        tuning_points(source.suite.tuned, source.suite.budget, 0)
+        tuning_points(suite.tuned, suite.budget, 0)
     except ConfigError as error:
-        whole = [str(fault).removeprefix(f"{TUNE} ").removeprefix(f"{TUNE}: ") for fault in error.faults]
-        source.refuse([(("tune",), text) for text in whole])
+        for fault in error.faults:
+            yield ("tune",), str(fault).removeprefix(f"{TUNE} ").removeprefix(f"{TUNE}: ")
 
 
 # --- experiments ------------------------------------------------------------------------------------------------------
@@ -207,11 +215,12 @@ def _files(source: SuiteFile, sets: Sequence[str | Setting], how: Mapping[str, A
     files, faults = list[ExperimentFile](), list[Fault]()
     for index, entry in enumerate(source.suite.experiments):
         overrides = [*_own_settings(source, index, entry), *sets]
+        path = _path(source, entry)
         try:
-            path = _path(source, entry)
             files.append(ExperimentFile.read(path, overrides, **how))
         except ConfigError as error:
-            faults += [_placed(fault, source, index, entry) for fault in error.faults]
+            unset = _faults_without_set(path, sets, how) if entry.set else error.faults
+            faults += [_placed(fault, source, index, entry, unset) for fault in error.faults]
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return files
@@ -230,8 +239,20 @@ def _own_settings(source: SuiteFile, index: int, entry: SuiteEntry) -> Iterator[
         yield Setting(key, value, ":".join(str(part) for part in (file, line, column) if part is not None))
 
 
-def _placed(fault: Fault, source: SuiteFile, index: int, entry: SuiteEntry) -> Fault:
-    """The fault; one of a file that is not there at the suite's entry, which names it."""
+def _faults_without_set(path: Path, sets: Sequence[str | Setting], how: Mapping[str, Any]) -> Sequence[Fault]:
+    """The faults that an experiment has without the overrides of its entry."""
+    try:
+        ExperimentFile.read(path, sets, **how)
+    except ConfigError as error:
+        return error.faults
+    return ()
+
+
+def _placed(fault: Fault, source: SuiteFile, index: int, entry: SuiteEntry, unset: Sequence[Fault]) -> Fault:
+    """The fault; one of a file that is not there, or that only the entry's `set` brings about, at its place there."""
+    of_set = source.document.position(("experiments", index, "set"), of_key=True)
+    if of_set[1] is not None and fault not in unset and not str(fault.file).startswith(str(of_set[0])):
+        return Fault(f"with this set: {fault}", *of_set)
     if fault.line is not None or fault.file != str(source.folder / entry.config):
         return fault
     place = source.document.position(("experiments", index))
@@ -251,16 +272,34 @@ def _sets(
         label = entry.name or file.experiment.name
         try:
             one = _set(suite, label, entry.family or label, file, choices)
-            one = replace(one, cost=_cost(one, one.dataset()))
+            dataset = one.dataset()
+            one = replace(one, cost=_cost(one, dataset), starts=_starts(one, dataset))
         except InputError as error:
-            found_at = source.document.position(("experiments", index))
-            place = (None, None, None) if found_at[1] is None else found_at
-            faults += [fault if fault.file else Fault(f"{label}: {fault.message}", *place) for fault in error.faults]
+            faults += [fault if fault.file else _at_entry(fault, source, index, label) for fault in error.faults]
         else:
             found.append(one)
     if faults:
-        raise ConfigError(list(dict.fromkeys(faults)))
+        raise ConfigError(list(dict.fromkeys(_at_arms(faults, source, [*choices]))))
     return found
+
+
+def _at_entry(fault: Fault, source: SuiteFile, index: int, label: str) -> Fault:
+    """A fault of a set without a place, at the suite's key that causes it, or at the set's entry."""
+    found_at = source.document.position(fault.key or ("experiments", index))
+    return Fault(f"{label}: {fault.message}", *((None, None, None) if found_at[1] is None else found_at))
+
+
+def _at_arms(faults: Sequence[Fault], source: SuiteFile, labels: Sequence[str]) -> Iterator[Fault]:
+    """The faults; those of an arm, which begin with it, at its place in the suite, and what several sets share once."""
+    for fault in faults:
+        arm, colon, message = fault.message.removeprefix("with ").partition(": ")
+        if fault.message.startswith("with ") and colon and arm in labels:
+            index = labels.index(arm)
+            place = source.document.position(("arms", index))
+            text = f"{printable(source.suite.arms[index])} does not fit: {message}"
+            yield Fault(text, *place) if place[1] is not None else Fault(text)
+        else:
+            yield fault
 
 
 def _repeated(source: SuiteFile, files: Sequence[ExperimentFile]) -> Iterator[Finding]:
@@ -276,7 +315,7 @@ def _set(
 ) -> BenchmarkSet:
     experiment = file.experiment
     check_arms_used(experiment)
-    measure = measure_of(suite.metric, experiment)
+    measure = _measure(suite.metric, experiment)
     first = experiment.seed
     seeds = range(first, first + suite.seeds)
     points = tuning_points(suite.tuned, suite.budget, first)
@@ -286,6 +325,18 @@ def _set(
     draft = BenchmarkSet(label, family, file, choices, seeds, points, tuning_seeds if points else range(0), measure)
     alike, _ = measured_alike(file, [draft.variant(next(iter(choices)), point) for point in points], measure.name)
     return BenchmarkSet(label, family, alike, choices, seeds, points, draft.tuning_seeds, measure)
+
+
+def _starts(one: BenchmarkSet, dataset: Dataset) -> list[str]:
+    first = next(iter(one.settled))
+    return sentences_of_starts({label: one.variant(label, first).experiment for label in one.choices}, dataset)
+
+
+def _measure(metric: str, experiment: Experiment) -> Measure:
+    try:
+        return measure_of(metric, experiment)
+    except ConfigError as error:
+        raise ConfigError([replace(fault, key=("metric",)) for fault in error.faults]) from error
 
 
 # Roughly, of a step: what it takes however small the network is, and for each operation in its matrix products.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from nnlab.comparison.tables import pair_columns, pair_texts, settings_text, text_of
 from nnlab.comparison.variants import short
-from nnlab.maths.statistics.across import sets_of
+from nnlab.maths.statistics.across import is_least, least_sets_for, sets_of
 from nnlab.report.page import Amount, Cell, HtmlTable
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
@@ -120,20 +120,27 @@ def _rounded(value: float | None, digits: int = 4) -> Cell:
 
 
 def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
-    """Pairs of arms over the sets: how much smaller the error of the better one is, in percent of the other's."""
+    """Pairs of arms over the sets: how much smaller the error of the better one is, in percent of the other's.
+
+    Of fewer sets than can tell a pair apart the probabilities are left out: they would say more than the data.
+    """
     if summary.across is None or not summary.across.pairs:
         return
+    families, pairs = len(summary.across.families), summary.across.pairs
+    believable = families >= least_sets_for(len(pairs))
     columns = ["better", "worse", "error (%)", "95 % from", "to", "next set from", "to", "won", "same", "lost"]
-    columns += ["P(better)", "P(same)", "P(worse)", "p by Holm", "told apart", "better on at least"]
+    columns += ["P(better)", "P(same)", "P(worse)"] if believable else []
+    columns += ["p by Holm", "told apart", "better on at least"]
     rows: list[list[Cell]] = []
-    for pair in sorted(summary.across.pairs, key=lambda pair: (pair.p_adjusted, pair.p, pair.mean.estimate)):
+    for pair in sorted(pairs, key=lambda pair: (pair.p_adjusted, pair.p, pair.mean.estimate)):
         mean, following = pair.mean, pair.next_set
         amounts = map(_change, (mean.estimate, mean.low, mean.high, following.low, following.high))
-        beliefs = [_rounded(share, 3) for share in (pair.p_better, pair.p_same, pair.p_worse)]
+        beliefs = [_rounded(share, 3) for share in (pair.p_better, pair.p_same, pair.p_worse) if believable]
         record: list[Cell] = [pair.wins, pair.ties, pair.losses, *beliefs, _rounded(pair.p_adjusted, 3)]
         apart = "yes" if pair.told_apart else "no"
         rows.append([pair.better, pair.worse, *amounts, *record, apart, pair.at_least])
-    yield HtmlTable(f"Pairs over {sets_of(len(summary.across.families))}", columns, rows)
+    over = sets_of(families, sum(one.family in summary.across.families for one in summary.sets.values()))
+    yield HtmlTable(f"Pairs over {over}{'' if believable else ', too few for probabilities'}", columns, rows)
 
 
 def _change(log_ratio: float | None) -> Cell:
@@ -144,8 +151,16 @@ def _change(log_ratio: float | None) -> Cell:
 def sets_table(summary: BenchmarkSummary) -> HtmlTable:
     """A row per set."""
     columns = ["set", "family", "error", "rows it is measured on", "parameters", "seeds", "chance", "best arm"]
-    rows: list[list[Cell]] = [[name, *_about(one), *one.ranking[:1]] for name, one in summary.sets.items()]
+    rows: list[list[Cell]] = [[name, *_about(one), _best(one)] for name, one in summary.sets.items()]
     return HtmlTable("The sets", columns, rows)
+
+
+def _best(one: SetSummary) -> str:
+    """The arms with the smallest mean error; several where they tie."""
+    if not one.ranking:
+        return ""
+    ties = is_least([one.arms[label].mean for label in one.ranking])
+    return ", ".join(label for label, is_best in zip(one.ranking, ties, strict=True) if is_best)
 
 
 def _about(one: SetSummary) -> list[Cell]:

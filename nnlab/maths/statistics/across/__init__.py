@@ -20,8 +20,16 @@ from nnlab.maths.statistics.across.conjunction import better_on_at_least, conjun
 from nnlab.maths.statistics.across.effects import RandomEffects, random_effects
 from nnlab.maths.statistics.across.pairs import SetPair, SetTest, compare_set_pairs
 from nnlab.maths.statistics.across.profiles import Profiles, WinTieLoss, profiles, win_tie_loss
-from nnlab.maths.statistics.across.ranks import Friedman, average_ranks, cliques, friedman
-from nnlab.maths.statistics.across.sentences import FEWEST_SETS, findings, least_sets, limits, sets_of
+from nnlab.maths.statistics.across.ranks import Friedman, average_ranks, cliques, friedman, is_least
+from nnlab.maths.statistics.across.sentences import (
+    FEWEST_SETS,
+    findings,
+    least_sets,
+    least_sets_for,
+    limits,
+    sets_of,
+    too_few_sets,
+)
 from nnlab.maths.statistics.across.sets import SetErrors, log_errors, seed_noise, set_errors
 from nnlab.maths.statistics.across.signed_rank import sign_flip_test, signed_rank_test
 
@@ -47,7 +55,9 @@ __all__ = [
     "conjunction_p",
     "findings",
     "friedman",
+    "is_least",
     "least_sets",
+    "least_sets_for",
     "limits",
     "log_errors",
     "profiles",
@@ -57,5 +67,6 @@ __all__ = [
     "sets_of",
     "sign_flip_test",
     "signed_rank_test",
+    "too_few_sets",
     "win_tie_loss",
 ]

@@ -65,6 +65,6 @@ def compare_sets(
         groups,
         baseline,
         equivalence,
-        tuple(findings(pairs, groups, len(families), equivalence)),
+        tuple(findings(pairs, groups, errors, equivalence)),
         tuple(limits(errors, baseline=bool(baseline))),
     )

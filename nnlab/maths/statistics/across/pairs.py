@@ -33,7 +33,8 @@ class SetPair:
 
     `differences` has, for each family, log(error of better / error of worse) with its 95 % interval over the seeds,
     without bounds for one seed; it is negative where the better one is better. `effect` is in the same unit: exp(x) - 1
-    is the relative difference of errors. `record` and `beliefs` are those of the better arm. `p` is that of the test
+    is the relative difference of errors. `seeds_p` is, for each family, the p-value of the test over its seeds, after
+    Holm's correction for all pairs there. `record` and `beliefs` are those of the better arm. `p` is that of the test
     over families, `adjusted` that after Holm's correction; `at_least` is on how many families, with confidence, the
     better one is better.
     """
@@ -41,6 +42,7 @@ class SetPair:
     better: str
     worse: str
     differences: tuple[Interval, ...]
+    seeds_p: tuple[float, ...]
     effect: RandomEffects
     record: WinTieLoss
     beliefs: Beliefs
@@ -71,27 +73,31 @@ def compare_set_pairs(
     for labels in places:
         a, b = sorted(map(errors.arms.index, labels), key=lambda k: math.fsum(logs[:, k]))
         differences, standard_errors = logs[:, a] - logs[:, b], _standard_errors(noise[:, :, a] - noise[:, :, b])
-        p = _TESTS[test](differences)
+        p, seed_tests = _TESTS[test](differences), _seed_tests(errors, a, b)
         pairs.append(
             SetPair(
                 better=errors.arms[a],
                 worse=errors.arms[b],
                 differences=_with_bounds(differences, standard_errors, errors.seeds),
+                seeds_p=tuple(found for _, found in seed_tests),
                 effect=random_effects(differences, standard_errors),
                 record=win_tie_loss(differences, region),
                 beliefs=bayesian_signed_rank(differences, region),
                 p=p,
                 adjusted=p,
-                at_least=better_on_at_least(_set_p_values(errors, a, b), SIGNIFICANCE / len(places)),
+                at_least=better_on_at_least(
+                    [found if is_better else 1.0 for is_better, found in seed_tests], SIGNIFICANCE / len(places)
+                ),
             )
         )
     return _with_holm(pairs)
 
 
 def _with_holm(pairs: Sequence[SetPair]) -> list[SetPair]:
-    """The pairs with Holm's correction over all of them."""
+    """The pairs with Holm's correction over all of them, of the test over families and of those on each."""
     adjusted = holm([pair.p for pair in pairs])
-    return [replace(pair, adjusted=p) for pair, p in zip(pairs, adjusted, strict=True)]
+    on_each = zip(*(holm(found) for found in zip(*(pair.seeds_p for pair in pairs), strict=True)), strict=True)
+    return [replace(pair, adjusted=p, seeds_p=own) for pair, p, own in zip(pairs, adjusted, on_each, strict=True)]
 
 
 def _standard_errors(noise: Array) -> Array | None:
@@ -108,14 +114,14 @@ def _with_bounds(differences: Array, standard_errors: Array | None, seeds: int) 
     return tuple(Interval(float(d), float(d - h), float(d + h)) for d, h in zip(differences, halves, strict=True))
 
 
-def _set_p_values(errors: SetErrors, a: int, b: int) -> list[float]:
-    """For each family the p-value that arm a is not better than b there, (F,), from the seeds.
+def _seed_tests(errors: SetErrors, a: int, b: int) -> list[tuple[bool, float]]:
+    """For each family whether arm a is better than b there, and the two-sided p-value of that, from the seeds.
 
     The paired permutation test of relative differences, (e_a - e_b)/(ē_a + ē_b), averaged over the family's sets: the
     divisor does not change if a and b change places on a seed. Both arms could have been the better one, so that the
-    p-value stays two-sided; it is 1 where a is worse.
+    p-value stays two-sided.
     """
     sums = errors.means[:, a] + errors.means[:, b]
     relative = over_families(errors, (errors.errors[:, :, a] - errors.errors[:, :, b]) / sums[:, None])
     zeros = np.zeros(errors.seeds)
-    return [permutation_test(row, zeros) if math.fsum(row) < 0 else 1.0 for row in relative]
+    return [(math.fsum(row) < 0, permutation_test(row, zeros)) for row in relative]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nnlab.maths import special
-from nnlab.maths.statistics.across.sets import Array
+from nnlab.maths.statistics.across.sets import Array, Flags
 from nnlab.maths.statistics.arms import stretches
 
 _ROUNDING = 1e-12  # values that differ by less, as a share of the largest, are equal
@@ -34,6 +34,13 @@ def midranks(values: ArrayLike) -> Array:
     smaller, equal = above > tolerance, np.abs(above) <= tolerance
     ranks: Array = smaller.sum(axis=-1) + (equal.sum(axis=-1) + 1) / 2
     return ranks
+
+
+def is_least(errors: ArrayLike) -> Flags:
+    """Which of the errors (..., K), none of them negative, are the smallest along the last axis, but for rounding."""
+    sample = np.asarray(errors, dtype=np.float64)
+    flags: Flags = sample <= (1 + _ROUNDING) * sample.min(axis=-1, keepdims=True)
+    return flags
 
 
 def average_ranks(errors: ArrayLike) -> Array:

@@ -27,7 +27,11 @@ def least_sets(arms: int, *, baseline: bool = False) -> int:
     the smallest N with m 2^(1-N) <= 0.05. m = K (K - 1)/2 pairs, or K - 1 with a baseline. For 2, 3, 5, 10 arms: 6, 7,
     9, 11.
     """
-    tests = _tests(arms, baseline=baseline)
+    return least_sets_for(_tests(arms, baseline=baseline))
+
+
+def least_sets_for(tests: int) -> int:
+    """How many sets it takes until any of so many pairs can be told apart: see `least_sets`."""
     return next(n for n in count(1) if tests * 2.0 ** (1 - n) <= SIGNIFICANCE)
 
 
@@ -40,27 +44,30 @@ def limits(errors: SetErrors, *, baseline: bool = False) -> list[str]:
     return [
         *_left_out(errors),
         *_families(errors),
-        *_too_few(len(errors.families), len(errors.arms), baseline=baseline),
+        *_too_few(errors, baseline=baseline),
         *_runs(errors),
         *_too_few_seeds(errors.seeds, _tests(len(errors.arms), baseline=baseline)),
     ]
 
 
 def findings(
-    pairs: Sequence[SetPair], cliques: Sequence[Sequence[str]], families: int, equivalence: float
+    pairs: Sequence[SetPair], cliques: Sequence[Sequence[str]], errors: SetErrors, equivalence: float
 ) -> list[str]:
     """Who beats whom over data sets, by how much and how surely, and who can't be told apart; with full stops.
 
     Without `cliques`, as with a baseline, the pairs that can't be told apart are named one by one, or together with the
     arm that they share where they are many. Of pairs that are the same within the relative `equivalence` with a
-    probability of 95 % there is a sentence as well.
+    probability of 95 % there is a sentence as well, but not of fewer families than can tell a pair apart: two sets that
+    agree make that probability 99.9 %.
     """
-    told, same = ([pair for pair in pairs if holds(pair)] for holds in (lambda p: p.told_apart, _is_same))
+    over, families = _sets_that_count(errors), len(errors.families)
+    told = [pair for pair in pairs if pair.told_apart]
+    same = [pair for pair in pairs if _is_same(pair)] if families >= least_sets_for(len(pairs)) else []
     groups = cliques or [(pair.better, pair.worse) for pair in pairs if not pair.told_apart]
     shared = set.intersection(*map(set, groups)) if not cliques and len(groups) > _MOST_GROUPS else set()
     return [
-        *(_beats(pair, families) for pair in told),
-        *([_many(shared.pop(), groups, families)] if shared else [_not_told(group, families) for group in groups]),
+        *(_beats(pair, over) for pair in told),
+        *([_many(shared.pop(), groups, over)] if shared else [_not_told(group, over) for group in groups]),
         *(
             f"{pair.better} and {pair.worse}: errors are the same within {100 * equivalence:.3g} % "
             f"with a probability of {_certainty(pair.beliefs.same)}."
@@ -69,31 +76,42 @@ def findings(
     ]
 
 
-def _not_told(group: Sequence[str], families: int) -> str:
-    return f"{listed([*group])} can't be told apart over {sets_of(families)}."
+def _not_told(group: Sequence[str], over: str) -> str:
+    return f"{listed([*group])} can't be told apart over {over}."
 
 
-def _many(arm: str, groups: Sequence[Sequence[str]], families: int) -> str:
+def _many(arm: str, groups: Sequence[Sequence[str]], over: str) -> str:
     """That an arm can't be told apart from any of many others, in one sentence."""
     others = [name for group in groups for name in group if name != arm]
     few = [*others[:_MOST_GROUPS], f"{len(others) - _MOST_GROUPS:,} more"]
-    return f"{arm} can't be told apart from {listed(few, 'or')} over {sets_of(families)}."
+    return f"{arm} can't be told apart from {listed(few, 'or')} over {over}."
 
 
-def sets_of(number: int) -> str:
-    """`1 data set`, `12 data sets`."""
-    return "1 data set" if number == 1 else f"{number:,} data sets"
+def sets_of(families: int, sets: int) -> str:
+    """`1 data set`, `12 data sets`; `2 families of data sets` of more sets than families."""
+    if sets > families:
+        return "1 family of data sets" if families == 1 else f"{families:,} families of data sets"
+    return "1 data set" if families == 1 else f"{families:,} data sets"
+
+
+def _sets_that_count(errors: SetErrors) -> str:
+    return sets_of(len(errors.families), int(np.sum(_counted(errors))))
+
+
+def _counted(errors: SetErrors) -> Flags:
+    """The sets on which arms can differ, (N,)."""
+    return ~(errors.at_floor | errors.at_chance)
 
 
 def _is_same(pair: SetPair) -> bool:
     return pair.beliefs.same >= 1 - SIGNIFICANCE
 
 
-def _beats(pair: SetPair, families: int) -> str:
+def _beats(pair: SetPair, over: str) -> str:
     """By how much, on the mean and on the next set; on how many sets, and at least on how many."""
     mean, record = pair.effect.mean, pair.record
     said = (
-        f"{pair.better} beats {pair.worse} over {sets_of(families)}: errors {_change(mean.estimate)}, "
+        f"{pair.better} beats {pair.worse} over {over}: errors {_change(mean.estimate)}, "
         f"95 % {_span(mean)}, and on the next data set {_span(pair.effect.next_set)}; "
         f"{record.wins} won, {record.ties} the same, {record.losses} lost"
     )
@@ -138,19 +156,24 @@ def _left_out(errors: SetErrors) -> Iterator[str]:
 
 
 def _families(errors: SetErrors) -> Iterator[str]:
-    counted = ~(errors.at_floor | errors.at_chance)
     for family in errors.families:
-        names = _named(errors, counted & (np.array(errors.family_of) == family))
+        names = _named(errors, _counted(errors) & (np.array(errors.family_of) == family))
         if len(names) > 1:
             yield f"{listed(names)} are of one family, {family}, and count as one data set"
 
 
-def _too_few(families: int, arms: int, *, baseline: bool) -> Iterator[str]:
+def _too_few(errors: SetErrors, *, baseline: bool) -> Iterator[str]:
+    families, arms = len(errors.families), len(errors.arms)
+    yield from too_few_sets(families, arms, _sets_that_count(errors), baseline=baseline)
+
+
+def too_few_sets(families: int, arms: int, sets: str, *, baseline: bool) -> Iterator[str]:
+    """What so few families cannot show of so many arms; `sets` is their number in words, as of `sets_of`."""
     least = least_sets(arms, baseline=baseline)
     if families < least:
         tests = _tests(arms, baseline=baseline)
         counted = "the pair" if tests == 1 else f"any of {tests:,} pairs"
-        yield f"{sets_of(families)} cannot tell {counted} apart: at least {least} are needed"
+        yield f"{sets} cannot tell {counted} apart: at least {least} are needed"
     if families < FEWEST_SETS:
         yield f"fewer than {FEWEST_SETS} data sets: another choice of them may well give another order"
 
@@ -164,7 +187,7 @@ def _runs(errors: SetErrors) -> Iterator[str]:
     without = np.any(errors.errors == errors.floors[:, None, None], axis=(1, 2)) & ~errors.at_floor
     if without.any():
         names = listed(_named(errors, without))
-        yield f"on {names} some runs make no error and count as half a row of the test set"
+        yield f"on {names} some runs make no error and count as half a row there"
 
 
 def _too_few_seeds(seeds: int, tests: int) -> Iterator[str]:

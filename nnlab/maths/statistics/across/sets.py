@@ -81,9 +81,9 @@ def set_errors(
 
     A smaller error is better. nan and inf are runs that diverged: they count as `chance` (N,), the error of an answer
     that does not look at the inputs, and so does every larger error, so that no run is worse than one that diverged.
-    An error of 0 has no logarithm: it counts as `floors` (N,), half a row of the test set, 1/(2m) for a share of m
-    rows, because less than a row cannot be seen there. Sets with the same label of `families` (N,), as mnist and a
-    tenth of mnist, count once: their differences are averaged first. Without labels every set is a family of its own.
+    An error of 0 has no logarithm: it counts as `floors` (N,), half a row, 1/(2m) for a share of the m rows that it is
+    measured on, because less than a row cannot be seen there. Sets with the same label of `families` (N,), as mnist and
+    a tenth of mnist, count once: their differences are averaged first. Without labels every set is a family of its own.
 
     Raises ValueError for shapes that do not match, fewer than two arms, names given twice, negative errors, and
     floors that do not lie between 0 and chance.
