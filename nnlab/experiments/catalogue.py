@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.choices import name_and_values
 from nnlab.config.document import write
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
@@ -132,7 +133,10 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Description:
-    """One activation in detail; `x`, `value` and `slope` are (G,), over the range that a picture shows."""
+    """One activation in detail; `x`, `value` and `slope` are (G,), over the range that a picture shows.
+
+    `text` is what was asked for: a name, a formula, or a name with values as in `elu:alpha=0.5`.
+    """
 
     about: dict[str, Any]
     x: Array
@@ -140,10 +144,13 @@ class Description:
     slope: Array
     kinks: tuple[float, ...]
     saturated: Array
+    text: str
 
     @property
     def label(self) -> str:
-        """Its name in a picture of several; a formula itself."""
+        """Its name in a picture of several, with the values given with it; a formula itself."""
+        if ":" in self.text:
+            return self.text
         return str(self.about["formula" if self.about["name"] == "formula" else "name"])
 
 
@@ -155,13 +162,15 @@ def describe(
 ) -> Description:
     """Describe an activation, given by name or formula, with these values of its parameters.
 
-    Its range is at least from -`least` to `least`, and holds its kinks.
+    A name may have values itself, as in `elu:alpha=0.5`; `values` come first. Its range is at least from -`least` to
+    `least`, and holds its kinks.
 
     Raises ConfigError, with a caret at the place for a malformed formula, and for unknown parameters.
     """
     entry, chosen = entry_and_values(text, activations, values or {})
     if not isinstance(entry, Activation):
-        return Description(_about(entry) | _example("activations", entry), *(np.empty(0),) * 3, (), np.empty(0, bool))
+        about = _about(entry) | _example("activations", entry)
+        return Description(about, *(np.empty(0),) * 3, (), np.empty(0, bool), text)
     kinks = entry.kinks(**chosen)
     reach = max([least, *(1.5 * abs(kink) for kink in kinks)])
     x = np.linspace(-reach, reach, _POINTS)
@@ -172,16 +181,17 @@ def describe(
     saturated = np.abs(slope) < SATURATED_BELOW * np.nanmax(np.abs(slope), initial=0.0)
     about = _about(entry) | {"kinks": [_kink(entry, chosen, kink) for kink in kinks], "at_kink": entry.at_kink}
     about |= {"untrainable": entry.untrainable} if entry.untrainable else _example("activations", entry)
-    return Description(about, x, value, slope, kinks, saturated)
+    return Description(about, x, value, slope, kinks, saturated, text)
 
 
 def entry_and_values(
     text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
 ) -> tuple[AnyActivation, dict[str, Any]]:
     """The entry that a name or a formula means, and the values of all its parameters. ConfigError as `describe`."""
-    given = dict(values)
-    entry = activations.get(ALL_ALIASES.get(text, text)) or _from_formula(text, activations, given)
-    return entry, _chosen(entry, given)
+    name, own = name_and_values(text)
+    given = {**own, **values}
+    entry = activations.get(ALL_ALIASES.get(name, name)) or _from_formula(name, activations, {} if own else given)
+    return entry, _chosen(entry, given, printable(text) if own else "--set")
 
 
 def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str, float]:
@@ -193,14 +203,14 @@ def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str
     return {"x": kink, "left": float(slope[0]), "right": float(slope[1]), "taken": float(slope[2])}
 
 
-def _chosen(entry: AnyActivation, values: Mapping[str, float]) -> dict[str, Any]:
-    """The values of an activation's parameters: given ones, else defaults."""
+def _chosen(entry: AnyActivation, values: Mapping[str, float], where: str) -> dict[str, Any]:
+    """The values of an activation's parameters: given ones, else defaults; `where` they are given stands in errors."""
     try:
         chosen = resolved(entry, values)
         if values and (found := published(entry)) is not None:
             found.with_values({name: float(value) for name, value in chosen.items()})
     except ValueError as error:
-        raise ConfigError(f"--set: {error}") from error
+        raise ConfigError(f"{where}: {error}") from error
     return chosen
 
 
@@ -238,7 +248,8 @@ def _values_for(
     text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
 ) -> Mapping[str, float]:
     """The values of those parameters that an activation has, or that a formula names."""
-    known = activations.get(ALL_ALIASES.get(text, text))
+    name, _ = name_and_values(text)
+    known = activations.get(ALL_ALIASES.get(name, name))
     names = re.findall(r"\w+", text) if known is None else [parameter.name for parameter in known.parameters]
     return {name: value for name, value in values.items() if name in names}
 
