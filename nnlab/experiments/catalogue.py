@@ -14,6 +14,7 @@ from nnlab.config.choices import name_and_values
 from nnlab.config.document import write
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.bound_activation import BoundActivation
 from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.literature import (
@@ -51,6 +52,7 @@ _CHOSEN: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
 }
 
 _REACH, _POINTS = 6.0, 1201
+_MOST_CHANGES, _NOISE = 30, 1e-6  # of the sign of a slope in a picture, and the share of it that has none
 
 
 def listed(
@@ -158,12 +160,12 @@ def describe(
     text: str,
     activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     values: Mapping[str, float] | None = None,
-    least: float = _REACH,
+    least: float | None = None,
 ) -> Description:
     """Describe an activation, given by name or formula, with these values of its parameters.
 
     A name may have values itself, as in `elu:alpha=0.5`; `values` come first. Its range is at least from -`least` to
-    `least`, and holds its kinks.
+    `least`, and holds its kinks; without a `least` it is ±6, or shorter for a function of short waves.
 
     Raises ConfigError, with a caret at the place for a malformed formula, and for unknown parameters.
     """
@@ -172,16 +174,25 @@ def describe(
         about = _about(entry) | _example("activations", entry)
         return Description(about, *(np.empty(0),) * 3, (), np.empty(0, bool), text)
     kinks = entry.kinks(**chosen)
-    reach = max([least, *(1.5 * abs(kink) for kink in kinks)])
+    reach = max([_reach(entry, chosen) if least is None else least, *(1.5 * abs(kink) for kink in kinks)])
     x = np.linspace(-reach, reach, _POINTS)
-    value, slope = np.empty_like(x), np.empty_like(x)
-    with np.errstate(all="ignore"):
-        entry.value(x, value, **chosen)
-        entry.slope(x, value, slope, **chosen)
+    value, slope = BoundActivation(entry, chosen).both(x)
     saturated = np.abs(slope) < SATURATED_BELOW * np.nanmax(np.abs(slope), initial=0.0)
     about = _about(entry) | {"kinks": [_kink(entry, chosen, kink) for kink in kinks], "at_kink": entry.at_kink}
     about |= {"untrainable": entry.untrainable} if entry.untrainable else _example("activations", entry)
     return Description(about, x, value, slope, kinks, saturated, text)
+
+
+def _reach(entry: Activation, chosen: Mapping[str, Any]) -> float:
+    """6, or a sixth of that and so on until the slope changes its sign at most 30 times, as it does in 15 waves."""
+    for reach in _REACH / 6.0 ** np.arange(8):
+        x = np.linspace(-reach, reach, _POINTS)
+        slope = BoundActivation(entry, chosen).slope(x)
+        signs = np.where(np.abs(slope) > _NOISE * np.nanmax(np.abs(slope), initial=0.0), np.sign(slope), 0)
+        changes = np.count_nonzero(signs[1:] * signs[:-1] < 0)
+        if changes <= _MOST_CHANGES:
+            return float(reach)
+    return _REACH
 
 
 def entry_and_values(

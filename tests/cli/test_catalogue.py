@@ -88,6 +88,16 @@ def test_a_name_may_have_its_values_itself_as_in_a_comparison():
     assert describe("elu:alpha=0.5", values={"alpha": 3}).value[0] == pytest.approx(-3, rel=0.01)
 
 
+def test_short_waves_are_described_where_they_can_be_told_apart():
+    assert [describe(text).x[-1] for text in ("sin(x)", "sin(30 * x)", "sin(200 * x)", "tanh(x)")] == [6, 1, 1 / 6, 6]
+    assert describe_all(["sin(30 * x)", "tanh"])[0].x[-1] == 6
+
+
+def test_the_range_is_told_once(tmp_path):
+    assert said("activations", "show", "sigmoid", cwd=tmp_path).count("range ") == 1
+    assert "range (0, 1), sums to 1" in said("activations", "show", "softmax", cwd=tmp_path)
+
+
 def test_the_value_of_a_parameter_moves_the_kinks(tmp_path):
     about = json.loads(said("activations", "show", "soft_shrink", "--set", "threshold=2", "--json", cwd=tmp_path))
     assert [kink["x"] for kink in about["kinks"]] == [-2.0, 2.0]
