@@ -68,7 +68,36 @@ def main() -> None:
         for picture in ("keys", "final", "cost", "learned_parameters"):
             _draw(swept, picture, gallery / f"sweep-{picture}.png")
         _draw(swept, swept.summary["figure"].split("/")[1], gallery / "sweep-metric.png")
+        _benchmark(folder, gallery)
         _by_commands(Path(folder), gallery)
+
+
+def _benchmark(folder: str, gallery: Path) -> None:
+    """The pictures of some activations over the tables that ship, with a tuned learning rate."""
+    sets = (
+        "moons",
+        "circles",
+        "spirals",
+        "iris",
+        "penguins",
+        "breast-cancer",
+        "auto-mpg",
+        "concrete",
+        "energy",
+        "digits",
+    )
+    ran = nnlab.benchmark(
+        [ROOT / "configs" / "atlas" / f"{name}.yaml" for name in sets],
+        ("relu", "tanh", "sigmoid", "elu"),
+        seeds=5,
+        tune={"optimizer.learning_rate": "0.0003..0.03:log"},
+        budget=6,
+        name="tables",
+        set={"training.steps": 200},
+        runs_dir=folder,
+    )
+    for picture in ("pairs", "forest", "profiles", "ranks", "budget"):
+        _draw(ran, picture, gallery / f"benchmark-{picture}.png")
 
 
 def _comparison(folder: Path, gallery: Path) -> None:
@@ -94,6 +123,7 @@ def _by_commands(folder: Path, gallery: Path) -> None:
     """The pictures that a command draws into a file of one's own, of runs that are there by now."""
     lines = {
         "activation": ["activations", "plot", "gelu"],
+        "passport": ["activations", "show", "gelu"],
         "functions": ["activations", "plot", "relu", "elu", "gelu", "x * sigmoid(beta * x)", "--set", "beta=2"],
         "operations": ["draw", str(_config("xor")), "--operations"],
         "runs": ["runs", "compare", "moons@latest", "spirals", "--runs-dir", str(folder)],

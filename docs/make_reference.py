@@ -22,6 +22,7 @@ from nnlab import errors
 from nnlab.cli.app import COMMANDS, app_of
 from nnlab.comparison import pictures as of_comparisons
 from nnlab.comparison import sweep_pictures as of_sweeps
+from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.config.json_schema import experiment_schema
 from nnlab.data.catalogue import CATALOGUE
 from nnlab.experiments import catalogue
@@ -464,6 +465,10 @@ OF_COMMANDS = {
         "Up to eight activations and their slopes, by `nnlab activations plot NAME NAME …`. Look where they differ: "
         "for large inputs, and around 0."
     ),
+    "passport": (
+        "The passport of an activation, by `nnlab activations show NAME -o FILE`: what a wide network that starts with "
+        "it does to signals and gradients. [The page on passports](../passport.md) explains each panel."
+    ),
     "operations": (
         "A forward pass operation by operation, and beside each the derivative that flows back, by `nnlab draw CONFIG "
         "--operations`. Read it from the inputs to the loss, and the derivatives the other way."
@@ -489,6 +494,7 @@ def _pictures() -> Iterator[str]:
         "training": ("A training", _captions(of_trainings.PICTURES)),
         "comparison": ("A comparison of activations", _captions(of_comparisons.PICTURES)),
         "sweep": ("A sweep", _captions(of_sweeps.PICTURES)),
+        "benchmark": ("A benchmark over data sets", _captions(BENCHMARK_PICTURES)),
         "command": ("Drawn by a command of their own", OF_COMMANDS),
     }
     for folder, (title, table) in tables.items():

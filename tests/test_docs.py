@@ -28,6 +28,7 @@ from nnlab import errors
 from nnlab.cli.app import app_of
 from nnlab.comparison import pictures as of_comparisons
 from nnlab.comparison import sweep_pictures as of_sweeps
+from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.config.document import read_text
 from nnlab.config.experiment import validate
 from nnlab.config.schema import Data, DateFormat, Experiment
@@ -137,9 +138,12 @@ def test_every_page_is_linked_from_the_readme():
 
 def test_the_gallery_has_an_image_of_every_kind_of_picture_and_is_small():
     tables = {"training": of_trainings, "comparison": of_comparisons, "sweep": of_sweeps}
-    wanted = {f"{kind}-{name}.png" for kind, table in tables.items() for name in table.PICTURES}
+    names = {kind: table.PICTURES for kind, table in tables.items()} | {"benchmark": BENCHMARK_PICTURES}
+    wanted = {f"{kind}-{name}.png" for kind, table in names.items() for name in table}
     images = [*(DOCS / "images").rglob("*.png")]
-    by_commands = {f"command-{name}.png" for name in ("activation", "functions", "operations", "runs", "answers")}
+    by_commands = {
+        f"command-{name}.png" for name in ("activation", "passport", "functions", "operations", "runs", "answers")
+    }
     assert {image.name for image in images} == wanted | by_commands | {"comparison.png"}
     shown = re.findall(r"images/gallery/([\w-]+\.png)", text_of("reference/gallery.md"))
     assert set(shown) == wanted | by_commands

@@ -138,6 +138,7 @@ SHORTHANDS: dict[str, Schema | Callable[[_Generator, Schema], Schema]] = {
     "_batch_size": _any_of(_STEPS, {"const": "all"}),
     "_share_or_count": _any_of(*_SHARE_OR_COUNT),
     "_share_count_or_own": _any_of(*_SHARE_OR_COUNT, {"const": "own"}),
+    "_share_count_or_whole": _any_of(*_SHARE_OR_COUNT, {"const": 1.0}),
     "_named": lambda generator, model: _any_of(generator.name_of(model), model),
     "_word": _any_of(_STRING, _BOOLEAN),
     "_listed": _one_or_more,

@@ -101,6 +101,10 @@ def _share_count_or_own(value: Any) -> Any:
     return value if value == "own" else _share_or_count(value)
 
 
+def _share_count_or_whole(value: Any) -> Any:
+    return value if isinstance(value, float) and value == 1 else _share_or_count(value)
+
+
 class FrozenModel(BaseModel):
     """Base of all models: frozen, no unknown keys."""
 
@@ -316,8 +320,8 @@ class Data(FrozenModel):
     """The test part: a share or a count of rows, for sets that have none of their own."""
     validation: Annotated[float | int | Literal["own"] | None, BeforeValidator(_share_count_or_own)] = None
     """The validation part: a share or a count of what is left, or own for the set's own."""
-    train: Annotated[float | int | None, BeforeValidator(_share_or_count)] = None
-    """How much of the rows that are left to train on: a share or a count; by default all of them."""
+    train: Annotated[float | int | None, BeforeValidator(_share_count_or_whole)] = None
+    """How much of the rows that are left to train on: a share up to 1.0 or a count; by default all of them."""
 
     @model_validator(mode="before")
     @classmethod

@@ -64,6 +64,7 @@ def split(
     draw, share = _method(dataset), None if validation == "own" else validation
     rows, tested = _part(own.train, draw, test, "test", stream(seed, Purpose.SPLIT, _TEST))
     rows, validated = _part(rows, draw, share, "validation", stream(seed, Purpose.SPLIT, _VALIDATION))
+    train = None if _is_whole(train, len(rows)) else train
     left, trained = _part(rows, draw, train, "train", stream(seed, Purpose.SPLIT, _TRAIN))
     drawn = (
         (tested, test, len(own.train), "test"),
@@ -143,6 +144,10 @@ def _part(rows: Rows, draw: Draw, size: float | None, name: str, random: Random)
     return np.setdiff1d(rows, part, assume_unique=True), part
 
 
+def _is_whole(train: float | None, available: int) -> bool:
+    return train == available if isinstance(train, int) else train in (None, 1.0)
+
+
 def _row_count(size: float, available: int, name: str) -> int:
     """The number of rows that a share or a count asks for, of those available."""
     if isinstance(size, bool) or not (size >= 1 if isinstance(size, int) else 0 < size < 1):
@@ -152,7 +157,7 @@ def _row_count(size: float, available: int, name: str) -> int:
     if wanted >= available:
         found = f"found {counted(wanted, 'row')} for data.{name}: {size}"
         why = "" if name == "train" else ", so that some are left to train"
-        expected = f"expected fewer than the {available} there are{why}"
+        expected = f"expected {'at most' if name == 'train' else 'fewer than'} the {available} there are{why}"
         refuse(None, f"{found}, {expected}", key=("data", name))
     return wanted
 

@@ -68,8 +68,10 @@ def test_some_of_what_is_left_is_trained_on():
     assert {*some.train} < {*whole.train}
     np.testing.assert_array_equal(some.validation, whole.validation)
     assert counts(cut(own_test=20, train=10).train) == [6, 4, 0]
-    with pytest.raises(DataError, match=r"data\.train: 100, expected fewer than the 100 there are$"):
-        cut(train=100)
+    for everything in (100, 1.0):
+        np.testing.assert_array_equal(cut(train=everything).train, np.arange(100))
+    with pytest.raises(DataError, match=r"data\.train: 101, expected at most the 100 there are$"):
+        cut(train=101)
 
 
 def test_a_regression_is_split_at_random():
