@@ -168,7 +168,8 @@ def show(
         raise ConfigError("--out: found stdout, which takes the passport in words, expected a file")
     passport = api.activation_passport(text, out, values=_values(sets or ()), plugins=plugin or ())
     about = passport.description.about
-    lines = [*_lines(about), *passport_lines(passport), *([] if out is None else [str(out)])]
+    lines = [*_lines(about, with_range=passport.facts is None), *passport_lines(passport)]
+    lines += [] if out is None else [str(out)]
     output.result({**about, "passport": document(passport)}, *map(printable, lines))
 
 
@@ -186,10 +187,10 @@ def _values(words: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _lines(about: dict[str, Any]) -> list[str]:
-    """The lines that describe an activation."""
+def _lines(about: dict[str, Any], *, with_range: bool) -> list[str]:
+    """The lines that describe an activation; its range only where its passport has none."""
     lines = [f"{about['name']}", f"  f(x)  = {about['formula']}", f"  f'(x) = {about['slope_formula']}"]
-    known = "" if about["range"] == "unknown" else f"range {about['range']}; "
+    known = f"range {about['range']}; " if with_range and about["range"] != "unknown" else ""
     lines += [f"  {known}{_start(about)}; {about['source']}"]
     lines += [f"  parameter {_parameter(parameter)}" for parameter in about["parameters"]]
     lines += [

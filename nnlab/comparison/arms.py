@@ -7,17 +7,15 @@ parameters: `relu`, or `leaky_relu:negative_slope=0.1`.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.config.choices import ActivationChoice, choose_activation
-from nnlab.config.document import KeyPath, read_value
+from nnlab.config.choices import ActivationChoice, activation_mapping, choose_activation
+from nnlab.config.document import KeyPath
 from nnlab.config.experiment import Finding, evaluated_parts, refusal, watchable
 from nnlab.config.schema import LARGEST_SEED, Experiment
 from nnlab.data.dataset import Dataset
@@ -43,7 +41,7 @@ def arms_from(words: Sequence[str], activations: Mapping[str, AnyActivation]) ->
     choices: list[ActivationChoice] = []
     for word in words:
         try:
-            choices.append(choose_activation(arm_mapping(word), activations))
+            choices.append(choose_activation(activation_mapping(word), activations))
         except ConfigError as error:
             faults += [Fault(f"{_option(word)}: {fault.message}") for fault in error.faults]
     labels = [choice.label for choice in choices]
@@ -66,25 +64,6 @@ def labels_of(choices: Sequence[ActivationChoice]) -> list[str]:
 
 def _option(word: str) -> str:
     return f"--activation {printable(word)}"
-
-
-def arm_mapping(word: str) -> dict[str, Any]:
-    """An arm as an experiment file would have it: a name, name:key=value,…, or a formula in x; else ConfigError."""
-    if re.search(r"[()*/+ ]", word.partition(":")[0]):
-        return {"formula": word}
-    name, colon, rest = word.partition(":")
-    found: dict[str, Any] = {"name": name}
-    for pair in rest.split(",") if colon else ():
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"found '{printable(pair)}', expected KEY=VALUE after the ':'")
-        if key in found:
-            raise ConfigError(f"found '{printable(key)}' again, expected it once")
-        try:
-            found[key] = read_value(value, "").values
-        except ConfigError as error:
-            raise ConfigError(f"{printable(key)}: {error.faults[0].message}") from error
-    return found
 
 
 def arm_experiment(experiment: Experiment, choice: ActivationChoice) -> Experiment:

@@ -16,7 +16,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from nnlab.errors import ConfigError, Fault, suggestion
+from nnlab.config.document import read_value
+from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.activations import Activation, AnyActivation
 from nnlab.maths.initializers import INITIALIZERS, Initializer
 from nnlab.maths.literature import ALL_ACTIVATIONS, ALL_ALIASES, LITERATURE, ambiguity, published
@@ -250,6 +251,34 @@ def _choose_formula(mapping: dict[str, Any]) -> ActivationChoice:
 
 
 _BESIDE_A_FORMULA = ("formula", "learn", "per_unit")
+
+
+def activation_mapping(word: str) -> dict[str, Any]:
+    """An activation in a word, as an experiment file would have it: a name, name:key=value,… or a formula in x.
+
+    ConfigError for a part after the `:` that is no key with a value.
+    """
+    if re.search(r"[()*/+ ]", word.partition(":")[0]):
+        return {"formula": word}
+    name, colon, rest = word.partition(":")
+    found: dict[str, Any] = {"name": name}
+    for pair in rest.split(",") if colon else ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"found '{printable(pair)}', expected KEY=VALUE after the ':'")
+        if key in found:
+            raise ConfigError(f"found '{printable(key)}' again, expected it once")
+        try:
+            found[key] = read_value(value, "").values
+        except ConfigError as error:
+            raise ConfigError(f"{printable(key)}: {error.faults[0].message}") from error
+    return found
+
+
+def name_and_values(word: str) -> tuple[str, dict[str, Any]]:
+    """The name or the formula of an activation in a word, and the values given with a name; as `activation_mapping`."""
+    named = activation_mapping(word)
+    return named.pop("formula", None) or named.pop("name"), named
 
 
 def choose_activation(value: Any, table: Mapping[str, AnyActivation]) -> ActivationChoice:

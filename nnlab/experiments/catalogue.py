@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.config.choices import name_and_values
 from nnlab.config.document import write
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.activations import ACTIVATIONS, Activation, AnyActivation
+from nnlab.maths.bound_activation import BoundActivation
 from nnlab.maths.expressions import Formula, FormulaError
 from nnlab.maths.initializers import INITIALIZERS
 from nnlab.maths.literature import (
@@ -50,6 +52,7 @@ _CHOSEN: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
 }
 
 _REACH, _POINTS = 6.0, 1201
+_MOST_CHANGES, _NOISE = 30, 1e-6  # of the sign of a slope in a picture, and the share of it that has none
 
 
 def listed(
@@ -132,7 +135,10 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Description:
-    """One activation in detail; `x`, `value` and `slope` are (G,), over the range that a picture shows."""
+    """One activation in detail; `x`, `value` and `slope` are (G,), over the range that a picture shows.
+
+    `text` is what was asked for: a name, a formula, or a name with values as in `elu:alpha=0.5`.
+    """
 
     about: dict[str, Any]
     x: Array
@@ -140,10 +146,13 @@ class Description:
     slope: Array
     kinks: tuple[float, ...]
     saturated: Array
+    text: str
 
     @property
     def label(self) -> str:
-        """Its name in a picture of several; a formula itself."""
+        """Its name in a picture of several, with the values given with it; a formula itself."""
+        if ":" in self.text:
+            return self.text
         return str(self.about["formula" if self.about["name"] == "formula" else "name"])
 
 
@@ -151,37 +160,49 @@ def describe(
     text: str,
     activations: Mapping[str, AnyActivation] = ALL_ACTIVATIONS,
     values: Mapping[str, float] | None = None,
-    least: float = _REACH,
+    least: float | None = None,
 ) -> Description:
     """Describe an activation, given by name or formula, with these values of its parameters.
 
-    Its range is at least from -`least` to `least`, and holds its kinks.
+    A name may have values itself, as in `elu:alpha=0.5`; `values` come first. Its range is at least from -`least` to
+    `least`, and holds its kinks; without a `least` it is ±6, or shorter for a function of short waves.
 
     Raises ConfigError, with a caret at the place for a malformed formula, and for unknown parameters.
     """
     entry, chosen = entry_and_values(text, activations, values or {})
     if not isinstance(entry, Activation):
-        return Description(_about(entry) | _example("activations", entry), *(np.empty(0),) * 3, (), np.empty(0, bool))
+        about = _about(entry) | _example("activations", entry)
+        return Description(about, *(np.empty(0),) * 3, (), np.empty(0, bool), text)
     kinks = entry.kinks(**chosen)
-    reach = max([least, *(1.5 * abs(kink) for kink in kinks)])
+    reach = max([_reach(entry, chosen) if least is None else least, *(1.5 * abs(kink) for kink in kinks)])
     x = np.linspace(-reach, reach, _POINTS)
-    value, slope = np.empty_like(x), np.empty_like(x)
-    with np.errstate(all="ignore"):
-        entry.value(x, value, **chosen)
-        entry.slope(x, value, slope, **chosen)
+    value, slope = BoundActivation(entry, chosen).both(x)
     saturated = np.abs(slope) < SATURATED_BELOW * np.nanmax(np.abs(slope), initial=0.0)
     about = _about(entry) | {"kinks": [_kink(entry, chosen, kink) for kink in kinks], "at_kink": entry.at_kink}
     about |= {"untrainable": entry.untrainable} if entry.untrainable else _example("activations", entry)
-    return Description(about, x, value, slope, kinks, saturated)
+    return Description(about, x, value, slope, kinks, saturated, text)
+
+
+def _reach(entry: Activation, chosen: Mapping[str, Any]) -> float:
+    """6, or a sixth of that and so on until the slope changes its sign at most 30 times, as it does in 15 waves."""
+    for reach in _REACH / 6.0 ** np.arange(8):
+        x = np.linspace(-reach, reach, _POINTS)
+        slope = BoundActivation(entry, chosen).slope(x)
+        signs = np.where(np.abs(slope) > _NOISE * np.nanmax(np.abs(slope), initial=0.0), np.sign(slope), 0)
+        changes = np.count_nonzero(signs[1:] * signs[:-1] < 0)
+        if changes <= _MOST_CHANGES:
+            return float(reach)
+    return _REACH
 
 
 def entry_and_values(
     text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
 ) -> tuple[AnyActivation, dict[str, Any]]:
     """The entry that a name or a formula means, and the values of all its parameters. ConfigError as `describe`."""
-    given = dict(values)
-    entry = activations.get(ALL_ALIASES.get(text, text)) or _from_formula(text, activations, given)
-    return entry, _chosen(entry, given)
+    name, own = name_and_values(text)
+    given = {**own, **values}
+    entry = activations.get(ALL_ALIASES.get(name, name)) or _from_formula(name, activations, {} if own else given)
+    return entry, _chosen(entry, given, printable(text) if own else "--set")
 
 
 def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str, float]:
@@ -193,14 +214,14 @@ def _kink(entry: Activation, chosen: Mapping[str, Any], kink: float) -> dict[str
     return {"x": kink, "left": float(slope[0]), "right": float(slope[1]), "taken": float(slope[2])}
 
 
-def _chosen(entry: AnyActivation, values: Mapping[str, float]) -> dict[str, Any]:
-    """The values of an activation's parameters: given ones, else defaults."""
+def _chosen(entry: AnyActivation, values: Mapping[str, float], where: str) -> dict[str, Any]:
+    """The values of an activation's parameters: given ones, else defaults; `where` they are given stands in errors."""
     try:
         chosen = resolved(entry, values)
         if values and (found := published(entry)) is not None:
             found.with_values({name: float(value) for name, value in chosen.items()})
     except ValueError as error:
-        raise ConfigError(f"--set: {error}") from error
+        raise ConfigError(f"{where}: {error}") from error
     return chosen
 
 
@@ -238,7 +259,8 @@ def _values_for(
     text: str, activations: Mapping[str, AnyActivation], values: Mapping[str, float]
 ) -> Mapping[str, float]:
     """The values of those parameters that an activation has, or that a formula names."""
-    known = activations.get(ALL_ALIASES.get(text, text))
+    name, _ = name_and_values(text)
+    known = activations.get(ALL_ALIASES.get(name, name))
     names = re.findall(r"\w+", text) if known is None else [parameter.name for parameter in known.parameters]
     return {name: value for name, value in values.items() if name in names}
 

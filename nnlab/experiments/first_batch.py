@@ -14,7 +14,7 @@ from nnlab.networks.network import Pass
 from nnlab.networks.propagation import expected, gradient_ratios
 from nnlab.report.page import Amount, HtmlTable
 from nnlab.setup.setup import Setup
-from nnlab.setup.start_warnings import width_sentence
+from nnlab.setup.start_warnings import depth_sentence, width_sentence
 from nnlab.storage.metrics import finite
 from nnlab.storage.summary import StartLayer, StartSummary
 
@@ -48,7 +48,8 @@ def first_batch(setup: Setup) -> StartSummary:
         )
         for one, signal, gradient, ratio in lines
     )
-    return StartSummary(layers=found, sentence=width_sentence(network))
+    sentences = filter(None, (width_sentence(network), depth_sentence(network)))
+    return StartSummary(layers=found, sentence=" ".join(sentences))
 
 
 def _norms(setup: Setup, places: Sequence[int]) -> tuple[list[float], list[float]]:

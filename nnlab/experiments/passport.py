@@ -134,7 +134,7 @@ def picture(passport: Passport, output: NamedOutput) -> None:
         plots.PassportTimes(*asdict(passport.speed).values()),
         theory=passport.theory,
         gradients=plots.PassportGradients([*passport.predicted.values()], passport.measured, WIDTH),
-        title=f"{one.label}: {one.about['formula']}" if one.label == one.about["name"] else one.label,
+        title=one.label if one.label == one.about["formula"] else f"{one.label}: {one.about['formula']}",
         note=". ".join(filter(None, [f"It {what_it_is(facts.matches)}", passport.missing, passport.departs])),
     )
     output.write(plots.to_format(figure, format_of(output.path)))

@@ -11,6 +11,7 @@ from nnlab.experiments.likeness import what_it_is
 from nnlab.experiments.passport import FunctionFacts, Passport
 from nnlab.experiments.speed import Speed
 from nnlab.maths.asymptotes import Asymptote, Extreme
+from nnlab.maths.signal.correlation import SHORTEST
 from nnlab.maths.signal.criticality import CriticalPoint, is_twice_critical_everywhere
 from nnlab.maths.signal.gradients import NETWORKS, WIDTH
 from nnlab.maths.signal.theory import Gains, SignalTheory
@@ -29,7 +30,7 @@ def passport_lines(passport: Passport) -> Iterator[str]:
         yield from _of_gradients(passport)
     elif passport.gains is not None and passport.facts is None:
         yield from _titled("gains", _gains(passport.gains))
-    yield from _titled("time", _time(passport.speed))
+    yield from _titled("time", _time(passport.speed, is_relu=passport.description.about["name"] == "relu"))
     if passport.facts is not None:
         yield from _titled("accuracy", _accuracy(passport.facts.accuracy))
 
@@ -114,7 +115,7 @@ def scale_in_words(theory: SignalTheory) -> list[str]:
     """Whether the variance of pre-activations keeps its value, in sentences."""
     if theory.variance.ignores_scale:
         return ["every variance q is kept by the forward gain: the scale of a signal does not matter"]
-    slope = theory.log_slope
+    slope = theory.log_slope if abs(theory.log_slope) >= SAME else 0.0
     word = "stable" if slope < 1 - SAME else "unstable" if slope > 1 + SAME else "neither stable nor unstable"
     first = f"variance 1 is {word}: 1 % too much becomes {_figure(slope)} % a layer later"
     points = [f"{_figure(p.q)} ({'stable' if p.stable else 'unstable'})" for p in theory.fixed_points]
@@ -154,7 +155,8 @@ def _point(point: CriticalPoint) -> str:
 def two_inputs_in_words(theory: SignalTheory) -> str:
     """What becomes of the correlation of two inputs from layer to layer, in a sentence."""
     end, depth = theory.correlation.fixed_point(), theory.correlation.depth()
-    pace = "slower than exponentially" if math.isinf(depth) else f"by a factor e every {_figure(depth, 3)} layers"
+    pace = f"by a factor e {f'every {_figure(depth, 3)}' if depth else f'in less than {_figure(SHORTEST, 1)}'} layers"
+    pace = "slower than exponentially" if math.isinf(depth) else pace
     meaning = "all become alike" if end == 1 else "all become unrelated" if end == 0 else "however alike they are"
     return f"their correlation tends to {_figure(end, 3)} with depth ({meaning}), {pace}"
 
@@ -177,9 +179,11 @@ def _ratio(value: float) -> str:
 # --- cost -------------------------------------------------------------------------------------------------------------
 
 
-def _time(speed: Speed) -> str:
-    forward, both = speed.forward / speed.relu_forward, speed.both / speed.relu_both
+def _time(speed: Speed, *, is_relu: bool) -> str:
     times = f"{_figure(speed.forward, 3)} ns an element, with its gradient {_figure(speed.both, 3)} ns"
+    if is_relu:
+        return f"{times} (float32, measured now)"
+    forward, both = speed.forward / speed.relu_forward, speed.both / speed.relu_both
     return f"{times}: {_figure(forward, 2)} and {_figure(both, 2)} times relu's (float32, measured now)"
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from nnlab import api
-from nnlab.comparison.arms import arm_mapping
 from nnlab.comparison.compare import ComparisonResult
 from nnlab.comparison.portable import blas_threads
+from nnlab.config.choices import name_and_values
 from nnlab.config.plugins import with_plugins
 from nnlab.errors import CheckpointError, ConfigError, printable
 from nnlab.experiments.trace.build import trace_of
@@ -343,8 +343,7 @@ def activation(text: str, *, plugin: Paths = (), **parameters: float) -> Activat
     derivative. ConfigError for an unknown name or parameter, and for a formula that cannot be read.
     """
     (text,) = several(text, "activation")
-    named = arm_mapping(text)
-    text = named.pop("formula", None) or named.pop("name")
+    text, named = name_and_values(text)
     found = ActivationFunction(text, {**named, **parameters}, with_plugins(paths(plugin)))
     found.check()
     return found

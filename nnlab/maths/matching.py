@@ -1,5 +1,7 @@
 """Which known function a function is: a · g(b x) + c with the g of another entry, found by its values.
 
+Any b is found where f bends as g does; without bends, as in relu or x², a scale of x is one of y.
+
 Two activations that differ only so are the same network with other weights: b belongs to the weights before, a and c to
 weights and biases after. What differs is where training starts and how far a step goes.
 """
@@ -28,8 +30,9 @@ _CLOSEST, _LIKE = 4, 0.1  # how many are looked at closely, of those that leave 
 class Match:
     """f(x) ≈ a g(b x) + c with the g of `name`.
 
-    `error` is the largest difference for |x| <= 12 and at some points up to 100. Differences count as they are where
-    |f| <= 1, relative to |f| where it is larger, and to the largest |f| of an f that is smaller everywhere.
+    `error` is the largest difference for |x| <= 12 and at some points up to 100; for an f whose first bend is over 8
+    times nearer or further than that of tanh, x is scaled by as much. Differences count as they are where |f| <= 1,
+    relative to |f| where it is larger, and to the largest |f| of an f that is smaller everywhere.
     """
 
     name: str
@@ -59,7 +62,7 @@ def matches(f: BoundActivation, known: Mapping[str, BoundActivation]) -> list[Ma
         if share > _LIKE or len(best) == _CLOSEST:
             break
         found = target.simplest(name, g, b)
-        if not found.exact and not _SCALES[1] < abs(found.b) < _SCALES[-1]:
+        if not found.exact and not _SCALES[1] < abs(found.b) * target.unit < _SCALES[-1]:
             continue  # any smooth bend is near a kink if it is made steep
         if name not in best or found.error < best[name].error / 2:
             best[name] = found
@@ -75,6 +78,47 @@ def with_defaults(table: Mapping[str, AnyActivation]) -> dict[str, BoundActivati
     }
 
 
+_AWAY = np.geomspace(1e-5, 1e5, 601)
+_BENT, _STRAIGHT = 0.1, 0.05  # share of f' and difference of a power, above which they are no more the same
+_TANH_BENDS = math.atanh(math.sqrt(_BENT))  # tanh' = 1 - tanh²
+
+
+def bends(f: BoundActivation) -> Array:
+    """How far f bends from 0, (2,), on the right and on the left: nan where it does not, or its start is no power.
+
+    Near 0, f' is like a power of |x|. The distance is where it first differs from that by a tenth. That of a g(b x) + c
+    is b times smaller than that of g, whatever a and c are.
+    """
+    return np.array([_bend(np.abs(f.slope(side * _AWAY))) for side in (1, -1)])
+
+
+def _bend(slope: Array) -> float:
+    """The same from |f'| at `_AWAY`, with linear interpolation over log x."""
+    with np.errstate(all="ignore"):
+        logs, x = np.log(slope), np.log(_AWAY)
+        power = (logs[1] - logs[0]) / (x[1] - x[0])
+        off = np.abs(np.expm1(logs - logs[0] - np.round(power) * (x - x[0])))
+    if not abs(power - np.round(power)) < _STRAIGHT:
+        return math.nan
+    beyond = np.flatnonzero(~(off <= _BENT))
+    if not beyond.size or beyond[0] == 0 or not math.isfinite(off[beyond[0]]):
+        return math.nan
+    at = beyond[0] - 1
+    return math.exp(x[at] + (x[at + 1] - x[at]) * (_BENT - off[at]) / (off[at + 1] - off[at]))
+
+
+def _unit(found: Array) -> float:
+    """The scale of x on which f is compared: 1, or where its nearest bend is as that of tanh if it is far from that."""
+    unit = float(np.nanmin(found, initial=math.inf)) / _TANH_BENDS
+    return 1.0 if not math.isfinite(unit) or _SCALES[1] < unit < _SCALES[-1] else unit
+
+
+def _together(ours: Array, theirs: Array) -> Array:
+    """The scales that bring the bends of g onto those of f, on either side; none where one does not bend."""
+    scales = theirs / ours
+    return scales[np.isfinite(scales)]
+
+
 # Which of a, b and c may be free, the fewest first, and a before c before b.
 _FREE = sorted(itertools.product((False, True), repeat=3), key=lambda free: (sum(free), free[1], free[2]))
 
@@ -83,23 +127,26 @@ class _Target:
     """A function f, with the weight that each of its values has."""
 
     def __init__(self, f: BoundActivation) -> None:
-        self.f = f
-        self.y, self.weights = self._values(_X)
-        self.fine, self.fine_weights = self._values(_FINE)
+        self.f, self.bends = f, bends(f)
+        self.unit = _unit(self.bends)
+        self.x, self.fine_x = self.unit * _X, self.unit * _FINE
+        self.y, self.weights = self._values(self.x)
+        self.fine, self.fine_weights = self._values(self.fine_x)
 
     def _values(self, x: Array) -> tuple[Array, Array]:
         y = self.f(x)
         return y, 1 / np.maximum(np.abs(y), min(1.0, float(np.nanmax(np.abs(y)))) or 1.0)
 
     def start(self, g: BoundActivation, sign: int) -> tuple[float, float]:
-        """The share of f that a g(b x) + c leaves unexplained at the best b of this sign on a grid, and that b.
+        """The share of f that a g(b x) + c leaves unexplained at the best b of this sign, and that b.
 
-        Weighted regression for all b at once: the share is 1 - correlation².
+        The b are those of a grid, and those that bring bends of f and g together. Weighted regression for all b at
+        once: the share is 1 - correlation².
         """
-        b = sign * _SCALES
+        b = sign * np.append(_SCALES / self.unit, _together(self.bends, bends(g)[::sign]))
         squares = self.weights**2 / (self.weights**2).sum()
         with np.errstate(all="ignore"):
-            G, y = g(b[:, None] * _X), self.y - squares @ self.y
+            G, y = g(b[:, None] * self.x), self.y - squares @ self.y
             G = G - (G @ squares)[:, None]
             left = 1 - (G @ (squares * y)) ** 2 / ((G * G) @ squares * (squares @ (y * y)))
         left = np.where(np.isfinite(left), left, np.inf)
@@ -118,7 +165,7 @@ class _Target:
 
     def _line(self, g: BoundActivation, b: float) -> Array:
         """(a, b, c) by weighted regression at this b."""
-        columns = np.stack([g(b * _X), np.ones_like(_X)], axis=-1)
+        columns = np.stack([g(b * self.x), np.ones_like(self.x)], axis=-1)
         (a, c), *_ = np.linalg.lstsq(columns * self.weights[:, None], self.y * self.weights)
         return np.array([a, b, c])
 
@@ -127,7 +174,8 @@ class _Target:
         at, chosen = start.copy(), np.array(free)
         best = self._match(name, g, at)
         for _ in range(12 if chosen.any() else 0):
-            columns = np.stack([g(at[1] * _X), at[0] * _X * g.slope(at[1] * _X), np.ones_like(_X)], axis=-1)
+            value, slope = g.both(at[1] * self.x)
+            columns = np.stack([value, at[0] * self.x * slope, np.ones_like(self.x)], axis=-1)
             if not np.isfinite(columns).all():
                 break
             rest = (self.y - at[0] * columns[:, 0] - at[2]) * self.weights
@@ -142,5 +190,5 @@ class _Target:
     def _match(self, name: str, g: BoundActivation, at: Array) -> Match:
         a, b, c = (float(number) for number in at)
         with np.errstate(all="ignore"):
-            error = (np.abs(a * g(b * _FINE) + c - self.fine) * self.fine_weights)[np.isfinite(self.fine)]
+            error = (np.abs(a * g(b * self.fine_x) + c - self.fine) * self.fine_weights)[np.isfinite(self.fine)]
         return Match(name, a, b, c, float(error.max()) if np.isfinite(error).all() else np.inf)

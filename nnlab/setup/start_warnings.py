@@ -24,6 +24,7 @@ LIMIT = 10.0  # a factor between the first layer and the last, either way
 _MOSTLY_CONSTANT = 0.5  # of E[f²] the share E[f]²
 _CURES = ("critical", "centred", "gradient")  # aims, the one with the best theory first
 _MOST_TOLD = 100.0  # the logarithm of a factor that a reader has no use for
+_DEPARTS = 3.0  # growth of an error of the variance, from which on expected gradients are not those measured
 _WELL_KNOWN = 0.1  # the relative deviation of the variance that a wide layer may have
 
 
@@ -37,12 +38,21 @@ def start_warnings(network: Network) -> Iterator[str]:
 
 def _mostly_constant(network: Network, layers: Sequence[Expected]) -> Iterator[str]:
     """A sentence for each activation whose outputs are mostly the same for every input."""
-    ratio = gradient_ratios(layers)[0]
     for name, one in _constant(layers).items():
-        share, factor = one.incoming.mean_share, math.sqrt(one.chi)
-        whole = f", × {ratio:.2g} from the last layer to the first" if _is_far(ratio) else ""
-        gradients = f"gradients {'shrink' if factor < 1 else 'grow'} × {factor:.2g} a layer{whole}"
-        yield f"{100 * share:.0f} % of {name}'s signal is the same for every input; {gradients}: {_cure(network)}"
+        share = f"{100 * one.incoming.mean_share:.0f} % of {name}'s signal is the same for every input"
+        yield f"{share}{_gradients_a_layer(layers)}: {_cure(network)}"
+
+
+def _gradients_a_layer(layers: Sequence[Expected]) -> str:
+    """How gradients change in a layer, as the geometric mean over all; empty where theory does not know all."""
+    ratio = gradient_ratios(layers)[0]
+    if math.isnan(ratio):
+        return ""
+    factor = f"{ratio ** (1 / (len(layers) - 1)):.2g}"
+    whole = f", × {ratio:.2g} from the last layer to the first" if _is_far(ratio) else ""
+    if factor == "1":
+        return f"; gradients keep about their size from layer to layer{whole}"
+    return f"; gradients {'shrink' if ratio < 1 else 'grow'} × {factor} a layer{whole}"
 
 
 def _constant(layers: Sequence[Expected]) -> dict[str, Expected]:
@@ -96,6 +106,20 @@ def width_sentence(network: Network) -> str:
     if not layers:
         return ""
     return f"The variance of the signal scatters from seed to seed, {_width(max(layers, key=lambda one: one.scatter))}."
+
+
+def depth_sentence(network: Network) -> str:
+    """That what is expected cannot be trusted in the depth, where errors of the variance grow; empty if they do not.
+
+    Expected gradients take the variance of each layer for the expected one, which a narrow layer misses by chance.
+    """
+    layers = expected(network)
+    growth = total_growth(layers)
+    if not growth >= _DEPARTS:
+        return ""
+    each = growth ** (1 / (len(layers) - 1))
+    found = f"An error in the variance of the signal grows × {each:.3g} a layer{_of(layers)}, × {growth:.2g} in all"
+    return f"{found}: what is measured, gradients above all, may be far from what is expected."
 
 
 def _width(one: Expected) -> str:

@@ -81,6 +81,23 @@ def test_a_formula_with_a_parameter_is_shown_for_its_value(tmp_path):
     assert about["kinks"] == [{"x": 0.0, "left": 0.25, "right": 1.0, "taken": 0.25}]
 
 
+def test_a_name_may_have_its_values_itself_as_in_a_comparison():
+    low, high = describe_all(["elu:alpha=0.5", "elu:alpha=2"])
+    assert (low.value[0], high.value[0]) == pytest.approx((-0.5, -2), rel=0.01)
+    assert (low.label, high.label) == ("elu:alpha=0.5", "elu:alpha=2")
+    assert describe("elu:alpha=0.5", values={"alpha": 3}).value[0] == pytest.approx(-3, rel=0.01)
+
+
+def test_short_waves_are_described_where_they_can_be_told_apart():
+    assert [describe(text).x[-1] for text in ("sin(x)", "sin(30 * x)", "sin(200 * x)", "tanh(x)")] == [6, 1, 1 / 6, 6]
+    assert describe_all(["sin(30 * x)", "tanh"])[0].x[-1] == 6
+
+
+def test_the_range_is_told_once(tmp_path):
+    assert said("activations", "show", "sigmoid", cwd=tmp_path).count("range ") == 1
+    assert "range (0, 1), sums to 1" in said("activations", "show", "softmax", cwd=tmp_path)
+
+
 def test_the_value_of_a_parameter_moves_the_kinks(tmp_path):
     about = json.loads(said("activations", "show", "soft_shrink", "--set", "threshold=2", "--json", cwd=tmp_path))
     assert [kink["x"] for kink in about["kinks"]] == [-2.0, 2.0]
@@ -100,6 +117,9 @@ def test_the_names_of_other_frameworks_are_understood(alias, name, tmp_path):
         (("show", "where(x > 0, 1, 0)"), "the formula jumps by 1 at x = 0"),
         (("show", "relu", "--set", "beta=1"), "--set: relu has no parameter 'beta'"),
         (("show", "elu", "--set", "alpha=-1"), "found -1 for alpha of elu, expected a number in (0, ∞)"),
+        (("show", "elu:alpha=-1"), "elu:alpha=-1: found -1 for alpha of elu, expected a number in (0, ∞)"),
+        (("show", "elux:alpha=1"), "unknown activation 'elux'; did you mean"),
+        (("plot", "elu:alpha"), "found 'alpha', expected KEY=VALUE after the ':'"),
         (("show", "elu", "--set", "alpha"), "--set: found 'alpha', expected NAME=NUMBER such as beta=1.5"),
         (("show", "elu", "--set", "alpha=1e999"), "--set: found 'alpha=1e999', expected NAME=NUMBER such as beta=1.5"),
         (("show", "elu", "--set", "alpha=1", "--set", "alpha=2"), "--set: found alpha twice, expected it once"),

@@ -72,6 +72,12 @@ def test_other_starts_are_only_measured():
     assert found.sentence == ""
 
 
+def test_the_table_says_where_what_is_expected_is_not_to_be_trusted():
+    found = first_batch(setup_of(TEXT.replace("[5, 4]", "[4, 4, 4]").replace("sigmoid", "{formula: x**2}")))
+    assert found.sentence.startswith("The variance of the signal scatters")
+    assert "An error in the variance of the signal grows × 2 a layer of x ** 2, × 8 in all" in found.sentence
+
+
 def test_images_go_through_a_few_at_a_time_and_what_is_pooled_is_not_foreseen():
     text = TEXT.replace("moons, samples: 60", "digits").replace("binary", "multiclass").replace("sigmoid", "relu")
     found = first_batch(setup_of(text.replace("[5, 4]", "[{conv2d: 3, kernel: 3}, {max_pool: 2}, 8]")))

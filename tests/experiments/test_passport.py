@@ -74,7 +74,8 @@ def test_a_passport_as_a_document_has_all_figures(silu):
         ("max(x - 60, 0)", ["E[f(z)²] is 0"]),
         ("relu", ["every variance q is kept", "is near no other known function", "gradients keep their size"]),
         ("sigmoid", ["no start keeps both gradients and variance 1", "all become alike"]),
-        ("heaviside", ["gains forward 1.414, centred 2", "χ₁ = 0"]),
+        ("heaviside", ["gains forward 1.414, centred 2", "χ₁ = 0", "1 % too much becomes 0 % a layer later"]),
+        ("sin(30 * x)", ["is sin(30 x)", "becomes 0 % a layer", "by a factor e in less than 0.02 layers"]),
         ("tanh", ["q → 0 for σw² = 1, σb² = 0", "all become unrelated", "recorded against 50 digits"]),
         ("elu", ["equals celu"]),
         ("tanhexp", ["is near", "measured now in longer floats"]),
@@ -85,6 +86,13 @@ def test_what_a_function_has_of_its_own_is_said(name, expected, monkeypatch):
     monkeypatch.setattr("nnlab.experiments.passport.measured_ratios", lambda *_, **__: [])
     text = lines_of(passport(name))
     assert [words for words in expected if words not in text] == []
+
+
+def test_relu_is_not_compared_with_its_own_time(monkeypatch):
+    monkeypatch.setattr("nnlab.experiments.passport.measured_ratios", lambda *_, **__: [])
+    monkeypatch.setattr("nnlab.experiments.passport.matches", lambda *_: [])
+    assert "times relu's" not in lines_of(passport("relu"))
+    assert "times relu's" in lines_of(passport("max(x, -1)"))
 
 
 def test_a_row_is_as_long_as_an_activation_of_rows_needs():

@@ -339,6 +339,7 @@ def test_a_formula_that_a_built_in_activation_has_computes_with_its_functions(te
     ours, theirs = activation_of(text), ACTIVATIONS[name]
     assert (ours.name, ours.formula) == ("mine", parse(text).text())
     assert (ours.kinks(), ours.at_kink, ours.increasing) == (theirs.kinks(), theirs.at_kink, theirs.increasing)
+    assert ours.initializer == theirs.initializer
     z = np.append(np.random.default_rng(2).normal(0, 5, 200), [0.0, 6.0, -3.0, 90.0, -90.0]).astype(dtype)
     results = []
     for entry in (ours.forms(z.dtype), theirs.forms(z.dtype)):

@@ -28,6 +28,13 @@ def found(text, **parameters):
         ("softplus", "log_sigmoid", (-1, -1, 0)),
         ("max(-3 * x, 0)", "relu", (3, -1, 0)),  # any scale of x is one of y: the simplest is told
         ("0.001 * tanh(x)", "tanh", (0.001, 1, 0)),
+        ("sin(0.05 * x)", "sin", (1, 0.05, 0)),
+        ("sin(2.5 * x)", "sin", (1, 2.5, 0)),
+        ("2 - sin(30 * x)", "sin", (-1, 30, 2)),
+        ("tanh(x / 100)", "tanh", (1, 0.01, 0)),
+        ("softplus(-300 * x)", "softplus", (1, -300, 0)),
+        ("3 * exp(-(25 * x)**2)", "gaussian", (3, 25, 0)),  # its slope at 0 is 0
+        ("max(-1, min(1, x / 300))", "hard_tanh", (1, 1 / 300, 0)),
         ("max(min(x, 2), -1)", "relu6", None),
     ],
 )
@@ -53,7 +60,7 @@ def test_a_function_with_other_parameters_is_one_of_another_scale():
     assert (match.a, match.b, match.c) == pytest.approx((0.5, 2, 0))
 
 
-@pytest.mark.parametrize("text", ["relu", "sin(30 * x)", "exp(x * x)"])
+@pytest.mark.parametrize("text", ["relu", "sin(30 * x) + sin(11 * x)", "exp(x * x)"])
 def test_what_is_like_no_other_is_not_said_to_be(text):
     assert [match for match in found(text).values() if match.error < 0.1] == []
 

@@ -3,7 +3,7 @@
 import pytest
 from strategies import HEADS, network_of
 
-from nnlab.setup.start_warnings import start_warnings, width_sentence
+from nnlab.setup.start_warnings import depth_sentence, start_warnings, width_sentence
 
 BINARY = next(head for head in HEADS if head[:2] == ("binary", "sigmoid"))
 CENTRED = {"name": "fair", "aim": "centred"}
@@ -25,6 +25,27 @@ def test_an_activation_that_is_mostly_the_same_for_every_input_is_named_once():
     assert said([32, {"activation": "softplus"}, 32, {"activation": "softplus"}], "identity")[0].startswith("71 % of")
     assert said([32], "sigmoid") == []
     assert said([32] * 6, "sigmoid", init=CENTRED) == []
+
+
+@pytest.mark.parametrize(
+    ("activation", "gradients"),
+    [
+        ("sigmoid", "gradients shrink × 0.7 a layer, × 0.00088 from the last layer to the first"),
+        ("softplus", "gradients grow × 1.2 a layer, × 69 from the last layer to the first"),
+    ],
+)
+def test_the_gradient_of_a_layer_is_the_root_of_the_whole(activation, gradients):
+    (found,) = said([32] * 20, activation, init={"name": "fair", "aim": "gradient"})
+    assert f"; {gradients}: try" in found
+
+
+def test_where_errors_of_the_variance_grow_the_expected_figures_are_not_to_be_trusted():
+    assert depth_sentence(network([32] * 20, "silu")).startswith(
+        "An error in the variance of the signal grows × 1.17 a layer of silu, × 24 in all: what is measured"
+    )
+    assert " × 2 a layer of x * x, × 32 in all" in depth_sentence(network([32] * 5, {"formula": "x*x"}))
+    for quiet in (network([32] * 5, "silu"), network([32] * 50, "relu"), network([32] * 20, "tanh", init="he_normal")):
+        assert depth_sentence(quiet) == ""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nnlab.comparison.arms import arm_experiment, arm_mapping, check_arms_used, check_seeds, labels_of
+from nnlab.comparison.arms import arm_experiment, check_arms_used, check_seeds, labels_of
 from nnlab.comparison.benchmark.errors import Measure, measure_of
 from nnlab.comparison.compare import final_figures
 from nnlab.comparison.points import tuning_points
@@ -17,7 +17,7 @@ from nnlab.comparison.prepare import Arms, measured_alike
 from nnlab.comparison.start_warnings import sentences_of_starts, warnings_over_sets
 from nnlab.comparison.tune import check_choosing
 from nnlab.comparison.variants import TUNE, Settings, Variant, settle, short
-from nnlab.config.choices import ActivationChoice, choose_activation
+from nnlab.config.choices import ActivationChoice, activation_mapping, choose_activation
 from nnlab.config.document import KeyPath, write
 from nnlab.config.experiment import Finding, measuring, to_plain, to_yaml, watchable
 from nnlab.config.overrides import Setting
@@ -175,7 +175,7 @@ def _choices(
     for index, word in enumerate(source.suite.arms):
         place: KeyPath = ("arms", index)
         try:
-            choice = choose_activation(arm_mapping(word), activations)
+            choice = choose_activation(activation_mapping(word), activations)
         except ConfigError as error:
             findings += [(place, fault.message) for fault in error.faults]
             continue

@@ -77,8 +77,9 @@ class Formula:
     def to_activation(self, name: str, defaults: Mapping[str, float]) -> Activation:
         """The activation with these values of the parameters, all of them learnable, none learned by default.
 
-        A formula that a built-in activation has computes with the functions of that one. FormulaError if the formula,
-        for these values, jumps or is not finite, or its derivative with respect to a parameter is not.
+        A formula that a built-in activation has computes with the functions of that one, and starts like it.
+        FormulaError if the formula, for these values, jumps or is not finite, or its derivative with respect to a
+        parameter is not.
         """
         values = {parameter: self._default(parameter, defaults) for parameter in self.parameters}
         bends = kinks(self.expression, values)
@@ -99,7 +100,7 @@ class Formula:
             at_kink=_at_kink(bends),
         )
         same = None if self.parameters else built_in(self.expression)
-        return own if same is None else replace(own, **{field: getattr(same, field) for field in _COMPUTED})
+        return own if same is None else replace(own, **{field: getattr(same, field) for field in _SHARED})
 
     def _default(self, parameter: str, defaults: Mapping[str, float]) -> float:
         value = defaults.get(parameter)
@@ -110,7 +111,7 @@ class Formula:
 
 
 # What a formula takes from the built-in activation that it says.
-_COMPUTED = ("value", "slope", "value_float32", "slope_float32", "kinks", "at_kink", "increasing")
+_SHARED = ("value", "slope", "value_float32", "slope_float32", "kinks", "at_kink", "increasing", "initializer")
 
 
 def _at_kink(bends: tuple[Kink, ...]) -> str:

@@ -19,6 +19,8 @@ import numpy as np
 
 from nnlab.maths.bound_activation import Array
 
+_ROUNDING = 1e-24  # squares of Hermite coefficients, relative to E[f²], are not known better
+SHORTEST = -1 / math.log(_ROUNDING)  # layers, the least depth that can be told from 0
 _FINE = 1 - np.geomspace(1.0, 1e-6, 400)  # from 0 towards 1
 
 
@@ -71,8 +73,8 @@ class CorrelationMap:
     def depth(self) -> float:
         """ξ, the number of layers after which a difference to the fixed point has shrunk to 1 / e; inf at χ₁ = 1.
 
-        Near c* the difference is multiplied by C'(c*) a layer, so that ξ = -1 / log C'(c*) (Schoenholz et al. 2017,
-        arXiv:1611.01232).
+        0 stands for any below `SHORTEST`. Near c* the difference is multiplied by C'(c*) a layer, so that
+        ξ = -1 / log C'(c*) (Schoenholz et al. 2017, arXiv:1611.01232).
         """
         slope = self.slope(self.fixed_point())
-        return math.inf if slope >= 1 - 1e-9 else -1 / math.log(slope) if slope > 0 else 0.0
+        return math.inf if slope >= 1 - 1e-9 else -1 / math.log(slope) if slope > _ROUNDING else 0.0
