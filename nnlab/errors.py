@@ -146,6 +146,12 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+def few(words: Sequence[str], most: int) -> list[str]:
+    """The first `most` of the words, and how many more there are, to be `listed`."""
+    left = len(words) - most
+    return [*words[:most], f"{left:,} more"] if left > 0 else [*words]
+
+
 def printable(text: str) -> str:
     r"""`text` with every unprintable character escaped, so that a terminal cannot act on it: `\n`, `\x1b`, `\udc80`."""
     if text.isprintable():

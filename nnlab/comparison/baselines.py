@@ -127,7 +127,7 @@ def _is_idle(arm: Arm, source: RowSource, experiment: Experiment, seeds: Sequenc
 
 # --- in words ---------------------------------------------------------------------------------------------------------
 
-_PARTS = {"train": "training", "val": "validation", "test": "test"}
+PARTS = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _ArmsInWords:
     @property
     def rows(self) -> str:
         """What the reported part has: `test rows`."""
-        return f"{_PARTS[self.figure.partition('/')[0]]} rows"
+        return f"{PARTS[self.figure.partition('/')[0]]} rows"
 
     def first(self) -> Iterator[str]:
         """That no arm is better than the baseline, and what their figures are."""
@@ -176,7 +176,7 @@ class _ArmsInWords:
         """The figure by which arms are compared: `mean test accuracy`."""
         part, _, name = self.figure.partition("/")
         name = "RMSE" if name == "rmse" else name.replace("_", " ")
-        return " ".join([*(["mean"] if len(self.level) > 1 else []), _PARTS[part], name])
+        return " ".join([*(["mean"] if len(self.level) > 1 else []), PARTS[part], name])
 
     def _means(self) -> list[tuple[str, float]]:
         """The label and the mean figure of each arm behind, over the seeds that did not diverge; the best first."""

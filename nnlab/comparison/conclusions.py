@@ -72,7 +72,7 @@ from nnlab.comparison.write import write_comparison
 from nnlab.config.experiment import to_plain
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import listed, printable
+from nnlab.errors import few, listed, printable
 from nnlab.gates.hold import Measured, Outcome, figures_of_arms, hold, with_short_labels
 from nnlab.gates.parse import Gate
 from nnlab.maths.metrics import TRAINING_METRICS, figure_words, metric_of
@@ -571,7 +571,7 @@ def _under(pair: Pair | SharePair, starts: Starts) -> UnderStarts:
 
 def scores_of(arm: Arm, seeds: Sequence[int], figure: str) -> dict[int, float]:
     """The final figure of each seed, nan where it diverged."""
-    return dict(zip(seeds, _known(arm.finals[figure]).tolist(), strict=True))
+    return dict(zip(seeds, without_infinite(arm.finals[figure]).tolist(), strict=True))
 
 
 def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> Figure:  # noqa: FBT001 - as in Figure
@@ -580,7 +580,7 @@ def figure_for(experiment: Experiment, figure: str, larger_is_better: bool) -> F
     return Figure(larger_is_better, share=share, bounds=possible(experiment, figure), name=name)
 
 
-def _known(values: Array) -> Array:
+def without_infinite(values: Array) -> Array:
     """The values with nan in place of infinite ones, which the statistics treat as missing."""
     return np.where(np.isfinite(values), values, np.nan)
 
@@ -632,7 +632,7 @@ def _share_pair(pair: SharePair) -> SharePairSummary:
 
 
 def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) -> dict[str, dict[str, float | None]]:
-    shares = win_matrix([_known(one.arm.finals[figure]) for one in arms], larger_is_better=larger_is_better)
+    shares = win_matrix([without_infinite(one.arm.finals[figure]) for one in arms], larger_is_better=larger_is_better)
     labels = [one.arm.label for one in arms]
     return {
         row: {column: finite(float(share)) for column, share in zip(labels, line, strict=True)}
@@ -640,7 +640,7 @@ def _wins(arms: Sequence[Measurements], figure: str, *, larger_is_better: bool) 
     }
 
 
-_MOST_NAMED = 5  # arms that a sentence lists
+MOST_NAMED = 5  # arms that a sentence lists
 
 
 def missing(trained: Trained) -> Iterator[str]:
@@ -648,10 +648,4 @@ def missing(trained: Trained) -> Iterator[str]:
     for label, reason in trained.failed.items():
         yield f"{printable(label)} is missing: {printable(reason)}"
     if labels := [printable(label) for label in trained.unfinished]:
-        yield f"not trained to the end, and missing: {listed(few(labels))}"
-
-
-def few(labels: Sequence[str]) -> list[str]:
-    """The first labels, and how many more there are."""
-    more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
-    return [*labels[:_MOST_NAMED], *more]
+        yield f"not trained to the end, and missing: {listed(few(labels, MOST_NAMED))}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nnlab.config.schema import Experiment
 from nnlab.data.dataset import Dataset
-from nnlab.errors import listed
+from nnlab.errors import few, listed
 from nnlab.setup.network import network_for
 from nnlab.setup.start_warnings import start_warnings
 
@@ -24,7 +24,7 @@ def warnings_over_sets(sets: Mapping[str, Sequence[str]]) -> list[str]:
     for label, sentences in sets.items():
         for text in sentences:
             shared.setdefault(text, []).append(label)
-    return _first([f"{_named(labels)}: {text}" for text, labels in shared.items()])
+    return _first([f"{listed(few(labels, _TOLD))}: {text}" for text, labels in shared.items()])
 
 
 def sentences_of_starts(arms: Mapping[str, Experiment], dataset: Dataset) -> list[str]:
@@ -39,8 +39,3 @@ def sentences_of_starts(arms: Mapping[str, Experiment], dataset: Dataset) -> lis
 def _first(sentences: Sequence[str]) -> list[str]:
     left = len(sentences) - _TOLD
     return [*sentences[:_TOLD], *([f"so do {left:,} more starts, in other figures"] if left > 0 else [])]
-
-
-def _named(labels: Sequence[str]) -> str:
-    left = len(labels) - _TOLD
-    return listed([*labels[:_TOLD], *([f"{left:,} more"] if left > 0 else [])])

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnlab.comparison.conclusions import (
+    MOST_NAMED,
     Compared,
     Trained,
     comparison_of,
-    few,
     figure_for,
     head_of,
     missing,
@@ -41,7 +41,7 @@ from nnlab.comparison.variants import Settings, Variant, grid, settle, short
 from nnlab.comparison.write import write_sweep
 from nnlab.config.experiment import nameable, unmeasured
 from nnlab.config.schema import Experiment
-from nnlab.errors import ConfigError, listed, printable, suggestion
+from nnlab.errors import ConfigError, few, listed, printable, suggestion
 from nnlab.gates.hold import Measured, arm_figures, check_gates, figures_of_arms, hold
 from nnlab.gates.parse import Gate
 from nnlab.maths.statistics import (
@@ -266,7 +266,7 @@ def _choice(order: Sequence[Arm], arms: Mapping[str, ArmSummary], behind: Mappin
     tied = _tied(order, arms, figure)
     if tied:
         head = "No best" if still_open == others else "No single best"
-        return f"{head} of {len(order):,} points can be told: {listed(few([best, *tied]))} tie"
+        return f"{head} of {len(order):,} points can be told: {listed(few([best, *tied], MOST_NAMED))} tie"
     if still_open == others:
         return f"No best of {len(order):,} points can be told, but {best} has the best mean"
     if still_open:

@@ -24,7 +24,7 @@ from nnlab.data.dataset import Dataset, NewRows
 from nnlab.data.files import quoted
 from nnlab.data.prepare import Examples, relative_weights
 from nnlab.data.stored import is_lazy
-from nnlab.errors import CheckpointError, ConfigError, DataError, Fault, StorageError, listed, printable
+from nnlab.errors import CheckpointError, ConfigError, DataError, Fault, StorageError, few, listed, printable
 from nnlab.experiments.answers import Answer, answers_of, drawn
 from nnlab.experiments.baselines import NOTHING, Baselines, Beside
 from nnlab.experiments.pictures import draw_all
@@ -286,8 +286,7 @@ def _arms_of(run: RunFolder) -> str:
     with contextlib.suppress(CheckpointError):
         summary = run.read_summary()
     labels = [*summary.arms] if isinstance(summary, ComparisonSummary | SweepSummary) else []
-    shown = [printable(label) for label in labels[:_MOST_ARMS]]
-    shown += [f"{len(labels) - _MOST_ARMS:,} more"] if len(labels) > _MOST_ARMS else []
+    shown = few([*map(printable, labels)], _MOST_ARMS)
     return listed(shown, "or") if shown else "a label of summary.json"
 
 

@@ -12,7 +12,7 @@ from nnlab.networks.layers.base import PassContext
 from nnlab.networks.layers.weighted import Weighted
 from nnlab.networks.network import Pass
 from nnlab.networks.propagation import expected, gradient_ratios
-from nnlab.report.page import Amount, HtmlTable
+from nnlab.report.page import HtmlTable, rounded
 from nnlab.setup.setup import Setup
 from nnlab.setup.start_warnings import depth_sentence, width_sentence
 from nnlab.storage.metrics import finite
@@ -79,7 +79,13 @@ def start_table(start: StartSummary) -> HtmlTable:
     is_foreseen = any(layer.signal_expected is not None for layer in start.layers)
     heads = ["layer", "root mean square", "expected", "gradient", "expected"]
     rows = [
-        [one.layer, *map(_rounded, (one.signal, one.signal_expected, one.gradient, one.gradient_expected))]
+        [
+            one.layer,
+            rounded(one.signal, 3),
+            rounded(one.signal_expected, 3),
+            rounded(one.gradient, 3),
+            rounded(one.gradient_expected, 3),
+        ]
         for one in start.layers
     ]
     caption = (
@@ -87,7 +93,3 @@ def start_table(start: StartSummary) -> HtmlTable:
     )
     kept = [0, 1, 2, 3, 4] if is_foreseen else [0, 1, 3]
     return HtmlTable(caption, [heads[i] for i in kept], [[row[i] for i in kept] for row in rows])
-
-
-def _rounded(value: float | None) -> Amount | None:
-    return None if value is None else Amount(value, f"{value:.3g}")

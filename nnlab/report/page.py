@@ -33,6 +33,11 @@ class Amount(NamedTuple):
     text: str
 
 
+def rounded(value: float | None, digits: int = 4) -> Amount | None:
+    """A number as it is shown with so many digits."""
+    return None if value is None else Amount(value, f"{value:.{digits}g}")
+
+
 Cell = str | int | float | Amount | None
 Tone = Literal["good", "bad", "plain"]
 Chart = Mapping[str, Any]  # a description of curves, as curves.js takes it

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from nnlab.comparison.baselines import PARTS
 from nnlab.comparison.benchmark.across import across_summary, compared, errors_of, left_out
 from nnlab.comparison.benchmark.contents import BenchmarkContents
 from nnlab.comparison.benchmark.sets import BenchmarkSuite
 from nnlab.comparison.benchmark.train import TrainedArm, TrainedSet, Tuning
 from nnlab.comparison.conclusions import pair_summary
-from nnlab.errors import listed, printable
+from nnlab.errors import few, listed, printable
 from nnlab.maths.metrics import metric_of
 from nnlab.maths.statistics import Figure, Pair, compare_with_best, mean_over_seeds, power_warnings, ranking, verdict
 from nnlab.maths.statistics.across import best_of
@@ -65,9 +66,6 @@ def conclude(
     return BenchmarkContents(suite.suite.name, summary, errors, across)
 
 
-_ROWS = {"test": "test", "val": "validation", "train": "training"}
-
-
 def _warnings(sets: Mapping[str, SetSummary], asked: str | None) -> Iterator[str]:
     """What is missing, and where arms are compared on rows that trained them, stopped them or chose their settings.
 
@@ -77,7 +75,8 @@ def _warnings(sets: Mapping[str, SetSummary], asked: str | None) -> Iterator[str
         for label, why in one.failed.items():
             yield f"{name}: {printable(label)} is missing: {printable(why)}"
     why = "without a test part" if asked is None else "as the metric asks"
-    for part, rows in _ROWS.items():
+    for part in ("test", "val", "train"):
+        rows = PARTS[part]
         judged = [name for name, one in sets.items() if one.figure.startswith(part)]
         if judged and part != "test":
             yield f"{why}, arms are compared on {rows} rows: {listed(judged)}"
@@ -139,19 +138,14 @@ def _beside_baseline(pairs: Sequence[Pair], baseline: str, about: Figure) -> Ite
     worse = [pair.worse for pair in pairs if pair.told_apart and pair.better == baseline]
     left = len(pairs) - len(better) - len(worse)
     if better:
-        yield named(f"{listed(_few(better))} {'beats' if len(better) == 1 else 'each beat'} {baseline}.")
+        yield named(f"{listed(few(better, _MOST_NAMED))} {'beats' if len(better) == 1 else 'each beat'} {baseline}.")
     if worse:
-        yield named(f"{baseline} beats {listed(_few(worse))}.")
+        yield named(f"{baseline} beats {listed(few(worse, _MOST_NAMED))}.")
     if left:
         yield named(f"{left:,} of {len(pairs):,} arms can't be told apart from {baseline}.")
 
 
 _MOST_NAMED = 8
-
-
-def _few(labels: Sequence[str]) -> list[str]:
-    more = len(labels) - _MOST_NAMED
-    return [*labels[:_MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])]
 
 
 def _arm_summary(arm: TrainedArm, within: tuple[float, float]) -> SetArm:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from nnlab.comparison.benchmark.pictures import BENCHMARK_PICTURES
 from nnlab.comparison.benchmark.tables import errors_table, tables_of
 from nnlab.comparison.report import parted
-from nnlab.errors import listed
+from nnlab.errors import few, listed
 from nnlab.maths.statistics import seeds_of
 from nnlab.report.page import FILE, Page, Section, counted, write_page
 from nnlab.report.parts import begun_in, environment_section, experiment_section, filled, pictures_in
@@ -82,5 +82,4 @@ def _seeds(one: SetSummary | None) -> str:
 def _left(summary: BenchmarkSummary) -> str:
     """Which sets are not complete, in a sentence."""
     names, status = summary.unfinished, summary.status.capitalize()
-    more = [f"{len(names) - _MOST_NAMED:,} more"] if len(names) > _MOST_NAMED else []
-    return f"{status}; not complete: {listed([*names[:_MOST_NAMED], *more])}." if names else f"{status}."
+    return f"{status}; not complete: {listed(few(names, _MOST_NAMED))}." if names else f"{status}."

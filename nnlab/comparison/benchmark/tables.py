@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from nnlab.comparison.tables import pair_columns, pair_texts, settings_text, text_of
 from nnlab.comparison.variants import short
 from nnlab.maths.statistics.across import is_least, least_sets_for, sets_of
-from nnlab.report.page import Amount, Cell, HtmlTable
+from nnlab.report.page import Cell, HtmlTable, rounded
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import BenchmarkSummary, SetArm, SetSummary
 
@@ -102,21 +102,16 @@ def errors_table(summary: BenchmarkSummary) -> HtmlTable:
         [label, *_rank(ranks, label), *(_mean(one.arms.get(label)) for one in summary.sets.values())]
         for label in summary.verdict.ranking
     ]
-    rows.append(["chance", *([None] if ranks else []), *(_rounded(one.chance) for one in summary.sets.values())])
+    rows.append(["chance", *([None] if ranks else []), *(rounded(one.chance) for one in summary.sets.values())])
     return HtmlTable("Mean error over the seeds, smaller is better", columns, rows if summary.sets else [])
 
 
 def _rank(ranks: Mapping[str, float], label: str) -> list[Cell]:
-    return [_rounded(ranks.get(label), 3)] if ranks else []
+    return [rounded(ranks.get(label), 3)] if ranks else []
 
 
 def _mean(arm: SetArm | None) -> Cell:
-    return None if arm is None else _rounded(arm.mean)
-
-
-def _rounded(value: float | None, digits: int = 4) -> Cell:
-    """A number with so many digits."""
-    return None if value is None else Amount(value, f"{value:.{digits}g}")
+    return None if arm is None else rounded(arm.mean)
 
 
 def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
@@ -135,8 +130,8 @@ def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
     for pair in sorted(pairs, key=lambda pair: (pair.p_adjusted, pair.p, pair.mean.estimate)):
         mean, following = pair.mean, pair.next_set
         amounts = map(_change, (mean.estimate, mean.low, mean.high, following.low, following.high))
-        beliefs = [_rounded(share, 3) for share in (pair.p_better, pair.p_same, pair.p_worse) if believable]
-        record: list[Cell] = [pair.wins, pair.ties, pair.losses, *beliefs, _rounded(pair.p_adjusted, 3)]
+        beliefs = [rounded(share, 3) for share in (pair.p_better, pair.p_same, pair.p_worse) if believable]
+        record: list[Cell] = [pair.wins, pair.ties, pair.losses, *beliefs, rounded(pair.p_adjusted, 3)]
         apart = "yes" if pair.told_apart else "no"
         rows.append([pair.better, pair.worse, *amounts, *record, apart, pair.at_least])
     over = sets_of(families, sum(one.family in summary.across.families for one in summary.sets.values()))
@@ -145,7 +140,7 @@ def _across_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:
 
 def _change(log_ratio: float | None) -> Cell:
     """The logarithm of a ratio of errors in percent: -50 is half the error."""
-    return None if log_ratio is None else _rounded(100 * math.expm1(log_ratio), 3)
+    return None if log_ratio is None else rounded(100 * math.expm1(log_ratio), 3)
 
 
 def sets_table(summary: BenchmarkSummary) -> HtmlTable:
@@ -165,7 +160,7 @@ def _best(one: SetSummary) -> str:
 
 def _about(one: SetSummary) -> list[Cell]:
     error = f"1 - {one.figure}" if one.larger_is_better else one.figure
-    return [one.family, error, one.rows, one.parameters, len(one.seeds), _rounded(one.chance)]
+    return [one.family, error, one.rows, one.parameters, len(one.seeds), rounded(one.chance)]
 
 
 def _start_tables(summary: BenchmarkSummary) -> Iterator[HtmlTable]:

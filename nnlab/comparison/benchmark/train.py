@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nnlab.comparison.benchmark.errors import ErrorScale, scale_of
 from nnlab.comparison.benchmark.sets import BenchmarkSet, BenchmarkSuite
 from nnlab.comparison.compare import ArmReport, Work, contents_of, final_figures
-from nnlab.comparison.conclusions import steps_run
+from nnlab.comparison.conclusions import steps_run, without_infinite
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.variants import Settings, Variant
 from nnlab.comparison.workers import Shared, Workers
@@ -207,7 +207,7 @@ def _tuned(one: BenchmarkSet, work: _SetWork, figure: str) -> tuple[Tuning, dict
     scale = scale_of(work.shared.rows, one.experiment, one.tuning_seeds, one.measure, figure)
     errors = {label: np.full(len(one.points), scale.chance) for label in one.choices}
     for arm in work.arms():
-        found = scale.counted(one.measure.errors(_known(arm.finals[figure])))
+        found = scale.counted(one.measure.errors(without_infinite(arm.finals[figure])))
         errors[arm.family][one.points.index(arm.settings)] = found.mean()
     failures = {label: work.variant_of(label) for label in work.failures}
     reasons: dict[str, list[str]] = {}
@@ -219,17 +219,12 @@ def _tuned(one: BenchmarkSet, work: _SetWork, figure: str) -> tuple[Tuning, dict
 
 
 def _trained(one: BenchmarkSet, work: _SetWork, arm: Arm, scale: ErrorScale, figure: str) -> TrainedArm:
-    values = _known(arm.finals[figure])
+    values = without_infinite(arm.finals[figure])
     errors = scale.counted(one.measure.errors(values))
     variant, dataset = work.variant_of(arm.label), work.shared.dataset
     network = network_for(variant.experiment, dataset.sample_shape, dataset.y.shape[1])
     start = start_of(network, variant.experiment.network.init.gain)
     return TrainedArm(variant, values, errors, arm.diverged, steps_run(arm), arm.seconds, arm.parameters, start)
-
-
-def _known(values: Values) -> Values:
-    """The values, nan where they are not finite."""
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nnlab.errors import listed
+from nnlab.errors import few, listed
 from nnlab.maths.statistics.arms import Arms, Difference, common_seeds
 from nnlab.maths.statistics.pairs import same_but_for_rounding
 from nnlab.maths.statistics.shares import SharePair
@@ -59,7 +59,7 @@ class Starts:
             if not difference > 0:
                 kind = "it is not known" if math.isnan(difference) else "the sign turns" if difference else "both tie"
                 found.setdefault(kind, []).append(start)
-        return ", ".join(f"with {_few(starts)} {kind}" for kind, starts in found.items())
+        return ", ".join(f"with {listed(few(starts, _MOST_NAMED))} {kind}" for kind, starts in found.items())
 
 
 def _difference(arms: Arms, a: str, b: str) -> float:
@@ -70,8 +70,3 @@ def _difference(arms: Arms, a: str, b: str) -> float:
     first, second = ([arms[label][seed] for seed in seeds] for label in (a, b))
     mean = math.fsum(x - y for x, y in zip(first, second, strict=True)) / len(seeds)
     return 0.0 if same_but_for_rounding(mean, 0, first + second) else mean
-
-
-def _few(starts: Sequence[str]) -> str:
-    more = len(starts) - _MOST_NAMED
-    return listed([*starts[:_MOST_NAMED], f"{more:,} more"] if more > 0 else starts)

@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 
-from nnlab.errors import listed
+from nnlab.errors import few, listed
 from nnlab.maths.statistics.across.pairs import SetPair
 from nnlab.maths.statistics.across.sets import Flags, SetErrors
 from nnlab.maths.statistics.arms import SIGNIFICANCE
@@ -83,8 +83,7 @@ def _not_told(group: Sequence[str], over: str) -> str:
 def _many(arm: str, groups: Sequence[Sequence[str]], over: str) -> str:
     """That an arm can't be told apart from any of many others, in one sentence."""
     others = [name for group in groups for name in group if name != arm]
-    few = [*others[:_MOST_GROUPS], f"{len(others) - _MOST_GROUPS:,} more"]
-    return f"{arm} can't be told apart from {listed(few, 'or')} over {over}."
+    return f"{arm} can't be told apart from {listed(few(others, _MOST_GROUPS), 'or')} over {over}."
 
 
 def sets_of(families: int, sets: int) -> str:
