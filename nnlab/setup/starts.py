@@ -6,7 +6,7 @@ import math
 
 from nnlab.errors import listed
 from nnlab.maths.initializers import Fans, fair_gain
-from nnlab.maths.signal.moments import Moments
+from nnlab.maths.signal.normal import Moments
 from nnlab.networks.layers.weighted import Weighted
 from nnlab.networks.network import Network
 

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.maths.activations import Activation
-from nnlab.maths.signal.normal import NOT_KNOWN, STANDARD, Moments, expectation, rule, total, within
-
-__all__ = ["NOT_KNOWN", "STANDARD", "Moments", "expectation", "moments"]
+from nnlab.maths.signal.normal import Moments, rule, total, within
 
 
 def moments(entry: Activation, chosen: Mapping[str, Any], q: float = 1.0) -> Moments:

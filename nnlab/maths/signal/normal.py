@@ -126,10 +126,19 @@ def total(terms: Array) -> float:
 @functools.lru_cache(maxsize=64)
 def rule(kinks: tuple[float, ...]) -> tuple[Array, Array]:
     """Nodes u and their weights times the density of a standard normal."""
-    ends = np.linspace(-_REACH, _REACH, _PANELS + 1)
-    near = [np.concatenate([[kink], kink - _CLOSER, kink + _CLOSER]) for kink in {0.0, *kinks}]
-    ends = np.sort(np.concatenate([ends, *near]))  # a panel of no width, between equal ends, weighs nothing
-    ends = ends[np.abs(ends) <= _REACH]
-    middle, half = (ends[1:] + ends[:-1]) / 2, np.diff(ends) / 2
-    u = (middle[:, None] + half[:, None] * _NODES).ravel()
-    return u, (half[:, None] * _WEIGHTS).ravel() * np.exp(-u * u / 2) / math.sqrt(2 * math.pi)
+    u, weights = gauss_legendre(np.linspace(-_REACH, _REACH, _PANELS + 1), kinks, _CLOSER)
+    return u, weights * np.exp(-u * u / 2) / math.sqrt(2 * math.pi)
+
+
+def gauss_legendre(ends: Array, kinks: Iterable[float], closer: Array) -> tuple[Array, Array]:
+    """Nodes and weights, (n,) each, of twelve nodes a panel, for a function that is smooth but at its kinks.
+
+    Panels lie between these `ends` in ascending order, end at each kink and at 0, and narrow towards them: `closer` are
+    the distances of further ends.
+    """
+    near = [np.concatenate([[kink], kink - closer, kink + closer]) for kink in {0.0, *kinks}]
+    all_ends = np.sort(np.concatenate([ends, *near]))
+    all_ends = all_ends[(ends[0] <= all_ends) & (all_ends <= ends[-1])]
+    all_ends = all_ends[np.append(True, np.diff(all_ends) > 0)]  # np.unique would load a tenth of NumPy
+    middle, half = (all_ends[1:] + all_ends[:-1]) / 2, np.diff(all_ends) / 2
+    return (middle[:, None] + half[:, None] * _NODES).ravel(), (half[:, None] * _WEIGHTS).ravel()

@@ -61,7 +61,7 @@ class SignalTheory:
     @property
     def log_slope(self) -> float:
         """By how many percent the variance of a layer is off if that of the layer before is off by one."""
-        return self.variance.log_slope(1.0)
+        return self.moments.log_slope
 
     @cached_property
     def fixed_points(self) -> list[FixedPoint]:

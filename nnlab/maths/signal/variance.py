@@ -15,17 +15,17 @@ from functools import cached_property
 import numpy as np
 
 from nnlab.maths.bound_activation import Array, BoundActivation
+from nnlab.maths.signal.normal import gauss_legendre
 
 # Variances between which fixed points and critical points are looked for, 8 a decade.
 GRID = 10.0 ** (np.arange(-32, 33) / 8)
 SAME = 1e-9  # relative to 1, what is below is rounding
 
 _REACH = 20.0  # standard deviations
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _NEGLIGIBLE = 1e-12  # share of the outermost terms, above which an integral is taken for infinite
 _CLOSER = 2.0 ** (np.arange(-24, -6) / 2)  # ends of panels that narrow towards 0 and kinks
 _OUTSIDE = np.concatenate([np.arange(1, 64) / 8, 8 * 1.1 ** np.arange(59)])
-_ENDS = np.concatenate([-_OUTSIDE, _OUTSIDE])
+_ENDS = np.concatenate([-_OUTSIDE[::-1], _OUTSIDE])
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,7 @@ class VarianceMap:
 
     @cached_property
     def _rule(self) -> tuple[Array, Array]:
-        near = [np.concatenate([[kink], kink - _CLOSER, kink + _CLOSER]) for kink in {0.0, *self.f.kinks}]
-        ends = np.unique(np.concatenate([_ENDS, *near]))
-        ends = ends[np.abs(ends) <= _ENDS[-1]]
-        middle, half = (ends[1:] + ends[:-1]) / 2, np.diff(ends) / 2
-        x, weights = (middle[:, None] + half[:, None] * _NODES).ravel(), (half[:, None] * _WEIGHTS).ravel()
+        x, weights = gauss_legendre(_ENDS, self.f.kinks, _CLOSER)
         return x, np.log(weights)
 
     @cached_property

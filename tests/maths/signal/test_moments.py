@@ -10,7 +10,8 @@ import pytest
 from nnlab.maths.activations import ACTIVATIONS
 from nnlab.maths.expressions.formula import Formula
 from nnlab.maths.parameters import resolved
-from nnlab.maths.signal.moments import Moments, expectation, moments
+from nnlab.maths.signal.moments import moments
+from nnlab.maths.signal.normal import Moments, expectation
 
 # Moments under N(0, 1) by adaptive quadrature split at kinks, recorded apart from this code.
 TABLE = (Path(__file__).parent / "activation_moments.csv").read_text()
