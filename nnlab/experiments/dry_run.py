@@ -98,6 +98,7 @@ def dry_run(setup: Setup) -> DryRun:
     """Measure a few steps on the first batch; nothing is written."""
     split, network, batch = setup.rows.of(0).split, setup.network, max(setup.plan.epoch.sizes)
     state = setup.start()
+    start = first_batch(setup, state)  # before the steps that are measured
     itemsize = state.theta.itemsize
     workspace = network.workspace(batch, itemsize)
     buffers = workspace + batch * network.inputs * itemsize
@@ -121,7 +122,7 @@ def dry_run(setup: Setup) -> DryRun:
             for layer, shape, given in zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
         ],
         mermaid(architecture_of(setup.experiment, network, setup.rows.dataset.columns)),
-        first_batch(setup),
+        start,
         setup.warnings,
         setup.plan.shuffle,
     )

@@ -17,14 +17,17 @@ from nnlab.setup.setup import Setup
 from nnlab.setup.start_warnings import depth_sentence, width_sentence
 from nnlab.storage.metrics import finite
 from nnlab.storage.summary import StartLayer, StartSummary
+from nnlab.training.state import State
 
 NO_START = StartSummary(layers=(), sentence="")
 
 _MOST_ROWS = 256
 
 
-def first_batch(setup: Setup) -> StartSummary:
+def first_batch(setup: Setup, start: State | None = None) -> StartSummary:
     """What is measured of each layer with weights, for the first seed, and what theory expects of a fair start.
+
+    `start` is the state before the first step, for whoever has it already.
 
     Gradients are those by pre-activations, not by weights: of a sum of squares over rows theory knows the mean, while
     in the gradient by a weight rows add up or cancel. At most 256 rows of the batch are looked at, or as many as go
@@ -35,7 +38,7 @@ def first_batch(setup: Setup) -> StartSummary:
     if not places:
         return NO_START
     theory = expected(network)
-    signals, gradients = _norms(setup, places)
+    signals, gradients = _norms(setup, setup.start() if start is None else start, places)
     last = gradients[-1]
     lines = zip(theory, signals, gradients, gradient_ratios(theory), strict=True)
     found = tuple(
@@ -48,13 +51,13 @@ def first_batch(setup: Setup) -> StartSummary:
         )
         for one, signal, gradient, ratio in lines
     )
-    sentences = filter(None, (width_sentence(network), depth_sentence(network)))
+    sentences = filter(None, (width_sentence(theory), depth_sentence(theory)))
     return StartSummary(layers=found, sentence=" ".join(sentences))
 
 
-def _norms(setup: Setup, places: Sequence[int]) -> tuple[list[float], list[float]]:
+def _norms(setup: Setup, state: State, places: Sequence[int]) -> tuple[list[float], list[float]]:
     """Of the layers at these places, the root mean squares of outputs, and the norms of the gradients by them."""
-    network, state = setup.network, setup.start()
+    network = setup.network
     rows = min(network.rows_at_once(setup.plan.epoch.rows_of(0), trains=True), _MOST_ROWS)
     x, y = (np.asarray(part[:, :rows])[:1] for part in setup.batches().at(0))
     theta, statistics = state.theta[:1], state.statistics[:1].copy()

@@ -234,7 +234,7 @@ class Training:
             try:
                 self._write_run("running")
                 self.folder.log(self._beginning())
-                self.start = first_batch(self.setup)
+                self.start = first_batch(self.setup, None if self.state.step else self.state)
                 self._go_live()
                 ended = self._train(saver)
                 self.live.write("finishing")

@@ -177,8 +177,8 @@ def benchmark(
     given["tuning_seeds"] = whole_or_none(tuning_seeds, "tuning_seeds", 1)
     about: dict[str, Any] = {"activations": several(activation, "activation"), "tune": choices_of(tune, "tune")}
     read = _reading(set, seed, plugin, threads)
-    how: dict[str, Any] = {"jobs": whole(jobs, "jobs", 1), "needed": needed, "runs_dir": folder(runs_dir)}
-    how |= {"dask": dask, "dask_timeout": dask_timeout, "figures": several(figures, "figures"), "watcher": watcher()}
+    how = _workers(jobs, dask, dask_timeout, needed=needed) | {"runs_dir": folder(runs_dir)}
+    how |= {"figures": several(figures, "figures"), "watcher": watcher()}
     how["max_seconds"] = positive_or_none(max_seconds, "max_seconds")
     with blas_threads(read["threads"]):
         found = api.benchmark(api.resolve_suite([str(path) for path in configs], **given, **about, **read), **how)
@@ -372,8 +372,13 @@ def _many(
     seeds: int, jobs: int, dask: str | None, dask_timeout: float | None, gate: Several, *, needed: bool
 ) -> dict[str, Any]:
     """The arguments of many trainings: their seeds, who trains them, and the gates of their arms."""
-    trained = {"seeds": whole(seeds, "seeds", 1), "jobs": whole(jobs, "jobs", 1), "needed": needed}
-    return {**trained, "dask": dask, "dask_timeout": dask_timeout, "gates": several(gate, "gate")}
+    workers = _workers(jobs, dask, dask_timeout, needed=needed)
+    return {"seeds": whole(seeds, "seeds", 1), **workers, "gates": several(gate, "gate")}
+
+
+def _workers(jobs: int, dask: str | None, dask_timeout: float | None, *, needed: bool) -> dict[str, Any]:
+    """The arguments that say who trains, and whether what is trained already is taken over."""
+    return {"jobs": whole(jobs, "jobs", 1), "needed": needed, "dask": dask, "dask_timeout": dask_timeout}
 
 
 def _compared(result: ComparisonResult, plugin: Paths) -> ComparisonRun:

@@ -100,20 +100,19 @@ def _scattering(layers: Sequence[Expected]) -> Iterator[str]:
         yield f"{found}, {_width(narrow)}: try more units, fewer layers, or batch_norm"
 
 
-def width_sentence(network: Network) -> str:
+def width_sentence(layers: Sequence[Expected]) -> str:
     """How far the variance of the signal may be from what theory expects of wide layers; empty if it does not know."""
-    layers = [one for one in expected(network)[1:] if one.scatter > 0]
-    if not layers:
+    known = [one for one in layers[1:] if one.scatter > 0]
+    if not known:
         return ""
-    return f"The variance of the signal scatters from seed to seed, {_width(max(layers, key=lambda one: one.scatter))}."
+    return f"The variance of the signal scatters from seed to seed, {_width(max(known, key=lambda one: one.scatter))}."
 
 
-def depth_sentence(network: Network) -> str:
+def depth_sentence(layers: Sequence[Expected]) -> str:
     """That what is expected cannot be trusted in the depth, where errors of the variance grow; empty if they do not.
 
     Expected gradients take the variance of each layer for the expected one, which a narrow layer misses by chance.
     """
-    layers = expected(network)
     growth = total_growth(layers)
     if not growth >= _DEPARTS:
         return ""

@@ -3,6 +3,7 @@
 import pytest
 from strategies import HEADS, network_of
 
+from nnlab.networks.propagation import expected
 from nnlab.setup.start_warnings import depth_sentence, start_warnings, width_sentence
 
 BINARY = next(head for head in HEADS if head[:2] == ("binary", "sigmoid"))
@@ -40,12 +41,12 @@ def test_the_gradient_of_a_layer_is_the_root_of_the_whole(activation, gradients)
 
 
 def test_where_errors_of_the_variance_grow_the_expected_figures_are_not_to_be_trusted():
-    assert depth_sentence(network([32] * 20, "silu")).startswith(
+    assert depth_sentence(expected(network([32] * 20, "silu"))).startswith(
         "An error in the variance of the signal grows × 1.17 a layer of silu, × 24 in all: what is measured"
     )
-    assert " × 2 a layer of x * x, × 32 in all" in depth_sentence(network([32] * 5, {"formula": "x*x"}))
+    assert " × 2 a layer of x * x, × 32 in all" in depth_sentence(expected(network([32] * 5, {"formula": "x*x"})))
     for quiet in (network([32] * 5, "silu"), network([32] * 50, "relu"), network([32] * 20, "tanh", init="he_normal")):
-        assert depth_sentence(quiet) == ""
+        assert depth_sentence(expected(quiet)) == ""
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,8 @@ def test_the_width_that_would_do_is_told_of_every_fair_start():
     told = (
         "The variance of the signal scatters from seed to seed, most by ± 40 % with the 32 inputs of dense2 behind relu"
     )
-    assert width_sentence(network([32])) == f"{told} (500 would give ± 10 %)."
-    assert width_sentence(network([32], init="he_normal")) == ""
+    assert width_sentence(expected(network([32]))) == f"{told} (500 would give ± 10 %)."
+    assert width_sentence(expected(network([32], init="he_normal"))) == ""
 
 
 @pytest.mark.parametrize("init", ["he_normal", "recommended", {"name": "uniform", "low": 0.0, "high": 1.0}])
