@@ -60,72 +60,55 @@ class Session(DocumentPart):
     gradcheck: GradientSummary | None = None
 
 
-class TrainingRun(SealedDocument):
-    """run.json of `nnlab train`.
+class RunRecord(SealedDocument):
+    """What every run.json has; `folder` is where the run lay when it was last worked on.
 
-    `stopped_by` says what ended a run with the status stopped, `folder` where the run lay when it was last trained.
-    `experiment` is the SHA-256 of what may not change of it, and `tables` those of its CSV files once it has ended.
+    `data` is None where several data sets are trained on; `tables` are the SHA-256 of the CSV files of a run that ended.
     """
 
     status: Status
-    stopped_by: StoppedBy | None = None
+    folder: Text = ""
+    begun: Text | None = None
+    ended: Text | None = None
+    seconds: Seconds = 0
+    command: tuple[Text, ...] = ()
+    config: Text = ""
+    plugins: tuple[Text, ...] = ()
+    threads: Annotated[Whole, Field(ge=1)] = 1
+    environment: dict[Text, Plain] = Field(default_factory=dict)
+    data: DataFacts | None = None
+    tables: dict[Text, Digest] = Field(default_factory=dict)
+
+
+class TrainingRun(RunRecord):
+    """run.json of `nnlab train`.
+
+    `stopped_by` says what ended a run with the status stopped, `experiment` is the SHA-256 of what may not change.
+    """
+
     kind: Literal["train"] = "train"
-    folder: Text = ""
-    begun: Text | None = None
-    ended: Text | None = None
-    seconds: Seconds = 0
+    stopped_by: StoppedBy | None = None
     sessions: tuple[Session, ...] = ()
-    command: tuple[Text, ...] = ()
-    config: Text = ""
-    plugins: tuple[Text, ...] = ()
-    threads: Annotated[Whole, Field(ge=1)] = 1
-    environment: dict[Text, Plain] = Field(default_factory=dict)
-    data: DataFacts | None = None
     experiment: Text = ""
-    tables: dict[Text, Digest] = Field(default_factory=dict)
 
 
-class ArmsRun(SealedDocument):
-    """run.json of a comparison or a sweep; `folder`, `experiment` and `tables` are those of `TrainingRun`."""
+class ArmsRun(RunRecord):
+    """run.json of a comparison or a sweep; `experiment` is as that of `TrainingRun`, `reused` counts trainings."""
 
-    status: Status
-    folder: Text = ""
-    experiment: Text = ""
-    ended: Text | None = None
-    seconds: Seconds = 0
     kind: Literal["compare-activations", "sweep"]
-    begun: Text | None = None
-    command: tuple[Text, ...] = ()
-    config: Text = ""
-    plugins: tuple[Text, ...] = ()
-    threads: Annotated[Whole, Field(ge=1)] = 1
-    data: DataFacts | None = None
-    environment: dict[Text, Plain] = Field(default_factory=dict)
+    experiment: Text = ""
     reused: Whole = 0
-    tables: dict[Text, Digest] = Field(default_factory=dict)
 
 
-class SuiteRun(SealedDocument):
-    """run.json of a benchmark: `suite` is the SHA-256 of the suite and its experiments, the others those of `ArmsRun`.
+class SuiteRun(RunRecord):
+    """run.json of a benchmark: `suite` is the SHA-256 of the suite and its experiments.
 
     It may be worked on in several sessions; `seconds` are those of all, `reused` those of the last one.
     """
 
-    status: Status
     kind: Literal["benchmark"] = "benchmark"
-    folder: Text = ""
     suite: Text = ""
-    begun: Text | None = None
-    ended: Text | None = None
-    seconds: Seconds = 0
-    command: tuple[Text, ...] = ()
-    config: Text = ""
-    plugins: tuple[Text, ...] = ()
-    threads: Annotated[Whole, Field(ge=1)] = 1
-    data: DataFacts | None = None
-    environment: dict[Text, Plain] = Field(default_factory=dict)
     reused: Whole = 0
-    tables: dict[Text, Digest] = Field(default_factory=dict)
 
 
 class MlflowRuns(SealedDocument):
