@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nnlab.config.choices import ActivationChoice, InitializerChoice, choose
-from nnlab.config.schema import Experiment, Init, LayerSpec
+from nnlab.config.schema import LARGEST_GAIN, Experiment, Init, LayerSpec
 from nnlab.errors import ConfigError, Fault, printable, suggestion
 from nnlab.maths.initializers import INITIALIZERS
 
 STARTS = ("fair", "same", "own")
-LARGEST_GAIN = 1e6
 
 Weights = InitializerChoice | Literal["recommended"]
 _FAIR: Weights = choose("fair", INITIALIZERS, InitializerChoice)

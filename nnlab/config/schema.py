@@ -347,6 +347,9 @@ class Data(FrozenModel):
         return self.validation is not None or self.split is not None or bool(self.files and self.files.val)
 
 
+LARGEST_GAIN = 1e6
+
+
 class Init(FrozenModel):
     """The initial weights and biases of a layer that has them."""
 
@@ -354,7 +357,7 @@ class Init(FrozenModel):
     """Initialiser of the weights; by default one that is fair to every activation, or `recommended` for each."""
     bias: InitializerField | None = None
     """Initialiser of the biases; by default what belongs to the weights, mostly zeros."""
-    gain: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    gain: Annotated[float, Field(gt=0, le=LARGEST_GAIN)] = 1.0
     """Factor of the initial weights."""
 
 

@@ -63,7 +63,7 @@ class Session(DocumentPart):
 class RunRecord(SealedDocument):
     """What every run.json has; `folder` is where the run lay when it was last worked on.
 
-    `data` is None where several data sets are trained on; `tables` are the SHA-256 of the CSV files of a run that ended.
+    `data` is None where several data sets are trained on; `tables` are the SHA-256 of the CSV files once it has ended.
     """
 
     status: Status
