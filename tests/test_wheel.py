@@ -130,37 +130,65 @@ def test_the_command_works_where_it_is_installed(environments, tmp_path, version
 
 
 def clean(**changes):
-    """An environment without what the tests' own checkout needs."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | changes
+    """An environment without what the tests' own checkout needs, in which nothing is compiled twice."""
+    dropped = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    return {name: value for name, value in os.environ.items() if name not in dropped} | changes
 
 
-def run(installed, folder, *words):
-    environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-m", "nnlab", *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def python(installed, folder, *words, **changes):
+    environment = clean(PYTHONPATH=str(installed), PYTHONWARNINGS="error") | changes
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+def run(installed, folder, *words):
+    return python(installed, folder, "-m", "nnlab", *words)
+
+
 def test_the_wheel_is_what_runs(installed, tmp_path):
-    code = "import nnlab; print(nnlab.__file__)"
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
-    found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert found.stdout.startswith(str(installed))
+    found = python(installed, tmp_path, "-c", "import nnlab; print(nnlab.__file__)")
+    assert found.startswith(str(installed))
     assert "compare-activations" in run(installed, tmp_path, "--help")
     assert (installed / "nnlab" / "cli" / "words.json").is_file()
 
 
+TRAIN_EACH = """
+import sys
+from nnlab.cli.app import main
+
+for config in sys.argv[1:]:
+    sys.argv = ["nnlab", "train", config, "--quiet"]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+
+
+@pytest.fixture(scope="module")
+def runs_of_sets(installed, folder):
+    """Run folders by set, all trained in one process, which loads everything once, with unpainted pictures."""
+    place = folder / "sets"
+    place.mkdir()
+    for name in MADE:
+        text = f"task: {CATALOGUE[name].task}\ndata: {{source: {name}}}\nnetwork: {{layers: [4]}}\n"
+        (place / f"{name}.yaml").write_text(f"name: {name}\n{text}training: {{steps: 3}}\n")
+    quick = f"{installed}{os.pathsep}{ROOT / 'tests' / 'quick_pictures'}"
+    configs = [f"{name}.yaml" for name in MADE]
+    runs = python(installed, place, "-c", TRAIN_EACH, *configs, PYTHONPATH=quick).splitlines()
+    return {name: place / run for name, run in zip(MADE, runs, strict=True)}
+
+
 @pytest.mark.parametrize("name", MADE)
-def test_sets_made_by_code_train_outside_the_checkout(installed, tmp_path, name):
-    task = CATALOGUE[name].task
-    config = f"name: {name}\ntask: {task}\ndata: {{source: {name}}}\nnetwork: {{layers: [4]}}\ntraining: {{steps: 3}}\n"
-    (tmp_path / "mine.yaml").write_text(config)
-    folder = Path(run(installed, tmp_path, "train", "mine.yaml", "--quiet").strip())
-    assert (tmp_path / folder / "summary.json").is_file()
-    assert (tmp_path / folder / "plots" / "cost.png").is_file()
+def test_sets_made_by_code_train_outside_the_checkout(runs_of_sets, name):
+    folder = runs_of_sets[name]
+    assert folder.name.endswith(f"_{name}")
+    assert (folder / "summary.json").is_file()
+    assert (folder / "plots" / "cost.png").is_file()
 
 
 def test_a_users_own_table(installed, tmp_path):
@@ -169,6 +197,7 @@ def test_a_users_own_table(installed, tmp_path):
     config = "name: mine\ntask: binary\ndata: {source: mine.csv, test: 0.2}\ntraining: {epochs: 2}\n"
     (tmp_path / "mine.yaml").write_text(config)
     folder = run(installed, tmp_path, "train", "mine.yaml", "--quiet").strip()
+    assert (tmp_path / folder / "plots" / "cost.png").stat().st_size > 5000  # painted
     assert (
         run(installed, tmp_path, "eval", "latest", "--data", "mine.csv", "--quiet").strip().endswith(Path(folder).name)
     )
