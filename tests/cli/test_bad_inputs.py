@@ -27,7 +27,7 @@ from nnlab.storage import checkpoints
 from nnlab.storage.checkpoints import Checkpoint
 from nnlab.storage.folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 EXPERIMENT = """\
 name: own

@@ -14,7 +14,7 @@ from nnlab.experiments.catalogue import listed
 from nnlab.experiments.train import Training
 from nnlab.maths.literature import ALL_ACTIVATIONS
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 CUBE = """\
 import numpy as np

@@ -55,14 +55,21 @@ def test_a_training_with_few_open_files_ends_with_warnings_or_one_line_and_can_g
         assert nnlab_here("train", "--resume", the_run(tmp_path), "--quiet", cwd=tmp_path).exit_code == 0
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, quick_pictures):
+    """A folder with an experiment and a run of it."""
+    folder = tmp_path_factory.mktemp("finished")
+    trained(folder, write(folder, TINY))
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("files", [5, 7, 10])
 @pytest.mark.parametrize(
     "words", ["eval latest", "gradcheck experiment.yaml", "compare-activations experiment.yaml -a tanh --seeds 2"]
 )
-def test_other_commands_with_few_open_files_end_without_a_traceback(words, files, tmp_path):
-    trained(tmp_path, write(tmp_path, TINY))
-    done = sh(f"ulimit -n {files}; exec {NNLAB} {words}", tmp_path)
+def test_other_commands_with_few_open_files_end_without_a_traceback(words, files, finished):
+    done = sh(f"ulimit -n {files}; exec {NNLAB} {words}", finished)
     assert done.returncode in {0, 5}, done.stderr
     assert "Traceback" not in done.stderr
 

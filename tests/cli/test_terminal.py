@@ -24,7 +24,7 @@ from nnlab.cli.terminal import Screen
 from nnlab.experiments.parameter_table import ParameterTable
 from nnlab.experiments.train import Progress, Whole
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def shown(width, show):
