@@ -78,7 +78,17 @@ def no_pictures():
 
     That takes two thirds of a short training that is left to `quick_pictures`, and half of a command that starts.
     """
+    from nnlab.experiments.pictures import _attempt  # noqa: PLC0415 - what is set above is set before NumPy loads
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("support.ADDED", {**QUICKER, "NO_PICTURES": "1"})
         patch.setattr("nnlab.experiments.pictures._attempt", lambda *_: None)
-        yield
+        yield _attempt
+
+
+@pytest.fixture
+def with_pictures(no_pictures, monkeypatch):
+    """For a test among those of `no_pictures` that has to do with pictures: they are as with `quick_pictures`."""
+    monkeypatch.setattr("support.ADDED", QUICKER)
+    monkeypatch.setattr("nnlab.pictures.style.to_png", lambda _figure: png())
+    monkeypatch.setattr("nnlab.experiments.pictures._attempt", no_pictures)

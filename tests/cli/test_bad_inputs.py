@@ -151,7 +151,7 @@ FINE = {
 
 
 @pytest.mark.parametrize(("content", "task", "more", "warning"), FINE.values(), ids=FINE)
-def test_a_table_that_is_odd_but_sound_is_used(content, task, more, warning, tmp_path):
+def test_a_table_that_is_odd_but_sound_is_used(content, task, more, warning, tmp_path, with_pictures):
     write(tmp_path, content, "t.csv")
     result = nnlab_here("train", prepared(tmp_path, "t.csv", task, more), "--quiet", cwd=tmp_path)
     assert result.exit_code == 0, result.stderr

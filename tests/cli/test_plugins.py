@@ -133,7 +133,7 @@ def test_a_typo_in_the_name_of_a_plugin_s_activation_is_refused_with_the_near_on
     assert "did you mean 'scaled_tanh'?" in result.stderr
 
 
-def test_what_a_plugin_prints_stays_out_of_the_result(tmp_path):
+def test_what_a_plugin_prints_stays_out_of_the_result(tmp_path, with_pictures):
     write(tmp_path, XOR)
     write(tmp_path, CUBE + "print('hello')\n", "own.py")
     result = nnlab("train", "experiment.yaml", "--plugin", "own.py", "--json", cwd=tmp_path)
@@ -141,7 +141,7 @@ def test_what_a_plugin_prints_stays_out_of_the_result(tmp_path):
     assert parse_json(result.stdout)["status"] == "completed"
 
 
-def test_a_plugin_trains_and_run_json_names_it(tmp_path):
+def test_a_plugin_trains_and_run_json_names_it(tmp_path, with_pictures):
     write(tmp_path, CUBE, "own.py")
     run = trained(tmp_path, write(tmp_path, XOR), "--plugin", "own.py")
     assert read_json(run / "run.json")["plugins"] == ["own.py"]
@@ -164,7 +164,7 @@ def scaled(words):
     [("a: 0.5", [1]), ("per_unit: true", [3]), ("learn: []", None)],
     ids=["one", "per unit", "fixed"],
 )
-def test_learnable_parameters_of_a_plugin_are_trained_as_stretches_of_theta(words, shape, tmp_path):
+def test_learnable_parameters_of_a_plugin_are_trained_as_stretches_of_theta(words, shape, tmp_path, with_pictures):
     write(tmp_path, CUBE, "own.py")
     run = trained(tmp_path, write(tmp_path, scaled(words)), "--plugin", "own.py")
     with np.load(run / "checkpoints" / "last.npz") as members:

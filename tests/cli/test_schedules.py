@@ -5,7 +5,7 @@ from support import nnlab_here, read_json, read_rows, trained, write
 
 from nnlab.pictures import curves
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 # 120 rows, 24 of them for validation: 30 steps.
 BLOBS = """\
@@ -121,7 +121,7 @@ def test_every_schedule_fits_a_run_without_steps(here):
 # --- the rate as a figure ---------------------------------------------------------------------------------------------
 
 
-def test_the_rate_is_a_column_a_gate_and_a_picture(here):
+def test_the_rate_is_a_column_a_gate_and_a_picture(here, with_pictures):
     file(here, "{name: step, base: 0.05, every: 10}")
     gates = ("--gate", "optimizer/learning_rate@11 == 0.005 +- 1e-12", "--gate", "optimizer/learning_rate <= 0.0006")
     result = nnlab_here("train", "experiment.yaml", *gates, cwd=here)
@@ -147,7 +147,7 @@ def test_the_rate_is_a_column_a_gate_and_a_picture(here):
         ("{name: plateau, base: 0.1}", "plateau; highest 0.1 at step 1, last 0.1 at step 30"),
     ],
 )
-def test_the_picture_has_the_rate_of_every_step_however_few_are_logged(here, rate, title, monkeypatch):
+def test_the_picture_has_the_rate_of_every_step_however_few_are_logged(here, rate, title, monkeypatch, with_pictures):
     said = []
     drawn = curves._rate_sentence
     monkeypatch.setattr(curves, "_rate_sentence", lambda *found: said.append(drawn(*found)) or said[-1])
