@@ -16,7 +16,7 @@ REFUSALS = {"ConfigError", "DataError", "CheckpointError", "DamagedCheckpointErr
 
 
 @pytest.mark.parametrize("name", fuzz.READERS)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(chance=st.randoms(use_true_random=False))
 def test_a_reader_reads_or_refuses(tmp_path_factory, name, chance):
     folder = tmp_path_factory.getbasetemp() / f"fuzz-{name}"

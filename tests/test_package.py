@@ -82,8 +82,15 @@ def imports_of(file):
     return tuple(_imports_in(file))
 
 
+@cache
+def declarations_of(file):
+    """The classes and the import statements of a file, wherever in it: read once for all tests that ask for them."""
+    kinds = (ast.ClassDef, ast.Import, ast.ImportFrom)
+    return [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, kinds)]
+
+
 def _imports_in(file):
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in declarations_of(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -134,7 +141,7 @@ def module_of(file):
 
 def modules_imported(file, modules):
     """The modules of the package that a file names: of `from a import b` a.b where that is one, else a."""
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in declarations_of(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom):
@@ -147,7 +154,7 @@ def modules_imported(file, modules):
 def test_no_two_classes_share_a_name():
     found = {}
     for file in FILES:
-        for node in ast.walk(ast.parse(file.read_bytes())):
+        for node in declarations_of(file):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))
     assert {name: files for name, files in found.items() if len(files) > 1} == {}

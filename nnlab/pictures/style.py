@@ -245,7 +245,8 @@ def to_png(figure: Figure) -> bytes:
     """The bytes of `figure` as a PNG file in its own resolution; the same figure gives the same bytes."""
     picture = io.BytesIO()
     _lay_out(figure)
-    figure.savefig(picture, format="png", dpi=figure.dpi, facecolor="white", metadata={"Software": None})
+    canvas: Any = FigureCanvasAgg(figure)  # `savefig` would draw the whole figure twice
+    canvas.print_png(picture, metadata={"Software": None})
     return picture.getvalue()
 
 

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeClassifier
@@ -76,6 +76,7 @@ def test_the_bits_are_recorded(name, size):
     assert digest == HASHES[name, size]
 
 
+@settings(max_examples=40)
 @given(
     name=st.sampled_from(list(DRAWN)), few=st.integers(6, 20), more=st.integers(0, 30), seed=st.integers(0, 2**63 - 1)
 )
@@ -139,6 +140,7 @@ def test_what_else_is_refused():
         load("moons", task="binary", parameters={"size": 32})
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_convolution_trains_on_them_and_its_run_is_evaluated(tmp_path, name):
     layers = "[{conv2d: 2, kernel: 4, stride: 4}, 4]"

@@ -218,6 +218,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(value=st.dictionaries(st.text(), VALUES), protocol=st.integers(0, 5))
 def test_all_plain_values_come_back(value, protocol):
     assert read_pickle(pickle.dumps(value, protocol), "batch") == value

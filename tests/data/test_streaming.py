@@ -649,7 +649,7 @@ def test_a_run_is_evaluated_on_its_parts_and_on_another_file_as_if_in_memory(pla
 def test_activations_are_compared_in_processes_with_the_figures_of_a_run_alone(place, tmp_path):
     _, config, _ = place
     words = ["-a", "relu", "-a", "tanh", "--seeds", "2", "-j", "2", "--json", "--set", "training.epochs=2"]
-    result = nnlab("compare-activations", config, *words, cwd=tmp_path)
+    result = nnlab("compare-activations", config, *words, cwd=tmp_path, NO_PICTURES="1")
     assert result.returncode == 0, result.stderr
     arms = parse_json(result.stdout)["arms"]
     alone = trained(tmp_path, config, "--seed", "4", "--set", "network.activation=tanh", "--set", "training.epochs=2")

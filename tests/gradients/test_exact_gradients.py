@@ -73,7 +73,7 @@ def small(activation="tanh", seed=0, rows=6, layers=(4, 3), **more):
 # --- no false alarm ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hundred", range(4))
+@pytest.mark.parametrize("hundred", range(2))
 def test_no_random_network_of_the_catalogue_gives_a_false_alarm(hundred):
     """benchmarks/gradient_study.py does the same with 10,000."""
     for seed in range(100 * hundred, 100 * hundred + 100):
@@ -515,7 +515,7 @@ def test_a_large_network_is_checked_whole_and_sampled_by_differences():
     assert found.verdict == CheckVerdict.PASS
 
 
-@pytest.mark.parametrize(("rows", "seen"), [(8, 1800), (100, 200), (1000, 64)])
+@pytest.mark.parametrize(("rows", "seen"), [(8, 1800), (100, 200), (320, 64)])
 def test_of_a_convolution_the_differences_see_more(rows, seen):
     layers = (conv("conv2d1", (1, 1), filters=20), conv("conv2d2", filters=10), GlobalAveragePooling("pool1"))
     network, theta, batch, context = on_background(*layers, dense("dense0", 20), rows=rows)

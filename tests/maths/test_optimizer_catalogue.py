@@ -181,7 +181,7 @@ def test_the_test_problem_is_descended(name, given):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_parabola_is_descended(name):
     run = Run(name, {}, np.array([[1.0, -1.0], [-0.5, 2.0]]), RATES.get(name, 0.02))
-    assert np.abs(run.descend(parabola, 3000)).max() < 0.06
+    assert np.abs(run.descend(parabola, 300 if name == "lbfgs" else 3000)).max() < 0.06  # each of its steps is a search
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -70,7 +70,7 @@ def fitting(chosen, steps):
     return entry, parameters
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     chosen_schedules(),
     st.floats(1e-300, 1e300),
@@ -227,7 +227,7 @@ def test_every_schedule_fits_a_run_without_steps():
 # --- Steps that tell a curve ------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 @given(chosen_schedules(), st.integers(41, 500), st.floats(0.1, 1))
 @example((SCHEDULES["cosine"], {"warmup": 30, "cycles": 17, "growth": 1, "final": 0}), 500, 1.0)
 @example((SCHEDULES["step"], {"warmup": 0.1, "factor": 0.5, "every": 37}), 500, 1.0)

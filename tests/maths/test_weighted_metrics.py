@@ -120,7 +120,7 @@ REFERENCES = {
 }
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(weighted(ANY))
 def test_a_weighted_report_is_scikit_learns(rows):
     task, outputs, targets, weights = rows
@@ -140,7 +140,7 @@ def test_a_weighted_confusion_matrix_is_scikit_learns(task):
 # --- properties -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(weighted(st.integers(0, 4).map(float)))
 def test_whole_weights_count_as_repeated_rows(rows):
     task, outputs, targets, weights = rows

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from legible import lay_out
 from matplotlib import image as picture_file
 from matplotlib import rcParams
 from matplotlib.collections import PolyCollection
@@ -577,9 +578,9 @@ def test_few_measurements_are_all_in_the_frame_and_no_bold_line_joins_them():
     assert "marks" not in words(dense)
 
 
-def test_nothing_stands_between_the_axis_of_epochs_and_the_sentence(tmp_path):
+def test_nothing_stands_between_the_axis_of_epochs_and_the_sentence():
     figure = plots.cost(*run(), epoch_steps=50, best_step=None, loss_name="mse", title="t")
-    plots.save(figure, tmp_path / "c.png")
+    lay_out(figure)
     (axes,), (epochs,) = figure.axes, figure.axes[0].child_axes
     sentence = next(text for text in axes.findobj(Text) if "over the updates" in text.get_text())
     free = sentence.get_window_extent().y0 - epochs.xaxis.label.get_window_extent().y1
@@ -595,10 +596,10 @@ def test_nothing_stands_between_the_axis_of_epochs_and_the_sentence(tmp_path):
         ([-0.5, 0.5], {"−0.4", "0"}),
     ],
 )
-def test_a_tick_tells_its_whole_value(values, expected, tmp_path):
+def test_a_tick_tells_its_whole_value(values, expected):
     figure = plots.cost(np.arange(2), {"train": np.array(values)}, epoch_steps=None, best_step=None, loss_name="mse",
                         title="t")  # fmt: skip
-    plots.save(figure, tmp_path / "c.png")
+    lay_out(figure)
     axis = figure.axes[0].yaxis
     assert not axis.get_offset_text().get_text()
     assert expected <= {text.get_text() for text in axis.get_ticklabels()}
@@ -1315,14 +1316,14 @@ def test_labels_stand_above_an_image_in_few_lines(labels, expected):
 
 
 @pytest.mark.parametrize("letter", "wWi")
-def test_captions_of_neighbours_leave_a_gap(letter, tmp_path):
+def test_captions_of_neighbours_leave_a_gap(letter):
     long = [letter * 240] * 12
     sampled = plots.samples(np.ones((12, 4, 4)), [[name] for name in long], columns=10, total=12, channels=1, title="t")
     wrong = plots.misclassified(np.ones((12, 4, 4)), long, long, np.full(12, 0.871), total_wrong=12, total=99,
                                 title="t")  # fmt: skip
     asked = answered(long[:4], files=long[:4])
     for figure in (sampled, wrong, asked):
-        plots.save(figure, tmp_path / "g.png")
+        lay_out(figure)
         titles = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
         for left, right in pairwise(titles):
             assert right.x0 > left.x1 + 0.05 * style.DOTS_PER_INCH or right.y1 < left.y0
@@ -1437,11 +1438,11 @@ def test_of_many_stages_and_channels_some_are_drawn(count, channels, shown, tmp_
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 40), (40, 1), (3, 9)])
-def test_tiles_of_any_shape_do_not_overlap(rows, columns, tmp_path):
+def test_tiles_of_any_shape_do_not_overlap(rows, columns):
     maps = [FeatureMaps((f"conv2d{k}",), np.ones((10, rows, columns))) for k in range(2)]
     image = plots.as_pictures(np.ones((1, rows * columns)), (rows, columns, 1), (0, 1))[0]
     figure = plots.feature_maps(image, maps, about="it", channels=1, title="t")
-    plots.save(figure, tmp_path / "m.png")
+    lay_out(figure)
     boxes = [one.get_window_extent() for one in figure.axes[0].images]
     for index, one in enumerate(boxes):
         assert not any(one.overlaps(other) for other in boxes[index + 1 :])

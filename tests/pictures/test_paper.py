@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from legible import COLUMN, LEGIBLE, assert_whole_and_apart, sizes
+from legible import COLUMN, LEGIBLE, assert_whole_and_apart, lay_out, sizes
 from matplotlib import image as picture_file
 from matplotlib.text import Text
 
@@ -28,7 +28,7 @@ def drawn():
 def test_a_picture_for_print_has_no_title_small_serif_type_and_thin_lines(inches):
     screen, figure = drawn(), drawn()
     plots.fit_to(figure, inches, style="paper")
-    plots.to_format(figure, "png")
+    lay_out(figure)
     assert figure.get_figwidth() == inches
     assert not any("caption replaces" in text.get_text() for text in figure.findobj(Text))
     assert LEGIBLE - 0.01 <= min(sizes(figure)) <= max(sizes(figure)) < 10
@@ -49,7 +49,7 @@ def test_a_picture_for_print_leaves_out_its_title_alone():
         figure.suptitle("a title of its own")
         plots.add_note(figure, notes)  # at the foot, or above the legend
         plots.fit_to(figure, style="paper")
-        plots.to_format(figure, "png")
+        lay_out(figure)
         said = said_in(figure)
         assert (sentence in said, notes in said, "a title of its own" in said) == (True, True, False)
         assert {text.get_fontname() for text in figure.findobj(Text) if text.get_text()} == {"STIXGeneral"}
@@ -68,7 +68,7 @@ def test_a_picture_for_print_has_three_hundred_dots_per_inch():
 def test_type_follows_the_width_and_stays_legible(inches):
     screen, figure = drawn(), drawn()
     plots.fit_to(figure, inches)
-    plots.to_format(figure, "png")
+    lay_out(figure)
     assert min(sizes(figure)) == pytest.approx(max(LEGIBLE, min(sizes(screen)) * inches / screen.get_figwidth()))
 
 
@@ -76,7 +76,7 @@ def test_type_follows_the_width_and_stays_legible(inches):
 def test_no_word_leaves_the_picture(inches, style):
     figure = drawn()
     plots.fit_to(figure, inches, style=style)
-    plots.to_format(figure, "png")
+    lay_out(figure)
     width, height = figure.get_size_inches() * figure.dpi
     axes = figure.axes[0]
     for text in (axes.xaxis.label, axes.yaxis.label, *figure.texts, *figure.legends[0].get_texts()):
@@ -155,7 +155,7 @@ def test_in_a_column_of_a_journal_no_text_is_cut_small_or_upon_another(draw, sty
     with plots.page_for(COLUMN, style=style):
         figure = draw()
     plots.fit_to(figure, COLUMN, style=style)
-    plots.to_format(figure, "png")
+    lay_out(figure)
     assert figure.get_figwidth() == COLUMN
     assert min(sizes(figure)) >= LEGIBLE - 0.01
     assert_whole_and_apart(figure)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import experiment, setup_for
 from support import HOUSES, XOR, nnlab, nnlab_here, read_json, read_rows, trained, write
@@ -143,6 +143,7 @@ def test_a_kink_far_away_is_looked_beyond():
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
+@settings(max_examples=30)  # of each activation
 @given(z=st.lists(st.floats(-30, 30), min_size=1, max_size=8))
 def test_shares_are_shares_and_whoever_is_dead_is_saturated(name, z):
     found = looked_at(alone(name), z)

@@ -10,6 +10,7 @@ import math
 import statistics as exact  # Python's own: rational arithmetic, so that equal values have a spread of exactly 0
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -113,8 +114,8 @@ def two_groups(values: ArrayLike) -> tuple[list[float], list[float]] | None:
     gaps = [high - low for low, high in pairwise(sample)]
     widest = max(gaps)
     splits = [(sample[:place], sample[place:]) for place, gap in enumerate(gaps, 1) if gap == widest]
-    groups = min(splits, key=_within)
-    return groups if _APART * _within(groups) / math.sqrt(count - 2) < widest else None
+    within, groups = min(((_within(split), split) for split in splits), key=itemgetter(0))
+    return groups if _APART * within / math.sqrt(count - 2) < widest else None
 
 
 def unseen_share(count: int, confidence: float = 0.95) -> float:

@@ -47,7 +47,7 @@ def numbers(draw):
     return f"{sign}{whole}{point}{behind}{exponent}{power}"
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(texts=st.lists(numbers(), min_size=1, max_size=8))
 def test_numbers_are_those_of_float_to_the_bit(texts):
     check(texts)
@@ -59,7 +59,7 @@ def test_numbers_with_a_decimal_comma(texts):
     check([text.replace(".", ",") for text in texts], ",")
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(texts=st.lists(st.floats(allow_nan=False, allow_infinity=False).map(repr), min_size=1, max_size=8))
 @example(["5e-324", "2.2250738585072014e-308", "1.7976931348623157e+308", "-0.0", "0.1"])
 def test_every_float_comes_back_from_its_repr(texts):
@@ -68,7 +68,7 @@ def test_every_float_comes_back_from_its_repr(texts):
     assert found.values.tobytes() == np.array([float(text) for text in texts]).tobytes()
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(
     digits=st.one_of(st.integers(10**16, 10**17 - 1), st.integers(10**18, 10**19 - 1), st.integers(2**53, 2**64)),
     places=st.integers(1, 20),
@@ -79,7 +79,7 @@ def test_numbers_of_17_and_19_digits(digits, places):
     check([text, f"-{text}"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(whole=st.integers(2**42, 2**53 - 1), shift=st.integers(1, 10), step=st.integers(-1, 1))
 def test_numbers_at_the_middle_between_two_floats(whole, shift, step):
     """(2 m + 1) / 2^k ends in so few decimals that the middle itself, and its neighbours, can be written."""
@@ -149,7 +149,7 @@ def test_what_is_no_number(text):
     assert check([text, "1", text]).plain.tolist() == [False, True, False]
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(texts=st.lists(st.text("0123456789+-.eE, x\né", max_size=12), min_size=1, max_size=10))
 def test_anything_is_judged_as_float_does(texts):
     check([text.strip() for text in texts])

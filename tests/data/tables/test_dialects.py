@@ -100,7 +100,7 @@ def check(data, table):
     assert (len(data.y), size.width) == (rows, 1)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(table=tables(), dialect=dialects(), bom=st.booleans(), packing=st.sampled_from(["", ".gz", ".zip"]))
 def test_a_table_in_any_dialect_that_is_said_gives_its_rows(tmp_path_factory, table, dialect, bom, packing):
     name = "dialect.csv" + packing
@@ -110,7 +110,7 @@ def test_a_table_in_any_dialect_that_is_said_gives_its_rows(tmp_path_factory, ta
     check(read_csv(path, task="binary", options=options), table)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(table=tables(), dialect=dialects(), bom=st.booleans())
 def test_a_table_in_any_dialect_that_is_found_gives_its_rows_or_a_question(tmp_path_factory, table, dialect, bom):
     path = tmp_path_factory.getbasetemp() / "found.csv"
